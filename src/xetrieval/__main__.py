@@ -1,0 +1,5 @@
+"""python -m xetrieval"""
+
+from .cli import main
+
+main()

@@ -1,0 +1,5 @@
+"""python -m xetrieval.cli"""
+
+from .app import main
+
+main()

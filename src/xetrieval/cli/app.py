@@ -1,0 +1,47 @@
+"""The commands, and what every one of them does with an error."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ..errors import XetrievalError
+from .demo import demo
+from .explain import explain
+from .fit import fit
+from .info import info
+from .release import import_release
+
+app = typer.Typer(
+    help="Explain dense retrieval: named features whose shares add up to the score.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(explain)
+app.command()(demo)
+app.command()(fit)
+app.command()(info)
+app.command("import-release")(import_release)
+
+
+def main() -> None:
+    """Run the command line. Bad input is one line on standard error and exit code 2."""
+    try:
+        app()
+    except XetrievalError as error:
+        _refuse(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _refuse(f"{where}{error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.stderr.write("xetrieval: interrupted; run the same command again to go on\n")
+        sys.exit(130)
+
+
+def _refuse(message: str) -> None:
+    from ..explain.terminal import printable
+
+    sys.stderr.write(f"xetrieval: {printable(message)}\n")
+    sys.exit(2)

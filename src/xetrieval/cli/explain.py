@@ -1,0 +1,124 @@
+"""xetrieval explain: one pair, or a file of pairs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import (
+    CacheOption,
+    EncoderOption,
+    ExplainerOption,
+    Format,
+    FormatOption,
+    TopOption,
+    open_explainer,
+    output_console,
+    progress_bar,
+)
+
+
+def explain(
+    query: Annotated[str | None, typer.Argument(help="The query.")] = None,
+    document: Annotated[str | None, typer.Argument(help="The document.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", help="JSON lines with query, doc and, if any, query_id, doc_id.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Where the explanations go, one a line.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Put unusable lines in OUTPUT.bad.jsonl and go on.")
+    ] = False,
+    query_vectors: Annotated[
+        Path | None, typer.Option("--query-vectors", help="Vectors of the queries (.npy, .safetensors, .parquet).")
+    ] = None,
+    document_vectors: Annotated[
+        Path | None, typer.Option("--document-vectors", help="Vectors of the documents, row by row with the queries.")
+    ] = None,
+    explainer: ExplainerOption = "minilm",
+    encoder: EncoderOption = None,
+    top: TopOption = None,
+    format: FormatOption = Format.text,
+    cache: CacheOption = None,
+) -> None:
+    """Say why a document gets its score: features, shares, remainder."""
+    from ..errors import InputError
+
+    given = [query is not None, source is not None, query_vectors is not None]
+    if sum(given) != 1:
+        raise InputError("give QUERY and DOCUMENT, or --input FILE, or --query-vectors and --document-vectors")
+    if query is not None:
+        if document is None:
+            raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
+        _one(query, document, explainer, encoder, top, format, cache)
+    elif source is not None:
+        if output is None:
+            raise InputError("--input needs --output FILE: where the explanations go")
+        _file(source, output, skip_bad, explainer, encoder, top, cache)
+    elif query_vectors is not None:
+        if document_vectors is None:
+            raise InputError("--query-vectors needs --document-vectors")
+        _vectors(query_vectors, document_vectors, output, explainer, top)
+
+
+def _one(
+    query: str,
+    document: str,
+    explainer: str,
+    encoder: str | None,
+    top: int | None,
+    format: Format,
+    cache: Path | None,
+) -> None:
+    from ..explain.terminal import DEFAULT_TOP, renderable
+
+    explanation = open_explainer(explainer, encoder, cache).explain(query, document)
+    if format is Format.json:
+        sys.stdout.write(json.dumps(explanation.to_dict(top), ensure_ascii=False) + "\n")
+    else:
+        output_console().print(renderable(explanation, DEFAULT_TOP if top is None else top))
+
+
+def _file(
+    source: Path,
+    output: Path,
+    skip_bad: bool,
+    explainer: str,
+    encoder: str | None,
+    top: int | None,
+    cache: Path | None,
+) -> None:
+    from ..explainer import explain_file
+
+    opened = open_explainer(explainer, encoder, cache)
+    with progress_bar() as bar:
+        task = bar.add_task("explain", total=None, note="")
+        written = explain_file(
+            opened, source, output, skip_bad, top, lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    sys.stderr.write(f"{written.explained} pairs explained in {output}\n")
+    if written.truncated:
+        sys.stderr.write(f"{written.truncated} of them have text past the encoder's limit, which it never read\n")
+    if written.bad_path is not None:
+        sys.stderr.write(f"{written.bad} bad lines, with reasons, in {written.bad_path}\n")
+
+
+def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str, top: int | None) -> None:
+    from ..encoders import read_vectors
+    from ..explainer.pairs import PairNames
+    from ..store import write_bytes
+
+    opened = open_explainer(explainer, None, None)
+    q, z = read_vectors(queries), read_vectors(documents)
+    rows = [str(row) for row in range(len(q.vectors))]
+    names = PairNames(q.ids or rows, z.ids or rows)
+    pairs = opened.explain_vectors(q.vectors, z.vectors, names)
+    lines = "".join(json.dumps(pair.to_dict(top), ensure_ascii=False) + "\n" for pair in pairs)
+    if output is None:
+        sys.stdout.write(lines)
+    else:
+        write_bytes(output, lines.encode())
+        sys.stderr.write(f"{len(pairs)} pairs explained in {output}\n")

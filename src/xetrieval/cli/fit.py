@@ -1,0 +1,69 @@
+"""xetrieval fit: an explainer for your encoder on your corpus."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import CacheOption, progress_bar
+
+
+def fit(
+    corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON lines files.")],
+    encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, URL#MODEL, vectors:FILE.")],
+    output: Annotated[Path, typer.Option("--output", help="The new explainer's folder.")],
+    teacher: Annotated[
+        list[str] | None, typer.Option("--teacher", help="texts.jsonl, a pairs .tsv, or field:NAME; may repeat.")
+    ] = None,
+    features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 2048,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many are active in a vector.")] = 24,
+    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 6,
+    sentences: Annotated[int, typer.Option("--sentences", help="Sentences drawn from each document.")] = 9,
+    form: Annotated[str, typer.Option("--form", help="Internalizer: residual, or the paper's.")] = "residual",
+    precision: Annotated[
+        str, typer.Option("--precision", help="float32, or bfloat16: encode the corpus about twice as fast.")
+    ] = "float32",
+    notes: Annotated[str, typer.Option("--notes", help="For the model card: data and licences.")] = "",
+    name: Annotated[str | None, typer.Option("--name", help="The explainer's name.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same explainer.")] = 0,
+    cache: CacheOption = None,
+) -> None:
+    """Fit an explainer: encode, internalize, train, label. Run it again to go on after an interruption."""
+    from ..encoders import open_encoder
+    from ..errors import InputError
+    from ..fit import FitConfig
+    from ..fit import fit as run
+    from ..internalizer.train import InternalizerConfig
+    from ..sae.train import SaeConfig
+
+    if precision not in ("float32", "bfloat16"):
+        raise InputError(f"precision {precision!r} is unknown; choose float32 or bfloat16")
+    config = FitConfig(
+        sentences_per_document=sentences,
+        internalizer=InternalizerConfig(form=form, seed=seed),  # type: ignore[arg-type]  # checked there
+        sae=SaeConfig(features=features, k=k, epochs=epochs, seed=seed),
+    )
+    with progress_bar() as bar:
+        tasks: dict[str, int] = {}
+
+        def report(stage: str, done: int, total: int, note: str) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total, note="")
+            bar.update(tasks[stage], completed=done, total=total, note=note)  # type: ignore[arg-type]
+
+        explainer = run(
+            corpora,
+            open_encoder(encoder, precision=precision),  # type: ignore[arg-type]
+            teacher or [],
+            output,
+            config,
+            name=name,
+            notes=notes,
+            cache=cache,
+            report=report,
+        )
+    named = sum(feature.label is not None for feature in explainer.features)
+    sys.stderr.write(f"explainer of {explainer.sae.features} features, {named} named, in {output}\n")

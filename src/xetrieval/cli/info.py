@@ -1,0 +1,42 @@
+"""xetrieval info: what an explainer is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from .options import Format, FormatOption, output_console
+
+
+def info(
+    source: Annotated[str, typer.Argument(metavar="DIR", help="minilm, or the folder of an explainer.")] = "minilm",
+    format: FormatOption = Format.text,
+) -> None:
+    """Show an explainer: its encoder, features, names, data and figures."""
+    from ..explainer import load
+
+    explainer = load(source)
+    named = sum(feature.label is not None for feature in explainer.features)
+    facts = {
+        "name": explainer.name,
+        "encoder": explainer.encoder_identity.to_dict(),
+        "features": explainer.sae.features,
+        "k": explainer.sae.k,
+        "dimension": explainer.sae.dimension,
+        "named": named,
+        "views": list(explainer.views),
+        "internalizers": {aspect: net.form for aspect, net in explainer.internalizers.items()},
+        "made_from": dict(explainer.made_from),
+        "figures": dict(explainer.figures),
+    }
+    if format is Format.json:
+        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+        return
+    from rich.markdown import Markdown
+
+    from ..explainer.card import model_card
+
+    output_console().print(Markdown(model_card(explainer)))

@@ -1,0 +1,28 @@
+"""xetrieval import-release: the paper's files to a folder of ours."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def import_release(
+    sae: Annotated[Path, typer.Option("--sae", help="The release's sae_model.pt.")],
+    internalizers: Annotated[
+        Path, typer.Option("--internalizers", help="Folder of model_qa.pt, model_summary.pt, model_purpose.pt.")
+    ],
+    encoder: Annotated[str, typer.Option("--encoder", help="The encoder they were made for: name or folder.")],
+    output: Annotated[Path, typer.Option("--output", help="The new explainer's folder.")],
+    labels: Annotated[Path | None, typer.Option("--labels", help="Text file; line i names feature i.")] = None,
+) -> None:
+    """Make an explainer from the files that the paper released."""
+    from ..encoders import open_encoder
+    from ..explainer import save
+    from ..release import import_release as join
+
+    explainer = join(sae, internalizers, open_encoder(encoder), labels, name=output.name)
+    save(explainer, output)
+    sys.stderr.write(f"explainer of {explainer.sae.features} features in {output}\n")

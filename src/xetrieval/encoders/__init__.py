@@ -1,0 +1,25 @@
+"""Text to vectors: one small protocol, and the encoders that ship with the library."""
+
+from .base import Encoded, Encoder, EncoderIdentity, read_texts
+from .cache import CachedEncoder
+from .endpoint import EndpointEncoder
+from .function import FunctionEncoder
+from .hashing import HashingEncoder
+from .open import open_encoder
+from .precomputed import PrecomputedEncoder, read_vectors
+from .sentence_transformer import SentenceTransformerEncoder
+
+__all__ = [
+    "CachedEncoder",
+    "Encoded",
+    "Encoder",
+    "EncoderIdentity",
+    "EndpointEncoder",
+    "FunctionEncoder",
+    "HashingEncoder",
+    "PrecomputedEncoder",
+    "SentenceTransformerEncoder",
+    "open_encoder",
+    "read_texts",
+    "read_vectors",
+]

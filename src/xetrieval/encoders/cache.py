@@ -1,0 +1,121 @@
+"""Encoded texts on disk, so that nothing is encoded twice.
+
+One SQLite file per (encoder, role), named by a hash of everything that made its vectors: the weights' hash, the
+prompt, the length limit, the pooling, the precision. Inside it, each text by its own sha256. Every block of new
+vectors is one transaction, so a killed run loses at most one block.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32
+from ..errors import DamagedError
+from ..store import check_writable, digest_of
+from .base import Encoded, Encoder, EncoderIdentity, Role, read_texts
+
+BLOCK = 512  # texts per transaction
+SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
+    text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL) WITHOUT ROWID"""
+
+Report = Callable[[int, int], None]  # texts done, texts in all
+
+
+def default_folder() -> Path:
+    """$XETRIEVAL_CACHE, else the user's cache folder."""
+    chosen = os.environ.get("XETRIEVAL_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xetrieval"
+
+
+class CachedEncoder:
+    """An encoder whose vectors are kept in `folder`."""
+
+    def __init__(self, encoder: Encoder, folder: Path | None = None, report: Report | None = None) -> None:
+        self.encoder, self.folder, self.report = encoder, folder or default_folder(), report
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """That of the encoder inside."""
+        return self.encoder.identity
+
+    def encode_query(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m], unit rows."""
+        return self.read(texts, "query").vectors
+
+    def encode_document(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m], unit rows."""
+        return self.read(texts, "document").vectors
+
+    def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
+        """Tokens past the limit, [n]; counted when the text was encoded."""
+        return self.read(texts, role).unread
+
+    def path(self, role: Role) -> Path:
+        """The file that holds the vectors of this role."""
+        identity = self.identity
+        facts = [
+            identity.digest,
+            identity.prompt(role),
+            getattr(self.encoder, "precision", "float32"),
+        ]
+        return self.folder / f"{digest_of(facts)[:24]}.sqlite"
+
+    def read(self, texts: Sequence[str], role: Role) -> Encoded:
+        """Vectors and unread counts, from the file where it has them, else encoded and added to it."""
+        keys = [sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        vectors = np.empty((len(texts), self.identity.dimension), np.float32)
+        unread = np.zeros(len(texts), np.int32)
+        with self._open(role) as db:
+            missing: dict[bytes, list[int]] = {}
+            for row, key in enumerate(keys):
+                found = None
+                if key not in missing:
+                    found = db.execute("SELECT vector, unread FROM vectors WHERE text_sha256 = ?", (key,)).fetchone()
+                if found is None:
+                    missing.setdefault(key, []).append(row)
+                else:
+                    vectors[row], unread[row] = np.frombuffer(found[0], np.float32), found[1]
+            first = [rows[0] for rows in missing.values()]
+            done = len(texts) - sum(map(len, missing.values()))
+            for start in range(0, len(first), BLOCK):
+                block = first[start : start + BLOCK]
+                encoded = read_texts(self.encoder, [texts[row] for row in block], role)
+                with db:
+                    db.executemany(
+                        "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)",
+                        [
+                            (keys[row], vector.astype(np.float32).tobytes(), int(count))
+                            for row, vector, count in zip(block, *encoded, strict=True)
+                        ],
+                    )
+                for row, vector, count in zip(block, *encoded, strict=True):
+                    same = missing[keys[row]]
+                    vectors[same], unread[same] = vector, count
+                    done += len(same)
+                if self.report is not None:
+                    self.report(done, len(texts))
+        return Encoded(vectors, unread)
+
+    @contextmanager
+    def _open(self, role: Role) -> Iterator[sqlite3.Connection]:
+        check_writable(self.folder)
+        path = self.path(role)
+        try:
+            with closing(sqlite3.connect(path, timeout=60)) as db:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute(SCHEMA)
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise DamagedError(f"{path}: the cache of encoded texts is damaged ({error}); delete it") from error
+
+

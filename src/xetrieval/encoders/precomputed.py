@@ -1,0 +1,116 @@
+"""Vectors that already exist, in a file; no text model is needed.
+
+.npy            [n, m]; ids in FILE.ids.txt beside it (one a line), else the row number
+.safetensors    one matrix, or the one called "vectors"; ids as for .npy
+.parquet        a list column (default "vector") and, if there is one, a column "id"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Float32, as_vectors
+from ..errors import DamagedError, InputError
+from ..extras import require
+from ..store import read_arrays, sha256_of_file
+from .base import EncoderIdentity
+
+
+class VectorFile(NamedTuple):
+    """The vectors of a file and the id of each row; `ids` is None where the file has none."""
+
+    vectors: Float32  # [n, m]
+    ids: tuple[str, ...] | None
+
+
+def read_vectors(path: Path, column: str = "vector") -> VectorFile:
+    """Read a matrix of vectors.
+
+    Raises:
+        InputError: no such file or column, an unknown ending, rows that are zero or not finite, repeated ids.
+        DamagedError: the file is not what its ending says.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if path.suffix == ".npy":
+        try:
+            matrix: Any = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DamagedError(f"{path}: not a whole .npy file of numbers ({error})") from error
+        ids = _ids_beside(path)
+    elif path.suffix == ".safetensors":
+        arrays = read_arrays(path)
+        if "vectors" not in arrays and len(arrays) != 1:
+            raise InputError(f"{path}: holds {sorted(arrays)}; name the matrix of vectors 'vectors'")
+        matrix, ids = arrays.get("vectors", next(iter(arrays.values()))), _ids_beside(path)
+    elif path.suffix == ".parquet":
+        matrix, ids = _read_parquet(path, column)
+    else:
+        raise InputError(f"{path}: unknown ending; vectors are .npy, .safetensors or .parquet")
+    vectors = as_vectors(matrix, name=str(path))
+    if not len(vectors):
+        raise InputError(f"{path}: holds no vectors")
+    if ids is not None:
+        if len(ids) != len(vectors):
+            raise InputError(f"{path}: {len(ids)} ids for {len(vectors)} vectors")
+        if len(set(ids)) != len(ids):
+            raise InputError(f"{path}: repeated ids")
+    return VectorFile(vectors, ids)
+
+
+class PrecomputedEncoder:
+    """A vector file as an encoder: what it is asked to encode are ids, not texts."""
+
+    def __init__(self, path: Path, column: str = "vector") -> None:
+        self.path = path
+        self.file = read_vectors(path, column)
+
+    @cached_property
+    def identity(self) -> EncoderIdentity:
+        """The hash of the file stands for the weights that made them."""
+        return EncoderIdentity(
+            f"vectors:{self.path.name}", self.file.vectors.shape[1], sha256_of_file(self.path)
+        )
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        ids = self.file.ids or tuple(str(row) for row in range(len(self.file.vectors)))
+        return {identifier: row for row, identifier in enumerate(ids)}
+
+    def encode_query(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m] of these ids."""
+        return self.encode_document(texts)
+
+    def encode_document(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m] of these ids."""
+        missing = [identifier for identifier in texts if identifier not in self._rows]
+        if missing:
+            raise InputError(f"{self.path}: no vector for id {missing[0]!r} ({len(missing)} missing)")
+        return self.file.vectors[[self._rows[identifier] for identifier in texts]]
+
+
+def _ids_beside(path: Path) -> tuple[str, ...] | None:
+    ids = path.with_name(path.name + ".ids.txt")
+    return tuple(ids.read_text(encoding="utf-8").splitlines()) if ids.is_file() else None
+
+
+def _read_parquet(path: Path, column: str) -> tuple[Any, tuple[str, ...] | None]:
+    parquet = require("pyarrow.parquet", "data")
+    arrow = require("pyarrow", "data")
+    try:
+        table = parquet.read_table(path)
+    except arrow.ArrowInvalid as error:
+        raise DamagedError(f"{path}: not a whole Parquet file ({str(error).splitlines()[0]})") from error
+    if column not in table.column_names:
+        raise InputError(f"{path}: no column {column!r}; it has {', '.join(table.column_names)}")
+    ids = tuple(str(i) for i in table["id"].to_pylist()) if "id" in table.column_names else None
+    rows = table[column].to_pylist()
+    lengths = {len(row) if row is not None else 0 for row in rows}
+    if len(lengths) > 1:
+        raise InputError(f"{path}: column {column!r} holds vectors of different lengths {sorted(lengths)}")
+    return rows, ids

@@ -1,0 +1,35 @@
+"""Every error the library raises on purpose.
+
+    XetrievalError
+    ├── InputError        a text, file, line or field is not usable; says which, and what to do
+    ├── MissingExtra      an optional dependency is absent; the text is the command to type
+    ├── MismatchError     two things that do not belong together (encoder and explainer, dimensions)
+    ├── DamagedError      a stored artefact differs from what its manifest promises
+    └── EndpointError     an embedding server refused, timed out or answered nonsense
+
+The command line prints the message as one line and exits with code 2 for all of them.
+"""
+
+
+class XetrievalError(Exception):
+    """Base of all errors below; the message is one line, meant for a person."""
+
+
+class InputError(XetrievalError, ValueError):
+    """What was given cannot be used."""
+
+
+class MissingExtra(XetrievalError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class MismatchError(XetrievalError, ValueError):
+    """Two artefacts do not belong together."""
+
+
+class DamagedError(XetrievalError):
+    """A stored file is incomplete, altered, or of an unknown version."""
+
+
+class EndpointError(XetrievalError):
+    """A remote encoder did not answer usefully."""

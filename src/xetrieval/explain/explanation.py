@@ -1,0 +1,125 @@
+"""What a person or a program gets back: one score, taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InputError
+from ..views import View
+
+
+@dataclass(frozen=True)
+class FeatureShare:
+    """One feature that query and document share, and the part of the score that it carries."""
+
+    id: int
+    label: str | None  # None: nobody has named it
+    share: float  # signed, in units of the score
+    query_activation: float
+    view_activations: Mapping[View, float]  # 0 where the feature is silent in that view
+
+    @property
+    def name(self) -> str:
+        """The label, or the id where there is none."""
+        return self.label or f"feature {self.id}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The release's entry (feature_id, hypothesis), extended."""
+        return {
+            "feature_id": self.id,
+            "hypothesis": self.label,
+            "share": self.share,
+            "query_activation": self.query_activation,
+            "view_activations": dict(self.view_activations),
+        }
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """score = bias + sum of shares + remainder. Prints itself in a terminal and in a notebook."""
+
+    score: float  # the retriever's own
+    bias: float  # <q, b>: what every document of this corpus gets for being in it
+    remainder: float  # what no shared feature accounts for
+    features: tuple[FeatureShare, ...]  # O(q,d), by signed share, largest first
+    per_view: Mapping[View, tuple[int, ...]]  # feature ids shared with each view
+    query_id: str = ""
+    doc_id: str = ""
+    explainer: str = ""
+    encoder: str = ""
+    unread_query: int = 0  # tokens past the encoder's limit: they had no part in the score
+    unread_document: int = 0
+    query: str = field(default="", repr=False)
+    document: str = field(default="", repr=False)
+
+    @property
+    def shared_features(self) -> tuple[int, ...]:
+        """O(q,d), ids ascending."""
+        return tuple(sorted(feature.id for feature in self.features))
+
+    @property
+    def explained(self) -> float:
+        """(bias + sum of shares) / score."""
+        return self._over_score(self.bias + sum(feature.share for feature in self.features))
+
+    @property
+    def explained_without_bias(self) -> float:
+        """Sum of shares / score."""
+        return self._over_score(sum(feature.share for feature in self.features))
+
+    def top(self, count: int | None) -> tuple[tuple[FeatureShare, ...], tuple[FeatureShare, ...]]:
+        """The `count` features of largest |share|, and the others; both by signed share.
+
+        Raises:
+            InputError: a negative count.
+        """
+        if count is None or count >= len(self.features):
+            return self.features, ()
+        if count < 0:
+            raise InputError(f"cannot show {count} features; give 0 or more")
+        chosen = {f.id for f in sorted(self.features, key=lambda f: -abs(f.share))[:count]}
+        shown = tuple(f for f in self.features if f.id in chosen)
+        return shown, tuple(f for f in self.features if f.id not in chosen)
+
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """The release's fields, extended. With `top`, the other features stand summed in other_features."""
+        shown, others = self.top(top)
+        record: dict[str, Any] = {
+            "query_id": self.query_id,
+            "doc_id": self.doc_id,
+            "score": self.score,
+            "bias": self.bias,
+            "remainder": self.remainder,
+            "explained": self.explained,
+            "explained_without_bias": self.explained_without_bias,
+            "shared_features": list(self.shared_features),
+            "per_view_shared_features": {view: list(ids) for view, ids in self.per_view.items()},
+            "feature_explanations": [feature.to_dict() for feature in shown],
+        }
+        if top is not None:
+            record["other_features"] = {"count": len(others), "share": sum(f.share for f in others)}
+        record["explainer"] = self.explainer
+        record["encoder"] = self.encoder
+        record["truncated"] = self.unread_query > 0 or self.unread_document > 0
+        record["unread_tokens"] = {"query": self.unread_query, "document": self.unread_document}
+        return record
+
+    def _over_score(self, part: float) -> float:
+        return part / self.score if self.score else float("nan")
+
+    def __str__(self) -> str:
+        from .terminal import plain_text
+
+        return plain_text(self)
+
+    def __rich__(self) -> Any:
+        from .terminal import renderable
+
+        return renderable(self)
+
+    def _repr_html_(self) -> str:
+        from .html import fragment
+
+        return fragment(self)

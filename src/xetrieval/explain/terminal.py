@@ -1,0 +1,88 @@
+"""An explanation as aligned lines with bars. All text in it is data: control characters never reach the terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from io import StringIO
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..views import VIEWS
+from .explanation import Explanation, FeatureShare
+
+DEFAULT_TOP: Final = 8
+BAR: Final = 24  # characters of the longest bar
+EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}
+
+
+def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> RenderableType:
+    """The table of one explanation: the lines add up to the score."""
+    shown, others = explanation.top(top)
+    rows: list[tuple[str, str, float, str]] = [(printable(f.name), _views(f), f.share, "green") for f in shown]
+    if others:
+        rows.append((f"{len(others)} more features", "", sum(f.share for f in others), "green"))
+    rows.append(("bias (any document of this kind)", "", explanation.bias, "blue"))
+    rows.append(("remainder (not explained)", "", explanation.remainder, "yellow"))
+    longest = max(abs(share) for _, _, share, _ in rows) or 1.0
+
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("feature", no_wrap=True, overflow="ellipsis", max_width=46)
+    table.add_column("views", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=BAR)
+    for name, views, share, colour in rows:
+        style = "red" if share < 0 else colour
+        table.add_row(Text(name), Text(views, "dim"), Text(f"{share:+.4f}", style), Text(bar(share / longest), style))
+    table.add_row("", "", Text("─" * 7, "dim"), "")
+    table.add_row(Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold"), Text(_summary(explanation)))
+    notes = [Text(note, "yellow") for note in unread_notes(explanation)]
+    return Group(table, *notes)
+
+
+def plain_text(explanation: Explanation, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
+    """The same without colour."""
+    console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(renderable(explanation, top))
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
+
+
+def bar(fraction: float, width: int = BAR) -> str:
+    """A bar of eighths for a fraction of the longest one, by absolute value."""
+    eighths = round(min(1.0, abs(fraction)) * width * 8)
+    return "█" * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+def unread_notes(explanation: Explanation) -> list[str]:
+    """A line for each text that the encoder did not read to its end."""
+    unread = (("query", explanation.unread_query), ("document", explanation.unread_document))
+    return [
+        f"the last {count} tokens of the {what} lie past the encoder's limit and had no part in the score"
+        for what, count in unread
+        if count
+    ]
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without control, formatting or direction-changing characters."""
+    spaced = "".join(" " if letter in "\t\r\n\v\f" else letter for letter in text)
+    kept = "".join(letter for letter in spaced if unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    return " ".join(kept.split())
+
+
+def _views(feature: FeatureShare) -> str:
+    return "".join(
+        VIEW_LETTERS[view] if feature.view_activations.get(view, 0.0) > 0 else "·" for view in VIEWS
+    )
+
+
+def _summary(explanation: Explanation) -> str:
+    return (
+        f"explained {explanation.explained:.0%}, without bias {explanation.explained_without_bias:.0%}"
+        if explanation.score
+        else "a score of zero has no parts"
+    )

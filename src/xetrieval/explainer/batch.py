@@ -1,0 +1,81 @@
+"""A file of pairs in, a file of explanations out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ..data import BadLine, Pair, read_pairs
+from ..errors import InputError
+from ..store import check_writable, write_bytes
+from .model import Explainer
+from .pairs import PairNames
+
+BLOCK: Final = 256  # pairs explained at a time
+
+
+class Written(NamedTuple):
+    """What a run left behind."""
+
+    explained: int
+    bad: int
+    bad_path: Path | None
+    truncated: int  # pairs with text past the encoder's limit
+
+
+def explain_file(
+    explainer: Explainer,
+    source: Path,
+    target: Path,
+    skip_bad: bool = False,
+    top: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> Written:
+    """Explain every pair of a JSON lines file. The target appears when all is done, or not at all.
+
+    With `skip_bad`, lines that cannot be used go with their reasons to TARGET.bad.jsonl, and the rest is explained.
+
+    Raises:
+        InputError: a bad line (without `skip_bad`), no usable line, or a target that cannot be written.
+    """
+    check_writable(target.parent)
+    bad = [line for line in read_pairs(source) if isinstance(line, BadLine)]
+    if bad and not skip_bad:
+        more = f" (and {len(bad) - 1} more bad lines)" if len(bad) > 1 else ""
+        raise InputError(f"{bad[0].error()}{more}; mend it, or pass --skip-bad")
+    total = sum(isinstance(line, Pair) for line in read_pairs(source))
+    if not total:
+        raise InputError(f"{source}: no usable line; the first is line {bad[0].number}: {bad[0].reason}")
+    lines: list[bytes] = []
+    truncated = 0
+    for block in _blocks(pair for pair in read_pairs(source) if isinstance(pair, Pair)):
+        names = PairNames([pair.query_id for pair in block], [pair.doc_id for pair in block])
+        for explanation in explainer.explain_pairs(
+            [pair.query for pair in block], [pair.document for pair in block], names
+        ):
+            record = explanation.to_dict(top)
+            truncated += bool(record["truncated"])
+            lines.append(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        if report is not None:
+            report(len(lines), total)
+    write_bytes(target, b"".join(lines))
+    bad_path = _write_bad(target, bad)
+    return Written(len(lines), len(bad), bad_path, truncated)
+
+
+def _write_bad(target: Path, bad: list[BadLine]) -> Path | None:
+    path = target.with_name(target.name + ".bad.jsonl")
+    if not bad:
+        path.unlink(missing_ok=True)  # of an earlier run: this one had none
+        return None
+    records = [{"line": b.number, "reason": b.reason, "text": b.raw.decode("utf-8", "replace")} for b in bad]
+    write_bytes(path, b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records))
+    return path
+
+
+def _blocks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
+    while block := list(islice(pairs, BLOCK)):
+        yield block

@@ -1,0 +1,158 @@
+"""Joins encoder, internalizers, autoencoder and labels to explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float32, as_vectors, l2norm
+from ..encoders import CachedEncoder, Encoder, EncoderIdentity, PrecomputedEncoder, open_encoder, read_texts
+from ..errors import InputError, MismatchError
+from ..explain import Explanation, attribute, overlap
+from ..explain.projection import FeatureSets
+from ..hypotheses import Feature
+from ..internalizer import Internalizer
+from ..sae import SparseAutoencoder, SparseCodes
+from ..views import ASPECTS, VIEWS, Aspect
+from .pairs import ExplainedPairs, PairNames
+
+
+@dataclass(frozen=True, eq=False)
+class Explainer:
+    """Explains the scores of one encoder. Made by `load`, `fit` or `import_release`.
+
+    Texts are read with the encoder it was made for; vectors that already exist need no encoder at all.
+    """
+
+    name: str
+    encoder_identity: EncoderIdentity
+    sae: SparseAutoencoder
+    internalizers: Mapping[Aspect, Internalizer]
+    features: tuple[Feature, ...]
+    made_from: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    cache: Path | bool = True  # where encoded texts are kept: True the user's cache folder, False nowhere
+    _encoder: list[Encoder] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        dimensions = {self.sae.dimension, self.encoder_identity.dimension}
+        dimensions |= {internalizer.dimension for internalizer in self.internalizers.values()}
+        if len(dimensions) > 1:
+            raise MismatchError(f"explainer {self.name}: its parts have different dimensions {sorted(dimensions)}")
+        if len(self.features) != self.sae.features:
+            raise MismatchError(f"explainer {self.name}: {len(self.features)} names, {self.sae.features} features")
+
+    # ------------------------------------------------------------------ explaining
+
+    def explain(self, query: str, document: str) -> Explanation:
+        """Why this document gets this score for this query.
+
+        Raises:
+            InputError: an empty text. MissingExtra: the encoder is not installed.
+        """
+        return self.explain_pairs([query], [document])[0]
+
+    def explain_pairs(
+        self, queries: Sequence[str], documents: Sequence[str], names: PairNames | None = None
+    ) -> ExplainedPairs:
+        """Query i with document i. A text that stands in several pairs is encoded once."""
+        if len(queries) != len(documents):
+            raise InputError(f"{len(queries)} queries for {len(documents)} documents; give one of each per pair")
+        q, unread_q = read_texts(self.encoder, queries, "query")
+        z, unread_d = read_texts(self.encoder, documents, "document")
+        names = names or PairNames()
+        return self.explain_vectors(
+            q, z, names._replace(unread_queries=unread_q, unread_documents=unread_d, queries=queries, documents=documents)
+        )
+
+    def explain_vectors(self, q: Any, z: Any, names: PairNames | None = None) -> ExplainedPairs:
+        """The same from vectors [n, m] of this explainer's encoder; they are normalised to unit length.
+
+        Raises:
+            InputError: another dimension, a zero row, NaN. MismatchError: another number of rows.
+        """
+        q, z = self._unit(q, "query vectors"), self._unit(z, "document vectors")
+        if len(q) != len(z):
+            raise MismatchError(f"{len(q)} query vectors for {len(z)} document vectors; give one of each per pair")
+        return self.explain_codes(q, z, self.sae.encode(q), self.codes(z), names)
+
+    def explain_codes(
+        self, q: Float32, z: Float32, query: SparseCodes, views: Sequence[SparseCodes], names: PairNames | None = None
+    ) -> ExplainedPairs:
+        """The same from unit vectors and codes that exist already, as an index keeps them."""
+        shared = overlap(query, views, self.sae.features)
+        parts = attribute(
+            q, z, self.sae.directions, self.sae.decoder_bias, FeatureSets(shared.starts, shared.features)
+        )
+        return ExplainedPairs(
+            overlap=shared,
+            attribution=parts,
+            features=self.features,
+            views=self.views,
+            explainer=self.name,
+            encoder=self.encoder_identity.name,
+            names=names or PairNames(),
+        )
+
+    # ------------------------------------------------------------------ its parts, for other uses
+
+    @property
+    def views(self) -> tuple[Any, ...]:
+        """The views it has, in their fixed order: original, then those with an internalizer."""
+        return tuple(view for view in VIEWS if view == "original" or view in self.internalizers)
+
+    def reasoned(self, z: Float32) -> list[Float32]:
+        """V(d) = { z, R_qa(z), R_summary(z), R_purpose(z) }, each [n, m]."""
+        return [z, *(self.internalizers[aspect](z) for aspect in ASPECTS if aspect in self.internalizers)]
+
+    def codes(self, z: Float32) -> list[SparseCodes]:
+        """Codes of every view of the documents `z` [n, m]."""
+        return [self.sae.encode(view) for view in self.reasoned(z)]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder it was made for, opened at first use."""
+        if not self._encoder:
+            self._encoder.append(self._cached(self._matching(open_encoder(self.encoder_identity.name))))
+        return self._encoder[0]
+
+    def with_encoder(
+        self, encoder: str | Path | Encoder | Callable[..., Any], precision: str = "float32"
+    ) -> Explainer:
+        """This explainer, reading texts with another copy of its encoder.
+
+        Raises:
+            MismatchError: it is not the same encoder: weights, prompts or length limit differ.
+        """
+        opened = open_encoder(encoder)
+        return replace(self, _encoder=[self._cached(self._matching(opened))])
+
+    def _matching(self, encoder: Encoder) -> Encoder:
+        own, other = self.encoder_identity, encoder.identity
+        if isinstance(encoder, PrecomputedEncoder):
+            raise MismatchError(
+                f"{other.name}: a vector file cannot encode text; use explain_vectors, or --query-vectors and "
+                "--document-vectors"
+            )
+        if own.digest == other.digest:
+            return encoder
+        differing = [
+            f"{key} {theirs!r} instead of {ours!r}"
+            for (key, ours), theirs in zip(own.to_dict().items(), other.to_dict().values(), strict=True)
+            if ours != theirs and (key != "name" or own.weights_sha256 is None)
+        ]
+        raise MismatchError(f"explainer {self.name} explains another encoder than {other.name}: {'; '.join(differing)}")
+
+    def _cached(self, encoder: Encoder) -> Encoder:
+        if self.cache is False or isinstance(encoder, CachedEncoder):
+            return encoder
+        return CachedEncoder(encoder, None if self.cache is True else self.cache)
+
+    def _unit(self, x: Any, name: str) -> Float32:
+        vectors = as_vectors(x, self.sae.dimension, name)
+        norms = np.einsum("nm,nm->n", vectors, vectors)
+        return vectors if np.allclose(norms, 1.0, rtol=0, atol=2e-6) else np.asarray(l2norm(vectors), np.float32)

@@ -1,0 +1,89 @@
+"""Many explained pairs, kept as arrays; an Explanation is made when one is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+
+from ..explain import Attribution, Explanation, FeatureShare, Overlap
+from ..hypotheses import Feature
+from ..views import VIEWS, View
+
+
+class PairNames(NamedTuple):
+    """What is known of the pairs beside their vectors; each sequence is empty or has one entry per pair."""
+
+    query_ids: Sequence[str] = ()
+    doc_ids: Sequence[str] = ()
+    unread_queries: Sequence[int] | Any = ()
+    unread_documents: Sequence[int] | Any = ()
+    queries: Sequence[str] = ()
+    documents: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ExplainedPairs(Sequence[Explanation]):
+    """n explanations. `overlap` and `attribution` hold them all as arrays."""
+
+    overlap: Overlap
+    attribution: Attribution
+    features: tuple[Feature, ...]
+    views: tuple[View, ...]
+    explainer: str
+    encoder: str
+    names: PairNames
+
+    def __len__(self) -> int:
+        return len(self.attribution.score)
+
+    @overload
+    def __getitem__(self, index: int) -> Explanation: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Explanation]: ...
+    def __getitem__(self, index: int | slice) -> Explanation | list[Explanation]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"pair {index} of {len(self)}")
+        return self._explanation(index % len(self))
+
+    def _explanation(self, i: int) -> Explanation:
+        rows = self.overlap.of(i)
+        ids = self.overlap.features[rows]
+        shares = self.attribution.shares[rows]
+        query = self.overlap.query_activation[rows]
+        activations = self.overlap.view_activations[rows]
+        order = np.lexsort((ids, -shares))
+        absent: dict[View, float] = {view: 0.0 for view in VIEWS}
+        features = tuple(
+            FeatureShare(
+                id=int(ids[j]),
+                label=self.features[ids[j]].label,
+                share=float(shares[j]),
+                query_activation=float(query[j]),
+                view_activations=absent | dict(zip(self.views, activations[j].tolist(), strict=True)),
+            )
+            for j in order
+        )
+        per_view: dict[View, tuple[int, ...]] = {view: () for view in VIEWS}
+        for column, view in enumerate(self.views):
+            per_view[view] = tuple(ids[activations[:, column] > 0].tolist())
+        names = self.names
+        return Explanation(
+            score=float(self.attribution.score[i]),
+            bias=float(self.attribution.bias[i]),
+            remainder=float(self.attribution.remainder[i]),
+            features=features,
+            per_view=per_view,
+            query_id=str(names.query_ids[i]) if len(names.query_ids) else "",
+            doc_id=str(names.doc_ids[i]) if len(names.doc_ids) else "",
+            explainer=self.explainer,
+            encoder=self.encoder,
+            unread_query=int(names.unread_queries[i]) if len(names.unread_queries) else 0,
+            unread_document=int(names.unread_documents[i]) if len(names.unread_documents) else 0,
+            query=names.queries[i] if len(names.queries) else "",
+            document=names.documents[i] if len(names.documents) else "",
+        )

@@ -1,0 +1,217 @@
+"""The four stages of a fit. What each one made lies in OUTPUT.work, named by a hash of all that made it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float32
+from ..data import Document, read_corpora
+from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, read_texts
+from ..errors import InputError
+from ..explainer import Explainer, load, save
+from ..hypotheses import Feature, keyphrase_labels, top_examples
+from ..internalizer import Internalizer
+from ..internalizer.train import train_internalizer
+from ..sae import SparseAutoencoder
+from ..sae.train import SaeProgress, train_sae
+from ..store import check_writable, digest_of, read_arrays, write_arrays
+from ..teachers import TeacherPair, read_teacher
+from ..views import ASPECTS, Aspect
+from .config import FitConfig, Report
+from .figures import held_out_rows, measure
+from .texts import TrainingTexts, TrainingVectors, encode_training, training_texts
+
+
+def fit(
+    corpora: Sequence[str | Path],
+    encoder: Encoder,
+    teachers: Sequence[str],
+    output: str | Path,
+    config: FitConfig | None = None,
+    name: str | None = None,
+    notes: str = "",
+    cache: Path | None = None,
+    report: Report | None = None,
+) -> Explainer:
+    """Fit an explainer for `encoder` on `corpora`, write it to `output`, and load it from there.
+
+    Run again after an interruption with the same arguments and it goes on where it stopped.
+
+    Args:
+        teachers: see `teachers.read_teacher`; none gives an explainer of the original view alone.
+        notes: a paragraph for the model card: where the data is from and under which licence.
+        cache: where encoded texts are kept; None is the user's cache folder.
+    Raises:
+        InputError: `output` exists already, or a corpus or teacher cannot be used.
+    """
+    config, output, tell = config or FitConfig(), Path(output), report or (lambda *_: None)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output} exists already; choose another output or remove it first")
+    check_writable(output.parent)
+    documents = read_corpora(Path(corpus) for corpus in corpora)
+    lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents)]
+    if lessons and isinstance(encoder, PrecomputedEncoder):
+        raise InputError("vectors that exist already cannot be extended by teacher texts; leave out --teacher")
+    work = output.with_name(output.name + ".work")
+    work.mkdir(exist_ok=True)
+
+    per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
+    texts = training_texts(documents, per_document)
+    reader = _reader(encoder, cache, tell)
+    vectors = encode_training(reader, texts)
+    tell("encode", len(texts.texts), len(texts.texts), f"{vectors.truncated} documents longer than the encoder reads")
+
+    made = digest_of([encoder.identity.digest, digest_of(texts.texts), digest_of([list(p) for p in lessons])])
+    internalizers, lessons_learned = _internalize(reader, lessons, config, work, made, tell)
+    made = digest_of([made, config.internalizer.to_dict(), config.held_out])
+    held = held_out_rows(texts.owner, texts.documents, config)
+    views = _views(vectors.vectors, internalizers, work / f"views-{made[:16]}.npy", tell)
+    sae = _train(views, ~held, config, work, digest_of([made, config.sae.to_dict()]), tell)
+    features = _label(sae, texts, vectors.vectors, config, tell)
+
+    explainer = Explainer(
+        name=name or output.name,
+        encoder_identity=encoder.identity,
+        sae=sae,
+        internalizers=internalizers,
+        features=features,
+        made_from=_made_from(corpora, documents, texts, vectors, teachers, lessons, config, notes),
+        figures={"internalizers": lessons_learned},
+    )
+    save(explainer, output)
+    stored = load(output)  # half-precision weights, as users will run them: the figures are theirs
+    figures = {**explainer.figures, **measure(stored.sae, views, held if held.any() else ~held)}
+    save(_with_figures(stored, figures), output, overwrite=True)
+    shutil.rmtree(work)
+    return load(output, encoder=encoder)
+
+
+def _reader(encoder: Encoder, cache: Path | None, tell: Report) -> Encoder:
+    if isinstance(encoder, PrecomputedEncoder | CachedEncoder):
+        return encoder
+    return CachedEncoder(encoder, cache, lambda done, total: tell("encode", done, total, ""))
+
+
+def _internalize(
+    encoder: Encoder, lessons: Sequence[TeacherPair], config: FitConfig, work: Path, made: str, tell: Report
+) -> tuple[dict[Aspect, Internalizer], dict[str, Any]]:
+    internalizers: dict[Aspect, Internalizer] = {}
+    figures: dict[str, Any] = {}
+    for aspect in ASPECTS:
+        pairs = [pair for pair in lessons if pair.aspect == aspect]
+        if not pairs:
+            continue
+        z = read_texts(encoder, [pair.source for pair in pairs], "document").vectors
+        target = read_texts(encoder, [pair.target for pair in pairs], "document").vectors
+        fitted = train_internalizer(z, target, [pair.thread for pair in pairs], config.internalizer)
+        internalizers[aspect] = fitted.internalizer
+        figures[aspect] = {
+            "pairs": len(pairs),
+            "validation_cosine": round(fitted.cosine, 4),
+            "validation_cosine_doing_nothing": round(fitted.raw_cosine, 4),
+        }
+        note = f"{aspect}: cosine to the teacher {fitted.raw_cosine:.3f} -> {fitted.cosine:.3f}, {len(pairs)} pairs"
+        tell("internalize", len(internalizers), len(ASPECTS), note)
+    return internalizers, figures
+
+
+def _views(vectors: Float32, internalizers: dict[Aspect, Internalizer], path: Path, tell: Report) -> Any:
+    """[n, views, m] on disk in half precision, memory-mapped: training reads it in batches."""
+    nets = [internalizers[aspect] for aspect in ASPECTS if aspect in internalizers]
+    if not path.is_file():
+        partial = path.with_suffix(".partial")
+        shape = (len(vectors), 1 + len(nets), vectors.shape[1])
+        out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+        for start in range(0, len(vectors), 8192):
+            z = vectors[start : start + 8192]
+            out[start : start + 8192, 0] = z
+            for view, net in enumerate(nets, 1):
+                out[start : start + 8192, view] = net(z)
+            tell("views", min(start + 8192, len(vectors)), len(vectors), "")
+        out.flush()
+        partial.rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def _train(views: Any, used: Any, config: FitConfig, work: Path, made: str, tell: Report) -> SparseAutoencoder:
+    done = work / f"sae-{made[:16]}.safetensors"
+    n, width, m = views.shape
+    if not done.is_file():
+        rows = (np.flatnonzero(used)[:, None] * width + np.arange(width)).reshape(-1)
+
+        def show(p: SaeProgress) -> None:
+            if p.step % 20 == 0 or p.step == p.steps:
+                tell("train", p.step, p.steps, f"FVU {p.fvu:.3f}, silent {p.dead}")
+
+        checkpoint = work / f"sae-{made[:16]}.checkpoint.safetensors"
+        trained = train_sae(views.reshape(n * width, m), config.sae, show, rows=rows, checkpoint=checkpoint)
+        write_arrays(
+            done,
+            {
+                "We": trained.encoder_weight,
+                "be": trained.encoder_bias,
+                "W": trained.decoder_weight,
+                "b": trained.decoder_bias,
+            },
+        )
+    arrays: Any = read_arrays(done)
+    return SparseAutoencoder(arrays["We"], arrays["be"], arrays["W"], arrays["b"], config.sae.k)
+
+
+def _label(
+    sae: SparseAutoencoder, texts: TrainingTexts, vectors: Float32, config: FitConfig, tell: Report
+) -> tuple[Feature, ...]:
+    tell("label", 0, sae.features, "")
+    top = top_examples(sae.encode(vectors), sae.features, config.label_examples)
+    step = max(1, len(texts.texts) // 20_000)
+    labels = keyphrase_labels(
+        texts.texts.__getitem__,
+        [top.of(feature).tolist() for feature in range(sae.features)],
+        range(0, len(texts.texts), step),
+    )
+    tell("label", sae.features, sae.features, f"{sum(label is not None for label in labels)} named")
+    return tuple(
+        Feature(
+            id=feature,
+            label=label,
+            source="keyphrase" if label else None,
+            frequency=round(float(top.frequency[feature]) / len(texts.texts), 7),
+            examples=tuple(texts.ids[row] for row in top.of(feature)[:8]),
+        )
+        for feature, label in enumerate(labels)
+    )
+
+
+def _made_from(
+    corpora: Sequence[str | Path],
+    documents: Sequence[Document],
+    texts: TrainingTexts,
+    vectors: TrainingVectors,
+    teachers: Sequence[str],
+    lessons: Sequence[TeacherPair],
+    config: FitConfig,
+    notes: str,
+) -> dict[str, Any]:
+    return {
+        "corpora": [Path(corpus).name for corpus in corpora],
+        "documents": len(documents),
+        "documents_sha256": digest_of([document.text for document in documents]),
+        "documents_longer_than_the_encoder_reads": vectors.truncated,
+        "tokens_not_read": vectors.unread,
+        "sentences": len(texts.texts) - texts.documents,
+        "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
+        "lessons": len(lessons),
+        "notes": notes,
+        "config": config.to_dict(),
+    }
+
+
+def _with_figures(explainer: Explainer, figures: dict[str, Any]) -> Explainer:
+    from dataclasses import replace
+
+    return replace(explainer, figures=figures)

@@ -1,0 +1,118 @@
+"""Labels without a language model: the phrases that set a feature's top texts apart from all the others.
+
+A phrase (one to three words) is scored by how many of the feature's top texts hold it, times how much more
+often they hold it than texts do at large:  n_top * log( (n_top / top) / ((n_all + 1) / (all + 1)) ).
+Counting texts, not occurrences, keeps one repetitive text from naming the feature.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+WORD: Final = re.compile(r"[^\W_][\w'’+#-]*|[A-Za-z]\+\+")
+LONGEST_PHRASE: Final = 3
+MOST_WORDS: Final = 8
+LEAST_TEXTS: Final = 3
+STOP: Final = frozenset(
+    """a about above after again against all also am an and any anyone anything are aren't around as at be because
+    been before being below between both but by can can't cannot come could couldn't did didn't do does doesn't
+    doing don't down during each either else etc even ever every few first following for from further get gets
+    getting give go going good got had has have haven't having he her here hers him his how however i i'd i'll
+    i'm i've if in instead into is isn't it it's its itself just keep know last least let let's like look lot made
+    make makes making many may maybe me might more most much must my need never no non not nothing now of off often
+    oh ok on once one ones only onto or other others our out over own per perhaps please put quite rather re really
+    said same say see seem seems several she should shouldn't similar simply since so some someone something still
+    such sure take tell than thank thanks that that's the their them then there there's these they they're thing
+    things think this those though through thus to too try trying two under until up upon us use used uses using
+    usually very via want wants was wasn't way we we're well went were what what's when where whether which while
+    who whom whose why will with within without won't would wouldn't yes yet you you'd you'll you're your yours
+    e.g i.e eg ie vs q a""".split()
+)
+
+
+def keyphrase_labels(
+    texts: Callable[[int], str],
+    examples: Sequence[Sequence[int]],
+    background: Iterable[int],
+    phrases: int = 3,
+) -> list[str | None]:
+    """A label of one to eight words per feature; None where its texts have nothing in common.
+
+    Args:
+        texts: the text of a row.
+        examples: per feature the rows of its top texts.
+        background: rows that stand for texts at large.
+    """
+    everywhere: Counter[str] = Counter()
+    size = 0
+    for row in background:
+        everywhere.update(set(candidates(texts(row))))
+        size += 1
+    return [_label([texts(row) for row in rows], everywhere, size, phrases) for rows in examples]
+
+
+def candidates(text: str) -> dict[str, str]:
+    """Phrases of a text: folded form -> as written. No phrase starts or ends with a stop word."""
+    found: dict[str, str] = {}
+    for clause in re.split(r"[.,;:!?()\[\]{}\"\n|<>=]+", text):
+        words = WORD.findall(clause)
+        folded = [fold(word) for word in words]
+        for start in range(len(words)):
+            for end in range(start + 1, min(start + LONGEST_PHRASE, len(words)) + 1):
+                if _fit(words[start], folded[start]) and _fit(words[end - 1], folded[end - 1]):
+                    found.setdefault(" ".join(folded[start:end]), " ".join(words[start:end]))
+    return found
+
+
+def fold(word: str) -> str:
+    """Lower case and without a plural s, so that Kidney and kidneys count as one."""
+    word = word.lower().replace("’", "'").removesuffix("'s")
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
+    return word
+
+
+def _fit(word: str, folded: str) -> bool:
+    return len(folded) > 1 and word.lower() not in STOP and folded not in STOP and not folded.isdigit()
+
+
+def _label(texts: list[str], everywhere: Counter[str], size: int, phrases: int) -> str | None:
+    if not texts:
+        return None
+    holds: Counter[str] = Counter()
+    written: dict[str, Counter[str]] = {}
+    for text in texts:
+        for phrase, form in candidates(text).items():
+            holds[phrase] += 1
+            written.setdefault(phrase, Counter())[form] += 1
+
+    def score(phrase: str) -> float:
+        lift = (holds[phrase] / len(texts)) / ((everywhere[phrase] + 1) / (size + 1))
+        words = len(phrase.split())
+        return holds[phrase] * math.log(lift) * (1.0 + 0.15 * (words - 1)) if lift > 1 else 0.0
+
+    least = min(LEAST_TEXTS, len(texts))
+    ranked = sorted((p for p in holds if holds[p] >= least), key=lambda p: (-score(p), p))
+    chosen: list[str] = []
+    for phrase in ranked:
+        words = set(phrase.split())
+        if score(phrase) <= 0 or len(chosen) == phrases:
+            break
+        if any(words & set(other.split()) for other in chosen):
+            continue
+        if chosen and score(phrase) < 0.35 * score(chosen[0]):
+            break
+        if sum(len(p.split()) for p in [*chosen, phrase]) <= MOST_WORDS:
+            chosen.append(phrase)
+    return ", ".join(_form(written[phrase]) for phrase in chosen) or None
+
+
+def _form(forms: Counter[str]) -> str:
+    # A capital that only stands at the start of sentences is not part of the name.
+    best = max(forms, key=lambda form: (forms[form], form))
+    lower = best[0].lower() + best[1:]
+    return lower if lower in forms and best not in (lower,) else best

@@ -1,0 +1,118 @@
+"""Training one internalizer by the paper's protocol (section 2), on pairs of vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Float32
+from ..errors import InputError, MismatchError
+from ..extras import require
+from .network import FORMS, Form, Internalizer
+
+
+@dataclass(frozen=True)
+class InternalizerConfig:
+    """The paper's protocol; `form` is ours to choose."""
+
+    form: Form = "residual"
+    hidden: int = 512  # h
+    learning_rate: float = 5e-4
+    batch_size: int = 128
+    epochs: int = 100
+    patience: int = 5
+    validation: float = 0.15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise InputError(f"internalizer form {self.form!r} is unknown; choose one of {', '.join(FORMS)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+
+class Fitted(NamedTuple):
+    """A trained internalizer and how close it came, on validation pairs that it never saw."""
+
+    internalizer: Internalizer
+    cosine: float  # mean cosine of R(z) to the target
+    raw_cosine: float  # the same of z itself: what doing nothing would give
+    train_pairs: int
+    validation_pairs: int
+    epochs: int
+
+
+def split_by_group(groups: Sequence[str], validation: float, seed: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """True for validation rows. All rows of one group (a thread) fall on the same side."""
+    names = np.array(sorted(set(groups)))
+    held = names[np.random.default_rng(seed).permutation(len(names))[: max(1, round(validation * len(names)))]]
+    return np.isin(np.asarray(groups), held)
+
+
+def train_internalizer(
+    z: Float32, target: Float32, groups: Sequence[str], config: InternalizerConfig
+) -> Fitted:
+    """Fit R so that R(z) comes near `target`: mean squared error, Adam, early stopping on validation.
+
+    Args:
+        z, target: [n, m], row i of one belongs to row i of the other.
+        groups: the thread of each row; no thread is split between training and validation.
+    Raises:
+        MismatchError: shapes differ. InputError: fewer than two groups.
+    """
+    torch = require("torch", "train")
+    if z.shape != target.shape or len(groups) != len(z):
+        raise MismatchError(f"internalizer: {z.shape} vectors, {target.shape} targets, {len(groups)} groups")
+    if len(set(groups)) < 2:
+        raise InputError("internalizer: teacher texts of at least two threads are needed, to hold one out")
+    held = split_by_group(groups, config.validation, config.seed)
+    generator = torch.Generator().manual_seed(config.seed)
+    parameters = _initial(torch, z.shape[1], config, generator)
+    optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
+    x, y = torch.from_numpy(z[~held]), torch.from_numpy(target[~held])
+    xv, yv = torch.from_numpy(z[held]), torch.from_numpy(target[held])
+
+    best, best_loss, waited, epoch = [p.detach().clone() for p in parameters], float("inf"), 0, 0
+    for epoch in range(1, config.epochs + 1):
+        order = torch.randperm(len(x), generator=generator)
+        for batch in order.split(config.batch_size):
+            loss = ((_forward(torch, parameters, x[batch], config.form) - y[batch]) ** 2).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        with torch.no_grad():
+            held_loss = float(((_forward(torch, parameters, xv, config.form) - yv) ** 2).mean())
+        if held_loss < best_loss - 1e-7:
+            best, best_loss, waited = [p.detach().clone() for p in parameters], held_loss, 0
+        else:
+            waited += 1
+            if waited >= config.patience:
+                break
+    internalizer = Internalizer(*(p.numpy() for p in best), form=config.form)
+    cosine = np.einsum("nm,nm->n", internalizer(z[held]), target[held]).mean()
+    raw = np.einsum("nm,nm->n", z[held], target[held]).mean()
+    return Fitted(internalizer, float(cosine), float(raw), int((~held).sum()), int(held.sum()), epoch)
+
+
+def _initial(torch: Any, m: int, config: InternalizerConfig, generator: Any) -> list[Any]:
+    def uniform(*shape: int) -> Any:
+        bound = shape[-1] ** -0.5
+        return (torch.rand(*shape, generator=generator) * 2 - 1) * bound
+
+    h = config.hidden
+    w2 = torch.zeros(m, h) if config.form == "residual" else uniform(m, h)  # residual: start at the identity
+    parameters = [uniform(h, m), torch.zeros(h), w2, torch.zeros(m)]
+    return [p.requires_grad_() for p in parameters]
+
+
+def _forward(torch: Any, parameters: list[Any], z: Any, form: Form) -> Any:
+    w1, b1, w2, b2 = parameters
+    out = torch.tanh(z @ w1.T + b1) @ w2.T + b2
+    if form == "residual":
+        out = out + z
+    return torch.nn.functional.normalize(out, dim=-1)

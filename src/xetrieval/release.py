@@ -1,0 +1,60 @@
+"""The paper's released files, joined to an explainer: sae_model.pt, model_ASPECT.pt, a text file of labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .encoders import Encoder
+from .errors import InputError, MismatchError
+from .explainer import Explainer
+from .hypotheses import Feature
+from .internalizer import read_release_internalizer
+from .sae import read_release_sae
+from .store import sha256_of_file
+from .views import ASPECTS
+
+
+def import_release(
+    sae: str | Path, internalizers: str | Path, encoder: Encoder, labels: str | Path | None = None, name: str = "release"
+) -> Explainer:
+    """An explainer from the release's files.
+
+    Args:
+        sae: sae_model.pt. internalizers: the folder of model_qa.pt, model_summary.pt and model_purpose.pt.
+        labels: line i names feature i; an empty line leaves it unnamed.
+    Raises:
+        InputError: a file is absent. DamagedError: a file has another layout.
+        MismatchError: dimensions that differ, or another number of labels than features.
+    """
+    folder, sae_path = Path(internalizers), Path(sae)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of internalizers")
+    autoencoder = read_release_sae(sae_path)
+    names = _labels(Path(labels), autoencoder.features) if labels is not None else [None] * autoencoder.features
+    paths = {aspect: folder / f"model_{aspect}.pt" for aspect in ASPECTS}
+    return Explainer(
+        name=name,
+        encoder_identity=encoder.identity,
+        sae=autoencoder,
+        internalizers={aspect: read_release_internalizer(path) for aspect, path in paths.items()},
+        features=tuple(
+            Feature(index, label, "release" if label else None, 0.0) for index, label in enumerate(names)
+        ),
+        made_from={
+            "imported": "the paper's release layout (arXiv 2605.29507)",
+            "sae_sha256": sha256_of_file(sae_path),
+            **{f"{aspect}_sha256": sha256_of_file(path) for aspect, path in paths.items()},
+        },
+    )
+
+
+def _labels(path: Path, features: int) -> list[str | None]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of labels")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start + 1})") from error
+    if len(lines) != features:
+        raise MismatchError(f"{path}: {len(lines)} labels for {features} features; line i names feature i")
+    return [line.strip() or None for line in lines]

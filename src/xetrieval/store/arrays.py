@@ -1,0 +1,37 @@
+"""Named arrays in one safetensors file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DamagedError, InputError
+from .atomic import write_bytes
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write `arrays` to `path`, whole or not at all."""
+    from safetensors.numpy import save
+
+    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Read every array of a safetensors file.
+
+    Raises:
+        InputError: there is no such file. DamagedError: it is not a whole safetensors file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        arrays: dict[str, NDArray[np.generic]] = load_file(path)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise DamagedError(f"{path}: not a whole safetensors file ({error}); fetch or make it again") from error
+    return arrays

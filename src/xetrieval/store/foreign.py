@@ -1,0 +1,50 @@
+"""Other people's .pt files, opened so that nothing in them can run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float32
+from ..errors import DamagedError, InputError
+from ..extras import require
+
+WRAPPERS = ("state_dict", "model_state_dict")
+PREFIXES = ("module.", "_orig_mod.")
+
+
+def read_torch_state(path: Path) -> dict[str, Float32]:
+    """Tensors of a PyTorch state file as float32 arrays, wrappers and name prefixes taken off.
+
+    Raises:
+        InputError: no such file. DamagedError: not a state file, or one that holds more than tensors.
+    """
+    torch = require("torch", "encoders")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        raise DamagedError(f"{path}: not a plain PyTorch state file ({reason})") from error
+    for wrapper in WRAPPERS:
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not isinstance(state, dict):
+        raise DamagedError(f"{path}: holds a {type(state).__name__}, not a state dictionary")
+    arrays = {}
+    for name, value in state.items():
+        if isinstance(value, int | float):
+            value = torch.tensor(float(value))
+        if isinstance(value, torch.Tensor):
+            arrays[_bare(str(name))] = np.asarray(value.detach().float().numpy(), np.float32)
+    return arrays
+
+
+def _bare(name: str) -> str:
+    while name.startswith(PREFIXES):
+        name = name.split(".", 1)[1]
+    return name
