@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .errors import XetrievalError
     from .explain import Explanation, FeatureShare
     from .explainer import Explainer, load, save
-    from .fit import FitConfig, fit
+    from .fitting import FitConfig, fit
     from .release import import_release
 
 __version__ = "0.1.0"
@@ -27,9 +27,9 @@ _HOMES = {
     "Explainer": "explainer",
     "Explanation": "explain",
     "FeatureShare": "explain",
-    "FitConfig": "fit",
+    "FitConfig": "fitting",
     "XetrievalError": "errors",
-    "fit": "fit",
+    "fit": "fitting",
     "import_release": "release",
     "load": "explainer",
     "open_encoder": "encoders",

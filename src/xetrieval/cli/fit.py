@@ -34,8 +34,8 @@ def fit(
     """Fit an explainer: encode, internalize, train, label. Run it again to go on after an interruption."""
     from ..encoders import open_encoder
     from ..errors import InputError
-    from ..fit import FitConfig
-    from ..fit import fit as run
+    from ..fitting import FitConfig
+    from ..fitting import fit as run
     from ..internalizer.train import InternalizerConfig
     from ..sae.train import SaeConfig
 

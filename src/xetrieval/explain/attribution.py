@@ -45,13 +45,8 @@ def attribute(
     score = np.einsum("nm,nm->n", q, z).astype(np.float64)
     q64, b64 = q.astype(np.float64), decoder_bias.astype(np.float64)
     u = z.astype(np.float64) - b64
-    beta, inside = project(directions, sets, u)
-
+    beta, inside, along = project(directions, sets, u, q64)
     pair = np.repeat(np.arange(len(q)), np.diff(sets.starts))
-    along = np.empty(len(beta))  # <q, w_j>
-    for start in range(0, len(beta), 65536):
-        rows = slice(start, start + 65536)
-        along[rows] = np.einsum("rm,rm->r", q64[pair[rows]], directions[sets.features[rows]])
     shares = beta * along
     total = np.bincount(pair, weights=shares, minlength=len(q))
     bias = q64 @ b64

@@ -33,21 +33,22 @@ class FeatureSets(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """beta and P_S(u) of n rows."""
+    """beta and P_S(u) of n rows, and how a second vector lies along the same directions."""
 
     beta: Float64  # [rows], aligned with FeatureSets.features
     inside: Float64  # [n, m], P_S(u) = W_S beta
+    along: Float64  # [rows], <q, w_j>
 
 
-def project(directions: Float32, sets: FeatureSets, u: Float64) -> Projection:
+def project(directions: Float32, sets: FeatureSets, u: Float64, q: Float64) -> Projection:
     """Ridge projection of each row of `u` [n, m] onto the span of its own set.
 
     Args:
         directions: W^T [F, m], one feature direction a row, contiguous.
+        q: [n, m], measured along each direction while that is at hand.
     """
     sizes = np.diff(sets.starts)
-    beta = np.zeros(len(sets.features))
-    inside = np.zeros_like(u)
+    out = Projection(np.zeros(len(sets.features)), np.zeros_like(u), np.zeros(len(sets.features)))
     by_size = np.argsort(sizes, kind="stable")
     by_size = by_size[np.searchsorted(sizes[by_size], 1) :]  # an empty set projects to zero
     done = 0
@@ -57,18 +58,17 @@ def project(directions: Float32, sets: FeatureSets, u: Float64) -> Projection:
         count = max(1, TILE_BYTES // (8 * width * u.shape[1]))
         rows = by_size[done : done + min(64, count)]
         done += len(rows)
-        _project_tile(directions, sets, sizes, u, rows, beta, inside)
-    return Projection(beta, inside)
+        _project_tile(directions, sets, sizes, np.stack([u[rows], q[rows]], axis=2), rows, out)
+    return out
 
 
 def _project_tile(
     directions: Float32,
     sets: FeatureSets,
     sizes: NDArray[np.int64],
-    u: Float64,
+    u_and_q: Float64,  # [t, m, 2]
     rows: NDArray[np.int64],
-    beta: Float64,
-    inside: Float64,
+    out: Projection,
 ) -> None:
     width = int(sizes[rows].max())
     slots = np.arange(width)
@@ -78,7 +78,8 @@ def _project_tile(
     W[~filled] = 0.0
     gram = W @ W.transpose(0, 2, 1)
     gram[:, slots, slots] += RIDGE
-    target = W @ u[rows][:, :, None]
-    solved = np.linalg.solve(gram, target)[:, :, 0]
-    beta[at[filled]] = solved[filled]
-    inside[rows] = (solved[:, None, :] @ W)[:, 0, :]
+    along = W @ u_and_q
+    solved = np.linalg.solve(gram, along[:, :, :1])[:, :, 0]
+    out.beta[at[filled]] = solved[filled]
+    out.along[at[filled]] = along[:, :, 1][filled]
+    out.inside[rows] = (solved[:, None, :] @ W)[:, 0, :]

@@ -115,8 +115,17 @@ class Explainer:
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder it was made for, opened at first use."""
+        """The encoder it was made for, opened at first use.
+
+        Raises:
+            MismatchError: it was fitted on vectors from a file; give the encoder that made them to `load`.
+        """
         if not self._encoder:
+            if self.encoder_identity.name.startswith("vectors:"):
+                raise MismatchError(
+                    f"explainer {self.name} was fitted on {self.encoder_identity.name} and knows no encoder for "
+                    "text; use explain_vectors, or --query-vectors and --document-vectors"
+                )
             self._encoder.append(self._cached(self._matching(open_encoder(self.encoder_identity.name))))
         return self._encoder[0]
 

@@ -27,5 +27,5 @@ def erase_and_keep(sae: SparseAutoencoder, z: Float32, sets: FeatureSets) -> tup
     """Both edits from one projection. An empty set leaves z as it is, and keeps the bias alone."""
     b = sae.decoder_bias.astype(np.float64)
     z64 = z.astype(np.float64)
-    inside = project(sae.directions, sets, z64 - b).inside
+    inside = project(sae.directions, sets, z64 - b, z64).inside
     return l2norm(z64 - inside), l2norm(b + inside)

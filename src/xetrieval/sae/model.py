@@ -10,6 +10,7 @@ import numpy as np
 from ..arrays import Float32
 from ..errors import InputError, MismatchError
 from .codes import SparseCodes
+from .select import top_k
 
 TILE = 2048  # rows whose scores exist at one time
 
@@ -59,7 +60,7 @@ class SparseAutoencoder:
     def encode(self, x: Float32) -> SparseCodes:
         """Codes of the rows of `x` [n, m], fp32. Only one tile of scores [2048, F] exists at a time.
 
-        Ties at the k-th place are broken by NumPy's partition; they do not occur on real embeddings.
+        Ties at the k-th place are broken arbitrarily; they do not occur on real embeddings.
         """
         n = len(x)
         codes = SparseCodes(np.empty((n, self.k), np.int32), np.empty((n, self.k), np.float32))
@@ -69,7 +70,7 @@ class SparseAutoencoder:
             rows = slice(start, start + TILE)
             scores = x[rows] @ weight
             scores += bias
-            kept = _top(scores, self.k)
+            kept = top_k(scores, self.k)
             codes.features[rows] = kept
             codes.values[rows] = np.maximum(np.take_along_axis(scores, kept, axis=1), 0.0)
         return codes
@@ -82,10 +83,3 @@ class SparseAutoencoder:
         out += self.decoder_bias
         return out
 
-
-def _top(scores: Float32, k: int) -> np.ndarray[tuple[int, int], np.dtype[np.intp]]:
-    """Column ids of the k largest scores of each row, unordered."""
-    columns = scores.shape[1]
-    if k == columns:
-        return np.broadcast_to(np.arange(columns), scores.shape).copy()
-    return np.argpartition(scores, columns - k, axis=1)[:, columns - k :]

@@ -9,6 +9,7 @@ gradients are sparse products on the pattern of kept entries.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..errors import InputError
 from ..extras import require
 from ..store import read_arrays, write_arrays
 from .model import SparseAutoencoder
+from .select import top_k
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,13 @@ def train_sae(
     return state.finish()
 
 
+def _silence_beta_notice(torch: Any) -> None:
+    # PyTorch says once per process that CSR tensors are in beta; it is said here, to nobody.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        torch.sparse_csr_tensor([0, 1], [0], [1.0], (1, 1))
+
+
 def _schedule(done: float, config: SaeConfig) -> float:
     rising = min(1.0, (done + 1e-6) / config.warmup) if config.warmup else 1.0
     falling = min(1.0, (1.0 - done) / config.decay) if config.decay else 1.0
@@ -116,6 +125,7 @@ class _State:
 
     def __init__(self, torch: Any, vectors: Float32, rows: NDArray[np.int64], config: SaeConfig) -> None:
         self.torch, self.config = torch, config
+        _silence_beta_notice(torch)
         rng = np.random.default_rng(config.seed)
         sample = np.asarray(vectors[np.sort(rng.permutation(rows)[:20_000])], dtype=np.float32)
         mean = sample.mean(axis=0)
@@ -141,9 +151,7 @@ class _State:
         torch, k, n = self.torch, self.config.k, len(x)
         centred = x - self.bd
         scores = torch.addmm(self.be, centred, self.We.T)
-        top = torch.from_numpy(
-            np.argpartition(scores.numpy(), scores.shape[1] - k, axis=1)[:, -k:].astype(np.int64)
-        )
+        top = torch.from_numpy(top_k(scores.numpy(), k))
         kept = torch.gather(scores, 1, top)
         values = torch.relu(kept)
         code = _Pattern(torch, top, self.config.features)

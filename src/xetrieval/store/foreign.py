@@ -27,7 +27,7 @@ def read_torch_state(path: Path) -> dict[str, Float32]:
         raise InputError(f"{path}: no such file")
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
         raise DamagedError(f"{path}: not a plain PyTorch state file ({reason})") from error
     for wrapper in WRAPPERS:

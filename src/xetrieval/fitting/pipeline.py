@@ -88,7 +88,7 @@ def fit(
     figures = {**explainer.figures, **measure(stored.sae, views, held if held.any() else ~held)}
     save(_with_figures(stored, figures), output, overwrite=True)
     shutil.rmtree(work)
-    return load(output, encoder=encoder)
+    return load(output) if isinstance(encoder, PrecomputedEncoder) else load(output, encoder=encoder)
 
 
 def _reader(encoder: Encoder, cache: Path | None, tell: Report) -> Encoder:

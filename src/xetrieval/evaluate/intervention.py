@@ -1,0 +1,172 @@
+"""Do the features of an explanation carry the score? Erase them, keep only them, and measure (paper, Fig. 7).
+
+Sets compared on the same pairs and with the same autoencoder: the features of the explanation (xetrieval), those
+shared with the original view alone (original_view), and active features of z that are not shared (control).
+Beside each set stand two of its own size, for size alone moves the score: random ones among the active features
+of z outside the set, and random live features outside it of like frequency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64, Ids
+from ..data.benchmark import Benchmark
+from ..errors import InputError
+from ..explain import attribute, overlap
+from ..explain.projection import FeatureSets
+from ..explainer import Explainer
+from ..intervene import erase_and_keep
+from .vectors import BenchmarkVectors, ranking
+
+
+@dataclass(frozen=True)
+class InterventionConfig:
+    """How pairs are drawn; the defaults are the paper's."""
+
+    depth: int = 32  # ranks that pairs are drawn from
+    per_query: int = 4  # at most; half of them true positives where there are so many
+    queries: int | None = None  # a seeded sample of the queries; None is all
+    bootstrap: int = 1000
+    seed: int = 0
+
+
+class _Pairs(NamedTuple):
+    query: NDArray[np.int64]  # rows of the benchmark's queries
+    document: NDArray[np.int64]
+    relevant: NDArray[np.bool_]
+
+
+def intervention(
+    explainer: Explainer, benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionConfig | None = None
+) -> dict[str, Any]:
+    """One record: {dataset, pairs, sets: {NAME: {size, erase, keep_only, explained, ..., each with _ci, tp, fp}}}.
+
+    erase is the mean drop of the cosine (positive when the score falls), keep_only its mean change.
+    """
+    config = config or InterventionConfig()
+    rng = np.random.default_rng(config.seed)
+    pairs = _draw(benchmark, vectors, config, rng)
+    rows, place = np.unique(pairs.document, return_inverse=True)
+    views = [codes.rows(place) for codes in explainer.codes(vectors.documents[rows])]
+    q, z = vectors.queries[pairs.query], vectors.documents[pairs.document]
+    shared = overlap(explainer.sae.encode(q), views, explainer.sae.features)
+    per_pair = [shared.of(i) for i in range(len(q))]
+    whole = [shared.features[rows_] for rows_ in per_pair]
+    original = [shared.features[rows_][shared.view_activations[rows_, 0] > 0] for rows_ in per_pair]
+    active = [views[0].support(i) for i in range(len(q))]
+    control = [np.setdiff1d(a, s) for a, s in zip(active, whole, strict=True)]
+    frequency = np.array([feature.frequency for feature in explainer.features])
+
+    sets = {}
+    for name, chosen in (("xetrieval", whole), ("original_view", original), ("control", control)):
+        measured = {
+            "": _measure(explainer, q, z, chosen),
+            "_random": _measure(explainer, q, z, _random_active(chosen, active, rng)),
+            "_random_live": _measure(explainer, q, z, _random_live(chosen, frequency, rng)),
+        }
+        sets[name] = _summary(measured, pairs, config)
+    return {
+        "dataset": benchmark.name,
+        "queries": len(np.unique(pairs.query)),
+        "pairs": len(q),
+        "tp_pairs": int(pairs.relevant.sum()),
+        "mean_score": float(np.einsum("nm,nm->n", q, z).mean()),
+        "sets": sets,
+    }
+
+
+def _draw(benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionConfig, rng: Any) -> _Pairs:
+    ranked = ranking(benchmark, vectors, config.depth)
+    chosen = rng.permutation(len(ranked))[: config.queries]
+    drawn: list[tuple[int, int, bool]] = []
+    for query in np.sort(chosen):
+        judged = benchmark.judgments[benchmark.query_ids[query]]
+        hits = ranked[query][ranked[query] >= 0]
+        relevant = np.array([judged.get(benchmark.documents[hit].id, 0) > 0 for hit in hits], bool)
+        true = rng.permutation(hits[relevant])[: config.per_query // 2]
+        false = rng.permutation(hits[~relevant])[: config.per_query - len(true)][: config.per_query // 2]
+        drawn += [(int(query), int(hit), True) for hit in true] + [(int(query), int(hit), False) for hit in false]
+    if not drawn:
+        raise InputError(f"{benchmark.name}: no pairs to measure")
+    query_rows, document_rows, relevance = zip(*drawn, strict=True)
+    return _Pairs(np.array(query_rows), np.array(document_rows), np.array(relevance, bool))
+
+
+def _measure(explainer: Explainer, q: Float32, z: Float32, chosen: list[Ids]) -> dict[str, Float64]:
+    sae, sets = explainer.sae, FeatureSets.of(chosen)
+    parts = attribute(q, z, sae.directions, sae.decoder_bias, sets)
+    erased, kept = erase_and_keep(sae, z, sets)
+    cosine = parts.score
+    return {
+        "size": np.array([len(ids) for ids in chosen], float),
+        "erase": cosine - np.einsum("nm,nm->n", q, erased),
+        "keep_only": np.einsum("nm,nm->n", q, kept) - cosine,
+        "explained": (parts.bias + parts.total) / cosine,
+        "explained_without_bias": parts.total / cosine,
+    }
+
+
+def _random_active(chosen: list[Ids], active: list[Ids], rng: Any) -> list[Ids]:
+    """As many active features of z outside the set; all of them where there are fewer."""
+    return [rng.permutation(np.setdiff1d(a, s))[: len(s)] for s, a in zip(chosen, active, strict=True)]
+
+
+def _random_live(chosen: list[Ids], frequency: Float64, rng: Any, window: int = 25) -> list[Ids]:
+    """For each feature another live one, outside the set, among its 2 * window neighbours by frequency."""
+    live = np.flatnonzero(frequency > 0)
+    by_frequency = live[np.argsort(frequency[live], kind="stable")]
+    place = np.zeros(len(frequency), np.int64)
+    place[by_frequency] = np.arange(len(by_frequency))
+    out = []
+    for ids in chosen:
+        taken = {int(j) for j in ids}
+        for j in ids:
+            near = by_frequency[max(0, place[j] - window) : place[j] + window + 1]
+            free = [int(n) for n in near if int(n) not in taken]
+            if free:
+                taken.add(free[int(rng.integers(len(free)))])
+        out.append(np.array(sorted(taken - {int(j) for j in ids}), np.int32))
+    return out
+
+
+def _summary(measured: dict[str, dict[str, Float64]], pairs: _Pairs, config: InterventionConfig) -> dict[str, Any]:
+    everything = np.ones(len(pairs.relevant), bool)
+    record = _means(measured, pairs.query, everything, config)
+    record["tp"] = _means(measured, pairs.query, pairs.relevant, config)
+    record["fp"] = _means(measured, pairs.query, ~pairs.relevant, config)
+    return record
+
+
+def _means(
+    measured: dict[str, dict[str, Float64]], query: NDArray[np.int64], which: NDArray[np.bool_], config: Any
+) -> dict[str, Any]:
+    record: dict[str, Any] = {"pairs": int(which.sum())}
+    if not which.any():
+        return record
+    for suffix, values in measured.items():
+        for key, value in values.items():
+            mean, low, high = cluster_bootstrap(value[which], query[which], config.bootstrap, config.seed)
+            record[key + suffix] = round(mean, 5)
+            record[key + suffix + "_ci"] = [round(low, 5), round(high, 5)]
+    return record
+
+
+def cluster_bootstrap(
+    values: Float64, cluster: NDArray[np.int64], resamples: int, seed: int
+) -> tuple[float, float, float]:
+    """Mean and 95 % interval. Whole clusters (the pairs of one query) are drawn again, not single pairs."""
+    _, place = np.unique(cluster, return_inverse=True)
+    sums, counts = np.bincount(place, weights=values), np.bincount(place)
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(len(sums), size=(resamples, len(sums)))
+    means = sums[draws].sum(1) / counts[draws].sum(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(values.mean()), float(low), float(high)
+
+
+

@@ -1,0 +1,48 @@
+"""A benchmark as vectors, and its ranking."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32
+from ..data.benchmark import Benchmark
+from ..encoders import Encoder, read_texts
+
+
+class BenchmarkVectors(NamedTuple):
+    """Unit vectors of queries [q, m] and documents [d, m], in the benchmark's order."""
+
+    queries: Float32
+    documents: Float32
+
+
+def benchmark_vectors(benchmark: Benchmark, encoder: Encoder) -> BenchmarkVectors:
+    """Encode every query and document."""
+    return BenchmarkVectors(
+        read_texts(encoder, benchmark.queries, "query").vectors,
+        read_texts(encoder, [document.text for document in benchmark.documents], "document").vectors,
+    )
+
+
+def ranking(benchmark: Benchmark, vectors: BenchmarkVectors, depth: int) -> NDArray[np.int64]:
+    """Document rows by falling score, [q, depth]; -1 where a query has fewer.
+
+    A query's own document is left out, and of documents with the same text the first alone is ranked.
+    """
+    row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
+    first: dict[str, int] = {}
+    repeated = np.array([first.setdefault(d.text, row) != row for row, d in enumerate(benchmark.documents)])
+    ranked = np.full((len(benchmark.query_ids), depth), -1, np.int64)
+    for start in range(0, len(benchmark.query_ids), 256):
+        scores = vectors.queries[start : start + 256] @ vectors.documents.T
+        scores[:, repeated] = -np.inf
+        for offset, identifier in enumerate(benchmark.query_ids[start : start + 256]):
+            if identifier in row_of:
+                scores[offset, row_of[identifier]] = -np.inf
+            count = min(depth, int(np.isfinite(scores[offset]).sum()))
+            top = np.argpartition(-scores[offset], count - 1)[:count]
+            ranked[start + offset, :count] = top[np.lexsort((top, -scores[offset, top]))]
+    return ranked

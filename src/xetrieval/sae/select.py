@@ -1,0 +1,50 @@
+"""The k largest scores of each row, exactly, several times faster than a full partition.
+
+Columns are dealt into G groups. The k-th largest of a row's G group maxima is a lower bound of its k-th largest score:
+k groups each hold a score at least as large. So every score worth keeping is at or above that bound; the few that are
+(k and a half or so) are gathered, and only they are partitioned.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32
+
+GROUPS_PER_K: Final = 4  # more groups, a tighter bound; fewer, a cheaper one
+
+
+def top_k(scores: Float32, k: int) -> NDArray[np.int64]:
+    """Column ids of the k largest entries of each row of `scores` [n, F], unordered, [n, k].
+
+    Where scores tie at the k-th place, any of the tied columns may be kept.
+    """
+    n, columns = scores.shape
+    if k == columns:
+        return np.broadcast_to(np.arange(columns), scores.shape).copy()
+    depth = columns // (GROUPS_PER_K * k)
+    if depth < 2 or not n:  # so few columns that there is nothing to save
+        return np.argpartition(scores, columns - k, axis=1)[:, columns - k :]
+    groups = columns // depth
+    maxima = scores[:, : depth * groups].reshape(n, depth, groups).max(axis=1)
+    rest = columns - depth * groups
+    if rest:
+        np.maximum(maxima[:, :rest], scores[:, depth * groups :], out=maxima[:, :rest])
+    bound = np.partition(maxima, groups - k, axis=1)[:, groups - k]
+
+    places = np.flatnonzero(scores >= bound[:, None])
+    row = places // columns
+    counts = np.bincount(row, minlength=n)
+    slot = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    width = int(counts.max())
+    values = np.full((n, width), -np.inf, np.float32)
+    ids = np.zeros((n, width), np.int64)
+    values[row, slot] = scores.reshape(-1)[places]
+    ids[row, slot] = places - row * columns
+    if width == k:
+        return ids
+    kept = np.argpartition(values, width - k, axis=1)[:, width - k :]
+    return np.take_along_axis(ids, kept, axis=1)

@@ -1,0 +1,80 @@
+"""Small explainers that every test may use, and the shared data where it is at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xetrieval.arrays import l2norm
+from xetrieval.encoders import HashingEncoder
+from xetrieval.explainer import Explainer
+from xetrieval.hypotheses import Feature
+from xetrieval.internalizer import Internalizer
+from xetrieval.sae import SparseAutoencoder
+from xetrieval.views import ASPECTS
+
+
+def random_sae(features: int = 128, dimension: int = 64, k: int = 16, seed: int = 0) -> SparseAutoencoder:
+    rng = np.random.default_rng(seed)
+    directions = l2norm(rng.standard_normal((features, dimension))).astype(np.float32)
+    return SparseAutoencoder(
+        encoder_weight=directions.copy(),
+        encoder_bias=rng.normal(0, 0.01, features).astype(np.float32),
+        decoder_weight=np.ascontiguousarray(directions.T),
+        decoder_bias=rng.normal(0, 0.02, dimension).astype(np.float32),
+        k=k,
+    )
+
+
+def random_internalizer(dimension: int = 64, hidden: int = 32, form: str = "residual", seed: int = 0) -> Internalizer:
+    rng = np.random.default_rng(seed)
+    return Internalizer(
+        w1=rng.normal(0, 0.3, (hidden, dimension)).astype(np.float32),
+        b1=rng.normal(0, 0.1, hidden).astype(np.float32),
+        w2=rng.normal(0, 0.1, (dimension, hidden)).astype(np.float32),
+        b2=rng.normal(0, 0.01, dimension).astype(np.float32),
+        form=form,
+    )
+
+
+def random_explainer(dimension: int = 64, cache: Path | bool = False) -> Explainer:
+    sae = random_sae(dimension=dimension)
+    return Explainer(
+        name="toy",
+        encoder_identity=HashingEncoder(dimension).identity,
+        sae=sae,
+        internalizers={
+            aspect: random_internalizer(dimension, seed=seed) for seed, aspect in enumerate(ASPECTS, 1)
+        },
+        features=tuple(
+            Feature(i, f"label {i}" if i % 2 else None, "keyphrase" if i % 2 else None, 0.1) for i in range(sae.features)
+        ),
+        cache=cache,
+    )
+
+
+def unit(n: int, dimension: int = 64, seed: int = 0) -> np.ndarray:
+    return l2norm(np.random.default_rng(seed).standard_normal((n, dimension))).astype(np.float32)
+
+
+@pytest.fixture
+def explainer() -> Explainer:
+    return random_explainer()
+
+
+@pytest.fixture(autouse=True)
+def _private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XETRIEVAL_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    folder = os.environ.get("XETRIEVAL_DATA")
+    if not folder:
+        pytest.skip("set XETRIEVAL_DATA to the folder of benchmarks (BEIR layout) to run this test")
+    if not (Path(folder) / "scifact").is_dir():
+        pytest.skip(f"XETRIEVAL_DATA={folder} has no folder scifact")
+    return Path(folder)

