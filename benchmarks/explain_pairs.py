@@ -78,7 +78,11 @@ def main() -> None:
         "k": K,
         "repeats": given.repeats,
         "mean_shared_features": float(overlap(codes_q, codes_views, F).sizes.mean()),
-        "hardware": {"cores": torch.get_num_threads(), "machine": platform.machine(), "python": platform.python_version()},
+        "hardware": {
+            "cores": torch.get_num_threads(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+        },
         "median_wall_seconds": medians,
         "median_cpu_seconds": {name: statistics.median(times) for name, times in cpu.items()},
         "all_wall_seconds": wall,
@@ -99,7 +103,9 @@ class Release:
 
     def __init__(self, explainer: Explainer) -> None:
         sae = explainer.sae
-        self.We, self.be, self.b = (torch.from_numpy(a) for a in (sae.encoder_weight, sae.encoder_bias, sae.decoder_bias))
+        self.We, self.be, self.b = (
+            torch.from_numpy(a) for a in (sae.encoder_weight, sae.encoder_bias, sae.decoder_bias)
+        )
         self.nets = [
             tuple(torch.from_numpy(part) for part in (net.w1, net.b1, net.w2, net.b2))
             for net in explainer.internalizers.values()
@@ -134,7 +140,9 @@ def material(n: int) -> tuple[Explainer, Any, Any]:
     rng = np.random.default_rng(0)
     directions = l2norm(rng.standard_normal((F, M))).astype(np.float32)
     bias = np.zeros(F, np.float32)
-    sae = SparseAutoencoder(directions, bias, np.ascontiguousarray(directions.T), rng.normal(0, 0.01, M).astype(np.float32), K)
+    sae = SparseAutoencoder(
+        directions, bias, np.ascontiguousarray(directions.T), rng.normal(0, 0.01, M).astype(np.float32), K
+    )
 
     def part(*shape: int) -> Any:
         return rng.normal(0, 0.04, shape).astype(np.float32)

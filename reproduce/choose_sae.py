@@ -69,7 +69,9 @@ def prepare(encoder: CachedEncoder) -> tuple[TrainingTexts, Any, dict[Any, Inter
     nets: dict[Any, Internalizer] = {}
     for aspect in ASPECTS:
         pairs = [pair for pair in lessons if pair.aspect == aspect]
-        z, target = (read_texts(encoder, [getattr(p, side) for p in pairs], "document").vectors for side in ("source", "target"))
+        z, target = (
+            read_texts(encoder, [getattr(p, side) for p in pairs], "document").vectors for side in ("source", "target")
+        )
         nets[aspect] = train_internalizer(z, target, [p.thread for p in pairs], InternalizerConfig()).internalizer
     return texts, encode_training(encoder, texts).vectors, nets
 
@@ -92,14 +94,25 @@ def train_one(
     started = time.perf_counter()
     if not path.is_file():
         sae = train_sae(views.reshape(-1, 384), SaeConfig(features=features, k=k, epochs=epochs), rows=rows)
-        arrays = {"We": sae.encoder_weight, "be": sae.encoder_bias, "W": sae.decoder_weight, "b": sae.decoder_bias}
+        arrays = {
+            "We": sae.encoder_weight,
+            "be": sae.encoder_bias,
+            "W": sae.decoder_weight,
+            "b": sae.decoder_bias,
+        }
         write_arrays(path, {**arrays, "k": np.array([k])})
     seconds = time.perf_counter() - started
     sae = reload(path)
     top = top_examples(sae.encode(vectors), features, 8)
     table = tuple(Feature(j, None, None, float(top.frequency[j]) / len(vectors)) for j in range(features))
     explainer = Explainer("candidate", encoder.identity, sae, nets, table)
-    record: dict[str, Any] = {"features": features, "k": k, "epochs": epochs, "rows": len(rows), "seconds": round(seconds)}
+    record: dict[str, Any] = {
+        "features": features,
+        "k": k,
+        "epochs": epochs,
+        "rows": len(rows),
+        "seconds": round(seconds),
+    }
     record["fvu_original"] = reconstruction(sae, vectors[held])["fvu"]
     record["fvu_reasoned"] = reconstruction(sae, views[held][:, 1:].reshape(-1, 384).astype(np.float32))["fvu"]
     record["dead"] = float((top.frequency == 0).mean())
@@ -108,7 +121,15 @@ def train_one(
         benchmark = read_benchmark(data() / name)
         config = InterventionConfig(queries=300, bootstrap=100)
         sets = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), config)["sets"]
-        keys = ("size", "erase", "erase_random", "erase_random_live", "keep_only", "explained", "explained_random")
+        keys = (
+            "size",
+            "erase",
+            "erase_random",
+            "erase_random_live",
+            "keep_only",
+            "explained",
+            "explained_random",
+        )
         record[name] = {key: sets["xetrieval"][key] for key in keys}
         record[name]["erase_original_view"] = sets["original_view"]["erase"]
     live = np.flatnonzero(top.frequency >= 8)

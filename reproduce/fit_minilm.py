@@ -13,10 +13,10 @@ from xetrieval.sae.train import SaeConfig
 
 NOTES = (
     "Texts of Stack Exchange (CC BY-SA 3.0 and 4.0), MedQuAD (CC BY 4.0), PubMedQA (MIT; PubMed abstracts), and "
-    "paragraphs of QED / Natural Questions and 2WikiMultihopQA (Wikipedia, CC BY-SA 3.0). Teacher texts: summary, purpose "
-    "and question-answer texts of 720 posts written by a language model (CC BY-SA as derived), the questions of 7,482 "
-    "answers, and titles. Encoded with bfloat16 matrix products (cosine to float32 at least 0.9999). Unseen, for "
-    "evaluation: arguana, scifact, english-dup, mutual, climate-fever-evidence, vaswani, cacm."
+    "paragraphs of QED / Natural Questions and 2WikiMultihopQA (Wikipedia, CC BY-SA 3.0). Teacher texts: summary, "
+    "purpose and question-answer texts of 720 posts written by a language model (CC BY-SA as derived), the questions "
+    "of 7,482 answers, and titles. Encoded with bfloat16 matrix products (cosine to float32 at least 0.9999). Unseen, "
+    "for evaluation: arguana, scifact, english-dup, mutual, climate-fever-evidence, vaswani, cacm."
 )
 
 

@@ -36,7 +36,9 @@ def main() -> None:
         benchmark = read_benchmark(data() / name)
         record = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), config)
         record = {"unseen_in_training": name in UNSEEN, **record}
-        records.append({"explainer": explainer.name, "features": explainer.sae.features, "k": explainer.sae.k, **record})
+        records.append(
+            {"explainer": explainer.name, "features": explainer.sae.features, "k": explainer.sae.k, **record}
+        )
         given.output.write_text(json.dumps(records, indent=1) + "\n")
     Console(width=150).print(table(records))
 

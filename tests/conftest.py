@@ -46,11 +46,10 @@ def random_explainer(dimension: int = 64, cache: Path | bool = False) -> Explain
         name="toy",
         encoder_identity=HashingEncoder(dimension).identity,
         sae=sae,
-        internalizers={
-            aspect: random_internalizer(dimension, seed=seed) for seed, aspect in enumerate(ASPECTS, 1)
-        },
+        internalizers={aspect: random_internalizer(dimension, seed=seed) for seed, aspect in enumerate(ASPECTS, 1)},
         features=tuple(
-            Feature(i, f"label {i}" if i % 2 else None, "keyphrase" if i % 2 else None, 0.1) for i in range(sae.features)
+            Feature(i, f"label {i}" if i % 2 else None, "keyphrase" if i % 2 else None, 0.1)
+            for i in range(sae.features)
         ),
         cache=cache,
     )

@@ -36,7 +36,11 @@ def run(*arguments: object) -> Done:
     """The command line in this process, as the console script calls it."""
     out, err = StringIO(), StringIO()
     code = 0
-    with redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", ["xetrieval", *map(str, arguments)]):
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["xetrieval", *map(str, arguments)]),
+    ):
         try:
             main()
         except SystemExit as left:
@@ -64,7 +68,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pairs(tmp_path: Path) -> Path:
     path = tmp_path / "pairs.jsonl"
     records = [
-        {"query": "red apple", "doc": "an apple is red", "query_id": "q", "doc_id": f"d{i}", "extra": i} for i in range(3)
+        {"query": "red apple", "doc": "an apple is red", "query_id": "q", "doc_id": f"d{i}", "extra": i}
+        for i in range(3)
     ]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return path
@@ -75,7 +80,9 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
     assert text.returncode == 0, text.stderr
     assert "remainder" in text.stdout
     assert "more features" in text.stdout
-    record = json.loads(run("explain", "red apple", "an apple is red", "-x", toy, "--format", "json", "--top", 2).stdout)
+    record = json.loads(
+        run("explain", "red apple", "an apple is red", "-x", toy, "--format", "json", "--top", 2).stdout
+    )
     assert list(record) == [
         "query_id",
         "doc_id",
@@ -127,7 +134,10 @@ BAD = {
     "not utf-8": (b'{"query": "\xff", "doc": "d"}\n', "line 2: not UTF-8"),
     "no json": (b"{'query'}\n", "line 2: not JSON"),
     "5 MB": (b'{"query": "q", "doc": "' + b"x " * 2_500_000 + b'"}\n', "line 2: longer than 4 MB"),
-    "repeated ids": (b'{"query": "q", "doc": "d", "query_id": "q", "doc_id": "d0"}\n', "line 2: query_id 'q' with"),
+    "repeated ids": (
+        b'{"query": "q", "doc": "d", "query_id": "q", "doc_id": "d0"}\n',
+        "line 2: query_id 'q' with",
+    ),
 }
 
 
@@ -186,7 +196,10 @@ def test_calls_that_make_no_sense_are_refused(toy: Path, arguments: tuple[str, .
 
 def test_an_unwritable_output_is_refused_before_any_work(toy: Path, pairs: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    refused(run("explain", "--input", pairs, "--output", tmp_path / "file" / "out.jsonl", "-x", toy), "cannot write to")
+    refused(
+        run("explain", "--input", pairs, "--output", tmp_path / "file" / "out.jsonl", "-x", toy),
+        "cannot write to",
+    )
     refused(run("explain", "q", "d", "-x", toy, "--cache", tmp_path / "file" / "cache"), "cannot write to")
 
 
@@ -199,7 +212,15 @@ def test_vectors_that_exist_already_are_explained_without_texts(toy: Path, tmp_p
     assert [r["doc_id"] for r in records] == ["x", "y", "z"]
     np.save(tmp_path / "d.npy", unit(3, 32, seed=2))
     refused(
-        run("explain", "--query-vectors", tmp_path / "q.npy", "--document-vectors", tmp_path / "d.npy", "-x", toy),
+        run(
+            "explain",
+            "--query-vectors",
+            tmp_path / "q.npy",
+            "--document-vectors",
+            tmp_path / "d.npy",
+            "-x",
+            toy,
+        ),
         "dimension is 32, expected 64",
     )
     refused(run("explain", "--query-vectors", tmp_path / "q.npy", "-x", toy), "needs --document-vectors")
@@ -285,7 +306,16 @@ def test_fit_without_a_teacher_has_the_original_view_alone(tmp_path: Path) -> No
     (tmp_path / "c.jsonl").write_text("".join(f'{{"_id": "{i}", "text": "x"}}\n' for i in range(40)))
     np.save(tmp_path / "v.npy", unit(40, 16))
     (tmp_path / "v.npy.ids.txt").write_text("".join(f"{i}\n" for i in range(40)))
-    call = ("fit", tmp_path / "c.jsonl", "--encoder", f"vectors:{tmp_path / 'v.npy'}", "--features", 32, "--k", 4)
+    call = (
+        "fit",
+        tmp_path / "c.jsonl",
+        "--encoder",
+        f"vectors:{tmp_path / 'v.npy'}",
+        "--features",
+        32,
+        "--k",
+        4,
+    )
     done = run(*call, "--epochs", 2, "--output", tmp_path / "made")
     assert done.returncode == 0, done.stderr
     assert load(tmp_path / "made").views == ("original",)

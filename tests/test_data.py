@@ -120,7 +120,7 @@ def test_sentences_lie_where_they_say_and_lose_nothing(text: str) -> None:
 
 
 def test_sentences_end_where_a_reader_would_end_them() -> None:
-    text = "Dr. Smith, e.g. John, arrived. He said \"Stop!\" Then 3 things happened:\n- one\n- two\nVersion 3.11 is out."
+    text = 'Dr. Smith, e.g. John, arrived. He said "Stop!" Then 3 things happened:\n- one\n- two\nVersion 3.11 is out.'
     assert [s.text for s in split_sentences(text)] == [
         "Dr. Smith, e.g. John, arrived.",
         'He said "Stop!"',
@@ -147,7 +147,7 @@ def test_a_benchmark_keeps_judged_documents_that_are_absent(tmp_path: Path) -> N
     assert benchmark.query_ids == ["q1"]
     assert benchmark.judgments == {"q1": {"d1": 1, "absent": 2}}
     (folder / "qrels" / "test.tsv").write_text("q1\td1\n")
-    with pytest.raises(InputError, match="line 1: expected query-id"):
+    with pytest.raises(InputError, match="line 1: expected 3 columns"):
         read_benchmark(folder)
 
 
@@ -172,7 +172,10 @@ def test_written_texts_teach_each_aspect_they_have(tmp_path: Path, documents: li
     path = tmp_path / "texts.jsonl"
     path.write_text('{"_id": "a1", "summary": "S", "qa": "Q: ? A: !"}\n{"_id": "elsewhere", "summary": "S"}\n')
     lessons = read_teacher(str(path), documents)
-    assert [(p.aspect, p.target, p.thread) for p in lessons] == [("qa", "Q: ? A: !", "q1"), ("summary", "S", "q1")]
+    assert [(p.aspect, p.target, p.thread) for p in lessons] == [
+        ("qa", "Q: ? A: !", "q1"),
+        ("summary", "S", "q1"),
+    ]
     path.write_text('{"_id": "elsewhere", "summary": "S"}\n')
     with pytest.raises(InputError, match="none of its ids"):
         read_teacher(str(path), documents)
@@ -188,14 +191,22 @@ def test_an_answers_target_is_its_question(tmp_path: Path, documents: list) -> N
     assert (lesson.aspect, lesson.source) == ("qa", "A lock lets one thread pass.")
     assert lesson.target == "How do locks work\nI wonder about locks."
     path.write_text("q1\n")
-    with pytest.raises(InputError, match="line 1: expected question-id"):
+    with pytest.raises(InputError, match="line 1: expected 2 columns"):
         read_teacher(str(path), documents)
 
 
 def test_a_title_is_learned_from_the_body_alone(documents: list) -> None:
     (lesson,) = read_teacher("field:title", documents)
-    assert (lesson.aspect, lesson.source, lesson.target) == ("summary", "I wonder about locks.", "How do locks work")
+    assert (lesson.aspect, lesson.source, lesson.target) == (
+        "summary",
+        "I wonder about locks.",
+        "How do locks work",
+    )
     assert read_teacher("field:title=purpose", documents)[0].aspect == "purpose"
-    for source, words in (("field:title=x", "aspects are"), ("field:none", "no document has"), ("absent.jsonl", "no such file")):
+    for source, words in (
+        ("field:title=x", "aspects are"),
+        ("field:none", "no document has"),
+        ("absent.jsonl", "no such file"),
+    ):
         with pytest.raises(InputError, match=words):
             read_teacher(source, documents)

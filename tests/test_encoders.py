@@ -109,7 +109,11 @@ def test_a_killed_run_keeps_its_finished_blocks(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("xetrieval.encoders.cache.BLOCK", 2)
     inner = CountingEncoder()
     honest = inner.encode_document
-    monkeypatch.setattr(inner, "encode_document", lambda t: honest(t) if "e" not in t else (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        inner,
+        "encode_document",
+        lambda t: honest(t) if "e" not in t else (_ for _ in ()).throw(KeyboardInterrupt),
+    )
     with pytest.raises(KeyboardInterrupt):
         CachedEncoder(inner, tmp_path).read(list("abcdef"), "document")
     inner.encoded, inner.encode_document = [], honest  # type: ignore[method-assign]
@@ -126,7 +130,9 @@ def test_a_damaged_cache_says_which_file_to_delete(tmp_path: Path) -> None:
 
 def test_progress_is_reported(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    CachedEncoder(CountingEncoder(), tmp_path, lambda done, total: seen.append((done, total))).encode_document(["a", "b", "a"])
+    CachedEncoder(CountingEncoder(), tmp_path, lambda done, total: seen.append((done, total))).encode_document(
+        ["a", "b", "a"]
+    )
     assert seen[-1] == (3, 3)
 
 
@@ -165,8 +171,14 @@ def test_precomputed_vectors_are_read_from_every_format(tmp_path: Path, kind: st
         (lambda p: np.save(p, np.array([{"a": 1}], dtype=object), allow_pickle=True), "not a whole .npy"),
         (lambda p: p.write_bytes(b"\x93NUMPY"), "not a whole .npy"),
         (lambda p: np.save(p, np.empty((0, 3))), "holds no vectors"),
-        (lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\n")), "1 ids for 2 vectors"),
-        (lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\na\n")), "repeated ids"),
+        (
+            lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\n")),
+            "1 ids for 2 vectors",
+        ),
+        (
+            lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\na\n")),
+            "repeated ids",
+        ),
         (lambda p: None, "no such file"),
     ],
 )
@@ -205,7 +217,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:  # noqa: N802  # the name http.server calls
+    def do_POST(self) -> None:  # the name http.server calls
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         server: Server = self.server  # type: ignore[assignment]
         server.requests.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
@@ -308,8 +320,12 @@ def test_sources_that_are_no_encoder_are_refused(source: str, words: str) -> Non
 def fake_model(folder: Path, prompts: dict[str, str] | None = None) -> Path:
     (folder / "1_Pooling").mkdir(parents=True)
     (folder / "config.json").write_text('{"hidden_size": 24, "max_position_embeddings": 512}')
-    (folder / "modules.json").write_text('[{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}]')
-    (folder / "1_Pooling" / "config.json").write_text('{"word_embedding_dimension": 24, "pooling_mode_cls_token": true}')
+    (folder / "modules.json").write_text(
+        '[{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}]'
+    )
+    (folder / "1_Pooling" / "config.json").write_text(
+        '{"word_embedding_dimension": 24, "pooling_mode_cls_token": true}'
+    )
     if prompts is not None:
         (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}))
     save_file({"w": np.ones((2, 2), np.float32)}, folder / "model.safetensors")
@@ -349,8 +365,9 @@ def test_minilm_reads_texts_and_counts_what_it_did_not_read() -> None:
     encoder = open_encoder("minilm")
     assert encoder.identity.max_tokens == 256
     assert (encoder.identity.pooling, encoder.identity.dimension) == ("mean", 384)
-    near, far = read_texts(encoder, ["a cat sleeps", "the kitten naps", "quantum field theory"], "document").vectors[1:] @ (
-        read_texts(encoder, ["a cat sleeps"], "query").vectors[0]
+    near, far = (
+        read_texts(encoder, ["a cat sleeps", "the kitten naps", "quantum field theory"], "document").vectors[1:]
+        @ (read_texts(encoder, ["a cat sleeps"], "query").vectors[0])
     )
     assert near > far + 0.3
     assert encoder.unread_tokens(["word " * 300], "document").tolist() == [46]  # type: ignore[attr-defined]

@@ -25,7 +25,10 @@ def test_overlap_is_the_union_over_views_of_the_intersections_with_the_query() -
         expected = sorted(set().union(*(in_query & set(view.support(i).tolist()) for view in views)))
         rows = shared.of(i)
         assert shared.features[rows].tolist() == expected
-        dense_q, dense_v = q.rows(slice(i, i + 1)).dense(sae.features)[0], [v.rows(slice(i, i + 1)).dense(sae.features)[0] for v in views]
+        dense_q, dense_v = (
+            q.rows(slice(i, i + 1)).dense(sae.features)[0],
+            [v.rows(slice(i, i + 1)).dense(sae.features)[0] for v in views],
+        )
         for row, feature in zip(range(rows.start, rows.stop), expected, strict=True):
             assert shared.query_activation[row] == dense_q[feature] > 0
             assert shared.view_activations[row].tolist() == [d[feature] for d in dense_v]
@@ -102,14 +105,20 @@ def test_what_is_shown_still_adds_up() -> None:
         assert record["bias"] + total + record["remainder"] == pytest.approx(pair.score, abs=1e-6)
         assert len(record["feature_explanations"]) + record["other_features"]["count"] == len(pair.features)
         assert record["shared_features"] == list(pair.shared_features)
-    with pytest.raises(InputError, match="negative|0 or more"):
+    with pytest.raises(InputError, match="give 0 or more"):
         pair.top(-1)
 
 
 def test_vectors_and_texts_give_the_same_explanation() -> None:
     explainer = random_explainer()
-    q, z = explainer.encoder.encode_query(["red apple"]), explainer.encoder.encode_document(["an apple is red"])
-    by_vector, by_text = explainer.explain_vectors(q * 3, z)[0], explainer.explain("red apple", "an apple is red")
+    q, z = (
+        explainer.encoder.encode_query(["red apple"]),
+        explainer.encoder.encode_document(["an apple is red"]),
+    )
+    by_vector, by_text = (
+        explainer.explain_vectors(q * 3, z)[0],
+        explainer.explain("red apple", "an apple is red"),
+    )
     assert by_vector.score == pytest.approx(by_text.score, abs=1e-6)
     assert by_vector.shared_features == by_text.shared_features
     assert [f.share for f in by_vector.features] == pytest.approx([f.share for f in by_text.features], abs=1e-6)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import random_explainer, random_internalizer, random_sae, unit
+from conftest import random_internalizer, random_sae, unit
 from test_sae import release_state
 
 import xetrieval
@@ -83,7 +83,10 @@ def edit_config(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda f: (f / "sae.safetensors").write_bytes((f / "sae.safetensors").read_bytes()[:-9]), "sae.safetensors: differs"),
+        (
+            lambda f: (f / "sae.safetensors").write_bytes((f / "sae.safetensors").read_bytes()[:-9]),
+            "sae.safetensors: differs",
+        ),
         (lambda f: (f / "internalizers.safetensors").unlink(), "internalizers.safetensors: missing"),
         (lambda f: (f / "features.jsonl").write_text("{}\n"), "features.jsonl: differs"),
         (lambda f: (f / "config.json").write_text("{"), "config.json: not JSON"),
@@ -147,9 +150,7 @@ def released(tmp_path: Path) -> Path:
 
 
 def test_the_release_becomes_an_explainer_with_its_labels(released: Path) -> None:
-    made = xetrieval.import_release(
-        released / "sae_model.pt", released, HashingEncoder(64), released / "labels.txt"
-    )
+    made = xetrieval.import_release(released / "sae_model.pt", released, HashingEncoder(64), released / "labels.txt")
     assert [feature.label for feature in made.features[4:7]] == ["name 4", None, "name 6"]
     pair = replace(made, cache=False).explain("red apple", "an apple is red")
     assert pair.bias + sum(f.share for f in pair.features) + pair.remainder == pytest.approx(pair.score, abs=1e-6)

@@ -63,7 +63,9 @@ def test_files_stay_short_and_the_library_prints_nothing() -> None:
         text = path.read_text()
         assert len(text.splitlines()) <= 400, path
         if "cli" not in path.parts:
-            assert not [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"], path
+            assert not [
+                n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"
+            ], path
 
 
 def test_functions_stay_short_and_take_few_parameters() -> None:

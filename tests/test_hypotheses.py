@@ -52,7 +52,13 @@ def test_texts_with_nothing_in_common_get_no_label() -> None:
 
 
 def test_one_repetitive_text_does_not_name_a_feature() -> None:
-    texts = ["spam " * 50, "green tea in china", "green tea from japan", "green tea leaves", "other words here"]
+    texts = [
+        "spam " * 50,
+        "green tea in china",
+        "green tea from japan",
+        "green tea leaves",
+        "other words here",
+    ]
     (label,) = keyphrase_labels(texts.__getitem__, [[0, 1, 2, 3]], range(5))
     assert label == "green tea"
 

@@ -90,4 +90,9 @@ def test_another_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_parts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(MismatchError, match="do not fit"):
-        Internalizer(np.ones((3, 4), np.float32), np.ones(3, np.float32), np.ones((5, 3), np.float32), np.ones(4, np.float32))
+        Internalizer(
+            np.ones((3, 4), np.float32),
+            np.ones(3, np.float32),
+            np.ones((5, 3), np.float32),
+            np.ones(4, np.float32),
+        )

@@ -9,7 +9,7 @@ from conftest import random_explainer
 from xetrieval import Explanation, FeatureShare
 from xetrieval.explain.terminal import bar, plain_text, printable
 
-HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b[0m\u202ereversed & \"quoted\"\nsecond line"
+HOSTILE = '<script>alert(1)</script>\x1b[31mred\x1b[0m\u202ereversed & "quoted"\nsecond line'
 
 
 def hostile() -> Explanation:

@@ -102,7 +102,11 @@ def test_same_seed_same_weights_and_another_seed_others() -> None:
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
-    x, config, checkpoint = planted(500), SaeConfig(features=48, k=3, epochs=4, batch_size=64), tmp_path / "state"
+    x, config, checkpoint = (
+        planted(500),
+        SaeConfig(features=48, k=3, epochs=4, batch_size=64),
+        tmp_path / "state",
+    )
 
     class Killed(BaseException):
         pass

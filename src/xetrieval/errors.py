@@ -19,7 +19,7 @@ class InputError(XetrievalError, ValueError):
     """What was given cannot be used."""
 
 
-class MissingExtra(XetrievalError, ImportError):
+class MissingExtra(XetrievalError, ImportError):  # noqa: N818  # it is a missing extra, as pip names it
     """An optional dependency is not installed."""
 
 

@@ -15,7 +15,11 @@ from .views import ASPECTS
 
 
 def import_release(
-    sae: str | Path, internalizers: str | Path, encoder: Encoder, labels: str | Path | None = None, name: str = "release"
+    sae: str | Path,
+    internalizers: str | Path,
+    encoder: Encoder,
+    labels: str | Path | None = None,
+    name: str = "release",
 ) -> Explainer:
     """An explainer from the release's files.
 
@@ -37,9 +41,7 @@ def import_release(
         encoder_identity=encoder.identity,
         sae=autoencoder,
         internalizers={aspect: read_release_internalizer(path) for aspect, path in paths.items()},
-        features=tuple(
-            Feature(index, label, "release" if label else None, 0.0) for index, label in enumerate(names)
-        ),
+        features=tuple(Feature(index, label, "release" if label else None, 0.0) for index, label in enumerate(names)),
         made_from={
             "imported": "the paper's release layout (arXiv 2605.29507)",
             "sae_sha256": sha256_of_file(sae_path),

@@ -33,7 +33,9 @@ def demo(
     opened = open_explainer(explainer, None, cache)
     documents = python_docs(passages)
     console = output_console()
-    console.print(f"{len(documents)} passages of this Python's documentation, embedded once with {opened.encoder.identity.name}")
+    console.print(
+        f"{len(documents)} passages of this Python's documentation, embedded once with {opened.encoder.identity.name}"
+    )
     vectors = _embed(opened, documents, cache)
     for question in [query] if query is not None else QUESTIONS:
         _answer(opened, documents, vectors, question, hits)

@@ -33,10 +33,12 @@ def explain(
         bool, typer.Option("--skip-bad", help="Put unusable lines in OUTPUT.bad.jsonl and go on.")
     ] = False,
     query_vectors: Annotated[
-        Path | None, typer.Option("--query-vectors", help="Vectors of the queries (.npy, .safetensors, .parquet).")
+        Path | None,
+        typer.Option("--query-vectors", help="Vectors of the queries (.npy, .safetensors, .parquet)."),
     ] = None,
     document_vectors: Annotated[
-        Path | None, typer.Option("--document-vectors", help="Vectors of the documents, row by row with the queries.")
+        Path | None,
+        typer.Option("--document-vectors", help="Vectors of the documents, row by row with the queries."),
     ] = None,
     explainer: ExplainerOption = "minilm",
     encoder: EncoderOption = None,
@@ -97,7 +99,12 @@ def _file(
     with progress_bar() as bar:
         task = bar.add_task("explain", total=None, note="")
         written = explain_file(
-            opened, source, output, skip_bad, top, lambda done, total: bar.update(task, completed=done, total=total)
+            opened,
+            source,
+            output,
+            skip_bad,
+            top,
+            lambda done, total: bar.update(task, completed=done, total=total),
         )
     sys.stderr.write(f"{written.explained} pairs explained in {output}\n")
     if written.truncated:

@@ -16,7 +16,8 @@ def fit(
     encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, URL#MODEL, vectors:FILE.")],
     output: Annotated[Path, typer.Option("--output", help="The new explainer's folder.")],
     teacher: Annotated[
-        list[str] | None, typer.Option("--teacher", help="texts.jsonl, a pairs .tsv, or field:NAME; may repeat.")
+        list[str] | None,
+        typer.Option("--teacher", help="texts.jsonl, a pairs .tsv, or field:NAME; may repeat."),
     ] = None,
     features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 2048,
     k: Annotated[int, typer.Option("--k", "-k", help="How many are active in a vector.")] = 24,

@@ -12,7 +12,8 @@ import typer
 def import_release(
     sae: Annotated[Path, typer.Option("--sae", help="The release's sae_model.pt.")],
     internalizers: Annotated[
-        Path, typer.Option("--internalizers", help="Folder of model_qa.pt, model_summary.pt, model_purpose.pt.")
+        Path,
+        typer.Option("--internalizers", help="Folder of model_qa.pt, model_summary.pt, model_purpose.pt."),
     ],
     encoder: Annotated[str, typer.Option("--encoder", help="The encoder they were made for: name or folder.")],
     output: Annotated[Path, typer.Option("--output", help="The new explainer's folder.")],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
 from .corpus import Document, read_corpora
-from .lines import BadLine, read_json_lines
+from .lines import BadLine, read_json_lines, read_tab_lines
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,12 @@ def read_benchmark(folder: Path) -> Benchmark:
     """
     judgments: dict[str, dict[str, int]] = {}
     path = _either(folder / "qrels" / "test.tsv")
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        for number, line in enumerate(file, 1):
-            columns = line.rstrip("\n").split("\t")
-            if number == 1 and columns[-1] == "score":
-                continue
-            if len(columns) != 3 or not columns[2].lstrip("-").isdigit():
-                raise InputError(f"{path}, line {number}: expected query-id, corpus-id and a whole score")
-            judgments.setdefault(columns[0], {})[columns[1]] = int(columns[2])
+    for number, (query, document, grade, *_) in read_tab_lines(path, 3):
+        if number == 1 and grade == "score":
+            continue
+        if not grade.lstrip("-").isdigit():
+            raise InputError(f"{path}, line {number}: the score {grade!r} is not a whole number")
+        judgments.setdefault(query, {})[document] = int(grade)
     ids, texts = [], []
     for entry in read_json_lines(_either(folder / "queries.jsonl")):
         if isinstance(entry, BadLine):

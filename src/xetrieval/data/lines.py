@@ -82,6 +82,25 @@ def read_json_lines(path: Path) -> Iterator[Line | BadLine]:
         raise InputError(f"{path}: the file is empty")
 
 
+def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
+    """Line number and columns of a tab-separated file, plain or gzip.
+
+    Raises:
+        InputError: no such file, a line with fewer columns, or one that is not UTF-8.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with _open(path) as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                values = raw.decode("utf-8").rstrip("\r\n").split("\t")
+            except UnicodeDecodeError as error:
+                raise InputError(f"{path}, line {number}: not UTF-8 (byte {error.start + 1})") from error
+            if len(values) < columns:
+                raise InputError(f"{path}, line {number}: expected {columns} columns with tabs between")
+            yield number, values
+
+
 def _open(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 

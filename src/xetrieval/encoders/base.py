@@ -95,9 +95,5 @@ def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
             f"{encoder.identity.name} returned {list(vectors.shape)} for {len(texts)} texts, "
             f"expected [{len(texts)}, {encoder.identity.dimension}]"
         )
-    unread = (
-        encoder.unread_tokens(texts, role)
-        if isinstance(encoder, CountsUnread)
-        else np.zeros(len(texts), np.int32)
-    )
+    unread = encoder.unread_tokens(texts, role) if isinstance(encoder, CountsUnread) else np.zeros(len(texts), np.int32)
     return Encoded(l2norm(vectors), unread)

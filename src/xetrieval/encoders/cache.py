@@ -117,5 +117,3 @@ class CachedEncoder:
                 yield db
         except sqlite3.DatabaseError as error:
             raise DamagedError(f"{path}: the cache of encoded texts is damaged ({error}); delete it") from error
-
-

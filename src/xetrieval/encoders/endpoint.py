@@ -87,9 +87,7 @@ class EndpointEncoder:
             if attempt:
                 time.sleep(min(0.5 * 2 ** (attempt - 1), 8.0))
             try:
-                response = httpx.post(
-                    f"{self.base_url}/embeddings", json=body, headers=headers, timeout=self.timeout
-                )
+                response = httpx.post(f"{self.base_url}/embeddings", json=body, headers=headers, timeout=self.timeout)
             except httpx.HTTPError as error:
                 problem = type(error).__name__
                 continue

@@ -73,9 +73,7 @@ class PrecomputedEncoder:
     @cached_property
     def identity(self) -> EncoderIdentity:
         """The hash of the file stands for the weights that made them."""
-        return EncoderIdentity(
-            f"vectors:{self.path.name}", self.file.vectors.shape[1], sha256_of_file(self.path)
-        )
+        return EncoderIdentity(f"vectors:{self.path.name}", self.file.vectors.shape[1], sha256_of_file(self.path))
 
     @cached_property
     def _rows(self) -> dict[str, int]:

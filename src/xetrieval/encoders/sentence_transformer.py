@@ -169,7 +169,9 @@ def _pooling(folder: Path) -> str:
         if str(entry.get("type", "")).endswith("Pooling"):
             config = _read_json(folder / entry.get("path", "") / "config.json")
             modes = [k.removeprefix("pooling_mode_") for k, v in config.items() if v is True and "mode" in k]
-            return str(config.get("pooling_mode") or "+".join(m.removesuffix("s").removesuffix("_token") for m in modes))
+            return str(
+                config.get("pooling_mode") or "+".join(m.removesuffix("s").removesuffix("_token") for m in modes)
+            )
     return "mean"  # what sentence-transformers adds to a bare transformer
 
 

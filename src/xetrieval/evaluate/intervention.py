@@ -42,7 +42,10 @@ class _Pairs(NamedTuple):
 
 
 def intervention(
-    explainer: Explainer, benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionConfig | None = None
+    explainer: Explainer,
+    benchmark: Benchmark,
+    vectors: BenchmarkVectors,
+    config: InterventionConfig | None = None,
 ) -> dict[str, Any]:
     """One record: {dataset, pairs, sets: {NAME: {size, erase, keep_only, explained, ..., each with _ci, tp, fp}}}.
 
@@ -167,6 +170,3 @@ def cluster_bootstrap(
     means = sums[draws].sum(1) / counts[draws].sum(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(values.mean()), float(low), float(high)
-
-
-

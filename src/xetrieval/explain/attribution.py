@@ -32,9 +32,7 @@ class Attribution(NamedTuple):
     total: Float64  # [n], sum of each pair's shares
 
 
-def attribute(
-    q: Float32, z: Float32, directions: Float32, decoder_bias: Float32, sets: FeatureSets
-) -> Attribution:
+def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32, sets: FeatureSets) -> Attribution:
     """Split the scores of pairs (row i of `q` [n, m] with row i of `z` [n, m]) over their features.
 
     Args:
@@ -48,7 +46,7 @@ def attribute(
     beta, inside, along = project(directions, sets, u, q64)
     pair = np.repeat(np.arange(len(q)), np.diff(sets.starts))
     shares = beta * along
-    total = np.bincount(pair, weights=shares, minlength=len(q))
+    total = np.bincount(pair, weights=shares, minlength=len(q)).astype(np.float64)
     bias = q64 @ b64
     remainder = np.einsum("nm,nm->n", q64, u - inside)
 

@@ -9,9 +9,7 @@ from ..views import VIEWS
 from .explanation import Explanation
 from .terminal import DEFAULT_TOP, printable, unread_notes
 
-STYLE: Final = (
-    "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
-)
+STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
 COLOURS: Final = {"feature": "#2e8b57", "negative": "#c0392b", "bias": "#4a7ebb", "remainder": "#c9a227"}
 
 
@@ -19,7 +17,12 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP) -> str:
     """One table: a line and a bar per feature, the bias, the remainder, and the score they add up to."""
     shown, others = explanation.top(top)
     lines = [
-        (printable(f.name), ", ".join(v for v in VIEWS if f.view_activations.get(v, 0.0) > 0), f.share, "feature")
+        (
+            printable(f.name),
+            ", ".join(v for v in VIEWS if f.view_activations.get(v, 0.0) > 0),
+            f.share,
+            "feature",
+        )
         for f in shown
     ]
     if others:

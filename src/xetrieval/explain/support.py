@@ -1,6 +1,6 @@
 """Which features connect a query and a document (paper, section 4), for many pairs at once.
 
-    O(q,d) = { j : j in supp(g(q)) and j in supp(g(v)) for some v in V(d) }
+O(q,d) = { j : j in supp(g(q)) and j in supp(g(v)) for some v in V(d) }
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def overlap(query: SparseCodes, views: Sequence[SparseCodes], features: int, thr
     sizes = np.concatenate([part[0] for part in parts])
     return Overlap(
         np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]),
-        *(np.concatenate([part[column] for part in parts]) for column in (1, 2, 3)),  # type: ignore[arg-type]
+        *(np.concatenate([part[column] for part in parts]) for column in (1, 2, 3)),
     )
 
 

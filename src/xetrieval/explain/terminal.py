@@ -75,9 +75,7 @@ def printable(text: str) -> str:
 
 
 def _views(feature: FeatureShare) -> str:
-    return "".join(
-        VIEW_LETTERS[view] if feature.view_activations.get(view, 0.0) > 0 else "·" for view in VIEWS
-    )
+    return "".join(VIEW_LETTERS[view] if feature.view_activations.get(view, 0.0) > 0 else "·" for view in VIEWS)
 
 
 def _summary(explanation: Explanation) -> str:

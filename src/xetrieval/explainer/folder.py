@@ -1,10 +1,10 @@
 """An explainer as a folder a person can read.
 
-    config.json                 format version, encoder, shapes, what it was made from, figures, hash of each file
-    sae.safetensors             encoder.weight, encoder.bias, decoder.weight, b_dec (weights in half precision)
-    internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2
-    features.jsonl              id, label, source, frequency, ids of examples
-    README.md                   the model card
+config.json                 format version, encoder, shapes, what it was made from, figures, hash of each file
+sae.safetensors             encoder.weight, encoder.bias, decoder.weight, b_dec (weights in half precision)
+internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2
+features.jsonl              id, label, source, frequency, ids of examples
+README.md                   the model card
 """
 
 from __future__ import annotations
@@ -146,7 +146,8 @@ def _read_internalizers(folder: Path, forms: Mapping[str, Any]) -> dict[Any, Int
     arrays = _float32(folder / "internalizers.safetensors") if forms else {}
     return {
         aspect: Internalizer(
-            **{part: arrays[f"{aspect}.{part}"] for part in ("w1", "b1", "w2", "b2")}, form=forms[aspect]["form"]
+            **{part: arrays[f"{aspect}.{part}"] for part in ("w1", "b1", "w2", "b2")},
+            form=forms[aspect]["form"],
         )
         for aspect in ASPECTS
         if aspect in forms

@@ -66,7 +66,9 @@ class Explainer:
         z, unread_d = read_texts(self.encoder, documents, "document")
         names = names or PairNames()
         return self.explain_vectors(
-            q, z, names._replace(unread_queries=unread_q, unread_documents=unread_d, queries=queries, documents=documents)
+            q,
+            z,
+            names._replace(unread_queries=unread_q, unread_documents=unread_d, queries=queries, documents=documents),
         )
 
     def explain_vectors(self, q: Any, z: Any, names: PairNames | None = None) -> ExplainedPairs:
@@ -81,13 +83,16 @@ class Explainer:
         return self.explain_codes(q, z, self.sae.encode(q), self.codes(z), names)
 
     def explain_codes(
-        self, q: Float32, z: Float32, query: SparseCodes, views: Sequence[SparseCodes], names: PairNames | None = None
+        self,
+        q: Float32,
+        z: Float32,
+        query: SparseCodes,
+        views: Sequence[SparseCodes],
+        names: PairNames | None = None,
     ) -> ExplainedPairs:
         """The same from unit vectors and codes that exist already, as an index keeps them."""
         shared = overlap(query, views, self.sae.features)
-        parts = attribute(
-            q, z, self.sae.directions, self.sae.decoder_bias, FeatureSets(shared.starts, shared.features)
-        )
+        parts = attribute(q, z, self.sae.directions, self.sae.decoder_bias, FeatureSets(shared.starts, shared.features))
         return ExplainedPairs(
             overlap=shared,
             attribution=parts,
@@ -129,9 +134,7 @@ class Explainer:
             self._encoder.append(self._cached(self._matching(open_encoder(self.encoder_identity.name))))
         return self._encoder[0]
 
-    def with_encoder(
-        self, encoder: str | Path | Encoder | Callable[..., Any], precision: str = "float32"
-    ) -> Explainer:
+    def with_encoder(self, encoder: str | Path | Encoder | Callable[..., Any], precision: str = "float32") -> Explainer:
         """This explainer, reading texts with another copy of its encoder.
 
         Raises:

@@ -49,4 +49,8 @@ def reconstruction(sae: SparseAutoencoder, x: Float32) -> dict[str, float]:
     error = float(((x - back) ** 2).sum(dtype=np.float64))
     spread = float(((x - x.mean(axis=0)) ** 2).sum(dtype=np.float64))
     cosine = np.einsum("nm,nm->n", x, back) / (np.linalg.norm(x, axis=1) * np.linalg.norm(back, axis=1))
-    return {"fvu": error / max(spread, 1e-12), "cosine": float(cosine.mean()), "l0": float((codes.values > 0).sum(1).mean())}
+    return {
+        "fvu": error / max(spread, 1e-12),
+        "cosine": float(cosine.mean()),
+        "l0": float((codes.values > 0).sum(1).mean()),
+    }

@@ -64,7 +64,12 @@ def fit(
     texts = training_texts(documents, per_document)
     reader = _reader(encoder, cache, tell)
     vectors = encode_training(reader, texts)
-    tell("encode", len(texts.texts), len(texts.texts), f"{vectors.truncated} documents longer than the encoder reads")
+    tell(
+        "encode",
+        len(texts.texts),
+        len(texts.texts),
+        f"{vectors.truncated} documents longer than the encoder reads",
+    )
 
     made = digest_of([encoder.identity.digest, digest_of(texts.texts), digest_of([list(p) for p in lessons])])
     internalizers, lessons_learned = _internalize(reader, lessons, config, work, made, tell)

@@ -20,7 +20,8 @@ class TopExamples(NamedTuple):
 
     def of(self, feature: int) -> NDArray[np.int64]:
         """The rows of one feature."""
-        return self.rows[feature][self.rows[feature] >= 0]
+        rows = self.rows[feature]
+        return np.asarray(rows[rows >= 0])
 
 
 def top_examples(codes: SparseCodes, features: int, count: int = 20, block: int = 65536) -> TopExamples:

@@ -39,7 +39,7 @@ def read_features(path: Path, count: int) -> tuple[Feature, ...]:
     Raises:
         DamagedError: another number of lines, a line out of order, or a field of the wrong type.
     """
-    features = []
+    features: list[Feature] = []
     for line in read_json_lines(path):
         if isinstance(line, BadLine):
             raise DamagedError(str(line.error()))

@@ -54,9 +54,7 @@ def split_by_group(groups: Sequence[str], validation: float, seed: int) -> np.nd
     return np.isin(np.asarray(groups), held)
 
 
-def train_internalizer(
-    z: Float32, target: Float32, groups: Sequence[str], config: InternalizerConfig
-) -> Fitted:
+def train_internalizer(z: Float32, target: Float32, groups: Sequence[str], config: InternalizerConfig) -> Fitted:
     """Fit R so that R(z) comes near `target`: mean squared error, Adam, early stopping on validation.
 
     Args:
@@ -77,8 +75,9 @@ def train_internalizer(
     x, y = torch.from_numpy(z[~held]), torch.from_numpy(target[~held])
     xv, yv = torch.from_numpy(z[held]), torch.from_numpy(target[held])
 
-    best, best_loss, waited, epoch = [p.detach().clone() for p in parameters], float("inf"), 0, 0
-    for epoch in range(1, config.epochs + 1):
+    best, best_loss, waited, epochs = [p.detach().clone() for p in parameters], float("inf"), 0, 0
+    while epochs < config.epochs and waited < config.patience:
+        epochs += 1
         order = torch.randperm(len(x), generator=generator)
         for batch in order.split(config.batch_size):
             loss = ((_forward(torch, parameters, x[batch], config.form) - y[batch]) ** 2).mean()
@@ -91,12 +90,11 @@ def train_internalizer(
             best, best_loss, waited = [p.detach().clone() for p in parameters], held_loss, 0
         else:
             waited += 1
-            if waited >= config.patience:
-                break
-    internalizer = Internalizer(*(p.numpy() for p in best), form=config.form)
+    w1, b1, w2, b2 = (p.numpy() for p in best)
+    internalizer = Internalizer(w1, b1, w2, b2, config.form)
     cosine = np.einsum("nm,nm->n", internalizer(z[held]), target[held]).mean()
     raw = np.einsum("nm,nm->n", z[held], target[held]).mean()
-    return Fitted(internalizer, float(cosine), float(raw), int((~held).sum()), int(held.sum()), epoch)
+    return Fitted(internalizer, float(cosine), float(raw), int((~held).sum()), int(held.sum()), epochs)
 
 
 def _initial(torch: Any, m: int, config: InternalizerConfig, generator: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """Erase and keep-only (paper, section on local attribution): the document without S, and with S alone.
 
-    erase:     l2norm(z - P_S(z - b))
-    keep-only: l2norm(b + P_S(z - b))
+erase:     l2norm(z - P_S(z - b))
+keep-only: l2norm(b + P_S(z - b))
 """
 
 from __future__ import annotations

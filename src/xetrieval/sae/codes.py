@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Float32, Ids
 
@@ -15,10 +16,10 @@ class SparseCodes(NamedTuple):
     features: Ids  # [n, k] feature ids, in no particular order
     values: Float32  # [n, k] activations, >= 0
 
-    def __len__(self) -> int:  # type: ignore[override]  # rows, not the tuple's two fields
-        return self.features.shape[0]
+    def __len__(self) -> int:  # rows, not the tuple's two fields
+        return int(self.features.shape[0])
 
-    def rows(self, index: slice | Ids) -> SparseCodes:
+    def rows(self, index: slice | NDArray[np.integer[Any]]) -> SparseCodes:
         """The codes of some rows."""
         return SparseCodes(self.features[index], self.values[index])
 

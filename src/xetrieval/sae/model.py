@@ -82,4 +82,3 @@ class SparseAutoencoder:
             out[row] = codes.values[row] @ self.directions[codes.features[row]]
         out += self.decoder_bias
         return out
-

@@ -1,19 +1,19 @@
 """Teacher texts that exist already: written ones in a file, a document's own field, questions and their answers.
 
-    texts.jsonl[.gz]   {"_id", "summary", "purpose", "qa"}: one target per aspect and document
-    pairs.tsv[.gz]     question-id, answer-id, ...: the answer's QA target is its question
-    field:NAME         the field is the document's SUMMARY target, e.g. field:title
-    field:NAME=ASPECT  the same for another aspect
+texts.jsonl[.gz]   {"_id", "summary", "purpose", "qa"}: one target per aspect and document
+pairs.tsv[.gz]     question-id, answer-id, ...: the answer's QA target is its question
+field:NAME         the field is the document's SUMMARY target, e.g. field:title
+field:NAME=ASPECT  the same for another aspect
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..data import BadLine, Document, read_json_lines
+from ..data.lines import read_tab_lines
 from ..errors import InputError
 from ..views import ASPECTS, Aspect
 
@@ -65,15 +65,10 @@ def _from_texts(path: Path, known: Mapping[str, Document]) -> Iterator[TeacherPa
 
 
 def _from_pairs(path: Path, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        for number, line in enumerate(file, 1):
-            columns = line.rstrip("\n").split("\t")
-            if len(columns) < 2:
-                raise InputError(f"{path}, line {number}: expected question-id and answer-id with a tab between")
-            question, answer = known.get(columns[0]), known.get(columns[1])
-            if question is not None and answer is not None:
-                yield TeacherPair("qa", answer.text, question.text, question.thread)
+    for _, (question_id, answer_id, *_) in read_tab_lines(path, 2):
+        question, answer = known.get(question_id), known.get(answer_id)
+        if question is not None and answer is not None:
+            yield TeacherPair("qa", answer.text, question.text, question.thread)
 
 
 def _from_field(name: str, documents: Sequence[Document]) -> Iterator[TeacherPair]:
