@@ -1,6 +1,6 @@
 """Which F and k? Explained against names, on corpora the autoencoder never saw -> results/choose_sae.json
 
-    choose_sae.py train F,k [F,k ...] --work DIR      train each on the same vectors, measure, keep
+    choose_sae.py train F,k[,K] ... --work DIR        train each on the same vectors with k, measure with K (default k)
     choose_sae.py sheets --work DIR                   write sheets.txt (blind) and key.json for reading by a person
     choose_sae.py judge VERDICTS --work DIR           verdicts "SHEET y|n" a line, joined by the key to the results
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ def main() -> None:
         encoder = CachedEncoder(open_encoder("minilm", precision="bfloat16"))
         texts, vectors, nets = prepare(encoder)
         for spec in given.what:
-            features, k = map(int, spec.split(","))
-            record = train_one(features, k, given.epochs, encoder, texts, vectors, nets, given.work)
+            features, k, *at = map(int, spec.split(","))
+            record = train_one((features, k, *(at or [k])), given.epochs, encoder, texts, vectors, nets, given.work)
             CONSOLE.print(record)
     elif given.task == "sheets":
         write_sheets(given.work, given.per)
@@ -77,8 +78,7 @@ def prepare(encoder: CachedEncoder) -> tuple[TrainingTexts, Any, dict[Any, Inter
 
 
 def train_one(
-    features: int,
-    k: int,
+    spec: tuple[int, ...],
     epochs: int,
     encoder: CachedEncoder,
     texts: TrainingTexts,
@@ -86,7 +86,12 @@ def train_one(
     nets: dict[Any, Internalizer],
     work: Path,
 ) -> dict[str, Any]:
-    """Train (or reload) one autoencoder, and measure it on held-out rows and on unseen benchmarks."""
+    """Train (or reload) one autoencoder, and measure it on held-out rows and on unseen benchmarks.
+
+    spec: F, the k it is trained with, and the k it is used with. More features may be kept in use than in training:
+    directions and names stay the same, and an explanation may draw on weaker activations.
+    """
+    features, k, used_k = spec
     views = np.stack([vectors.astype(np.float16), *(nets[aspect](vectors).astype(np.float16) for aspect in ASPECTS)], 1)
     held = np.random.default_rng(5).random(texts.documents)[texts.owner] < 0.02
     rows = (np.flatnonzero(~held)[:, None] * 4 + np.arange(4)).reshape(-1)
@@ -102,7 +107,7 @@ def train_one(
         }
         write_arrays(path, {**arrays, "k": np.array([k])})
     seconds = time.perf_counter() - started
-    sae = reload(path)
+    sae = replace(reload(path), k=used_k)
     top = top_examples(sae.encode(vectors), features, 8)
     table = tuple(Feature(j, None, None, float(top.frequency[j]) / len(vectors)) for j in range(features))
     explainer = Explainer("candidate", encoder.identity, sae, nets, table)
@@ -134,8 +139,9 @@ def train_one(
         record[name]["erase_original_view"] = sets["original_view"]["erase"]
     live = np.flatnonzero(top.frequency >= 8)
     examples = {int(j): [texts.texts[row] for row in top.of(j)] for j in live}
-    (work / f"examples-{features}-{k}.json").write_text(json.dumps(examples))
-    update(lambda records: [r for r in records if (r["features"], r["k"]) != (features, k)] + [record])
+    if used_k == k:
+        (work / f"examples-{features}-{k}.json").write_text(json.dumps(examples))
+    update(lambda records: [r for r in records if (r["features"], r["k"], r["used_k"]) != spec] + [record])
     return record
 
 
@@ -174,7 +180,7 @@ def judge(verdicts: Path, work: Path) -> None:
     def join(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for record in records:
             mine = read.get(f"{record['features']}-{record['k']}")
-            if mine:
+            if mine and record["used_k"] == record["k"]:
                 record["nameable"] = round(sum(yes for _, yes in mine) / len(mine), 3)
                 record["nameable_read"] = len(mine)
                 record["verdicts"] = {str(feature): yes for feature, yes in sorted(mine)}
@@ -187,7 +193,7 @@ def judge(verdicts: Path, work: Path) -> None:
 def update(change: Any) -> list[dict[str, Any]]:
     path = RESULTS / "choose_sae.json"
     records = json.loads(path.read_text()) if path.is_file() else []
-    records = sorted(change(records), key=lambda r: (r["features"], r["k"]))
+    records = sorted(change(records), key=lambda r: (r["features"], r["k"], r["used_k"]))
     path.write_text(json.dumps(records, indent=1) + "\n")
     return records
 

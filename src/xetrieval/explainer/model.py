@@ -134,7 +134,7 @@ class Explainer:
             self._encoder.append(self._cached(self._matching(open_encoder(self.encoder_identity.name))))
         return self._encoder[0]
 
-    def with_encoder(self, encoder: str | Path | Encoder | Callable[..., Any], precision: str = "float32") -> Explainer:
+    def with_encoder(self, encoder: str | Path | Encoder | Callable[..., Any]) -> Explainer:
         """This explainer, reading texts with another copy of its encoder.
 
         Raises:

@@ -16,7 +16,9 @@ from typing import Final
 WORD: Final = re.compile(r"[^\W_][\w'’+#-]*|[A-Za-z]\+\+")
 LONGEST_PHRASE: Final = 3
 MOST_WORDS: Final = 8
-LEAST_TEXTS: Final = 3
+LEAST_TEXTS: Final = 3  # that hold a phrase, for it to count at all
+FURTHER_TEXTS: Final = 0.25  # of the top texts, and
+FURTHER_SCORE: Final = 0.4  # of the first phrase's score, for a second or third phrase
 STOP: Final = frozenset(
     """a about above after again against all also am an and any anyone anything are aren't around as at be because
     been before being below between both but by can can't cannot come could couldn't did didn't do does doesn't
@@ -104,8 +106,10 @@ def _label(texts: list[str], everywhere: Counter[str], size: int, phrases: int) 
             break
         if any(words & set(other.split()) for other in chosen):
             continue
-        if chosen and score(phrase) < 0.35 * score(chosen[0]):
+        if chosen and score(phrase) < FURTHER_SCORE * score(chosen[0]):
             break
+        if chosen and holds[phrase] < FURTHER_TEXTS * len(texts):
+            continue
         if sum(len(p.split()) for p in [*chosen, phrase]) <= MOST_WORDS:
             chosen.append(phrase)
     return ", ".join(_form(written[phrase]) for phrase in chosen) or None
