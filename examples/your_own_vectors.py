@@ -1,6 +1,6 @@
 """Explain scores of vectors you already have: no text model, no network.
 
-    python examples/your_own_vectors.py
+python examples/your_own_vectors.py
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def write_sheets(work: Path, per: int) -> None:
     lines = []
     for number, (_, _, texts) in enumerate(sheets):
         lines.append(f"[{number}]")
-        lines += [f"  {' '.join(text.split())[:150]}" for text in texts]
+        lines += [f"  {' '.join(text.split())[:120]}" for text in texts]
     (work / "sheets.txt").write_text("\n".join(lines) + "\n")
     CONSOLE.print(f"{len(sheets)} sheets in {work / 'sheets.txt'}")
 

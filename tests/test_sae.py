@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import random_sae, unit
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.sae import SparseAutoencoder, read_release_sae
+from xetrieval.sae.select import top_k
 from xetrieval.sae.train import SaeConfig, _State, train_sae
 
 
@@ -30,6 +33,25 @@ def test_codes_are_the_top_k_of_the_rectified_scores() -> None:
     cut = np.sort(scores, axis=1)[:, -9][:, None]
     assert np.allclose(dense, np.where(scores >= cut, scores, 0), atol=1e-6)
     assert (sae.encode(x).values >= 0).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 1000),
+    n=st.integers(1, 20),
+    columns=st.integers(2, 400),
+    part=st.floats(0.01, 1.0),
+    levels=st.sampled_from([2, 5, 10_000_000]),
+)
+def test_the_k_largest_are_exact_whatever_the_shape_and_the_ties(
+    seed: int, n: int, columns: int, part: float, levels: int
+) -> None:
+    k = max(1, int(part * columns))
+    scores = np.random.default_rng(seed).integers(-levels, levels, (n, columns)).astype(np.float32)
+    chosen = top_k(scores, k)
+    assert all(len(set(row)) == k for row in chosen.tolist())
+    found = np.sort(np.take_along_axis(scores, chosen, axis=1), axis=1)
+    assert np.array_equal(found, np.sort(scores, axis=1)[:, columns - k :])
 
 
 def test_codes_do_not_depend_on_the_tile() -> None:

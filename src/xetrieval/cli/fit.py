@@ -19,9 +19,9 @@ def fit(
         list[str] | None,
         typer.Option("--teacher", help="texts.jsonl, a pairs .tsv, or field:NAME; may repeat."),
     ] = None,
-    features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 2048,
+    features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 1536,
     k: Annotated[int, typer.Option("--k", "-k", help="How many are active in a vector.")] = 24,
-    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 6,
+    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 8,
     sentences: Annotated[int, typer.Option("--sentences", help="Sentences drawn from each document.")] = 9,
     form: Annotated[str, typer.Option("--form", help="Internalizer: residual, or the paper's.")] = "residual",
     precision: Annotated[

@@ -30,9 +30,9 @@ from .select import top_k
 class SaeConfig:
     """How an autoencoder is trained. Rates and schedules are fractions of the whole training."""
 
-    features: int = 2048  # F
+    features: int = 1536  # F
     k: int = 24
-    epochs: int = 6
+    epochs: int = 8
     batch_size: int = 1024
     learning_rate: float | None = None  # None: 2e-4 / sqrt(F / 2^14), Gao et al.
     warmup: float = 0.03
