@@ -83,6 +83,14 @@ def test_an_encoder_that_loses_a_text_is_refused() -> None:
         read_texts(encoder, ["x", "y"], "document")
 
 
+def test_a_text_that_stands_twice_is_encoded_once() -> None:
+    encoder = CountingEncoder()
+    encoded = read_texts(encoder, ["a", "b b b b b", "a"], "document")
+    assert encoder.encoded == ["a", "b b b b b"]
+    assert np.array_equal(encoded.vectors[0], encoded.vectors[2])
+    assert encoded.unread.tolist() == [0, 1, 0]
+
+
 # ------------------------------------------------------------------ the cache
 
 

@@ -76,7 +76,7 @@ class Encoded(NamedTuple):
 
 
 def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
-    """Encode `texts`, checked on the way in and on the way out.
+    """Encode `texts`, each distinct one once, checked on the way in and on the way out.
 
     Raises:
         InputError: an empty text, or a vector that is zero or not finite.
@@ -88,12 +88,17 @@ def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
     if not texts:
         nothing = np.empty((0, encoder.identity.dimension), np.float32)
         return Encoded(nothing, np.empty(0, np.int32))
+    first = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    distinct = list(first)
     encode = encoder.encode_query if role == "query" else encoder.encode_document
-    vectors = as_vectors(encode(texts), name=f"vectors from {encoder.identity.name}")
-    if vectors.shape != (len(texts), encoder.identity.dimension):
+    vectors = as_vectors(encode(distinct), name=f"vectors from {encoder.identity.name}")
+    if vectors.shape != (len(distinct), encoder.identity.dimension):
         raise MismatchError(
-            f"{encoder.identity.name} returned {list(vectors.shape)} for {len(texts)} texts, "
-            f"expected [{len(texts)}, {encoder.identity.dimension}]"
+            f"{encoder.identity.name} returned {list(vectors.shape)} for {len(distinct)} texts, "
+            f"expected [{len(distinct)}, {encoder.identity.dimension}]"
         )
-    unread = encoder.unread_tokens(texts, role) if isinstance(encoder, CountsUnread) else np.zeros(len(texts), np.int32)
-    return Encoded(l2norm(vectors), unread)
+    unread = np.zeros(len(distinct), np.int32)
+    if isinstance(encoder, CountsUnread):
+        unread = encoder.unread_tokens(distinct, role)
+    place = [first[text] for text in texts]
+    return Encoded(l2norm(vectors)[place], unread[place])

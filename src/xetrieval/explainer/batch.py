@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ..data import BadLine, Pair, read_pairs
 from ..errors import InputError
-from ..store import check_writable, write_bytes
+from ..store import check_writable, replacing, write_bytes
 from .model import Explainer
 from .pairs import PairNames
 
@@ -49,21 +49,20 @@ def explain_file(
     total = sum(isinstance(line, Pair) for line in read_pairs(source))
     if not total:
         raise InputError(f"{source}: no usable line; the first is line {bad[0].number}: {bad[0].reason}")
-    lines: list[bytes] = []
-    truncated = 0
-    for block in _blocks(pair for pair in read_pairs(source) if isinstance(pair, Pair)):
-        names = PairNames([pair.query_id for pair in block], [pair.doc_id for pair in block])
-        for explanation in explainer.explain_pairs(
-            [pair.query for pair in block], [pair.document for pair in block], names
-        ):
-            record = explanation.to_dict(top)
-            truncated += bool(record["truncated"])
-            lines.append(json.dumps(record, ensure_ascii=False).encode() + b"\n")
-        if report is not None:
-            report(len(lines), total)
-    write_bytes(target, b"".join(lines))
+    explained = truncated = 0
+    with replacing(target) as file:
+        for block in _blocks(pair for pair in read_pairs(source) if isinstance(pair, Pair)):
+            names = PairNames([pair.query_id for pair in block], [pair.doc_id for pair in block])
+            queries, documents = [pair.query for pair in block], [pair.document for pair in block]
+            for explanation in explainer.explain_pairs(queries, documents, names):
+                record = explanation.to_dict(top)
+                truncated += bool(record["truncated"])
+                file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+            explained += len(block)
+            if report is not None:
+                report(explained, total)
     bad_path = _write_bad(target, bad)
-    return Written(len(lines), len(bad), bad_path, truncated)
+    return Written(explained, len(bad), bad_path, truncated)
 
 
 def _write_bad(target: Path, bad: list[BadLine]) -> Path | None:

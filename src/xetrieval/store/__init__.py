@@ -1,7 +1,7 @@
 """Bytes on disk: whole or not at all, and known by their hash. Knows nothing of their meaning."""
 
 from .arrays import read_arrays, write_arrays
-from .atomic import check_writable, new_folder, write_bytes, write_text
+from .atomic import check_writable, new_folder, replacing, write_bytes, write_text
 from .hashing import digest_of, sha256_of_file
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "digest_of",
     "new_folder",
     "read_arrays",
+    "replacing",
     "sha256_of_file",
     "write_arrays",
     "write_bytes",
