@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 
 from conftest import random_explainer
@@ -60,3 +62,11 @@ def test_a_real_explanation_prints_itself_and_converts() -> None:
     explanation = random_explainer().explain("red apple", "an apple is a red fruit")
     assert "score" in str(explanation)
     assert explanation.to_dict()["score"] == explanation.score
+
+
+def test_a_score_of_zero_has_no_fractions_and_no_nan_in_json() -> None:
+    zero = Explanation(0.0, 0.1, -0.1, (), {"original": (), "qa": (), "summary": (), "purpose": ()})
+    assert math.isnan(zero.explained)
+    assert json.loads(json.dumps(zero.to_dict(), allow_nan=False))["explained"] is None
+    assert "a score of zero" in str(zero)
+    assert "a score of zero" in zero._repr_html_()

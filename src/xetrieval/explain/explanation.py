@@ -61,12 +61,12 @@ class Explanation:
 
     @property
     def explained(self) -> float:
-        """(bias + sum of shares) / score."""
+        """(bias + sum of shares) / score; NaN for a score of zero."""
         return self._over_score(self.bias + sum(feature.share for feature in self.features))
 
     @property
     def explained_without_bias(self) -> float:
-        """Sum of shares / score."""
+        """Sum of shares / score; NaN for a score of zero."""
         return self._over_score(sum(feature.share for feature in self.features))
 
     def top(self, count: int | None) -> tuple[tuple[FeatureShare, ...], tuple[FeatureShare, ...]]:
@@ -92,8 +92,8 @@ class Explanation:
             "score": self.score,
             "bias": self.bias,
             "remainder": self.remainder,
-            "explained": self.explained,
-            "explained_without_bias": self.explained_without_bias,
+            "explained": self.explained if self.score else None,  # JSON has no NaN
+            "explained_without_bias": self.explained_without_bias if self.score else None,
             "shared_features": list(self.shared_features),
             "per_view_shared_features": {view: list(ids) for view, ids in self.per_view.items()},
             "feature_explanations": [feature.to_dict() for feature in shown],

@@ -7,7 +7,7 @@ from typing import Final
 
 from ..views import VIEWS
 from .explanation import Explanation
-from .terminal import DEFAULT_TOP, printable, unread_notes
+from .terminal import DEFAULT_TOP, printable, summary, unread_notes
 
 STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
 COLOURS: Final = {"feature": "#2e8b57", "negative": "#c0392b", "bias": "#4a7ebb", "remainder": "#c9a227"}
@@ -32,11 +32,10 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP) -> str:
     longest = max(abs(share) for _, _, share, _ in lines) or 1.0
     rows = "".join(_row(name, note, share, abs(share) / longest, kind) for name, note, share, kind in lines)
     notes = "".join(f"<p>{escape(note)}</p>" for note in unread_notes(explanation))
-    summary = f"explained {explanation.explained:.0%}, without bias {explanation.explained_without_bias:.0%}"
     return (
         f'<table style="{STYLE}"><tbody>{rows}<tr><th style="text-align:left">score</th><td></td>'
         f'<td style="text-align:right"><b>{explanation.score:+.4f}</b></td>'
-        f"<td>{escape(summary)}</td></tr></tbody></table>{notes}"
+        f"<td>{escape(summary(explanation))}</td></tr></tbody></table>{notes}"
     )
 
 

@@ -38,7 +38,7 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
         style = "red" if share < 0 else colour
         table.add_row(Text(name), Text(views, "dim"), Text(f"{share:+.4f}", style), Text(bar(share / longest), style))
     table.add_row("", "", Text("─" * 7, "dim"), "")
-    table.add_row(Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold"), Text(_summary(explanation)))
+    table.add_row(Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold"), Text(summary(explanation)))
     notes = [Text(note, "yellow") for note in unread_notes(explanation)]
     return Group(table, *notes)
 
@@ -78,7 +78,8 @@ def _views(feature: FeatureShare) -> str:
     return "".join(VIEW_LETTERS[view] if feature.view_activations.get(view, 0.0) > 0 else "·" for view in VIEWS)
 
 
-def _summary(explanation: Explanation) -> str:
+def summary(explanation: Explanation) -> str:
+    """How much of the score the features account for, in one line."""
     return (
         f"explained {explanation.explained:.0%}, without bias {explanation.explained_without_bias:.0%}"
         if explanation.score
