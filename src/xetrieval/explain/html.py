@@ -7,7 +7,7 @@ from typing import Final
 
 from ..views import VIEWS
 from .explanation import Explanation
-from .terminal import DEFAULT_TOP, printable, summary, unread_notes
+from .terminal import DEFAULT_TOP, others_line, printable, summary, unread_notes
 
 STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
 COLOURS: Final = {"feature": "#2e8b57", "negative": "#c0392b", "bias": "#4a7ebb", "remainder": "#c9a227"}
@@ -26,7 +26,7 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP) -> str:
         for f in shown
     ]
     if others:
-        lines.append((f"{len(others)} more features", "", sum(f.share for f in others), "feature"))
+        lines.append((others_line(len(others)), "", sum(f.share for f in others), "feature"))
     lines.append(("bias", "any document of this kind", explanation.bias, "bias"))
     lines.append(("remainder", "not explained", explanation.remainder, "remainder"))
     longest = max(abs(share) for _, _, share, _ in lines) or 1.0

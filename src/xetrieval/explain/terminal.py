@@ -24,7 +24,7 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
     shown, others = explanation.top(top)
     rows: list[tuple[str, str, float, str]] = [(printable(f.name), _views(f), f.share, "green") for f in shown]
     if others:
-        rows.append((f"{len(others)} more features", "", sum(f.share for f in others), "green"))
+        rows.append((others_line(len(others)), "", sum(f.share for f in others), "green"))
     rows.append(("bias (any document of this kind)", "", explanation.bias, "blue"))
     rows.append(("remainder (not explained)", "", explanation.remainder, "yellow"))
     longest = max(abs(share) for _, _, share, _ in rows) or 1.0
@@ -55,6 +55,11 @@ def bar(fraction: float, width: int = BAR) -> str:
     """A bar of eighths for a fraction of the longest one, by absolute value."""
     eighths = round(min(1.0, abs(fraction)) * width * 8)
     return "█" * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+def others_line(count: int) -> str:
+    """The name of the line that sums the features not shown."""
+    return f"{count} more feature{'s' if count > 1 else ''}"
 
 
 def unread_notes(explanation: Explanation) -> list[str]:
