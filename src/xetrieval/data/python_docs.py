@@ -13,7 +13,7 @@ from typing import Final
 
 from .corpus import Document
 
-LONGEST: Final = 700  # characters of a passage
+LONGEST: Final = 500  # characters of a passage
 SHORTEST: Final = 120
 IMPORTED: Final = (
     "builtins",

