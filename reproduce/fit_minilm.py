@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("minilm"))
     parser.add_argument("--features", type=int, default=SaeConfig.features)
     parser.add_argument("--k", type=int, default=SaeConfig.k)
+    parser.add_argument("--inference-k", type=int, default=SaeConfig.inference_k)
     parser.add_argument("--epochs", type=int, default=SaeConfig.epochs)
     given = parser.parse_args()
     columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -41,7 +42,7 @@ def main() -> None:
             xetrieval.open_encoder("minilm", precision="bfloat16"),
             teachers(),
             given.output,
-            xetrieval.FitConfig(sae=SaeConfig(features=given.features, k=given.k, epochs=given.epochs)),
+            xetrieval.FitConfig(sae=SaeConfig(given.features, given.k, given.inference_k, given.epochs)),
             name="minilm",
             notes=NOTES,
             report=report,

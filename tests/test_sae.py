@@ -108,7 +108,8 @@ def test_silent_features_are_taught_by_what_is_left() -> None:
 
 def test_training_finds_planted_directions_and_few_die() -> None:
     x = planted(4000)
-    sae = train_sae(x, SaeConfig(features=64, k=3, epochs=30, batch_size=128, learning_rate=3e-3))
+    sae = train_sae(x, SaeConfig(features=64, k=3, inference_k=3, epochs=30, batch_size=128, learning_rate=3e-3))
+    assert sae.k == 3
     codes = sae.encode(x)
     fvu = ((x - sae.decode(codes)) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()
     assert fvu < 0.15
@@ -153,7 +154,21 @@ def test_rows_that_cannot_be_trained_on_are_refused(rows: np.ndarray, words: str
         train_sae(rows, SaeConfig(features=8, k=2, epochs=1))
 
 
+def test_more_features_may_be_kept_in_use_than_in_training() -> None:
+    assert SaeConfig(features=100, k=16).used_k == 24
+    assert SaeConfig(features=20, k=16).used_k == 20
+    assert SaeConfig(features=100, k=16, inference_k=16).used_k == 16
+    x, config = planted(300), SaeConfig(features=48, k=4, epochs=1)
+    assert train_sae(x, config).k == 6
+    assert np.array_equal(
+        train_sae(x, config).decoder_weight,
+        train_sae(x, SaeConfig(features=48, k=4, inference_k=9, epochs=1)).decoder_weight,
+    )
+
+
 def test_k_above_the_number_of_features_is_refused() -> None:
+    with pytest.raises(InputError, match="inference k = 9"):
+        SaeConfig(features=8, k=4, inference_k=9)
     with pytest.raises(InputError, match="k = 9"):
         SaeConfig(features=8, k=9)
 

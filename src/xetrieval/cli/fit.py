@@ -19,9 +19,12 @@ def fit(
         list[str] | None,
         typer.Option("--teacher", help="texts.jsonl, a pairs .tsv, or field:NAME; may repeat."),
     ] = None,
-    features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 1536,
-    k: Annotated[int, typer.Option("--k", "-k", help="How many are active in a vector.")] = 24,
-    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 8,
+    features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 1024,
+    k: Annotated[int, typer.Option("--k", "-k", help="How many are active in training.")] = 16,
+    inference_k: Annotated[
+        int | None, typer.Option("--inference-k", help="How many in use; default: 1.5 times k.")
+    ] = None,
+    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 4,
     sentences: Annotated[int, typer.Option("--sentences", help="Sentences drawn from each document.")] = 9,
     form: Annotated[str, typer.Option("--form", help="Internalizer: residual, or the paper's.")] = "residual",
     precision: Annotated[
@@ -45,7 +48,7 @@ def fit(
     config = FitConfig(
         sentences_per_document=sentences,
         internalizer=InternalizerConfig(form=form, seed=seed),  # type: ignore[arg-type]  # checked there
-        sae=SaeConfig(features=features, k=k, epochs=epochs, seed=seed),
+        sae=SaeConfig(features, k, inference_k, epochs, seed=seed),
     )
     with progress_bar() as bar:
         tasks: dict[str, int] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def fit(
     save(explainer, output)
     stored = load(output)  # half-precision weights, as users will run them: the figures are theirs
     figures = {**explainer.figures, **measure(stored.sae, views, held if held.any() else ~held)}
-    save(_with_figures(stored, figures), output, overwrite=True)
+    save(replace(stored, figures=figures), output, overwrite=True)
     shutil.rmtree(work)
     return load(output) if isinstance(encoder, PrecomputedEncoder) else load(output, encoder=encoder)
 
@@ -165,7 +166,7 @@ def _train(views: Any, used: Any, config: FitConfig, work: Path, made: str, tell
             },
         )
     arrays: Any = read_arrays(done)
-    return SparseAutoencoder(arrays["We"], arrays["be"], arrays["W"], arrays["b"], config.sae.k)
+    return SparseAutoencoder(arrays["We"], arrays["be"], arrays["W"], arrays["b"], config.sae.used_k)
 
 
 def _label(
@@ -214,9 +215,3 @@ def _made_from(
         "notes": notes,
         "config": config.to_dict(),
     }
-
-
-def _with_figures(explainer: Explainer, figures: dict[str, Any]) -> Explainer:
-    from dataclasses import replace
-
-    return replace(explainer, figures=figures)

@@ -30,9 +30,10 @@ from .select import top_k
 class SaeConfig:
     """How an autoencoder is trained. Rates and schedules are fractions of the whole training."""
 
-    features: int = 1536  # F
-    k: int = 24
-    epochs: int = 8
+    features: int = 1024  # F
+    k: int = 16  # active in training
+    inference_k: int | None = None  # active in use; None: half as many again as in training
+    epochs: int = 4
     batch_size: int = 1024
     learning_rate: float | None = None  # None: 2e-4 / sqrt(F / 2^14), Gao et al.
     warmup: float = 0.03
@@ -44,8 +45,18 @@ class SaeConfig:
     def __post_init__(self) -> None:
         if not 0 < self.k <= self.features:
             raise InputError(f"k = {self.k} is not between 1 and features = {self.features}")
+        if self.inference_k is not None and not 0 < self.inference_k <= self.features:
+            raise InputError(f"inference k = {self.inference_k} is not between 1 and features = {self.features}")
         if self.epochs < 1 or self.batch_size < 1:
             raise InputError("epochs and batch_size must be at least 1")
+
+    @property
+    def used_k(self) -> int:
+        """How many features the trained autoencoder keeps.
+
+        More than in training leave directions and names as they are, and let an explanation draw on weaker activations.
+        """
+        return self.inference_k or min(self.features, self.k * 3 // 2)
 
     @property
     def rate(self) -> float:
@@ -222,7 +233,7 @@ class _State:
             encoder_bias=self.be.numpy().copy(),
             decoder_weight=np.ascontiguousarray(self.Wd.numpy().T),
             decoder_bias=self.bd.numpy().copy(),
-            k=self.config.k,
+            k=self.config.used_k,
         )
 
 
