@@ -1,7 +1,8 @@
-"""The autoencoder: exact codes, exact gradients, exact resumption."""
+"""The autoencoder in use: exact codes, in both forms, and the release's file."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.sae import SparseAutoencoder, read_release_sae
-from xetrieval.sae.select import top_k
-from xetrieval.sae.train import SaeConfig, _State, train_sae
-
-
-def planted(n: int = 3000, dimension: int = 32, parts: int = 40, seed: int = 0) -> np.ndarray:
-    """Unit vectors that are sums of three out of `parts` directions."""
-    rng = np.random.default_rng(seed)
-    directions = rng.standard_normal((parts, dimension))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    rows = np.stack([rng.uniform(0.5, 1.5, 3) @ directions[rng.choice(parts, 3, replace=False)] for _ in range(n)])
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+from xetrieval.sae import SparseAutoencoder, SparseCodes, load_sae, read_release_sae, save_sae
+from xetrieval.sae.kernels import compiled  # noqa: F401  # loaded, so that top_k uses the compiled loops
+from xetrieval.sae.select import top_k, top_k_by_groups
 
 
 def test_codes_are_the_top_k_of_the_rectified_scores() -> None:
@@ -48,16 +40,85 @@ def test_the_k_largest_are_exact_whatever_the_shape_and_the_ties(
 ) -> None:
     k = max(1, int(part * columns))
     scores = np.random.default_rng(seed).integers(-levels, levels, (n, columns)).astype(np.float32)
-    chosen = top_k(scores, k)
-    assert all(len(set(row)) == k for row in chosen.tolist())
-    found = np.sort(np.take_along_axis(scores, chosen, axis=1), axis=1)
-    assert np.array_equal(found, np.sort(scores, axis=1)[:, columns - k :])
+    for chosen in (top_k(scores, k), top_k_by_groups(scores, k)):
+        assert all(len(set(row)) == k for row in chosen.tolist())
+        found = np.sort(np.take_along_axis(scores, chosen, axis=1), axis=1)
+        assert np.array_equal(found, np.sort(scores, axis=1)[:, columns - k :])
 
 
 def test_codes_do_not_depend_on_the_tile() -> None:
     sae, x = random_sae(), unit(5000, seed=2)
     whole = sae.encode(x)
     assert np.allclose(whole.dense(128)[4999], sae.encode(x[4999:]).dense(128)[0], atol=1e-6)
+
+
+def with_thresholds(sae: SparseAutoencoder, level: float = 0.2) -> SparseAutoencoder:
+    theta = np.random.default_rng(4).uniform(0, level, sae.features).astype(np.float32)
+    return SparseAutoencoder(
+        sae.encoder_weight, sae.encoder_bias, sae.decoder_weight, sae.decoder_bias, None, theta
+    )
+
+
+def test_codes_above_thresholds_are_the_scores_above_them() -> None:
+    sae, x = with_thresholds(random_sae()), unit(3000, seed=1)
+    scores = (x - sae.decoder_bias) @ sae.encoder_weight.T + sae.encoder_bias
+    codes = sae.encode(x)
+    expected = np.where(scores > sae.thresholds, scores, 0)
+    assert np.allclose(codes.dense(sae.features), expected, atol=1e-6)
+    assert np.array_equal((codes.values > 0).sum(1), (expected > 0).sum(1))
+    assert all(len(set(row)) == len(row) for row in codes.features.tolist()), "empty slots repeat no feature"
+    none = replace(sae, thresholds=np.full(128, 9, np.float32)).encode(x[:3])
+    assert none.features.shape == (3, 1)
+    assert not none.values.any()
+    assert sae.encode(x[:0]).features.shape[0] == 0
+
+
+@given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=8), seed=st.integers(0, 99))
+def test_ragged_codes_keep_every_entry_and_repeat_no_feature(lengths: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = [rng.choice(12, length, replace=False).astype(np.int32) for length in lengths]
+    values = [rng.uniform(0.1, 1, length).astype(np.float32) for length in lengths]
+    codes = SparseCodes.of_ragged(np.array(lengths), np.concatenate(rows), np.concatenate(values))
+    expected = np.zeros((len(lengths), 12), np.float32)
+    for row, (ids, some) in enumerate(zip(rows, values, strict=True)):
+        expected[row, ids] = some
+    assert np.array_equal(codes.dense(12), expected)
+    assert all(len(set(row)) == len(row) for row in codes.features.tolist())
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_half_precision_candidates_give_the_codes_of_fp32(scale: float) -> None:
+    sae, x = random_sae(features=512, dimension=64, k=12), scale * unit(700, seed=5)
+    exact, fast = sae.encode(x), sae.encode(x, scoring="bfloat16")
+    assert np.array_equal(np.sort(exact.features, axis=1), np.sort(fast.features, axis=1))
+    assert np.allclose(exact.dense(512), fast.dense(512), rtol=1e-5, atol=1e-5 * scale)
+
+
+def test_a_row_that_half_precision_cannot_decide_is_scored_again() -> None:
+    rng = np.random.default_rng(0)
+    base = unit(1, 64)
+    close = base + rng.normal(0, 1e-4, (512, 64))  # 512 directions that bfloat16 cannot tell apart
+    sae = SparseAutoencoder(
+        close.astype(np.float32), np.zeros(512, np.float32), close.T.astype(np.float32), np.zeros(64, np.float32), 12
+    )
+    x = unit(40, seed=2)
+    exact, fast = sae.encode(x), sae.encode(x, scoring="bfloat16")
+    assert np.allclose(np.sort(exact.values, axis=1), np.sort(fast.values, axis=1), atol=1e-6)
+
+
+def test_an_autoencoder_is_saved_whole_and_read_again(tmp_path: Path) -> None:
+    for place, sae in enumerate((random_sae(), with_thresholds(random_sae()))):
+        save_sae(sae, tmp_path / str(place), {"variant": "x"}, {"fvu": 0.25}, "{}\n")
+        read = load_sae(tmp_path / str(place))
+        assert read.made_from == {"variant": "x"}
+        assert read.figures == {"fvu": 0.25}
+        assert np.array_equal(read.sae.encode(unit(9)).dense(128), sae.encode(unit(9)).dense(128))
+    with pytest.raises(InputError, match="exists already"):
+        save_sae(sae, tmp_path / "0")
+    weights = tmp_path / "0" / "sae.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(DamagedError, match="sha256"):
+        load_sae(tmp_path / "0")
 
 
 def test_decode_is_the_weighted_sum_of_directions_and_the_bias() -> None:
@@ -75,102 +136,12 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     sae = random_sae()
     with pytest.raises(MismatchError, match="encoder_bias has shape"):
         SparseAutoencoder(sae.encoder_weight, sae.encoder_bias[:-1], sae.decoder_weight, sae.decoder_bias, 4)
+    with pytest.raises(InputError, match="one of the two"):
+        SparseAutoencoder(sae.encoder_weight, sae.encoder_bias, sae.decoder_weight, sae.decoder_bias, None)
+    with pytest.raises(InputError, match="negative"):
+        replace(with_thresholds(sae), thresholds=np.full(128, -0.1, np.float32))
     with pytest.raises(InputError, match="k = 0"):
         SparseAutoencoder(sae.encoder_weight, sae.encoder_bias, sae.decoder_weight, sae.decoder_bias, 0)
-
-
-def test_the_sparse_step_has_the_gradients_of_the_dense_form() -> None:
-    x = torch.from_numpy(planted(256))
-    state = _State(torch, x.numpy(), np.arange(256), SaeConfig(features=96, k=5))
-    We, be, Wd, bd = (p.clone().requires_grad_() for p in state.parameters)
-    scores = (x - bd) @ We.T + be
-    top, place = scores.topk(5)
-    code = torch.zeros_like(scores).scatter(1, place, torch.relu(top))
-    ((x - code @ Wd - bd) ** 2).sum(1).mean().backward()
-    on_sphere = Wd.grad - (Wd.grad * Wd.data).sum(1, keepdim=True) * Wd.data
-    expected = [We.grad, be.grad, on_sphere, bd.grad]
-    norm = max(1.0, float(sum((g**2).sum() for g in expected)) ** 0.5)
-    state.optimiser.step = lambda: None
-    state.step(x, 1.0, dead_after=10**9)
-    for parameter, gradient in zip(state.parameters, expected, strict=True):
-        assert torch.allclose(parameter.grad * norm, gradient, atol=1e-5 * float(gradient.abs().max()))
-
-
-def test_silent_features_are_taught_by_what_is_left() -> None:
-    x = torch.from_numpy(planted(256))
-    state = _State(torch, x.numpy(), np.arange(256), SaeConfig(features=64, k=4))
-    state.We[:8] *= 0.05  # too weak to be among the top k
-    state.silent[:8] = 100
-    before = state.Wd[:8].clone()
-    state.step(x, 1.0, dead_after=50)
-    assert not torch.allclose(state.Wd[:8], before)
-
-
-def test_training_finds_planted_directions_and_few_die() -> None:
-    x = planted(4000)
-    sae = train_sae(x, SaeConfig(features=64, k=3, inference_k=3, epochs=30, batch_size=128, learning_rate=3e-3))
-    assert sae.k == 3
-    codes = sae.encode(x)
-    fvu = ((x - sae.decode(codes)) ** 2).sum() / ((x - x.mean(0)) ** 2).sum()
-    assert fvu < 0.15
-    assert np.allclose(np.linalg.norm(sae.decoder_weight, axis=0), 1, atol=1e-4)
-
-
-def test_same_seed_same_weights_and_another_seed_others() -> None:
-    x, config = planted(500), SaeConfig(features=48, k=3, epochs=2, batch_size=64)
-    first, second = train_sae(x, config), train_sae(x, config)
-    other = train_sae(x, SaeConfig(features=48, k=3, epochs=2, batch_size=64, seed=1))
-    assert np.array_equal(first.encoder_weight, second.encoder_weight)
-    assert not np.array_equal(first.encoder_weight, other.encoder_weight)
-
-
-def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
-    x, config, checkpoint = (
-        planted(500),
-        SaeConfig(features=48, k=3, epochs=4, batch_size=64),
-        tmp_path / "state",
-    )
-
-    class Killed(BaseException):
-        pass
-
-    def kill(progress) -> None:  # type: ignore[no-untyped-def]
-        if progress.step == 20:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train_sae(x, config, kill, checkpoint=checkpoint)
-    steps: list[int] = []
-    resumed = train_sae(x, config, lambda p: steps.append(p.step), checkpoint=checkpoint)
-    assert steps[0] > 1, "it went on from the last whole epoch"
-    assert np.array_equal(resumed.encoder_weight, train_sae(x, config).encoder_weight)
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"), [(unit(1), "1 rows are too few"), (np.ones((9, 4), np.float32), "all rows are equal")]
-)
-def test_rows_that_cannot_be_trained_on_are_refused(rows: np.ndarray, words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        train_sae(rows, SaeConfig(features=8, k=2, epochs=1))
-
-
-def test_more_features_may_be_kept_in_use_than_in_training() -> None:
-    assert SaeConfig(features=100, k=16).used_k == 24
-    assert SaeConfig(features=20, k=16).used_k == 20
-    assert SaeConfig(features=100, k=16, inference_k=16).used_k == 16
-    x, config = planted(300), SaeConfig(features=48, k=4, epochs=1)
-    assert train_sae(x, config).k == 6
-    assert np.array_equal(
-        train_sae(x, config).decoder_weight,
-        train_sae(x, SaeConfig(features=48, k=4, inference_k=9, epochs=1)).decoder_weight,
-    )
-
-
-def test_k_above_the_number_of_features_is_refused() -> None:
-    with pytest.raises(InputError, match="inference k = 9"):
-        SaeConfig(features=8, k=4, inference_k=9)
-    with pytest.raises(InputError, match="k = 9"):
-        SaeConfig(features=8, k=9)
 
 
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model_state_dict"])

@@ -48,7 +48,9 @@ def fit(
     config = FitConfig(
         sentences_per_document=sentences,
         internalizer=InternalizerConfig(form=form, seed=seed),  # type: ignore[arg-type]  # checked there
-        sae=SaeConfig(features, k, inference_k, epochs, seed=seed),
+        sae=SaeConfig(
+            features, k, epochs=epochs, inference_k=inference_k or min(features, max(1, k * 3 // 2)), seed=seed
+        ),
     )
     with progress_bar() as bar:
         tasks: dict[str, int] = {}

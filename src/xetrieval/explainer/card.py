@@ -20,7 +20,7 @@ def model_card(explainer: Explainer) -> str:
         f"Explains the scores of the encoder `{identity.name}` ({identity.dimension} dimensions,",
         f"weights sha256 `{identity.weights_sha256 or 'not visible'}`).",
         "",
-        f"- Features: {sae.features}, of which at most {sae.k} are active in a vector.",
+        f"- Features: {sae.features}; active in a vector are {sae.form}.",
         f"- Views: {', '.join(explainer.views)}.",
         f"- Names: {named} of {sae.features} features, by {', '.join(sources) or 'nobody yet'}.",
         "",

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..encoders import EncoderIdentity
-from ..errors import DamagedError, InputError, MismatchError, XetrievalError
+from ..errors import DamagedError, InputError, MismatchError
 from ..hypotheses import read_features, write_features
 from ..internalizer import Internalizer
-from ..sae import SparseAutoencoder
-from ..store import new_folder, read_arrays, sha256_of_file, write_arrays, write_text
+from ..sae import read_sae, write_sae
+from ..store import half_precision, new_folder, read_arrays, sha256_of_file, write_arrays, write_text
 from ..views import ASPECTS
 from .card import model_card
 from .model import Explainer
@@ -64,15 +64,7 @@ def save(explainer: Explainer, folder: Path, overwrite: bool = False) -> None:
     """
     with new_folder(folder, overwrite) as scratch:
         sae = explainer.sae
-        write_arrays(
-            scratch / "sae.safetensors",
-            {
-                "encoder.weight": _half(sae.encoder_weight),
-                "encoder.bias": sae.encoder_bias,
-                "decoder.weight": _half(sae.decoder_weight),
-                "b_dec": sae.decoder_bias,
-            },
-        )
+        write_sae(sae, scratch / "sae.safetensors", half=True)
         write_arrays(scratch / "internalizers.safetensors", _internalizer_arrays(explainer))
         write_features(scratch / "features.jsonl", explainer.features)
         files = ("sae.safetensors", "internalizers.safetensors", "features.jsonl")
@@ -116,7 +108,8 @@ def _assemble(folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Ex
         if sha256_of_file(folder / name) != promised:
             raise DamagedError(f"{folder}/{name}: differs from what config.json promises (sha256); restore or refit it")
     try:
-        sae = _read_sae(folder, int(config["sae"]["k"]))
+        k = config["sae"]["k"]
+        sae = read_sae(folder / "sae.safetensors", k=None if k is None else int(k))
         return Explainer(
             name=str(config["name"]),
             encoder_identity=EncoderIdentity(**config["encoder"]),
@@ -131,13 +124,6 @@ def _assemble(folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Ex
         raise DamagedError(f"{folder}: {error}") from error
     except InputError as error:
         raise DamagedError(f"{folder}: {error}") from error
-
-
-def _read_sae(folder: Path, k: int) -> SparseAutoencoder:
-    arrays = _float32(folder / "sae.safetensors")
-    return SparseAutoencoder(
-        arrays["encoder.weight"], arrays["encoder.bias"], arrays["decoder.weight"], arrays["b_dec"], k
-    )
 
 
 def _read_internalizers(folder: Path, forms: Mapping[str, Any]) -> dict[Any, Internalizer]:
@@ -158,9 +144,9 @@ def _internalizer_arrays(explainer: Explainer) -> dict[str, NDArray[np.generic]]
     arrays: dict[str, NDArray[np.generic]] = {}
     for aspect, net in explainer.internalizers.items():
         arrays |= {
-            f"{aspect}.w1": _half(net.w1),
+            f"{aspect}.w1": half_precision(net.w1),
             f"{aspect}.b1": net.b1,
-            f"{aspect}.w2": _half(net.w2),
+            f"{aspect}.w2": half_precision(net.w2),
             f"{aspect}.b2": net.b2,
         }
     return arrays
@@ -168,10 +154,3 @@ def _internalizer_arrays(explainer: Explainer) -> dict[str, NDArray[np.generic]]
 
 def _float32(path: Path) -> dict[str, NDArray[np.float32]]:
     return {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()}
-
-
-def _half(array: NDArray[np.float32]) -> NDArray[np.float16]:
-    half = array.astype(np.float16)
-    if not np.isfinite(half).all():
-        raise XetrievalError("a weight is too large for half precision (over 65,504); the training diverged")
-    return half

@@ -21,7 +21,7 @@ class FitConfig:
     held_out: float = 0.02  # of the documents, with their sentences: the figures on the card are theirs
     label_examples: int = 20  # top texts that a label is made from
     internalizer: InternalizerConfig = field(default_factory=InternalizerConfig)
-    sae: SaeConfig = field(default_factory=SaeConfig)
+    sae: SaeConfig = field(default_factory=lambda: SaeConfig(features=1024, l0=16, inference_k=24))
 
     def __post_init__(self) -> None:
         if self.sentences_per_document < 0 or not 0 <= self.held_out < 0.5 or self.label_examples < 1:

@@ -18,9 +18,9 @@ from ..explainer import Explainer, load, save
 from ..hypotheses import Feature, keyphrase_labels, top_examples
 from ..internalizer import Internalizer
 from ..internalizer.train import train_internalizer
-from ..sae import SparseAutoencoder
+from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
-from ..store import check_writable, digest_of, read_arrays, write_arrays
+from ..store import check_writable, digest_of
 from ..teachers import TeacherPair, read_teacher
 from ..views import ASPECTS, Aspect
 from .config import FitConfig, Report
@@ -156,17 +156,8 @@ def _train(views: Any, used: Any, config: FitConfig, work: Path, made: str, tell
 
         checkpoint = work / f"sae-{made[:16]}.checkpoint.safetensors"
         trained = train_sae(views.reshape(n * width, m), config.sae, show, rows=rows, checkpoint=checkpoint)
-        write_arrays(
-            done,
-            {
-                "We": trained.encoder_weight,
-                "be": trained.encoder_bias,
-                "W": trained.decoder_weight,
-                "b": trained.decoder_bias,
-            },
-        )
-    arrays: Any = read_arrays(done)
-    return SparseAutoencoder(arrays["We"], arrays["be"], arrays["W"], arrays["b"], config.sae.used_k)
+        write_sae(trained, done)
+    return read_sae(done)
 
 
 def _label(

@@ -1,7 +1,16 @@
 """Vectors to sparse codes and back. Takes arrays alone; knows no text and no encoder."""
 
 from .codes import SparseCodes
+from .files import load_sae, read_sae, save_sae, write_sae
 from .model import SparseAutoencoder
-from .release import read_release_sae
+from .formats import read_release_sae
 
-__all__ = ["SparseAutoencoder", "SparseCodes", "read_release_sae"]
+__all__ = [
+    "SparseAutoencoder",
+    "SparseCodes",
+    "load_sae",
+    "read_release_sae",
+    "read_sae",
+    "save_sae",
+    "write_sae",
+]

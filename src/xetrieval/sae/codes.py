@@ -1,4 +1,4 @@
-"""Sparse codes, kept sparse: the k kept features of each row, never a dense row of F."""
+"""Sparse codes, kept sparse: the active features of each row, never a dense row of F."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..arrays import Float32, Ids
 
 
 class SparseCodes(NamedTuple):
-    """c = g(x) for n rows. A slot with value 0 is empty: its feature is not active."""
+    """c = g(x) for n rows. A slot with value 0 is empty: its feature is not active. No row names a feature twice."""
 
     features: Ids  # [n, k] feature ids, in no particular order
     values: Float32  # [n, k] activations, >= 0
@@ -31,4 +31,24 @@ class SparseCodes(NamedTuple):
         """[n, features] with zeros; for tests and small inputs only."""
         out = np.zeros((self.features.shape[0], features), dtype=np.float32)
         np.put_along_axis(out, self.features, self.values, axis=1)
+        return out
+
+    @classmethod
+    def of_ragged(cls, counts: NDArray[np.int64], features: Ids, values: Float32) -> SparseCodes:
+        """Rows of different lengths, one after the other, as [n, longest].
+
+        Empty slots take the smallest ids that the row does not have: fewer than `longest` are ever passed over.
+        """
+        n, width = len(counts), int(counts.max(initial=1)) or 1
+        row = np.repeat(np.arange(n), counts)
+        slot = np.arange(len(features)) - np.repeat(np.cumsum(counts) - counts, counts)
+        out = cls(np.empty((n, width), np.int32), np.zeros((n, width), np.float32))
+        free = np.ones((n, width), bool)
+        low = features < width
+        free[row[low], features[low]] = False
+        empty = np.arange(width) >= counts[:, None]
+        nth = np.cumsum(free, axis=1)
+        taken = free & (nth <= (width - counts)[:, None])
+        out.features[empty] = np.nonzero(taken)[1]
+        out.features[row, slot], out.values[row, slot] = features, values
         return out

@@ -1,32 +1,39 @@
-"""The sparse autoencoder at inference: x^ = W g(x) + b, with g a row-wise top-k (paper, section 3)."""
+"""The sparse autoencoder at inference: x^ = W g(x) + b (paper, section 3).
+
+Two forms of g serve all variants: the k largest scores of a row, or the scores above fixed thresholds.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
 from ..arrays import Float32
 from ..errors import InputError, MismatchError
 from .codes import SparseCodes
-from .select import top_k
+from .select import above, top_k
 
-TILE = 2048  # rows whose scores exist at one time
+TILE_NUMBERS = 1 << 21  # scores that exist at one time: 8 MiB
+Scoring = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, eq=False)
 class SparseAutoencoder:
-    """g(x) = top_k(ReLU(W_e (x - b) + b_e)); decode(c) = W c + b.
+    """g(x)_j = z_j where feature j is active, else 0;  z = W_e (x - b) + b_e;  decode(c) = W c + b.
 
-    Same letters and shapes as the paper's release (keys encoder.weight, encoder.bias, decoder.weight, b_dec).
+    Active are the k features with the largest z, if positive, or, without k, those with z_j > theta_j >= 0.
+    Letters and shapes are those of the paper's release (encoder.weight, encoder.bias, decoder.weight, b_dec).
     """
 
     encoder_weight: Float32  # W_e [F, m]
     encoder_bias: Float32  # b_e [F]
     decoder_weight: Float32  # W [m, F]; column j is the direction of feature j
     decoder_bias: Float32  # b [m]
-    k: int
+    k: int | None  # how many of a row at most; None: thresholds decide
+    thresholds: Float32 | None = field(default=None)  # theta [F]
 
     def __post_init__(self) -> None:
         features, dimension = self.encoder_weight.shape
@@ -35,12 +42,18 @@ class SparseAutoencoder:
             "decoder_weight": (dimension, features),
             "decoder_bias": (dimension,),
         }
+        if self.thresholds is not None:
+            expected["thresholds"] = (features,)
         for name, shape in expected.items():
             found = getattr(self, name).shape
             if found != shape:
                 raise MismatchError(f"autoencoder: {name} has shape {list(found)}, expected {list(shape)}")
-        if not 0 < self.k <= features:
+        if (self.k is None) == (self.thresholds is None):
+            raise InputError("autoencoder: give k or thresholds, one of the two")
+        if self.k is not None and not 0 < self.k <= features:
             raise InputError(f"autoencoder: k = {self.k} is not between 1 and F = {features}")
+        if self.thresholds is not None and not (self.thresholds >= 0).all():
+            raise InputError("autoencoder: a threshold is negative or not a number")
 
     @property
     def features(self) -> int:
@@ -52,27 +65,45 @@ class SparseAutoencoder:
         """m, the dimension of the vectors."""
         return int(self.encoder_weight.shape[1])
 
+    @property
+    def form(self) -> str:
+        """How features are chosen, in words."""
+        return f"the {self.k} largest of a row" if self.k is not None else "those above fixed thresholds"
+
     @cached_property
     def directions(self) -> Float32:
         """W^T [F, m], contiguous: one feature direction a row."""
         return np.ascontiguousarray(self.decoder_weight.T)
 
-    def encode(self, x: Float32) -> SparseCodes:
-        """Codes of the rows of `x` [n, m], fp32. Only one tile of scores [2048, F] exists at a time.
+    def encode(self, x: Float32, scoring: Scoring = "float32") -> SparseCodes:
+        """Codes of the rows of `x` [n, m], fp32. Only one tile of scores [rows, F] exists at a time.
 
         Ties at the k-th place are broken arbitrarily; they do not occur on real embeddings.
+
+        Args:
+            scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; pays on processors
+                and GPUs with bfloat16 units), re-scores them in fp32, and scores a row anew in fp32 where the bound
+                on the rounding does not prove the support: it is the one that fp32 gives.
         """
-        n = len(x)
-        codes = SparseCodes(np.empty((n, self.k), np.int32), np.empty((n, self.k), np.float32))
         weight = self.encoder_weight.T
         bias = self.encoder_bias - self.decoder_bias @ weight
-        for start in range(0, n, TILE):
-            rows = slice(start, start + TILE)
-            scores = x[rows] @ weight
-            scores += bias
-            kept = top_k(scores, self.k)
+        if scoring == "bfloat16" and self.k is not None:
+            from .candidates import codes_by_candidates
+
+            return codes_by_candidates(x, self.encoder_weight, bias, self.k)
+        tiles = self._scores(x, weight, bias)
+        if self.k is None:
+            parts = [above(scores, self.thresholds) for scores in tiles]
+            columns: Any = [np.concatenate([part[i] for part in parts]) for i in range(3)] if parts else _NOTHING
+            return SparseCodes.of_ragged(*columns)
+        codes = SparseCodes(np.empty((len(x), self.k), np.int32), np.empty((len(x), self.k), np.float32))
+        done = 0
+        for scores in tiles:
+            rows = slice(done, done + len(scores))
+            kept = top_k(scores, self.k, of=len(x) * self.features)
             codes.features[rows] = kept
             codes.values[rows] = np.maximum(np.take_along_axis(scores, kept, axis=1), 0.0)
+            done += len(scores)
         return codes
 
     def decode(self, codes: SparseCodes) -> Float32:
@@ -82,3 +113,15 @@ class SparseAutoencoder:
             out[row] = codes.values[row] @ self.directions[codes.features[row]]
         out += self.decoder_bias
         return out
+
+    def _scores(self, x: Float32, weight: Float32, bias: Float32) -> Any:
+        tile = max(16, TILE_NUMBERS // self.features)
+        memory = np.empty((min(tile, len(x)), self.features), np.float32)
+        for start in range(0, len(x), tile):
+            rows = x[start : start + tile]
+            scores = np.matmul(rows, weight, out=memory[: len(rows)])
+            scores += bias
+            yield scores
+
+
+_NOTHING = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))

@@ -1,12 +1,13 @@
 """Bytes on disk: whole or not at all, and known by their hash. Knows nothing of their meaning."""
 
-from .arrays import read_arrays, write_arrays
+from .arrays import half_precision, read_arrays, write_arrays
 from .atomic import check_writable, new_folder, replacing, write_bytes, write_text
 from .hashing import digest_of, sha256_of_file
 
 __all__ = [
     "check_writable",
     "digest_of",
+    "half_precision",
     "new_folder",
     "read_arrays",
     "replacing",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedError, InputError
+from ..errors import DamagedError, InputError, XetrievalError
 from .atomic import write_bytes
 
 
@@ -16,7 +16,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     """Write `arrays` to `path`, whole or not at all."""
     from safetensors.numpy import save
 
-    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+    write_bytes(path, save({name: np.asarray(array, order="C") for name, array in arrays.items()}))
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
@@ -35,3 +35,15 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     except (SafetensorError, ValueError, KeyError) as error:
         raise DamagedError(f"{path}: not a whole safetensors file ({error}); fetch or make it again") from error
     return arrays
+
+
+def half_precision(array: NDArray[np.float32]) -> NDArray[np.float16]:
+    """`array` in 16 bits.
+
+    Raises:
+        XetrievalError: a number does not fit.
+    """
+    half = array.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise XetrievalError("a weight is too large for half precision (over 65,504); the training diverged")
+    return half

@@ -1,0 +1,61 @@
+"""The k largest scores by half-precision candidates, re-scored exactly: the codes that fp32 gives.
+
+A bfloat16 number keeps 8 bits, so each factor of <x, w> is off by at most 2^-9 of itself, their product by a little
+over 2^-8, and the rounded result by another 2^-9. By Cauchy and Schwarz a half-precision score of a row lies within
+
+    epsilon = 2^-7 ||x|| max_j ||w_j||
+
+of the fp32 one. A row keeps 2 k candidates and re-scores them. If its k-th exact score is above its least candidate
+plus epsilon, no score left out can be larger, and the support is proven; else the whole row is scored in fp32.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from ..arrays import Float32
+from ..extras import require
+from .codes import SparseCodes
+from .kernels import Kernels, Pattern, kernels_for
+
+PER_K: Final = 2  # candidates for each kept feature
+EPSILON: Final = 2.0**-7
+TILE_NUMBERS: Final = 1 << 21
+
+
+def codes_by_candidates(x: Float32, encoder_weight: Float32, bias: Float32, k: int) -> SparseCodes:
+    """Codes of `x` [n, m] with z = x W_e^T + bias, as `SparseAutoencoder.encode` gives them in fp32."""
+    torch = require("torch", "train")
+    tensors = (torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (x, encoder_weight, bias))
+    ids, values = top_k_by_candidates(torch, kernels_for("cpu"), *tensors, k)
+    return SparseCodes(ids.numpy(), values.clamp_min_(0.0).numpy())
+
+
+def top_k_by_candidates(torch: Any, kernels: Kernels, x: Any, We: Any, be: Any, k: int) -> tuple[Any, Any]:
+    """Ids (int32) and fp32 values of the k largest scores x We^T + be of each row, [n, k]."""
+    features = len(We)
+    half = We.bfloat16()
+    longest = float(We.norm(dim=1).max())
+    tile = max(16, TILE_NUMBERS // features)
+    parts = [_tile(torch, kernels, x[i : i + tile], We, be, half, longest, k) for i in range(0, len(x), tile)]
+    if not parts:
+        return torch.empty((0, k), dtype=torch.int32), torch.empty((0, k))
+    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+
+
+def _tile(torch: Any, kernels: Kernels, x: Any, We: Any, be: Any, half: Any, longest: float, k: int) -> tuple[Any, Any]:
+    n, width = len(x), min(len(We), PER_K * k)
+    rough = (x.bfloat16() @ half.T).float() + be
+    ids, coarse = kernels.top_k(rough, width)
+    starts = torch.arange(0, n * width + 1, width, device=x.device)
+    exact = kernels.pull(Pattern(starts, ids.flatten()), We, x, 1.0).view(n, width) + be[ids.long()]
+    place, kept = kernels.top_k(exact, k)
+    chosen = torch.gather(ids, 1, place.long())
+    if width < len(We):
+        proven = kept.min(1).values > coarse.min(1).values + EPSILON * longest * x.norm(dim=1)
+        doubtful = torch.nonzero(~proven).flatten()
+        if len(doubtful):
+            chosen[doubtful], kept[doubtful] = kernels.top_k(torch.addmm(be, x[doubtful], We.T), k)
+    return chosen, kept

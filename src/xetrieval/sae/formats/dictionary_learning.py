@@ -1,0 +1,131 @@
+"""dictionary_learning 0.1.0: ae.pt beside a config.json whose trainer.dict_class says what it is.
+
+Its JumpReluAutoEncoder and AutoEncoderNew do not subtract the decoder bias from the input; ours does, so the encoder
+bias takes it up: b_e = b_enc + W_e b, exactly. Its GatedAutoEncoder is a JumpReLU with other letters. The scalar
+threshold of an AutoEncoderTopK is a training statistic that its encode does not use: it stays a TopK.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ...arrays import Float32
+from ...errors import DamagedError, InputError
+from ...extras import require
+from ...store import new_folder, write_text
+from ...store.foreign import read_torch_state
+from ..model import SparseAutoencoder
+from .keys import check_keys, read_config
+
+FILE: Final = "ae.pt"
+LINEAR: Final = ("encoder.weight", "encoder.bias", "decoder.weight")
+MATRICES: Final = ("W_enc", "b_enc", "W_dec", "b_dec")
+CLASSES: Final = {
+    "AutoEncoder": (*LINEAR, "bias"),
+    "AutoEncoderNew": (*LINEAR, "decoder.bias"),
+    "AutoEncoderTopK": (*LINEAR, "b_dec", "k", "threshold"),
+    "BatchTopKSAE": (*LINEAR, "b_dec", "k", "threshold"),
+    "GatedAutoEncoder": ("encoder.weight", "decoder.weight", "decoder_bias", "r_mag", "gate_bias", "mag_bias"),
+    "JumpReluAutoEncoder": (*MATRICES, "threshold"),
+    "MatryoshkaBatchTopKSAE": (*MATRICES, "k", "threshold", "group_sizes"),
+}
+
+
+def read(path: Path) -> SparseAutoencoder:
+    """Read a folder with ae.pt and config.json, or an ae.pt alone where its arrays say which class it is.
+
+    Raises:
+        InputError: no such file. DamagedError: missing or extra arrays, code in the file, an unknown class.
+    """
+    file = path / FILE if path.is_dir() else path
+    state = read_torch_state(file)
+    config = read_config(file.parent / "config.json") if (file.parent / "config.json").is_file() else {}
+    name = config.get("trainer", {}).get("dict_class") or _class_of(file, state)
+    if name not in CLASSES:
+        raise DamagedError(f"{file}: dict_class {name!r} is unknown; known are {', '.join(CLASSES)}")
+    check_keys(file, state, CLASSES[name])
+    return _assemble(file, name, state)
+
+
+def _class_of(file: Path, state: dict[str, Float32]) -> str:
+    if {"k", "threshold", "b_dec", "encoder.weight"} <= set(state):
+        return "AutoEncoderTopK"  # BatchTopKSAE has the same arrays, and only config.json tells
+    for name, keys in CLASSES.items():
+        if set(keys) == set(state):
+            return name
+    raise DamagedError(f"{file}: its arrays ({', '.join(sorted(state))}) are those of no class of dictionary_learning")
+
+
+def _assemble(file: Path, name: str, state: dict[str, Float32]) -> SparseAutoencoder:
+    if name == "GatedAutoEncoder":
+        stretch = np.exp(state["r_mag"])
+        theta = np.maximum(state["mag_bias"] - stretch * state["gate_bias"], 0.0)
+        We = stretch[:, None] * state["encoder.weight"]
+        return SparseAutoencoder(We, state["mag_bias"], state["decoder.weight"], state["decoder_bias"], None, theta)
+    if "W_enc" in state:
+        We, W, be, b = state["W_enc"].T.copy(), state["W_dec"].T.copy(), state["b_enc"], state["b_dec"]
+    else:
+        bias = {"AutoEncoder": "bias", "AutoEncoderNew": "decoder.bias"}.get(name, "b_dec")
+        We, W, be, b = state["encoder.weight"], state["decoder.weight"], state["encoder.bias"], state[bias]
+    if name in ("JumpReluAutoEncoder", "AutoEncoderNew"):
+        be = (be.astype(np.float64) + We.astype(np.float64) @ b).astype(np.float32)
+    if name == "AutoEncoderTopK":
+        return SparseAutoencoder(We, be, W, b, int(state["k"].reshape(-1)[0]))
+    theta = np.zeros_like(be)
+    if "threshold" in state:
+        theta = np.broadcast_to(state["threshold"].reshape(-1), be.shape).copy()
+    if (theta < 0).any():
+        raise DamagedError(f"{file}: its threshold is negative: it was not trained long enough to have one")
+    return SparseAutoencoder(We, be, W, b, None, theta)
+
+
+def write(sae: SparseAutoencoder, path: Path) -> None:
+    """Write a folder: AutoEncoderTopK with k, AutoEncoder with thresholds of 0, BatchTopKSAE with one threshold for
+    all, JumpReluAutoEncoder otherwise.
+
+    Raises:
+        InputError: the folder exists already.
+    """
+    torch = require("torch", "train")
+    trainer: dict[str, Any] = {"activation_dim": sae.dimension, "dict_size": sae.features}
+    linear = {
+        "encoder.weight": sae.encoder_weight,
+        "encoder.bias": sae.encoder_bias,
+        "decoder.weight": sae.decoder_weight,
+    }
+    theta = sae.thresholds
+    if theta is None:
+        trainer |= {"dict_class": "AutoEncoderTopK", "k": sae.k}
+        state: dict[str, Any] = {**linear, "b_dec": sae.decoder_bias, "k": sae.k, "threshold": -1.0}
+    elif not theta.any():
+        trainer |= {"dict_class": "AutoEncoder"}
+        state = {**linear, "bias": sae.decoder_bias}
+    elif (theta == theta[0]).all():
+        trainer |= {"dict_class": "BatchTopKSAE", "k": 1}  # its k counts in training alone; the threshold is in use
+        state = {**linear, "b_dec": sae.decoder_bias, "k": 1, "threshold": float(theta[0])}
+    else:
+        trainer |= {"dict_class": "JumpReluAutoEncoder"}
+        shifted = sae.encoder_bias - sae.encoder_weight.astype(np.float64) @ sae.decoder_bias
+        state = {
+            "W_enc": sae.encoder_weight.T,
+            "b_enc": shifted.astype(np.float32),
+            "W_dec": sae.decoder_weight.T,
+            "b_dec": sae.decoder_bias,
+            "threshold": theta,
+        }
+    tensors = {name: _tensor(torch, name, value) for name, value in state.items()}
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} exists already and is no folder; choose another output")
+    with new_folder(path) as scratch:
+        torch.save(tensors, scratch / FILE)
+        write_text(scratch / "config.json", json.dumps({"trainer": trainer, "buffer": {}}, indent=2) + "\n")
+
+
+def _tensor(torch: Any, name: str, value: Any) -> Any:
+    if name == "k":
+        return torch.tensor(value, dtype=torch.int)
+    return torch.tensor(np.ascontiguousarray(value, np.float32)).reshape(np.shape(value))

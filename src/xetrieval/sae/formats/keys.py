@@ -1,0 +1,55 @@
+"""What every reader of a foreign checkpoint checks first, and the two files most of them consist of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DamagedError, InputError
+from ...store import read_arrays
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def check_keys(path: Path, arrays: Arrays, needed: Sequence[str], allowed: Sequence[str] = ()) -> None:
+    """Refuse a checkpoint that lacks an array, or has one whose meaning is not known here.
+
+    Raises:
+        DamagedError: names the arrays.
+    """
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise DamagedError(f"{path}: lacks {', '.join(missing)}")
+    extra = sorted(set(arrays) - set(needed) - set(allowed))
+    if extra:
+        raise DamagedError(f"{path}: holds {', '.join(extra)}, which this format does not have")
+    broken = [name for name in arrays if not np.isfinite(np.asarray(arrays[name], np.float64)).all()]
+    if broken:
+        raise DamagedError(f"{path}: {broken[0]} holds NaN or infinite numbers")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        InputError: no such file. DamagedError: it is not a JSON object.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DamagedError(f"{path}: not JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise DamagedError(f"{path}: not a JSON object")
+    return config
+
+
+def read_float32(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Arrays of a safetensors file in float32."""
+    return {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()}

@@ -1,0 +1,78 @@
+"""sentence-transformers' SparseAutoEncoder: a module folder with config.json and model.safetensors.
+
+Its decoder is tied to its encoder, and in use it runs the encoder alone. So the codes are exact, and our decoder
+travels beside it in xetrieval_decoder.safetensors. Where that file is absent, the decoder is the tied one.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ...errors import DamagedError, InputError
+from ...store import new_folder, read_arrays, write_arrays, write_text
+from ..model import SparseAutoencoder
+from .keys import check_keys, read_config, read_float32
+
+WEIGHTS: Final = "model.safetensors"
+BESIDE: Final = "xetrieval_decoder.safetensors"
+KEYS: Final = ("pre_bias", "latent_bias", "encoder.weight")
+
+
+def read(path: Path) -> SparseAutoencoder:
+    """Read the module's folder.
+
+    Raises:
+        InputError: a file is absent. DamagedError: missing or extra arrays, layer normalisation of the input, or a
+            decoder beside it that belongs to another encoder.
+    """
+    config = read_config(path / "config.json")
+    if config.get("normalize"):
+        raise DamagedError(f"{path}: normalize is set; a normalisation that depends on the input does not convert exactly")
+    if not isinstance(config.get("k"), int):
+        raise DamagedError(f"{path}/config.json: field k is missing or not a whole number")
+    state = read_float32(path / WEIGHTS)
+    check_keys(path / WEIGHTS, state, KEYS, ("decoder.linear.weight", "stats_last_nonzero"))
+    We, b = state["encoder.weight"], state["pre_bias"]
+    W = We.T.copy()
+    if (path / BESIDE).is_file():
+        beside: Any = read_arrays(path / BESIDE)
+        check_keys(path / BESIDE, beside, ("decoder.weight", "b_dec"))
+        W = np.asarray(beside["decoder.weight"], np.float32)
+        if W.shape != We.T.shape or not np.array_equal(beside["b_dec"], b):
+            raise DamagedError(f"{path / BESIDE}: the decoder of another autoencoder")
+    return SparseAutoencoder(We, state["latent_bias"], W, b, config["k"])
+
+
+def write(sae: SparseAutoencoder, path: Path) -> None:
+    """Write the module's folder. Point modules.json of a SparseEncoder at it, after pooling and normalisation.
+
+    Raises:
+        InputError: the autoencoder has thresholds, which the module has not; or the folder exists already.
+    """
+    if sae.k is None:
+        raise InputError(
+            "SparseAutoEncoder keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds"
+        )
+    config = {
+        "input_dim": sae.dimension,
+        "hidden_dim": sae.features,
+        "k": sae.k,
+        "k_aux": min(512, sae.features),
+        "normalize": False,
+        "dead_threshold": 30,
+    }
+    arrays: dict[str, Any] = {
+        "pre_bias": sae.decoder_bias,
+        "latent_bias": sae.encoder_bias,
+        "encoder.weight": sae.encoder_weight,
+        "decoder.linear.weight": sae.encoder_weight,
+        "stats_last_nonzero": np.zeros(sae.features, np.int64),
+    }
+    with new_folder(path) as scratch:
+        write_arrays(scratch / WEIGHTS, arrays)
+        write_arrays(scratch / BESIDE, {"decoder.weight": sae.decoder_weight, "b_dec": sae.decoder_bias})
+        write_text(scratch / "config.json", json.dumps(config, indent=2) + "\n")

@@ -1,0 +1,20 @@
+"""Where the codes of a batch are not zero."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Pattern(NamedTuple):
+    """Entries of a sparse [n, F] matrix, row by row: row i owns the places starts[i] : starts[i + 1]."""
+
+    starts: Any  # int64 [n + 1]
+    columns: Any  # int32 [entries], the features
+
+
+class Transposed(NamedTuple):
+    """The same entries by feature: feature j owns the slots starts[j] : starts[j + 1]."""
+
+    starts: Any  # int64 [F + 1]
+    rows: Any  # int32 [entries]
+    places: Any  # int32 [entries], each slot's place in the row-by-row order

@@ -1,0 +1,96 @@
+"""How well an autoencoder reconstructs, and how its features are used. One pass; memory does not grow with the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32
+from .codes import SparseCodes
+from .model import SparseAutoencoder
+
+BLOCK = 8192
+DENSE = 0.1  # of all rows: a feature active on more says little
+DUPLICATE = 0.9  # cosine of two directions, in the original space
+
+
+class Measured:
+    """Sums over rows that arrive in blocks."""
+
+    def __init__(self, sae: SparseAutoencoder) -> None:
+        self.sae, self.rows = sae, 0
+        self.squared = self.cosine = self.active = 0.0
+        self.norm = 0.0  # sum ||x||^2, and with `total` the spread around the mean
+        self.total = np.zeros(sae.dimension)
+        self.fired = np.zeros(sae.features, np.int64)
+
+    def add(self, x: Float32) -> SparseCodes:
+        """Rows [n, m]; their codes."""
+        codes = self.sae.encode(x)
+        back = self.sae.decode(codes)
+        self.rows += len(x)
+        self.squared += float(((x - back) ** 2).sum(dtype=np.float64))
+        self.norm += float((x**2).sum(dtype=np.float64))
+        self.total += x.sum(axis=0, dtype=np.float64)
+        lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(back, axis=1)
+        self.cosine += float((np.einsum("nm,nm->n", x, back) / np.maximum(lengths, 1e-12)).sum(dtype=np.float64))
+        live = codes.values > 0
+        self.active += float(live.sum())
+        self.fired += np.bincount(codes.features[live], minlength=self.sae.features)
+        return codes
+
+    def reconstruction(self) -> dict[str, float]:
+        """fvu = sum ||x - x^||^2 / sum ||x - mean||^2, mse = mean ||x - x^||^2, mean cosine of x^ to x, l0."""
+        n = max(1, self.rows)
+        spread = self.norm - float(self.total @ self.total) / n
+        return {
+            "fvu": self.squared / max(spread, 1e-12),
+            "mse": self.squared / n,
+            "cosine": self.cosine / n,
+            "l0": self.active / n,
+        }
+
+    def usage(self) -> dict[str, float]:
+        """Shares of features: dead (silent on all rows), dense (active on over 10 %)."""
+        return {
+            "dead": float((self.fired == 0).mean()),
+            "dense": float((self.fired > DENSE * self.rows).mean()),
+        }
+
+
+def reconstruction(sae: SparseAutoencoder, x: Float32) -> dict[str, float]:
+    """fvu, mse, cosine and l0 of the rows of `x` [n, m]; see `Measured.reconstruction`."""
+    return measured(sae, x).reconstruction()
+
+
+def evaluate_sae(sae: SparseAutoencoder, vectors: Any) -> dict[str, float]:
+    """All figures that need vectors alone: fvu, mse, cosine, l0, dead, dense, duplicates.
+
+    Args:
+        vectors: [n, m], or a `Stack`; may be memory-mapped.
+    """
+    found = measured(sae, vectors)
+    return {**found.reconstruction(), **found.usage(), "duplicates": duplicate_share(sae)}
+
+
+def measured(sae: SparseAutoencoder, vectors: Any) -> Measured:
+    """The sums over all rows."""
+    found = Measured(sae)
+    for start in range(0, len(vectors), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(vectors)))
+        x = vectors.take(rows) if hasattr(vectors, "parts") else vectors[start : start + BLOCK]
+        found.add(np.asarray(x, np.float32))
+    return found
+
+
+def duplicate_share(sae: SparseAutoencoder) -> float:
+    """Share of features whose direction has a cosine above 0.9 with another's, in the original space."""
+    directions = sae.directions / np.maximum(np.linalg.norm(sae.directions, axis=1, keepdims=True), 1e-12)
+    repeated: NDArray[np.bool_] = np.zeros(sae.features, bool)
+    for start in range(0, sae.features, 1024):
+        cosine = directions[start : start + 1024] @ directions.T
+        cosine[np.arange(len(cosine)), start + np.arange(len(cosine))] = 0.0
+        repeated[start : start + 1024] = (cosine > DUPLICATE).any(axis=1)
+    return float(repeated.mean())

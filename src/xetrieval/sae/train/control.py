@@ -1,0 +1,42 @@
+"""A penalty whose coefficient is driven so that the code reaches the sparsity that was asked for."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+SLOW, FAST = 0.06, 0.5  # of the integral and the proportional part, on log(L0 / target)
+WIDEST = 1.0  # an error is cut to this, so that a first wild batch cannot throw the coefficient far
+
+
+class PenaltyControl:
+    """lambda <- lambda * exp(SLOW e + FAST (e - e before)), e = log(L0 / target): a PI controller in log space.
+
+    Users choose a sparsity and not a coefficient, whose meaning changes with encoder, F, p and learning rate.
+    """
+
+    def __init__(self, coefficient: float, target: float | None) -> None:
+        self.coefficient, self.target, self.error = coefficient, target, 0.0
+
+    def update(self, l0: float) -> None:
+        """After a batch with `l0` active features a row. Without a target the coefficient stays."""
+        if self.target is None:
+            return
+        error = min(WIDEST, max(-WIDEST, math.log(max(l0, 1e-3) / self.target)))
+        self.coefficient *= math.exp(SLOW * error + FAST * (error - self.error))
+        self.error = error
+
+    def rescale(self, before: float, after: float) -> None:
+        """When p changes: keep the size of the penalty (Karvonen et al. 2024, adaptive coefficient)."""
+        if before > 0 and after > 0:
+            self.coefficient *= before / after
+
+    def array(self) -> NDArray[np.float64]:
+        """What a checkpoint keeps."""
+        return np.array([self.coefficient, self.error])
+
+    def restore(self, array: NDArray[np.float64]) -> None:
+        """From a checkpoint."""
+        self.coefficient, self.error = map(float, array)

@@ -1,0 +1,102 @@
+"""Features that no longer fire: counted in steps, taught by the auxiliary loss, or started anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..kernels import Kernels
+
+WEAK, STRONG = 0.2, 1.0  # size of a new encoder row, in mean rows: strong where it must win a place among k
+
+
+class Silence:
+    """How many steps ago each feature fired last."""
+
+    def __init__(self, torch: Any, features: int, dead_after: int, device: str) -> None:
+        self.torch, self.dead_after = torch, dead_after
+        self.steps = torch.zeros(features, dtype=torch.int64, device=device)
+        self.dead = torch.empty(0, dtype=torch.int64, device=device)  # ids, as of the last step
+
+    def update(self, fired: Any) -> None:
+        """After a batch in which the features where `fired` [F] is true were active."""
+        self.steps += 1
+        self.steps[fired] = 0
+        self.dead = self.torch.nonzero(self.steps > self.dead_after).flatten()
+
+
+def teach_dead(
+    torch: Any,
+    w: dict[str, Any],
+    grads: dict[str, Any],
+    dead: Any,
+    centred: Any,
+    error: Any,
+    alpha: float,
+    tile: int,
+) -> None:
+    """Add the gradient of the auxiliary loss (Gao et al. 2024, appendix A.2) to the rows of dead features.
+
+        alpha * (||X - mean||^2 / ||E - mean||^2) * mean || e - e^ ||^2,   e = x - x^ held fixed
+
+    e^ is made by the m / 2 most active dead features alone. Gao et al. divide the main loss by the variance of x and
+    this one by that of e; with the main loss left as it is, the ratio of the two remains. One tile of scores [tile,
+    dead] exists at a time.
+    """
+    n, m = centred.shape
+    width = min(len(dead), max(1, m // 2))
+    variance = ((centred - centred.mean(0)) ** 2).sum()
+    weight = alpha * float(variance / ((error - error.mean(0)) ** 2).sum().clamp_min(1e-12))
+    We, be, Wd = w["We"][dead], w["be"][dead], w["Wd"][dead]
+    for first in range(0, n, tile):
+        x, e = centred[first : first + tile], error[first : first + tile]
+        kept, place = torch.topk(torch.addmm(be, x, We.T), width, dim=1, sorted=False)
+        f = torch.zeros(len(x), len(dead), device=x.device).scatter_(1, place, kept.clamp_min_(0.0))
+        g = (f @ Wd - e) * (2.0 * weight / n)
+        dz = (g @ Wd.T) * (f > 0)
+        grads["We"].index_add_(0, dead, dz.T @ x)
+        grads["be"].index_add_(0, dead, dz.sum(0))
+        grads["Wd"].index_add_(0, dead, f.T @ g)
+
+
+def resample(
+    torch: Any, w: dict[str, Any], optimiser: Any, silence: Silence, centred: Any, error: Any, counted: bool, rng: Any
+) -> int:
+    """Start dead features anew on rows that are reconstructed badly (Bricken et al. 2023); how many.
+
+    A row is drawn in proportion to its squared error. Its direction becomes the decoder row, and a multiple of the
+    mean living encoder row's norm the encoder row; biases and thresholds take the living features' median, in the
+    same proportion. Adam forgets what it knew of them.
+
+    Args:
+        counted: the architecture counts places (topk, batchtopk), so a weak newcomer would never win one.
+    """
+    dead = silence.dead[: len(centred)]
+    if not len(dead):
+        return 0
+    alive = torch.ones(len(silence.steps), dtype=torch.bool, device=dead.device)
+    alive[silence.dead] = False
+    if not alive.any():
+        alive[:] = True
+    weight = (error**2).sum(1).double()
+    chance = (weight / weight.sum()).cpu().numpy()
+    rows = torch.from_numpy(rng.choice(len(centred), size=len(dead), p=chance)).to(dead.device)
+    directions = centred[rows] / centred[rows].norm(dim=1, keepdim=True).clamp_min(1e-12)
+    strength = STRONG if counted else WEAK
+    w["Wd"][dead] = directions
+    w["We"][dead] = directions * (strength * w["We"][alive].norm(dim=1).mean())
+    for name in ("be", "theta", "bm"):
+        if name in w:
+            w[name][dead] = strength * w[name][alive].median()
+    if "r" in w:
+        w["r"][dead] = 0.0
+    for name, parameter in w.items():
+        if name != "bd" and parameter in optimiser.state:
+            for moment in ("exp_avg", "exp_avg_sq"):
+                optimiser.state[parameter][moment][dead] = 0.0
+    silence.steps[dead] = 0
+    return len(dead)
+
+
+def fired_features(kernels: Kernels, by_feature: Any, f: Any) -> Any:
+    """Whether each feature is active in the batch, [F]."""
+    return kernels.sums(by_feature, f) > 0

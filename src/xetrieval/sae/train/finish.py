@@ -1,0 +1,90 @@
+"""From the state of a training to an autoencoder for use: one of two forms of inference, in the original space."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...arrays import Float32
+from ..model import SparseAutoencoder
+from ..select import top_k
+from .config import SaeConfig
+from .scaling import Scaling
+
+TILE = 2048
+
+
+class Inference(NamedTuple):
+    """z = W_e (x' - b') + b_e; active where z > theta. A shift d of the common level moves theta_j by d * step_j."""
+
+    We: Float32
+    be: Float32
+    theta: Float32
+    step: Float32
+
+
+def finish(config: SaeConfig, w: dict[str, Float32], scaling: Scaling, sample: Float32) -> SparseAutoencoder:
+    """The autoencoder in the original space.
+
+    What fixes thresholds from a target L0 is exact on `sample`, rows of the training space: batchtopk and matryoshka
+    take the level that leaves L0 scores a row; where a penalty was driven to L0, the last few per cent are made good
+    by one common shift, of theta (jumprelu), of the gate's bias (gated) or of the encoder's bias (relu).
+    """
+    name = config.kind.architecture
+    if name == "topk":
+        return _fold(w["We"], w["be"], None, w, scaling, config.used_k)
+    form = _inference(name, w)
+    if config.penalty is None or name == "batchtopk":
+        shift = _level(form, sample - w["bd"], config.l0)
+        if name == "relu":
+            form = form._replace(be=form.be - np.float32(shift))
+        else:
+            form = form._replace(theta=np.maximum(form.theta + np.float32(shift) * form.step, 0.0))
+    return _fold(form.We, form.be, form.theta, w, scaling, None)
+
+
+def _inference(name: str, w: dict[str, Float32]) -> Inference:
+    ones, zeros = np.ones_like(w["be"]), np.zeros_like(w["be"])
+    if name == "gated":
+        # The gate opens where u = W_e (x - b) > -b_e; the size is e^r u + b_m. So it is a jumprelu with
+        # z = e^r u + b_m and theta = max(0, b_m - e^r b_e) (Rajamanoharan et al. 2024a, appendix).
+        stretch = np.exp(w["r"])
+        theta = np.maximum(w["bm"] - stretch * w["be"], 0.0)
+        return Inference(stretch[:, None] * w["We"], w["bm"], theta, stretch)
+    return Inference(w["We"], w["be"], w["theta"] if name == "jumprelu" else zeros, ones)
+
+
+def _level(form: Inference, centred: Float32, l0: float) -> float:
+    """The common shift at which `l0` features a row are above their thresholds."""
+    per_row = min(len(form.be), max(8, round(4 * l0)))
+    margins = []
+    for start in range(0, len(centred), TILE):
+        scores = (centred[start : start + TILE] @ form.We.T + form.be - form.theta) / form.step
+        margins.append(np.take_along_axis(scores, top_k(np.ascontiguousarray(scores), per_row), axis=1).reshape(-1))
+    flat = np.concatenate(margins)
+    wanted = min(len(flat) - 1, round(l0 * len(centred)))
+    return float(np.partition(flat, len(flat) - 1 - wanted)[len(flat) - 1 - wanted])
+
+
+def _fold(
+    We: Float32, be: Float32, theta: Float32 | None, w: dict[str, Float32], scaling: Scaling, k: int | None
+) -> SparseAutoencoder:
+    """x' = T (x - mu) put into the weights. A number T is moved into f, so that directions stay unit."""
+    forth, back = scaling.forth, scaling.back
+    parts: dict[str, Any]
+    if forth.ndim == 0:
+        parts = {"We": We, "be": be / forth, "theta": None if theta is None else theta / forth, "Wd": w["Wd"].T}
+        shifted = w["bd"] / forth
+    else:
+        parts = {"We": We @ forth, "be": be, "theta": theta, "Wd": back @ w["Wd"].T}
+        shifted = back @ w["bd"]
+    ready = {key: None if a is None else np.ascontiguousarray(a, np.float32) for key, a in parts.items()}
+    return SparseAutoencoder(
+        encoder_weight=ready["We"],
+        encoder_bias=ready["be"],
+        decoder_weight=ready["Wd"],
+        decoder_bias=np.asarray(scaling.mean + shifted, np.float32),
+        k=k,
+        thresholds=ready["theta"],
+    )

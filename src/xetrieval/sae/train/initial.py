@@ -1,0 +1,76 @@
+"""Weights to begin with: directions on data points, an encoder that already reconstructs what it can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Float32
+from ...errors import InputError
+from ..kernels import Kernels, Pattern
+from .config import SaeConfig
+from .scaling import geometric_median
+
+SAMPLE = 4096  # rows that thresholds and sizes are set on
+NOISE = 0.02  # a dimension, beside a direction of norm 1
+
+
+def initial_weights(torch: Any, kernels: Kernels, config: SaeConfig, sample: Float32) -> dict[str, Any]:
+    """Parameters by name, on the device: We [F, m], be [F], Wd [F, m] (unit rows), bd [m], and the architecture's own.
+
+    bd is the geometric median. Directions start on data points, so that few features are born where no data is. The
+    encoder is their multiple: thresholds are set so that L0 is what was asked for, then the size so that the first
+    reconstruction is the best of its kind (a common factor leaves which features are active alone).
+
+    Args:
+        sample: rows of the training space [n, m].
+    """
+    rng = np.random.default_rng(config.seed)
+    median = geometric_median(sample[:20_000]).astype(np.float32)
+    centred = sample - median
+    norms = np.linalg.norm(centred, axis=1)
+    usable = np.flatnonzero(norms > 1e-6 * max(1.0, float(norms.max())))
+    if len(usable) < 2:
+        raise InputError("autoencoder: all rows are equal; there is nothing to decompose")
+    pick = rng.choice(usable, size=config.features, replace=config.features > len(usable))
+    directions = centred[pick] / norms[pick, None] + rng.normal(0, NOISE, (config.features, sample.shape[1]))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    Wd = torch.tensor(directions, dtype=torch.float32, device=config.device)
+    some = centred[rng.permutation(len(centred))[:SAMPLE]]
+    x = torch.tensor(some, dtype=torch.float32, device=config.device)
+    threshold, size = _threshold_and_size(torch, kernels, config, x, Wd)
+    weights = {
+        "We": Wd * size,
+        "be": torch.zeros(config.features, device=config.device),
+        "Wd": Wd,
+        "bd": torch.tensor(median, device=config.device),
+    }
+    name = config.kind.architecture
+    if name == "relu":
+        weights["be"] -= threshold * size
+    elif name == "jumprelu":
+        weights["theta"] = torch.full_like(weights["be"], threshold * size)
+    elif name == "gated":  # the gate opens where z - b_e exceeds the threshold; the size begins as the score itself
+        weights["be"] -= threshold * size
+        weights |= {"r": torch.zeros_like(weights["be"]), "bm": torch.zeros_like(weights["be"])}
+    return weights
+
+
+def _threshold_and_size(torch: Any, kernels: Kernels, config: SaeConfig, x: Any, Wd: Any) -> tuple[float, float]:
+    """The threshold that leaves `l0` scores a row, and the factor that reconstructs best with what is left."""
+    per_row = min(config.features, max(1, round(4 * config.l0)))
+    ids, values = [], []
+    for first in range(0, len(x), 512):
+        some_ids, some = kernels.top_k(x[first : first + 512] @ Wd.T, per_row)
+        ids.append(some_ids)
+        values.append(some)
+    z, columns = torch.cat(values), torch.cat(ids)
+    kept = min(z.numel() - 1, round(config.l0 * len(x)))
+    threshold = max(0.0, kernels.kth_largest(z.flatten().contiguous(), kept + 1))
+    f = torch.where(z > threshold, z - (threshold if config.kind.architecture == "relu" else 0.0), 0.0)
+    starts = torch.arange(0, z.numel() + 1, per_row, device=z.device)
+    rest = kernels.decode(Pattern(starts, columns.flatten()), f.flatten(), Wd, x)
+    made = x - rest
+    size = float((x * made).sum() / (made**2).sum().clamp_min(1e-12))
+    return threshold, max(size, 1e-3)

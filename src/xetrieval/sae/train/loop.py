@@ -1,0 +1,191 @@
+"""The one training loop: one autoencoder, or many that read the same batches."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Float32
+from ...errors import DamagedError, InputError
+from ...extras import require
+from ...store import digest_of, read_arrays, write_arrays
+from ..model import SparseAutoencoder
+from .config import SaeConfig, SaeProgress
+from .finish import finish
+from .rows import BadRows, Checked, Stack, batches, check_rows
+from .scaling import Scaling, scaling_of
+from .stop import EarlyStop
+from .trainer import Trainer
+
+SAMPLE = 32_768  # rows that scales, first weights and final thresholds are set on
+LOOKED_AT = 4096  # held-out rows of a look
+LOOKS = 20  # over the whole training
+SAVE_EVERY = 60.0  # seconds
+
+Report = Callable[[int, SaeProgress], None]  # which autoencoder, its step
+
+
+class Trained(NamedTuple):
+    """What a training gives."""
+
+    sae: SparseAutoencoder
+    steps: int  # done; fewer than planned after an early stop
+    resampled: int  # features started anew
+    held_out_fvu: float | None
+
+
+def train_sae(
+    vectors: Any,
+    config: SaeConfig,
+    report: Callable[[SaeProgress], None] | None = None,
+    rows: NDArray[np.int64] | None = None,
+    checkpoint: Path | None = None,
+    bad_rows: BadRows = "refuse",
+) -> SparseAutoencoder:
+    """Train one autoencoder on `vectors` [n, m] (any float type, may be memory-mapped, or a `Stack`).
+
+    Same seed, same weights on one kind of processor, interrupted or not.
+
+    Args:
+        rows: train on these rows alone. checkpoint: a file that holds the state once a minute; if it exists, training
+            goes on from it. bad_rows: "drop" leaves out rows that are zero, NaN or infinite.
+
+    Raises:
+        InputError: fewer than two rows, all rows equal, rows that cannot be used. DamagedError: the checkpoint is of
+            another training. MissingExtra: torch or numba is absent.
+    """
+    tell = None if report is None else lambda _, progress: report(progress)
+    return train_many(vectors, [config], tell, rows, checkpoint, bad_rows)[0].sae
+
+
+def train_many(
+    vectors: Any,
+    configs: Sequence[SaeConfig],
+    report: Report | None = None,
+    rows: NDArray[np.int64] | None = None,
+    checkpoint: Path | None = None,
+    bad_rows: BadRows = "refuse",
+) -> list[Trained]:
+    """Train several autoencoders in one pass over the data: each batch is read once and learnt by all.
+
+    They must agree in epochs, batch size, held-out share, centring and device; the first one's seed orders the rows.
+    """
+    _must_agree(configs)
+    torch, first = require("torch", "train"), configs[0]
+    stack = vectors if isinstance(vectors, Stack) else Stack([vectors])
+    given = np.arange(len(stack)) if rows is None else np.asarray(rows, np.int64)
+    if len(given) < 2:
+        raise InputError(f"autoencoder: {len(given)} rows are too few to train on")
+    checked = check_rows(stack, given, bad_rows)
+    plan = _Plan.of(stack, checked, first)
+    trainers = [Trainer(config, plan.sample, plan.steps) for config in configs]
+    stops = [EarlyStop(config.early_stop) for config in configs]
+    made = digest_of([[config.to_dict() for config in configs], stack.shape, len(plan.train), digest_of(plan.facts)])
+    done = _restore(checkpoint, made, trainers, stops)
+    saved = time.monotonic()
+    for x in plan.batches(done):
+        tensor = torch.from_numpy(plan.scaling.apply(x)).to(first.device)
+        for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
+            if stop.reached:
+                continue
+            progress = trainer.step(tensor)
+            if plan.looks_at(progress.step):
+                stop.look(trainer, plan.held_out)
+            if report is not None:
+                report(place, progress)
+        done += 1
+        if all(stop.reached for stop in stops):
+            break
+        if checkpoint is not None and time.monotonic() - saved > SAVE_EVERY:
+            _save(checkpoint, made, done, trainers, stops)
+            saved = time.monotonic()
+    if checkpoint is not None:
+        _save(checkpoint, made, done, trainers, stops)
+    return [_trained(trainer, stop, plan) for trainer, stop in zip(trainers, stops, strict=True)]
+
+
+class _Plan(NamedTuple):
+    """Which rows are learnt from, in which order and space."""
+
+    stack: Stack
+    config: SaeConfig
+    train: NDArray[np.int64]
+    held_out: Float32  # [n, m] in the training space
+    scaling: Scaling
+    sample: Float32  # [n, m] in the training space
+    facts: list[Any]
+
+    @classmethod
+    def of(cls, stack: Stack, checked: Checked, config: SaeConfig) -> _Plan:
+        order = np.random.default_rng([config.seed, 1 << 20]).permutation(checked.rows)
+        held = round(config.held_out * len(order))
+        train = np.sort(order[held:])
+        if len(train) < 2:
+            raise InputError(f"autoencoder: {len(train)} rows are too few to train on")
+        some = stack.take(np.sort(order[held : held + SAMPLE]))
+        scaling = scaling_of(some, config.centre)
+        looked_at = scaling.apply(stack.take(np.sort(order[: min(held, LOOKED_AT)])))
+        facts = [checked.zero, checked.not_finite, float(np.abs(some).sum(dtype=np.float64))]
+        return cls(stack, config, train, looked_at, scaling, scaling.apply(some), facts)
+
+    @property
+    def per_epoch(self) -> int:
+        return math.ceil(len(self.train) / self.config.batch_size)
+
+    @property
+    def steps(self) -> int:
+        return self.per_epoch * self.config.epochs
+
+    def looks_at(self, step: int) -> bool:
+        return bool(len(self.held_out)) and step % max(1, self.steps // LOOKS) == 0
+
+    def batches(self, done: int) -> Any:
+        """From batch `done` on, over all epochs."""
+        for epoch in range(done // self.per_epoch, self.config.epochs):
+            skip = done - epoch * self.per_epoch if epoch == done // self.per_epoch else 0
+            yield from batches(self.stack, self.train, self.config.batch_size, self.config.seed, epoch, skip)
+
+
+def _must_agree(configs: Sequence[SaeConfig]) -> None:
+    if not configs:
+        raise InputError("no autoencoder to train")
+    for name in ("epochs", "batch_size", "held_out", "centre", "device"):
+        found = {getattr(config, name) for config in configs}
+        if len(found) > 1:
+            raise InputError(f"autoencoders trained in one pass must agree in {name}, not {sorted(map(str, found))}")
+
+
+def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
+    w = stop.best if stop.reached and stop.best is not None else trainer.weights()
+    sae = finish(trainer.config, w, plan.scaling, plan.sample)
+    return Trained(sae, trainer.done, trainer.resampled, stop.last)
+
+
+def _save(path: Path, made: str, done: int, trainers: Sequence[Trainer], stops: Sequence[EarlyStop]) -> None:
+    arrays: dict[str, NDArray[Any]] = {
+        "made": np.frombuffer(bytes.fromhex(made), np.uint8),
+        "done": np.array([done]),
+    }
+    for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
+        arrays |= {f"{place}.{name}": array for name, array in trainer.arrays().items()}
+        arrays |= {f"{place}.stop.{name}": array for name, array in stop.arrays().items()}
+    write_arrays(path, arrays)
+
+
+def _restore(path: Path | None, made: str, trainers: Sequence[Trainer], stops: Sequence[EarlyStop]) -> int:
+    if path is None or not path.is_file():
+        return 0
+    arrays: Any = read_arrays(path)
+    if "made" not in arrays or arrays["made"].tobytes().hex() != made:
+        raise DamagedError(f"{path}: the state of another training (other vectors or settings); remove it to begin anew")
+    for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
+        own = {name.split(".", 1)[1]: array for name, array in arrays.items() if name.startswith(f"{place}.")}
+        stop.restore({name.removeprefix("stop."): a for name, a in own.items() if name.startswith("stop.")})
+        trainer.restore({name: a for name, a in own.items() if not name.startswith("stop.")})
+    return int(arrays["done"][0])

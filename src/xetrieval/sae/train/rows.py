@@ -1,0 +1,121 @@
+"""Rows to train on: checked once, drawn in an order that a seed fixes, read from memory or from files larger than it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Float32
+from ...errors import InputError
+
+BLOCK = 256  # rows that lie together in a file are read together
+WINDOW_BYTES = 64 << 20  # of a shuffling window: blocks are drawn at random, then the rows of as many as fit
+CHECKED = 1 << 13  # rows read at one time
+BadRows = Literal["refuse", "drop"]
+
+
+class Stack:
+    """Several matrices [n_i, m] of one dimension as one; they may be memory-mapped, and are never joined.
+
+    Raises:
+        InputError: no matrix, or dimensions that differ.
+    """
+
+    def __init__(self, parts: Sequence[Any], names: Sequence[str] | None = None) -> None:
+        names = names or [f"matrix {place}" for place in range(len(parts))]
+        if not parts:
+            raise InputError("autoencoder: no vectors to train on")
+        for part, name in zip(parts, names, strict=True):
+            if part.ndim != 2:
+                raise InputError(f"{name}: expected shape [n, m], got {list(part.shape)}")
+            if part.shape[1] != parts[0].shape[1]:
+                raise InputError(f"{name}: dimension is {part.shape[1]}, {names[0]} has {parts[0].shape[1]}")
+        self.parts = list(parts)
+        self.starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+        self.shape = (int(self.starts[-1]), int(parts[0].shape[1]))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def take(self, rows: NDArray[np.int64]) -> Float32:
+        """Rows [n, m] in float32; read in ascending order, given back in the order asked for."""
+        order = np.argsort(rows, kind="stable")
+        ascending = rows[order]
+        out = np.empty((len(rows), self.shape[1]), np.float32)
+        cuts = np.searchsorted(ascending, self.starts)
+        for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
+            for first in range(low, high, CHECKED):  # no second copy of what may be a large window
+                last = min(first + CHECKED, high)
+                out[order[first:last]] = part[ascending[first:last] - start]
+        return out
+
+
+class Checked(NamedTuple):
+    """The rows that can be used, and how many could not."""
+
+    rows: NDArray[np.int64]
+    zero: int
+    not_finite: int
+
+
+def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refuse") -> Checked:
+    """Find rows that are zero, NaN or infinite. One pass; memory does not grow with the rows.
+
+    Raises:
+        InputError: there are some and `bad_rows` is not "drop", or fewer than two rows are left.
+    """
+    zero: list[NDArray[np.int64]] = []
+    broken: list[NDArray[np.int64]] = []
+    for start in range(0, len(rows), CHECKED):
+        some = rows[start : start + CHECKED]
+        x = stack.take(some)
+        size = np.abs(x).max(axis=1)  # NaN and infinity carry over
+        broken.append(some[~np.isfinite(size)])
+        zero.append(some[size == 0])
+    zeros, brokens = np.concatenate([*zero, np.empty(0, np.int64)]), np.concatenate([*broken, np.empty(0, np.int64)])
+    bad = np.concatenate([zeros, brokens])
+    if len(bad) and bad_rows != "drop":
+        kind = f"{len(brokens)} rows with NaN or infinite numbers and {len(zeros)} zero rows"
+        raise InputError(f"vectors: {kind}, the first is row {int(bad.min())}; mend them, or drop them (--bad-rows drop)")
+    usable = np.setdiff1d(rows, bad) if len(bad) else rows
+    if len(usable) < 2:
+        raise InputError(f"autoencoder: {len(usable)} rows are too few to train on")
+    return Checked(usable, len(zeros), len(brokens))
+
+
+def window_rows(dimension: int) -> int:
+    """Rows of that dimension that are shuffled together, where not all of them can be."""
+    return WINDOW_BYTES // (4 * dimension)
+
+
+def batches(stack: Stack, rows: NDArray[np.int64], size: int, seed: int, epoch: int, skip: int) -> Iterator[Float32]:
+    """The batches [size, m] of one epoch from batch `skip` on; the last may be smaller.
+
+    Rows that fit into one window are shuffled whole. Of more, blocks of neighbouring rows are drawn at random into
+    windows, and the rows of a window are shuffled: files are read in runs, and memory holds one window.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    window_batches = max(1, window_rows(stack.shape[1]) // size)
+    window = window_batches * size
+    x = None
+    if len(rows) <= window:
+        order = rng.permutation(len(rows))
+    else:
+        blocks = rng.permutation((len(rows) + BLOCK - 1) // BLOCK)
+        order = (blocks[:, None] * BLOCK + np.arange(BLOCK)).reshape(-1)
+        order = order[order < len(rows)]
+    for start in range(0, len(order), window):
+        inside = order[start : start + window]
+        if len(rows) > window:
+            inside = rng.permutation(inside)
+        first = start // size
+        if first + window_batches <= skip:
+            continue
+        del x  # one window at a time
+        x = stack.take(rows[inside])
+        for offset in range(0, len(inside), size):
+            if first + offset // size >= skip:
+                yield x[offset : offset + size].copy()  # a view would keep its window alive beside the next

@@ -1,0 +1,237 @@
+"""One training step on plain vectors, sparse from the scores on (paper, section 3; Gao et al. 2024).
+
+    L = mean_i || x_i - W f_i - b ||^2 + lambda Omega(f) + auxiliary loss,   f = g(x)
+
+The zeros of f carry no gradient, so nothing of size [batch, F] is built beyond one tile of scores: what follows lives
+on the pattern of the entries that matter. Scores cost 2 m F, the rest 8 m L0 a row, where dense autograd takes 12 m F.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Float32
+from ...extras import require
+from ..kernels import Kernels, Pattern, Transposed, kernels_for
+from .architectures import Entries, Gated, Jumping, Sparsity, architecture
+from .config import SaeConfig, SaeProgress
+from .control import PenaltyControl
+from .dead import Silence, fired_features, resample, teach_dead
+from .initial import initial_weights
+from .scores import score_entries, tile_rows
+
+CLIP = 1.0  # of the gradient's norm over all parameters
+LAST_RESAMPLING = 0.75
+
+
+class Reconstruction(NamedTuple):
+    """The errors of a batch, and who learns from which."""
+
+    error: Any  # x - x^ of all features [n, m]
+    pulls: Any  # d loss / d f of each entry
+    sources: list[tuple[int, int, Any]]  # features first..last learn their directions from this error [n, m]
+
+
+class Trainer:
+    """Weights, optimiser, silence, penalty: everything that changes while training.
+
+    Args:
+        sample: rows of the training space [n, m], for the initial weights.
+        steps: of the whole training; schedules are fractions of it.
+    """
+
+    def __init__(self, config: SaeConfig, sample: Float32, steps: int) -> None:
+        self.torch: Any = require("torch", "train")
+        self.config, self.steps, self.done = config, steps, 0
+        self.kernels: Kernels = kernels_for(config.device)
+        self.architecture = architecture(config.kind.architecture)
+        self.w = initial_weights(self.torch, self.kernels, config, sample)
+        self._further(sample)
+        self.optimiser = self.torch.optim.Adam(list(self.w.values()), lr=config.rate, fused=True)
+        self.silence = Silence(self.torch, config.features, config.dead_steps(steps), config.device)
+        target = config.l0 if config.penalty is None else None
+        self.control = PenaltyControl(self._first_penalty(), target)
+        self.guess = math.nan  # batchtopk: where the last batch was cut
+        self.resampled = 0
+
+    def step(self, x: Any) -> SaeProgress:
+        """Learn from one batch of the training space, [n, m] on the device."""
+        config, n = self.config, len(x)
+        done = self.done / self.steps
+        centred = x - self.w["bd"]
+        pattern, entries = self._entries(centred)
+        f = self.architecture.activate(self.w, entries)
+        made = self._reconstruct(pattern, f, centred)
+        by_feature = self.kernels.transpose(pattern, config.features)
+        self.silence.update(fired_features(self.kernels, by_feature, f))
+        l0 = float((f > 0).sum()) / n
+        grads = self._gradients(pattern, entries, f, made, by_feature, centred, done)
+        if len(self.silence.dead) and config.aux_alpha:
+            tile = tile_rows(config.features)
+            teach_dead(self.torch, self.w, grads, self.silence.dead, centred, made.error, config.aux_alpha, tile)
+        self._descend(grads, config.schedule(done))
+        if self._penalised:
+            self._drive(l0, f, done, n)
+        self.done += 1
+        self._resample_if_due(centred, made.error)
+        squared = float((made.error**2).sum())
+        spread = float(((x - x.mean(0)) ** 2).sum())
+        dead = len(self.silence.dead)
+        return SaeProgress(
+            self.done, self.steps, squared / n, squared / max(spread, 1e-12), l0, dead, self.control.coefficient
+        )
+
+    def held_out(self, rows: Float32) -> tuple[float, float]:
+        """FVU and L0 of rows [n, m] of the training space, with the weights as they are."""
+        x = self.torch.from_numpy(rows).to(self.config.device)
+        centred = x - self.w["bd"]
+        guess = self.guess
+        pattern, entries = self._entries(centred)
+        self.guess = guess  # looking changes nothing
+        f = self.architecture.activate(self.w, entries)
+        error = self.kernels.decode(pattern, f, self.w["Wd"], centred)
+        return float((error**2).sum() / ((x - x.mean(0)) ** 2).sum()), float((f > 0).sum()) / len(x)
+
+    def weights(self) -> dict[str, Float32]:
+        """A copy of the parameters, by name."""
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.w.items()}
+
+    # ------------------------------------------------------------------ the parts of a step
+
+    def _entries(self, centred: Any) -> tuple[Pattern, Entries]:
+        found = score_entries(self.torch, self.kernels, self.config, self.architecture, self.w, centred, self.guess)
+        self.guess = found.guess
+        return found.pattern, Entries(found.z, found.pattern.columns, len(centred))
+
+    def _reconstruct(self, pattern: Pattern, f: Any, centred: Any) -> Reconstruction:
+        n, features = len(centred), self.config.features
+        if not self.config.kind.nested:
+            error, pulls = self.kernels.decode_and_pull(pattern, f, self.w["Wd"], centred, -2.0 / n)
+            return Reconstruction(error, pulls, [(0, features, error)])
+        # Matryoshka: the mean over prefixes. A feature learns from the errors of all prefixes that hold it.
+        ends = [max(1, round(part * features)) for part in self.config.nested]
+        bounds = list(zip([0, *ends[:-1]], ends, strict=True))
+        parts = [self._part(pattern, first, last) for first, last in bounds]
+        errors, rest = [], centred
+        for chosen, part in parts:
+            rest = self.kernels.decode(part, f[chosen], self.w["Wd"], rest)
+            errors.append(rest)
+        pulls, sources = self.torch.empty_like(f), []
+        total = self.torch.zeros_like(rest)
+        for (first, last), (chosen, part), error in reversed(list(zip(bounds, parts, errors, strict=True))):
+            total = total + error / len(ends)
+            pulls[chosen] = self.kernels.pull(part, self.w["Wd"], total, -2.0 / n)
+            sources.append((first, last, total))
+        return Reconstruction(rest, pulls, sources)
+
+    def _part(self, pattern: Pattern, first: int, last: int) -> tuple[Any, Pattern]:
+        """The entries of some features, and their pattern."""
+        chosen = (pattern.columns >= first) & (pattern.columns < last)
+        before = self.torch.zeros(len(chosen) + 1, dtype=self.torch.int64, device=chosen.device)
+        self.torch.cumsum(chosen, 0, out=before[1:])
+        return chosen, Pattern(before[pattern.starts], pattern.columns[chosen])
+
+    def _gradients(
+        self,
+        pattern: Pattern,
+        entries: Entries,
+        f: Any,
+        made: Reconstruction,
+        by_feature: Transposed,
+        centred: Any,
+        done: float,
+    ) -> dict[str, Any]:
+        kernels, w, n = self.kernels, self.w, len(centred)
+        sparsity = Sparsity(self.control.coefficient if self._penalised else 0.0, self.config.power(done))
+        given = (w, entries, made.pulls, sparsity, by_feature, kernels.sums)
+        if isinstance(self.architecture, Gated):
+            _, gate_pulls = kernels.decode_and_pull(pattern, entries.z, w["Wd"], centred, -2.0 / n)
+            pulled = self.architecture.backward(*given, gate_pulls=gate_pulls)
+        else:
+            pulled = self.architecture.backward(*given)
+        grads = {"We": self.torch.empty_like(w["We"]), "Wd": self.torch.empty_like(w["Wd"]), **pulled.further}
+        kernels.gather(by_feature, pulled.through, centred, 1.0, grads["We"], 0, self.config.features)
+        for first, last, error in made.sources:
+            kernels.gather(by_feature, f, error, -2.0 / n, grads["Wd"], first, last)
+        grads["bd"] = made.sources[-1][2].sum(0) * (-2.0 / n) - kernels.sums(by_feature, pulled.through) @ w["We"]
+        return grads
+
+    def _descend(self, grads: dict[str, Any], schedule: float) -> None:
+        squared = self.kernels.tangent(grads["Wd"], self.w["Wd"])  # directions stay on the unit sphere
+        squared += sum(float((grad**2).sum()) for name, grad in grads.items() if name != "Wd")
+        norm = math.sqrt(squared)
+        for name, parameter in self.w.items():
+            parameter.grad = grads[name] if norm <= CLIP else grads[name].div_(norm / CLIP)
+        self.optimiser.param_groups[0]["lr"] = self.config.rate * schedule
+        self.optimiser.step()
+        self.w["Wd"] /= self.w["Wd"].norm(dim=1, keepdim=True)
+        if "theta" in self.w:
+            self.w["theta"].clamp_min_(0.0)
+
+    def _drive(self, l0: float, f: Any, done: float, n: int) -> None:
+        self.control.update(l0)
+        power, following = self.config.power(done), self.config.power((self.done + 1) / self.steps)
+        if power != following:
+            active = f[f > 0]
+            self.control.rescale(float((active**power).sum()) / n, float((active**following).sum()) / n)
+
+    def _resample_if_due(self, centred: Any, error: Any) -> None:
+        every = self.config.resample_every
+        if every is None or self.done > LAST_RESAMPLING * self.steps or self.done % max(1, int(every * self.steps)):
+            return
+        rng = np.random.default_rng([self.config.seed, self.done])
+        counted = self.config.kind.architecture in ("topk", "batchtopk")
+        self.resampled += resample(self.torch, self.w, self.optimiser, self.silence, centred, error, counted, rng)
+
+    @property
+    def _penalised(self) -> bool:
+        return self.config.kind.penalty != "none"
+
+    def _first_penalty(self) -> float:
+        if not self._penalised:
+            return 0.0
+        if self.config.penalty is not None:
+            return self.config.penalty
+        return 1e-2 if self.config.kind.penalty == "lp" else 1e-4
+
+    def _further(self, sample: Float32) -> None:
+        if isinstance(self.architecture, Jumping):
+            x = self.torch.from_numpy(sample[:2048]).to(self.config.device) - self.w["bd"]
+            self.architecture.width = self.config.bandwidth * float((x @ self.w["We"].T).std())
+
+    # ------------------------------------------------------------------ what a checkpoint keeps
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything a later process needs to go on exactly here."""
+        out = {f"w.{name}": tensor.cpu().numpy() for name, tensor in self.w.items()}
+        for name, parameter in self.w.items():
+            for key, value in self.optimiser.state.get(parameter, {}).items():
+                out[f"adam.{name}.{key}"] = value.cpu().numpy()
+        width = self.architecture.width if isinstance(self.architecture, Jumping) else 0.0
+        return out | {
+            "silence": self.silence.steps.cpu().numpy(),
+            "control": self.control.array(),
+            "place": np.array([self.done, self.guess, width, self.resampled]),
+        }
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """The state that `arrays` gave."""
+        for name, parameter in self.w.items():
+            parameter.copy_(self.torch.from_numpy(arrays[f"w.{name}"]))
+            prefix = f"adam.{name}."
+            state = {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
+            if state:
+                self.optimiser.state[parameter] = {
+                    key: self.torch.from_numpy(value).to("cpu" if key == "step" else self.config.device)
+                    for key, value in state.items()
+                }
+        self.silence.steps.copy_(self.torch.from_numpy(arrays["silence"]))
+        self.control.restore(arrays["control"])
+        self.done, self.resampled = int(arrays["place"][0]), int(arrays["place"][3])
+        self.guess = float(arrays["place"][1])
+        if isinstance(self.architecture, Jumping):
+            self.architecture.width = float(arrays["place"][2])
