@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.sae import SparseAutoencoder, SparseCodes, load_sae, read_release_sae, save_sae
-from xetrieval.sae.kernels import compiled  # noqa: F401  # loaded, so that top_k uses the compiled loops
-from xetrieval.sae.select import top_k, top_k_by_groups
+from xetrieval.sae.compiled_codes import compiled_codes
+from xetrieval.sae.kernels import kernels_for
+from xetrieval.sae.select import top_k
 
 
 def test_codes_are_the_top_k_of_the_rectified_scores() -> None:
@@ -40,7 +41,8 @@ def test_the_k_largest_are_exact_whatever_the_shape_and_the_ties(
 ) -> None:
     k = max(1, int(part * columns))
     scores = np.random.default_rng(seed).integers(-levels, levels, (n, columns)).astype(np.float32)
-    for chosen in (top_k(scores, k), top_k_by_groups(scores, k)):
+    compiled = kernels_for("cpu").top_k(torch.from_numpy(scores), k)[0].numpy()
+    for chosen in (top_k(scores, k)[0], compiled):
         assert all(len(set(row)) == k for row in chosen.tolist())
         found = np.sort(np.take_along_axis(scores, chosen, axis=1), axis=1)
         assert np.array_equal(found, np.sort(scores, axis=1)[:, columns - k :])
@@ -54,9 +56,7 @@ def test_codes_do_not_depend_on_the_tile() -> None:
 
 def with_thresholds(sae: SparseAutoencoder, level: float = 0.2) -> SparseAutoencoder:
     theta = np.random.default_rng(4).uniform(0, level, sae.features).astype(np.float32)
-    return SparseAutoencoder(
-        sae.encoder_weight, sae.encoder_bias, sae.decoder_weight, sae.decoder_bias, None, theta
-    )
+    return SparseAutoencoder(sae.encoder_weight, sae.encoder_bias, sae.decoder_weight, sae.decoder_bias, None, theta)
 
 
 def test_codes_above_thresholds_are_the_scores_above_them() -> None:
@@ -71,6 +71,17 @@ def test_codes_above_thresholds_are_the_scores_above_them() -> None:
     assert none.features.shape == (3, 1)
     assert not none.values.any()
     assert sae.encode(x[:0]).features.shape[0] == 0
+
+
+@pytest.mark.parametrize("thresholds", [False, True])
+def test_compiled_codes_are_those_of_numpy(thresholds: bool) -> None:
+    sae, x = random_sae(), unit(500, seed=3)
+    sae = with_thresholds(sae) if thresholds else sae
+    by_numpy = sae.encode(x[:50]).dense(128)
+    weights = (sae.encoder_weight, sae._score_bias, sae.k, sae.thresholds)
+    compiled = compiled_codes(x, *weights, "float32")
+    assert np.allclose(compiled.dense(128)[:50], by_numpy, atol=1e-6)
+    assert np.array_equal(compiled.dense(128)[:50] > 0, by_numpy > 0)
 
 
 @given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=8), seed=st.integers(0, 99))

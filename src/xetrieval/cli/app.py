@@ -12,6 +12,7 @@ from .explain import explain
 from .fit import fit
 from .info import info
 from .release import import_release
+from .sae import app as sae
 
 app = typer.Typer(
     help="Explain dense retrieval: named features whose shares add up to the score.",
@@ -24,6 +25,7 @@ app.command()(demo)
 app.command()(fit)
 app.command()(info)
 app.command("import-release")(import_release)
+app.add_typer(sae, name="sae")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
 from .hashing import HashingEncoder
 from .open import open_encoder
-from .precomputed import PrecomputedEncoder, read_vectors
+from .precomputed import PrecomputedEncoder, map_vectors, read_vectors
 from .sentence_transformer import SentenceTransformerEncoder
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "HashingEncoder",
     "PrecomputedEncoder",
     "SentenceTransformerEncoder",
+    "map_vectors",
     "open_encoder",
     "read_texts",
     "read_vectors",

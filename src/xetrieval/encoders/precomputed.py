@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,56 @@ def read_vectors(path: Path, column: str = "vector") -> VectorFile:
         if len(set(ids)) != len(ids):
             raise InputError(f"{path}: repeated ids")
     return VectorFile(vectors, ids)
+
+
+def map_vectors(path: Path, column: str = "vector") -> Any:
+    """A matrix of vectors [n, m] without reading it: .npy and .safetensors are memory-mapped, Parquet is read.
+
+    Its rows are not checked; training does that as it goes.
+
+    Raises:
+        InputError: no such file or column, an unknown ending, not a matrix of numbers.
+        DamagedError: the file is not what its ending says, or shorter than it says.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if path.suffix == ".npy":
+        try:
+            matrix: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DamagedError(f"{path}: not a whole .npy file of numbers ({error})") from error
+    elif path.suffix == ".safetensors":
+        matrix = _map_safetensors(path)
+    elif path.suffix == ".parquet":
+        matrix = np.asarray(_read_parquet(path, column)[0], np.float32)
+    else:
+        raise InputError(f"{path}: unknown ending; vectors are .npy, .safetensors or .parquet")
+    if matrix.ndim != 2 or matrix.dtype.kind != "f" or not matrix.size:
+        raise InputError(f"{path}: expected a matrix [n, m] of floats, got {matrix.dtype} {list(matrix.shape)}")
+    return matrix
+
+
+def _map_safetensors(path: Path) -> Any:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            header = json.loads(file.read(length)) if 8 + length <= size else None
+        except (UnicodeDecodeError, json.JSONDecodeError):
+            header = None
+    if not isinstance(header, dict):
+        raise DamagedError(f"{path}: not a whole safetensors file; fetch or make it again")
+    names = [name for name in header if name != "__metadata__"]
+    if "vectors" not in names and len(names) != 1:
+        raise InputError(f"{path}: holds {sorted(names)}; name the matrix of vectors 'vectors'")
+    entry = header["vectors" if "vectors" in names else names[0]]
+    dtype = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}.get(entry["dtype"])
+    if dtype is None:
+        raise InputError(f"{path}: numbers of type {entry['dtype']}; store the vectors as F32 or F16")
+    start, end = entry["data_offsets"]
+    if 8 + length + end > size or end - start != np.dtype(dtype).itemsize * int(np.prod(entry["shape"])):
+        raise DamagedError(f"{path}: shorter than its header says; fetch or make it again")
+    return np.memmap(path, dtype, "r", 8 + length + start, tuple(entry["shape"]))
 
 
 class PrecomputedEncoder:

@@ -2,8 +2,8 @@
 
 from .codes import SparseCodes
 from .files import load_sae, read_sae, save_sae, write_sae
-from .model import SparseAutoencoder
 from .formats import read_release_sae
+from .model import SparseAutoencoder
 
 __all__ = [
     "SparseAutoencoder",

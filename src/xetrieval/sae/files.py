@@ -61,7 +61,7 @@ def read_sae(path: Path, k: int | None = None) -> SparseAutoencoder:
             raise DamagedError(f"{path}: has neither k nor thresholds")
         k = int(arrays["k"])
     try:
-        return SparseAutoencoder(*weights, k, thresholds)
+        return SparseAutoencoder(weights[0], weights[1], weights[2], weights[3], k, thresholds)
     except (MismatchError, InputError, ValueError) as error:
         raise DamagedError(f"{path}: {error}") from error
 

@@ -5,8 +5,10 @@ Two forms of g serve all variants: the k largest scores of a row, or the scores 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +19,7 @@ from .codes import SparseCodes
 from .select import above, top_k
 
 TILE_NUMBERS = 1 << 21  # scores that exist at one time: 8 MiB
+WORTH_SWITCHING, WORTH_LOADING = 1 << 19, 1 << 28  # scores
 Scoring = Literal["float32", "bfloat16"]
 
 
@@ -78,31 +81,31 @@ class SparseAutoencoder:
     def encode(self, x: Float32, scoring: Scoring = "float32") -> SparseCodes:
         """Codes of the rows of `x` [n, m], fp32. Only one tile of scores [rows, F] exists at a time.
 
-        Ties at the k-th place are broken arbitrarily; they do not occur on real embeddings.
+        Large jobs run on PyTorch and the compiled loops of training where both are installed (or loaded already), and
+        on NumPy alone otherwise. Ties at the k-th place are broken arbitrarily; they do not occur on real embeddings.
 
         Args:
             scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; pays on processors
                 and GPUs with bfloat16 units), re-scores them in fp32, and scores a row anew in fp32 where the bound
                 on the rounding does not prove the support: it is the one that fp32 gives.
         """
-        weight = self.encoder_weight.T
-        bias = self.encoder_bias - self.decoder_bias @ weight
-        if scoring == "bfloat16" and self.k is not None:
-            from .candidates import codes_by_candidates
+        bias = self._score_bias
+        if (scoring == "bfloat16" and self.k is not None) or _worth_compiling(len(x) * self.features):
+            from .compiled_codes import compiled_codes
 
-            return codes_by_candidates(x, self.encoder_weight, bias, self.k)
-        tiles = self._scores(x, weight, bias)
+            return compiled_codes(x, self.encoder_weight, bias, self.k, self.thresholds, scoring)
+        tiles = self._scores(x)
         if self.k is None:
-            parts = [above(scores, self.thresholds) for scores in tiles]
+            bounds = np.asarray(self.thresholds, np.float32)
+            parts = [above(scores, bounds) for scores in tiles]
             columns: Any = [np.concatenate([part[i] for part in parts]) for i in range(3)] if parts else _NOTHING
             return SparseCodes.of_ragged(*columns)
         codes = SparseCodes(np.empty((len(x), self.k), np.int32), np.empty((len(x), self.k), np.float32))
         done = 0
         for scores in tiles:
             rows = slice(done, done + len(scores))
-            kept = top_k(scores, self.k, of=len(x) * self.features)
-            codes.features[rows] = kept
-            codes.values[rows] = np.maximum(np.take_along_axis(scores, kept, axis=1), 0.0)
+            codes.features[rows], values = top_k(scores, self.k)
+            np.maximum(values, 0.0, out=codes.values[rows])
             done += len(scores)
         return codes
 
@@ -114,14 +117,26 @@ class SparseAutoencoder:
         out += self.decoder_bias
         return out
 
-    def _scores(self, x: Float32, weight: Float32, bias: Float32) -> Any:
+    @cached_property
+    def _score_bias(self) -> Float32:
+        """b_e - W_e b, so that z = W_e x + this."""
+        return np.asarray(self.encoder_bias - self.encoder_weight @ self.decoder_bias, np.float32)
+
+    def _scores(self, x: Float32) -> Any:
         tile = max(16, TILE_NUMBERS // self.features)
         memory = np.empty((min(tile, len(x)), self.features), np.float32)
         for start in range(0, len(x), tile):
             rows = x[start : start + tile]
-            scores = np.matmul(rows, weight, out=memory[: len(rows)])
-            scores += bias
+            scores = np.matmul(rows, self.encoder_weight.T, out=memory[: len(rows)])
+            scores += self._score_bias
             yield scores
+
+
+def _worth_compiling(scores: int) -> bool:
+    """Whether loading (seconds) and switching to PyTorch and the compiled loops saves time on so many scores."""
+    if "torch" in sys.modules and "numba" in sys.modules:
+        return scores >= WORTH_SWITCHING
+    return scores >= WORTH_LOADING and find_spec("torch") is not None and find_spec("numba") is not None
 
 
 _NOTHING = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))

@@ -1,16 +1,14 @@
 """The k largest scores of each row, exactly, several times faster than a full partition; the scores above thresholds.
 
-Much work goes to the compiled loops of training where numba is at hand. In NumPy alone: columns are dealt into G
-groups. The k-th largest of a row's G group maxima is a lower bound of its k-th largest score: k groups each hold a
-score at least as large. So every score worth keeping is at or above that bound; the few that are (k and a half or so)
-are gathered, and only they are partitioned.
+NumPy alone; large jobs take the compiled loops instead (`compiled_codes`). Columns are dealt into G groups. The k-th
+largest of a row's G group maxima is a lower bound of its k-th largest score: k groups each hold a score at least as
+large. So every score worth keeping is at or above that bound; the few that are (k and a half or so) are gathered, and
+only they are partitioned.
 """
 
 from __future__ import annotations
 
-import sys
-from importlib.util import find_spec
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +16,15 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Ids
 
 GROUPS_PER_K: Final = 4  # more groups, a tighter bound; fewer, a cheaper one
-WORTH_LOADING: Final = 1 << 26  # scores to select from; below, loading the loops takes longer than they save
 
 
-def top_k(scores: Float32, k: int, of: int | None = None) -> NDArray[np.integer[Any]]:
-    """Column ids of the k largest entries of each row of `scores` [n, F], unordered, [n, k].
+def top_k(scores: Float32, k: int) -> tuple[Ids, Float32]:
+    """Column ids and values of the k largest entries of each row of `scores` [n, F], unordered, [n, k] each.
 
     Where scores tie at the k-th place, any of the tied columns may be kept.
-
-    Args:
-        of: scores in the whole job that this is a tile of; says whether the compiled loops are worth loading.
     """
-    loops = _compiled(of or scores.size)
-    if loops is None:
-        return top_k_by_groups(scores, k)
-    ids, values = np.empty((len(scores), k), np.int32), np.empty((len(scores), k), np.float32)
-    loops.top_k(np.ascontiguousarray(scores), k, loops.threads(), ids, values)
-    return ids
+    kept = _top_k_ids(scores, k)
+    return kept.astype(np.int32), np.take_along_axis(scores, kept, axis=1)
 
 
 def above(scores: Float32, bounds: Float32) -> tuple[NDArray[np.int64], Ids, Float32]:
@@ -44,17 +34,7 @@ def above(scores: Float32, bounds: Float32) -> tuple[NDArray[np.int64], Ids, Flo
     return over.sum(axis=1), (ids % scores.shape[1]).astype(np.int32), scores.reshape(-1)[ids]
 
 
-def _compiled(scores: int) -> Any:
-    """The loops of training, if they are loaded or worth loading, and numba is installed."""
-    if "numba" not in sys.modules and (scores < WORTH_LOADING or find_spec("numba") is None):
-        return None
-    from .kernels import compiled
-
-    return compiled
-
-
-def top_k_by_groups(scores: Float32, k: int) -> NDArray[np.int64]:
-    """`top_k` in NumPy alone."""
+def _top_k_ids(scores: Float32, k: int) -> NDArray[np.int64]:
     n, columns = scores.shape
     if k == columns:
         return np.broadcast_to(np.arange(columns), scores.shape).copy()

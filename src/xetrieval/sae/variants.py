@@ -35,18 +35,18 @@ class Variant:
     architecture: Architecture
     penalty: Penalty = "none"
     last_p: float = 1.0  # of the penalty sum f^p, at the end of training; it starts at 1
-    rate: float = 1.0  # times the learning rate that F alone would give
+    rate: float = 4.0  # times the learning rate that F alone would give; see docs/autoencoders.md
     nested: bool = False  # Matryoshka: the first features alone must reconstruct, too
 
 
 VARIANTS: Final[dict[str, Variant]] = {
-    "relu": Variant("relu", "lp", rate=2.0),
+    "relu": Variant("relu", "lp", rate=8.0),
     "topk": Variant("topk"),
     "batchtopk": Variant("batchtopk"),
-    "gated": Variant("gated", "lp", rate=2.0),
+    "gated": Variant("gated", "lp", rate=8.0),
     "jumprelu": Variant("jumprelu", "l0"),
-    "p-anneal": Variant("relu", "lp", last_p=0.2, rate=2.0),
-    "gated-anneal": Variant("gated", "lp", last_p=0.2, rate=2.0),
+    "p-anneal": Variant("relu", "lp", last_p=0.2, rate=8.0),
+    "gated-anneal": Variant("gated", "lp", last_p=0.2, rate=8.0),
     "matryoshka": Variant("batchtopk", nested=True),
 }
 

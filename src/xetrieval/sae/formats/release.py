@@ -47,7 +47,9 @@ def write_release_sae(sae: SparseAutoencoder, path: Path) -> None:
         InputError: the autoencoder has thresholds, which the release has not; or the file exists already.
     """
     if sae.k is None:
-        raise InputError("the release keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds")
+        raise InputError(
+            "the release keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds"
+        )
     if path.exists():
         raise InputError(f"{path} exists already; choose another output or remove it first")
     torch = require("torch", "train")

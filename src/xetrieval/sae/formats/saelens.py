@@ -1,7 +1,7 @@
 """SAELens 6: cfg.json and sae_weights.safetensors; W_enc [m, F] and W_dec [F, m] are transposed to ours.
 
 Read are the architectures standard, topk, jumprelu and gated. Acts that are rescaled by decoder norms are folded
-(W_enc and b_enc times the norm, W_dec divided by it). A normalisation of the input that depends on the input is refused.
+(W_enc and b_enc times the norm, W_dec divided by it). A normalisation that depends on the input is refused.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def read(path: Path) -> SparseAutoencoder:
     config = read_config(path / "cfg.json")
     name = config.get("architecture", "standard")
     if name not in ARCHITECTURES:
-        raise DamagedError(f"{path}: architecture {name!r} has no exact form here; known are {', '.join(ARCHITECTURES)}")
+        raise DamagedError(
+            f"{path}: architecture {name!r} has no exact form here; known are {', '.join(ARCHITECTURES)}"
+        )
     for key, plain in PLAIN.items():
         if config.get(key, plain) not in (plain, None):
             raise DamagedError(f"{path}: {key} is {config[key]!r}; only {plain!r} converts exactly: fold it first")

@@ -19,7 +19,8 @@ from .keys import check_keys, read_config, read_float32
 
 WEIGHTS: Final = "model.safetensors"
 BESIDE: Final = "xetrieval_decoder.safetensors"
-KEYS: Final = ("pre_bias", "latent_bias", "encoder.weight")
+KEYS: Final = ("pre_bias", "latent_bias")
+TIED: Final = ("decoder.linear.weight", "encoder.weight")  # one storage; its files hold the first name alone
 
 
 def read(path: Path) -> SparseAutoencoder:
@@ -31,12 +32,15 @@ def read(path: Path) -> SparseAutoencoder:
     """
     config = read_config(path / "config.json")
     if config.get("normalize"):
-        raise DamagedError(f"{path}: normalize is set; a normalisation that depends on the input does not convert exactly")
+        raise DamagedError(
+            f"{path}: normalize is set; a normalisation that depends on the input does not convert exactly"
+        )
     if not isinstance(config.get("k"), int):
         raise DamagedError(f"{path}/config.json: field k is missing or not a whole number")
     state = read_float32(path / WEIGHTS)
-    check_keys(path / WEIGHTS, state, KEYS, ("decoder.linear.weight", "stats_last_nonzero"))
-    We, b = state["encoder.weight"], state["pre_bias"]
+    weight = next((name for name in TIED if name in state), TIED[0])
+    check_keys(path / WEIGHTS, state, (*KEYS, weight), (*TIED, "stats_last_nonzero"))
+    We, b = state[weight], state["pre_bias"]
     W = We.T.copy()
     if (path / BESIDE).is_file():
         beside: Any = read_arrays(path / BESIDE)
@@ -68,8 +72,7 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
     arrays: dict[str, Any] = {
         "pre_bias": sae.decoder_bias,
         "latent_bias": sae.encoder_bias,
-        "encoder.weight": sae.encoder_weight,
-        "decoder.linear.weight": sae.encoder_weight,
+        TIED[0]: sae.encoder_weight,
         "stats_last_nonzero": np.zeros(sae.features, np.int64),
     }
     with new_folder(path) as scratch:

@@ -33,7 +33,9 @@ class Kernels(Protocol):
     def transpose(self, pattern: Pattern, features: int) -> Transposed:
         """The pattern by feature."""
 
-    def gather(self, by_feature: Transposed, values: Any, x: Any, scale: float, out: Any, first: int, last: int) -> None:
+    def gather(
+        self, by_feature: Transposed, values: Any, x: Any, scale: float, out: Any, first: int, last: int
+    ) -> None:
         """out[first:last] = scale * C^T x for those features."""
 
     def sums(self, by_feature: Transposed, values: Any) -> Any:

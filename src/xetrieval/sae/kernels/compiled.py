@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit, prange
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
@@ -17,11 +17,6 @@ Wholes = NDArray[np.int64]
 Columns = NDArray[np.int32]
 
 BLOCK: Final = 16  # scores whose maximum is looked at before they are
-
-
-def threads() -> int:
-    """How many the loops are dealt to."""
-    return int(get_num_threads())
 
 
 @njit(cache=True)
@@ -142,8 +137,8 @@ def count_above(scores: Floats, bounds: Floats, threads: int, counts: Wholes) ->
 
 @njit(parallel=True, cache=True)
 def fill_above(scores: Floats, bounds: Floats, starts: Wholes, threads: int, ids: Columns, values: Floats) -> None:
-    """Those scores, row by row at starts[row], features ascending. One slot of slack at the end of ids and values."""
-    rows, features = scores.shape
+    """Those scores, row by row at starts[row], features ascending."""
+    rows = len(scores)
     share = (rows + threads - 1) // threads
     for thread in prange(threads):
         for row in range(thread * share, min(rows, (thread + 1) * share)):
@@ -159,9 +154,7 @@ def fill_above(scores: Floats, bounds: Floats, starts: Wholes, threads: int, ids
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def decode(
-    starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, threads: int, error: Floats
-) -> None:
+def decode(starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, threads: int, error: Floats) -> None:
     """error = x - C W, row by row; four directions at a time, so that the row stays in registers longer."""
     rows, m = x.shape
     share = (rows + threads - 1) // threads
@@ -206,9 +199,7 @@ def _pull_row(row: Floats, columns: Columns, W: Floats, scale: Any, out: Floats)
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def pull(
-    starts: Wholes, columns: Columns, W: Floats, x: Floats, scale: float, threads: int, out: Floats
-) -> None:
+def pull(starts: Wholes, columns: Columns, W: Floats, x: Floats, scale: float, threads: int, out: Floats) -> None:
     """out = scale * <x_i, W_j> at the entries (i, j) of the pattern alone."""
     rows = len(x)
     share = (rows + threads - 1) // threads
@@ -325,7 +316,7 @@ def sums_by_feature(t_starts: Wholes, t_places: Columns, values: Floats, out: Fl
 @njit(parallel=True, cache=True)
 def make_tangent(gradient: Floats, W: Floats, threads: int, squares: Any) -> None:
     """gradient_j -= <gradient_j, W_j> W_j for unit rows W_j; squares_j = what is left of its square."""
-    features, m = W.shape
+    features = len(W)
     share = (features + threads - 1) // threads
     for thread in prange(threads):
         for feature in range(thread * share, min(features, (thread + 1) * share)):

@@ -7,35 +7,41 @@ from typing import Any
 from ...extras import require
 from .pattern import Pattern, Transposed
 
+WORTH_SHARING = 1 << 17  # products; below, one thread is done before others have started
+
 
 class CpuKernels:
     """See `Kernels`. Results are the same whatever the number of threads."""
 
     def __init__(self) -> None:
-        require("numba", "train")
+        self.numba: Any = require("numba", "train")
         from . import compiled
 
         self.torch: Any = require("torch", "train")
         self.loops: Any = compiled
-        self.threads = int(self.torch.get_num_threads())
+        self.threads = min(int(self.torch.get_num_threads()), int(self.numba.config.NUMBA_NUM_THREADS))
+
+    def _deal(self, work: int) -> int:
+        """How many threads share so much work."""
+        threads = self.threads if work >= WORTH_SHARING else 1
+        self.numba.set_num_threads(threads)
+        return threads
 
     def top_k(self, scores: Any, k: int) -> tuple[Any, Any]:
         """Ids (int32) and values of the k largest scores of each row, [n, k], unordered."""
         n = len(scores)
         ids, values = self.torch.empty((n, k), dtype=self.torch.int32), self.torch.empty((n, k))
-        self.loops.top_k(scores.numpy(), k, self.threads, ids.numpy(), values.numpy())
+        self.loops.top_k(scores.numpy(), k, self._deal(scores.numel()), ids.numpy(), values.numpy())
         return ids, values
 
     def above(self, scores: Any, bounds: Any) -> tuple[Any, Any, Any]:
         """Counts [n] (int64) of scores over the bound of their feature, and those ids and scores row by row."""
         counts = self.torch.empty(len(scores), dtype=self.torch.int64)
-        self.loops.count_above(scores.numpy(), bounds.numpy(), self.threads, counts.numpy())
+        self.loops.count_above(scores.numpy(), bounds.numpy(), self._deal(scores.numel()), counts.numpy())
         starts = self.starts(counts)
         entries = int(starts[-1])
         ids, values = self.torch.empty(entries, dtype=self.torch.int32), self.torch.empty(entries)
-        self.loops.fill_above(
-            scores.numpy(), bounds.numpy(), starts.numpy(), self.threads, ids.numpy(), values.numpy()
-        )
+        self.loops.fill_above(scores.numpy(), bounds.numpy(), starts.numpy(), self._deal(scores.numel()), ids.numpy(), values.numpy())
         return counts, ids, values
 
     def starts(self, counts: Any) -> Any:
@@ -48,20 +54,21 @@ class CpuKernels:
         """x - C W, [n, m]."""
         error = self.torch.empty_like(x)
         arrays = [tensor.numpy() for tensor in (*pattern, values, W, x)]
-        self.loops.decode(*arrays, self.threads, error.numpy())
+        self.loops.decode(*arrays, self._deal(values.numel() * x.shape[1]), error.numpy())
         return error
 
     def pull(self, pattern: Pattern, W: Any, x: Any, scale: float) -> Any:
         """scale * <x_i, W_j> at the pattern's entries, [entries]."""
         out = self.torch.empty(len(pattern.columns))
-        self.loops.pull(*(tensor.numpy() for tensor in (*pattern, W, x)), scale, self.threads, out.numpy())
+        threads = self._deal(out.numel() * x.shape[1])
+        self.loops.pull(*(tensor.numpy() for tensor in (*pattern, W, x)), scale, threads, out.numpy())
         return out
 
     def decode_and_pull(self, pattern: Pattern, values: Any, W: Any, x: Any, scale: float) -> tuple[Any, Any]:
         """e = x - C W, and scale * <e_i, W_j> at the pattern's entries."""
         error, out = self.torch.empty_like(x), self.torch.empty(len(pattern.columns))
         arrays = [tensor.numpy() for tensor in (*pattern, values, W, x)]
-        self.loops.decode_and_pull(*arrays, scale, self.threads, error.numpy(), out.numpy())
+        self.loops.decode_and_pull(*arrays, scale, self._deal(2 * values.numel() * x.shape[1]), error.numpy(), out.numpy())
         return error, out
 
     def transpose(self, pattern: Pattern, features: int) -> Transposed:
@@ -71,10 +78,13 @@ class CpuKernels:
         self.loops.transpose(*(tensor.numpy() for tensor in (*pattern, starts, rows, places)))
         return Transposed(starts, rows, places)
 
-    def gather(self, by_feature: Transposed, values: Any, x: Any, scale: float, out: Any, first: int, last: int) -> None:
+    def gather(
+        self, by_feature: Transposed, values: Any, x: Any, scale: float, out: Any, first: int, last: int
+    ) -> None:
         """out[first:last] = scale * C^T x for those features."""
         arrays = [tensor.numpy() for tensor in (*by_feature, values, x)]
-        self.loops.gather(*arrays, scale, first, last, self.threads, out.numpy())
+        threads = self._deal(values.numel() * x.shape[1])
+        self.loops.gather(*arrays, scale, first, last, threads, out.numpy())
 
     def sums(self, by_feature: Transposed, values: Any) -> Any:
         """Sum of each feature's values, [F]."""
@@ -85,7 +95,7 @@ class CpuKernels:
     def tangent(self, gradient: Any, W: Any) -> float:
         """Take the part along the unit rows of W off `gradient`, in place; the squared norm of the rest."""
         squares = self.torch.empty(len(W), dtype=self.torch.float64)
-        self.loops.make_tangent(gradient.numpy(), W.numpy(), self.threads, squares.numpy())
+        self.loops.make_tangent(gradient.numpy(), W.numpy(), self._deal(gradient.numel()), squares.numpy())
         return float(squares.sum())
 
     def kth_largest(self, values: Any, k: int) -> float:

@@ -58,7 +58,9 @@ class DeviceKernels:
         rows = self.torch.repeat_interleave(pattern.starts.diff())[places]
         return Transposed(self.starts(self.torch.bincount(pattern.columns, minlength=features)), rows.int(), places)
 
-    def gather(self, by_feature: Transposed, values: Any, x: Any, scale: float, out: Any, first: int, last: int) -> None:
+    def gather(
+        self, by_feature: Transposed, values: Any, x: Any, scale: float, out: Any, first: int, last: int
+    ) -> None:
         """out[first:last] = scale * C^T x for those features."""
         low, high = int(by_feature.starts[first]), int(by_feature.starts[last])
         starts = by_feature.starts[first : last + 1] - low

@@ -25,7 +25,7 @@ class SaeConfig:
     batch_size: int = 1024
     inference_k: int | None = None  # topk: active in use; None: as many as in training
     centre: Centre = "none"  # whiten: directions are unit and k-th places are taken in the whitened space
-    learning_rate: float | None = None  # None: 2e-4 / sqrt(F / 2^14) (Gao et al.) times the variant's factor
+    learning_rate: float | None = None  # None: 2e-4 / sqrt(F / 2^14) (Gao et al.) times the variant's rate
     warmup: float = 0.03
     decay: float = 0.25  # the last quarter falls linearly to zero
     penalty: float | None = None  # a fixed coefficient lambda; None: driven so that L0 reaches `l0`
@@ -46,7 +46,9 @@ class SaeConfig:
         if self.features < 1 or not 0 < self.l0 <= self.features:
             raise InputError(f"k = {self.l0:g} is not between 1 and features = {self.features}")
         if kind.architecture == "topk" and self.l0 != int(self.l0):
-            raise InputError(f"topk keeps a whole number of features, not {self.l0:g}; batchtopk keeps {self.l0:g} on average")
+            raise InputError(
+                f"topk keeps a whole number of features, not {self.l0:g}; batchtopk keeps {self.l0:g} on average"
+            )
         if self.inference_k is not None and not 0 < self.inference_k <= self.features:
             raise InputError(f"inference k = {self.inference_k} is not between 1 and features = {self.features}")
         if self.epochs < 1 or self.batch_size < 1:
@@ -57,7 +59,9 @@ class SaeConfig:
             raise InputError(f"scoring {self.scoring!r} is unknown; choose float32 or bfloat16")
         if not 0 <= self.held_out < 1 or (self.early_stop is not None and not self.held_out):
             raise InputError("early_stop looks at held-out rows: give held_out between 0 and 1")
-        if kind.nested and (list(self.nested) != sorted(set(self.nested)) or self.nested[-1] != 1 or self.nested[0] <= 0):
+        if kind.nested and (
+            list(self.nested) != sorted(set(self.nested)) or self.nested[-1] != 1 or self.nested[0] <= 0
+        ):
             raise InputError("nested: growing fractions of the features that end with 1")
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...arrays import Float32
 from ..model import SparseAutoencoder
@@ -61,7 +62,7 @@ def _level(form: Inference, centred: Float32, l0: float) -> float:
     margins = []
     for start in range(0, len(centred), TILE):
         scores = (centred[start : start + TILE] @ form.We.T + form.be - form.theta) / form.step
-        margins.append(np.take_along_axis(scores, top_k(np.ascontiguousarray(scores), per_row), axis=1).reshape(-1))
+        margins.append(top_k(np.ascontiguousarray(scores), per_row)[1].reshape(-1))
     flat = np.concatenate(margins)
     wanted = min(len(flat) - 1, round(l0 * len(centred)))
     return float(np.partition(flat, len(flat) - 1 - wanted)[len(flat) - 1 - wanted])
@@ -72,19 +73,21 @@ def _fold(
 ) -> SparseAutoencoder:
     """x' = T (x - mu) put into the weights. A number T is moved into f, so that directions stay unit."""
     forth, back = scaling.forth, scaling.back
-    parts: dict[str, Any]
+    encoder: NDArray[Any]
+    bias: NDArray[Any]
+    decoder: NDArray[Any]
     if forth.ndim == 0:
-        parts = {"We": We, "be": be / forth, "theta": None if theta is None else theta / forth, "Wd": w["Wd"].T}
+        encoder, bias, decoder = We, be / forth, w["Wd"].T
+        theta = None if theta is None else np.asarray(theta / forth, np.float32)
         shifted = w["bd"] / forth
     else:
-        parts = {"We": We @ forth, "be": be, "theta": theta, "Wd": back @ w["Wd"].T}
+        encoder, bias, decoder = We @ forth, be, back @ w["Wd"].T
         shifted = back @ w["bd"]
-    ready = {key: None if a is None else np.ascontiguousarray(a, np.float32) for key, a in parts.items()}
     return SparseAutoencoder(
-        encoder_weight=ready["We"],
-        encoder_bias=ready["be"],
-        decoder_weight=ready["Wd"],
+        encoder_weight=np.ascontiguousarray(encoder, np.float32),
+        encoder_bias=np.ascontiguousarray(bias, np.float32),
+        decoder_weight=np.ascontiguousarray(decoder, np.float32),
         decoder_bias=np.asarray(scaling.mean + shifted, np.float32),
         k=k,
-        thresholds=ready["theta"],
+        thresholds=theta,
     )

@@ -15,6 +15,7 @@ from ...arrays import Float32
 from ...errors import DamagedError, InputError
 from ...extras import require
 from ...store import digest_of, read_arrays, write_arrays
+from ..measure import reconstruction
 from ..model import SparseAutoencoder
 from .config import SaeConfig, SaeProgress
 from .finish import finish
@@ -37,7 +38,7 @@ class Trained(NamedTuple):
     sae: SparseAutoencoder
     steps: int  # done; fewer than planned after an early stop
     resampled: int  # features started anew
-    held_out_fvu: float | None
+    held_out_fvu: float | None  # of the finished autoencoder, on up to 4,096 held-out rows
 
 
 def train_sae(
@@ -88,7 +89,7 @@ def train_many(
     stops = [EarlyStop(config.early_stop) for config in configs]
     made = digest_of([[config.to_dict() for config in configs], stack.shape, len(plan.train), digest_of(plan.facts)])
     done = _restore(checkpoint, made, trainers, stops)
-    saved = time.monotonic()
+    saved, pause = time.monotonic(), SAVE_EVERY
     for x in plan.batches(done):
         tensor = torch.from_numpy(plan.scaling.apply(x)).to(first.device)
         for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
@@ -96,15 +97,17 @@ def train_many(
                 continue
             progress = trainer.step(tensor)
             if plan.looks_at(progress.step):
-                stop.look(trainer, plan.held_out)
+                stop.look(trainer, plan.scaling.apply(plan.held_out))
             if report is not None:
                 report(place, progress)
         done += 1
         if all(stop.reached for stop in stops):
             break
-        if checkpoint is not None and time.monotonic() - saved > SAVE_EVERY:
+        if checkpoint is not None and time.monotonic() - saved > pause:
+            began = time.monotonic()
             _save(checkpoint, made, done, trainers, stops)
             saved = time.monotonic()
+            pause = max(SAVE_EVERY, 30 * (saved - began))  # large states are saved less often
     if checkpoint is not None:
         _save(checkpoint, made, done, trainers, stops)
     return [_trained(trainer, stop, plan) for trainer, stop in zip(trainers, stops, strict=True)]
@@ -116,7 +119,7 @@ class _Plan(NamedTuple):
     stack: Stack
     config: SaeConfig
     train: NDArray[np.int64]
-    held_out: Float32  # [n, m] in the training space
+    held_out: Float32  # [n, m]
     scaling: Scaling
     sample: Float32  # [n, m] in the training space
     facts: list[Any]
@@ -130,7 +133,7 @@ class _Plan(NamedTuple):
             raise InputError(f"autoencoder: {len(train)} rows are too few to train on")
         some = stack.take(np.sort(order[held : held + SAMPLE]))
         scaling = scaling_of(some, config.centre)
-        looked_at = scaling.apply(stack.take(np.sort(order[: min(held, LOOKED_AT)])))
+        looked_at = stack.take(np.sort(order[: min(held, LOOKED_AT)]))
         facts = [checked.zero, checked.not_finite, float(np.abs(some).sum(dtype=np.float64))]
         return cls(stack, config, train, looked_at, scaling, scaling.apply(some), facts)
 
@@ -164,7 +167,8 @@ def _must_agree(configs: Sequence[SaeConfig]) -> None:
 def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
     w = stop.best if stop.reached and stop.best is not None else trainer.weights()
     sae = finish(trainer.config, w, plan.scaling, plan.sample)
-    return Trained(sae, trainer.done, trainer.resampled, stop.last)
+    fvu = reconstruction(sae, plan.held_out)["fvu"] if len(plan.held_out) else None
+    return Trained(sae, trainer.done, trainer.resampled, fvu)
 
 
 def _save(path: Path, made: str, done: int, trainers: Sequence[Trainer], stops: Sequence[EarlyStop]) -> None:
@@ -183,7 +187,9 @@ def _restore(path: Path | None, made: str, trainers: Sequence[Trainer], stops: S
         return 0
     arrays: Any = read_arrays(path)
     if "made" not in arrays or arrays["made"].tobytes().hex() != made:
-        raise DamagedError(f"{path}: the state of another training (other vectors or settings); remove it to begin anew")
+        raise DamagedError(
+            f"{path}: the state of another training (vectors or settings differ); remove it to begin anew"
+        )
     for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
         own = {name.split(".", 1)[1]: array for name, array in arrays.items() if name.startswith(f"{place}.")}
         stop.restore({name.removeprefix("stop."): a for name, a in own.items() if name.startswith("stop.")})

@@ -1,4 +1,4 @@
-"""Rows to train on: checked once, drawn in an order that a seed fixes, read from memory or from files larger than it."""
+"""Rows to train on: checked once, drawn in an order that a seed fixes, read from memory or from larger files."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class Checked(NamedTuple):
     not_finite: int
 
 
-def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refuse") -> Checked:
+def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refuse", least: int = 2) -> Checked:
     """Find rows that are zero, NaN or infinite. One pass; memory does not grow with the rows.
 
     Raises:
-        InputError: there are some and `bad_rows` is not "drop", or fewer than two rows are left.
+        InputError: there are some and `bad_rows` is not "drop", or fewer than `least` rows are left.
     """
     zero: list[NDArray[np.int64]] = []
     broken: list[NDArray[np.int64]] = []
@@ -79,9 +79,9 @@ def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refus
     bad = np.concatenate([zeros, brokens])
     if len(bad) and bad_rows != "drop":
         kind = f"{len(brokens)} rows with NaN or infinite numbers and {len(zeros)} zero rows"
-        raise InputError(f"vectors: {kind}, the first is row {int(bad.min())}; mend them, or drop them (--bad-rows drop)")
+        raise InputError(f"vectors: {kind}, the first is row {int(bad.min())}; mend or drop them (--bad-rows drop)")
     usable = np.setdiff1d(rows, bad) if len(bad) else rows
-    if len(usable) < 2:
+    if len(usable) < least:
         raise InputError(f"autoencoder: {len(usable)} rows are too few to train on")
     return Checked(usable, len(zeros), len(brokens))
 

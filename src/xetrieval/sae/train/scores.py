@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..kernels import Kernels, Pattern
 from .config import SaeConfig
 
-TILE_NUMBERS = 1 << 21  # scores at one time: 8 MiB, so that selecting reads them from the cache
+TILE_NUMBERS = 1 << 22  # scores at one time: 16 MiB; smaller tiles slow the product, larger ones the selection
 SLACK = 0.12  # how far below the last cut of a batch the next one may lie before its scores are read again
 
 
@@ -47,7 +47,7 @@ def score_entries(
 def _row_wise(torch: Any, kernels: Kernels, config: SaeConfig, w: dict[str, Any], centred: Any) -> Found:
     k = config.k
     if config.scoring == "bfloat16":
-        from ..candidates import top_k_by_candidates
+        from ..compiled_codes import top_k_by_candidates
 
         ids, z = top_k_by_candidates(torch, kernels, centred, w["We"], w["be"], k)
     else:

@@ -26,6 +26,7 @@ from .scores import score_entries, tile_rows
 
 CLIP = 1.0  # of the gradient's norm over all parameters
 LAST_RESAMPLING = 0.75
+FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # near where they end on embeddings; far too small a one lets L0 run away
 
 
 class Reconstruction(NamedTuple):
@@ -196,7 +197,7 @@ class Trainer:
             return 0.0
         if self.config.penalty is not None:
             return self.config.penalty
-        return 1e-2 if self.config.kind.penalty == "lp" else 1e-4
+        return FIRST_PENALTY[self.config.kind.penalty]
 
     def _further(self, sample: Float32) -> None:
         if isinstance(self.architecture, Jumping):

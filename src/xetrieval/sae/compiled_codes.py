@@ -1,4 +1,4 @@
-"""The k largest scores by half-precision candidates, re-scored exactly: the codes that fp32 gives.
+"""Codes of many rows: PyTorch's products, compiled loops to select, and candidates in half precision where asked.
 
 A bfloat16 number keeps 8 bits, so each factor of <x, w> is off by at most 2^-9 of itself, their product by a little
 over 2^-8, and the rounded result by another 2^-9. By Cauchy and Schwarz a half-precision score of a row lies within
@@ -7,6 +7,9 @@ over 2^-8, and the rounded result by another 2^-9. By Cauchy and Schwarz a half-
 
 of the fp32 one. A row keeps 2 k candidates and re-scores them. If its k-th exact score is above its least candidate
 plus epsilon, no score left out can be larger, and the support is proven; else the whole row is scored in fp32.
+
+(NumPy's products and the compiled loops bring two pools of threads, each of which spins while the other works: three
+times as slow as either alone. PyTorch and the loops share one.)
 """
 
 from __future__ import annotations
@@ -22,15 +25,37 @@ from .kernels import Kernels, Pattern, kernels_for
 
 PER_K: Final = 2  # candidates for each kept feature
 EPSILON: Final = 2.0**-7
-TILE_NUMBERS: Final = 1 << 21
+TILE_NUMBERS: Final = 1 << 22  # scores at one time: 16 MiB
 
 
-def codes_by_candidates(x: Float32, encoder_weight: Float32, bias: Float32, k: int) -> SparseCodes:
-    """Codes of `x` [n, m] with z = x W_e^T + bias, as `SparseAutoencoder.encode` gives them in fp32."""
-    torch = require("torch", "train")
-    tensors = (torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (x, encoder_weight, bias))
-    ids, values = top_k_by_candidates(torch, kernels_for("cpu"), *tensors, k)
-    return SparseCodes(ids.numpy(), values.clamp_min_(0.0).numpy())
+def compiled_codes(
+    x: Float32, encoder_weight: Float32, bias: Float32, k: int | None, thresholds: Float32 | None, scoring: str
+) -> SparseCodes:
+    """Codes of `x` [n, m] with z = x W_e^T + bias, as `SparseAutoencoder.encode` gives them."""
+    torch, kernels = require("torch", "train"), kernels_for("cpu")
+    rows, We, be = (torch.from_numpy(np.require(a, np.float32, ("C", "W"))) for a in (x, encoder_weight, bias))
+    if k is not None and scoring == "bfloat16":
+        ids, values = top_k_by_candidates(torch, kernels, rows, We, be, k)
+        return SparseCodes(ids.numpy(), values.clamp_min_(0.0).numpy())
+    if k is not None:
+        codes = SparseCodes(np.empty((len(x), k), np.int32), np.empty((len(x), k), np.float32))
+        for first, scores in _tiles(torch, rows, We, be):
+            ids, values = kernels.top_k(scores, k)
+            codes.features[first : first + len(scores)] = ids.numpy()
+            codes.values[first : first + len(scores)] = values.clamp_min_(0.0).numpy()
+        return codes
+    bounds = torch.from_numpy(np.require(thresholds, np.float32, ("C", "W")))
+    parts = [kernels.above(scores, bounds) for _, scores in _tiles(torch, rows, We, be)]
+    counts, columns, activations = (torch.cat([part[i] for part in parts]).numpy() for i in range(3))
+    return SparseCodes.of_ragged(counts, columns, activations)
+
+
+def _tiles(torch: Any, x: Any, We: Any, be: Any) -> Any:
+    tile = max(16, TILE_NUMBERS // len(We))
+    memory = torch.empty(min(tile, len(x)), len(We))
+    for first in range(0, len(x), tile):
+        rows = x[first : first + tile]
+        yield first, torch.addmm(be, rows, We.T, out=memory[: len(rows)])
 
 
 def top_k_by_candidates(torch: Any, kernels: Kernels, x: Any, We: Any, be: Any, k: int) -> tuple[Any, Any]:

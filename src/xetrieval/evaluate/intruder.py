@@ -1,0 +1,77 @@
+"""Are a feature's top texts about one thing? An intruder among them must be found (paper, section on mono-semanticity).
+
+Per feature: its nine most activating texts and one random text on which it is silent. The paper lets a language model
+name the intruder; here the judge is the embedding of ANOTHER encoder: it names the text with the least mean cosine to
+the other nine. (The encoder under study would favour features that are narrow in its own space, so small k.)
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Float32, l2norm
+from ..errors import InputError
+from ..hypotheses import top_examples
+from ..sae import SparseAutoencoder
+
+TOP = 9
+LEAST_TEXTS = 50  # that activate a feature, for it to be judged
+MOST_FEATURES = 500
+CHANCE = 1 / (TOP + 1)
+
+
+class IntruderSample(NamedTuple):
+    """Row i of both matrices is the same text; the judge is another encoder than the one under study."""
+
+    vectors: Float32  # [n, m]
+    judge: Float32  # [n, any]
+
+
+class IntruderScore(NamedTuple):
+    """Share of intruders named; chance is 0.1."""
+
+    accuracy: float
+    low: float  # 95 % interval (Wilson)
+    high: float
+    features: int  # judged
+
+
+def intruder_score(sae: SparseAutoencoder, sample: IntruderSample, seed: int = 0) -> IntruderScore:
+    """Judge up to 500 features that are active on at least 50 of the sample's texts.
+
+    Raises:
+        InputError: the two matrices have different numbers of rows.
+    """
+    if len(sample.vectors) != len(sample.judge):
+        raise InputError(f"{len(sample.vectors)} vectors for {len(sample.judge)} of the judge; give one row a text")
+    codes = sae.encode(sample.vectors)
+    top = top_examples(codes, sae.features, TOP)
+    rng = np.random.default_rng(seed)
+    eligible = np.flatnonzero((top.frequency >= LEAST_TEXTS) & (top.frequency < len(codes)))
+    chosen = np.sort(rng.permutation(eligible)[:MOST_FEATURES])
+    judge = l2norm(sample.judge.astype(np.float32))
+    found = 0
+    for feature in chosen:
+        active = np.zeros(len(codes), bool)
+        active[np.nonzero((codes.features == feature) & (codes.values > 0))[0]] = True
+        intruder = rng.choice(np.flatnonzero(~active))
+        found += _named(judge[np.append(top.of(int(feature)), intruder)]) == TOP
+    return IntruderScore(found / max(1, len(chosen)), *wilson(found, len(chosen)), len(chosen))
+
+
+def _named(ten: Any) -> int:
+    """The place of the text least like the others."""
+    cosine = ten @ ten.T
+    return int(np.argmin(cosine.sum(axis=1) - np.diag(cosine)))
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a share."""
+    if not trials:
+        return 0.0, 1.0
+    z, p = 1.96, successes / trials
+    middle = (p + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * np.sqrt(p * (1 - p) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
+    return float(middle - half), float(middle + half)

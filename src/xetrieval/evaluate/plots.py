@@ -1,0 +1,93 @@
+"""Figures from the JSON that measurements left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..extras import require
+from ..store.atomic import replacing
+
+PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
+    ("MSE, original vectors", "lower is better", lambda r: _of(r, "original", "mse")),
+    ("MSE, reasoned vectors", "lower is better", lambda r: _of(r, "reasoned", "mse")),
+    ("Intruder found by another encoder", "chance 0.1", lambda r: _of(r, "intruder", "accuracy")),
+    ("NDCG@10 kept", "share of that of the vectors", lambda r: _kept(r)),
+    ("Dead features", "share", lambda r: r.get("dead")),
+    ("Duplicate directions", "share", lambda r: r.get("duplicates")),
+)
+
+
+def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
+    """Each measure against the L0 reached on held-out original vectors, one line a variant (in the style of Fig. 3).
+
+    Raises:
+        InputError: no records. MissingExtra: matplotlib is not installed.
+    """
+    if not records:
+        raise InputError(f"{path}: no records to draw")
+    figure, axes = _figure(2, 3, (13, 7))
+    variants = list(dict.fromkeys(record["variant"] for record in records))
+    for axis, (title, note, value) in zip(axes.flat, PANELS, strict=True):
+        for place, variant in enumerate(variants):
+            points = [
+                (record["original"]["l0"], found)
+                for record in records
+                if record["variant"] == variant and (found := value(record)) is not None
+            ]
+            if points:
+                xs, ys = zip(*sorted(points), strict=True)
+                axis.plot(xs, ys, marker="osD^vPX*"[place % 8], markersize=4, linewidth=1.2, label=variant)
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("L0 (active features a vector)", fontsize=8)
+        axis.set_ylabel(note, fontsize=8)
+        axis.set_xscale("log", base=2)
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.grid(alpha=0.3)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9, frameon=False)
+    _save(figure, path)
+
+
+def plot_curves(log: Path, path: Path) -> None:
+    """Loss, FVU, L0 and dead features of one training against its steps, from log.jsonl.
+
+    Raises:
+        InputError: the log is absent or empty. MissingExtra: matplotlib is not installed.
+    """
+    if not log.is_file():
+        raise InputError(f"{log}: no such log")
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not lines:
+        raise InputError(f"{log}: holds no steps")
+    figure, axes = _figure(2, 2, (9, 6))
+    for axis, name in zip(axes.flat, ("loss", "fvu", "l0", "dead"), strict=True):
+        axis.plot([line["step"] for line in lines], [line[name] for line in lines], linewidth=1.2)
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel("step", fontsize=8)
+        axis.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
+    require("matplotlib", "plot").use("Agg")
+    return require("matplotlib.pyplot", "plot").subplots(rows, columns, figsize=size, constrained_layout=True)
+
+
+def _save(figure: Any, path: Path) -> None:
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix.lstrip(".") or "png", dpi=130)
+    require("matplotlib.pyplot", "plot").close(figure)
+
+
+def _of(record: dict[str, Any], part: str, name: str) -> float | None:
+    found = record.get(part, {}).get(name)
+    return None if found is None else float(found)
+
+
+def _kept(record: dict[str, Any]) -> float | None:
+    found = [b["ndcg10_reconstructed"] / b["ndcg10"] for b in record.get("benchmarks", {}).values() if b["ndcg10"]]
+    return sum(found) / len(found) if found else None

@@ -1,0 +1,122 @@
+"""Many autoencoders in one pass over the data, and one table of what they are worth (paper, Fig. 3 and 4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.benchmark import Benchmark
+from ..sae import SparseAutoencoder, save_sae
+from ..sae.measure import duplicate_share, measured
+from ..sae.train import SaeConfig, Stack, train_many
+from ..sae.train.loop import Report
+from ..sae.train.rows import BadRows
+from ..store import write_text
+from .intruder import IntruderSample, intruder_score
+from .retrieval import ndcg10, reconstructed
+from .vectors import BenchmarkVectors
+
+MEASURED = 20_000  # held-out rows of each kind
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """Every variant at every sparsity and size; the rest is as for one."""
+
+    variants: tuple[str, ...]
+    l0: tuple[float, ...]
+    features: tuple[int, ...]
+    base: SaeConfig = field(default_factory=SaeConfig)
+    held_out: float = 0.02  # of the documents: all kinds of one row are held out together
+
+    def configs(self) -> list[SaeConfig]:
+        """One a cell, in the table's order."""
+        return [
+            replace(self.base, variant=variant, l0=l0, features=features)
+            for features in self.features
+            for variant in self.variants
+            for l0 in self.l0
+        ]
+
+
+@dataclass(frozen=True)
+class SweepData:
+    """What is learnt from and judged on. `kinds` hold the same rows: original vectors, and views of them."""
+
+    kinds: Mapping[str, Any]  # name -> [n, m]
+    benchmarks: Sequence[tuple[Benchmark, BenchmarkVectors]] = ()
+    judged: IntruderSample | None = None
+
+
+def sweep(
+    data: SweepData,
+    config: SweepConfig,
+    output: Path,
+    report: Report | None = None,
+    bad_rows: BadRows = "refuse",
+) -> list[dict[str, Any]]:
+    """Train all, write each as a folder and the table as OUTPUT/sweep.json; run again to go on after an interruption.
+
+    Raises:
+        InputError: see `train_many`; kinds of different shapes.
+    """
+    configs = config.configs()
+    stack = Stack(list(data.kinds.values()), list(data.kinds))
+    held = held_out_rows(stack, len(data.kinds), config)
+    output.mkdir(parents=True, exist_ok=True)
+    state = output / "state.safetensors"
+    trained = train_many(stack, configs, report, np.flatnonzero(~held), state, bad_rows)
+    before = [(benchmark, vectors, ndcg10(benchmark, vectors)) for benchmark, vectors in data.benchmarks]
+    records = []
+    for one, result in zip(configs, trained, strict=True):
+        record: dict[str, Any] = {
+            "variant": one.variant,
+            "features": one.features,
+            "target_l0": one.l0,
+            "samples": result.steps * one.batch_size,
+            "steps": result.steps,
+            **measure(result.sae, stack, held, data),
+        }
+        record["benchmarks"] = {
+            benchmark.name: {"ndcg10": base, "ndcg10_reconstructed": ndcg10(benchmark, reconstructed(result.sae, v))}
+            for benchmark, v, base in before
+        }
+        if data.judged is not None:
+            record["intruder"] = intruder_score(result.sae, data.judged)._asdict()
+        folder = output / f"{one.variant}-{one.features}-{one.l0:g}"
+        if not folder.exists():
+            save_sae(result.sae, folder, {"config": one.to_dict(), "kinds": list(data.kinds)}, record)
+        records.append(record)
+        write_text(output / "sweep.json", json.dumps(records, indent=1) + "\n")
+    return records
+
+
+def held_out_rows(stack: Stack, kinds: int, config: SweepConfig) -> NDArray[np.bool_]:
+    """True for held-out rows; row i of every kind is held out with row i of the others, where they have as many."""
+    lengths = np.diff(stack.starts)
+    rng = np.random.default_rng(config.base.seed)
+    chosen = rng.random(int(lengths.max())) < config.held_out
+    return np.concatenate([chosen[:length] for length in lengths[:kinds]])
+
+
+def measure(sae: SparseAutoencoder, stack: Stack, held: NDArray[np.bool_], data: SweepData) -> dict[str, Any]:
+    """Reconstruction of each kind's held-out rows apart; dead over one pass of the training rows, dense, duplicates."""
+    out: dict[str, Any] = {}
+    for name, start, end in zip(data.kinds, stack.starts, stack.starts[1:], strict=False):
+        rows = start + np.flatnonzero(held[start:end])[:MEASURED]
+        found = measured(sae, stack.take(rows))
+        out[name] = {**found.reconstruction(), "features_active": int((found.fired > 0).sum()), "rows": len(rows)}
+    learnt = np.flatnonzero(~held)
+    fired, seen = np.zeros(sae.features, np.int64), 0
+    for first in range(0, len(learnt), 65_536):
+        codes = sae.encode(stack.take(learnt[first : first + 65_536]))
+        fired += np.bincount(codes.features[codes.values > 0], minlength=sae.features)
+        seen += len(codes)
+    out |= {"dead": float((fired == 0).mean()), "dense": float((fired > 0.1 * seen).mean())}
+    return {**out, "duplicates": duplicate_share(sae)}

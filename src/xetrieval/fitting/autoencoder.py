@@ -1,0 +1,83 @@
+"""Vectors in files to an autoencoder in a folder: what `xetrieval sae train` does. It resumes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..encoders import map_vectors
+from ..errors import InputError
+from ..sae import load_sae, save_sae
+from ..sae.files import SaeFolder
+from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
+from ..sae.train.rows import BadRows
+from ..store import check_writable, write_text
+
+LOGGED = 200  # lines over a training
+
+Show = Callable[[SaeProgress, float], None]  # a step, and rows a second
+
+
+def train_from_files(
+    paths: Sequence[Path],
+    config: SaeConfig,
+    output: Path,
+    bad_rows: BadRows = "refuse",
+    show: Show | None = None,
+) -> SaeFolder:
+    """Train on the vectors of several files together and write OUTPUT. Run again to go on after an interruption.
+
+    While it runs, OUTPUT.work holds the state, saved once a minute, and log.jsonl.
+
+    Raises:
+        InputError: `output` exists, a file cannot be used, or its rows cannot. DamagedError: OUTPUT.work is of another
+            training.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output} exists already; choose another output or remove it first")
+    check_writable(output.parent)
+    stack = Stack([map_vectors(path) for path in paths], [str(path) for path in paths])
+    work = output.with_name(output.name + ".work")
+    work.mkdir(exist_ok=True)
+    log = _Log(work / "log.jsonl", config, show)
+    trained = train_many(stack, [config], log.step, None, work / "state.safetensors", bad_rows)[0]
+    made_from = {
+        "vectors": [path.name for path in paths],
+        "rows": len(stack),
+        "steps": trained.steps,
+        "resampled": trained.resampled,
+        "config": config.to_dict(),
+    }
+    figures = {} if trained.held_out_fvu is None else {"held_out_fvu": trained.held_out_fvu}
+    save_sae(trained.sae, output, made_from, figures, log.text())
+    shutil.rmtree(work)
+    return load_sae(output)
+
+
+class _Log:
+    """One JSON line every so many steps, kept whole on disk; a resumed training goes on in it."""
+
+    def __init__(self, path: Path, config: SaeConfig, show: Show | None) -> None:
+        self.path, self.config, self.show = path, config, show
+        self.lines: list[dict[str, Any]] = []
+        if path.is_file():
+            self.lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        self.started, self.first = time.monotonic(), 0
+
+    def step(self, _: int, progress: SaeProgress) -> None:
+        self.first = self.first or progress.step
+        rows = (progress.step - self.first + 1) * self.config.batch_size
+        rate = rows / max(time.monotonic() - self.started, 1e-9)
+        if self.show is not None:
+            self.show(progress, rate)
+        if progress.step % max(1, progress.steps // LOGGED) == 0 or progress.step == progress.steps:
+            self.lines = [line for line in self.lines if line["step"] < progress.step]
+            self.lines.append({**progress._asdict(), "rows_per_second": round(rate)})
+            write_text(self.path, self.text())
+
+    def text(self) -> str:
+        return "".join(json.dumps(line) + "\n" for line in self.lines)
