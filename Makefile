@@ -1,11 +1,12 @@
 # make demo   install into .venv and explain three answers from this Python's documentation
 # make test   install into .venv and run the tests
+# make parity install other autoencoder libraries into .venv-parity and compare with them
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint types wheel-test install clean
+.PHONY: demo test parity lint types install clean
 
 install: $(VENV)/.installed
 
@@ -23,6 +24,14 @@ test: install
 	@echo "== tests"
 	@$(BIN)/python -m pytest
 
+# torchvision comes with them, built for another torch, and then no model library imports; nothing here needs it.
+parity:
+	@echo "== other libraries, in .venv-parity (some minutes the first time)"
+	@test -x .venv-parity/bin/python || $(PYTHON) -m venv .venv-parity
+	@.venv-parity/bin/pip install --progress-bar off -q -c constraints.txt -e ".[dev,parity]"
+	@.venv-parity/bin/pip uninstall -q -y torchvision 2>/dev/null || true
+	@.venv-parity/bin/python -m pytest tests/test_parity.py
+
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -30,4 +39,4 @@ types: install
 	@$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-parity build dist .pytest_cache .mypy_cache .ruff_cache

@@ -98,7 +98,7 @@ def train_one(
     path = work / f"sae-{features}-{k}.safetensors"
     started = time.perf_counter()
     if not path.is_file():
-        sae = train_sae(views.reshape(-1, 384), SaeConfig(features, k, None, epochs), rows=rows)
+        sae = train_sae(views.reshape(-1, 384), SaeConfig(features, k, epochs=epochs), rows=rows)
         arrays = {
             "We": sae.encoder_weight,
             "be": sae.encoder_bias,

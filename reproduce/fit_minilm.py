@@ -24,8 +24,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("minilm"))
     parser.add_argument("--features", type=int, default=SaeConfig.features)
-    parser.add_argument("--k", type=int, default=SaeConfig.k)
-    parser.add_argument("--inference-k", type=int, default=SaeConfig.inference_k)
+    parser.add_argument("--k", type=int, default=16)
+    parser.add_argument("--inference-k", type=int, default=24)
     parser.add_argument("--epochs", type=int, default=SaeConfig.epochs)
     given = parser.parse_args()
     columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -42,7 +42,9 @@ def main() -> None:
             xetrieval.open_encoder("minilm", precision="bfloat16"),
             teachers(),
             given.output,
-            xetrieval.FitConfig(sae=SaeConfig(given.features, given.k, given.inference_k, given.epochs)),
+            xetrieval.FitConfig(
+                sae=SaeConfig(given.features, given.k, epochs=given.epochs, inference_k=given.inference_k)
+            ),
             name="minilm",
             notes=NOTES,
             report=report,

@@ -28,6 +28,8 @@ from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import IntruderSample, SweepConfig, SweepData, benchmark_vectors, sweep
 from xetrieval.evaluate.plots import plot_sweep
 from xetrieval.fitting.texts import training_texts
+from xetrieval.sae import load_sae
+from xetrieval.sae.measure import Measured
 from xetrieval.sae.train import SaeConfig
 from xetrieval.views import ASPECTS
 
@@ -42,6 +44,7 @@ def main() -> None:
     parser.add_argument("--judge", required=True)
     parser.add_argument("--documents", type=int, default=17_408)
     parser.add_argument("--sentences", type=int, default=217_088)
+    parser.add_argument("--unseen", type=int, default=8_192, help="further sentences, for reconstruction figures")
     parser.add_argument("--sample", type=int, default=5_120)
     parser.add_argument("--features", type=int, default=1536)
     parser.add_argument("--l0", type=float, nargs="+", default=[16, 32, 64, 128, 256])
@@ -54,6 +57,7 @@ def main() -> None:
     sweep_data = prepare(given)
     base = SaeConfig(epochs=given.epochs, batch_size=given.batch_size)
     config = SweepConfig(tuple(given.variants), tuple(given.l0), (given.features,), base)
+    unseen = unseen_vectors(given)
     started = time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[note]}")) as bar:
@@ -79,9 +83,38 @@ def main() -> None:
         "epochs": given.epochs,
         "batch_size": given.batch_size,
     }
+    for record in records:
+        record["held_out_rows"] = {kind: record[kind] for kind in sweep_data.kinds}
+        record["held_out_l0"] = (record["original"]["l0"] + 3 * record["reasoned"]["l0"]) / 4  # three views a row
+        record |= on_unseen(load_sae(folder_of(given, record)).sae, given, unseen)
     path = RESULTS / f"{given.name}.json"
     path.write_text(json.dumps({"facts": facts, "records": records}, indent=1) + "\n")
     plot_sweep(records, path.with_suffix(".png"))
+
+
+def folder_of(given: argparse.Namespace, record: dict[str, Any]) -> Path:
+    return Path(given.work) / "sweep" / f"{record['variant']}-{record['features']}-{record['target_l0']:g}"
+
+
+def unseen_vectors(given: argparse.Namespace) -> Any:
+    """Sentences after those that are learnt from, MiniLM's vectors [n, m]."""
+    texts = training_texts(read_corpora(data() / name for name in TRAINED_ON), 9)
+    first = texts.documents + given.sentences
+    return CachedEncoder(open_encoder("minilm")).encode_document(texts.texts[first : first + given.unseen])
+
+
+def on_unseen(sae: Any, given: argparse.Namespace, vectors: Any) -> dict[str, Any]:
+    """Reconstruction of original and of reasoned vectors of those sentences, apart (Fig. 4)."""
+    nets = xetrieval.load("minilm").internalizers
+    kinds = {"original": [vectors], "reasoned": [nets[aspect](vectors) for aspect in ASPECTS]}
+    out: dict[str, Any] = {}
+    for kind, parts in kinds.items():
+        found = Measured(sae)
+        for part in parts:
+            for start in range(0, len(part), 8192):
+                found.add(part[start : start + 8192])
+        out[kind] = {**found.reconstruction(), "features_active": int((found.fired > 0).sum()), "rows": found.rows}
+    return out
 
 
 def prepare(given: argparse.Namespace) -> SweepData:

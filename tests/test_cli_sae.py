@@ -92,7 +92,7 @@ def test_a_sweep_trains_every_cell_and_writes_one_table(tmp_path: Path, vectors:
     ]
     for record in records:
         for kind in ("original", "reasoned"):
-            assert record[kind]["l0"] == pytest.approx(record["target_l0"], rel=0.1)
+            assert record[kind]["l0"] == pytest.approx(record["target_l0"], rel=0.3), "a dozen rows are held out"
             assert 0 < record[kind]["fvu"] < 0.7
         assert record["intruder"]["accuracy"] > 0.3, "the planted parts are easily told apart"
         assert 0 <= record["dead"] <= 1
@@ -175,8 +175,8 @@ def test_vectors_that_cannot_be_used_are_one_line(tmp_path: Path, vectors: Path)
 def test_a_killed_training_goes_on_and_a_full_disk_loses_nothing(tmp_path: Path, vectors: Path) -> None:
     base = [sys.executable, "-m", "xetrieval", "sae", "train", str(vectors), *map(str, SMALL)]
     long = [*base, "--epochs", "60", "--output", str(tmp_path / "s")]
-    slow = "import xetrieval.sae.train.loop as loop; loop.SAVE_EVERY = 0.0; from xetrieval.cli import main; main()"
-    running = subprocess.Popen([sys.executable, "-c", slow, *long[3:]], stderr=subprocess.PIPE)
+    slow = "import xetrieval.sae.train.loop as loop; loop.SAVE_EVERY = loop.SAVE_SHARE = 0.0; from xetrieval.cli import main; main()"
+    running = subprocess.Popen([sys.executable, "-c", slow, *long[3:]], stderr=subprocess.DEVNULL)
     until = time.monotonic() + 60
     while not (tmp_path / "s.work" / "state.safetensors").exists() and time.monotonic() < until:
         time.sleep(0.02)

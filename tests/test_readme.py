@@ -24,6 +24,7 @@ def test_the_first_python_stands_early_and_runs(capsys: pytest.CaptureFixture[st
 
 def test_every_command_is_in_the_readme_and_the_other_way_round() -> None:
     commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands |= {group.name for group in app.registered_groups}
     assert commands == set(re.findall(r"^\| `xetrieval ([a-z-]+)", README, flags=re.MULTILINE))
 
 

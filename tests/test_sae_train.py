@@ -86,6 +86,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("xetrieval.sae.train.loop.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("xetrieval.sae.train.loop.SAVE_SHARE", 0.0)
     x, state = planted(500), tmp_path / "state"
     config = replace(QUICK, variant=name, resample_every=0.2, dead_after=2, held_out=0.1)
 
@@ -112,7 +113,7 @@ def test_killed_at_any_moment_it_resumes_to_the_same_weights(tmp_path: Path) -> 
         "import sys, numpy as np\n"
         "from pathlib import Path\n"
         "import xetrieval.sae.train.loop as loop\n"
-        "loop.SAVE_EVERY = 0.0\n"
+        "loop.SAVE_EVERY = loop.SAVE_SHARE = 0.0\n"
         "from xetrieval.sae import write_sae\n"
         "from xetrieval.sae.train import SaeConfig, train_sae\n"
         "config = SaeConfig(features=64, l0=4, variant='jumprelu', epochs=30, batch_size=64)\n"
@@ -120,7 +121,7 @@ def test_killed_at_any_moment_it_resumes_to_the_same_weights(tmp_path: Path) -> 
     )
     command, kills = [sys.executable, "-c", script], 0
     for _ in range(4):
-        running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+        running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
         until = time.monotonic() + 60
         while not (tmp_path / "state").exists() and time.monotonic() < until:
             time.sleep(0.02)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.benchmark import Benchmark
+from ..errors import InputError
 from ..sae import SparseAutoencoder, save_sae
 from ..sae.measure import duplicate_share, measured
 from ..sae.train import SaeConfig, Stack, train_many
@@ -47,7 +48,7 @@ class SweepConfig:
 
 @dataclass(frozen=True)
 class SweepData:
-    """What is learnt from and judged on. `kinds` hold the same rows: original vectors, and views of them."""
+    """What is learnt from and judged on. `kinds`: original vectors, and views of the same rows, one after the other."""
 
     kinds: Mapping[str, Any]  # name -> [n, m]
     benchmarks: Sequence[tuple[Benchmark, BenchmarkVectors]] = ()
@@ -98,11 +99,17 @@ def sweep(
 
 
 def held_out_rows(stack: Stack, kinds: int, config: SweepConfig) -> NDArray[np.bool_]:
-    """True for held-out rows; row i of every kind is held out with row i of the others, where they have as many."""
-    lengths = np.diff(stack.starts)
-    rng = np.random.default_rng(config.base.seed)
-    chosen = rng.random(int(lengths.max())) < config.held_out
-    return np.concatenate([chosen[:length] for length in lengths[:kinds]])
+    """True for held-out rows. A row's views are held out with it: a kind may hold n rows, or several times n.
+
+    Raises:
+        InputError: a kind has another number of rows than a multiple of the first one's.
+    """
+    lengths = np.diff(stack.starts)[:kinds]
+    n = int(lengths[0])
+    if (lengths % n).any():
+        raise InputError(f"kinds of {lengths.tolist()} rows: each must hold the first one's rows, once or several times")
+    chosen = np.random.default_rng(config.base.seed).random(n) < config.held_out
+    return np.concatenate([np.tile(chosen, length // n) for length in lengths])
 
 
 def measure(sae: SparseAutoencoder, stack: Stack, held: NDArray[np.bool_], data: SweepData) -> dict[str, Any]:

@@ -153,28 +153,36 @@ def fill_above(scores: Floats, bounds: Floats, starts: Wholes, threads: int, ids
                 feature += 1
 
 
+@njit(cache=True, fastmath=True)
+def _decode_row(x: Floats, columns: Columns, values: Floats, W: Floats, rest: Floats) -> None:
+    """rest = x - sum_j values_j W_j, four directions at a time: the row is read and written once for the four."""
+    at, end, m = 0, len(columns), len(x)
+    for c in range(m):
+        rest[c] = x[c]
+    while at + 4 <= end:
+        v0, v1, v2, v3 = values[at], values[at + 1], values[at + 2], values[at + 3]
+        w0, w1, w2, w3 = W[columns[at]], W[columns[at + 1]], W[columns[at + 2]], W[columns[at + 3]]
+        for c in range(m):
+            rest[c] -= v0 * w0[c] + v1 * w1[c] + v2 * w2[c] + v3 * w3[c]
+        at += 4
+    while at < end:
+        v0, w0 = values[at], W[columns[at]]
+        for c in range(m):
+            rest[c] -= v0 * w0[c]
+        at += 1
+
+
 @njit(parallel=True, fastmath=True, cache=True)
-def decode(starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, threads: int, error: Floats) -> None:
-    """error = x - C W, row by row; four directions at a time, so that the row stays in registers longer."""
-    rows, m = x.shape
+def decode(
+    starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, threads: int, error: Floats
+) -> None:
+    """error = x - C W."""
+    rows = len(x)
     share = (rows + threads - 1) // threads
     for thread in prange(threads):
         for row in range(thread * share, min(rows, (thread + 1) * share)):
-            rest = error[row]
-            for c in range(m):
-                rest[c] = x[row, c]
             at, end = starts[row], starts[row + 1]
-            while at + 4 <= end:
-                v0, v1, v2, v3 = values[at], values[at + 1], values[at + 2], values[at + 3]
-                w0, w1, w2, w3 = W[columns[at]], W[columns[at + 1]], W[columns[at + 2]], W[columns[at + 3]]
-                for c in range(m):
-                    rest[c] -= v0 * w0[c] + v1 * w1[c] + v2 * w2[c] + v3 * w3[c]
-                at += 4
-            while at < end:
-                v0, w0 = values[at], W[columns[at]]
-                for c in range(m):
-                    rest[c] -= v0 * w0[c]
-                at += 1
+            _decode_row(x[row], columns[at:end], values[at:end], W, error[row])
 
 
 @njit(cache=True, fastmath=True)
@@ -222,26 +230,13 @@ def decode_and_pull(
     out: Floats,
 ) -> None:
     """`decode`, then `pull` of the row's own error while its directions are still in the cache."""
-    rows, m = x.shape
+    rows = len(x)
     share = (rows + threads - 1) // threads
     for thread in prange(threads):
         for row in range(thread * share, min(rows, (thread + 1) * share)):
-            rest = error[row]
-            for c in range(m):
-                rest[c] = x[row, c]
             at, end = starts[row], starts[row + 1]
-            while at + 4 <= end:
-                v0, v1, v2, v3 = values[at], values[at + 1], values[at + 2], values[at + 3]
-                w0, w1, w2, w3 = W[columns[at]], W[columns[at + 1]], W[columns[at + 2]], W[columns[at + 3]]
-                for c in range(m):
-                    rest[c] -= v0 * w0[c] + v1 * w1[c] + v2 * w2[c] + v3 * w3[c]
-                at += 4
-            while at < end:
-                v0, w0 = values[at], W[columns[at]]
-                for c in range(m):
-                    rest[c] -= v0 * w0[c]
-                at += 1
-            _pull_row(rest, columns[starts[row] : end], W, np.float32(scale), out[starts[row] : end])
+            _decode_row(x[row], columns[at:end], values[at:end], W, error[row])
+            _pull_row(error[row], columns[at:end], W, np.float32(scale), out[at:end])
 
 
 @njit(cache=True)

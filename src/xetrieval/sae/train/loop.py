@@ -27,7 +27,7 @@ from .trainer import Trainer
 SAMPLE = 32_768  # rows that scales, first weights and final thresholds are set on
 LOOKED_AT = 4096  # held-out rows of a look
 LOOKS = 20  # over the whole training
-SAVE_EVERY = 60.0  # seconds
+SAVE_EVERY, SAVE_SHARE = 60.0, 30.0  # seconds; and at least so many times what saving takes
 
 Report = Callable[[int, SaeProgress], None]  # which autoencoder, its step
 
@@ -107,7 +107,7 @@ def train_many(
             began = time.monotonic()
             _save(checkpoint, made, done, trainers, stops)
             saved = time.monotonic()
-            pause = max(SAVE_EVERY, 30 * (saved - began))  # large states are saved less often
+            pause = max(SAVE_EVERY, SAVE_SHARE * (saved - began))  # large states are saved less often
     if checkpoint is not None:
         _save(checkpoint, made, done, trainers, stops)
     return [_trained(trainer, stop, plan) for trainer, stop in zip(trainers, stops, strict=True)]
