@@ -9,6 +9,7 @@ from minilm import TRAINED_ON, data, teachers
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import xetrieval
+from xetrieval.fitting.config import explaining_sae
 from xetrieval.sae.train import SaeConfig
 
 NOTES = (
@@ -42,9 +43,7 @@ def main() -> None:
             xetrieval.open_encoder("minilm", precision="bfloat16"),
             teachers(),
             given.output,
-            xetrieval.FitConfig(
-                sae=SaeConfig(given.features, given.k, epochs=given.epochs, inference_k=given.inference_k)
-            ),
+            xetrieval.FitConfig(sae=explaining_sae(given.features, given.k, given.epochs, given.inference_k)),
             name="minilm",
             notes=NOTES,
             report=report,

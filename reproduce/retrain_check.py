@@ -23,7 +23,7 @@ import xetrieval
 from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
-from xetrieval.evaluate import IntruderSample, InterventionConfig, benchmark_vectors, intervention, intruder_score
+from xetrieval.evaluate import InterventionConfig, IntruderSample, benchmark_vectors, intervention, intruder_score
 from xetrieval.fitting.texts import training_texts
 from xetrieval.hypotheses import Feature, top_examples
 from xetrieval.sae import SparseAutoencoder

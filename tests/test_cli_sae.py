@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import random_sae, unit
-from safetensors.numpy import save_file
 from sae_data import planted
+from safetensors.numpy import save_file
 from test_cli import refused, run
 from typer.main import get_command
 
 from xetrieval.cli.app import app
+from xetrieval.explainer import load
 from xetrieval.sae import load_sae, save_sae
 from xetrieval.sae.formats import FORMATS
 from xetrieval.sae.variants import VARIANTS
@@ -110,6 +111,17 @@ def test_evaluate_ranks_by_reconstructed_vectors(tmp_path: Path, shared_data: Pa
     assert "NDCG@10" in run(*call).stdout
 
 
+def test_an_explainer_travels_with_its_labels(tmp_path: Path) -> None:
+    done = run("sae", "convert", "--from", "explainer", "--to", "sentence-transformers", "minilm", tmp_path / "m")
+    assert done.returncode == 0, done.stderr
+    shipped = load("minilm")
+    x = unit(50, 384)
+    read = FORMATS["sentence-transformers"].read(tmp_path / "m")
+    assert np.array_equal(read.encode(x).dense(1024), shipped.sae.encode(x).dense(1024))
+    labels = [json.loads(line) for line in (tmp_path / "m" / "xetrieval_features.jsonl").read_text().splitlines()]
+    assert [label["label"] for label in labels] == [feature.label for feature in shipped.features]
+
+
 def test_convert_and_refuse_what_would_be_lost(tmp_path: Path, vectors: Path) -> None:
     run("sae", "train", vectors, "--variant", "jumprelu", *SMALL, "--output", tmp_path / "s")
     done = run("sae", "convert", "--from", "xetrieval", "--to", "saelens", tmp_path / "s", tmp_path / "lens")
@@ -175,7 +187,10 @@ def test_vectors_that_cannot_be_used_are_one_line(tmp_path: Path, vectors: Path)
 def test_a_killed_training_goes_on_and_a_full_disk_loses_nothing(tmp_path: Path, vectors: Path) -> None:
     base = [sys.executable, "-m", "xetrieval", "sae", "train", str(vectors), *map(str, SMALL)]
     long = [*base, "--epochs", "60", "--output", str(tmp_path / "s")]
-    slow = "import xetrieval.sae.train.loop as loop; loop.SAVE_EVERY = loop.SAVE_SHARE = 0.0; from xetrieval.cli import main; main()"
+    slow = (
+        "import xetrieval.sae.train.loop as loop\nloop.SAVE_EVERY = loop.SAVE_SHARE = 0.0\n"
+        "from xetrieval.cli import main\nmain()"
+    )
     running = subprocess.Popen([sys.executable, "-c", slow, *long[3:]], stderr=subprocess.DEVNULL)
     until = time.monotonic() + 60
     while not (tmp_path / "s.work" / "state.safetensors").exists() and time.monotonic() < until:

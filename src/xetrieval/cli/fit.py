@@ -40,17 +40,15 @@ def fit(
     from ..errors import InputError
     from ..fitting import FitConfig
     from ..fitting import fit as run
+    from ..fitting.config import explaining_sae
     from ..internalizer.train import InternalizerConfig
-    from ..sae.train import SaeConfig
 
     if precision not in ("float32", "bfloat16"):
         raise InputError(f"precision {precision!r} is unknown; choose float32 or bfloat16")
     config = FitConfig(
         sentences_per_document=sentences,
         internalizer=InternalizerConfig(form=form, seed=seed),  # type: ignore[arg-type]  # checked there
-        sae=SaeConfig(
-            features, k, epochs=epochs, inference_k=inference_k or min(features, max(1, k * 3 // 2)), seed=seed
-        ),
+        sae=explaining_sae(features, k, epochs, inference_k, seed),
     )
     with progress_bar() as bar:
         tasks: dict[str, int] = {}

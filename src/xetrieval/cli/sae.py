@@ -181,20 +181,33 @@ def _table(record: dict[str, Any]) -> None:
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="The checkpoint to read.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="The checkpoint to read.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write it; must not exist.")],
     of: Annotated[
         str,
         typer.Option(
-            "--from", help="xetrieval, release, dictionary-learning, saelens, sparsify or sentence-transformers."
+            "--from",
+            help="xetrieval, release, dictionary-learning, saelens, sparsify or sentence-transformers; or explainer, "
+            "whose labels then lie beside the result.",
         ),
     ],
-    to: Annotated[str, typer.Option("--to", help="One of the same.")],
+    to: Annotated[str, typer.Option("--to", help="One of the six.")],
 ) -> None:
     """Convert a checkpoint. One that would lose something is refused, with the reason."""
+    from ..sae.formats import FORMATS
     from ..sae.formats import convert as run
 
-    sae = run(source, of, target, to)
+    if of == "explainer" and to in FORMATS:
+        from ..explainer import load
+        from ..hypotheses import write_features
+
+        explainer = load(source)
+        sae = explainer.sae
+        FORMATS[to].write(sae, target)
+        if target.is_dir():
+            write_features(target / "xetrieval_features.jsonl", explainer.features)
+    else:
+        sae = run(Path(source), of, target, to)
     sys.stderr.write(f"autoencoder of {sae.features} features, {sae.form}, in {target}\n")
 
 

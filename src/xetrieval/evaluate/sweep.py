@@ -107,7 +107,9 @@ def held_out_rows(stack: Stack, kinds: int, config: SweepConfig) -> NDArray[np.b
     lengths = np.diff(stack.starts)[:kinds]
     n = int(lengths[0])
     if (lengths % n).any():
-        raise InputError(f"kinds of {lengths.tolist()} rows: each must hold the first one's rows, once or several times")
+        raise InputError(
+            f"kinds of {lengths.tolist()} rows: each must hold the first one's rows, once or several times"
+        )
     chosen = np.random.default_rng(config.base.seed).random(n) < config.held_out
     return np.concatenate([np.tile(chosen, length // n) for length in lengths])
 

@@ -18,7 +18,7 @@ from ..errors import InputError, MismatchError
 from .codes import SparseCodes
 from .select import above, top_k
 
-TILE_NUMBERS = 1 << 21  # scores that exist at one time: 8 MiB
+TILE_NUMBERS = 1 << 22  # scores that exist at one time: 16 MiB
 WORTH_SWITCHING, WORTH_LOADING = 1 << 19, 1 << 28  # scores
 Scoring = Literal["float32", "bfloat16"]
 

@@ -173,9 +173,7 @@ def _decode_row(x: Floats, columns: Columns, values: Floats, W: Floats, rest: Fl
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def decode(
-    starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, threads: int, error: Floats
-) -> None:
+def decode(starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, threads: int, error: Floats) -> None:
     """error = x - C W."""
     rows = len(x)
     share = (rows + threads - 1) // threads

@@ -41,7 +41,9 @@ class CpuKernels:
         starts = self.starts(counts)
         entries = int(starts[-1])
         ids, values = self.torch.empty(entries, dtype=self.torch.int32), self.torch.empty(entries)
-        self.loops.fill_above(scores.numpy(), bounds.numpy(), starts.numpy(), self._deal(scores.numel()), ids.numpy(), values.numpy())
+        self.loops.fill_above(
+            scores.numpy(), bounds.numpy(), starts.numpy(), self._deal(scores.numel()), ids.numpy(), values.numpy()
+        )
         return counts, ids, values
 
     def starts(self, counts: Any) -> Any:
@@ -68,7 +70,9 @@ class CpuKernels:
         """e = x - C W, and scale * <e_i, W_j> at the pattern's entries."""
         error, out = self.torch.empty_like(x), self.torch.empty(len(pattern.columns))
         arrays = [tensor.numpy() for tensor in (*pattern, values, W, x)]
-        self.loops.decode_and_pull(*arrays, scale, self._deal(2 * values.numel() * x.shape[1]), error.numpy(), out.numpy())
+        self.loops.decode_and_pull(
+            *arrays, scale, self._deal(2 * values.numel() * x.shape[1]), error.numpy(), out.numpy()
+        )
         return error, out
 
     def transpose(self, pattern: Pattern, features: int) -> Transposed:
