@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numba  # noqa: F401  # loaded, as in a process that explains much: large jobs take the compiled loops
 import numpy as np
 import torch
 from rich.console import Console

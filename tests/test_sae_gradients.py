@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -166,3 +170,31 @@ def test_compiled_loops_and_plain_torch_agree_on_every_product() -> None:
         assert float((gradient * unit).sum(1).abs().max()) < 1e-5
         assert square == pytest.approx(float((gradient**2).sum()), rel=1e-5)
         assert kernels.kth_largest(values, 5) == float(values.sort(descending=True).values[4])
+
+
+PRODUCTS = """
+import hashlib, numpy as np, torch
+from xetrieval.sae.kernels import Pattern, kernels_for
+k, rng = kernels_for("cpu"), np.random.default_rng(0)
+S, W, x = (torch.from_numpy(rng.standard_normal(s).astype(np.float32)) for s in ((512, 96), (96, 48), (512, 48)))
+ids, values = k.top_k(S, 6)
+pattern, out = Pattern(torch.arange(0, ids.numel() + 1, 6), ids.flatten()), torch.empty(96, 48)
+found = [*k.decode_and_pull(pattern, values.flatten(), W, x, -2.0), k.pull(pattern, W, x, 1.0)]
+by_feature = k.transpose(pattern, 96)
+k.gather(by_feature, values.flatten(), x, 0.5, out, 0, 96)
+k.tangent(out, W / W.norm(dim=1, keepdim=True))
+found += [out, k.sums(by_feature, values.flatten())]
+print(hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in found)).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_loops_from_the_cache_add_in_the_order_of_loops_just_compiled(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = [
+        subprocess.run([sys.executable, "-c", PRODUCTS], capture_output=True, text=True, env=environment, timeout=300)
+        for _ in range(2)
+    ]
+    assert runs[0].returncode == 0, runs[0].stderr
+    assert list(tmp_path.rglob("*.nbc")), "the first run filled the cache"
+    assert runs[0].stdout == runs[1].stdout

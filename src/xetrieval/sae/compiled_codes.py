@@ -25,7 +25,7 @@ from .kernels import Kernels, Pattern, kernels_for
 
 PER_K: Final = 2  # candidates for each kept feature
 EPSILON: Final = 2.0**-7
-TILE_NUMBERS: Final = 1 << 22  # scores at one time: 16 MiB
+TILE_NUMBERS: Final = 1 << 23  # scores at one time: 32 MiB; large tiles suit the product more than small ones the cache
 
 
 def compiled_codes(
