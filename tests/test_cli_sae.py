@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -181,6 +182,15 @@ def test_vectors_that_cannot_be_used_are_one_line(tmp_path: Path, vectors: Path)
     refused(run("sae", "evaluate", tmp_path / "s", "--vectors", tmp_path / "equal.npy"), "dimension is 8")
     refused(run("sae", "evaluate", tmp_path / "s"), "nothing to measure on")
     refused(run("sae", "info", tmp_path / "absent"), "no autoencoder there")
+
+
+def test_a_second_training_into_one_folder_is_refused(tmp_path: Path, vectors: Path) -> None:
+    call = ("sae", "train", vectors, *SMALL, "--output", tmp_path / "s")
+    (tmp_path / "s.work").mkdir()
+    with (tmp_path / "s.work" / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        refused(run(*call), "another process is training there")
+    assert run(*call).returncode == 0
 
 
 @pytest.mark.slow

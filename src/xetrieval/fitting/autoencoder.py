@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,32 @@ def train_from_files(
     stack = Stack([map_vectors(path) for path in paths], [str(path) for path in paths])
     work = output.with_name(output.name + ".work")
     work.mkdir(exist_ok=True)
+    with _alone(work):
+        return _train(stack, paths, config, output, work, bad_rows, show)
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Hold the folder of a training for this process; the lock goes with the process, however it ends."""
+    with (work / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"{work}: another process is training there; wait for it, or choose another output"
+            ) from error
+        yield
+
+
+def _train(
+    stack: Stack,
+    paths: Sequence[Path],
+    config: SaeConfig,
+    output: Path,
+    work: Path,
+    bad_rows: BadRows,
+    show: Show | None,
+) -> SaeFolder:
     log = _Log(work / "log.jsonl", config, show)
     trained = train_many(stack, [config], log.step, None, work / "state.safetensors", bad_rows)[0]
     made_from = {
