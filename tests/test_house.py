@@ -11,12 +11,13 @@ import xetrieval
 
 SOURCE = Path(xetrieval.__file__).parent
 ROOMS = (  # each imports only from rooms before it
-    ("errors", "views"),
-    ("extras",),
+    ("errors",),
+    ("extras", "views"),
     ("arrays",),
     ("store",),
     ("data",),
-    ("encoders",),
+    ("remote",),
+    ("encoders", "llm"),
     ("teachers", "internalizer", "sae"),
     ("hypotheses",),
     ("explain",),

@@ -5,7 +5,8 @@
     ├── MissingExtra      an optional dependency is absent; the text is the command to type
     ├── MismatchError     two things that do not belong together (encoder and explainer, dimensions)
     ├── DamagedError      a stored artefact differs from what its manifest promises
-    └── EndpointError     an embedding server refused, timed out or answered nonsense
+    ├── EndpointError     a server refused, timed out or answered nonsense
+    └── BudgetSpent       the next request would go over the budget; what was answered is kept
 
 The command line prints the message as one line and exits with code 2 for all of them.
 """
@@ -32,4 +33,17 @@ class DamagedError(XetrievalError):
 
 
 class EndpointError(XetrievalError):
-    """A remote encoder did not answer usefully."""
+    """A server did not answer usefully.
+
+    Attributes:
+        status: the HTTP status, 0 where there was none.
+        refused: the server will not answer this request however often it is asked.
+    """
+
+    def __init__(self, message: str, status: int = 0, refused: bool = False) -> None:
+        super().__init__(message)
+        self.status, self.refused = status, refused
+
+
+class BudgetSpent(XetrievalError):  # noqa: N818  # an end that was asked for, not a mistake
+    """A limit of requests, tokens or money is reached."""

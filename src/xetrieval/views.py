@@ -1,15 +1,45 @@
 """The views of a document, by their names.
 
-`original` is the encoder's own vector. The other three are what the internalizers make of it: the
-embeddings that a written answer, summary or statement of purpose of the document would have had.
+`original` is the encoder's own vector. Every other view is what an internalizer makes of it: the embedding that a text
+written about the document in some aspect would have had. The paper's aspects are a question-answer list, a summary and
+a statement of purpose; any other name can stand beside them.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+import re
+from collections.abc import Iterable
+from typing import Final
 
-View = Literal["original", "qa", "summary", "purpose"]
-Aspect = Literal["qa", "summary", "purpose"]
+from .errors import InputError
 
+View = str
+Aspect = str
+
+ORIGINAL: Final[View] = "original"
 ASPECTS: Final[tuple[Aspect, ...]] = ("qa", "summary", "purpose")
-VIEWS: Final[tuple[View, ...]] = ("original", "qa", "summary", "purpose")
+VIEWS: Final[tuple[View, ...]] = (ORIGINAL, *ASPECTS)
+NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+RESERVED: Final = frozenset(
+    {ORIGINAL, "id", "_id", "text", "title", "body", "metadata", "thread", "teacher", "prompts", "failed", "cut"}
+)
+
+
+def check_aspect(name: str, where: str) -> Aspect:
+    """`name`, if an aspect may have it.
+
+    Raises:
+        InputError: it may not; `where` stands first in the message.
+    """
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise InputError(
+            f"{where}: {name!r} cannot name a view; use small letters, digits, _ or -, and none of "
+            f"{', '.join(sorted(RESERVED))}"
+        )
+    return name
+
+
+def in_order(aspects: Iterable[Aspect]) -> tuple[Aspect, ...]:
+    """The paper's aspects first, in the paper's order, then the others by name."""
+    given = set(aspects)
+    return (*(a for a in ASPECTS if a in given), *sorted(given - set(ASPECTS)))

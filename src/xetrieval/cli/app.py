@@ -8,11 +8,14 @@ import typer
 
 from ..errors import XetrievalError
 from .demo import demo
+from .evaluate import app as evaluate
 from .explain import explain
 from .fit import fit
 from .info import info
+from .internalizer import app as internalizer
 from .release import import_release
 from .sae import app as sae
+from .teach import teach
 
 app = typer.Typer(
     help="Explain dense retrieval: named features whose shares add up to the score.",
@@ -23,9 +26,12 @@ app = typer.Typer(
 app.command()(explain)
 app.command()(demo)
 app.command()(fit)
+app.command()(teach)
 app.command()(info)
 app.command("import-release")(import_release)
+app.add_typer(internalizer, name="internalizer")
 app.add_typer(sae, name="sae")
+app.add_typer(evaluate, name="evaluate")
 
 
 def main() -> None:

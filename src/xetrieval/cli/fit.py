@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import CacheOption, progress_bar
+from .options import CacheOption, progress_bar, show_bar
 
 
 def fit(
@@ -17,7 +17,10 @@ def fit(
     output: Annotated[Path, typer.Option("--output", help="The new explainer's folder.")],
     teacher: Annotated[
         list[str] | None,
-        typer.Option("--teacher", help="texts.jsonl, a pairs .tsv, or field:NAME; may repeat."),
+        typer.Option(
+            "--teacher",
+            help="texts.jsonl, clicks.jsonl, pairs.tsv, field:NAME; with =ASPECT, @WEIGHT; may repeat.",
+        ),
     ] = None,
     features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 1024,
     k: Annotated[int, typer.Option("--k", "-k", help="How many are active in training.")] = 16,
@@ -51,13 +54,6 @@ def fit(
         sae=explaining_sae(features, k, epochs, inference_k, seed),
     )
     with progress_bar() as bar:
-        tasks: dict[str, int] = {}
-
-        def report(stage: str, done: int, total: int, note: str) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total, note="")
-            bar.update(tasks[stage], completed=done, total=total, note=note)  # type: ignore[arg-type]
-
         explainer = run(
             corpora,
             open_encoder(encoder, precision=precision),  # type: ignore[arg-type]
@@ -67,7 +63,7 @@ def fit(
             name=name,
             notes=notes,
             cache=cache,
-            report=report,
+            report=show_bar(bar),
         )
     named = sum(feature.label is not None for feature in explainer.features)
     sys.stderr.write(f"explainer of {explainer.sae.features} features, {named} named, in {output}\n")

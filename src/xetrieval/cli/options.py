@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -58,6 +59,18 @@ def progress_bar() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
     )
+
+
+def show_bar(bar: Progress) -> Callable[[str, int, int, str], None]:
+    """A report (stage, done, total, note) as one line of the bar a stage."""
+    tasks: dict[str, Any] = {}
+
+    def report(stage: str, done: int, total: int, note: str) -> None:
+        if stage not in tasks:
+            tasks[stage] = bar.add_task(stage, total=total, note="")
+        bar.update(tasks[stage], completed=done, total=total, note=note)
+
+    return report
 
 
 def output_console() -> Console:

@@ -1,6 +1,6 @@
 """Text in, records out: corpora, pairs, sentences. Every refusal names the file, the line and the field."""
 
-from .corpus import Document, read_corpora
+from .corpus import Document, read_corpora, sample_documents
 from .lines import BadLine, read_json_lines
 from .pairs import Pair, read_pairs
 from .sentences import split_sentences
@@ -12,5 +12,6 @@ __all__ = [
     "read_corpora",
     "read_json_lines",
     "read_pairs",
+    "sample_documents",
     "split_sentences",
 ]

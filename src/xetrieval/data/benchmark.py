@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +30,7 @@ def read_benchmark(folder: Path) -> Benchmark:
         InputError: a file is missing, a line cannot be used, or no query has judgments.
     """
     judgments: dict[str, dict[str, int]] = {}
-    path = _either(folder / "qrels" / "test.tsv")
+    path = _qrels(folder)
     for number, (query, document, grade, *_) in read_tab_lines(path, 3):
         if number == 1 and grade == "score":
             continue
@@ -48,6 +50,58 @@ def read_benchmark(folder: Path) -> Benchmark:
     if not ids:
         raise InputError(f"{folder}: no query of queries.jsonl has judgments in qrels/test.tsv")
     return Benchmark(folder.name, read_corpora([folder]), ids, texts, judgments)
+
+
+def sample_benchmark(
+    benchmark: Benchmark, queries: int | None = None, documents: int | None = None, seed: int = 0
+) -> Benchmark:
+    """A smaller benchmark: some queries, every document judged for them, and others up to `documents` in all.
+
+    None keeps all. The queries' own documents (same id) are kept too. The paper samples corpora the same way:
+    judged documents first, random ones up to a size.
+    """
+    order = list(range(len(benchmark.queries)))
+    if queries is not None and queries < len(order):
+        order = sorted(random.Random(f"{seed} queries").sample(order, queries))
+    ids = [benchmark.query_ids[row] for row in order]
+    judgments = {query: benchmark.judgments[query] for query in ids}
+    kept = benchmark.documents
+    if documents is not None and documents < len(kept):
+        wanted = set(ids).union(*judgments.values())
+        others = [document.id for document in kept if document.id not in wanted]
+        room = max(0, documents - (len(kept) - len(others)))
+        wanted.update(random.Random(f"{seed} documents").sample(others, min(room, len(others))))
+        kept = [document for document in kept if document.id in wanted]
+    return Benchmark(benchmark.name, kept, ids, [benchmark.queries[row] for row in order], judgments)
+
+
+def open_benchmark(source: str | Path) -> Benchmark:
+    """A benchmark by its folder, by its name under $XETRIEVAL_DATA, or as irds:NAME through ir-datasets.
+
+    Raises:
+        InputError: there is none. MissingExtra: irds without ir-datasets.
+    """
+    text = str(source)
+    if text.startswith("irds:"):
+        from .irds import read_irds
+
+        return read_irds(text.removeprefix("irds:"))
+    home = os.environ.get("XETRIEVAL_DATA")
+    if Path(source).is_dir():
+        return read_benchmark(Path(source))
+    if home and (Path(home) / text).is_dir():
+        return read_benchmark(Path(home) / text)
+    where = f"nor under XETRIEVAL_DATA={home}" if home else "and XETRIEVAL_DATA is not set"
+    raise InputError(f"{text}: no such folder, {where}; give a BEIR folder, its name there, or irds:NAME")
+
+
+def _qrels(folder: Path) -> Path:
+    """qrels/test.tsv, else dev, else train, plain or gzip."""
+    names = [f"{split}.tsv{ending}" for split in ("test", "dev", "train") for ending in ("", ".gz")]
+    for name in names:
+        if (folder / "qrels" / name).is_file():
+            return folder / "qrels" / name
+    raise InputError(f"{folder}: no judgments; expected qrels/test.tsv, dev.tsv or train.tsv, plain or .gz")
 
 
 def _either(path: Path) -> Path:

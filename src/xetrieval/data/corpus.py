@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,14 @@ def read_corpora(paths: Iterable[Path]) -> list[Document]:
             if first.text != document.text:
                 raise InputError(f"id {document.id!r} has one text in {home[document.id]} and another in {path}")
     return list(documents.values())
+
+
+def sample_documents(documents: list[Document], count: int | None) -> list[Document]:
+    """The `count` documents whose ids have the smallest hashes, in the corpus's order; None is all of them."""
+    if count is None or count >= len(documents):
+        return documents
+    by_hash = sorted(range(len(documents)), key=lambda row: sha256(documents[row].id.encode()).digest())
+    return [documents[row] for row in sorted(by_hash[:count])]
 
 
 def read_corpus(path: Path) -> Iterator[Document]:

@@ -7,7 +7,6 @@ vectors is one transaction, so a killed run loses at most one block.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..errors import DamagedError
-from ..store import check_writable, digest_of
+from ..store import cache_folder, check_writable, digest_of
 from .base import Encoded, Encoder, EncoderIdentity, Role, read_texts
 
 BLOCK = 512  # texts per transaction
@@ -29,19 +28,11 @@ SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
 Report = Callable[[int, int], None]  # texts done, texts in all
 
 
-def default_folder() -> Path:
-    """$XETRIEVAL_CACHE, else the user's cache folder."""
-    chosen = os.environ.get("XETRIEVAL_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xetrieval"
-
-
 class CachedEncoder:
     """An encoder whose vectors are kept in `folder`."""
 
     def __init__(self, encoder: Encoder, folder: Path | None = None, report: Report | None = None) -> None:
-        self.encoder, self.folder, self.report = encoder, folder or default_folder(), report
+        self.encoder, self.folder, self.report = encoder, folder or cache_folder(), report
 
     @property
     def identity(self) -> EncoderIdentity:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final
 
 import numpy as np
 
 from ..arrays import Float32, as_vectors
 from ..errors import EndpointError, InputError
-from ..extras import require
+from ..remote import Remote
 from .base import EncoderIdentity
-
-KEY_VARIABLES: Final = ("XETRIEVAL_API_KEY", "OPENAI_API_KEY")
-RETRIED: Final = {408, 429, 500, 502, 503, 504}
 
 
 class EndpointEncoder:
@@ -39,11 +33,11 @@ class EndpointEncoder:
         timeout: float = 60.0,
         attempts: int = 4,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")) or not model:
+        if not model:
             raise InputError(f"endpoint {base_url!r}: give it as http(s)://HOST/v1#MODEL")
         self.base_url, self.model = base_url.rstrip("/"), model
         self.query_prompt, self.document_prompt = query_prompt, document_prompt
-        self.batch_size, self.timeout, self.attempts = batch_size, timeout, attempts
+        self.batch_size, self.remote = batch_size, Remote(self.base_url, timeout, attempts)
 
     @cached_property
     def identity(self) -> EncoderIdentity:
@@ -68,39 +62,12 @@ class EndpointEncoder:
         return np.concatenate([self._request(batch) for batch in batches])
 
     def _request(self, texts: list[str]) -> Float32:
-        answer = self._post({"model": self.model, "input": texts, "encoding_format": "float"})
+        answer = self.remote.post("embeddings", {"model": self.model, "input": texts, "encoding_format": "float"})
         try:
             rows = sorted(answer["data"], key=lambda row: int(row["index"]))
             vectors = as_vectors([row["embedding"] for row in rows], name=f"answer of {self.base_url}")
-        except (KeyError, TypeError, InputError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise EndpointError(f"{self.base_url}: the answer is not a list of embeddings ({error})") from error
         if len(vectors) != len(texts):
             raise EndpointError(f"{self.base_url}: {len(vectors)} embeddings for {len(texts)} texts")
         return vectors
-
-    def _post(self, body: dict[str, Any]) -> dict[str, Any]:
-        httpx = require("httpx2", "encoders")
-        key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        problem = "no answer"
-        for attempt in range(self.attempts):
-            if attempt:
-                time.sleep(min(0.5 * 2 ** (attempt - 1), 8.0))
-            try:
-                response = httpx.post(f"{self.base_url}/embeddings", json=body, headers=headers, timeout=self.timeout)
-            except httpx.HTTPError as error:
-                problem = type(error).__name__
-                continue
-            if response.status_code == 200:
-                try:
-                    answer: dict[str, Any] = response.json()
-                except ValueError:
-                    problem = "an answer that is no JSON"
-                    continue
-                return answer
-            problem = f"HTTP {response.status_code}"
-            if response.status_code in (401, 403):
-                problem += f"; set the key in {' or '.join(KEY_VARIABLES)}"
-            if response.status_code not in RETRIED:
-                break
-        raise EndpointError(f"{self.base_url}, model {self.model}: {problem}")

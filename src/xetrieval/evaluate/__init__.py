@@ -1,21 +1,35 @@
 """Objects to numbers: each file one frozen config, one function, one result."""
 
+from .efficiency import EfficiencyConfig, efficiency
 from .intervention import InterventionConfig, intervention
 from .intruder import IntruderSample, intruder_score
-from .retrieval import ndcg10, reconstructed
+from .labels import LabelsConfig, labels
+from .retrieval import RetrievalConfig, ndcg10, reconstructed, retrieval
+from .steering import SteeringConfig, steering
 from .sweep import SweepConfig, SweepData, sweep
 from .vectors import BenchmarkVectors, benchmark_vectors
+from .views import internalized, taught
 
 __all__ = [
     "BenchmarkVectors",
+    "EfficiencyConfig",
     "InterventionConfig",
     "IntruderSample",
+    "LabelsConfig",
+    "RetrievalConfig",
+    "SteeringConfig",
     "SweepConfig",
     "SweepData",
     "benchmark_vectors",
+    "efficiency",
+    "internalized",
     "intervention",
     "intruder_score",
+    "labels",
     "ndcg10",
     "reconstructed",
+    "retrieval",
+    "steering",
     "sweep",
+    "taught",
 ]

@@ -1,20 +1,52 @@
-"""Ranking quality: NDCG@10 by ir-measures."""
+"""Retrieval with views (paper, section 5, Table 1): s'(q,d) = <q,z> + sum_t w_t <q,v_t>, by NDCG@10.
+
+Systems compared on the same queries: none (z alone), internalizer (v_t = R_t(z)), cot (v_t = the embedding of a text
+that a teacher wrote about the document). Differences are paired by query: a bootstrap interval, a sign-flip test.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
 import numpy as np
 
-from ..arrays import Float32, l2norm
+from ..arrays import Float32, Float64, l2norm
 from ..data.benchmark import Benchmark
+from ..errors import InputError
 from ..extras import require
 from ..sae import SparseAutoencoder
-from .vectors import BenchmarkVectors, ranking
+from ..views import Aspect
+from .vectors import BenchmarkVectors, of_queries, ranking
+from .weights import WeightsConfig, learn_weights
 
 DEPTH = 10
 
 
-def ndcg10(benchmark: Benchmark, vectors: BenchmarkVectors) -> float:
-    """NDCG@10 of the cosine ranking, mean over the judged queries; a judged document that is absent counts as missed.
+@dataclass(frozen=True)
+class RetrievalConfig:
+    """How systems are compared.
+
+    Args:
+        weights: "sum" is the paper's, every view counts 1; "learned" learns them on one half of the queries and ranks
+            the other half with them, both ways round, so that no query helped to choose its own.
+    """
+
+    weights: str = "sum"
+    resamples: int = 5000
+    seed: int = 0
+    learning: WeightsConfig = field(default_factory=WeightsConfig)
+
+    def __post_init__(self) -> None:
+        if self.weights not in ("sum", "learned"):
+            raise InputError(f"weights {self.weights!r}: choose sum or learned")
+
+
+def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:
+    """NDCG@10 of each query, [q]; a judged document that is absent counts as missed.
+
+    Documents need not be unit vectors: the sum of weighted views ranks as s'.
 
     Raises:
         MissingExtra: ir-measures is not installed.
@@ -32,7 +64,13 @@ def ndcg10(benchmark: Benchmark, vectors: BenchmarkVectors) -> float:
         for place, row in enumerate(rows)
         if row >= 0
     ]
-    return float(measures.calc_aggregate([measures.nDCG @ 10], qrels, run)[measures.nDCG @ 10])
+    value = {m.query_id: m.value for m in measures.iter_calc([measures.nDCG @ DEPTH], qrels, run)}
+    return np.array([value[query] for query in benchmark.query_ids])
+
+
+def ndcg10(benchmark: Benchmark, vectors: BenchmarkVectors) -> float:
+    """Mean NDCG@10 of the cosine ranking over the judged queries."""
+    return float(ndcg10_by_query(benchmark, vectors).mean())
 
 
 def reconstructed(sae: SparseAutoencoder, vectors: BenchmarkVectors) -> BenchmarkVectors:
@@ -42,3 +80,99 @@ def reconstructed(sae: SparseAutoencoder, vectors: BenchmarkVectors) -> Benchmar
 
 def _unit(sae: SparseAutoencoder, x: Float32) -> Float32:
     return np.asarray(l2norm(sae.decode(sae.encode(x))), np.float32)
+
+
+def with_views(
+    vectors: BenchmarkVectors, views: Mapping[Aspect, Float32], weights: Mapping[Aspect, float]
+) -> BenchmarkVectors:
+    """Documents as z + sum_t w_t v_t: their products with a query are s'."""
+    total = vectors.documents.astype(np.float64)
+    for aspect, view in views.items():
+        total += weights[aspect] * view
+    return vectors._replace(documents=total.astype(np.float32))
+
+
+def retrieval(
+    benchmark: Benchmark,
+    vectors: BenchmarkVectors,
+    views: Mapping[Aspect, Float32],
+    facts: Mapping[str, Any],
+    config: RetrievalConfig | None = None,
+) -> list[dict[str, Any]]:
+    """Two records: the encoder alone, and with `views`.
+
+    Each is {dataset, encoder, system, form, teacher, weights, ndcg10, delta, ci_low, ci_high, p_value, queries}, NDCG
+    and differences in percent.
+
+    Args:
+        views: aspect -> [d, m] unit vectors of the documents.
+        facts: encoder, system (internalizer or cot), form, teacher.
+    """
+    config = config or RetrievalConfig()
+    base = ndcg10_by_query(benchmark, vectors)
+    shared = {"dataset": benchmark.name, "encoder": facts.get("encoder")}
+    alone: dict[str, Any] = {
+        **shared,
+        "system": "none",
+        "form": None,
+        "teacher": None,
+        "weights": None,
+        **_figures(base, base, config),
+    }
+    if not views:
+        return [alone]
+    if config.weights == "sum":
+        weights: Any = dict.fromkeys(views, 1.0)
+        scored = ndcg10_by_query(benchmark, with_views(vectors, views, weights))
+    else:
+        scored, weights = _cross_fitted(benchmark, vectors, views, config)
+    record = {**shared, **{key: facts.get(key) for key in ("system", "form", "teacher")}, "weights": weights}
+    return [alone, {**record, **_figures(scored, base, config)}]
+
+
+def _cross_fitted(
+    benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[Aspect, Float32], config: RetrievalConfig
+) -> tuple[Float64, list[dict[str, float]]]:
+    """NDCG of every query under weights learned on the other half, and the two sets of weights."""
+    order = np.random.default_rng(config.seed).permutation(len(benchmark.queries))
+    halves = (np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :]))
+    scored, learned = np.zeros(len(order)), []
+    for train, test in (halves, halves[::-1]):
+        weights = learn_weights(benchmark, vectors, views, train, config.learning)
+        part = of_queries(benchmark, test)
+        chosen = vectors._replace(queries=vectors.queries[test])
+        scored[test] = ndcg10_by_query(part, with_views(chosen, views, weights))
+        learned.append({aspect: round(value, 3) for aspect, value in weights.items()})
+    return scored, learned
+
+
+def _figures(scored: Float64, base: Float64, config: RetrievalConfig) -> dict[str, Any]:
+    difference = 100 * (scored - base)
+    low, high, p_value = paired_test(difference, config.resamples, config.seed)
+    return {
+        "ndcg10": round(100 * float(scored.mean()), 3),
+        "delta": round(float(difference.mean()), 3),
+        "ci_low": round(low, 3),
+        "ci_high": round(high, 3),
+        "p_value": round(p_value, 4),
+        "queries": len(scored),
+    }
+
+
+def paired_test(difference: Float64, resamples: int, seed: int) -> tuple[float, float, float]:
+    """95 % bootstrap interval of the mean of paired differences [q], and the two-sided sign-flip p value of it.
+
+    Raises:
+        MissingExtra: SciPy is not installed.
+    """
+    if len(difference) < 2 or not difference.any():
+        return float(difference.mean()), float(difference.mean()), 1.0
+    stats = require("scipy.stats", "eval")
+    options = {"n_resamples": resamples, "vectorized": True, "batch": 500}
+    interval = stats.bootstrap(
+        (difference,), np.mean, method="percentile", rng=np.random.default_rng(seed), **options
+    ).confidence_interval
+    test = stats.permutation_test(
+        (difference,), np.mean, permutation_type="samples", rng=np.random.default_rng(seed), **options
+    )
+    return float(interval.low), float(interval.high), float(test.pvalue)

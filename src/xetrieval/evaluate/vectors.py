@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,17 @@ def benchmark_vectors(benchmark: Benchmark, encoder: Encoder) -> BenchmarkVector
     return BenchmarkVectors(
         read_texts(encoder, benchmark.queries, "query").vectors,
         read_texts(encoder, [document.text for document in benchmark.documents], "document").vectors,
+    )
+
+
+def of_queries(benchmark: Benchmark, rows: Any) -> Benchmark:
+    """The benchmark with these of its queries alone, in the order given."""
+    ids = [benchmark.query_ids[row] for row in rows]
+    return replace(
+        benchmark,
+        query_ids=ids,
+        queries=[benchmark.queries[row] for row in rows],
+        judgments={query: benchmark.judgments[query] for query in ids},
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from ..views import VIEWS
 from .explanation import Explanation
 from .terminal import DEFAULT_TOP, others_line, printable, summary, unread_notes
 
@@ -19,7 +18,7 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP) -> str:
     lines = [
         (
             printable(f.name),
-            ", ".join(v for v in VIEWS if f.view_activations.get(v, 0.0) > 0),
+            ", ".join(v for v in explanation.per_view if f.view_activations.get(v, 0.0) > 0),
             f.share,
             "feature",
         )

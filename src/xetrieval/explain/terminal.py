@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Mapping
 from io import StringIO
+from string import ascii_lowercase
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..views import VIEWS
+from ..views import View
 from .explanation import Explanation, FeatureShare
 
 DEFAULT_TOP: Final = 8
@@ -22,7 +24,8 @@ VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p
 def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> RenderableType:
     """The table of one explanation: the lines add up to the score."""
     shown, others = explanation.top(top)
-    rows: list[tuple[str, str, float, str]] = [(printable(f.name), _views(f), f.share, "green") for f in shown]
+    letters = view_letters(explanation.per_view)
+    rows: list[tuple[str, str, float, str]] = [(printable(f.name), _views(f, letters), f.share, "green") for f in shown]
     if others:
         rows.append((others_line(len(others)), "", sum(f.share for f in others), "green"))
     rows.append(("bias (any document of this kind)", "", explanation.bias, "blue"))
@@ -40,6 +43,8 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
     table.add_row("", "", Text("─" * 7, "dim"), "")
     table.add_row(Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold"), Text(summary(explanation)))
     notes = [Text(note, "yellow") for note in unread_notes(explanation)]
+    if named := [f"{letter} {view}" for view, letter in letters.items() if view not in VIEW_LETTERS]:
+        notes.append(Text(f"further views: {', '.join(named)}", "dim"))
     return Group(table, *notes)
 
 
@@ -79,8 +84,17 @@ def printable(text: str) -> str:
     return " ".join(kept.split())
 
 
-def _views(feature: FeatureShare) -> str:
-    return "".join(VIEW_LETTERS[view] if feature.view_activations.get(view, 0.0) > 0 else "·" for view in VIEWS)
+def view_letters(views: Iterable[View]) -> dict[View, str]:
+    """A letter for each view: the usual ones, then the first of the name that is free."""
+    letters: dict[View, str] = {}
+    for view in views:
+        choices = VIEW_LETTERS.get(view, "") + view + ascii_lowercase
+        letters[view] = next((c for c in choices if c.isalpha() and c not in letters.values()), "?")
+    return letters
+
+
+def _views(feature: FeatureShare, letters: Mapping[View, str]) -> str:
+    return "".join(letter if feature.view_activations.get(view, 0.0) > 0 else "·" for view, letter in letters.items())
 
 
 def summary(explanation: Explanation) -> str:

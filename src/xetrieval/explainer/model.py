@@ -17,7 +17,7 @@ from ..explain.projection import FeatureSets
 from ..hypotheses import Feature
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
-from ..views import ASPECTS, VIEWS, Aspect
+from ..views import ORIGINAL, Aspect, in_order
 from .pairs import ExplainedPairs, PairNames
 
 
@@ -108,11 +108,11 @@ class Explainer:
     @property
     def views(self) -> tuple[Any, ...]:
         """The views it has, in their fixed order: original, then those with an internalizer."""
-        return tuple(view for view in VIEWS if view == "original" or view in self.internalizers)
+        return (ORIGINAL, *in_order(self.internalizers))
 
     def reasoned(self, z: Float32) -> list[Float32]:
-        """V(d) = { z, R_qa(z), R_summary(z), R_purpose(z) }, each [n, m]."""
-        return [z, *(self.internalizers[aspect](z) for aspect in ASPECTS if aspect in self.internalizers)]
+        """V(d) = { z, R_qa(z), R_summary(z), R_purpose(z), ... }, in the order of `views`, each [n, m]."""
+        return [z, *(self.internalizers[aspect](z) for aspect in in_order(self.internalizers))]
 
     def codes(self, z: Float32) -> list[SparseCodes]:
         """Codes of every view of the documents `z` [n, m]."""

@@ -57,7 +57,7 @@ class ExplainedPairs(Sequence[Explanation]):
         query = self.overlap.query_activation[rows]
         activations = self.overlap.view_activations[rows]
         order = np.lexsort((ids, -shares))
-        absent: dict[View, float] = dict.fromkeys(VIEWS, 0.0)
+        absent: dict[View, float] = dict.fromkeys((*VIEWS, *self.views), 0.0)
         features = tuple(
             FeatureShare(
                 id=int(ids[j]),
@@ -68,7 +68,7 @@ class ExplainedPairs(Sequence[Explanation]):
             )
             for j in order
         )
-        per_view: dict[View, tuple[int, ...]] = dict.fromkeys(VIEWS, ())
+        per_view: dict[View, tuple[int, ...]] = dict.fromkeys((*VIEWS, *self.views), ())
         for column, view in enumerate(self.views):
             per_view[view] = tuple(ids[activations[:, column] > 0].tolist())
         names = self.names

@@ -12,19 +12,19 @@ import numpy as np
 
 from ..arrays import Float32
 from ..data import Document, read_corpora
-from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, read_texts
+from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder
 from ..errors import InputError
 from ..explainer import Explainer, load, save
 from ..hypotheses import Feature, keyphrase_labels, top_examples
 from ..internalizer import Internalizer
-from ..internalizer.train import train_internalizer
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
 from ..store import check_writable, digest_of
 from ..teachers import TeacherPair, read_teacher
-from ..views import ASPECTS, Aspect
+from ..views import Aspect, in_order
 from .config import FitConfig, Report
 from .figures import held_out_rows, measure
+from .internalizers import learn
 from .texts import TrainingTexts, TrainingVectors, encode_training, training_texts
 
 
@@ -73,7 +73,7 @@ def fit(
     )
 
     made = digest_of([encoder.identity.digest, digest_of(texts.texts), digest_of([list(p) for p in lessons])])
-    internalizers, lessons_learned = _internalize(reader, lessons, config, work, made, tell)
+    internalizers, lessons_learned = learn(lessons, reader, config.internalizer, tell)
     made = digest_of([made, config.internalizer.to_dict(), config.held_out])
     held = held_out_rows(texts.owner, texts.documents, config)
     views = _views(vectors.vectors, internalizers, work / f"views-{made[:16]}.npy", tell)
@@ -103,32 +103,9 @@ def _reader(encoder: Encoder, cache: Path | None, tell: Report) -> Encoder:
     return CachedEncoder(encoder, cache, lambda done, total: tell("encode", done, total, ""))
 
 
-def _internalize(
-    encoder: Encoder, lessons: Sequence[TeacherPair], config: FitConfig, work: Path, made: str, tell: Report
-) -> tuple[dict[Aspect, Internalizer], dict[str, Any]]:
-    internalizers: dict[Aspect, Internalizer] = {}
-    figures: dict[str, Any] = {}
-    for aspect in ASPECTS:
-        pairs = [pair for pair in lessons if pair.aspect == aspect]
-        if not pairs:
-            continue
-        z = read_texts(encoder, [pair.source for pair in pairs], "document").vectors
-        target = read_texts(encoder, [pair.target for pair in pairs], "document").vectors
-        fitted = train_internalizer(z, target, [pair.thread for pair in pairs], config.internalizer)
-        internalizers[aspect] = fitted.internalizer
-        figures[aspect] = {
-            "pairs": len(pairs),
-            "validation_cosine": round(fitted.cosine, 4),
-            "validation_cosine_doing_nothing": round(fitted.raw_cosine, 4),
-        }
-        note = f"{aspect}: cosine to the teacher {fitted.raw_cosine:.3f} -> {fitted.cosine:.3f}, {len(pairs)} pairs"
-        tell("internalize", len(internalizers), len(ASPECTS), note)
-    return internalizers, figures
-
-
 def _views(vectors: Float32, internalizers: dict[Aspect, Internalizer], path: Path, tell: Report) -> Any:
     """[n, views, m] on disk in half precision, memory-mapped: training reads it in batches."""
-    nets = [internalizers[aspect] for aspect in ASPECTS if aspect in internalizers]
+    nets = [internalizers[aspect] for aspect in in_order(internalizers)]
     if not path.is_file():
         partial = path.with_suffix(".partial")
         shape = (len(vectors), 1 + len(nets), vectors.shape[1])

@@ -54,18 +54,24 @@ def split_by_group(groups: Sequence[str], validation: float, seed: int) -> np.nd
     return np.isin(np.asarray(groups), held)
 
 
-def train_internalizer(z: Float32, target: Float32, groups: Sequence[str], config: InternalizerConfig) -> Fitted:
+def train_internalizer(
+    z: Float32, target: Float32, groups: Sequence[str], config: InternalizerConfig, weights: Float32 | None = None
+) -> Fitted:
     """Fit R so that R(z) comes near `target`: mean squared error, Adam, early stopping on validation.
 
     Args:
         z, target: [n, m], row i of one belongs to row i of the other.
         groups: the thread of each row; no thread is split between training and validation.
+        weights: [n], how much each row counts in the error, above 0; None is alike.
     Raises:
         MismatchError: shapes differ. InputError: fewer than two groups.
     """
     torch = require("torch", "train")
     if z.shape != target.shape or len(groups) != len(z):
         raise MismatchError(f"internalizer: {z.shape} vectors, {target.shape} targets, {len(groups)} groups")
+    weights = np.ones(len(z), np.float32) if weights is None else np.asarray(weights, np.float32)
+    if weights.shape != (len(z),) or not (np.isfinite(weights).all() and (weights > 0).all()):
+        raise InputError(f"internalizer: one weight above 0 is needed for each of the {len(z)} rows")
     if len(set(groups)) < 2:
         raise InputError("internalizer: teacher texts of at least two threads are needed, to hold one out")
     held = split_by_group(groups, config.validation, config.seed)
@@ -74,27 +80,61 @@ def train_internalizer(z: Float32, target: Float32, groups: Sequence[str], confi
     optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
     x, y = torch.from_numpy(z[~held]), torch.from_numpy(target[~held])
     xv, yv = torch.from_numpy(z[held]), torch.from_numpy(target[held])
+    w, wv = torch.from_numpy(weights[~held])[:, None], torch.from_numpy(weights[held])[:, None]
+
+    def error(x: Any, y: Any, w: Any) -> Any:  # mean over rows by weight and over the m components
+        return (w * (_forward(torch, parameters, x, config.form) - y) ** 2).mean() / w.mean()
 
     best, best_loss, waited, epochs = [p.detach().clone() for p in parameters], float("inf"), 0, 0
     while epochs < config.epochs and waited < config.patience:
         epochs += 1
         order = torch.randperm(len(x), generator=generator)
         for batch in order.split(config.batch_size):
-            loss = ((_forward(torch, parameters, x[batch], config.form) - y[batch]) ** 2).mean()
+            loss = error(x[batch], y[batch], w[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         with torch.no_grad():
-            held_loss = float(((_forward(torch, parameters, xv, config.form) - yv) ** 2).mean())
+            held_loss = float(error(xv, yv, wv))
         if held_loss < best_loss - 1e-7:
             best, best_loss, waited = [p.detach().clone() for p in parameters], held_loss, 0
         else:
             waited += 1
     w1, b1, w2, b2 = (p.numpy() for p in best)
     internalizer = Internalizer(w1, b1, w2, b2, config.form)
-    cosine = np.einsum("nm,nm->n", internalizer(z[held]), target[held]).mean()
-    raw = np.einsum("nm,nm->n", z[held], target[held]).mean()
-    return Fitted(internalizer, float(cosine), float(raw), int((~held).sum()), int(held.sum()), epochs)
+    near = nearness(internalizer, z[held], target[held])
+    return Fitted(internalizer, near.cosine, near.raw_cosine, int((~held).sum()), int(held.sum()), epochs)
+
+
+class Nearness(NamedTuple):
+    """How near views come to what a teacher's texts embed to."""
+
+    cosine: float  # mean cosine of R(z) to the target
+    raw_cosine: float  # the same of z itself: what doing nothing would give
+    recall: float  # how often the target is nearer to its own view than to those of 100 others
+    raw_recall: float
+
+
+def nearness(internalizer: Internalizer, z: Float32, target: Float32, others: int = 100) -> Nearness:
+    """Compare R(z) with `target`, both [n, m], and z with it.
+
+    Recall is counted in blocks of at most `others` + 1 rows in the order given.
+    """
+    view = internalizer(z)
+    return Nearness(
+        float(np.einsum("nm,nm->n", view, target).mean()),
+        float(np.einsum("nm,nm->n", z, target).mean()),
+        _recall(view, target, others + 1),
+        _recall(z, target, others + 1),
+    )
+
+
+def _recall(view: Float32, target: Float32, block: int) -> float:
+    hits = 0
+    for start in range(0, len(view), block):
+        scores = target[start : start + block] @ view[start : start + block].T
+        hits += int((scores.argmax(1) == np.arange(len(scores))).sum())
+    return hits / max(1, len(view))
 
 
 def _initial(torch: Any, m: int, config: InternalizerConfig, generator: Any) -> list[Any]:

@@ -7,7 +7,6 @@ log.jsonl          one line per look at the training
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,11 +14,19 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..errors import DamagedError, InputError, MismatchError
-from ..store import half_precision, new_folder, read_arrays, sha256_of_file, write_arrays, write_text
+from ..store import (
+    Kind,
+    half_precision,
+    new_folder,
+    read_arrays,
+    read_manifest,
+    write_arrays,
+    write_manifest,
+    write_text,
+)
 from .model import SparseAutoencoder
 
-FORMAT: Final = "xetrieval-sae"
-VERSION: Final = 1
+KIND: Final = Kind("xetrieval-sae", 1, "an autoencoder")
 WEIGHTS: Final = "sae.safetensors"
 
 
@@ -90,17 +97,14 @@ def save_sae(
         write_sae(sae, scratch / WEIGHTS)
         if log:
             write_text(scratch / "log.jsonl", log)
-        config = {
-            "format": FORMAT,
-            "format_version": VERSION,
+        facts = {
             "features": sae.features,
             "dimension": sae.dimension,
             "k": sae.k,
             "made_from": dict(made_from or {}),
             "figures": dict(figures or {}),
-            "files": {WEIGHTS: sha256_of_file(scratch / WEIGHTS)},
         }
-        write_text(scratch / "config.json", json.dumps(config, indent=2) + "\n")
+        write_manifest(scratch, KIND, facts, [WEIGHTS])
 
 
 def load_sae(folder: Path) -> SaeFolder:
@@ -109,21 +113,7 @@ def load_sae(folder: Path) -> SaeFolder:
     Raises:
         InputError: no such folder. DamagedError: a file was altered, is missing, or is of an unknown version.
     """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise InputError(f"{folder}: no autoencoder there (no config.json)")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DamagedError(f"{path}: not JSON ({error})") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise DamagedError(f"{path}: not the configuration of an autoencoder (format is not {FORMAT})")
-    if config.get("format_version") != VERSION:
-        raise DamagedError(f"{path}: format version {config.get('format_version')} is not {VERSION}; upgrade xetrieval")
-    weights = folder / WEIGHTS
-    promised = config.get("files", {}).get(WEIGHTS)
-    if not weights.is_file():
-        raise DamagedError(f"{weights}: missing")
-    if sha256_of_file(weights) != promised:
-        raise DamagedError(f"{weights}: differs from what config.json promises (sha256); restore or train it again")
-    return SaeFolder(read_sae(weights), dict(config.get("made_from", {})), dict(config.get("figures", {})))
+    config = read_manifest(folder, KIND)
+    if WEIGHTS not in config["files"]:
+        raise DamagedError(f"{folder}/config.json: names no {WEIGHTS}")
+    return SaeFolder(read_sae(folder / WEIGHTS), dict(config.get("made_from", {})), dict(config.get("figures", {})))

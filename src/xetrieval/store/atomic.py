@@ -13,6 +13,14 @@ from typing import IO
 from ..errors import InputError
 
 
+def cache_folder() -> Path:
+    """Where what was made once is kept: $XETRIEVAL_CACHE, else the user's cache folder."""
+    chosen = os.environ.get("XETRIEVAL_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xetrieval"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Yield a file that becomes `path` when the block succeeds, and vanishes when it fails."""

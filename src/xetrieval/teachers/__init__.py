@@ -1,5 +1,7 @@
-"""Documents to the texts that internalizers learn from."""
+"""Document to view texts: written by a language model, or texts that exist already."""
 
 from .existing import TeacherPair, read_teacher
+from .prompt import Prompt, read_prompt
+from .written import Taught, TeachConfig, teach
 
-__all__ = ["TeacherPair", "read_teacher"]
+__all__ = ["Prompt", "Taught", "TeachConfig", "TeacherPair", "read_prompt", "read_teacher", "teach"]

@@ -1,21 +1,29 @@
-"""Teacher texts that exist already: written ones in a file, a document's own field, questions and their answers.
+"""Teacher texts that exist already: written ones, a document's own field, questions with answers, queries with clicks.
 
-texts.jsonl[.gz]   {"_id", "summary", "purpose", "qa"}: one target per aspect and document
-pairs.tsv[.gz]     question-id, answer-id, ...: the answer's QA target is its question
-field:NAME         the field is the document's SUMMARY target, e.g. field:title
-field:NAME=ASPECT  the same for another aspect
+texts.jsonl[.gz]   {"_id", ASPECT: text, ...}: one target per aspect and document
+pairs.tsv[.gz]     question-id, answer-id, ...: the answer's target is its question
+clicks.jsonl[.gz]  {"query", "doc_id", "clicks"}: the document's target is the query, weighted by log2(1 + clicks)
+field:NAME         the field is the document's target, e.g. field:title
+
+SOURCE=ASPECT says which view is learned (field: summary, pairs and clicks: qa, if nothing is said; texts name theirs).
+SOURCE@WEIGHT says how much its lessons count beside those of other teachers, e.g. pairs.tsv@0.5.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..data import BadLine, Document, read_json_lines
-from ..data.lines import read_tab_lines
+from ..data.lines import Line, read_tab_lines
 from ..errors import InputError
-from ..views import ASPECTS, Aspect
+from ..views import NAME, RESERVED, Aspect, check_aspect
+
+SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<weight>[^@=/\\]*))?")
 
 
 class TeacherPair(NamedTuple):
@@ -25,59 +33,114 @@ class TeacherPair(NamedTuple):
     source: str
     target: str
     thread: str
+    weight: float = 1.0
 
 
-def read_teacher(source: str, documents: Sequence[Document]) -> list[TeacherPair]:
+class TeacherSpec(NamedTuple):
+    """SOURCE[=ASPECT][@WEIGHT]."""
+
+    source: str
+    aspect: Aspect | None
+    weight: float
+
+
+def read_spec(text: str) -> TeacherSpec:
+    """Take SOURCE[=ASPECT][@WEIGHT] apart. A file whose own name holds = or @ is taken as it is.
+
+    Raises:
+        InputError: a name no view can have, or a weight that is not above zero.
+    """
+    match = None if Path(text).is_file() else SPEC.fullmatch(text)
+    if match is None:
+        return TeacherSpec(text, None, 1.0)
+    source, aspect, weight = match["source"], match["aspect"], match["weight"]
+    try:
+        value = 1.0 if weight is None else float(weight)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise InputError(f"teacher {text}: the weight {weight!r} is not a number above 0")
+    return TeacherSpec(source, None if aspect is None else check_aspect(aspect, f"teacher {text}"), value)
+
+
+def read_teacher(spec: str, documents: Sequence[Document]) -> list[TeacherPair]:
     """The lessons of one teacher on a corpus.
 
     Raises:
-        InputError: no such file, a bad line, an unknown aspect, or nothing in it that belongs to the corpus.
+        InputError: no such file, a bad line, a name no view can have, texts written about another text than the
+            document of that id here, or nothing in it that belongs to the corpus.
     """
+    source, aspect, weight = read_spec(spec)
     if source.startswith("field:"):
-        lessons = list(_from_field(source.removeprefix("field:"), documents))
+        lessons = list(_from_field(source.removeprefix("field:"), aspect or "summary", documents))
         reason = "no document has that field beside its text"
     else:
         path = Path(source)
         if not path.is_file():
-            raise InputError(f"teacher {source}: no such file; give texts.jsonl, a pairs .tsv, or field:NAME")
+            raise InputError(
+                f"teacher {source}: no such file; give texts.jsonl, clicks.jsonl, a pairs .tsv, or field:NAME"
+            )
         known = {document.id: document for document in documents}
-        tabular = path.name.removesuffix(".gz").endswith(".tsv")
-        lessons = list((_from_pairs if tabular else _from_texts)(path, known))
-        reason = "none of its ids is in the corpus"
+        if path.name.removesuffix(".gz").endswith(".tsv"):
+            lessons = list(_from_pairs(path, aspect or "qa", known))
+        else:
+            lessons = list(_from_lines(path, aspect, known))
+        reason = "none of its ids is in the corpus; was it made from another one?"
     if not lessons:
         raise InputError(f"teacher {source}: {reason}")
-    return lessons
+    return [lesson._replace(weight=lesson.weight * weight) for lesson in lessons]
 
 
-def _from_texts(path: Path, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
+def _from_lines(path: Path, aspect: Aspect | None, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
     for line in read_json_lines(path):
         if isinstance(line, BadLine):
             raise line.error()
-        document = known.get(str(line.record.get("_id")))
-        if document is None:
-            continue
-        for aspect in ASPECTS:
-            target = line.text(aspect, required=False)
-            if isinstance(target, BadLine):
-                raise target.error()
-            if target.strip():
-                yield TeacherPair(aspect, document.text, target.strip(), document.thread)
+        clicks = "query" in line.record and "_id" not in line.record
+        document = known.get(str(line.record.get("doc_id" if clicks else "_id")))
+        if document is not None:
+            yield from _click(line, document, aspect or "qa") if clicks else _texts(line, document, aspect)
 
 
-def _from_pairs(path: Path, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
+def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[TeacherPair]:
+    written_of = line.record.get("text_sha256")
+    if written_of is not None and written_of != text_sha256(document.text):
+        raise InputError(
+            f"{line.path}, line {line.number}: the text was written about another version of document "
+            f"{document.id!r}; make the texts anew, or give the corpus they were made from"
+        )
+    for name, value in line.record.items():
+        if NAME.fullmatch(name) and name not in RESERVED | {"text_sha256"} and wanted in (None, name):
+            if not isinstance(value, str):
+                raise line.bad(f"field {name!r} is not text but {type(value).__name__}").error()
+            if value.strip():
+                yield TeacherPair(name, document.text, value.strip(), document.thread)
+
+
+def _click(line: Line, document: Document, aspect: Aspect) -> Iterator[TeacherPair]:
+    query, clicks = line.text("query"), line.record.get("clicks", 1)
+    if isinstance(query, BadLine):
+        raise query.error()
+    if isinstance(clicks, bool) or not isinstance(clicks, int | float) or not math.isfinite(clicks) or clicks < 0:
+        raise line.bad(f"field 'clicks' is not a count but {clicks!r}").error()
+    if clicks:
+        yield TeacherPair(aspect, document.text, query.strip(), document.thread, math.log2(1 + clicks))
+
+
+def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
     for _, (question_id, answer_id, *_) in read_tab_lines(path, 2):
         question, answer = known.get(question_id), known.get(answer_id)
         if question is not None and answer is not None:
-            yield TeacherPair("qa", answer.text, question.text, question.thread)
+            yield TeacherPair(aspect, answer.text, question.text, question.thread)
 
 
-def _from_field(name: str, documents: Sequence[Document]) -> Iterator[TeacherPair]:
-    name, _, chosen = name.partition("=")
-    aspect = next((aspect for aspect in ASPECTS if aspect == (chosen or "summary")), None)
-    if aspect is None:
-        raise InputError(f"teacher field:{name}={chosen}: the aspects are {', '.join(ASPECTS)}")
+def _from_field(name: str, aspect: Aspect, documents: Sequence[Document]) -> Iterator[TeacherPair]:
     for document in documents:
-        value = document.fields.get(name)
+        value: Any = document.fields.get(name)
         # The field must not be read from the source itself: a title is learned from the body alone.
         if isinstance(value, str) and value.strip() and document.body and value.strip() != document.body:
             yield TeacherPair(aspect, document.body, value.strip(), document.thread)
+
+
+def text_sha256(text: str) -> str:
+    """The hash that ties a teacher's text to the document it was written about."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

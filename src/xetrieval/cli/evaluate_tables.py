@@ -1,0 +1,117 @@
+"""The records of each evaluation as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .options import output_console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def print_table(what: str, records: list[dict[str, Any]]) -> None:
+    """Print the records of one kind of evaluation."""
+    output_console().print(TABLES[what](records))
+
+
+def _table(columns: Sequence[str], left: int = 2) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < left else "right", overflow="fold")
+    return table
+
+
+def retrieval(records: list[dict[str, Any]]) -> Table:
+    """One line a system; a star where the difference is significant at 0.05."""
+    table = _table(("dataset", "system", "weights", "NDCG@10", "change", "95 % interval", "p", "queries"), 3)
+    for r in records:
+        alone = r["system"] == "none"
+        table.add_row(
+            r["dataset"] if alone else "",
+            r["system"] + ("" if alone or not r["form"] else f" ({r['form']})"),
+            "" if alone else _weights(r["weights"]),
+            f"{r['ndcg10']:.2f}",
+            "" if alone else f"{r['delta']:+.2f}{'*' if r['p_value'] < 0.05 else ''}",
+            "" if alone else f"{r['ci_low']:+.2f} to {r['ci_high']:+.2f}",
+            "" if alone else f"{r['p_value']:.3f}",
+            str(r["queries"]),
+        )
+    return table
+
+
+def _weights(weights: Any) -> str:
+    if isinstance(weights, dict):
+        return "sum" if set(weights.values()) == {1.0} else ", ".join(f"{k} {v:.2f}" for k, v in weights.items())
+    return " / ".join(_weights(half) for half in weights)
+
+
+def intervention(records: list[dict[str, Any]]) -> Table:
+    """One line a set; in brackets the size-matched random set active in z."""
+    table = _table(("dataset", "set", "features", "erase", "keep-only", "explained"))
+    for r in records:
+        for name, s in r["sets"].items():
+            table.add_row(
+                r["dataset"] if name == "xetrieval" else "",
+                name,
+                f"{s['size']:.1f}",
+                f"{s['erase']:+.3f} ({s['erase_random']:+.3f})",
+                f"{s['keep_only']:+.3f} ({s['keep_only_random']:+.3f})",
+                f"{s['explained']:.2f} ({s['explained_random']:.2f})",
+            )
+    return table
+
+
+def steering(records: list[dict[str, Any]]) -> Table:
+    """NDCG@10 by factor, one line a set."""
+    alphas = [f"x{alpha:g}" for alpha in records[0]["alphas"]]
+    table = _table(("dataset", "set", "features", *alphas))
+    for r in records:
+        for name, curve in r["ndcg10"].items():
+            first = f"{r['dataset']}{', error kept' if r['error_kept'] else ''}" if name == "key" else ""
+            size = r["sizes"].get(name)
+            table.add_row(first, name, "" if size is None else str(size), *(f"{value:.2f}" for value in curve))
+    return table
+
+
+def labels(records: list[dict[str, Any]]) -> Table:
+    """AUC beside shuffled labels; chance is 0.5."""
+    table = _table(("dataset", "judge", "features", "AUC", "95 % interval", "shuffled labels"))
+    for r in records:
+        low, high = r["auc_ci"]
+        table.add_row(
+            r["dataset"],
+            r["judge"],
+            str(r["features"]),
+            f"{r['auc']:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{r['auc_shuffled']:.3f}",
+        )
+    return table
+
+
+def efficiency(records: list[dict[str, Any]]) -> Table:
+    """Seconds by size."""
+    table = _table(("dataset", "documents", "views and codes, s", "explanations, s", "written texts, s"), 1)
+    for r in records:
+        written = "" if r["written_s"] is None else f"{r['written_s']:,.0f}"
+        table.add_row(
+            r["dataset"],
+            f"{r['documents']:,}",
+            f"{r['views_and_codes_s']:.3f}",
+            f"{r['explanations_s']:.3f}",
+            written,
+        )
+    return table
+
+
+TABLES = {
+    "retrieval": retrieval,
+    "intervention": intervention,
+    "steering": steering,
+    "labels": labels,
+    "efficiency": efficiency,
+}

@@ -1,0 +1,98 @@
+"""xetrieval internalizer: the networks that put reasoning into embeddings."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import CacheOption, Format, FormatOption, output_console, progress_bar, show_bar
+
+app = typer.Typer(help="Train and check internalizers: vectors to views.", no_args_is_help=True)
+
+Corpora = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON lines files.")]
+Teachers = Annotated[
+    list[str],
+    typer.Option(
+        "--teacher", help="texts.jsonl, clicks.jsonl, a pairs .tsv, field:NAME; each with =ASPECT, @WEIGHT; may repeat."
+    ),
+]
+EncoderName = Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, or URL#MODEL.")]
+
+
+@app.command()
+def train(
+    corpora: Corpora,
+    teacher: Teachers,
+    encoder: EncoderName,
+    output: Annotated[Path, typer.Option("--output", help="The new folder.")],
+    form: Annotated[str, typer.Option("--form", help="residual, or the paper's.")] = "residual",
+    hidden: Annotated[int, typer.Option("--hidden", min=1, help="h, the hidden size.")] = 512,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="At most so many passes.")] = 100,
+    patience: Annotated[int, typer.Option("--patience", min=1, help="Passes without gain before it stops.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same networks.")] = 0,
+    cache: CacheOption = None,
+) -> None:
+    """Train one network for each aspect that the teachers speak of. The paper's protocol; seconds after encoding."""
+    from ..data import read_corpora
+    from ..encoders import CachedEncoder, open_encoder
+    from ..fitting.internalizers import train_to_folder
+    from ..internalizer.train import InternalizerConfig
+    from ..teachers import read_teacher
+
+    config = InternalizerConfig(form=form, hidden=hidden, epochs=epochs, patience=patience, seed=seed)  # type: ignore[arg-type]
+    documents = read_corpora(corpora)
+    pairs = [pair for name in teacher for pair in read_teacher(name, documents)]
+    with progress_bar() as bar:
+        show = show_bar(bar)
+        reader = CachedEncoder(open_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
+        facts = {"corpora": [path.name for path in corpora], "teachers": [Path(name).name for name in teacher]}
+        learned = train_to_folder(pairs, reader, output, config, facts, show)
+    for aspect, figures in learned.figures.items():
+        sys.stderr.write(
+            f"{aspect}: {figures['pairs']:,} pairs, cosine to the teacher on validation "
+            f"{figures['validation_cosine_doing_nothing']:.3f} -> {figures['validation_cosine']:.3f}\n"
+        )
+    sys.stderr.write(f"internalizers of {', '.join(learned.internalizers)} in {output}\n")
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `internalizer train` wrote.")],
+    corpora: Corpora,
+    teacher: Teachers,
+    encoder: EncoderName,
+    format: FormatOption = Format.text,
+    cache: CacheOption = None,
+) -> None:
+    """How near the views come to what these teachers' texts embed to. For rankings: xetrieval evaluate retrieval."""
+    from ..data import read_corpora
+    from ..encoders import CachedEncoder, open_encoder
+    from ..fitting.internalizers import open_internalizers, report_on
+    from ..teachers import read_teacher
+
+    documents = read_corpora(corpora)
+    pairs = [pair for name in teacher for pair in read_teacher(name, documents)]
+    with progress_bar() as bar:
+        show = show_bar(bar)
+        reader = CachedEncoder(open_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
+        records = report_on(open_internalizers(folder, reader), pairs, reader)
+    if format is Format.json:
+        sys.stdout.write(json.dumps(records) + "\n")
+        return
+    from rich.table import Table
+
+    table = Table("aspect", "pairs", "cosine", "doing nothing", "recall of 100", "doing nothing")
+    for r in records:
+        table.add_row(
+            r["aspect"],
+            f"{r['pairs']:,}",
+            f"{r['cosine']:.3f}",
+            f"{r['cosine_doing_nothing']:.3f}",
+            f"{r['recall_of_100']:.3f}",
+            f"{r['recall_of_100_doing_nothing']:.3f}",
+        )
+    output_console().print(table)

@@ -1,0 +1,95 @@
+"""Do labels fit? A judge reads label and texts and never the activations: an encoder other than the one explained.
+
+For each labelled feature, does the label's embedding rank texts that activate it above texts that do not? The area
+under that curve is 0.5 by chance; the same with labels shuffled among features stands beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float32, Float64
+from ..data.benchmark import Benchmark
+from ..encoders import Encoder, EncoderIdentity, read_texts
+from ..errors import InputError, MismatchError
+from ..explainer import Explainer
+from .intervention import cluster_bootstrap
+from .vectors import BenchmarkVectors
+
+
+@dataclass(frozen=True)
+class LabelsConfig:
+    """How many labelled features are judged, on how many texts that activate each, and as many that do not."""
+
+    features: int | None = 200  # a seeded sample; None is all
+    texts: int = 10
+    seed: int = 0
+
+
+def labels(
+    explainer: Explainer,
+    benchmark: Benchmark,
+    vectors: BenchmarkVectors,
+    judge: Encoder,
+    config: LabelsConfig | None = None,
+) -> dict[str, Any]:
+    """One record {dataset, judge, features, auc, auc_ci, auc_shuffled, auc_shuffled_ci, chance, texts}.
+
+    Args:
+        vectors: of the benchmark under the explained encoder.
+    Raises:
+        MismatchError: the judge is the encoder that is explained.
+        InputError: no labelled feature is active on enough of these documents.
+    """
+    config = config or LabelsConfig()
+    check_judge(judge.identity, explainer.encoder_identity)
+    codes = explainer.sae.encode(vectors.documents)
+    dense = np.zeros((len(vectors.documents), explainer.sae.features), np.float32)
+    np.put_along_axis(dense, codes.features.astype(np.int64), codes.values, 1)
+    active = (dense > 0).sum(0)
+    able = (active >= config.texts) & (len(dense) - active >= config.texts)
+    chosen = [f.id for f in explainer.features if f.label and able[f.id]]
+    if len(chosen) < 2:
+        raise InputError(f"{benchmark.name}: fewer than two labelled features are active on {config.texts} documents")
+    rng = np.random.default_rng(config.seed)
+    if config.features is not None and config.features < len(chosen):
+        chosen = sorted(rng.permutation(chosen)[: config.features].tolist())
+    shown = np.stack([_texts(dense[:, feature], config.texts, rng) for feature in chosen])  # [f, 2 texts]
+    rows, place = np.unique(shown, return_inverse=True)
+    texts = read_texts(judge, [benchmark.documents[row].text for row in rows], "document").vectors
+    names = read_texts(judge, [str(explainer.features[feature].label) for feature in chosen], "query").vectors
+    right = _auc(names, texts, place.reshape(shown.shape), config.texts)
+    wrong = _auc(np.roll(names, 1, axis=0), texts, place.reshape(shown.shape), config.texts)
+    record: dict[str, Any] = {"dataset": benchmark.name, "judge": judge.identity.name, "features": len(chosen)}
+    for name, values in (("auc", right), ("auc_shuffled", wrong)):
+        mean, low, high = cluster_bootstrap(values, np.arange(len(values)), 1000, config.seed)
+        record |= {name: round(mean, 4), f"{name}_ci": [round(low, 4), round(high, 4)]}
+    return {**record, "chance": 0.5, "texts": config.texts}
+
+
+def check_judge(judge: EncoderIdentity, explained: EncoderIdentity) -> None:
+    """A judge must not be the encoder whose features it judges.
+
+    Raises:
+        MismatchError: it is.
+    """
+    if judge.digest == explained.digest or (judge.weights_sha256 or 0) == explained.weights_sha256:
+        raise MismatchError(f"the judge {judge.name} is the explained encoder itself; give another with --judge")
+
+
+def _texts(activation: Float32, count: int, rng: Any) -> Any:
+    """`count` active rows spread over the activation range, then as many inactive ones."""
+    active = np.flatnonzero(activation > 0)
+    by_strength = active[np.argsort(-activation[active], kind="stable")]
+    spread = by_strength[np.linspace(0, len(by_strength) - 1, count).astype(int)]
+    return np.concatenate([spread, rng.permutation(np.flatnonzero(activation <= 0))[:count]])
+
+
+def _auc(names: Float32, texts: Float32, place: Any, count: int) -> Float64:
+    """Share of (active, inactive) pairs that a label ranks rightly, ties half, [f]."""
+    scores = np.einsum("fm,ftm->ft", names, texts[place])
+    active, inactive = scores[:, :count, None], scores[:, None, count:]
+    return np.asarray(((active > inactive) + 0.5 * (active == inactive)).mean((1, 2)), np.float64)

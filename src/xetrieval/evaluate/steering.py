@@ -1,0 +1,165 @@
+"""Does scaling the features that matter move the ranking? The paper's steering check (section 10, Fig. 8).
+
+RUS(j) = sum over matched pairs of I_j - sum over as many unmatched pairs, I_j(q,d) = [j active in q][j active in d].
+Key features have the highest RUS, above 0. They are found on one half of the queries; the other half is ranked with
+the activations of a set scaled by alpha on both sides and decoded: x' = W (alpha_S * c) + b, or, with the error kept,
+x' = x + W ((alpha_S - 1) * c).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64, Ids, l2norm
+from ..data.benchmark import Benchmark
+from ..errors import InputError
+from ..sae import SparseAutoencoder, SparseCodes
+from .retrieval import ndcg10_by_query
+from .vectors import BenchmarkVectors, of_queries, ranking
+
+HARD = 100  # unmatched documents are drawn from the query's best so many
+
+
+@dataclass(frozen=True)
+class SteeringConfig:
+    """Args:
+    alphas: factors; 1 changes nothing but what decoding loses.
+    share: of F that a set holds: 1/8 is 384 of 3072, 1/32 is 96.
+    """
+
+    alphas: tuple[float, ...] = (0.0, 0.5, 1.0, 1.5, 2.0)
+    share: float = 0.125
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.alphas or min(self.alphas) < 0 or not 0 < self.share < 1:
+            raise InputError("steering: factors of 0 or more, and a share of the features between 0 and 1")
+
+
+def steering(
+    sae: SparseAutoencoder,
+    benchmark: Benchmark,
+    vectors: BenchmarkVectors,
+    config: SteeringConfig | None = None,
+    raw_sae: SparseAutoencoder | None = None,
+) -> list[dict[str, Any]]:
+    """Two records {dataset, alphas, ndcg10: {key, nonkey, random, key_raw_sae}, sizes, error_kept, half}, in percent.
+
+    Args:
+        raw_sae: one trained on encoder vectors alone, to steer with its own key features beside.
+    Raises:
+        InputError: too few queries to halve, or none with a relevant document.
+    """
+    config = config or SteeringConfig()
+    if len(benchmark.queries) < 4:
+        raise InputError(f"{benchmark.name}: steering needs at least 4 queries, half of them to choose features by")
+    order = np.random.default_rng(config.seed).permutation(len(benchmark.queries))
+    chosen_by, held = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+    ours = _Side(sae, vectors)
+    sets = _sets(ours, benchmark, vectors, chosen_by, config)
+    raw = None if raw_sae is None else _Side(raw_sae, vectors)
+    raw_key = None if raw is None else _sets(raw, benchmark, vectors, chosen_by, config)["key"]
+    part = of_queries(benchmark, held)
+    records = []
+    for error_kept in (False, True):
+        curves = {
+            name: [_ranked(ours, part, held, ids, alpha, error_kept) for alpha in config.alphas]
+            for name, ids in sets.items()
+        }
+        if raw is not None and raw_key is not None:
+            curves["key_raw_sae"] = [_ranked(raw, part, held, raw_key, alpha, error_kept) for alpha in config.alphas]
+        records.append(
+            {
+                "dataset": benchmark.name,
+                "queries": len(held),
+                "alphas": list(config.alphas),
+                "ndcg10": curves,
+                "sizes": {name: len(ids) for name, ids in sets.items()},
+                "error_kept": error_kept,
+                "half": "held out",
+            }
+        )
+    return records
+
+
+class _Side:
+    """Vectors and codes of both sides under one autoencoder."""
+
+    def __init__(self, sae: SparseAutoencoder, vectors: BenchmarkVectors) -> None:
+        self.sae, self.vectors = sae, vectors
+        self.queries, self.documents = sae.encode(vectors.queries), sae.encode(vectors.documents)
+
+    def steered(self, ids: Ids, alpha: float, error_kept: bool) -> BenchmarkVectors:
+        """Both sides with the activations of `ids` scaled, unit rows."""
+        factor = np.ones(self.sae.features, np.float32)
+        factor[ids] = alpha
+        sides = zip(self.vectors, (self.queries, self.documents), strict=True)
+        return BenchmarkVectors(*(self._scaled(x, codes, factor, error_kept) for x, codes in sides))
+
+    def _scaled(self, x: Float32, codes: SparseCodes, factor: Float32, error_kept: bool) -> Float32:
+        scale = factor[codes.features] - 1 if error_kept else factor[codes.features]
+        decoded = self.sae.decode(SparseCodes(codes.features, codes.values * scale))
+        return np.asarray(l2norm(x + decoded - self.sae.decoder_bias if error_kept else decoded), np.float32)
+
+
+def _ranked(side: _Side, part: Benchmark, rows: NDArray[np.int64], ids: Ids, alpha: float, error_kept: bool) -> float:
+    queries, documents = side.steered(ids, alpha, error_kept)
+    return round(100 * float(ndcg10_by_query(part, BenchmarkVectors(queries[rows], documents)).mean()), 3)
+
+
+def utility(
+    side: _Side, benchmark: Benchmark, vectors: BenchmarkVectors, rows: NDArray[np.int64], seed: int
+) -> Float64:
+    """RUS of every feature, [F]: as many unmatched pairs as matched ones, from each query's best documents."""
+    rng = np.random.default_rng(seed)
+    row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
+    ranked = ranking(benchmark, vectors, HARD)
+    rus = np.zeros(side.sae.features)
+    for query in rows:
+        judged = benchmark.judgments[benchmark.query_ids[query]]
+        matched = [row_of[name] for name, grade in judged.items() if grade > 0 and name in row_of]
+        others = [row for row in ranked[query].tolist() if row >= 0 and benchmark.documents[row].id not in judged]
+        pairs = min(len(matched), len(others))
+        active = np.zeros(side.sae.features, bool)
+        active[side.queries.support(int(query))] = True
+        for sign, documents in ((1, matched[:pairs]), (-1, rng.permutation(others)[:pairs].tolist())):
+            for document in documents:
+                both = side.documents.support(document)
+                rus[both[active[both]]] += sign
+    return rus
+
+
+def _sets(
+    side: _Side, benchmark: Benchmark, vectors: BenchmarkVectors, rows: NDArray[np.int64], config: SteeringConfig
+) -> dict[str, Ids]:
+    """Key: highest RUS above 0. Non-key: lowest |RUS| of those that fire on both sides. Random: like frequency."""
+    rus = utility(side, benchmark, vectors, rows, config.seed)
+    fired = [np.bincount(c.features[c.values > 0], minlength=side.sae.features) for c in (side.queries, side.documents)]
+    both = np.flatnonzero((fired[0] > 0) & (fired[1] > 0))
+    key = np.flatnonzero(rus > 0)
+    key = key[np.argsort(-rus[key], kind="stable")][: max(1, round(config.share * side.sae.features))]
+    rest = np.setdiff1d(both, key)
+    nonkey = rest[np.argsort(np.abs(rus[rest]), kind="stable")][: len(key)]
+    return {
+        "key": key.astype(np.int32),
+        "nonkey": nonkey.astype(np.int32),
+        "random": _like_frequency(key, np.setdiff1d(both, key), fired[1], config.seed),
+    }
+
+
+def _like_frequency(key: NDArray[np.int64], others: NDArray[np.int64], fired: NDArray[np.int64], seed: int) -> Ids:
+    """For each key feature another one, among the 20 free ones nearest to it by frequency."""
+    rng = np.random.default_rng(seed + 1)
+    free = others[np.argsort(fired[others], kind="stable")].tolist()
+    out = []
+    for feature in key:
+        if not free:
+            break
+        at = int(np.searchsorted(fired[free], fired[feature]))
+        low = max(0, min(at - 10, len(free) - 20))
+        out.append(free.pop(int(rng.integers(low, min(len(free), low + 20)))))
+    return np.array(sorted(out), np.int32)

@@ -1,0 +1,141 @@
+"""Teachers' lessons to internalizers: what `xetrieval internalizer train` and the second stage of a fit do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Float32
+from ..encoders import Encoder, EncoderIdentity, read_texts
+from ..errors import InputError, MismatchError
+from ..internalizer import Internalizer, load_internalizers, save_internalizers
+from ..internalizer.train import InternalizerConfig, nearness, train_internalizer
+from ..teachers import TeacherPair
+from ..views import Aspect, in_order
+from .config import Report
+
+
+class Lessons(NamedTuple):
+    """The lessons of one aspect as vectors."""
+
+    z: Float32  # [n, m] of the documents
+    target: Float32  # [n, m] of the texts
+    threads: list[str]
+    weights: Float32  # [n]
+
+
+class Learned(NamedTuple):
+    """Internalizers, and per aspect how near they come on validation."""
+
+    internalizers: dict[Aspect, Internalizer]
+    figures: dict[str, Any]
+
+
+def lessons_of(pairs: Sequence[TeacherPair], aspect: Aspect, encoder: Encoder) -> Lessons:
+    """Encode the lessons of one aspect. Source and target are both documents to the encoder, as in the paper."""
+    chosen = [pair for pair in pairs if pair.aspect == aspect]
+    return Lessons(
+        read_texts(encoder, [pair.source for pair in chosen], "document").vectors,
+        read_texts(encoder, [pair.target for pair in chosen], "document").vectors,
+        [pair.thread for pair in chosen],
+        np.array([pair.weight for pair in chosen], np.float32),
+    )
+
+
+def learn(
+    pairs: Sequence[TeacherPair], encoder: Encoder, config: InternalizerConfig, report: Report | None = None
+) -> Learned:
+    """One internalizer for each aspect that has lessons.
+
+    Raises:
+        InputError: lessons of one thread alone.
+    """
+    tell = report or (lambda *_: None)
+    aspects = in_order(pair.aspect for pair in pairs)
+    learned = Learned({}, {})
+    for aspect in aspects:
+        lessons = lessons_of(pairs, aspect, encoder)
+        fitted = train_internalizer(lessons.z, lessons.target, lessons.threads, config, lessons.weights)
+        learned.internalizers[aspect] = fitted.internalizer
+        learned.figures[aspect] = {
+            "pairs": len(lessons.z),
+            "validation_pairs": fitted.validation_pairs,
+            "validation_cosine": round(fitted.cosine, 4),
+            "validation_cosine_doing_nothing": round(fitted.raw_cosine, 4),
+            "epochs": fitted.epochs,
+        }
+        note = f"{aspect}: cosine to the teacher {fitted.raw_cosine:.3f} -> {fitted.cosine:.3f}, {len(lessons.z)} pairs"
+        tell("internalize", len(learned.internalizers), len(aspects), note)
+    return learned
+
+
+def train_to_folder(
+    pairs: Sequence[TeacherPair],
+    encoder: Encoder,
+    output: Path,
+    config: InternalizerConfig,
+    made_from: dict[str, Any],
+    report: Report | None = None,
+) -> Learned:
+    """Learn and write OUTPUT.
+
+    Raises:
+        InputError: `output` exists already, or there are no lessons.
+    """
+    if not pairs:
+        raise InputError("internalizer: no lessons; give at least one teacher")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output} exists already; choose another output or remove it first")
+    learned = learn(pairs, encoder, config, report)
+    facts = {**made_from, "lessons": len(pairs), "config": config.to_dict()}
+    save_internalizers(learned.internalizers, output, encoder.identity.to_dict(), facts, learned.figures)
+    return learned
+
+
+def open_internalizers(source: Path, encoder: Encoder) -> dict[Aspect, Internalizer]:
+    """The internalizers of a folder, for the encoder they were trained with alone.
+
+    Raises:
+        MismatchError: it is another encoder: weights, prompts or length limit differ.
+    """
+    folder = load_internalizers(source)
+    own = EncoderIdentity(**folder.encoder)
+    if own.digest != encoder.identity.digest:
+        differing = ", ".join(
+            f"{key} {theirs!r} instead of {ours!r}"
+            for (key, ours), theirs in zip(own.to_dict().items(), encoder.identity.to_dict().values(), strict=True)
+            if ours != theirs
+        )
+        raise MismatchError(f"{source}: these internalizers belong to another encoder ({differing})")
+    return folder.internalizers
+
+
+def report_on(
+    internalizers: dict[Aspect, Internalizer], pairs: Sequence[TeacherPair], encoder: Encoder
+) -> list[dict[str, Any]]:
+    """One record an aspect: how near the views come to what these lessons' texts embed to.
+
+    Raises:
+        InputError: no lesson is about an aspect that there is an internalizer for.
+    """
+    records = []
+    for aspect, net in internalizers.items():
+        if any(pair.aspect == aspect for pair in pairs):
+            lessons = lessons_of(pairs, aspect, encoder)
+            near = nearness(net, lessons.z, lessons.target)
+            records.append(
+                {
+                    "aspect": aspect,
+                    "pairs": len(lessons.z),
+                    "cosine": round(near.cosine, 4),
+                    "cosine_doing_nothing": round(near.raw_cosine, 4),
+                    "recall_of_100": round(near.recall, 4),
+                    "recall_of_100_doing_nothing": round(near.raw_recall, 4),
+                }
+            )
+    if not records:
+        raise InputError(f"these teachers say nothing about {', '.join(internalizers)}")
+    return records

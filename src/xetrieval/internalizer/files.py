@@ -1,0 +1,105 @@
+"""Internalizers in a file, and in a folder of their own.
+
+internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2 (weights in half precision)
+config.json                 format version, encoder whose vectors they take, forms, what they were made from, figures
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DamagedError, InputError, MismatchError
+from ..store import Kind, half_precision, new_folder, read_arrays, read_manifest, write_arrays, write_manifest
+from ..views import Aspect, check_aspect, in_order
+from .network import Internalizer
+
+KIND: Final = Kind("xetrieval-internalizers", 1, "internalizers")
+WEIGHTS: Final = "internalizers.safetensors"
+PARTS: Final = ("w1", "b1", "w2", "b2")
+
+
+def write_internalizers(internalizers: Mapping[Aspect, Internalizer], path: Path) -> None:
+    """Write the arrays, whole or not at all; the two weights in half precision."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for aspect, net in internalizers.items():
+        for part in PARTS:
+            array = getattr(net, part)
+            arrays[f"{aspect}.{part}"] = half_precision(array) if part.startswith("w") else array
+    write_arrays(path, arrays)
+
+
+def read_internalizers(path: Path, forms: Mapping[Aspect, Any]) -> dict[Aspect, Internalizer]:
+    """The internalizers of a file, in the views' order.
+
+    Args:
+        forms: aspect -> {"form": paper | residual}; what is not named there is not read.
+    Raises:
+        DamagedError: an array is missing, does not fit, or the aspect's name cannot be one.
+    """
+    arrays = {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()} if forms else {}
+    try:
+        return {
+            check_aspect(aspect, str(path)): Internalizer(
+                **{part: arrays[f"{aspect}.{part}"] for part in PARTS}, form=forms[aspect]["form"]
+            )
+            for aspect in in_order(forms)
+        }
+    except (MismatchError, InputError) as error:
+        raise DamagedError(f"{path}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise DamagedError(f"{path}: {error} is missing, of the wrong kind, or not in the file") from error
+
+
+class InternalizerFolder(NamedTuple):
+    """Internalizers and what is known of them."""
+
+    internalizers: dict[Aspect, Internalizer]
+    encoder: dict[str, Any]  # the identity's fields
+    made_from: dict[str, Any]
+    figures: dict[str, Any]
+
+
+def save_internalizers(
+    internalizers: Mapping[Aspect, Internalizer],
+    folder: Path,
+    encoder: Mapping[str, Any],
+    made_from: Mapping[str, Any],
+    figures: Mapping[str, Any],
+) -> None:
+    """Write internalizers as a folder, whole or not at all.
+
+    Raises:
+        InputError: the folder exists already, or cannot be written.
+    """
+    with new_folder(folder) as scratch:
+        write_internalizers(internalizers, scratch / WEIGHTS)
+        facts = {
+            "encoder": dict(encoder),
+            "internalizers": {aspect: {"form": net.form} for aspect, net in internalizers.items()},
+            "made_from": dict(made_from),
+            "figures": dict(figures),
+        }
+        write_manifest(scratch, KIND, facts, [WEIGHTS])
+
+
+def load_internalizers(folder: Path) -> InternalizerFolder:
+    """Read what `save_internalizers` wrote.
+
+    Raises:
+        InputError: no such folder. DamagedError: a file was altered, is missing, or is of an unknown version.
+    """
+    config = read_manifest(folder, KIND)
+    forms = config.get("internalizers")
+    if not isinstance(forms, dict) or not isinstance(config.get("encoder"), dict):
+        raise DamagedError(f"{folder}/config.json: field 'internalizers' or 'encoder' is missing or of the wrong kind")
+    return InternalizerFolder(
+        read_internalizers(folder / WEIGHTS, forms),
+        config["encoder"],
+        dict(config.get("made_from", {})),
+        dict(config.get("figures", {})),
+    )

@@ -1,0 +1,115 @@
+"""A limit that holds: the most a request can cost is set aside before it is sent."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+
+from ..errors import BudgetSpent, InputError
+from .base import Answer, Request, Usage
+
+BYTES_PER_TOKEN = 4.0  # of prose, on average
+LEAST_BYTES_PER_TOKEN = 2.0  # of anything but symbols: what is set aside counts with this
+TOKENS_PER_MESSAGE = 8  # what a chat template adds
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of one run; None is no limit. Money needs prices, per million tokens, in the same currency."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    money: float | None = None
+    prompt_price: float = 0.0
+    completion_price: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("requests", "tokens", "money"):
+            limit = getattr(self, name)
+            if limit is not None and not (math.isfinite(limit) and limit > 0):
+                raise InputError(f"a budget of {limit} {name} lets nothing be asked; leave it out for no limit")
+        if min(self.prompt_price, self.completion_price) < 0 or not math.isfinite(
+            self.prompt_price + self.completion_price
+        ):
+            raise InputError("prices are per million tokens and not negative")
+        if self.money is not None and not self.prompt_price + self.completion_price:
+            raise InputError("a budget of money needs the prices per million tokens of prompts and of answers")
+
+    def cost(self, usage: Usage) -> float:
+        """What tokens cost at these prices."""
+        return (usage.prompt * self.prompt_price + usage.completion * self.completion_price) / 1e6
+
+
+def about(request: Request) -> Usage:
+    """Tokens that a request will likely take: its text at 4 bytes a token, and half of the answer's limit."""
+    return Usage(_prompt_tokens(request, BYTES_PER_TOKEN), request.max_tokens // 2)
+
+
+def at_most(request: Request) -> Usage:
+    """Tokens that a request can take: its text at 2 bytes a token, and the whole of the answer's limit."""
+    return Usage(_prompt_tokens(request, LEAST_BYTES_PER_TOKEN), request.max_tokens)
+
+
+def _prompt_tokens(request: Request, bytes_per_token: float) -> int:
+    size = sum(len(message.content.encode("utf-8", "replace")) for message in request.messages)
+    return math.ceil(size / bytes_per_token) + TOKENS_PER_MESSAGE * len(request.messages)
+
+
+class Ledger:
+    """What a run has used, and what its open requests may yet use. Safe between threads.
+
+    A server that counts more than was set aside (a tokenizer that splits finer, hidden reasoning) makes all later
+    requests set aside as many times more.
+    """
+
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
+        self.usage, self.requests, self.cached = Usage(), 0, 0
+        self._open, self._finer = Usage(), 1.0
+        self._lock = threading.Lock()
+
+    @property
+    def cost(self) -> float:
+        """Money spent so far."""
+        return self.budget.cost(self.usage)
+
+    def reserve(self, request: Request) -> Usage:
+        """Set aside the most that `request` can take.
+
+        Raises:
+            BudgetSpent: that would go over a limit; nothing is set aside.
+        """
+        bound, budget = at_most(request), self.budget
+        with self._lock:
+            most = Usage(math.ceil(bound.prompt * self._finer), math.ceil(bound.completion * self._finer))
+            after = Usage(
+                self.usage.prompt + self._open.prompt + most.prompt,
+                self.usage.completion + self._open.completion + most.completion,
+            )
+            if budget.requests is not None and self.requests + 1 > budget.requests:
+                raise BudgetSpent(f"the budget of {budget.requests:,} requests is used up")
+            if budget.tokens is not None and after.total > budget.tokens:
+                raise BudgetSpent(
+                    f"the next request could go over the budget of {budget.tokens:,} tokens ({self.usage.total:,} used)"
+                )
+            if budget.money is not None and budget.cost(after) > budget.money:
+                raise BudgetSpent(
+                    f"the next request could go over the budget of {budget.money:g} (used {self.cost:.4g})"
+                )
+            self.requests += 1
+            self._open = Usage(self._open.prompt + most.prompt, self._open.completion + most.completion)
+        return most
+
+    def settle(self, reserved: Usage, answer: Answer | None) -> None:
+        """Put what was used in the place of what was set aside; where the server does not count, all of that."""
+        used = Usage() if answer is None else answer.usage if answer.usage.total else reserved
+        with self._lock:
+            self._open = Usage(self._open.prompt - reserved.prompt, self._open.completion - reserved.completion)
+            self.usage = Usage(self.usage.prompt + used.prompt, self.usage.completion + used.completion)
+            self._finer = max(self._finer, self._finer * used.total / max(1, reserved.total))
+
+    def free(self) -> None:
+        """Count an answer that was there already."""
+        with self._lock:
+            self.cached += 1

@@ -1,0 +1,109 @@
+"""Answers on disk, so that nothing is asked, or paid for, twice.
+
+One SQLite file; each answer under a hash of everything that made it: model, messages, limits, schema, prompt version,
+attempt. An answer is on disk before anyone sees it, each in a transaction of its own, so a killed run loses none.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ..errors import BudgetSpent, DamagedError
+from ..store import cache_folder, check_writable, digest_of
+from .base import Answer, ChatModel, Request, Usage
+from .budget import Ledger
+
+SCHEMA = """CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, model TEXT NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, finish TEXT NOT NULL,
+    answered TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) WITHOUT ROWID"""
+
+
+class CachedChat:
+    """A model whose answers are kept in a file and whose use is held within a budget.
+
+    Args:
+        path: the file; None is llm.sqlite in the user's cache folder.
+        ledger: counts what is used and refuses what would be too much; one is made if none is given.
+    """
+
+    def __init__(self, model: ChatModel, path: Path | None = None, ledger: Ledger | None = None) -> None:
+        self.model, self.path, self.ledger = model, path or cache_folder() / "llm.sqlite", ledger or Ledger()
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """That of the model inside."""
+        return self.model.name
+
+    def ask(self, request: Request) -> Answer:
+        """The answer from the file, else from the model.
+
+        Raises:
+            BudgetSpent: it is not in the file, and asking could cost too much.
+        """
+        key = self.key(request)
+        with self._alone(key):
+            known = self.known(request)
+            if known is not None:
+                self.ledger.free()
+                return known
+            reserved, answer = self.ledger.reserve(request), None
+            try:
+                answer = self.model.ask(request)
+                self._keep(key, request, answer)
+            finally:
+                self.ledger.settle(reserved, answer)
+            return answer
+
+    def key(self, request: Request) -> str:
+        """The hash that an answer is kept under."""
+        return digest_of({"model": self.name, **request.to_dict()})
+
+    def known(self, request: Request) -> Answer | None:
+        """The answer that is kept, or None."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT text, prompt_tokens, completion_tokens, finish FROM answers WHERE key = ?",
+                (self.key(request),),
+            ).fetchone()
+        return None if row is None else Answer(row[0], Usage(row[1], row[2]), row[3], cached=True)
+
+    def _keep(self, key: str, request: Request, answer: Answer) -> None:
+        text = answer.text.encode("utf-8", "replace").decode()  # half a character cannot be stored
+        asked = json.dumps(request.to_dict(), sort_keys=True)
+        with self._open() as db, db:
+            db.execute(
+                "INSERT OR REPLACE INTO answers (key, model, request, text, prompt_tokens, completion_tokens, finish) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (key, self.name, asked, text, *answer.usage, answer.finish),
+            )
+
+    @contextmanager
+    def _alone(self, key: str) -> Iterator[None]:
+        """Two threads that want the same answer ask for it once."""
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            yield
+        with self._guard:
+            self._locks.pop(key, None)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        check_writable(self.path.parent)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=60)) as db:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute(SCHEMA)
+                yield db
+        except BudgetSpent:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise DamagedError(f"{self.path}: the cache of answers is damaged ({error}); delete it") from error

@@ -1,0 +1,84 @@
+"""Any server that speaks OpenAI's chat completions: POST {base_url}/chat/completions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..errors import EndpointError, InputError
+from ..remote import Remote
+from .base import Answer, Request, Usage
+
+
+class OpenAIChat:
+    """A model behind a server. The key comes from the environment (XETRIEVAL_API_KEY, OPENAI_API_KEY) alone.
+
+    A request with a schema is sent with `response_format`; a server that does not know it is asked again without.
+
+    Args:
+        base_url: up to and without /chat/completions, e.g. http://localhost:8000/v1.
+        name: what answers are recorded under, if the address says too little (a port that changes).
+    Raises:
+        InputError: not a web address, or no model.
+    """
+
+    def __init__(
+        self, base_url: str, model: str, timeout: float = 120.0, attempts: int = 5, name: str | None = None
+    ) -> None:
+        if not model:
+            raise InputError(f"language model {base_url!r}: give it as http(s)://HOST/v1#MODEL")
+        self.remote = Remote(base_url.rstrip("/"), timeout, attempts)
+        self.model, self._name, self._offers_schema = model, name, True
+
+    @property
+    def name(self) -> str:
+        """BASE_URL#MODEL."""
+        return self._name or f"{self.remote.base_url}#{self.model}"
+
+    def ask(self, request: Request) -> Answer:
+        """The server's answer.
+
+        Raises:
+            EndpointError: no server, a wrong key, an unknown model, or nothing of use after all attempts.
+        """
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [message._asdict() for message in request.messages],
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+        }
+        if request.schema is None or not self._offers_schema:
+            return self._read(self._post(body))
+        schema = {"name": "answer", "schema": dict(request.schema), "strict": True}
+        try:
+            return self._read(self._post({**body, "response_format": {"type": "json_schema", "json_schema": schema}}))
+        except EndpointError as error:
+            if error.status not in (400, 422):
+                raise
+        answer = self._read(self._post(body))
+        self._offers_schema = False  # it was the schema that it refused
+        return answer
+
+    def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.remote.post("chat/completions", body)
+        except EndpointError as error:
+            raise EndpointError(f"{error}; asked for model {self.model}", error.status, error.refused) from error
+
+    def _read(self, answer: dict[str, Any]) -> Answer:
+        try:
+            choice = answer["choices"][0]
+            text = choice["message"].get("content") or ""
+            finish = str(choice.get("finish_reason") or "stop")
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({error!r})") from error
+        if not isinstance(text, str):
+            raise EndpointError(f"{self.remote.base_url}: the answer's content is not text but {type(text).__name__}")
+        return Answer(text, _usage(answer.get("usage")), finish)
+
+
+def _usage(usage: Any) -> Usage:
+    """Tokens as the server counts them; zero where it does not (see `Ledger.settle`)."""
+    counts = usage if isinstance(usage, dict) else {}
+    tokens = (counts.get("prompt_tokens"), counts.get("completion_tokens"))
+    return Usage(*(int(n) if isinstance(n, int | float) and math.isfinite(n) and n > 0 else 0 for n in tokens))

@@ -1,0 +1,29 @@
+"""A language model by what names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import InputError
+from .base import ChatModel
+from .client import OpenAIChat
+from .replay import ReplayChat
+
+
+def open_llm(source: str, timeout: float = 120.0, attempts: int = 5) -> ChatModel:
+    """http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.
+
+    Raises:
+        InputError: none of these, or no such file. MissingExtra: gguf without xllamacpp.
+    """
+    kind, _, rest = source.partition(":")
+    if kind in ("http", "https"):
+        address, _, model = source.partition("#")
+        return OpenAIChat(address, model, timeout, attempts)
+    if kind == "gguf":
+        from .local import LocalChat
+
+        return LocalChat(Path(rest).expanduser(), timeout=max(timeout, 600.0))
+    if kind == "replay":
+        return ReplayChat.from_file(Path(rest).expanduser())
+    raise InputError(f"language model {source!r}: give http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE")

@@ -1,0 +1,70 @@
+"""A model that gives answers written down beforehand: the test double, and a way to run without a server.
+
+A replay file has one JSON object a line: {"contains": TEXT, "answer": TEXT}. The first line whose text stands in the
+last message of the request answers it; a line without "contains" answers anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import EndpointError, InputError
+from ..store import digest_of
+from .base import Answer, Request, Usage
+from .budget import about
+
+Script = Callable[[Request], str | None]
+
+
+class ReplayChat:
+    """Answers by a function of the request, or from a file; keeps the requests it saw.
+
+    Raises:
+        InputError: no such file, or a line that is not an answer.
+    """
+
+    def __init__(self, script: Script, name: str = "replay") -> None:
+        self._script, self._name, self._lock = script, name, threading.Lock()
+        self.requests: list[Request] = []
+
+    @classmethod
+    def from_file(cls, path: Path) -> ReplayChat:
+        """The answers of a replay file."""
+        from ..data import BadLine, read_json_lines
+
+        lines: list[tuple[str, str]] = []
+        for line in read_json_lines(path):
+            if isinstance(line, BadLine):
+                raise line.error()
+            contains, answer = line.text("contains", required=False), line.record.get("answer")
+            if isinstance(contains, BadLine):
+                raise contains.error()
+            if not isinstance(answer, str):
+                raise InputError(f"{path}, line {line.number}: field 'answer' is missing or not text")
+            lines.append((contains, answer))
+
+        def script(request: Request) -> str | None:
+            asked = request.messages[-1].content
+            return next((answer for contains, answer in lines if contains in asked), None)
+
+        return cls(script, f"replay:{path.name}:{digest_of(lines)[:12]}")
+
+    @property
+    def name(self) -> str:
+        """What its answers are recorded under."""
+        return self._name
+
+    def ask(self, request: Request) -> Answer:
+        """The answer of the script.
+
+        Raises:
+            EndpointError: it has none.
+        """
+        with self._lock:
+            self.requests.append(request)
+        text = self._script(request)
+        if text is None:
+            raise EndpointError(f"{self.name}: no answer for {request.messages[-1].content[-60:]!r}", refused=True)
+        return Answer(text, Usage(about(request).prompt, len(text) // 4 + 1))

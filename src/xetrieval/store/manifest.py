@@ -1,0 +1,62 @@
+"""config.json of a stored thing: kind, format version, facts about it, and the hash of every file beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ..errors import DamagedError, InputError
+from .atomic import write_text
+from .hashing import sha256_of_file
+
+NAME: Final = "config.json"
+
+
+class Kind(NamedTuple):
+    """What a folder holds: as the manifest names it, and as a person does."""
+
+    format: str
+    version: int
+    words: str  # "an explainer"
+
+
+def write_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any], files: Sequence[str]) -> None:
+    """Write config.json; `files` lie in the folder already."""
+    hashes = {name: sha256_of_file(folder / name) for name in files}
+    config = {"format": kind.format, "format_version": kind.version, **facts, "files": hashes}
+    write_text(folder / NAME, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
+    """Read config.json and check every file that it names.
+
+    Raises:
+        InputError: no config.json. DamagedError: another kind or version, or a file that is missing or was altered.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise InputError(f"{folder}: not the folder of {kind.words} (no {NAME})")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DamagedError(f"{path}: not JSON ({error})") from error
+    if not isinstance(config, dict) or config.get("format") != kind.format:
+        raise DamagedError(f"{path}: not the configuration of {kind.words} (format is not {kind.format})")
+    if config.get("format_version") != kind.version:
+        raise DamagedError(
+            f"{path}: format version {config.get('format_version')} is not {kind.version}, the one this release reads; "
+            "upgrade xetrieval or make it again"
+        )
+    files = config.get("files")
+    if not isinstance(files, dict):
+        raise DamagedError(f"{path}: field 'files' is missing or of the wrong kind")
+    for name, promised in files.items():
+        if Path(name).name != name:
+            raise DamagedError(f"{path}: file {name!r} lies outside the folder")
+        if not (folder / name).is_file():
+            raise DamagedError(f"{folder}/{name}: missing")
+        if sha256_of_file(folder / name) != promised:
+            raise DamagedError(f"{folder}/{name}: differs from what {NAME} promises (sha256); restore or make it again")
+    return config
