@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,14 @@ import torch
 from conftest import random_internalizer, unit
 
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.internalizer import Internalizer, read_release_internalizer, write_release_internalizer
-from xetrieval.internalizer.train import InternalizerConfig, split_by_group, train_internalizer
+from xetrieval.internalizer import (
+    Internalizer,
+    load_internalizers,
+    read_release_internalizer,
+    save_internalizers,
+    write_release_internalizer,
+)
+from xetrieval.internalizer.train import InternalizerConfig, nearness, split_by_group, train_internalizer
 
 
 @pytest.mark.parametrize("form", ["paper", "residual"])
@@ -96,3 +103,64 @@ def test_parts_that_do_not_fit_are_refused() -> None:
             np.ones((5, 3), np.float32),
             np.ones(4, np.float32),
         )
+
+
+# ------------------------------------------------------------------ mixing, reports, files
+
+
+def test_weights_decide_which_teacher_is_followed() -> None:
+    z, towards, away = unit(200), unit(200, seed=1), unit(200, seed=2)
+    both, targets = np.concatenate([z, z]), np.concatenate([towards, away])
+    groups = [str(i) for i in range(200)] * 2
+    config = InternalizerConfig(hidden=256, learning_rate=3e-3, epochs=40, patience=40)
+    follow = {}
+    for name, weight in (("first", (1.0, 0.02)), ("second", (0.02, 1.0))):
+        weights = np.repeat(np.array(weight, np.float32), 200)
+        fitted = train_internalizer(both, targets, groups, config, weights)
+        follow[name] = [np.einsum("nm,nm->n", fitted.internalizer(z), t).mean() for t in (towards, away)]
+    assert follow["first"][0] > follow["first"][1] + 0.2
+    assert follow["second"][1] > follow["second"][0] + 0.2
+    plain = train_internalizer(z, towards, groups[:200], InternalizerConfig(epochs=2))
+    same = train_internalizer(z, towards, groups[:200], InternalizerConfig(epochs=2), np.full(200, 3.0, np.float32))
+    assert np.allclose(plain.internalizer.w2, same.internalizer.w2, atol=1e-5)  # only ratios count
+    with pytest.raises(InputError, match="one weight above 0"):
+        train_internalizer(z, towards, groups[:200], config, np.zeros(200, np.float32))
+
+
+def test_nearness_compares_views_and_doing_nothing() -> None:
+    z, net = unit(150), random_internalizer()
+    near = nearness(net, z, net(z))
+    assert near.cosine == pytest.approx(1, abs=1e-5)
+    assert near.recall == 1
+    assert near.raw_cosine == pytest.approx(np.einsum("nm,nm->n", z, net(z)).mean(), abs=1e-6)
+    assert nearness(net, z, unit(150, seed=5)).recall < 0.1
+
+
+def test_internalizers_go_through_a_folder_of_any_views(tmp_path: Path) -> None:
+    nets = {"zebra": random_internalizer(), "qa": random_internalizer(form="paper", seed=1)}
+    save_internalizers(nets, tmp_path / "x", {"name": "e"}, {"lessons": 3}, {"qa": {"cosine": 0.5}})
+    stored = load_internalizers(tmp_path / "x")
+    assert list(stored.internalizers) == ["qa", "zebra"]
+    assert (stored.encoder, stored.made_from["lessons"]) == ({"name": "e"}, 3)
+    z = unit(4)
+    for name, net in nets.items():
+        assert stored.internalizers[name].form == net.form
+        assert np.allclose(stored.internalizers[name](z), net(z), atol=2e-3)  # weights are kept in half precision
+    config = json.loads((tmp_path / "x" / "config.json").read_text())
+    for change, words in (
+        ({"format_version": 9}, "format version 9"),
+        ({"format": "other"}, "not the configuration of internalizers"),
+        ({"internalizers": {"no such": {"form": "paper"}}}, "cannot name a view"),
+        ({"internalizers": {"pony": {"form": "paper"}}}, "pony.w1"),
+        ({"encoder": None}, "'encoder' is missing"),
+    ):
+        (tmp_path / "x" / "config.json").write_text(json.dumps({**config, **change}))
+        with pytest.raises(DamagedError, match=words):
+            load_internalizers(tmp_path / "x")
+    (tmp_path / "x" / "config.json").write_text(json.dumps(config))
+    with (tmp_path / "x" / "internalizers.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(DamagedError, match="differs from what config.json promises"):
+        load_internalizers(tmp_path / "x")
+    with pytest.raises(InputError, match="not the folder of internalizers"):
+        load_internalizers(tmp_path / "none")

@@ -76,7 +76,8 @@ def check_judge(judge: EncoderIdentity, explained: EncoderIdentity) -> None:
     Raises:
         MismatchError: it is.
     """
-    if judge.digest == explained.digest or (judge.weights_sha256 or 0) == explained.weights_sha256:
+    same_weights = judge.weights_sha256 is not None and judge.weights_sha256 == explained.weights_sha256
+    if judge.digest == explained.digest or (same_weights and judge.dimension == explained.dimension):
         raise MismatchError(f"the judge {judge.name} is the explained encoder itself; give another with --judge")
 
 

@@ -86,8 +86,11 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             found = []
     found = found or [(match["q"], match["a"]) for match in PAIR.finditer(text)]
-    distinct = {" ".join(q.split()).casefold(): (" ".join(q.split()), " ".join(a.split())) for q, a in found[::-1]}
-    return [pair for pair in reversed(distinct.values()) if all(pair)]
+    distinct: dict[str, tuple[str, str]] = {}
+    for question, reply in ((" ".join(q.split()), " ".join(a.split())) for q, a in found):
+        if question and reply:
+            distinct.setdefault(question.casefold(), (question, reply))
+    return list(distinct.values())
 
 
 def _fault(text: str, document: str, prompt: Prompt) -> str | None:

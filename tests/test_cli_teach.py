@@ -1,0 +1,186 @@
+"""teach, internalizer and evaluate, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chat_server import ChatServer, chat_server
+from conftest import random_explainer
+from test_cli import refused, run
+from test_evaluate_retrieval import write_benchmark
+from test_teach import GOOD, TEXT, aspect_of
+
+from xetrieval import remote
+from xetrieval.explainer import load, save
+from xetrieval.internalizer import load_internalizers
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    monkeypatch.setattr(remote, "FIRST_WAIT", 0.001)
+    with chat_server(lambda body: GOOD[aspect_of(body["messages"][-1]["content"])]) as running:
+        yield running
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "corpus.jsonl"
+    lines = [{"_id": f"d{i}", "title": f"Loaf {i}", "text": f"{TEXT} Loaf {i} {'crumb ' * (i % 3)}"} for i in range(8)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+# ------------------------------------------------------------------ teach
+
+
+def test_teach_writes_texts_that_internalizers_learn_from(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
+    texts, folder = tmp_path / "texts.jsonl", tmp_path / "nets"
+    done = run("teach", corpus, "--llm", f"{server.url}#m", "--output", texts, "--price", "1,2")
+    assert done.returncode == 0, done.stderr
+    assert "24 texts about 8 of 8 documents" in done.stderr
+    assert "24 requests, 0 answers at hand, 2,400 + 240 tokens, cost 0.00288" in done.stderr
+    options = ("--teacher", texts, "--teacher", "field:title=heading@0.5", "--encoder", "hashing:32")
+    done = run("internalizer", "train", corpus, *options, "--output", folder, "--hidden", 16, "--epochs", 3)
+    assert done.returncode == 0, done.stderr
+    stored = load_internalizers(folder)
+    assert list(stored.internalizers) == ["qa", "summary", "purpose", "heading"]
+    assert stored.made_from["teachers"] == ["texts.jsonl", "field:title=heading@0.5"]
+    done = run("internalizer", "evaluate", folder, corpus, *options, "--format", "json")
+    assert {record["aspect"] for record in json.loads(done.stdout)} == set(stored.internalizers)
+    assert "recall of 100" in run("internalizer", "evaluate", folder, corpus, *options).stdout
+    refused(run("internalizer", "train", corpus, *options, "--output", folder), "exists already")
+    other = ("--teacher", texts, "--encoder", "hashing:16")
+    refused(run("internalizer", "evaluate", folder, corpus, *other), "belong to another encoder")
+
+
+def test_an_explainer_carries_a_view_of_any_name(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
+    options = ("--encoder", "hashing:32", "-F", 32, "-k", 4, "--epochs", 1, "--sentences", 0)
+    done = run("fit", corpus, *options, "--teacher", "field:title=heading", "--output", tmp_path / "x")
+    assert done.returncode == 0, done.stderr
+    explainer = load(tmp_path / "x")
+    assert explainer.views == ("original", "heading")
+    explanation = explainer.explain(TEXT, TEXT)
+    assert "heading" in explanation.to_dict()["per_view_shared_features"]
+    assert "further views: h heading" in str(explanation)
+    shown = any(feature.view_activations["heading"] > 0 for feature in explanation.features)
+    assert ("heading" in explanation._repr_html_()) == shown
+
+
+def test_a_dry_run_asks_nothing(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
+    options = ("--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl", "--price", "1,2", "--dry-run")
+    done = run("teach", corpus, *options, "--aspects", "summary,qa", "--limit", 5)
+    assert done.stdout.startswith("5 documents, 2 aspects: 10 requests to send, 0 answers at hand")
+    assert "cost about" in done.stdout
+    assert not server.requests
+    assert not (tmp_path / "t.jsonl").exists()
+
+
+def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
+    options = (corpus, "--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl", "--concurrency", 2)
+    first = run("teach", *options, "--budget-requests", 10)
+    assert first.returncode == 3
+    assert "stopped: the budget of 10 requests is used up" in first.stderr
+    second = run("teach", *options)
+    assert second.returncode == 0
+    assert len(server.requests) == 24
+    assert len((tmp_path / "t.jsonl").read_text().splitlines()) == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--llm", "http://127.0.0.1:9/v1#m"], "ConnectError"),
+        (["--llm", "URL#m", "--mood", "401"], "key is missing or wrong"),
+        (["--llm", "URL#m", "--mood", "404"], "asked for model m"),
+        (["--llm", "URL"], "#MODEL"),
+        (["--llm", "gguf:none.gguf"], "no such file"),
+        (["--llm", "URL#m", "--budget-requests", "0"], "budget of 0 requests"),
+        (["--llm", "URL#m", "--budget-money", "1"], "needs the prices"),
+        (["--llm", "URL#m", "--price", "cheap"], "--price 'cheap'"),
+        (["--llm", "URL#m", "--aspects", "poem"], "prompt 'poem'"),
+        (["--llm", "URL#m", "--letters", "5"], "letters >= 200"),
+    ],
+)
+def test_what_teach_cannot_do_is_one_line(
+    server: ChatServer, corpus: Path, tmp_path: Path, options: list[str], words: str
+) -> None:
+    if "--mood" in options:
+        server.moods = [options.pop()] * 99
+        options.pop()
+    given = [option.replace("URL", server.url) for option in options]
+    refused(run("teach", corpus, "--output", tmp_path / "t.jsonl", *given), words)
+    assert not (tmp_path / "t.jsonl").exists()
+
+
+def test_an_empty_document_is_refused_with_its_line(server: ChatServer, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"_id": "a", "text": "bread"}\n{"_id": "b", "text": " "}\n')
+    done = run("teach", tmp_path / "c.jsonl", "--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl")
+    refused(done, "c.jsonl, line 2: document 'b' has neither title nor text")
+
+
+def test_a_document_of_200_kb_is_cut_and_counted(server: ChatServer, tmp_path: Path) -> None:
+    lines = [{"_id": "a", "text": "bread " * 33_000}, {"_id": "b", "text": TEXT}]
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = run("teach", tmp_path / "c.jsonl", "--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl")
+    assert "1 documents were longer than 8,000 letters" in done.stderr
+
+
+# ------------------------------------------------------------------ evaluate
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_benchmark(tmp_path / "toy")
+    write_benchmark(tmp_path / "other")
+    save(random_explainer(), tmp_path / "x")
+    monkeypatch.setenv("XETRIEVAL_DATA", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("what", "extra"),
+    [
+        ("retrieval", []),
+        ("retrieval", ["--weights", "learned"]),
+        ("intervention", []),
+        ("steering", ["--alphas", "0,1", "--share", "0.5"]),
+        ("efficiency", ["--sizes", "10,20"]),
+    ],
+)
+def test_every_evaluation_has_one_grammar(what: str, extra: list[str], world: Path) -> None:
+    out = world / "records.json"
+    sets = ("--data", "toy", "--data", world / "other")
+    options = (*sets, "--explainer", world / "x", "--queries", 4, "--seed", 1, *extra)
+    done = run("evaluate", what, *options, "--output", out, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    records = json.loads(done.stdout)
+    assert records == json.loads(out.read_text())
+    assert {record["dataset"] for record in records} == {"toy", "other"}
+    table = run("evaluate", what, *options).stdout
+    assert "toy" in table
+    assert "dataset" in table
+
+
+def test_retrieval_compares_written_texts_on_the_documents_that_have_them(world: Path) -> None:
+    lines = [{"_id": f"d{i}", "qa": f"what is t {i}", "summary": f"t {i}"} for i in range(3)]
+    (world / "texts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    options = ("--data", "toy", "--explainer", world / "x", "--texts", world / "texts.jsonl", "--format", "json")
+    records = json.loads(run("evaluate", "retrieval", *options).stdout)
+    assert [r["system"] for r in records] == ["none", "internalizer", "cot"]
+    assert {(r["documents"], r["queries"]) for r in records} == {(3, 3)}
+    assert records[2]["teacher"] == "texts.jsonl"
+
+
+def test_what_evaluate_cannot_do_is_one_line(world: Path) -> None:
+    x = ("--explainer", world / "x")
+    refused(run("evaluate", "retrieval", "--data", "nowhere", *x), "nowhere: no such folder")
+    refused(run("evaluate", "retrieval", "--data", "toy", *x, "--weights", "best"), "choose sum or learned")
+    refused(run("evaluate", "retrieval", "--data", "toy", "--internalizers", world / "x"), "--internalizers needs")
+    refused(run("evaluate", "labels", "--data", "toy", *x, "--judge", "hashing"), "the explained encoder itself")
+    refused(run("evaluate", "steering", "--data", "toy", *x, "--alphas", "a,b"), "--alphas")
+    refused(run("evaluate", "efficiency", "--data", "toy", *x, "--sizes", "1.5"), "--sizes")
+    (world / "toy" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\thigh\n")
+    refused(run("evaluate", "intervention", "--data", "toy", *x), "line 2: the score 'high'")
