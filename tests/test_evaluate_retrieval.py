@@ -95,21 +95,22 @@ def test_learned_weights_find_the_view_that_helps_and_ignore_noise() -> None:
     assert max(held.values()) < 1e-3
 
 
-def test_the_gradient_of_the_weights_is_the_losss(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gradient_of_the_weights_is_that_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     from scipy import optimize
 
     seen: list[float] = []
 
     def check(loss: Any, start: Any, **_: Any) -> Any:
-        point = start + np.linspace(0.1, 0.3, len(start))
-        numeric = optimize.approx_fprime(point, lambda x: loss(x)[0], 1e-6)
-        seen.append(float(np.abs(numeric - loss(point)[1]).max()))
+        point, step = start + np.linspace(0.1, 0.3, len(start)), 1e-2
+        sides = [(loss(point + step * unit)[0], loss(point - step * unit)[0]) for unit in np.eye(len(start))]
+        numeric = [(above - below) / (2 * step) for above, below in sides]
+        seen.append(float(np.abs(np.array(numeric) - loss(point)[1]).max()))
         return SimpleNamespace(x=start)
 
     monkeypatch.setattr(optimize, "minimize", check)
     benchmark, vectors, view = noisy(30)
     learn_weights(benchmark, vectors, {"qa": view}, range(30))
-    assert seen[0] < 1e-4
+    assert seen[0] < 2e-3  # scores are float32
 
 
 def test_no_query_helps_to_choose_its_own_weights(monkeypatch: pytest.MonkeyPatch) -> None:

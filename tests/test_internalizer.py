@@ -160,7 +160,7 @@ def test_internalizers_go_through_a_folder_of_any_views(tmp_path: Path) -> None:
     (tmp_path / "x" / "config.json").write_text(json.dumps(config))
     with (tmp_path / "x" / "internalizers.safetensors").open("ab") as file:
         file.write(b"x")
-    with pytest.raises(DamagedError, match="differs from what config.json promises"):
+    with pytest.raises(DamagedError, match=r"differs from what config\.json promises"):
         load_internalizers(tmp_path / "x")
     with pytest.raises(InputError, match="not the folder of internalizers"):
         load_internalizers(tmp_path / "none")

@@ -51,6 +51,12 @@ class CachedEncoder:
         """Tokens past the limit, [n]; counted when the text was encoded."""
         return self.read(texts, role).unread
 
+    def knows(self, text: str, role: Role) -> bool:
+        """Whether the vector of `text` is in the file already."""
+        key = sha256(text.encode("utf-8", "surrogatepass")).digest()
+        with self._open(role) as db:
+            return db.execute("SELECT 1 FROM vectors WHERE text_sha256 = ?", (key,)).fetchone() is not None
+
     def path(self, role: Role) -> Path:
         """The file that holds the vectors of this role."""
         identity = self.identity

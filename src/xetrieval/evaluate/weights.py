@@ -1,8 +1,9 @@
 """How much each view should count: weights learned from judged queries.
 
-Over each query's candidates (its nearest documents and its judged ones), a softmax of beta (<q,z> + sum_t w_t <q,v_t>)
-should give the judged ones the probability. Loss: cross-entropy + ridge * ||w||^2 with w >= 0: without evidence a view
-counts 0, and none can turn the ranking round (candidates are near documents alone, so nothing else would forbid it).
+Over documents, a softmax of beta (<q,z> + sum_t w_t <q,v_t>) should give the judged ones the probability. Loss:
+cross-entropy + ridge * ||w||^2 with w >= 0, so that without evidence a view counts 0. All documents compete, or a
+random sample of them beside the judged ones: candidates taken from the original view's own top ranks would be documents
+that it overrates, and the loss would turn against it.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..extras import require
 from ..views import Aspect
-from .vectors import BenchmarkVectors, ranking
+from .vectors import BenchmarkVectors
 
 
 @dataclass(frozen=True)
 class WeightsConfig:
-    """Candidates a query, and how strongly weights are held to 0."""
+    """How many documents compete at most, how strongly weights are held to 0, and the seed of the sample."""
 
-    candidates: int = 50
+    documents: int = 4000
     ridge: float = 0.01
+    seed: int = 0
 
 
 def learn_weights(
@@ -43,24 +45,22 @@ def learn_weights(
     """
     config = config or WeightsConfig()
     optimize = require("scipy.optimize", "eval")
-    lists = _candidates(benchmark, vectors, views, rows, config)
-    if not lists:
-        raise InputError(f"{benchmark.name}: no query to learn weights from")
-    x = np.concatenate([scores for scores, _ in lists])  # [candidates of all queries, 1 + views]
-    wanted = np.concatenate([relevant / relevant.sum() for _, relevant in lists])
-    starts = np.concatenate([[0], np.cumsum([len(relevant) for _, relevant in lists])[:-1]])
-    sizes = np.diff(np.append(starts, len(x)))
+    scores, wanted = _competition(benchmark, vectors, views, rows, config)  # [1 + views, q, d], [q, d]
+    open_ = np.isfinite(scores[0])
 
     def loss(parameters: Float64) -> tuple[float, Float64]:
         beta, w = np.exp(parameters[0]), parameters[1:]
-        summed = x[:, 0] + x[:, 1:] @ w
+        summed = scores[0] + np.tensordot(w.astype(np.float32), scores[1:], 1)
         logits = beta * summed
-        logits -= np.repeat(np.maximum.reduceat(logits, starts), sizes)
+        logits -= logits.max(1, keepdims=True)
         mass = np.exp(logits)
-        total = np.add.reduceat(mass, starts)
-        error = (mass / np.repeat(total, sizes) - wanted) / len(lists)  # d loss / d logits
-        value = -(wanted @ (logits - np.repeat(np.log(total), sizes))) / len(lists) + config.ridge * (w @ w)
-        return value, np.append(error @ summed * beta, beta * (error @ x[:, 1:]) + 2 * config.ridge * w)
+        total = mass.sum(1, keepdims=True)
+        error = (mass / total - wanted) / len(wanted)  # d loss / d logits
+        logarithm = np.where(open_, logits - np.log(total), 0.0)
+        value = -float((wanted * logarithm).sum(dtype=np.float64)) / len(wanted) + config.ridge * float(w @ w)
+        by_beta = beta * float((error * np.where(open_, summed, 0.0)).sum(dtype=np.float64))
+        by_weight = [beta * float((error * view).sum(dtype=np.float64)) for view in scores[1:]]
+        return value, np.append(by_beta, np.array(by_weight) + 2 * config.ridge * w)
 
     start = np.append(np.log(20.0), np.zeros(len(views)))
     bounds = [(0.0, 8.0)] + [(0.0, None)] * len(views)
@@ -68,20 +68,34 @@ def learn_weights(
     return dict(zip(views, found.x[1:].tolist(), strict=True))
 
 
-def _candidates(
+def _competition(
     benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[Aspect, Float32], rows: Any, config: WeightsConfig
-) -> list[tuple[Float64, Float64]]:
-    """Per query the scores [c, 1 + views] of its candidates and their grades [c]; queries without any are left out."""
+) -> tuple[Float32, Float32]:
+    """Scores of each view for the queries that have judged documents, and what share each document should get.
+
+    A query's own document is out of the competition: minus infinity in the original view.
+    """
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
-    ranked = ranking(benchmark, vectors, config.candidates)
-    lists = []
+    grades = {}
     for query in rows:
         judged = benchmark.judgments[benchmark.query_ids[query]]
-        grades = {row_of[name]: grade for name, grade in judged.items() if grade > 0 and name in row_of}
-        if grades:
-            chosen = [*grades, *(row for row in ranked[query].tolist() if row >= 0 and row not in grades)]
-            q = vectors.queries[query]
-            sides = [vectors.documents, *views.values()]
-            scores = np.stack([side[chosen] @ q for side in sides], 1).astype(np.float64)
-            lists.append((scores, np.array([grades.get(row, 0) for row in chosen], np.float64)))
-    return lists
+        found = {row_of[name]: grade for name, grade in judged.items() if grade > 0 and name in row_of}
+        if found:
+            grades[int(query)] = found
+    if not grades:
+        raise InputError(f"{benchmark.name}: no query to learn weights from")
+    chosen = {row for found in grades.values() for row in found}
+    others = np.setdiff1d(np.arange(len(row_of)), list(chosen))
+    room = max(0, config.documents - len(chosen))
+    drawn = np.random.default_rng(config.seed).permutation(others)[:room]
+    kept = np.sort(np.concatenate([list(chosen), drawn])).astype(np.int64)
+    q = vectors.queries[list(grades)]
+    scores = np.stack([q @ side[kept].T for side in (vectors.documents, *views.values())])
+    wanted = np.zeros(scores.shape[1:], np.float32)
+    for place, (query, found) in enumerate(grades.items()):
+        columns = np.searchsorted(kept, list(found))
+        wanted[place, columns] = np.array(list(found.values())) / sum(found.values())
+        own = row_of.get(benchmark.query_ids[query])
+        if own is not None and own in kept and own not in found:
+            scores[0, place, np.searchsorted(kept, own)] = -np.inf
+    return scores, wanted
