@@ -1,6 +1,7 @@
 """Do views help retrieval? Paper, section 5 and Table 1 -> results/retrieval_views.json
 
-Encoders: minilm on every benchmark; with --mpnet MODEL and --e5 those on samples of three each. Teachers compared,
+Encoders: minilm on every benchmark, with --static its bare word vectors too; with --mpnet MODEL and --e5 those on three
+sets each. Teachers compared,
 data sizes compared, forms compared, the plain sum and learned weights; the chain-of-thought reasoner on the documents
 that have teacher texts, ranked among themselves, and with --local TEXTS on those that a local model wrote about.
 """
@@ -50,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="*", default=list(DATASETS))
     parser.add_argument("--mpnet", help="folder of all-mpnet-base-v2")
+    parser.add_argument("--static", action="store_true", help="also a weak encoder: the mean of MiniLM's word vectors")
     parser.add_argument("--e5", action="store_true")
     parser.add_argument("--local", type=Path, help="texts.jsonl by a local model about documents of english-dup")
     parser.add_argument("--output", type=Path, default=RESULTS / "retrieval_views.json")
@@ -70,12 +72,20 @@ def main() -> None:
 def runs(given: argparse.Namespace, documents: list[Document]) -> Iterator[list[dict[str, Any]]]:
     """Lists of records, as they are measured."""
     minilm = CachedEncoder(open_encoder("minilm"))
-    nets = [(*key, learn(lessons, minilm, config).internalizers) for key, lessons, config in trainings(documents)]
+    nets = [(*key, learn(pairs, minilm, how).internalizers) for key, pairs, how in trainings(documents)]
     yield from chain_of_thought(documents, minilm)
     if given.local is not None:
         yield local(given.local, minilm, documents)
     for name in given.datasets:
         yield measured(read_benchmark(data() / name), minilm, nets)
+    if given.static:
+        from static import StaticWords
+
+        words = StaticWords()
+        nets = [(*key, learn(pairs, words, how).internalizers) for key, pairs, how in trainings(documents)]
+        yield from chain_of_thought(documents, words)
+        for name in given.datasets:
+            yield measured(read_benchmark(data() / name), words, nets)
     if given.mpnet:
         mpnet = CachedEncoder(open_encoder(given.mpnet))
         nets = [

@@ -68,7 +68,7 @@ class Remote:
                     f"{self.base_url.rstrip('/')}/{path}", json=body, headers=_headers(), timeout=self.timeout
                 )
             except httpx.HTTPError as error:
-                problem, status = type(error).__name__, 0
+                problem, status = _no_answer(error, self.timeout), 0
             else:
                 status = response.status_code
                 if status == 200:
@@ -88,6 +88,13 @@ class Remote:
             if attempt < self.attempts:
                 time.sleep(wait)
         raise EndpointError(f"{self.base_url}: {problem}", status=status, refused=0 < status < 500 and status != 429)
+
+
+def _no_answer(error: Exception, timeout: float) -> str:
+    name = type(error).__name__
+    if name == "ConnectError":
+        return f"no server answers there ({name})"
+    return f"no answer within {timeout:g} s ({name})" if "Timeout" in name else f"the connection broke ({name})"
 
 
 def _headers() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from .evaluate_tables import print_table
 from .options import CacheOption, Format, FormatOption, output_console, progress_bar, show_bar
 
 app = typer.Typer(help="Train and check internalizers: vectors to views.", no_args_is_help=True)
@@ -65,12 +66,17 @@ def evaluate(
     corpora: Corpora,
     teacher: Teachers,
     encoder: EncoderName,
+    data: Annotated[
+        list[str] | None, typer.Option("--data", help="Benchmarks to rank with the views as well; may repeat.")
+    ] = None,
     format: FormatOption = Format.text,
     cache: CacheOption = None,
 ) -> None:
-    """How near the views come to what these teachers' texts embed to. For rankings: xetrieval evaluate retrieval."""
+    """How near the views come to what these teachers' texts embed to, and, with --data, what they do to rankings."""
     from ..data import read_corpora
+    from ..data.benchmark import open_benchmark
     from ..encoders import CachedEncoder, open_encoder
+    from ..evaluate import benchmark_vectors, internalized, retrieval
     from ..fitting.internalizers import open_internalizers, report_on
     from ..teachers import read_teacher
 
@@ -79,9 +85,20 @@ def evaluate(
     with progress_bar() as bar:
         show = show_bar(bar)
         reader = CachedEncoder(open_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
-        records = report_on(open_internalizers(folder, reader), pairs, reader)
+        nets = open_internalizers(folder, reader)
+        records = report_on(nets, pairs, reader)
+        facts = {
+            "encoder": reader.identity.name,
+            "system": "internalizer",
+            "form": "+".join(sorted({net.form for net in nets.values()})),
+            "teacher": "as trained",
+        }
+        ranked = []
+        for benchmark in map(open_benchmark, data or []):
+            vectors = benchmark_vectors(benchmark, reader)
+            ranked += retrieval(benchmark, vectors, internalized(nets, vectors.documents), facts)
     if format is Format.json:
-        sys.stdout.write(json.dumps(records) + "\n")
+        sys.stdout.write(json.dumps(records + ranked) + "\n")
         return
     from rich.table import Table
 
@@ -96,3 +113,5 @@ def evaluate(
             f"{r['recall_of_100_doing_nothing']:.3f}",
         )
     output_console().print(table)
+    if ranked:
+        print_table("retrieval", ranked)

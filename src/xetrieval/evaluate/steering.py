@@ -26,9 +26,11 @@ HARD = 100  # unmatched documents are drawn from the query's best so many
 
 @dataclass(frozen=True)
 class SteeringConfig:
-    """Args:
-    alphas: factors; 1 changes nothing but what decoding loses.
-    share: of F that a set holds: 1/8 is 384 of 3072, 1/32 is 96.
+    """Which factors, and how many features.
+
+    Args:
+        alphas: 1 changes nothing but what decoding loses.
+        share: of F that a set holds at most; 1/8 is 384 of 3072, 1/32 is 96.
     """
 
     alphas: tuple[float, ...] = (0.0, 0.5, 1.0, 1.5, 2.0)

@@ -26,7 +26,7 @@ from .vectors import BenchmarkVectors
 class WeightsConfig:
     """How many documents compete at most, how strongly weights are held to 0, and the seed of the sample."""
 
-    documents: int = 4000
+    documents: int = 2000
     ridge: float = 0.01
     seed: int = 0
 

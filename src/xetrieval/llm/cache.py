@@ -97,7 +97,8 @@ class CachedChat:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        check_writable(self.path.parent)
+        if not self.path.exists():
+            check_writable(self.path.parent)
         try:
             with closing(sqlite3.connect(self.path, timeout=60)) as db:
                 db.execute("PRAGMA journal_mode=WAL")

@@ -106,7 +106,9 @@ def teach(
     check_writable(output.parent)
     run = _Run(documents, prompts, model, output, config)
     todo = [_Lesson(document, prompt) for document in documents if document.id not in run.done for prompt in prompts]
-    total, finished, failures, answered = len(todo), 0, 0, False
+    total, finished = len(documents) * len(prompts), len(run.done) * len(prompts)
+    failures, answered = 0, False
+    tell(finished, total, _note(model, run.taught))
     try:
         for lesson, outcome in in_parallel(run.learn, todo, config.concurrency):
             finished += 1
