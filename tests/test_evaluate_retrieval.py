@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,15 +14,18 @@ from conftest import random_internalizer, unit
 from test_intervention import toy_benchmark
 
 from xetrieval.arrays import l2norm
-from xetrieval.data import Document
+from xetrieval.data import Document, read_corpora
 from xetrieval.data.benchmark import Benchmark, open_benchmark, sample_benchmark
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, RetrievalConfig, internalized, retrieval, taught
 from xetrieval.evaluate.retrieval import ndcg10_by_query, paired_test, with_views
+from xetrieval.evaluate.vectors import ranking
 from xetrieval.evaluate.views import cross_fitted_views
 from xetrieval.evaluate.weights import WeightsConfig, learn_weights
-from xetrieval.teachers import TeacherPair
+from xetrieval.llm import Answer
+from xetrieval.teachers import TeacherPair, read_prompt, read_teacher
+from xetrieval.teachers.checks import check
 
 FACTS = {"encoder": "toy", "system": "internalizer", "form": "residual", "teacher": "t"}
 
@@ -240,3 +244,31 @@ def test_ir_datasets_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset.docs_iter = lambda: (_ for _ in ()).throw(OSError("no network"))
     with pytest.raises(InputError, match=r"cannot be fetched \(no network\)"):
         open_benchmark("irds:toy")
+
+
+# ------------------------------------------------------------------ the real sets
+
+
+def test_arguana_has_its_own_documents_left_out_and_absent_ones_counted(shared_data: Path) -> None:
+    benchmark = sample_benchmark(open_benchmark(shared_data / "arguana"), queries=300)
+    whole = open_benchmark(shared_data / "arguana")
+    known = {document.id for document in whole.documents}
+    absent = [d for judged in whole.judgments.values() for d in judged if d not in known]
+    assert len(absent) == 5
+    encoder = HashingEncoder(64)
+    vectors = BenchmarkVectors(
+        encoder.encode_query(benchmark.queries), encoder.encode_document([d.text for d in benchmark.documents])
+    )
+    ranked = ranking(benchmark, vectors, 10)
+    assert not [q for q, rows in zip(benchmark.query_ids, ranked, strict=True) if benchmark.documents[rows[0]].id == q]
+    assert len(ndcg10_by_query(benchmark, vectors)) == 300
+
+
+def test_written_texts_belong_to_their_posts(shared_data: Path) -> None:
+    documents = read_corpora([shared_data / "stackexchange"])
+    lessons = read_teacher(str(shared_data / "teacher" / "texts.jsonl.gz"), documents)
+    assert Counter(lesson.aspect for lesson in lessons) == {"summary": 720, "purpose": 720, "qa": 720}
+    faults = Counter(
+        check(Answer(lesson.target), lesson.source, read_prompt(lesson.aspect)).fault is None for lesson in lessons
+    )
+    assert faults[False] < 0.02 * len(lessons)  # texts that are known to be good pass the checks

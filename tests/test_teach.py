@@ -175,6 +175,7 @@ def test_pairs_are_read_from_json_and_from_lines_and_repeats_left_out() -> None:
     as_json = json.dumps({"pairs": [{"question": q, "answer": a} for q, a in [*wanted, ("what IS it?", "Other.")]]})
     assert read_pairs(as_json) == wanted
     assert read_pairs(f"```json\n{as_json}\n```") == wanted
+    assert read_pairs("Q: What is it? A: Bread. Q: Why? A: Yeast does it.") == wanted
     assert read_pairs("1. **Q: What is it?**\n**A:** Bread.\n\nQuestion 2: Why?\nAnswer 2: Yeast\ndoes it.") == wanted
 
 

@@ -28,6 +28,7 @@ PAIR: Final = re.compile(
     rf"{QUESTION}(?P<q>.+?)\**[ \t]*\n+{REPLY}(?P<a>.+?)(?={QUESTION}|\Z)",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
+INLINE: Final = re.compile(r"(?:^|\s)Q:\s*(?P<q>.+?)\s+A:\s*(?P<a>.+?)(?=\s+Q:|\Z)", re.DOTALL)
 # Words that hold a language's sentences together. Enough to tell these apart, and silent about all others.
 FUNCTION_WORDS: Final = {
     "English": "the of and to in is that for it with are this be from which on as by",
@@ -85,7 +86,8 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
             found = [(str(pair["question"]), str(pair["answer"])) for pair in listed]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             found = []
-    found = found or [(match["q"], match["a"]) for match in PAIR.finditer(text)]
+    for form in (PAIR, INLINE):
+        found = found or [(match["q"], match["a"]) for match in form.finditer(text)]
     distinct: dict[str, tuple[str, str]] = {}
     for question, reply in ((" ".join(q.split()), " ".join(a.split())) for q, a in found):
         if question and reply:
