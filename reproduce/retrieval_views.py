@@ -1,9 +1,9 @@
 """Do views help retrieval? Paper, section 5 and Table 1 -> results/retrieval_views.json
 
-Encoders: minilm on every benchmark, with --static its bare word vectors too; with --mpnet MODEL and --e5 those on three
-sets each. Teachers compared,
-data sizes compared, forms compared, the plain sum and learned weights; the chain-of-thought reasoner on the documents
-that have teacher texts, ranked among themselves, and with --local TEXTS on those that a local model wrote about.
+Encoders: minilm, and its bare word vectors as a weak one (static), on whole benchmarks; mpnet and e5 on samples.
+Teachers compared, data sizes compared, forms compared, the plain sum and learned weights; the chain-of-thought reasoner
+on the documents that have teacher texts, ranked among themselves, and with --local TEXTS on those that a local model
+wrote about. Records of encoders that are not asked for are kept as they are.
 """
 
 from __future__ import annotations
@@ -50,68 +50,87 @@ FOLDS = 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("datasets", nargs="*", default=list(DATASETS))
+    parser.add_argument("datasets", nargs="*", default=list(DATASETS), help="for minilm and static")
+    parser.add_argument("--encoders", default="minilm", help="of minilm, static, mpnet, e5, by commas")
     parser.add_argument("--mpnet", help="folder of all-mpnet-base-v2")
-    parser.add_argument("--static", action="store_true", help="also a weak encoder: the mean of MiniLM's word vectors")
-    parser.add_argument("--e5", action="store_true")
     parser.add_argument("--local", type=Path, help="texts.jsonl by a local model about documents of english-dup")
     parser.add_argument("--output", type=Path, default=RESULTS / "retrieval_views.json")
     given = parser.parse_args()
     documents = read_corpora([data() / "stackexchange"])
-    records: list[dict[str, Any]] = []
-    for found in runs(given, documents):
-        records += [{**record, "teacher_seen": record["dataset"] in SEEN} for record in found]
-        given.output.write_text(json.dumps(records, indent=1) + "\n")
-        for r in found:
-            Console(width=170).print(
-                f"{r['encoder']:20.20} {r['dataset']:24} {r['system']:12} {r['form'] or '':9} {r['teacher'] or '':28} "
-                f"{'' if r['weights'] is None else 'learned' if isinstance(r['weights'], list) else 'sum':8}"
-                f"{r['ndcg10']:7.2f} {r['delta']:+.2f} ({r['ci_low']:+.2f} {r['ci_high']:+.2f}) p {r['p_value']:.3f}"
-            )
-
-
-def runs(given: argparse.Namespace, documents: list[Document]) -> Iterator[list[dict[str, Any]]]:
-    """Lists of records, as they are measured."""
-    minilm = CachedEncoder(open_encoder("minilm"))
-    nets = [(*key, learn(pairs, minilm, how).internalizers) for key, pairs, how in trainings(documents)]
-    yield from chain_of_thought(documents, minilm)
-    if given.local is not None:
-        yield local(given.local, minilm, documents)
-    for name in given.datasets:
-        yield measured(read_benchmark(data() / name), minilm, nets)
-    if given.static:
-        from static import StaticWords
-
-        words = StaticWords()
-        nets = [(*key, learn(pairs, words, how).internalizers) for key, pairs, how in trainings(documents)]
-        yield from chain_of_thought(documents, words)
-        for name in given.datasets:
-            yield measured(read_benchmark(data() / name), words, nets)
-    if given.mpnet:
-        mpnet = CachedEncoder(open_encoder(given.mpnet))
-        nets = [
-            (*key, learn(lessons, mpnet, config).internalizers)
-            for key, lessons, config in of_openings(documents, mpnet)
+    records: list[dict[str, Any]] = json.loads(given.output.read_text()) if given.output.is_file() else []
+    for part in given.encoders.split(","):
+        found = [
+            {**record, "part": part, "teacher_seen": record["dataset"] in SEEN}
+            for several in PARTS[part](given, documents)
+            for record in shown(several)
         ]
-        yield from chain_of_thought(documents, mpnet)
-        for name, queries, size in (("english-dup", None, None), ("mutual", 500, 2000), ("arguana", 400, 1200)):
-            yield measured(sample_benchmark(read_benchmark(data() / name), queries, size), mpnet, nets)
-    if given.e5:
-        from e5 import E5
+        records = [record for record in records if record["part"] != part] + found  # other encoders' are kept
+        given.output.write_text(json.dumps(records, indent=1) + "\n")
 
-        for prompts in (True, False):
-            reader = CachedEncoder(E5(prompts))
-            written = read_teacher(teachers()[0], documents)
-            nets = [
-                ("written, 720 posts", form, learn(written, reader, InternalizerConfig(form=form)).internalizers)
-                for form in ("residual", "paper")
-            ]
-            for name, queries, size in (
-                ("english-dup", None, None),
-                ("mutual", 500, 2000),
-                ("climate-fever-evidence", 500, 2000),
-            ):
-                yield measured(sample_benchmark(read_benchmark(data() / name), queries, size), reader, nets)
+
+def shown(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records, printed."""
+    for r in records:
+        Console(width=170).print(
+            f"{r['encoder']:20.20} {r['dataset']:24} {r['system']:12} {r['form'] or '':9} {r['teacher'] or '':28} "
+            f"{'' if r['weights'] is None else 'learned' if isinstance(r['weights'], list) else 'sum':8}"
+            f"{r['ndcg10']:7.2f} {r['delta']:+.2f} ({r['ci_low']:+.2f} {r['ci_high']:+.2f}) p {r['p_value']:.3f}"
+        )
+    return records
+
+
+Records = Iterator[list[dict[str, Any]]]
+
+
+def of_minilm(given: argparse.Namespace, documents: list[Document]) -> Records:
+    """The default encoder on whole benchmarks."""
+    encoder = CachedEncoder(open_encoder("minilm"))
+    yield from chain_of_thought(documents, encoder)
+    if given.local is not None:
+        yield local(given.local, encoder, documents)
+    yield from on_whole_sets(given.datasets, documents, encoder)
+
+
+def of_static(given: argparse.Namespace, documents: list[Document]) -> Records:
+    """A weak encoder: the mean of MiniLM's word vectors."""
+    from static import StaticWords
+
+    yield from chain_of_thought(documents, StaticWords())
+    yield from on_whole_sets(given.datasets, documents, StaticWords())
+
+
+def on_whole_sets(datasets: list[str], documents: list[Document], encoder: Encoder) -> Records:
+    """Every teacher and form on whole benchmarks."""
+    nets = [(*key, learn(pairs, encoder, how).internalizers) for key, pairs, how in trainings(documents)]
+    for name in datasets:
+        yield measured(read_benchmark(data() / name), encoder, nets)
+
+
+def of_mpnet(given: argparse.Namespace, documents: list[Document]) -> Records:
+    """A strong encoder on samples of three benchmarks."""
+    encoder = CachedEncoder(open_encoder(given.mpnet))
+    yield from chain_of_thought(documents, encoder)
+    nets = [(*key, learn(pairs, encoder, how).internalizers) for key, pairs, how in of_openings(documents, encoder)]
+    for name, queries, size in (("english-dup", None, None), ("mutual", 500, 2000), ("arguana", 400, 1200)):
+        yield measured(sample_benchmark(read_benchmark(data() / name), queries, size), encoder, nets)
+
+
+def of_e5(_: argparse.Namespace, documents: list[Document]) -> Records:
+    """An asymmetric encoder, with its prompts and with queries read as passages."""
+    from e5 import E5, QueriesAsPassages
+
+    written = read_teacher(teachers()[0], documents)
+    with_prompts = CachedEncoder(E5())
+    for encoder in (with_prompts, QueriesAsPassages(with_prompts)):
+        nets = [
+            ("written, 720 posts", form, learn(written, encoder, InternalizerConfig(form=form)).internalizers)
+            for form in ("residual", "paper")
+        ]
+        for name, queries, size in (("english-dup", None, None), ("mutual", 500, 2000), (CLIMATE, 500, 2000)):
+            yield measured(sample_benchmark(read_benchmark(data() / name), queries, size), encoder, nets)
+
+
+PARTS = {"minilm": of_minilm, "static": of_static, "mpnet": of_mpnet, "e5": of_e5}
 
 
 def trainings(documents: list[Document]) -> Iterator[tuple[tuple[str, str], list[TeacherPair], InternalizerConfig]]:
