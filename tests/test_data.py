@@ -204,7 +204,7 @@ def test_a_title_is_learned_from_the_body_alone(documents: list) -> None:
     )
     assert read_teacher("field:title=purpose", documents)[0].aspect == "purpose"
     for source, words in (
-        ("field:title=x", "aspects are"),
+        ("field:title=Big", "cannot name a view"),
         ("field:none", "no document has"),
         ("absent.jsonl", "no such file"),
     ):

@@ -95,7 +95,7 @@ def edit_config(folder: Path, **changes: object) -> None:
         (lambda f: edit_config(f, encoder={"name": "x"}), "config.json: field .* is missing"),
         (lambda f: edit_config(f, files={"../x": "y"}), "lies outside the folder"),
         (lambda f: edit_config(f, sae={"k": 0}), "k = 0"),
-        (lambda f: edit_config(f, internalizers={"mood": {"form": "paper"}}), "unknown aspect 'mood'"),
+        (lambda f: edit_config(f, internalizers={"mood": {"form": "paper"}}), "'mood.w1' is missing"),
     ],
 )
 def test_a_damaged_explainer_is_refused_in_words(folder: Path, damage, words: str) -> None:  # type: ignore[no-untyped-def]

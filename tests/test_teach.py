@@ -205,7 +205,9 @@ def test_a_run_writes_texts_with_all_that_made_them(tmp_path: Path) -> None:
     assert first["teacher"] == "replay"
     assert first["prompts"] == {prompt.aspect: prompt.identity for prompt in PROMPTS}
     lessons = read_teacher(str(tmp_path / "t.jsonl"), documents)
-    assert [(pair.aspect, pair.source) for pair in lessons[:3]] == [(a, documents[0].text) for a in GOOD]
+    assert [(pair.aspect, pair.source) for pair in lessons[:3]] == [
+        (a, documents[0].text) for a in ("qa", "summary", "purpose")
+    ]
 
 
 def test_a_faulty_answer_is_asked_for_again_with_its_fault(tmp_path: Path) -> None:
@@ -380,8 +382,13 @@ def test_texts_may_name_any_view_and_must_be_of_this_text(tmp_path: Path) -> Non
     path = tmp_path / "t.jsonl"
     record = {"_id": "d0", "audience": "bakers", "teacher": "m", "text_sha256": text_sha256(documents[0].text)}
     path.write_text(json.dumps(record) + "\n")
-    assert [(pair.aspect, pair.target) for pair in read_teacher(str(path), documents)] == [("audience", "bakers")]
-    path.write_text(json.dumps({**record, "text_sha256": "0" * 64}) + "\n")
+    wanted = [("audience", "bakers")]
+    assert [(pair.aspect, pair.target) for pair in read_teacher(f"{path}=audience", documents)] == wanted
+    with pytest.raises(InputError, match="none of its ids"):  # a field that nobody named is no view
+        read_teacher(str(path), documents)
+    path.write_text(json.dumps({**record, "prompts": {"audience": "audience/1/0"}}) + "\n")
+    assert [(pair.aspect, pair.target) for pair in read_teacher(str(path), documents)] == wanted
+    path.write_text(json.dumps({**record, "qa": "x", "text_sha256": "0" * 64}) + "\n")
     with pytest.raises(InputError, match="another version of document 'd0'"):
         read_teacher(str(path), documents)
     path.write_text(json.dumps({**record, "_id": "other"}) + "\n")

@@ -1,11 +1,13 @@
 """Teacher texts that exist already: written ones, a document's own field, questions with answers, queries with clicks.
 
-texts.jsonl[.gz]   {"_id", ASPECT: text, ...}: one target per aspect and document
+texts.jsonl[.gz]   {"_id", "summary", "purpose", "qa"}, each if it is there: one target per aspect and document; what
+                   `xetrieval teach` wrote names its aspects itself
 pairs.tsv[.gz]     question-id, answer-id, ...: the answer's target is its question
 clicks.jsonl[.gz]  {"query", "doc_id", "clicks"}: the document's target is the query, weighted by log2(1 + clicks)
 field:NAME         the field is the document's target, e.g. field:title
 
-SOURCE=ASPECT says which view is learned (field: summary, pairs and clicks: qa, if nothing is said; texts name theirs).
+SOURCE=ASPECT says which view is learned (if nothing is said, summary of a field, qa of pairs and clicks), and of texts
+which field is read.
 SOURCE@WEIGHT says how much its lessons count beside those of other teachers, e.g. pairs.tsv@0.5.
 """
 
@@ -21,7 +23,7 @@ from typing import Any, Final, NamedTuple
 from ..data import BadLine, Document, read_json_lines
 from ..data.lines import Line, read_tab_lines
 from ..errors import InputError
-from ..views import NAME, RESERVED, Aspect, check_aspect
+from ..views import ASPECTS, Aspect, check_aspect, in_order
 
 SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<weight>[^@=/\\]*))?")
 
@@ -108,12 +110,14 @@ def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[Te
             f"{line.path}, line {line.number}: the text was written about another version of document "
             f"{document.id!r}; make the texts anew, or give the corpus they were made from"
         )
-    for name, value in line.record.items():
-        if NAME.fullmatch(name) and name not in RESERVED | {"text_sha256"} and wanted in (None, name):
-            if not isinstance(value, str):
-                raise line.bad(f"field {name!r} is not text but {type(value).__name__}").error()
-            if value.strip():
-                yield TeacherPair(name, document.text, value.strip(), document.thread)
+    prompts = line.record.get("prompts")
+    written = prompts if isinstance(prompts, dict) else ASPECTS
+    for name in in_order([wanted] if wanted else written):
+        value = line.text(check_aspect(name, f"{line.path}, line {line.number}"), required=False)
+        if isinstance(value, BadLine):
+            raise value.error()
+        if value.strip():
+            yield TeacherPair(name, document.text, value.strip(), document.thread)
 
 
 def _click(line: Line, document: Document, aspect: Aspect) -> Iterator[TeacherPair]:
