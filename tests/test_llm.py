@@ -206,6 +206,13 @@ def test_a_damaged_cache_is_said_so(tmp_path: Path) -> None:
         CachedChat(ReplayChat(lambda _: "x"), tmp_path / "llm.sqlite").ask(ask())
 
 
+def test_many_may_open_a_new_cache_at_once(tmp_path: Path) -> None:
+    for turn in range(10):
+        model = CachedChat(ReplayChat(lambda request: request.messages[-1].content), tmp_path / f"{turn}.sqlite")
+        answers = list(in_parallel(model.ask, [ask(str(i)) for i in range(16)], 16))
+        assert len(answers) == 16
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -273,6 +280,14 @@ def test_a_server_that_counts_finer_is_held_to_its_own_count(server: ChatServer,
     with pytest.raises(BudgetSpent):
         list(in_parallel(model.ask, [ask(str(i)) for i in range(50)], 1))  # 110 each, though 45 were set aside
     assert model.ledger.usage.total == 440
+
+
+def test_an_answer_lost_on_the_way_counts_as_paid_for(server: ChatServer, tmp_path: Path) -> None:
+    model = CachedChat(OpenAIChat(server.url, "m", attempts=1), tmp_path / "a.sqlite")
+    server.moods = ["cut"]
+    with pytest.raises(EndpointError):
+        model.ask(ask())
+    assert model.ledger.usage == at_most(ask())
 
 
 def test_a_failed_request_gives_back_what_was_set_aside(server: ChatServer, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from xetrieval import remote
 from xetrieval.data import Document
 from xetrieval.errors import EndpointError, InputError
 from xetrieval.llm import Answer, Budget, CachedChat, Ledger, OpenAIChat, ReplayChat, Request
+from xetrieval.store import alone
 from xetrieval.teachers import TeachConfig, read_prompt, read_teacher, teach
 from xetrieval.teachers.checks import check, copied_share, read_pairs
 from xetrieval.teachers.existing import read_spec, text_sha256
@@ -245,6 +246,32 @@ def test_a_spent_budget_keeps_what_is_done_and_goes_on_from_there(tmp_path: Path
     third = model(good, tmp_path / "elsewhere")
     teach(documents, PROMPTS, third, output)
     assert third.ledger.requests == 0  # what is in the output is not asked for, even without the cache
+
+
+def test_what_an_earlier_run_had_survives_a_later_one_that_stops(tmp_path: Path) -> None:
+    documents, output = corpus(3), tmp_path / "t.jsonl"
+
+    def script(request: Request) -> str:
+        return TEXT if aspect_of(request.messages[-1].content) == "summary" else good(request)
+
+    teach(documents, PROMPTS, model(script, tmp_path / "first"), output, TeachConfig(retries=0))
+    before = records(output)
+    assert all("summary" in record["failed"] for record in before)
+    second = teach(documents, PROMPTS, model(good, tmp_path / "second", Budget(requests=3)), output, TeachConfig())
+    assert second.stopped
+    after = records(output)
+    assert [record["_id"] for record in after] == [record["_id"] for record in before]
+    assert all({"purpose", "qa"} <= set(record) for record in after)
+
+
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    output = tmp_path / "t.jsonl"
+    with (
+        alone(tmp_path / ".t.jsonl.lock", "held"),
+        pytest.raises(InputError, match="another process is writing it"),
+    ):
+        teach(corpus(1), PROMPTS, model(good, tmp_path), output)
+    assert teach(corpus(1), PROMPTS, model(good, tmp_path), output).documents == 1
 
 
 def test_a_long_document_is_cut_where_one_sees_it(tmp_path: Path) -> None:

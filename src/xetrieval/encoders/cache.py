@@ -8,8 +8,8 @@ vectors is one transaction, so a killed run loses at most one block.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
-from ..errors import DamagedError
-from ..store import cache_folder, check_writable, digest_of
+from ..store import cache_folder, database, digest_of
 from .base import Encoded, Encoder, EncoderIdentity, Role, read_texts
 
 BLOCK = 512  # texts per transaction
@@ -103,14 +102,5 @@ class CachedEncoder:
                     self.report(done, len(texts))
         return Encoded(vectors, unread)
 
-    @contextmanager
-    def _open(self, role: Role) -> Iterator[sqlite3.Connection]:
-        check_writable(self.folder)
-        path = self.path(role)
-        try:
-            with closing(sqlite3.connect(path, timeout=60)) as db:
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute(SCHEMA)
-                yield db
-        except sqlite3.DatabaseError as error:
-            raise DamagedError(f"{path}: the cache of encoded texts is damaged ({error}); delete it") from error
+    def _open(self, role: Role) -> AbstractContextManager[sqlite3.Connection]:
+        return database(self.path(role), SCHEMA, "the cache of encoded texts")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from ..sae import load_sae, save_sae
 from ..sae.files import SaeFolder
 from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
 from ..sae.train.rows import BadRows
-from ..store import check_writable, write_text
+from ..store import alone, check_writable, write_text
 
 LOGGED = 200  # lines over a training
 
@@ -45,21 +43,9 @@ def train_from_files(
     stack = Stack([map_vectors(path) for path in paths], [str(path) for path in paths])
     work = output.with_name(output.name + ".work")
     work.mkdir(exist_ok=True)
-    with _alone(work):
+    busy = f"{work}: another process is training there; wait for it, or choose another output"
+    with alone(work / "lock", busy):
         return _train(stack, paths, config, output, work, bad_rows, show)
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Hold the folder of a training for this process; the lock goes with the process, however it ends."""
-    with (work / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"{work}: another process is training there; wait for it, or choose another output"
-            ) from error
-        yield
 
 
 def _train(

@@ -10,14 +10,15 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from ..errors import BudgetSpent, DamagedError
-from ..store import cache_folder, check_writable, digest_of
+from ..errors import EndpointError
+from ..store import cache_folder, database, digest_of
 from .base import Answer, ChatModel, Request, Usage
 from .budget import Ledger
 
+LOST = (0, 200)  # no status, or an answer that could not be read
 SCHEMA = """CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, finish TEXT NOT NULL,
@@ -58,6 +59,10 @@ class CachedChat:
             try:
                 answer = self.model.ask(request)
                 self._keep(key, request, answer)
+            except EndpointError as error:
+                if error.status in LOST:  # it may have been answered, and be paid for, all the same
+                    answer = Answer("", reserved)
+                raise
             finally:
                 self.ledger.settle(reserved, answer)
             return answer
@@ -95,16 +100,5 @@ class CachedChat:
         with self._guard:
             self._locks.pop(key, None)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        if not self.path.exists():
-            check_writable(self.path.parent)
-        try:
-            with closing(sqlite3.connect(self.path, timeout=60)) as db:
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute(SCHEMA)
-                yield db
-        except BudgetSpent:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise DamagedError(f"{self.path}: the cache of answers is damaged ({error}); delete it") from error
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return database(self.path, SCHEMA, "the cache of answers")

@@ -2,13 +2,17 @@
 
 from .arrays import half_precision, read_arrays, write_arrays
 from .atomic import cache_folder, check_writable, new_folder, replacing, write_bytes, write_text
+from .database import database
 from .hashing import digest_of, sha256_of_file
+from .lock import alone
 from .manifest import Kind, read_manifest, write_manifest
 
 __all__ = [
     "Kind",
+    "alone",
     "cache_folder",
     "check_writable",
+    "database",
     "digest_of",
     "half_precision",
     "new_folder",

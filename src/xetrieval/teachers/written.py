@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..data import BadLine, Document, read_json_lines
 from ..errors import BudgetSpent, EndpointError, InputError
 from ..llm import CachedChat, Estimate, Request, estimate, in_parallel
-from ..store import check_writable, replacing
+from ..store import alone, check_writable, replacing
 from .checks import check
 from .existing import text_sha256
 from .prompt import Prompt
@@ -104,13 +104,18 @@ def teach(
     if not documents:
         raise InputError("teach: no documents")
     check_writable(output.parent)
-    run = _Run(documents, prompts, model, output, config)
+    with alone(output.with_name(f".{output.name}.lock"), f"{output}: another process is writing it; wait for it"):
+        return _teach(_Run(documents, prompts, model, output, config), tell)
+
+
+def _teach(run: _Run, tell: Report) -> Taught:
+    documents, prompts, model = run.documents, run.prompts, run.model
     todo = [_Lesson(document, prompt) for document in documents if document.id not in run.done for prompt in prompts]
     total, finished = len(documents) * len(prompts), len(run.done) * len(prompts)
     failures, answered = 0, False
     tell(finished, total, _note(model, run.taught))
     try:
-        for lesson, outcome in in_parallel(run.learn, todo, config.concurrency):
+        for lesson, outcome in in_parallel(run.learn, todo, run.config.concurrency):
             finished += 1
             run.record(lesson, outcome)
             answered = answered or outcome.server is None
@@ -137,7 +142,8 @@ class _Run:
         self.identities = {prompt.aspect: prompt.identity for prompt in prompts}
         if len(self.identities) < len(prompts):
             raise InputError("teach: two prompts for one aspect")
-        self.done = self._read() if output.exists() else {}
+        self.earlier = self._read() if output.exists() else {}
+        self.done = {name: record for name, record in self.earlier.items() if not record.get("failed")}
         self.open: dict[str, dict[str, Any]] = {}
 
     def learn(self, lesson: _Lesson) -> _Outcome:
@@ -169,8 +175,12 @@ class _Run:
             self.done[document.id] = self._finish(document, self.open.pop(document.id))
 
     def write(self) -> None:
-        """Write the documents that are done, in the corpus's order, in one step."""
-        present = [self.done[document.id] for document in self.documents if document.id in self.done]
+        """Write the documents that are done, in the corpus's order, in one step.
+
+        One that was to be tried again, and was not yet, keeps what the earlier run had of it.
+        """
+        known = self.earlier | self.done
+        present = [known[document.id] for document in self.documents if document.id in known]
         self.taught.documents = len(present)
         self.taught.cut = sum("cut" in entry for entry in present)
         self.taught.texts = sum(aspect in entry for entry in present for aspect in self.identities)
@@ -193,7 +203,7 @@ class _Run:
         }
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        """Documents that an earlier run of the same teacher has done already, without a failure."""
+        """Documents that an earlier run of the same teacher has done already; some lack texts that failed."""
         texts = {document.id: text_sha256(document.text) for document in self.documents}
         done = {}
         for line in read_json_lines(self.output):
@@ -209,7 +219,7 @@ class _Run:
                 raise InputError(
                     f"{self.output}: its document {identifier!r} is not in this corpus; choose another output"
                 )
-            if not record.get("failed") and record.get("text_sha256") == texts[identifier]:
+            if record.get("text_sha256") == texts[identifier]:
                 done[str(identifier)] = record
         return done
 

@@ -1,0 +1,47 @@
+"""A SQLite file that several threads and processes use at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ..errors import DamagedError, InputError
+from .atomic import check_writable
+
+PATIENCE = 60.0  # seconds that a connection waits for others
+
+
+@contextmanager
+def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]:
+    """A connection to `path`, made with `schema` if it is new; `what` it holds, for messages.
+
+    Raises:
+        InputError: the folder cannot be written, or others kept the file busy. DamagedError: not a database.
+    """
+    if not path.exists():
+        check_writable(path.parent)
+    try:
+        with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
+            _prepare(db, schema)
+            yield db
+    except sqlite3.OperationalError as error:
+        raise InputError(f"{path}: {what} cannot be used now ({error}); try again") from error
+    except sqlite3.DatabaseError as error:
+        raise DamagedError(f"{path}: {what} is damaged ({error}); delete it") from error
+
+
+def _prepare(db: sqlite3.Connection, schema: str) -> None:
+    """Changing to write-ahead logging fails at once, whatever the timeout, while another one does it: so try again."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute(schema)
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
