@@ -15,7 +15,6 @@ from xetrieval import remote
 from xetrieval.data import Document
 from xetrieval.errors import EndpointError, InputError
 from xetrieval.llm import Answer, Budget, CachedChat, Ledger, OpenAIChat, ReplayChat, Request
-from xetrieval.store import alone
 from xetrieval.teachers import TeachConfig, read_prompt, read_teacher, teach
 from xetrieval.teachers.checks import check, copied_share, read_pairs
 from xetrieval.teachers.existing import read_spec, text_sha256
@@ -264,14 +263,19 @@ def test_what_an_earlier_run_had_survives_a_later_one_that_stops(tmp_path: Path)
     assert all({"purpose", "qa"} <= set(record) for record in after)
 
 
-def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
-    output = tmp_path / "t.jsonl"
-    with (
-        alone(tmp_path / ".t.jsonl.lock", "held"),
-        pytest.raises(InputError, match="another process is writing it"),
-    ):
-        teach(corpus(1), PROMPTS, model(good, tmp_path), output)
-    assert teach(corpus(1), PROMPTS, model(good, tmp_path), output).documents == 1
+def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
+    output, other = tmp_path / "t.jsonl", model(good, tmp_path / "other")
+    refused: list[str] = []
+
+    def script(request: Request) -> str:  # while the first run asks, a second one starts
+        with pytest.raises(InputError) as caught:
+            teach(corpus(1), PROMPTS, other, output)
+        refused.append(str(caught.value))
+        return good(request)
+
+    assert teach(corpus(1), PROMPTS[:1], model(script, tmp_path), output).documents == 1
+    assert "another process is writing it" in refused[0]
+    assert sorted(path.name for path in tmp_path.glob("*.lock")) == []
 
 
 def test_a_long_document_is_cut_where_one_sees_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..data import BadLine, Document, read_json_lines
 from ..errors import BudgetSpent, EndpointError, InputError
 from ..llm import CachedChat, Estimate, Request, estimate, in_parallel
-from ..store import alone, check_writable, replacing
+from ..store import alone, cache_folder, check_writable, digest_of, replacing
 from .checks import check
 from .existing import text_sha256
 from .prompt import Prompt
@@ -104,7 +104,11 @@ def teach(
     if not documents:
         raise InputError("teach: no documents")
     check_writable(output.parent)
-    with alone(output.with_name(f".{output.name}.lock"), f"{output}: another process is writing it; wait for it"):
+    lock = (
+        cache_folder() / f"teach-{digest_of(str(output.resolve()))[:16]}.lock"
+    )  # beside the user's files it would stay
+    check_writable(lock.parent)
+    with alone(lock, f"{output}: another process is writing it; wait for it"):
         return _teach(_Run(documents, prompts, model, output, config), tell)
 
 
