@@ -34,6 +34,9 @@ app.add_typer(sae, name="sae")
 app.add_typer(evaluate, name="evaluate")
 
 
+INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line. Bad input is one line on standard error and exit code 2."""
     try:
@@ -43,9 +46,10 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _refuse(f"{where}{error.strerror or error}")
-    except KeyboardInterrupt:
-        sys.stderr.write("xetrieval: interrupted; run the same command again to go on\n")
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:  # typer turns Ctrl-C into this, without a word
+            sys.stderr.write("xetrieval: interrupted; run the same command again to go on\n")
+        raise
 
 
 def _refuse(message: str) -> None:

@@ -104,9 +104,7 @@ def teach(
     if not documents:
         raise InputError("teach: no documents")
     check_writable(output.parent)
-    lock = (
-        cache_folder() / f"teach-{digest_of(str(output.resolve()))[:16]}.lock"
-    )  # beside the user's files it would stay
+    lock = cache_folder() / f"teach-{digest_of(str(output.resolve()))[:16]}.lock"  # not left beside the output
     check_writable(lock.parent)
     with alone(lock, f"{output}: another process is writing it; wait for it"):
         return _teach(_Run(documents, prompts, model, output, config), tell)
