@@ -184,3 +184,13 @@ def test_what_evaluate_cannot_do_is_one_line(world: Path) -> None:
     refused(run("evaluate", "efficiency", "--data", "toy", *x, "--sizes", "1.5"), "--sizes")
     (world / "toy" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\thigh\n")
     refused(run("evaluate", "intervention", "--data", "toy", *x), "line 2: the score 'high'")
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xetrieval.explainer.load", interrupted)
+    done = run("info")
+    assert done.returncode == 130
+    assert "interrupted; run the same command again to go on" in done.stderr
