@@ -13,7 +13,7 @@ from xetrieval.data.benchmark import Benchmark
 from xetrieval.data.corpus import Document
 from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, IntruderSample, intruder_score, ndcg10, reconstructed
-from xetrieval.evaluate.intruder import wilson
+from xetrieval.intervals import wilson
 from xetrieval.evaluate.plots import plot_curves, plot_sweep
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import duplicate_share, evaluate_sae
@@ -68,7 +68,7 @@ def test_an_intruder_is_found_where_features_mean_something_and_not_where_they_d
 
 def test_the_interval_of_a_share() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
-    low, high = wilson(43, 50)
+    low, high = wilson(43 / 50, 50)
     assert low == pytest.approx(0.738, abs=1e-3)
     assert high == pytest.approx(0.930, abs=1e-3)
 

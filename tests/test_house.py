@@ -14,6 +14,7 @@ ROOMS = (  # each imports only from rooms before it
     ("errors",),
     ("extras", "views"),
     ("arrays",),
+    ("intervals",),
     ("store",),
     ("data",),
     ("remote",),

@@ -13,6 +13,7 @@ from .explain import explain
 from .fit import fit
 from .info import info
 from .internalizer import app as internalizer
+from .label import app as label
 from .release import import_release
 from .sae import app as sae
 from .teach import teach
@@ -31,6 +32,7 @@ app.command()(info)
 app.command("import-release")(import_release)
 app.add_typer(internalizer, name="internalizer")
 app.add_typer(sae, name="sae")
+app.add_typer(label, name="label")
 app.add_typer(evaluate, name="evaluate")
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .evaluate_tables import print_table
 from .options import CacheOption, ExplainerOption, Format, FormatOption, progress_bar, show_bar
+from .shared import with_options
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
@@ -74,21 +73,4 @@ class Shared:
             print_table(what, records)
 
 
-def shares(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first parameter is a Shared: on the command line it takes the options of both."""
-    hints = get_type_hints(command, include_extras=True)
-    own = [p.replace(annotation=hints[p.name]) for p in list(inspect.signature(command).parameters.values())[1:]]
-    shared_hints = get_type_hints(Shared, include_extras=True)
-    parameters = [*inspect.signature(Shared).parameters.values()]
-    common = [p.replace(annotation=shared_hints[p.name]) for p in parameters]
-
-    @functools.wraps(command)
-    def taking_both(**given: Any) -> None:
-        shared = Shared(**{field.name: given.pop(field.name) for field in fields(Shared)})
-        command(shared, **given)
-
-    order = sorted([*common[:2], *own, *common[2:]], key=lambda p: p.default is not inspect.Parameter.empty)
-    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in order]
-    taking_both.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
-    taking_both.__annotations__ = {p.name: p.annotation for p in keyword}
-    return taking_both
+shares = with_options(Shared, first=2)

@@ -205,7 +205,7 @@ def convert(
         sae = explainer.sae
         FORMATS[to].write(sae, target)
         if target.is_dir():
-            write_features(target / "xetrieval_features.jsonl", explainer.features)
+            write_features(target / "xetrieval_features.jsonl", explainer.features, explainer.sae.digest)
     else:
         sae = run(Path(source), of, target, to)
     sys.stderr.write(f"autoencoder of {sae.features} features, {sae.form}, in {target}\n")

@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..explain import attribute, overlap
 from ..explain.projection import FeatureSets
 from ..explainer import Explainer
+from ..intervals import cluster_bootstrap
 from ..intervene import erase_and_keep
 from .vectors import BenchmarkVectors, ranking
 
@@ -157,16 +158,3 @@ def _means(
             record[key + suffix] = round(mean, 5)
             record[key + suffix + "_ci"] = [round(low, 5), round(high, 5)]
     return record
-
-
-def cluster_bootstrap(
-    values: Float64, cluster: NDArray[np.int64], resamples: int, seed: int
-) -> tuple[float, float, float]:
-    """Mean and 95 % interval. Whole clusters (the pairs of one query) are drawn again, not single pairs."""
-    _, place = np.unique(cluster, return_inverse=True)
-    sums, counts = np.bincount(place, weights=values), np.bincount(place)
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(len(sums), size=(resamples, len(sums)))
-    means = sums[draws].sum(1) / counts[draws].sum(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)

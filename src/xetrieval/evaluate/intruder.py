@@ -7,13 +7,15 @@ the other nine. (The encoder under study would favour features that are narrow i
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..arrays import Float32, l2norm
 from ..errors import InputError
 from ..hypotheses import top_examples
+from ..hypotheses.judges import odd_one_out
+from ..intervals import wilson
 from ..sae import SparseAutoencoder
 
 TOP = 9
@@ -57,21 +59,5 @@ def intruder_score(sae: SparseAutoencoder, sample: IntruderSample, seed: int = 0
         active = np.zeros(len(codes), bool)
         active[np.nonzero((codes.features == feature) & (codes.values > 0))[0]] = True
         intruder = rng.choice(np.flatnonzero(~active))
-        found += _named(judge[np.append(top.of(int(feature)), intruder)]) == TOP
-    return IntruderScore(found / max(1, len(chosen)), *wilson(found, len(chosen)), len(chosen))
-
-
-def _named(ten: Any) -> int:
-    """The place of the text least like the others."""
-    cosine = ten @ ten.T
-    return int(np.argmin(cosine.sum(axis=1) - np.diag(cosine)))
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share."""
-    if not trials:
-        return 0.0, 1.0
-    z, p = 1.96, successes / trials
-    middle = (p + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * np.sqrt(p * (1 - p) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
-    return float(middle - half), float(middle + half)
+        found += odd_one_out(judge[np.append(top.of(int(feature)), intruder)]) == TOP
+    return IntruderScore(found / max(1, len(chosen)), *wilson(found / max(1, len(chosen)), len(chosen)), len(chosen))

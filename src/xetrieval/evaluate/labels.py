@@ -13,10 +13,11 @@ import numpy as np
 
 from ..arrays import Float32, Float64
 from ..data.benchmark import Benchmark
-from ..encoders import Encoder, EncoderIdentity, read_texts
-from ..errors import InputError, MismatchError
+from ..encoders import Encoder, read_texts
+from ..errors import InputError
 from ..explainer import Explainer
-from .intervention import cluster_bootstrap
+from ..hypotheses.judges import check_judge
+from ..intervals import bootstrap
 from .vectors import BenchmarkVectors
 
 
@@ -65,20 +66,9 @@ def labels(
     wrong = _auc(np.roll(names, 1, axis=0), texts, place.reshape(shown.shape), config.texts)
     record: dict[str, Any] = {"dataset": benchmark.name, "judge": judge.identity.name, "features": len(chosen)}
     for name, values in (("auc", right), ("auc_shuffled", wrong)):
-        mean, low, high = cluster_bootstrap(values, np.arange(len(values)), 1000, config.seed)
+        mean, low, high = bootstrap(values, seed=config.seed)
         record |= {name: round(mean, 4), f"{name}_ci": [round(low, 4), round(high, 4)]}
     return {**record, "chance": 0.5, "texts": config.texts}
-
-
-def check_judge(judge: EncoderIdentity, explained: EncoderIdentity) -> None:
-    """A judge must not be the encoder whose features it judges.
-
-    Raises:
-        MismatchError: it is.
-    """
-    same_weights = judge.weights_sha256 is not None and judge.weights_sha256 == explained.weights_sha256
-    if judge.digest == explained.digest or (same_weights and judge.dimension == explained.dimension):
-        raise MismatchError(f"the judge {judge.name} is the explained encoder itself; give another with --judge")
 
 
 def _texts(activation: Float32, count: int, rng: Any) -> Any:

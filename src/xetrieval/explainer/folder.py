@@ -3,7 +3,9 @@
 config.json                 format version, encoder, shapes, what it was made from, figures, hash of each file
 sae.safetensors             encoder.weight, encoder.bias, decoder.weight, b_dec (weights in half precision)
 internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2
-features.jsonl              id, label, source, frequency, ids of examples
+features.jsonl              id, label, source, frequency, ids of examples, scores, family, flags
+families.jsonl              id, name, parent, features, centre (where features were grouped)
+history.jsonl               every label that was given or offered (where there was a second one); it only grows
 README.md                   the model card
 """
 
@@ -15,7 +17,7 @@ from typing import Any, Final
 
 from ..encoders import EncoderIdentity
 from ..errors import DamagedError, InputError, MismatchError
-from ..hypotheses import read_features, write_features
+from ..hypotheses import read_families, read_features, write_families, write_features
 from ..internalizer import read_internalizers, write_internalizers
 from ..sae import read_sae, write_sae
 from ..store import Kind, new_folder, read_manifest, write_manifest, write_text
@@ -23,6 +25,8 @@ from .card import model_card
 from .model import Explainer
 
 KIND: Final = Kind("xetrieval-explainer", 1, "an explainer")
+FAMILIES: Final = "families.jsonl"
+HISTORY: Final = "history.jsonl"
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "shipped"
 
 
@@ -36,12 +40,7 @@ def load(source: str | Path, encoder: Any = None, cache: Path | bool = True) -> 
         InputError: no such explainer. DamagedError: a file was altered, is missing, or is of an unknown version.
         MismatchError: `encoder` is another encoder.
     """
-    folder = Path(source).expanduser()
-    if not folder.exists() and (SHIPPED / str(source)).is_dir():
-        folder = SHIPPED / str(source)
-    if not (folder / "config.json").is_file():
-        shipped = ", ".join(sorted(path.name for path in SHIPPED.iterdir())) if SHIPPED.is_dir() else "none"
-        raise InputError(f"{source}: no explainer there (no config.json); shipped with the package: {shipped}")
+    folder = find(source)
     config = read_manifest(folder, KIND)
     try:
         explainer = _assemble(folder, config, cache)
@@ -50,8 +49,23 @@ def load(source: str | Path, encoder: Any = None, cache: Path | bool = True) -> 
     return explainer if encoder is None else explainer.with_encoder(encoder)
 
 
-def save(explainer: Explainer, folder: Path, overwrite: bool = False) -> None:
-    """Write `explainer` as a folder, whole or not at all.
+def find(source: str | Path) -> Path:
+    """The folder of an explainer: one that ships, by its name, or one by its path.
+
+    Raises:
+        InputError: no such explainer.
+    """
+    folder = Path(source).expanduser()
+    if not folder.exists() and (SHIPPED / str(source)).is_dir():
+        folder = SHIPPED / str(source)
+    if not (folder / "config.json").is_file():
+        shipped = ", ".join(sorted(path.name for path in SHIPPED.iterdir())) if SHIPPED.is_dir() else "none"
+        raise InputError(f"{source}: no explainer there (no config.json); shipped with the package: {shipped}")
+    return folder
+
+
+def save(explainer: Explainer, folder: Path, overwrite: bool = False, history: str = "") -> None:
+    """Write `explainer` as a folder, whole or not at all; `history` is what its history.jsonl holds.
 
     Raises:
         InputError: the folder exists and `overwrite` is false, or cannot be written.
@@ -60,8 +74,14 @@ def save(explainer: Explainer, folder: Path, overwrite: bool = False) -> None:
         sae = explainer.sae
         write_sae(sae, scratch / "sae.safetensors", half=True)
         write_internalizers(explainer.internalizers, scratch / "internalizers.safetensors")
-        write_features(scratch / "features.jsonl", explainer.features)
-        files = ("sae.safetensors", "internalizers.safetensors", "features.jsonl")
+        write_features(scratch / "features.jsonl", explainer.features, sae.digest)
+        files = ["sae.safetensors", "internalizers.safetensors", "features.jsonl"]
+        if explainer.families:
+            write_families(scratch / FAMILIES, explainer.families)
+            files.append(FAMILIES)
+        if history:
+            write_text(scratch / HISTORY, history)
+            files.append(HISTORY)
         facts = {
             "name": explainer.name,
             "encoder": explainer.encoder_identity.to_dict(),
@@ -83,7 +103,8 @@ def _assemble(folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Ex
             encoder_identity=EncoderIdentity(**config["encoder"]),
             sae=sae,
             internalizers=read_internalizers(folder / "internalizers.safetensors", config["internalizers"]),
-            features=read_features(folder / "features.jsonl", sae.features),
+            features=read_features(folder / "features.jsonl", sae.features, sae.digest),
+            families=read_families(folder / FAMILIES) if FAMILIES in config["files"] else (),
             made_from=config["made_from"],
             figures=config["figures"],
             cache=cache,

@@ -14,7 +14,7 @@ from ..encoders import CachedEncoder, Encoder, EncoderIdentity, PrecomputedEncod
 from ..errors import InputError, MismatchError
 from ..explain import Explanation, attribute, overlap
 from ..explain.projection import FeatureSets
-from ..hypotheses import Feature
+from ..hypotheses import Family, Feature
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
 from ..views import ORIGINAL, Aspect, in_order
@@ -35,6 +35,7 @@ class Explainer:
     features: tuple[Feature, ...]
     made_from: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
+    families: tuple[Family, ...] = ()
     cache: Path | bool = True  # where encoded texts are kept: True the user's cache folder, False nowhere
     _encoder: list[Encoder] = field(default_factory=list, repr=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
-from ..data import Document, split_sentences
-from ..data.sentences import is_prose
+from ..data import Document
+from ..data.passages import drawn_sentences
 from ..encoders import Encoder, PrecomputedEncoder, read_texts
 
 
@@ -41,14 +40,11 @@ def training_texts(documents: Sequence[Document], per_document: int) -> Training
     owner = list(range(len(documents)))
     seen = set(texts)
     for index, document in enumerate(documents):
-        sentences = [sentence.text for sentence in split_sentences(document.text) if is_prose(sentence.text)]
-        places = list(range(len(sentences)))
-        random.Random(document.id).shuffle(places)
-        for place in places[:per_document]:
-            if sentences[place] not in seen:
-                seen.add(sentences[place])
+        for place, sentence in drawn_sentences(document, per_document):
+            if sentence not in seen:
+                seen.add(sentence)
                 ids.append(f"{document.id}#{place}")
-                texts.append(sentences[place])
+                texts.append(sentence)
                 owner.append(index)
     return TrainingTexts(ids, texts, np.array(owner, np.int64), len(documents))
 

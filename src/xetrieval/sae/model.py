@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -116,6 +117,19 @@ class SparseAutoencoder:
             out[row] = codes.values[row] @ self.directions[codes.features[row]]
         out += self.decoder_bias
         return out
+
+    @cached_property
+    def digest(self) -> str:
+        """What its features are: a hash of directions and biases. How many are in use (k) does not change it.
+
+        Weights count in half precision, so that an autoencoder keeps its digest when it is stored that way.
+        """
+        made = sha256()
+        for array in (self.encoder_weight, self.decoder_weight):
+            made.update(np.ascontiguousarray(array, np.float16).tobytes())
+        for array in (self.encoder_bias, self.decoder_bias):
+            made.update(np.ascontiguousarray(array, np.float32).tobytes())
+        return made.hexdigest()[:16]
 
     @cached_property
     def _score_bias(self) -> Float32:

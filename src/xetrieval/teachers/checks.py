@@ -96,7 +96,7 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _fault(text: str, document: str, prompt: Prompt) -> str | None:
-    words, source = _words(text), _words(document)
+    words, source = words_of(text), words_of(document)
     if len(words) > prompt.max_words:
         return f"it had {len(words)} words, at most {prompt.max_words} were asked for"
     if len(words) < LEAST_WORDS and len(text) < 4 * LEAST_WORDS:
@@ -125,14 +125,14 @@ def copied_share(words: list[str], source: list[str]) -> float:
 
 
 def _other_language(text: str, words: list[str], document: str, source: list[str]) -> str | None:
-    script, own = _script(text), _script(document)
+    script, own = script_of(text), script_of(document)
     if script and own and script != own:
         return f"{script.title()} letters instead of {own.title()}"
     language, theirs = _language(words), _language(source)
     return f"{language} instead of {theirs}" if language and theirs and language != theirs else None
 
 
-def _script(text: str) -> str | None:
+def script_of(text: str) -> str | None:
     """The script of nearly all letters, by their Unicode names."""
     counts = Counter(unicodedata.name(letter, "?").split()[0] for letter in text[:2000] if letter.isalpha())
     if counts.total() < 10:
@@ -150,5 +150,5 @@ def _language(words: list[str]) -> str | None:
     return first if counts[first] > 0.12 * len(words) and counts[first] > 2 * counts[second] else None
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     return re.findall(r"\w+", text.casefold())

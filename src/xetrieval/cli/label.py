@@ -1,0 +1,347 @@
+"""xetrieval label: name features, by phrases, a language model or a person; score the names; group the features."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .label_score import score
+from .llm_options import DryRun, LlmOptions, OutputFolder, used
+from .options import CacheOption, progress_bar, show_bar
+from .shared import with_options
+
+if TYPE_CHECKING:
+    from ..explainer import Explainer
+    from ..explainer.relabel import NewLabel, Relabelled
+    from ..hypotheses import ExampleFolder, FeatureExamples
+    from ..hypotheses.gather import Block, ExamplesConfig
+    from ..hypotheses.labellers import Labeller, Proposal
+
+app = typer.Typer(help="Name features and say how far the names hold. Start with `examples`.", no_args_is_help=True)
+app.command()(score)
+
+ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
+ExamplesOption = Annotated[Path, typer.Option("--examples", help="What `xetrieval label examples` wrote.")]
+Ids = Annotated[str | None, typer.Option("--ids", help="These features alone, by commas; 10-19 is a range.")]
+Unnamed = Annotated[bool, typer.Option("--unnamed", help="Features without a name alone.")]
+Replace = Annotated[
+    bool, typer.Option("--replace-worksheet", help="Also replace names that a person gave with a worksheet.")
+]
+Corpora = Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON lines file; may repeat.")]
+PerDocument = Annotated[int, typer.Option("--per-document", min=0, help="Sentences drawn from each document.")]
+
+
+@app.command()
+def examples(
+    explainer: ExplainerArgument,
+    corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON lines files.")],
+    output: Annotated[Path, typer.Option("--output", help="The new folder. It holds text of the corpus.")],
+    encoder: Annotated[str | None, typer.Option("--encoder", help="Another copy of the explainer's encoder.")] = None,
+    per_document: PerDocument = 9,
+    top: Annotated[int, typer.Option("--top", min=1, help="Strongest texts of a feature, on either side.")] = 10,
+    spread: Annotated[int, typer.Option("--spread", min=1, help="Texts over the rest of the range.")] = 10,
+    contrast: Annotated[int, typer.Option("--contrast", min=1, help="Silent texts, random and hard.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same examples.")] = 0,
+    cache: CacheOption = None,
+) -> None:
+    """Gather the texts that features are named from and judged on. The corpus is streamed; encoding is cached."""
+    from ..errors import InputError
+    from ..hypotheses import ExamplesConfig, gather, save_examples
+
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"{output} exists already; choose another output or remove it first")
+    opened = _open(explainer, encoder, cache)
+    config = ExamplesConfig(top, spread, contrast, per_document, seed)
+    with progress_bar() as bar:
+        show = show_bar(bar)
+        gathered = gather(opened.sae, partial(_blocks, opened, corpora, config), config, show)
+    save_examples(
+        output,
+        opened.sae.digest,
+        gathered.features,
+        {
+            "explainer": opened.name,
+            "encoder": opened.encoder_identity.to_dict(),
+            "corpora": [path.name for path in corpora],
+            "passages": gathered.passages,
+            "documents": gathered.documents,
+            "corpus_digest": gathered.digest,
+            "config": config.to_dict(),
+        },
+    )
+    silent = sum(not feature.documents for feature in gathered.features)
+    sys.stderr.write(
+        f"examples of {len(gathered.features):,} features ({silent:,} silent) from {gathered.passages:,} passages of "
+        f"{gathered.documents:,} documents in {output}\n"
+    )
+
+
+@app.command()
+def keyphrase(
+    explainer: ExplainerArgument,
+    examples: ExamplesOption,
+    output: OutputFolder = None,
+    ids: Ids = None,
+    unnamed: Unnamed = False,
+    replace_worksheet: Replace = False,
+) -> None:
+    """Names from the phrases that a feature's texts share and others lack. Offline, seconds."""
+    from ..hypotheses.labellers import KeyphraseLabeller
+
+    opened, folder = _both(explainer, examples)
+    chosen = _chosen(opened, folder, ids, unnamed)
+    background = [e.shown for f in folder.features for e in f.shown.random]
+    _label(explainer, KeyphraseLabeller(background), chosen, output, replace_worksheet)
+
+
+@app.command()
+@with_options(LlmOptions)
+def llm(
+    options: LlmOptions,
+    explainer: ExplainerArgument,
+    examples: ExamplesOption,
+    output: OutputFolder = None,
+    candidates: Annotated[int, typer.Option("--candidates", min=1, help="Names asked for; the best is kept.")] = 3,
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="An encoder that chooses between them; default: the model itself.")
+    ] = None,
+    retries: Annotated[int, typer.Option("--retries", min=0, help="How often an unusable answer is asked again.")] = 2,
+    prompt: Annotated[str, typer.Option("--prompt", help="label, or a prompt file of your own.")] = "label",
+    ids: Ids = None,
+    unnamed: Unnamed = False,
+    replace_worksheet: Replace = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Names from a language model that sees active texts with their strengths, and silent ones.
+
+    Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
+    """
+    from ..hypotheses.judges import LlmJudge
+    from ..hypotheses.labellers import LlmLabeller
+    from ..hypotheses.scores import fit_to_shown
+    from ..llm.estimate import estimate
+
+    opened, folder = _both(explainer, examples)
+    chosen = _chosen(opened, folder, ids, unnamed)
+    model = options.open()
+    judges = _encoder_judge(judge, opened, options.cache) if judge is not None else LlmJudge(model)
+    labeller = LlmLabeller(model, candidates, partial(fit_to_shown, judges), retries, options.concurrency, prompt)
+    if dry_run:
+        requests = (labeller.request(f, attempt) for f in chosen for attempt in range(candidates))
+        options.say_costs(f"{len(chosen):,} features, {candidates} candidates each", estimate(model, requests))
+        return
+    stopped = _label(explainer, labeller, chosen, output, replace_worksheet)
+    sys.stderr.write(f"{used(model)}\n")
+    if stopped is not None:
+        sys.stderr.write(f"stopped: {stopped}; run the same command with a larger budget to go on\n")
+        raise typer.Exit(3)
+
+
+@app.command()
+def export(
+    explainer: ExplainerArgument,
+    examples: ExamplesOption,
+    output: Annotated[Path, typer.Option("--output", help="The worksheet, CSV for a spreadsheet.")],
+    ids: Ids = None,
+    unnamed: Unnamed = False,
+) -> None:
+    """Write a worksheet: one row a feature, with its texts, and an empty column for a name."""
+    from ..hypotheses.worksheet import write_worksheet
+
+    opened, folder = _both(explainer, examples)
+    rows = write_worksheet(output, opened.sae.digest, _chosen(opened, folder, ids, unnamed), opened.features)
+    sys.stderr.write(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`\n")
+
+
+@app.command("import")
+def import_(
+    explainer: ExplainerArgument,
+    worksheet: Annotated[Path, typer.Argument(metavar="WORKSHEET", help="What `export` wrote, filled in.")],
+    examples: Annotated[
+        Path | None, typer.Option("--examples", help="Also check that names are in the language of the texts.")
+    ] = None,
+    output: OutputFolder = None,
+) -> None:
+    """Take over the names of a worksheet; all of them, or none if a row cannot be used."""
+    from ..explainer import load
+    from ..explainer.relabel import PERSON, NewLabel, relabel
+    from ..hypotheses.worksheet import read_worksheet
+
+    opened = load(explainer)
+    known = None
+    if examples is not None:
+        known = {feature.id: feature for feature in _both(explainer, examples)[1].features}
+    labels = read_worksheet(worksheet, opened.sae.digest, opened.sae.features, known)
+    new = [NewLabel(feature, label, PERSON) for feature, label in labels.items()]
+    _say(relabel(explainer, new, output), output or explainer)
+
+
+@app.command()
+def transfer(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The explainer whose names are taken over.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The explainer that gets them.")],
+    corpora: Corpora,
+    cosine: Annotated[float, typer.Option("--cosine", help="Least cosine of two directions.")] = 0.7,
+    overlap: Annotated[float, typer.Option("--overlap", help="Least Jaccard index of their activations.")] = 0.3,
+    per_document: PerDocument = 9,
+    output: OutputFolder = None,
+    replace_worksheet: Replace = False,
+    cache: CacheOption = None,
+) -> None:
+    """Names of one autoencoder for the like features of another: alike in direction and in what activates them."""
+    from ..errors import MismatchError
+    from ..explainer.relabel import NewLabel, relabel
+    from ..hypotheses import ExamplesConfig
+    from ..hypotheses.transfer import match_features
+
+    source, target = _open(old, None, cache), _open(new, None, cache)
+    if source.encoder_identity.digest != target.encoder_identity.digest:
+        raise MismatchError(f"{old} explains another encoder than {new}; names pass only between features of one")
+    blocks = _blocks(target, corpora, ExamplesConfig(per_document=per_document))
+    with progress_bar() as bar:
+        show, done = show_bar(bar), [0]
+
+        def vectors() -> Iterator[Any]:
+            for block in blocks:
+                done[0] += len(block.vectors)
+                show("activations", done[0], done[0], "")
+                yield block.vectors
+
+        matched = match_features(source.sae, target.sae, vectors(), cosine, overlap)
+    labels = []
+    for match in matched.accepted:
+        feature = source.features[match.old]
+        if feature.label and feature.source:
+            event = {"sae": source.sae.digest, **match.fields}
+            labels.append(NewLabel(match.new, feature.label, feature.source, feature.prompt, transferred=event))
+    _say(relabel(new, labels, output, replace_worksheet), output or new)
+    sys.stderr.write(
+        f"{len(matched.accepted):,} features matched, {len(matched.refused):,} nearest pairs refused "
+        f"(cosine below {cosine:g} or overlap below {overlap:g}), "
+        f"{target.sae.features - len(matched.accepted) - len(matched.refused):,} without a nearest pair\n"
+    )
+
+
+@app.command()
+def families(
+    explainer: ExplainerArgument,
+    examples: ExamplesOption,
+    upper: Annotated[int | None, typer.Option("--upper", min=1, help="Families on the upper level.")] = None,
+    lower: Annotated[int | None, typer.Option("--lower", min=1, help="Families on the lower level.")] = None,
+    output: OutputFolder = None,
+) -> None:
+    """Group features by direction and co-activation into two levels; flag dense features and duplicates."""
+    from ..explainer.relabel import record_families
+    from ..hypotheses.families import default_sizes
+    from ..hypotheses.families import families as group
+
+    opened, folder = _both(explainer, examples)
+    usual = default_sizes(opened.sae.features)
+    grouped = group(opened.sae.directions, folder.features, opened.features, (upper or usual[0], lower or usual[1]))
+    record_families(explainer, grouped.families, grouped.family, grouped.flags, output)
+    above = [family for family in grouped.families if family.parent is None]
+    dense = sum("dense" in flags for flags in grouped.flags)
+    twins = sum(any(flag.startswith("duplicate") for flag in flags) for flags in grouped.flags)
+    sys.stderr.write(
+        f"{len(above):,} families of {len(grouped.families) - len(above):,}, {dense:,} dense features, "
+        f"{twins:,} duplicates in {output or explainer}\n"
+    )
+
+
+def _open(source: str, encoder: str | None, cache: Path | None) -> Explainer:
+    from .options import open_explainer
+
+    return open_explainer(source, encoder, cache)
+
+
+def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
+    """An explainer and the examples of its features; of no other."""
+    from ..explainer import load
+    from ..hypotheses import load_examples
+
+    opened, folder = load(explainer), load_examples(examples)
+    folder.check(opened.sae.digest, str(examples))
+    return opened, folder
+
+
+def _blocks(explainer: Explainer, corpora: list[Path], config: ExamplesConfig) -> Iterable[Block]:
+    from ..data.passages import stream_documents
+    from ..hypotheses import passage_blocks
+
+    return passage_blocks(lambda: stream_documents(corpora), explainer.encoder, config.per_document)
+
+
+def _chosen(explainer: Explainer, folder: ExampleFolder, ids: str | None, unnamed: bool) -> list[FeatureExamples]:
+    from ..errors import InputError
+
+    wanted = set(_numbers(ids)) if ids is not None else set(range(explainer.sae.features))
+    unknown = sorted(wanted - set(range(explainer.sae.features)))
+    if unknown:
+        raise InputError(f"--ids: there is no feature {unknown[0]} (0 to {explainer.sae.features - 1})")
+    chosen = [f for f in folder.features if f.id in wanted and f.documents]
+    if unnamed:
+        chosen = [f for f in chosen if not explainer.features[f.id].label]
+    if not chosen:
+        raise InputError("no feature is left to name: all are named already, or silent on these examples")
+    return chosen
+
+
+def _numbers(ids: str) -> Iterator[int]:
+    from ..errors import InputError
+
+    for part in ids.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise InputError(f"--ids {part.strip()!r}: give numbers by commas, or ranges such as 10-19")
+        yield from range(int(first), int(last or first) + 1)
+
+
+def _label(
+    explainer: str, labeller: Labeller, chosen: list[FeatureExamples], output: Path | None, replace_worksheet: bool
+) -> str | None:
+    """Ask for names and write them, those that came before a budget was spent too; why it ended early."""
+    from collections import Counter
+
+    from ..errors import BudgetSpent
+    from ..explainer.relabel import check_target, relabel
+
+    check_target(explainer, output)
+    proposals: list[Proposal] = []
+    stopped: str | None = None
+    with progress_bar() as bar:
+        task = bar.add_task("label", total=len(chosen), note="")
+        report = lambda done, total, note: bar.update(task, completed=done, total=total, note=note)  # noqa: E731
+        try:
+            for proposal in labeller.label(chosen, report):
+                proposals.append(proposal)
+        except BudgetSpent as spent:
+            stopped = str(spent)
+    top = {f.id: tuple(e.id for e in f.shown.top[:8]) for f in chosen}
+    new = [_new(labeller, p, top[p.feature]) for p in sorted(proposals) if p.label]
+    _say(relabel(explainer, new, output, replace_worksheet), output or explainer)
+    for fault, count in Counter(p.fault for p in proposals if p.fault).most_common():
+        sys.stderr.write(f"{count:,} features left as they were: {fault}\n")
+    return stopped
+
+
+def _new(labeller: Labeller, proposal: Proposal, examples: tuple[str, ...]) -> NewLabel:
+    from ..explainer.relabel import NewLabel
+
+    return NewLabel(proposal.feature, proposal.label, labeller.source, labeller.prompt, (), examples)
+
+
+def _say(done: Relabelled, target: str | Path) -> None:
+    kept = f", {done.kept:,} of a worksheet kept" if done.kept else ""
+    sys.stderr.write(f"{done.changed:,} names written, {done.same:,} as before{kept} in {target}\n")
+
+
+def _encoder_judge(source: str, explainer: Explainer, cache: Path | None) -> Any:
+    from ..encoders import CachedEncoder, open_encoder
+    from ..hypotheses.judges import EncoderJudge
+
+    return EncoderJudge(CachedEncoder(open_encoder(source), cache), explainer.encoder_identity)

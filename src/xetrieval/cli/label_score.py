@@ -1,0 +1,145 @@
+"""xetrieval label score: how far names hold, to a judge that never sees an activation."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .llm_options import LlmOptions, OutputFolder, used
+from .options import Format, FormatOption, output_console, progress_bar
+from .shared import with_options
+
+if TYPE_CHECKING:
+    from ..explainer import Explainer
+    from ..hypotheses.judges import Judge
+    from ..hypotheses.scores import Scored
+
+
+@with_options(LlmOptions)
+def score(
+    options: LlmOptions,
+    explainer: Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")],
+    examples: Annotated[Path, typer.Option("--examples", help="What `xetrieval label examples` wrote.")],
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="An encoder other than the explained one; or give --llm.")
+    ] = None,
+    kinds: Annotated[str, typer.Option("--kinds", help="By commas.")] = "detection,fuzz,intruder",
+    negatives: Annotated[str, typer.Option("--negatives", help="Silent texts: random, hard, or both.")] = "random,hard",
+    features: Annotated[int | None, typer.Option("--features", min=1, help="A sample; default: all.")] = None,
+    texts: Annotated[int, typer.Option("--texts", min=4, help="Active texts of a feature, and silent ones.")] = 10,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Texts in one question to a language model.")] = 10,
+    shuffled: Annotated[
+        bool, typer.Option("--shuffled/--no-shuffled", help="Also score names on other features' texts.")
+    ] = True,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same questions.")] = 0,
+    json_output: Annotated[Path | None, typer.Option("--records", help="Also write all values there, JSON.")] = None,
+    write: Annotated[bool, typer.Option("--write/--no-write", help="Write scores beside the names.")] = True,
+    output: OutputFolder = None,
+    format: FormatOption = Format.text,
+) -> None:
+    """Score names by detection, fuzz and intruder; first of all, what the judge itself is worth.
+
+    Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
+    """
+    from ..errors import InputError
+    from ..explainer import load
+    from ..explainer.relabel import check_target, record_scores
+    from ..hypotheses import load_examples
+    from ..hypotheses.planted import judge_planted
+    from ..hypotheses.scores import ScoresConfig, score_labels
+    from ..store import write_text
+
+    if (judge is None) == (options.llm is None):
+        raise InputError("give --judge ENCODER or --llm MODEL, one of the two")
+    opened, folder = load(explainer), load_examples(examples)
+    folder.check(opened.sae.digest, str(examples))
+    if write:
+        check_target(explainer, output)
+    config = ScoresConfig(_parts(kinds), _parts(negatives), features, texts, shuffled, options.concurrency, seed)
+    judges, model = _judge(judge, at_once, opened, options)
+    labels = {feature.id: feature.label for feature in opened.features if feature.label}
+    with progress_bar() as bar:
+        first = bar.add_task("judge", total=1, note="cases whose answers are known")
+        planted = judge_planted(judges, options.concurrency)
+        bar.update(first, completed=1)
+        task = bar.add_task("score", total=None, note="")
+        scored = score_labels(
+            folder.features,
+            labels,
+            judges,
+            config,
+            lambda done, total, note: bar.update(task, completed=done, total=total, note=note),
+        )
+    if write:
+        record_scores(explainer, scored.scores, output)
+    records = {"planted": planted, "scores": scored.summary()}
+    if json_output is not None:
+        values = {str(feature): [s.to_dict() for s in scores] for feature, scores in sorted(scored.scores.items())}
+        write_text(json_output, json.dumps({**records, "features": values}, indent=1, ensure_ascii=False) + "\n")
+    if format is Format.json:
+        sys.stdout.write(json.dumps(records, ensure_ascii=False) + "\n")
+    else:
+        _print(planted, scored)
+    if model is not None:
+        sys.stderr.write(f"{used(model)}\n")
+    if scored.stopped is not None:
+        sys.stderr.write(f"stopped: {scored.stopped}; run the same command with a larger budget to go on\n")
+        raise typer.Exit(3)
+
+
+def _parts(text: str) -> Any:  # a tuple of words; ScoresConfig refuses what is no kind
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _judge(judge: str | None, at_once: int, explainer: Explainer, options: LlmOptions) -> tuple[Judge, Any]:
+    from ..encoders import CachedEncoder, open_encoder
+    from ..hypotheses.judges import EncoderJudge, LlmJudge
+
+    if judge is None:
+        model = options.open()
+        return LlmJudge(model, at_once), model
+    return EncoderJudge(CachedEncoder(open_encoder(judge), options.cache), explainer.encoder_identity), None
+
+
+def _print(planted: list[dict[str, Any]], scored: Scored) -> None:
+    from rich.table import Table
+
+    from ..explain.terminal import printable
+
+    console = output_console()
+    console.print(f"judge {printable(scored.judge)}", highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("", "silent texts", "value", "95 %", "chance", "shuffled names", "over"):
+        table.add_column(name, justify="left" if name in ("", "silent texts") else "right", no_wrap=True)
+    for r in planted:
+        table.add_row(
+            f"judge's own {r['kind']}",
+            r["negatives"],
+            f"{r['value']:.3f}",
+            _interval(r["ci"]),
+            f"{r['chance']:g}",
+            "",
+            f"{r['texts']:,} texts",
+        )
+    for r in scored.summary():
+        wrong = f"{r['shuffled_labels']:.3f}" if "shuffled_labels" in r else ""
+        table.add_row(
+            r["kind"],
+            r["negatives"],
+            f"{r['mean']:.3f}",
+            _interval(r["mean_ci"]),
+            f"{r['chance']:g}",
+            wrong,
+            f"{r['features']:,} features",
+        )
+    console.print(table)
+    if scored.failed:
+        console.print(f"{scored.failed:,} questions without a usable answer are left out", style="yellow")
+
+
+def _interval(bounds: list[float]) -> str:
+    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"

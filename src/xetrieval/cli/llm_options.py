@@ -1,0 +1,83 @@
+"""What every command that asks a language model takes: which one, how many at once, and what it may cost."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import CacheOption
+
+if TYPE_CHECKING:
+    from ..llm import CachedChat, Estimate
+
+
+@dataclass(frozen=True)
+class LlmOptions:
+    """The fields are the options."""
+
+    llm: Annotated[str | None, typer.Option("--llm", help="http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.")] = None
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests at once.")] = 8
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that an answer may take.")] = 120.0
+    budget_requests: Annotated[int | None, typer.Option("--budget-requests", help="Stop before more requests.")] = None
+    budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", help="Stop before more tokens.")] = None
+    budget_money: Annotated[
+        float | None, typer.Option("--budget-money", help="Stop before more money; needs --price.")
+    ] = None
+    price: Annotated[
+        str | None, typer.Option("--price", help="PROMPT,ANSWER: money per million tokens, e.g. 0.25,1.0.")
+    ] = None
+    cache: CacheOption = None
+
+    def open(self) -> CachedChat:
+        """The model, with its cache and its budget.
+
+        Raises:
+            InputError: no --llm, or a budget or price that is none.
+        """
+        from ..errors import InputError
+        from ..llm import Budget, CachedChat, Ledger, open_llm
+
+        if self.llm is None:
+            raise InputError("give --llm: http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE")
+        budget = Budget(self.budget_requests, self.budget_tokens, self.budget_money, *self._prices())
+        path = None if self.cache is None else self.cache / "llm.sqlite"
+        return CachedChat(open_llm(self.llm, self.timeout), path, Ledger(budget))
+
+    def say_costs(self, what: str, costs: Estimate) -> None:
+        """What a run would cost, for --dry-run."""
+        sys.stdout.write(
+            f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers at hand\n"
+            f"tokens of prompts {costs.likely.prompt:,} (at most {costs.most.prompt:,}), of answers "
+            f"{costs.likely.completion:,} (at most {costs.most.completion:,})\n"
+        )
+        if self.price is not None:
+            sys.stdout.write(f"cost about {costs.likely_cost:.2f}, at most {costs.most_cost:.2f}\n")
+
+    def _prices(self) -> tuple[float, float]:
+        from ..errors import InputError
+
+        if self.price is None:
+            return 0.0, 0.0
+        try:
+            prompt, completion = (float(part) for part in self.price.split(","))
+        except ValueError as error:
+            raise InputError(f"--price {self.price!r}: give two numbers, PROMPT,ANSWER, per million tokens") from error
+        return prompt, completion
+
+
+def used(model: CachedChat) -> str:
+    """What a run has used, as one line."""
+    ledger = model.ledger
+    cost = f", cost {ledger.cost:.4g}" if ledger.cost else ""
+    return (
+        f"{ledger.requests:,} requests, {ledger.cached:,} answers at hand, {ledger.usage.prompt:,} + "
+        f"{ledger.usage.completion:,} tokens{cost}"
+    )
+
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would cost and ask nothing.")]
+OutputFolder = Annotated[Path | None, typer.Option("--output", help="A copy with the change, instead of the original.")]

@@ -1,0 +1,45 @@
+"""Intervals of measured figures."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Float64
+
+
+class Estimate(NamedTuple):
+    """A mean and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def wilson(share: float, trials: float) -> tuple[float, float]:
+    """95 % interval of a share that was found in so many trials."""
+    if not trials:
+        return 0.0, 1.0
+    z = 1.96
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def cluster_bootstrap(values: Float64, cluster: NDArray[np.int64], resamples: int, seed: int) -> Estimate:
+    """Mean and 95 % interval. Whole clusters (the pairs of one query) are drawn again, not single values."""
+    _, place = np.unique(cluster, return_inverse=True)
+    sums, counts = np.bincount(place, weights=values), np.bincount(place)
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(len(sums), size=(resamples, len(sums)))
+    means = sums[draws].sum(1) / counts[draws].sum(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
+def bootstrap(values: Float64, resamples: int = 1000, seed: int = 0) -> Estimate:
+    """Mean and 95 % interval of independent values."""
+    return cluster_bootstrap(values, np.arange(len(values)), resamples, seed)
