@@ -13,8 +13,8 @@ from xetrieval.data.benchmark import Benchmark
 from xetrieval.data.corpus import Document
 from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, IntruderSample, intruder_score, ndcg10, reconstructed
-from xetrieval.intervals import wilson
 from xetrieval.evaluate.plots import plot_curves, plot_sweep
+from xetrieval.intervals import wilson
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import duplicate_share, evaluate_sae
 from xetrieval.sae.train import Stack

@@ -108,7 +108,7 @@ def test_a_table_of_the_wrong_length_is_refused(folder: Path) -> None:
     from xetrieval.hypotheses import read_features
 
     with pytest.raises(DamagedError, match="128 features for an autoencoder of 99"):
-        read_features(folder / "features.jsonl", 99)
+        read_features(folder / "features.jsonl", 99, load(folder).sae.digest)
 
 
 def test_an_absent_explainer_names_the_shipped_ones(tmp_path: Path) -> None:

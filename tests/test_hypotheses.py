@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xetrieval.errors import DamagedError
-from xetrieval.hypotheses import Feature, keyphrase_labels, read_features, top_examples, write_features
+from xetrieval.hypotheses import Feature, Score, keyphrase_labels, read_features, top_examples, write_features
 from xetrieval.hypotheses.keyphrases import candidates, fold
 from xetrieval.sae import SparseCodes
 
@@ -73,13 +73,30 @@ def test_phrases_neither_start_nor_end_with_a_stop_word() -> None:
 
 
 def test_the_table_comes_back_as_it_was(tmp_path: Path) -> None:
-    features = [Feature(0, "naïve Bayes", "keyphrase", 0.25, ("d1", "d2#3")), Feature(1, None, None, 0.0)]
-    write_features(tmp_path / "features.jsonl", features)
-    assert read_features(tmp_path / "features.jsonl", 2) == tuple(features)
+    score = Score("detection", "hard", "encoder:other", 0.9, 0.7, 0.97, 0.5, 20, 0)
+    features = [
+        Feature(
+            0, "naïve Bayes", "llm:model", 0.25, ("d1", "d2#3"), "label/1/abc", (score,), 3, ("dense", "duplicate:1")
+        ),
+        Feature(1, None, None, 0.0),
+    ]
+    write_features(tmp_path / "features.jsonl", features, "digest")
+    assert read_features(tmp_path / "features.jsonl", 2, "digest") == tuple(features)
 
 
-@pytest.mark.parametrize("line", ['{"id": 5}', '{"id": 0, "label": 3}', "[]", "{"])
+def test_labels_of_one_autoencoder_never_attach_to_another(tmp_path: Path) -> None:
+    write_features(tmp_path / "features.jsonl", [Feature(0, "tea", "worksheet", 0.1)], "digest")
+    with pytest.raises(DamagedError, match="label transfer"):
+        read_features(tmp_path / "features.jsonl", 1, "another")
+
+
+def test_a_table_from_before_digests_is_read(tmp_path: Path) -> None:
+    (tmp_path / "features.jsonl").write_text('{"id": 0, "label": "tea", "source": "keyphrase", "frequency": 0.1}\n')
+    assert read_features(tmp_path / "features.jsonl", 1, "digest") == (Feature(0, "tea", "keyphrase", 0.1),)
+
+
+@pytest.mark.parametrize("line", ['{"id": 5}', '{"id": 0, "label": 3}', '{"id": 0, "scores": [{}]}', "[]", "{"])
 def test_a_table_that_is_not_one_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "features.jsonl").write_text(line + "\n")
     with pytest.raises(DamagedError, match="line 1"):
-        read_features(tmp_path / "features.jsonl", 1)
+        read_features(tmp_path / "features.jsonl", 1, "digest")

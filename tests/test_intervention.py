@@ -14,10 +14,10 @@ from xetrieval.data.corpus import Document
 from xetrieval.encoders import open_encoder
 from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, InterventionConfig, benchmark_vectors, intervention
-from xetrieval.intervals import cluster_bootstrap
 from xetrieval.evaluate.vectors import ranking
 from xetrieval.explain.projection import FeatureSets
 from xetrieval.explainer import load
+from xetrieval.intervals import cluster_bootstrap
 from xetrieval.intervene import erase, keep_only
 
 

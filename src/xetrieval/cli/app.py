@@ -10,6 +10,7 @@ from ..errors import XetrievalError
 from .demo import demo
 from .evaluate import app as evaluate
 from .explain import explain
+from .features import features
 from .fit import fit
 from .info import info
 from .internalizer import app as internalizer
@@ -29,6 +30,7 @@ app.command()(demo)
 app.command()(fit)
 app.command()(teach)
 app.command()(info)
+app.command()(features)
 app.command("import-release")(import_release)
 app.add_typer(internalizer, name="internalizer")
 app.add_typer(sae, name="sae")

@@ -53,7 +53,7 @@ def check_label(label: str, texts: Iterable[str] = ()) -> Named:
 
     A prefix "mixed: " does not count: mixed features are named by their parts.
     """
-    label = " ".join(label.split()) if label.isprintable() else label
+    label = " ".join(label.split())
     fault = _fault(label, " ".join(texts))
     return Named("" if fault else label, fault)
 

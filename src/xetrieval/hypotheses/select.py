@@ -37,8 +37,8 @@ def select(
         rest = [rest[int(place)] for place in np.linspace(0, len(rest) - 1, spread).round()]
     for example in rest:
         taken.add(example)
+    hard = taken.first((texts[feature, row] for row in candidates.hard), contrast)  # the scarcer ones choose first
     random = taken.first((texts[feature, row] for row in candidates.random), contrast)
-    hard = taken.first((texts[feature, row] for row in candidates.hard), contrast)
     return Texts(tuple(strongest), tuple(rest), tuple(random), tuple(hard))
 
 

@@ -1,0 +1,191 @@
+"""xetrieval features: find the way among the features of an explainer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Format, FormatOption, output_console
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ..explainer import Explainer
+    from ..hypotheses import Feature
+    from ..hypotheses.card import FeatureCard, Neighbour
+
+LISTED = 30
+
+
+def features(
+    explainer: Annotated[
+        str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")
+    ] = "minilm",
+    id: Annotated[int | None, typer.Option("--id", min=0, help="The card of this feature.")] = None,
+    search: Annotated[str | None, typer.Option("--search", help="Features whose names hold these words.")] = None,
+    family: Annotated[int | None, typer.Option("--family", min=0, help="The features of this family.")] = None,
+    index: Annotated[
+        Path | None, typer.Option("--index", help="What `label examples` wrote: shows texts, histogram, co-activity.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", "-n", min=1, help="Show so many features or texts.")] = LISTED,
+    format: FormatOption = Format.text,
+) -> None:
+    """Families of features, a search among their names, or the card of one."""
+    from ..errors import InputError
+    from ..explainer import load
+    from ..hypotheses import load_examples
+    from ..hypotheses.card import feature_card, search_features
+
+    opened = load(explainer)
+    examples = None
+    if index is not None:
+        folder = load_examples(index)
+        folder.check(opened.sae.digest, str(index))
+        examples = {feature.id: feature for feature in folder.features}
+    if id is not None:
+        card = feature_card(id, opened.sae, opened.features, opened.families, (examples or {}).get(id))
+        _show(format, card.to_dict(), _card(card, min(top, 10) if top == LISTED else top))
+        return
+    if family is not None and family >= len(opened.families):
+        raise InputError(f"there is no family {family}; `xetrieval features {explainer}` lists them")
+    if search is not None:
+        found = search_features(search, opened.features)
+        if not found:
+            raise InputError(f"no feature's name holds {search!r}; try one word of it")
+    elif family is not None:
+        inside = {family} | {f.id for f in opened.families if f.parent == family}
+        found = [feature for feature in opened.features if feature.family in inside]
+    elif opened.families:
+        records = [{"id": f.id, "name": f.name, "parent": f.parent, "features": f.features} for f in opened.families]
+        _show(format, records, _families(opened))
+        return
+    else:
+        found = sorted(opened.features, key=lambda f: (-f.frequency, f.id))
+    _show(format, [f.to_dict() for f in found[:top]], _table(found, top))
+
+
+def _show(format: Format, record: Any, picture: RenderableType) -> None:
+    if format is Format.json:
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+    else:
+        output_console().print(picture, highlight=False)
+
+
+def _table(found: list[Feature], top: int) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import bar, printable
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, justify in (("feature", "right"), ("name", "left"), ("by", "left"), ("active on", "right"), ("", "left")):
+        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
+    most = max(f.frequency for f in found) or 1.0
+    for f in found[:top]:
+        table.add_row(
+            str(f.id),
+            Text(printable(f.label or "(no name)")),
+            Text(printable(f.source or ""), "dim"),
+            f"{f.frequency:.2%}",
+            Text(bar(f.frequency / most, 10), "green"),
+        )
+    more = [Text(f"{len(found) - top:,} more; --top shows them", "dim")] if len(found) > top else []
+    return Group(table, *more)
+
+
+def _families(explainer: Explainer) -> RenderableType:
+    from rich.tree import Tree
+
+    from ..explain.terminal import printable
+
+    tree = Tree(f"{explainer.name}: {explainer.sae.features:,} features; --family ID lists one")
+    for upper in (f for f in explainer.families if f.parent is None):
+        branch = tree.add(f"[{upper.id}] {printable(upper.name)} ({upper.features})".replace("[", "\\["))
+        for lower in (f for f in explainer.families if f.parent == upper.id):
+            branch.add(f"[{lower.id}] {printable(lower.name)} ({lower.features})".replace("[", "\\["))
+    return tree
+
+
+def _card(card: FeatureCard, texts: int) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import printable
+
+    feature = card.feature
+    head = [Text(f"{feature.id}  {printable(feature.label or '(no name)')}", "bold")]
+    by = f"named by {printable(feature.source)}" if feature.source else "not named"
+    on = f", in {card.documents:,} documents" if card.documents is not None else ""
+    head.append(Text(f"{by}; active on {feature.frequency:.2%} of passages{on}", "dim"))
+    if card.families:
+        head.append(Text("family: " + " > ".join(printable(name) for name in card.families), "dim"))
+    if feature.flags:
+        head.append(Text("flags: " + ", ".join(map(printable, feature.flags)), "yellow"))
+    parts: list[RenderableType] = list(head)
+    if feature.scores:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in ("score", "silent texts", "value", "95 %", "chance", "judge"):
+            table.add_column(name, no_wrap=True)
+        for s in feature.scores:
+            interval = f"{s.low:.2f} to {s.high:.2f}"
+            table.add_row(s.kind, s.negatives, f"{s.value:.2f}", interval, f"{s.chance:g}", printable(s.judge))
+        parts += [Text(), table]
+    if card.histogram:
+        parts += [Text(), Text("activations where it is active", "dim"), _histogram(card)]
+    parts += [Text(), _neighbours("nearest directions", "cosine", card.nearest)]
+    if card.coactive:
+        parts += [Text(), _neighbours("active on the same passages", "Jaccard", card.coactive)]
+    if card.examples:
+        parts += [Text(), _texts(card, texts)]
+    return Group(*parts)
+
+
+def _histogram(card: FeatureCard) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import bar
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    most = max(b.share for b in card.histogram) or 1.0
+    for b in card.histogram:
+        table.add_row(f"{b.low:.2f} to {b.high:.2f}", f"{b.share:.0%}", Text(bar(b.share / most, 20), "green"))
+    return table
+
+
+def _neighbours(title: str, measure: str, neighbours: tuple[Neighbour, ...]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import printable
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, justify in (("", "right"), (title, "left"), (measure, "right")):
+        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
+    for n in neighbours:
+        table.add_row(str(n.feature), Text(printable(n.label or "(no name)")), f"{n.nearness:.2f}")
+    return table
+
+
+def _texts(card: FeatureCard, count: int) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import bar, printable
+    from ..hypotheses.labellers import one_line
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("activation", no_wrap=True, justify="right")
+    table.add_column("", no_wrap=True)
+    table.add_column("text, or the sentence of it that carries the activation")
+    most = card.examples[0].activation or 1.0
+    for e in card.examples[:count]:
+        value = Text(bar(e.activation / most, 6), "green")
+        table.add_row(f"{e.activation:.2f}", value, Text(printable(one_line(e.shown))))
+    return table
