@@ -220,10 +220,11 @@ def test_families_lie_beside_the_table(folder: Path) -> None:
 
     explainer = load(folder)
     grouped = families(explainer.sae.directions, subject_examples(), explainer.features, (2, 4))
-    record_families(folder, grouped.families, grouped.family, grouped.flags)
+    record_families(folder, grouped, [0.25] * 8)
     again = load(folder)
     assert again.families == tuple(grouped.families)
     assert [f.family for f in again.features] == grouped.family
+    assert {f.frequency for f in again.features} == {0.25}
     relabel(folder, [NewLabel(0, "tea", "keyphrase")])
     assert load(folder).families == again.families, "kept by what comes later"
 

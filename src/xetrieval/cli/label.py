@@ -243,13 +243,42 @@ def families(
     opened, folder = _both(explainer, examples)
     usual = default_sizes(opened.sae.features)
     grouped = group(opened.sae.directions, folder.features, opened.features, (upper or usual[0], lower or usual[1]))
-    record_families(explainer, grouped.families, grouped.family, grouped.flags, output)
+    record_families(explainer, grouped, [feature.frequency for feature in folder.features], output)
     above = [family for family in grouped.families if family.parent is None]
     dense = sum("dense" in flags for flags in grouped.flags)
     twins = sum(any(flag.startswith("duplicate") for flag in flags) for flags in grouped.flags)
     sys.stderr.write(
         f"{len(above):,} families of {len(grouped.families) - len(above):,}, {dense:,} dense features, "
         f"{twins:,} duplicates in {output or explainer}\n"
+    )
+
+
+@app.command()
+def prune(
+    explainer: ExplainerArgument,
+    output: Annotated[Path, typer.Option("--output", help="The new explainer.")],
+    ids: Ids = None,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Features whose names start with 'mixed:'.")] = False,
+) -> None:
+    """A smaller explainer, without features that say nothing; the others keep directions and names."""
+    from ..errors import InputError
+    from ..explainer import load, save
+    from ..explainer.prune import prune as run
+    from ..explainer.relabel import check_target
+    from ..hypotheses.naming import MIXED
+
+    opened = load(explainer)
+    drop = set(_numbers(ids)) if ids is not None else set()
+    if mixed:
+        drop |= {feature.id for feature in opened.features if (feature.label or "").startswith(MIXED)}
+    if not drop:
+        raise InputError("prune: give --ids, or --mixed where some names start with 'mixed:'")
+    check_target(explainer, output)
+    smaller = run(opened, drop)
+    save(smaller, output)
+    sys.stderr.write(
+        f"{smaller.sae.features:,} of {opened.sae.features:,} features kept in {output}; "
+        "gather examples and group again\n"
     )
 
 

@@ -112,30 +112,22 @@ def _print(planted: list[dict[str, Any]], scored: Scored) -> None:
 
     console = output_console()
     console.print(f"judge {printable(scored.judge)}", highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", "silent texts", "value", "95 %", "chance", "shuffled names", "over"):
-        table.add_column(name, justify="left" if name in ("", "silent texts") else "right", no_wrap=True)
+    own = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("the judge's own", "silent texts", "value", "95 %", "chance", "over"):
+        own.add_column(name, justify="left" if name in ("the judge's own", "silent texts") else "right", no_wrap=True)
     for r in planted:
-        table.add_row(
-            f"judge's own {r['kind']}",
-            r["negatives"],
-            f"{r['value']:.3f}",
-            _interval(r["ci"]),
-            f"{r['chance']:g}",
-            "",
-            f"{r['texts']:,} texts",
-        )
+        bounds = _interval(r["ci"])
+        value = "no answer" if r["value"] is None else f"{r['value']:.3f}"
+        own.add_row(r["kind"], r["negatives"], value, bounds, f"{r['chance']:g}", f"{r['texts']} texts")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("score", "silent texts", "value", "95 %", "chance", "shuffled", "over"):
+        table.add_column(name, justify="left" if name in ("score", "silent texts") else "right", no_wrap=True)
     for r in scored.summary():
         wrong = f"{r['shuffled_labels']:.3f}" if "shuffled_labels" in r else ""
-        table.add_row(
-            r["kind"],
-            r["negatives"],
-            f"{r['mean']:.3f}",
-            _interval(r["mean_ci"]),
-            f"{r['chance']:g}",
-            wrong,
-            f"{r['features']:,} features",
-        )
+        bounds, over = _interval(r["mean_ci"]), f"{r['features']:,} features"
+        table.add_row(r["kind"], r["negatives"], f"{r['mean']:.3f}", bounds, f"{r['chance']:g}", wrong, over)
+    console.print(own)
+    console.print()
     console.print(table)
     if scored.failed:
         console.print(f"{scored.failed:,} questions without a usable answer are left out", style="yellow")

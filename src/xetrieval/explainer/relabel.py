@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from ..data import BadLine, read_json_lines
 from ..errors import DamagedError, InputError
-from ..hypotheses import Family, Feature, Score
+from ..hypotheses import Feature, Score
+from ..hypotheses.families import Grouped
 from ..store import alone, cache_folder, check_writable, digest_of
 from .folder import HISTORY, SHIPPED, find, load, save
 from .model import Explainer
@@ -91,17 +92,16 @@ def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], out
 
 
 def record_families(
-    source: str | Path,
-    nodes: Sequence[Family],
-    family: Sequence[int],
-    flags: Sequence[tuple[str, ...]],
-    output: Path | None = None,
+    source: str | Path, grouped: Grouped, frequency: Sequence[float], output: Path | None = None
 ) -> None:
-    """Write a tree, and where each feature hangs in it."""
+    """Write a tree, where each feature hangs in it, and how often each is active on the examples' corpus."""
 
     def change(explainer: Explainer) -> tuple[Explainer, list[dict[str, Any]]]:
-        table = tuple(replace(f, family=family[f.id], flags=flags[f.id]) for f in explainer.features)
-        return replace(explainer, features=table, families=tuple(nodes)), []
+        table = tuple(
+            replace(f, family=grouped.family[f.id], flags=grouped.flags[f.id], frequency=round(frequency[f.id], 7))
+            for f in explainer.features
+        )
+        return replace(explainer, features=table, families=tuple(grouped.families)), []
 
     _rewrite(source, output, change)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,12 +23,14 @@ from ..errors import DamagedError, InputError
 from ..extras import require
 from ..store import write_text
 from .examples import FeatureExamples
-from .keyphrases import keyphrase_labels
+from .keyphrases import candidates
+from .naming import MIXED
 from .table import Feature
 
 DENSE: Final = 0.1  # of passages: a feature active on more says little
 DUPLICATE_COSINE: Final = 0.9
 DUPLICATE_JACCARD: Final = 0.7
+WORDS: Final = 3  # in a family's name
 
 
 @dataclass(frozen=True)
@@ -122,18 +125,31 @@ class _Names:
     """Names of groups, from the labels of their features."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        self.labels = [(f.label or "").removeprefix("mixed: ") for f in features]
-        self.background = [place for place, label in enumerate(self.labels) if label]
+        self.labels = [(f.label or "").removeprefix(MIXED) for f in features]
+        self.words = [set(candidates(label)) for label in self.labels]
+        self.everywhere = Counter(word for words in self.words for word in words if " " not in word)
+        self.named = sum(bool(label) for label in self.labels)
 
     def of(self, members: NDArray[np.int64], near: Float32) -> str:
-        """What the labels share; else the labels of the two most central features."""
+        """The words that set its labels apart, if two or more hold them; else the labels of its two most central."""
         named = [int(j) for j in members if self.labels[j]]
-        if len(named) > 2:
-            (shared,) = keyphrase_labels(self.labels.__getitem__, [named], self.background, phrases=3)
-            if shared:
-                return shared
+        inside = Counter(word for j in named for word in self.words[j] if " " not in word)
+
+        def score(word: str) -> float:
+            lift = (inside[word] / len(named)) / (self.everywhere[word] / self.named)
+            return inside[word] * math.log(lift) if lift > 1 else 0.0
+
+        shared = [word for word in inside if inside[word] >= max(2, min(4, len(named) // 20)) and score(word) > 0]
+        shared = sorted(shared, key=lambda word: (-score(word), word))[:WORDS]
+        if len(shared) > 1 or (shared and inside[shared[0]] > len(named) // 2):
+            return ", ".join(self._written(word, named) for word in shared)
         central = sorted(named, key=lambda j: (-float(near[j, members].sum()), j))[:2]
         return " / ".join(self.labels[j] for j in central) or f"feature {int(members[0])} and others"
+
+    def _written(self, word: str, named: list[int]) -> str:
+        """A folded word as most labels write it."""
+        forms = Counter(form for j in named for key, form in candidates(self.labels[j]).items() if key == word)
+        return max(forms, key=lambda form: (forms[form], form))
 
 
 def _centre(members: NDArray[np.int64], near: Float32) -> int:

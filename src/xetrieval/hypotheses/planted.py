@@ -52,17 +52,15 @@ def judge_planted(judge: Judge, concurrency: int = 1, seed: int = 0) -> list[dic
             values = [
                 s for scores in scored.scores.values() for s in scores if (s.kind, s.negatives) == (kind, negatives)
             ]
-            if not values:
-                continue
             texts = sum(score.texts for score in values)
-            value = sum(score.value * score.texts for score in values) / texts
-            low, high = wilson(value, texts)
+            value = sum(score.value * score.texts for score in values) / texts if texts else None
+            low, high = wilson(value or 0.0, texts)
             records.append(
                 {
                     "judge": judge.name,
                     "kind": kind,
                     "negatives": negatives,
-                    "value": round(value, 4),
+                    "value": None if value is None else round(value, 4),  # no usable answer at all
                     "ci": [round(low, 4), round(high, 4)],
                     "chance": chance(kind),
                     "texts": texts,
