@@ -45,7 +45,8 @@ from xetrieval.store import write_text
 
 POOL = 2400
 SAMPLE = 200  # features that a language model judges
-OTHERS = 60  # of the raw and the random one
+OTHERS = 30  # of the raw and the random one, and with shuffled names
+HERE = Path(__file__).parent
 
 
 def main() -> None:
@@ -82,21 +83,37 @@ def main() -> None:
         result |= readings(json.loads(given.readings.read_text()))
     write(result)
     if given.llm is not None:
-        model = LlmJudge(CachedChat(open_llm(given.llm)), at_once=20)
-        result["planted"] += judge_planted(model)
-        write(result)
-        for name, (sae, names) in labels.items():
-            real = name == "shipped, real names"
-            config = ScoresConfig(
-                kinds=("detection",), negatives=("random", "hard") if real else ("random",),
-                features=SAMPLE if real else OTHERS, shuffled=real,
-            )  # fmt: skip
-            scored = score_labels(examples[sae], names, model, config, progress(name))
-            keep(result, name, scored, len(examples[sae]), len(names))
-            if real:
-                result["agreement"] = [agreement(judged[name], scored, n) for n in config.negatives]
-            write(result)
+        second_judge(given.llm, examples, labels, judged, result)
     picture(result, RESULTS / "label_scores.png")
+
+
+def second_judge(
+    source: str,
+    examples: dict[str, list[FeatureExamples]],
+    labels: dict[str, tuple[str, dict[int, str]]],
+    judged: dict[str, Scored],
+    result: dict[str, Any],
+) -> None:
+    """A language model, asked about one text at a time: small ones do not keep lists apart."""
+    prompts = (HERE / "prompts" / "small_detection.txt", HERE / "prompts" / "small_fuzz.txt", "intruder")
+    model = LlmJudge(CachedChat(open_llm(source)), at_once=1, prompts=prompts)
+    result["planted"] += judge_planted(model, kinds=("detection",))
+    write(result)
+    real = "shipped, real names"
+    samples: tuple[tuple[str, Any, int, bool], ...] = (
+        (real, "random", SAMPLE, False),
+        (real, "hard", 60, False),
+        *((name, "random", OTHERS, False) for name in labels if name != real),
+        (real, "random", OTHERS, True),
+    )
+    for name, negatives, features, shuffled in samples:
+        sae, names = labels[name]
+        config = ScoresConfig(("detection",), (negatives,), features, texts=4, shuffled=shuffled)
+        scored = score_labels(examples[sae], names, model, config, progress(f"{name}, {negatives}"))
+        keep(result, name, scored, len(examples[sae]), len(names))
+        if name == real and not shuffled:
+            result.setdefault("agreement", []).append(agreement(judged[name], scored, negatives))
+        write(result)
 
 
 def progress(name: str) -> Any:
@@ -159,10 +176,9 @@ def keep(result: dict[str, Any], name: str, scored: Scored, features: int, named
     for kind in scored.config.kinds:
         for negatives in scored.config.negatives:
             values = scored.values(kind, negatives)
-            if values and kind != "intruder":
-                result["values"][f"{name} | {scored.judge} | {kind} | {negatives}"] = [
-                    round(value, 3) for value in values.values()
-                ]
+            if values and kind == "detection":
+                key = f"{name} | {scored.judge} | {kind} | {negatives}"
+                result["values"].setdefault(key, [round(value, 3) for value in values.values()])
 
 
 def forced_choice(examples: Iterable[FeatureExamples], names: dict[int, str], judge: Judge) -> dict[str, Any]:

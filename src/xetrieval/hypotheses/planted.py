@@ -14,6 +14,7 @@ from ..intervals import wilson
 from .examples import Example, FeatureExamples, Texts
 from .judges import Judge
 from .scores import LEAST_DOCUMENTS, ScoresConfig, chance, score_labels
+from .table import Kind
 
 FILE: Final = Path(__file__).resolve().parent / "planted.jsonl"
 
@@ -38,13 +39,15 @@ def planted() -> tuple[list[FeatureExamples], dict[int, str]]:
     return features, {place: subject["label"] for place, subject in enumerate(subjects)}
 
 
-def judge_planted(judge: Judge, concurrency: int = 1, seed: int = 0) -> list[dict[str, Any]]:
-    """A judge's own accuracy: one record {kind, negatives, value, ci, chance, questions} for detection and fuzz.
+def judge_planted(
+    judge: Judge, concurrency: int = 1, seed: int = 0, kinds: tuple[Kind, ...] = ("detection", "fuzz")
+) -> list[dict[str, Any]]:
+    """A judge's own accuracy: one record {kind, negatives, value, ci, chance, texts, unanswered} for each of `kinds`.
 
     The interval is Wilson's, over all sentences judged.
     """
     features, labels = planted()
-    config = ScoresConfig(kinds=("detection", "fuzz"), shuffled=False, concurrency=concurrency, seed=seed)
+    config = ScoresConfig(kinds=kinds, shuffled=False, concurrency=concurrency, seed=seed)
     scored = score_labels(features, labels, judge, config)
     records = []
     for kind in config.kinds:
