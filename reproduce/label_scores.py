@@ -4,7 +4,7 @@ Names are judged on a pool of 2,400 documents that no name was made from: of the
 see. Three autoencoders of one size: the shipped one (raw and reasoned vectors), one trained on raw vectors alone, and a
 random one. All three get names from the same labeller (key phrases); the shipped one also has its real names.
 
-    label_scores.py --mpnet FOLDER --work DIR [--llm gguf:FILE] [--readings FILE]
+    label_scores.py --mpnet FOLDER --work DIR [--llm gguf:FILE]
 
 About an hour on 2 cores, with a local language model two; resumes.
 """
@@ -54,7 +54,6 @@ def main() -> None:
     parser.add_argument("--mpnet", type=Path, required=True, help="all-mpnet-base-v2, the encoder that judges")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--llm", help="a language model as second judge")
-    parser.add_argument("--readings", type=Path, help="what a reader said of the blind sheets, JSON")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     explainer = xetrieval.load("minilm")
@@ -77,10 +76,11 @@ def main() -> None:
         config = ScoresConfig() if name.startswith("shipped, r") else ScoresConfig(kinds=("detection", "intruder"))
         judged[name] = score_labels(examples[sae], names, encoder, config)
         keep(result, name, judged[name], len(examples[sae]), len(names))
+        strongest = ScoresConfig(kinds=("detection",), active="strongest")
+        keep(result, name, score_labels(examples[sae], names, encoder, strongest), len(examples[sae]), len(names))
         write(result)
     result["forced_choice"] = [forced_choice(examples["shipped"], labels["shipped, real names"][1], encoder)]
-    if given.readings is not None:
-        result |= readings(json.loads(given.readings.read_text()))
+    result |= readings(json.loads((HERE / "names" / "readings.json").read_text()))
     write(result)
     if given.llm is not None:
         second_judge(given.llm, examples, labels, judged, result)
@@ -177,7 +177,7 @@ def keep(result: dict[str, Any], name: str, scored: Scored, features: int, named
         for negatives in scored.config.negatives:
             values = scored.values(kind, negatives)
             if values and kind == "detection":
-                key = f"{name} | {scored.judge} | {kind} | {negatives}"
+                key = f"{name} | {scored.judge} | {scored.config.active} | {negatives}"
                 result["values"].setdefault(key, [round(value, 3) for value in values.values()])
 
 
@@ -205,14 +205,14 @@ def forced_choice(examples: Iterable[FeatureExamples], names: dict[int, str], ju
 def readings(read: dict[str, Any]) -> dict[str, Any]:
     """A reader's forced choices and verdicts on nameability, as figures; the single answers beside them."""
     choices = []
-    for key, other in (("R", "any other feature"), ("H", "the feature of the nearest direction")):
+    for key, other in (("choice", "any other feature"), ("near", "the feature of the nearest direction")):
         share = float(np.mean([answer["right"] for answer in read[key]]))
         low, high = wilson(share, len(read[key]))
         facts = {"judge": "a reader", "other": other, "features": len(read[key]), "accuracy": round(share, 4)}
         choices.append({**facts, "ci": [round(low, 4), round(high, 4)]})
-    plain = float(np.mean([answer["plain"] for answer in read["N"]]))
-    low, high = wilson(plain, len(read["N"]))
-    facts = {"features": len(read["N"]), "plain": round(plain, 4), "ci": [round(low, 4), round(high, 4)]}
+    plain = float(np.mean([answer["plain"] for answer in read["plain"]]))
+    low, high = wilson(plain, len(read["plain"]))
+    facts = {"features": len(read["plain"]), "plain": round(plain, 4), "ci": [round(low, 4), round(high, 4)]}
     return {"forced_choice_by_a_reader": choices, "nameable": facts}
 
 
@@ -248,10 +248,11 @@ def picture(result: dict[str, Any], path: Path) -> None:
 
     judges = sorted({key.split(" | ")[1] for key in result["values"]})
     panels = [
-        (judge, negatives)
+        (judge, negatives, active)
         for judge in judges
         for negatives in ("random", "hard")
-        if any(f"| {judge} | detection | {negatives}" in key for key in result["values"])
+        for active in ("range", "strongest")
+        if any(f"| {judge} | {active} | {negatives}" in key for key in result["values"])
     ]
     figure, axes = pyplot.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.4), sharey=False, squeeze=False)
     colours = {
@@ -261,15 +262,15 @@ def picture(result: dict[str, Any], path: Path) -> None:
         "random, key phrases": "#888888",
     }
     grid = np.linspace(0, 1, 201)
-    for axis, (judge, negatives) in zip(axes[0], panels, strict=True):
+    for axis, (judge, negatives, active) in zip(axes[0], panels, strict=True):
         for name, colour in colours.items():
-            values = result["values"].get(f"{name} | {judge} | detection | {negatives}")
+            values = result["values"].get(f"{name} | {judge} | {active} | {negatives}")
             if values:
                 width = max(0.02, 1.06 * float(np.std(values)) * len(values) ** -0.2)
                 density = np.exp(-0.5 * ((grid[:, None] - np.array(values)) / width) ** 2).mean(1) / (width * 2.5066)
                 axis.plot(grid, density, color=colour, label=f"{name} ({np.mean(values):.2f})", linewidth=1.8)
         axis.axvline(0.5, color="#bbbbbb", linewidth=1, linestyle=":")
-        axis.set_title(f"{judge.split(':')[0]} judge, {negatives} silent texts", fontsize=9)
+        axis.set_title(f"{judge.split(':')[0]} judge; active: {active}, silent: {negatives}", fontsize=9)
         axis.set_xlabel("detection score of a feature")
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(fontsize=7, frameon=False, loc="upper left")

@@ -28,8 +28,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "pair_check.json")
     given = parser.parse_args()
     explainer = xetrieval.load(given.explainer)
-    # The corpora were encoded with bfloat16 products for training; evaluation reads the same cache.
-    encoder = CachedEncoder(open_encoder("minilm", precision="bfloat16"))
+    encoder = CachedEncoder(open_encoder("minilm"))
     config = InterventionConfig(queries=given.queries)
     records = []
     for name in track(given.datasets, "pair check"):

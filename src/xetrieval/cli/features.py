@@ -130,11 +130,13 @@ def _card(card: FeatureCard, texts: int) -> RenderableType:
     parts: list[RenderableType] = list(head)
     if feature.scores:
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for name in ("score", "silent texts", "value", "95 %", "chance", "judge"):
+        for name in ("score", "active", "silent", "value", "95 %", "chance", "judge"):
             table.add_column(name, no_wrap=True)
         for s in feature.scores:
             interval = f"{s.low:.2f} to {s.high:.2f}"
-            table.add_row(s.kind, s.negatives, f"{s.value:.2f}", interval, f"{s.chance:g}", printable(s.judge))
+            table.add_row(
+                s.kind, s.active, s.negatives, f"{s.value:.2f}", interval, f"{s.chance:g}", printable(s.judge)
+            )
         parts += [Text(), table]
     if card.histogram:
         parts += [Text(), Text("activations where it is active", "dim"), _histogram(card)]

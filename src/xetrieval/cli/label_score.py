@@ -31,6 +31,9 @@ def score(
     negatives: Annotated[str, typer.Option("--negatives", help="Silent texts: random, hard, or both.")] = "random,hard",
     features: Annotated[int | None, typer.Option("--features", min=1, help="A sample; default: all.")] = None,
     texts: Annotated[int, typer.Option("--texts", min=4, help="Active texts of a feature, and silent ones.")] = 10,
+    strongest: Annotated[
+        bool, typer.Option("--strongest", help="The strongest active texts alone, not the whole range.")
+    ] = False,
     at_once: Annotated[int, typer.Option("--at-once", min=1, help="Texts in one question to a language model.")] = 10,
     shuffled: Annotated[
         bool, typer.Option("--shuffled/--no-shuffled", help="Also score names on other features' texts.")
@@ -59,7 +62,16 @@ def score(
     folder.check(opened.sae.digest, str(examples))
     if write:
         check_target(explainer, output)
-    config = ScoresConfig(_parts(kinds), _parts(negatives), features, texts, shuffled, options.concurrency, seed)
+    config = ScoresConfig(
+        _parts(kinds),
+        _parts(negatives),
+        features,
+        texts,
+        "strongest" if strongest else "range",
+        shuffled,
+        options.concurrency,
+        seed,
+    )
     judges, model = _judge(judge, at_once, opened, options)
     labels = {feature.id: feature.label for feature in opened.features if feature.label}
     with progress_bar() as bar:

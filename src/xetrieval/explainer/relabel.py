@@ -83,7 +83,7 @@ def relabel(
 
 
 def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], output: Path | None = None) -> None:
-    """Write scores beside the labels they are of; those of the same kind, negatives and judge are replaced."""
+    """Write scores beside the labels they are of; those of the same kind, texts and judge are replaced."""
 
     def change(explainer: Explainer) -> tuple[Explainer, list[dict[str, Any]]]:
         return replace(explainer, features=tuple(_scored(f, scores.get(f.id, ())) for f in explainer.features)), []
@@ -166,6 +166,6 @@ def _event(old: Feature, new: NewLabel) -> dict[str, Any]:
 
 
 def _scored(feature: Feature, new: Sequence[Score]) -> Feature:
-    replaced = {(score.kind, score.negatives, score.judge) for score in new}
-    kept = [s for s in feature.scores if (s.kind, s.negatives, s.judge) not in replaced]
+    replaced = {(s.kind, s.negatives, s.active, s.judge) for s in new}
+    kept = [s for s in feature.scores if (s.kind, s.negatives, s.active, s.judge) not in replaced]
     return replace(feature, scores=(*kept, *new)) if new else feature

@@ -5,9 +5,10 @@ fuzz        the same for parts: in a text of two sentences one is marked, the ac
 intruder    no label: nine of a feature's strongest texts and a silent one, which one does not belong? (paper,
             section 6; chance 0.1; features active on at least 50 documents)
 
-Silent texts are drawn at random, or hard: those nearest to the feature's active ones. A value of detection and fuzz is
-the share of (right, wrong) pairs that the judge puts in the right order, ties counting half; for a judge that says yes
-or no on as many right as wrong texts that is its accuracy.
+Active texts are spread over the feature's activation range, or its strongest alone: most activations are weak, and a
+name says least about those. Silent texts are drawn at random, or hard: those nearest to the feature's active ones. The
+value of detection and fuzz is the share of (right, wrong) pairs that the judge puts in the right order, ties counting
+half; for a judge that says yes or no on as many right as wrong texts that is its accuracy.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..intervals import bootstrap, wilson
 from ..llm import in_parallel
 from .examples import Example, FeatureExamples
 from .judges import Judge, Marked
-from .table import Kind, Negatives, Score
+from .table import Active, Kind, Negatives, Score
 
 KINDS: Final[tuple[Kind, ...]] = ("detection", "fuzz", "intruder")
 NEGATIVES: Final[tuple[Negatives, ...]] = ("random", "hard")
@@ -43,6 +44,7 @@ class ScoresConfig:
     negatives: tuple[Negatives, ...] = NEGATIVES
     features: int | None = None  # a seeded sample; None is all
     texts: int = 10  # active ones, and as many silent ones
+    active: Active = "range"  # over the whole activation range, or the strongest alone
     shuffled: bool = True  # also score every label on another feature's texts
     concurrency: int = 1
     seed: int = 0
@@ -99,6 +101,7 @@ class Scored:
                 record: dict[str, Any] = {
                     "kind": kind,
                     "negatives": negatives,
+                    "active": self.config.active,
                     "judge": self.judge,
                     "features": len(values),
                     **_mean("mean", values, self.config.seed),
@@ -181,7 +184,8 @@ def _sides(
             return None
         place = int(np.random.default_rng([config.seed, feature.id]).integers(len(silent)))
         return tuple(e.shown for e in top), (silent[place].shown,)
-    active = _over_range(feature.judged.active, config.texts)
+    strongest = config.active == "strongest"
+    active = list(feature.judged.top[: config.texts]) if strongest else _over_range(feature.judged.active, config.texts)
     if kind == "detection":
         count = min(len(active), len(silent), config.texts)
         if count < LEAST_TEXTS:
@@ -225,7 +229,16 @@ def _score(task: Task, judge: Judge, config: ScoresConfig) -> Score | None:
         return None
     low, high = (round(bound, 4) for bound in wilson(value, trials))
     return Score(
-        task.kind, task.negatives, judge.name, round(value, 4), low, high, chance(task.kind), len(texts), config.seed
+        task.kind,
+        task.negatives,
+        judge.name,
+        round(value, 4),
+        low,
+        high,
+        chance(task.kind),
+        len(texts),
+        config.seed,
+        config.active,
     )
 
 

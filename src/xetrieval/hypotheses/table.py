@@ -14,6 +14,7 @@ from ..store import write_text
 
 Kind = Literal["detection", "intruder", "fuzz"]
 Negatives = Literal["random", "hard"]
+Active = Literal["range", "strongest"]
 
 
 class Score(NamedTuple):
@@ -28,6 +29,7 @@ class Score(NamedTuple):
     chance: float
     texts: int
     seed: int
+    active: Active = "range"  # texts over the whole activation range, or the strongest alone
 
     def to_dict(self) -> dict[str, Any]:
         """As a line of features.jsonl holds it."""
