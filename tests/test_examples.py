@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +100,26 @@ def test_repeated_texts_are_shown_once() -> None:
         for side in (feature.shown, feature.judged):
             texts = [folded(e.shown) for e in side.active]
             assert len(texts) == len(set(texts))
+
+
+def test_no_more_than_a_block_or_two_of_the_corpus_is_in_memory() -> None:
+    alive: list[int] = []
+    living: set[int] = set()
+
+    def stream() -> Iterator[Block]:
+        rows = passages(240)
+        for start in range(0, len(rows), 30):
+            part = rows[start : start + 30]
+            vectors = np.stack([v for _, v in part])
+            living.add(start)
+            weakref.finalize(vectors, living.discard, start)
+            alive.append(len(living))
+            yield Block([p for p, _ in part], vectors)
+            del vectors
+
+    gather(subject_sae(), stream, CONFIG)
+    assert len(alive) == 3 * 24
+    assert max(alive) <= 3
 
 
 def test_a_corpus_that_changes_between_passes_is_refused() -> None:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ..hypotheses.labellers import Labeller, Proposal
 
 app = typer.Typer(help="Name features and say how far the names hold. Start with `examples`.", no_args_is_help=True)
-app.command()(score)
-
 ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
 ExamplesOption = Annotated[Path, typer.Option("--examples", help="What `xetrieval label examples` wrote.")]
 Ids = Annotated[str | None, typer.Option("--ids", help="These features alone, by commas; 10-19 is a range.")]
@@ -237,6 +235,9 @@ def transfer(
         f"(cosine below {cosine:g} or overlap below {overlap:g}), "
         f"{target.sae.features - len(matched.accepted) - len(matched.refused):,} without a nearest pair\n"
     )
+
+
+app.command()(score)
 
 
 @app.command()
