@@ -154,6 +154,9 @@ def test_names_pass_to_like_features_and_history_says_from_where(work: Path) -> 
     run("label", "prune", "toy", "--ids", "3,7-9", "--output", "small")
     small = load("small")
     assert small.sae.features == 124
+    (event,) = read_history(work / "small")
+    assert event["pruned"] == {"from": load("toy").sae.digest, "to": small.sae.digest}
+    assert event["kept"][:5] == [0, 1, 2, 4, 5]
     relabel("small", [NewLabel(f.id, None, "nobody") for f in small.features])
     said = run("label", "transfer", "toy", "small", "--corpus", "corpus.jsonl", "--overlap", 0.2)
     assert "names written" in said

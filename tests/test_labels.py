@@ -36,6 +36,8 @@ ENGLISH = ["The kidneys clean the blood and it is one of the tasks of the body t
         ("LABEL: <b>tea</b>", "markup"),
         ("LABEL: see https://example.org", "markup"),
         ("LABEL: `tea`", "markup"),
+        ("LABEL: tea\x1b[31m", "control characters"),
+        ("They are about tea.\u202e\nLABEL: tea", "control characters"),
         ("LABEL: various topics", "says nothing"),
         ("LABEL: text about topics", "says nothing"),
         ("LABEL: Reinigung des Blutes durch die Nieren und", "German instead of English"),

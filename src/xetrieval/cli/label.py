@@ -275,9 +275,8 @@ def prune(
 ) -> None:
     """A smaller explainer, without features that say nothing; the others keep directions and names."""
     from ..errors import InputError
-    from ..explainer import load, save
-    from ..explainer.prune import prune as run
-    from ..explainer.relabel import check_target
+    from ..explainer import load
+    from ..explainer.prune import prune_folder
     from ..hypotheses.naming import MIXED
 
     opened = load(explainer)
@@ -286,9 +285,7 @@ def prune(
         drop |= {feature.id for feature in opened.features if (feature.label or "").startswith(MIXED)}
     if not drop:
         raise InputError("prune: give --ids, or --mixed where some names start with 'mixed:'")
-    check_target(explainer, output)
-    smaller = run(opened, drop)
-    save(smaller, output)
+    smaller = prune_folder(explainer, drop, output)
     sys.stderr.write(
         f"{smaller.sae.features:,} of {opened.sae.features:,} features kept in {output}; "
         "gather examples and group again\n"

@@ -54,7 +54,6 @@ def score(
     from ..hypotheses import load_examples
     from ..hypotheses.planted import judge_planted
     from ..hypotheses.scores import ScoresConfig, score_labels
-    from ..store import write_text
 
     if (judge is None) == (options.llm is None):
         raise InputError("give --judge ENCODER or --llm MODEL, one of the two")
@@ -88,19 +87,26 @@ def score(
         )
     if write:
         record_scores(explainer, scored.scores, output)
-    records = {"planted": planted, "scores": scored.summary()}
-    if json_output is not None:
-        values = {str(feature): [s.to_dict() for s in scores] for feature, scores in sorted(scored.scores.items())}
-        write_text(json_output, json.dumps({**records, "features": values}, indent=1, ensure_ascii=False) + "\n")
-    if format is Format.json:
-        sys.stdout.write(json.dumps(records, ensure_ascii=False) + "\n")
-    else:
-        _print(planted, scored)
+    _report(planted, scored, json_output, format)
     if model is not None:
         sys.stderr.write(f"{used(model)}\n")
     if scored.stopped is not None:
         sys.stderr.write(f"stopped: {scored.stopped}; run the same command with a larger budget to go on\n")
         raise typer.Exit(3)
+
+
+def _report(planted: list[dict[str, Any]], scored: Scored, path: Path | None, format: Format) -> None:
+    """Print what a scoring came to, and write every value to `path`."""
+    from ..store import write_text
+
+    records = {"planted": planted, "scores": scored.summary()}
+    if path is not None:
+        values = {str(feature): [s.to_dict() for s in scores] for feature, scores in sorted(scored.scores.items())}
+        write_text(path, json.dumps({**records, "features": values}, indent=1, ensure_ascii=False) + "\n")
+    if format is Format.json:
+        sys.stdout.write(json.dumps(records, ensure_ascii=False) + "\n")
+    else:
+        _print(planted, scored)
 
 
 def _parts(text: str) -> Any:  # a tuple of words; ScoresConfig refuses what is no kind

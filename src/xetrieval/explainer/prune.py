@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from .folder import find, load, save
 from .model import Explainer
+from .relabel import check_target, history_of, now
+
+
+def prune_folder(source: str | Path, drop: Iterable[int], output: Path) -> Explainer:
+    """Write `output`: the explainer in `source` without the features `drop`. Its history goes on: the last line says
+    which of the old features are left, in order.
+
+    Raises:
+        InputError: see `prune`; or `output` exists.
+    """
+    check_target(source, output)
+    gone = set(drop)
+    explainer = load(source)
+    smaller = prune(explainer, gone)
+    event = {
+        "at": now(),
+        "pruned": {"from": explainer.sae.digest, "to": smaller.sae.digest},
+        "kept": [j for j in range(explainer.sae.features) if j not in gone],
+    }
+    save(smaller, output, history=history_of(find(source)) + json.dumps(event) + "\n")
+    return smaller
 
 
 def prune(explainer: Explainer, drop: Iterable[int]) -> Explainer:

@@ -138,6 +138,17 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     return records
 
 
+def history_of(folder: Path) -> str:
+    """What history.jsonl holds, as it stands."""
+    path = folder / HISTORY
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def now() -> str:
+    """This second, UTC, as history writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _rewrite(
     source: str | Path,
     output: Path | None,
@@ -148,14 +159,13 @@ def _rewrite(
     check_writable(lock.parent)
     with alone(lock, f"{target}: another process is writing it; wait for it"):
         changed, events = change(load(folder))
-        known = (folder / HISTORY).read_text(encoding="utf-8") if (folder / HISTORY).is_file() else ""
         added = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
-        save(changed, target, overwrite=output is None, history=known + added)
+        save(changed, target, overwrite=output is None, history=history_of(folder) + added)
 
 
 def _event(old: Feature, new: NewLabel) -> dict[str, Any]:
     return {
-        "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "at": now(),
         "feature": new.feature,
         "label": new.label,
         "source": new.source,

@@ -39,6 +39,8 @@ def read_label(answer: Answer, texts: Iterable[str]) -> Named:
     text = clean(answer.text)
     if not text:
         return Named("", "it was empty")
+    if _unprintable(answer.text):
+        return Named("", "it held control characters")
     if REFUSAL.match(text):
         return Named("", "it was a refusal")
     match = LINE.match(text.splitlines()[-1])
@@ -62,7 +64,7 @@ def _fault(label: str, source: str) -> str | None:
     words = label.removeprefix(MIXED).split()
     if not words:
         return "the label was empty"
-    if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn") for letter in label):
+    if _unprintable(label):
         return "the label held control characters"
     if MARKUP.search(label):
         return "the label held markup"
@@ -73,6 +75,11 @@ def _fault(label: str, source: str) -> str | None:
     if all(word.strip(".,;:()").casefold() in EMPTY_WORDS for word in words):
         return "the label says nothing; be specific"
     return _other_language(label, source)
+
+
+def _unprintable(text: str) -> bool:
+    """Whether it holds control, formatting or direction-changing characters, line breaks aside."""
+    return any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") for c in text if c not in "\n\r\t")
 
 
 def _other_language(label: str, source: str) -> str | None:
