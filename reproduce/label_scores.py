@@ -44,8 +44,8 @@ from xetrieval.sae.train import train_sae
 from xetrieval.store import write_text
 
 POOL = 2400
-SAMPLE = 200  # features that a language model judges
-OTHERS = 30  # of the raw and the random one, and with shuffled names
+SAMPLE = 100  # features that a language model judges with random negatives
+OTHERS = 20  # of the raw and the random one, and with shuffled names
 HERE = Path(__file__).parent
 
 
@@ -102,7 +102,7 @@ def second_judge(
     real = "shipped, real names"
     samples: tuple[tuple[str, Any, int, bool], ...] = (
         (real, "random", SAMPLE, False),
-        (real, "hard", 60, False),
+        (real, "hard", 40, False),
         *((name, "random", OTHERS, False) for name in labels if name != real),
         (real, "random", OTHERS, True),
     )

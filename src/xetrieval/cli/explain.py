@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from .options import (
     output_console,
     progress_bar,
 )
+
+if TYPE_CHECKING:
+    from ..explainer import Explainer
 
 
 def explain(
@@ -44,6 +47,9 @@ def explain(
     encoder: EncoderOption = None,
     top: TopOption = None,
     format: FormatOption = Format.text,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also the sentences and words that carry the shown features.")
+    ] = False,
     cache: CacheOption = None,
 ) -> None:
     """Say why a document gets its score: features, shares, remainder."""
@@ -55,29 +61,32 @@ def explain(
     if query is not None:
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
-        _one(query, document, explainer, encoder, top, format, cache)
+        _one(query, document, open_explainer(explainer, encoder, cache), top, format, evidence)
     elif source is not None:
         if output is None:
             raise InputError("--input needs --output FILE: where the explanations go")
-        _file(source, output, skip_bad, explainer, encoder, top, cache)
+        _file(source, output, skip_bad, open_explainer(explainer, encoder, cache), top, evidence)
     elif query_vectors is not None:
         if document_vectors is None:
             raise InputError("--query-vectors needs --document-vectors")
+        if evidence:
+            raise InputError("--evidence needs texts; with vectors alone there are no sentences to point at")
         _vectors(query_vectors, document_vectors, output, explainer, top)
 
 
 def _one(
     query: str,
     document: str,
-    explainer: str,
-    encoder: str | None,
+    opened: Explainer,
     top: int | None,
     format: Format,
-    cache: Path | None,
+    evidence: bool,
 ) -> None:
     from ..explain.terminal import DEFAULT_TOP, renderable
 
-    explanation = open_explainer(explainer, encoder, cache).explain(query, document)
+    explanation = opened.explain(query, document)
+    if evidence:
+        explanation = opened.with_evidence(explanation, DEFAULT_TOP if top is None else top)
     if format is Format.json:
         sys.stdout.write(json.dumps(explanation.to_dict(top), ensure_ascii=False) + "\n")
     else:
@@ -88,14 +97,12 @@ def _file(
     source: Path,
     output: Path,
     skip_bad: bool,
-    explainer: str,
-    encoder: str | None,
+    opened: Explainer,
     top: int | None,
-    cache: Path | None,
+    evidence: bool,
 ) -> None:
     from ..explainer import explain_file
 
-    opened = open_explainer(explainer, encoder, cache)
     with progress_bar() as bar:
         task = bar.add_task("explain", total=None, note="")
         written = explain_file(
@@ -105,6 +112,7 @@ def _file(
             skip_bad,
             top,
             lambda done, total: bar.update(task, completed=done, total=total),
+            evidence,
         )
     sys.stderr.write(f"{written.explained} pairs explained in {output}\n")
     if written.truncated:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-# A sentence ends at a line break, or at . ! ? (and closing quotes) before a space and a capital, digit or quote.
-BREAK: Final = re.compile(r"""(?:(?<=[.!?])|(?<=[.!?]["')\]]))\s+(?=["'(\[]*[A-Z0-9])|\s*\n\s*""")
+# A sentence ends at a line break of any kind; at . ! ? (and closing quotes) before a space and a capital, digit or
+# quote; and at the full stops of Chinese and Japanese, which no space follows.
+LINE: Final = r"\s*[\n\r\x85\u2028\u2029]\s*"
+BREAK: Final = re.compile(
+    r"""(?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))\s+(?=["'“‘«(\[¿¡]*[A-Z0-9À-ÖØ-ÞΑ-ΩА-Я])|(?<=[。！？])(?![。！？」』”’）])\s*|"""
+    + LINE
+)
 ABBREVIATION: Final = re.compile(r"(?:\b(?:[A-Z]|e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|St|Fig|Eq|No|al|approx)\.)$")
+ANY_LINE: Final = re.compile(LINE)
 
 
 class Sentence(NamedTuple):
@@ -23,7 +29,9 @@ def split_sentences(text: str) -> list[Sentence]:
     out: list[Sentence] = []
     start = 0
     for match in BREAK.finditer(text):
-        if "\n" not in match.group() and ABBREVIATION.search(text, max(start, match.start() - 12), match.start()):
+        if not ANY_LINE.search(match.group()) and ABBREVIATION.search(
+            text, max(start, match.start() - 12), match.start()
+        ):
             continue
         _add(out, text, start, match.start())
         start = match.end()

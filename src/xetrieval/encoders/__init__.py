@@ -1,6 +1,6 @@
 """Text to vectors: one small protocol, and the encoders that ship with the library."""
 
-from .base import Encoded, Encoder, EncoderIdentity, read_texts
+from .base import Encoded, Encoder, EncoderIdentity, Role, read_texts
 from .cache import CachedEncoder
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
@@ -8,6 +8,7 @@ from .hashing import HashingEncoder
 from .open import open_encoder
 from .precomputed import PrecomputedEncoder, map_vectors, read_vectors
 from .sentence_transformer import SentenceTransformerEncoder
+from .tokens import TokenVectors, token_vectors
 
 __all__ = [
     "CachedEncoder",
@@ -18,9 +19,12 @@ __all__ = [
     "FunctionEncoder",
     "HashingEncoder",
     "PrecomputedEncoder",
+    "Role",
     "SentenceTransformerEncoder",
+    "TokenVectors",
     "map_vectors",
     "open_encoder",
     "read_texts",
     "read_vectors",
+    "token_vectors",
 ]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, l2norm
 from ..errors import InputError
 from .base import EncoderIdentity, Role
+from .tokens import TokenKind, TokenVectors
 
 WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -48,6 +49,15 @@ class HashingEncoder:
         """Words past the limit, [n]."""
         limit = self.identity.max_tokens or 0
         return np.array([max(0, len(WORD.findall(text)) - limit) for text in texts], np.int32)
+
+    def token_vectors(self, text: str, role: Role) -> TokenVectors:
+        """The words as they are read, [T, m]."""
+        owner = [place for place, letter in enumerate(text) for _ in letter.lower()]  # some letters become two
+        words = list(WORD.finditer(text.lower()))[: self.identity.max_tokens]
+        spans = tuple((owner[word.start()], owner[word.end() - 1] + 1) for word in words)
+        vectors = np.stack([self._direction(word.group()) for word in words])
+        kinds: tuple[TokenKind, ...] = tuple("text" for _ in words)
+        return TokenVectors(vectors, spans, kinds)
 
     def _encode(self, texts: Sequence[str]) -> Float32:
         words = [WORD.findall(text.lower())[: self.identity.max_tokens] or [""] for text in texts]

@@ -18,6 +18,7 @@ from ..errors import DamagedError, InputError
 from ..extras import require
 from ..store import digest_of, sha256_of_file
 from .base import EncoderIdentity, Role
+from .tokens import TokenKind, TokenVectors
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -84,6 +85,35 @@ class SentenceTransformerEncoder:
         ids = self._model.tokenizer([prompt + text for text in texts], truncation=False, verbose=False)["input_ids"]
         return np.array([max(0, len(tokens) - limit) for tokens in ids], np.int32)
 
+    def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
+        """The tokens before pooling; None unless the model is a transformer, a mean, and at most a normalisation."""
+        torch = require("torch", "encoders")
+        parts = tuple(type(module).__name__ for module in self._model)
+        if parts[:2] != ("Transformer", "Pooling") or parts[2:] not in ((), ("Normalize",)):
+            return None
+        pooling = self._model[1]
+        if _mode(pooling) != "mean":
+            return None
+        prompt = self.identity.prompt(role)
+        whole = prompt + text
+        lead = len(whole) - len(whole.lstrip())  # the model strips its input
+        read = self._model.tokenizer(
+            whole.strip(),
+            truncation=True,
+            max_length=self._model.max_seq_length,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            return_tensors="pt",
+        )
+        offsets, special = read.pop("offset_mapping")[0].tolist(), read.pop("special_tokens_mask")[0].tolist()
+        with torch.inference_mode():
+            vectors = self._model[0](dict(read.to(self._model.device)))["token_embeddings"][0].float().cpu().numpy()
+        spans, kinds = _places(offsets, special, len(prompt) - lead)
+        kept = [
+            place for place, kind in enumerate(kinds) if kind != "prompt" or getattr(pooling, "include_prompt", True)
+        ]
+        return TokenVectors(vectors[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
+
     def _encode(self, texts: Sequence[str], role: Role) -> Float32:
         torch = require("torch", "encoders")
         half = self.precision == "bfloat16"
@@ -107,6 +137,23 @@ class SentenceTransformerEncoder:
             first = str(error).strip().splitlines()[0]
             raise DamagedError(f"{self.folder}: the model does not load ({first})") from error
         return model.eval()
+
+
+def _mode(pooling: Any) -> str:
+    """How a pooling module pools, under its old name or its new one."""
+    mode = getattr(pooling, "pooling_mode", None) or pooling.get_pooling_mode_str()
+    return str(mode)
+
+
+def _places(offsets: list[list[int]], special: list[int], prompt: int) -> tuple[list[tuple[int, int]], list[TokenKind]]:
+    """Spans in the text after a prompt of so many letters, and what each token is."""
+    spans: list[tuple[int, int]] = []
+    kinds: list[TokenKind] = []
+    for (start, end), is_special in zip(offsets, special, strict=True):
+        kind: TokenKind = "special" if is_special else "prompt" if end <= prompt else "text"
+        kinds.append(kind)
+        spans.append((max(0, start - prompt), end - prompt) if kind == "text" else (0, 0))
+    return spans, kinds
 
 
 def find_model(source: str | Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..views import View
+from .evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Explanation:
     unread_document: int = 0
     query: str = field(default="", repr=False)
     document: str = field(default="", repr=False)
+    evidence: Evidence | None = field(default=None, repr=False)  # where the shown features come from, if asked for
 
     @property
     def shared_features(self) -> tuple[int, ...]:
@@ -104,6 +106,8 @@ class Explanation:
         record["encoder"] = self.encoder
         record["truncated"] = self.unread_query > 0 or self.unread_document > 0
         record["unread_tokens"] = {"query": self.unread_query, "document": self.unread_document}
+        if self.evidence is not None:
+            record["evidence"] = self.evidence.to_dict()
         return record
 
     def _over_score(self, part: float) -> float:

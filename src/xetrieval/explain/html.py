@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from html import escape
 from typing import Final
 
+from .evidence import TextEvidence
 from .explanation import Explanation
-from .terminal import DEFAULT_TOP, others_line, printable, summary, unread_notes
+from .terminal import DEFAULT_TOP, others_line, printable, summary, unread_notes, unread_texts
 
 STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
 COLOURS: Final = {"feature": "#2e8b57", "negative": "#c0392b", "bias": "#4a7ebb", "remainder": "#c9a227"}
@@ -34,8 +36,52 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP) -> str:
     return (
         f'<table style="{STYLE}"><tbody>{rows}<tr><th style="text-align:left">score</th><td></td>'
         f'<td style="text-align:right"><b>{explanation.score:+.4f}</b></td>'
-        f"<td>{escape(summary(explanation))}</td></tr></tbody></table>{notes}"
+        f"<td>{escape(summary(explanation))}</td></tr></tbody></table>{notes}{_evidence(explanation)}"
     )
+
+
+def _evidence(explanation: Explanation) -> str:
+    """Each shown feature's texts, marked where its share lies; one opens at a time."""
+    evidence = explanation.evidence
+    if evidence is None:
+        return ""
+    names = {feature.id: feature for feature in explanation.features}
+    parts = []
+    for item in evidence.features:
+        feature = names[item.feature_id]
+        parts.append(
+            f"<details><summary>{escape(printable(feature.name))} {feature.share:+.4f}</summary>"
+            f"{_marked('document', item.document, explanation.document)}"
+            f"{_marked('query', item.query, explanation.query)}</details>"
+        )
+    notes = "".join(f"<p>{escape(note)}</p>" for note in unread_texts(explanation, evidence))
+    return f'<div style="font:13px/1.6 system-ui,sans-serif">{"".join(parts)}{notes}</div>'
+
+
+def _marked(side: str, found: TextEvidence, text: str) -> str:
+    """The text, each token (of an estimate: each sentence) behind a colour as deep as its part of the share."""
+    exact = found.method == "exact"
+    spans = [(t.start, t.end, t.share) for t in (found.tokens if exact else found.sentences)]
+    deepest = max((abs(share) for _, _, share in spans), default=0.0) or 1.0
+    out, at = [], 0
+    for start, end, share in spans:
+        if start < at:  # byte-level tokens of one letter have one place
+            continue
+        rgb = "192,57,43" if share < 0 else "46,139,87"
+        out.append(_letters(text[at:start]))
+        out.append(
+            f'<span title="{share:+.4f}" style="background:rgba({rgb},{0.7 * abs(share) / deepest:.2f})">'
+            f"{_letters(text[start:end])}</span>"
+        )
+        at = end
+    out.append(f'<span style="opacity:.5">{_letters(text[at:])}</span>')
+    note = "" if exact else " (an estimate: what the share loses without the sentence)"
+    return f'<div style="margin:.3em 1em;white-space:pre-wrap"><i>{side}{note}</i> {"".join(out)}</div>'
+
+
+def _letters(text: str) -> str:
+    """Escaped, with line breaks and without characters that a page acts on."""
+    return escape("".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in text))
 
 
 def _row(name: str, note: str, share: float, width: float, kind: str) -> str:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..views import View
+from .evidence import Evidence, SentenceShare, TextEvidence, words
 from .explanation import Explanation, FeatureShare
 
 DEFAULT_TOP: Final = 8
@@ -45,7 +46,77 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
     notes = [Text(note, "yellow") for note in unread_notes(explanation)]
     if named := [f"{letter} {view}" for view, letter in letters.items() if view not in VIEW_LETTERS]:
         notes.append(Text(f"further views: {', '.join(named)}", "dim"))
+    if explanation.evidence is not None:
+        return Group(table, *notes, Text(""), evidence_table(explanation, explanation.evidence))
     return Group(table, *notes)
+
+
+def evidence_table(explanation: Explanation, evidence: Evidence) -> RenderableType:
+    """The sentences and words behind each shown feature, under its name."""
+    names = {feature.id: feature for feature in explanation.features}
+    blocks: list[RenderableType] = [Text("where it comes from", "dim")]
+    for item in evidence.features:
+        feature = names[item.feature_id]
+        blocks.append(Text.assemble((printable(feature.name), "bold"), f"  {feature.share:+.4f}"))
+        table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
+        table.add_column("side", no_wrap=True, min_width=10)
+        table.add_column("share", justify="right", no_wrap=True, min_width=7)
+        table.add_column("text", overflow="fold")
+        sides = (("document", item.document, explanation.document), ("query", item.query, explanation.query))
+        for side, found, text in sides:
+            lines = evidence_lines(found, text)
+            for line, (share, what) in enumerate(lines):
+                style = "red" if share.startswith("-") else "green" if share.startswith("+") else "dim"
+                table.add_row(Text("" if line else f"  {side}", "dim"), Text(share, style), Text(what))
+        blocks.append(table)
+    return Group(*blocks, *(Text(note, "yellow") for note in unread_texts(explanation, evidence)))
+
+
+def evidence_lines(found: TextEvidence, text: str, sentences: int = 2, most_words: int = 6) -> list[tuple[str, str]]:
+    """(share, text) of the strongest sentences, of all else together, then the strongest words."""
+    read = found.strongest
+    shown, others = read[:sentences], read[sentences:]
+    if found.method == "estimate":
+        lines = [(f"{s.share:+.4f}", f"{shorten(s.text)}{_alone(s)}") for s in shown]
+        return [*lines, ("", "an estimate: what the share loses without the sentence")]
+    outside = {"special tokens": found.special, "prompt": found.prompt, "constant": found.constant + found.rounding}
+    outside = {kind: share for kind, share in outside.items() if abs(share) >= 5e-5}
+    lines = []
+    if len(read) > 1:
+        lines = [(f"{s.share:+.4f}", f"{shorten(s.text)}{_alone(s)}") for s in shown]
+        more = [f"{len(others)} more sentence{'s' if len(others) > 1 else ''}"] if others else []
+        if more or outside:
+            rest = sum(s.share for s in others) + sum(outside.values())
+            lines.append((f"{rest:+.4f}", ", ".join([*more, *outside])))
+    spoken = [word for word in words(found.tokens, text) if any(letter.isalnum() for letter in word[0])]
+    strongest = sorted(spoken, key=lambda word: -abs(word[1]))[:most_words]
+    entries = [f"{printable(word)} {share:+.3f}" for word, share in strongest]
+    if len(read) <= 1:
+        entries += [f"({kind} {share:+.3f})" for kind, share in outside.items()]
+    return [*lines, ("words", " · ".join(entries))]
+
+
+def unread_texts(explanation: Explanation, evidence: Evidence) -> list[str]:
+    """What the encoder never read, in its own words."""
+    ends = (
+        ("query", explanation.query, evidence.query_read_to),
+        ("document", explanation.document, evidence.document_read_to),
+    )
+    return [
+        f"never read in the {what}, from character {end} on: {shorten(text[end:])}"
+        for what, text, end in ends
+        if end is not None
+    ]
+
+
+def shorten(text: str, most: int = 160) -> str:
+    """On one line, printable, cut at its end."""
+    line = printable(text)
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def _alone(sentence: SentenceShare) -> str:
+    return "" if sentence.activation > 0 else "  [by itself it does not activate this feature]"
 
 
 def plain_text(explanation: Explanation, top: int | None = DEFAULT_TOP, width: int = 100) -> str:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from ..data import BadLine, Pair, read_pairs
 from ..errors import InputError
 from ..store import check_writable, replacing, write_bytes
+from .evidence import DEFAULT_TOP
 from .model import Explainer
 from .pairs import PairNames
 
@@ -33,8 +34,11 @@ def explain_file(
     skip_bad: bool = False,
     top: int | None = None,
     report: Callable[[int, int], None] | None = None,
+    evidence: bool = False,
 ) -> Written:
     """Explain every pair of a JSON lines file. The target appears when all is done, or not at all.
+
+    With `evidence`, each record says where its shown features (`top`, or 8) come from.
 
     With `skip_bad`, lines that cannot be used go with their reasons to TARGET.bad.jsonl, and the rest is explained.
 
@@ -55,6 +59,8 @@ def explain_file(
             names = PairNames([pair.query_id for pair in block], [pair.doc_id for pair in block])
             queries, documents = [pair.query for pair in block], [pair.document for pair in block]
             for explanation in explainer.explain_pairs(queries, documents, names):
+                if evidence:
+                    explanation = explainer.with_evidence(explanation, DEFAULT_TOP if top is None else top)
                 record = explanation.to_dict(top)
                 truncated += bool(record["truncated"])
                 file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")

@@ -18,6 +18,7 @@ from ..hypotheses import Family, Feature
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
 from ..views import ORIGINAL, Aspect, in_order
+from .evidence import DEFAULT_TOP, with_evidence
 from .pairs import ExplainedPairs, PairNames
 
 
@@ -103,6 +104,14 @@ class Explainer:
             encoder=self.encoder_identity.name,
             names=names or PairNames(),
         )
+
+    def with_evidence(self, explanation: Explanation, top: int | None = DEFAULT_TOP) -> Explanation:
+        """The explanation with the sentences and words that carry its `top` features.
+
+        Raises:
+            InputError: it was made from vectors, without texts.
+        """
+        return with_evidence(self, explanation, top)
 
     # ------------------------------------------------------------------ its parts, for other uses
 

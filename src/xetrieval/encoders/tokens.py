@@ -1,0 +1,33 @@
+"""What an encoder read, token by token: for encoders whose vector is the normalised mean of their tokens' vectors."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+from ..arrays import Float32
+from .base import Encoder, Role
+from .cache import CachedEncoder
+
+TokenKind = Literal["text", "special", "prompt"]
+
+
+class TokenVectors(NamedTuple):
+    """z = l2norm(mean of the rows of `vectors`), to the precision of the encoder."""
+
+    vectors: Float32  # [T, m], h_t
+    spans: tuple[tuple[int, int], ...]  # text[start:end] of each token of kind "text"; (0, 0) for the others
+    kinds: tuple[TokenKind, ...]
+
+
+@runtime_checkable
+class ReadsTokens(Protocol):
+    """An encoder that can show its tokens."""
+
+    def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
+        """The tokens of `text`; None where its vector is not the normalised mean of them."""
+
+
+def token_vectors(encoder: Encoder, text: str, role: Role) -> TokenVectors | None:
+    """The tokens of `text`, or None where this encoder cannot show them."""
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    return inner.token_vectors(text, role) if isinstance(inner, ReadsTokens) else None

@@ -1,0 +1,157 @@
+"""Evidence for the features of one explanation: exact where the encoder shows its tokens, by leaving out elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from ..arrays import Float32, Float64, Ids
+from ..data import split_sentences
+from ..data.sentences import Sentence
+from ..encoders import Role, TokenVectors, read_texts, token_vectors
+from ..errors import InputError
+from ..explain import Explanation
+from ..explain.evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
+from ..explain.token_shares import TokenShares, document_token_shares, query_token_shares, shares_of
+
+if TYPE_CHECKING:
+    from .model import Explainer
+
+TOLERANCE: Final = 1e-3  # of a share; a reading further from the ranked vector than this is no exact split of it
+DEFAULT_TOP: Final = 8
+
+
+class _Pair(NamedTuple):
+    """What both sides need."""
+
+    explainer: Explainer
+    features: Ids  # S, all shared features, ascending
+    shares: Float64  # [S]
+    q: Float32  # [m]
+    z: Float32  # [m]
+
+
+class _Side(NamedTuple):
+    """One text, its sentences, and the shares over them; rows are those of S."""
+
+    text: str
+    sentences: list[Sentence]
+    by_sentence: Float64  # [S, sentences]
+    activations: Float32  # [S, sentences]
+    tokens: TokenVectors | None  # None: estimated
+    split: TokenShares | None
+
+
+def with_evidence(explainer: Explainer, explanation: Explanation, top: int | None = DEFAULT_TOP) -> Explanation:
+    """The explanation with evidence for its `top` features of largest |share|.
+
+    Raises:
+        InputError: it was made from vectors, without texts.
+    """
+    if not explanation.query or not explanation.document:
+        raise InputError("evidence needs the texts; this explanation was made from vectors alone")
+    shares = {feature.id: feature.share for feature in explanation.features}
+    pair = _Pair(
+        explainer,
+        np.array(explanation.shared_features, np.int32),
+        np.array([shares[i] for i in explanation.shared_features], np.float64),
+        read_texts(explainer.encoder, [explanation.query], "query").vectors[0],
+        read_texts(explainer.encoder, [explanation.document], "document").vectors[0],
+    )
+    query, document = _side(pair, explanation.query, "query"), _side(pair, explanation.document, "document")
+    row = {int(feature): place for place, feature in enumerate(pair.features)}
+    evidence = Evidence(
+        tuple(
+            FeatureEvidence(f.id, _evidence(pair, document, row[f.id]), _evidence(pair, query, row[f.id]))
+            for f in explanation.top(top)[0]
+        ),
+        _read_to(query.tokens, explanation.unread_query),
+        _read_to(document.tokens, explanation.unread_document),
+    )
+    return replace(explanation, evidence=evidence)
+
+
+def _side(pair: _Pair, text: str, role: Role) -> _Side:
+    sentences = split_sentences(text)
+    own = read_texts(pair.explainer.encoder, [sentence.text for sentence in sentences], role).vectors
+    sae = pair.explainer.sae
+    activations = np.ascontiguousarray(sae.encode(own).dense(sae.features)[:, pair.features].T)
+    tokens = token_vectors(pair.explainer.encoder, text, role)
+    if tokens is not None:
+        split = _split(pair, tokens.vectors, role)
+        if len(pair.shares) == 0 or np.abs(split.total - pair.shares).max() <= TOLERANCE:
+            return _Side(text, sentences, _by_sentence(split, tokens, sentences), activations, tokens, split)
+    return _Side(text, sentences, _left_out(pair, text, sentences, role), activations, None, None)
+
+
+def _split(pair: _Pair, tokens: Float32, role: Role) -> TokenShares:
+    sae = pair.explainer.sae
+    if role == "document":
+        return document_token_shares(pair.q, tokens, sae.directions, sae.decoder_bias, pair.features)
+    return query_token_shares(pair.z, tokens, sae.directions, sae.decoder_bias, pair.features)
+
+
+def _by_sentence(split: TokenShares, tokens: TokenVectors, sentences: list[Sentence]) -> Float64:
+    out = np.zeros((len(split.tokens), len(sentences)))
+    starts = np.array([sentence.start for sentence in sentences])
+    for place, ((start, _), kind) in enumerate(zip(tokens.spans, tokens.kinds, strict=True)):
+        if kind == "text":
+            out[:, max(0, int(np.searchsorted(starts, start, side="right")) - 1)] += split.tokens[:, place]
+    return out
+
+
+def _left_out(pair: _Pair, text: str, sentences: list[Sentence], role: Role) -> Float64:
+    """What each share loses when a sentence is left out of the text, S held fixed; a lone sentence has it all."""
+    rests = [text[: sentence.start] + text[sentence.end :] for sentence in sentences]
+    if not all(rest.strip() for rest in rests):
+        return np.repeat(pair.shares[:, None], len(sentences), axis=1)
+    sae = pair.explainer.sae
+    without = [
+        shares_of(
+            rest if role == "query" else pair.q,
+            rest if role == "document" else pair.z,
+            sae.directions,
+            sae.decoder_bias,
+            pair.features,
+        )
+        for rest in read_texts(pair.explainer.encoder, rests, role).vectors
+    ]
+    return np.asarray(pair.shares[:, None] - np.stack(without, axis=1))
+
+
+def _evidence(pair: _Pair, side: _Side, row: int) -> TextEvidence:
+    read_to = len(side.text) if side.tokens is None else max((end for _, end in side.tokens.spans), default=0)
+    sentences = tuple(
+        SentenceShare(
+            sentence.start,
+            sentence.end,
+            sentence.text,
+            float(side.by_sentence[row, place]),
+            float(side.activations[row, place]),
+            read=sentence.start < read_to,
+        )
+        for place, sentence in enumerate(side.sentences)
+    )
+    if side.tokens is None or side.split is None:
+        return TextEvidence("estimate", sentences)
+    shares = side.split.tokens[row]
+    of = {kind: float(shares[[k == kind for k in side.tokens.kinds]].sum()) for kind in ("special", "prompt")}
+    return TextEvidence(
+        "exact",
+        sentences,
+        tuple(
+            TokenShare(start, end, float(share))
+            for (start, end), kind, share in zip(side.tokens.spans, side.tokens.kinds, shares, strict=True)
+            if kind == "text"
+        ),
+        of["special"],
+        of["prompt"],
+        float(side.split.constant[row]),
+        float(pair.shares[row] - side.split.total[row]),
+    )
+
+
+def _read_to(tokens: TokenVectors | None, unread: int) -> int | None:
+    return max(end for _, end in tokens.spans) if tokens is not None and unread else None

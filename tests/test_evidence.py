@@ -1,0 +1,205 @@
+"""Where a feature's share comes from: the parts add up, stand where the text stands, and survive any text."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import random_explainer, random_sae, unit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_render import HOSTILE
+
+from xetrieval.arrays import l2norm
+from xetrieval.data import split_sentences
+from xetrieval.encoders import FunctionEncoder, HashingEncoder, token_vectors
+from xetrieval.errors import InputError
+from xetrieval.explain import TokenShare, attribute
+from xetrieval.explain.evidence import words
+from xetrieval.explain.projection import FeatureSets
+from xetrieval.explain.terminal import plain_text
+from xetrieval.explain.token_shares import document_token_shares, query_token_shares, shares_of
+from xetrieval.explainer import Explainer
+
+QUERY = "how do vaccines protect a child"
+DOCUMENT = (
+    "Vaccines train the immune system.\r\nThey protect a child – and others! Ice cream does not.\n- naïve İstanbul 漢字"
+)
+
+
+def toy() -> Explainer:
+    explainer = random_explainer()
+    return explainer.with_encoder(HashingEncoder(64))
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 50), tokens=st.integers(1, 40))
+def test_tokens_and_the_constant_add_up_to_the_shares_of_attribution(seed: int, size: int, tokens: int) -> None:
+    rng = np.random.default_rng(seed)
+    sae = random_sae(seed=seed % 5)
+    features = np.sort(rng.choice(128, size, replace=False)).astype(np.int32)
+    h_q, h_d = (rng.standard_normal((tokens, 64)).astype(np.float32) for _ in range(2))
+    q, z = (l2norm(h.mean(axis=0, keepdims=True)).astype(np.float32) for h in (h_q, h_d))
+    shares = attribute(q, z, sae.directions, sae.decoder_bias, FeatureSets.of([features])).shares
+    document = document_token_shares(q[0], h_d, sae.directions, sae.decoder_bias, features)
+    query = query_token_shares(z[0], h_q, sae.directions, sae.decoder_bias, features)
+    assert document.tokens.shape == query.tokens.shape == (size, tokens)
+    np.testing.assert_allclose(document.total, shares, atol=2e-6)
+    np.testing.assert_allclose(query.total, shares, atol=2e-6)
+    np.testing.assert_allclose(shares_of(q[0], z[0], sae.directions, sae.decoder_bias, features), shares, atol=1e-9)
+
+
+def test_a_token_carries_what_the_share_is_linear_in() -> None:
+    """Taking a token out of the sum, at the length the whole had, takes its part out of the share."""
+    sae, features = random_sae(), np.array([3, 9, 77], np.int32)
+    tokens, q = unit(6, seed=1), unit(1, seed=2)[0]
+    z = tokens.mean(axis=0)
+    length = np.linalg.norm(z)
+    without = (tokens[:-1].sum(axis=0) / len(tokens)) / length
+    split = document_token_shares(q, tokens, sae.directions, sae.decoder_bias, features)
+    lost = shares_of(q, z / length, sae.directions, sae.decoder_bias, features) - shares_of(
+        q, without, sae.directions, sae.decoder_bias, features
+    )
+    np.testing.assert_allclose(split.tokens[:, -1], lost, atol=1e-6)
+
+
+def test_evidence_adds_up_and_points_into_the_text() -> None:
+    why = toy().explain(QUERY, DOCUMENT)
+    shown = toy().with_evidence(why, top=3)
+    assert shown.evidence is not None
+    assert len(shown.evidence.features) == min(3, len(why.features)) > 0
+    for item in shown.evidence.features:
+        share = next(f.share for f in why.features if f.id == item.feature_id)
+        for side, text in ((item.document, DOCUMENT), (item.query, QUERY)):
+            assert side.method == "exact"
+            outside = side.special + side.prompt + side.constant + side.rounding
+            assert sum(s.share for s in side.sentences) + outside == pytest.approx(share, abs=1e-12)
+            assert sum(t.share for t in side.tokens) + outside == pytest.approx(share, abs=1e-12)
+            assert abs(side.rounding) < 1e-5
+            assert [text[s.start : s.end] for s in side.sentences] == [s.text for s in side.sentences]
+            assert all(text[t.start : t.end].strip() for t in side.tokens)
+    pieces = [DOCUMENT[t.start : t.end] for t in shown.evidence.features[0].document.tokens]
+    assert pieces[:2] == ["Vaccines", "train"]
+    assert pieces[-4:] == ["İ", "İ", "stanbul", "漢字"]  # its small letter is two, and has one place
+
+
+def test_a_sentences_own_activation_is_that_of_its_vector() -> None:
+    explainer = toy()
+    shown = explainer.with_evidence(explainer.explain(QUERY, DOCUMENT), top=None)
+    assert shown.evidence is not None
+    for item in shown.evidence.features:
+        for sentence in item.document.sentences:
+            alone = explainer.sae.encode(explainer.encoder.encode_document([sentence.text])).dense(128)[0]
+            assert sentence.activation == pytest.approx(alone[item.feature_id], abs=1e-6)
+
+
+def test_an_encoder_that_shows_no_tokens_is_estimated_by_leaving_out() -> None:
+    hashing = HashingEncoder(64)
+    blind = FunctionEncoder(hashing.encode_document, name="blind")
+    base = random_explainer()
+    explainer = Explainer(
+        "blind", blind.identity, base.sae, base.internalizers, base.features, cache=False, _encoder=[blind]
+    )
+    why = explainer.with_evidence(explainer.explain(QUERY, DOCUMENT), top=2)
+    assert why.evidence is not None
+    item = why.evidence.features[0]
+    share = next(f.share for f in why.features if f.id == item.feature_id)
+    ids = np.array(why.shared_features, np.int32)
+    q, z = hashing.encode_query([QUERY])[0], hashing.encode_document([DOCUMENT.split("\r\n", 1)[1]])[0]
+    without = shares_of(q, z, base.sae.directions, base.sae.decoder_bias, ids)[list(ids).index(item.feature_id)]
+    assert item.document.method == "estimate"
+    assert item.document.sentences[0].share == pytest.approx(share - without, abs=1e-6)
+    assert item.query.sentences[0].share == pytest.approx(share)  # a lone sentence has it all
+    assert "an estimate" in plain_text(why)
+    assert "an estimate" in why._repr_html_()
+    assert "tokens" not in why.to_dict()["evidence"]["features"][0]["document"]
+
+
+def test_text_past_the_limit_is_shown_as_unread() -> None:
+    encoder = HashingEncoder(64)
+    limit = encoder.identity.max_tokens or 0
+    document = "Vaccines protect a child. " * (limit // 5) + "vaccines " * 4 + "The end is never seen."
+    why = toy().with_evidence(toy().explain(QUERY, document), top=1)
+    assert why.evidence is not None
+    end = why.evidence.document_read_to
+    assert end is not None
+    assert len(encoder.token_vectors(document[end:], "document").spans) == why.unread_document
+    sentences = why.evidence.features[0].document.sentences
+    assert [s.read for s in sentences[-1:]] == [sentences[-1].start < end]
+    assert "never read in the document" in plain_text(why)
+
+
+def test_evidence_of_vectors_is_refused() -> None:
+    explainer = random_explainer()
+    with pytest.raises(InputError, match="needs the texts"):
+        explainer.with_evidence(explainer.explain_vectors(unit(1), unit(1, seed=1))[0])
+
+
+def test_hostile_text_stays_text() -> None:
+    why = toy().with_evidence(toy().explain(HOSTILE, HOSTILE), top=None)
+    assert why.evidence is not None
+    assert why.evidence.features
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", plain_text(why))
+    html = why._repr_html_()
+    assert "<script" not in html
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", html)
+    json.loads(json.dumps(why.to_dict(), allow_nan=False))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text(min_size=1, max_size=60).filter(lambda text: text.strip()))
+def test_any_text_can_be_asked_about(text: str) -> None:
+    explainer = toy()
+    why = explainer.with_evidence(explainer.explain(text, text), top=None)
+    assert why.evidence is not None
+    for item in why.evidence.features:
+        spans = [(token.start, token.end) for token in item.document.tokens]
+        assert all(0 <= start < end <= len(text) for start, end in spans)
+        assert spans == sorted(spans)
+
+
+def test_pieces_of_words_are_joined() -> None:
+    text = "un-happiness, 漢"
+    tokens = tuple(TokenShare(a, b, 1.0) for a, b in ((0, 2), (2, 3), (3, 8), (8, 12), (12, 13), (14, 15)))
+    assert words(tokens, text) == [("un", 1), ("-", 1), ("happiness", 2), (",", 1), ("漢", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("one\r\ntwo\rthree\u2028four", ["one", "two", "three", "four"]),
+        ("Été. À la mer. b", ["Été.", "À la mer. b"]),
+        ("今日は。雨です！「はい。」と言う", ["今日は。", "雨です！", "「はい。」と言う"]),
+        (
+            "def f(x):\n    return x.y\n\n- item one\n- e.g. Two",
+            ["def f(x):", "return x.y", "- item one", "- e.g. Two"],
+        ),
+    ],
+)
+def test_sentences_of_any_script_stand_where_they_stand(text: str, expected: list[str]) -> None:
+    sentences = split_sentences(text)
+    assert [s.text for s in sentences] == expected
+    assert all(text[s.start : s.end] == s.text for s in sentences)
+
+
+def test_minilm_shows_the_tokens_its_vector_is_the_mean_of() -> None:
+    pytest.importorskip("sentence_transformers")
+    import xetrieval
+
+    explainer = xetrieval.load("minilm", cache=False)
+    text = "  Vaccines train the immune system.\r\nNaïve cafés – 漢字!"
+    for role in ("query", "document"):
+        tokens = token_vectors(explainer.encoder, text, role)
+        assert tokens is not None
+        vector = explainer.encoder.encode_document([text])[0]
+        np.testing.assert_allclose(l2norm(tokens.vectors.mean(axis=0, keepdims=True))[0], vector, atol=2e-6)
+        assert tokens.kinds[0] == tokens.kinds[-1] == "special"
+        pieces = [text[a:b] for (a, b), kind in zip(tokens.spans, tokens.kinds, strict=True) if kind == "text"]
+        assert "".join(pieces) == re.sub(r"\s", "", text)
+    why = explainer.with_evidence(explainer.explain("how do vaccines work", text * 100))
+    assert why.unread_document > 0
+    assert why.evidence is not None
+    assert why.evidence.document_read_to is not None
+    assert all(abs(item.document.rounding) < 1e-4 for item in why.evidence.features)
