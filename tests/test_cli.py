@@ -110,6 +110,24 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
     assert len(record["shared_features"]) == 2 + record["other_features"]["count"]
 
 
+def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_path: Path) -> None:
+    pair = ("explain", "red apple", "an apple is red. the sky is blue", "-x", toy, "--top", 2)
+    assert "where it comes from" in run(*pair, "--evidence").stdout
+    record = json.loads(run(*pair, "--evidence", "--format", "json").stdout)
+    shown = [entry["feature_id"] for entry in record["feature_explanations"]]
+    assert [entry["feature_id"] for entry in record["evidence"]["features"]] == shown
+    over = run(*pair, "--over", "the sky is blue")
+    assert "difference" in over.stdout
+    record = json.loads(run(*pair, "--over", "the sky is blue", "--format", "json").stdout)
+    assert record["difference"] == pytest.approx(record["first_score"] - record["second_score"])
+    assert len(record["features"]) == 2
+    done = run("explain", "--input", pairs, "--output", tmp_path / "out.jsonl", "-x", toy, "--evidence", "--top", 1)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert records
+    assert all(len(record["evidence"]["features"]) == 1 for record in records)
+
+
 def test_a_file_of_pairs_becomes_a_file_of_explanations(toy: Path, pairs: Path, tmp_path: Path) -> None:
     done = run("explain", "--input", pairs, "--output", tmp_path / "out.jsonl", "-x", toy)
     assert done.returncode == 0, done.stderr
@@ -187,6 +205,9 @@ def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, conten
         (("--input", "x.jsonl"), "needs --output"),
         (("q", "d", "--encoder", "hashing:32"), "dimension 32 instead of 64"),
         (("q", "d", "--explainer", "absent"), "no explainer there"),
+        (("q", "d", "--over", "e", "--evidence"), "--over compares two documents"),
+        (("--input", "x.jsonl", "--output", "y", "--over", "e"), "--over compares two documents"),
+        (("q", "d", "--over", ""), "document 2 is empty"),
     ],
 )
 def test_calls_that_make_no_sense_are_refused(toy: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -50,6 +50,9 @@ def explain(
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also the sentences and words that carry the shown features.")
     ] = False,
+    over: Annotated[
+        str | None, typer.Option("--over", help="A second document: say why the first scores above it, or below.")
+    ] = None,
     cache: CacheOption = None,
 ) -> None:
     """Say why a document gets its score: features, shares, remainder."""
@@ -58,9 +61,16 @@ def explain(
     given = [query is not None, source is not None, query_vectors is not None]
     if sum(given) != 1:
         raise InputError("give QUERY and DOCUMENT, or --input FILE, or --query-vectors and --document-vectors")
+    if over is not None and (query is None or evidence):
+        raise InputError(
+            "--over compares two documents given as texts: xetrieval explain QUERY DOCUMENT --over DOCUMENT2"
+        )
     if query is not None:
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
+        if over is not None:
+            _contrast(query, document, over, open_explainer(explainer, encoder, cache), top, format)
+            return
         _one(query, document, open_explainer(explainer, encoder, cache), top, format, evidence)
     elif source is not None:
         if output is None:
@@ -91,6 +101,17 @@ def _one(
         sys.stdout.write(json.dumps(explanation.to_dict(top), ensure_ascii=False) + "\n")
     else:
         output_console().print(renderable(explanation, DEFAULT_TOP if top is None else top))
+
+
+def _contrast(query: str, first: str, second: str, opened: Explainer, top: int | None, format: Format) -> None:
+    from ..explain.contrast_table import contrast_table
+    from ..explain.terminal import DEFAULT_TOP
+
+    contrast = opened.contrast(query, first, second)
+    if format is Format.json:
+        sys.stdout.write(json.dumps(contrast.to_dict(top), ensure_ascii=False) + "\n")
+    else:
+        output_console().print(contrast_table(contrast, DEFAULT_TOP if top is None else top))
 
 
 def _file(

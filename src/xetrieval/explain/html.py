@@ -6,6 +6,8 @@ import unicodedata
 from html import escape
 from typing import Final
 
+from .contrast import UNION_NOTE, Contrast
+from .contrast_table import contrast_notes, contrast_rows
 from .evidence import TextEvidence
 from .explanation import Explanation
 from .terminal import DEFAULT_TOP, others_line, printable, summary, unread_notes, unread_texts
@@ -38,6 +40,34 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP) -> str:
         f'<td style="text-align:right"><b>{explanation.score:+.4f}</b></td>'
         f"<td>{escape(summary(explanation))}</td></tr></tbody></table>{notes}{_evidence(explanation)}"
     )
+
+
+def contrast_fragment(contrast: Contrast, top: int | None = DEFAULT_TOP) -> str:
+    """Two scores side by side: a line per feature, what favours the first in one colour, the second in the other."""
+    lines = contrast_rows(contrast, top)
+    longest = max(abs(first - second) for _, _, first, second in lines) or 1.0
+    rows = "".join(
+        f'<tr><td style="text-align:left">{escape(printable(name))}</td><td style="opacity:.6">{where}</td>'
+        f"{_number(first)}{_number(second)}{_row_end(first - second, abs(first - second) / longest)}"
+        for name, where, first, second in lines
+    )
+    head = "".join(f"<th>{name}</th>" for name in ("", "in", "first", "second", "difference", ""))
+    notes = "".join(f"<p>{escape(note)}</p>" for note in (UNION_NOTE, *contrast_notes(contrast)))
+    return (
+        f'<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{rows}'
+        f'<tr><th style="text-align:left">score</th><td></td>{_number(contrast.first_score)}'
+        f"{_number(contrast.second_score)}{_number(contrast.difference)}<td></td></tr></tbody></table>{notes}"
+    )
+
+
+def _number(value: float) -> str:
+    return f'<td style="text-align:right">{value:+.4f}</td>'
+
+
+def _row_end(share: float, width: float, kind: str = "feature") -> str:
+    colour = COLOURS["negative" if share < 0 else kind]
+    drawn = f'<div style="background:{colour};height:.8em;width:{12 * width:.2f}em"></div>'
+    return f"{_number(share)}<td>{drawn}</td></tr>"
 
 
 def _evidence(explanation: Explanation) -> str:
@@ -85,10 +115,7 @@ def _letters(text: str) -> str:
 
 
 def _row(name: str, note: str, share: float, width: float, kind: str) -> str:
-    colour = COLOURS["negative" if share < 0 else kind]
     return (
-        f'<tr><td style="text-align:left">{escape(name)}</td>'
-        f'<td style="opacity:.6">{escape(note)}</td>'
-        f'<td style="text-align:right">{share:+.4f}</td>'
-        f'<td><div style="background:{colour};height:.8em;width:{12 * width:.2f}em"></div></td></tr>'
+        f'<tr><td style="text-align:left">{escape(name)}</td><td style="opacity:.6">{escape(note)}</td>'
+        f"{_row_end(share, width, kind)}"
     )

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..views import View
+from .contrast import Contrast
 from .evidence import Evidence, SentenceShare, TextEvidence, words
 from .explanation import Explanation, FeatureShare
 
@@ -119,11 +120,13 @@ def _alone(sentence: SentenceShare) -> str:
     return "" if sentence.activation > 0 else "  [by itself it does not activate this feature]"
 
 
-def plain_text(explanation: Explanation, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
-    """The same without colour."""
+def plain_text(shown: Explanation | Contrast, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
+    """Its table without colour."""
+    from .contrast_table import contrast_table
+
     console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
-        console.print(renderable(explanation, top))
+        console.print(renderable(shown, top) if isinstance(shown, Explanation) else contrast_table(shown, top))
     return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
 
@@ -141,11 +144,12 @@ def others_line(count: int) -> str:
 def unread_notes(explanation: Explanation) -> list[str]:
     """A line for each text that the encoder did not read to its end."""
     unread = (("query", explanation.unread_query), ("document", explanation.unread_document))
-    return [
-        f"the last {count} tokens of the {what} lie past the encoder's limit and had no part in the score"
-        for what, count in unread
-        if count
-    ]
+    return [unread_note(what, count) for what, count in unread if count]
+
+
+def unread_note(what: str, count: int) -> str:
+    """The line about one such text."""
+    return f"the last {count} tokens of the {what} lie past the encoder's limit and had no part in the score"
 
 
 def printable(text: str) -> str:

@@ -12,12 +12,13 @@ import numpy as np
 from ..arrays import Float32, as_vectors, l2norm
 from ..encoders import CachedEncoder, Encoder, EncoderIdentity, PrecomputedEncoder, open_encoder, read_texts
 from ..errors import InputError, MismatchError
-from ..explain import Explanation, attribute, overlap
+from ..explain import Contrast, Explanation, attribute, overlap
 from ..explain.projection import FeatureSets
 from ..hypotheses import Family, Feature
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
 from ..views import ORIGINAL, Aspect, in_order
+from .contrast import contrast_vectors
 from .evidence import DEFAULT_TOP, with_evidence
 from .pairs import ExplainedPairs, PairNames
 
@@ -112,6 +113,24 @@ class Explainer:
             InputError: it was made from vectors, without texts.
         """
         return with_evidence(self, explanation, top)
+
+    def contrast(self, query: str, first: str, second: str) -> Contrast:
+        """Why `first` scores above `second` for this query, or below it.
+
+        Raises:
+            InputError: an empty text. MissingExtra: the encoder is not installed.
+        """
+        q, unread_q = read_texts(self.encoder, [query], "query")
+        z, unread_d = read_texts(self.encoder, [first, second], "document")
+        return replace(
+            contrast_vectors(self, q[0], z),
+            unread_query=int(unread_q[0]),
+            unread_first=int(unread_d[0]),
+            unread_second=int(unread_d[1]),
+            query=query,
+            first=first,
+            second=second,
+        )
 
     # ------------------------------------------------------------------ its parts, for other uses
 

@@ -1,0 +1,144 @@
+"""Why one document stands above another: the shares of both over the same features, and their differences.
+
+With S the union of O(q,d1) and O(q,d2),
+
+    s(q,d1) - s(q,d2) = sum_{j in S} (share_1j - share_2j) + remainder_1 - remainder_2
+
+The bias is the query's alone and cancels. Over one S the shares can be compared; they differ from those that each
+document's own explanation shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..errors import InputError
+from ..views import View
+
+UNION_NOTE: Final = (
+    "shares are over the union of both documents' shared features, so they differ from those of each alone"
+)
+
+
+@dataclass(frozen=True)
+class FeatureContrast:
+    """One feature's share in both scores."""
+
+    id: int
+    label: str | None
+    first: float
+    second: float
+    query_activation: float
+    first_views: Mapping[View, float]  # activations; all 0: the document does not have the feature
+    second_views: Mapping[View, float]
+
+    @property
+    def difference(self) -> float:
+        """What it adds to the first document's lead."""
+        return self.first - self.second
+
+    @property
+    def name(self) -> str:
+        """The label, or the id where there is none."""
+        return self.label or f"feature {self.id}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "feature_id": self.id,
+            "hypothesis": self.label,
+            "first": self.first,
+            "second": self.second,
+            "difference": self.difference,
+            "query_activation": self.query_activation,
+            "first_view_activations": dict(self.first_views),
+            "second_view_activations": dict(self.second_views),
+        }
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """difference = sum of the features' differences + difference of the remainders. Prints itself."""
+
+    first_score: float
+    second_score: float
+    bias: float  # the same in both scores
+    first_remainder: float
+    second_remainder: float
+    features: tuple[FeatureContrast, ...]  # the union, by |difference|, largest first
+    explainer: str = ""
+    encoder: str = ""
+    unread_query: int = 0  # tokens past the encoder's limit
+    unread_first: int = 0
+    unread_second: int = 0
+    query: str = field(default="", repr=False)
+    first: str = field(default="", repr=False)
+    second: str = field(default="", repr=False)
+
+    @property
+    def difference(self) -> float:
+        """Score of the first document less that of the second."""
+        return self.first_score - self.second_score
+
+    @property
+    def remainder_difference(self) -> float:
+        """The part of it that no shared feature accounts for."""
+        return self.first_remainder - self.second_remainder
+
+    def top(self, count: int | None) -> tuple[tuple[FeatureContrast, ...], tuple[FeatureContrast, ...]]:
+        """The `count` features of largest |difference|, and the others.
+
+        Raises:
+            InputError: a negative count.
+        """
+        if count is not None and count < 0:
+            raise InputError(f"cannot show {count} features; give 0 or more")
+        return self.features[:count], self.features[len(self.features) if count is None else count :]
+
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """As JSON holds it. With `top`, the other features stand summed in other_features."""
+        shown, others = self.top(top)
+        record: dict[str, Any] = {
+            "first_score": self.first_score,
+            "second_score": self.second_score,
+            "difference": self.difference,
+            "bias": self.bias,
+            "first_remainder": self.first_remainder,
+            "second_remainder": self.second_remainder,
+            "remainder_difference": self.remainder_difference,
+            "shared_features": sorted(f.id for f in self.features),
+            "features": [feature.to_dict() for feature in shown],
+            "note": UNION_NOTE,
+        }
+        if top is not None:
+            record["other_features"] = {
+                "count": len(others),
+                "first": sum(f.first for f in others),
+                "second": sum(f.second for f in others),
+                "difference": sum(f.difference for f in others),
+            }
+        record["explainer"] = self.explainer
+        record["encoder"] = self.encoder
+        record["unread_tokens"] = {
+            "query": self.unread_query,
+            "first": self.unread_first,
+            "second": self.unread_second,
+        }
+        return record
+
+    def __str__(self) -> str:
+        from .terminal import plain_text
+
+        return plain_text(self)
+
+    def __rich__(self) -> Any:
+        from .contrast_table import contrast_table
+
+        return contrast_table(self)
+
+    def _repr_html_(self) -> str:
+        from .html import contrast_fragment
+
+        return contrast_fragment(self)

@@ -1,0 +1,85 @@
+"""A contrast as aligned lines: what favours the first document to the right, what favours the second to the left."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .contrast import UNION_NOTE, Contrast
+from .terminal import DEFAULT_TOP, bar, others_line, printable, unread_note
+
+HALF: Final = 10  # characters on either side of the middle
+
+
+def contrast_table(contrast: Contrast, top: int | None = DEFAULT_TOP) -> RenderableType:
+    """The table of one contrast: each column adds up to its score."""
+    rows = contrast_rows(contrast, top)
+    longest = max(abs(first - second) for _, _, first, second in rows) or 1.0
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("feature", no_wrap=True, overflow="ellipsis", max_width=40)
+    table.add_column("in", no_wrap=True)
+    for column in ("first", "second", "difference"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("second · first", no_wrap=True, justify="center", min_width=2 * HALF + 1)
+    for name, where, first, second in rows:
+        difference = first - second
+        style = "red" if difference < 0 else "green"
+        drawn = two_sided(difference / longest)
+        table.add_row(
+            Text(printable(name)),
+            Text(where, "dim"),
+            f"{first:+.4f}",
+            f"{second:+.4f}",
+            Text(f"{difference:+.4f}", style),
+            Text(drawn, style),
+        )
+    rule = Text("─" * 7, "dim")
+    table.add_row("", "", rule, rule, rule, "")
+    table.add_row(
+        Text("score", "bold"),
+        "",
+        f"{contrast.first_score:+.4f}",
+        f"{contrast.second_score:+.4f}",
+        Text(f"{contrast.difference:+.4f}", "bold"),
+        "",
+    )
+    notes = [Text(note, "yellow") for note in contrast_notes(contrast)]
+    return Group(table, Text(UNION_NOTE, "dim"), *notes)
+
+
+def contrast_rows(contrast: Contrast, top: int | None) -> list[tuple[str, str, float, float]]:
+    """(name, which documents have it, first, second) of the shown features, the others, bias and remainder."""
+    shown, others = contrast.top(top)
+    rows = [
+        (f.name, _where(any(f.first_views.values()), any(f.second_views.values())), f.first, f.second) for f in shown
+    ]
+    if others:
+        rows.append((others_line(len(others)), "", sum(f.first for f in others), sum(f.second for f in others)))
+    rows.append(("bias (the query's alone)", "", contrast.bias, contrast.bias))
+    rows.append(("remainder (not explained)", "", contrast.first_remainder, contrast.second_remainder))
+    return rows
+
+
+def contrast_notes(contrast: Contrast) -> list[str]:
+    """A line for each text that the encoder did not read to its end."""
+    unread = (
+        ("query", contrast.unread_query),
+        ("first document", contrast.unread_first),
+        ("second document", contrast.unread_second),
+    )
+    return [unread_note(what, count) for what, count in unread if count]
+
+
+def two_sided(fraction: float) -> str:
+    """A bar to the right of a middle line, or for a negative fraction to its left."""
+    if fraction >= 0:
+        return f"{'':{HALF}}│{bar(fraction, HALF):<{HALF}}"
+    halves = round(min(1.0, -fraction) * HALF * 2)  # the only partial block that grows leftward is a half
+    return f"{'▐' * (halves % 2) + '█' * (halves // 2):>{HALF}}│{'':{HALF}}"
+
+
+def _where(first: bool, second: bool) -> str:
+    return "both" if first and second else "1st" if first else "2nd"

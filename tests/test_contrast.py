@@ -1,0 +1,101 @@
+"""Two documents of one query: the differences add up, over one set of features."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import random_explainer
+from test_render import HOSTILE
+
+from xetrieval.encoders import HashingEncoder
+from xetrieval.errors import InputError
+from xetrieval.explain import attribute
+from xetrieval.explain.contrast_table import two_sided
+from xetrieval.explain.projection import FeatureSets
+from xetrieval.explain.terminal import plain_text
+
+QUERY = "how do vaccines protect a child"
+FIRST = "Vaccines protect a child from measles."
+SECOND = "How do birds fly south? A child may ask."
+
+
+@pytest.fixture(scope="module")
+def explainer():  # type: ignore[no-untyped-def]
+    return random_explainer().with_encoder(HashingEncoder(64))
+
+
+def test_the_differences_add_up_over_the_union(explainer) -> None:  # type: ignore[no-untyped-def]
+    both = explainer.contrast(QUERY, FIRST, SECOND)
+    alone = [explainer.explain(QUERY, document) for document in (FIRST, SECOND)]
+    assert [both.first_score, both.second_score] == pytest.approx([why.score for why in alone], abs=1e-7)
+    union = set(alone[0].shared_features) | set(alone[1].shared_features)
+    assert {feature.id for feature in both.features} == union
+    assert sum(f.difference for f in both.features) + both.remainder_difference == pytest.approx(
+        both.difference, abs=1e-6
+    )
+    for side, remainder, score in (
+        ("first", both.first_remainder, both.first_score),
+        ("second", both.second_remainder, both.second_score),
+    ):
+        shares = sum(getattr(feature, side) for feature in both.features)
+        assert both.bias + shares + remainder == pytest.approx(score, abs=1e-6)
+    sizes = [abs(feature.difference) for feature in both.features]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_its_shares_are_those_of_attribution_over_the_union(explainer) -> None:  # type: ignore[no-untyped-def]
+    both = explainer.contrast(QUERY, FIRST, SECOND)
+    union = np.array(sorted(f.id for f in both.features), np.int32)
+    q, z = explainer.encoder.encode_query([QUERY]), explainer.encoder.encode_document([SECOND])
+    parts = attribute(q, z, explainer.sae.directions, explainer.sae.decoder_bias, FeatureSets.of([union]))
+    expected = dict(zip(union.tolist(), parts.shares.tolist(), strict=True))
+    for feature in both.features:
+        assert feature.second == pytest.approx(expected[feature.id], abs=1e-6)
+
+
+def test_it_says_which_document_has_a_feature(explainer) -> None:  # type: ignore[no-untyped-def]
+    both = explainer.contrast(QUERY, FIRST, SECOND)
+    for feature in both.features:
+        for document, views in ((FIRST, feature.first_views), (SECOND, feature.second_views)):
+            why = explainer.explain(QUERY, document)
+            assert any(views.values()) == (feature.id in why.shared_features)
+            for own in why.features:
+                if own.id == feature.id:
+                    assert {view: own.view_activations[view] for view in views} == pytest.approx(dict(views))
+
+
+def test_swapping_the_documents_swaps_the_signs(explainer) -> None:  # type: ignore[no-untyped-def]
+    one, other = explainer.contrast(QUERY, FIRST, SECOND), explainer.contrast(QUERY, SECOND, FIRST)
+    assert [(f.id, f.difference) for f in one.features] == [(f.id, -f.difference) for f in other.features]
+    assert one.difference == -other.difference
+
+
+@pytest.mark.parametrize("count", [0, 2, 100])
+def test_what_is_shown_still_adds_up(explainer, count: int) -> None:  # type: ignore[no-untyped-def]
+    both = explainer.contrast(QUERY, FIRST, SECOND)
+    rows = [[float(x) for x in re.findall(r"[+-]\d\.\d{4}", line)] for line in plain_text(both, count).splitlines()]
+    *parts, score = [row for row in rows if row]
+    np.testing.assert_allclose(np.sum(parts, axis=0), score, atol=1e-4 * len(parts))
+    assert "union" in plain_text(both, count)
+    record = json.loads(json.dumps(both.to_dict(count), allow_nan=False))
+    total = sum(f["difference"] for f in record["features"]) + record["other_features"]["difference"]
+    assert total + record["remainder_difference"] == pytest.approx(record["difference"], abs=1e-6)
+    assert len(record["features"]) == min(count, len(both.features))
+
+
+def test_hostile_texts_and_bad_counts(explainer) -> None:  # type: ignore[no-untyped-def]
+    both = explainer.contrast(QUERY, HOSTILE, SECOND)
+    assert "<script" not in both._repr_html_()
+    with pytest.raises(InputError, match="-1 features"):
+        both.top(-1)
+    with pytest.raises(InputError, match="document 2 is empty"):
+        explainer.contrast(QUERY, FIRST, "  ")
+
+
+def test_bars_point_to_the_document_they_favour() -> None:
+    assert two_sided(1.0) == " " * 10 + "│" + "█" * 10
+    assert two_sided(-0.25) == " " * 7 + "▐██" + "│" + " " * 10
+    assert {len(two_sided(x)) for x in np.linspace(-1.2, 1.2, 49)} == {21}
