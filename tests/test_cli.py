@@ -116,8 +116,9 @@ def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_p
     record = json.loads(run(*pair, "--evidence", "--format", "json").stdout)
     shown = [entry["feature_id"] for entry in record["feature_explanations"]]
     assert [entry["feature_id"] for entry in record["evidence"]["features"]] == shown
-    over = run(*pair, "--over", "the sky is blue")
+    over = run(*pair, "--over", "the sky is blue", "--counterfactual")
     assert "difference" in over.stdout
+    assert "first document" in over.stdout
     record = json.loads(run(*pair, "--over", "the sky is blue", "--format", "json").stdout)
     assert record["difference"] == pytest.approx(record["first_score"] - record["second_score"])
     assert len(record["features"]) == 2
@@ -208,6 +209,7 @@ def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, conten
         (("q", "d", "--over", "e", "--evidence"), "--over compares two documents"),
         (("--input", "x.jsonl", "--output", "y", "--over", "e"), "--over compares two documents"),
         (("q", "d", "--over", ""), "document 2 is empty"),
+        (("q", "d", "--counterfactual"), "needs a second document"),
     ],
 )
 def test_calls_that_make_no_sense_are_refused(toy: Path, arguments: tuple[str, ...], words: str) -> None:

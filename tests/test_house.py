@@ -22,8 +22,9 @@ ROOMS = (  # each imports only from rooms before it
     ("teachers", "internalizer", "sae"),
     ("hypotheses",),
     ("explain",),
+    ("intervene",),
     ("explainer",),
-    ("intervene", "release"),
+    ("release",),
     ("fitting", "evaluate"),
     ("cli",),
 )

@@ -22,6 +22,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..explain import Contrast
     from ..explainer import Explainer
 
 
@@ -53,6 +54,9 @@ def explain(
     over: Annotated[
         str | None, typer.Option("--over", help="A second document: say why the first scores above it, or below.")
     ] = None,
+    counterfactual: Annotated[
+        bool, typer.Option("--counterfactual", help="With --over: the least change that makes them change places.")
+    ] = False,
     cache: CacheOption = None,
 ) -> None:
     """Say why a document gets its score: features, shares, remainder."""
@@ -65,11 +69,14 @@ def explain(
         raise InputError(
             "--over compares two documents given as texts: xetrieval explain QUERY DOCUMENT --over DOCUMENT2"
         )
+    if counterfactual and over is None:
+        raise InputError("--counterfactual needs a second document to change places with: --over DOCUMENT2")
     if query is not None:
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
         if over is not None:
-            _contrast(query, document, over, open_explainer(explainer, encoder, cache), top, format)
+            opened = open_explainer(explainer, encoder, cache)
+            _contrast(opened.contrast(query, document, over, counterfactual), top, format)
             return
         _one(query, document, open_explainer(explainer, encoder, cache), top, format, evidence)
     elif source is not None:
@@ -103,11 +110,10 @@ def _one(
         output_console().print(renderable(explanation, DEFAULT_TOP if top is None else top))
 
 
-def _contrast(query: str, first: str, second: str, opened: Explainer, top: int | None, format: Format) -> None:
+def _contrast(contrast: Contrast, top: int | None, format: Format) -> None:
     from ..explain.contrast_table import contrast_table
     from ..explain.terminal import DEFAULT_TOP
 
-    contrast = opened.contrast(query, first, second)
     if format is Format.json:
         sys.stdout.write(json.dumps(contrast.to_dict(top), ensure_ascii=False) + "\n")
     else:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..errors import InputError
 from ..views import View
+from .counterfactual import Counterfactual
 
 UNION_NOTE: Final = (
     "shares are over the union of both documents' shared features, so they differ from those of each alone"
@@ -76,6 +77,7 @@ class Contrast:
     query: str = field(default="", repr=False)
     first: str = field(default="", repr=False)
     second: str = field(default="", repr=False)
+    counterfactual: Counterfactual | None = None  # what would make them change places, if asked for
 
     @property
     def difference(self) -> float:
@@ -126,6 +128,8 @@ class Contrast:
             "first": self.unread_first,
             "second": self.unread_second,
         }
+        if self.counterfactual is not None:
+            record["counterfactual"] = self.counterfactual.to_dict()
         return record
 
     def __str__(self) -> str:

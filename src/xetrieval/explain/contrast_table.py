@@ -64,13 +64,14 @@ def contrast_rows(contrast: Contrast, top: int | None) -> list[tuple[str, str, f
 
 
 def contrast_notes(contrast: Contrast) -> list[str]:
-    """A line for each text that the encoder did not read to its end."""
+    """What would make the documents change places, and a line for each text that was not read to its end."""
     unread = (
         ("query", contrast.unread_query),
         ("first document", contrast.unread_first),
         ("second document", contrast.unread_second),
     )
-    return [unread_note(what, count) for what, count in unread if count]
+    changes = [] if contrast.counterfactual is None else contrast.counterfactual.sentences()
+    return [*(printable(change) for change in changes), *(unread_note(what, n) for what, n in unread if n)]
 
 
 def two_sided(fraction: float) -> str:

@@ -19,6 +19,7 @@ from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
 from ..views import ORIGINAL, Aspect, in_order
 from .contrast import contrast_vectors
+from .counterfactual import counterfactual_vectors
 from .evidence import DEFAULT_TOP, with_evidence
 from .pairs import ExplainedPairs, PairNames
 
@@ -114,8 +115,8 @@ class Explainer:
         """
         return with_evidence(self, explanation, top)
 
-    def contrast(self, query: str, first: str, second: str) -> Contrast:
-        """Why `first` scores above `second` for this query, or below it.
+    def contrast(self, query: str, first: str, second: str, counterfactual: bool = False) -> Contrast:
+        """Why `first` scores above `second` for this query, or below it; and what would make them change places.
 
         Raises:
             InputError: an empty text. MissingExtra: the encoder is not installed.
@@ -124,6 +125,7 @@ class Explainer:
         z, unread_d = read_texts(self.encoder, [first, second], "document")
         return replace(
             contrast_vectors(self, q[0], z),
+            counterfactual=counterfactual_vectors(self, q[0], z) if counterfactual else None,
             unread_query=int(unread_q[0]),
             unread_first=int(unread_d[0]),
             unread_second=int(unread_d[1]),
