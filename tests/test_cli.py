@@ -119,6 +119,12 @@ def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_p
     over = run(*pair, "--over", "the sky is blue", "--counterfactual")
     assert "difference" in over.stdout
     assert "first document" in over.stdout
+    for name, format in (("why.html", "html"), ("why.txt", "text"), ("why.json", "json")):
+        done = run(*pair, "--format", format, "--output", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == ""
+        assert "red apple" in (tmp_path / name).read_text() or format != "html"
+        assert (tmp_path / name).read_text() == run(*pair, "--format", format).stdout or format == "text"
     record = json.loads(run(*pair, "--over", "the sky is blue", "--format", "json").stdout)
     assert record["difference"] == pytest.approx(record["first_score"] - record["second_score"])
     assert len(record["features"]) == 2
@@ -210,6 +216,8 @@ def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, conten
         (("--input", "x.jsonl", "--output", "y", "--over", "e"), "--over compares two documents"),
         (("q", "d", "--over", ""), "document 2 is empty"),
         (("q", "d", "--counterfactual"), "needs a second document"),
+        (("--input", "x.jsonl", "--output", "y", "--format", "html"), "a page of one explanation"),
+        (("q", "d", "--output", "/proc/x/why.html"), "/proc"),
     ],
 )
 def test_calls_that_make_no_sense_are_refused(toy: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
+from html.parser import HTMLParser
 
+import pytest
 from conftest import random_explainer
 
 from xetrieval import Explanation, FeatureShare
+from xetrieval.encoders import HashingEncoder
+from xetrieval.explain import Contrast
+from xetrieval.explain.report import page
 from xetrieval.explain.terminal import bar, plain_text, printable
 
 HOSTILE = '<script>alert(1)</script>\x1b[31mred\x1b[0m\u202ereversed & "quoted"\nsecond line'
@@ -70,3 +75,54 @@ def test_a_score_of_zero_has_no_fractions_and_no_nan_in_json() -> None:
     assert json.loads(json.dumps(zero.to_dict(), allow_nan=False))["explained"] is None
     assert "a score of zero" in str(zero)
     assert "a score of zero" in zero._repr_html_()
+
+
+@pytest.mark.parametrize("kind", ["explanation", "contrast"])
+def test_the_page_needs_no_network_and_runs_nothing(kind: str) -> None:
+    explainer = random_explainer().with_encoder(HashingEncoder(64))
+    shown: Explanation | Contrast = (
+        explainer.with_evidence(explainer.explain(HOSTILE, HOSTILE), 3)
+        if kind == "explanation"
+        else explainer.contrast(HOSTILE, HOSTILE, "second line", counterfactual=True)
+    )
+    html = page(shown, 3)
+    tags = {tag for tag, _ in tags_of(html)}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "a"}
+    for _, attributes in tags_of(html):
+        assert not [name for name in attributes if name.startswith("on") or name in ("src", "href", "action")]
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "default-src 'none'" in html
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", html)
+    assert html.count("<main>") == html.count("</main>") == 1
+
+
+def test_the_page_and_the_terminal_say_the_same_numbers() -> None:
+    explainer = random_explainer().with_encoder(HashingEncoder(64))
+    for shown in (
+        explainer.explain("how do birds fly", "Birds fly with wings."),
+        explainer.contrast("how do birds fly", "Birds fly with wings.", "Fish swim with fins."),
+    ):
+        text = set(re.findall(r"[+-]\d\.\d{4}", plain_text(shown, 4)))
+        assert text <= set(re.findall(r"[+-]\d\.\d{4}", page(shown, 4)))
+        assert len(text) > 4
+
+
+def test_the_strip_is_as_wide_as_what_it_shows() -> None:
+    html = page(hostile(), 9)
+    strips = html.split('<div class="strip">')[1:]
+    widths = [sum(float(w) for w in re.findall(r"width:([\d.]+)%", strip.split("<h2>")[0])) for strip in strips]
+    assert widths == [pytest.approx(100, abs=0.1), pytest.approx(100 * 0.10 / 0.70, abs=0.1)]
+    assert "0.7000 − 0.1000 = +0.6000" in html
+
+
+def tags_of(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    """Every opening tag with its attributes, as a browser would read it."""
+    found: list[tuple[str, dict[str, str | None]]] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.append((tag, dict(attrs)))
+
+    Reader().feed(html)
+    return found

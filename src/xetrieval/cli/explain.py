@@ -13,8 +13,8 @@ from .options import (
     CacheOption,
     EncoderOption,
     ExplainerOption,
-    Format,
-    FormatOption,
+    ReportFormat,
+    ReportFormatOption,
     TopOption,
     open_explainer,
     output_console,
@@ -22,7 +22,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..explain import Contrast
+    from ..explain import Contrast, Explanation
     from ..explainer import Explainer
 
 
@@ -32,7 +32,9 @@ def explain(
     source: Annotated[
         Path | None, typer.Option("--input", help="JSON lines with query, doc and, if any, query_id, doc_id.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", help="Where the explanations go, one a line.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="A file for it; with --input, one explanation a line.")
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Put unusable lines in OUTPUT.bad.jsonl and go on.")
     ] = False,
@@ -47,7 +49,7 @@ def explain(
     explainer: ExplainerOption = "minilm",
     encoder: EncoderOption = None,
     top: TopOption = None,
-    format: FormatOption = Format.text,
+    format: ReportFormatOption = ReportFormat.text,
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also the sentences and words that carry the shown features.")
     ] = False,
@@ -61,6 +63,8 @@ def explain(
 ) -> None:
     """Say why a document gets its score: features, shares, remainder."""
     from ..errors import InputError
+    from ..explain.terminal import DEFAULT_TOP
+    from ..store import check_writable
 
     given = [query is not None, source is not None, query_vectors is not None]
     if sum(given) != 1:
@@ -69,16 +73,23 @@ def explain(
         raise InputError(
             "--over compares two documents given as texts: xetrieval explain QUERY DOCUMENT --over DOCUMENT2"
         )
+    if format is ReportFormat.html and query is None:
+        raise InputError("--format html makes a page of one explanation: xetrieval explain QUERY DOCUMENT")
     if counterfactual and over is None:
         raise InputError("--counterfactual needs a second document to change places with: --over DOCUMENT2")
     if query is not None:
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
+        if output is not None:
+            check_writable(output.parent)
+        opened = open_explainer(explainer, encoder, cache)
         if over is not None:
-            opened = open_explainer(explainer, encoder, cache)
-            _contrast(opened.contrast(query, document, over, counterfactual), top, format)
+            _show(opened.contrast(query, document, over, counterfactual), top, format, output)
             return
-        _one(query, document, open_explainer(explainer, encoder, cache), top, format, evidence)
+        why = opened.explain(query, document)
+        if evidence:
+            why = opened.with_evidence(why, DEFAULT_TOP if top is None else top)
+        _show(why, top, format, output)
     elif source is not None:
         if output is None:
             raise InputError("--input needs --output FILE: where the explanations go")
@@ -91,33 +102,26 @@ def explain(
         _vectors(query_vectors, document_vectors, output, explainer, top)
 
 
-def _one(
-    query: str,
-    document: str,
-    opened: Explainer,
-    top: int | None,
-    format: Format,
-    evidence: bool,
-) -> None:
-    from ..explain.terminal import DEFAULT_TOP, renderable
+def _show(shown: Explanation | Contrast, top: int | None, format: ReportFormat, output: Path | None) -> None:
+    from ..explain.report import page
+    from ..explain.terminal import DEFAULT_TOP, plain_text, table_of
+    from ..store import write_bytes
 
-    explanation = opened.explain(query, document)
-    if evidence:
-        explanation = opened.with_evidence(explanation, DEFAULT_TOP if top is None else top)
-    if format is Format.json:
-        sys.stdout.write(json.dumps(explanation.to_dict(top), ensure_ascii=False) + "\n")
+    some = DEFAULT_TOP if top is None else top
+    if format is ReportFormat.json:
+        text = json.dumps(shown.to_dict(top), ensure_ascii=False) + "\n"
+    elif format is ReportFormat.html:
+        text = page(shown, some)
+    elif output is None:
+        output_console().print(table_of(shown, some))
+        return
     else:
-        output_console().print(renderable(explanation, DEFAULT_TOP if top is None else top))
-
-
-def _contrast(contrast: Contrast, top: int | None, format: Format) -> None:
-    from ..explain.contrast_table import contrast_table
-    from ..explain.terminal import DEFAULT_TOP
-
-    if format is Format.json:
-        sys.stdout.write(json.dumps(contrast.to_dict(top), ensure_ascii=False) + "\n")
+        text = plain_text(shown, some) + "\n"
+    if output is None:
+        sys.stdout.write(text)
     else:
-        output_console().print(contrast_table(contrast, DEFAULT_TOP if top is None else top))
+        write_bytes(output, text.encode())
+        sys.stderr.write(f"written to {output}\n")
 
 
 def _file(

@@ -33,6 +33,19 @@ EncoderOption = Annotated[
 TopOption = Annotated[
     int | None, typer.Option("--top", "-n", min=0, help="Show this many features; the others are summed.")
 ]
+
+
+class ReportFormat(StrEnum):
+    """How an explanation is given."""
+
+    text = "text"
+    json = "json"
+    html = "html"
+
+
+ReportFormatOption = Annotated[
+    ReportFormat, typer.Option("--format", help="text, json, or html: one page, readable without a network.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", help="Folder for encoded texts (default: the user's cache folder).")

@@ -16,8 +16,11 @@ STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;colo
 COLOURS: Final = {"feature": "#2e8b57", "negative": "#c0392b", "bias": "#4a7ebb", "remainder": "#c9a227"}
 
 
-def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP) -> str:
-    """One table: a line and a bar per feature, the bias, the remainder, and the score they add up to."""
+def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP, opened: bool = False) -> str:
+    """One table: a line and a bar per feature, the bias, the remainder, and the score they add up to.
+
+    Evidence, if there is any, follows it, each feature's in a fold that is `opened` or not.
+    """
     shown, others = explanation.top(top)
     lines = [
         (
@@ -38,7 +41,7 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP) -> str:
     return (
         f'<table style="{STYLE}"><tbody>{rows}<tr><th style="text-align:left">score</th><td></td>'
         f'<td style="text-align:right"><b>{explanation.score:+.4f}</b></td>'
-        f"<td>{escape(summary(explanation))}</td></tr></tbody></table>{notes}{_evidence(explanation)}"
+        f"<td>{escape(summary(explanation))}</td></tr></tbody></table>{notes}{_evidence(explanation, opened)}"
     )
 
 
@@ -70,8 +73,8 @@ def _row_end(share: float, width: float, kind: str = "feature") -> str:
     return f"{_number(share)}<td>{drawn}</td></tr>"
 
 
-def _evidence(explanation: Explanation) -> str:
-    """Each shown feature's texts, marked where its share lies; one opens at a time."""
+def _evidence(explanation: Explanation, opened: bool) -> str:
+    """Each shown feature's texts, marked where its share lies."""
     evidence = explanation.evidence
     if evidence is None:
         return ""
@@ -80,7 +83,8 @@ def _evidence(explanation: Explanation) -> str:
     for item in evidence.features:
         feature = names[item.feature_id]
         parts.append(
-            f"<details><summary>{escape(printable(feature.name))} {feature.share:+.4f}</summary>"
+            f"<details{' open' if opened else ''}>"
+            f"<summary>{escape(printable(feature.name))} {feature.share:+.4f}</summary>"
             f"{_marked('document', item.document, explanation.document)}"
             f"{_marked('query', item.query, explanation.query)}</details>"
         )
@@ -98,18 +102,18 @@ def _marked(side: str, found: TextEvidence, text: str) -> str:
         if start < at:  # byte-level tokens of one letter have one place
             continue
         rgb = "192,57,43" if share < 0 else "46,139,87"
-        out.append(_letters(text[at:start]))
+        out.append(letters(text[at:start]))
         out.append(
             f'<span title="{share:+.4f}" style="background:rgba({rgb},{0.7 * abs(share) / deepest:.2f})">'
-            f"{_letters(text[start:end])}</span>"
+            f"{letters(text[start:end])}</span>"
         )
         at = end
-    out.append(f'<span style="opacity:.5">{_letters(text[at:])}</span>')
+    out.append(f'<span style="opacity:.5">{letters(text[at:])}</span>')
     note = "" if exact else " (an estimate: what the share loses without the sentence)"
     return f'<div style="margin:.3em 1em;white-space:pre-wrap"><i>{side}{note}</i> {"".join(out)}</div>'
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
     """Escaped, with line breaks and without characters that a page acts on."""
     return escape("".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in text))
 

@@ -122,12 +122,18 @@ def _alone(sentence: SentenceShare) -> str:
 
 def plain_text(shown: Explanation | Contrast, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
     """Its table without colour."""
-    from .contrast_table import contrast_table
 
     console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
-        console.print(renderable(shown, top) if isinstance(shown, Explanation) else contrast_table(shown, top))
+        console.print(table_of(shown, top))
     return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
+
+
+def table_of(shown: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> RenderableType:
+    """The table of either."""
+    from .contrast_table import contrast_table
+
+    return renderable(shown, top) if isinstance(shown, Explanation) else contrast_table(shown, top)
 
 
 def bar(fraction: float, width: int = BAR) -> str:
