@@ -16,6 +16,7 @@ import xetrieval
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
+from xetrieval.sae import read_sae
 
 DATASETS = (*UNSEEN, "nq-qed", "stackexchange-qa", "medquad")
 
@@ -24,16 +25,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="*", default=list(DATASETS))
     parser.add_argument("--explainer", default="minilm")
+    parser.add_argument("--raw-sae", type=Path, help="an autoencoder of the texts' vectors alone, as the set `direct`")
     parser.add_argument("--queries", type=int, default=None, help="a seeded sample of so many queries")
     parser.add_argument("--output", type=Path, default=RESULTS / "pair_check.json")
     given = parser.parse_args()
     explainer = xetrieval.load(given.explainer)
     encoder = CachedEncoder(open_encoder("minilm"))
     config = InterventionConfig(queries=given.queries)
+    raw = None if given.raw_sae is None else read_sae(given.raw_sae)
     records = []
     for name in track(given.datasets, "pair check"):
         benchmark = read_benchmark(data() / name)
-        record = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), config)
+        record = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), config, raw)
         record = {"unseen_in_training": name in UNSEEN, **record}
         records.append(
             {"explainer": explainer.name, "features": explainer.sae.features, "k": explainer.sae.k, **record}

@@ -97,6 +97,22 @@ def test_the_record_has_every_set_with_its_controls_of_equal_size() -> None:
     assert json.dumps(record) == json.dumps(again)
 
 
+def test_a_raw_autoencoder_is_measured_the_same_way() -> None:
+    benchmark, vectors = toy_benchmark()
+    explainer, config = random_explainer(), InterventionConfig(bootstrap=50)
+    same = intervention(explainer, benchmark, vectors, config, raw=explainer.sae)["sets"]
+    for key in ("size", "erase", "keep_only", "explained", "explained_without_bias"):
+        assert same["direct"][key] == same["original_view"][key]
+    other = intervention(explainer, benchmark, vectors, config, raw=random_sae(seed=1))["sets"]
+    assert other["direct"]["erase"] != same["direct"]["erase"]
+    assert other["direct"]["size"] == pytest.approx(other["direct"]["size_random_live"], abs=0.3)
+    assert {key: other[key] for key in ("xetrieval", "original_view", "control")} == {
+        key: same[key] for key in ("xetrieval", "original_view", "control")
+    }
+    with pytest.raises(InputError, match="dimension 32"):
+        intervention(explainer, benchmark, vectors, config, raw=random_sae(dimension=32))
+
+
 def test_intervals_draw_whole_queries() -> None:
     values, cluster = np.repeat([0.0, 1.0], 50), np.repeat([0, 1], 50)
     mean, low, high = cluster_bootstrap(values, cluster, 500, 0)

@@ -79,14 +79,22 @@ def _views(shared: Shared, internalizers: Path | None, encoder: str | None) -> t
 
 @app.command()
 @shares
-def intervention(shared: Shared) -> None:
+def intervention(
+    shared: Shared,
+    raw_sae: Annotated[
+        Path | None,
+        typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone: what it finds shared, as `direct`."),
+    ] = None,
+) -> None:
     """Erase the shared features, keep only them: how the score moves, beside size-matched random sets."""
     from ..evaluate import InterventionConfig
     from ..evaluate import intervention as run
+    from ..sae import load_sae
 
     opened = open_explainer(shared.explainer, None, shared.cache)
+    raw = None if raw_sae is None else load_sae(raw_sae).sae
     config = InterventionConfig(seed=shared.seed)
-    shared.run("intervention", opened.encoder, lambda b, vectors: [run(opened, b, vectors, config)])
+    shared.run("intervention", opened.encoder, lambda b, vectors: [run(opened, b, vectors, config, raw)])
 
 
 @app.command()

@@ -1,15 +1,17 @@
 """Do the features of an explanation carry the score? Erase them, keep only them, and measure (paper, Fig. 7).
 
 Sets compared on the same pairs and with the same autoencoder: the features of the explanation (xetrieval), those
-shared with the original view alone (original_view), and active features of z that are not shared (control).
+shared with the original view alone (original_view), and active features of z that are not shared (control). With
+another autoencoder, one of the encoder's vectors alone: what it finds shared by q and z (direct).
 Beside each set stand two of its own size, for size alone moves the score: random ones among the active features
 of z outside the set, and random live features outside it of like frequency.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,10 @@ from ..explain.projection import FeatureSets
 from ..explainer import Explainer
 from ..intervals import cluster_bootstrap
 from ..intervene import erase_and_keep
+from ..sae import SparseAutoencoder, SparseCodes
 from .vectors import BenchmarkVectors, ranking
+
+FREQUENCY_ROWS: Final = 4096  # documents on which a raw autoencoder's frequencies are counted
 
 
 @dataclass(frozen=True)
@@ -47,31 +52,33 @@ def intervention(
     benchmark: Benchmark,
     vectors: BenchmarkVectors,
     config: InterventionConfig | None = None,
+    raw: SparseAutoencoder | None = None,
 ) -> dict[str, Any]:
     """One record: {dataset, pairs, sets: {NAME: {size, erase, keep_only, explained, ..., each with _ci, tp, fp}}}.
 
-    erase is the mean drop of the cosine (positive when the score falls), keep_only its mean change.
+    erase is the mean drop of the cosine (positive when the score falls), keep_only its mean change. `raw` gives the set
+    "direct".
+
+    Raises:
+        InputError: no query with a relevant document, or a `raw` of another dimension.
     """
+    if raw is not None and raw.dimension != explainer.sae.dimension:
+        raise InputError(f"the raw autoencoder has dimension {raw.dimension}, the explainer {explainer.sae.dimension}")
     config = config or InterventionConfig()
     rng = np.random.default_rng(config.seed)
     pairs = _draw(benchmark, vectors, config, rng)
     rows, place = np.unique(pairs.document, return_inverse=True)
     views = [codes.rows(place) for codes in explainer.codes(vectors.documents[rows])]
     q, z = vectors.queries[pairs.query], vectors.documents[pairs.document]
-    shared = overlap(explainer.sae.encode(q), views, explainer.sae.features)
-    per_pair = [shared.of(i) for i in range(len(q))]
-    whole = [shared.features[rows_] for rows_ in per_pair]
-    original = [shared.features[rows_][shared.view_activations[rows_, 0] > 0] for rows_ in per_pair]
-    active = [views[0].support(i) for i in range(len(q))]
-    control = [np.setdiff1d(a, s) for a, s in zip(active, whole, strict=True)]
-    frequency = np.array([feature.frequency for feature in explainer.features])
-
+    systems = list(_systems(explainer, q, views))
+    if raw is not None:
+        systems.append(_direct(raw, q, z, vectors.documents))
     sets = {}
-    for name, chosen in (("xetrieval", whole), ("original_view", original), ("control", control)):
+    for name, sae, chosen, active, frequency in systems:
         measured = {
-            "": _measure(explainer, q, z, chosen),
-            "_random": _measure(explainer, q, z, _random_active(chosen, active, rng)),
-            "_random_live": _measure(explainer, q, z, _random_live(chosen, frequency, rng)),
+            "": _measure(sae, q, z, chosen),
+            "_random": _measure(sae, q, z, _random_active(chosen, active, rng)),
+            "_random_live": _measure(sae, q, z, _random_live(chosen, frequency, rng)),
         }
         sets[name] = _summary(measured, pairs, config)
     return {
@@ -82,6 +89,41 @@ def intervention(
         "mean_score": float(np.einsum("nm,nm->n", q, z).mean()),
         "sets": sets,
     }
+
+
+class _System(NamedTuple):
+    name: str
+    sae: SparseAutoencoder
+    chosen: list[Ids]  # of each pair
+    active: list[Ids]  # in z
+    frequency: Float64  # [F]
+
+
+def _systems(explainer: Explainer, q: Float32, views: list[SparseCodes]) -> Iterator[_System]:
+    sae = explainer.sae
+    shared = overlap(sae.encode(q), views, sae.features)
+    per_pair = [shared.of(i) for i in range(len(q))]
+    whole = [shared.features[rows] for rows in per_pair]
+    original = [shared.features[rows][shared.view_activations[rows, 0] > 0] for rows in per_pair]
+    active = [views[0].support(i) for i in range(len(q))]
+    control = [np.setdiff1d(a, s) for a, s in zip(active, whole, strict=True)]
+    frequency = np.array([feature.frequency for feature in explainer.features])
+    for name, chosen in (("xetrieval", whole), ("original_view", original), ("control", control)):
+        yield _System(name, sae, chosen, active, frequency)
+
+
+def _direct(raw: SparseAutoencoder, q: Float32, z: Float32, documents: Float32) -> _System:
+    codes = raw.encode(z)
+    shared = overlap(raw.encode(q), [codes], raw.features)
+    seen = raw.encode(np.ascontiguousarray(documents[:FREQUENCY_ROWS]))
+    firing = np.bincount(seen.features[seen.values > 0], minlength=raw.features)
+    return _System(
+        "direct",
+        raw,
+        [shared.features[shared.of(i)] for i in range(len(q))],
+        [codes.support(i) for i in range(len(q))],
+        firing / len(seen),
+    )
 
 
 def _draw(benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionConfig, rng: Any) -> _Pairs:
@@ -101,8 +143,8 @@ def _draw(benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionC
     return _Pairs(np.array(query_rows), np.array(document_rows), np.array(relevance, bool))
 
 
-def _measure(explainer: Explainer, q: Float32, z: Float32, chosen: list[Ids]) -> dict[str, Float64]:
-    sae, sets = explainer.sae, FeatureSets.of(chosen)
+def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[Ids]) -> dict[str, Float64]:
+    sets = FeatureSets.of(chosen)
     parts = attribute(q, z, sae.directions, sae.decoder_bias, sets)
     erased, kept = erase_and_keep(sae, z, sets)
     cosine = parts.score
