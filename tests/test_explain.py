@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain import attribute, overlap
-from xetrieval.explain.projection import RIDGE, FeatureSets
+from xetrieval.explain.projection import RIDGE, FeatureSets, _Common, project
 from xetrieval.sae import SparseCodes
 
 
@@ -84,6 +84,28 @@ def test_sets_of_very_different_size_get_the_same_result_as_alone() -> None:
         alone = attribute(q[i : i + 1], z[i : i + 1], sae.directions, sae.decoder_bias, FeatureSets.of([sets[i]]))
         assert np.allclose(together.shares[starts[i] : starts[i + 1]], alone.shares, atol=1e-10)
         assert np.isclose(together.remainder[i], alone.remainder[0], atol=1e-10)
+
+
+def test_rows_with_features_in_common_get_the_same_result_as_alone() -> None:
+    """The documents of one query share a Gram matrix; alone, each has its own."""
+    sae, rng = random_sae(), np.random.default_rng(4)
+    pool = np.sort(rng.choice(128, 20, replace=False)).astype(np.int32)
+    sets = [np.sort(rng.choice(pool, size, replace=False)) for size in [*range(8, 21), 0] * 6]
+    q, z = np.repeat(unit(1), len(sets), axis=0), unit(len(sets), seed=1)
+    u = z.astype(np.float64) - sae.decoder_bias
+    directions = sae.directions.copy()
+    directions[pool[1]] = directions[pool[0]]  # two equal directions
+    packed = FeatureSets.of(sets)
+    assert _Common.of(directions, packed, np.diff(packed.starts)) is not None
+    together = project(directions, packed, u, q.astype(np.float64))
+    for i, ids in enumerate(sets):
+        alone = FeatureSets.of([ids])
+        assert _Common.of(directions, alone, np.diff(alone.starts)) is None
+        one = project(directions, alone, u[i : i + 1], q[i : i + 1].astype(np.float64))
+        rows = slice(packed.starts[i], packed.starts[i + 1])
+        np.testing.assert_allclose(together.beta[rows], one.beta, atol=1e-8)
+        np.testing.assert_allclose(together.along[rows], one.along, atol=1e-12)
+        np.testing.assert_allclose(together.inside[i], one.inside[0], atol=1e-12)
 
 
 def test_an_explanation_adds_up_and_names_what_it_shows() -> None:

@@ -16,6 +16,8 @@ from ..arrays import Float32, Float64, Ids
 
 RIDGE: Final = 1e-6
 TILE_BYTES: Final = 32 << 20  # the gathered directions of the pairs in hand
+TILE_ROWS: Final = 32
+MOST_COMMON: Final = 2048  # features whose Gram matrix is kept whole, 32 MB
 
 
 class FeatureSets(NamedTuple):
@@ -51,35 +53,84 @@ def project(directions: Float32, sets: FeatureSets, u: Float64, q: Float64) -> P
     out = Projection(np.zeros(len(sets.features)), np.zeros_like(u), np.zeros(len(sets.features)))
     by_size = np.argsort(sizes, kind="stable")
     by_size = by_size[np.searchsorted(sizes[by_size], 1) :]  # an empty set projects to zero
+    common = _Common.of(directions, sets, sizes)
     done = 0
     while done < len(by_size):
         # Rows of nearly equal size share one batched solve; the tile shrinks as the sets grow.
-        width = int(sizes[by_size[min(done + 63, len(by_size) - 1)]])
-        count = max(1, TILE_BYTES // (8 * width * u.shape[1]))
-        rows = by_size[done : done + min(64, count)]
-        done += len(rows)
-        _project_tile(directions, sets, sizes, np.stack([u[rows], q[rows]], axis=2), rows, out)
+        width = int(sizes[by_size[min(done + TILE_ROWS, len(by_size)) - 1]])
+        room = 8 * width * (u.shape[1] if common is None else width)
+        tile = _Tile.of(sets, sizes, by_size[done : done + max(1, min(TILE_ROWS, TILE_BYTES // room))])
+        done += len(tile.rows)
+        if common is None:
+            _project_apart(directions, sets, tile, np.stack([u[tile.rows], q[tile.rows]], axis=2), out)
+        else:
+            _project_in_common(common, sets, tile, u, q, out)
     return out
 
 
-def _project_tile(
-    directions: Float32,
-    sets: FeatureSets,
-    sizes: NDArray[np.int64],
-    u_and_q: Float64,  # [t, m, 2]
-    rows: NDArray[np.int64],
-    out: Projection,
-) -> None:
-    width = int(sizes[rows].max())
-    slots = np.arange(width)
-    filled = slots < sizes[rows][:, None]  # [t, width]; a padded slot gets a zero direction, so beta 0
-    at = np.where(filled, sets.starts[rows][:, None] + slots, 0)
+class _Tile(NamedTuple):
+    """Rows of nearly equal size that share one batched solve."""
+
+    rows: NDArray[np.int64]  # [t]
+    filled: NDArray[np.bool_]  # [t, width]; a padded slot gets a zero direction, so beta 0
+    at: NDArray[np.int64]  # [t, width], into FeatureSets.features
+
+    @classmethod
+    def of(cls, sets: FeatureSets, sizes: NDArray[np.int64], rows: NDArray[np.int64]) -> _Tile:
+        slots = np.arange(int(sizes[rows].max()))
+        filled = slots < sizes[rows][:, None]
+        return cls(rows, filled, np.where(filled, sets.starts[rows][:, None] + slots, 0))
+
+
+def _project_apart(directions: Float32, sets: FeatureSets, tile: _Tile, u_and_q: Float64, out: Projection) -> None:
+    rows, filled, at = tile
     W = directions[sets.features[at]].astype(np.float64)
     W[~filled] = 0.0
     gram = W @ W.transpose(0, 2, 1)
+    slots = np.arange(filled.shape[1])
     gram[:, slots, slots] += RIDGE
     along = W @ u_and_q
     solved = np.linalg.solve(gram, along[:, :, :1])[:, :, 0]
     out.beta[at[filled]] = solved[filled]
     out.along[at[filled]] = along[:, :, 1][filled]
     out.inside[rows] = (solved[:, None, :] @ W)[:, 0, :]
+
+
+class _Common(NamedTuple):
+    """Directions that many rows have in common, as the documents of one query do: one Gram matrix serves them all.
+
+    The last row of each array is zero: a padded slot points there.
+    """
+
+    features: Ids  # [U], ascending
+    W: Float64  # [U + 1, m]
+    gram: Float64  # [(U + 1)^2], flat
+
+    @classmethod
+    def of(cls, directions: Float32, sets: FeatureSets, sizes: NDArray[np.int64]) -> _Common | None:
+        """None where it is less work to take each row's directions apart."""
+        features = np.unique(sets.features)
+        work = len(features) ** 2 + 3 * len(features) * len(sizes)  # against the rows' own: multiples of m
+        if not 0 < len(features) <= MOST_COMMON or work >= int((sizes**2).sum()):
+            return None
+        W = np.zeros((len(features) + 1, directions.shape[1]))
+        W[:-1] = directions[features]
+        return cls(features, W, (W @ W.T).reshape(-1))
+
+
+def _project_in_common(
+    common: _Common, sets: FeatureSets, tile: _Tile, u: Float64, q: Float64, out: Projection
+) -> None:
+    rows, filled, at = tile
+    side = len(common.W)
+    where = np.full(filled.shape, side - 1)
+    where[filled] = np.searchsorted(common.features, sets.features[at[filled]])
+    t, slots = np.arange(len(rows))[:, None], np.arange(filled.shape[1])
+    gram = common.gram.take((where * side)[:, :, None] + where[:, None, :])
+    gram[:, slots, slots] += RIDGE
+    solved = np.linalg.solve(gram, (u[rows] @ common.W.T)[t, where][:, :, None])[:, :, 0]
+    out.beta[at[filled]] = solved[filled]
+    out.along[at[filled]] = (q[rows] @ common.W.T)[t, where][filled]
+    spread = np.zeros((len(rows), side))
+    spread[t, where] = solved
+    out.inside[rows] = spread @ common.W
