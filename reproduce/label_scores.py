@@ -254,7 +254,8 @@ def picture(result: dict[str, Any], path: Path) -> None:
         for active in ("range", "strongest")
         if any(f"| {judge} | {active} | {negatives}" in key for key in result["values"])
     ]
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.4), sharey=False, squeeze=False)
+    lines = -(-len(panels) // 2)
+    figure, axes = pyplot.subplots(lines, 2, figsize=(9.2, 3.2 * lines), squeeze=False)
     colours = {
         "shipped, real names": "#0b6e4f",
         "shipped, key phrases": "#7fb69e",
@@ -262,7 +263,7 @@ def picture(result: dict[str, Any], path: Path) -> None:
         "random, key phrases": "#888888",
     }
     grid = np.linspace(0, 1, 201)
-    for axis, (judge, negatives, active) in zip(axes[0], panels, strict=True):
+    for axis, (judge, negatives, active) in zip(axes.flat, panels, strict=False):
         for name, colour in colours.items():
             values = result["values"].get(f"{name} | {judge} | {active} | {negatives}")
             if values:
@@ -274,7 +275,8 @@ def picture(result: dict[str, Any], path: Path) -> None:
         axis.set_xlabel("detection score of a feature")
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(fontsize=7, frameon=False, loc="upper left")
-    axes[0][0].set_ylabel("density over features")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("density over features")
     figure.tight_layout()
     figure.savefig(path, dpi=140)
 
