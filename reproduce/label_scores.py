@@ -44,7 +44,7 @@ from xetrieval.sae.train import train_sae
 from xetrieval.store import write_text
 
 POOL = 2400
-SAMPLE = 100  # features that a language model judges with random negatives
+SAMPLE = 200  # features that a language model judges with random negatives
 OTHERS = 20  # of the raw and the random one, and with shuffled names
 HERE = Path(__file__).parent
 

@@ -1,8 +1,8 @@
-"""How fast are explanations, once vectors and codes exist? -> results/explain_speed.json
+"""How fast are explanations, once vectors and codes exist? -> explain_speed.json
 
 Clustered random vectors, an untrained autoencoder of the size asked about, four views. The top 100 of a query: shared
-features, shares, the sum rule checked. 10,000 pairs: the whole
-measurement of one set of `evaluate intervention`, that is attribution, erase and keep-only.
+features, shares, the sum rule checked. 10,000 pairs: the whole measurement of one set of `evaluate intervention`, that
+is attribution, erase and keep-only.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import os
 import platform
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from minilm import RESULTS
 
 from xetrieval.arrays import Float32, l2norm
 from xetrieval.explain import attribute, overlap
@@ -31,7 +31,7 @@ PAIRS = 10_000
 def main() -> None:
     records = [measure(*size) for size in SIZES]
     facts = {"protocol": __doc__, "cpus": os.cpu_count(), "machine": platform.machine(), "records": records}
-    (RESULTS / "explain_speed.json").write_text(json.dumps(facts, indent=1) + "\n")
+    Path(__file__).with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
     for record in records:
         print(record)
 
