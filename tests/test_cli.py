@@ -116,6 +116,8 @@ def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_p
     record = json.loads(run(*pair, "--evidence", "--format", "json").stdout)
     shown = [entry["feature_id"] for entry in record["feature_explanations"]]
     assert [entry["feature_id"] for entry in record["evidence"]["features"]] == shown
+    record = json.loads(run(*pair, "--chunks", "--format", "json").stdout)
+    assert (record["chunk"], len(record["chunks"])) == (0, 1)
     over = run(*pair, "--over", "the sky is blue", "--counterfactual")
     assert "difference" in over.stdout
     assert "first document" in over.stdout
@@ -216,6 +218,7 @@ def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, conten
         (("--input", "x.jsonl", "--output", "y", "--over", "e"), "--over compares two documents"),
         (("q", "d", "--over", ""), "document 2 is empty"),
         (("q", "d", "--counterfactual"), "needs a second document"),
+        (("q", "d", "--over", "e", "--chunks"), "--chunks is for one document"),
         (("--input", "x.jsonl", "--output", "y", "--format", "html"), "a page of one explanation"),
         (("q", "d", "--output", "/proc/x/why.html"), "/proc"),
     ],

@@ -15,7 +15,14 @@ from test_render import HOSTILE
 
 from xetrieval.arrays import l2norm
 from xetrieval.data import split_sentences
-from xetrieval.encoders import FunctionEncoder, HashingEncoder, SentenceTransformerEncoder, token_vectors
+from xetrieval.encoders import (
+    FunctionEncoder,
+    HashingEncoder,
+    Role,
+    SentenceTransformerEncoder,
+    TokenVectors,
+    token_vectors,
+)
 from xetrieval.encoders.minilm import packaged
 from xetrieval.errors import InputError
 from xetrieval.explain import TokenShare, attribute
@@ -24,6 +31,7 @@ from xetrieval.explain.projection import FeatureSets
 from xetrieval.explain.terminal import plain_text
 from xetrieval.explain.token_shares import document_token_shares, query_token_shares, shares_of
 from xetrieval.explainer import Explainer
+from xetrieval.explainer.chunks import chunk_places
 
 QUERY = "how do vaccines protect a child"
 DOCUMENT = (
@@ -131,6 +139,66 @@ def test_text_past_the_limit_is_shown_as_unread() -> None:
     sentences = why.evidence.features[0].document.sentences
     assert [s.read for s in sentences[-1:]] == [sentences[-1].start < end]
     assert "never read in the document" in plain_text(why)
+
+
+def test_a_token_with_the_space_before_it_belongs_to_its_own_sentence() -> None:
+    class Spacious(HashingEncoder):
+        def token_vectors(self, text: str, role: Role) -> TokenVectors:
+            vectors, spans, kinds = super().token_vectors(text, role)
+            return TokenVectors(vectors, tuple((max(0, start - 1), end) for start, end in spans), kinds)
+
+    plain, spacious = toy(), random_explainer().with_encoder(Spacious(64))
+    shares = [
+        [
+            s.share
+            for s in explainer.with_evidence(explainer.explain(QUERY, DOCUMENT)).evidence.features[0].document.sentences
+        ]
+        for explainer in (plain, spacious)
+    ]
+    assert shares[0] == shares[1]
+
+
+def long_document() -> str:
+    return (
+        " ".join(f"Birds number {i} fly south over the sea in autumn." for i in range(60))
+        + " Vaccines protect a child."
+    )
+
+
+def test_a_long_document_is_scored_by_chunks_of_whole_sentences() -> None:
+    encoder, document = HashingEncoder(64), long_document()
+    places = chunk_places(encoder, document)
+    assert len(places) > 1
+    assert [s.text for a, b in places for s in split_sentences(document[a:b])] == [
+        s.text for s in split_sentences(document)
+    ]
+    sentences = split_sentences(document)
+    for (start, end), (_, next_end) in zip(places, [*places[1:], places[-1]], strict=True):
+        assert encoder.unread_tokens([document[start:end]], "document")[0] == 0
+        following = next((s for s in sentences if s.start >= end), None)
+        if following is not None:  # and not one sentence more
+            assert encoder.unread_tokens([document[start : following.end]], "document")[0] > 0
+            assert following.end <= next_end
+
+
+def test_the_chunk_that_wins_is_the_one_explained() -> None:
+    explainer, document = toy(), long_document()
+    why = explainer.explain_chunks(QUERY, document)
+    scores = [explainer.explain(QUERY, document[c.start : c.end]).score for c in why.chunks]
+    assert [c.score for c in why.chunks] == pytest.approx(scores, abs=1e-6)
+    assert why.chunk == int(np.argmax(scores))
+    assert why.score == pytest.approx(max(scores), abs=1e-6)
+    assert why.document == document[why.chunks[why.chunk].start : why.chunks[why.chunk].end]
+    assert f"best chunk of {len(scores)}" in plain_text(why, width=300)
+    assert explainer.with_evidence(why, 1).evidence is not None
+    record = why.to_dict()
+    assert record["chunks"][record["chunk"]]["score"] == why.score
+    short = explainer.explain_chunks(QUERY, DOCUMENT)
+    assert short.score == explainer.explain(QUERY, DOCUMENT).score
+    assert "chunk" not in plain_text(short)
+    one = explainer.explain_chunks(QUERY, "word " * 2000)  # a sentence past the limit stays one, and is cut
+    assert len(one.chunks) == 1
+    assert one.unread_document > 0
 
 
 def test_evidence_of_vectors_is_refused() -> None:

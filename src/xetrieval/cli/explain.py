@@ -53,6 +53,9 @@ def explain(
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also the sentences and words that carry the shown features.")
     ] = False,
+    chunks: Annotated[
+        bool, typer.Option("--chunks", help="Score a long document in chunks; explain the best, list the others.")
+    ] = False,
     over: Annotated[
         str | None, typer.Option("--over", help="A second document: say why the first scores above it, or below.")
     ] = None,
@@ -75,6 +78,8 @@ def explain(
         )
     if format is ReportFormat.html and query is None:
         raise InputError("--format html makes a page of one explanation: xetrieval explain QUERY DOCUMENT")
+    if chunks and (query is None or over is not None):
+        raise InputError("--chunks is for one document given as text: xetrieval explain QUERY DOCUMENT --chunks")
     if counterfactual and over is None:
         raise InputError("--counterfactual needs a second document to change places with: --over DOCUMENT2")
     if query is not None:
@@ -86,7 +91,7 @@ def explain(
         if over is not None:
             _show(opened.contrast(query, document, over, counterfactual), top, format, output)
             return
-        why = opened.explain(query, document)
+        why = opened.explain_chunks(query, document) if chunks else opened.explain(query, document)
         if evidence:
             why = opened.with_evidence(why, DEFAULT_TOP if top is None else top)
         _show(why, top, format, output)

@@ -1,6 +1,6 @@
 """Text to vectors: one small protocol, and the encoders that ship with the library."""
 
-from .base import Encoded, Encoder, EncoderIdentity, Role, read_texts
+from .base import CountsUnread, Encoded, Encoder, EncoderIdentity, Role, read_texts
 from .cache import CachedEncoder
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
@@ -12,6 +12,7 @@ from .tokens import TokenVectors, token_vectors
 
 __all__ = [
     "CachedEncoder",
+    "CountsUnread",
     "Encoded",
     "Encoder",
     "EncoderIdentity",

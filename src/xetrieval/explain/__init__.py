@@ -3,11 +3,12 @@
 from .attribution import Attribution, attribute
 from .contrast import Contrast, FeatureContrast
 from .evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
-from .explanation import Explanation, FeatureShare
+from .explanation import Chunk, Explanation, FeatureShare
 from .support import Overlap, overlap
 
 __all__ = [
     "Attribution",
+    "Chunk",
     "Contrast",
     "Evidence",
     "Explanation",

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InputError
 from ..views import View
 from .evidence import Evidence
+
+
+class Chunk(NamedTuple):
+    """document[start:end] of a long document, and its score."""
+
+    start: int
+    end: int
+    score: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,8 @@ class Explanation:
     unread_document: int = 0
     query: str = field(default="", repr=False)
     document: str = field(default="", repr=False)
+    chunk: int | None = None  # which of `chunks` this explains, where the document was scored by chunks
+    chunks: tuple[Chunk, ...] = field(default=(), repr=False)
     evidence: Evidence | None = field(default=None, repr=False)  # where the shown features come from, if asked for
 
     @property
@@ -106,6 +116,9 @@ class Explanation:
         record["encoder"] = self.encoder
         record["truncated"] = self.unread_query > 0 or self.unread_document > 0
         record["unread_tokens"] = {"query": self.unread_query, "document": self.unread_document}
+        if self.chunk is not None:
+            record["chunk"] = self.chunk
+            record["chunks"] = [chunk._asdict() for chunk in self.chunks]
         if self.evidence is not None:
             record["evidence"] = self.evidence.to_dict()
         return record

@@ -150,7 +150,20 @@ def others_line(count: int) -> str:
 def unread_notes(explanation: Explanation) -> list[str]:
     """A line for each text that the encoder did not read to its end."""
     unread = (("query", explanation.unread_query), ("document", explanation.unread_document))
-    return [unread_note(what, count) for what, count in unread if count]
+    notes = [unread_note(what, count) for what, count in unread if count]
+    return notes if explanation.chunk is None or len(explanation.chunks) < 2 else [chunk_note(explanation), *notes]
+
+
+def chunk_note(explanation: Explanation) -> str:
+    """Which part of a long document is explained, and how the others score."""
+    chunk = explanation.chunks[explanation.chunk or 0]
+    others = sorted((c for c in explanation.chunks if c is not chunk), key=lambda c: -c.score)
+    listed = ", ".join(f"{c.start}-{c.end} {c.score:+.4f}" for c in others[:4])
+    more = f", {len(others) - 4} more below" if len(others) > 4 else ""
+    return (
+        f"the document's best chunk of {len(explanation.chunks)}, characters {chunk.start}-{chunk.end}; "
+        f"the others: {listed}{more}"
+    )
 
 
 def unread_note(what: str, count: int) -> str:

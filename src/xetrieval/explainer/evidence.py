@@ -96,9 +96,10 @@ def _split(pair: _Pair, tokens: Float32, role: Role) -> TokenShares:
 def _by_sentence(split: TokenShares, tokens: TokenVectors, sentences: list[Sentence]) -> Float64:
     out = np.zeros((len(split.tokens), len(sentences)))
     starts = np.array([sentence.start for sentence in sentences])
-    for place, ((start, _), kind) in enumerate(zip(tokens.spans, tokens.kinds, strict=True)):
-        if kind == "text":
-            out[:, max(0, int(np.searchsorted(starts, start, side="right")) - 1)] += split.tokens[:, place]
+    for place, ((start, end), kind) in enumerate(zip(tokens.spans, tokens.kinds, strict=True)):
+        if kind == "text":  # a token belongs where it ends: some tokenizers give it the space before it
+            letter = max(start, end - 1)
+            out[:, max(0, int(np.searchsorted(starts, letter, side="right")) - 1)] += split.tokens[:, place]
     return out
 
 

@@ -18,6 +18,7 @@ from ..hypotheses import Family, Feature
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
 from ..views import ORIGINAL, Aspect, in_order
+from .chunks import explain_chunks
 from .contrast import contrast_vectors
 from .counterfactual import counterfactual_vectors
 from .evidence import DEFAULT_TOP, with_evidence
@@ -106,6 +107,13 @@ class Explainer:
             encoder=self.encoder_identity.name,
             names=names or PairNames(),
         )
+
+    def explain_chunks(self, query: str, document: str) -> Explanation:
+        """The same for a document longer than the encoder reads: its best chunk explained, the others listed.
+
+        Chunks are runs of whole sentences. `evidence`, `document` and offsets are those of the chunk.
+        """
+        return explain_chunks(self, query, document)
 
     def with_evidence(self, explanation: Explanation, top: int | None = DEFAULT_TOP) -> Explanation:
         """The explanation with the sentences and words that carry its `top` features.
