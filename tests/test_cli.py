@@ -221,6 +221,7 @@ def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, conten
         (("q", "d", "--over", "e", "--chunks"), "--chunks is for one document"),
         (("--input", "x.jsonl", "--output", "y", "--format", "html"), "a page of one explanation"),
         (("q", "d", "--output", "/proc/x/why.html"), "/proc"),
+        (("q", "d", "--output", "/"), "that is a folder"),
     ],
 )
 def test_calls_that_make_no_sense_are_refused(toy: Path, arguments: tuple[str, ...], words: str) -> None:

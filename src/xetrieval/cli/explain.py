@@ -66,8 +66,7 @@ def explain(
 ) -> None:
     """Say why a document gets its score: features, shares, remainder."""
     from ..errors import InputError
-    from ..explain.terminal import DEFAULT_TOP
-    from ..store import check_writable
+    from ..explain import DEFAULT_TOP
 
     given = [query is not None, source is not None, query_vectors is not None]
     if sum(given) != 1:
@@ -85,8 +84,7 @@ def explain(
     if query is not None:
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
-        if output is not None:
-            check_writable(output.parent)
+        _check_output(output)
         opened = open_explainer(explainer, encoder, cache)
         if over is not None:
             _show(opened.contrast(query, document, over, counterfactual), top, format, output)
@@ -107,9 +105,21 @@ def explain(
         _vectors(query_vectors, document_vectors, output, explainer, top)
 
 
+def _check_output(output: Path | None) -> None:
+    """Before any work: whether the file can be written."""
+    from ..errors import InputError
+    from ..store import check_writable
+
+    if output is not None:
+        if output.is_dir():
+            raise InputError(f"--output {output}: that is a folder; give a file")
+        check_writable(output.parent)
+
+
 def _show(shown: Explanation | Contrast, top: int | None, format: ReportFormat, output: Path | None) -> None:
+    from ..explain import DEFAULT_TOP
     from ..explain.report import page
-    from ..explain.terminal import DEFAULT_TOP, plain_text, table_of
+    from ..explain.terminal import plain_text, table_of
     from ..store import write_bytes
 
     some = DEFAULT_TOP if top is None else top

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32
 from ..store import cache_folder, database, digest_of
 from .base import Encoded, Encoder, EncoderIdentity, Role, read_texts
+from .tokens import TokenVectors, token_vectors
 
 BLOCK = 512  # texts per transaction
 SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
@@ -49,6 +50,10 @@ class CachedEncoder:
     def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
         """Tokens past the limit, [n]; counted when the text was encoded."""
         return self.read(texts, role).unread
+
+    def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
+        """The wrapped encoder's, never cached; None where it cannot show them."""
+        return token_vectors(self.encoder, text, role)
 
     def knows(self, text: str, role: Role) -> bool:
         """Whether the vector of `text` is in the file already."""

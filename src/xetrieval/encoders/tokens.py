@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from ..arrays import Float32
 from .base import Encoder, Role
-from .cache import CachedEncoder
 
 TokenKind = Literal["text", "special", "prompt"]
 
@@ -29,5 +28,4 @@ class ReadsTokens(Protocol):
 
 def token_vectors(encoder: Encoder, text: str, role: Role) -> TokenVectors | None:
     """The tokens of `text`, or None where this encoder cannot show them."""
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
-    return inner.token_vectors(text, role) if isinstance(inner, ReadsTokens) else None
+    return encoder.token_vectors(text, role) if isinstance(encoder, ReadsTokens) else None

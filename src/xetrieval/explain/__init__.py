@@ -3,10 +3,11 @@
 from .attribution import Attribution, attribute
 from .contrast import Contrast, FeatureContrast
 from .evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
-from .explanation import Chunk, Explanation, FeatureShare
+from .explanation import DEFAULT_TOP, Chunk, Explanation, FeatureShare
 from .support import Overlap, overlap
 
 __all__ = [
+    "DEFAULT_TOP",
     "Attribution",
     "Chunk",
     "Contrast",

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .contrast import UNION_NOTE, Contrast
-from .terminal import DEFAULT_TOP, bar, others_line, printable, unread_note
+from .explanation import DEFAULT_TOP
+from .terminal import bar, others_line, printable, unread_note
 
 HALF: Final = 10  # characters on either side of the middle
 

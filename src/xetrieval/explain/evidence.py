@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Method = Literal["exact", "estimate"]
@@ -50,20 +50,10 @@ class TextEvidence:
         """As JSON holds it."""
         record: dict[str, Any] = {
             "method": self.method,
-            "sentences": [
-                {
-                    "start": s.start,
-                    "end": s.end,
-                    "text": s.text,
-                    "share": s.share,
-                    "activation": s.activation,
-                    "read": s.read,
-                }
-                for s in self.sentences
-            ],
+            "sentences": [asdict(sentence) for sentence in self.sentences],
         }
         if self.method == "exact":
-            record["tokens"] = [{"start": t.start, "end": t.end, "share": t.share} for t in self.tokens]
+            record["tokens"] = [asdict(token) for token in self.tokens]
             record |= {key: getattr(self, key) for key in ("special", "prompt", "constant", "rounding")}
         return record
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import InputError
 from ..views import View
 from .evidence import Evidence
+
+DEFAULT_TOP: Final = 8  # features that are shown unless another number is asked for
 
 
 class Chunk(NamedTuple):

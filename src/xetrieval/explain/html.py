@@ -9,8 +9,8 @@ from typing import Final
 from .contrast import UNION_NOTE, Contrast
 from .contrast_table import contrast_notes, contrast_rows
 from .evidence import TextEvidence
-from .explanation import Explanation
-from .terminal import DEFAULT_TOP, others_line, printable, summary, unread_notes, unread_texts
+from .explanation import DEFAULT_TOP, Explanation
+from .terminal import others_line, printable, summary, unread_notes, unread_texts
 
 STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
 COLOURS: Final = {"feature": "#2e8b57", "negative": "#c0392b", "bias": "#4a7ebb", "remainder": "#c9a227"}

@@ -6,9 +6,9 @@ from html import escape
 from typing import Final
 
 from .contrast import Contrast
-from .explanation import Explanation
+from .explanation import DEFAULT_TOP, Explanation
 from .html import COLOURS, contrast_fragment, fragment, letters
-from .terminal import DEFAULT_TOP, others_line, printable
+from .terminal import others_line, printable
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 LEAST_NAMED: Final = 0.08  # of the strip's width; narrower parts have their name as a tooltip alone

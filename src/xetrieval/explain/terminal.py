@@ -15,9 +15,8 @@ from rich.text import Text
 from ..views import View
 from .contrast import Contrast
 from .evidence import Evidence, SentenceShare, TextEvidence, words
-from .explanation import Explanation, FeatureShare
+from .explanation import DEFAULT_TOP, Explanation, FeatureShare
 
-DEFAULT_TOP: Final = 8
 BAR: Final = 24  # characters of the longest bar
 EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}

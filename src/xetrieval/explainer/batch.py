@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from ..data import BadLine, Pair, read_pairs
 from ..errors import InputError
+from ..explain import DEFAULT_TOP
 from ..store import check_writable, replacing, write_bytes
-from .evidence import DEFAULT_TOP
 from .model import Explainer
 from .pairs import PairNames
 

@@ -33,7 +33,7 @@ def chunk_places(encoder: Encoder, document: str) -> list[tuple[int, int]]:
     it leaves unread gets the document whole.
     """
     sentences = split_sentences(document)
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes what it counts
     if len(sentences) < 2 or not isinstance(inner, CountsUnread):
         return [(0, len(document))]
     places, first = [], 0

@@ -12,7 +12,7 @@ from ..data import split_sentences
 from ..data.sentences import Sentence
 from ..encoders import Role, TokenVectors, read_texts, token_vectors
 from ..errors import InputError
-from ..explain import Explanation
+from ..explain import DEFAULT_TOP, Explanation
 from ..explain.evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
 from ..explain.token_shares import TokenShares, document_token_shares, query_token_shares, shares_of
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .model import Explainer
 
 TOLERANCE: Final = 1e-3  # of a share; a reading further from the ranked vector than this is no exact split of it
-DEFAULT_TOP: Final = 8
 
 
 class _Pair(NamedTuple):

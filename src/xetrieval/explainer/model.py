@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Float32, as_vectors, l2norm
 from ..encoders import CachedEncoder, Encoder, EncoderIdentity, PrecomputedEncoder, open_encoder, read_texts
 from ..errors import InputError, MismatchError
-from ..explain import Contrast, Explanation, attribute, overlap
+from ..explain import DEFAULT_TOP, Contrast, Explanation, attribute, overlap
 from ..explain.projection import FeatureSets
 from ..hypotheses import Family, Feature
 from ..internalizer import Internalizer
@@ -21,7 +21,7 @@ from ..views import ORIGINAL, Aspect, in_order
 from .chunks import explain_chunks
 from .contrast import contrast_vectors
 from .counterfactual import counterfactual_vectors
-from .evidence import DEFAULT_TOP, with_evidence
+from .evidence import with_evidence
 from .pairs import ExplainedPairs, PairNames
 
 
