@@ -214,7 +214,6 @@ def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, conten
         (("--input", "x.jsonl"), "needs --output"),
         (("q", "d", "--encoder", "hashing:32"), "dimension 32 instead of 64"),
         (("q", "d", "--explainer", "absent"), "no explainer there"),
-        (("q", "d", "--over", "e", "--evidence"), "--over compares two documents"),
         (("--input", "x.jsonl", "--output", "y", "--over", "e"), "--over compares two documents"),
         (("q", "d", "--over", ""), "document 2 is empty"),
         (("q", "d", "--counterfactual"), "needs a second document"),

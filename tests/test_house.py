@@ -24,6 +24,7 @@ ROOMS = (  # each imports only from rooms before it
     ("explain",),
     ("intervene",),
     ("explainer",),
+    ("index",),
     ("release",),
     ("fitting", "evaluate"),
     ("cli",),

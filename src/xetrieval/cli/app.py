@@ -12,11 +12,13 @@ from .evaluate import app as evaluate
 from .explain import explain
 from .features import features
 from .fit import fit
+from .index import app as index
 from .info import info
 from .internalizer import app as internalizer
 from .label import app as label
 from .release import import_release
 from .sae import app as sae
+from .search import search, why
 from .teach import teach
 
 app = typer.Typer(
@@ -27,11 +29,14 @@ app = typer.Typer(
 )
 app.command()(explain)
 app.command()(demo)
+app.command()(search)
+app.command()(why)
 app.command()(fit)
 app.command()(teach)
 app.command()(info)
 app.command()(features)
 app.command("import-release")(import_release)
+app.add_typer(index, name="index")
 app.add_typer(internalizer, name="internalizer")
 app.add_typer(sae, name="sae")
 app.add_typer(label, name="label")

@@ -17,12 +17,11 @@ from .options import (
     ReportFormatOption,
     TopOption,
     open_explainer,
-    output_console,
     progress_bar,
 )
+from .shown import check_output, show
 
 if TYPE_CHECKING:
-    from ..explain import Contrast, Explanation
     from ..explainer import Explainer
 
 
@@ -71,7 +70,7 @@ def explain(
     given = [query is not None, source is not None, query_vectors is not None]
     if sum(given) != 1:
         raise InputError("give QUERY and DOCUMENT, or --input FILE, or --query-vectors and --document-vectors")
-    if over is not None and (query is None or evidence):
+    if over is not None and query is None:
         raise InputError(
             "--over compares two documents given as texts: xetrieval explain QUERY DOCUMENT --over DOCUMENT2"
         )
@@ -84,15 +83,18 @@ def explain(
     if query is not None:
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
-        _check_output(output)
+        check_output(output)
         opened = open_explainer(explainer, encoder, cache)
         if over is not None:
-            _show(opened.contrast(query, document, over, counterfactual), top, format, output)
+            compared = opened.contrast(query, document, over, counterfactual)
+            if evidence:
+                compared = opened.with_evidence(compared, DEFAULT_TOP if top is None else top)
+            show(compared, top, format, output)
             return
         why = opened.explain_chunks(query, document) if chunks else opened.explain(query, document)
         if evidence:
             why = opened.with_evidence(why, DEFAULT_TOP if top is None else top)
-        _show(why, top, format, output)
+        show(why, top, format, output)
     elif source is not None:
         if output is None:
             raise InputError("--input needs --output FILE: where the explanations go")
@@ -103,40 +105,6 @@ def explain(
         if evidence:
             raise InputError("--evidence needs texts; with vectors alone there are no sentences to point at")
         _vectors(query_vectors, document_vectors, output, explainer, top)
-
-
-def _check_output(output: Path | None) -> None:
-    """Before any work: whether the file can be written."""
-    from ..errors import InputError
-    from ..store import check_writable
-
-    if output is not None:
-        if output.is_dir():
-            raise InputError(f"--output {output}: that is a folder; give a file")
-        check_writable(output.parent)
-
-
-def _show(shown: Explanation | Contrast, top: int | None, format: ReportFormat, output: Path | None) -> None:
-    from ..explain import DEFAULT_TOP
-    from ..explain.report import page
-    from ..explain.terminal import plain_text, table_of
-    from ..store import write_bytes
-
-    some = DEFAULT_TOP if top is None else top
-    if format is ReportFormat.json:
-        text = json.dumps(shown.to_dict(top), ensure_ascii=False) + "\n"
-    elif format is ReportFormat.html:
-        text = page(shown, some)
-    elif output is None:
-        output_console().print(table_of(shown, some))
-        return
-    else:
-        text = plain_text(shown, some) + "\n"
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        write_bytes(output, text.encode())
-        sys.stderr.write(f"written to {output}\n")
 
 
 def _file(

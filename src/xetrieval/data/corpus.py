@@ -52,7 +52,7 @@ def read_corpus(path: Path) -> Iterator[Document]:
     for line in read_json_lines(_corpus_file(path)):
         if isinstance(line, BadLine):
             raise line.error()
-        yield _document(line)
+        yield document_of(line)
 
 
 def _corpus_file(path: Path) -> Path:
@@ -64,7 +64,12 @@ def _corpus_file(path: Path) -> Path:
     raise InputError(f"{path}: no corpus.jsonl or corpus.jsonl.gz in this folder")
 
 
-def _document(line: Line) -> Document:
+def document_of(line: Line) -> Document:
+    """The document that a record stands for.
+
+    Raises:
+        InputError: it has no id, or neither title nor text.
+    """
     identifier = line.record.get("_id", line.record.get("id"))
     if isinstance(identifier, bool) or not isinstance(identifier, str | int) or identifier == "":
         raise line.bad("field '_id' is missing or not text").error()

@@ -6,7 +6,7 @@ from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
 from .hashing import HashingEncoder
 from .open import open_encoder
-from .precomputed import PrecomputedEncoder, map_vectors, read_vectors
+from .precomputed import PrecomputedEncoder, map_vectors, read_vectors, vector_ids
 from .sentence_transformer import SentenceTransformerEncoder
 from .tokens import TokenVectors, token_vectors
 
@@ -28,4 +28,5 @@ __all__ = [
     "read_texts",
     "read_vectors",
     "token_vectors",
+    "vector_ids",
 ]

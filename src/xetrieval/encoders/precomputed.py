@@ -91,6 +91,16 @@ def map_vectors(path: Path, column: str = "vector") -> Any:
     return matrix
 
 
+def vector_ids(path: Path) -> tuple[str, ...] | None:
+    """The id of each row of a vector file; None where it has none."""
+    if path.suffix != ".parquet":
+        return _ids_beside(path)
+    names = require("pyarrow.parquet", "data").ParquetFile(path).schema_arrow.names
+    if "id" not in names:
+        return None
+    return tuple(map(str, require("pyarrow.parquet", "data").read_table(path, columns=["id"])["id"].to_pylist()))
+
+
 def _map_safetensors(path: Path) -> Any:
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -1,6 +1,7 @@
 """A query, a document and their codes to an Explanation. Arrays in, numbers and text out."""
 
 from .attribution import Attribution, attribute
+from .breakdown import Breakdown, Part
 from .contrast import Contrast, FeatureContrast
 from .evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
 from .explanation import DEFAULT_TOP, Chunk, Explanation, FeatureShare
@@ -9,6 +10,7 @@ from .support import Overlap, overlap
 __all__ = [
     "DEFAULT_TOP",
     "Attribution",
+    "Breakdown",
     "Chunk",
     "Contrast",
     "Evidence",
@@ -17,6 +19,7 @@ __all__ = [
     "FeatureEvidence",
     "FeatureShare",
     "Overlap",
+    "Part",
     "SentenceShare",
     "TextEvidence",
     "TokenShare",

@@ -17,6 +17,7 @@ from typing import Any, Final
 from ..errors import InputError
 from ..views import View
 from .counterfactual import Counterfactual
+from .evidence import Evidence
 
 UNION_NOTE: Final = (
     "shares are over the union of both documents' shared features, so they differ from those of each alone"
@@ -77,6 +78,7 @@ class Contrast:
     query: str = field(default="", repr=False)
     first: str = field(default="", repr=False)
     second: str = field(default="", repr=False)
+    evidence: tuple[Evidence, Evidence] | None = field(default=None, repr=False)  # of both, if asked for
     counterfactual: Counterfactual | None = None  # what would make them change places, if asked for
 
     @property
@@ -128,6 +130,10 @@ class Contrast:
             "first": self.unread_first,
             "second": self.unread_second,
         }
+        if self.evidence is not None:
+            record["evidence"] = {
+                name: found.to_dict() for name, found in zip(("first", "second"), self.evidence, strict=True)
+            }
         if self.counterfactual is not None:
             record["counterfactual"] = self.counterfactual.to_dict()
         return record

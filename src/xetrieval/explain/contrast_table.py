@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .contrast import UNION_NOTE, Contrast
 from .explanation import DEFAULT_TOP
-from .terminal import bar, others_line, printable, unread_note
+from .terminal import bar, evidence_block, others_line, printable, unread_note, unread_texts
 
 HALF: Final = 10  # characters on either side of the middle
 
@@ -48,7 +48,32 @@ def contrast_table(contrast: Contrast, top: int | None = DEFAULT_TOP) -> Rendera
         "",
     )
     notes = [Text(note, "yellow") for note in contrast_notes(contrast)]
-    return Group(table, Text(UNION_NOTE, "dim"), *notes)
+    return Group(table, Text(UNION_NOTE, "dim"), *notes, *_evidence(contrast))
+
+
+def _evidence(contrast: Contrast) -> list[RenderableType]:
+    """What carries each shown feature in either document."""
+    if contrast.evidence is None:
+        return []
+    named = {feature.id: feature for feature in contrast.features}
+    blocks: list[RenderableType] = [Text(""), Text("where the difference comes from", "dim")]
+    for first, second in zip(*(found.features for found in contrast.evidence), strict=True):
+        feature = named[first.feature_id]
+        sides = [("first", first.document, contrast.first), ("second", second.document, contrast.second)]
+        blocks += evidence_block(feature.name, feature.difference, sides)
+    return [*blocks, *(Text(note, "yellow") for note in unread_texts(contrast_ends(contrast)))]
+
+
+def contrast_ends(contrast: Contrast) -> list[tuple[str, str, int | None]]:
+    """Where the encoder stopped reading each text; None where it read it whole, or nobody asked."""
+    if contrast.evidence is None:
+        return []
+    first, second = contrast.evidence
+    return [
+        ("query", contrast.query, first.query_read_to),
+        ("first document", contrast.first, first.document_read_to),
+        ("second document", contrast.second, second.document_read_to),
+    ]
 
 
 def contrast_rows(contrast: Contrast, top: int | None) -> list[tuple[str, str, float, float]]:

@@ -66,6 +66,7 @@ class Explanation:
     document: str = field(default="", repr=False)
     chunk: int | None = None  # which of `chunks` this explains, where the document was scored by chunks
     chunks: tuple[Chunk, ...] = field(default=(), repr=False)
+    steered: tuple[tuple[int, float], ...] = ()  # (feature, factor) of the profile that its document was ranked with
     evidence: Evidence | None = field(default=None, repr=False)  # where the shown features come from, if asked for
 
     @property
@@ -118,6 +119,8 @@ class Explanation:
         record["encoder"] = self.encoder
         record["truncated"] = self.unread_query > 0 or self.unread_document > 0
         record["unread_tokens"] = {"query": self.unread_query, "document": self.unread_document}
+        if self.steered:
+            record["steered"] = dict(self.steered)
         if self.chunk is not None:
             record["chunk"] = self.chunk
             record["chunks"] = [chunk._asdict() for chunk in self.chunks]

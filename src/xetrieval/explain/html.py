@@ -6,8 +6,10 @@ import unicodedata
 from html import escape
 from typing import Final
 
+from .breakdown import Breakdown
+from .breakdown_table import breakdown_rows
 from .contrast import UNION_NOTE, Contrast
-from .contrast_table import contrast_notes, contrast_rows
+from .contrast_table import contrast_ends, contrast_notes, contrast_rows
 from .evidence import TextEvidence
 from .explanation import DEFAULT_TOP, Explanation
 from .terminal import others_line, printable, summary, unread_notes, unread_texts
@@ -45,7 +47,22 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP, opened: bo
     )
 
 
-def contrast_fragment(contrast: Contrast, top: int | None = DEFAULT_TOP) -> str:
+def breakdown_fragment(breakdown: Breakdown, top: int | None = DEFAULT_TOP) -> str:
+    """One table: a line and a bar per feature or word, and the score they add up to."""
+    lines = breakdown_rows(breakdown, top)
+    longest = max((abs(share) for _, _, share, _ in lines), default=0.0) or 1.0
+    rows = "".join(
+        _row(printable(name), by, share, abs(share) / longest, "bias" if kind == "word" else kind)
+        for name, by, share, kind in lines
+    )
+    note = f"<p>{escape(breakdown.note)}</p>" if breakdown.note else ""
+    return (
+        f'<table style="{STYLE}"><tbody>{rows}<tr><th style="text-align:left">score</th><td></td>'
+        f'<td style="text-align:right"><b>{breakdown.score:+.4f}</b></td><td></td></tr></tbody></table>{note}'
+    )
+
+
+def contrast_fragment(contrast: Contrast, top: int | None = DEFAULT_TOP, opened: bool = False) -> str:
     """Two scores side by side: a line per feature, what favours the first in one colour, the second in the other."""
     lines = contrast_rows(contrast, top)
     longest = max(abs(first - second) for _, _, first, second in lines) or 1.0
@@ -60,6 +77,7 @@ def contrast_fragment(contrast: Contrast, top: int | None = DEFAULT_TOP) -> str:
         f'<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{rows}'
         f'<tr><th style="text-align:left">score</th><td></td>{_number(contrast.first_score)}'
         f"{_number(contrast.second_score)}{_number(contrast.difference)}<td></td></tr></tbody></table>{notes}"
+        f"{_contrast_evidence(contrast, opened)}"
     )
 
 
@@ -78,18 +96,52 @@ def _evidence(explanation: Explanation, opened: bool) -> str:
     evidence = explanation.evidence
     if evidence is None:
         return ""
-    names = {feature.id: feature for feature in explanation.features}
-    parts = []
-    for item in evidence.features:
-        feature = names[item.feature_id]
-        parts.append(
-            f"<details{' open' if opened else ''}>"
-            f"<summary>{escape(printable(feature.name))} {feature.share:+.4f}</summary>"
-            f"{_marked('document', item.document, explanation.document)}"
-            f"{_marked('query', item.query, explanation.query)}</details>"
+    named = {feature.id: feature for feature in explanation.features}
+    folds = [
+        _fold(
+            named[item.feature_id].name,
+            named[item.feature_id].share,
+            (("document", item.document, explanation.document), ("query", item.query, explanation.query)),
+            opened,
         )
-    notes = "".join(f"<p>{escape(note)}</p>" for note in unread_texts(explanation, evidence))
-    return f'<div style="font:13px/1.6 system-ui,sans-serif">{"".join(parts)}{notes}</div>'
+        for item in evidence.features
+    ]
+    ends = (
+        ("query", explanation.query, evidence.query_read_to),
+        ("document", explanation.document, evidence.document_read_to),
+    )
+    return _folds(folds, unread_texts(ends))
+
+
+def _contrast_evidence(contrast: Contrast, opened: bool) -> str:
+    """The same in both documents, side by side."""
+    if contrast.evidence is None:
+        return ""
+    named = {feature.id: feature for feature in contrast.features}
+    folds = [
+        _fold(
+            named[first.feature_id].name,
+            named[first.feature_id].difference,
+            (("first", first.document, contrast.first), ("second", second.document, contrast.second)),
+            opened,
+        )
+        for first, second in zip(*(found.features for found in contrast.evidence), strict=True)
+    ]
+    return _folds(folds, unread_texts(contrast_ends(contrast)))
+
+
+def _folds(folds: list[str], notes: list[str]) -> str:
+    said = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return f'<div style="font:13px/1.6 system-ui,sans-serif">{"".join(folds)}{said}</div>'
+
+
+def _fold(name: str, share: float, sides: tuple[tuple[str, TextEvidence, str], ...], opened: bool) -> str:
+    texts = "".join(_marked(*side) for side in sides)
+    grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:0 1rem"
+    return (
+        f"<details{' open' if opened else ''}><summary>{escape(printable(name))} {share:+.4f}</summary>"
+        f'<div style="{grid}">{texts}</div></details>'
+    )
 
 
 def _marked(side: str, found: TextEvidence, text: str) -> str:

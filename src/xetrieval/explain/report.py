@@ -5,9 +5,11 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+from .breakdown import Breakdown
+from .breakdown_table import breakdown_rows
 from .contrast import Contrast
 from .explanation import DEFAULT_TOP, Explanation
-from .html import COLOURS, contrast_fragment, fragment, letters
+from .html import COLOURS, breakdown_fragment, contrast_fragment, fragment, letters
 from .terminal import others_line, printable
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -37,13 +39,15 @@ footer{margin:2rem 0;font-size:.8rem;opacity:.65}
 """
 
 
-def page(shown: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> str:
+def page(shown: Explanation | Contrast | Breakdown, top: int | None = DEFAULT_TOP) -> str:
     """The whole file. Every text in it is escaped."""
     if isinstance(shown, Contrast):
         title, body = _contrast(shown, top)
+    elif isinstance(shown, Breakdown):
+        title, body = _breakdown(shown, top)
     else:
         title, body = _explanation(shown, top)
-    made = f"explainer {printable(shown.explainer)}, encoder {printable(shown.encoder)}"
+    made = f"ranked by {shown.mode}" if isinstance(shown, Breakdown) else _made(shown)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -66,6 +70,21 @@ def _explanation(explanation: Explanation, top: int | None) -> tuple[str, str]:
     )
 
 
+def _made(shown: Explanation | Contrast) -> str:
+    return f"explainer {printable(shown.explainer)}, encoder {printable(shown.encoder)}"
+
+
+def _breakdown(breakdown: Breakdown, top: int | None) -> tuple[str, str]:
+    rows = breakdown_rows(breakdown, top)
+    texts = _texts(("query", breakdown.query), ("document", breakdown.document))
+    parts = [(name, share, "bias" if kind == "word" else kind) for name, _, share, kind in rows]
+    return (
+        f"Why this document scores {breakdown.score:+.4f}",
+        f"{texts}<h2>The score</h2>{_strip(parts)}"
+        f'<h2>Its parts</h2><div class="wide">{breakdown_fragment(breakdown, top)}</div>',
+    )
+
+
 def _contrast(contrast: Contrast, top: int | None) -> tuple[str, str]:
     shown, others = contrast.top(top)
     parts = [(f.name, f.difference, "feature") for f in shown]
@@ -77,7 +96,7 @@ def _contrast(contrast: Contrast, top: int | None) -> tuple[str, str]:
     return (
         f"Why the first document scores {abs(contrast.difference):.4f} {where} the second",
         f"{texts}<h2>The difference</h2>{_strip(parts)}"
-        f'<h2>Its parts</h2><div class="wide">{contrast_fragment(contrast, top)}</div>',
+        f'<h2>Its parts</h2><div class="wide">{contrast_fragment(contrast, top, opened=True)}</div>',
     )
 
 

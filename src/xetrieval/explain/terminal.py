@@ -6,13 +6,14 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from string import ascii_lowercase
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ..views import View
+from .breakdown import Breakdown
 from .contrast import Contrast
 from .evidence import Evidence, SentenceShare, TextEvidence, words
 from .explanation import DEFAULT_TOP, Explanation, FeatureShare
@@ -44,6 +45,8 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
     table.add_row("", "", Text("─" * 7, "dim"), "")
     table.add_row(Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold"), Text(summary(explanation)))
     notes = [Text(note, "yellow") for note in unread_notes(explanation)]
+    if explanation.steered:
+        notes.append(Text(steered_note(explanation), "magenta"))
     if named := [f"{letter} {view}" for view, letter in letters.items() if view not in VIEW_LETTERS]:
         notes.append(Text(f"further views: {', '.join(named)}", "dim"))
     if explanation.evidence is not None:
@@ -53,23 +56,30 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
 
 def evidence_table(explanation: Explanation, evidence: Evidence) -> RenderableType:
     """The sentences and words behind each shown feature, under its name."""
-    names = {feature.id: feature for feature in explanation.features}
-    blocks: list[RenderableType] = [Text("where it comes from", "dim")]
+    named = {feature.id: feature for feature in explanation.features}
+    blocks = [Text("where it comes from", "dim")]
     for item in evidence.features:
-        feature = names[item.feature_id]
-        blocks.append(Text.assemble((printable(feature.name), "bold"), f"  {feature.share:+.4f}"))
-        table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
-        table.add_column("side", no_wrap=True, min_width=10)
-        table.add_column("share", justify="right", no_wrap=True, min_width=7)
-        table.add_column("text", overflow="fold")
-        sides = (("document", item.document, explanation.document), ("query", item.query, explanation.query))
-        for side, found, text in sides:
-            lines = evidence_lines(found, text)
-            for line, (share, what) in enumerate(lines):
-                style = "red" if share.startswith("-") else "green" if share.startswith("+") else "dim"
-                table.add_row(Text("" if line else f"  {side}", "dim"), Text(share, style), Text(what))
-        blocks.append(table)
-    return Group(*blocks, *(Text(note, "yellow") for note in unread_texts(explanation, evidence)))
+        feature = named[item.feature_id]
+        sides = [("document", item.document, explanation.document), ("query", item.query, explanation.query)]
+        blocks += evidence_block(feature.name, feature.share, sides)
+    ends = (
+        ("query", explanation.query, evidence.query_read_to),
+        ("document", explanation.document, evidence.document_read_to),
+    )
+    return Group(*blocks, *(Text(note, "yellow") for note in unread_texts(ends)))
+
+
+def evidence_block(name: str, share: float, sides: list[tuple[str, TextEvidence, str]]) -> list[Any]:
+    """One feature's heading, and under it for each (side, evidence, text) what carries it there."""
+    table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
+    table.add_column("side", no_wrap=True, min_width=10)
+    table.add_column("share", justify="right", no_wrap=True, min_width=7)
+    table.add_column("text", overflow="fold")
+    for side, found, text in sides:
+        for line, (part, what) in enumerate(evidence_lines(found, text)):
+            style = "red" if part.startswith("-") else "green" if part.startswith("+") else "dim"
+            table.add_row(Text("" if line else f"  {side}", "dim"), Text(part, style), Text(what))
+    return [Text.assemble((printable(name), "bold"), f"  {share:+.4f}"), table]
 
 
 def evidence_lines(found: TextEvidence, text: str, sentences: int = 2, most_words: int = 6) -> list[tuple[str, str]]:
@@ -96,12 +106,8 @@ def evidence_lines(found: TextEvidence, text: str, sentences: int = 2, most_word
     return [*lines, ("words", " · ".join(entries))]
 
 
-def unread_texts(explanation: Explanation, evidence: Evidence) -> list[str]:
-    """What the encoder never read, in its own words."""
-    ends = (
-        ("query", explanation.query, evidence.query_read_to),
-        ("document", explanation.document, evidence.document_read_to),
-    )
+def unread_texts(ends: Iterable[tuple[str, str, int | None]]) -> list[str]:
+    """What the encoder never read, in its own words; each end is (what, text, where reading ended)."""
     return [
         f"never read in the {what}, from character {end} on: {shorten(text[end:])}"
         for what, text, end in ends
@@ -119,7 +125,7 @@ def _alone(sentence: SentenceShare) -> str:
     return "" if sentence.activation > 0 else "  [by itself it does not activate this feature]"
 
 
-def plain_text(shown: Explanation | Contrast, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
+def plain_text(shown: Explanation | Contrast | Breakdown, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
     """Its table without colour."""
 
     console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
@@ -128,11 +134,14 @@ def plain_text(shown: Explanation | Contrast, top: int | None = DEFAULT_TOP, wid
     return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
 
-def table_of(shown: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> RenderableType:
-    """The table of either."""
+def table_of(shown: Explanation | Contrast | Breakdown, top: int | None = DEFAULT_TOP) -> RenderableType:
+    """The table of any of them."""
+    from .breakdown_table import breakdown_table
     from .contrast_table import contrast_table
 
-    return renderable(shown, top) if isinstance(shown, Explanation) else contrast_table(shown, top)
+    if isinstance(shown, Explanation):
+        return renderable(shown, top)
+    return contrast_table(shown, top) if isinstance(shown, Contrast) else breakdown_table(shown, top)
 
 
 def bar(fraction: float, width: int = BAR) -> str:
@@ -151,6 +160,11 @@ def unread_notes(explanation: Explanation) -> list[str]:
     unread = (("query", explanation.unread_query), ("document", explanation.unread_document))
     notes = [unread_note(what, count) for what, count in unread if count]
     return notes if explanation.chunk is None or len(explanation.chunks) < 2 else [chunk_note(explanation), *notes]
+
+
+def steered_note(explanation: Explanation) -> str:
+    """Which features of the document were scaled."""
+    return f"steered: {', '.join(f'feature {feature} × {factor:g}' for feature, factor in explanation.steered)}"
 
 
 def chunk_note(explanation: Explanation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -12,7 +13,7 @@ from ..data import split_sentences
 from ..data.sentences import Sentence
 from ..encoders import Role, TokenVectors, read_texts, token_vectors
 from ..errors import InputError
-from ..explain import DEFAULT_TOP, Explanation
+from ..explain import DEFAULT_TOP, Contrast, Explanation
 from ..explain.evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
 from ..explain.token_shares import TokenShares, document_token_shares, query_token_shares, shares_of
 
@@ -52,24 +53,70 @@ def with_evidence(explainer: Explainer, explanation: Explanation, top: int | Non
     if not explanation.query or not explanation.document:
         raise InputError("evidence needs the texts; this explanation was made from vectors alone")
     shares = {feature.id: feature.share for feature in explanation.features}
-    pair = _Pair(
+    evidence = gather(
         explainer,
-        np.array(explanation.shared_features, np.int32),
-        np.array([shares[i] for i in explanation.shared_features], np.float64),
-        read_texts(explainer.encoder, [explanation.query], "query").vectors[0],
-        read_texts(explainer.encoder, [explanation.document], "document").vectors[0],
-    )
-    query, document = _side(pair, explanation.query, "query"), _side(pair, explanation.document, "document")
-    row = {int(feature): place for place, feature in enumerate(pair.features)}
-    evidence = Evidence(
-        tuple(
-            FeatureEvidence(f.id, _evidence(pair, document, row[f.id]), _evidence(pair, query, row[f.id]))
-            for f in explanation.top(top)[0]
-        ),
-        _read_to(query.tokens, explanation.unread_query),
-        _read_to(document.tokens, explanation.unread_document),
+        (explanation.query, explanation.document),
+        shares,
+        [feature.id for feature in explanation.top(top)[0]],
+        (explanation.unread_query, explanation.unread_document),
     )
     return replace(explanation, evidence=evidence)
+
+
+def contrast_with_evidence(explainer: Explainer, contrast: Contrast, top: int | None = DEFAULT_TOP) -> Contrast:
+    """The contrast with evidence, in both documents, for its `top` features of largest |difference|.
+
+    Raises:
+        InputError: it was made from vectors, without texts.
+    """
+    if not contrast.query or not contrast.first or not contrast.second:
+        raise InputError("evidence needs the texts; this contrast was made from vectors alone")
+    shown = [feature.id for feature in contrast.top(top)[0]]
+    first = gather(
+        explainer,
+        (contrast.query, contrast.first),
+        {f.id: f.first for f in contrast.features},
+        shown,
+        (contrast.unread_query, contrast.unread_first),
+    )
+    second = gather(
+        explainer,
+        (contrast.query, contrast.second),
+        {f.id: f.second for f in contrast.features},
+        shown,
+        (contrast.unread_query, contrast.unread_second),
+    )
+    return replace(contrast, evidence=(first, second))
+
+
+def gather(
+    explainer: Explainer,
+    texts: tuple[str, str],
+    shares: Mapping[int, float],
+    shown: Sequence[int],
+    unread: tuple[int, int],
+) -> Evidence:
+    """Where the shares of some features come from.
+
+    Args:
+        texts: query and document. shares: of every feature of S, by id. shown: the features asked for.
+        unread: tokens of query and document past the encoder's limit.
+    """
+    features = np.array(sorted(shares), np.int32)
+    pair = _Pair(
+        explainer,
+        features,
+        np.array([shares[int(i)] for i in features], np.float64),
+        read_texts(explainer.encoder, [texts[0]], "query").vectors[0],
+        read_texts(explainer.encoder, [texts[1]], "document").vectors[0],
+    )
+    query, document = _side(pair, texts[0], "query"), _side(pair, texts[1], "document")
+    row = {int(feature): place for place, feature in enumerate(features)}
+    return Evidence(
+        tuple(FeatureEvidence(i, _evidence(pair, document, row[i]), _evidence(pair, query, row[i])) for i in shown),
+        _read_to(query.tokens, unread[0]),
+        _read_to(document.tokens, unread[1]),
+    )
 
 
 def _side(pair: _Pair, text: str, role: Role) -> _Side:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ..views import ORIGINAL, Aspect, in_order
 from .chunks import explain_chunks
 from .contrast import contrast_vectors
 from .counterfactual import counterfactual_vectors
-from .evidence import with_evidence
+from .evidence import contrast_with_evidence, with_evidence
 from .pairs import ExplainedPairs, PairNames
 
 
@@ -115,13 +115,19 @@ class Explainer:
         """
         return explain_chunks(self, query, document)
 
-    def with_evidence(self, explanation: Explanation, top: int | None = DEFAULT_TOP) -> Explanation:
-        """The explanation with the sentences and words that carry its `top` features.
+    @overload
+    def with_evidence(self, explained: Explanation, top: int | None = DEFAULT_TOP) -> Explanation: ...
+    @overload
+    def with_evidence(self, explained: Contrast, top: int | None = DEFAULT_TOP) -> Contrast: ...
+    def with_evidence(self, explained: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> Explanation | Contrast:
+        """The explanation or contrast with the sentences and words that carry its `top` features.
 
         Raises:
             InputError: it was made from vectors, without texts.
         """
-        return with_evidence(self, explanation, top)
+        if isinstance(explained, Contrast):
+            return contrast_with_evidence(self, explained, top)
+        return with_evidence(self, explained, top)
 
     def contrast(self, query: str, first: str, second: str, counterfactual: bool = False) -> Contrast:
         """Why `first` scores above `second` for this query, or below it; and what would make them change places.

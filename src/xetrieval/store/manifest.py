@@ -35,6 +35,31 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     Raises:
         InputError: no config.json. DamagedError: another kind or version, or a file that is missing or was altered.
     """
+    config = read_config(folder, kind)
+    files = config.get("files")
+    if not isinstance(files, dict):
+        raise DamagedError(f"{folder / NAME}: field 'files' is missing or of the wrong kind")
+    for name, promised in files.items():
+        if Path(name).name != name:
+            raise DamagedError(f"{folder / NAME}: file {name!r} lies outside the folder")
+        check_file(folder / name, promised)
+    return config
+
+
+def check_file(path: Path, promised: str) -> None:
+    """Raise DamagedError unless `path` has the hash that its manifest promises."""
+    if not path.is_file():
+        raise DamagedError(f"{path}: missing")
+    if sha256_of_file(path) != promised:
+        raise DamagedError(f"{path}: differs from what {NAME} promises (sha256); restore or make it again")
+
+
+def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
+    """config.json alone: the files that it names are not looked at.
+
+    Raises:
+        InputError: no config.json. DamagedError: another kind or version.
+    """
     path = folder / NAME
     if not path.is_file():
         raise InputError(f"{folder}: not the folder of {kind.words} (no {NAME})")
@@ -49,14 +74,4 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
             f"{path}: format version {config.get('format_version')} is not {kind.version}, the one this release reads; "
             "upgrade xetrieval or make it again"
         )
-    files = config.get("files")
-    if not isinstance(files, dict):
-        raise DamagedError(f"{path}: field 'files' is missing or of the wrong kind")
-    for name, promised in files.items():
-        if Path(name).name != name:
-            raise DamagedError(f"{path}: file {name!r} lies outside the folder")
-        if not (folder / name).is_file():
-            raise DamagedError(f"{folder}/{name}: missing")
-        if sha256_of_file(folder / name) != promised:
-            raise DamagedError(f"{folder}/{name}: differs from what {NAME} promises (sha256); restore or make it again")
     return config

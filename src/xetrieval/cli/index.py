@@ -1,0 +1,169 @@
+"""xetrieval index: a corpus encoded, reasoned over and decomposed once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import EncoderOption, ExplainerOption, open_explainer, output_console, progress_bar
+
+app = typer.Typer(help="Make an index of a corpus: build, add, delete, verify, info.", no_args_is_help=True)
+
+Sources = Annotated[
+    list[Path] | None,
+    typer.Argument(help="BEIR folders, .jsonl, .csv, .parquet, or folders of text and Markdown files."),
+]
+Vectors = Annotated[
+    Path | None,
+    typer.Option("--vectors", help="Vectors of the documents, row by row (.npy, .safetensors, .parquet)."),
+]
+Chunk = Annotated[int | None, typer.Option("--chunk", help="Cut documents into pieces of so many characters.")]
+Overlap = Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")]
+Engine = Annotated[str, typer.Option("--engine", help="loop, or ray: the same work on a cluster.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Throw away an unfinished build of something else.")]
+Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
+
+
+@app.command()
+def build(
+    output: Annotated[Path, typer.Option("--output", help="The index's folder.")],
+    sources: Sources = None,
+    explainer: ExplainerOption = "minilm",
+    encoder: EncoderOption = None,
+    vectors: Vectors = None,
+    chunk: Chunk = None,
+    overlap: Overlap = 0,
+    engine: Engine = "loop",
+    restart: Restart = False,
+) -> None:
+    """Build an index. Interrupted, it goes on where it stopped: run the same command again."""
+    from ..index import BuildConfig
+
+    opened = open_explainer(explainer, encoder, None)
+    _build(sources or [], opened, output, vectors, chunk, overlap, BuildConfig(engine=engine, restart=restart))
+
+
+@app.command()
+def add(
+    index: Folder,
+    sources: Sources = None,
+    encoder: EncoderOption = None,
+    vectors: Vectors = None,
+    chunk: Chunk = None,
+    overlap: Overlap = 0,
+    engine: Engine = "loop",
+    restart: Restart = False,
+) -> None:
+    """Add documents; one whose id is there and whose text or metadata changed is replaced."""
+    from ..errors import InputError
+    from ..index import BuildConfig
+    from ..index.layout import EXPLAINER
+
+    if not (index / EXPLAINER).is_dir():
+        raise InputError(f"{index}: no index there to add to; make one with `xetrieval index build`")
+    opened = open_explainer(str(index / EXPLAINER), encoder, None)
+    config = BuildConfig(engine=engine, restart=restart, adding=True)
+    _build(sources or [], opened, index, vectors, chunk, overlap, config)
+
+
+@app.command()
+def delete(
+    index: Folder,
+    ids: Annotated[list[str], typer.Argument(help="Ids of documents; of a document cut in pieces, its own or theirs.")],
+) -> None:
+    """Delete documents; their space is not given back before the index is built anew."""
+    from ..index.change import delete_documents
+
+    left = delete_documents(index, ids)
+    sys.stderr.write(f"{len(ids)} deleted, {left:,} documents left\n")
+
+
+@app.command()
+def verify(index: Folder) -> None:
+    """Compare every file with its hash; any damaged byte is found."""
+    from ..index.verify import verify_index
+
+    with progress_bar() as bar:
+        task = bar.add_task("verify", total=None, note="")
+        files = verify_index(index, lambda done, total: bar.update(task, completed=done, total=total))
+    sys.stderr.write(f"{index}: whole; {files} files are what the manifest promises\n")
+
+
+@app.command()
+def info(index: Folder) -> None:
+    """What an index holds and what it was made from."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import printable
+    from ..index import open_index
+    from ..index.verify import folder_bytes
+
+    opened = open_index(index)
+    manifest = opened.manifest
+    table = Table(box=None, show_header=False, pad_edge=False)
+    size = folder_bytes(index)
+    rows = [
+        ("documents", f"{manifest.alive:,}" + (f" ({manifest.gone:,} deleted)" if manifest.gone else "")),
+        ("explainer", f"{manifest.explainer}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
+        ("encoder", f"{manifest.encoder}, {manifest.dimension} dimensions"),
+        ("fields to filter by", ", ".join(opened.fields) or "none"),
+        ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes a document"),
+        *(
+            (
+                "made from",
+                f"{', '.join(one['sources']) or one['vectors']}: {one['added']:,} new, {one['updated']:,} replaced",
+            )
+            for one in manifest.history
+        ),
+    ]
+    for name, value in rows:
+        table.add_row(Text(name, "dim"), Text(printable(value)))
+    output_console().print(table)
+
+
+def _build(
+    sources: list[Path],
+    explainer: object,
+    output: Path,
+    vectors: Path | None,
+    chunk: int | None,
+    overlap: int,
+    config: object,
+) -> None:
+    import time
+
+    from ..data.chunks import Chunking
+    from ..errors import InputError
+    from ..explainer import Explainer
+    from ..index import BuildConfig, Corpus, build_index
+
+    assert isinstance(explainer, Explainer)
+    assert isinstance(config, BuildConfig)
+    if not sources and vectors is None:
+        raise InputError("give a corpus, or --vectors FILE")
+    if overlap and chunk is None:
+        raise InputError("--overlap needs --chunk: how long a piece is")
+    chunking = None if chunk is None else Chunking(chunk, overlap).check()
+    started = time.monotonic()
+    with progress_bar() as bar:
+        tasks: dict[str, int] = {}
+        begun: dict[str, float] = {}
+
+        def report(stage: str, done: int, total: int, note: str) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total or None, note="")
+                begun[stage] = time.monotonic()
+            rate = done / max(1e-9, time.monotonic() - begun[stage])
+            bar.update(tasks[stage], completed=done, total=total or None, note=note or f"{rate:,.0f}/s")  # type: ignore[arg-type]
+
+        corpus = Corpus(tuple(sources), chunking, vectors)
+        built = build_index(corpus, explainer, output, config, report)
+    seconds = time.monotonic() - started
+    changes = [f"{built.added:,} added"]
+    changes += [f"{built.updated:,} replaced"] if built.updated else []
+    changes += [f"{built.unchanged:,} there already"] if built.unchanged else []
+    sys.stderr.write(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s\n")

@@ -1,0 +1,201 @@
+"""xetrieval search and why: documents of an index, and why they stand where they do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption, output_console
+from .shown import check_output, show
+
+if TYPE_CHECKING:
+    from ..index import Hit, Index
+    from ..index.listing import Listing
+    from ..index.why import Why
+    from ..intervene import SteeringProfile
+
+IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
+By = Annotated[str, typer.Option("--by", help="dense, concept, sparse, bm25 or hybrid.")]
+Steer = Annotated[Path | None, typer.Option("--steer", help="A steering profile (JSON).")]
+Views = Annotated[
+    list[str] | None, typer.Option("--view", help="VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may repeat.")
+]
+ExplainerCopy = Annotated[
+    str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer with other names.")
+]
+
+
+def search(
+    index: IndexArgument,
+    query: Annotated[str, typer.Argument(help="The query; with --by concept names: '\"kidney disease\" -#12'.")],
+    k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
+    by: By = "dense",
+    steer: Steer = None,
+    view: Views = None,
+    filter: Annotated[
+        list[str] | None, typer.Option("--filter", help="FIELD=VALUE; one field again: either; may repeat.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Also what carries each score.")] = False,
+    overview: Annotated[
+        bool, typer.Option("--overview", help="Also what the hits have in common and what splits them.")
+    ] = False,
+    good: Annotated[
+        list[str] | None, typer.Option("--good", help="Id of a relevant hit, for --overview; may repeat.")
+    ] = None,
+    bad: Annotated[
+        list[str] | None, typer.Option("--bad", help="Id of an irrelevant hit, for --overview; may repeat.")
+    ] = None,
+    top: TopOption = None,
+    format: FormatOption = Format.text,
+    explainer: ExplainerCopy = None,
+) -> None:
+    """Search an index; each hit can say why it was found."""
+    from ..index import open_index
+    from ..index.listing import listing
+
+    opened = open_index(index, explainer)
+    hits = opened.search(query, k, by, read_filters(filter), read_steering(opened, steer), read_weights(view))
+    listed = listing(opened, hits, good or (), bad or ()) if overview or good or bad else None
+    if format is Format.json:
+        record: dict[str, Any] = {"query": query, "hits": [hit.to_dict(explain, top) for hit in hits]}
+        if listed is not None:
+            record["overview"] = listed.to_dict()
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+    else:
+        _print(hits, explain, top, listed)
+
+
+def why(
+    index: IndexArgument,
+    query: Annotated[str, typer.Argument(help="The query.")],
+    doc_id: Annotated[str, typer.Argument(metavar="DOC_ID", help="The document.")],
+    over: Annotated[
+        str | None,
+        typer.Option("--over", help="Compare with this document; without it, one below the top is compared with it."),
+    ] = None,
+    k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents the top has.")] = 10,
+    counterfactual: Annotated[
+        bool, typer.Option("--counterfactual", help="The least change that moves it out of the top, or into it.")
+    ] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Also the sentences and words behind it.")] = False,
+    by: By = "dense",
+    steer: Steer = None,
+    view: Views = None,
+    top: TopOption = None,
+    format: ReportFormatOption = ReportFormat.text,
+    output: Annotated[Path | None, typer.Option("--output", help="A file for it.")] = None,
+    explainer: ExplainerCopy = None,
+) -> None:
+    """Say why a document stands where it does, and not higher."""
+    from ..explain import DEFAULT_TOP
+    from ..index import open_index
+    from ..index.search import prepare
+    from ..index.why import why as ask
+
+    check_output(output)
+    opened = open_index(index, explainer)
+    prepared = prepare(opened, query, by, read_steering(opened, steer), read_weights(view))
+    shown = (DEFAULT_TOP if top is None else top) if evidence else None
+    answer = ask(opened, prepared, doc_id, over, k, counterfactual, shown)
+    if format is ReportFormat.json:
+        from ..store import write_bytes
+
+        text = json.dumps({"query": query, **answer.to_dict(top)}, ensure_ascii=False) + "\n"
+        if output is None:
+            sys.stdout.write(text)
+        else:
+            write_bytes(output, text.encode())
+    else:
+        if output is None and format is ReportFormat.text:
+            _head(answer, k)
+        # A page and a file hold one thing: the comparison where there is one.
+        whole = answer.explanation if answer.contrast is None else answer.contrast
+        if output is None and format is ReportFormat.text and answer.contrast is not None:
+            show(answer.explanation, top, format, None)
+            output_console().print()
+        show(whole, top, format, output)
+        if answer.change is not None:
+            stream = sys.stdout if format is ReportFormat.text and output is None else sys.stderr
+            stream.write("".join(f"{sentence}\n" for sentence in answer.change.sentences()))
+
+
+def read_filters(given: list[str] | None) -> dict[str, list[str]]:
+    """FIELD=VALUE options by field."""
+    from ..errors import InputError
+
+    filters: dict[str, list[str]] = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"--filter {text!r}: give FIELD=VALUE, e.g. site=cs")
+        filters.setdefault(name, []).append(value)
+    return filters
+
+
+def read_weights(given: list[str] | None) -> dict[str, float]:
+    """VIEW=WEIGHT options by view."""
+    from ..errors import InputError
+
+    weights = {}
+    for text in given or []:
+        name, _, value = text.partition("=")
+        try:
+            weights[name] = float(value or 1)
+        except ValueError as error:
+            raise InputError(f"--view {text!r}: give VIEW=WEIGHT, e.g. qa=0.3") from error
+    return weights
+
+
+def read_steering(index: Index, path: Path | None) -> SteeringProfile | None:
+    """The profile of --steer."""
+    from ..intervene import read_profile
+
+    return None if path is None else read_profile(path, index.explainer.sae)
+
+
+def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | None) -> None:
+    from rich.text import Text
+
+    from ..explain import DEFAULT_TOP
+    from ..explain.terminal import printable, table_of
+
+    console = output_console()
+    if not hits:
+        sys.stderr.write("no document was found\n")
+    for hit in hits:
+        title = printable(hit.document.title)
+        console.print(
+            Text.assemble(
+                (f"{hit.rank:>3}. ", "dim"),
+                (f"{hit.score:.4f}  ", "bold"),
+                (printable(hit.id), "cyan"),
+                (f"  {title}" if title and title != hit.id else "", ""),
+            )
+        )
+        console.print(Text(f"     {printable(hit.snippet)}", "dim"))
+        if explain:
+            console.print(table_of(hit.explanation, DEFAULT_TOP if top is None else top))
+            console.print()
+    if listed is not None:
+        from .listed import print_listing
+
+        print_listing(console, listed)
+
+
+def _head(answer: Why, k: int) -> None:
+    from rich.text import Text
+
+    from ..explain.terminal import printable, shorten
+
+    console = output_console()
+    place = f"rank {answer.rank:,} of {answer.documents:,}"
+    console.print(Text.assemble((printable(answer.document.id), "cyan"), f"  {place}"))
+    console.print(Text(shorten(answer.document.text), "dim"))
+    if answer.over is not None:
+        name = f"{printable(answer.over.id)}, rank {answer.over_rank:,}"
+        console.print(Text(f"compared below with {name}: {shorten(answer.over.text, 100)}", "dim"))
+    console.print()

@@ -1,0 +1,47 @@
+"""An explanation on the screen or in a file, as text, JSON or a page."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .options import ReportFormat, output_console
+
+if TYPE_CHECKING:
+    from ..explain import Breakdown, Contrast, Explanation
+
+
+def check_output(output: Path | None) -> None:
+    """Before any work: whether the file can be written."""
+    from ..errors import InputError
+    from ..store import check_writable
+
+    if output is not None:
+        if output.is_dir():
+            raise InputError(f"--output {output}: that is a folder; give a file")
+        check_writable(output.parent)
+
+
+def show(shown: Explanation | Contrast | Breakdown, top: int | None, format: ReportFormat, output: Path | None) -> None:
+    from ..explain import DEFAULT_TOP
+    from ..explain.report import page
+    from ..explain.terminal import plain_text, table_of
+    from ..store import write_bytes
+
+    some = DEFAULT_TOP if top is None else top
+    if format is ReportFormat.json:
+        text = json.dumps(shown.to_dict(top), ensure_ascii=False) + "\n"
+    elif format is ReportFormat.html:
+        text = page(shown, some)
+    elif output is None:
+        output_console().print(table_of(shown, some))
+        return
+    else:
+        text = plain_text(shown, some) + "\n"
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_bytes(output, text.encode())
+        sys.stderr.write(f"written to {output}\n")

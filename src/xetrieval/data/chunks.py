@@ -1,0 +1,70 @@
+"""Long documents cut into pieces of whole sentences that overlap, with their places in the original."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..errors import InputError
+from .corpus import Document
+from .sentences import split_sentences
+
+
+class Chunking(NamedTuple):
+    """Characters of a piece at most, and how many of them it shares with the one before."""
+
+    size: int
+    overlap: int = 0
+
+    def check(self) -> Chunking:
+        """Itself.
+
+        Raises:
+            InputError: no room for a step forward.
+        """
+        if self.size < 50 or not 0 <= self.overlap <= self.size // 2:
+            raise InputError("pieces need 50 characters or more, and an overlap of at most half of that")
+        return self
+
+
+def pieces(document: Document, chunking: Chunking) -> Iterator[Document]:
+    """The pieces of a document, as documents ID#1, ID#2, ...; one that fits stays whole, under its own id.
+
+    text[start:end] of the document's body is what a piece holds; a title stands before each.
+    """
+    body = document.body
+    if len(body) <= chunking.size:
+        yield document._replace(fields={**document.fields, "parent": document.id, "start": 0, "end": len(body)})
+        return
+    title = str(document.fields.get("title") or "").strip()
+    for number, (start, end) in enumerate(places(body, chunking), 1):
+        piece = body[start:end]
+        text = piece if not title or piece.startswith(title) else f"{title}\n{piece}"
+        fields = {**document.fields, "parent": document.id, "start": start, "end": end}
+        yield Document(f"{document.id}#{number}", text, piece, document.thread, fields)
+
+
+def places(text: str, chunking: Chunking) -> list[tuple[int, int]]:
+    """Where the pieces lie. A sentence longer than a piece is cut."""
+    size, overlap = chunking.check()
+    spans: list[tuple[int, int]] = []
+    for sentence in split_sentences(text):
+        spans += [(at, min(at + size, sentence.end)) for at in range(sentence.start, sentence.end, size)]
+    out: list[tuple[int, int]] = []
+    first = 0
+    while first < len(spans):
+        last = first
+        while last + 1 < len(spans) and spans[last + 1][1] - spans[first][0] <= size:
+            last += 1
+        out.append((spans[first][0], spans[last][1]))
+        following = last + 1
+        if following < len(spans):  # step back over whole sentences that fit in the overlap and leave room for the next
+            end, after = spans[last][1], spans[following][1]
+            while (
+                following - 1 > first
+                and end - spans[following - 1][0] <= overlap
+                and after - spans[following - 1][0] <= size
+            ):
+                following -= 1
+        first = following
+    return out

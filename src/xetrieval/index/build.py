@@ -1,0 +1,347 @@
+"""A corpus to an index, shard by shard. Run again after any interruption, with the same arguments, it goes on.
+
+Work lies in INDEX/building until all of it is done; then one replacement of config.json makes it the index. Readers see
+the index as it was before, or as it is after.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Document
+from ..errors import DamagedError, InputError, MismatchError
+from ..explainer import Explainer, load, save
+from ..store import alone, check_writable, digest_of, sha256_of_file, write_bytes, write_text
+from ..store.manifest import NAME as CONFIG
+from .corpus import Corpus, Entry, Report, blocks, survey
+from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TYPES, shard_name
+from .manifest import Manifest, read_index_manifest
+from .stages import Batch, Stage, chain, run
+from .texts import Texts, fingerprint
+from .writer import ShardWriter, remove, sweep
+
+JOB: Final = "job.json"
+TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at most
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """How the work is cut.
+
+    Args:
+        shard_rows: documents of a shard.
+        block: documents that go through the stages at once, and are lost when a run is killed; None chooses.
+        adding: to an index that is there; otherwise one that is there is refused.
+        restart: throw away what an unfinished build of something else left behind.
+        engine: "loop", or "ray" for a cluster (extra `ray`).
+    """
+
+    shard_rows: int = SHARD_ROWS
+    block: int | None = None
+    restart: bool = False
+    adding: bool = False
+    engine: str = "loop"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.shard_rows <= SHARD_ROWS or (self.block is not None and self.block < 1):
+            raise InputError(f"index: a shard holds 1 to {SHARD_ROWS} documents, a block at least one")
+        if self.engine not in ("loop", "ray"):
+            raise InputError(f"index: engine {self.engine!r} is unknown; choose loop or ray")
+
+
+class Built(NamedTuple):
+    """What a build did."""
+
+    added: int
+    updated: int
+    unchanged: int
+    documents: int  # in the index now
+
+
+class Job(NamedTuple):
+    """One build, as building/job.json holds it."""
+
+    digest: str  # of everything that decides the result
+    base: int  # the generation it adds to; 0: a new index
+    first: int  # number of its first shard
+    added: int
+    updated: int
+    unchanged: int
+    shard_rows: int
+    block: int
+
+    @property
+    def rows(self) -> int:
+        """Documents that it writes."""
+        return self.added + self.updated
+
+    @property
+    def sizes(self) -> list[int]:
+        """Documents of each of its shards."""
+        return [min(self.shard_rows, self.rows - at) for at in range(0, self.rows, self.shard_rows)]
+
+
+def build_index(
+    corpus: Corpus,
+    explainer: Explainer,
+    output: Path,
+    config: BuildConfig | None = None,
+    report: Report | None = None,
+) -> Built:
+    """Build an index in the folder `output`, or add to the one that is there.
+
+    Documents whose id is new are added; one whose text or metadata changed takes the place of what was there.
+
+    Raises:
+        InputError: a line that cannot be used, an id twice, an unfinished build of something else, another process at
+            work there. MismatchError: the index was made by another explainer.
+    """
+    config, tell = config or BuildConfig(), report or (lambda *_: None)
+    check_writable(output)
+    with alone(output / ".lock", f"{output}: another process is writing there; wait for it to end"):
+        sweep(output)
+        manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
+        if manifest is not None:
+            _same_explainer(output, manifest, explainer)
+        explainer = _kept(explainer, output)
+        job, replaced = _job(corpus, explainer, output, manifest, config, tell)
+        if manifest is not None and manifest.job == job.digest:
+            shutil.rmtree(output / BUILDING, ignore_errors=True)  # built already, or killed between the last two steps
+            return Built(job.added, job.updated, job.unchanged, manifest.alive)
+        if config.engine == "ray":
+            from .engines.ray import build_shards
+        else:
+            build_shards = build_in_loop
+        if job.rows:
+            build_shards(corpus, explainer, output, manifest, job, tell)
+            manifest = _publish(corpus, explainer, output, manifest, job, replaced)
+        shutil.rmtree(output / BUILDING, ignore_errors=True)
+        assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
+        return Built(job.added, job.updated, job.unchanged, manifest.alive)
+
+
+def build_in_loop(
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, report: Report
+) -> None:
+    """All shards, one after the other, in one pass over the corpus."""
+    entries, stages = wanted(corpus, output, base), chain(explainer, corpus.vectors is not None)
+    done = 0
+    for number, size in enumerate(job.sizes, job.first):
+
+        def tell(rows: int, before: int = done) -> None:
+            report("index", before + rows, job.rows, "")
+
+        build_shard(islice(entries, size), corpus.matrix(), stages, explainer, output, number, job.block, tell)
+        done += size
+
+
+def build_shard(
+    entries: Iterator[Entry],
+    matrix: Any,
+    stages: tuple[Stage, ...],
+    explainer: Explainer,
+    output: Path,
+    number: int,
+    block: int,
+    tell: Any,
+) -> None:
+    """One shard from its own entries, gone on with where it stopped; nothing to do where it is sealed."""
+    sealed, partial = output / SHARDS / shard_name(number), output / BUILDING / shard_name(number)
+    if (sealed / RECORD).is_file():
+        tell(sum(1 for _ in entries))
+        return
+    writer = ShardWriter(partial, explainer.sae.dimension, explainer.sae.features, explainer.views)
+    for _ in islice(entries, writer.rows):
+        pass  # in the shard already
+    tell(writer.rows)
+    for chunk in blocks(entries, block):
+        batch: Batch = {}
+        if matrix is None:
+            batch["text"] = np.array([entry.document.text for entry in chunk], object)
+        else:
+            batch["vectors"] = matrix[[entry.place for entry in chunk]]
+        writer.append([entry.document for entry in chunk], run(stages, batch))
+        tell(writer.rows)
+    writer.seal(sealed)
+
+
+def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:
+    """The entries that a build writes: all of them, or those that the index does not have like that."""
+    if base is None:
+        return corpus.entries()
+    if corpus.vectors is not None:
+        return corpus.entries()  # what is there already is replaced: the vectors may be others
+    have = Known(output, base)
+    return (entry for entry in corpus.entries() if not have.unchanged(entry.document))
+
+
+class Known:
+    """What an index has already, by id."""
+
+    def __init__(self, output: Path, manifest: Manifest) -> None:
+        self.texts = [Texts(output / SHARDS / name / "documents.sqlite") for name, _ in manifest.shards]
+        self.firsts = manifest.firsts
+        self.deleted = {int(row) for row in manifest.deleted(output)}
+
+    def row(self, identifier: str) -> int | None:
+        """Its row in the index, None where there is none or it was deleted."""
+        for first, texts in zip(reversed(self.firsts), reversed(self.texts), strict=True):
+            row = texts.row_of(identifier)
+            if row is not None:
+                return None if first + row in self.deleted else first + row
+        return None
+
+    def unchanged(self, document: Document) -> bool:
+        """Whether the index has this very document."""
+        row = self.row(document.id)
+        if row is None:
+            return False
+        shard = int(np.searchsorted(self.firsts, row, side="right")) - 1
+        return self.texts[shard].mark(row - self.firsts[shard]) == fingerprint(document)
+
+
+def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:
+    if manifest.explainer_digest != explainer_digest(explainer):
+        raise MismatchError(
+            f"{output} was built by the explainer {manifest.explainer} of {manifest.encoder}, with other weights than "
+            f"{explainer.name}; add with the same one, or build a new index"
+        )
+
+
+def _kept(explainer: Explainer, output: Path) -> Explainer:
+    """The explainer as the index keeps it: what it stores is made with the very weights that will explain it."""
+    folder = output / EXPLAINER
+    if not (folder / CONFIG).is_file():
+        save(explainer, folder, overwrite=True)
+    stored = load(folder, cache=explainer.cache)
+    if explainer_digest(stored) != explainer_digest(explainer):  # left there by a build of something else
+        save(explainer, folder, overwrite=True)
+        stored = load(folder, cache=explainer.cache)
+    return replace(stored, _encoder=explainer._encoder)
+
+
+def explainer_digest(explainer: Explainer) -> str:
+    """What decides the numbers of an index: encoder, autoencoder, internalizers."""
+    nets = {
+        aspect: digest_of([net.form, *(np.asarray(w, np.float16).tobytes().hex() for w in (net.w1, net.w2))])
+        for aspect, net in explainer.internalizers.items()
+    }
+    return digest_of([explainer.encoder_identity.digest, explainer.sae.digest, explainer.sae.k, nets])[:16]
+
+
+def _job(
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, config: BuildConfig, report: Report
+) -> tuple[Job, NDArray[np.int64]]:
+    """The job that lies there unfinished, if it is this one, else a new one; and the rows that it replaces."""
+    looked = survey(corpus, report)
+    block = config.block or (TEXT_BLOCK if corpus.vectors is None else VECTOR_BLOCK)
+    facts = [looked.digest, explainer_digest(explainer), corpus.facts(), config.shard_rows, block]
+    path = output / BUILDING / JOB
+    known: Job | None = None
+    if path.is_file():
+        try:
+            known = Job(**json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise DamagedError(f"{path}: damaged ({error}); pass --restart to begin again") from error
+    current = 0 if base is None else base.generation
+    if base is not None and known is None and not config.adding:
+        if base.job == digest_of([*facts, 0]):  # built already, by this very command
+            return Job(base.job, 0, 0, 0, 0, base.rows, config.shard_rows, block), np.empty(0, np.int64)
+        raise InputError(f"{output} holds an index already; add to it with `xetrieval index add`, or choose another")
+    if base is None and config.adding:
+        raise InputError(f"{output}: no index there to add to; make one with `xetrieval index build`")
+    if known is not None and known.digest != digest_of([*facts, known.base]) and not config.restart:
+        raise InputError(
+            f"{output} holds an unfinished build of other texts, or the corpus changed meanwhile; finish it by the "
+            "command that began it, or pass --restart to throw it away"
+        )
+    if known is not None and not config.restart and known.base in (current, current - 1):
+        replaced = np.array(json.loads((output / BUILDING / "replaced.json").read_text()), np.int64)
+        return known, replaced
+    _clear(output, base)
+    added, updated, unchanged = looked.documents, 0, 0
+    rows: list[int] = []
+    if base is not None:
+        have = Known(output, base)
+        added = 0
+        for entry in corpus.entries():
+            row = have.row(entry.document.id)
+            if row is None:
+                added += 1
+            elif corpus.vectors is None and have.unchanged(entry.document):
+                unchanged += 1
+            else:
+                rows.append(row)
+        updated = len(rows)
+    first = 0 if base is None else len(base.shards)
+    job = Job(digest_of([*facts, current]), current, first, added, updated, unchanged, config.shard_rows, block)
+    (output / BUILDING).mkdir(exist_ok=True)
+    write_text(output / BUILDING / "replaced.json", json.dumps(sorted(rows)))
+    write_text(path, json.dumps(job._asdict()))
+    return job, np.array(sorted(rows), np.int64)
+
+
+def _clear(output: Path, base: Manifest | None) -> None:
+    """Shards that no manifest names, and unfinished work."""
+    shutil.rmtree(output / BUILDING, ignore_errors=True)
+    named = set() if base is None else {name for name, _ in base.shards}
+    for folder in (output / SHARDS).glob("*"):
+        if folder.name not in named:
+            remove(folder)
+
+
+def _publish(
+    corpus: Corpus,
+    explainer: Explainer,
+    output: Path,
+    base: Manifest | None,
+    job: Job,
+    replaced: NDArray[np.int64],
+) -> Manifest:
+    shards = [] if base is None else list(base.shards)
+    for number in range(job.first, job.first + len(job.sizes)):
+        name = shard_name(number)
+        shards.append((name, json.loads((output / SHARDS / name / RECORD).read_text())))
+    old = np.empty(0, np.int64) if base is None else base.deleted(output)
+    gone = np.union1d(old, replaced)
+    history = [] if base is None else list(base.history)
+    history.append({**corpus.facts(), "added": job.added, "updated": job.updated})
+    manifest = Manifest(
+        generation=job.base + 1,
+        job=job.digest,
+        explainer=explainer.name,
+        explainer_digest=explainer_digest(explainer),
+        encoder=explainer.encoder_identity.name,
+        dimension=explainer.sae.dimension,
+        features=explainer.sae.features,
+        views=tuple(explainer.views),
+        shards=tuple(shards),
+        gone=0,
+        gone_sha256="",
+        explainer_files={path.name: sha256_of_file(path) for path in sorted((output / EXPLAINER).iterdir())},
+        history=tuple(history),
+    )
+    return write_manifest_with(output, manifest, gone)
+
+
+def write_manifest_with(output: Path, manifest: Manifest, gone: NDArray[np.int64]) -> Manifest:
+    """The deleted rows first, then config.json, whose replacement is the one step that readers see."""
+    content = np.ascontiguousarray(gone, TYPES["u64"]).tobytes()
+    manifest = replace(manifest, gone=len(gone), gone_sha256=sha256(content).hexdigest() if len(gone) else "")
+    if len(gone):
+        write_bytes(output / manifest.deleted_file, content)
+    write_text(output / CONFIG, json.dumps(manifest.to_dict(KIND), indent=1, ensure_ascii=False) + "\n")
+    for path in output.glob("deleted-*.u64"):
+        if path.name != manifest.deleted_file:
+            path.unlink(missing_ok=True)
+    return manifest

@@ -1,0 +1,119 @@
+"""What an index is built from: corpora, or vectors with ids, looked through once before any work."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b, sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data import Document
+from ..data.chunks import Chunking
+from ..data.sources import stream_source
+from ..encoders import map_vectors, vector_ids
+from ..errors import InputError
+from ..store import sha256_of_file
+from .texts import fingerprint
+
+Report = Callable[[str, int, int, str], None]  # stage, done, total, note
+
+
+class Entry(NamedTuple):
+    """One document, and the row of its vector where vectors are given."""
+
+    document: Document
+    place: int
+
+
+class Corpus(NamedTuple):
+    """Where documents come from.
+
+    Args:
+        sources: BEIR folders, .jsonl, .csv, .parquet, folders of text files; read in this order.
+        vectors: a file of vectors, row by row with the documents of `sources`; alone, a document is its id.
+    """
+
+    sources: tuple[Path, ...]
+    chunking: Chunking | None = None
+    vectors: Path | None = None
+
+    def entries(self) -> Iterator[Entry]:
+        """Every document, in order."""
+        documents = self._documents() if self.sources else self._ids()
+        return (Entry(document, place) for place, document in enumerate(documents))
+
+    def matrix(self) -> Any:
+        """The vectors [n, m], memory-mapped; None where texts are encoded."""
+        return None if self.vectors is None else map_vectors(self.vectors)
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        chunking = None if self.chunking is None else self.chunking._asdict()
+        vectors = None if self.vectors is None else self.vectors.name
+        return {"sources": [path.name for path in self.sources], "chunking": chunking, "vectors": vectors}
+
+    def _documents(self) -> Iterator[Document]:
+        for path in self.sources:
+            yield from stream_source(path, self.chunking)
+
+    def _ids(self) -> Iterator[Document]:
+        if self.vectors is None:
+            raise InputError("give a corpus, or vectors")
+        ids = vector_ids(self.vectors)
+        for row in range(len(map_vectors(self.vectors))):
+            name = str(row) if ids is None else ids[row]
+            yield Document(name, "", "", name, {})
+
+
+class Survey(NamedTuple):
+    """A corpus looked through: every line can be used and every id is there once."""
+
+    documents: int
+    digest: str  # of ids, texts and metadata, in order
+
+
+def survey(corpus: Corpus, report: Report | None = None) -> Survey:
+    """Read everything once. Eight bytes a document stay in memory.
+
+    Raises:
+        InputError: a line that cannot be used, an id that stands twice, or another number of vectors than documents.
+    """
+    made, hashes, count = sha256(), array("Q"), 0
+    for document, _ in corpus.entries():
+        key = blake2b(document.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        hashes.append(int.from_bytes(key, "little"))
+        made.update(fingerprint(document))
+        count += 1
+        if report is not None and count % 4096 == 0:
+            report("read", count, 0, "")
+    if not count:
+        raise InputError("the corpus holds no documents")
+    _check_ids(corpus, hashes)
+    matrix = corpus.matrix()
+    if matrix is not None and len(matrix) != count:
+        raise InputError(f"{corpus.vectors}: {len(matrix)} vectors for {count} documents; give one each, in order")
+    if corpus.vectors is not None:
+        made.update(sha256_of_file(corpus.vectors).encode())
+    return Survey(count, made.hexdigest())
+
+
+def blocks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:
+    """So many documents at a time."""
+    while block := list(islice(entries, size)):
+        yield block
+
+
+def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
+    values, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True)
+    suspects = set(values[counts > 1].tolist())
+    seen: set[str] = set()
+    for document, _ in corpus.entries() if suspects else ():
+        key = blake2b(document.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        if int.from_bytes(key, "little") in suspects:
+            if document.id in seen:
+                raise InputError(f"id {document.id!r} stands twice in the corpus; give every document its own")
+            seen.add(document.id)

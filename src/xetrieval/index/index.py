@@ -1,0 +1,230 @@
+"""An index opened for reading: documents, vectors and codes by row, and the questions one can ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, as_vectors, l2norm
+from ..encoders import read_texts
+from ..errors import InputError, MismatchError
+from ..explainer import Explainer, load
+from ..intervene import SteeringProfile
+from ..sae import SparseCodes
+from ..views import View
+from .build import explainer_digest
+from .layout import EXPLAINER, SHARDS
+from .lexical import Lexicon, open_lexicon
+from .manifest import Manifest, read_index_manifest
+from .search import Hit, hits, prepare, rank
+from .shard import Shard
+from .texts import Stored
+from .why import Why, why
+
+Rows = NDArray[np.int64]
+Filters = Mapping[str, Sequence[str]]  # metadata field -> values, one of which a document must have
+
+
+class Index:
+    """Documents with their vectors, codes and texts. Made by `open_index`; it never changes under a reader."""
+
+    def __init__(self, folder: Path, manifest: Manifest, explainer: Explainer) -> None:
+        self.folder, self.manifest, self.explainer = folder, manifest, explainer
+        self.shards = [
+            Shard(folder / SHARDS / name, record, first, manifest.dimension, manifest.features)
+            for (name, record), first in zip(manifest.shards, manifest.firsts, strict=True)
+        ]
+        self.deleted: Rows = manifest.deleted(folder)
+
+    def __len__(self) -> int:
+        return self.manifest.alive
+
+    def __repr__(self) -> str:
+        return f"Index({str(self.folder)!r}, {len(self):,} documents)"
+
+    # ------------------------------------------------------------------ documents
+
+    def row_of(self, identifier: str) -> int:
+        """The row of a document's id.
+
+        Raises:
+            InputError: there is none, or it was deleted.
+        """
+        for shard in reversed(self.shards):
+            row = shard.texts.row_of(identifier)
+            if row is not None:
+                if self.is_deleted(shard.first + row):
+                    break
+                return shard.first + row
+        raise InputError(f"{self.folder}: no document {identifier!r} in this index")
+
+    def is_deleted(self, row: int) -> bool:
+        """Whether a row was deleted or replaced."""
+        at = int(np.searchsorted(self.deleted, row))
+        return at < len(self.deleted) and int(self.deleted[at]) == row
+
+    def document(self, row: int) -> Stored:
+        """What is stored of a row."""
+        shard = self.shard_of(row)
+        return shard.texts.get(row - shard.first)._replace(row=row)
+
+    def shard_of(self, row: int) -> Shard:
+        """The shard that holds a row."""
+        return self.shards[int(np.searchsorted(self._firsts, row, side="right")) - 1]
+
+    def vectors(self, rows: Rows) -> Float32:
+        """Vectors of rows, [n, m], in the order given."""
+        out = np.empty((len(rows), self.manifest.dimension), np.float32)
+        for shard, at in self._by_shard(rows):
+            out[at] = shard.vectors[rows[at] - shard.first]
+        return out
+
+    def codes(self, rows: Rows, view: View) -> SparseCodes:
+        """Codes of rows in one view, in the order given."""
+        parts = self._by_shard(rows)
+        if not parts:
+            return SparseCodes(np.empty((0, 1), np.int32), np.empty((0, 1), np.float32))
+        found = [shard.ragged(view, rows[at] - shard.first) for shard, at in parts]
+        codes = SparseCodes.of_ragged(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        return codes.rows(np.argsort(np.concatenate([at for _, at in parts])))
+
+    def all_codes(self, rows: Rows) -> list[SparseCodes]:
+        """Codes of rows in every view, original first."""
+        return [self.codes(rows, view) for view in self.manifest.views]
+
+    @property
+    def fields(self) -> list[str]:
+        """Metadata fields that a filter can name."""
+        return sorted({field for shard in self.shards for field in shard.fields})
+
+    def matching(self, filters: Filters) -> Rows:
+        """Rows that satisfy every filter, ascending; deleted ones are not left out.
+
+        Raises:
+            InputError: a field that no document has.
+        """
+        for name in filters:
+            if name not in self.fields:
+                known = ", ".join(self.fields) or "no metadata at all"
+                raise InputError(f"filter {name!r}: no document has that field; this index has {known}")
+        out = []
+        for shard in self.shards:
+            rows = np.arange(shard.rows)
+            for name, values in filters.items():
+                rows = np.intersect1d(rows, shard.texts.filtered(name, list(values)), assume_unique=True)
+            out.append(rows + shard.first)
+        return np.concatenate([*out, np.empty(0, np.int64)])
+
+    # ------------------------------------------------------------------ features
+
+    @cached_property
+    def frequency(self) -> Rows:
+        """Documents that have each feature in their original view, [F]; deleted ones count until the next build."""
+        counts = np.zeros(self.manifest.features, np.int64)
+        for shard in self.shards:
+            counts += np.diff(shard.posting_starts)
+        return counts
+
+    def postings(self, feature: int) -> tuple[Rows, Float32]:
+        """Rows that have a feature in their original view, ascending, and how strongly."""
+        parts = [shard.posting(feature) for shard in self.shards]
+        rows = [part.rows + shard.first for part, shard in zip(parts, self.shards, strict=True)]
+        nothing = np.empty(0, np.float32)
+        return np.concatenate([*rows, np.empty(0, np.int64)]), np.concatenate([*(p.values for p in parts), nothing])
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """Its words, for BM25; counted at first use."""
+        return open_lexicon(self)
+
+    # ------------------------------------------------------------------ queries
+
+    def search(
+        self,
+        query: str | Any,
+        k: int = 10,
+        by: str = "dense",
+        filters: Filters | None = None,
+        steer: SteeringProfile | None = None,
+        weights: Mapping[View, float] | None = None,
+    ) -> list[Hit]:
+        """The best k documents.
+
+        Args:
+            query: a text, or a vector of this index's encoder.
+            by: dense, concept, sparse, bm25 or hybrid.
+            filters: {field: values}; a document must have one of the values in every field.
+            steer: scale the documents' activations before they are scored (dense).
+            weights: {view: weight} added to the dense score.
+        Raises:
+            InputError: an empty query, an unknown mode or field, options that do not go together.
+        """
+        asked = prepare(self, query, by, steer, weights)
+        return hits(self, asked, rank(self, asked, k, filters))
+
+    def query_vector(self, query: str | Any) -> tuple[Float32, int]:
+        """A query as a unit vector [m], and its tokens past the encoder's limit; vectors are taken as they are."""
+        if isinstance(query, str):
+            q, unread = read_texts(self.explainer.encoder, [query], "query")
+            return q[0], int(unread[0])
+        q = as_vectors(query, self.manifest.dimension, "query vector")
+        if len(q) != 1:
+            raise InputError(f"{len(q)} query vectors; search takes one at a time")
+        return np.asarray(l2norm(q)[0], np.float32), 0
+
+    def check_profile(self, profile: SteeringProfile | None) -> None:
+        """Raise MismatchError where a profile belongs to another autoencoder."""
+        if profile is not None and profile.sae != self.explainer.sae.digest:
+            raise MismatchError(
+                f"the steering profile belongs to the autoencoder {profile.sae}, the index has "
+                f"{self.explainer.sae.digest}"
+            )
+
+    def why(
+        self,
+        query: str | Any,
+        doc_id: str,
+        over: str | None = None,
+        k: int = 10,
+        counterfactual: bool = False,
+        evidence: int | None = None,
+    ) -> Why:
+        """Why a document stands where it does; see `why.why`."""
+        return why(self, prepare(self, query), doc_id, over, k, counterfactual, evidence)
+
+    @cached_property
+    def _firsts(self) -> Rows:
+        return np.array(self.manifest.firsts, np.int64)
+
+    def _by_shard(self, rows: Rows) -> list[tuple[Shard, Rows]]:
+        """Shards with the places in `rows` that they hold."""
+        owner = np.searchsorted(self._firsts, rows, side="right") - 1
+        return [(self.shards[number], np.flatnonzero(owner == number)) for number in np.unique(owner)]
+
+
+def open_index(folder: str | Path, explainer: str | Path | Explainer | None = None) -> Index:
+    """Open an index for reading. Nothing is loaded but its manifest and its explainer.
+
+    Args:
+        explainer: another copy of the explainer, with other names perhaps; refused unless its numbers are the same.
+    Raises:
+        InputError: no index there, or one whose build has not ended. DamagedError: it cannot be read.
+        MismatchError: another explainer.
+    """
+    path = Path(folder)
+    if not (path / "config.json").is_file() and (path / "building").is_dir():
+        raise InputError(f"{path}: the build of this index has not ended; run the same `index build` again to go on")
+    manifest = read_index_manifest(path)
+    opened = (
+        explainer if isinstance(explainer, Explainer) else load(path / EXPLAINER if explainer is None else explainer)
+    )
+    if explainer is not None and explainer_digest(opened) != manifest.explainer_digest:
+        raise MismatchError(
+            f"{path} was built by the explainer {manifest.explainer}, with other weights than {opened.name}"
+        )
+    return Index(path, manifest, opened)

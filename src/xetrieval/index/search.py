@@ -1,0 +1,203 @@
+"""A query to ranked documents, each of which can say why it stands where it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..arrays import Float32
+from ..errors import InputError
+from ..explain import Explanation
+from ..explain.breakdown import Breakdown
+from ..explainer.pairs import PairNames
+from ..intervene import SteeringProfile, steered_vectors
+from ..views import View
+from . import concepts, lexical
+from .dense import Ranked, dense, steered, steered_codes, with_views
+from .texts import Stored
+from .weighted import weighted_breakdown
+
+if TYPE_CHECKING:
+    from .index import Filters, Index, Rows
+
+MODES: Final = ("dense", "concept", "sparse", "bm25", "hybrid")
+LONGEST_QUERY: Final = 200_000  # characters
+SNIPPET: Final = 240
+
+
+@dataclass(frozen=True)
+class Query:
+    """What was asked, and how documents are ranked for it."""
+
+    text: str
+    vector: Float32 | None  # [m]; None where the mode needs none
+    by: str = "dense"
+    unread: int = 0
+    steer: SteeringProfile | None = None
+    weights: Mapping[View, float] = field(default_factory=dict)
+    concepts: tuple[concepts.Term, ...] = ()
+    lexical_share: float = 0.5  # of the hybrid score
+
+    @property
+    def plain(self) -> bool:
+        """Whether it ranks by the encoder's own score."""
+        return self.by == "dense" and not self.weights and not (self.steer and self.steer.factors)
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """One document found. `explanation` is made when it is looked at."""
+
+    rank: int
+    row: int
+    score: float
+    index: Index = field(repr=False)
+    query: Query = field(repr=False)
+
+    @cached_property
+    def document(self) -> Stored:
+        """What the index stores of it."""
+        return self.index.document(self.row)
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.document.id
+
+    @property
+    def snippet(self) -> str:
+        """The beginning of its text, on one line."""
+        text = " ".join(self.document.text.removeprefix(self.document.title).split())
+        return text if len(text) <= SNIPPET else text[: SNIPPET - 1].rstrip() + "…"
+
+    @cached_property
+    def explanation(self) -> Explanation | Breakdown:
+        """Why it has this score; the parts add up to it, whatever the mode."""
+        return explain_rows(self.index, self.query, np.array([self.row]))[0]
+
+    def to_dict(self, explain: bool = False, top: int | None = None) -> dict[str, Any]:
+        """As JSON holds it."""
+        stored = self.document
+        record: dict[str, Any] = {
+            "rank": self.rank,
+            "id": stored.id,
+            "score": self.score,
+            "title": stored.title,
+            "snippet": self.snippet,
+            "metadata": stored.metadata,
+        }
+        if stored.parent is not None:
+            record |= {"parent": stored.parent, "start": stored.start, "end": stored.end}
+        return record | ({"explanation": self.explanation.to_dict(top)} if explain else {})
+
+
+def prepare(
+    index: Index,
+    query: str | Any,
+    by: str = "dense",
+    steer: SteeringProfile | None = None,
+    weights: Mapping[View, float] | None = None,
+    lexical_share: float = 0.5,
+) -> Query:
+    """Check what was asked, encode what is to be encoded.
+
+    Raises:
+        InputError: an empty or endless query, an unknown mode, options that do not go together.
+    """
+    if by not in MODES:
+        raise InputError(f"search by {by!r}: choose one of {', '.join(MODES)}")
+    text = query if isinstance(query, str) else ""
+    if isinstance(query, str) and not query.strip():
+        raise InputError("the query is empty; give it some text")
+    if len(text) > LONGEST_QUERY:
+        raise InputError(f"the query has {len(text):,} characters; give at most {LONGEST_QUERY:,}")
+    if by != "dense" and (steer is not None or weights):
+        raise InputError(f"steering and views change the dense score; they do not go with --by {by}")
+    if steer is not None and weights:
+        raise InputError("steering and views do not go together; choose one")
+    if not 0 <= lexical_share <= 1:
+        raise InputError("the lexical share of a hybrid score lies between 0 and 1")
+    if by in ("concept", "bm25") and not isinstance(query, str):
+        raise InputError(f"search by {by} needs words, not a vector")
+    index.check_profile(steer)
+    terms = concepts.parse(text, index.explainer.features) if by == "concept" else ()
+    vector, unread = (None, 0) if by in ("concept", "bm25") else index.query_vector(query)
+    return Query(text, vector, by, unread, steer, dict(weights or {}), terms, lexical_share)
+
+
+def rank(index: Index, query: Query, k: int, filters: Filters | None = None) -> Ranked:
+    """The best k rows of a query.
+
+    Raises:
+        InputError: fewer than one document asked for, a filter on an unknown field.
+    """
+    if k < 1:
+        raise InputError("search: ask for at least one document")
+    among = None
+    if filters:
+        among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True)
+    q = query.vector
+    if query.by == "bm25":
+        return lexical.bm25(index, query.text, k, among)
+    if query.by == "concept":
+        return concepts.rank(index, query.concepts, k, among)
+    assert q is not None
+    if query.by == "sparse":
+        return concepts.sparse(index, q, k, among)
+    if query.by == "hybrid":
+        return lexical.hybrid(index, query.text, q, k, among, query.lexical_share)
+    if query.weights:
+        return with_views(index, q, k, among, query.weights)
+    if query.steer is not None:
+        return steered(index, q, k, among, query.steer)
+    return dense(index, q, k, among)
+
+
+def hits(index: Index, query: Query, ranked: Ranked) -> list[Hit]:
+    """The ranking as documents."""
+    pairs = zip(ranked.rows.tolist(), ranked.scores.tolist(), strict=True)
+    return [Hit(place, row, score, index, query) for place, (row, score) in enumerate(pairs, 1)]
+
+
+def explain_rows(index: Index, query: Query, rows: Rows) -> list[Explanation] | list[Breakdown]:
+    """Why each of these rows has its score for this query, from what is stored."""
+    if query.by == "bm25":
+        return lexical.breakdowns(index, query.text, rows)
+    if query.by == "concept":
+        return concepts.breakdowns(index, query.concepts, rows)
+    q = query.vector
+    assert q is not None
+    if query.by == "sparse":
+        return concepts.sparse_breakdowns(index, q, rows)
+    if query.weights:
+        return [weighted_breakdown(index, q, int(row), query.weights) for row in rows]
+    explained = _dense_explanations(index, query, q, rows)
+    if query.by == "hybrid":
+        return lexical.hybrid_breakdowns(index, query.text, explained, rows, query.lexical_share)
+    return explained
+
+
+def _dense_explanations(index: Index, query: Query, q: Float32, rows: Rows) -> list[Explanation]:
+    explainer, sae = index.explainer, index.explainer.sae
+    z, views = index.vectors(rows), index.all_codes(rows)
+    factors = {} if query.steer is None else query.steer.factors
+    if factors:
+        z = np.asarray(steered_vectors(sae, z, views[0], factors), np.float32)
+        views = [steered_codes(views[0], factors), *views[1:]]
+    stored = [index.document(int(row)) for row in rows]
+    repeated = np.repeat(q[None], len(rows), axis=0)
+    codes = sae.encode(q[None]).rows(np.zeros(len(rows), np.int64))
+    names = PairNames(
+        doc_ids=[document.id for document in stored],
+        unread_queries=[query.unread] * len(rows),
+        unread_documents=[document.unread for document in stored],
+        queries=[query.text] * len(rows),
+        documents=[document.text for document in stored],
+    )
+    pairs = explainer.explain_codes(repeated, z, codes, views, names)
+    made = [pairs[i] for i in range(len(rows))]
+    return [replace(one, steered=tuple(sorted(factors.items()))) for one in made] if factors else made

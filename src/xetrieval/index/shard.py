@@ -1,0 +1,80 @@
+"""One sealed shard, opened without being read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Ids
+from ..errors import DamagedError
+from ..views import View
+from .layout import POSTINGS, TEXTS, code_files, map_array
+from .texts import Texts
+
+
+class Posting(NamedTuple):
+    """The documents of a shard that have one feature."""
+
+    rows: NDArray[np.int64]  # within the shard, ascending
+    values: Float32
+
+
+class Shard:
+    """Rows first .. first + rows of an index."""
+
+    def __init__(self, folder: Path, record: dict[str, Any], first: int, dimension: int, features: int) -> None:
+        self.folder, self.first, self.rows = folder, first, int(record["rows"])
+        self.fields: list[str] = list(record["fields"])
+        self.dimension, self.features = dimension, features
+        self._codes: dict[View, tuple[Any, Any, Any]] = {}
+
+    @cached_property
+    def vectors(self) -> Float32:
+        """[rows, m], memory-mapped."""
+        vectors: Float32 = self._map("vectors.f32", self.dimension)
+        if len(vectors) != self.rows:
+            raise DamagedError(f"{self.folder}/vectors.f32: holds {len(vectors)} rows of {self.rows}; restore it")
+        return vectors
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The documents themselves."""
+        return Texts(self.folder / TEXTS)
+
+    def ragged(self, view: View, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ids, Float32]:
+        """Codes of some rows, counted within the shard: how many each has, then ids and activations in a row."""
+        if view not in self._codes:
+            starts, features, values = (self._map(name) for name in code_files(view, self.features))
+            if len(starts) != self.rows + 1 or int(starts[-1]) != len(features) or len(features) != len(values):
+                raise DamagedError(f"{self.folder}: the codes of view {view} are incomplete; restore them")
+            self._codes[view] = (starts, features, values)
+        starts, features, values = self._codes[view]
+        low, high = starts[rows].astype(np.int64), starts[rows + 1].astype(np.int64)
+        counts = high - low
+        at = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(int(counts.sum()))
+        return counts, features[at].astype(np.int32), values[at].astype(np.float32)
+
+    @cached_property
+    def posting_starts(self) -> NDArray[np.int64]:
+        """[F + 1] where each feature's postings begin."""
+        return np.asarray(self._map(POSTINGS[0]), np.int64)
+
+    def posting(self, feature: int) -> Posting:
+        """The documents that have the feature in their original view."""
+        low, high = self.posting_starts[feature : feature + 2].tolist()
+        return Posting(self._posted[0][low:high].astype(np.int64), np.asarray(self._posted[1][low:high], np.float32))
+
+    @cached_property
+    def _posted(self) -> Sequence[Any]:
+        return [self._map(name) for name in POSTINGS[1:]]
+
+    def _map(self, name: str, columns: int = 1) -> Any:
+        try:
+            return map_array(self.folder / name, columns)
+        except (OSError, ValueError) as error:
+            raise DamagedError(f"{self.folder / name}: cannot be mapped ({error}); restore it") from error

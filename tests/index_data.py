@@ -1,0 +1,105 @@
+"""A small corpus, its index, and a build that kills itself at the n-th thing it does to a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from conftest import random_explainer
+
+from xetrieval.index import BuildConfig, Corpus, build_index
+from xetrieval.index.texts import Texts
+
+SMALL = BuildConfig(shard_rows=64, block=16)
+WORDS = [f"word{number}" for number in range(120)]
+
+
+def records(count: int, seed: int = 0) -> list[dict[str, object]]:
+    rng = random.Random(seed)
+    return [
+        {
+            "_id": f"d{number}",
+            "title": f"Title {number}",
+            "text": " ".join(rng.choices(WORDS, k=rng.randint(5, 25))),
+            "metadata": {"site": ("cs", "ai")[number % 2], "tags": [f"t{number % 5}", "all"], "n": number},
+        }
+        for number in range(count)
+    ]
+
+
+def write_corpus(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    return path
+
+
+def content(folder: Path) -> dict[str, object]:
+    """Every file by its bytes, databases by what they hold."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != ".lock":
+            name = path.relative_to(folder).as_posix()
+            found[name] = Texts(path).digest() if path.suffix == ".sqlite" else path.read_bytes()
+    return found
+
+
+def killed_builds(home: Path, kills: int) -> None:
+    """Kill a build at `kills` random points of its work, go on after each, and compare with one that nobody killed."""
+    corpus = Corpus((write_corpus(home / "corpus.jsonl", records(200)),))
+    explainer = random_explainer()
+    build_index(corpus, explainer, home / "whole", SMALL)
+    wanted, events = content(home / "whole"), _events(corpus, explainer, home / "count")
+    rng = random.Random(0)
+    for number in range(kills):
+        folder = home / f"killed{number}"
+        at, deaths = rng.randint(1, events), 0
+        while not _survives(corpus, explainer, folder, at):
+            deaths += 1
+            at = rng.randint(1, events)
+        build_index(corpus, explainer, folder, SMALL)
+        assert content(folder) == wanted, f"kill {number}: another index"
+        assert deaths
+        shutil.rmtree(folder)
+    sys.stdout.write(f"{kills} builds killed at one of {events} points: the same index each time\n")
+
+
+def _survives(corpus: Corpus, explainer: object, folder: Path, at: int) -> bool:
+    child = os.fork()
+    if child == 0:
+        _die_at(at)
+        build_index(corpus, explainer, folder, SMALL)  # type: ignore[arg-type]
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _die_at(at: int) -> None:
+    seen = 0
+
+    def hook(event: str, _: object) -> None:
+        nonlocal seen
+        if event in ("open", "os.rename", "os.remove", "os.truncate", "os.mkdir", "sqlite3.connect"):
+            seen += 1
+            if seen == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def _events(corpus: Corpus, explainer: object, folder: Path) -> int:
+    """How many such things a whole build does: found by halving."""
+    low, high = 1, 1 << 14
+    while low < high:
+        middle = (low + high + 1) // 2
+        shutil.rmtree(folder, ignore_errors=True)
+        low, high = (low, middle - 1) if _survives(corpus, explainer, folder, middle) else (middle, high)
+    shutil.rmtree(folder, ignore_errors=True)
+    return low
+
+
+if __name__ == "__main__":
+    killed_builds(Path(sys.argv[1]), int(sys.argv[2]))
