@@ -24,6 +24,8 @@ from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
+from xetrieval.sae import SparseAutoencoder, load_sae, save_sae
+from xetrieval.sae.train import train_sae
 from xetrieval.teachers import read_teacher
 
 SETS = (("english-dup", None, None), ("mutual", 500, 2000), ("arguana", 400, 1200))
@@ -35,7 +37,12 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=5000)
     parser.add_argument("--sentences", type=int, default=6144)
     parser.add_argument("--output", type=Path, default=Path("mpnet"))
+    parser.add_argument(
+        "--raw", type=Path, default=Path("mpnet-raw"), help="an autoencoder of the texts' vectors alone"
+    )
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     given = parser.parse_args()
+    precision = given.precision
     posts = read_corpora([data() / "stackexchange"])
     taught = {pair.source for pair in read_teacher(teachers()[0], posts)}
     with tempfile.TemporaryDirectory() as folder:
@@ -43,22 +50,31 @@ def main() -> None:
         corpus.write_text("".join(lines(posts, taught, given.posts, given.sentences)), encoding="utf-8")
         explainer = xetrieval.fit(
             [corpus],
-            open_encoder(given.model),
+            open_encoder(given.model, precision=precision),
             teachers()[:2],
             given.output,
             xetrieval.FitConfig(sentences_per_document=0, sae=explaining_sae(1024, 16, 12, 24)),
             name="mpnet",
             report=lambda stage, done, total, note: Console().print(stage, done, total, note),
         )
-    encoder = CachedEncoder(open_encoder(given.model))
+        encoder = CachedEncoder(open_encoder(given.model, precision=precision))
+        raw = train_raw([document.text for document in read_corpora([corpus])], encoder, given.raw)
     records = []
     for name, queries, size in SETS:
         benchmark = sample_benchmark(read_benchmark(data() / name), queries, size)
-        record = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), InterventionConfig())
+        record = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), InterventionConfig(), raw)
         records.append({"encoder": "all-mpnet-base-v2", "documents": len(benchmark.documents), **record})
         Console(width=150).print(name, {k: v for k, v in record["sets"]["xetrieval"].items() if isinstance(v, float)})
     figures = {"figures": dict(explainer.figures), "made_from": dict(explainer.made_from)}
     (RESULTS / "mpnet_check.json").write_text(json.dumps([figures, *records], indent=1) + "\n")
+
+
+def train_raw(texts: list[str], encoder: CachedEncoder, output: Path) -> SparseAutoencoder:
+    """On as many training rows as the explainer's, which come from four views of the same texts."""
+    if not output.exists():
+        trained = train_sae(encoder.encode_document(texts), explaining_sae(1024, 16, 48, 24))
+        save_sae(trained, output, {"rows": len(texts), "views": False}, {})
+    return load_sae(output).sae
 
 
 def lines(posts: list[Document], taught: set[str], count: int, sentences: int) -> list[str]:

@@ -19,6 +19,7 @@ from .label import app as label
 from .release import import_release
 from .sae import app as sae
 from .search import search, why
+from .steer import app as steer
 from .teach import teach
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command()(info)
 app.command()(features)
 app.command("import-release")(import_release)
 app.add_typer(index, name="index")
+app.add_typer(steer, name="steer")
 app.add_typer(internalizer, name="internalizer")
 app.add_typer(sae, name="sae")
 app.add_typer(label, name="label")

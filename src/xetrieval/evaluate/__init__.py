@@ -1,9 +1,11 @@
 """Objects to numbers: each file one frozen config, one function, one result."""
 
 from .efficiency import EfficiencyConfig, efficiency
-from .intervention import InterventionConfig, intervention
+from .faithfulness import FaithfulnessConfig, faithfulness
+from .intervention import intervention
 from .intruder import IntruderSample, intruder_score
 from .labels import LabelsConfig, labels
+from .pairs import InterventionConfig
 from .retrieval import RetrievalConfig, ndcg10, reconstructed, retrieval
 from .steering import SteeringConfig, steering
 from .sweep import SweepConfig, SweepData, sweep
@@ -13,6 +15,7 @@ from .views import internalized, taught
 __all__ = [
     "BenchmarkVectors",
     "EfficiencyConfig",
+    "FaithfulnessConfig",
     "InterventionConfig",
     "IntruderSample",
     "LabelsConfig",
@@ -22,6 +25,7 @@ __all__ = [
     "SweepData",
     "benchmark_vectors",
     "efficiency",
+    "faithfulness",
     "internalized",
     "intervention",
     "intruder_score",

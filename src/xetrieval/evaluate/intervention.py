@@ -10,7 +10,6 @@ of z outside the set, and random live features outside it of like frequency.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -25,26 +24,10 @@ from ..explainer import Explainer
 from ..intervals import cluster_bootstrap
 from ..intervene import erase_and_keep
 from ..sae import SparseAutoencoder, SparseCodes
-from .vectors import BenchmarkVectors, ranking
+from .pairs import InterventionConfig, Pairs, draw_pairs, random_active
+from .vectors import BenchmarkVectors
 
 FREQUENCY_ROWS: Final = 4096  # documents on which a raw autoencoder's frequencies are counted
-
-
-@dataclass(frozen=True)
-class InterventionConfig:
-    """How pairs are drawn; the defaults are the paper's."""
-
-    depth: int = 32  # ranks that pairs are drawn from
-    per_query: int = 4  # at most; half of them true positives where there are so many
-    queries: int | None = None  # a seeded sample of the queries; None is all
-    bootstrap: int = 1000
-    seed: int = 0
-
-
-class _Pairs(NamedTuple):
-    query: NDArray[np.int64]  # rows of the benchmark's queries
-    document: NDArray[np.int64]
-    relevant: NDArray[np.bool_]
 
 
 def intervention(
@@ -66,7 +49,7 @@ def intervention(
         raise InputError(f"the raw autoencoder has dimension {raw.dimension}, the explainer {explainer.sae.dimension}")
     config = config or InterventionConfig()
     rng = np.random.default_rng(config.seed)
-    pairs = _draw(benchmark, vectors, config, rng)
+    pairs = draw_pairs(benchmark, vectors, config, rng)
     rows, place = np.unique(pairs.document, return_inverse=True)
     views = [codes.rows(place) for codes in explainer.codes(vectors.documents[rows])]
     q, z = vectors.queries[pairs.query], vectors.documents[pairs.document]
@@ -77,7 +60,7 @@ def intervention(
     for name, sae, chosen, active, frequency in systems:
         measured = {
             "": _measure(sae, q, z, chosen),
-            "_random": _measure(sae, q, z, _random_active(chosen, active, rng)),
+            "_random": _measure(sae, q, z, random_active(chosen, active, rng)),
             "_random_live": _measure(sae, q, z, _random_live(chosen, frequency, rng)),
         }
         sets[name] = _summary(measured, pairs, config)
@@ -126,23 +109,6 @@ def _direct(raw: SparseAutoencoder, q: Float32, z: Float32, documents: Float32) 
     )
 
 
-def _draw(benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionConfig, rng: Any) -> _Pairs:
-    ranked = ranking(benchmark, vectors, config.depth)
-    chosen = rng.permutation(len(ranked))[: config.queries]
-    drawn: list[tuple[int, int, bool]] = []
-    for query in np.sort(chosen):
-        judged = benchmark.judgments[benchmark.query_ids[query]]
-        hits = ranked[query][ranked[query] >= 0]
-        relevant = np.array([judged.get(benchmark.documents[hit].id, 0) > 0 for hit in hits], bool)
-        true = rng.permutation(hits[relevant])[: config.per_query // 2]
-        false = rng.permutation(hits[~relevant])[: config.per_query - len(true)][: config.per_query // 2]
-        drawn += [(int(query), int(hit), True) for hit in true] + [(int(query), int(hit), False) for hit in false]
-    if not drawn:
-        raise InputError(f"{benchmark.name}: no pairs to measure")
-    query_rows, document_rows, relevance = zip(*drawn, strict=True)
-    return _Pairs(np.array(query_rows), np.array(document_rows), np.array(relevance, bool))
-
-
 def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[Ids]) -> dict[str, Float64]:
     sets = FeatureSets.of(chosen)
     parts = attribute(q, z, sae.directions, sae.decoder_bias, sets)
@@ -155,11 +121,6 @@ def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[Ids]) 
         "explained": (parts.bias + parts.total) / cosine,
         "explained_without_bias": parts.total / cosine,
     }
-
-
-def _random_active(chosen: list[Ids], active: list[Ids], rng: Any) -> list[Ids]:
-    """As many active features of z outside the set; all of them where there are fewer."""
-    return [rng.permutation(np.setdiff1d(a, s))[: len(s)] for s, a in zip(chosen, active, strict=True)]
 
 
 def _random_live(chosen: list[Ids], frequency: Float64, rng: Any, window: int = 25) -> list[Ids]:
@@ -180,7 +141,7 @@ def _random_live(chosen: list[Ids], frequency: Float64, rng: Any, window: int = 
     return out
 
 
-def _summary(measured: dict[str, dict[str, Float64]], pairs: _Pairs, config: InterventionConfig) -> dict[str, Any]:
+def _summary(measured: dict[str, dict[str, Float64]], pairs: Pairs, config: InterventionConfig) -> dict[str, Any]:
     everything = np.ones(len(pairs.relevant), bool)
     record = _means(measured, pairs.query, everything, config)
     record["tp"] = _means(measured, pairs.query, pairs.relevant, config)

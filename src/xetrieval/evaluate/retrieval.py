@@ -6,7 +6,7 @@ that a teacher wrote about the document). Differences are paired by query: a boo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,21 +51,29 @@ def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:
     Raises:
         MissingExtra: ir-measures is not installed.
     """
+    ranked = [[benchmark.documents[row].id for row in rows if row >= 0] for rows in ranking(benchmark, vectors, DEPTH)]
+    return ndcg10_of_rankings([benchmark.judgments[query] for query in benchmark.query_ids], ranked)
+
+
+def ndcg10_of_rankings(judgments: Sequence[Mapping[str, int]], ranked: Sequence[Sequence[str]]) -> Float64:
+    """NDCG@10 of each ranking of document ids, best first; a ranking may hold fewer than ten, or none.
+
+    Raises:
+        MissingExtra: ir-measures is not installed.
+    """
     measures = require("ir_measures", "eval")
-    ranked = ranking(benchmark, vectors, DEPTH)
     qrels = [
-        measures.Qrel(query, document, grade)
-        for query in benchmark.query_ids
-        for document, grade in benchmark.judgments[query].items()
+        measures.Qrel(str(query), document, grade)
+        for query, judged in enumerate(judgments)
+        for document, grade in judged.items()
     ]
     run = [
-        measures.ScoredDoc(query, benchmark.documents[row].id, float(DEPTH - place))
-        for query, rows in zip(benchmark.query_ids, ranked, strict=True)
-        for place, row in enumerate(rows)
-        if row >= 0
+        measures.ScoredDoc(str(query), document, float(DEPTH - place))
+        for query, documents in enumerate(ranked)
+        for place, document in enumerate(documents[:DEPTH])
     ]
     value = {m.query_id: m.value for m in measures.iter_calc([measures.nDCG @ DEPTH], qrels, run)}
-    return np.array([value[query] for query in benchmark.query_ids])
+    return np.array([value.get(str(query), 0.0) for query in range(len(judgments))])
 
 
 def ndcg10(benchmark: Benchmark, vectors: BenchmarkVectors) -> float:

@@ -55,13 +55,18 @@ class Index:
         Raises:
             InputError: there is none, or it was deleted.
         """
+        row = self.find(identifier)
+        if row is None:
+            raise InputError(f"{self.folder}: no document {identifier!r} in this index")
+        return row
+
+    def find(self, identifier: str) -> int | None:
+        """The same, None where there is none."""
         for shard in reversed(self.shards):
             row = shard.texts.row_of(identifier)
             if row is not None:
-                if self.is_deleted(shard.first + row):
-                    break
-                return shard.first + row
-        raise InputError(f"{self.folder}: no document {identifier!r} in this index")
+                return None if self.is_deleted(shard.first + row) else shard.first + row
+        return None
 
     def is_deleted(self, row: int) -> bool:
         """Whether a row was deleted or replaced."""

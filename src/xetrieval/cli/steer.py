@@ -1,0 +1,132 @@
+"""xetrieval steer: learn which features to turn up or down, and see what that does to a ranking."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Format, FormatOption, output_console, progress_bar, show_bar
+from .search import IndexArgument
+from .shown import check_output
+
+if TYPE_CHECKING:
+    from ..index import Index
+    from ..intervene import SteeringProfile
+
+app = typer.Typer(help="Turn features up and down: learn a profile, see what it does.", no_args_is_help=True)
+
+
+@app.command()
+def suggest(
+    index: IndexArgument,
+    output: Annotated[Path, typer.Option("--output", help="Where the profile goes (JSON).")],
+    data: Annotated[
+        str | None, typer.Option("--data", help="BEIR folder with queries.jsonl and qrels, or its name.")
+    ] = None,
+    clicks: Annotated[
+        Path | None, typer.Option("--clicks", help='JSON lines {"query", "doc_id", "clicks"} of a query log.')
+    ] = None,
+    queries: Annotated[int | None, typer.Option("--queries", min=10, help="A sample of so many queries.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same folds.")] = 0,
+    format: FormatOption = Format.text,
+) -> None:
+    """Learn a profile from judgments or clicks; says what it gains on queries it did not learn from."""
+    from ..data.benchmark import open_benchmark, sample_benchmark
+    from ..data.clicks import read_clicks
+    from ..errors import InputError
+    from ..evaluate.suggest import SuggestConfig
+    from ..evaluate.suggest import suggest as run
+    from ..index import open_index
+
+    if (data is None) == (clicks is None):
+        raise InputError("give --data FOLDER with queries and judgments, or --clicks FILE")
+    check_output(output)
+    opened = open_index(index)
+    own: list[str | None] | None = None
+    if data is not None:
+        benchmark = sample_benchmark(open_benchmark(data), queries, None, seed)
+        texts = benchmark.queries
+        judged: list[Any] = [benchmark.judgments[query] for query in benchmark.query_ids]
+        own, source = list(benchmark.query_ids), benchmark.name
+    else:
+        assert clicks is not None
+        texts, judged = read_clicks(clicks)
+        source = clicks.name
+    with progress_bar() as bar:
+        made = run(opened, texts, judged, SuggestConfig(seed=seed), source, show_bar(bar), own)
+    made.profile.write(output)
+    if format is Format.json:
+        sys.stdout.write(json.dumps(made.to_dict(), ensure_ascii=False) + "\n")
+    else:
+        _print_profile(opened, made.profile)
+        sys.stdout.write(made.sentence() + "\n")
+        sys.stderr.write(f"written to {output}\n")
+
+
+@app.command()
+def apply(
+    index: IndexArgument,
+    query: Annotated[str, typer.Argument(help="The query.")],
+    profile: Annotated[Path, typer.Option("--profile", help="The profile (JSON).")],
+    k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
+    format: FormatOption = Format.text,
+) -> None:
+    """Rank with and without a profile, side by side."""
+    from ..index import open_index
+    from ..index.moves import moves
+    from ..intervene import read_profile
+
+    opened = open_index(index)
+    found = moves(opened, query, read_profile(profile, opened.explainer.sae), k)
+    if format is Format.json:
+        record = {"query": query, "hits": [move.to_dict() for move in found]}
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import printable, shorten
+
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    for column in ("rank", "before", "", "score", "before"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("document", overflow="ellipsis", no_wrap=True, ratio=1)
+    for move in found:
+        rose = move.before_rank - move.rank
+        arrow = Text(f"▲{rose}", "green") if rose > 0 else Text(f"▼{-rose}", "red") if rose < 0 else Text("·", "dim")
+        table.add_row(
+            str(move.rank),
+            str(move.before_rank),
+            arrow,
+            f"{move.score:.4f}",
+            f"{move.before_score:.4f}",
+            Text.assemble((printable(move.document.id), "cyan"), f"  {shorten(move.document.text, 120)}"),
+        )
+    output_console().print(table)
+
+
+def _print_profile(index: Index, profile: SteeringProfile) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import bar, printable
+
+    if not profile.factors:
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("feature", justify="right")
+    table.add_column("name", max_width=48, no_wrap=True)
+    table.add_column("factor", justify="right")
+    table.add_column("documents", justify="right")
+    table.add_column("")
+    for feature, factor in sorted(profile.factors.items(), key=lambda item: -item[1]):
+        name = index.explainer.features[feature].label or f"feature {feature}"
+        style = "green" if factor > 1 else "red"
+        drawn = bar(min(1.0, abs(factor - 1)), 12)
+        count = f"{int(index.frequency[feature]):,}"
+        table.add_row(str(feature), Text(printable(name)), Text(f"{factor:.2f}", style), count, Text(drawn, style))
+    output_console().print(table)

@@ -1,0 +1,261 @@
+"""A steering profile learned from judgments or clicks, and what it is worth on queries that it did not learn from.
+
+Queries are cut into folds. For each fold, how many features may move and how firmly they are held is chosen by cross-
+validation among the other folds, a profile is learned from those, and the fold's queries are ranked with it: the gain
+is measured on queries that had no part in any choice. The profile that is given back learns from all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64
+from ..errors import InputError
+from ..index import Index
+from ..index.dense import dense, steered
+from ..intervene import SteeringProfile, steered_scores
+from ..intervene.learn import Competition, LearnConfig, competition_of, learn_factors
+from ..sae import SparseCodes
+from .retrieval import DEPTH, ndcg10_of_rankings, paired_test
+
+Rows = NDArray[np.int64]
+Report = Callable[[str, int, int, str], None]
+
+
+@dataclass(frozen=True)
+class SuggestConfig:
+    """What is tried.
+
+    Args:
+        features, ridges: tried against each other; no features at all is always among what can be chosen.
+        documents: that compete beside the judged ones, drawn at random from the index (its own top ranks would be
+            documents that it overrates, and the loss would turn against what they have).
+    """
+
+    features: tuple[int, ...] = (4, 16)
+    ridges: tuple[float, ...] = (0.003, 0.03)
+    folds: int = 5
+    documents: int = 1500
+    reranked: int = 50  # documents by whose new order a choice is made
+    resamples: int = 5000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.folds < 2 or not self.features or not self.ridges or self.documents < 1 or self.reranked < DEPTH:
+            raise InputError("steering: at least two folds, one number of features and one ridge to try")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A profile, and NDCG@10 of queries it did not learn from, in percent."""
+
+    profile: SteeringProfile
+    queries: int
+    base: float
+    steered: float
+    gain: float
+    low: float  # 95 % interval of the gain
+    high: float
+    p_value: float
+    choices: tuple[str, ...] = field(default=())  # of each fold, and at the end of all
+
+    @property
+    def helps(self) -> bool:
+        """Whether the interval of the gain lies above 0."""
+        return self.low > 0
+
+    def sentence(self) -> str:
+        """The gain in words."""
+        figures = (
+            f"{self.gain:+.2f} points of NDCG@10 ({self.low:+.2f} to {self.high:+.2f}, p = {self.p_value:.3f}) on "
+            f"{self.queries} queries, each steered by a profile that had not seen it: "
+            f"{self.base:.2f} to {self.steered:.2f}"
+        )
+        if not self.profile.factors:
+            return f"no gain: no profile does better in cross-validation than leaving the ranking alone ({figures})"
+        return figures if self.helps else f"no gain that can be told from none: {figures}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "factors": {str(feature): factor for feature, factor in sorted(self.profile.factors.items())},
+            "queries": self.queries,
+            "ndcg10": self.base,
+            "ndcg10_steered": self.steered,
+            "gain": self.gain,
+            "ci_low": self.low,
+            "ci_high": self.high,
+            "p_value": self.p_value,
+            "helps": self.helps,
+            "choices": list(self.choices),
+        }
+
+
+def suggest(
+    index: Index,
+    queries: Sequence[str] | Float32,
+    judgments: Sequence[Mapping[str, int]],
+    config: SuggestConfig | None = None,
+    made_from: str = "",
+    report: Report | None = None,
+    own: Sequence[str | None] | None = None,
+) -> Suggestion:
+    """Learn a profile for the queries of an index.
+
+    Args:
+        queries: texts, or their vectors [q, m].
+        judgments: of each query, {document id: grade}; above 0 is relevant. Clicked documents do as well.
+        own: ids that are left out of a query's own ranking, such as the query itself where it is a document.
+    Raises:
+        InputError: fewer than ten queries with a relevant document in the index. MissingExtra: without `eval`.
+    """
+    config, tell = config or SuggestConfig(), report or (lambda *_: None)
+    task = _task(index, queries, judgments, config, own)
+    rng = np.random.default_rng(config.seed)
+    fold = rng.permutation(len(task.q)) % config.folds
+    base = np.zeros(len(task.q))
+    moved = np.zeros(len(task.q))
+    choices = []
+    for number in range(config.folds):
+        test = np.flatnonzero(fold == number)
+        factors, choice = _choose(task, np.flatnonzero(fold != number), config, number)
+        base[test], moved[test] = task.ndcg(test, {}), task.ndcg(test, factors)
+        choices.append(choice)
+        tell("learn", number + 1, config.folds + 1, choice)
+    factors, choice = _choose(task, np.arange(len(task.q)), config, config.folds)
+    tell("learn", config.folds + 1, config.folds + 1, choice)
+    difference = 100 * (moved - base)
+    low, high, p_value = paired_test(difference, config.resamples, config.seed)
+    note = f"learned from {len(task.q)} judged queries: {choice}"
+    return Suggestion(
+        SteeringProfile(factors, index.explainer.sae.digest, made_from, note),
+        len(task.q),
+        round(100 * float(base.mean()), 3),
+        round(100 * float(moved.mean()), 3),
+        round(float(difference.mean()), 3),
+        round(low, 3),
+        round(high, 3),
+        round(p_value, 4),
+        (*choices, choice),
+    )
+
+
+class _Near(NamedTuple):
+    """A query's best documents by cosine."""
+
+    rows: Rows
+    vectors: Float32
+    codes: SparseCodes
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    index: Index
+    q: Float32  # [q, m]
+    judgments: list[Mapping[str, int]]
+    own: list[int]  # row left out of each query's ranking; -1: none
+    competition: Competition
+    near: list[_Near]
+    names: dict[int, str] = field(default_factory=dict)  # ids of rows that were looked up
+
+    def ndcg(self, queries: Rows, factors: Mapping[int, float]) -> Float64:
+        """NDCG@10 of queries, ranked over the whole index."""
+        profile = SteeringProfile(factors, self.index.explainer.sae.digest)
+        ranked = []
+        for query in queries:
+            found = (
+                steered(self.index, self.q[query], DEPTH + 1, None, profile)
+                if factors
+                else dense(self.index, self.q[query], DEPTH + 1, None)
+            ).rows
+            ranked.append(self._ids(query, found))
+        return ndcg10_of_rankings([self.judgments[query] for query in queries], ranked)
+
+    def quick(self, queries: Rows, factors: Mapping[int, float]) -> float:
+        """The same by a new order of each query's best, for choosing."""
+        ranked = []
+        for query in queries:
+            near = self.near[query]
+            scores = steered_scores(self.index.explainer.sae, self.q[[query]], near.vectors, near.codes, factors)[0]
+            ranked.append(self._ids(query, near.rows[np.argsort(-scores, kind="stable")]))
+        return float(ndcg10_of_rankings([self.judgments[query] for query in queries], ranked).mean())
+
+    def _ids(self, query: int, rows: Rows) -> list[str]:
+        kept = [row for row in rows.tolist() if row != self.own[query]][:DEPTH]
+        return [self._id(row) for row in kept]
+
+    def _id(self, row: int) -> str:
+        if row not in self.names:
+            self.names[row] = self.index.document(row).id
+        return self.names[row]
+
+
+def _choose(task: _Task, rows: Rows, config: SuggestConfig, number: int) -> tuple[dict[int, float], str]:
+    """The profile of what does best in cross-validation among `rows`; leaving alone wins ties."""
+    rng = np.random.default_rng((config.seed, number))
+    fold = rng.permutation(len(rows)) % config.folds
+    best, chosen = task.quick(rows, {}), None
+    for features, ridge in product(config.features, config.ridges):
+        total = 0.0
+        trial = LearnConfig(features, ridge)
+        for inner in range(config.folds):
+            held = rows[fold == inner]
+            if len(held):
+                factors = learn_factors(task.competition.of(rows[fold != inner]), trial)
+                total += len(held) * task.quick(held, factors)
+        if total / len(rows) > best + 1e-9:
+            best, chosen = total / len(rows), trial
+    if chosen is None:
+        return {}, "nothing steered"
+    learned = learn_factors(task.competition.of(rows), chosen)
+    return learned, f"{len(learned)} features, ridge {chosen.ridge:g}"
+
+
+def _task(
+    index: Index,
+    queries: Sequence[str] | Float32,
+    judgments: Sequence[Mapping[str, int]],
+    config: SuggestConfig,
+    own: Sequence[str | None] | None,
+) -> _Task:
+    if len(queries) != len(judgments):
+        raise InputError(f"{len(queries)} queries for {len(judgments)} sets of judgments; give one of each")
+    rows_of: list[Rows] = []
+    used: list[int] = []
+    for place, judged in enumerate(judgments):
+        found = [index.find(document) for document, grade in judged.items() if grade > 0]
+        rows = np.array(sorted(row for row in found if row is not None), np.int64)
+        if len(rows):
+            rows_of.append(rows)
+            used.append(place)
+    if len(used) < 10:
+        raise InputError(f"{len(used)} queries have a relevant document in this index; learning needs ten or more")
+    q = np.stack([index.query_vector(queries[place])[0] for place in used])
+    left_out = [None if own is None else own[place] for place in used]
+    own_rows = [-1 if name is None else index.find(name) for name in left_out]
+    rng = np.random.default_rng(config.seed)
+    alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
+    drawn = rng.permutation(alive)[: config.documents]
+    pool = np.unique(np.concatenate([drawn, *rows_of]))
+    place_of = {int(row): place for place, row in enumerate(pool)}
+    scores = q.astype(np.float64) @ index.vectors(pool).astype(np.float64).T
+    for query, row in enumerate(own_rows):
+        if row in place_of:
+            scores[query, place_of[row]] = -np.inf
+    codes: SparseCodes = index.codes(pool, index.manifest.views[0])
+    competition = competition_of(
+        scores,
+        np.asarray(q @ index.explainer.sae.directions.T, np.float32),
+        codes.dense(index.manifest.features),
+        [np.array([place_of[int(row)] for row in rows]) for rows in rows_of],
+    )
+    best = [dense(index, vector, config.reranked, None).rows for vector in q]
+    near = [_Near(rows, index.vectors(rows), index.codes(rows, index.manifest.views[0])) for rows in best]
+    kept = [judgments[place] for place in used]
+    return _Task(index, q, kept, [-1 if row is None else row for row in own_rows], competition, near)

@@ -1,0 +1,110 @@
+"""A steering profile from judged queries: a few factors, held near 1.
+
+Over competing documents, a softmax of beta (<q,z> + sum_j delta_j c_dj <q,w_j>) should give the judged ones the
+probability, with delta_j = alpha_j - 1. Loss: cross-entropy + ridge * ||delta||^2. The features that may move are those
+along which the loss falls most steeply at delta = 0. Norms of steered vectors are left out of the loss, and in when the
+profile is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64
+from ..errors import InputError
+from ..extras import require
+
+MOST: Final = 4.0  # no factor is larger
+SHARPNESS: Final = 20.0  # beta before it is learned
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """How many features may move, how strongly factors are held to 1, and the fewest queries a feature must touch."""
+
+    features: int = 16
+    ridge: float = 0.03
+    fewest_queries: int = 3
+
+    def __post_init__(self) -> None:
+        if self.features < 1 or self.ridge <= 0 or self.fewest_queries < 1:
+            raise InputError("steering: at least one feature, a ridge above 0, features of at least one query")
+
+
+class Competition(NamedTuple):
+    """Queries and the documents that compete for them."""
+
+    scores: Float64  # [q, d] <q, z>; -inf where a document does not compete for that query
+    along: Float32  # [q, F] <q, w_j>
+    codes: Float32  # [d, F] activations in the original view
+    wanted: Float64  # [q, d] probabilities; each row sums to 1
+
+    def of(self, rows: NDArray[np.int64]) -> Competition:
+        """Some of the queries."""
+        return self._replace(scores=self.scores[rows], along=self.along[rows], wanted=self.wanted[rows])
+
+
+def learn_factors(competition: Competition, config: LearnConfig | None = None) -> dict[int, float]:
+    """{feature: factor} of the features that moved away from 1; empty where nothing helps.
+
+    Raises:
+        MissingExtra: SciPy is not installed.
+    """
+    config = config or LearnConfig()
+    optimize = require("scipy.optimize", "eval")
+    chosen = steepest(competition, config)
+    if not len(chosen):
+        return {}
+    along = competition.along[:, chosen].astype(np.float64)
+    codes = competition.codes[:, chosen].astype(np.float64)
+
+    def loss(parameters: Float64) -> tuple[float, Float64]:
+        beta, delta = np.exp(parameters[0]), parameters[1:]
+        moved = competition.scores + (along * delta) @ codes.T
+        value, error = _cross_entropy(beta * moved, competition.wanted)
+        finite = np.where(np.isfinite(moved), moved, 0.0)
+        gradient = np.empty_like(parameters)
+        gradient[0] = beta * float((error * finite).sum())
+        gradient[1:] = beta * (along * (error @ codes)).sum(axis=0) + 2 * config.ridge * delta
+        return value + config.ridge * float(delta @ delta), gradient
+
+    start = np.zeros(1 + len(chosen))
+    start[0] = np.log(SHARPNESS)
+    bounds = [(0.0, np.log(1000.0)), *[(-1.0, MOST - 1)] * len(chosen)]
+    found = optimize.minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": 200})
+    factors = np.round(1 + found.x[1:], 3)
+    return {int(feature): float(factor) for feature, factor in zip(chosen, factors, strict=True) if factor != 1}
+
+
+def steepest(competition: Competition, config: LearnConfig) -> NDArray[np.int64]:
+    """The features along which the loss falls most steeply where nothing is steered yet, ascending."""
+    _, error = _cross_entropy(SHARPNESS * competition.scores, competition.wanted)
+    by_query = competition.along * (error @ competition.codes)  # [q, F]
+    touched = (np.abs(by_query) > 1e-9).sum(axis=0) >= config.fewest_queries
+    slope = np.where(touched, np.abs(by_query.sum(axis=0)), 0.0)
+    top = np.argsort(-slope, kind="stable")[: config.features]
+    return np.sort(top[slope[top] > 0])
+
+
+def competition_of(
+    scores: Float64, along: Float32, codes: Float32, relevant: Sequence[NDArray[np.int64]]
+) -> Competition:
+    """The documents `relevant[i]` (places in d) share query i's probability."""
+    wanted = np.zeros_like(scores)
+    for row, places in enumerate(relevant):
+        wanted[row, places] = 1 / len(places)
+    return Competition(scores, along, codes, wanted)
+
+
+def _cross_entropy(logits: Float64, wanted: Float64) -> tuple[float, Float64]:
+    """The loss per query, and its derivative by the logits."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    mass = np.exp(shifted)
+    total = mass.sum(axis=1, keepdims=True)
+    logarithm = np.where(np.isfinite(shifted), shifted - np.log(total), 0.0)
+    return -float((wanted * logarithm).sum()) / len(wanted), (mass / total - wanted) / len(wanted)

@@ -1,0 +1,107 @@
+"""Curves and stability on cases whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import random_explainer, random_sae, unit
+
+from xetrieval.data import Document
+from xetrieval.data.benchmark import Benchmark
+from xetrieval.encoders import HashingEncoder
+from xetrieval.evaluate import BenchmarkVectors, FaithfulnessConfig, faithfulness
+from xetrieval.evaluate.stability import Shown, alike_features, shown_features, stability
+from xetrieval.evaluate.words import word_curves
+from xetrieval.explain.projection import FeatureSets
+from xetrieval.intervene import erase, keep_only
+
+SMALL = FaithfulnessConfig(queries=20, steps=(0, 1, 2, 4), ranked_queries=4, depth=20, bootstrap=50)
+
+
+@pytest.fixture(scope="module")
+def case() -> tuple[Benchmark, BenchmarkVectors]:
+    rng = np.random.default_rng(0)
+    documents = [Document(f"d{i}", f"text {i}", f"text {i}", f"d{i}", {}) for i in range(60)]
+    judgments = {f"q{i}": {f"d{int(rng.integers(60))}": 1} for i in range(20)}
+    benchmark = Benchmark("toy", documents, list(judgments), [f"query {i}" for i in range(20)], judgments)
+    return benchmark, BenchmarkVectors(unit(20, seed=1), unit(60, seed=2))
+
+
+def test_curves_are_those_of_the_edited_vectors(case: tuple[Benchmark, BenchmarkVectors]) -> None:
+    explainer = random_explainer()
+    record = faithfulness(explainer, *case, SMALL, raw=random_sae(seed=7))
+    assert set(record["orders"]) == {"share", "random", "raw_sae"}
+    curve = record["orders"]["share"]
+    assert curve["deletion"][0] == pytest.approx(1, abs=1e-4)  # nothing erased
+    ours, random = curve["deletion_area"], record["orders"]["random"]["deletion_area"]
+    assert ours <= random  # the largest shares first
+    assert curve["deletion_area_ci"][0] <= ours <= curve["deletion_area_ci"][1]
+    np.testing.assert_allclose(ours, np.interp([1, 2, 3, 4], SMALL.steps, curve["deletion"]).mean(), atol=2e-4)
+    explained = [point["explained"] for point in record["explained"]]
+    assert len(explained) == 4
+    for key in ("shown", "all_shared", "random_active"):
+        assert -1 <= record["rank"][key] <= 1
+
+
+def test_one_step_of_a_curve_by_hand(case: tuple[Benchmark, BenchmarkVectors]) -> None:
+    explainer, (benchmark, vectors) = random_explainer(), case
+    one = FaithfulnessConfig(queries=20, steps=(0, 1), ranked_queries=1, depth=20, bootstrap=20)
+    record = faithfulness(explainer, benchmark, vectors, one)
+    from xetrieval.evaluate.pairs import InterventionConfig, draw_pairs
+
+    pairs = draw_pairs(benchmark, vectors, InterventionConfig(queries=20), np.random.default_rng(0))
+    q, z = vectors.queries[pairs.query], vectors.documents[pairs.document]
+    first = [shown.features for shown in shown_features(explainer, q, z, 1)]
+    cosine = np.einsum("nm,nm->n", q, z)
+    sets = FeatureSets.of(first)
+    gone = np.einsum("nm,nm->n", q, erase(explainer.sae, z, sets)) / cosine
+    kept = np.einsum("nm,nm->n", q, keep_only(explainer.sae, z, sets)) / cosine
+    assert record["orders"]["share"]["deletion"][1] == pytest.approx(gone.mean(), abs=1e-3)
+    assert record["orders"]["share"]["insertion"][1] == pytest.approx(kept.mean(), abs=1e-3)
+
+
+def test_words_that_carry_the_score_go_first() -> None:
+    encoder = HashingEncoder(256)
+    texts = [f"apple filler{i} nothing{i} other{i} some{i} more{i}" for i in range(12)]
+    documents = [Document(f"d{i}", text, text, f"d{i}", {}) for i, text in enumerate(texts)]
+    benchmark = Benchmark("toy", documents, ["q"], ["apple"], {"q": {"d3": 1}})
+    vectors = BenchmarkVectors(encoder.encode_query(["apple"]), encoder.encode_document(texts))
+    record = word_curves(encoder, benchmark, vectors, SMALL)
+    ours, random = record["orders"]["attribution"], record["orders"]["random"]
+    assert ours["deletion"][0] == pytest.approx(1, abs=1e-4)
+    assert ours["deletion"][1] < 0.5  # without "apple" little is left
+    assert ours["insertion"][1] > 1.5  # "apple" alone is the query
+    assert ours["deletion_area"] < random["deletion_area"]
+    assert ours["insertion_area"] > random["insertion_area"]
+
+
+def test_an_explanation_is_stable_against_itself_and_not_against_strangers() -> None:
+    explainer = random_explainer()
+    shown = shown_features(explainer, unit(40, seed=5), unit(40, seed=6))
+    same = stability(shown, shown)
+    assert same["kept"] == same["jaccard"] == same["top_kept"] == 1
+    assert same["chance"] < 0.5
+    half = [Shown(s.features[: len(s.features) // 2], s.shares[: len(s.features) // 2]) for s in shown]
+    expected = [np.abs(s.shares[: len(s.shares) // 2]).sum() / np.abs(s.shares).sum() for s in shown if len(s.features)]
+    assert stability(shown, half)["kept"] == pytest.approx(np.mean(expected), abs=1e-3)
+
+
+def test_features_of_two_autoencoders_are_matched_by_direction() -> None:
+    first = random_sae(seed=1)
+    order = np.random.default_rng(0).permutation(128)
+    from dataclasses import replace
+
+    second = replace(
+        first,
+        encoder_weight=first.encoder_weight[order],
+        encoder_bias=first.encoder_bias[order],
+        decoder_weight=np.ascontiguousarray(first.decoder_weight[:, order]),
+    )
+    alike = alike_features(first, second)
+    np.testing.assert_array_equal(np.argmax(alike, axis=1), np.argsort(order))
+    assert alike.sum() == 128
+    a, b = (
+        shown_features(replace(random_explainer(), sae=sae), unit(30, seed=5), unit(30, seed=6))
+        for sae in (first, second)
+    )
+    assert stability(a, b, alike)["kept"] == 1
