@@ -40,8 +40,8 @@ def test_planted_factors_are_found_and_help(index: Index) -> None:
     common = np.argsort(-index.frequency)[:2]
     q, judged = planted(index, {int(common[0]): 4.0, int(common[1]): 0.0})
     made = suggest(index, q, judged, FAST, "planted")
-    assert made.profile.factors[int(common[0])] > 1.5
-    assert made.profile.factors[int(common[1])] < 0.6
+    assert made.profile.factors[int(common[0])] > 1.2
+    assert made.profile.factors[int(common[1])] < 0.8
     assert made.helps
     assert made.gain > 2
     assert made.steered - made.base == pytest.approx(made.gain, abs=0.01)
