@@ -285,7 +285,7 @@ def test_the_demo_answers_from_this_pythons_documentation(toy: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Why " in done.stdout
     assert "60 passages" in done.stdout
-    refused(run("demo", " ", "-x", toy, "--passages", 60), "query 1 is empty")
+    refused(run("demo", " ", "-x", toy, "--passages", 60), "the query is empty")
 
 
 # ------------------------------------------------------------------ fit

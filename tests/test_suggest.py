@@ -38,7 +38,7 @@ def planted(index: Index, factors: dict[int, float], queries: int = 60) -> tuple
 
 def test_planted_factors_are_found_and_help(index: Index) -> None:
     common = np.argsort(-index.frequency)[:2]
-    q, judged = planted(index, {int(common[0]): 4.0, int(common[1]): 0.0})
+    q, judged = planted(index, {int(common[0]): 4.0, int(common[1]): 0.0}, 120)
     made = suggest(index, q, judged, FAST, "planted")
     assert made.profile.factors[int(common[0])] > 1.2
     assert made.profile.factors[int(common[1])] < 0.8

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import CacheOption, ExplainerOption, open_explainer, output_console, progress_bar
+from .options import CacheOption, ExplainerOption, open_explainer, output_console, progress_bar, show_bar
 
 if TYPE_CHECKING:
     from ..data import Document
     from ..explainer import Explainer
+    from ..index import Index
 
 QUESTIONS = (
     "how do I run a function in a background thread and wait for its result",
@@ -25,55 +28,61 @@ def demo(
     explainer: ExplainerOption = "minilm",
     passages: Annotated[int, typer.Option("--passages", min=10, help="Passages of documentation to embed.")] = 1500,
     hits: Annotated[int, typer.Option("--hits", min=1, help="Results listed per question.")] = 3,
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", help="Where the index goes, for search and why afterwards."),
+    ] = None,
     cache: CacheOption = None,
 ) -> None:
-    """Search this Python's own documentation and explain each top hit."""
+    """Index this Python's own documentation, search it and explain each top hit."""
     from ..data.python_docs import python_docs
+    from ..errors import InputError
 
+    if query is not None and not query.strip():
+        raise InputError("the query is empty; give it some text")
     opened = open_explainer(explainer, None, cache)
     documents = python_docs(passages)
+    found = _index(opened, documents, index, cache)
     console = output_console()
     console.print(
         f"{len(documents)} passages of this Python's documentation, embedded once with {opened.encoder.identity.name}"
     )
-    vectors = _embed(opened, documents, cache)
     for question in [query] if query is not None else QUESTIONS:
-        _answer(opened, documents, vectors, question, hits)
+        _answer(found, question, hits)
+    if index is not None:
+        sys.stderr.write(f'go on with: xetrieval search {index} "{QUESTIONS[0]}" --explain\n')
 
 
-def _embed(explainer: Explainer, documents: list[Document], cache: Path | None) -> object:
-    from ..encoders import CachedEncoder, read_texts
+def _index(explainer: Explainer, documents: list[Document], folder: Path | None, cache: Path | None) -> Index:
+    """The index of these documents: made now, or before."""
+    from tempfile import TemporaryDirectory
 
-    with progress_bar() as bar:
-        task = bar.add_task("embed", total=len(documents), note="")
-        encoder = explainer.encoder
-        if isinstance(encoder, CachedEncoder):
-            encoder.report = lambda done, total: bar.update(task, completed=done)
-        vectors = read_texts(encoder, [document.text for document in documents], "document").vectors
-        bar.update(task, completed=len(documents))
-        if isinstance(encoder, CachedEncoder):
-            encoder.report = None
-    return vectors
+    from ..index import Corpus, build_index, open_index
+    from ..index.build import explainer_digest
+    from ..store import cache_folder, digest_of
+
+    made_of = digest_of([explainer_digest(explainer), [document.text for document in documents]])
+    target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
+    with TemporaryDirectory() as scratch, progress_bar() as bar:
+        corpus = Path(scratch) / "python-documentation.jsonl"
+        lines = (json.dumps({"_id": d.id, **d.fields}, ensure_ascii=False) + "\n" for d in documents)
+        corpus.write_text("".join(lines), encoding="utf-8")
+        build_index(Corpus((corpus,)), explainer, target, report=show_bar(bar))
+    return open_index(target, explainer)
 
 
-def _answer(explainer: Explainer, documents: list[Document], vectors: object, question: str, hits: int) -> None:
-    import numpy as np
+def _answer(index: Index, question: str, hits: int) -> None:
     from rich.text import Text
 
-    from ..encoders import read_texts
-    from ..explain.terminal import printable, renderable
+    from ..explain.terminal import printable, table_of
 
-    matrix = np.asarray(vectors)
-    q = read_texts(explainer.encoder, [question], "query").vectors
-    scores = matrix @ q[0]
-    best = np.argsort(-scores, kind="stable")[:hits]
     console = output_console()
     console.print()
     console.print(Text(printable(question), "bold"))
-    for rank, row in enumerate(best, 1):
-        passage = printable(documents[row].body)
-        console.print(Text(f"  {rank}. {scores[row]:.3f}  {documents[row].id}", "cyan" if rank == 1 else "dim"))
-        if rank == 1:
-            console.print(Text(f"     {passage[:200]}{'…' if len(passage) > 200 else ''}", "italic"))
-    console.print(Text(f"\nWhy {documents[best[0]].id} came first:", "bold"))
-    console.print(renderable(explainer.explain_vectors(q, matrix[best[:1]])[0]))
+    found = index.search(question, hits)
+    for hit in found:
+        console.print(Text(f"  {hit.rank}. {hit.score:.3f}  {printable(hit.id)}", "cyan" if hit.rank == 1 else "dim"))
+        if hit.rank == 1:
+            console.print(Text(f"     {printable(hit.snippet)}", "italic"))
+    console.print(Text(f"\nWhy {printable(found[0].id)} came first:", "bold"))
+    console.print(table_of(found[0].explanation))
