@@ -30,9 +30,9 @@ def print_listing(console: Console, listed: Listing) -> None:
             continue
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("feature", justify="right")
-        table.add_column("name", max_width=44, no_wrap=True)
+        table.add_column("name", max_width=38, no_wrap=True, overflow="ellipsis")
         table.add_column("hits", justify="right")
-        table.add_column("mean share", justify="right")
+        table.add_column("share", justify="right", no_wrap=True)
         for column in ("good", "bad") if judged else ("spread",):
             table.add_column(column, justify="right")
         table.add_column("")

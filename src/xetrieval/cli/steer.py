@@ -71,17 +71,31 @@ def suggest(
 def apply(
     index: IndexArgument,
     query: Annotated[str, typer.Argument(help="The query.")],
-    profile: Annotated[Path, typer.Option("--profile", help="The profile (JSON).")],
+    profile: Annotated[Path | None, typer.Option("--profile", help="A profile (JSON).")] = None,
+    factor: Annotated[
+        list[str] | None, typer.Option("--set", help="FEATURE=FACTOR: 0 takes it out, 2 doubles it; may repeat.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option("--save", help="Write profile and --set together there.")] = None,
     k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
     format: FormatOption = Format.text,
 ) -> None:
-    """Rank with and without a profile, side by side."""
+    """Rank with and without a profile, side by side. Nothing is changed in the index."""
+    from ..errors import InputError
     from ..index import open_index
     from ..index.moves import moves
-    from ..intervene import read_profile
+    from ..intervene import SteeringProfile, read_profile
 
+    if profile is None and not factor:
+        raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
     opened = open_index(index)
-    found = moves(opened, query, read_profile(profile, opened.explainer.sae), k)
+    sae = opened.explainer.sae
+    chosen = SteeringProfile({}, sae.digest) if profile is None else read_profile(profile, sae)
+    if factor:
+        chosen = chosen.with_factors(factor, sae)
+    found = moves(opened, query, chosen, k)
+    if save is not None:
+        chosen.write(save)
+        sys.stderr.write(f"written to {save}\n")
     if format is Format.json:
         record = {"query": query, "hits": [move.to_dict() for move in found]}
         sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")

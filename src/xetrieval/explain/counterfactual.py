@@ -43,7 +43,7 @@ class Counterfactual:
         else:
             lifted = (
                 f"with {self.factor:.2f} times the activation of what it shares with the query, the {self.behind} "
-                f"document would score {self.boosted_score:+.4f}, above the {self.ahead} with {self.ahead_score:+.4f}"
+                f"document would pass the {self.ahead} with its {self.ahead_score:+.4f}"
             )
         return [erased, lifted]
 

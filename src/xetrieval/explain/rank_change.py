@@ -43,8 +43,8 @@ class RankChange:
                 f"top {self.k}, which ends at {self.edge:+.4f}"
             ]
         return [
-            f"with {self.factor:.2f} times the activation of what it shares with the query, the document would score "
-            f"{self.score:+.4f} and enter the top {self.k}, which ends at {self.edge:+.4f}"
+            f"with {self.factor:.2f} times the activation of what it shares with the query, the document would enter "
+            f"the top {self.k}, which ends at {self.edge:+.4f}"
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def why(
         over: the id of a document to compare it with. Without one, a document outside the top k is compared with the
             last of the top k: what it would have to beat.
         counterfactual: also what would take it out of the top k, or into it; or swap the two, with `over`.
-        evidence: also the words behind so many features.
+        evidence: also the words behind so many features, in both documents where two are compared.
     Raises:
         InputError: no such document; a comparison or a counterfactual of a ranking that is not the encoder's own.
     """
@@ -86,7 +86,8 @@ def why(
             raise InputError(f"{doc_id!r} is not found at all by --by {query.by} for this query")
         place = int(found[0]) + 1
     explanation = explain_rows(index, query, np.array([row]))[0]
-    if evidence is not None and isinstance(explanation, Explanation):
+    compared = over is not None or (query.plain and place > k)
+    if evidence is not None and not compared and isinstance(explanation, Explanation):
         explanation = index.explainer.with_evidence(explanation, evidence)
     out = Why(place, len(index), index.document(row), explanation)
     if not query.plain or query.vector is None:

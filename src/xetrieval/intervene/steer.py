@@ -11,8 +11,8 @@ vectors themselves.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,22 @@ class SteeringProfile:
     sae: str  # digest of the autoencoder whose features these are
     made_from: str = ""
     note: str = ""
+
+    def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
+        """This profile with FEATURE=FACTOR texts put in; a later one for a feature counts.
+
+        Raises:
+            InputError: a text that is not of that form, no feature, or no factor.
+        """
+        factors = dict(self.factors)
+        for text in given:
+            key, _, value = text.partition("=")
+            try:
+                number = float(value)
+            except ValueError as error:
+                raise InputError(f"{text!r}: give FEATURE=FACTOR, e.g. 614=0.5") from error
+            factors[_feature(text, key, sae.features)] = _factor(text, key, number)
+        return replace(self, factors=factors)
 
     def write(self, path: Path) -> None:
         """As JSON, whole or not at all."""
@@ -111,13 +127,13 @@ def _change(
     return ids, change
 
 
-def _feature(path: Path, key: str, features: int) -> int:
+def _feature(path: Path | str, key: str, features: int) -> int:
     if not (key.isascii() and key.isdigit() and int(key) < features):
         raise InputError(f"{path}: factors: {key!r} is no feature; the autoencoder has {features}, from 0 on")
     return int(key)
 
 
-def _factor(path: Path, key: str, value: Any) -> float:
+def _factor(path: Path | str, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST_FACTOR:
         raise InputError(f"{path}: factors: {key}: {value!r} is no factor; give a number from 0 to {LARGEST_FACTOR:g}")
     return float(value)
