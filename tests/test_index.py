@@ -279,6 +279,50 @@ def test_dense_search_is_exact(index: Index) -> None:
     assert len(index.search("word1", 10_000)) == COUNT
 
 
+def test_a_half_precision_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
+    import torch
+
+    from xetrieval.index.half import make_half, to_half
+
+    z = unit(3000, seed=8)
+    z[1500:1600] = z[:100] + 1e-4 * unit(100, seed=9)  # near-ties: rounding alone would mix them up
+    np.save(tmp_path / "v.npy", z)
+    build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", BuildConfig(512))
+    delete_documents(tmp_path / "index", ["7", "1507"])
+    exact, half = open_index(tmp_path / "index"), open_index(tmp_path / "index")
+    assert make_half(half) == 3000 * 64 * 2
+    assert half.half
+    assert not exact.half or exact.__dict__.pop("half")
+    exact.__dict__["half"] = False
+    for seed in range(20):
+        q = z[[seed]] + 0.02 * unit(1, seed=seed)
+        for k in (1, 10, 300):
+            a, b = (index.search(q, k) for index in (exact, half))
+            assert [hit.row for hit in a] == [hit.row for hit in b]
+            np.testing.assert_allclose([hit.score for hit in a], [hit.score for hit in b], atol=1e-6)
+    wanted = torch.from_numpy(z).bfloat16().view(torch.int16).numpy().view(np.uint16)
+    np.testing.assert_array_equal(to_half(z), wanted)
+
+
+def test_faiss_finds_most_and_scores_exactly(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    from xetrieval.index.approximate import make_faiss
+
+    np.save(tmp_path / "v.npy", unit(4000, seed=8))
+    build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", BuildConfig(1000))
+    delete_documents(tmp_path / "index", ["17"])
+    index = open_index(tmp_path / "index")
+    facts = make_faiss(index)
+    assert facts["recall_at_10"] > 0.7
+    q = unit(4000, seed=8)[[17]]
+    exact, fast = index.search(q, 10, exact=True), index.search(q, 10)
+    of = {hit.row: hit.score for hit in exact}
+    assert 17 not in {hit.row for hit in fast}
+    found = [hit for hit in fast if hit.row in of]
+    assert len(found) >= 5
+    np.testing.assert_allclose([hit.score for hit in found], [of[hit.row] for hit in found], atol=1e-6)
+
+
 def test_filters_are_exact(index: Index) -> None:
     order, _ = brute(index, "word1 word2")
     wanted = [row for row in order if index.document(int(row)).metadata["site"] == "cs"]

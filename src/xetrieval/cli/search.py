@@ -39,6 +39,7 @@ def search(
     filter: Annotated[
         list[str] | None, typer.Option("--filter", help="FIELD=VALUE; one field again: either; may repeat.")
     ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, whatever faiss says.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Also what carries each score.")] = False,
     overview: Annotated[
         bool, typer.Option("--overview", help="Also what the hits have in common and what splits them.")
@@ -58,7 +59,7 @@ def search(
     from ..index.listing import listing
 
     opened = open_index(index, explainer)
-    hits = opened.search(query, k, by, read_filters(filter), read_steering(opened, steer), read_weights(view))
+    hits = opened.search(query, k, by, read_filters(filter), read_steering(opened, steer), read_weights(view), exact)
     listed = listing(opened, hits, good or (), bad or ()) if overview or good or bad else None
     if format is Format.json:
         record: dict[str, Any] = {"query": query, "hits": [hit.to_dict(explain, top) for hit in hits]}

@@ -17,11 +17,13 @@ from ..errors import InputError
 from ..intervene import SteeringProfile, steered_scores
 from ..sae import SparseCodes
 from ..views import View
+from .half import candidates
 
 if TYPE_CHECKING:
     from .index import Index, Rows
     from .shard import Shard
 
+MOST_HALF: Final = 1000  # hits up to which the half-precision copy is worth its candidates
 RERANKED: Final = 1000  # documents that views are computed for, where the index has more
 
 
@@ -37,6 +39,8 @@ def dense(index: Index, q: Float32, k: int, among: Rows | None) -> Ranked:
     if among is not None:
         scores = index.vectors(among) @ q
         return best(among, scores.astype(np.float64), k)
+    if index.half and k <= MOST_HALF:
+        return _dense_half(index, q, k)
     parts = []
     for shard in index.shards:
         found = scan(index, shard, q)
@@ -45,6 +49,16 @@ def dense(index: Index, q: Float32, k: int, among: Rows | None) -> Ranked:
     rows, values = (np.concatenate(column) for column in zip(*parts, strict=True))
     kept = np.isfinite(values)  # deleted ones are not
     return best(rows[kept], values[kept], k)
+
+
+def _dense_half(index: Index, q: Float32, k: int) -> Ranked:
+    """The same from the half-precision copy; candidates are scored in fp32."""
+    rows, least = [], -np.inf
+    for shard in index.shards:
+        found, least = candidates(index, shard, q, k, least)
+        rows.append(found + shard.first)
+    every = np.concatenate(rows)
+    return best(every, (index.vectors(every) @ q).astype(np.float64), k)
 
 
 def scan(index: Index, shard: Shard, q: Float32) -> Float32:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..intervene import SteeringProfile
 from ..sae import SparseCodes
 from ..views import View
 from .build import explainer_digest
+from .half import has_half
 from .layout import EXPLAINER, SHARDS
 from .lexical import Lexicon, open_lexicon
 from .manifest import Manifest, read_index_manifest
@@ -143,6 +145,11 @@ class Index:
         return np.concatenate([*rows, np.empty(0, np.int64)]), np.concatenate([*(p.values for p in parts), nothing])
 
     @cached_property
+    def half(self) -> bool:
+        """Whether a half-precision copy of the vectors is there to scan."""
+        return has_half(self) and find_spec("numba") is not None
+
+    @cached_property
     def lexicon(self) -> Lexicon:
         """Its words, for BM25; counted at first use."""
         return open_lexicon(self)
@@ -157,6 +164,7 @@ class Index:
         filters: Filters | None = None,
         steer: SteeringProfile | None = None,
         weights: Mapping[View, float] | None = None,
+        exact: bool = False,
     ) -> list[Hit]:
         """The best k documents.
 
@@ -166,10 +174,11 @@ class Index:
             filters: {field: values}; a document must have one of the values in every field.
             steer: scale the documents' activations before they are scored (dense).
             weights: {view: weight} added to the dense score.
+            exact: scan all vectors even where a faiss index is there.
         Raises:
             InputError: an empty query, an unknown mode or field, options that do not go together.
         """
-        asked = prepare(self, query, by, steer, weights)
+        asked = prepare(self, query, by, steer, weights, exact=exact)
         return hits(self, asked, rank(self, asked, k, filters))
 
     def query_vector(self, query: str | Any) -> tuple[Float32, int]:

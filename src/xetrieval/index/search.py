@@ -17,6 +17,7 @@ from ..explainer.pairs import PairNames
 from ..intervene import SteeringProfile, steered_vectors
 from ..views import View
 from . import concepts, lexical
+from .approximate import approximate, faiss_path
 from .dense import Ranked, dense, steered, steered_codes, with_views
 from .texts import Stored
 from .weighted import weighted_breakdown
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MODES: Final = ("dense", "concept", "sparse", "bm25", "hybrid")
 LONGEST_QUERY: Final = 200_000  # characters
 SNIPPET: Final = 240
+TOGETHER: Final = 16  # hits explained at once
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,26 @@ class Query:
     weights: Mapping[View, float] = field(default_factory=dict)
     concepts: tuple[concepts.Term, ...] = ()
     lexical_share: float = 0.5  # of the hybrid score
+    exact: bool = False  # dense: by a scan of all vectors even where a faiss index is there
 
     @property
     def plain(self) -> bool:
         """Whether it ranks by the encoder's own score."""
         return self.by == "dense" and not self.weights and not (self.steer and self.steer.factors)
+
+
+class _Together:
+    """A few neighbouring hits, explained at once when the first of them is looked at: they share most of the work."""
+
+    def __init__(self, index: Index, query: Query, rows: Rows) -> None:
+        self.index, self.query, self.rows = index, query, rows
+
+    @cached_property
+    def _made(self) -> dict[int, Explanation | Breakdown]:
+        return dict(zip(self.rows.tolist(), explain_rows(self.index, self.query, self.rows), strict=True))
+
+    def explanation(self, row: int) -> Explanation | Breakdown:
+        return self._made[row]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +74,7 @@ class Hit:
     score: float
     index: Index = field(repr=False)
     query: Query = field(repr=False)
+    together: _Together = field(repr=False)
 
     @cached_property
     def document(self) -> Stored:
@@ -77,7 +95,7 @@ class Hit:
     @cached_property
     def explanation(self) -> Explanation | Breakdown:
         """Why it has this score; the parts add up to it, whatever the mode."""
-        return explain_rows(self.index, self.query, np.array([self.row]))[0]
+        return self.together.explanation(self.row)
 
     def to_dict(self, explain: bool = False, top: int | None = None) -> dict[str, Any]:
         """As JSON holds it."""
@@ -102,6 +120,7 @@ def prepare(
     steer: SteeringProfile | None = None,
     weights: Mapping[View, float] | None = None,
     lexical_share: float = 0.5,
+    exact: bool = False,
 ) -> Query:
     """Check what was asked, encode what is to be encoded.
 
@@ -126,7 +145,7 @@ def prepare(
     index.check_profile(steer)
     terms = concepts.parse(text, index.explainer.features) if by == "concept" else ()
     vector, unread = (None, 0) if by in ("concept", "bm25") else index.query_vector(query)
-    return Query(text, vector, by, unread, steer, dict(weights or {}), terms, lexical_share)
+    return Query(text, vector, by, unread, steer, dict(weights or {}), terms, lexical_share, exact)
 
 
 def rank(index: Index, query: Query, k: int, filters: Filters | None = None) -> Ranked:
@@ -154,13 +173,20 @@ def rank(index: Index, query: Query, k: int, filters: Filters | None = None) -> 
         return with_views(index, q, k, among, query.weights)
     if query.steer is not None:
         return steered(index, q, k, among, query.steer)
+    if among is None and not query.exact and faiss_path(index).is_file():
+        return approximate(index, q, k)
     return dense(index, q, k, among)
 
 
 def hits(index: Index, query: Query, ranked: Ranked) -> list[Hit]:
     """The ranking as documents."""
+    groups = [
+        _Together(index, query, ranked.rows[start : start + TOGETHER]) for start in range(0, len(ranked.rows), TOGETHER)
+    ]
     pairs = zip(ranked.rows.tolist(), ranked.scores.tolist(), strict=True)
-    return [Hit(place, row, score, index, query) for place, (row, score) in enumerate(pairs, 1)]
+    return [
+        Hit(place + 1, row, score, index, query, groups[place // TOGETHER]) for place, (row, score) in enumerate(pairs)
+    ]
 
 
 def explain_rows(index: Index, query: Query, rows: Rows) -> list[Explanation] | list[Breakdown]:
