@@ -20,6 +20,9 @@ Vectors = Annotated[
     Path | None,
     typer.Option("--vectors", help="Vectors of the documents, row by row (.npy, .safetensors, .parquet)."),
 ]
+Store = Annotated[
+    str | None, typer.Option("--store", help="Where vectors live: postgresql://HOST/DB#TABLE (docs/index.md).")
+]
 Chunk = Annotated[int | None, typer.Option("--chunk", help="Cut documents into pieces of so many characters.")]
 Overlap = Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")]
 Engine = Annotated[str, typer.Option("--engine", help="loop, or ray: the same work on a cluster.")]
@@ -34,6 +37,7 @@ def build(
     explainer: ExplainerOption = "minilm",
     encoder: EncoderOption = None,
     vectors: Vectors = None,
+    store: Store = None,
     chunk: Chunk = None,
     overlap: Overlap = 0,
     engine: Engine = "loop",
@@ -43,7 +47,7 @@ def build(
     from ..index import BuildConfig
 
     opened = open_explainer(explainer, encoder, None)
-    _build(sources or [], opened, output, vectors, chunk, overlap, BuildConfig(engine=engine, restart=restart))
+    _build(sources or [], opened, output, vectors, store, chunk, overlap, BuildConfig(engine=engine, restart=restart))
 
 
 @app.command()
@@ -52,6 +56,7 @@ def add(
     sources: Sources = None,
     encoder: EncoderOption = None,
     vectors: Vectors = None,
+    store: Store = None,
     chunk: Chunk = None,
     overlap: Overlap = 0,
     engine: Engine = "loop",
@@ -66,7 +71,7 @@ def add(
         raise InputError(f"{index}: no index there to add to; make one with `xetrieval index build`")
     opened = open_explainer(str(index / EXPLAINER), encoder, None)
     config = BuildConfig(engine=engine, restart=restart, adding=True)
-    _build(sources or [], opened, index, vectors, chunk, overlap, config)
+    _build(sources or [], opened, index, vectors, store, chunk, overlap, config)
 
 
 @app.command()
@@ -155,6 +160,7 @@ def _build(
     explainer: object,
     output: Path,
     vectors: Path | None,
+    store: str | None,
     chunk: int | None,
     overlap: int,
     config: object,
@@ -165,11 +171,14 @@ def _build(
     from ..errors import InputError
     from ..explainer import Explainer
     from ..index import BuildConfig, Corpus, build_index
+    from ..index.stores import open_store
 
     assert isinstance(explainer, Explainer)
     assert isinstance(config, BuildConfig)
-    if not sources and vectors is None:
-        raise InputError("give a corpus, or --vectors FILE")
+    if not sources and vectors is None and store is None:
+        raise InputError("give a corpus, --vectors FILE, or --store URL")
+    if store is not None and (sources or vectors is not None or chunk is not None):
+        raise InputError("--store has texts and vectors of its own: it goes without a corpus, --vectors and --chunk")
     if overlap and chunk is None:
         raise InputError("--overlap needs --chunk: how long a piece is")
     chunking = None if chunk is None else Chunking(chunk, overlap).check()
@@ -185,7 +194,7 @@ def _build(
             rate = done / max(1e-9, time.monotonic() - begun[stage])
             bar.update(tasks[stage], completed=done, total=total or None, note=note or f"{rate:,.0f}/s")  # type: ignore[arg-type]
 
-        corpus = Corpus(tuple(sources), chunking, vectors)
+        corpus = Corpus(tuple(sources), chunking, vectors, None if store is None else open_store(store))
         built = build_index(corpus, explainer, output, config, report)
     seconds = time.monotonic() - started
     changes = [f"{built.added:,} added"]

@@ -134,7 +134,7 @@ def build_in_loop(
     corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, report: Report
 ) -> None:
     """All shards, one after the other, in one pass over the corpus."""
-    entries, stages = wanted(corpus, output, base), chain(explainer, corpus.vectors is not None)
+    entries, stages = wanted(corpus, output, base), chain(explainer, corpus.encoded)
     done = 0
     for number, size in enumerate(job.sizes, job.first):
 
@@ -166,10 +166,12 @@ def build_shard(
     tell(writer.rows)
     for chunk in blocks(entries, block):
         batch: Batch = {}
-        if matrix is None:
-            batch["text"] = np.array([entry.document.text for entry in chunk], object)
-        else:
+        if matrix is not None:
             batch["vectors"] = matrix[[entry.place for entry in chunk]]
+        elif chunk[0].vector is not None:
+            batch["vectors"] = np.stack([entry.vector for entry in chunk if entry.vector is not None])
+        else:
+            batch["text"] = np.array([entry.document.text for entry in chunk], object)
         writer.append([entry.document for entry in chunk], run(stages, batch))
         tell(writer.rows)
     writer.seal(sealed)
@@ -179,7 +181,7 @@ def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entr
     """The entries that a build writes: all of them, or those that the index does not have like that."""
     if base is None:
         return corpus.entries()
-    if corpus.vectors is not None:
+    if corpus.encoded:
         return corpus.entries()  # what is there already is replaced: the vectors may be others
     have = Known(output, base)
     return (entry for entry in corpus.entries() if not have.unchanged(entry.document))
@@ -244,7 +246,7 @@ def _job(
 ) -> tuple[Job, NDArray[np.int64]]:
     """The job that lies there unfinished, if it is this one, else a new one; and the rows that it replaces."""
     looked = survey(corpus, report)
-    block = config.block or (TEXT_BLOCK if corpus.vectors is None else VECTOR_BLOCK)
+    block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
     facts = [looked.digest, explainer_digest(explainer), corpus.facts(), config.shard_rows, block]
     path = output / BUILDING / JOB
     known: Job | None = None
@@ -278,7 +280,7 @@ def _job(
             row = have.row(entry.document.id)
             if row is None:
                 added += 1
-            elif corpus.vectors is None and have.unchanged(entry.document):
+            elif not corpus.encoded and have.unchanged(entry.document):
                 unchanged += 1
             else:
                 rows.append(row)

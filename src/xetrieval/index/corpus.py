@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import Float32
 from ..data import Document
 from ..data.chunks import Chunking
 from ..data.sources import stream_source
 from ..encoders import map_vectors, vector_ids
 from ..errors import InputError
 from ..store import sha256_of_file
+from .stores import VectorStore
 from .texts import fingerprint
 
 Report = Callable[[str, int, int, str], None]  # stage, done, total, note
@@ -27,6 +29,7 @@ class Entry(NamedTuple):
 
     document: Document
     place: int
+    vector: Float32 | None = None  # where a store gives it
 
 
 class Corpus(NamedTuple):
@@ -35,14 +38,23 @@ class Corpus(NamedTuple):
     Args:
         sources: BEIR folders, .jsonl, .csv, .parquet, folders of text files; read in this order.
         vectors: a file of vectors, row by row with the documents of `sources`; alone, a document is its id.
+        store: documents and vectors together, from where they live; instead of `sources` and `vectors`.
     """
 
     sources: tuple[Path, ...]
     chunking: Chunking | None = None
     vectors: Path | None = None
+    store: VectorStore | None = None
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the vectors are there already."""
+        return self.vectors is not None or self.store is not None
 
     def entries(self) -> Iterator[Entry]:
         """Every document, in order."""
+        if self.store is not None:
+            return (Entry(record.document, place, record.vector) for place, record in enumerate(self.store.records()))
         documents = self._documents() if self.sources else self._ids()
         return (Entry(document, place) for place, document in enumerate(documents))
 
@@ -54,7 +66,8 @@ class Corpus(NamedTuple):
         """What the manifest says of it."""
         chunking = None if self.chunking is None else self.chunking._asdict()
         vectors = None if self.vectors is None else self.vectors.name
-        return {"sources": [path.name for path in self.sources], "chunking": chunking, "vectors": vectors}
+        sources = [path.name for path in self.sources] if self.store is None else [self.store.name]
+        return {"sources": sources, "chunking": chunking, "vectors": vectors}
 
     def _documents(self) -> Iterator[Document]:
         for path in self.sources:
@@ -83,10 +96,12 @@ def survey(corpus: Corpus, report: Report | None = None) -> Survey:
         InputError: a line that cannot be used, an id that stands twice, or another number of vectors than documents.
     """
     made, hashes, count = sha256(), array("Q"), 0
-    for document, _ in corpus.entries():
+    for document, _, vector in corpus.entries():
         key = blake2b(document.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         hashes.append(int.from_bytes(key, "little"))
         made.update(fingerprint(document))
+        if vector is not None:
+            made.update(vector.tobytes())
         count += 1
         if report is not None and count % 4096 == 0:
             report("read", count, 0, "")
@@ -111,7 +126,7 @@ def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
     values, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True)
     suspects = set(values[counts > 1].tolist())
     seen: set[str] = set()
-    for document, _ in corpus.entries() if suspects else ():
+    for document, _, _ in corpus.entries() if suspects else ():
         key = blake2b(document.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         if int.from_bytes(key, "little") in suspects:
             if document.id in seen:

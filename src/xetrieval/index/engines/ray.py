@@ -49,7 +49,7 @@ def build_shards(
         "output": str(output.resolve()),
         "block": job.block,
         "added_to": base is not None,
-        "encoder": None if corpus.vectors is not None else encoder_name(explainer),
+        "encoder": None if corpus.encoded else encoder_name(explainer),
     }
     done = 0
     built = data.from_items(rows, override_num_blocks=len(rows)).map(
@@ -88,7 +88,7 @@ class BuildShard:
         self.corpus, self.output, self.block = corpus, Path(output), block
         self.explainer = load(self.output / EXPLAINER, encoder=encoder, cache=False)
         self.base = read_index_manifest(self.output) if added_to else None
-        self.stages = chain(self.explainer, corpus.vectors is not None)
+        self.stages = chain(self.explainer, corpus.encoded)
         (self.output / BUILDING).mkdir(exist_ok=True)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
