@@ -500,3 +500,77 @@ def test_a_list_says_what_its_hits_share(index: Index) -> None:
     assert listed.misleading
     with pytest.raises(InputError, match="none of the 8 hits"):
         listing(index, hits, good=["absent"])
+
+
+# ---------------------------------------------------------------------- report and doctor
+
+
+def test_a_report_counts_what_is_there(index: Index) -> None:
+    from xetrieval.index.report import report
+
+    found = report(index, topics=500)
+    codes = index.codes(np.arange(COUNT), "original").dense(128)
+    has = codes > 0
+    common = has.mean(axis=0) >= 0.25
+    assert {j for j, _, _ in found.boilerplate} == set(np.flatnonzero(common).tolist())
+    strongest = np.where(common, 0, codes).argmax(axis=1)
+    assert {t.name: t.documents for t in found.topics} == {
+        index.explainer.features[j].label or f"feature {j}": int((strongest == j).sum()) for j in np.unique(strongest)
+    }
+    assert found.silent == int((~has.any(axis=0)).sum())
+    for twins in found.twins:
+        a, b = has[:, twins.first], has[:, twins.second]
+        assert (a & b).sum() / (a | b).sum() == pytest.approx(twins.jaccard, abs=1e-3)
+    json.dumps(found.to_dict())
+
+
+def test_a_hub_is_found_and_said_why(tmp_path: Path) -> None:
+    """Documents scattered around one: it is the nearest of them all."""
+    from xetrieval.index.report import report
+
+    rng = np.random.default_rng(0)
+    centre = unit(1, seed=1)[0]
+    around = rng.standard_normal((300, 64)).astype(np.float32)
+    z = np.concatenate([centre[None], 0.5 * centre + around / np.linalg.norm(around, axis=1, keepdims=True)])
+    np.save(tmp_path / "v.npy", z)
+    build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", SMALL)
+    index = open_index(tmp_path / "index")
+    hub = report(index).hubs[0]
+    assert hub.id == "0"
+    assert hub.found > 100
+    assert hub.features
+    shares = [
+        {f.id: f.share for f in index.why(index.vectors(np.array([row]))[0], "0").explanation.features}  # type: ignore[union-attr]
+        for row in range(1, 301)
+        if 0 in {hit.row for hit in index.search(index.vectors(np.array([row]))[0], 11)}
+    ]
+    assert len(shares) == hub.found
+    feature, _, mean = hub.features[0]
+    assert np.mean([has.get(feature, 0.0) for has in shares]) == pytest.approx(mean, abs=1e-3)
+
+
+def test_a_checkup_measures_and_advises(index: Index) -> None:
+    from xetrieval.evaluate.doctor import advice, checkup
+
+    z = index.vectors(np.arange(COUNT))
+    back = index.explainer.sae.decode(index.codes(np.arange(COUNT), "original"))
+    found = checkup(index)
+    cosine = np.einsum("nm,nm->n", z, back) / np.linalg.norm(back, axis=1)
+    assert found.cosine == pytest.approx(cosine.mean(), abs=1e-4)
+    assert found.asked_are == "titles"
+    assert "no figures to compare with" in found.advice[0]
+    fine = replace(found, cosine_on_card=found.cosine + 0.01, remainder=0.1)
+    assert advice(fine)[0].startswith("good enough")
+    assert advice(replace(fine, cosine_on_card=found.cosine + 0.2))[0].startswith("refit")
+    assert any("--chunk" in line for line in advice(replace(fine, unread_documents=0.3)))
+    queries = ["word1 word2", "word3 word4", "word5"]
+    best = [index.search(query, 1)[0].id for query in queries]
+    worst = index.search(queries[2], COUNT)[-1].id
+    judged = checkup(index, queries, [{best[0]: 1}, {best[1]: 1}, {worst: 1}])
+    assert (judged.judged, judged.failed) == (3, 1)
+    assert judged.failing[0].queries == ("word5",)
+    wrong = index.search("word5", 3)
+    mean = np.mean([{f.id: f.share for f in h.explanation.features}.get(judged.failing[0].feature, 0) for h in wrong])  # type: ignore[union-attr]
+    assert judged.failing[0].mean_share == pytest.approx(mean, abs=1e-4)
+    with pytest.raises(InputError, match="as many queries"):
+        checkup(index, queries, [{}])

@@ -8,6 +8,7 @@ import typer
 
 from ..errors import XetrievalError
 from .demo import demo
+from .doctor import doctor
 from .evaluate import app as evaluate
 from .explain import explain
 from .features import features
@@ -32,6 +33,7 @@ app.command()(explain)
 app.command()(demo)
 app.command()(search)
 app.command()(why)
+app.command()(doctor)
 app.command()(fit)
 app.command()(teach)
 app.command()(info)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import EncoderOption, ExplainerOption, open_explainer, output_console, progress_bar
+from .options import EncoderOption, ExplainerOption, Format, FormatOption, open_explainer, output_console, progress_bar
 
 app = typer.Typer(help="Make an index of a corpus: build, add, delete, verify, info.", no_args_is_help=True)
 
@@ -153,6 +153,26 @@ def info(index: Folder) -> None:
     for name, value in rows:
         table.add_row(Text(name, "dim"), Text(printable(value)))
     output_console().print(table)
+
+
+@app.command()
+def report(
+    index: Folder,
+    topics: Annotated[int, typer.Option("--topics", min=1, help="How many families are shown.")] = 15,
+    format: FormatOption = Format.text,
+) -> None:
+    """What this corpus is about: families, features that say nothing, documents found for everything."""
+    import json
+
+    from ..index import open_index
+    from ..index.report import report as look
+    from .listed import print_report
+
+    found = look(open_index(index), topics)
+    if format is Format.json:
+        sys.stdout.write(json.dumps(found.to_dict(), ensure_ascii=False) + "\n")
+    else:
+        print_report(output_console(), found)
 
 
 def _build(

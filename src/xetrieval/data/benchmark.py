@@ -29,27 +29,47 @@ def read_benchmark(folder: Path) -> Benchmark:
     Raises:
         InputError: a file is missing, a line cannot be used, or no query has judgments.
     """
+    judgments = read_judgments(_qrels(folder))
+    pairs = zip(*read_queries(_either(folder / "queries.jsonl")), strict=True)
+    judged = [(identifier, text) for identifier, text in pairs if identifier in judgments]
+    if not judged:
+        raise InputError(f"{folder}: no query of queries.jsonl has judgments in qrels/test.tsv")
+    ids, texts = [identifier for identifier, _ in judged], [text for _, text in judged]
+    return Benchmark(folder.name, read_corpora([folder]), ids, texts, judgments)
+
+
+def read_judgments(path: Path) -> dict[str, dict[str, int]]:
+    """{query id: {document id: grade}} of a qrels file with tabs, with or without a head line.
+
+    Raises:
+        InputError: no such file, or a line that cannot be used.
+    """
     judgments: dict[str, dict[str, int]] = {}
-    path = _qrels(folder)
     for number, (query, document, grade, *_) in read_tab_lines(path, 3):
         if number == 1 and grade == "score":
             continue
         if not grade.lstrip("-").isdigit():
             raise InputError(f"{path}, line {number}: the score {grade!r} is not a whole number")
         judgments.setdefault(query, {})[document] = int(grade)
+    return judgments
+
+
+def read_queries(path: Path) -> tuple[list[str], list[str]]:
+    """Ids and texts of a queries.jsonl.
+
+    Raises:
+        InputError: no such file, or a line without a text.
+    """
     ids, texts = [], []
-    for entry in read_json_lines(_either(folder / "queries.jsonl")):
+    for number, entry in enumerate(read_json_lines(path), 1):
         if isinstance(entry, BadLine):
             raise entry.error()
         text = entry.text("text")
         if isinstance(text, BadLine):
             raise text.error()
-        if str(entry.record.get("_id")) in judgments:
-            ids.append(str(entry.record["_id"]))
-            texts.append(text)
-    if not ids:
-        raise InputError(f"{folder}: no query of queries.jsonl has judgments in qrels/test.tsv")
-    return Benchmark(folder.name, read_corpora([folder]), ids, texts, judgments)
+        ids.append(str(entry.record.get("_id", number)))
+        texts.append(text)
+    return ids, texts
 
 
 def sample_benchmark(

@@ -65,6 +65,7 @@ def steering(
     sets = _sets(ours, benchmark, vectors, chosen_by, config)
     raw = None if raw_sae is None else _Side(raw_sae, vectors)
     raw_key = None if raw is None else _sets(raw, benchmark, vectors, chosen_by, config)["key"]
+    raw_set = {} if raw_key is None else {"key_raw_sae": raw_key}
     part = of_queries(benchmark, held)
     records = []
     for error_kept in (False, True):
@@ -80,7 +81,7 @@ def steering(
                 "queries": len(held),
                 "alphas": list(config.alphas),
                 "ndcg10": curves,
-                "sizes": {name: len(ids) for name, ids in sets.items()},
+                "sizes": {name: len(ids) for name, ids in {**sets, **raw_set}.items()},
                 "error_kept": error_kept,
                 "half": "held out",
             }

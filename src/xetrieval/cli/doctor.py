@@ -1,0 +1,98 @@
+"""xetrieval doctor: is the explainer good enough for this corpus, and which queries fail."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Format, FormatOption, output_console
+from .search import ExplainerCopy, IndexArgument
+
+if TYPE_CHECKING:
+    from ..evaluate.doctor import Checkup
+
+
+def doctor(
+    index: IndexArgument,
+    queries: Annotated[
+        Path | None, typer.Option("--queries", help="Queries, JSON lines with _id and text (BEIR's queries.jsonl).")
+    ] = None,
+    qrels: Annotated[
+        Path | None, typer.Option("--qrels", help="Judgments: query id, document id, grade, with tabs (BEIR's qrels).")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same samples.")] = 0,
+    format: FormatOption = Format.text,
+    explainer: ExplainerCopy = None,
+) -> None:
+    """Examine an index: is its explainer good enough here, what is amiss, which queries fail and by what."""
+    from ..data.benchmark import read_judgments, read_queries
+    from ..errors import InputError
+    from ..evaluate.doctor import checkup
+    from ..index import open_index
+
+    if qrels is not None and queries is None:
+        raise InputError("--qrels needs --queries: the texts that were judged")
+    opened = open_index(index, explainer)
+    texts: list[str] | None = None
+    judged: list[Any] | None = None
+    if queries is not None:
+        ids, texts = read_queries(queries)
+        if qrels is not None:
+            judgments = read_judgments(qrels)
+            kept = [place for place, identifier in enumerate(ids) if identifier in judgments]
+            if not kept:
+                raise InputError(f"{qrels}: none of its queries is in {queries}")
+            texts, judged = [texts[place] for place in kept], [judgments[ids[place]] for place in kept]
+    found = checkup(opened, texts, judged, seed)
+    if format is Format.json:
+        sys.stdout.write(json.dumps(found.to_dict(), ensure_ascii=False) + "\n")
+    else:
+        _print(found)
+
+
+def _print(found: Checkup) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..explain.terminal import bar, printable, shorten
+
+    console = output_console()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    table.add_column("here", justify="right")
+    table.add_column("model card", justify="right")
+    table.add_column("")
+    rows = (
+        ("cosine of reconstructed documents", f"{found.cosine:.3f}", found.cosine_on_card, ""),
+        ("variance unexplained (FVU)", f"{found.fvu:.3f}", found.fvu_on_card, ""),
+        ("explained", f"{found.explained:.0%}", None, f"of scores: {found.asked} {found.asked_are}, their best three"),
+        ("remainder", f"{found.remainder:.0%}", None, "of the score, by absolute value"),
+        ("retention", f"{found.retention:.0%}", None, found.retention_is),
+        ("silent features", f"{found.silent:.0%}", None, "no document has them"),
+        ("saturated features", f"{found.saturated:.1%}", None, "a quarter of the documents has them"),
+        ("documents not read to their end", f"{found.unread_documents:.0%}", None, ""),
+    )
+    for name, here, card, note in rows:
+        table.add_row(name, here, "" if card is None else f"{card:.3f}", Text(note, "dim"))
+    console.print(table)
+    console.print()
+    for line in found.advice:
+        console.print(Text(f"• {line}", "bold" if line == found.advice[0] else ""))
+    if not found.judged:
+        return
+    console.print(
+        Text(f"\n{found.failed} of {found.judged} queries have no relevant document in their best ten", "bold")
+    )
+    most = max((len(group.queries) for group in found.failing), default=1)
+    for group in found.failing[:8]:
+        drawn = bar(len(group.queries) / most, 12)
+        name = f"{printable(group.name)} (feature {group.feature}, {group.mean_share:+.3f} in the wrong hits)"
+        console.print(Text.assemble((f"{len(group.queries):>4}  ", "bold"), (f"{drawn:<12}", "red"), f"  {name}"))
+        for text in group.queries[:2]:
+            console.print(Text(f"        {shorten(text, 90)}", "dim"))
+    if len(found.failing) > 8:
+        console.print(Text(f"{len(found.failing) - 8} more features", "dim"))

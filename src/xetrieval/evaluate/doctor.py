@@ -1,0 +1,229 @@
+"""Is this explainer good enough for this corpus? The figures of its model card, measured here, and what to do.
+
+A card's figures are from documents like those it was fitted on. On another corpus the autoencoder reconstructs less,
+the remainder of explanations grows, and features stay silent. With judged queries also: what ranking by reconstructed
+vectors keeps, and the queries that fail, grouped by the features that their wrong hits share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from ..arrays import Float32, l2norm
+from ..errors import InputError
+from ..explain import Explanation
+from ..index import Index
+from ..index.dense import dense
+from ..index.search import Query, explain_rows
+from .retrieval import DEPTH, ndcg10_of_rankings
+
+SAMPLE: Final = 2000  # documents
+ASKED: Final = 200  # queries, or titles in their place
+SATURATED: Final = 0.25  # of the documents
+WRONG: Final = 3  # hits of a failing query that are looked at
+NEEDED: Final = 10_000  # documents; see docs/index.md for what fewer cost
+
+
+class Group(NamedTuple):
+    """Queries that fail, and the feature that brings in what they find instead."""
+
+    feature: int
+    name: str
+    mean_share: float  # in the wrong hits
+    queries: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """See the module; each figure beside that of the model card, None where the card has none."""
+
+    documents: int
+    cosine: float  # of reconstructed vectors to the documents'
+    cosine_on_card: float | None
+    fvu: float
+    fvu_on_card: float | None
+    explained: float  # bias + shares, over the score; mean over queries with their best documents
+    remainder: float  # |remainder| over |score|
+    asked: int
+    asked_are: str  # "queries" or "titles"
+    silent: float  # share of the features that no document has
+    saturated: float  # share of the features that a quarter of the documents have
+    unread_documents: float  # share of the documents with text past the encoder's limit
+    retention: float  # of the best ten, or of NDCG@10 where there are judgments
+    retention_is: str
+    advice: tuple[str, ...]
+    failing: tuple[Group, ...] = ()
+    failed: int = 0
+    judged: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        from dataclasses import asdict
+
+        return {**asdict(self), "failing": [group._asdict() for group in self.failing]}
+
+
+def checkup(
+    index: Index,
+    queries: Sequence[str] | Float32 | None = None,
+    judgments: Sequence[Mapping[str, int]] | None = None,
+    seed: int = 0,
+) -> Checkup:
+    """Examine an index.
+
+    Args:
+        queries: texts, or vectors [q, m]; without them documents' titles are asked.
+        judgments: of each query, {document id: grade}.
+    Raises:
+        InputError: judgments without queries, or another number of them; no queries, and no titles to ask instead.
+    """
+    if judgments is not None and (queries is None or len(queries) != len(judgments)):
+        raise InputError("give judgments for as many queries as there are")
+    sae = index.explainer.sae
+    rng = np.random.default_rng(seed)
+    alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
+    sample = np.sort(rng.permutation(alive)[:SAMPLE])
+    z = index.vectors(sample)
+    back = sae.decode(index.codes(sample, index.manifest.views[0]))
+    unit = np.asarray(l2norm(back), np.float32)
+    asked, kind, rows = _asked(index, queries, sample, rng)
+    explained = _explained(index, asked)
+    retention, retention_is = _retention(index, asked, None if judgments is None else [judgments[i] for i in rows])
+    frequency = index.frequency / max(1, index.manifest.rows)
+    card = index.explainer.figures.get("original", {})
+    failing, failed = _failing(index, queries, judgments)
+    found = Checkup(
+        documents=len(index),
+        cosine=round(float(np.einsum("nm,nm->n", z, unit).mean()), 4),
+        cosine_on_card=card.get("cosine"),
+        fvu=round(float(((z - back) ** 2).sum() / max(1e-12, ((z - z.mean(axis=0)) ** 2).sum())), 4),
+        fvu_on_card=card.get("fvu"),
+        explained=round(float(np.mean([one.explained for one in explained])), 4),
+        remainder=round(float(np.mean([abs(one.remainder / one.score) for one in explained])), 4),
+        asked=len(asked),
+        asked_are=kind,
+        silent=round(float((frequency == 0).mean()), 4),
+        saturated=round(float((frequency >= SATURATED).mean()), 4),
+        unread_documents=round(float(np.mean([index.document(int(row)).unread > 0 for row in sample])), 4),
+        retention=round(retention, 4),
+        retention_is=retention_is,
+        advice=(),
+        failing=failing,
+        failed=failed,
+        judged=0 if judgments is None else len(judgments),
+    )
+    from dataclasses import replace
+
+    return replace(found, advice=advice(found))
+
+
+def advice(found: Checkup) -> tuple[str, ...]:
+    """What the figures mean, in words; the verdict first."""
+    lines = []
+    below = None if found.cosine_on_card is None else found.cosine_on_card - found.cosine
+    if below is None:
+        lines.append("the model card has no figures to compare with; judge by the remainder")
+    if (below is not None and below > 0.08) or found.remainder > 0.4:
+        lines.append(
+            f"refit: the features account for much less here than where they were learned. Take the corpus itself; "
+            f"{NEEDED:,} documents or more are enough for most of what can be had, "
+            + (f"and this one has {found.documents:,}" if found.documents < NEEDED else "and this corpus has them")
+        )
+    elif (below is not None and below > 0.03) or found.remainder > 0.25:
+        lines.append("usable, with care: look at the remainder of each explanation; a refit on this corpus would help")
+    elif below is not None:
+        lines.append("good enough: what the explainer captures here is what its model card promises")
+    if found.silent > 0.3:
+        lines.append(f"{found.silent:.0%} of the features are about things that this corpus does not have")
+    if found.saturated > 0.02:
+        lines.append(
+            f"{found.saturated:.1%} of the features are in a quarter of all documents and tell none from another"
+        )
+    if found.unread_documents > 0.05:
+        lines.append(
+            f"{found.unread_documents:.0%} of the documents are longer than the encoder reads: cut them into pieces "
+            "(index build --chunk)"
+        )
+    if found.retention < 0.7:
+        lines.append(f"rankings change much when only what the features capture is kept ({found.retention_is})")
+    return tuple(lines)
+
+
+def _asked(index: Index, queries: Any, sample: Any, rng: Any) -> tuple[list[Query], str, list[int]]:
+    if queries is not None:
+        rows = np.sort(rng.permutation(len(queries))[:ASKED]).tolist()
+        vectors = [index.query_vector(queries[row]) for row in rows]
+        return [Query("", q, unread=unread) for q, unread in vectors], "queries", rows
+    titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:ASKED]
+    if not titles:
+        raise InputError("this index has no titles to ask in place of queries; give --queries FILE")
+    return [Query(title, index.query_vector(title)[0]) for title in titles], "titles", list(range(len(titles)))
+
+
+def _explained(index: Index, asked: list[Query]) -> list[Explanation]:
+    """Each query's best three."""
+    out: list[Explanation] = []
+    for query in asked:
+        assert query.vector is not None
+        rows = dense(index, query.vector, 3, None).rows
+        out += [one for one in explain_rows(index, query, rows) if isinstance(one, Explanation)]
+    return out
+
+
+def _retention(index: Index, asked: list[Query], judgments: list[Mapping[str, int]] | None) -> tuple[float, str]:
+    """Ranking a query's best hundred again by reconstructed vectors of both sides."""
+    sae, view = index.explainer.sae, index.manifest.views[0]
+    plain, kept = [], []
+    for query in asked:
+        assert query.vector is not None
+        rows = dense(index, query.vector, 100, None).rows
+        q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
+        scores = l2norm(sae.decode(index.codes(rows, view))) @ q
+        plain.append(rows[:DEPTH])
+        kept.append(rows[np.argsort(-scores, kind="stable")][:DEPTH])
+    if judgments is None:
+        shares = [np.isin(a, b).mean() for a, b in zip(plain, kept, strict=True)]
+        return float(np.mean(shares)), "share of the best ten kept by reconstructed vectors"
+    names = [[[index.document(int(row)).id for row in rows] for rows in side] for side in (plain, kept)]
+    before, after = (float(ndcg10_of_rankings(judgments, side).mean()) for side in names)
+    return (after / before if before else 0.0), "share of NDCG@10 kept by reconstructed vectors"
+
+
+def _failing(
+    index: Index, queries: Any, judgments: Sequence[Mapping[str, int]] | None
+) -> tuple[tuple[Group, ...], int]:
+    """Queries without a relevant document in their best ten, by the feature that their wrong hits share most."""
+    if judgments is None:
+        return (), 0
+    groups: dict[int, list[tuple[str, float]]] = {}
+    failed = 0
+    for place, judged in enumerate(judgments):
+        text = queries[place] if isinstance(queries[place], str) else f"query {place + 1}"
+        q, _ = index.query_vector(queries[place])
+        rows = dense(index, q, DEPTH, None).rows
+        relevant = {name for name, grade in judged.items() if grade > 0}
+        if relevant & {index.document(int(row)).id for row in rows}:
+            continue
+        failed += 1
+        explained = explain_rows(index, Query("", q), rows[:WRONG])
+        shares: dict[int, float] = {}
+        for one in explained:
+            for feature in one.features if isinstance(one, Explanation) else ():
+                shares[feature.id] = shares.get(feature.id, 0.0) + feature.share / len(explained)
+        if shares:
+            worst = max(shares, key=lambda j: shares[j])
+            groups.setdefault(worst, []).append((text, shares[worst]))
+    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return tuple(
+        Group(
+            j,
+            index.explainer.features[j].label or f"feature {j}",
+            round(float(np.mean([share for _, share in found])), 4),
+            tuple(text for text, _ in found),
+        )
+        for j, found in ordered
+    ), failed
