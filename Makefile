@@ -1,12 +1,13 @@
 # make demo   install into .venv and explain three answers from this Python's documentation
 # make test   install into .venv and run the tests
 # make parity install other autoencoder libraries into .venv-parity and compare with them
+# make cluster install Ray into .venv-ray and build an index with it
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test parity lint types install clean
+.PHONY: demo test parity cluster lint types install clean
 
 install: $(VENV)/.installed
 
@@ -32,6 +33,13 @@ parity:
 	@.venv-parity/bin/pip uninstall -q -y torchvision 2>/dev/null || true
 	@.venv-parity/bin/python -m pytest tests/test_parity.py
 
+# One corpus built by a plain loop and by a cluster of this machine's own processors: the same bytes.
+cluster:
+	@echo "== Ray, in .venv-ray (a minute the first time)"
+	@test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
+	@.venv-ray/bin/pip install --progress-bar off -q -c constraints.txt -e ".[ray]" pytest
+	@.venv-ray/bin/python -m pytest tests/test_ray.py
+
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -39,4 +47,4 @@ types: install
 	@$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .venv-parity build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-parity .venv-ray build dist .pytest_cache .mypy_cache .ruff_cache

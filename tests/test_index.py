@@ -14,6 +14,7 @@ import pytest
 from conftest import random_explainer, unit
 from index_data import SMALL, content, records, write_corpus
 
+from xetrieval.data.chunks import Chunking
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explain import Breakdown, Explanation
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
@@ -152,6 +153,44 @@ def test_a_corpus_that_changed_during_a_build_is_refused(tmp_path: Path) -> None
         build_index(corpus, explainer, tmp_path / "index", SMALL)
     assert build_index(corpus, explainer, tmp_path / "index", replace(SMALL, restart=True)).documents == 100
     verify_index(tmp_path / "index")
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    from xetrieval.index.writer import ShardWriter
+
+    corpus = Corpus((write_corpus(tmp_path / "c.jsonl", records(100)),))
+    build_index(corpus, random_explainer(), tmp_path / "whole", SMALL)
+    write, written = ShardWriter._write, []
+
+    def full(self: ShardWriter, name: str, numbers: object) -> None:
+        written.append(name)
+        if len(written) > 40:
+            raise OSError(errno.ENOSPC, "No space left on device", str(self.folder / name))
+        write(self, name, numbers)
+
+    monkeypatch.setattr(ShardWriter, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
+    monkeypatch.undo()
+    build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
+    assert content(tmp_path / "index") == content(tmp_path / "whole")
+
+
+def test_documents_of_one_word_and_of_a_million(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "long.txt").write_text("word1 word2 word3 word4. " * 250_000)
+    (tmp_path / "texts" / "short.txt").write_text("word")
+    corpus = Corpus((tmp_path / "texts",), Chunking(20_000))
+    build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
+    index = open_index(tmp_path / "index")
+    assert len(index) == 314
+    assert index.document(index.row_of("short.txt")).text == "word"
+    assert index.document(index.row_of("long.txt#313")).end == 250_000 * 25 - 1
+    write_corpus(tmp_path / "c.jsonl", [{"_id": "a", "text": "word " * 1_000_000}])
+    with pytest.raises(InputError, match="longer than 4 MB; cut the text into passages"):
+        build_index(Corpus((tmp_path / "c.jsonl",)), random_explainer(), tmp_path / "other", SMALL)
 
 
 def test_two_writers_are_kept_apart(tmp_path: Path) -> None:
