@@ -94,11 +94,11 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
         "shared_features",
         "per_view_shared_features",
         "feature_explanations",
-        "other_features",
         "explainer",
         "encoder",
         "truncated",
         "unread_tokens",
+        "other_features",
     ]
     assert list(record["per_view_shared_features"]) == ["original", "qa", "summary", "purpose"]
     first = record["feature_explanations"][0]

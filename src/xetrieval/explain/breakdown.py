@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..errors import InputError, MismatchError
 from .attribution import TOLERANCE
+from .records import BreakdownRecord, PartRecord
 
 
 class Part(NamedTuple):
@@ -20,10 +21,17 @@ class Part(NamedTuple):
     feature_id: int | None = None
     detail: Mapping[str, float] = MappingProxyType({})  # how it comes about: by view, or as activations and weight
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PartRecord:
         """As JSON holds it."""
-        where = {} if self.feature_id is None else {"feature_id": self.feature_id}
-        return {"kind": self.kind, **where, "name": self.name, "share": self.share, "detail": dict(self.detail)}
+        record: PartRecord = {
+            "kind": self.kind,
+            "name": self.name,
+            "share": self.share,
+            "detail": dict(self.detail),
+        }
+        if self.feature_id is not None:
+            record["feature_id"] = self.feature_id
+        return record
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,10 @@ class Breakdown:
             tuple(part for i, part in enumerate(self.parts) if i not in chosen),
         )
 
-    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+    def to_dict(self, top: int | None = None) -> BreakdownRecord:
         """As JSON holds it. With `top`, the other parts stand summed in other_parts."""
         shown, others = self.top(top)
-        record: dict[str, Any] = {
+        record: BreakdownRecord = {
             "doc_id": self.doc_id,
             "mode": self.mode,
             "score": self.score,
@@ -78,7 +86,9 @@ class Breakdown:
         }
         if top is not None:
             record["other_parts"] = {"count": len(others), "share": sum(part.share for part in others)}
-        return record | ({"note": self.note} if self.note else {})
+        if self.note:
+            record["note"] = self.note
+        return record
 
     def __str__(self) -> str:
         from .terminal import plain_text

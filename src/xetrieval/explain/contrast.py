@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..views import View
 from .counterfactual import Counterfactual
 from .evidence import Evidence
+from .records import ContrastRecord, FeatureContrastRecord
 
 UNION_NOTE: Final = (
     "shares are over the union of both documents' shared features, so they differ from those of each alone"
@@ -46,7 +47,7 @@ class FeatureContrast:
         """The label, or the id where there is none."""
         return self.label or f"feature {self.id}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> FeatureContrastRecord:
         """As JSON holds it."""
         return {
             "feature_id": self.id,
@@ -101,10 +102,10 @@ class Contrast:
             raise InputError(f"cannot show {count} features; give 0 or more")
         return self.features[:count], self.features[len(self.features) if count is None else count :]
 
-    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+    def to_dict(self, top: int | None = None) -> ContrastRecord:
         """As JSON holds it. With `top`, the other features stand summed in other_features."""
         shown, others = self.top(top)
-        record: dict[str, Any] = {
+        record: ContrastRecord = {
             "first_score": self.first_score,
             "second_score": self.second_score,
             "difference": self.difference,
@@ -115,6 +116,9 @@ class Contrast:
             "shared_features": sorted(f.id for f in self.features),
             "features": [feature.to_dict() for feature in shown],
             "note": UNION_NOTE,
+            "explainer": self.explainer,
+            "encoder": self.encoder,
+            "unread_tokens": {"query": self.unread_query, "first": self.unread_first, "second": self.unread_second},
         }
         if top is not None:
             record["other_features"] = {
@@ -123,17 +127,9 @@ class Contrast:
                 "second": sum(f.second for f in others),
                 "difference": sum(f.difference for f in others),
             }
-        record["explainer"] = self.explainer
-        record["encoder"] = self.encoder
-        record["unread_tokens"] = {
-            "query": self.unread_query,
-            "first": self.unread_first,
-            "second": self.unread_second,
-        }
         if self.evidence is not None:
-            record["evidence"] = {
-                name: found.to_dict() for name, found in zip(("first", "second"), self.evidence, strict=True)
-            }
+            first, second = self.evidence
+            record["evidence"] = {"first": first.to_dict(), "second": second.to_dict()}
         if self.counterfactual is not None:
             record["counterfactual"] = self.counterfactual.to_dict()
         return record

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from .records import CounterfactualRecord
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Counterfactual:
             )
         return [erased, lifted]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> CounterfactualRecord:
         """As JSON holds it."""
         return {
             "ahead": self.ahead,

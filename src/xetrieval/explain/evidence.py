@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
+
+from .records import EvidenceRecord, TextEvidenceRecord
 
 Method = Literal["exact", "estimate"]
 
@@ -46,15 +48,26 @@ class TextEvidence:
         """The sentences that were read, by signed share, largest first."""
         return tuple(sorted((s for s in self.sentences if s.read), key=lambda s: -s.share))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> TextEvidenceRecord:
         """As JSON holds it."""
-        record: dict[str, Any] = {
+        record: TextEvidenceRecord = {
             "method": self.method,
-            "sentences": [asdict(sentence) for sentence in self.sentences],
+            "sentences": [
+                {
+                    "start": s.start,
+                    "end": s.end,
+                    "text": s.text,
+                    "share": s.share,
+                    "activation": s.activation,
+                    "read": s.read,
+                }
+                for s in self.sentences
+            ],
         }
         if self.method == "exact":
-            record["tokens"] = [asdict(token) for token in self.tokens]
-            record |= {key: getattr(self, key) for key in ("special", "prompt", "constant", "rounding")}
+            record["tokens"] = [{"start": t.start, "end": t.end, "share": t.share} for t in self.tokens]
+            record["special"], record["prompt"] = self.special, self.prompt
+            record["constant"], record["rounding"] = self.constant, self.rounding
         return record
 
 
@@ -79,7 +92,7 @@ class Evidence:
         """The evidence of one feature, if it is there."""
         return next((f for f in self.features if f.feature_id == feature_id), None)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> EvidenceRecord:
         """As JSON holds it."""
         return {
             "query_read_to": self.query_read_to,

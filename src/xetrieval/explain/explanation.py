@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import InputError
 from ..views import View
 from .evidence import Evidence
+from .records import ExplanationRecord, FeatureRecord
 
 DEFAULT_TOP: Final = 8  # features that are shown unless another number is asked for
 
@@ -36,7 +37,7 @@ class FeatureShare:
         """The label, or the id where there is none."""
         return self.label or f"feature {self.id}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> FeatureRecord:
         """The release's entry (feature_id, hypothesis), extended."""
         return {
             "feature_id": self.id,
@@ -98,10 +99,10 @@ class Explanation:
         shown = tuple(f for f in self.features if f.id in chosen)
         return shown, tuple(f for f in self.features if f.id not in chosen)
 
-    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+    def to_dict(self, top: int | None = None) -> ExplanationRecord:
         """The release's fields, extended. With `top`, the other features stand summed in other_features."""
         shown, others = self.top(top)
-        record: dict[str, Any] = {
+        record: ExplanationRecord = {
             "query_id": self.query_id,
             "doc_id": self.doc_id,
             "score": self.score,
@@ -112,18 +113,18 @@ class Explanation:
             "shared_features": list(self.shared_features),
             "per_view_shared_features": {view: list(ids) for view, ids in self.per_view.items()},
             "feature_explanations": [feature.to_dict() for feature in shown],
+            "explainer": self.explainer,
+            "encoder": self.encoder,
+            "truncated": self.unread_query > 0 or self.unread_document > 0,
+            "unread_tokens": {"query": self.unread_query, "document": self.unread_document},
         }
         if top is not None:
             record["other_features"] = {"count": len(others), "share": sum(f.share for f in others)}
-        record["explainer"] = self.explainer
-        record["encoder"] = self.encoder
-        record["truncated"] = self.unread_query > 0 or self.unread_document > 0
-        record["unread_tokens"] = {"query": self.unread_query, "document": self.unread_document}
         if self.steered:
-            record["steered"] = dict(self.steered)
+            record["steered"] = {str(feature): factor for feature, factor in self.steered}
         if self.chunk is not None:
             record["chunk"] = self.chunk
-            record["chunks"] = [chunk._asdict() for chunk in self.chunks]
+            record["chunks"] = [{"start": c.start, "end": c.end, "score": c.score} for c in self.chunks]
         if self.evidence is not None:
             record["evidence"] = self.evidence.to_dict()
         return record

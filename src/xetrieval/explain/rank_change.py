@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from .records import RankChangeRecord
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class RankChange:
             f"the top {self.k}, which ends at {self.edge:+.4f}"
         ]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> RankChangeRecord:
         """As JSON holds it."""
         return {
             "rank": self.rank,

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..explain import Explanation
+from .records import ListFeatureRecord, ListingRecord
 from .search import Hit, explain_rows
 
 if TYPE_CHECKING:
@@ -34,16 +35,18 @@ class ListFeature:
     good: float = 0.0  # mean share in hits judged relevant
     bad: float = 0.0  # and in those judged not to be
 
-    def to_dict(self, judged: bool) -> dict[str, Any]:
+    def to_dict(self, judged: bool) -> ListFeatureRecord:
         """As JSON holds it."""
-        record = {
+        record: ListFeatureRecord = {
             "feature_id": self.id,
             "name": self.name,
             "hits": self.hits,
             "mean_share": self.mean,
             "spread": self.spread,
         }
-        return record | ({"good": self.good, "bad": self.bad} if judged else {})
+        if judged:
+            record["good"], record["bad"] = self.good, self.bad
+        return record
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,9 @@ class Listing:
     misleading: tuple[ListFeature, ...]  # more in the bad hits than in the good ones, by the difference
     judged: bool
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ListingRecord:
         """As JSON holds it."""
-        record: dict[str, Any] = {
+        record: ListingRecord = {
             "hits": self.hits,
             "common": [feature.to_dict(False) for feature in self.common],
             "splitting": [feature.to_dict(False) for feature in self.splitting],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..intervene import SteeringProfile
+from .records import MoveRecord
 from .search import prepare, rank
 from .texts import Stored
 from .why import rank_of
@@ -24,7 +25,7 @@ class Move(NamedTuple):
     before_score: float
     document: Stored
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> MoveRecord:
         """As JSON holds it."""
         return {
             "id": self.document.id,

@@ -5,7 +5,6 @@ Counts are exact; what compares documents with each other is measured on a seede
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,6 +15,7 @@ from ..arrays import Float32
 from ..explain import attribute, overlap
 from ..explain.projection import FeatureSets
 from .dense import dense
+from .records import ReportRecord
 
 if TYPE_CHECKING:
     from .index import Index, Rows
@@ -71,17 +71,41 @@ class CorpusReport:
     probes: int
     silent: int  # features that no document has
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ReportRecord:
         """As JSON holds it."""
         return {
             "documents": self.documents,
             "topics": [
-                {"name": t.name, "documents": t.documents, "features": _listed(t.features, "documents")}
-                for t in self.topics
+                {
+                    "name": topic.name,
+                    "documents": topic.documents,
+                    "features": [{"feature_id": j, "name": n, "documents": c} for j, n, c in topic.features],
+                }
+                for topic in self.topics
             ],
-            "boilerplate": _listed(self.boilerplate, "share_of_documents"),
-            "twins": [twins._asdict() for twins in self.twins],
-            "hubs": [{**hub._asdict(), "features": _listed(hub.features, "share")} for hub in self.hubs],
+            "boilerplate": [{"feature_id": j, "name": n, "share_of_documents": s} for j, n, s in self.boilerplate],
+            "twins": [
+                {
+                    "first": twins.first,
+                    "first_name": twins.first_name,
+                    "second": twins.second,
+                    "second_name": twins.second_name,
+                    "jaccard": twins.jaccard,
+                }
+                for twins in self.twins
+            ],
+            "hubs": [
+                {
+                    "id": hub.id,
+                    "title": hub.title,
+                    "found": hub.found,
+                    "expected": hub.expected,
+                    "features": [{"feature_id": j, "name": n, "share": s} for j, n, s in hub.features],
+                    "bias": hub.bias,
+                    "remainder": hub.remainder,
+                }
+                for hub in self.hubs
+            ],
             "probes": self.probes,
             "silent_features": self.silent,
         }
@@ -213,7 +237,3 @@ def _hub(index: Index, row: int, found: int, expected: float, q: Float32) -> Hub
 
 def _name(index: Index, feature: Any) -> str:
     return index.explainer.features[int(feature)].label or f"feature {int(feature)}"
-
-
-def _listed(features: Sequence[tuple[int, str, Any]], figure: str) -> list[dict[str, Any]]:
-    return [{"feature_id": j, "name": name, figure: value} for j, name, value in features]

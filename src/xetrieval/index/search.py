@@ -19,6 +19,7 @@ from ..views import View
 from . import concepts, lexical
 from .approximate import approximate, faiss_path
 from .dense import Ranked, dense, steered, steered_codes, with_views
+from .records import HitRecord
 from .texts import Stored
 from .weighted import weighted_breakdown
 
@@ -97,10 +98,10 @@ class Hit:
         """Why it has this score; the parts add up to it, whatever the mode."""
         return self.together.explanation(self.row)
 
-    def to_dict(self, explain: bool = False, top: int | None = None) -> dict[str, Any]:
+    def to_dict(self, explain: bool = False, top: int | None = None) -> HitRecord:
         """As JSON holds it."""
         stored = self.document
-        record: dict[str, Any] = {
+        record: HitRecord = {
             "rank": self.rank,
             "id": stored.id,
             "score": self.score,
@@ -109,8 +110,10 @@ class Hit:
             "metadata": stored.metadata,
         }
         if stored.parent is not None:
-            record |= {"parent": stored.parent, "start": stored.start, "end": stored.end}
-        return record | ({"explanation": self.explanation.to_dict(top)} if explain else {})
+            record["parent"], record["start"], record["end"] = stored.parent, stored.start, stored.end
+        if explain:
+            record["explanation"] = self.explanation.to_dict(top)
+        return record
 
 
 def prepare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ..explainer.counterfactual import counterfactual_vectors
 from ..intervene import smallest_boost, smallest_erasure
 from ..intervene.counterfactual import LARGEST_FACTOR, MOST_ERASED
 from .dense import scan
+from .records import WhyRecord
 from .search import Query, explain_rows, rank
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ class Why:
     contrast: Contrast | None = None
     change: RankChange | None = None
 
-    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+    def to_dict(self, top: int | None = None) -> WhyRecord:
         """As JSON holds it."""
-        record: dict[str, Any] = {
+        record: WhyRecord = {
             "id": self.document.id,
             "rank": self.rank,
             "documents": self.documents,
