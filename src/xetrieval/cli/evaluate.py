@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
     from ..evaluate import BenchmarkVectors
 
-app = typer.Typer(help="Measure retrieval, intervention, steering, labels, efficiency.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure retrieval, intervention, faithfulness, steering, labels, efficiency.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -95,6 +97,25 @@ def intervention(
     raw = None if raw_sae is None else load_sae(raw_sae).sae
     config = InterventionConfig(seed=shared.seed)
     shared.run("intervention", opened.encoder, lambda b, vectors: [run(opened, b, vectors, config, raw)])
+
+
+@app.command()
+@shares
+def faithfulness(
+    shared: Shared,
+    raw_sae: Annotated[
+        Path | None, typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone, its order beside ours.")
+    ] = None,
+) -> None:
+    """Take out, or keep, more and more features: does what an explanation shows first carry most?"""
+    from ..evaluate import FaithfulnessConfig
+    from ..evaluate import faithfulness as run
+    from ..sae import load_sae
+
+    opened = open_explainer(shared.explainer, None, shared.cache)
+    raw = None if raw_sae is None else load_sae(raw_sae).sae
+    config = FaithfulnessConfig(seed=shared.seed)
+    shared.run("faithfulness", opened.encoder, lambda b, vectors: [run(opened, b, vectors, config, raw)])
 
 
 @app.command()

@@ -77,6 +77,24 @@ def steering(records: list[dict[str, Any]]) -> Table:
     return table
 
 
+def faithfulness(records: list[dict[str, Any]]) -> Table:
+    """Areas of one line an order: lower is more faithful for deletion, higher for insertion."""
+    table = _table(("dataset", "order", "features", "deletion", "insertion", "rank, shown", "rank, random"))
+    for r in records:
+        for name, order in r["orders"].items():
+            first = name == "share"
+            table.add_row(
+                r["dataset"] if first else "",
+                name,
+                f"{r['features']:.1f}" if first else "",
+                f"{order['deletion_area']:.3f}",
+                f"{order['insertion_area']:.3f}",
+                f"{r['rank']['shown']:.2f}" if first else "",
+                f"{r['rank']['random_active']:.2f}" if first else "",
+            )
+    return table
+
+
 def labels(records: list[dict[str, Any]]) -> Table:
     """AUC beside shuffled labels; chance is 0.5."""
     table = _table(("dataset", "judge", "features", "AUC", "95 % interval", "shuffled labels"))
@@ -111,6 +129,7 @@ def efficiency(records: list[dict[str, Any]]) -> Table:
 TABLES = {
     "retrieval": retrieval,
     "intervention": intervention,
+    "faithfulness": faithfulness,
     "steering": steering,
     "labels": labels,
     "efficiency": efficiency,
