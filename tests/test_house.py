@@ -27,6 +27,7 @@ ROOMS = (  # each imports only from rooms before it
     ("index",),
     ("release",),
     ("fitting", "evaluate"),
+    ("serve",),
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
@@ -50,7 +51,7 @@ def test_each_room_imports_only_from_rooms_above_it() -> None:
         f"{path.relative_to(SOURCE)} imports {other}"
         for path in modules()
         for room in [path.relative_to(SOURCE).parts[0].removesuffix(".py")]
-        for other in imported_rooms(path) - {room}
+        for other in imported_rooms(path) - {room, "__version__"}
         if LEVEL[other] >= LEVEL[room]
     ]
     assert not wrong

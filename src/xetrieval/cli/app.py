@@ -20,6 +20,7 @@ from .label import app as label
 from .release import import_release
 from .sae import app as sae
 from .search import search, why
+from .serve import serve
 from .steer import app as steer
 from .teach import teach
 
@@ -34,6 +35,7 @@ app.command()(demo)
 app.command()(search)
 app.command()(why)
 app.command()(doctor)
+app.command()(serve)
 app.command()(fit)
 app.command()(teach)
 app.command()(info)

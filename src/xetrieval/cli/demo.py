@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import CacheOption, ExplainerOption, open_explainer, output_console, progress_bar, show_bar
+from .serve import PORT, run
 
 if TYPE_CHECKING:
     from ..data import Document
@@ -32,6 +33,8 @@ def demo(
         Path | None,
         typer.Option("--index", help="Where the index goes, for search and why afterwards."),
     ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Open the page on it, until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="With --serve: the port.")] = PORT,
     cache: CacheOption = None,
 ) -> None:
     """Index this Python's own documentation, search it and explain each top hit."""
@@ -43,6 +46,9 @@ def demo(
     opened = open_explainer(explainer, None, cache)
     documents = python_docs(passages)
     found = _index(opened, documents, index, cache)
+    if serve:
+        run({"python-documentation": found}, found.explainer, "127.0.0.1", port, None, quiet=True)
+        return
     console = output_console()
     console.print(
         f"{len(documents)} passages of this Python's documentation, embedded once with {opened.encoder.identity.name}"

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
     from ..evaluate import BenchmarkVectors
 
-app = typer.Typer(
-    help="Measure retrieval, intervention, faithfulness, steering, labels, efficiency.", no_args_is_help=True
-)
+app = typer.Typer(help="Measure retrieval, intervention, faithfulness, steering and more.", no_args_is_help=True)
 
 
 @app.command()

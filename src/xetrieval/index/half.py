@@ -11,6 +11,7 @@ be among the best k: the result is that of the exact scan.
 from __future__ import annotations
 
 import os
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "half"
 BOUND: Final = 2.0**-9 + 2e-6  # and what fp32 sums of 1,000 terms may be off
 BLOCK: Final = 1 << 13
+_ALONE: Final = threading.Lock()
 
 
 def make_half(index: Index) -> int:
@@ -63,7 +65,8 @@ def candidates(index: Index, shard: Shard, q: Float32, k: int, least: float) -> 
     """
     copy = np.memmap(half_path(index.folder, shard), "<u2", "r", shape=(shard.rows, shard.dimension))
     scores = np.empty(shard.rows, np.float32)
-    _scan()(copy, q, scores)
+    with _ALONE:  # the compiled loop's threads serve one caller at a time
+        _scan()(copy, q, scores)
     low, high = np.searchsorted(index.deleted, (shard.first, shard.first + shard.rows))
     scores[index.deleted[low:high] - shard.first] = -np.inf
     if shard.rows > k:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .index import Index, Rows
 
 METHOD: Final = "lucene"
+_COUNTING: Final = threading.Lock()
 
 
 class Lexicon:
@@ -134,6 +136,11 @@ def open_lexicon(index: Index) -> Lexicon:
     Raises:
         InputError: an index without texts. MissingExtra: bm25s is not installed.
     """
+    with _COUNTING:
+        return _lexicon(index)
+
+
+def _lexicon(index: Index) -> Lexicon:
     package = require("bm25s", "index")
     home = index.folder / f"bm25-{index.manifest.generation:06d}"
     if not home.is_dir():

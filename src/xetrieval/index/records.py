@@ -127,3 +127,94 @@ class ReportRecord(TypedDict):
     hubs: list[HubRecord]
     probes: int
     silent_features: int
+
+
+class FeatureRowRecord(TypedDict):
+    """A feature in a list."""
+
+    feature_id: int
+    hypothesis: str | None
+    source: str | None  # who named it
+    documents: int  # of this index that have it
+    share_of_documents: float
+    confidence: float | None  # mean detection score of its name; None where it was never judged
+    family: int | None
+
+
+class FamilyRecord(TypedDict):
+    """A family of features."""
+
+    id: int
+    name: str
+    parent: int | None
+    features: int
+
+
+class FeaturePageRecord(TypedDict):
+    """Some of the features."""
+
+    total: int
+    offset: int
+    features: list[FeatureRowRecord]
+    families: list[FamilyRecord]
+
+
+class NameScoreRecord(TypedDict):
+    """How far a name holds, to one judge."""
+
+    kind: str
+    judge: str
+    value: float
+    low: float
+    high: float
+    chance: float
+    texts: int
+
+
+class NeighbourRecord(TypedDict):
+    """Another feature whose direction is near."""
+
+    feature_id: int
+    hypothesis: str | None
+    nearness: float
+    documents: int
+
+
+class BinRecord(TypedDict):
+    """How many documents have it so strongly."""
+
+    low: float
+    high: float
+    count: int
+
+
+class FeatureExampleRecord(TypedDict):
+    """A document that has it strongly."""
+
+    id: str
+    title: str
+    text: str
+    activation: float
+
+
+class FeatureCardRecord(FeatureRowRecord):
+    """All that is known of one feature, in this index."""
+
+    families: list[str]
+    scores: list[NameScoreRecord]
+    nearest: list[NeighbourRecord]
+    histogram: list[BinRecord]
+    examples: list[FeatureExampleRecord]
+
+
+class DocumentRecord(TypedDict):
+    """A document as it is stored."""
+
+    id: str
+    title: str
+    text: str
+    metadata: dict[str, Any]
+    parent: str | None
+    start: int | None
+    end: int | None
+    unread_tokens: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -46,7 +47,7 @@ class Texts:
     """A shard's documents.sqlite. Sealed shards are opened read-only."""
 
     def __init__(self, path: Path, writable: bool = False) -> None:
-        self.path = path
+        self.path, self.lock = path, threading.Lock()
         how = "" if writable else "?mode=ro&immutable=1"
         try:
             self.db = sqlite3.connect(f"{path.resolve().as_uri()}{how}", uri=True, check_same_thread=False)
@@ -135,7 +136,8 @@ class Texts:
 
     def _all(self, query: str, values: tuple[Any, ...]) -> list[Any]:
         try:
-            return self.db.execute(query, values).fetchall()
+            with self.lock:
+                return self.db.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise DamagedError(f"{self.path}: damaged ({error}); run `xetrieval index verify`") from error
 

@@ -1,0 +1,92 @@
+"""xetrieval serve: the API and the page, on this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import ExplainerOption, open_explainer
+
+if TYPE_CHECKING:
+    from ..explainer import Explainer
+    from ..index import Index
+
+PORT = 8321
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    indexes: Annotated[
+        list[Path] | None, typer.Argument(metavar="INDEX...", help="Folders of indexes; none: texts alone.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port.")] = PORT,
+    host: Annotated[str, typer.Option("--host", help="Another address than this machine's own needs a token.")] = (
+        "127.0.0.1"
+    ),
+    token: Annotated[
+        str | None,
+        typer.Option("--token", envvar="XETRIEVAL_TOKEN", help="What every request must carry.", show_envvar=True),
+    ] = None,
+    explainer: ExplainerOption = "minilm",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No line for each request.")] = False,
+) -> None:
+    """Serve the API and the page. Requests are logged without what was asked."""
+    from ..errors import InputError
+    from ..index import open_index
+
+    opened: dict[str, Index] = {}
+    for folder in indexes or []:
+        name = folder.resolve().name
+        if name in opened:
+            raise InputError(f"two indexes are called {name!r}; rename one of the folders")
+        opened[name] = open_index(folder)
+    own = next((index.explainer for index in opened.values()), None) or open_explainer(explainer, None, None)
+    run(opened, own, host, port, token, quiet)
+
+
+def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, token: str | None, quiet: bool) -> None:
+    """Until a signal ends it; what is being answered then is answered to its end."""
+    import logging
+    import secrets
+    import socket
+
+    from ..errors import InputError
+    from ..extras import require
+
+    uvicorn = require("uvicorn", "ui")
+    require("fastapi", "ui")
+    from ..serve.app import LOOPBACK as NAMES
+    from ..serve.app import create_app
+
+    local = host in LOOPBACK
+    if not local and token is None:
+        token = secrets.token_urlsafe(18)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port"
+            ) from error
+    log = logging.getLogger("xetrieval.serve")
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    app = create_app(opened, explainer, hosts=NAMES if local else frozenset(), token=token)
+    shown = f"[{host}]" if ":" in host else host
+    sys.stderr.write(f"http://{shown}:{port}/{'?token=' + token if token else ''}   (Ctrl-C ends it)\n")
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+        timeout_keep_alive=20,
+    )

@@ -1,0 +1,1 @@
+"""The API and the page: what the library answers, over HTTP. Needs the extra `ui`."""

@@ -1,0 +1,197 @@
+"""The application: versioned routes under /v1, the page at /."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from .. import __version__
+from ..errors import XetrievalError
+from ..explain.report import page
+from ..explainer import Explainer
+from ..index import Index
+from ..index.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
+from ..store import cache_folder
+from . import schemas as s
+from .limits import Gate, Limits
+from .service import NotFound, Service, plain
+
+PAGE: Final = Path(__file__).parent / "page"
+LOG: Final = logging.getLogger("xetrieval.serve")
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+IndexName = Annotated[str | None, Query(max_length=200, description="The only one, if none is named.")]
+
+
+def create_app(
+    indexes: Mapping[str, Index],
+    explainer: Explainer,
+    limits: Limits | None = None,
+    hosts: frozenset[str] = LOOPBACK,
+    token: str | None = None,
+    profiles: Path | None = None,
+) -> Any:
+    """The ASGI application.
+
+    Args:
+        explainer: for texts, where there is no index.
+        hosts: names it may be addressed by; empty: any.
+        token: what requests must carry; None: nothing.
+        profiles: where steering profiles are kept; None: the user's cache folder.
+    """
+    limits = limits or Limits()
+    service = Service(indexes, explainer, profiles or cache_folder() / "profiles")
+    app = FastAPI(
+        title="Xetrieval",
+        version=__version__,
+        description="Why a document scores as it does: features, shares, evidence, comparisons, steering.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.service = service
+    for add in (_asking, _browsing, _steering):
+        add(app, service)
+    _problems(app, service)
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    return Gate(app, limits, hosts, token)
+
+
+def _asking(app: FastAPI, service: Service) -> None:
+    route = _route(app)
+
+    @app.get("/v1/health", response_model=s.HealthAnswer, responses={422: s.Problem[422]})
+    def health() -> Any:
+        """Whether the server is there, and which indexes it has."""
+        return {"status": "ok", "version": __version__, "indexes": service.describe()}
+
+    @route("POST", "/v1/search", s.SearchAnswer)
+    def search(asked: s.SearchAsked) -> Any:
+        """Documents for a query, each with what carries its score."""
+        return service.search(asked)
+
+    @route("POST", "/v1/explain", s.ExplainAnswer)
+    def explain(asked: s.ExplainAsked) -> Any:
+        """Why a document gets its score: by id in an index, or any text."""
+        return service.explain(asked)
+
+    @route("POST", "/v1/contrast", s.ContrastAnswer)
+    def contrast(asked: s.ContrastAsked) -> Any:
+        """Why one document scores above another, and what would swap them."""
+        return service.contrast(asked)
+
+    @route("POST", "/v1/why", WhyRecord)
+    def why(asked: s.WhyAsked) -> Any:
+        """Why a document stands at its rank and not higher; with what would move it."""
+        return service.why(asked)
+
+    @route("POST", "/v1/counterfactual", WhyRecord)
+    def counterfactual(asked: s.WhyAsked) -> Any:
+        """The least change that takes a document out of the top k, or into it."""
+        return service.why(asked.model_copy(update={"counterfactual": True}))
+
+    @app.post("/v1/report.html", response_class=HTMLResponse, responses=s.Problem)
+    def report_html(asked: s.ExplainAsked) -> Any:
+        """One explanation as a page to keep or send."""
+        answer = service.explanation(asked)
+        return HTMLResponse(page(answer, asked.top))
+
+
+def _browsing(app: FastAPI, service: Service) -> None:
+    route = _route(app)
+
+    @route("GET", "/v1/features", FeaturePageRecord)
+    def features(
+        index: IndexName = None,
+        search: Annotated[str, Query(max_length=200)] = "",
+        family: Annotated[int | None, Query(ge=0, lt=1 << 31)] = None,
+        offset: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> Any:
+        """Features by name, by family, or all."""
+        return service.features(index, search, family, offset, limit)
+
+    @route("GET", "/v1/features/{feature_id}", FeatureCardRecord)
+    def feature(feature_id: s.FeatureId, index: IndexName = None) -> Any:
+        """One feature: name, scores of the name, neighbours, and documents of the index that have it most."""
+        return service.feature(index, feature_id)
+
+    @route("GET", "/v1/documents", DocumentRecord)
+    def document(id: Annotated[str, Query(min_length=1, max_length=1000)], index: IndexName = None) -> Any:
+        """A document as it is stored."""
+        return service.document(index, id)
+
+    @route("GET", "/v1/report", ReportRecord)
+    def report(index: IndexName = None) -> Any:
+        """What a corpus is about."""
+        return service.report(index)
+
+
+def _steering(app: FastAPI, service: Service) -> None:
+    route = _route(app)
+
+    @route("POST", "/v1/steering/apply", s.MovesAnswer)
+    def apply(asked: s.ApplyAsked) -> Any:
+        """A ranking with features turned up or down, and where its documents stood before."""
+        return service.moves(asked)
+
+    @route("POST", "/v1/steering/suggest", s.SuggestAnswer)
+    def suggest(asked: s.ThumbsAsked) -> Any:
+        """Factors from thumbs on the hits of one query."""
+        return service.suggest(asked)
+
+    @route("GET", "/v1/steering/profiles", s.ProfilesAnswer)
+    def profiles(index: IndexName = None) -> Any:
+        """Profiles that were kept."""
+        return service.kept_profiles(index)
+
+    @route("POST", "/v1/steering/profiles", s.ProfileAnswer)
+    def keep(asked: s.ProfileAsked) -> Any:
+        """Keep a profile."""
+        return service.keep_profile(asked)
+
+
+def _route(app: FastAPI) -> Callable[[str, str, Any], Callable[[Any], Any]]:
+    """A decorator for a route, with the type of its answer and the ways in which it is refused."""
+
+    def route(method: str, path: str, answer: Any) -> Callable[[Any], Any]:
+        return app.api_route(path, methods=[method], response_model=answer, responses=s.Problem)
+
+    return route
+
+
+def _problems(app: FastAPI, service: Service) -> None:
+    """Every refusal is one line of JSON; what went wrong inside is logged, and never told."""
+
+    @app.exception_handler(XetrievalError)
+    def refused(_: Request, error: Exception) -> Response:
+        status = 404 if isinstance(error, NotFound) else 400
+        return JSONResponse({"error": plain(str(error), service.indexes)}, status)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return JSONResponse({"error": f"{where or 'the request'}: {first['msg']}"}, 422)
+
+    @app.exception_handler(HTTPException)
+    def http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    def inside(request: Request, error: Exception) -> Response:
+        trace = traceback.format_exception(error)
+        LOG.error(json.dumps({"path": request.url.path, "error": type(error).__name__, "trace": trace}))
+        return JSONResponse({"error": "something went wrong inside; the server's log has it"}, 500)

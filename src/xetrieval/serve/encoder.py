@@ -1,0 +1,62 @@
+"""An encoder that several requests use: one at a time, and what was asked a moment ago is remembered."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32
+from ..encoders import CachedEncoder, Encoder, EncoderIdentity, Role, TokenVectors, read_texts, token_vectors
+
+REMEMBERED: Final = 1024  # texts
+
+
+class SharedEncoder:
+    """Fast tokenizers must not be used by two threads at once; nothing is written to disk."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[Role, str], tuple[Float32, int]] = OrderedDict()
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """That of the encoder inside."""
+        return self.encoder.identity
+
+    def encode_query(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m]."""
+        return np.stack([vector for vector, _ in self._read(texts, "query")])
+
+    def encode_document(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m]."""
+        return np.stack([vector for vector, _ in self._read(texts, "document")])
+
+    def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
+        """Tokens past the limit, [n]."""
+        return np.array([unread for _, unread in self._read(texts, role)], np.int32)
+
+    def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
+        """The tokens before pooling, where the encoder shows them."""
+        with self._lock:
+            return token_vectors(self.encoder, text, role)
+
+    def _read(self, texts: Sequence[str], role: Role) -> list[tuple[Float32, int]]:
+        with self._lock:
+            missing = [text for text in dict.fromkeys(texts) if (role, text) not in self._known]
+            found = {(role, text): self._known[role, text] for text in texts if (role, text) in self._known}
+            if missing:
+                vectors, unread = read_texts(self.encoder, missing, role)
+                for text, vector, count in zip(missing, vectors, unread.tolist(), strict=True):
+                    found[role, text] = (vector, count)
+            for key, value in found.items():
+                self._known[key] = value
+                self._known.move_to_end(key)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return [found[role, text] for text in texts]

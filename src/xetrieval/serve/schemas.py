@@ -1,0 +1,209 @@
+"""What is asked. What is answered are the library's own records, so that API and library cannot disagree."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from typing_extensions import TypedDict
+
+from ..explain.records import ContrastRecord, ExplanationRecord
+from ..index.records import HitRecord, ListingRecord, MoveRecord
+
+MOST_LETTERS = 200_000
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
+QueryText = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Factor = Annotated[float, Field(ge=0, le=100)]
+FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
+Top = Annotated[int | None, Field(ge=0, le=1000, description="Features shown; the others are summed.")]
+Mode = Literal["dense", "concept", "sparse", "bm25", "hybrid"]
+
+
+class Asked(BaseModel):
+    """No field that is not known: a slip of the pen is said, not passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OfIndex(Asked):
+    """A question about one index; the only one, if none is named."""
+
+    index: str | None = Field(default=None, max_length=200)
+
+
+class SearchAsked(OfIndex):
+    """A search."""
+
+    query: QueryText = Field(examples=["how do I read a file line by line"])
+    k: int = Field(default=10, ge=1, le=100)
+    by: Mode = "dense"
+    filters: dict[str, list[str]] = Field(default={}, max_length=20)
+    factors: dict[FeatureId, Factor] = Field(default={}, max_length=500, description="Steering: feature to factor.")
+    weights: dict[str, float] = Field(default={}, max_length=20, description="Views added to the dense score.")
+    explain: bool = True
+    top: Top = 8
+    overview: bool = False
+    good: list[DocId] = Field(default=[], max_length=100, description="Ids of relevant hits, for the overview.")
+    bad: list[DocId] = Field(default=[], max_length=100)
+
+
+class ExplainAsked(OfIndex):
+    """A query and a document: by its id in an index, or as text."""
+
+    query: QueryText = Field(examples=["how do vaccines work"])
+    doc_id: DocId | None = None
+    document: Text | None = Field(default=None, examples=["Vaccines train the immune system to recognise a virus."])
+    factors: dict[FeatureId, Factor] = Field(default={}, max_length=500)
+    evidence: bool = False
+    top: Top = None
+
+
+class ContrastAsked(OfIndex):
+    """A query and two documents, by ids in an index or as texts."""
+
+    query: QueryText
+    doc_id: DocId | None = None
+    over: DocId | None = None
+    first: Text | None = None
+    second: Text | None = None
+    evidence: bool = False
+    top: Top = None
+
+
+class WhyAsked(OfIndex):
+    """A document of an index, its rank, and what would change it."""
+
+    query: QueryText
+    doc_id: DocId
+    over: DocId | None = None
+    k: int = Field(default=10, ge=1, le=100)
+    counterfactual: bool = True
+    evidence: bool = False
+    top: Top = None
+
+
+class ApplyAsked(OfIndex):
+    """A ranking with and without factors."""
+
+    query: QueryText
+    factors: dict[FeatureId, Factor] = Field(max_length=500)
+    k: int = Field(default=10, ge=1, le=100)
+
+
+class ThumbsAsked(OfIndex):
+    """Hits of one query that a person liked, and disliked."""
+
+    query: QueryText
+    good: list[DocId] = Field(default=[], max_length=100)
+    bad: list[DocId] = Field(default=[], max_length=100)
+    features: int = Field(default=4, ge=1, le=16, description="How many features may be turned at most.")
+
+
+class ProfileAsked(OfIndex):
+    """A profile to keep."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
+    factors: dict[FeatureId, Factor] = Field(max_length=500)
+    note: str = Field(default="", max_length=1000)
+
+
+class IndexAnswer(TypedDict):
+    """One index of this server."""
+
+    name: str
+    documents: int
+    explainer: str
+    encoder: str
+    features: int
+    views: list[str]
+    fields: list[str]
+    dimension: int
+
+
+class HealthAnswer(TypedDict):
+    """Whether the server is there, and what it has."""
+
+    status: Literal["ok"]
+    version: str
+    indexes: list[IndexAnswer]
+
+
+class SearchAnswer(TypedDict):
+    """Hits; the overview if it was asked for."""
+
+    query: str
+    index: str
+    unread_tokens: int
+    hits: list[HitRecord]
+    overview: NotRequired[ListingRecord]
+
+
+class ExplainAnswer(TypedDict):
+    """An explanation with the texts it is about."""
+
+    query: str
+    document: str
+    rank: int | None
+    explanation: ExplanationRecord
+
+
+class ContrastAnswer(TypedDict):
+    """A comparison with the texts it is about."""
+
+    query: str
+    first: str
+    second: str
+    contrast: ContrastRecord
+
+
+class NamedFactor(TypedDict):
+    """One feature of a profile."""
+
+    feature_id: int
+    hypothesis: str | None
+    factor: float
+
+
+class MovesAnswer(TypedDict):
+    """The steered ranking beside the plain one."""
+
+    query: str
+    hits: list[MoveRecord]
+
+
+class SuggestAnswer(TypedDict):
+    """Factors that would lift the liked hits above the disliked ones."""
+
+    factors: list[NamedFactor]
+    note: str
+
+
+class ProfileAnswer(TypedDict):
+    """A kept profile."""
+
+    name: str
+    factors: list[NamedFactor]
+    made_from: str
+    note: str
+
+
+class ProfilesAnswer(TypedDict):
+    """All kept profiles of an index's autoencoder."""
+
+    profiles: list[ProfileAnswer]
+
+
+class Refusal(TypedDict):
+    """What is wrong, in one line."""
+
+    error: str
+
+
+Problem: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "The request cannot be answered; says why."},
+    404: {"model": Refusal, "description": "No such index, document, feature or profile."},
+    413: {"model": Refusal, "description": "The request is too large."},
+    422: {"model": Refusal, "description": "A field is missing, or not what it has to be."},
+    503: {"model": Refusal, "description": "Too many requests at once."},
+}

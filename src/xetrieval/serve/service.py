@@ -1,0 +1,280 @@
+"""What the routes call: indexes by name, and the library's verbs on them. Knows nothing of HTTP but `NotFound`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import InputError, XetrievalError
+from ..explain import Explanation
+from ..explainer import Explainer
+from ..index import Index
+from ..index.catalogue import feature_in_index, feature_page
+from ..index.listing import listing
+from ..index.moves import moves
+from ..index.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
+from ..index.report import report
+from ..index.search import explain_rows, hits, prepare, rank
+from ..index.why import rank_of, why
+from ..intervene import SteeringProfile, read_profile
+from ..intervene.learn import LearnConfig, competition_of, learn_factors
+from . import schemas as s
+from .encoder import SharedEncoder
+
+PROFILE_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
+
+
+class NotFound(XetrievalError):  # noqa: N818  # what HTTP calls it
+    """No such thing here."""
+
+
+class Service:
+    """Indexes, and an explainer for texts that are in none of them."""
+
+    def __init__(self, indexes: Mapping[str, Index], explainer: Explainer, profiles: Path) -> None:
+        shared: dict[str, SharedEncoder] = {}
+
+        def sharing(one: Explainer) -> Explainer:
+            digest = one.encoder_identity.digest
+            if digest not in shared:
+                shared[digest] = SharedEncoder(one.encoder)
+            return replace(one, cache=False, _encoder=[shared[digest]])
+
+        self.indexes = dict(indexes)
+        for index in self.indexes.values():
+            index.explainer = sharing(index.explainer)
+        self.explainer = next((index.explainer for index in self.indexes.values()), sharing(explainer))
+        self.profiles = profiles
+        self._reports: dict[str, ReportRecord] = {}
+
+    def index(self, name: str | None) -> tuple[str, Index]:
+        """An index by name; the first where none is named."""
+        if name is None:
+            if not self.indexes:
+                raise NotFound("this server has no index; give texts")
+            name = next(iter(self.indexes))
+        if name not in self.indexes:
+            raise NotFound(f"no index {name!r} here; there is {', '.join(self.indexes) or 'none'}")
+        return name, self.indexes[name]
+
+    def describe(self) -> list[s.IndexAnswer]:
+        """All indexes."""
+        return [
+            {
+                "name": name,
+                "documents": len(index),
+                "explainer": index.manifest.explainer,
+                "encoder": index.manifest.encoder,
+                "features": index.manifest.features,
+                "views": list(index.manifest.views),
+                "fields": index.fields,
+                "dimension": index.manifest.dimension,
+            }
+            for name, index in self.indexes.items()
+        ]
+
+    def search(self, asked: s.SearchAsked) -> s.SearchAnswer:
+        """Hits of a query."""
+        name, index = self.index(asked.index)
+        query = prepare(index, asked.query, asked.by, _profile(index, asked.factors), asked.weights)
+        found = hits(index, query, rank(index, query, asked.k, asked.filters))
+        answer: s.SearchAnswer = {
+            "query": asked.query,
+            "index": name,
+            "unread_tokens": query.unread,
+            "hits": [hit.to_dict(asked.explain, asked.top) for hit in found],
+        }
+        if asked.overview or asked.good or asked.bad:
+            answer["overview"] = listing(index, found, asked.good, asked.bad).to_dict()
+        return answer
+
+    def explain(self, asked: s.ExplainAsked) -> s.ExplainAnswer:
+        """One document for one query."""
+        made = self.explanation(asked)
+        place = None
+        if asked.doc_id is not None and not made.steered:
+            _, index = self.index(asked.index)
+            place = rank_of(index, index.query_vector(asked.query)[0], self._row(index, asked.doc_id))
+        return {"query": asked.query, "document": made.document, "rank": place, "explanation": made.to_dict(asked.top)}
+
+    def explanation(self, asked: s.ExplainAsked) -> Explanation:
+        """The same as the library has it."""
+        if (asked.doc_id is None) == (asked.document is None):
+            raise InputError("give doc_id, or document as text: one of the two")
+        if asked.document is not None:
+            explainer = self.index(asked.index)[1].explainer if asked.index is not None else self.explainer
+            made = explainer.explain(asked.query, asked.document)
+        else:
+            _, index = self.index(asked.index)
+            row = self._row(index, asked.doc_id or "")
+            query = prepare(index, asked.query, steer=_profile(index, asked.factors))
+            found = explain_rows(index, query, np.array([row]))[0]
+            assert isinstance(found, Explanation)
+            made, explainer = found, index.explainer
+        if asked.evidence and not made.steered:
+            made = explainer.with_evidence(made, asked.top)
+        return made
+
+    def contrast(self, asked: s.ContrastAsked) -> s.ContrastAnswer:
+        """Two documents for one query."""
+        if asked.first is not None and asked.second is not None:
+            explainer = self.index(asked.index)[1].explainer if asked.index is not None else self.explainer
+            made = explainer.contrast(asked.query, asked.first, asked.second, counterfactual=True)
+        elif asked.doc_id is not None and asked.over is not None:
+            _, index = self.index(asked.index)
+            for name in (asked.doc_id, asked.over):
+                self._row(index, name)
+            found = why(index, prepare(index, asked.query), asked.doc_id, asked.over, counterfactual=True).contrast
+            assert found is not None
+            made, explainer = found, index.explainer
+        else:
+            raise InputError("give first and second as texts, or doc_id and over")
+        if asked.evidence:
+            made = explainer.with_evidence(made, asked.top)
+        return {
+            "query": asked.query,
+            "first": made.first,
+            "second": made.second,
+            "contrast": made.to_dict(asked.top),
+        }
+
+    def why(self, asked: s.WhyAsked) -> WhyRecord:
+        """Why a document stands where it does, what it would have to beat, what would change it."""
+        _, index = self.index(asked.index)
+        for name in (asked.doc_id, asked.over):
+            if name is not None:
+                self._row(index, name)
+        shown = (8 if asked.top is None else asked.top) if asked.evidence else None
+        query = prepare(index, asked.query)
+        return why(index, query, asked.doc_id, asked.over, asked.k, asked.counterfactual, shown).to_dict(asked.top)
+
+    def document(self, name: str | None, identifier: str) -> DocumentRecord:
+        """A document as it is stored."""
+        _, index = self.index(name)
+        stored = index.document(self._row(index, identifier))
+        return {
+            "id": stored.id,
+            "title": stored.title,
+            "text": stored.text,
+            "metadata": stored.metadata,
+            "parent": stored.parent,
+            "start": stored.start,
+            "end": stored.end,
+            "unread_tokens": stored.unread,
+        }
+
+    def features(self, name: str | None, search: str, family: int | None, offset: int, limit: int) -> FeaturePageRecord:
+        """Some features of an index."""
+        return feature_page(self.index(name)[1], search, family, offset, limit)
+
+    def feature(self, name: str | None, number: int) -> FeatureCardRecord:
+        """One feature of an index."""
+        _, index = self.index(name)
+        if number >= index.manifest.features:
+            raise NotFound(f"there is no feature {number} (0 to {index.manifest.features - 1})")
+        return feature_in_index(index, number)
+
+    def report(self, name: str | None) -> ReportRecord:
+        """What a corpus is about; looked at once."""
+        found, index = self.index(name)
+        if found not in self._reports:
+            self._reports[found] = report(index).to_dict()
+        return self._reports[found]
+
+    def moves(self, asked: s.ApplyAsked) -> s.MovesAnswer:
+        """A ranking with factors and without."""
+        _, index = self.index(asked.index)
+        profile = SteeringProfile(asked.factors, index.explainer.sae.digest)
+        return {
+            "query": asked.query,
+            "hits": [move.to_dict() for move in moves(index, asked.query, profile, asked.k)],
+        }
+
+    def suggest(self, asked: s.ThumbsAsked) -> s.SuggestAnswer:
+        """A few factors under which the liked hits would rank above the disliked ones."""
+        if not asked.good or not asked.bad:
+            raise InputError("mark at least one hit as good and one as bad")
+        if set(asked.good) & set(asked.bad):
+            raise InputError("a hit cannot be both good and bad")
+        _, index = self.index(asked.index)
+        rows = np.array([self._row(index, name) for name in (*asked.good, *asked.bad)])
+        q, _ = index.query_vector(asked.query)
+        z, sae = index.vectors(rows), index.explainer.sae
+        competition = competition_of(
+            (z.astype(np.float64) @ q.astype(np.float64))[None],
+            np.asarray(q[None] @ sae.directions.T, np.float32),
+            index.codes(rows, index.manifest.views[0]).dense(sae.features),
+            [np.arange(len(asked.good))],
+        )
+        learned = learn_factors(competition, LearnConfig(asked.features, 0.01, 1))
+        factors = {j: round(factor, 2) for j, factor in learned.items() if abs(factor - 1) >= 0.05}
+        note = "one query's thumbs: see what they do to others before you keep them"
+        return {"factors": _named(index, factors), "note": note}
+
+    def kept_profiles(self, name: str | None) -> s.ProfilesAnswer:
+        """Profiles kept for the autoencoder of an index."""
+        _, index = self.index(name)
+        folder = self._folder(index)
+        found = [
+            _profile_answer(index, path.stem, read_profile(path, index.explainer.sae))
+            for path in sorted(folder.glob("*.json"))
+        ]
+        return {"profiles": found}
+
+    def keep_profile(self, asked: s.ProfileAsked) -> s.ProfileAnswer:
+        """Keep a profile under a name; one of that name is replaced."""
+        _, index = self.index(asked.index)
+        if not PROFILE_FILE.fullmatch(asked.name):
+            raise InputError("a profile's name has letters, digits, spaces, and . _ -")
+        profile = SteeringProfile(asked.factors, index.explainer.sae.digest, "the page", asked.note)
+        _check(index, asked.factors)
+        folder = self._folder(index)
+        folder.mkdir(parents=True, exist_ok=True)
+        profile.write(folder / f"{asked.name}.json")
+        return _profile_answer(index, asked.name, profile)
+
+    def _folder(self, index: Index) -> Path:
+        return self.profiles / index.explainer.sae.digest
+
+    def _row(self, index: Index, identifier: str) -> int:
+        row = index.find(identifier)
+        if row is None:
+            raise NotFound(f"no document {identifier[:80]!r} in this index")
+        return row
+
+
+def _profile(index: Index, factors: Mapping[int, float]) -> SteeringProfile | None:
+    if not factors:
+        return None
+    _check(index, factors)
+    return SteeringProfile(factors, index.explainer.sae.digest)
+
+
+def _check(index: Index, factors: Mapping[int, float]) -> None:
+    for feature in factors:
+        if feature >= index.manifest.features:
+            raise InputError(f"there is no feature {feature} (0 to {index.manifest.features - 1})")
+
+
+def _named(index: Index, factors: Mapping[int, float]) -> list[s.NamedFactor]:
+    return [
+        {"feature_id": j, "hypothesis": index.explainer.features[j].label, "factor": factor}
+        for j, factor in sorted(factors.items())
+    ]
+
+
+def _profile_answer(index: Index, name: str, profile: SteeringProfile) -> s.ProfileAnswer:
+    factors: Sequence[s.NamedFactor] = _named(index, profile.factors)
+    return {"name": name, "factors": list(factors), "made_from": profile.made_from, "note": profile.note}
+
+
+def plain(message: str, indexes: Mapping[str, Any]) -> str:
+    """An error's words without the paths of this machine."""
+    for name, index in indexes.items():
+        message = message.replace(str(index.folder), f"index {name}")
+    return re.sub(r"(?:/[\w.@~+-]+){2,}/?", "(a path of the server)", message)
