@@ -1,0 +1,59 @@
+// What the server answers, by the types that its own description gives.
+import type { components } from "./api";
+
+type Schemas = components["schemas"];
+export type Hit = Schemas["HitRecord"];
+export type Explanation = Schemas["ExplanationRecord"];
+export type Breakdown = Schemas["BreakdownRecord"];
+export type Contrast = Schemas["ContrastRecord"];
+export type Evidence = Schemas["EvidenceRecord"];
+export type Why = Schemas["WhyRecord"];
+export type FeatureRow = Schemas["FeatureRowRecord"];
+export type FeatureCard = Schemas["FeatureCardRecord"];
+export type FeaturePage = Schemas["FeaturePageRecord"];
+export type IndexInfo = Schemas["IndexAnswer"];
+export type Health = Schemas["HealthAnswer"];
+export type SearchAnswer = Schemas["SearchAnswer"];
+export type ExplainAnswer = Schemas["ExplainAnswer"];
+export type ContrastAnswer = Schemas["ContrastAnswer"];
+export type Move = Schemas["MoveRecord"];
+export type Suggestion = Schemas["SuggestAnswer"];
+export type Profile = Schemas["ProfileAnswer"];
+export type Report = Schemas["ReportRecord"];
+export type Document = Schemas["DocumentRecord"];
+
+async function answer<T>(response: Response): Promise<T> {
+  const body = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
+  if (!response.ok) throw new Error(body.error ?? `the server answered ${response.status}`);
+  return body as T;
+}
+
+async function fetched(path: string, options?: RequestInit): Promise<Response> {
+  try {
+    return await fetch(`/v1/${path}`, options);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Error("the server does not answer; is it still running?");
+  }
+}
+
+export async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const headers = { "content-type": "application/json" };
+  return answer<T>(await fetched(path, { method: "POST", headers, body: JSON.stringify(body), signal }));
+}
+
+export async function get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
+  return answer<T>(await fetched(`${path}?${search}`));
+}
+
+export async function page(body: unknown): Promise<string> {
+  const headers = { "content-type": "application/json" };
+  const response = await fetched("report.html", { method: "POST", headers, body: JSON.stringify(body) });
+  return response.ok ? response.text() : answer<string>(response);
+}
+
+export function aborted(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
