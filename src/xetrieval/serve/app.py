@@ -80,6 +80,11 @@ def _asking(app: FastAPI, service: Service) -> None:
         """Documents for a query, each with what carries its score."""
         return service.search(asked)
 
+    @route("POST", "/v1/find", s.FindAnswer)
+    def find(asked: s.FindAsked) -> Any:
+        """A document that somebody has in mind, by its id or by words of it."""
+        return service.find(asked)
+
     @route("POST", "/v1/explain", s.ExplainAnswer)
     def explain(asked: s.ExplainAsked) -> Any:
         """Why a document gets its score: by id in an index, or any text."""

@@ -71,6 +71,13 @@ class ContrastAsked(OfIndex):
     top: Top = None
 
 
+class FindAsked(OfIndex):
+    """A document that somebody has in mind: its id, or some words of it."""
+
+    wanted: QueryText
+    k: int = Field(default=5, ge=1, le=20)
+
+
 class WhyAsked(OfIndex):
     """A document of an index, its rank, and what would change it."""
 
@@ -137,6 +144,13 @@ class SearchAnswer(TypedDict):
     unread_tokens: int
     hits: list[HitRecord]
     overview: NotRequired[ListingRecord]
+
+
+class FindAnswer(TypedDict):
+    """The document of that very id, or those that are most like the words."""
+
+    id: str | None
+    hits: list[HitRecord]
 
 
 class ExplainAnswer(TypedDict):

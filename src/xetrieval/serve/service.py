@@ -93,6 +93,14 @@ class Service:
             answer["overview"] = listing(index, found, asked.good, asked.bad).to_dict()
         return answer
 
+    def find(self, asked: s.FindAsked) -> s.FindAnswer:
+        """A document by its id, else by words of it."""
+        _, index = self.index(asked.index)
+        wanted = asked.wanted.strip()
+        if wanted and index.find(wanted) is not None:
+            return {"id": wanted, "hits": []}
+        return {"id": None, "hits": [hit.to_dict() for hit in index.search(asked.wanted, asked.k)]}
+
     def explain(self, asked: s.ExplainAsked) -> s.ExplainAnswer:
         """One document for one query."""
         made = self.explanation(asked)

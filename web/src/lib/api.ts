@@ -124,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find
+         * @description A document that somebody has in mind, by its id or by words of it.
+         */
+        post: operations["find_v1_find_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/health": {
         parameters: {
             query?: never;
@@ -768,6 +788,31 @@ export interface components {
             share_of_documents: number;
             /** Source */
             source: string | null;
+        };
+        /**
+         * FindAnswer
+         * @description The document of that very id, or those that are most like the words.
+         */
+        FindAnswer: {
+            /** Hits */
+            hits: components["schemas"]["HitRecord"][];
+            /** Id */
+            id: string | null;
+        };
+        /**
+         * FindAsked
+         * @description A document that somebody has in mind: its id, or some words of it.
+         */
+        FindAsked: {
+            /** Index */
+            index?: string | null;
+            /**
+             * K
+             * @default 5
+             */
+            k: number;
+            /** Wanted */
+            wanted: string;
         };
         /**
          * HealthAnswer
@@ -1771,6 +1816,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeatureCardRecord"];
+                };
+            };
+            /** @description The request cannot be answered; says why. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description No such index, document, feature or profile. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description A field is missing, or not what it has to be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Too many requests at once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    find_v1_find_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FindAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindAnswer"];
                 };
             };
             /** @description The request cannot be answered; says why. */

