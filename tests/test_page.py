@@ -199,7 +199,7 @@ def test_steering_moves_the_ranking_and_goes_into_the_link(page: Any, address: s
     page.locator(".why .steer button").first.click()
     page.wait_for_selector(".slider output")
     page.wait_for_function(f"names => {TITLES} !== names", arg=",".join(before))
-    assert page.locator(".up, .down").count() > 0
+    page.wait_for_selector(".up, .down")
     assert "steer=" in page.url
     moved = titles(page)
     page.goto(page.url)
