@@ -139,8 +139,12 @@ def build(given: argparse.Namespace) -> dict[str, Any]:
     explainer = xetrieval.load(given.work / "explainer")
     times: dict[str, float] = {}
 
+    anonymous = 0
+
     def report(stage: str, done: int, total: int, note: str) -> None:
+        nonlocal anonymous
         times.setdefault(stage, time.perf_counter())
+        anonymous = max(anonymous, rss_anonymous())
 
     started = time.perf_counter()
     built = build_index(Corpus((), vectors=given.work / "vectors.npy"), explainer, given.work / "index", report=report)
@@ -153,8 +157,16 @@ def build(given: argparse.Namespace) -> dict[str, Any]:
         "bytes": size,
         "bytes_per_document": round(size / built.documents),
         "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mib_without_mapped_files": anonymous >> 10,
         "block": BuildConfig().block or 8192,
     }
+
+
+def rss_anonymous() -> int:
+    """kB of this process that are no pages of mapped files; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) for line in lines if line.startswith("RssAnon")), 0)
 
 
 def opened(given: argparse.Namespace) -> dict[str, Any]:

@@ -21,12 +21,13 @@ from rich.progress import track
 from rich.table import Table
 
 import xetrieval
-from xetrieval.data.benchmark import Benchmark, read_benchmark
+from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import benchmark_vectors
 from xetrieval.evaluate.doctor import checkup
 from xetrieval.evaluate.retrieval import ndcg10_of_rankings
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
+from xetrieval.index.search import Query, rank
 
 DATASETS = (*UNSEEN, "nq-qed", "stackexchange-qa", "medquad")
 MODES: dict[str, dict[str, Any]] = {
@@ -42,13 +43,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs="*", default=list(DATASETS))
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--queries", type=int, default=400, help="a seeded sample of so many")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     given = parser.parse_args()
     records = []
     for name in track(given.datasets, "modes"):
-        benchmark = read_benchmark(data() / name)
+        benchmark = sample_benchmark(read_benchmark(data() / name), given.queries)
         index, queries = indexed(benchmark, name, given)
-        record: dict[str, Any] = {"dataset": name, "unseen_in_training": name in UNSEEN, "documents": len(index)}
+        record: dict[str, Any] = {
+            "dataset": name,
+            "unseen_in_training": name in UNSEEN,
+            "documents": len(index),
+            "queries": len(queries),
+        }
         for mode, options in MODES.items():
             started = time.perf_counter()
             record[mode] = round(100 * ndcg(index, benchmark, queries, options), 2)
@@ -79,11 +86,10 @@ def indexed(benchmark: Benchmark, name: str, given: argparse.Namespace) -> tuple
 def ndcg(index: Index, benchmark: Benchmark, queries: Any, options: dict[str, Any]) -> float:
     """A query's own document is left out of its ranking."""
     ranked = []
-    by_words = options.get("by") in ("bm25", "hybrid")
-    for place, identifier in enumerate(benchmark.query_ids):
-        asked = benchmark.queries[place] if by_words else queries[place]
-        hits = index.search(asked, 11, **options)
-        ranked.append([hit.id for hit in hits if hit.id != identifier][:10])
+    for text, vector, identifier in zip(benchmark.queries, queries, benchmark.query_ids, strict=True):
+        rows = rank(index, Query(text, vector, **options), 11).rows.tolist()
+        found = [index.document(row).id for row in rows]
+        ranked.append([name for name in found if name != identifier][:10])
     return float(ndcg10_of_rankings([benchmark.judgments[query] for query in benchmark.query_ids], ranked).mean())
 
 

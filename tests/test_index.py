@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -116,14 +117,16 @@ def test_nothing_is_encoded_twice_beyond_the_last_block(tmp_path: Path) -> None:
 
 def test_memory_stays_flat_as_the_corpus_grows(tmp_path: Path) -> None:
     peaks = []
-    for count in (1000, 10_000):
+    for place, count in enumerate((1000, 1000, 10_000)):  # the first one pays for what is loaded once
         np.save(tmp_path / "v.npy", unit(count))
         corpus = Corpus((write_corpus(tmp_path / "c.jsonl", records(count)),), vectors=tmp_path / "v.npy")
+        explainer = random_explainer()
+        gc.collect()
         tracemalloc.start()
-        build_index(corpus, random_explainer(), tmp_path / str(count), BuildConfig(shard_rows=256, block=128))
+        build_index(corpus, explainer, tmp_path / f"index{place}", BuildConfig(shard_rows=256, block=128))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[2] < 1.2 * peaks[1]
 
 
 def test_the_same_command_again_has_nothing_to_do(folder: Path, tmp_path: Path) -> None:
@@ -319,9 +322,7 @@ def test_dense_search_is_exact(index: Index) -> None:
 
 
 def test_a_half_precision_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
-    import torch
-
-    from xetrieval.index.half import make_half, to_half
+    from xetrieval.index.half import SCALE, bound, make_half, to_half
 
     z = unit(3000, seed=8)
     z[1500:1600] = z[:100] + 1e-4 * unit(100, seed=9)  # near-ties: rounding alone would mix them up
@@ -339,8 +340,9 @@ def test_a_half_precision_scan_finds_what_the_exact_one_finds(tmp_path: Path) ->
             a, b = (index.search(q, k) for index in (exact, half))
             assert [hit.row for hit in a] == [hit.row for hit in b]
             np.testing.assert_allclose([hit.score for hit in a], [hit.score for hit in b], atol=1e-6)
-    wanted = torch.from_numpy(z).bfloat16().view(torch.int16).numpy().view(np.uint16)
-    np.testing.assert_array_equal(to_half(z), wanted)
+    q = unit(200, seed=3)
+    off = np.abs(to_half(q).astype(np.int64) @ to_half(z).astype(np.int64).T / SCALE**2 - q.astype(np.float64) @ z.T)
+    assert off.max() < bound(64)
 
 
 def test_faiss_finds_most_and_scores_exactly(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..intervene import SteeringProfile, steered_scores
 from ..sae import SparseCodes
 from ..views import View
-from .half import candidates
+from .half import candidates, to_half
 
 if TYPE_CHECKING:
     from .index import Index, Rows
@@ -41,21 +41,24 @@ def dense(index: Index, q: Float32, k: int, among: Rows | None) -> Ranked:
         return best(among, scores.astype(np.float64), k)
     if index.half and k <= MOST_HALF:
         return _dense_half(index, q, k)
-    parts = []
+    rows, values = np.empty(0, np.int64), np.empty(0, np.float64)
+    least = -np.inf  # what k documents are known to reach; deleted ones never do
     for shard in index.shards:
         found = scan(index, shard, q)
-        top = _largest(found, k)
-        parts.append((top + shard.first, found[top].astype(np.float64)))
-    rows, values = (np.concatenate(column) for column in zip(*parts, strict=True))
-    kept = np.isfinite(values)  # deleted ones are not
-    return best(rows[kept], values[kept], k)
+        top = np.flatnonzero(found >= least) if np.isfinite(least) else np.flatnonzero(np.isfinite(found))
+        rows, values = best(
+            np.concatenate([rows, top + shard.first]), np.concatenate([values, found[top].astype(np.float64)]), k
+        )
+        if len(values) == k:
+            least = values[-1]
+    return Ranked(rows, values)
 
 
 def _dense_half(index: Index, q: Float32, k: int) -> Ranked:
     """The same from the half-precision copy; candidates are scored in fp32."""
-    rows, least = [], -np.inf
+    rows, least, q16 = [], -np.inf, to_half(q)
     for shard in index.shards:
-        found, least = candidates(index, shard, q, k, least)
+        found, least = candidates(index, shard, q16, k, least)
         rows.append(found + shard.first)
     every = np.concatenate(rows)
     return best(every, (index.vectors(every) @ q).astype(np.float64), k)

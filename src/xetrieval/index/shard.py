@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Ids
 from ..errors import DamagedError
 from ..views import View
+from .half import half_path
 from .layout import POSTINGS, TEXTS, code_files, map_array
 from .texts import Texts
 
@@ -36,10 +37,16 @@ class Shard:
     @cached_property
     def vectors(self) -> Float32:
         """[rows, m], memory-mapped."""
-        vectors: Float32 = self._map("vectors.f32", self.dimension)
+        vectors: Float32 = np.asarray(self._map("vectors.f32", self.dimension))  # slices of a memmap are slow to make
         if len(vectors) != self.rows:
             raise DamagedError(f"{self.folder}/vectors.f32: holds {len(vectors)} rows of {self.rows}; restore it")
         return vectors
+
+    @cached_property
+    def half(self) -> Any:
+        """The 16-bit copy [rows, m], memory-mapped."""
+        path = half_path(self.folder.parent.parent, self)
+        return np.asarray(np.memmap(path, "<i2", "r", shape=(self.rows, self.dimension)))
 
     @cached_property
     def texts(self) -> Texts:
