@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
 import shutil
 import signal
 import sys
+import tracemalloc
 from pathlib import Path
 
-from conftest import random_explainer
+import numpy as np
+from conftest import random_explainer, unit
 
 from xetrieval.index import BuildConfig, Corpus, build_index
 from xetrieval.index.texts import Texts
@@ -101,5 +104,23 @@ def _events(corpus: Corpus, explainer: object, folder: Path) -> int:
     return low
 
 
+def peaks(home: Path) -> list[int]:
+    """Bytes at the peak of building 1,000 and 10,000 documents, after one build that loads what is loaded once."""
+    out = []
+    for place, count in enumerate((1000, 1000, 10_000)):
+        np.save(home / "v.npy", unit(count))
+        corpus = Corpus((write_corpus(home / "c.jsonl", records(count)),), vectors=home / "v.npy")
+        explainer = random_explainer()
+        gc.collect()
+        tracemalloc.start()
+        build_index(corpus, explainer, home / f"index{place}", BuildConfig(shard_rows=256, block=128))
+        out.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return out[1:]
+
+
 if __name__ == "__main__":
-    killed_builds(Path(sys.argv[1]), int(sys.argv[2]))
+    if sys.argv[2] == "memory":
+        sys.stdout.write(" ".join(map(str, peaks(Path(sys.argv[1])))))
+    else:
+        killed_builds(Path(sys.argv[1]), int(sys.argv[2]))
