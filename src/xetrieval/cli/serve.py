@@ -52,8 +52,9 @@ def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, to
     import logging
     import secrets
     import socket
+    from contextlib import suppress
 
-    from ..errors import InputError
+    from ..errors import InputError, XetrievalError
     from ..extras import require
 
     uvicorn = require("uvicorn", "ui")
@@ -72,6 +73,8 @@ def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, to
             raise InputError(
                 f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port"
             ) from error
+    with suppress(XetrievalError):  # an explainer of vectors alone has no encoder to load
+        explainer.encoder.encode_query(["load the model before the first request"])
     log = logging.getLogger("xetrieval.serve")
     log.setLevel(logging.WARNING if quiet else logging.INFO)
     handler = logging.StreamHandler(sys.stderr)

@@ -25,7 +25,7 @@ SAMPLE: Final = 2000  # documents
 ASKED: Final = 200  # queries, or titles in their place
 SATURATED: Final = 0.25  # of the documents
 WRONG: Final = 3  # hits of a failing query that are looked at
-NEEDED: Final = 10_000  # documents; see docs/index.md for what fewer cost
+NEEDED: Final = 1_000  # documents; docs/index.md has what fewer and more of them give
 
 
 class Group(NamedTuple):
@@ -129,9 +129,9 @@ def advice(found: Checkup) -> tuple[str, ...]:
         lines.append("the model card has no figures to compare with; judge by the remainder")
     if (below is not None and below > 0.08) or found.remainder > 0.4:
         lines.append(
-            f"refit: the features account for much less here than where they were learned. Take the corpus itself; "
-            f"{NEEDED:,} documents or more are enough for most of what can be had, "
-            + (f"and this one has {found.documents:,}" if found.documents < NEEDED else "and this corpus has them")
+            f"refit: the features account for much less here than where they were learned. {NEEDED:,} documents of the "
+            "corpus itself, with their sentences, give most of what can be had, some thousands nearly all; "
+            + (f"this one has {found.documents:,}" if found.documents < 3 * NEEDED else "this corpus has enough")
         )
     elif (below is not None and below > 0.03) or found.remainder > 0.25:
         lines.append("usable, with care: look at the remainder of each explanation; a refit on this corpus would help")
