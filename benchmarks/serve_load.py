@@ -3,7 +3,7 @@
     serve_load.py --vectors V.npy --work DIR [--seconds 60]
 
 V.npy holds vectors of the shipped explainer's encoder (see index_million.py); documents are ids with made-up words, for
-what is measured is the server. Clients ask different queries by text, each with explanations. Then what should not hurt:
+what is measured is the server. Clients ask different queries by text, with explanations. Then what should not hurt:
 far more clients at once than are let in, clients that leave before they are answered, and SIGTERM while some wait.
 """
 
@@ -31,26 +31,7 @@ from xetrieval.index import Corpus, build_index
 
 ROWS = 100_000
 URL = "http://127.0.0.1:8377"
-WORDS = ("read", "write", "file", "thread", "list", "sort", "parse", "date", "time", "string", "number", "error", "class")
-    [
-        "read",
-        "write",
-        "file",
-        "thread",
-        "list",
-        "sort",
-        "parse",
-        "date",
-        "time",
-        "string",
-        "number",
-        "error",
-        "class",
-        "method",
-        "open",
-        "close",
-    ]
-)
+WORDS = ("read", "write", "file", "thread", "list", "sort", "parse", "date", "time", "string", "number", "error")
 
 
 def main() -> None:
