@@ -1,13 +1,14 @@
 # make demo   install into .venv and explain three answers from this Python's documentation
 # make test   install into .venv and run the tests
 # make parity install other autoencoder libraries into .venv-parity and compare with them
+# make page    build the page (Node 20) into the package; make page-check: is what is committed
 # make cluster install Ray into .venv-ray and build an index with it
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test parity cluster lint types install clean
+.PHONY: demo test parity cluster page page-check lint types install clean
 
 install: $(VENV)/.installed
 
@@ -39,6 +40,18 @@ cluster:
 	@test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
 	@.venv-ray/bin/pip install --progress-bar off -q -c constraints.txt -e ".[ray]" pytest
 	@.venv-ray/bin/python -m pytest tests/test_ray.py
+
+# The page: its types from the API, checked, built into the package. Needs Node 20; installing the package does not.
+page: install
+	@$(BIN)/python -m xetrieval.serve.schema > web/openapi.json
+	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent types && npm run --silent check && npm run --silent build
+
+# A rebuild gives the same bytes as what is committed.
+page-check:
+	@echo "== the page, built again"
+	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent check
+	@cd web && PAGE_OUT=$$(mktemp -d) && export PAGE_OUT && npm run --silent build > /dev/null \
+	  && diff -r $$PAGE_OUT ../src/xetrieval/serve/page && rm -r $$PAGE_OUT
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -210,7 +210,9 @@ def test_steering_moves_the_ranking_and_goes_into_the_link(page: Any, address: s
     page.wait_for_selector(".kept >> text=less of it")
     with page.expect_download() as download:
         page.get_by_role("button", name="download").click()
-    assert json.loads(Path(download.value.path()).read_text())["factors"]
+    profile = json.loads(Path(download.value.path()).read_text())
+    assert profile["factors"]
+    assert profile["sae"] == json.loads(urlopen(f"{address}v1/health").read())["indexes"][0]["sae"]
     page.get_by_role("button", name="reset").click()
     page.wait_for_selector(".slider", state="detached")
     page.wait_for_function(f"names => {TITLES} === names", arg=",".join(before))

@@ -231,3 +231,13 @@ def test_the_schema_names_every_route_with_its_answer(client: TestClient) -> Non
     assert {"ExplanationRecord", "ContrastRecord", "HitRecord", "FeatureCardRecord"} <= set(names)
     shares = names["FeatureRecord"]["properties"]
     assert set(shares) == {"feature_id", "hypothesis", "share", "query_activation", "view_activations"}
+
+
+def test_the_page_is_built_for_this_api() -> None:
+    """web/openapi.json, from which the page's types are made, is what the server says of itself."""
+    from xetrieval.serve.schema import schema
+
+    kept = Path(__file__).resolve().parent.parent / "web" / "openapi.json"
+    if not kept.is_file():
+        pytest.skip("no web/ beside the tests: not a clone")
+    assert kept.read_text() == schema(), "run: make page"

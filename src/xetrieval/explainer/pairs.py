@@ -58,15 +58,11 @@ class ExplainedPairs(Sequence[Explanation]):
         activations = self.overlap.view_activations[rows]
         order = np.lexsort((ids, -shares))
         absent: dict[View, float] = dict.fromkeys((*VIEWS, *self.views), 0.0)
+        columns = (ids[order], shares[order], query[order], activations[order])
+        rows_of = zip(*(column.tolist() for column in columns), strict=True)
         features = tuple(
-            FeatureShare(
-                id=int(ids[j]),
-                label=self.features[ids[j]].label,
-                share=float(shares[j]),
-                query_activation=float(query[j]),
-                view_activations=absent | dict(zip(self.views, activations[j].tolist(), strict=True)),
-            )
-            for j in order
+            FeatureShare(j, self.features[j].label, share, strength, absent | dict(zip(self.views, views, strict=True)))
+            for j, share, strength, views in rows_of
         )
         per_view: dict[View, tuple[int, ...]] = dict.fromkeys((*VIEWS, *self.views), ())
         for column, view in enumerate(self.views):

@@ -37,7 +37,7 @@ class Shard:
     @cached_property
     def vectors(self) -> Float32:
         """[rows, m], memory-mapped."""
-        vectors: Float32 = np.asarray(self._map("vectors.f32", self.dimension))  # slices of a memmap are slow to make
+        vectors: Float32 = self._map("vectors.f32", self.dimension)
         if len(vectors) != self.rows:
             raise DamagedError(f"{self.folder}/vectors.f32: holds {len(vectors)} rows of {self.rows}; restore it")
         return vectors
@@ -82,6 +82,6 @@ class Shard:
 
     def _map(self, name: str, columns: int = 1) -> Any:
         try:
-            return map_array(self.folder / name, columns)
+            return np.asarray(map_array(self.folder / name, columns))  # slices of a memmap are slow to make
         except (OSError, ValueError) as error:
             raise DamagedError(f"{self.folder / name}: cannot be mapped ({error}); restore it") from error

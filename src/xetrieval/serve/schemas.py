@@ -126,6 +126,7 @@ class IndexAnswer(TypedDict):
     views: list[str]
     fields: list[str]
     dimension: int
+    sae: str  # digest of its autoencoder: what a steering profile belongs to
 
 
 class HealthAnswer(TypedDict):

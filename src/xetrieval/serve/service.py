@@ -74,6 +74,7 @@ class Service:
                 "views": list(index.manifest.views),
                 "fields": index.fields,
                 "dimension": index.manifest.dimension,
+                "sae": index.explainer.sae.digest,
             }
             for name, index in self.indexes.items()
         ]

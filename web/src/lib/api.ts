@@ -896,6 +896,8 @@ export interface components {
             fields: string[];
             /** Name */
             name: string;
+            /** Sae */
+            sae: string;
             /** Views */
             views: string[];
         };

@@ -18,7 +18,7 @@ export const ui = $state({
 
 // A feature under the pointer lights up everywhere. Not in the address.
 export const lit = $state({ feature: -1 });
-export const names = $state({ of: {} as Record<number, string> });
+export const info = $state({ sae: "" }); // of the index that is shown
 
 export function read(): void {
   const given = new URLSearchParams(location.search);
