@@ -64,9 +64,18 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for number, extra in enumerate(("", " word" * 20_000, "x" * 100_000))
     ]
     write_corpus(home / "evil.jsonl", evil)
+    from dataclasses import replace
+
+    from xetrieval.explainer import load, save
+
+    minilm = load("minilm")
+    names = tuple(replace(feature, label=f"{HOSTILE} {feature.label}") for feature in minilm.features)
+    save(replace(minilm, features=names), home / "hostile")
     env = {**os.environ, "XETRIEVAL_CACHE": str(home / "cache")}
     for name in ("docs", "evil"):
+        own = home / "hostile" if name == "evil" else "minilm"
         call = [sys.executable, "-m", "xetrieval", "index", "build", home / f"{name}.jsonl", "--output", home / name]
+        call += ["-x", own]
         subprocess.run(call, check=True, env=env, capture_output=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -267,7 +276,8 @@ def test_what_if_follows_the_text(page: Any, address: str) -> None:
     page.wait_for_selector("table.parts tbody tr")
 
 
-def test_hostile_documents_neither_run_nor_break_the_layout(page: Any, address: str) -> None:
+def test_what_is_hostile_neither_runs_nor_breaks_the_layout(page: Any, address: str, tmp_path: Path) -> None:
+    """Documents, ids, titles, names of features, queries, profiles and addresses."""
     searched(page, address, "settings file", "&index=evil")
     for number in range(3):
         page.locator(".hits .title").nth(number).click()
@@ -275,7 +285,17 @@ def test_hostile_documents_neither_run_nor_break_the_layout(page: Any, address: 
     page.wait_for_selector(".why mark")
     assert "owned" not in page.title()
     assert page.locator(".hits img").count() == 0
+    assert "onerror" in page.locator(".why .name").first.inner_text()  # the name is shown, not run
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    for content in (HOSTILE, json.dumps({"factors": {HOSTILE: 1}, "sae": HOSTILE}), json.dumps([1]), "{}"):
+        (tmp_path / "profile.json").write_text(content)
+        page.set_input_files("input[type=file]", tmp_path / "profile.json")
+        page.wait_for_selector(".panel [role=status]:has-text('profile')")
+    assert page.locator(".slider").count() == 0
+    searched(page, address, HOSTILE.replace("&", ""), "&index=evil")
+    page.goto(f"{address}?index=evil&view=features&feature=456")
+    page.wait_for_selector("aside .histogram")
+    assert "owned" not in page.title()
     page.goto(f"{address}?view=nonsense&q=%3Cscript%3E&open=%22%3E&steer=1:x,9999999:2,-1:3&feature=99999999999")
     page.wait_for_selector("#query")
     assert "owned" not in page.title()

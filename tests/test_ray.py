@@ -61,7 +61,9 @@ def test_what_a_worker_refuses_comes_back_in_its_words(tmp_path: Path) -> None:
 def test_workers_leave_the_cluster_room_to_breathe() -> None:
     """With less than a whole processor free, Ray Data stalls without a word."""
     for cpus in (1, 2, 3, 4, 16, 64):
-        workers, share = pool({"CPU": cpus}, 1000)
+        workers, share, _ = pool({"CPU": cpus}, 1000)
         assert workers >= 1
         assert cpus - workers * share >= min(1, cpus * 0.6)
-    assert pool({"CPU": 64}, 5) == (5, 1.0)
+    assert pool({"CPU": 64}, 5) == (5, 1.0, 0.0)
+    assert pool({"CPU": 64, "GPU": 4}, 100, encoding=True) == (4, 1.0, 1.0)  # one each
+    assert pool({"CPU": 64, "GPU": 4}, 100) == (63, 1.0, 0.0)  # vectors need none

@@ -191,6 +191,7 @@ def _build(
     from ..errors import InputError
     from ..explainer import Explainer
     from ..index import BuildConfig, Corpus, build_index
+    from ..index.approximate import WORTH
     from ..index.stores import open_store
 
     assert isinstance(explainer, Explainer)
@@ -221,3 +222,6 @@ def _build(
     changes += [f"{built.updated:,} replaced"] if built.updated else []
     changes += [f"{built.unchanged:,} there already"] if built.unchanged else []
     sys.stderr.write(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s\n")
+    if built.documents >= WORTH:
+        sys.stderr.write(f"of this size, search is faster after `xetrieval index accelerate {output} --faiss`
+")

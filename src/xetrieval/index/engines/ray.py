@@ -38,7 +38,7 @@ def build_shards(
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     data.DataContext.get_current().enable_progress_bars = False
-    workers, share = pool(ray.cluster_resources(), len(job.sizes))
+    workers, cpus, gpus = pool(ray.cluster_resources(), len(job.sizes), encoding=not corpus.encoded)
     starts = [sum(job.sizes[:place]) for place in range(len(job.sizes))]
     rows = [
         {"number": job.first + place, "start": start, "rows": size}
@@ -53,7 +53,11 @@ def build_shards(
     }
     done = 0
     built = data.from_items(rows, override_num_blocks=len(rows)).map(
-        BuildShard, fn_constructor_kwargs=worker, compute=data.ActorPoolStrategy(size=workers), num_cpus=share
+        BuildShard,
+        fn_constructor_kwargs=worker,
+        compute=data.ActorPoolStrategy(size=workers),
+        num_cpus=cpus,
+        num_gpus=gpus,
     )
     for line in built.iter_rows():
         if line["error"]:
@@ -62,15 +66,18 @@ def build_shards(
         report("index", done, job.rows, "")
 
 
-def pool(resources: dict[str, float], shards: int) -> tuple[int, float]:
-    """How many workers, and the processors that each claims.
+def pool(resources: dict[str, float], shards: int, encoding: bool = False) -> tuple[int, float, float]:
+    """How many workers, and the processors and GPUs that each claims.
 
-    Ray Data stalls without a word where its workers leave less than one processor for its own reading and writing
-    (ray issue 44687): one is kept free, and on few processors a worker claims a part of one.
+    Where texts are encoded and the cluster has GPUs, a worker has one of its own. Ray Data stalls without a word where
+    its workers leave less than one processor for its own reading and writing (ray issue 44687): one is kept free, and
+    on few processors a worker claims a part of one.
     """
-    cpus = float(resources.get("CPU", 1))
+    cpus, gpus = float(resources.get("CPU", 1)), int(resources.get("GPU", 0))
     workers = max(1, min(shards, math.floor(cpus) - 1 if cpus > 2 else 1))
-    return workers, 1.0 if cpus - workers >= 1 else 0.4
+    if encoding and gpus:
+        workers = min(workers, gpus)
+    return workers, 1.0 if cpus - workers >= 1 else 0.4, 1.0 if encoding and gpus else 0.0
 
 
 def encoder_name(explainer: Explainer) -> str:
