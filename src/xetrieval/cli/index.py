@@ -223,5 +223,4 @@ def _build(
     changes += [f"{built.unchanged:,} there already"] if built.unchanged else []
     sys.stderr.write(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s\n")
     if built.documents >= WORTH:
-        sys.stderr.write(f"of this size, search is faster after `xetrieval index accelerate {output} --faiss`
-")
+        sys.stderr.write(f"of this size, search is faster after `xetrieval index accelerate {output} --faiss`\n")
