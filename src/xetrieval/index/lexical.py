@@ -7,6 +7,7 @@ The lexical part of either is explained word by word.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -147,6 +148,8 @@ def _lexicon(index: Index) -> Lexicon:
         if not any(text.strip() for text in _some(index)):
             raise InputError(f"{index.folder}: built from vectors alone; without texts there are no words to search")
         retriever = _count(index, package)
+        if not os.access(index.folder, os.W_OK):  # a reader's index: counted again in every process
+            return Lexicon(retriever, package, index.manifest.rows, index.deleted)
         _keep(retriever, home)
     loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)
     return Lexicon(loaded, package, index.manifest.rows, index.deleted)
