@@ -213,7 +213,9 @@ def _build(
                 tasks[stage] = bar.add_task(stage, total=total or None, note="")
                 begun[stage] = time.monotonic()
             rate = done / max(1e-9, time.monotonic() - begun[stage])
-            bar.update(tasks[stage], completed=done, total=total or None, note=note or f"{rate:,.0f}/s")  # type: ignore[arg-type]
+            bar.update(
+                tasks[stage], completed=done, total=total or None, note=note or f"{rate:,.{0 if rate >= 10 else 1}f}/s"
+            )  # type: ignore[arg-type]
 
         corpus = Corpus(tuple(sources), chunking, vectors, None if store is None else open_store(store))
         built = build_index(corpus, explainer, output, config, report)

@@ -24,6 +24,7 @@ from .retrieval import DEPTH, ndcg10_of_rankings
 SAMPLE: Final = 2000  # documents
 ASKED: Final = 200  # queries, or titles in their place
 SATURATED: Final = 0.25  # of the documents
+FEWEST: Final = 100  # documents from which on figures mean something
 WRONG: Final = 3  # hits of a failing query that are looked at
 NEEDED: Final = 1_000  # documents; docs/index.md has what fewer and more of them give
 
@@ -46,8 +47,8 @@ class Checkup:
     cosine_on_card: float | None
     fvu: float
     fvu_on_card: float | None
-    explained: float  # bias + shares, over the score; mean over queries with their best documents
-    remainder: float  # |remainder| over |score|
+    explained: float  # bias + shares, over the scores; summed over queries with their best documents
+    remainder: float  # |remainder| over |score|, summed likewise
     asked: int
     asked_are: str  # "queries" or "titles"
     silent: float  # share of the features that no document has
@@ -92,6 +93,7 @@ def checkup(
     unit = np.asarray(l2norm(back), np.float32)
     asked, kind, rows = _asked(index, queries, sample, rng)
     explained = _explained(index, asked)
+    total = sum(abs(one.score) for one in explained) or 1.0  # sums: a score near 0 would blow up a mean of ratios
     retention, retention_is = _retention(index, asked, None if judgments is None else [judgments[i] for i in rows])
     frequency = index.frequency / max(1, index.manifest.rows)
     card = index.explainer.figures.get("original", {})
@@ -102,8 +104,8 @@ def checkup(
         cosine_on_card=card.get("cosine"),
         fvu=round(float(((z - back) ** 2).sum() / max(1e-12, ((z - z.mean(axis=0)) ** 2).sum())), 4),
         fvu_on_card=card.get("fvu"),
-        explained=round(float(np.mean([one.explained for one in explained])), 4),
-        remainder=round(float(np.mean([abs(one.remainder / one.score) for one in explained])), 4),
+        explained=round(1 - sum(one.remainder for one in explained) / total, 4),
+        remainder=round(sum(abs(one.remainder) for one in explained) / total, 4),
         asked=len(asked),
         asked_are=kind,
         silent=round(float((frequency == 0).mean()), 4),
@@ -124,6 +126,8 @@ def checkup(
 def advice(found: Checkup) -> tuple[str, ...]:
     """What the figures mean, in words; the verdict first."""
     lines = []
+    if found.documents < FEWEST:
+        return (f"{found.documents} documents are too few to judge by: these figures say little",)
     below = None if found.cosine_on_card is None else found.cosine_on_card - found.cosine
     if below is None:
         lines.append("the model card has no figures to compare with; judge by the remainder")

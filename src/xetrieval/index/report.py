@@ -26,7 +26,7 @@ SAMPLE: Final = 20_000  # documents that features are compared on
 PROBES: Final = 400  # documents asked for their neighbours
 NEIGHBOURS: Final = 10
 BLOCK: Final = 1 << 13
-FEWEST: Final = 20  # documents of the sample that a feature must have to be compared
+FEWEST: Final = 20  # documents that a feature must have to be called anything
 
 
 class Topic(NamedTuple):
@@ -117,7 +117,7 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     rng = np.random.default_rng(seed)
     frequency = index.frequency
-    common = np.flatnonzero(frequency >= BOILERPLATE * index.manifest.rows)
+    common = np.flatnonzero(frequency >= max(FEWEST, BOILERPLATE * index.manifest.rows))
     boilerplate = tuple(
         (int(j), _name(index, j), float(frequency[j] / index.manifest.rows))
         for j in common[np.argsort(-frequency[common])]
@@ -138,7 +138,9 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
 def _topics(index: Index, most: int) -> tuple[Topic, ...]:
     """Upper families by the documents in which they are strongest; features themselves where there are no families."""
     frequency = index.frequency
-    plain = (frequency > 0) & (frequency < BOILERPLATE * index.manifest.rows)  # boilerplate would be in every family
+    plain = (frequency > 0) & (
+        frequency < max(FEWEST, BOILERPLATE * index.manifest.rows)
+    )  # the rest is in all families
     names, of_feature = _families(index)
     of_feature = np.where(plain, of_feature, -1)
     counts = np.zeros(len(names), np.int64)
@@ -184,7 +186,7 @@ def _twins(index: Index, sample: Rows) -> tuple[Twins, ...]:
     has = np.zeros((len(sample), index.manifest.features), np.float32)
     np.put_along_axis(has, codes.features, (codes.values > 0).astype(np.float32), axis=1)
     counts = has.sum(axis=0)
-    used = np.flatnonzero(counts >= min(FEWEST, max(2, len(sample) // 50)))
+    used = np.flatnonzero(counts >= FEWEST)
     both = has[:, used].T @ has[:, used]
     jaccard = both / np.maximum(1, counts[used][:, None] + counts[used][None] - both)
     first, second = np.nonzero(np.triu(jaccard >= TWINS, 1))
