@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -205,7 +205,7 @@ def _build(
     chunking = None if chunk is None else Chunking(chunk, overlap).check()
     started = time.monotonic()
     with progress_bar() as bar:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, Any] = {}
         begun: dict[str, float] = {}
 
         def report(stage: str, done: int, total: int, note: str) -> None:
@@ -213,9 +213,8 @@ def _build(
                 tasks[stage] = bar.add_task(stage, total=total or None, note="")
                 begun[stage] = time.monotonic()
             rate = done / max(1e-9, time.monotonic() - begun[stage])
-            bar.update(
-                tasks[stage], completed=done, total=total or None, note=note or f"{rate:,.{0 if rate >= 10 else 1}f}/s"
-            )  # type: ignore[arg-type]
+            said = note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+            bar.update(tasks[stage], completed=done, total=total or None, note=said)
 
         corpus = Corpus(tuple(sources), chunking, vectors, None if store is None else open_store(store))
         built = build_index(corpus, explainer, output, config, report)
