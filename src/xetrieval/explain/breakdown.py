@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ..errors import InputError, MismatchError
 from .attribution import TOLERANCE
 from .records import BreakdownRecord, PartRecord
+from .shown import Shown
 
 
 class Part(NamedTuple):
@@ -35,7 +36,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Breakdown:
+class Breakdown(Shown):
     """score = bias + sum of parts + remainder. Prints itself.
 
     Raises:
@@ -89,18 +90,3 @@ class Breakdown:
         if self.note:
             record["note"] = self.note
         return record
-
-    def __str__(self) -> str:
-        from .terminal import plain_text
-
-        return plain_text(self)
-
-    def __rich__(self) -> Any:
-        from .breakdown_table import breakdown_table
-
-        return breakdown_table(self)
-
-    def _repr_html_(self) -> str:
-        from .html import breakdown_fragment
-
-        return breakdown_fragment(self)

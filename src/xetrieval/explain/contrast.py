@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from ..errors import InputError
 from ..views import View
 from .counterfactual import Counterfactual
 from .evidence import Evidence
 from .records import ContrastRecord, FeatureContrastRecord
+from .shown import Shown
 
 UNION_NOTE: Final = (
     "shares are over the union of both documents' shared features, so they differ from those of each alone"
@@ -62,7 +63,7 @@ class FeatureContrast:
 
 
 @dataclass(frozen=True)
-class Contrast:
+class Contrast(Shown):
     """difference = sum of the features' differences + difference of the remainders. Prints itself."""
 
     first_score: float
@@ -133,18 +134,3 @@ class Contrast:
         if self.counterfactual is not None:
             record["counterfactual"] = self.counterfactual.to_dict()
         return record
-
-    def __str__(self) -> str:
-        from .terminal import plain_text
-
-        return plain_text(self)
-
-    def __rich__(self) -> Any:
-        from .contrast_table import contrast_table
-
-        return contrast_table(self)
-
-    def _repr_html_(self) -> str:
-        from .html import contrast_fragment
-
-        return contrast_fragment(self)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ..errors import InputError
 from ..views import View
 from .evidence import Evidence
 from .records import ExplanationRecord, FeatureRecord
+from .shown import Shown
 
 DEFAULT_TOP: Final = 8  # features that are shown unless another number is asked for
 
@@ -49,7 +50,7 @@ class FeatureShare:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Shown):
     """score = bias + sum of shares + remainder. Prints itself in a terminal and in a notebook."""
 
     score: float  # the retriever's own
@@ -131,18 +132,3 @@ class Explanation:
 
     def _over_score(self, part: float) -> float:
         return part / self.score if self.score else float("nan")
-
-    def __str__(self) -> str:
-        from .terminal import plain_text
-
-        return plain_text(self)
-
-    def __rich__(self) -> Any:
-        from .terminal import renderable
-
-        return renderable(self)
-
-    def _repr_html_(self) -> str:
-        from .html import fragment
-
-        return fragment(self)

@@ -18,6 +18,13 @@ STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;colo
 COLOURS: Final = {"feature": "#2e8b57", "negative": "#c0392b", "bias": "#4a7ebb", "remainder": "#c9a227"}
 
 
+def fragment_of(shown: Explanation | Contrast | Breakdown, top: int | None = DEFAULT_TOP) -> str:
+    """The fragment of any of them."""
+    if isinstance(shown, Explanation):
+        return fragment(shown, top)
+    return contrast_fragment(shown, top) if isinstance(shown, Contrast) else breakdown_fragment(shown, top)
+
+
 def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP, opened: bool = False) -> str:
     """One table: a line and a bar per feature, the bias, the remainder, and the score they add up to.
 

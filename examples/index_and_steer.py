@@ -1,0 +1,46 @@
+"""Index a few texts, ask why one stands where it does, turn a feature down.
+
+python examples/index_and_steer.py
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import xetrieval
+from xetrieval.index import Corpus, build_index, open_index
+from xetrieval.intervene import SteeringProfile
+
+TEXTS = {
+    "sleep": "Cats sleep most of the day and hunt at night.",
+    "walks": "Dogs need a walk twice a day, and a long sleep after it.",
+    "loans": "A mortgage is a loan that is secured by a house.",
+}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus.jsonl"
+        corpus.write_text("".join(json.dumps({"_id": name, "text": text}) + "\n" for name, text in TEXTS.items()))
+        build_index(Corpus((corpus,)), xetrieval.load("minilm"), Path(folder) / "index")
+        index = open_index(Path(folder) / "index")
+
+        hits = index.search("how long do dogs sleep")
+        for hit in hits:
+            print(hit.rank, hit.id, round(hit.score, 4))
+        print(hits[0].explanation, end="\n\n")
+
+        answer = index.why("how long do dogs sleep", "sleep", over=hits[0].id)
+        print(f"{answer.document.id} stands at {answer.rank}:")
+        print(answer.contrast, end="\n\n")
+
+        strongest = hits[0].explanation.features[0]
+        profile = SteeringProfile({strongest.id: 0.0}, index.explainer.sae.digest, note=f"without {strongest.name}")
+        for hit in index.search("how long do dogs sleep", steer=profile):
+            print(hit.rank, hit.id, round(hit.score, 4), profile.note)
+
+
+if __name__ == "__main__":
+    main()

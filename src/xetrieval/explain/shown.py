@@ -1,0 +1,24 @@
+"""What an explanation, a contrast and a breakdown have in common: they print themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Shown:
+    """A table in a terminal, the same as plain text, and as HTML in a notebook."""
+
+    def __str__(self: Any) -> str:
+        from .terminal import plain_text
+
+        return plain_text(self)
+
+    def __rich__(self: Any) -> Any:
+        from .terminal import table_of
+
+        return table_of(self)
+
+    def _repr_html_(self: Any) -> str:
+        from .html import fragment_of
+
+        return fragment_of(self)
