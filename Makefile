@@ -2,13 +2,14 @@
 # make test   install into .venv and run the tests
 # make parity install other autoencoder libraries into .venv-parity and compare with them
 # make page    build the page (Node 20) into the package; make page-check: is what is committed
+# make reproduce   measure again what the documentation says (hours; MPNET=FOLDER for what needs it)
 # make cluster install Ray into .venv-ray and build an index with it
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test parity cluster page page-check lint types install clean
+.PHONY: demo reproduce test parity cluster page page-check lint types install clean
 
 install: $(VENV)/.installed
 
@@ -40,6 +41,10 @@ cluster:
 	@test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
 	@.venv-ray/bin/pip install --progress-bar off -q -c constraints.txt -e ".[ray]" pytest
 	@.venv-ray/bin/python -m pytest tests/test_ray.py
+
+# Every figure that is measured, one after the other; hours, and it goes on where it stopped.
+reproduce: install
+	@$(BIN)/python -m reproduce $(if $(MPNET),--mpnet $(MPNET))
 
 # The page: its types from the API, checked, built into the package. Needs Node 20; installing the package does not.
 page: install

@@ -16,7 +16,7 @@ import xetrieval
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
-from xetrieval.sae import read_sae
+from xetrieval.sae import load_sae
 
 DATASETS = (*UNSEEN, "nq-qed", "stackexchange-qa", "medquad")
 
@@ -25,14 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="*", default=list(DATASETS))
     parser.add_argument("--explainer", default="minilm")
-    parser.add_argument("--raw-sae", type=Path, help="an autoencoder of the texts' vectors alone, as the set `direct`")
+    parser.add_argument("--raw-sae", type=Path, help="folder of an autoencoder of raw vectors, as the set `direct`")
     parser.add_argument("--queries", type=int, default=None, help="a seeded sample of so many queries")
     parser.add_argument("--output", type=Path, default=RESULTS / "pair_check.json")
     given = parser.parse_args()
     explainer = xetrieval.load(given.explainer)
     encoder = CachedEncoder(open_encoder("minilm"))
     config = InterventionConfig(queries=given.queries)
-    raw = None if given.raw_sae is None else read_sae(given.raw_sae)
+    raw = None if given.raw_sae is None else load_sae(given.raw_sae).sae
     records = []
     for name in track(given.datasets, "pair check"):
         benchmark = read_benchmark(data() / name)
