@@ -84,6 +84,11 @@ def test_why_says_the_rank_the_rival_and_the_change(home: Path, tmp_path: Path) 
     done = run("why", home / "index", "word1 word2", hits[20]["id"], "--format", "html", "--output", page)
     assert done.returncode == 0, done.stderr
     assert page.read_text().startswith("<!doctype html>")
+    assert f"{hits[20]['id']} stands at rank 21 of 120" in page.read_text()
+    text = tmp_path / "why.txt"
+    run("why", home / "index", "word1 word2", hits[0]["id"], "--counterfactual", "--output", text)
+    assert "stands at rank 1 of 120" in text.read_text()
+    assert "the top 10" in text.read_text()
     sparse = run("why", home / "index", "word1 word2", hits[0]["id"], "--by", "sparse")
     assert "activation" in sparse.stdout
     refused(run("why", home / "index", "word1", "absent"), "no document 'absent'")

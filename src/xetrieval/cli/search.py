@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption, output_console
-from .shown import check_output, show
+from .shown import check_output, show, written
 
 if TYPE_CHECKING:
     from ..index import Hit, Index
@@ -103,25 +103,18 @@ def why(
     shown = (DEFAULT_TOP if top is None else top) if evidence else None
     answer = ask(opened, prepared, doc_id, over, k, counterfactual, shown)
     if format is ReportFormat.json:
-        from ..store import write_bytes
-
-        text = json.dumps({"query": query, **answer.to_dict(top)}, ensure_ascii=False) + "\n"
-        if output is None:
-            sys.stdout.write(text)
-        else:
-            write_bytes(output, text.encode())
-    else:
-        if output is None and format is ReportFormat.text:
-            _head(answer, k)
-        # A page and a file hold one thing: the comparison where there is one.
-        whole = answer.explanation if answer.contrast is None else answer.contrast
-        if output is None and format is ReportFormat.text and answer.contrast is not None:
+        written(json.dumps({"query": query, **answer.to_dict(top)}, ensure_ascii=False) + "\n", output)
+        return
+    notes = [] if answer.change is None else answer.change.sentences()
+    if format is ReportFormat.text and output is None:
+        _head(answer)
+        if answer.contrast is not None:
             show(answer.explanation, top, format, None)
             output_console().print()
-        show(whole, top, format, output)
-        if answer.change is not None:
-            stream = sys.stdout if format is ReportFormat.text and output is None else sys.stderr
-            stream.write("".join(f"{sentence}\n" for sentence in answer.change.sentences()))
+    else:
+        notes.insert(0, f"{answer.document.id} stands at rank {answer.rank:,} of {answer.documents:,}")
+    # A page and a file hold one thing: the comparison where there is one.
+    show(answer.contrast or answer.explanation, top, format, output, notes)
 
 
 def read_filters(given: list[str] | None) -> dict[str, list[str]]:
@@ -187,7 +180,7 @@ def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | No
         print_listing(console, listed)
 
 
-def _head(answer: Why, k: int) -> None:
+def _head(answer: Why) -> None:
     from rich.text import Text
 
     from ..explain.terminal import printable, shorten

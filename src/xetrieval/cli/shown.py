@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,22 +25,36 @@ def check_output(output: Path | None) -> None:
         check_writable(output.parent)
 
 
-def show(shown: Explanation | Contrast | Breakdown, top: int | None, format: ReportFormat, output: Path | None) -> None:
+def show(
+    shown: Explanation | Contrast | Breakdown,
+    top: int | None,
+    format: ReportFormat,
+    output: Path | None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Print it, or write it; `notes` are lines of text about it, which JSON has fields for instead."""
     from ..explain import DEFAULT_TOP
     from ..explain.report import page
     from ..explain.terminal import plain_text, table_of
-    from ..store import write_bytes
 
     some = DEFAULT_TOP if top is None else top
     if format is ReportFormat.json:
         text = json.dumps(shown.to_dict(top), ensure_ascii=False) + "\n"
     elif format is ReportFormat.html:
-        text = page(shown, some)
+        text = page(shown, some, notes)
     elif output is None:
         output_console().print(table_of(shown, some))
+        sys.stdout.write("".join(f"{note}\n" for note in notes))
         return
     else:
-        text = plain_text(shown, some) + "\n"
+        text = "".join(f"{line}\n" for line in (plain_text(shown, some), *notes))
+    written(text, output)
+
+
+def written(text: str, output: Path | None) -> None:
+    """To standard output, or to a file that is there whole or not at all."""
+    from ..store import write_bytes
+
     if output is None:
         sys.stdout.write(text)
     else:

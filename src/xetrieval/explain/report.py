@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Final
 
@@ -39,8 +40,8 @@ footer{margin:2rem 0;font-size:.8rem;opacity:.65}
 """
 
 
-def page(shown: Explanation | Contrast | Breakdown, top: int | None = DEFAULT_TOP) -> str:
-    """The whole file. Every text in it is escaped."""
+def page(shown: Explanation | Contrast | Breakdown, top: int | None = DEFAULT_TOP, notes: Sequence[str] = ()) -> str:
+    """The whole file, with `notes` under its title. Every text in it is escaped."""
     if isinstance(shown, Contrast):
         title, body = _contrast(shown, top)
     elif isinstance(shown, Breakdown):
@@ -48,11 +49,12 @@ def page(shown: Explanation | Contrast | Breakdown, top: int | None = DEFAULT_TO
     else:
         title, body = _explanation(shown, top)
     made = f"ranked by {shown.mode}" if isinstance(shown, Breakdown) else _made(shown)
+    said = "".join(f"<p>{escape(printable(note))}</p>" for note in notes)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>\n'
-        f"<body><main><h1>{title}</h1>{body}<footer>{escape(made)}</footer></main></body></html>\n"
+        f"<body><main><h1>{title}</h1>{said}{body}<footer>{escape(made)}</footer></main></body></html>\n"
     )
 
 
