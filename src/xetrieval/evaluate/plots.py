@@ -137,6 +137,34 @@ def draw_steering(records: Sequence[dict[str, Any]], path: Path) -> None:
     _save(figure, path)
 
 
+def draw_efficiency(result: dict[str, Any], path: Path) -> None:
+    """Seconds against documents, both logarithmic (in the style of Fig. 6); what is extrapolated is dashed.
+
+    Raises:
+        InputError: no records. MissingExtra: matplotlib is not installed.
+    """
+    records = result["sizes"]
+    if not records:
+        raise InputError(f"{path}: no records to draw")
+    sizes = [record["documents"] for record in records]
+    figure, axes = _figure(1, 2, (10, 4))
+    for axis, kind, title in zip(axes, ("one", "hundred"), ("one query", f"{result['queries']} queries"), strict=True):
+        for place, (name, label) in enumerate((("ours", "ours: ids and shares"), ("release", "release's way: ids"))):
+            seconds = [record[f"{name}_{kind}"] for record in records]
+            axis.plot(sizes, seconds, marker="os"[place], markersize=4, linewidth=1.2, label=label)
+        if result["language_model"]:
+            each = 3 * result["language_model"]["seconds_a_text"]
+            label = f"a language model's texts, extrapolated from {result['language_model']['texts']}"
+            axis.plot(sizes, [size * each for size in sizes], linestyle="--", color="gray", label=label)
+        axis.set_title(f"every document against {title}", fontsize=10)
+        axis.set_xlabel("documents", fontsize=8)
+        axis.set_ylabel("seconds", fontsize=8)
+        axis.set_yscale("log")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7, frameon=False)
+    _save(figure, path)
+
+
 def _figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
     require("matplotlib", "plot").use("Agg")
     return require("matplotlib.pyplot", "plot").subplots(rows, columns, figsize=size, constrained_layout=True)
