@@ -61,6 +61,7 @@ def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, to
     require("fastapi", "ui")
     from ..serve.app import LOOPBACK as NAMES
     from ..serve.app import create_app
+    from ..serve.encoder import SharedEncoder
 
     local = host in LOOPBACK
     if not local and token is None:
@@ -74,7 +75,7 @@ def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, to
                 f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port"
             ) from error
     with suppress(XetrievalError):  # an explainer of vectors alone has no encoder to load
-        explainer.encoder.encode_query(["load the model before the first request"])
+        SharedEncoder(explainer.encoder).encode_query(["load the model before the first request"])  # past the cache
     log = logging.getLogger("xetrieval.serve")
     log.setLevel(logging.WARNING if quiet else logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
