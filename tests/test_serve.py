@@ -215,6 +215,14 @@ def test_too_many_at_once_are_refused_and_it_recovers() -> None:
         assert await ask(impatient) == 503
         release.set()
         assert await first == 200
+        release.clear()
+        strict = Gate(slow, Limits(active=1, waiting=3, patience=5, seconds=0.05), frozenset(), None)
+        assert await ask(strict) == 503  # it took too long
+        assert strict.turn.locked()  # and is still at it
+        release.set()
+        await asyncio.sleep(0.05)
+        assert not strict.turn.locked()
+        assert await ask(strict) == 200
 
     asyncio.run(scenario())
 

@@ -44,6 +44,7 @@ class Limits:
     active: int = 4  # requests worked on at once
     waiting: int = 32  # requests that may wait for their turn
     patience: float = 10.0  # seconds that one waits at most
+    seconds: float = 60.0  # that one may take; its place is free again when it has really ended
 
 
 class Gate:
@@ -59,6 +60,7 @@ class Gate:
         self.app, self.limits, self.hosts, self.token = app, limits, hosts, token
         self.turn = asyncio.Semaphore(limits.active)
         self.waiting = 0
+        self.late: set[asyncio.Task[None]] = set()  # work that nobody waits for any more, kept until it ends
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -141,14 +143,41 @@ class Gate:
         try:
             if not await self._turn(left, send):
                 return
-            try:
-                if left.done():
-                    raise ClientLeft
-                await self.app(scope, _replay(body, left), send)
-            finally:
+            if left.done():
                 self.turn.release()
+                raise ClientLeft
+            await self._work(scope, body, left, send)
         finally:
             left.cancel()
+
+    async def _work(self, scope: Scope, body: bytes, left: asyncio.Task[None], send: Send) -> None:
+        """Answer, or say that it took too long. The place is given back when the work ends: a thread cannot be stopped."""
+        late = False
+
+        async def in_time(message: Message) -> None:
+            if not late:
+                await send(message)
+
+        async def work() -> None:
+            try:
+                await self.app(scope, _replay(body, left), in_time)
+            finally:
+                self.turn.release()
+
+        task = asyncio.create_task(work())
+        done, _ = await asyncio.wait({task}, timeout=self.limits.seconds)
+        if done:
+            task.result()
+            return
+        late = True
+        self.late.add(task)
+        task.add_done_callback(self._ended)
+        await refuse(send, 503, f"that takes longer than {self.limits.seconds:g} seconds; ask for less at once")
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.late.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            LOG.error(json.dumps({"error": type(task.exception()).__name__, "late": True}))
 
     async def _turn(self, left: asyncio.Task[None], send: Send) -> bool:
         """Take a place, if need be after some waiting; refused at once where too many wait already.
