@@ -151,7 +151,7 @@ class Gate:
             left.cancel()
 
     async def _work(self, scope: Scope, body: bytes, left: asyncio.Task[None], send: Send) -> None:
-        """Answer, or say that it took too long. The place is given back when the work ends: a thread cannot be stopped."""
+        """Answer, or say that it took too long. A thread cannot be stopped: the place is free when the work ends."""
         late = False
 
         async def in_time(message: Message) -> None:
