@@ -28,8 +28,8 @@ from xetrieval.explainer import Explainer, save
 from xetrieval.hypotheses import Feature
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.approximate import faiss_path, make_faiss
+from xetrieval.index.coarse import make_coarse
 from xetrieval.index.concepts import idf
-from xetrieval.index.half import make_half
 from xetrieval.index.stages import Decompose, Given, Reason
 from xetrieval.index.verify import folder_bytes
 from xetrieval.sae import load_sae
@@ -186,12 +186,12 @@ def search(given: argparse.Namespace) -> dict[str, Any]:
     q += 0.4 * noise / np.linalg.norm(noise, axis=1, keepdims=True)
     q /= np.linalg.norm(q, axis=1, keepdims=True)
     out: dict[str, Any] = {"queries": QUERIES, "hits_explained": 10}
-    index.__dict__["half"] = False
+    index.__dict__["coarse"] = False
     exact = timed(index, q, out, "exact_fp32")
-    out["half_bytes"] = make_half(index)
-    del index.__dict__["half"]
-    half = timed(index, q, out, "half_precision_scan")
-    assert all(a == b for a, b in zip(exact, half, strict=True)), "the half-precision scan found others"
+    out["coarse_bytes"] = make_coarse(index)
+    del index.__dict__["coarse"]
+    coarse = timed(index, q, out, "coarse_scan_exact")
+    assert all(a == b for a, b in zip(exact, coarse, strict=True)), "the 8-bit scan found others"
     started = time.perf_counter()
     out["faiss_made"] = make_faiss(index) | {"seconds": round(time.perf_counter() - started, 1)}
     found = timed(index, q, out, "faiss")

@@ -28,9 +28,10 @@ def main() -> None:
     parser.add_argument("--raw-sae", type=Path, help="folder of an autoencoder of raw vectors, as the set `direct`")
     parser.add_argument("--queries", type=int, default=None, help="a seeded sample of so many queries")
     parser.add_argument("--output", type=Path, default=RESULTS / "pair_check.json")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     given = parser.parse_args()
     explainer = xetrieval.load(given.explainer)
-    encoder = CachedEncoder(open_encoder("minilm"))
+    encoder = CachedEncoder(open_encoder("minilm", precision=given.precision))
     config = InterventionConfig(queries=given.queries)
     raw = None if given.raw_sae is None else load_sae(given.raw_sae).sae
     records = []

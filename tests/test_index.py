@@ -314,28 +314,32 @@ def test_dense_search_is_exact(index: Index) -> None:
     assert len(index.search("word1", 10_000)) == COUNT
 
 
-def test_a_half_precision_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
-    from xetrieval.index.half import SCALE, bound, make_half, to_half
+def test_an_8_bit_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
+    from xetrieval.index.coarse import make_coarse, to_coarse, to_fixed
 
     z = unit(3000, seed=8)
     z[1500:1600] = z[:100] + 1e-4 * unit(100, seed=9)  # near-ties: rounding alone would mix them up
+    z[5] = 0
+    z[5, 7] = 1  # all of it in one number
     np.save(tmp_path / "v.npy", z)
     build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", BuildConfig(512))
     delete_documents(tmp_path / "index", ["7", "1507"])
-    exact, half = open_index(tmp_path / "index"), open_index(tmp_path / "index")
-    assert make_half(half) == 3000 * 64 * 2
-    assert half.half
-    assert not exact.half or exact.__dict__.pop("half")
-    exact.__dict__["half"] = False
+    exact, coarse = open_index(tmp_path / "index"), open_index(tmp_path / "index")
+    assert make_coarse(coarse) == 3000 * (64 + 8)
+    assert coarse.coarse
+    exact.__dict__["coarse"] = False
     for seed in range(20):
         q = z[[seed]] + 0.02 * unit(1, seed=seed)
         for k in (1, 10, 300):
-            a, b = (index.search(q, k) for index in (exact, half))
+            a, b = (index.search(q, k) for index in (exact, coarse))
             assert [hit.row for hit in a] == [hit.row for hit in b]
             np.testing.assert_allclose([hit.score for hit in a], [hit.score for hit in b], atol=1e-6)
-    q = unit(200, seed=3)
-    off = np.abs(to_half(q).astype(np.int64) @ to_half(z).astype(np.int64).T / SCALE**2 - q.astype(np.float64) @ z.T)
-    assert off.max() < bound(64)
+    q, z = unit(200, seed=3), unit(500, seed=4)
+    copy = to_coarse(z)
+    products = to_fixed(q).astype(np.int64) @ copy.numbers.astype(np.int64).T
+    off = np.abs(products * copy.scale - q.astype(np.float64) @ z.astype(np.float64).T)
+    assert (off <= copy.off).all()
+    assert np.median(off) < np.median(copy.off) / 2
 
 
 def test_faiss_finds_most_and_scores_exactly(tmp_path: Path) -> None:

@@ -89,20 +89,20 @@ def delete(
 @app.command()
 def accelerate(
     index: Folder,
-    half: Annotated[bool, typer.Option("--half", help="A half-precision copy; results stay exact.")] = False,
+    scan: Annotated[bool, typer.Option("--scan", help="An 8-bit copy, scanned first; results stay exact.")] = False,
     faiss: Annotated[bool, typer.Option("--faiss", help="A faiss index; some hits may be missed.")] = False,
 ) -> None:
     """Make dense search faster, from about 200,000 documents on."""
     from ..errors import InputError
     from ..index import open_index
     from ..index.approximate import make_faiss
-    from ..index.half import make_half
+    from ..index.coarse import make_coarse
 
-    if not half and not faiss:
-        raise InputError("say how: --half, --faiss, or both")
+    if not scan and not faiss:
+        raise InputError("say how: --scan, --faiss, or both")
     opened = open_index(index)
-    if half:
-        sys.stderr.write(f"half-precision copy: {make_half(opened) / 2**20:,.0f} MiB; search stays exact\n")
+    if scan:
+        sys.stderr.write(f"8-bit copy: {make_coarse(opened) / 2**20:,.0f} MiB; search stays exact\n")
     if faiss:
         made = make_faiss(opened)
         sys.stderr.write(

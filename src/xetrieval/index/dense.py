@@ -17,13 +17,13 @@ from ..errors import InputError
 from ..intervene import SteeringProfile, steered_scores
 from ..sae import SparseCodes
 from ..views import View
-from .half import candidates, to_half
+from .coarse import candidates, to_fixed
 
 if TYPE_CHECKING:
     from .index import Index, Rows
     from .shard import Shard
 
-MOST_HALF: Final = 1000  # hits up to which the half-precision copy is worth its candidates
+MOST_COARSE: Final = 1000  # hits up to which the 8-bit copy is worth its candidates
 RERANKED: Final = 1000  # documents that views are computed for, where the index has more
 
 
@@ -39,8 +39,8 @@ def dense(index: Index, q: Float32, k: int, among: Rows | None) -> Ranked:
     if among is not None:
         scores = index.vectors(among) @ q
         return best(among, scores.astype(np.float64), k)
-    if index.half and k <= MOST_HALF:
-        return _dense_half(index, q, k)
+    if index.coarse and k <= MOST_COARSE:
+        return _dense_coarse(index, q, k)
     rows, values = np.empty(0, np.int64), np.empty(0, np.float64)
     least = -np.inf  # what k documents are known to reach; deleted ones never do
     for shard in index.shards:
@@ -54,9 +54,9 @@ def dense(index: Index, q: Float32, k: int, among: Rows | None) -> Ranked:
     return Ranked(rows, values)
 
 
-def _dense_half(index: Index, q: Float32, k: int) -> Ranked:
-    """The same from the half-precision copy; candidates are scored in fp32."""
-    rows, least, q16 = [], -np.inf, to_half(q)
+def _dense_coarse(index: Index, q: Float32, k: int) -> Ranked:
+    """The same from the 8-bit copy; candidates are scored in fp32."""
+    rows, least, q16 = [], -np.inf, to_fixed(q)
     for shard in index.shards:
         found, least = candidates(index, shard, q16, k, least)
         rows.append(found + shard.first)

@@ -19,7 +19,7 @@ from ..intervene import SteeringProfile
 from ..sae import SparseCodes
 from ..views import View
 from .build import explainer_digest
-from .half import has_half
+from .coarse import has_coarse
 from .layout import EXPLAINER, SHARDS
 from .lexical import Lexicon, open_lexicon
 from .manifest import Manifest, read_index_manifest
@@ -145,9 +145,9 @@ class Index:
         return np.concatenate([*rows, np.empty(0, np.int64)]), np.concatenate([*(p.values for p in parts), nothing])
 
     @cached_property
-    def half(self) -> bool:
-        """Whether a half-precision copy of the vectors is there to scan."""
-        return has_half(self) and find_spec("numba") is not None
+    def coarse(self) -> bool:
+        """Whether an 8-bit copy of the vectors is there to scan."""
+        return has_coarse(self) and find_spec("numba") is not None
 
     @cached_property
     def lexicon(self) -> Lexicon:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Ids
 from ..errors import DamagedError
 from ..views import View
-from .half import half_path
+from .coarse import Coarse, open_coarse
 from .layout import POSTINGS, TEXTS, code_files, map_array
 from .texts import Texts
 
@@ -43,10 +43,9 @@ class Shard:
         return vectors
 
     @cached_property
-    def half(self) -> Any:
-        """The 16-bit copy [rows, m], memory-mapped."""
-        path = half_path(self.folder.parent.parent, self)
-        return np.asarray(np.memmap(path, "<i2", "r", shape=(self.rows, self.dimension)))
+    def coarse(self) -> Coarse:
+        """The 8-bit copy, memory-mapped."""
+        return open_coarse(self)
 
     @cached_property
     def texts(self) -> Texts:
