@@ -77,7 +77,10 @@ def main() -> None:
 
 def again(task: str) -> dict[str, Any]:
     """The same script with one task, in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, task, *sys.argv[1:]], capture_output=True, text=True)
+    environment = {**os.environ, "OPENBLAS_THREAD_TIMEOUT": "10"}  # as the command line sets it
+    done = subprocess.run(
+        [sys.executable, __file__, task, *sys.argv[1:]], capture_output=True, text=True, env=environment
+    )
     if done.returncode:
         sys.exit(done.stderr)
     out: dict[str, Any] = json.loads(done.stdout)

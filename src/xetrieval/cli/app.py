@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -54,6 +55,8 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line. Bad input is one line on standard error and exit code 2."""
+    # OpenBLAS's threads spin on after a product and take the processors from what comes next; read when NumPy loads.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
     try:
         app()
     except XetrievalError as error:
