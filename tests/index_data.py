@@ -124,3 +124,10 @@ if __name__ == "__main__":
         sys.stdout.write(" ".join(map(str, peaks(Path(sys.argv[1])))))
     else:
         killed_builds(Path(sys.argv[1]), int(sys.argv[2]))
+
+
+def build_small(home: Path, count: int) -> Path:
+    """An index of `count` small documents, in several shards."""
+    corpus = Corpus((write_corpus(home / "corpus.jsonl", records(count)),))
+    assert build_index(corpus, random_explainer(), home / "index", SMALL).added == count
+    return home / "index"

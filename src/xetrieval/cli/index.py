@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .options import EncoderOption, ExplainerOption, Format, FormatOption, open_explainer, output_console, progress_bar
+from .shared import with_options
 
 app = typer.Typer(help="Make an index of a corpus: build, add, delete, verify, info.", no_args_is_help=True)
 
@@ -16,62 +18,53 @@ Sources = Annotated[
     list[Path] | None,
     typer.Argument(help="BEIR folders, .jsonl, .csv, .parquet, or folders of text and Markdown files."),
 ]
-Vectors = Annotated[
-    Path | None,
-    typer.Option("--vectors", help="Vectors of the documents, row by row (.npy, .safetensors, .parquet)."),
-]
-Store = Annotated[
-    str | None, typer.Option("--store", help="Where vectors live: postgresql://HOST/DB#TABLE (docs/index.md).")
-]
-Chunk = Annotated[int | None, typer.Option("--chunk", help="Cut documents into pieces of so many characters.")]
-Overlap = Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")]
-Engine = Annotated[str, typer.Option("--engine", help="loop, or ray: the same work on a cluster.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Throw away an unfinished build of something else.")]
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Documents, and how they are read."""
+
+    encoder: EncoderOption = None
+    vectors: Annotated[
+        Path | None,
+        typer.Option("--vectors", help="Vectors of the documents, row by row (.npy, .safetensors, .parquet)."),
+    ] = None
+    store: Annotated[
+        str | None, typer.Option("--store", help="Where vectors live: postgresql://HOST/DB#TABLE (docs/index.md).")
+    ] = None
+    chunk: Annotated[int | None, typer.Option("--chunk", help="Cut documents into pieces of so many characters.")] = (
+        None
+    )
+    overlap: Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")] = 0
+    engine: Annotated[str, typer.Option("--engine", help="loop, or ray: the same work on a cluster.")] = "loop"
+    restart: Annotated[bool, typer.Option("--restart", help="Throw away an unfinished build of something else.")] = (
+        False
+    )
+
+
 @app.command()
+@with_options(Given)
 def build(
+    given: Given,
     output: Annotated[Path, typer.Option("--output", help="The index's folder.")],
     sources: Sources = None,
     explainer: ExplainerOption = "minilm",
-    encoder: EncoderOption = None,
-    vectors: Vectors = None,
-    store: Store = None,
-    chunk: Chunk = None,
-    overlap: Overlap = 0,
-    engine: Engine = "loop",
-    restart: Restart = False,
 ) -> None:
     """Build an index. Interrupted, it goes on where it stopped: run the same command again."""
-    from ..index import BuildConfig
-
-    opened = open_explainer(explainer, encoder, None)
-    _build(sources or [], opened, output, vectors, store, chunk, overlap, BuildConfig(engine=engine, restart=restart))
+    _build(given, sources or [], explainer, output)
 
 
 @app.command()
-def add(
-    index: Folder,
-    sources: Sources = None,
-    encoder: EncoderOption = None,
-    vectors: Vectors = None,
-    store: Store = None,
-    chunk: Chunk = None,
-    overlap: Overlap = 0,
-    engine: Engine = "loop",
-    restart: Restart = False,
-) -> None:
+@with_options(Given)
+def add(given: Given, index: Folder, sources: Sources = None) -> None:
     """Add documents; one whose id is there and whose text or metadata changed is replaced."""
     from ..errors import InputError
-    from ..index import BuildConfig
     from ..index.layout import EXPLAINER
 
     if not (index / EXPLAINER).is_dir():
         raise InputError(f"{index}: no index there to add to; make one with `xetrieval index build`")
-    opened = open_explainer(str(index / EXPLAINER), encoder, None)
-    config = BuildConfig(engine=engine, restart=restart, adding=True)
-    _build(sources or [], opened, index, vectors, store, chunk, overlap, config)
+    _build(given, sources or [], str(index / EXPLAINER), index, adding=True)
 
 
 @app.command()
@@ -175,34 +168,25 @@ def report(
         print_report(output_console(), found)
 
 
-def _build(
-    sources: list[Path],
-    explainer: object,
-    output: Path,
-    vectors: Path | None,
-    store: str | None,
-    chunk: int | None,
-    overlap: int,
-    config: object,
-) -> None:
+def _build(given: Given, sources: list[Path], explainer: str, output: Path, adding: bool = False) -> None:
     import time
 
     from ..data.chunks import Chunking
     from ..errors import InputError
-    from ..explainer import Explainer
     from ..index import BuildConfig, Corpus, build_index
     from ..index.approximate import WORTH
     from ..index.stores import open_store
 
-    assert isinstance(explainer, Explainer)
-    assert isinstance(config, BuildConfig)
+    opened = open_explainer(explainer, given.encoder, None)
+    vectors, store, chunk = given.vectors, given.store, given.chunk
     if not sources and vectors is None and store is None:
         raise InputError("give a corpus, --vectors FILE, or --store URL")
     if store is not None and (sources or vectors is not None or chunk is not None):
         raise InputError("--store has texts and vectors of its own: it goes without a corpus, --vectors and --chunk")
-    if overlap and chunk is None:
+    if given.overlap and chunk is None:
         raise InputError("--overlap needs --chunk: how long a piece is")
-    chunking = None if chunk is None else Chunking(chunk, overlap).check()
+    chunking = None if chunk is None else Chunking(chunk, given.overlap).check()
+    config = BuildConfig(engine=given.engine, restart=given.restart, adding=adding)
     started = time.monotonic()
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
@@ -217,7 +201,7 @@ def _build(
             bar.update(tasks[stage], completed=done, total=total or None, note=said)
 
         corpus = Corpus(tuple(sources), chunking, vectors, None if store is None else open_store(store))
-        built = build_index(corpus, explainer, output, config, report)
+        built = build_index(corpus, opened, output, config, report)
     seconds = time.monotonic() - started
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []

@@ -18,16 +18,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Document
 from ..errors import DamagedError, InputError, MismatchError
 from ..explainer import Explainer, load, save
 from ..store import alone, check_writable, digest_of, sha256_of_file, write_bytes, write_text
 from ..store.manifest import NAME as CONFIG
 from .corpus import Corpus, Entry, Report, blocks, survey
-from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TYPES, shard_name
+from .ids import Ids
+from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
 from .manifest import Manifest, read_index_manifest
 from .stages import Batch, Stage, chain, run
-from .texts import Texts, fingerprint
+from .texts import Texts
 from .writer import ShardWriter, remove, sweep
 
 JOB: Final = "job.json"
@@ -183,33 +183,13 @@ def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entr
         return corpus.entries()
     if corpus.encoded:
         return corpus.entries()  # what is there already is replaced: the vectors may be others
-    have = Known(output, base)
-    return (entry for entry in corpus.entries() if not have.unchanged(entry.document))
+    have = _ids(output, base)
+    return (entry for entry in corpus.entries() if not have.holds(entry.document))
 
 
-class Known:
-    """What an index has already, by id."""
-
-    def __init__(self, output: Path, manifest: Manifest) -> None:
-        self.texts = [Texts(output / SHARDS / name / "documents.sqlite") for name, _ in manifest.shards]
-        self.firsts = manifest.firsts
-        self.deleted = {int(row) for row in manifest.deleted(output)}
-
-    def row(self, identifier: str) -> int | None:
-        """Its row in the index, None where there is none or it was deleted."""
-        for first, texts in zip(reversed(self.firsts), reversed(self.texts), strict=True):
-            row = texts.row_of(identifier)
-            if row is not None:
-                return None if first + row in self.deleted else first + row
-        return None
-
-    def unchanged(self, document: Document) -> bool:
-        """Whether the index has this very document."""
-        row = self.row(document.id)
-        if row is None:
-            return False
-        shard = int(np.searchsorted(self.firsts, row, side="right")) - 1
-        return self.texts[shard].mark(row - self.firsts[shard]) == fingerprint(document)
+def _ids(output: Path, manifest: Manifest) -> Ids:
+    texts = [Texts(output / SHARDS / name / TEXTS) for name, _ in manifest.shards]
+    return Ids(texts, manifest.firsts, manifest.deleted(output))
 
 
 def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:
@@ -274,13 +254,13 @@ def _job(
     added, updated, unchanged = looked.documents, 0, 0
     rows: list[int] = []
     if base is not None:
-        have = Known(output, base)
+        have = _ids(output, base)
         added = 0
         for entry in corpus.entries():
-            row = have.row(entry.document.id)
+            row = have.find(entry.document.id)
             if row is None:
                 added += 1
-            elif not corpus.encoded and have.unchanged(entry.document):
+            elif not corpus.encoded and have.holds(entry.document):
                 unchanged += 1
             else:
                 rows.append(row)

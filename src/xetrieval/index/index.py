@@ -20,6 +20,7 @@ from ..sae import SparseCodes
 from ..views import View
 from .build import explainer_digest
 from .coarse import has_coarse
+from .ids import Ids
 from .layout import EXPLAINER, SHARDS
 from .lexical import Lexicon, open_lexicon
 from .manifest import Manifest, read_index_manifest
@@ -64,16 +65,7 @@ class Index:
 
     def find(self, identifier: str) -> int | None:
         """The same, None where there is none."""
-        for shard in reversed(self.shards):
-            row = shard.texts.row_of(identifier)
-            if row is not None:
-                return None if self.is_deleted(shard.first + row) else shard.first + row
-        return None
-
-    def is_deleted(self, row: int) -> bool:
-        """Whether a row was deleted or replaced."""
-        at = int(np.searchsorted(self.deleted, row))
-        return at < len(self.deleted) and int(self.deleted[at]) == row
+        return self._ids.find(identifier)
 
     def document(self, row: int) -> Stored:
         """What is stored of a row."""
@@ -210,6 +202,10 @@ class Index:
     ) -> Why:
         """Why a document stands where it does; see `why.why`."""
         return why(self, prepare(self, query), doc_id, over, k, counterfactual, evidence)
+
+    @cached_property
+    def _ids(self) -> Ids:
+        return Ids([shard.texts for shard in self.shards], self.manifest.firsts, self.deleted)
 
     @cached_property
     def _firsts(self) -> Rows:

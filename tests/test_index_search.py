@@ -1,0 +1,353 @@
+"""An index asked: search in every mode, why a document stands where it does, what a corpus is about."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import random_explainer, unit
+from index_data import SMALL, build_small
+
+from xetrieval.errors import InputError, MismatchError
+from xetrieval.explain import Breakdown, Explanation
+from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
+from xetrieval.index.change import delete_documents
+from xetrieval.index.concepts import idf, parse
+from xetrieval.index.dense import steered_rows
+from xetrieval.index.listing import listing
+from xetrieval.intervene import SteeringProfile, steered_vectors
+
+COUNT = 200
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_small(tmp_path_factory.mktemp("index"), COUNT)
+
+
+@pytest.fixture
+def index(folder: Path) -> Index:
+    return open_index(folder)
+
+
+def brute(index: Index, query: str) -> tuple[np.ndarray, np.ndarray]:
+    """All rows by score, from texts encoded anew."""
+    texts = [index.document(row).text for row in range(index.manifest.rows)]
+    q = index.explainer.encoder.encode_query([query])[0]
+    scores = index.explainer.encoder.encode_document(texts) @ q
+    return np.lexsort((np.arange(len(scores)), -scores)), scores
+
+
+# ---------------------------------------------------------------------- search
+
+
+def test_dense_search_is_exact(index: Index) -> None:
+    order, scores = brute(index, "word1 word2 word3")
+    hits = index.search("word1 word2 word3", 25)
+    assert [hit.row for hit in hits] == order[:25].tolist()
+    np.testing.assert_allclose([hit.score for hit in hits], scores[order[:25]], atol=1e-6)
+    assert [hit.rank for hit in hits] == list(range(1, 26))
+    assert len(index.search("word1", 10_000)) == COUNT
+
+
+def test_an_8_bit_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
+    from xetrieval.index.coarse import make_coarse, to_coarse, to_fixed
+
+    z = unit(3000, seed=8)
+    z[1500:1600] = z[:100] + 1e-4 * unit(100, seed=9)  # near-ties: rounding alone would mix them up
+    z[5] = 0
+    z[5, 7] = 1  # all of it in one number
+    np.save(tmp_path / "v.npy", z)
+    build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", BuildConfig(512))
+    delete_documents(tmp_path / "index", ["7", "1507"])
+    exact, coarse = open_index(tmp_path / "index"), open_index(tmp_path / "index")
+    assert make_coarse(coarse) == 3000 * (64 + 8)
+    assert coarse.coarse
+    exact.__dict__["coarse"] = False
+    for seed in range(20):
+        q = z[[seed]] + 0.02 * unit(1, seed=seed)
+        for k in (1, 10, 300):
+            a, b = (index.search(q, k) for index in (exact, coarse))
+            assert [hit.row for hit in a] == [hit.row for hit in b]
+            np.testing.assert_allclose([hit.score for hit in a], [hit.score for hit in b], atol=1e-6)
+    q, z = unit(200, seed=3), unit(500, seed=4)
+    copy = to_coarse(z)
+    products = to_fixed(q).astype(np.int64) @ copy.numbers.astype(np.int64).T
+    off = np.abs(products * copy.scale - q.astype(np.float64) @ z.astype(np.float64).T)
+    assert (off <= copy.off).all()
+    assert np.median(off) < np.median(copy.off) / 2
+
+
+def test_faiss_finds_most_and_scores_exactly(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    from xetrieval.index.approximate import make_faiss
+
+    np.save(tmp_path / "v.npy", unit(4000, seed=8))
+    build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", BuildConfig(1000))
+    delete_documents(tmp_path / "index", ["17"])
+    index = open_index(tmp_path / "index")
+    facts = make_faiss(index)
+    assert facts["recall_at_10"] > 0.7
+    q = unit(4000, seed=8)[[17]]
+    exact, fast = index.search(q, 10, exact=True), index.search(q, 10)
+    of = {hit.row: hit.score for hit in exact}
+    assert 17 not in {hit.row for hit in fast}
+    found = [hit for hit in fast if hit.row in of]
+    assert len(found) >= 5
+    np.testing.assert_allclose([hit.score for hit in found], [of[hit.row] for hit in found], atol=1e-6)
+
+
+def test_filters_are_exact(index: Index) -> None:
+    order, _ = brute(index, "word1 word2")
+    wanted = [row for row in order if index.document(int(row)).metadata["site"] == "cs"]
+    assert [hit.row for hit in index.search("word1 word2", 10, filters={"site": ["cs"]})] == wanted[:10]
+    both = index.search("word1 word2", COUNT, filters={"site": ["cs"], "tags": ["t1", "t2"]})
+    assert {hit.document.metadata["tags"][0] for hit in both} == {"t1", "t2"}
+    assert {hit.document.metadata["site"] for hit in both} == {"cs"}
+    with pytest.raises(InputError, match="this index has n, site, tags"):
+        index.search("word1", filters={"place": ["x"]})
+
+
+@pytest.mark.parametrize("by", ["dense", "sparse", "bm25", "hybrid", "concept"])
+def test_the_parts_of_every_hit_add_up_to_its_score(index: Index, by: str) -> None:
+    query = '"label 3" #8^2 label OR -"label 5"' if by == "concept" else "word1 word2 word2 word9"
+    query = '"label 3" OR #8^2 NOT "label 5"' if by == "concept" else query
+    hits = index.search(query, 30, by)
+    assert hits
+    for hit in hits:
+        why = hit.explanation
+        parts = [f.share for f in why.features] if isinstance(why, Explanation) else [p.share for p in why.parts]
+        assert why.bias + why.remainder + sum(parts) == pytest.approx(hit.score, abs=1e-5)
+        assert f"{why.score:+.4f}" in str(why)
+        assert f"{why.score:+.4f}" in why._repr_html_()
+        json.dumps(hit.to_dict(True, 3))
+
+
+def test_views_are_added_with_their_weights(index: Index) -> None:
+    q, _ = index.query_vector("word4 word5")
+    views = index.explainer.reasoned(index.vectors(np.arange(COUNT)))
+    wanted = views[0] @ q + 0.5 * (views[1] @ q) + 0.25 * (views[3] @ q)
+    hits = index.search("word4 word5", 12, weights={"qa": 0.5, "purpose": 0.25})
+    assert [hit.row for hit in hits] == np.argsort(-wanted, kind="stable")[:12].tolist()
+    for hit in hits:
+        assert isinstance(hit.explanation, Breakdown)
+        assert hit.explanation.score == pytest.approx(wanted[hit.row], abs=1e-5)
+    with pytest.raises(InputError, match="this index has qa, summary, purpose"):
+        index.search("word4", weights={"absent": 1})
+
+
+def test_steering_equals_editing_the_vectors(index: Index) -> None:
+    sae, rows = index.explainer.sae, np.arange(COUNT)
+    query = index.query_vector("word1 word2 word3")[0]
+    top = index.search("word1 word2 word3", 1)[0].explanation
+    assert isinstance(top, Explanation)
+    factors = {top.features[0].id: 0.0, 17: 2.5, 40: 1.0}
+    z = steered_vectors(sae, index.vectors(rows), index.codes(rows, "original"), factors)
+    wanted = z @ query.astype(np.float64)
+    hits = index.search("word1 word2 word3", 15, steer=SteeringProfile(factors, sae.digest))
+    np.testing.assert_allclose([hit.score for hit in hits], wanted[[hit.row for hit in hits]], atol=1e-6)
+    np.testing.assert_allclose([hit.score for hit in hits], np.sort(wanted)[::-1][:15], atol=1e-6)
+    np.testing.assert_allclose(steered_rows(index, query, rows, factors), wanted, atol=1e-6)
+    for hit in hits:
+        why = hit.explanation
+        assert isinstance(why, Explanation)
+        assert why.score == pytest.approx(hit.score, abs=1e-6)
+        assert top.features[0].id not in why.per_view["original"]
+        assert "steered: " in str(why)
+    with pytest.raises(MismatchError, match="belongs to the autoencoder"):
+        index.search("word1", steer=SteeringProfile({3: 2.0}, "another"))
+
+
+def test_sparse_scores_are_the_weighted_products_of_codes(index: Index) -> None:
+    codes = index.codes(np.arange(COUNT), "original").dense(128).astype(np.float64)
+    n = (codes > 0).sum(axis=0)
+    weight = np.log(1 + (COUNT - n + 0.5) / (n + 0.5))
+    np.testing.assert_allclose(idf(index), weight)
+    query = index.explainer.sae.encode(index.query_vector("word7 word8")[0][None]).dense(128)[0]
+    scores = codes @ (weight * query)
+    hits = index.search("word7 word8", 10, "sparse")
+    np.testing.assert_allclose([hit.score for hit in hits], np.sort(scores)[::-1][:10], atol=1e-9)
+
+
+def test_concepts_are_terms(index: Index) -> None:
+    codes = index.codes(np.arange(COUNT), "original").dense(128)
+    hits = index.search('#8 AND "label 3" NOT #21', COUNT, "concept")
+    allowed = (codes[:, 8] > 0) & (codes[:, 3] > 0) & (codes[:, 21] == 0)
+    assert {hit.row for hit in hits} == set(np.flatnonzero(allowed).tolist())
+    weighted = index.search("#8^3 #3", 5, "concept")
+    np.testing.assert_allclose([h.score for h in weighted], np.sort(3 * codes[:, 8] + codes[:, 3])[::-1][:5], rtol=1e-6)
+    terms = parse('+"Label 3" -#9 label^0.5', [f for f in index.explainer.features if f.id < 12])
+    assert [(t.features, t.weight, t.must, t.must_not) for t in terms] == [
+        ((3,), 1.0, True, False),
+        ((9,), 1.0, False, True),
+        ((1, 3, 5, 7, 9, 11), 0.5, False, False),
+    ]
+    for wrong, words in {
+        '"x': "cannot read",
+        "-#3": "at least one",
+        "#999": "no feature 999",
+        "zzz": "in its name",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            index.search(wrong, 3, "concept")
+
+
+def test_searches_that_make_no_sense_are_refused(index: Index) -> None:
+    for arguments, words in (
+        ({"query": " "}, "empty"),
+        ({"query": "x", "by": "magic"}, "choose one of"),
+        ({"query": "x", "k": 0}, "at least one"),
+        ({"query": "y" * 200_001}, "at most 200,000"),
+        ({"query": "x", "by": "bm25", "weights": {"qa": 1}}, "do not go with"),
+        ({"query": unit(2)}, "one at a time"),
+        ({"query": unit(1), "by": "bm25"}, "needs words"),
+    ):
+        with pytest.raises(InputError, match=words):
+            index.search(**arguments)  # type: ignore[arg-type]
+    assert index.search("word1 " * 10_000, 1)
+
+
+# ---------------------------------------------------------------------- why
+
+
+def test_every_document_knows_its_rank_and_its_rival(index: Index) -> None:
+    order, scores = brute(index, "word1 word2 word3")
+    for place in (0, 9, 10, 150):
+        row = int(order[place])
+        answer = index.why("word1 word2 word3", index.document(row).id, k=10, counterfactual=True)
+        assert answer.rank == place + 1
+        assert answer.documents == COUNT
+        assert answer.explanation.score == pytest.approx(scores[row], abs=1e-6)
+        assert answer.change is not None
+        assert answer.change.inside == (place < 10)
+        if place < 10:
+            assert answer.contrast is None
+            assert answer.change.edge == pytest.approx(scores[order[10]], abs=1e-6)
+        else:
+            assert answer.over_rank == 10
+            assert answer.contrast is not None
+            assert answer.contrast.second_score == pytest.approx(scores[order[9]], abs=1e-6)
+        assert answer.change.sentences()
+        json.dumps(answer.to_dict(3))
+
+
+def test_a_change_of_rank_is_one(index: Index) -> None:
+    """The erased features take the document out of the top, the boost takes it in: scored again by hand."""
+    from xetrieval.explain.projection import FeatureSets
+    from xetrieval.intervene import erase
+
+    query = "word1 word2 word3"
+    q = index.query_vector(query)[0].astype(np.float64)
+    first = index.search(query, 1)[0]
+    change = index.why(query, first.id, k=3, counterfactual=True).change
+    assert change is not None
+    assert change.erased
+    ids = np.array([i for i, _ in change.erased], np.int32)
+    z = index.vectors(np.array([first.row]))
+    assert float(erase(index.explainer.sae, z, FeatureSets.of([ids]))[0] @ q) < index.search(query, 4)[3].score
+    boosted = 0
+    for hit in index.search(query, 30)[5:]:
+        change = index.why(query, hit.id, k=5, counterfactual=True).change
+        assert change is not None
+        if change.factor is None:
+            assert "no factor up to" in change.sentences()[0]
+            continue
+        boosted += 1
+        rows = np.array([hit.row])
+        factors = dict.fromkeys(change.boosted, change.factor)
+        moved = steered_vectors(index.explainer.sae, index.vectors(rows), index.codes(rows, "original"), factors)
+        assert float(moved[0] @ q) == pytest.approx(change.score, abs=1e-6)
+        assert float(moved[0] @ q) > change.edge
+    assert boosted
+
+
+def test_a_list_says_what_its_hits_share(index: Index) -> None:
+    hits = index.search("word1 word2 word3", 8)
+    shares = [{f.id: f.share for f in hit.explanation.features} for hit in hits]  # type: ignore[union-attr]
+    listed = listing(index, hits, bad=[hits[0].id, hits[1].id])
+    for row in (*listed.common, *listed.splitting, *listed.misleading):
+        assert row.hits == sum(row.id in has for has in shares)
+        assert row.mean == pytest.approx(np.mean([has.get(row.id, 0) for has in shares]))
+        assert row.bad == pytest.approx(np.mean([has.get(row.id, 0) for has in shares[:2]]))
+        assert row.good == pytest.approx(np.mean([has.get(row.id, 0) for has in shares[2:]]))
+    assert all(row.bad > row.good for row in listed.misleading)
+    assert listed.misleading
+    with pytest.raises(InputError, match="none of the 8 hits"):
+        listing(index, hits, good=["absent"])
+
+
+# ---------------------------------------------------------------------- report and doctor
+
+
+def test_a_report_counts_what_is_there(index: Index) -> None:
+    from xetrieval.index.report import report
+
+    found = report(index, topics=500)
+    codes = index.codes(np.arange(COUNT), "original").dense(128)
+    has = codes > 0
+    common = has.sum(axis=0) >= max(20, 0.25 * COUNT)
+    assert {j for j, _, _ in found.boilerplate} == set(np.flatnonzero(common).tolist())
+    strongest = np.where(common, 0, codes).argmax(axis=1)
+    assert {t.name: t.documents for t in found.topics} == {
+        index.explainer.features[j].label or f"feature {j}": int((strongest == j).sum()) for j in np.unique(strongest)
+    }
+    assert found.silent == int((~has.any(axis=0)).sum())
+    for twins in found.twins:
+        a, b = has[:, twins.first], has[:, twins.second]
+        assert (a & b).sum() / (a | b).sum() == pytest.approx(twins.jaccard, abs=1e-3)
+    json.dumps(found.to_dict())
+
+
+def test_a_hub_is_found_and_said_why(tmp_path: Path) -> None:
+    """Documents scattered around one: it is the nearest of them all."""
+    from xetrieval.index.report import report
+
+    rng = np.random.default_rng(0)
+    centre = unit(1, seed=1)[0]
+    around = rng.standard_normal((300, 64)).astype(np.float32)
+    z = np.concatenate([centre[None], 0.5 * centre + around / np.linalg.norm(around, axis=1, keepdims=True)])
+    np.save(tmp_path / "v.npy", z)
+    build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", SMALL)
+    index = open_index(tmp_path / "index")
+    hub = report(index).hubs[0]
+    assert hub.id == "0"
+    assert hub.found > 100
+    assert hub.features
+    shares = [
+        {f.id: f.share for f in index.why(index.vectors(np.array([row]))[0], "0").explanation.features}  # type: ignore[union-attr]
+        for row in range(1, 301)
+        if 0 in {hit.row for hit in index.search(index.vectors(np.array([row]))[0], 11)}
+    ]
+    assert len(shares) == hub.found
+    feature, _, mean = hub.features[0]
+    assert np.mean([has.get(feature, 0.0) for has in shares]) == pytest.approx(mean, abs=1e-3)
+
+
+def test_a_checkup_measures_and_advises(index: Index) -> None:
+    from xetrieval.evaluate.doctor import advice, checkup
+
+    z = index.vectors(np.arange(COUNT))
+    back = index.explainer.sae.decode(index.codes(np.arange(COUNT), "original"))
+    found = checkup(index)
+    cosine = np.einsum("nm,nm->n", z, back) / np.linalg.norm(back, axis=1)
+    assert found.cosine == pytest.approx(cosine.mean(), abs=1e-4)
+    assert found.asked_are == "titles"
+    assert "no figures to compare with" in found.advice[0]
+    fine = replace(found, cosine_on_card=found.cosine + 0.01, remainder=0.1)
+    assert advice(fine)[0].startswith("good enough")
+    assert advice(replace(fine, cosine_on_card=found.cosine + 0.2))[0].startswith("refit")
+    assert any("--chunk" in line for line in advice(replace(fine, unread_documents=0.3)))
+    queries = ["word1 word2", "word3 word4", "word5"]
+    best = [index.search(query, 1)[0].id for query in queries]
+    worst = index.search(queries[2], COUNT)[-1].id
+    judged = checkup(index, queries, [{best[0]: 1}, {best[1]: 1}, {worst: 1}])
+    assert (judged.judged, judged.failed) == (3, 1)
+    assert judged.failing[0].queries == ("word5",)
+    wrong = index.search("word5", 3)
+    mean = np.mean([{f.id: f.share for f in h.explanation.features}.get(judged.failing[0].feature, 0) for h in wrong])  # type: ignore[union-attr]
+    assert judged.failing[0].mean_share == pytest.approx(mean, abs=1e-4)
+    with pytest.raises(InputError, match="as many queries"):
+        checkup(index, queries, [{}])
