@@ -195,7 +195,7 @@ def test_a_corpus_that_cannot_be_used_is_refused_before_any_work(
     corpus = Corpus((write_corpus(tmp_path / "c.jsonl", lines),))
     with pytest.raises(InputError, match=words):
         build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
-    assert not (tmp_path / "index" / "shards").exists()
+    assert [path.name for path in (tmp_path / "index").iterdir()] == [".lock"]
 
 
 def test_vectors_that_exist_already_need_no_encoder(tmp_path: Path) -> None:
@@ -208,9 +208,23 @@ def test_vectors_that_exist_already_need_no_encoder(tmp_path: Path) -> None:
     hit = index.search(z[7], 1)[0]
     assert (hit.id, round(hit.score, 5)) == ("doc 7", 1.0)
     assert isinstance(hit.explanation, Explanation)
-    np.save(tmp_path / "v.npy", z[:, :32])
-    with pytest.raises(InputError, match="dimension is 32, expected 64"):
-        build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "other", SMALL)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "words"),
+    [
+        (unit(150)[:, :32], "dimension is 32, expected 64"),
+        (np.where(np.arange(150)[:, None] == 120, 0, unit(150)), "row 120 is zero"),
+        (np.where(np.arange(150)[:, None] == 149, np.nan, unit(150)), "row 149 holds NaN"),
+    ],
+)
+def test_vectors_that_cannot_be_used_leave_nothing_in_the_way(tmp_path: Path, vectors: np.ndarray, words: str) -> None:
+    corpus = Corpus((), vectors=tmp_path / "v.npy")
+    np.save(tmp_path / "v.npy", vectors)
+    with pytest.raises(InputError, match=words):
+        build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
+    np.save(tmp_path / "v.npy", unit(150))
+    assert build_index(corpus, random_explainer(), tmp_path / "index", SMALL).added == 150
 
 
 # ---------------------------------------------------------------------- change

@@ -113,8 +113,8 @@ def build_index(
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
         if manifest is not None:
             _same_explainer(output, manifest, explainer)
-        explainer = _kept(explainer, output)
         job, replaced = _job(corpus, explainer, output, manifest, config, tell)
+        explainer = _kept(explainer, output)
         if manifest is not None and manifest.job == job.digest:
             shutil.rmtree(output / BUILDING, ignore_errors=True)  # built already, or killed between the last two steps
             return Built(job.added, job.updated, job.unchanged, manifest.alive)
@@ -225,7 +225,7 @@ def _job(
     corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, config: BuildConfig, report: Report
 ) -> tuple[Job, NDArray[np.int64]]:
     """The job that lies there unfinished, if it is this one, else a new one; and the rows that it replaces."""
-    looked = survey(corpus, report)
+    looked = survey(corpus, explainer.sae.dimension, report)
     block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
     facts = [looked.digest, explainer_digest(explainer), corpus.facts(), config.shard_rows, block]
     path = output / BUILDING / JOB

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b, sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ..arrays import Float32
+from ..arrays import Float32, as_vectors
 from ..data import Document
 from ..data.chunks import Chunking
 from ..data.sources import stream_source
@@ -22,6 +22,7 @@ from .stores import VectorStore
 from .texts import fingerprint
 
 Report = Callable[[str, int, int, str], None]  # stage, done, total, note
+CHECKED: Final = 8192  # vectors looked at together
 
 
 class Entry(NamedTuple):
@@ -89,11 +90,14 @@ class Survey(NamedTuple):
     digest: str  # of ids, texts and metadata, in order
 
 
-def survey(corpus: Corpus, report: Report | None = None) -> Survey:
+def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Survey:
     """Read everything once. Eight bytes a document stay in memory.
 
+    Args:
+        dimension: that vectors must have, where they are given.
     Raises:
-        InputError: a line that cannot be used, an id that stands twice, or another number of vectors than documents.
+        InputError: a line that cannot be used, an id that stands twice, another number of vectors than documents, or a
+            vector of another dimension, zero, or not finite.
     """
     made, hashes, count = sha256(), array("Q"), 0
     for document, _, vector in corpus.entries():
@@ -101,6 +105,7 @@ def survey(corpus: Corpus, report: Report | None = None) -> Survey:
         hashes.append(int.from_bytes(key, "little"))
         made.update(fingerprint(document))
         if vector is not None:
+            as_vectors(vector, dimension, f"vector of {document.id!r}")
             made.update(vector.tobytes())
         count += 1
         if report is not None and count % 4096 == 0:
@@ -111,6 +116,9 @@ def survey(corpus: Corpus, report: Report | None = None) -> Survey:
     matrix = corpus.matrix()
     if matrix is not None and len(matrix) != count:
         raise InputError(f"{corpus.vectors}: {len(matrix)} vectors for {count} documents; give one each, in order")
+    for first in range(0, count if matrix is not None else 0, CHECKED):
+        name = f"{corpus.vectors}, counted from row {first}" if first else str(corpus.vectors)
+        as_vectors(matrix[first : first + CHECKED], dimension, name)
     if corpus.vectors is not None:
         made.update(sha256_of_file(corpus.vectors).encode())
     return Survey(count, made.hexdigest())
