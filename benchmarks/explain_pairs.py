@@ -26,6 +26,7 @@ from rich.table import Table
 
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
+from xetrieval.evaluate.release_way import ReleaseWay
 from xetrieval.explain import overlap
 from xetrieval.explainer import Explainer
 from xetrieval.hypotheses import Feature
@@ -43,9 +44,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     given = parser.parse_args()
     explainer, q, z = material(given.pairs)
-    release = Release(explainer)
+    release = ReleaseWay(explainer)
     codes_q, codes_views = explainer.sae.encode(q), explainer.codes(z)
     dense_q, dense_views = release.encode(q), [release.encode(view) for view in release.views(z)]
+
+    def from_codes() -> Any:
+        return release.shared(release.active(dense_q), [release.active(view) for view in dense_views])
 
     def full_from_codes() -> Any:
         return explainer.explain_codes(q, z, codes_q, codes_views)
@@ -54,11 +58,11 @@ def main() -> None:
         "release, from vectors": lambda: release.explain(q, z),
         "ours support, from vectors": lambda: overlap(explainer.sae.encode(q), explainer.codes(z), F),
         "ours full, from vectors": lambda: explainer.explain_vectors(q, z),
-        "release, from codes": lambda: release.shared(dense_q, dense_views),
+        "release, from codes": from_codes,
         "ours support, from codes": lambda: overlap(codes_q, codes_views, F),
         "ours full, from codes": full_from_codes,
     }
-    agree(release.shared(dense_q, dense_views), overlap(codes_q, codes_views, F))
+    agree(from_codes(), overlap(codes_q, codes_views, F))
     wall: dict[str, list[float]] = {name: [] for name in arms}
     cpu: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(given.repeats):
@@ -97,43 +101,6 @@ def main() -> None:
     }
     given.output.write_text(json.dumps(record, indent=1) + "\n")
     show(record)
-
-
-class Release:
-    """The release's way, in PyTorch as it is."""
-
-    def __init__(self, explainer: Explainer) -> None:
-        sae = explainer.sae
-        self.We, self.be, self.b = (
-            torch.from_numpy(a) for a in (sae.encoder_weight, sae.encoder_bias, sae.decoder_bias)
-        )
-        self.nets = [
-            tuple(torch.from_numpy(part) for part in (net.w1, net.b1, net.w2, net.b2))
-            for net in explainer.internalizers.values()
-        ]
-
-    @torch.inference_mode()
-    def encode(self, x: Any) -> torch.Tensor:
-        scores = torch.relu((torch.as_tensor(x) - self.b) @ self.We.T + self.be)
-        values, places = scores.topk(K, dim=-1)
-        return torch.zeros_like(scores).scatter_(-1, places, values)
-
-    @torch.inference_mode()
-    def views(self, z: Any) -> list[torch.Tensor]:
-        z = torch.as_tensor(z)
-        made = [torch.tanh(z @ w1.T + b1) @ w2.T + b2 for w1, b1, w2, b2 in self.nets]
-        return [z, *(torch.nn.functional.normalize(view, dim=-1) for view in made)]
-
-    def explain(self, q: Any, z: Any) -> list[dict[str, Any]]:
-        return self.shared(self.encode(q), [self.encode(view) for view in self.views(z)])
-
-    def shared(self, query: torch.Tensor, views: list[torch.Tensor]) -> list[dict[str, Any]]:
-        active = [[set(row.nonzero().flatten().tolist()) for row in codes > 0] for codes in (query, *views)]
-        out = []
-        for in_query, *in_views in zip(*active, strict=True):
-            per_view = [sorted(in_query & in_view) for in_view in in_views]
-            out.append({"shared": sorted(set().union(*per_view)), "per_view": per_view})
-        return out
 
 
 def material(n: int) -> tuple[Explainer, Any, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..store import digest_of
 from .corpus import Document, read_corpora
 from .lines import BadLine, read_json_lines, read_tab_lines
 
@@ -93,6 +94,29 @@ def sample_benchmark(
         wanted.update(random.Random(f"{seed} documents").sample(others, min(room, len(others))))
         kept = [document for document in kept if document.id in wanted]
     return Benchmark(benchmark.name, kept, ids, [benchmark.queries[row] for row in order], judgments)
+
+
+def benchmark_of_pairs(name: str, documents: list[Document], pairs: Path) -> Benchmark:
+    """A pairs file (question-id, answer-id, ...) as a benchmark: documents that are questions search for their answers.
+
+    Raises:
+        InputError: no such file, a line that cannot be used, or no question of it is among the documents.
+    """
+    known = {document.id: document for document in documents}
+    judged: dict[str, dict[str, int]] = {}
+    for _, (question, answer, *_) in read_tab_lines(pairs, 2):
+        if question in known:
+            judged.setdefault(question, {})[answer] = 1
+    if not judged:
+        raise InputError(f"{pairs}: none of its questions is in the corpus; was it made from another one?")
+    return Benchmark(name, documents, list(judged), [known[query].text for query in judged], judged)
+
+
+def benchmark_digest(benchmark: Benchmark) -> str:
+    """sha256 of all that a measurement reads of it: documents, queries, judgments."""
+    documents = [[document.id, document.text] for document in benchmark.documents]
+    judgments = [sorted(benchmark.judgments[query].items()) for query in benchmark.query_ids]
+    return digest_of([documents, benchmark.query_ids, benchmark.queries, judgments])
 
 
 def open_benchmark(source: str | Path) -> Benchmark:

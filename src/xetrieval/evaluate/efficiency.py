@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..arrays import Float32
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..explainer import Explainer
+from .release_way import ReleaseWay
 from .vectors import BenchmarkVectors
 
 
@@ -64,3 +67,69 @@ def efficiency(
             }
         )
     return records
+
+
+def growth(
+    explainer: Explainer, z: Float32, sizes: Sequence[int], queries: int = 100, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Every document against one query and against many, ours and the release's way (paper, section 8, Fig. 6).
+
+    One record a size, seconds: {documents, queries, ours_documents, ours_query, ours_one, ours_many, release_...}. The
+    documents' part is done once; that of a query is the median of three queries and counts once (one) or `queries`
+    times (many).
+
+    Args:
+        z: [n, m] unit vectors, n at least the largest size.
+    Raises:
+        InputError: too few vectors.
+    """
+    if len(z) < max(sizes):
+        raise InputError(f"efficiency: {len(z)} vectors for {max(sizes)} documents")
+    release = ReleaseWay(explainer)
+    records = []
+    for size in sizes:
+        part = np.ascontiguousarray(z[:size])
+        drawn = part[np.random.default_rng(seed).integers(size, size=3)]
+        seconds: dict[str, Any] = {"documents": size, "queries": queries}
+        for name, way in (("ours", _Ours(explainer, part)), ("release", _Release(release, part))):
+            started = time.perf_counter()
+            way.prepare()
+            seconds[f"{name}_documents"] = time.perf_counter() - started
+            seconds[f"{name}_query"] = _median_of(drawn, way.explain)
+        for name in ("ours", "release"):
+            once, each = seconds[f"{name}_documents"], seconds[f"{name}_query"]
+            seconds |= {f"{name}_one": once + each, f"{name}_many": once + queries * each}
+        records.append({key: round(value, 4) if isinstance(value, float) else value for key, value in seconds.items()})
+    return records
+
+
+class _Ours:
+    def __init__(self, explainer: Explainer, z: Float32) -> None:
+        self.explainer, self.z = explainer, z
+
+    def prepare(self) -> None:
+        self.views = self.explainer.codes(self.z)
+
+    def explain(self, one: Float32) -> Any:
+        query = self.explainer.sae.encode(one).rows(np.zeros(len(self.z), int))
+        return self.explainer.explain_codes(np.repeat(one, len(self.z), axis=0), self.z, query, self.views)
+
+
+class _Release:
+    def __init__(self, way: ReleaseWay, z: Float32) -> None:
+        self.way, self.z = way, z
+
+    def prepare(self) -> None:
+        self.views = [self.way.active(self.way.encode(view)) for view in self.way.views(self.z)]
+
+    def explain(self, one: Float32) -> Any:
+        return self.way.shared(self.way.active(self.way.encode(one)) * len(self.z), self.views)
+
+
+def _median_of(queries: Float32, work: Callable[[Float32], Any]) -> float:
+    took = []
+    for row in range(len(queries)):
+        started = time.perf_counter()
+        work(queries[[row]])
+        took.append(time.perf_counter() - started)
+    return float(np.median(took))

@@ -29,7 +29,7 @@ def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
     """
     if not records:
         raise InputError(f"{path}: no records to draw")
-    figure, axes = _figure(2, 3, (13, 7))
+    figure, axes = subplots(2, 3, (13, 7))
     variants = list(dict.fromkeys(record["variant"] for record in records))
     for axis, (title, note, value) in zip(axes.flat, PANELS, strict=True):
         for place, variant in enumerate(variants):
@@ -49,7 +49,7 @@ def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
         axis.grid(alpha=0.3)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9, frameon=False)
-    _save(figure, path)
+    write_figure(figure, path)
 
 
 def plot_curves(log: Path, path: Path) -> None:
@@ -63,13 +63,13 @@ def plot_curves(log: Path, path: Path) -> None:
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
     if not lines:
         raise InputError(f"{log}: holds no steps")
-    figure, axes = _figure(2, 2, (9, 6))
+    figure, axes = subplots(2, 2, (9, 6))
     for axis, name in zip(axes.flat, ("loss", "fvu", "l0", "dead"), strict=True):
         axis.plot([line["step"] for line in lines], [line[name] for line in lines], linewidth=1.2)
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("step", fontsize=8)
         axis.grid(alpha=0.3)
-    _save(figure, path)
+    write_figure(figure, path)
 
 
 def draw_faithfulness(result: dict[str, Any], path: Path) -> None:
@@ -88,7 +88,7 @@ def draw_faithfulness(result: dict[str, Any], path: Path) -> None:
         "words, by what they carry": lambda r: r["words"]["orders"]["attribution"],
         "words, random order": lambda r: r["words"]["orders"]["random"],
     }
-    figure, axes = _figure(1, 3, (13, 4))
+    figure, axes = subplots(1, 3, (13, 4))
     for axis, kind in zip(axes, ("deletion", "insertion"), strict=False):
         for place, (name, of) in enumerate(lines.items()):
             curves = [found[kind] for record in records if (found := of(record)) is not None]
@@ -107,7 +107,7 @@ def draw_faithfulness(result: dict[str, Any], path: Path) -> None:
     axes[2].grid(alpha=0.3)
     axes[1].legend(fontsize=7, frameon=False)
     axes[2].legend(fontsize=6, frameon=False)
-    _save(figure, path)
+    write_figure(figure, path)
 
 
 def draw_steering(records: Sequence[dict[str, Any]], path: Path) -> None:
@@ -119,7 +119,7 @@ def draw_steering(records: Sequence[dict[str, Any]], path: Path) -> None:
     if not records:
         raise InputError(f"{path}: no records to draw")
     groups = list(dict.fromkeys((r["encoder"], r["most_features"]) for r in records))
-    figure, axes = _figure(len(groups), 2, (9, 3.2 * len(groups)))
+    figure, axes = subplots(len(groups), 2, (9, 3.2 * len(groups)))
     for row, (encoder, most) in enumerate(groups):
         for column, kept in enumerate((False, True)):
             axis = axes[row][column] if len(groups) > 1 else axes[column]
@@ -134,11 +134,11 @@ def draw_steering(records: Sequence[dict[str, Any]], path: Path) -> None:
             axis.set_ylabel(f"NDCG@10, mean of {len(some)} sets", fontsize=8)
             axis.grid(alpha=0.3)
             axis.legend(fontsize=7, frameon=False)
-    _save(figure, path)
+    write_figure(figure, path)
 
 
 def draw_efficiency(result: dict[str, Any], path: Path) -> None:
-    """Seconds against documents, both logarithmic (in the style of Fig. 6); what is extrapolated is dashed.
+    """Seconds against documents, seconds logarithmic (in the style of Fig. 6); what is extrapolated is dashed.
 
     Raises:
         InputError: no records. MissingExtra: matplotlib is not installed.
@@ -147,8 +147,8 @@ def draw_efficiency(result: dict[str, Any], path: Path) -> None:
     if not records:
         raise InputError(f"{path}: no records to draw")
     sizes = [record["documents"] for record in records]
-    figure, axes = _figure(1, 2, (10, 4))
-    for axis, kind, title in zip(axes, ("one", "hundred"), ("one query", f"{result['queries']} queries"), strict=True):
+    figure, axes = subplots(1, 2, (10, 4))
+    for axis, kind, title in zip(axes, ("one", "many"), ("one query", f"{result['queries']} queries"), strict=True):
         for place, (name, label) in enumerate((("ours", "ours: ids and shares"), ("release", "release's way: ids"))):
             seconds = [record[f"{name}_{kind}"] for record in records]
             axis.plot(sizes, seconds, marker="os"[place], markersize=4, linewidth=1.2, label=label)
@@ -162,15 +162,15 @@ def draw_efficiency(result: dict[str, Any], path: Path) -> None:
         axis.set_yscale("log")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7, frameon=False)
-    _save(figure, path)
+    write_figure(figure, path)
 
 
-def _figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
+def subplots(rows: int, columns: int, size: tuple[float, float]) -> Any:
     require("matplotlib", "plot").use("Agg")
     return require("matplotlib.pyplot", "plot").subplots(rows, columns, figsize=size, constrained_layout=True)
 
 
-def _save(figure: Any, path: Path) -> None:
+def write_figure(figure: Any, path: Path) -> None:
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.lstrip(".") or "png", dpi=130)
     require("matplotlib.pyplot", "plot").close(figure)

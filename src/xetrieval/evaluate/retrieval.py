@@ -6,9 +6,9 @@ that a teacher wrote about the document). Differences are paired by query: a boo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -116,26 +116,40 @@ def retrieval(
         views: aspect -> [d, m] unit vectors of the documents.
         facts: encoder, system (internalizer or cot), form, teacher.
     """
+    system = ViewSystem(facts, views, (config or RetrievalConfig()).weights)
+    return compare_views(benchmark, vectors, [system] if views else [], str(facts.get("encoder")), config)
+
+
+class ViewSystem(NamedTuple):
+    """One way to come by views of the documents."""
+
+    facts: Mapping[str, Any]  # system (internalizer or cot), form, teacher
+    views: Mapping[Aspect, Float32]  # aspect -> [d, m] unit vectors
+    weights: str = "sum"  # or learned
+
+
+def compare_views(
+    benchmark: Benchmark,
+    vectors: BenchmarkVectors,
+    systems: Iterable[ViewSystem],
+    encoder: str,
+    config: RetrievalConfig | None = None,
+) -> list[dict[str, Any]]:
+    """The encoder alone, then each system, all on the same queries; records as `retrieval` describes them."""
     config = config or RetrievalConfig()
     base = ndcg10_by_query(benchmark, vectors)
-    shared = {"dataset": benchmark.name, "encoder": facts.get("encoder")}
-    alone: dict[str, Any] = {
-        **shared,
-        "system": "none",
-        "form": None,
-        "teacher": None,
-        "weights": None,
-        **_figures(base, base, config),
-    }
-    if not views:
-        return [alone]
-    if config.weights == "sum":
-        weights: Any = dict.fromkeys(views, 1.0)
-        scored = ndcg10_by_query(benchmark, with_views(vectors, views, weights))
-    else:
-        scored, weights = _cross_fitted(benchmark, vectors, views, config)
-    record = {**shared, **{key: facts.get(key) for key in ("system", "form", "teacher")}, "weights": weights}
-    return [alone, {**record, **_figures(scored, base, config)}]
+    shared = {"dataset": benchmark.name, "encoder": encoder}
+    nothing = {"system": "none", "form": None, "teacher": None, "weights": None}
+    records = [{**shared, **nothing, **_figures(base, base, config)}]
+    for system in systems:
+        if system.weights == "sum":
+            weights: Any = dict.fromkeys(system.views, 1.0)
+            scored = ndcg10_by_query(benchmark, with_views(vectors, system.views, weights))
+        else:
+            scored, weights = _cross_fitted(benchmark, vectors, system.views, config)
+        facts = {key: system.facts.get(key) for key in ("system", "form", "teacher")}
+        records.append({**shared, **facts, "weights": weights, **_figures(scored, base, config)})
+    return records
 
 
 def _cross_fitted(

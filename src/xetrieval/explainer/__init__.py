@@ -4,5 +4,6 @@ from .batch import explain_file
 from .folder import load, save
 from .model import Explainer
 from .pairs import ExplainedPairs
+from .parts import from_parts
 
-__all__ = ["ExplainedPairs", "Explainer", "explain_file", "load", "save"]
+__all__ = ["ExplainedPairs", "Explainer", "explain_file", "from_parts", "load", "save"]

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..sae import load_sae, save_sae
 from ..sae.files import SaeFolder
 from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
+from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
 from ..store import alone, check_writable, write_text
 
@@ -70,6 +71,26 @@ def _train(
     save_sae(trained.sae, output, made_from, figures, log.text())
     shutil.rmtree(work)
     return load_sae(output)
+
+
+def train_to_folder(
+    rows: Any, config: SaeConfig, output: Path, made_from: dict[str, Any] | None = None, report: Report | None = None
+) -> None:
+    """Train on rows [n, m] that are at hand and write OUTPUT; one that is there is left as it is.
+
+    While it runs OUTPUT.state.safetensors holds the state, saved once a minute, and the same call goes on from there.
+
+    Raises:
+        InputError: rows that cannot be used. DamagedError: the state is of another training.
+    """
+    if output.exists():
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    state = output.with_name(output.name + ".state.safetensors")
+    trained = train_many(Stack([rows]), [config], report, None, state)[0]
+    facts = {**(made_from or {}), "rows": len(rows), "steps": trained.steps, "config": config.to_dict()}
+    save_sae(trained.sae, output, facts)
+    state.unlink()
 
 
 class _Log:

@@ -16,15 +16,14 @@ from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder
 from ..errors import InputError
 from ..explainer import Explainer, load, save
 from ..hypotheses import Feature, keyphrase_labels, top_examples
-from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
 from ..store import check_writable, digest_of
 from ..teachers import TeacherPair, read_teacher
-from ..views import Aspect, in_order
 from .config import FitConfig, Report
 from .figures import held_out_rows, measure
 from .internalizers import learn
+from .reasoned import reasoned_rows
 from .texts import TrainingTexts, TrainingVectors, encode_training, training_texts
 
 
@@ -76,7 +75,7 @@ def fit(
     internalizers, lessons_learned = learn(lessons, reader, config.internalizer, tell)
     made = digest_of([made, config.internalizer.to_dict(), config.held_out])
     held = held_out_rows(texts.owner, texts.documents, config)
-    views = _views(vectors.vectors, internalizers, work / f"views-{made[:16]}.npy", tell)
+    views = reasoned_rows(vectors.vectors, internalizers, work / f"views-{made[:16]}.npy", tell)
     sae = _train(views, ~held, config, work, digest_of([made, config.sae.to_dict()]), tell)
     features = _label(sae, texts, vectors.vectors, config, tell)
 
@@ -101,24 +100,6 @@ def _reader(encoder: Encoder, cache: Path | None, tell: Report) -> Encoder:
     if isinstance(encoder, PrecomputedEncoder | CachedEncoder):
         return encoder
     return CachedEncoder(encoder, cache, lambda done, total: tell("encode", done, total, ""))
-
-
-def _views(vectors: Float32, internalizers: dict[Aspect, Internalizer], path: Path, tell: Report) -> Any:
-    """[n, views, m] on disk in half precision, memory-mapped: training reads it in batches."""
-    nets = [internalizers[aspect] for aspect in in_order(internalizers)]
-    if not path.is_file():
-        partial = path.with_suffix(".partial")
-        shape = (len(vectors), 1 + len(nets), vectors.shape[1])
-        out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
-        for start in range(0, len(vectors), 8192):
-            z = vectors[start : start + 8192]
-            out[start : start + 8192, 0] = z
-            for view, net in enumerate(nets, 1):
-                out[start : start + 8192, view] = net(z)
-            tell("views", min(start + 8192, len(vectors)), len(vectors), "")
-        out.flush()
-        partial.rename(path)
-    return np.load(path, mmap_mode="r")
 
 
 def _train(views: Any, used: Any, config: FitConfig, work: Path, made: str, tell: Report) -> SparseAutoencoder:

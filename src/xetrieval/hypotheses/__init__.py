@@ -2,7 +2,7 @@
 
 from .examples import Example, FeatureExamples, Texts, TopExamples, top_examples
 from .families import Family, read_families, write_families
-from .files import ExampleFolder, load_examples, save_examples
+from .files import ExampleFolder, gathered_examples, load_examples, save_examples
 from .gather import ExamplesConfig, gather, passage_blocks
 from .keyphrases import keyphrase_labels
 from .table import Feature, Score, read_features, write_features
@@ -18,6 +18,7 @@ __all__ = [
     "Texts",
     "TopExamples",
     "gather",
+    "gathered_examples",
     "keyphrase_labels",
     "load_examples",
     "passage_blocks",

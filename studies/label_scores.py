@@ -95,7 +95,8 @@ def second_judge(
     result: dict[str, Any],
 ) -> None:
     """A language model, asked about one text at a time: small ones do not keep lists apart."""
-    prompts = (HERE / "prompts" / "small_detection.txt", HERE / "prompts" / "small_fuzz.txt", "intruder")
+    shown = HERE.parent / "reproduce" / "prompts"
+    prompts = (shown / "small_detection.txt", shown / "small_fuzz.txt", "intruder")
     model = LlmJudge(CachedChat(open_llm(source)), at_once=1, prompts=prompts)
     result["planted"] += judge_planted(model, kinds=("detection",))
     write(result)

@@ -1,0 +1,69 @@
+"""Four cases: what a raw autoencoder's features say of a pair, what ours say (the paper's case studies).
+
+The first judged pair of middling length of each set. Names are key phrases for both. Texts and pages are written to the
+work folder, for the documents are not ours to pass on; features and shares stand in the results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from reproduce.fig5 import gathered, labels
+from reproduce.setting import Setting
+from reproduce.trained import trained
+from xetrieval.data.benchmark import Benchmark
+from xetrieval.errors import InputError
+from xetrieval.evaluate.tables import cases_table
+from xetrieval.explain.report import page
+from xetrieval.explainer import Explainer
+from xetrieval.store import write_text
+
+
+def run(setting: Setting) -> list[dict[str, Any]]:
+    """A record a case: both explanations, and the names that they share."""
+    main = setting.encoder(setting.config["main"])
+    both = {"raw": named(setting, "raw-0", None, main), "ours": named(setting, "ours-0", "residual", main)}
+    records, folder = [], setting.work / "cases"
+    folder.mkdir(exist_ok=True)
+    for benchmark, _ in setting.sets(setting.config["main"], setting.step("cases")["sets"]):
+        query, document = first_pair(benchmark)
+        found = {name: explainer.explain(query, document) for name, explainer in both.items()}
+        text = [f"query: {query}", "", f"document: {document}"]
+        for name, explanation in found.items():
+            text += ["", f"{name}: {len(explanation.features)} features shared", str(explanation)]
+            shown = both[name].with_evidence(explanation) if name == "ours" else explanation
+            write_text(folder / f"{benchmark.name}-{name}.html", page(shown))
+        write_text(folder / f"{benchmark.name}.txt", "\n".join(text) + "\n")
+        names = [{feature.label for feature in one.features if feature.label} for one in found.values()]
+        records.append({"dataset": benchmark.name, "names_of_both": sorted(names[0] & names[1]),
+                        **{name: one.to_dict() for name, one in found.items()}})  # fmt: skip
+    return records
+
+
+def named(setting: Setting, sae: str, nets: str | None, encoder: Any) -> Explainer:
+    """An explainer with key phrases, by the examples of Fig. 5."""
+    explainer, names = trained(setting, sae, nets), labels(gathered(setting, sae, encoder))
+    features = (
+        replace(f, label=names.get(f.id), source="keyphrase" if f.id in names else None) for f in explainer.features
+    )
+    return replace(explainer, features=tuple(features)).with_encoder(encoder)
+
+
+def first_pair(benchmark: Benchmark) -> tuple[str, str]:
+    """A query of middling length with a relevant document.
+
+    Raises:
+        InputError: there is none.
+    """
+    texts = {document.id: document.text for document in benchmark.documents}
+    for identifier, query in zip(benchmark.query_ids, benchmark.queries, strict=True):
+        relevant = [texts[d] for d, grade in benchmark.judgments[identifier].items() if grade > 0 and d in texts]
+        if relevant and len(query) < 400 and len(relevant[0]) < 1500:
+            return query, relevant[0]
+    raise InputError(f"{benchmark.name}: no short pair")
+
+
+def table(result: list[dict[str, Any]]) -> str:
+    """As Markdown."""
+    return cases_table(result)

@@ -1,0 +1,29 @@
+"""Figures and tables from the results alone."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+from xetrieval.store import write_text
+
+ORDER = ("table1", "table1_written", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "cases")
+
+
+def draw_all(results: Path) -> None:
+    """results/NAME.png of every result that has a figure, and tables.md of all that are there."""
+    parts = ["# Tables\n\nDrawn by `python -m reproduce --draw` from the JSON files beside this one.\n"]
+    for name in ORDER:
+        path = results / f"{name}.json"
+        if not path.is_file():
+            continue
+        result = json.loads(path.read_text(encoding="utf-8"))
+        module, facts = importlib.import_module(f"reproduce.{name}"), result["facts"]
+        parts.append(f"## {str(module.__doc__).splitlines()[0]}\n\n{module.table(result['figures'])}")
+        if hasattr(module, "draw"):
+            module.draw(result["figures"], path.with_suffix(".png"))
+            parts.append(f"![{name}]({name}.png)\n")
+        machine = facts["hardware"]
+        parts.append(f"{facts['seconds']} s on {machine['cores']} cores ({machine['processor']}).\n")
+    write_text(results / "tables.md", "\n".join(parts))

@@ -1,0 +1,61 @@
+"""Which steps there are, and which are done."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xetrieval.errors import InputError
+from xetrieval.store import digest_of, sha256_of_file, write_text
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a config, in its order, and the folder in which they are done."""
+
+    config: dict[str, Any]
+    work: Path
+    names: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path: Path, work: Path, only: list[str] | None = None) -> Steps:
+        """The steps of a config file, or some of them.
+
+        Raises:
+            InputError: no such file, not a config, or a step that it does not have.
+        """
+        if not path.is_file():
+            raise InputError(f"{path}: no such config; give small, paper or a file")
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            steps = list(config["steps"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: not a config: {error}") from error
+        for name in [*steps, *(only or ())]:
+            if name not in steps or not (HERE / f"{name}.py").is_file():
+                raise InputError(f"{path}: no step {name!r}; it has {', '.join(steps)}")
+        return cls(config, work, tuple(name for name in steps if only is None or name in only))
+
+    def todo(self) -> list[str]:
+        """Those that are not done."""
+        return [name for name in self.names if not self._mark(name).is_file()]
+
+    def finish(self, name: str, seconds: float) -> None:
+        """A step is done."""
+        self._mark(name).parent.mkdir(parents=True, exist_ok=True)
+        write_text(self._mark(name), json.dumps({"step": name, "seconds": round(seconds)}) + "\n")
+
+    def seconds(self, name: str) -> int | None:
+        """What a step took, if it is done."""
+        mark = self._mark(name)
+        return int(json.loads(mark.read_text(encoding="utf-8"))["seconds"]) if mark.is_file() else None
+
+    def _mark(self, name: str) -> Path:
+        """A file named by all that says what the step does: its script, its part of the config, what all share."""
+        shared = {key: value for key, value in self.config.items() if key not in ("steps", "about")}
+        made = digest_of([sha256_of_file(HERE / f"{name}.py"), self.config["steps"][name], shared])
+        return self.work / "done" / f"{name}-{made[:12]}.json"

