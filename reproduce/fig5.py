@@ -1,8 +1,7 @@
 """Fig. 5: are features named better than those of a raw or an untrained autoencoder? (paper, section 7)
 
 All get names from one labeller (key phrases of the texts that activate them) on documents that no name is judged on.
-Two judges: another encoder, and a language model whose own accuracy on planted cases is measured first. It is shown one
-text at a time.
+Two judges: another encoder, and a language model, shown one text at a time; the accuracy of both is measured first.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -19,9 +20,11 @@ sys.path.insert(0, str(ROOT))  # the reproduction is no part of the package
 
 from reproduce.facts import measure  # noqa: E402
 from reproduce.models import check, fetch, payload  # noqa: E402
+from reproduce.plan import costs  # noqa: E402
 from reproduce.report import ORDER, draw_all  # noqa: E402
 from reproduce.setting import Setting  # noqa: E402
 from reproduce.steps import Steps  # noqa: E402
+from xetrieval.data.posts import read_quotas  # noqa: E402
 from xetrieval.errors import DamagedError, InputError  # noqa: E402
 
 TINY = Path(__file__).with_name("reproduce_tiny.json")
@@ -65,15 +68,15 @@ def a_set(folder: Path, rng: np.random.Generator, size: int) -> None:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     for name in ("rivers", "markets"):
-        a_set(home / name, rng, 60)
+        a_set(home / name, rng, 48)
     names, posts, texts, pairs = list(SUBJECTS), [], [], []
-    for place in range(240):
+    for place in range(120):
         subject = names[place % len(names)]
         text = " ".join(sentence(rng, subject) for _ in range(8))
         posts.append({"_id": f"p{place}", "title": "", "text": text})
-        if place % 4 == 0:
+        if place % 2 == 0:
             texts.append({"_id": f"p{place}", **{a: sentence(rng, subject) for a in ("summary", "purpose", "qa")}})
-            pairs.append(f"p{place}\tp{(place + 24) % 240}")
+            pairs.append(f"p{place}\tp{(place + 24) % 120}")
     jsonl(home / "posts" / "corpus.jsonl", posts)
     jsonl(home / "posts" / "texts.jsonl", texts)
     (home / "posts" / "pairs.tsv").write_text("\n".join(pairs) + "\n")
@@ -85,7 +88,8 @@ def reply(body: dict) -> str:
     if '"fits"' in said:
         return '{"fits": [1]}' if len(said) % 2 else '{"fits": []}'
     if '"pairs"' in said or "question" in said.lower():
-        pairs = [{"question": f"What is part {n} about?", "answer": f"Something about water and price {n}."} for n in range(3)]
+        said = ("water", "the price of bread", "a bishop and a pawn")
+        pairs = [{"question": f"What is part {n}?", "answer": f"It is about {what}."} for n, what in enumerate(said)]
         return json.dumps({"pairs": pairs})
     return "It tells how things such as water or bread change over the course of many days and what one may do then."
 
@@ -133,7 +137,8 @@ def test_a_table_leaves_out_the_sets_that_teacher_texts_came_from(done: Path) ->
     records = figures(done, "table1")
     assert {r["dataset"] for r in records if r["teacher_seen"]} == {"markets"}
     whole = [line for line in views_table(records).splitlines() if "| hashing:64 | none |" in line]
-    alone = next(r for r in records if r["encoder"] == "hashing:64" and r["dataset"] == "rivers" and r["system"] == "none")
+    first = (r for r in records if (r["encoder"], r["dataset"], r["system"]) == ("hashing:64", "rivers", "none"))
+    alone = next(first)
     assert f"| 1 | {alone['ndcg10']:.2f} |" in whole[0]
 
 
@@ -151,12 +156,13 @@ def test_each_figure_has_the_autoencoder_with_and_without_the_sets(done: Path) -
 
 
 def test_the_raw_autoencoder_had_as_many_samples(done: Path) -> None:
-    home = done.parent / "work" / "saes"
-    steps = {p.name: json.loads((p / "config.json").read_text())["made_from"]["steps"] for p in home.iterdir() if p.name != "untrained"}
-    rows = {p.name: json.loads((p / "config.json").read_text())["made_from"]["rows"] for p in home.iterdir() if p.name != "untrained"}
-    assert abs(steps["raw-0"] - steps["ours-0"]) <= 8  # a started batch each epoch
-    assert rows["ours-0"] == 4 * rows["raw-0"]
-    assert rows["ours-few"] == rows["raw-0"] == rows["with"] if "with" in rows else True
+    def made(name: str) -> dict[str, int]:
+        return json.loads((done.parent / "work" / "saes" / name / "config.json").read_text())["made_from"]
+
+    assert abs(made("raw-0")["steps"] - made("ours-0")["steps"]) <= 8  # a started batch each epoch
+    assert made("ours-0")["rows"] == 4 * made("raw-0")["rows"]
+    assert made("ours-few")["rows"] == made("raw-0")["rows"]
+    assert made("ours-few")["steps"] == made("raw-0")["steps"]
 
 
 def test_the_autoencoders_apart_saw_no_document_of_a_set(done: Path, data: Path) -> None:
@@ -190,10 +196,9 @@ def test_an_unknown_step_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_the_runner_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "reproduce", "--scale", str(TINY), "--work", str(tmp_path / "w")]
     command += ["--results", str(tmp_path / "r"), "--only", "encode", "models"]
+    environment = {**os.environ, "XETRIEVAL_DATA": str(data)}
     for expected in ("encode", ""):
-        import os
-
-        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "XETRIEVAL_DATA": str(data)})
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
         assert run.returncode == 0, run.stderr
         assert ("encode" in run.stdout) == bool(expected)
     assert (tmp_path / "w" / "apart.npy").is_file()
@@ -205,7 +210,7 @@ def wheel(folder: Path, part: int, body: bytes) -> None:
         archive.writestr("some_model/data.bin", body)
 
 
-def test_a_model_is_put_together_from_its_parts_and_never_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_put_together_from_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = np.random.default_rng(0).bytes(5000)
     (tmp_path / "scratch").mkdir()
 
@@ -234,3 +239,31 @@ def test_other_bytes_are_refused_and_removed(tmp_path: Path) -> None:
 def test_scripts_stay_short() -> None:
     for path in (ROOT / "reproduce").glob("*.py"):
         assert len(path.read_text().splitlines()) <= 80, path
+
+
+def test_the_dry_run_of_the_papers_scale_says_what_is_missing_and_what_it_costs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reproduce", "--scale", "paper", "--dry-run", "--work", str(tmp_path)]
+    away = ("XETRIEVAL_DATA", "XETRIEVAL_DUMP", "XETRIEVAL_LLM", "XETRIEVAL_SIGNAL1M")
+    environment = {key: value for key, value in os.environ.items() if key not in away} | {"COLUMNS": "140"}
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert run.returncode == 2
+    assert "missing: $XETRIEVAL_DUMP, $XETRIEVAL_LLM, $XETRIEVAL_SIGNAL1M, set mutual" in " ".join(run.stdout.split())
+    assert "irds:bright/biology" in run.stdout
+    assert "unknown to ir-datasets" not in run.stdout
+    assert not run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_papers_quotas_are_its_numbers() -> None:
+    taught, features = (read_quotas(ROOT / "reproduce" / "quotas" / f"{name}.json") for name in ("taught", "features"))
+    assert (len(taught), sum(taught.values()), sum(features.values())) == (19, 11_796, 84_860)
+
+
+def test_costs_grow_with_what_is_asked() -> None:
+    config = json.loads((ROOT / "reproduce" / "paper.json").read_text())
+    before = costs(config)
+    config["hardware"]["flops"] /= 2
+    config["teachers"].pop("deepseek-r1")
+    after = costs(config)
+    assert after["encode"].hours == pytest.approx(2 * before["encode"].hours)
+    assert after["teach"].tokens == pytest.approx(before["teach"].tokens * 5 / 6)

@@ -21,6 +21,7 @@ from .base import EncoderIdentity, Role
 from .tokens import TokenKind, TokenVectors
 
 Precision = Literal["float32", "bfloat16"]
+BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
 
 # Families whose models need prompts that their own configuration files do not carry (their model cards do).
 FAMILY_PROMPTS: Final = (
@@ -52,7 +53,7 @@ class SentenceTransformerEncoder:
         document_prompt: str | None = None,
         precision: Precision = "float32",
         name: str | None = None,
-        batch_size: int = 8,  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
+        batch_size: int | None = None,  # None: see BATCH
     ) -> None:
         self.folder = find_model(source)
         self.precision, self.batch_size = precision, batch_size
@@ -117,11 +118,11 @@ class SentenceTransformerEncoder:
     def _encode(self, texts: Sequence[str], role: Role) -> Float32:
         torch = require("torch", "encoders")
         half = self.precision == "bfloat16"
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
+        with torch.inference_mode(), torch.autocast(_device(), torch.bfloat16) if half else nullcontext():
             vectors = self._model.encode(
                 list(texts),
                 prompt=self.identity.prompt(role) or None,
-                batch_size=self.batch_size,
+                batch_size=self.batch_size or BATCH[_device()],
                 normalize_embeddings=True,
                 show_progress_bar=False,
             )

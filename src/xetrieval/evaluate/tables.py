@@ -196,8 +196,8 @@ def cases_table(records: Sequence[Record], most: int = 6) -> str:
     """The strongest names of each case under both autoencoders."""
 
     def strongest(explanation: Record) -> str:
-        named = [f for f in explanation["features"] if f.get("label")]
-        return "; ".join(f["label"] for f in sorted(named, key=lambda f: -float(f["share"]))[:most])
+        named = [f for f in explanation["feature_explanations"] if f["hypothesis"]]
+        return "; ".join(f["hypothesis"] for f in sorted(named, key=lambda f: -float(f["share"]))[:most])
 
     columns = ("set", "raw: its strongest names", "ours: its strongest names", "names of both")
     return markdown(
