@@ -39,7 +39,7 @@ def run(setting: Setting) -> dict[str, Any]:
     for name in ALL:
         config = ScoresConfig(("detection", "intruder"), features=facts["judge_features"], seed=setting.config["seed"])
         result["scores"] += scores(name, examples[name], names[name], encoder, config)
-    result["planted"] += judge_planted(llm, kinds=("detection",))
+    result["planted"] += judge_planted(llm, kinds=("detection",), negatives=tuple(facts["planted"]))
     config = ScoresConfig(("detection",), ("random",), facts["features"], facts["texts"], shuffled=False)
     for name in JUDGED_BY_LLM:
         result["scores"] += scores(name, examples[name], names[name], llm, config)

@@ -22,6 +22,7 @@ import xetrieval
 from xetrieval.data import read_corpora
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.fitting.config import explaining_sae
+from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.fitting.texts import encode_training, training_texts
 from xetrieval.sae import save_sae
 from xetrieval.sae.train import SaeConfig, Stack, train_many
@@ -56,18 +57,13 @@ def main() -> None:
 def views(work: Path) -> np.ndarray:  # type: ignore[type-arg]
     """[4 n, m] in half precision: the texts' vectors and what the shipped internalizers make of them."""
     path = work / "views.npy"
-    if not path.is_file():
+    if not (work / "original.npy").is_file():
         texts = training_texts(read_corpora(data() / name for name in TRAINED_ON), 9)
         encoder = CachedEncoder(open_encoder("minilm", precision="bfloat16"))
         vectors = encode_training(encoder, texts).vectors
         np.save(work / "original.npy", vectors.astype(np.float16))
-        shipped = xetrieval.load("minilm")
-        out = np.lib.format.open_memmap(path, "w+", np.float16, (4 * len(vectors), vectors.shape[1]))
-        for start in range(0, len(vectors), 8192):
-            block = np.stack(shipped.reasoned(vectors[start : start + 8192]), axis=1)
-            out[4 * start : 4 * start + 4 * len(block)] = block.reshape(-1, vectors.shape[1])
-        out.flush()
-    return np.load(path, mmap_mode="r")
+    rows = reasoned_rows(np.load(work / "original.npy", mmap_mode="r"), xetrieval.load("minilm").internalizers, path)
+    return rows.reshape(-1, rows.shape[2])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ from minilm import RESULTS, TRAINED_ON, data
 from rich.progress import track
 
 import xetrieval
-from xetrieval.arrays import l2norm
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.passages import stream_documents
 from xetrieval.encoders import CachedEncoder, Encoder
@@ -39,7 +38,7 @@ from xetrieval.hypotheses.planted import judge_planted
 from xetrieval.hypotheses.scores import Scored, ScoresConfig, score_labels
 from xetrieval.intervals import bootstrap, wilson
 from xetrieval.llm import CachedChat, open_llm
-from xetrieval.sae import SparseAutoencoder, read_sae, write_sae
+from xetrieval.sae import SparseAutoencoder, read_sae, untrained_sae, write_sae
 from xetrieval.sae.train import train_sae
 from xetrieval.store import write_text
 
@@ -136,12 +135,8 @@ def raw_sae(explainer: Explainer, reader: Encoder, corpora: list[Path], path: Pa
 
 def random_sae(explainer: Explainer, reader: Encoder, corpora: list[Path]) -> SparseAutoencoder:
     """Untrained: random directions read and write, around the mean of the vectors."""
-    rng = np.random.default_rng(0)
-    directions = l2norm(rng.standard_normal((explainer.sae.features, explainer.sae.dimension))).astype(np.float32)
     some = [document.text for document, _ in zip(stream_documents(corpora), range(2000), strict=False)]
-    mean = reader.encode_document(some).mean(axis=0).astype(np.float32)
-    zeros = np.zeros(explainer.sae.features, np.float32)
-    return SparseAutoencoder(directions, zeros, np.ascontiguousarray(directions.T), mean, explainer.sae.k)
+    return untrained_sae(explainer.sae.features, reader.encode_document(some).mean(axis=0), explainer.sae.k or 1)
 
 
 def pool(corpora: list[Path]) -> list[Document]:

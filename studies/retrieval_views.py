@@ -19,12 +19,11 @@ from minilm import RESULTS, data, teachers
 from rich.console import Console
 
 from xetrieval.data import Document, read_corpora
-from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
-from xetrieval.data.lines import read_tab_lines
+from xetrieval.data.benchmark import Benchmark, benchmark_of_pairs, read_benchmark, sample_benchmark
 from xetrieval.encoders import CachedEncoder, Encoder, open_encoder
 from xetrieval.evaluate import RetrievalConfig, benchmark_vectors, internalized, retrieval, taught
 from xetrieval.evaluate.views import cross_fitted_views, restricted
-from xetrieval.fitting.internalizers import learn
+from xetrieval.fitting.internalizers import learn, learn_in_folds
 from xetrieval.internalizer.train import InternalizerConfig
 from xetrieval.teachers import TeacherPair, read_teacher
 
@@ -202,12 +201,7 @@ def measured(benchmark: Benchmark, encoder: Encoder, nets: list[Any]) -> list[di
 def chain_of_thought(documents: list[Document], encoder: Encoder) -> Iterator[list[dict[str, Any]]]:
     """The posts that have written texts, searched by the questions that they answer."""
     written = read_teacher(teachers()[0], documents)
-    known = {document.id: document for document in documents}
-    judged: dict[str, dict[str, int]] = {}
-    for _, (question, answer, *_) in read_tab_lines(data() / "stackexchange" / "pairs.tsv.gz", 2):
-        if question in known:
-            judged.setdefault(question, {})[answer] = 1
-    whole = Benchmark("stackexchange", documents, list(judged), [known[q].text for q in judged], judged)
+    whole = benchmark_of_pairs("stackexchange", documents, data() / "stackexchange" / "pairs.tsv.gz")
     part = restricted(whole, {document.id for document in documents if document.text in {p.source for p in written}})
     views = taught(part, written, encoder)
     vectors = benchmark_vectors(views.benchmark, encoder)
@@ -217,25 +211,12 @@ def chain_of_thought(documents: list[Document], encoder: Encoder) -> Iterator[li
         found = retrieval(views.benchmark, vectors, views.views, facts, RetrievalConfig(weights))
         records += found[1:] if records else found
         for form in ("residual", "paper"):
-            by_fold = folds(written, encoder, form)
-            place = [by_fold[0][document.text] for document in views.benchmark.documents]
-            predicted = cross_fitted_views(by_fold[1], place, vectors.documents)
+            folds = learn_in_folds(written, encoder, InternalizerConfig(form=form), FOLDS)  # type: ignore[arg-type]
+            place = [folds.of_source[document.text] for document in views.benchmark.documents]
+            predicted = cross_fitted_views(folds.internalizers, place, vectors.documents)
             facts = {**facts, "system": "internalizer", "form": form, "teacher": f"written, {FOLDS} folds"}
             records += retrieval(views.benchmark, vectors, predicted, facts, RetrievalConfig(weights))[1:]
     yield [{**record, "documents": len(views.benchmark.documents)} for record in records]
-
-
-def folds(lessons: list[TeacherPair], encoder: Encoder, form: str) -> tuple[dict[str, int], list[Any]]:
-    """The fold of each source, whole threads together, and the networks that were trained without it."""
-    threads = sorted({pair.thread for pair in lessons})
-    order = np.random.default_rng(0).permutation(len(threads))
-    fold = {threads[row]: int(place % FOLDS) for place, row in enumerate(order)}
-    config = InternalizerConfig(form=form)  # type: ignore[arg-type]
-    nets = [
-        learn([pair for pair in lessons if fold[pair.thread] != held], encoder, config).internalizers
-        for held in range(FOLDS)
-    ]
-    return {pair.source: fold[pair.thread] for pair in lessons}, nets
 
 
 def local(texts: Path, encoder: Encoder, documents: list[Document]) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from typing import Any, Final
 from ..intervals import wilson
 from .examples import Example, FeatureExamples, Texts
 from .judges import Judge
-from .scores import LEAST_DOCUMENTS, ScoresConfig, chance, score_labels
-from .table import Kind
+from .scores import LEAST_DOCUMENTS, NEGATIVES, ScoresConfig, chance, score_labels
+from .table import Kind, Negatives
 
 FILE: Final = Path(__file__).resolve().parent / "planted.jsonl"
 
@@ -40,14 +40,18 @@ def planted() -> tuple[list[FeatureExamples], dict[int, str]]:
 
 
 def judge_planted(
-    judge: Judge, concurrency: int = 1, seed: int = 0, kinds: tuple[Kind, ...] = ("detection", "fuzz")
+    judge: Judge,
+    concurrency: int = 1,
+    seed: int = 0,
+    kinds: tuple[Kind, ...] = ("detection", "fuzz"),
+    negatives: tuple[Negatives, ...] = NEGATIVES,
 ) -> list[dict[str, Any]]:
-    """A judge's own accuracy: one record {kind, negatives, value, ci, chance, texts, unanswered} for each of `kinds`.
+    """A judge's own accuracy: one record {kind, negatives, value, ci, chance, texts, unanswered} for each of `kinds` and `negatives`.
 
     The interval is Wilson's, over all sentences judged.
     """
     features, labels = planted()
-    config = ScoresConfig(kinds=kinds, shuffled=False, concurrency=concurrency, seed=seed)
+    config = ScoresConfig(kinds, negatives, shuffled=False, concurrency=concurrency, seed=seed)
     scored = score_labels(features, labels, judge, config)
     records = []
     for kind in config.kinds:
