@@ -46,7 +46,9 @@ def judge_planted(
     kinds: tuple[Kind, ...] = ("detection", "fuzz"),
     negatives: tuple[Negatives, ...] = NEGATIVES,
 ) -> list[dict[str, Any]]:
-    """A judge's own accuracy: one record {kind, negatives, value, ci, chance, texts, unanswered} for each of `kinds` and `negatives`.
+    """A judge's own accuracy, for each of `kinds` and `negatives`.
+
+    Records are {kind, negatives, value, ci, chance, texts, unanswered}.
 
     The interval is Wilson's, over all sentences judged.
     """
@@ -55,10 +57,8 @@ def judge_planted(
     scored = score_labels(features, labels, judge, config)
     records = []
     for kind in config.kinds:
-        for negatives in config.negatives:
-            values = [
-                s for scores in scored.scores.values() for s in scores if (s.kind, s.negatives) == (kind, negatives)
-            ]
+        for silent in config.negatives:
+            values = [s for scores in scored.scores.values() for s in scores if (s.kind, s.negatives) == (kind, silent)]
             texts = sum(score.texts for score in values)
             value = sum(score.value * score.texts for score in values) / texts if texts else None
             low, high = wilson(value or 0.0, texts)
@@ -66,7 +66,7 @@ def judge_planted(
                 {
                     "judge": judge.name,
                     "kind": kind,
-                    "negatives": negatives,
+                    "negatives": silent,
                     "value": None if value is None else round(value, 4),  # no usable answer at all
                     "ci": [round(low, 4), round(high, 4)],
                     "chance": chance(kind),
