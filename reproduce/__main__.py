@@ -20,7 +20,7 @@ from reproduce.facts import measure
 from reproduce.report import draw_all
 from reproduce.setting import Setting
 from reproduce.steps import Steps
-from xetrieval.errors import XetrievalError
+from xetrieval.errors import InputError, XetrievalError
 
 HERE = Path(__file__).resolve().parent
 
@@ -55,6 +55,8 @@ def go(given: argparse.Namespace) -> int:
         return dry_run.run(steps)
     elif given.step:
         measure(Setting(steps.config, steps.work), given.step, results)
+    elif gone := [what for what, _, fine in dry_run.checks(steps.config) if not fine]:
+        raise InputError(f"missing: {', '.join(gone)}; --dry-run says more")
     else:
         for name in steps.todo():
             Console().rule(name)

@@ -196,12 +196,23 @@ def test_an_unknown_step_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_the_runner_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "reproduce", "--scale", str(TINY), "--work", str(tmp_path / "w")]
     command += ["--results", str(tmp_path / "r"), "--only", "encode", "models"]
-    environment = {**os.environ, "XETRIEVAL_DATA": str(data)}
+    environment = {**os.environ, "XETRIEVAL_DATA": str(data), "XETRIEVAL_TEST_CHAT": "http://127.0.0.1:9/v1#none"}
     for expected in ("encode", ""):
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
         assert run.returncode == 0, run.stderr
         assert ("encode" in run.stdout) == bool(expected)
     assert (tmp_path / "w" / "apart.npy").is_file()
+
+
+def test_what_is_missing_is_said_before_anything_is_run(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reproduce", "--scale", str(TINY), "--work", str(tmp_path / "w")]
+    away = ("XETRIEVAL_DATA", "XETRIEVAL_TEST_CHAT")
+    environment = {key: value for key, value in os.environ.items() if key not in away}
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert run.returncode == 2
+    said = "error: missing: $XETRIEVAL_TEST_CHAT, set rivers, set markets, corpus posts; --dry-run says more"
+    assert " ".join(run.stderr.split()) == said
+    assert not (tmp_path / "w").exists()
 
 
 def wheel(folder: Path, part: int, body: bytes) -> None:
