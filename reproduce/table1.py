@@ -33,7 +33,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
             systems = list(of_networks(nets, vectors.documents)) + list(of_written(setting, benchmark, encoder))
             found = compare_views(benchmark, vectors, systems, name)
             seen = benchmark.name in setting.config["corpus"].get("relatives", [])
-            records += [{"part": "whole sets", "teacher_seen": seen, **record} for record in found]
+            records += [{"part": "sets", "teacher_seen": seen, **record} for record in found]
     return records
 
 

@@ -127,7 +127,7 @@ def test_figures_and_tables_are_drawn_from_the_results_alone(done: Path, tmp_pat
     assert {path.stem for path in tmp_path.glob("*.png")} == set(ORDER) - {"cases"}
     table = (tmp_path / "tables.md").read_text()
     assert table.count("\n## ") == len(ORDER)
-    assert "| whole sets | hashing:64 | internalizer | written | residual | learned |" in table
+    assert "| sets | hashing:64 | internalizer | written | residual | learned |" in table
     assert "nan" not in table
 
 

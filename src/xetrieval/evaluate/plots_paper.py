@@ -12,7 +12,7 @@ from ..arrays import Float64
 from ..errors import InputError
 from .plots import subplots, write_figure
 
-COLOURS = ("#0b6e4f", "#d17a22", "#888888", "#3b6ea5", "#8e44ad")
+COLOURS = ("#0b6e4f", "#d17a22", "#8e44ad", "#3b6ea5", "#888888")
 RANDOM = ("#c9c9c9", "#e6e6e6")
 SETS = {
     "xetrieval": "shared, all views",
@@ -24,6 +24,8 @@ SETS = {
 
 def draw_views(records: Sequence[dict[str, Any]], path: Path) -> None:
     """Change of NDCG@10 by views (Table 1): a panel an encoder, a group a set, with the intervals of single sets.
+
+    A star marks sets that share their source with teacher texts.
 
     Raises:
         InputError: no records. MissingExtra: matplotlib is not installed.
@@ -42,9 +44,10 @@ def draw_views(records: Sequence[dict[str, Any]], path: Path) -> None:
             ends = np.abs(np.array([[r["ci_low"], r["ci_high"]] for r in found.values()]).T - deltas)
             axis.errorbar(x, deltas, yerr=ends, fmt="osD^vP*X<>"[place % 10], markersize=4, linewidth=1, label=system)
         axis.axhline(0, color="#bbbbbb", linewidth=1)
-        axis.set_xticks(range(len(sets)), sets, fontsize=8, rotation=15)
+        seen = {record["dataset"] for record in own if record.get("teacher_seen")}
+        axis.set_xticks(range(len(sets)), [f"{n}*" if n in seen else n for n in sets], fontsize=8, rotation=15)
         axis.set_title(f"{encoder}: NDCG@10 against the encoder alone, points", fontsize=10)
-        axis.legend(fontsize=6, frameon=False, ncols=2)
+        axis.legend(fontsize=6, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
         axis.grid(alpha=0.25, axis="y")
     write_figure(figure, path)
 
@@ -127,29 +130,25 @@ def draw_intervention(records: Sequence[dict[str, Any]], path: Path) -> None:
         for axis, part, whose in zip(row, ("tp", "fp"), ("true positives", "false positives"), strict=True):
             for place, name in enumerate(SETS):
                 found = [r["sets"][name][part] for r in some if name in r["sets"] and key in r["sets"][name][part]]
-                for step, (suffix, colour) in enumerate(
-                    (("", COLOURS[place]), ("_random", RANDOM[0]), ("_random_live", RANDOM[1]))
-                ):
-                    values = sign * np.array([record[key + suffix] for record in found])
-                    if len(values):
-                        ends = np.abs(np.array([[values.min()], [values.max()]]) - values.mean())
-                        axis.bar(
-                            place + 0.27 * (step - 1),
-                            values.mean(),
-                            0.25,
-                            yerr=ends,
-                            color=colour,
-                            ecolor="#666666",
-                            capsize=2,
-                        )
+                _bar(axis, place - 0.27, sign, [figures[key] for figures in found], COLOURS[place])
+                if name != "control":  # active ones outside the control are the shared ones
+                    _bar(axis, place, sign, [figures[f"{key}_random"] for figures in found], RANDOM[0])
+                _bar(axis, place + 0.27, sign, [figures[f"{key}_random_live"] for figures in found], RANDOM[1])
             axis.axhline(0, color="#888888", linewidth=1)
             axis.set_xticks(range(len(SETS)), SETS.values(), fontsize=7)
             axis.set_title(f"{title}, {whose}", fontsize=9)
             axis.grid(alpha=0.25, axis="y")
-    figure.supxlabel(
-        "grey: as many random features, active in the document; pale: live ones of like frequency", fontsize=8
-    )
+    note = "grey: as many random features, active in the document; pale: live ones of like frequency"
+    figure.supxlabel(note, fontsize=8)
     write_figure(figure, path)
+
+
+def _bar(axis: Any, x: float, sign: float, values: Sequence[float], colour: str) -> None:
+    """The mean of one value a benchmark, and the span of all."""
+    if values:
+        y = sign * np.array(values)
+        ends = np.abs(np.array([[y.min()], [y.max()]]) - y.mean())
+        axis.bar(x, y.mean(), 0.25, yerr=ends, color=colour, ecolor="#666666", capsize=2)
 
 
 def _some(records: Iterable[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
