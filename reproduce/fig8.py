@@ -42,7 +42,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
 def draw(result: list[dict[str, Any]], path: Path) -> None:
     """NDCG@10 against alpha, means over the sets."""
-    draw_steering(result, path)
+    draw_steering([record for record in result if record["encoder"] in ("apart", "with the sets")], path)
 
 
 def table(result: list[dict[str, Any]]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xetrieval.errors import InputError
-from xetrieval.store import digest_of, sha256_of_file, write_text
+from xetrieval.store import digest_of, write_text
 
 HERE = Path(__file__).resolve().parent
 
@@ -57,5 +58,12 @@ class Steps:
     def _mark(self, name: str) -> Path:
         """A file named by all that says what the step does: its script, its part of the config, what all share."""
         shared = {key: value for key, value in self.config.items() if key not in ("steps", "about")}
-        made = digest_of([sha256_of_file(HERE / f"{name}.py"), self.config["steps"][name], shared])
+        made = digest_of([what_it_does(HERE / f"{name}.py"), self.config["steps"][name], shared])
         return self.work / "done" / f"{name}-{made[:12]}.json"
+
+
+def what_it_does(script: Path) -> str:
+    """Its code without comments and without `draw` and `table`, which measure nothing."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    kept = [node for node in tree.body if getattr(node, "name", "") not in ("draw", "table")]
+    return ast.unparse(ast.Module(kept[1:], []))  # the first is the docstring

@@ -23,7 +23,7 @@ from reproduce.models import check, fetch, payload  # noqa: E402
 from reproduce.plan import costs  # noqa: E402
 from reproduce.report import ORDER, draw_all  # noqa: E402
 from reproduce.setting import Setting  # noqa: E402
-from reproduce.steps import Steps  # noqa: E402
+from reproduce.steps import Steps, what_it_does  # noqa: E402
 from xetrieval.data.posts import read_quotas  # noqa: E402
 from xetrieval.errors import DamagedError, InputError  # noqa: E402
 
@@ -186,6 +186,15 @@ def test_a_step_is_done_once_and_again_when_its_config_changes(tmp_path: Path) -
     other["steps"]["fig6"]["queries"] = 11
     (tmp_path / "other.json").write_text(json.dumps(other))
     assert "fig6" in Steps.read(tmp_path / "other.json", tmp_path).todo()
+
+
+def test_drawing_otherwise_does_not_measure_again(tmp_path: Path) -> None:
+    script = (ROOT / "reproduce" / "fig7.py").read_text()
+    (tmp_path / "same.py").write_text("# a comment\n" + script.replace('record["system"] == "apart"', "True"))
+    (tmp_path / "other.py").write_text(script.replace("queries=setting", "per_query=setting"))
+    (tmp_path / "script.py").write_text(script)
+    as_it_is, same, other = (what_it_does(tmp_path / f"{name}.py") for name in ("script", "same", "other"))
+    assert as_it_is == same != other
 
 
 def test_an_unknown_step_is_refused_in_one_line(tmp_path: Path) -> None:
