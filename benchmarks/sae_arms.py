@@ -51,7 +51,7 @@ def first_weights(shape: Shape, x: np.ndarray) -> dict[str, torch.Tensor]:
     return {"We": Wd.clone(), "be": torch.zeros(shape.features), "Wd": Wd, "bd": torch.from_numpy(x.mean(0))}
 
 
-def ours(shape: Shape, x: np.ndarray, variant: str = "topk", scoring: str = "float32") -> Arm:
+def ours(shape: Shape, x: np.ndarray, variant: str = "topk", scoring: str = "float32", device: str = "cpu") -> Arm:
     config = SaeConfig(
         features=shape.features,
         l0=shape.k,
@@ -61,6 +61,7 @@ def ours(shape: Shape, x: np.ndarray, variant: str = "topk", scoring: str = "flo
         learning_rate=rate(shape),
         scoring=scoring,  # type: ignore[arg-type]
         dead_after=STEPS,
+        device=device,
     )
     trainer = Trainer(config, x[:2048], STEPS)
     for name, value in first_weights(shape, x).items():
@@ -75,7 +76,7 @@ def ours(shape: Shape, x: np.ndarray, variant: str = "topk", scoring: str = "flo
     return Arm(lambda rows: trainer.step(rows).loss, encode)
 
 
-def dictionary_learning(shape: Shape, x: np.ndarray, batch_top_k: bool = False) -> Arm:
+def dictionary_learning(shape: Shape, x: np.ndarray, batch_top_k: bool = False, device: str = "cpu") -> Arm:
     from dictionary_learning.trainers.batch_top_k import BatchTopKTrainer
     from dictionary_learning.trainers.top_k import TopKTrainer
 
@@ -88,9 +89,9 @@ def dictionary_learning(shape: Shape, x: np.ndarray, batch_top_k: bool = False) 
         layer=0,
         lm_name="none",
         warmup_steps=0,
-        device="cpu",
+        device=device,
     )
-    w, ae = first_weights(shape, x), trainer.ae
+    w, ae = {name: value.to(device) for name, value in first_weights(shape, x).items()}, trainer.ae
     ae.encoder.weight.data, ae.decoder.weight.data = w["We"].clone(), w["Wd"].T.contiguous().clone()
     ae.b_dec.data = w["bd"].clone()
     count = [1]  # its step 0 would set the bias to the batch's median
