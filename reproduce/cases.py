@@ -24,7 +24,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     """A record a case: both explanations, and the names that they share."""
     main = setting.encoder(setting.config["main"])
     both = {"raw": named(setting, "raw-0", None, main), "ours": named(setting, "ours-0", "residual", main)}
-    records, folder = [], setting.work / "cases"
+    records, folder = [], setting.made / "cases"
     folder.mkdir(exist_ok=True)
     for benchmark, _ in setting.sets(setting.config["main"], setting.step("cases")["sets"]):
         query, document = first_pair(benchmark)

@@ -14,7 +14,7 @@ from xetrieval.fitting.texts import training_texts
 
 def run(setting: Setting) -> None:
     """Vectors of the main encoder in half precision; the other encoders' go to the cache."""
-    setting.work.mkdir(parents=True, exist_ok=True)
+    setting.made.mkdir(parents=True, exist_ok=True)
     main = setting.encoder(setting.config["main"])
     texts = apart(setting)
     vectors = main.encode_document(texts)
@@ -42,6 +42,6 @@ def apart(setting: Setting) -> list[str]:
 
 def write(setting: Setting, name: str, vectors: np.ndarray) -> None:  # type: ignore[type-arg]
     """NAME.npy in half precision."""
-    partial = setting.work / f"{name}.partial.npy"
+    partial = setting.made / f"{name}.partial.npy"
     np.save(partial, vectors.astype(np.float16))
-    partial.rename(setting.work / f"{name}.npy")
+    partial.rename(setting.made / f"{name}.npy")

@@ -22,17 +22,18 @@ from xetrieval.sae.train import SaeConfig
 
 def run(setting: Setting) -> list[dict[str, Any]]:
     """A record a variant and sparsity; `with_sets` says which rows it was trained on."""
-    facts, base = setting.step("fig3"), SaeConfig(**setting.config["sae"])
+    facts, sparsities = setting.step("fig3"), setting.config["sweep"]
+    base = SaeConfig(**setting.config["sae"])
     main = setting.config["main"]
     sets = list(setting.sets(main, facts["measured_on"]))
     sample = judged(setting, facts["judged"])
     records = []
-    for rows, variants in (("apart", facts["variants"]), ("with", ["topk"])):
+    for rows, variants in (("apart", sparsities["variants"]), ("with", ["topk"])):
         views = reasoned(setting, rows, "residual")
         kinds = {"original": views[:, 0], "reasoned": by_view(setting, rows, views)}
-        config = SweepConfig(tuple(variants), tuple(facts["l0"]), (base.features,), base)
+        config = SweepConfig(tuple(variants), tuple(sparsities["l0"]), (base.features,), base)
         found = sweep(
-            SweepData(kinds, sets, sample), config, setting.work / f"sweep-{rows}", Bar(f"sweep, {rows}").training
+            SweepData(kinds, sets, sample), config, setting.made / f"sweep-{rows}", Bar(f"sweep, {rows}").training
         )
         records += [{"with_sets": rows == "with", **record} for record in found]
     return records
@@ -40,7 +41,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
 def by_view(setting: Setting, rows: str, views: Any) -> Any:
     """The reasoned vectors, one view after the other, [views * n, m]."""
-    path = setting.work / f"{rows}-by-view.npy"
+    path = setting.made / f"{rows}-by-view.npy"
     if not path.is_file():
         np.save(path, np.concatenate([views[:, place] for place in range(1, views.shape[1])]))
     return np.load(path, mmap_mode="r")

@@ -27,7 +27,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     documents = np.concatenate(found)
     documents = documents[rng.permutation(len(documents))[: facts["documents"]]]
     kinds = {"reasoned": "residual", "reasoned, paper's form": "paper", "echo": "echo"}
-    nets = {kind: load_internalizers(setting.work / "nets" / name).internalizers for kind, name in kinds.items()}
+    nets = {kind: load_internalizers(setting.made / "nets" / name).internalizers for kind, name in kinds.items()}
     records = []
     for folder in folders(setting):
         opened = load_sae(folder)
@@ -40,7 +40,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
 def folders(setting: Setting) -> list[Path]:
     """The sweep's autoencoders, then those of `train`."""
-    places = (setting.work / "sweep-apart", setting.work / "sweep-with", setting.work / "saes")
+    places = (setting.made / "sweep-apart", setting.made / "sweep-with", setting.made / "saes")
     return [path for place in places for path in sorted(place.iterdir()) if path.is_dir()]
 
 

@@ -51,7 +51,7 @@ def gathered(setting: Setting, name: str, reader: Any) -> Any:
     sae, facts = trained(setting, name).sae, setting.config["corpus"]
     config = ExamplesConfig(per_document=facts["sentences"])
     documents = sample_documents(setting.corpus(facts["sources"]), setting.step("fig5")["documents"])
-    folder = setting.work / "examples" / f"{name}-{sae.digest[:12]}"
+    folder = setting.made / "examples" / f"{name}-{len(documents)}"
     blocks = lambda: passage_blocks(lambda: documents, reader, config.per_document)  # noqa: E731
     return gathered_examples(folder, sae, blocks, config, Bar(name).stage).features
 

@@ -26,7 +26,7 @@ from xetrieval.views import ASPECTS
 def run(setting: Setting) -> dict[str, Any]:
     """Seconds by number of documents, and of each text that the language model wrote."""
     facts = setting.step("fig6")
-    rows = np.load(setting.work / "apart.npy", mmap_mode="r")[: max(facts["documents"])]
+    rows = np.load(setting.made / "apart.npy", mmap_mode="r")[: max(facts["documents"])]
     z = l2norm(np.asarray(rows, np.float32)).astype(np.float32)
     explainer = trained(setting, "ours-0")
     sizes = growth(explainer, z, facts["documents"], facts["queries"], setting.config["seed"])

@@ -30,9 +30,9 @@ SYSTEMS = (  # name, autoencoder, internalizers, its raw counterpart
 def run(setting: Setting) -> list[dict[str, Any]]:
     """A record a system and set."""
     config = InterventionConfig(queries=setting.step("fig7")["queries"], seed=setting.config["seed"])
-    there = [system for system in SYSTEMS if (setting.work / "saes" / system[1]).exists()]
+    there = [system for system in SYSTEMS if (setting.made / "saes" / system[1]).exists()]
     opened = {
-        name: (trained(setting, sae, nets), load_sae(setting.work / "saes" / raw).sae) for name, sae, nets, raw in there
+        name: (trained(setting, sae, nets), load_sae(setting.made / "saes" / raw).sae) for name, sae, nets, raw in there
     }
     records, bar = [], Bar("pairs")
     sets = setting.config["sets"][setting.config["encoders"][setting.config["main"]]["sets"]]

@@ -26,8 +26,8 @@ SYSTEMS = (
 
 def run(setting: Setting) -> list[dict[str, Any]]:
     """A record a system, set and number of features."""
-    opened = {name: [load_sae(setting.work / "saes" / sae).sae for sae in saes] for name, *saes in SYSTEMS
-              if (setting.work / "saes" / saes[0]).exists()}  # fmt: skip
+    opened = {name: [load_sae(setting.made / "saes" / sae).sae for sae in saes] for name, *saes in SYSTEMS
+              if (setting.made / "saes" / saes[0]).exists()}  # fmt: skip
     records, bar = [], Bar("steering")
     sets = setting.config["sets"][setting.config["encoders"][setting.config["main"]]["sets"]]
     for place, (benchmark, vectors) in enumerate(setting.sets(setting.config["main"])):

@@ -57,10 +57,10 @@ def _counted(name: str, config: dict[str, Any]) -> Cost:
         models = sum(2e-9 * facts["parameters"] for facts in config["encoders"].values())
         return Cost(work / flops / 3600, models + sum(texts.values()) * 8e-6, 0, f"{sum(texts.values()):,} texts")
     if name == "train":
-        arms = 2 * len(config["steps"]["train"]["seeds"]) + 4
+        arms = 2 * len(config["seeds"]) + 4
         return Cost(arms * samples * sample, 3 * rows * 8e-6 + arms * 0.07, 0, f"{arms} autoencoders")
     if name == "fig3":
-        arms = (len(config["steps"]["fig3"]["variants"]) + 1) * len(config["steps"]["fig3"]["l0"])
+        arms = (len(config["sweep"]["variants"]) + 1) * len(config["sweep"]["l0"])
         return Cost(arms * VARIANT * samples * sample, arms * 0.07, 0, f"{arms} autoencoders")
     if name == "fig5":
         asked = 3 * config["steps"]["fig5"]["features"] * 2

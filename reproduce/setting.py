@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reproduce.progress import Bar
+from reproduce.steps import made_folder
 from xetrieval.data import Document
 from xetrieval.data.benchmark import Benchmark, benchmark_digest, open_benchmark, sample_benchmark
 from xetrieval.data.posts import read_sources
@@ -25,6 +26,11 @@ class Setting:
     config: dict[str, Any]
     work: Path
     used: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def made(self) -> Path:
+        """Where what is trained lies: a folder named by all that made it, so that nothing in it is stale."""
+        return made_folder(self.config, self.work)
 
     def filled(self, text: str) -> str:
         """{work}, and $NAME from the environment."""
@@ -65,7 +71,7 @@ class Setting:
     def lessons(self, teachers: list[str]) -> list[TeacherPair]:
         """What some teachers wrote of the taught corpus, together."""
         documents, known = self.corpus([self.config["taught"]["corpus"]]), self.config["teachers"]
-        own = [f"{{work}}/teach/{name}/corpus.jsonl" for name in teachers if "llm" in known[name]]
+        own = [f"{self.made}/teach/{name}/corpus.jsonl" for name in teachers if "llm" in known[name]]
         files = own + [file for name in teachers for file in known[name].get("files", ())]
         return [pair for file in files for pair in read_teacher(self.data(file), documents)]
 

@@ -56,10 +56,15 @@ class Steps:
         return int(json.loads(mark.read_text(encoding="utf-8"))["seconds"]) if mark.is_file() else None
 
     def _mark(self, name: str) -> Path:
-        """A file named by all that says what the step does: its script, its part of the config, what all share."""
-        shared = {key: value for key, value in self.config.items() if key not in ("steps", "about")}
-        made = digest_of([what_it_does(HERE / f"{name}.py"), self.config["steps"][name], shared])
-        return self.work / "done" / f"{name}-{made[:12]}.json"
+        """A file named by what the step does and its part of the config, beside what all steps share."""
+        made = digest_of([what_it_does(HERE / f"{name}.py"), self.config["steps"][name]])
+        return made_folder(self.config, self.work) / "done" / f"{name}-{made[:12]}.json"
+
+
+def made_folder(config: dict[str, Any], work: Path) -> Path:
+    """work/HASH of what all steps share: the config but for single steps, and how vectors and autoencoders are made."""
+    shared = {key: value for key, value in config.items() if key not in ("steps", "about")}
+    return work / digest_of([shared, *(what_it_does(HERE / f"{name}.py") for name in ("encode", "train"))])[:12]
 
 
 def what_it_does(script: Path) -> str:

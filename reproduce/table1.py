@@ -54,7 +54,7 @@ def of_networks(nets: list[Any], documents: Any) -> Iterator[ViewSystem]:
 def of_written(setting: Setting, benchmark: Any, encoder: Any) -> Iterator[ViewSystem]:
     """Texts that a teacher wrote about the documents of this very set, where there are any (step `teach`)."""
     for teacher in setting.config["teachers"]:
-        path = Path(setting.work) / "teach" / teacher / f"{benchmark.name.replace('/', '-')}.jsonl"
+        path = setting.made / "teach" / teacher / f"{benchmark.name.replace('/', '-')}.jsonl"
         if path.is_file():
             found = taught(benchmark, read_teacher(str(path), benchmark.documents), encoder)
             if len(found.benchmark.documents) == len(benchmark.documents):

@@ -20,12 +20,12 @@ def run(setting: Setting) -> None:
     for name, facts in setting.config["teachers"].items():
         if "llm" not in facts:
             continue
-        folder = setting.work / "teach" / name
+        folder = setting.made / "teach" / name
         folder.mkdir(parents=True, exist_ok=True)
         model = CachedChat(open_llm(setting.filled(facts["llm"])), setting.work / "llm.sqlite")
-        parts = {"corpus": setting.corpus([setting.config["taught"]["corpus"]])}
-        if facts.get("sets"):
-            found = [setting.benchmark(one) for group in sorted(groups) for one in setting.config["sets"][group]]
-            parts |= {benchmark.name.replace("/", "-"): benchmark.documents for benchmark in found}
+        parts = {"corpus": {d.id: d for d in setting.corpus([setting.config["taught"]["corpus"]])}}
+        sets = [one for group in sorted(groups) for one in setting.config["sets"][group]] if facts.get("sets") else []
+        for benchmark in map(setting.benchmark, sets):  # two encoders may have samples of one set
+            parts.setdefault(benchmark.name.replace("/", "-"), {}).update({d.id: d for d in benchmark.documents})
         for part, documents in parts.items():
-            teach(documents, prompts, model, folder / f"{part}.jsonl", config, Bar(f"{name}, {part}").at)
+            teach(list(documents.values()), prompts, model, folder / f"{part}.jsonl", config, Bar(f"{name}, {part}").at)

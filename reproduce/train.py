@@ -27,8 +27,8 @@ from xetrieval.sae.train import SaeConfig
 def run(setting: Setting) -> None:
     """Each is a folder of its own; those that are there are not trained again."""
     internalizers(setting)
-    seeds, seed = setting.step("train")["seeds"], setting.config["seed"]
-    apart, mixed = (np.load(setting.work / f"{name}.npy", mmap_mode="r") for name in ("apart", "with"))
+    seeds, seed = setting.config["seeds"], setting.config["seed"]
+    apart, mixed = (np.load(setting.made / f"{name}.npy", mmap_mode="r") for name in ("apart", "with"))
     views, paper, of_both = (
         reasoned(setting, rows, form)
         for rows, form in (("apart", "residual"), ("apart", "paper"), ("with", "residual"))
@@ -40,10 +40,10 @@ def run(setting: Setting) -> None:
     arms |= {"ours-few": (flat(views[:: views.shape[1]]), raw), "ours-paper": (flat(paper), ours)}
     arms |= {"ours-with": (flat(of_both), ours), "raw-with": (mixed, raw)}
     for name, (rows, config) in arms.items():
-        train_to_folder(rows, config, setting.work / "saes" / name, report=Bar(name).training)
-    if not (setting.work / "saes" / "untrained").exists():
+        train_to_folder(rows, config, setting.made / "saes" / name, report=Bar(name).training)
+    if not (setting.made / "saes" / "untrained").exists():
         mean = np.asarray(apart[:8192], np.float32).mean(axis=0)
-        save_sae(untrained_sae(ours.features, mean, ours.used_k, seed), setting.work / "saes" / "untrained")
+        save_sae(untrained_sae(ours.features, mean, ours.used_k, seed), setting.made / "saes" / "untrained")
 
 
 def internalizers(setting: Setting) -> None:
@@ -56,7 +56,7 @@ def internalizers(setting: Setting) -> None:
         ("paper", "paper", lessons),
         ("echo", "paper", echoes),
     ):
-        folder = setting.work / "nets" / name
+        folder = setting.made / "nets" / name
         if not folder.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             config = InternalizerConfig(form=form, hidden=facts["hidden"], seed=setting.config["seed"])  # type: ignore[arg-type]
@@ -65,9 +65,9 @@ def internalizers(setting: Setting) -> None:
 
 def reasoned(setting: Setting, rows: str, form: str) -> Any:
     """[n, 1 + views, m] of apart.npy or with.npy."""
-    nets = load_internalizers(setting.work / "nets" / form).internalizers
-    vectors = np.load(setting.work / f"{rows}.npy", mmap_mode="r")
-    return reasoned_rows(vectors, nets, setting.work / f"{rows}-{form}.npy", Bar("views").stage)
+    nets = load_internalizers(setting.made / "nets" / form).internalizers
+    vectors = np.load(setting.made / f"{rows}.npy", mmap_mode="r")
+    return reasoned_rows(vectors, nets, setting.made / f"{rows}-{form}.npy", Bar("views").stage)
 
 
 def flat(views: Any) -> Any:

@@ -12,6 +12,6 @@ from xetrieval.sae import load_sae
 
 def trained(setting: Setting, sae: str, nets: str | None = "residual") -> Explainer:
     """An autoencoder with internalizers, or None for an encoder's own vectors alone."""
-    own = {} if nets is None else load_internalizers(setting.work / "nets" / nets).internalizers
-    seen, opened = np.load(setting.work / "apart.npy", mmap_mode="r")[:32768], load_sae(setting.work / "saes" / sae)
+    own = {} if nets is None else load_internalizers(setting.made / "nets" / nets).internalizers
+    seen, opened = np.load(setting.made / "apart.npy", mmap_mode="r")[:32768], load_sae(setting.made / "saes" / sae)
     return from_parts(sae, setting.encoder(setting.config["main"]).identity, opened.sae, own, seen)
