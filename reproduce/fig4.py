@@ -45,8 +45,8 @@ def folders(setting: Setting) -> list[Path]:
 
 
 def draw(result: list[dict[str, Any]], path: Path) -> None:
-    """FVU and active features against L0, by kind of vectors."""
-    draw_raw_and_reasoned(result, path)
+    """FVU and active features against L0, by kind of vectors, under the sweep's topk autoencoders."""
+    draw_raw_and_reasoned([record for record in result if record["autoencoder"].startswith("topk-")], path)
 
 
 def table(result: list[dict[str, Any]]) -> str:
