@@ -8,9 +8,7 @@ figures and tables again from the results alone.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +16,7 @@ from rich.console import Console
 from reproduce import dry_run
 from reproduce.facts import measure
 from reproduce.report import draw_all
+from reproduce.runner import run_all
 from reproduce.setting import Setting
 from reproduce.steps import Steps
 from xetrieval.errors import InputError, XetrievalError
@@ -40,13 +39,17 @@ def main() -> None:
     try:
         sys.exit(go(given))
     except XetrievalError as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False)
+        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        if not given.step:  # a step's parent says it
+            Console(stderr=True).print("\nstopped; the same command goes on from here")
+        sys.exit(130)
 
 
 def go(given: argparse.Namespace) -> int:
     """The exit code."""
-    path = Path(given.scale) if given.scale.endswith(".json") else HERE / f"{given.scale}.json"
+    path = Path(given.scale).resolve() if given.scale.endswith(".json") else HERE / f"{given.scale}.json"
     steps = Steps.read(path, given.work.resolve(), given.only)
     results = given.results or HERE / "results" / ("" if given.scale == "small" else path.stem)
     if given.draw:
@@ -58,14 +61,7 @@ def go(given: argparse.Namespace) -> int:
     elif gone := [what for what, _, fine in dry_run.checks(steps.config) if not fine]:
         raise InputError(f"missing: {', '.join(gone)}; --dry-run says more")
     else:
-        for name in steps.todo():
-            Console().rule(name)
-            started = time.monotonic()
-            child = [sys.executable, "-m", "reproduce", "--step", name, "--scale", str(path), "--work", str(steps.work)]
-            if code := subprocess.run([*child, "--results", str(results.resolve())], cwd=HERE.parent).returncode:
-                return code
-            steps.finish(name, time.monotonic() - started)
-        draw_all(results)
+        return run_all(steps, path, results)
     return 0
 
 

@@ -12,8 +12,7 @@ from typing import Any
 from reproduce.fig5 import gathered, labels
 from reproduce.setting import Setting
 from reproduce.trained import trained
-from xetrieval.data.benchmark import Benchmark
-from xetrieval.errors import InputError
+from xetrieval.data.benchmark import first_short_pair
 from xetrieval.evaluate.tables import cases_table
 from xetrieval.explain.report import page
 from xetrieval.explainer import Explainer
@@ -27,7 +26,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     records, folder = [], setting.made / "cases"
     folder.mkdir(exist_ok=True)
     for benchmark, _ in setting.sets(setting.config["main"], setting.step("cases")["sets"]):
-        query, document = first_pair(benchmark)
+        query, document = first_short_pair(benchmark)
         found = {name: explainer.explain(query, document) for name, explainer in both.items()}
         text = [f"query: {query}", "", f"document: {document}"]
         for name, explanation in found.items():
@@ -48,20 +47,6 @@ def named(setting: Setting, sae: str, nets: str | None, encoder: Any) -> Explain
         replace(f, label=names.get(f.id), source="keyphrase" if f.id in names else None) for f in explainer.features
     )
     return replace(explainer, features=tuple(features)).with_encoder(encoder)
-
-
-def first_pair(benchmark: Benchmark) -> tuple[str, str]:
-    """A query of middling length with a relevant document.
-
-    Raises:
-        InputError: there is none.
-    """
-    texts = {document.id: document.text for document in benchmark.documents}
-    for identifier, query in zip(benchmark.query_ids, benchmark.queries, strict=True):
-        relevant = [texts[d] for d, grade in benchmark.judgments[identifier].items() if grade > 0 and d in texts]
-        if relevant and len(query) < 400 and len(relevant[0]) < 1500:
-            return query, relevant[0]
-    raise InputError(f"{benchmark.name}: no short pair")
 
 
 def table(result: list[dict[str, Any]]) -> str:

@@ -6,6 +6,8 @@ with.npy    as many rows, half of them documents of those very sets
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from reproduce.setting import Setting
@@ -18,12 +20,12 @@ def run(setting: Setting) -> None:
     main = setting.encoder(setting.config["main"])
     texts = apart(setting)
     vectors = main.encode_document(texts)
-    write(setting, "apart", vectors)
+    write(setting.made / "apart.npy", vectors)
     evaluated = np.concatenate([vectors.documents for _, vectors in setting.sets(setting.config["main"])])
     rng = np.random.default_rng(setting.config["seed"])
     half = min(len(evaluated), len(vectors) // 2)
     rows = rng.permutation(len(vectors))[: len(vectors) - half]
-    write(setting, "with", np.concatenate([vectors[rows], evaluated[rng.permutation(len(evaluated))[:half]]]))
+    write(setting.made / "with.npy", np.concatenate([vectors[rows], evaluated[rng.permutation(len(evaluated))[:half]]]))
     for name in setting.config["encoders"]:
         for _ in setting.sets(name):  # into the cache
             pass
@@ -40,8 +42,8 @@ def apart(setting: Setting) -> list[str]:
     return [texts.texts[row] for row in rng.permutation(rows)]
 
 
-def write(setting: Setting, name: str, vectors: np.ndarray) -> None:  # type: ignore[type-arg]
-    """NAME.npy in half precision."""
-    partial = setting.made / f"{name}.partial.npy"
+def write(path: Path, vectors: np.ndarray) -> None:  # type: ignore[type-arg]
+    """In half precision, whole or not at all."""
+    partial = path.with_suffix(".partial.npy")
     np.save(partial, vectors.astype(np.float16))
-    partial.rename(setting.made / f"{name}.npy")
+    partial.rename(path)

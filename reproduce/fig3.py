@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from reproduce.encode import apart
+from reproduce.encode import apart, write
 from reproduce.progress import Bar
 from reproduce.setting import Setting
 from reproduce.train import reasoned
@@ -43,7 +43,7 @@ def by_view(setting: Setting, rows: str, views: Any) -> Any:
     """The reasoned vectors, one view after the other, [views * n, m]."""
     path = setting.made / f"{rows}-by-view.npy"
     if not path.is_file():
-        np.save(path, np.concatenate([views[:, place] for place in range(1, views.shape[1])]))
+        write(path, np.concatenate([views[:, place] for place in range(1, views.shape[1])]))
     return np.load(path, mmap_mode="r")
 
 

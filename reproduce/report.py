@@ -6,6 +6,7 @@ import importlib
 import json
 from pathlib import Path
 
+from xetrieval.errors import DamagedError, InputError
 from xetrieval.store import write_text
 
 ORDER = ("table1", "table1_written", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "cases")
@@ -18,7 +19,10 @@ def draw_all(results: Path) -> None:
         path = results / f"{name}.json"
         if not path.is_file():
             continue
-        result = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            result = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DamagedError(f"{path}: not JSON ({error}); measure it again") from error
         module, facts = importlib.import_module(f"reproduce.{name}"), result["facts"]
         parts.append(f"## {str(module.__doc__).splitlines()[0]}\n\n{module.table(result['figures'])}")
         if hasattr(module, "draw"):
@@ -26,4 +30,6 @@ def draw_all(results: Path) -> None:
             parts.append(f"![{name}]({name}.png)\n")
         machine = facts["hardware"]
         parts.append(f"{facts['seconds']} s on {machine['cores']} cores ({machine['processor']}).\n")
+    if len(parts) == 1:
+        raise InputError(f"{results}: no results to draw; run the steps first")
     write_text(results / "tables.md", "\n".join(parts))

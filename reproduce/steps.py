@@ -12,6 +12,8 @@ from xetrieval.errors import InputError
 from xetrieval.store import digest_of, write_text
 
 HERE = Path(__file__).resolve().parent
+TRAINED_FROM = {"corpus", "taught", "teachers", "internalizer", "sae", "seeds", "sweep"}
+SHARED = {"about", "seed", "models", "encoders", "main", "judge", "llm", "sets"} | TRAINED_FROM
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class Steps:
             raise InputError(f"{path}: no such config; give small, paper or a file")
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-            steps = list(config["steps"])
+            steps = dict(config["steps"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not a config: {error}") from error
+        if lacking := sorted(SHARED - config.keys()):
+            raise InputError(f"{path}: lacks {', '.join(lacking)}; small.json has them all")
         for name in [*steps, *(only or ())]:
             if name not in steps or not (HERE / f"{name}.py").is_file():
                 raise InputError(f"{path}: no step {name!r}; it has {', '.join(steps)}")

@@ -20,7 +20,7 @@ from minilm import RESULTS, TRAINED_ON, data
 
 import xetrieval
 from xetrieval.data import read_corpora
-from xetrieval.data.benchmark import read_benchmark
+from xetrieval.data.benchmark import first_short_pair, read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.explain.report import page
 from xetrieval.explainer import Explainer
@@ -44,7 +44,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     records = []
     for name in CASES:
-        query, document = first_pair(name)
+        query, document = first_short_pair(read_benchmark(data() / name))
         both = {"ours": ours.explain(query, document), "raw": raw.explain(query, document)}
         records.append({"dataset": name, **{key: one.to_dict() for key, one in both.items()}})
         text = [f"query: {query}", "", f"document: {document}", ""]
@@ -53,17 +53,6 @@ def main() -> None:
             (folder / f"{name}-{key}.html").write_text(page(ours.with_evidence(one) if key == "ours" else one))
         (folder / f"{name}.txt").write_text("\n".join(text))
     (RESULTS / "case_studies.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
-
-
-def first_pair(name: str) -> tuple[str, str]:
-    """A query of middling length, and its document."""
-    benchmark = read_benchmark(data() / name)
-    texts = {document.id: document.text for document in benchmark.documents}
-    for identifier, query in zip(benchmark.query_ids, benchmark.queries, strict=True):
-        relevant = [texts[d] for d, grade in benchmark.judgments[identifier].items() if grade > 0 and d in texts]
-        if relevant and len(query) < 400 and len(relevant[0]) < 1500:
-            return query, relevant[0]
-    raise SystemExit(f"{name}: no short pair")
 
 
 def named(raw: Any, given: argparse.Namespace) -> Explainer:

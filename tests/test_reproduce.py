@@ -26,6 +26,7 @@ from reproduce.setting import Setting  # noqa: E402
 from reproduce.steps import Steps, made_folder, what_it_does  # noqa: E402
 from xetrieval.data.posts import read_quotas  # noqa: E402
 from xetrieval.errors import DamagedError, InputError  # noqa: E402
+from xetrieval.store import alone  # noqa: E402
 
 TINY = Path(__file__).with_name("reproduce_tiny.json")
 CONFIG = json.loads(TINY.read_text())
@@ -227,6 +228,32 @@ def test_the_runner_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None
         assert run.returncode == 0, run.stderr
         assert ("encode" in run.stdout) == bool(expected)
     assert (made_folder(CONFIG, tmp_path / "w") / "apart.npy").is_file()
+
+
+def test_configs_and_results_that_cannot_be_used_are_refused_by_name(tmp_path: Path) -> None:
+    for text, words in (
+        ("", "not a config"),
+        ("[]", "not a config"),
+        ('{"steps": {}}', "lacks about, corpus, encoders"),
+    ):
+        (tmp_path / "c.json").write_text(text)
+        with pytest.raises(InputError, match=words):
+            Steps.read(tmp_path / "c.json", tmp_path)
+    with pytest.raises(InputError, match="no results to draw"):
+        draw_all(tmp_path)
+    (tmp_path / "fig7.json").write_text('{"figures":')
+    with pytest.raises(DamagedError, match=r"fig7\.json: not JSON"):
+        draw_all(tmp_path)
+
+
+def test_two_processes_do_not_work_in_one_folder(data: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reproduce", "--scale", str(TINY), "--work", str(tmp_path), "--only", "models"]
+    environment = {**os.environ, "XETRIEVAL_DATA": str(data), "XETRIEVAL_TEST_CHAT": "http://127.0.0.1:9/v1#none"}
+    with alone(tmp_path / "lock", "held by this test"):
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert run.returncode == 2
+    assert "another process works there" in " ".join(run.stderr.split())
+    assert "Traceback" not in run.stderr
 
 
 def test_what_is_missing_is_said_before_anything_is_run(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from conftest import random_explainer, random_internalizer, random_sae, unit
 from test_intervention import toy_benchmark
 
 from xetrieval.data import Document
-from xetrieval.data.benchmark import Benchmark, benchmark_digest, benchmark_of_pairs, sample_benchmark
+from xetrieval.data.benchmark import Benchmark, benchmark_digest, benchmark_of_pairs, first_short_pair, sample_benchmark
 from xetrieval.data.posts import plain_text, read_posts, read_quotas, read_sources, sampled_posts
 from xetrieval.encoders import HashingEncoder, open_encoder
 from xetrieval.errors import InputError, MismatchError, MissingExtra
@@ -118,6 +118,15 @@ def test_pairs_make_a_benchmark_of_the_questions_that_are_there(tmp_path: Path) 
     (tmp_path / "other.tsv").write_text("x\ty\n")
     with pytest.raises(InputError, match="none of its questions is in the corpus"):
         benchmark_of_pairs("made", documents, tmp_path / "other.tsv")
+
+
+def test_the_first_short_pair_is_judged_relevant_and_short() -> None:
+    documents = [Document("long", "x" * 2000, "", "long", {}), Document("short", "a text", "", "short", {})]
+    judged = {"p": {"short": 0}, "q": {"absent": 1, "long": 1}, "r": {"absent": 1, "short": 2}}
+    benchmark = Benchmark("b", documents, ["p", "q", "r"], ["one", "two", "three"], judged)
+    assert first_short_pair(benchmark) == ("three", "a text")
+    with pytest.raises(InputError, match="b: no short pair"):
+        first_short_pair(benchmark, query_letters=3)
 
 
 def test_the_digest_of_a_benchmark_follows_texts_queries_and_judgments() -> None:

@@ -119,6 +119,20 @@ def benchmark_digest(benchmark: Benchmark) -> str:
     return digest_of([documents, benchmark.query_ids, benchmark.queries, judgments])
 
 
+def first_short_pair(benchmark: Benchmark, query_letters: int = 400, document_letters: int = 1500) -> tuple[str, str]:
+    """The first judged query with a relevant document that are both short enough to be shown.
+
+    Raises:
+        InputError: there is none.
+    """
+    texts = {document.id: document.text for document in benchmark.documents}
+    for identifier, query in zip(benchmark.query_ids, benchmark.queries, strict=True):
+        relevant = [texts[d] for d, grade in benchmark.judgments[identifier].items() if grade > 0 and d in texts]
+        if relevant and len(query) < query_letters and len(relevant[0]) < document_letters:
+            return query, relevant[0]
+    raise InputError(f"{benchmark.name}: no short pair")
+
+
 def open_benchmark(source: str | Path) -> Benchmark:
     """A benchmark by its folder, by its name under $XETRIEVAL_DATA, or as irds:NAME through ir-datasets.
 
