@@ -14,11 +14,12 @@ from ..store.atomic import replacing
 PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("MSE, original vectors", "lower is better", lambda r: _of(r, "original", "mse")),
     ("MSE, reasoned vectors", "lower is better", lambda r: _of(r, "reasoned", "mse")),
-    ("Intruder found by another encoder", "chance 0.1", lambda r: _of(r, "intruder", "accuracy")),
+    ("Intruder found by another encoder", "chance 0.1; bars: 95 % interval", lambda r: _of(r, "intruder", "accuracy")),
     ("NDCG@10 kept", "share of that of the vectors", lambda r: _kept(r)),
     ("Dead features", "share", lambda r: r.get("dead")),
     ("Duplicate directions", "share", lambda r: r.get("duplicates")),
 )
+STEERED = {"key": "key", "key_raw_sae": "key, raw autoencoder", "nonkey": "not key", "random": "random"}
 
 
 def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
@@ -33,20 +34,22 @@ def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
     variants = list(dict.fromkeys(record["variant"] for record in records))
     for axis, (title, note, value) in zip(axes.flat, PANELS, strict=True):
         for place, variant in enumerate(variants):
-            points = [
-                (record["original"]["l0"], found)
-                for record in records
-                if record["variant"] == variant and (found := value(record)) is not None
-            ]
+            own = sorted((r for r in records if r["variant"] == variant), key=lambda r: float(r["original"]["l0"]))
+            points = [(record["original"]["l0"], found) for record in own if (found := value(record)) is not None]
             if points:
-                xs, ys = zip(*sorted(points), strict=True)
-                axis.plot(xs, ys, marker="osD^vPX*"[place % 8], markersize=4, linewidth=1.2, label=variant)
+                xs, ys = zip(*points, strict=True)
+                (line,) = axis.plot(xs, ys, marker="osD^vPX*"[place % 8], markersize=4, linewidth=1.2, label=variant)
+                if title.startswith("Intruder"):
+                    ends = [(r["intruder"]["low"], r["intruder"]["high"]) for r in own if "intruder" in r]
+                    axis.vlines(xs, *zip(*ends, strict=True), colors=line.get_color(), linewidth=0.8, alpha=0.6)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("L0 (active features a vector)", fontsize=8)
         axis.set_ylabel(note, fontsize=8)
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter("{x:g}")
         axis.grid(alpha=0.3)
+        if axis.get_ylim()[0] < 0:  # none of the measures can be
+            axis.set_ylim(bottom=0)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9, frameon=False)
     write_figure(figure, path)
@@ -124,11 +127,11 @@ def draw_steering(records: Sequence[dict[str, Any]], path: Path) -> None:
         for column, kept in enumerate((False, True)):
             axis = axes[row][column] if len(groups) > 1 else axes[column]
             some = [r for r in records if (r["encoder"], r["most_features"], r["error_kept"]) == (encoder, most, kept)]
-            for place, name in enumerate(("key", "key_raw_sae", "nonkey", "random")):
+            for place, (name, label) in enumerate(STEERED.items()):
                 curves = [record["ndcg10"][name] for record in some if name in record["ndcg10"]]
                 if curves:
                     mean = [sum(values) / len(values) for values in zip(*curves, strict=True)]
-                    axis.plot(some[0]["alphas"], mean, marker="osD^"[place], markersize=4, linewidth=1.2, label=name)
+                    axis.plot(some[0]["alphas"], mean, marker="osD^"[place], markersize=4, linewidth=1.2, label=label)
             axis.set_title(f"{encoder}, up to {most} features, {'error kept' if kept else 'decoded'}", fontsize=9)
             axis.set_xlabel("alpha", fontsize=8)
             axis.set_ylabel(f"NDCG@10, mean of {len(some)} sets", fontsize=8)
@@ -165,9 +168,10 @@ def draw_efficiency(result: dict[str, Any], path: Path) -> None:
     write_figure(figure, path)
 
 
-def subplots(rows: int, columns: int, size: tuple[float, float]) -> Any:
+def subplots(rows: int, columns: int, size: tuple[float, float], heights: Sequence[float] | None = None) -> Any:
     require("matplotlib", "plot").use("Agg")
-    return require("matplotlib.pyplot", "plot").subplots(rows, columns, figsize=size, constrained_layout=True)
+    pyplot = require("matplotlib.pyplot", "plot")
+    return pyplot.subplots(rows, columns, figsize=size, height_ratios=heights, constrained_layout=True)
 
 
 def write_figure(figure: Any, path: Path) -> None:

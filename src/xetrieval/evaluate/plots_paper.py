@@ -10,7 +10,9 @@ import numpy as np
 
 from ..arrays import Float64
 from ..errors import InputError
+from ..intervals import bootstrap
 from .plots import subplots, write_figure
+from .tables import grouped
 
 COLOURS = ("#0b6e4f", "#d17a22", "#8e44ad", "#3b6ea5", "#888888")
 RANDOM = ("#c9c9c9", "#e6e6e6")
@@ -23,38 +25,43 @@ SETS = {
 
 
 def draw_views(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Change of NDCG@10 by views (Table 1): a panel an encoder, a group a set, with the intervals of single sets.
+    """Change of NDCG@10 by views (Table 1): a panel an encoder, a line a system.
 
-    A star marks sets that share their source with teacher texts.
+    A diamond is the mean over sets with its 95 % interval, a dot a single set; of one set, its own interval.
+    Sets that share their source with teacher texts are left out, as in the table.
 
     Raises:
         InputError: no records. MissingExtra: matplotlib is not installed.
     """
-    changed = [record for record in _some(records, path) if record["system"] != "none"]
-    encoders = list(dict.fromkeys(record["encoder"] for record in changed))
-    figure, axes = subplots(len(encoders), 1, (11, 3.4 * len(encoders)))
-    for axis, encoder in zip(np.ravel(axes), encoders, strict=True):
-        own = [record for record in changed if record["encoder"] == encoder]
-        sets = list(dict.fromkeys(record["dataset"] for record in own))
-        systems = list(dict.fromkeys(_system(record) for record in own))
-        for place, system in enumerate(systems):
-            found = {record["dataset"]: record for record in own if _system(record) == system}
-            x = [sets.index(name) + (place - len(systems) / 2 + 0.5) * 0.8 / len(systems) for name in found]
-            deltas = np.array([r["delta"] for r in found.values()])
-            ends = np.abs(np.array([[r["ci_low"], r["ci_high"]] for r in found.values()]).T - deltas)
-            axis.errorbar(x, deltas, yerr=ends, fmt="osD^vP*X<>"[place % 10], markersize=4, linewidth=1, label=system)
-        axis.axhline(0, color="#bbbbbb", linewidth=1)
-        seen = {record["dataset"] for record in own if record.get("teacher_seen")}
-        axis.set_xticks(range(len(sets)), [f"{n}*" if n in seen else n for n in sets], fontsize=8, rotation=15)
-        axis.set_title(f"{encoder}: NDCG@10 against the encoder alone, points", fontsize=10)
-        axis.legend(fontsize=6, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-        axis.grid(alpha=0.25, axis="y")
+    changed = [r for r in _some(records, path) if r["system"] != "none" and not r.get("teacher_seen")]
+    encoders = grouped(changed, lambda record: record["encoder"])
+    lines = [grouped(own, _system) for own in encoders.values()]
+    heights = [len(systems) + 1.5 for systems in lines]
+    figure, axes = subplots(len(lines), 1, (10, 0.32 * sum(heights) + 0.5), heights)
+    for axis, encoder, systems in zip(np.ravel(axes), encoders, lines, strict=True):
+        for place, some in enumerate(systems.values()):
+            deltas = np.array([record["delta"] for record in some])
+            mean, low, high = bootstrap(deltas) if len(some) > 1 else (deltas[0], some[0]["ci_low"], some[0]["ci_high"])
+            axis.plot(deltas, [place] * len(some), "o", color="#999999", markersize=3)
+            ends = [[mean - low], [high - mean]]
+            colour = COLOURS[2] if low > 0 else COLOURS[1] if high < 0 else COLOURS[3]
+            axis.errorbar([mean], [place], xerr=ends, fmt="D", markersize=5, linewidth=2, color=colour)
+        axis.axvline(0, color="#888888", linewidth=1)
+        axis.set_yticks(range(len(systems)), systems, fontsize=8)
+        axis.set_ylim(len(systems) - 0.4, -0.6)
+        most = max(map(len, systems.values()))
+        axis.set_title(f"{encoder}, {most} sets" if most > 1 else encoder, fontsize=9, loc="left")
+        axis.grid(alpha=0.25, axis="x")
+    figure.supxlabel("NDCG@10 less the encoder's own, points; diamond: mean and 95 % interval; dot: a set", fontsize=8)
     write_figure(figure, path)
 
 
 def _system(record: dict[str, Any]) -> str:
-    weights = "learned" if isinstance(record["weights"], list) else "sum"
-    return ", ".join(filter(None, (record["system"], record["form"], record["teacher"], weights)))
+    weights = "learned weights" if isinstance(record["weights"], list) else "plain sum"
+    if record["system"] == "cot":
+        return f"the teacher's own texts; {weights}"
+    form = "paper's form" if record["form"] == "paper" else record["form"]
+    return f"{form}; {weights}; teacher: {record['teacher']}"
 
 
 def draw_raw_and_reasoned(records: Sequence[dict[str, Any]], path: Path) -> None:
@@ -75,7 +82,9 @@ def draw_raw_and_reasoned(records: Sequence[dict[str, Any]], path: Path) -> None
             means = [float(np.mean(at[x])) for x in xs]
             axis.plot(xs, means, marker="osD^"[place % 4], markersize=4, label=kind, color=COLOURS[place % 5])
         axis.set_title(f"{title}, topk", fontsize=10)
-        axis.set_xlabel("L0", fontsize=8)
+        axis.set_xlabel("target L0", fontsize=8)
+        axis.set_xscale("log", base=2)
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=7, frameon=False)
     write_figure(figure, path)
@@ -100,7 +109,8 @@ def draw_detection(records: Sequence[dict[str, Any]], path: Path) -> None:
                 axis.plot(grid, density(record["values"], grid), label=label, color=colour, linewidth=1.6)
         axis.axvline(0.5, color="#bbbbbb", linewidth=1, linestyle=":")
         axis.set_title(f"judge {panel[0].split(':')[0]}, silent texts {panel[1]}", fontsize=9)
-        axis.set_xlabel("detection score of a feature", fontsize=8)
+        axis.set_xlabel("detection score of a feature; dotted: chance", fontsize=8)
+        axis.set_ylim(bottom=0)
         axis.legend(fontsize=7, frameon=False)
     write_figure(figure, path)
 
@@ -138,7 +148,7 @@ def draw_intervention(records: Sequence[dict[str, Any]], path: Path) -> None:
             axis.set_xticks(range(len(SETS)), SETS.values(), fontsize=7)
             axis.set_title(f"{title}, {whose}", fontsize=9)
             axis.grid(alpha=0.25, axis="y")
-    note = "grey: as many random features, active in the document; pale: live ones of like frequency"
+    note = "grey: as many random features active in the document; pale: live ones of like frequency; whiskers: all sets"
     figure.supxlabel(note, fontsize=8)
     write_figure(figure, path)
 

@@ -45,10 +45,17 @@ def views_table(records: Sequence[Record]) -> str:
     rows = []
     for key, some in grouped((r for r in records if not r.get("teacher_seen")), _system).items():
         ndcg = f"{np.mean([r['ndcg10'] for r in some]):.2f}"
-        change = "" if key[2] == "none" else over_sets((r["delta"] for r in some), 2, "+")
+        change = "" if key[2] == "none" else _change(some)
         better, worse = (sum(r["p_value"] < 0.05 and sign * r["delta"] > 0 for r in some) for sign in (1, -1))
         rows.append((*key, len(some), ndcg, change, "" if key[2] == "none" else f"{better} / {worse}"))
     return markdown((*columns, "significantly better / worse"), rows)
+
+
+def _change(some: Sequence[Record]) -> str:
+    """Over sets; of one set alone, with the interval over its queries."""
+    if len(some) > 1:
+        return over_sets((r["delta"] for r in some), 2, "+")
+    return f"{some[0]['delta']:+.2f} ({some[0]['ci_low']:+.2f} to {some[0]['ci_high']:+.2f})"
 
 
 def _system(r: Record) -> tuple[str, ...]:
