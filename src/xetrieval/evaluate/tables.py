@@ -183,7 +183,7 @@ def intervention_table(records: Sequence[Record]) -> str:
 
 def steering_table(records: Sequence[Record]) -> str:
     """Change of NDCG@10 from alpha = 1 (Fig. 8)."""
-    alphas = [f"alpha {alpha:g}" for alpha in records[0]["alphas"]]
+    alphas = [f"alpha {alpha:g}" for alpha in records[0]["alphas"] if alpha != 1]
     columns = ("rows and internalizers", "most features", "error", "set", "features", *alphas)
     return markdown(columns, _steered(records))
 
@@ -195,7 +195,8 @@ def _steered(records: Sequence[Record]) -> Iterator[tuple[Any, ...]]:
         for name in some[0]["ndcg10"]:
             curves = np.array([r["ndcg10"][name] for r in some])
             size = float(np.mean([r["sizes"][name] for r in some]))
-            changes = (over_sets(column, 2, "+") for column in (curves - curves[:, [one]]).T)
+            moved = np.delete(curves - curves[:, [one]], one, axis=1)
+            changes = (over_sets(column, 2, "+") for column in moved.T)
             yield system, most, "kept" if kept else "decoded", name, f"{size:.0f}", *changes
 
 
