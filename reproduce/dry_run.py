@@ -36,9 +36,10 @@ def run(steps: Steps) -> int:
     hours, disk = (sum(getattr(cost[name], what) for name in steps.names) for what in ("hours", "gigabytes"))
     free = shutil.disk_usage(next(p for p in (steps.work, *steps.work.parents) if p.exists())).free / 1e9
     console.print(f"{hours:.1f} hours and {disk:.0f} GB in all; {free:.0f} GB are free", highlight=False)
+    missing += [f"{disk - free:.0f} GB of disk"] if disk > free else []
     if missing:
         console.print(f"missing: {', '.join(missing)}", highlight=False)
-    return 2 if missing or disk > free else 0
+    return 2 if missing else 0
 
 
 def checks(config: dict[str, Any]) -> list[tuple[str, str, bool]]:

@@ -26,7 +26,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     base = SaeConfig(**setting.config["sae"])
     main = setting.config["main"]
     sets = list(setting.sets(main, facts["measured_on"]))
-    sample = judged(setting, facts["judged"])
+    sample = judged(setting, facts["judged"], facts.get("judged_characters", 220))
     records = []
     for rows, variants in (("apart", sparsities["variants"]), ("with", ["topk"])):
         views = reasoned(setting, rows, "residual")
@@ -47,9 +47,9 @@ def by_view(setting: Setting, rows: str, views: Any) -> Any:
     return np.load(path, mmap_mode="r")
 
 
-def judged(setting: Setting, count: int) -> IntruderSample:
-    """Short texts of the training corpus by both encoders."""
-    texts = [text for text in apart(setting) if len(text) < 220][:count]
+def judged(setting: Setting, count: int, characters: int) -> IntruderSample:
+    """Texts of the training corpus below a length, by both encoders."""
+    texts = [text for text in apart(setting) if len(text) < characters][:count]
     own, judge = (setting.encoder(setting.config[role]).encode_document(texts) for role in ("main", "judge"))
     return IntruderSample(own, judge)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 TOKENS = 200  # of a text that is encoded, on average
-SHOWN, WRITTEN = 600, 120  # tokens of a prompt with its document, and of an answer
+SHOWN, WRITTEN = 600, 120  # tokens of a prompt with its document, and of an answer (a teacher that thinks says its own)
 DIMENSION = 1024
 VARIANT = 3.0  # times a topk training that the sweep's other variants take on average
 
@@ -46,10 +46,11 @@ def _counted(name: str, config: dict[str, Any]) -> Cost:
     sample = 6 * DIMENSION * sae["features"] / config["hardware"]["training_flops"] / 3600  # hours
     samples = 4 * rows * sae["epochs"]
     if name == "teach":
-        per = [config["taught"]["documents"] + (documents if facts.get("sets") else 0)
-               for facts in config["teachers"].values() if "llm" in facts]  # fmt: skip
-        texts = 3 * sum(per)
-        return Cost(texts * WRITTEN / rate / 3600, texts * 1e-6, texts * (SHOWN + WRITTEN), f"{texts:,} texts")
+        texts_of = {True: 3 * (config["taught"]["documents"] + documents), False: 3 * config["taught"]["documents"]}
+        asked = [(texts_of[bool(facts.get("sets"))], facts.get("written", WRITTEN))
+                 for facts in config["teachers"].values() if "llm" in facts]  # fmt: skip
+        texts, written = sum(count for count, _ in asked), sum(count * tokens for count, tokens in asked)
+        return Cost(written / rate / 3600, texts * 1e-6, texts * SHOWN + written, f"{texts:,} texts")
     if name == "encode":
         texts = {name: sum(documents_of(config, facts["sets"])) for name, facts in config["encoders"].items()}
         texts[config["main"]] += rows
