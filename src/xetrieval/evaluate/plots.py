@@ -151,7 +151,8 @@ def draw_efficiency(result: dict[str, Any], path: Path) -> None:
         raise InputError(f"{path}: no records to draw")
     sizes = [record["documents"] for record in records]
     figure, axes = subplots(1, 2, (10, 4))
-    for axis, kind, title in zip(axes, ("one", "many"), ("one query", f"{result['queries']} queries"), strict=True):
+    titles = ("one query", f"{result['queries']} queries (reckoned from {records[0]['timed']})")
+    for axis, kind, title in zip(axes, ("one", "many"), titles, strict=True):
         for place, (name, label) in enumerate((("ours", "ours: ids and shares"), ("release", "release's way: ids"))):
             seconds = [record[f"{name}_{kind}"] for record in records]
             axis.plot(sizes, seconds, marker="os"[place], markersize=4, linewidth=1.2, label=label)

@@ -72,15 +72,23 @@ def draw_raw_and_reasoned(records: Sequence[dict[str, Any]], path: Path) -> None
     """
     some = [r for r in _some(records, path) if not r["with_sets"] and r["variant"] == "topk"]
     figure, axes = subplots(1, 3, (12, 3.8))
-    panels = (("fvu", "FVU"), ("mse", "mean squared error"), ("features_active_equal", "features active, equal rows"))
+    panels = (
+        ("fvu", "FVU with 95 % intervals"),
+        ("mse", "mean squared error"),
+        ("features_active_equal", "features active, equal rows"),
+    )
     for axis, (key, title) in zip(axes, panels, strict=True):
         for place, kind in enumerate(some[0]["kinds"] if some else ()):
+            colour = COLOURS[place % 5]
             at: dict[float, list[float]] = {}
             for record in some:
                 at.setdefault(record["target_l0"], []).append(record["kinds"][kind][key])
             xs = sorted(at)
             means = [float(np.mean(at[x])) for x in xs]
-            axis.plot(xs, means, marker="osD^"[place % 4], markersize=4, label=kind, color=COLOURS[place % 5])
+            axis.plot(xs, means, marker="osD^"[place % 4], markersize=4, label=kind, color=colour)
+            if key == "fvu":
+                ends = [record["kinds"][kind]["fvu_ci"] for record in some]
+                axis.vlines([record["target_l0"] for record in some], *zip(*ends, strict=True), color=colour)
         axis.set_title(f"{title}, topk", fontsize=10)
         axis.set_xlabel("target L0", fontsize=8)
         axis.set_xscale("log", base=2)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Float32
+from ..arrays import Float32, Float64
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder
 from ..sae.measure import measured
 from ..views import Aspect
 from .views import internalized
+
+RESAMPLES = 1000
 
 
 def raw_and_reasoned(
@@ -23,13 +25,18 @@ def raw_and_reasoned(
     """{"original": figures, NAME: figures of R_t(z) of all its aspects together}, on rows the autoencoder never saw.
 
     Figures are fvu, mse, cosine, l0, rows, features_active (of all rows of a kind) and features_active_equal (of as
-    many rows as there are of `vectors`: more rows reach more features).
+    many rows as there are of `vectors`: more rows reach more features); fvu_ci, the 95 % interval from drawing
+    documents again with all their views; and, but for the original, fvu_less_original: the difference in fvu and its
+    interval over the same draws, [mean, low, high].
 
     Args:
+        vectors: unit vectors of documents, [n, m].
         internalizers: of several kinds, by name. One that learned nothing but to give its input back shows what a small
             network's smoothing does by itself.
     """
     out: dict[str, dict[str, Any]] = {}
+    draws = np.random.default_rng(0).multinomial(len(vectors), np.full(len(vectors), 1 / len(vectors)), RESAMPLES)
+    drawn: dict[str, Float64] = {}
     kinds: dict[str, list[Float32]] = {"original": [vectors]}
     kinds |= {name: list(internalized(nets, vectors).values()) for name, nets in internalizers.items()}
     for name, parts in kinds.items():
@@ -41,4 +48,25 @@ def raw_and_reasoned(
             "features_active": int((found.fired > 0).sum()),
             "features_active_equal": int((measured(sae, share).fired > 0).sum()),
         }
+        squared, spread = _by_document(sae, parts)
+        drawn[name] = (draws @ squared) / (draws @ spread)
+        out[name]["fvu_ci"] = _ends(drawn[name])
+        if name != "original":
+            difference = out[name]["fvu"] - out["original"]["fvu"]
+            out[name]["fvu_less_original"] = [difference, *_ends(drawn[name] - drawn["original"])]
     return out
+
+
+def _by_document(sae: SparseAutoencoder, parts: Sequence[Float32]) -> tuple[Float64, Float64]:
+    """Sums over a document's views of ||x - x^||^2 and of ||x - mean||^2, [n] each; one over the other is the FVU."""
+    mean = np.concatenate(parts).mean(axis=0, dtype=np.float64)
+    squared, spread = np.zeros(len(parts[0])), np.zeros(len(parts[0]))
+    for x in parts:
+        squared += ((x - sae.decode(sae.encode(x))) ** 2).sum(axis=1, dtype=np.float64)
+        spread += ((x - mean) ** 2).sum(axis=1)
+    return squared, spread
+
+
+def _ends(values: Float64) -> list[float]:
+    """What 95 % of them lie between."""
+    return [float(end) for end in np.quantile(values, [0.025, 0.975])]

@@ -92,16 +92,17 @@ def _rows(record: Record) -> str:
 
 
 def raw_and_reasoned_table(records: Sequence[Record]) -> str:
-    """Raw and reasoned vectors under each autoencoder (Fig. 4)."""
-    columns = ("autoencoder", "rows", "vectors", "FVU", "MSE", "L0", "features active, equal rows")
+    """Raw and reasoned vectors under each autoencoder (Fig. 4); intervals from drawing documents again."""
+    columns = ("autoencoder", "rows", "vectors", "FVU", "less that of the original", "MSE", "L0")
     return markdown(
-        columns,
+        (*columns, "features active, equal rows"),
         (
             (
                 r["autoencoder"],
                 _rows(r),
                 kind,
-                f"{figures['fvu']:.3f}",
+                f"{figures['fvu']:.3f} {_ci(figures['fvu_ci'])}",
+                _less(figures.get("fvu_less_original")),
                 f"{figures['mse']:.4f}",
                 f"{figures['l0']:.1f}",
                 figures["features_active_equal"],
@@ -110,6 +111,10 @@ def raw_and_reasoned_table(records: Sequence[Record]) -> str:
             for kind, figures in r["kinds"].items()
         ),
     )
+
+
+def _less(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f"{ends[0]:+.3f} ({ends[1]:+.3f} to {ends[2]:+.3f})"
 
 
 def names_table(planted: Sequence[Record], scores: Sequence[Record]) -> str:
@@ -141,17 +146,25 @@ def _ci(ends: Sequence[float]) -> str:
 
 
 def efficiency_table(sizes: Sequence[Record], seconds_a_text: float | None) -> str:
-    """Seconds by number of documents (Fig. 6); what a language model would take is extrapolated."""
+    """Seconds by number of documents (Fig. 6), in brackets a query's part, least to most.
+
+    Many queries are reckoned from those that were timed; what a language model would take is extrapolated.
+    """
     columns = ("documents", "ours, one query, s", "release's way", "ours, many queries, s", "release's way")
+
+    def one(r: Record, name: str) -> str:
+        least, most = r[f"{name}_query_span"]
+        return f"{r[f'{name}_one']:.2f} (the query: {least:.2f} to {most:.2f})"
+
     return markdown(
         (*columns, "three texts of each written, days (extrapolated)"),
         (
             (
                 f"{r['documents']:,}",
-                f"{r['ours_one']:.2f}",
-                f"{r['release_one']:.2f}",
-                f"{r['ours_many']:.1f}",
-                f"{r['release_many']:.1f}",
+                one(r, "ours"),
+                one(r, "release"),
+                f"{r['ours_many']:.0f}",
+                f"{r['release_many']:.0f}",
                 "-" if seconds_a_text is None else f"{3 * seconds_a_text * r['documents'] / 86_400:.1f}",
             )
             for r in sizes
