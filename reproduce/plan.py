@@ -46,10 +46,10 @@ def _counted(name: str, config: dict[str, Any]) -> Cost:
     sample = 6 * DIMENSION * sae["features"] / config["hardware"]["training_flops"] / 3600  # hours
     samples = 4 * rows * sae["epochs"]
     if name == "teach":
-        texts_of = {True: 3 * (config["taught"]["documents"] + documents), False: 3 * config["taught"]["documents"]}
-        asked = [(texts_of[bool(facts.get("sets"))], facts.get("written", WRITTEN))
-                 for facts in config["teachers"].values() if "llm" in facts]  # fmt: skip
-        texts, written = sum(count for count, _ in asked), sum(count * tokens for count, tokens in asked)
+        teachers = [facts for facts in config["teachers"].values() if "llm" in facts]
+        per = [3 * (config["taught"]["documents"] + (documents if facts.get("sets") else 0)) for facts in teachers]
+        texts = sum(per)
+        written = sum(n * facts.get("tokens_written", WRITTEN) for n, facts in zip(per, teachers, strict=True))
         return Cost(written / rate / 3600, texts * 1e-6, texts * SHOWN + written, f"{texts:,} texts")
     if name == "encode":
         texts = {name: sum(documents_of(config, facts["sets"])) for name, facts in config["encoders"].items()}

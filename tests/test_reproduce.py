@@ -330,4 +330,4 @@ def test_costs_grow_with_what_is_asked() -> None:
     after = costs(config)
     assert after["encode"].hours == pytest.approx(2 * before["encode"].hours)
     texts = int(before["teach"].note.split()[0].replace(",", "")) / 6
-    assert before["teach"].tokens - after["teach"].tokens == pytest.approx(texts * (600 + thinks["written"]))
+    assert before["teach"].tokens - after["teach"].tokens == pytest.approx(texts * (600 + thinks["tokens_written"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Float32, Float64
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder
-from ..sae.measure import measured
+from ..sae.measure import Measured, measured
 from ..views import Aspect
 from .views import internalized
 
@@ -40,7 +40,11 @@ def raw_and_reasoned(
     kinds: dict[str, list[Float32]] = {"original": [vectors]}
     kinds |= {name: list(internalized(nets, vectors).values()) for name, nets in internalizers.items()}
     for name, parts in kinds.items():
-        found = measured(sae, np.concatenate(parts))
+        found, squared, spread = Measured(sae), np.zeros(len(vectors)), np.zeros(len(vectors))
+        for x in parts:
+            squared += ((x - sae.decode(found.add(x))) ** 2).sum(axis=1, dtype=np.float64)
+        for x in parts:
+            spread += ((x - found.total / found.rows) ** 2).sum(axis=1)
         share = np.concatenate([part[place :: len(parts)] for place, part in enumerate(parts)])
         out[name] = {
             **found.reconstruction(),
@@ -48,23 +52,12 @@ def raw_and_reasoned(
             "features_active": int((found.fired > 0).sum()),
             "features_active_equal": int((measured(sae, share).fired > 0).sum()),
         }
-        squared, spread = _by_document(sae, parts)
         drawn[name] = (draws @ squared) / (draws @ spread)
         out[name]["fvu_ci"] = _ends(drawn[name])
         if name != "original":
             difference = out[name]["fvu"] - out["original"]["fvu"]
             out[name]["fvu_less_original"] = [difference, *_ends(drawn[name] - drawn["original"])]
     return out
-
-
-def _by_document(sae: SparseAutoencoder, parts: Sequence[Float32]) -> tuple[Float64, Float64]:
-    """Sums over a document's views of ||x - x^||^2 and of ||x - mean||^2, [n] each; one over the other is the FVU."""
-    mean = np.concatenate(parts).mean(axis=0, dtype=np.float64)
-    squared, spread = np.zeros(len(parts[0])), np.zeros(len(parts[0]))
-    for x in parts:
-        squared += ((x - sae.decode(sae.encode(x))) ** 2).sum(axis=1, dtype=np.float64)
-        spread += ((x - mean) ** 2).sum(axis=1)
-    return squared, spread
 
 
 def _ends(values: Float64) -> list[float]:
