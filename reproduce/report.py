@@ -20,16 +20,23 @@ def draw_all(results: Path) -> None:
         if not path.is_file():
             continue
         try:
-            result = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            parts += drawn(name, path)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DamagedError(f"{path}: not JSON ({error}); measure it again") from error
-        module, facts = importlib.import_module(f"reproduce.{name}"), result["facts"]
-        parts.append(f"## {str(module.__doc__).splitlines()[0]}\n\n{module.table(result['figures'])}")
-        if hasattr(module, "draw"):
-            module.draw(result["figures"], path.with_suffix(".png"))
-            parts.append(f"![{name}]({name}.png)\n")
-        machine = facts["hardware"]
-        parts.append(f"{facts['seconds']} s on {machine['cores']} cores ({machine['processor']}).\n")
+        except (KeyError, TypeError) as error:
+            raise DamagedError(f"{path}: not what this step measures now ({error}); measure it again") from error
     if len(parts) == 1:
         raise InputError(f"{results}: no results to draw; run the steps first")
     write_text(results / "tables.md", "\n".join(parts))
+
+
+def drawn(name: str, path: Path) -> list[str]:
+    """The table of one result as Markdown, and its figure beside it."""
+    result, module = json.loads(path.read_text(encoding="utf-8")), importlib.import_module(f"reproduce.{name}")
+    figures, facts = result["figures"], result["facts"]
+    parts = [f"## {str(module.__doc__).splitlines()[0]}\n\n{module.table(figures)}"]
+    if hasattr(module, "draw"):
+        module.draw(figures, path.with_suffix(".png"))
+        parts.append(f"![{name}]({name}.png)\n")
+    machine = facts["hardware"]
+    return [*parts, f"{facts['seconds']} s on {machine['cores']} cores ({machine['processor']}).\n"]

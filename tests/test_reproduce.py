@@ -244,6 +244,11 @@ def test_configs_and_results_that_cannot_be_used_are_refused_by_name(tmp_path: P
     (tmp_path / "fig7.json").write_text('{"figures":')
     with pytest.raises(DamagedError, match=r"fig7\.json: not JSON"):
         draw_all(tmp_path)
+    (tmp_path / "fig7.json").unlink()
+    older = {"autoencoder": "topk-8-4", "with_sets": False, "kinds": {"original": {"fvu": 0.5}}}
+    (tmp_path / "fig4.json").write_text(json.dumps({"figures": [older], "facts": {}}))
+    with pytest.raises(DamagedError, match=r"fig4\.json: not what this step measures now .'fvu_ci'"):
+        draw_all(tmp_path)
 
 
 def test_two_processes_do_not_work_in_one_folder(data: Path, tmp_path: Path) -> None:
