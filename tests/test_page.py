@@ -258,7 +258,11 @@ def test_features_are_browsed_and_found(page: Any, address: str) -> None:
     page.wait_for_selector("aside .histogram span")
     assert page.locator(".examples-of li").count() == 6
     assert "chance 0.5" in page.locator("aside").inner_text()
+    own = page.locator("aside").inner_text()
     page.locator("aside .nearest .name").first.click()
+    page.wait_for_function("own => document.querySelector('aside').innerText !== own", arg=own)
+    page.locator(".catalogue .name").first.click()  # a near one may be on no document of this Python's
+    page.wait_for_function("own => document.querySelector('aside').innerText === own", arg=own)
     page.get_by_role("button", name="documents").click()
     page.wait_for_selector(".hits > li")
     assert page.locator("#by").input_value() == "concept"
