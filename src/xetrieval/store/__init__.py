@@ -4,6 +4,7 @@ from .arrays import half_precision, read_arrays, write_arrays
 from .atomic import cache_folder, check_writable, new_folder, replacing, write_bytes, write_text
 from .database import database
 from .hashing import digest_of, sha256_of_file
+from .json_text import parse_json, read_json
 from .lock import alone
 from .manifest import Kind, read_manifest, write_manifest
 
@@ -16,7 +17,9 @@ __all__ = [
     "digest_of",
     "half_precision",
     "new_folder",
+    "parse_json",
     "read_arrays",
+    "read_json",
     "read_manifest",
     "replacing",
     "sha256_of_file",

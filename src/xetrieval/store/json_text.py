@@ -1,0 +1,76 @@
+"""JSON from files and servers that are not ours: one reader, which refuses in words what no other reader would take."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from ..errors import DamagedError, InputError, XetrievalError
+
+Nan = Literal["refuse", "null"]
+
+
+def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
+    """The value that `content` holds, with UTF-8 and a byte-order mark taken care of.
+
+    Args:
+        nan: NaN and Infinity are not JSON, but pandas and others write them: "refuse" them, or read "null".
+    Raises:
+        InputError: not UTF-8, not JSON, nested too deeply, a number too large, or half a character (a lone surrogate).
+            The message is the reason alone; callers put the place before it.
+    """
+    try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content.removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 (byte {error.start + 1})") from error
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant if nan == "refuse" else _null, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise InputError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
+    except RecursionError as error:
+        raise InputError("not usable JSON (nested too deeply)") from error
+    except InputError:
+        raise
+    except ValueError as error:  # Python reads no integer of more than 4,300 digits
+        raise InputError("not usable JSON (a number with thousands of digits)") from error
+    if "\\ud" in text or "\\uD" in text or isinstance(content, str):  # bytes hold a lone surrogate as an escape alone
+        _check_characters(value)
+    return value
+
+
+def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Any:
+    """The value in a JSON file; what cannot be read is refused as `error`, with the file named.
+
+    Raises:
+        InputError: no such file. `error`: see `parse_json`.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return parse_json(path.read_bytes())
+    except InputError as reason:
+        raise error(f"{path}: {reason}") from reason
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise InputError("not usable JSON (a number too large for 64 bits)")
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InputError(f"not JSON ({name}; JSON has no such number)")
+
+
+def _null(_: str) -> None:
+    return None
+
+
+def _check_characters(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError("holds half a character (a lone surrogate)") from error

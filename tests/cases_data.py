@@ -1,0 +1,63 @@
+"""The cases of tests/cases: small inputs that must be read rightly or refused; its README says what must come out."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from test_cli import Done, run
+
+CASES = Path(__file__).parent / "cases"
+
+
+def made(kind: str, folder: Path) -> Path:
+    """What cases/make/KIND.py writes, in `folder`/KIND; made once in a folder."""
+    target = folder / kind
+    if not target.exists():
+        done = subprocess.run(
+            [sys.executable, CASES / "make" / f"{kind}.py", target], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+    return target
+
+
+def refused(done: Done, *words: str) -> str:
+    """Exit code 2, at most a few lines in words, no traceback; every one of `words` is in the last line."""
+    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert lines, "refused without a word"
+    assert lines[-1].startswith("xetrieval: "), lines
+    assert len(lines[-1]) < 600, "a refusal is one short line"
+    for word in words:
+        assert word in lines[-1], (word, lines[-1])
+    return lines[-1]
+
+
+def accepted(done: Done) -> Done:
+    """Exit code 0."""
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+@contextmanager
+def models_loaded_once() -> Iterator[None]:
+    """Every sentence-transformers model is loaded once in the block: the commands stay what they are, only quicker."""
+    import sentence_transformers
+
+    load = functools.cache(sentence_transformers.SentenceTransformer)
+
+    def loaded(*given: Any, **options: Any) -> Any:
+        return load(*given, **options)
+
+    with mock.patch.object(sentence_transformers, "SentenceTransformer", loaded):
+        yield
+
+
+__all__ = ["CASES", "Done", "accepted", "made", "models_loaded_once", "refused", "run"]
