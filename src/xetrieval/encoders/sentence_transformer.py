@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -19,8 +20,10 @@ from ..extras import require
 from ..store import digest_of, sha256_of_file
 from .base import EncoderIdentity, Role
 from .tokens import TokenKind, TokenVectors
+from .workers import read_side_by_side
 
 Precision = Literal["float32", "bfloat16"]
+LARGE: Final = 100_000_000  # weights
 BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
 
 # Families whose models need prompts that their own configuration files do not carry (their model cards do).
@@ -56,7 +59,7 @@ class SentenceTransformerEncoder:
         batch_size: int | None = None,  # None: see BATCH
     ) -> None:
         self.folder = find_model(source)
-        self.precision, self.batch_size = precision, batch_size
+        self.precision, self.batch_size, self._tokenizing = precision, batch_size, Lock()
         own = _own_prompts(self.folder, str(name or source))
         config = _read_json(self.folder / "sentence_bert_config.json")
         self.identity = EncoderIdentity(
@@ -83,7 +86,9 @@ class SentenceTransformerEncoder:
         if limit is None:
             return np.zeros(len(texts), np.int32)
         prompt = self.identity.prompt(role)
-        ids = self._model.tokenizer([prompt + text for text in texts], truncation=False, verbose=False)["input_ids"]
+        model = self._model
+        with self._tokenizing:
+            ids = model.tokenizer([prompt + text for text in texts], truncation=False, verbose=False)["input_ids"]
         return np.array([max(0, len(tokens) - limit) for tokens in ids], np.int32)
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
@@ -98,14 +103,15 @@ class SentenceTransformerEncoder:
         prompt = self.identity.prompt(role)
         whole = prompt + text
         lead = len(whole) - len(whole.lstrip())  # the model strips its input
-        read = self._model.tokenizer(
-            whole.strip(),
-            truncation=True,
-            max_length=self._model.max_seq_length,
-            return_offsets_mapping=True,
-            return_special_tokens_mask=True,
-            return_tensors="pt",
-        )
+        with self._tokenizing:
+            read = self._model.tokenizer(
+                whole.strip(),
+                truncation=True,
+                max_length=self._model.max_seq_length,
+                return_offsets_mapping=True,
+                return_special_tokens_mask=True,
+                return_tensors="pt",
+            )
         offsets, special = read.pop("offset_mapping")[0].tolist(), read.pop("special_tokens_mask")[0].tolist()
         with torch.inference_mode():
             vectors = self._model[0](dict(read.to(self._model.device)))["token_embeddings"][0].float().cpu().numpy()
@@ -116,17 +122,27 @@ class SentenceTransformerEncoder:
         return TokenVectors(vectors[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
 
     def _encode(self, texts: Sequence[str], role: Role) -> Float32:
-        torch = require("torch", "encoders")
-        half = self.precision == "bfloat16"
-        with torch.inference_mode(), torch.autocast(_device(), torch.bfloat16) if half else nullcontext():
-            vectors = self._model.encode(
-                list(texts),
-                prompt=self.identity.prompt(role) or None,
-                batch_size=self.batch_size or BATCH[_device()],
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
+        torch, device, model = require("torch", "encoders"), _device(), self._model
+        batch, half = self.batch_size or BATCH[device], self.precision == "bfloat16"
+
+        def read(some: list[str]) -> Any:
+            with torch.inference_mode(), torch.autocast(device, torch.bfloat16) if half else nullcontext():
+                return model.encode(
+                    some,
+                    prompt=self.identity.prompt(role) or None,
+                    batch_size=batch,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+
+        alone = len(texts) == 1 and self._large  # all threads for one text: only a large model gains by it
+        beside = device == "cpu" and not alone
+        vectors = read_side_by_side(read, texts, batch) if beside else read(list(texts))
         return np.asarray(l2norm(as_vectors(vectors)), np.float32)
+
+    @cached_property
+    def _large(self) -> bool:
+        return sum(weights.numel() for weights in self._model.parameters()) > LARGE
 
     @cached_property
     def _model(self) -> Any:
@@ -137,7 +153,20 @@ class SentenceTransformerEncoder:
         except (OSError, ValueError, KeyError) as error:
             first = str(error).strip().splitlines()[0]
             raise DamagedError(f"{self.folder}: the model does not load ({first})") from error
+        _lock_tokenizer(model, self._tokenizing)
         return model.eval()
+
+
+def _lock_tokenizer(model: Any, lock: AbstractContextManager[Any]) -> None:
+    """Fast tokenizers keep truncation as a setting: two threads at once could read with each other's."""
+    name = "preprocess" if hasattr(model, "preprocess") else "tokenize"
+    tokenize = getattr(model, name)
+
+    def locked(*given: Any, **options: Any) -> Any:
+        with lock:
+            return tokenize(*given, **options)
+
+    setattr(model, name, locked)
 
 
 def _mode(pooling: Any) -> str:

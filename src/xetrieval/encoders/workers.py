@@ -1,0 +1,44 @@
+"""Texts read side by side on a CPU, each batch by one thread.
+
+PyTorch shares each product among its threads, and threads that wait for the others spin: where something else wants a
+core, two threads read several times fewer texts than one (benchmarks/encoding_threads.json). A thread a batch waits
+for nobody, and is no slower on a quiet machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Float32
+from ..extras import require
+
+Read = Callable[[list[str]], Any]  # texts -> vectors [n, m]
+
+
+def read_side_by_side(read: Read, texts: Sequence[str], batch: int) -> Float32:
+    """`read` of all texts, in batches of at most `batch` texts of about the same length.
+
+    As many batches are read at once as PyTorch has threads in this process (OMP_NUM_THREADS, torch.set_num_threads),
+    and its setting is what it was when this returns.
+
+    Returns:
+        vectors [n, m], in the order of `texts`.
+    """
+    torch = require("torch", "encoders")
+    threads = torch.get_num_threads()
+    order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+    size = max(1, min(batch, -(-len(texts) // threads)))
+    rows = [order[start : start + size] for start in range(0, len(order), size)]
+    try:
+        with ThreadPoolExecutor(min(threads, len(rows)), initializer=lambda: torch.set_num_threads(1)) as pool:
+            found = list(pool.map(lambda some: np.asarray(read([texts[row] for row in some]), np.float32), rows))
+    finally:
+        torch.set_num_threads(threads)  # a worker's setting is also the default of threads that start later
+    vectors = np.concatenate(found)
+    out = np.empty_like(vectors)
+    out[order] = vectors
+    return out
