@@ -142,7 +142,7 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def _large(self) -> bool:
-        return sum(weights.numel() for weights in self._model.parameters()) > LARGE
+        return bool(sum(weights.numel() for weights in self._model.parameters()) > LARGE)
 
     @cached_property
     def _model(self) -> Any:
