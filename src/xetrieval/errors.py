@@ -38,11 +38,12 @@ class EndpointError(XetrievalError):
     Attributes:
         status: the HTTP status, 0 where there was none.
         refused: the server will not answer this request however often it is asked.
+        too_large: it answered more than is read; that says something of this request, not of the server.
     """
 
-    def __init__(self, message: str, status: int = 0, refused: bool = False) -> None:
+    def __init__(self, message: str, status: int = 0, refused: bool = False, too_large: bool = False) -> None:
         super().__init__(message)
-        self.status, self.refused = status, refused
+        self.status, self.refused, self.too_large = status, refused, too_large
 
 
 class BudgetSpent(XetrievalError):  # noqa: N818  # an end that was asked for, not a mistake

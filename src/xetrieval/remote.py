@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import math
 import os
 import random
+import threading
 import time
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from .errors import EndpointError, InputError
-from .extras import require
+from .store import parse_json
 
 KEY_VARIABLES: Final = ("XETRIEVAL_API_KEY", "OPENAI_API_KEY")
 RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 FIRST_WAIT: Final = 0.5  # seconds; doubles with every attempt, up to LONGEST_BACKOFF
 LONGEST_BACKOFF: Final = 16.0
+LARGEST: Final = 8 << 20  # bytes of an answer, unpacked
+LONGEST_NUMBER: Final = 300  # digits of an integer; a longer one is read as null
 
 
 @dataclass(frozen=True)
 class Remote:
     """A server that takes and gives JSON. The key comes from the environment and is never stored or shown.
 
+    Connections are kept and used again, by several threads at once.
+
     Args:
         base_url: up to and without the path of a request, e.g. http://localhost:8000/v1.
-        timeout: seconds without a byte before an attempt counts as failed.
+        timeout: seconds that one attempt may take in all, from the connection to the answer's last byte.
         attempts: how often one request is sent at most.
         longest_wait: seconds; a server that asks (Retry-After) for more than this is given up.
     Raises:
@@ -36,11 +45,12 @@ class Remote:
     timeout: float = 60.0
     attempts: int = 5
     longest_wait: float = 120.0
+    _pool: _Pool = field(default_factory=lambda: _Pool(), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
             parts = urlsplit(self.base_url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
         except ValueError:
             usable = False
         if not usable:
@@ -50,37 +60,44 @@ class Remote:
                 f"endpoint at {parts.hostname}: no name or password in the address; set {KEY_VARIABLES[0]}"
             )
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any], largest: int = LARGEST) -> dict[str, Any]:
         """The server's JSON object.
 
-        Waits Retry-After where the server says so, else 0.5 s, doubled at every attempt, with a random part.
+        Waits Retry-After where the server says so, else 0.5 s, doubled at every attempt, with a random part. An answer
+        that had begun and was too long, in bytes or in seconds, is not asked for again: it would be paid for again.
 
+        Args:
+            largest: bytes of the answer, unpacked.
         Raises:
             EndpointError: refused, or of no use after all attempts; `status` says which, `refused` whether asking
                 again is pointless.
         """
-        httpx = require("httpx2", "encoders")
+        import httpx2
+
         problem, status = "no answer", 0
         for attempt in range(1, self.attempts + 1):
             wait = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_BACKOFF) * random.uniform(0.75, 1.25)
             try:
-                response = httpx.post(
-                    f"{self.base_url.rstrip('/')}/{path}", json=body, headers=_headers(), timeout=self.timeout
-                )
-            except httpx.HTTPError as error:
+                reply = self._pool.post(f"{self.base_url.rstrip('/')}/{path}", body, self.timeout, largest)
+            except httpx2.HTTPError as error:
                 problem, status = _no_answer(error, self.timeout), 0
+            except httpx2.InvalidURL as error:
+                raise InputError(f"endpoint {self.base_url!r}: not a web address ({error})") from error
             else:
-                status = response.status_code
+                status = reply.status
+                if status == 200 and reply.cut:
+                    large = len(reply.content) > largest
+                    raise EndpointError(f"{self.base_url}: {reply.cut}", status=status, refused=True, too_large=large)
+                answer, reason = _object(reply.content)
                 if status == 200:
-                    answer = _object(response)
                     if answer is not None:
                         return answer
-                    problem = "an answer that is no JSON object"
+                    problem = f"an answer that is no JSON object ({reason})"
                 else:
-                    problem = _problem(response)
+                    problem = _problem(status, answer)
                     if status not in RETRIED:
                         break
-                    asked = _retry_after(response.headers.get("Retry-After"))
+                    asked = _retry_after(reply.retry_after)
                     if asked is not None and asked > self.longest_wait:
                         problem += f"; it asks to wait {asked:.0f} s"
                         break
@@ -88,6 +105,81 @@ class Remote:
             if attempt < self.attempts:
                 time.sleep(wait)
         raise EndpointError(f"{self.base_url}: {problem}", status=status, refused=0 < status < 500 and status != 429)
+
+
+class _Reply(NamedTuple):
+    status: int
+    content: bytes
+    retry_after: str | None
+    cut: str | None  # why the rest of the answer was not read
+
+
+class _Pool:
+    """Kept connections, on an event loop of their own: there a limit of time ends whatever a server is at."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: tuple[asyncio.AbstractEventLoop, Any] | None = None
+
+    def __reduce__(self) -> tuple[type[_Pool], tuple[()]]:
+        return _Pool, ()  # another process opens its own
+
+    def post(self, url: str, body: dict[str, Any], seconds: float, largest: int) -> _Reply:
+        """One attempt; `seconds` are for all of it."""
+        loop, client = self._client()
+        future = asyncio.run_coroutine_threadsafe(_post(client, url, body, seconds, largest), loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # if this thread was interrupted
+
+    def _client(self) -> tuple[asyncio.AbstractEventLoop, Any]:
+        import httpx2
+
+        with self._lock:
+            if self._running is None:
+                limits = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
+                client, loop = httpx2.AsyncClient(limits=limits, timeout=None), asyncio.new_event_loop()
+                thread = threading.Thread(target=loop.run_forever, name="xetrieval-remote", daemon=True)
+                thread.start()
+                weakref.finalize(self, _close, loop, client, thread)
+                self._running = loop, client
+            return self._running
+
+
+def _close(loop: asyncio.AbstractEventLoop, client: Any, thread: threading.Thread) -> None:
+    async def end() -> None:
+        await client.aclose()
+        await loop.shutdown_default_executor()
+        loop.stop()
+
+    asyncio.run_coroutine_threadsafe(end(), loop)
+    if threading.current_thread() is not thread:
+        thread.join(timeout=5)
+        if not thread.is_alive():
+            loop.close()
+
+
+async def _post(client: Any, url: str, body: dict[str, Any], seconds: float, largest: int) -> _Reply:
+    status, retry_after, parts, size = 0, None, list[bytes](), 0
+    content = json.dumps(body).encode()
+    headers = {**_headers(), "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
+    try:
+        async with asyncio.timeout(seconds), client.stream("POST", url, content=content, headers=headers) as response:
+            status, retry_after = response.status_code, response.headers.get("Retry-After")
+            async for part in response.aiter_bytes():
+                parts.append(part)
+                size += len(part)
+                if size > largest:
+                    cut = f"its answer is larger than {largest >> 20} MB"
+                    return _Reply(status, b"".join(parts), retry_after, cut)
+    except TimeoutError as error:
+        if status == 0:
+            import httpx2
+
+            raise httpx2.ReadTimeout("no answer in time") from error
+        return _Reply(status, b"", retry_after, f"its answer had not ended after {seconds:g} s")
+    return _Reply(status, b"".join(parts), retry_after, None)
 
 
 def _no_answer(error: Exception, timeout: float) -> str:
@@ -102,27 +194,50 @@ def _headers() -> dict[str, str]:
     return {"Authorization": f"Bearer {key.strip()}"} if key else {}
 
 
-def _object(response: Any) -> dict[str, Any] | None:
+def _object(content: bytes) -> tuple[dict[str, Any] | None, str]:
+    """The JSON object, or None and what is wrong with it. One absurd number does not cost the whole answer."""
     try:
-        answer = response.json()
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
+        answer = parse_json(content, nan="null")
+    except InputError as error:
+        try:
+            answer = json.loads(content.decode(), parse_int=_whole, parse_float=_finite, parse_constant=_null)
+        except (ValueError, RecursionError):
+            return None, str(error)
+    return (answer, "") if isinstance(answer, dict) else (None, f"but {type(answer).__name__}")
 
 
-def _problem(response: Any) -> str:
+def _whole(digits: str) -> int | None:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else None
+
+
+def _null(_: str) -> None:
+    return None
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _problem(status: int, answer: dict[str, Any] | None) -> str:
     """The status, and what the server says of it: first words alone, never what was sent."""
-    problem = f"HTTP {response.status_code}"
-    if response.status_code in (401, 403):
+    problem = f"HTTP {status}"
+    if status in (401, 403):
         return f"{problem}, the key is missing or wrong; set it in {' or '.join(KEY_VARIABLES)}"
-    error = (_object(response) or {}).get("error")
+    said = said_wrong(answer)
+    return f"{problem} ({said})" if said else problem
+
+
+def said_wrong(answer: dict[str, Any] | None) -> str:
+    """What the server says is wrong, in at most 160 characters; empty where it says nothing."""
+    error = (answer or {}).get("error")
     said = error.get("message") if isinstance(error, dict) else error
     if not isinstance(said, str) or not said.strip():
-        return problem
+        return ""
     for name in KEY_VARIABLES:  # some servers repeat the key
         if os.environ.get(name):
             said = said.replace(os.environ[name].strip(), "***")
-    return f"{problem} ({' '.join(said.split())[:160]})"
+    return " ".join(said.split())[:160]
 
 
 def _retry_after(value: str | None) -> float | None:

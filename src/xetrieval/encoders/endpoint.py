@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 
 from ..arrays import Float32, as_vectors
 from ..errors import EndpointError, InputError
-from ..remote import Remote
+from ..remote import LARGEST, Remote, said_wrong
 from .base import EncoderIdentity
+
+BYTES_OF_A_VECTOR: Final = 1 << 18  # as JSON, at most: 10,000 numbers of 25 characters
+LARGEST_NUMBER: Final = 3.4e38  # of 32 bits
 
 
 class EndpointEncoder:
@@ -62,12 +66,33 @@ class EndpointEncoder:
         return np.concatenate([self._request(batch) for batch in batches])
 
     def _request(self, texts: list[str]) -> Float32:
-        answer = self.remote.post("embeddings", {"model": self.model, "input": texts, "encoding_format": "float"})
-        try:
-            rows = sorted(answer["data"], key=lambda row: int(row["index"]))
-            vectors = as_vectors([row["embedding"] for row in rows], name=f"answer of {self.base_url}")
-        except (KeyError, TypeError, ValueError) as error:
-            raise EndpointError(f"{self.base_url}: the answer is not a list of embeddings ({error})") from error
-        if len(vectors) != len(texts):
-            raise EndpointError(f"{self.base_url}: {len(vectors)} embeddings for {len(texts)} texts")
-        return vectors
+        body = {"model": self.model, "input": texts, "encoding_format": "float"}
+        answer = self.remote.post("embeddings", body, max(LARGEST, BYTES_OF_A_VECTOR * len(texts)))
+        rows = answer.get("data")
+        if not isinstance(rows, list):
+            said = said_wrong(answer) or "there is no list in its field data"
+            raise EndpointError(f"{self.base_url}: the answer is not a list of embeddings ({said})")
+        if len(rows) != len(texts):
+            raise EndpointError(f"{self.base_url}: {len(rows)} embeddings for {len(texts)} texts")
+        placed: dict[int, Any] = {}
+        for row in rows:
+            if not isinstance(row, dict) or not isinstance(row.get("index"), int) or "embedding" not in row:
+                raise EndpointError(f"{self.base_url}: an embedding in the answer has no index or no numbers")
+            placed[row["index"]] = row["embedding"]
+        if sorted(placed) != list(range(len(texts))):
+            raise EndpointError(f"{self.base_url}: the embeddings' indexes are not 0 to {len(texts) - 1}, each once")
+        vectors = [placed[i] for i in range(len(texts))]
+        size = len(vectors[0]) if isinstance(vectors[0], list) else 0
+        wrong = next((i for i, vector in enumerate(vectors) if not _numbers(vector, size)), None)
+        if wrong is not None:
+            raise EndpointError(f"{self.base_url}: embedding {wrong} is not a list of numbers as long as the others")
+        return as_vectors(vectors, name=f"answer of {self.base_url}")
+
+
+def _numbers(vector: Any, size: int) -> bool:
+    """Whether `vector` is a list of `size` numbers; a number that JSON cannot hold is None here."""
+    return isinstance(vector, list) and len(vector) == size and all(_number(x) for x in vector)
+
+
+def _number(x: Any) -> bool:
+    return type(x) in (int, float) and abs(x) < LARGEST_NUMBER

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, Final
 
 from ..errors import EndpointError, InputError
-from ..remote import Remote
+from ..remote import Remote, said_wrong
 from .base import Answer, Request, Usage
+
+MOST_TOKENS: Final = 1 << 31  # of one answer; a server that counts more is not believed
 
 
 class OpenAIChat:
@@ -63,7 +64,8 @@ class OpenAIChat:
         try:
             return self.remote.post("chat/completions", body)
         except EndpointError as error:
-            raise EndpointError(f"{error}; asked for model {self.model}", error.status, error.refused) from error
+            message = f"{error}; asked for model {self.model}"
+            raise EndpointError(message, error.status, error.refused, error.too_large) from error
 
     def _read(self, answer: dict[str, Any]) -> Answer:
         try:
@@ -71,14 +73,19 @@ class OpenAIChat:
             text = choice["message"].get("content") or ""
             finish = str(choice.get("finish_reason") or "stop")
         except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({error!r})") from error
+            said = said_wrong(answer) or repr(error)
+            raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({said})") from error
         if not isinstance(text, str):
             raise EndpointError(f"{self.remote.base_url}: the answer's content is not text but {type(text).__name__}")
-        return Answer(text, _usage(answer.get("usage")), finish)
+        whole, finish = (words.encode("utf-8", "replace").decode() for words in (text, finish))  # no half characters
+        return Answer(whole, _usage(answer.get("usage")), finish[:100])
 
 
 def _usage(usage: Any) -> Usage:
-    """Tokens as the server counts them; zero where it does not (see `Ledger.settle`)."""
+    """Tokens as the server counts them; zero where it does not, or absurdly (see `Ledger.settle`)."""
     counts = usage if isinstance(usage, dict) else {}
-    tokens = (counts.get("prompt_tokens"), counts.get("completion_tokens"))
-    return Usage(*(int(n) if isinstance(n, int | float) and math.isfinite(n) and n > 0 else 0 for n in tokens))
+    return Usage(*(_tokens(counts.get(name)) for name in ("prompt_tokens", "completion_tokens")))
+
+
+def _tokens(count: Any) -> int:
+    return int(count) if isinstance(count, int | float) and 0 < count <= MOST_TOKENS else 0

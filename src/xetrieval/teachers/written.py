@@ -158,6 +158,8 @@ class _Run:
             except EndpointError as error:
                 if error.status in ONE_DOCUMENT:
                     return _Outcome(None, f"the server refused it: {error}")
+                if error.too_large:
+                    return _Outcome(None, f"the answer is too large: {error}")
                 return _Outcome(None, f"the server failed: {error}", error)
             text, fault = check(answer, lesson.document.text, lesson.prompt)
             if fault is None:
