@@ -180,11 +180,11 @@ def test_a_folder_of_files_is_cut_into_pieces_with_their_places(tmp_path: Path) 
     (tmp_path / "c.py").write_text("not text")
     found = list(stream_source(tmp_path))
     assert found[0].id == "b.txt"
-    parts = [d for d in found if d.fields["parent"] == "sub/a.md"]
+    parts = [d for d in found if d.piece.parent == "sub/a.md"]
     assert [d.id for d in parts] == [f"sub/a.md#{number}" for number in range(1, len(parts) + 1)]
     assert len(parts) > 2
     for piece in parts:
-        start, end = piece.fields["start"], piece.fields["end"]
+        _, start, end = piece.piece
         assert text[start:end] == piece.body
         assert end - start <= 1000
         assert piece.text.startswith(("# The title", "The title\n"))

@@ -54,7 +54,9 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     from xetrieval.data.python_docs import python_docs
 
     home = tmp_path_factory.mktemp("page")
-    write_corpus(home / "docs.jsonl", [{"_id": d.id, **d.fields} for d in python_docs(300)])
+    write_corpus(
+        home / "docs.jsonl", [{"_id": d.id, "title": d.fields["title"], "text": d.body} for d in python_docs(300)]
+    )
     evil = [
         {
             "_id": f"{HOSTILE}{number}",

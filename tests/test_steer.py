@@ -73,8 +73,8 @@ def test_a_profile_is_written_and_read(tmp_path: Path) -> None:
         ('{"factors": {"²": 1}, "sae": "D"}', "'²' is no feature"),
         ('{"factors": {"1": -0.1}, "sae": "D"}', "1: -0.1 is no factor"),
         ('{"factors": {"1": true}, "sae": "D"}', "is no factor"),
-        ('{"factors": {"1": NaN}, "sae": "D"}', "is no factor"),
-        ('{"factors": {"1": Infinity}, "sae": "D"}', "is no factor"),
+        ('{"factors": {"1": NaN}, "sae": "D"}', "NaN; JSON has no such number"),
+        ('{"factors": {"1": Infinity}, "sae": "D"}', "Infinity; JSON has no such number"),
         ('{"factors": {"1": "2"}, "sae": "D"}', "is no factor"),
     ],
 )

@@ -71,7 +71,8 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
     target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
     with TemporaryDirectory() as scratch, progress_bar() as bar:
         corpus = Path(scratch) / "python-documentation.jsonl"
-        lines = (json.dumps({"_id": d.id, **d.fields}, ensure_ascii=False) + "\n" for d in documents)
+        records = ({"_id": d.id, "title": d.fields["title"], "text": d.body} for d in documents)
+        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         corpus.write_text("".join(lines), encoding="utf-8")
         build_index(Corpus((corpus,)), explainer, target, report=show_bar(bar))
     return open_index(target, explainer)

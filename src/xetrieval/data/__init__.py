@@ -1,17 +1,24 @@
 """Text in, records out: corpora, pairs, sentences. Every refusal names the file, the line and the field."""
 
-from .corpus import Document, read_corpora, sample_documents
+from .corpus import Document, Piece, sample_documents
+from .left_out import LeftOut, list_beside, usable
 from .lines import BadLine, read_json_lines
 from .pairs import Pair, read_pairs
 from .sentences import split_sentences
+from .sources import read_corpora, stream_source
 
 __all__ = [
     "BadLine",
     "Document",
+    "LeftOut",
     "Pair",
+    "Piece",
+    "list_beside",
     "read_corpora",
     "read_json_lines",
     "read_pairs",
     "sample_documents",
     "split_sentences",
+    "stream_source",
+    "usable",
 ]

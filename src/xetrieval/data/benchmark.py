@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..store import digest_of
-from .corpus import Document, read_corpora
+from .corpus import Document
 from .lines import BadLine, read_json_lines, read_tab_lines
+from .sources import read_corpora
 
 
 @dataclass(frozen=True)

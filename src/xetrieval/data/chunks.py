@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import InputError
-from .corpus import Document
+from .corpus import Document, Piece
 from .sentences import split_sentences
 
 
@@ -33,15 +33,16 @@ def pieces(document: Document, chunking: Chunking) -> Iterator[Document]:
     text[start:end] of the document's body is what a piece holds; a title stands before each.
     """
     body = document.body
+    base = document.piece.start if document.piece else 0  # front matter stands before the body of some files
     if len(body) <= chunking.size:
-        yield document._replace(fields={**document.fields, "parent": document.id, "start": 0, "end": len(body)})
+        yield document._replace(piece=Piece(document.id, base, base + len(body)))
         return
     title = str(document.fields.get("title") or "").strip()
     for number, (start, end) in enumerate(places(body, chunking), 1):
         piece = body[start:end]
-        text = piece if not title or piece.startswith(title) else f"{title}\n{piece}"
-        fields = {**document.fields, "parent": document.id, "start": start, "end": end}
-        yield Document(f"{document.id}#{number}", text, piece, document.thread, fields)
+        text = piece if not title or piece.lstrip("#= \t\r\n").startswith(title) else f"{title}\n{piece}"
+        place = Piece(document.id, base + start, base + end)
+        yield Document(f"{document.id}#{number}", text, piece, document.thread, document.fields, place)
 
 
 def places(text: str, chunking: Chunking) -> list[tuple[int, int]]:

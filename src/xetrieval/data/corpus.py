@@ -1,14 +1,22 @@
-"""Corpora: a BEIR folder (corpus.jsonl or corpus.jsonl.gz) or a JSON lines file with _id, title and text."""
+"""Documents, and the records that they are made from: _id (or id), title, text, and anything else as metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from ..errors import InputError
-from .lines import BadLine, Line, read_json_lines
+from .lines import BadLine, Line
+
+OWN_FIELDS: Final = frozenset({"_id", "id", "title", "text", "metadata"})
+
+
+class Piece(NamedTuple):
+    """Where a document lies in the one that it was cut from: parent's text[start:end]."""
+
+    parent: str
+    start: int
+    end: int
 
 
 class Document(NamedTuple):
@@ -18,25 +26,8 @@ class Document(NamedTuple):
     text: str  # title and body, as the encoder reads them
     body: str
     thread: str
-    fields: dict[str, Any]
-
-
-def read_corpora(paths: Iterable[Path]) -> list[Document]:
-    """All documents of several corpora. One that two corpora share, id and text, is taken once.
-
-    Raises:
-        InputError: a line that cannot be used, an id that stands for two texts, or twice in one corpus.
-    """
-    documents: dict[str, Document] = {}
-    home: dict[str, Path] = {}
-    for path in paths:
-        for document in read_corpus(path):
-            first = documents.setdefault(document.id, document)
-            if home.setdefault(document.id, path) == path and first is not document:
-                raise InputError(f"{path}: id {document.id!r} stands twice")
-            if first.text != document.text:
-                raise InputError(f"id {document.id!r} has one text in {home[document.id]} and another in {path}")
-    return list(documents.values())
+    fields: dict[str, Any]  # "title" and "metadata"
+    piece: Piece | None = None
 
 
 def sample_documents(documents: list[Document], count: int | None) -> list[Document]:
@@ -47,40 +38,36 @@ def sample_documents(documents: list[Document], count: int | None) -> list[Docum
     return [documents[row] for row in sorted(by_hash[:count])]
 
 
-def read_corpus(path: Path) -> Iterator[Document]:
-    """The documents of one corpus."""
-    for line in read_json_lines(_corpus_file(path)):
-        if isinstance(line, BadLine):
-            raise line.error()
-        yield document_of(line)
+def documents_of(lines: Iterable[Line | BadLine]) -> Iterator[Document | BadLine]:
+    """Records as documents."""
+    for line in lines:
+        yield line if isinstance(line, BadLine) else document_of(line)
 
 
-def _corpus_file(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    for name in ("corpus.jsonl", "corpus.jsonl.gz"):
-        if (path / name).is_file():
-            return path / name
-    raise InputError(f"{path}: no corpus.jsonl or corpus.jsonl.gz in this folder")
+def document_of(line: Line) -> Document | BadLine:
+    """The document that a record stands for; bad without an id, or with neither title nor text.
 
-
-def document_of(line: Line) -> Document:
-    """The document that a record stands for.
-
-    Raises:
-        InputError: it has no id, or neither title nor text.
+    Fields beside those we own are metadata, as the entries of an object `metadata` are; of one name in both, the entry
+    of `metadata` counts.
     """
-    identifier = line.record.get("_id", line.record.get("id"))
+    record = line.record
+    identifier = record.get("_id") if record.get("_id") not in (None, "") else record.get("id")
     if isinstance(identifier, bool) or not isinstance(identifier, str | int) or identifier == "":
-        raise line.bad("field '_id' is missing or not text").error()
+        return line.bad("field '_id' is missing or not text")
     title, text = line.text("title", required=False), line.text("text", required=False)
     for value in (title, text):
         if isinstance(value, BadLine):
-            raise value.error()
+            return value
     title, body = str(title).strip(), str(text).strip()
     whole = f"{title}\n{body}".strip()
     if not whole:
-        raise line.bad(f"document {str(identifier)!r} has neither title nor text").error()
-    metadata = line.record.get("metadata")
-    thread = metadata.get("parent") if isinstance(metadata, dict) else None
-    return Document(str(identifier), whole, body, str(thread or identifier), line.record)
+        return line.bad(f"document {str(identifier)[:100]!r} has neither title nor text")
+    metadata = {name: value for name, value in record.items() if name not in OWN_FIELDS}
+    given = record.get("metadata")
+    if isinstance(given, dict):
+        metadata |= given
+    elif given is not None:
+        metadata["metadata"] = given
+    parent = metadata.get("parent")
+    thread = str(parent) if isinstance(parent, str | int) and parent != "" else str(identifier)
+    return Document(str(identifier), whole, body, thread, {"title": title, "metadata": metadata})

@@ -47,4 +47,4 @@ def _document(raw: Any) -> Document | None:
     title, whole = str(getattr(raw, "title", "") or "").strip(), raw.default_text().strip()
     body = str(getattr(raw, "text", whole) or "").strip()
     identifier = str(raw.doc_id)
-    return Document(identifier, whole, body, identifier, {"title": title, "text": body}) if whole else None
+    return Document(identifier, whole, body, identifier, {"title": title, "metadata": {}}) if whole else None

@@ -1,15 +1,19 @@
-"""JSON lines, plain or gzip, read one at a time; a bad line is a value, so that callers decide what it means."""
+"""Lines of files, plain or gzip, read one at a time; a bad line is a value, so that callers decide what it means."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from ..errors import InputError
+from ..errors import DamagedError, InputError
+from ..store import parse_json
+from ..store.json_text import Nan
 
 MAX_LINE: Final = 4 << 20  # bytes; no text worth embedding is longer
 
@@ -18,13 +22,15 @@ class BadLine(NamedTuple):
     """A line that cannot be used, and why."""
 
     path: Path
-    number: int  # from 1
+    number: int  # from 1; 0 is the file as a whole
     reason: str
-    raw: bytes  # its first bytes, at most 1,000
+    raw: bytes = b""  # its first bytes, at most 1,000
+    unit: str = "line"  # a Parquet file has rows
 
     def error(self) -> InputError:
         """The refusal, with its place."""
-        return InputError(f"{self.path}, line {self.number}: {self.reason}")
+        place = f", {self.unit} {self.number}" if self.number else ""
+        return InputError(f"{shown(self.path)}{place}: {self.reason}")
 
 
 class Line(NamedTuple):
@@ -33,10 +39,12 @@ class Line(NamedTuple):
     path: Path
     number: int
     record: dict[str, Any]
+    unit: str = "line"
 
     def bad(self, reason: str) -> BadLine:
         """This line, refused."""
-        return BadLine(self.path, self.number, reason, json.dumps(self.record)[:1000].encode())
+        raw = json.dumps(self.record, default=str)[:1000].encode()
+        return BadLine(self.path, self.number, reason, raw, self.unit)
 
     def text(self, field: str, required: bool = True) -> str | BadLine:
         """The text in `field`; "" where it is absent and not required."""
@@ -54,65 +62,130 @@ class Line(NamedTuple):
         return value
 
 
-def read_json_lines(path: Path) -> Iterator[Line | BadLine]:
+def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]:
     """The objects of a JSON lines file; blank lines are passed over.
 
+    Args:
+        nan: what becomes of NaN and Infinity, which are not JSON: "refuse" them, or read "null".
     Raises:
-        InputError: no such file, an unreadable one, or one without any line.
+        InputError: no such file, an unreadable one, a JSON array, or a file without any line.
+        DamagedError: a gzip file that is cut short or altered.
     """
-    if path.is_dir() or not path.exists():
-        raise InputError(f"{path}: no such file")
-    number = seen = 0
-    try:
-        with _open(path) as file:
-            while raw := file.readline(MAX_LINE + 1):
-                number += 1
-                if len(raw) > MAX_LINE:
-                    start = raw[:1000]
-                    while raw and not raw.endswith(b"\n"):
-                        raw = file.readline(MAX_LINE)
-                    seen += 1
-                    yield BadLine(path, number, f"longer than {MAX_LINE >> 20} MB; cut the text into passages", start)
-                elif raw.strip():
-                    seen += 1
-                    yield _parse(path, number, raw)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read after line {number} ({error})") from error
+    seen = 0
+    for line in byte_lines(path):
+        seen += 1
+        if isinstance(line, BadLine):
+            yield line
+        else:
+            yield _parse(path, line.number, line.raw, nan, seen == 1)
     if not seen:
-        raise InputError(f"{path}: the file is empty")
+        raise InputError(f"{shown(path)}: the file is empty")
 
 
 def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Line number and columns of a tab-separated file, plain or gzip.
+    """Line number and columns of a tab-separated file, plain or gzip; blank lines are passed over.
 
     Raises:
-        InputError: no such file, a line with fewer columns, or one that is not UTF-8.
+        InputError: no such file, a line with fewer columns, or one that is not UTF-8. DamagedError: a damaged gzip.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    with _open(path) as file:
-        for number, raw in enumerate(file, 1):
-            try:
-                values = raw.decode("utf-8").rstrip("\r\n").split("\t")
-            except UnicodeDecodeError as error:
-                raise InputError(f"{path}, line {number}: not UTF-8 (byte {error.start + 1})") from error
-            if len(values) < columns:
-                raise InputError(f"{path}, line {number}: expected {columns} columns with tabs between")
-            yield number, values
+    for line in byte_lines(path):
+        text = line if isinstance(line, BadLine) else decoded(line)
+        if isinstance(text, BadLine):
+            raise text.error()
+        values = text.rstrip("\r\n").split("\t")
+        if len(values) < columns:
+            raise InputError(f"{shown(path)}, line {line.number}: expected {columns} columns with tabs between")
+        yield line.number, values
 
 
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+class RawLine(NamedTuple):
+    """One line with its end, as bytes."""
+
+    path: Path
+    number: int
+    raw: bytes
 
 
-def _parse(path: Path, number: int, raw: bytes) -> Line | BadLine:
+def byte_lines(path: Path, blank: bool = False) -> Iterator[RawLine | BadLine]:
+    """The lines of a file, plain or gzip; one that is too long is a bad line, and never in memory.
+
+    Args:
+        blank: whether blank lines are given too.
+    Raises:
+        InputError: no such file, or an unreadable one. DamagedError: a gzip file that is cut short or altered.
+    """
+    with opened(path) as file:
+        number = 0
+        while raw := file.readline(MAX_LINE + 1):
+            number += 1
+            if len(raw) > MAX_LINE:
+                start = raw[:1000]
+                while raw and not raw.endswith(b"\n"):
+                    raw = file.readline(MAX_LINE)
+                yield BadLine(path, number, f"longer than {MAX_LINE >> 20} MB; cut the text into passages", start)
+            elif blank or raw.strip():
+                yield RawLine(path, number, raw)
+
+
+def decoded(line: RawLine) -> str | BadLine:
+    """The text of a line; a byte-order mark before the first is not part of it."""
     try:
-        record = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+        return line.raw.decode("utf-8-sig" if line.number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        return BadLine(path, number, f"not UTF-8 (byte {error.start + 1})", raw[:1000])
-    except (json.JSONDecodeError, RecursionError) as error:
-        what = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        return BadLine(path, number, f"not JSON ({what})", raw[:1000])
+        reason = f"not UTF-8 (byte {error.start + 1} of the line); convert the file"
+        return BadLine(line.path, line.number, reason, line.raw[:1000])
+
+
+def check_file(path: Path) -> None:
+    """Refuse what cannot be read twice, or at all.
+
+    Raises:
+        InputError: no such file, a folder, a pipe or a device.
+    """
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        there = False
+    if not there or path.is_dir():
+        raise InputError(f"{shown(path)}: no such file")
+    if not path.is_file():
+        raise InputError(f"{shown(path)}: a pipe or a device, which can be read only once; give a file")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file, plain or gzip by its ending, to read; faults of the disk and of gzip end in words.
+
+    Raises:
+        InputError: no such file, or an unreadable one. DamagedError: a gzip file that is cut short or altered.
+    """
+    check_file(path)
+    packed = path.suffix.lower() == ".gz"
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            yield file  # type: ignore[misc]
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DamagedError(f"{shown(path)}: a damaged gzip file ({error}); fetch or make it again") from error
+    except OSError as error:
+        raise InputError(f"{shown(path)}: cannot be read ({error.strerror or error})") from error
+
+
+def shown(path: Path) -> str:
+    """A path as it can be printed and stored: bytes that are not UTF-8 are written as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _parse(path: Path, number: int, raw: bytes, nan: Nan, first: bool) -> Line | BadLine:
+    try:
+        record = parse_json(raw, nan)
+    except InputError as error:
+        start = raw.removeprefix(b"\xef\xbb\xbf").strip()
+        if first and (start[:1] == b"[" or start == b"{"):
+            what = "a JSON array" if start[:1] == b"[" else "one JSON object over several lines"
+            raise InputError(f"{shown(path)}: {what}, not JSON lines; write one object a line") from error
+        return BadLine(path, number, str(error), raw[:1000])
+    if isinstance(record, list) and first:
+        raise InputError(f"{shown(path)}: a JSON array, not JSON lines; write one object a line")
     if not isinstance(record, dict):
         return BadLine(path, number, f"not a JSON object but {type(record).__name__}", raw[:1000])
     return Line(path, number, record)

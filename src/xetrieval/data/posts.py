@@ -6,7 +6,6 @@ stackexchange:FOLDER#QUOTAS.json names both: FOLDER/COMMUNITY/Posts.xml, and {"C
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -15,14 +14,17 @@ from typing import Final
 from xml.etree import ElementTree
 
 from ..errors import InputError
-from .corpus import Document, read_corpora
+from ..store import read_json
+from .corpus import Document
+from .left_out import LeftOut
+from .sources import read_corpora
 
 SHORTEST: Final = 100  # letters: shorter posts say too little to be taught
 KINDS: Final = {"1": "q", "2": "a"}  # questions and answers; a dump holds other kinds too
 BLOCKS: Final = frozenset({"p", "br", "li", "pre", "div", "blockquote", "h1", "h2", "h3", "tr"})
 
 
-def read_sources(sources: Iterable[str]) -> list[Document]:
+def read_sources(sources: Iterable[str], left_out: LeftOut | None = None) -> list[Document]:
     """Corpora of any kind: BEIR folders and files as they are, dumps as stackexchange:FOLDER#QUOTAS.json."""
     found: list[Document] = []
     plain: list[Path] = []
@@ -32,7 +34,7 @@ def read_sources(sources: Iterable[str]) -> list[Document]:
             found += sampled_posts(Path(folder), read_quotas(Path(quotas)))
         else:
             plain.append(Path(source))
-    return [*read_corpora(plain), *found]
+    return [*read_corpora(plain, left_out), *found]
 
 
 def read_quotas(path: Path) -> dict[str, int]:
@@ -43,10 +45,7 @@ def read_quotas(path: Path) -> dict[str, int]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the quotas of the communities as JSON")
-    try:
-        quotas = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from error
+    quotas = read_json(path, InputError)
     if not isinstance(quotas, dict) or not all(type(count) is int and count > 0 for count in quotas.values()):
         raise InputError(f'{path}: expected {{"COMMUNITY": NUMBER OF POSTS}}')
     return quotas
@@ -92,7 +91,7 @@ def _post(row: ElementTree.Element, kind: str, community: str) -> Document:
     body = plain_text(row.get("Body", ""))
     parent = number if kind == "q" else row.get("ParentId", number)
     text = f"{title}\n{body}".strip()
-    fields = {"title": title, "text": body, "metadata": {"site": community}}
+    fields = {"title": title, "metadata": {"site": community}}
     return Document(f"{community}/{kind}{number}", text, body, f"{community}/q{parent}", fields)
 
 

@@ -51,7 +51,7 @@ def python_docs(limit: int = 1500) -> list[Document]:
     for name, text in kept:
         names[name] = names.get(name, 0) + 1
         identifier = name if names[name] == 1 else f"{name}#{names[name]}"
-        documents.append(Document(identifier, f"{name}\n{text}", text, name, {"title": name, "text": text}))
+        documents.append(Document(identifier, f"{name}\n{text}", text, name, {"title": name, "metadata": {}}))
     return documents
 
 

@@ -1,130 +1,85 @@
-"""Where a corpus may lie: a BEIR folder, JSON lines, CSV, Parquet, or a folder of text and Markdown files.
+"""Where a corpus may lie: a BEIR folder, JSON lines, CSV, Parquet, or a folder of text, Markdown and HTML files.
 
-All are read one document at a time. A document's `fields` hold `title`, `metadata` and, of a piece of a longer one,
-`parent`, `start` and `end`.
+All are read one document at a time, always in the same order. A document's `fields` hold `title` and `metadata`; a
+piece of a longer one knows its place as `piece`.
 """
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..errors import InputError
-from ..extras import require
 from .chunks import Chunking, pieces
-from .corpus import Document, document_of, read_corpus
-from .lines import Line
+from .corpus import Document, documents_of
+from .left_out import LeftOut, usable
+from .lines import BadLine, read_json_lines, shown
+from .pages import PAGE_FILES, read_folder, read_page
+from .tables import read_csv, read_parquet
 
-TEXT_FILES: Final = (".txt", ".md", ".markdown", ".rst")
 FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, unless told otherwise
-PARQUET_ROWS: Final = 1024
+
+Reader = Callable[[Path], Iterator[Document | BadLine]]
 
 
-def stream_source(path: Path, chunking: Chunking | None = None) -> Iterator[Document]:
+def stream_source(path: Path, chunking: Chunking | None = None, left_out: LeftOut | None = None) -> Iterator[Document]:
     """The documents of one corpus, cut into pieces where `chunking` says so or the corpus is a folder of files.
 
+    Args:
+        left_out: takes the rows that cannot be used; None refuses the first.
     Raises:
         InputError: no such corpus, or a line, row or file that cannot be used.
     """
     reader, cut = _reader(path)
     chunking = chunking or cut
-    for document in reader(path):
+    for document in usable(reader(path), left_out):
         if chunking is None:
             yield document
         else:
             yield from pieces(document, chunking)
 
 
-def _reader(path: Path) -> tuple[Callable[[Path], Iterator[Document]], Chunking | None]:
+def read_corpora(paths: Iterable[Path], left_out: LeftOut | None = None) -> list[Document]:
+    """All documents of several corpora. One that two corpora share, id and text, is taken once.
+
+    Args:
+        left_out: takes the rows that cannot be used; None refuses the first.
+    Raises:
+        InputError: a line that cannot be used, an id that stands for two texts, or twice in one corpus.
+    """
+    documents: dict[str, Document] = {}
+    home: dict[str, Path] = {}
+    for path in paths:
+        for document in stream_source(path, None, left_out):
+            first = documents.setdefault(document.id, document)
+            if home.setdefault(document.id, path) == path and first is not document:
+                raise InputError(f"{shown(path)}: duplicate document id {document.id!r}; give every document its own")
+            if first.text != document.text:
+                raise InputError(f"id {document.id!r} has one text in {home[document.id]} and another in {path}")
+    if left_out is not None:
+        left_out.check(len(documents), ", ".join(shown(path) for path in home.values()) or "the corpus")
+    return list(documents.values())
+
+
+def _reader(path: Path) -> tuple[Reader, Chunking | None]:
     if path.is_dir():
-        if any((path / name).is_file() for name in ("corpus.jsonl", "corpus.jsonl.gz")):
-            return read_corpus, None
-        return _read_folder, FILES_CUT
-    if path.suffix in (".csv", ".tsv"):
-        return _read_csv, None
-    if path.suffix == ".parquet":
-        return _read_parquet, None
-    if path.suffix in TEXT_FILES:
-        return _read_file, FILES_CUT
-    return read_corpus, None
+        return (_read_json, None) if _corpus_file(path) != path else (read_folder, FILES_CUT)
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    if ending in (".csv", ".tsv"):
+        return read_csv, None
+    if ending in (".parquet", ".pq"):
+        return read_parquet, None
+    if ending in PAGE_FILES:
+        return read_page, FILES_CUT
+    return _read_json, None
 
 
-def _read_folder(folder: Path) -> Iterator[Document]:
-    """Text and Markdown files, by path; hidden ones are passed over."""
-    found = False
-    for path in sorted(folder.rglob("*")):
-        within = path.relative_to(folder)
-        if path.suffix in TEXT_FILES and path.is_file() and not any(part.startswith(".") for part in within.parts):
-            found = True
-            yield from _file(path, within.as_posix())
-    if not found:
-        raise InputError(f"{folder}: neither corpus.jsonl nor any file ending in {', '.join(TEXT_FILES)}")
+def _read_json(path: Path) -> Iterator[Document | BadLine]:
+    return documents_of(read_json_lines(_corpus_file(path), nan="null"))
 
 
-def _read_file(path: Path) -> Iterator[Document]:
-    yield from _file(path, path.name)
-
-
-def _file(path: Path, name: str) -> Iterator[Document]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:  # line ends stay: offsets are those of the file
-            text = file.read()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start + 1}); convert it, or leave it out") from error
-    if text.strip():
-        title = next((line.strip("#= \t") for line in text.splitlines() if line.strip("#=- \t")), name)[:120]
-        yield Document(name, text, text, name, {"title": title, "metadata": {"file": name}})
-
-
-def _read_csv(path: Path) -> Iterator[Document]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    csv.field_size_limit(min(sys.maxsize, 1 << 30))
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-            _check_columns(path, rows.fieldnames or [])
-            for row in rows:
-                if None in row or None in row.values():
-                    raise InputError(f"{path}, line {rows.line_num}: expected {len(rows.fieldnames or [])} columns")
-                yield _from_columns(path, rows.line_num, row)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start + 1}); convert it") from error
-    except csv.Error as error:
-        raise InputError(f"{path}, line {rows.line_num}: not CSV ({error})") from error
-
-
-def _read_parquet(path: Path) -> Iterator[Document]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
-    try:
-        file = parquet.ParquetFile(path)
-        _check_columns(path, file.schema_arrow.names)
-        number = 0
-        for batch in file.iter_batches(PARQUET_ROWS):
-            for row in batch.to_pylist():
-                number += 1
-                yield _from_columns(path, number, row)
-    except arrow.ArrowInvalid as error:
-        raise InputError(f"{path}: not a whole Parquet file ({str(error).splitlines()[0]})") from error
-
-
-def _check_columns(path: Path, names: Any) -> None:
-    if not {"_id", "id"} & set(names) or not {"text", "title"} & set(names):
-        raise InputError(f"{path}: expected columns _id (or id) and text, it has {', '.join(map(str, names))}")
-
-
-def _from_columns(path: Path, number: int, row: dict[str, Any]) -> Document:
-    """A table's row: columns beside id, title and text are metadata."""
-    identifier = row.get("_id") if row.get("_id") not in (None, "") else row.get("id")
-    line = Line(path, number, {**row, "_id": identifier})
-    metadata = {name: value for name, value in row.items() if name not in ("_id", "id", "title", "text", "metadata")}
-    given = row.get("metadata")
-    document = document_of(line)
-    return document._replace(
-        fields={"title": row.get("title") or "", "metadata": given if isinstance(given, dict) else metadata}
-    )
+def _corpus_file(path: Path) -> Path:
+    """The file of a BEIR folder; any other path itself."""
+    files = [path / name for name in ("corpus.jsonl", "corpus.jsonl.gz")]
+    return next((file for file in files if file.is_file()), path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data import read_json_lines, usable
 from ..errors import InputError
 from ..extras import require
 from ..store.atomic import replacing
@@ -63,7 +63,7 @@ def plot_curves(log: Path, path: Path) -> None:
     """
     if not log.is_file():
         raise InputError(f"{log}: no such log")
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.record for line in usable(read_json_lines(log))]
     if not lines:
         raise InputError(f"{log}: holds no steps")
     figure, axes = subplots(2, 2, (9, 6))

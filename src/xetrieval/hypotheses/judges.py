@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..encoders import Encoder, EncoderIdentity, read_texts
 from ..errors import InputError, MismatchError
 from ..llm import Answer, CachedChat
 from ..llm.prompts import PromptFile, read_prompt_file
+from ..store import parse_json
 from .labellers import PROMPTS, one_line
 
 
@@ -205,7 +205,7 @@ def _json(text: str) -> dict[str, Any]:
     """The first JSON object of an answer, {} where there is none."""
     match = re.search(r"\{[^{}]*\}", text)
     try:
-        found = json.loads(match[0]) if match else {}
-    except (ValueError, RecursionError):
+        found = parse_json(match[0]) if match else {}
+    except InputError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -62,12 +62,9 @@ class Texts:
         for row, (document, count) in enumerate(zip(documents, unread, strict=True), first):
             given = document.fields
             metadata = given.get("metadata") if isinstance(given.get("metadata"), dict) else {}
-            title, parent = str(given.get("title") or ""), given.get("parent")
-            where = (given.get("start"), given.get("end")) if parent is not None else (None, None)
+            title, where = str(given.get("title") or ""), document.piece or (None, None, None)
             stored = json.dumps(metadata, ensure_ascii=False, default=str)
-            rows.append(
-                (row, document.id, title, document.text, parent, *where, int(count), stored, fingerprint(document))
-            )
+            rows.append((row, document.id, title, document.text, *where, int(count), stored, fingerprint(document)))
             fields += [(name, value, row) for name, value in _pairs(metadata or {})]
         with self.db:
             self.db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -144,8 +141,10 @@ class Texts:
 
 def fingerprint(document: Document) -> bytes:
     """16 bytes that change whenever what the index stores of a document does."""
-    fields = {key: document.fields.get(key) for key in ("title", "metadata", "parent", "start", "end")}
-    facts = json.dumps([document.id, document.text, fields], ensure_ascii=False, default=str, sort_keys=True)
+    fields = {key: document.fields.get(key) for key in ("title", "metadata")}
+    facts = json.dumps(
+        [document.id, document.text, fields, document.piece], ensure_ascii=False, default=str, sort_keys=True
+    )
     return blake2b(facts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, Ids, l2norm
 from ..errors import InputError, MismatchError
 from ..sae import SparseAutoencoder, SparseCodes
-from ..store import write_text
+from ..store import parse_json, write_text
 
 LARGEST_FACTOR: Final = 100.0
 
@@ -67,11 +67,11 @@ def read_profile(path: Path, sae: SparseAutoencoder) -> SteeringProfile:
         MismatchError: it belongs to another autoencoder.
     """
     try:
-        record = json.loads(path.read_text("utf-8"))
+        record = parse_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):
         raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae": DIGEST}}')
     if record.get("sae") != sae.digest:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import DamagedError, InputError
 from .atomic import write_text
 from .hashing import sha256_of_file
+from .json_text import read_json
 
 NAME: Final = "config.json"
 
@@ -63,10 +64,7 @@ def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
     path = folder / NAME
     if not path.is_file():
         raise InputError(f"{folder}: not the folder of {kind.words} (no {NAME})")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise DamagedError(f"{path}: not JSON ({error})") from error
+    config = read_json(path)
     if not isinstance(config, dict) or config.get("format") != kind.format:
         raise DamagedError(f"{path}: not the configuration of {kind.words} (format is not {kind.format})")
     if config.get("format_version") != kind.version:

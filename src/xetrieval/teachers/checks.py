@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections import Counter
 from typing import Final, NamedTuple
 
 from ..llm import Answer
+from ..store import parse_json
 from .prompt import Prompt
 
 COPIED_WORDS: Final = 8  # so many words in a row are a copy and no chance
@@ -82,9 +82,9 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if 0 <= start < end:
         try:
-            listed = json.loads(text[start : end + 1]).get("pairs", [])
+            listed = parse_json(text[start : end + 1]).get("pairs", [])
             found = [(str(pair["question"]), str(pair["answer"])) for pair in listed]
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             found = []
     for form in (PAIR, INLINE):
         found = found or [(match["q"], match["a"]) for match in form.finditer(text)]

@@ -139,7 +139,7 @@ def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> It
 
 def _from_field(name: str, aspect: Aspect, documents: Sequence[Document]) -> Iterator[TeacherPair]:
     for document in documents:
-        value: Any = document.fields.get(name)
+        value: Any = document.fields.get(name) if name == "title" else document.fields.get("metadata", {}).get(name)
         # The field must not be read from the source itself: a title is learned from the body alone.
         if isinstance(value, str) and value.strip() and document.body and value.strip() != document.body:
             yield TeacherPair(aspect, document.body, value.strip(), document.thread)

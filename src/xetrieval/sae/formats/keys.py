@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DamagedError, InputError
-from ...store import read_arrays
+from ...errors import DamagedError
+from ...store import read_arrays, read_json
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -39,12 +38,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         InputError: no such file. DamagedError: it is not a JSON object.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DamagedError(f"{path}: not JSON ({error})") from error
+    config = read_json(path)
     if not isinstance(config, dict):
         raise DamagedError(f"{path}: not a JSON object")
     return config

@@ -1,0 +1,89 @@
+"""YAML front matter of a Markdown file: facts about the page that are not its text.
+
+Read by the core schema of YAML 1.2, so that `no`, `12:30`, `010` and dates stay the text that they are in the file.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from typing import Any, Final
+
+LONGEST: Final = 64 << 10  # letters; what is longer is no front matter
+OPEN: Final = re.compile(r"---[ \t]*\r?\n")
+CLOSE: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$\n?", re.MULTILINE)
+
+
+def split_front_matter(text: str) -> tuple[dict[str, Any], int]:
+    """The facts that stand before a page's text, and where the text begins.
+
+    Without front matter, or with one that is not closed or no YAML mapping: no facts, and all of it is text.
+    """
+    opened = OPEN.match(text)
+    closed = CLOSE.search(text, opened.end(), opened.end() + LONGEST) if opened else None
+    if opened is None or closed is None:
+        return {}, 0
+    try:
+        facts = _yaml(text[opened.end() : closed.start()])
+    except ValueError:
+        return {}, 0
+    return (facts or {}, closed.end()) if (facts is None or isinstance(facts, dict)) else ({}, 0)
+
+
+def _yaml(text: str) -> Any:
+    """A YAML document as JSON has it.
+
+    Raises:
+        ValueError: no YAML, an alias, a value that JSON does not have, or nesting without end.
+    """
+    import yaml
+
+    try:
+        value = _plain(yaml.load(text, Loader=_loader()))
+    except (yaml.YAMLError, RecursionError, TypeError, OverflowError, AttributeError) as error:
+        raise ValueError("not YAML") from error
+    return value
+
+
+@cache
+def _loader() -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # the class's own, not those of YAML 1.1
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):  # a few of them can stand for billions of values
+                raise yaml.YAMLError("aliases are not read")
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            made = super().construct_mapping(node, deep)
+            if len(made) != len(node.value):
+                raise yaml.YAMLError("a key is there twice")
+            return made
+
+    for tag, form, first in (
+        ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+        ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+        ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+        ("float", r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)", "-+0123456789"),
+    ):
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{form})\Z"), list(first))
+    return Loader
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, str):
+        value.encode("utf-8")  # half a character is a ValueError
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not a finite number")
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise ValueError(f"{type(value).__name__} is no JSON")

@@ -1,0 +1,70 @@
+"""The text of an HTML page, by the standard library's reader."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Final
+
+BLOCKS: Final = frozenset(
+    {"address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "div", "dl", "dt", "fieldset"}
+    | {
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+    }
+    | {"ol", "option", "p", "pre", "section", "summary", "table", "td", "th", "tr", "ul"}
+)
+SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # what a reader of the page does not see
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.title: list[str] = []
+        self.silent = self.in_title = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.silent += tag in SILENT
+        self.in_title += tag == "title" and not self.title
+        if tag in BLOCKS:
+            self.parts.append("\n")
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        if tag in BLOCKS:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in SILENT:
+            self.silent = max(0, self.silent - 1)
+        if tag == "title":
+            self.in_title = 0
+        if tag in BLOCKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if self.in_title:
+            self.title.append(data)
+        elif not self.silent:
+            self.parts.append(data)
+
+
+def page_text(html: str) -> tuple[str, str]:
+    """Title and text of a page: a line for each block, scripts and styles left out."""
+    reader = _Page()
+    reader.feed(html)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
+    return " ".join("".join(reader.title).split()), "\n".join(line for line in lines if line)

@@ -1,0 +1,75 @@
+"""Rows that cannot be used: the first one is refused, or all of them are left out and listed with their reasons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import InputError
+from ..store import write_bytes
+from .lines import BadLine, shown
+
+T = TypeVar("T")
+
+
+class LeftOut:
+    """The bad rows of a run that goes on without them. A row that is read twice is counted once."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[Path, int, str], BadLine] = {}
+
+    def add(self, bad: BadLine) -> None:
+        """One more row."""
+        self._rows.setdefault((bad.path, bad.number, bad.reason), bad)
+
+    @property
+    def rows(self) -> list[BadLine]:
+        """Each bad row once, in the order in which they were met."""
+        return list(self._rows.values())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def check(self, used: int, what: str) -> None:
+        """Refuse to go on with nothing.
+
+        Raises:
+            InputError: rows were left out and none was used.
+        """
+        if self._rows and not used:
+            raise InputError(f"{what}: no usable row; the first: {self.rows[0].error()}")
+
+    def write(self, path: Path) -> Path | None:
+        """The rows as JSON lines {file, line, reason, text} in `path`; an old list is deleted where there are none."""
+        if not self._rows:
+            path.unlink(missing_ok=True)
+            return None
+        records = [
+            {"file": shown(b.path), "line": b.number, "reason": b.reason, "text": b.raw.decode("utf-8", "replace")}
+            for b in self._rows.values()
+        ]
+        write_bytes(path, b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records))
+        return path
+
+
+def list_beside(target: Path) -> Path:
+    """Where the rows that a run left out are listed: TARGET.bad.jsonl."""
+    target = target if target.name else target.resolve()
+    return target.with_name(target.name + ".bad.jsonl")
+
+
+def usable(rows: Iterable[T | BadLine], left_out: LeftOut | None = None) -> Iterator[T]:
+    """The rows that can be used; bad ones go to `left_out`.
+
+    Raises:
+        InputError: a bad row, where nothing may be left out.
+    """
+    for row in rows:
+        if not isinstance(row, BadLine):
+            yield row
+        elif left_out is None:
+            raise InputError(f"{row.error()}; mend it, or leave such rows out with --skip-bad")
+        else:
+            left_out.add(row)

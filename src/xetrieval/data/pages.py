@@ -1,0 +1,98 @@
+"""Files of text as documents: Markdown with its front matter, HTML without its tags, anything else as it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import InputError
+from .corpus import Document, Piece
+from .front_matter import split_front_matter
+from .html_text import page_text
+from .lines import BadLine, check_file, shown
+
+MARKDOWN: Final = (".md", ".markdown")
+HTML: Final = (".html", ".htm", ".xhtml")
+PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
+LONGEST_TITLE: Final = 120  # letters
+LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
+
+
+def read_folder(folder: Path) -> Iterator[Document | BadLine]:
+    """The text, Markdown and HTML files of a folder, by path; hidden ones are passed over."""
+    found = False
+    for path in sorted(folder.rglob("*")):
+        within = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in within.parts)
+        if path.suffix.lower() in PAGE_FILES and path.is_file() and not hidden:
+            found = True
+            yield from _page(path, within.as_posix())
+    if not found:
+        raise InputError(
+            f"{shown(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
+        )
+
+
+def read_page(path: Path) -> Iterator[Document | BadLine]:
+    """One file; nothing where it holds no text."""
+    check_file(path)
+    yield from _page(path, path.name)
+
+
+def _page(path: Path, name: str) -> Iterator[Document | BadLine]:
+    name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a name that is not UTF-8 can be printed so
+    try:
+        if path.stat().st_size > LARGEST:
+            yield BadLine(path, 0, f"larger than {LARGEST >> 20} MB; cut it into pages")
+            return
+        whole = path.read_bytes().decode("utf-8-sig")  # line ends stay: offsets are those of the file
+    except UnicodeDecodeError as error:
+        yield BadLine(path, 0, f"not UTF-8 (byte {error.start + 1}); convert it, or leave it out", error.object[:1000])
+        return
+    except OSError as error:
+        yield BadLine(path, 0, f"cannot be read ({error.strerror or error})")
+        return
+    ending = path.suffix.lower()
+    facts: dict[str, Any] = {}
+    title, text, start = "", whole, 0
+    if ending in HTML:
+        title, text = page_text(whole)
+        whole = text
+    elif ending in MARKDOWN:
+        facts, start = split_front_matter(whole)
+        text = whole[start:]
+        title = _text_of(facts.pop("title", ""), facts)
+    if not text.strip():
+        if title or facts:
+            text, start = whole, 0  # nothing but front matter: it is the text, so that nothing is lost
+        else:
+            return
+    given, title = bool(title), (title or _heading(text, ending) or name)[:LONGEST_TITLE]
+    encoded = f"{title}\n{text}" if given and not text.lstrip("#= \t\r\n").startswith(title) else text
+    fields = {"title": title, "metadata": {**facts, "file": name}}
+    yield Document(name, encoded, text, name, fields, Piece(name, start, start + len(text)))
+
+
+def _text_of(title: Any, facts: dict[str, Any]) -> str:
+    """A title of front matter; one that is no text or number stays metadata."""
+    if isinstance(title, str | int | float) and not isinstance(title, bool):
+        return " ".join(str(title).split())
+    if title is not None:
+        facts["title"] = title
+    return ""
+
+
+def _heading(text: str, ending: str) -> str:
+    """The first `# heading` of Markdown, outside of code; else the first line with a letter in it."""
+    lines = [line.strip() for line in text.splitlines()]
+    if ending in MARKDOWN:
+        fence = ""
+        for line in lines:
+            mark = line[:3] if line[:3] in ("```", "~~~") else ""
+            if mark and fence in ("", mark):
+                fence = "" if fence else mark
+            elif not fence and line.startswith("# ") and line.strip("# \t"):
+                return line.strip("# \t")
+    return next((line.strip("#= \t") for line in lines if line.strip("#=- \t")), "")

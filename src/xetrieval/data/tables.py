@@ -1,0 +1,179 @@
+"""Corpora as tables: CSV with quotation marks, TSV without, Parquet. Columns beside id, title and text are metadata."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from ..errors import InputError
+from ..extras import require
+from .corpus import Document, document_of
+from .lines import MAX_LINE, BadLine, Line, byte_lines, check_file, decoded, shown
+
+PARQUET_ROWS: Final = 1024
+KEYS: Final = ("_id", "id", "title", "text")
+
+
+def read_csv(path: Path) -> Iterator[Document | BadLine]:
+    """The rows of a .csv (commas, fields in quotation marks where needed) or .tsv (tabs; a quotation mark is text).
+
+    Raises:
+        InputError: no such file, columns that are missing or there twice, or a file that is not CSV.
+    """
+    tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
+    columns: list[str] | None = None
+    for number, row in _tab_rows(path) if tabs else _comma_rows(path):
+        if columns is None:
+            if isinstance(row, BadLine):
+                raise row.error()
+            columns = _check_header(path, row, tabs)
+        elif isinstance(row, BadLine):
+            yield row
+        elif len(row) != len(columns):
+            raw = ("\t" if tabs else ",").join(row)[:1000].encode("utf-8", "replace")
+            yield BadLine(path, number, f"expected {len(columns)} columns, found {len(row)}", raw)
+        else:
+            yield document_of(Line(path, number, dict(zip(columns, row, strict=True))))
+    if columns is None:
+        raise InputError(f"{shown(path)}: the file is empty")
+
+
+def _tab_rows(path: Path) -> Iterator[tuple[int, list[str] | BadLine]]:
+    for line in byte_lines(path):
+        text = line if isinstance(line, BadLine) else decoded(line)
+        yield line.number, text if isinstance(text, BadLine) else text.rstrip("\r\n").split("\t")
+
+
+def _comma_rows(path: Path) -> Iterator[tuple[int, list[str] | BadLine]]:
+    """Rows, which may hold line breaks in quotation marks, with the numbers of their first lines."""
+    csv.field_size_limit(MAX_LINE)
+    lines = _Text(path)
+    rows = csv.reader(lines, strict=True)
+    first = 1
+    try:
+        for row in rows:
+            number, first = first, rows.line_num + 1
+            bad = lines.bad(number, rows.line_num)
+            if row:
+                yield number, row if bad is None else bad
+    except csv.Error as error:
+        reason = "a quotation mark that is never closed" if "unexpected end" in str(error) else str(error)
+        raise InputError(f"{shown(path)}, line {first}: not CSV ({reason})") from error
+
+
+class _Text:
+    """The lines of a file as text; what is not UTF-8 is replaced and remembered."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.lines = path, byte_lines(path, blank=True)
+        self.faults: dict[int, BadLine] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self.lines:
+            if isinstance(line, BadLine):
+                raise line.error()
+            text = decoded(line)
+            if isinstance(text, BadLine):
+                self.faults[line.number] = text
+                text = line.raw.decode("utf-8", "replace")
+            yield text
+
+    def bad(self, first: int, last: int) -> BadLine | None:
+        """The first fault of some lines, which are forgotten."""
+        found = [self.faults.pop(number) for number in sorted(self.faults) if first <= number <= last]
+        return found[0] if found else None
+
+
+def read_parquet(path: Path) -> Iterator[Document | BadLine]:
+    """The rows of a Parquet file. Times and decimals become text, NaN becomes null.
+
+    Raises:
+        InputError: no such file, a file that is not whole, or columns that are missing or of the wrong kind.
+        MissingExtra: pyarrow is not installed.
+    """
+    check_file(path)
+    arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            columns = _check_schema(path, arrow, file.schema_arrow)
+            for batch in file.iter_batches(PARQUET_ROWS):
+                rows = _without_nanoseconds(arrow, batch).to_pylist()
+                for row in rows:
+                    number += 1
+                    yield document_of(Line(path, number, {name: _plain(row[name]) for name in columns}, "row"))
+    except (arrow.ArrowException, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{shown(path)}: not a whole Parquet file ({reason})") from error
+    except (ValueError, OverflowError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{shown(path)}, after row {number}: a value that cannot be read ({error})") from error
+
+
+def _check_schema(path: Path, arrow: Any, schema: Any) -> list[str]:
+    columns = _check_columns(path, schema.names)
+    types = arrow.types
+    for name in columns:
+        kind = schema.field(name).type
+        kind = kind.value_type if types.is_dictionary(kind) else kind
+        text = types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view" or types.is_null(kind)
+        if name in KEYS and not (text or (name in ("_id", "id") and types.is_integer(kind))):
+            raise InputError(f"{shown(path)}: column {name} holds {kind}, not text; convert it")
+        if "binary" in str(kind):
+            raise InputError(f"{shown(path)}: column {name} holds {kind}, which is no metadata; leave it out")
+    return columns
+
+
+def _without_nanoseconds(arrow: Any, batch: Any) -> Any:
+    """Times to the microsecond, which is what Python holds."""
+    types = arrow.types
+    for place, field in enumerate(batch.schema):
+        kind = field.type
+        if getattr(kind, "unit", "") != "ns":
+            continue
+        if types.is_timestamp(kind):
+            made = arrow.timestamp("us", kind.tz)
+        else:
+            made = arrow.time64("us") if types.is_time(kind) else arrow.duration("us")
+        batch = batch.set_column(place, field.name, batch.column(place).cast(made, safe=False))
+    return batch
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal | timedelta | UUID) else value
+
+
+def _check_header(path: Path, names: Sequence[str], tabs: bool) -> list[str]:
+    for letter, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and letter in names[0] and not tabs:
+            raise InputError(
+                f"{shown(path)}: no column text: the columns are separated by {word}; save it with commas"
+                + (", or name it .tsv" if letter == "\t" else "")
+            )
+    return _check_columns(path, names)
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> list[str]:
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise InputError(f"{shown(path)}: two columns {twice[0][:100]!r}; rename or remove one")
+    if not {"_id", "id"} & set(names) or not {"text", "title"} & set(names):
+        listed = ", ".join(name[:60] for name in names[:20])
+        raise InputError(f"{shown(path)}: expected columns _id (or id) and text, it has {listed}")
+    return list(names)
