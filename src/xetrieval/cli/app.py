@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from typing import Annotated, Final, NoReturn
 
 import typer
 
-from ..errors import XetrievalError
+from .. import __version__
+from ..errors import InputError, XetrievalError, shortened
+from .console import give, give_line, say, use_utf8
 from .demo import demo
 from .doctor import doctor
 from .evaluate import app as evaluate
@@ -28,9 +32,26 @@ from .teach import teach
 app = typer.Typer(
     help="Explain dense retrieval: named features whose shares add up to the score.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        give_line(f"xetrieval {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Explain dense retrieval: named features whose shares add up to the score."""
+
+
 app.command()(explain)
 app.command()(demo)
 app.command()(search)
@@ -50,28 +71,54 @@ app.add_typer(label, name="label")
 app.add_typer(evaluate, name="evaluate")
 
 
-INTERRUPTED = 130
+INTERRUPTED: Final = 130
+UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]  # what typer raises for a command it cannot read
 
 
 def main() -> None:
     """Run the command line. Bad input is one line on standard error and exit code 2."""
     # OpenBLAS's threads spin on after a product and take the processors from what comes next; read when NumPy loads.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
+    use_utf8()
     try:
-        app()
+        _check_arguments(sys.argv[1:])
+        code = app(prog_name="xetrieval", standalone_mode=False)
+    except UsageError as error:
+        _refuse_usage(error)
     except XetrievalError as error:
         _refuse(str(error))
+    except typer.Abort as error:  # typer makes it of an end of file
+        _refuse("the input ends too early" if isinstance(error.__cause__, EOFError) else "given up")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _refuse(f"{where}{error.strerror or error}")
-    except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:  # typer turns Ctrl-C into this, without a word
-            sys.stderr.write("xetrieval: interrupted; run the same command again to go on\n")
-        raise
+    else:
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this, without a word
+            say("xetrieval: interrupted; run the same command again to go on")
+        if isinstance(code, int) and code:
+            sys.exit(code)
 
 
-def _refuse(message: str) -> None:
-    from ..explain.terminal import printable
+def _check_arguments(given: Sequence[str]) -> None:
+    """Raise InputError for an argument that is no text: Python hands on bytes that are not UTF-8 as half characters."""
+    for place, argument in enumerate(given, 1):
+        if any("\ud800" <= letter <= "\udfff" for letter in argument):
+            shown = shortened(ascii(argument), 80)
+            raise InputError(f"argument {place}, {shown}: not UTF-8")
 
-    sys.stderr.write(f"xetrieval: {printable(message)}\n")
+
+def _refuse_usage(error: Exception) -> NoReturn:
+    """What typer cannot read, in one line; where it shows the help instead, that."""
+    message = getattr(error, "format_message", error.__str__)()
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is on standard output already, or is the message
+        if message.strip():
+            give(f"{message}\n")
+        sys.exit(2)
+    help_of = f" (see {context.command_path} --help)" if context is not None else ""
+    _refuse(f"{shortened(message.rstrip('.'))}{help_of}")
+
+
+def _refuse(message: str) -> NoReturn:
+    say(f"xetrieval: {shortened(message)}")
     sys.exit(2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import CacheOption, ExplainerOption, open_explainer, output_console, progress_bar, show_bar
+from .console import output_console, say
+from .options import CacheOption, ExplainerOption, open_explainer
+from .progress import progress_bar, show_bar
 from .serve import PORT, run
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def demo(
     for question in [query] if query is not None else QUESTIONS:
         _answer(found, question, hits)
     if index is not None:
-        sys.stderr.write(f'go on with: xetrieval search {index} "{QUESTIONS[0]}" --explain\n')
+        say(f'go on with: xetrieval search {index} "{QUESTIONS[0]}" --explain')
 
 
 def _index(explainer: Explainer, documents: list[Document], folder: Path | None, cache: Path | None) -> Index:

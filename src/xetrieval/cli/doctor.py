@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Format, FormatOption, output_console
+from .console import give_json, output_console
+from .options import Format, FormatOption
 from .search import ExplainerCopy, IndexArgument
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def doctor(
             texts, judged = [texts[place] for place in kept], [judgments[ids[place]] for place in kept]
     found = checkup(opened, texts, judged, seed)
     if format is Format.json:
-        sys.stdout.write(json.dumps(found.to_dict(), ensure_ascii=False) + "\n")
+        give_json(found.to_dict())
     else:
         _print(found)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .console import give_json
 from .evaluate_tables import print_table
-from .options import CacheOption, ExplainerOption, Format, FormatOption, progress_bar, show_bar
+from .options import CacheOption, ExplainerOption, Format, FormatOption
+from .progress import progress_bar, show_bar
 from .shared import with_options
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Shared:
                 if self.output is not None:
                     write_text(self.output, json.dumps(records, indent=1, ensure_ascii=False) + "\n")
         if self.format is Format.json:
-            sys.stdout.write(json.dumps(records, ensure_ascii=False) + "\n")
+            give_json(records)
         else:
             print_table(what, records)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .options import output_console
+from .console import output_console
 
 if TYPE_CHECKING:
     from rich.table import Table

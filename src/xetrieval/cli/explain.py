@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .console import as_json, give, say
 from .options import (
     CacheOption,
     EncoderOption,
@@ -17,8 +16,8 @@ from .options import (
     ReportFormatOption,
     TopOption,
     open_explainer,
-    progress_bar,
 )
+from .progress import progress_bar
 from .shown import check_output, show
 
 if TYPE_CHECKING:
@@ -128,11 +127,11 @@ def _file(
             lambda done, total: bar.update(task, completed=done, total=total),
             evidence,
         )
-    sys.stderr.write(f"{written.explained} pairs explained in {output}\n")
+    say(f"{written.explained} pairs explained in {output}")
     if written.truncated:
-        sys.stderr.write(f"{written.truncated} of them have text past the encoder's limit, which it never read\n")
+        say(f"{written.truncated} of them have text past the encoder's limit, which it never read")
     if written.bad_path is not None:
-        sys.stderr.write(f"{written.bad} bad lines, with reasons, in {written.bad_path}\n")
+        say(f"{written.bad} bad lines, with reasons, in {written.bad_path}")
 
 
 def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str, top: int | None) -> None:
@@ -145,9 +144,9 @@ def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str
     rows = [str(row) for row in range(len(q.vectors))]
     names = PairNames(q.ids or rows, z.ids or rows)
     pairs = opened.explain_vectors(q.vectors, z.vectors, names)
-    lines = "".join(json.dumps(pair.to_dict(top), ensure_ascii=False) + "\n" for pair in pairs)
+    lines = "".join(f"{as_json(pair.to_dict(top))}\n" for pair in pairs)
     if output is None:
-        sys.stdout.write(lines)
+        give(lines)
     else:
         write_bytes(output, lines.encode())
-        sys.stderr.write(f"{len(pairs)} pairs explained in {output}\n")
+        say(f"{len(pairs)} pairs explained in {output}")

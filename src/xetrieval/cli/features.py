@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Format, FormatOption, output_console
+from .console import give_json, output_console
+from .options import Format, FormatOption
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -70,7 +69,7 @@ def features(
 
 def _show(format: Format, record: Any, picture: RenderableType) -> None:
     if format is Format.json:
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        give_json(record)
     else:
         output_console().print(picture, highlight=False)
 

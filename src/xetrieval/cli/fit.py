@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import CacheOption, progress_bar, show_bar
+from .console import say
+from .options import CacheOption
+from .progress import progress_bar, show_bar
 
 
 def fit(
@@ -66,4 +67,4 @@ def fit(
             report=show_bar(bar),
         )
     named = sum(feature.label is not None for feature in explainer.features)
-    sys.stderr.write(f"explainer of {explainer.sae.features} features, {named} named, in {output}\n")
+    say(f"explainer of {explainer.sae.features} features, {named} named, in {output}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .options import EncoderOption, ExplainerOption, Format, FormatOption, open_explainer, output_console, progress_bar
+from .console import give_json, output_console, say
+from .options import EncoderOption, ExplainerOption, Format, FormatOption, open_explainer
+from .progress import progress_bar
 from .shared import with_options
 
 app = typer.Typer(help="Make an index of a corpus: build, add, delete, verify, info.", no_args_is_help=True)
@@ -76,7 +77,7 @@ def delete(
     from ..index.change import delete_documents
 
     left = delete_documents(index, ids)
-    sys.stderr.write(f"{len(ids)} deleted, {left:,} documents left\n")
+    say(f"{len(ids)} deleted, {left:,} documents left")
 
 
 @app.command()
@@ -95,12 +96,12 @@ def accelerate(
         raise InputError("say how: --scan, --faiss, or both")
     opened = open_index(index)
     if scan:
-        sys.stderr.write(f"8-bit copy: {make_coarse(opened) / 2**20:,.0f} MiB; search stays exact\n")
+        say(f"8-bit copy: {make_coarse(opened) / 2**20:,.0f} MiB; search stays exact")
     if faiss:
         made = make_faiss(opened)
-        sys.stderr.write(
+        say(
             f"faiss: {made['cells']:,} cells, {made['bytes'] / 2**20:,.0f} MiB, finds {made['recall_at_10']:.1%} of "
-            "the exact top 10; `search --exact` scans all\n"
+            "the exact top 10; `search --exact` scans all"
         )
 
 
@@ -112,7 +113,7 @@ def verify(index: Folder) -> None:
     with progress_bar() as bar:
         task = bar.add_task("verify", total=None, note="")
         files = verify_index(index, lambda done, total: bar.update(task, completed=done, total=total))
-    sys.stderr.write(f"{index}: whole; {files} files are what the manifest promises\n")
+    say(f"{index}: whole; {files} files are what the manifest promises")
 
 
 @app.command()
@@ -155,7 +156,6 @@ def report(
     format: FormatOption = Format.text,
 ) -> None:
     """What this corpus is about: families, features that say nothing, documents found for everything."""
-    import json
 
     from ..index import open_index
     from ..index.report import report as look
@@ -163,7 +163,7 @@ def report(
 
     found = look(open_index(index), topics)
     if format is Format.json:
-        sys.stdout.write(json.dumps(found.to_dict(), ensure_ascii=False) + "\n")
+        give_json(found.to_dict())
     else:
         print_report(output_console(), found)
 
@@ -206,6 +206,6 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []
     changes += [f"{built.unchanged:,} there already"] if built.unchanged else []
-    sys.stderr.write(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s\n")
+    say(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
     if built.documents >= WORTH:
-        sys.stderr.write(f"of this size, search is faster after `xetrieval index accelerate {output} --faiss`\n")
+        say(f"of this size, search is faster after `xetrieval index accelerate {output} --faiss`")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Annotated
 
 import typer
 
-from .options import Format, FormatOption, output_console
+from .console import give_json, output_console
+from .options import Format, FormatOption
 
 
 def info(
@@ -33,7 +32,7 @@ def info(
         "figures": dict(explainer.figures),
     }
     if format is Format.json:
-        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+        give_json(facts)
         return
     from rich.markdown import Markdown
 

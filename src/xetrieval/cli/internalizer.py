@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .console import give_json, output_console, say
 from .evaluate_tables import print_table
-from .options import CacheOption, Format, FormatOption, output_console, progress_bar, show_bar
+from .options import CacheOption, Format, FormatOption
+from .progress import progress_bar, show_bar
 
 app = typer.Typer(help="Train and check internalizers: vectors to views.", no_args_is_help=True)
 
@@ -53,11 +53,11 @@ def train(
         facts = {"corpora": [path.name for path in corpora], "teachers": [Path(name).name for name in teacher]}
         learned = train_to_folder(pairs, reader, output, config, facts, show)
     for aspect, figures in learned.figures.items():
-        sys.stderr.write(
+        say(
             f"{aspect}: {figures['pairs']:,} pairs, cosine to the teacher on validation "
-            f"{figures['validation_cosine_doing_nothing']:.3f} -> {figures['validation_cosine']:.3f}\n"
+            f"{figures['validation_cosine_doing_nothing']:.3f} -> {figures['validation_cosine']:.3f}"
         )
-    sys.stderr.write(f"internalizers of {', '.join(learned.internalizers)} in {output}\n")
+    say(f"internalizers of {', '.join(learned.internalizers)} in {output}")
 
 
 @app.command()
@@ -98,7 +98,7 @@ def evaluate(
             vectors = benchmark_vectors(benchmark, reader)
             ranked += retrieval(benchmark, vectors, internalized(nets, vectors.documents), facts)
     if format is Format.json:
-        sys.stdout.write(json.dumps(records + ranked) + "\n")
+        give_json(records + ranked)
         return
     from rich.table import Table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .console import say
 from .label_score import score
 from .llm_options import DryRun, LlmOptions, OutputFolder, used
-from .options import CacheOption, progress_bar, show_bar
+from .options import CacheOption
+from .progress import progress_bar, show_bar
 from .shared import with_options
 
 if TYPE_CHECKING:
@@ -80,14 +81,14 @@ def examples(
         },
     )
     silent = sum(not feature.documents for feature in gathered.features)
-    sys.stderr.write(
+    say(
         f"examples of {len(gathered.features):,} features ({silent:,} silent) from {gathered.passages:,} passages of "
-        f"{gathered.documents:,} documents in {output}\n"
+        f"{gathered.documents:,} documents in {output}"
     )
     if lost:
-        sys.stderr.write(
+        say(
             f"{len(lost):,} of {len(named_from):,} texts that names were made from are not in this corpus: it is "
-            "another one, lost documents, or has other sentences\n"
+            "another one, lost documents, or has other sentences"
         )
 
 
@@ -146,9 +147,9 @@ def llm(
         options.say_costs(f"{len(chosen):,} features, {candidates} candidates each", estimate(model, requests))
         return
     stopped = _label(explainer, labeller, chosen, output, replace_worksheet)
-    sys.stderr.write(f"{used(model)}\n")
+    say(f"{used(model)}")
     if stopped is not None:
-        sys.stderr.write(f"stopped: {stopped}; run the same command with a larger budget to go on\n")
+        say(f"stopped: {stopped}; run the same command with a larger budget to go on")
         raise typer.Exit(3)
 
 
@@ -165,7 +166,7 @@ def export(
 
     opened, folder = _both(explainer, examples)
     rows = write_worksheet(output, opened.sae.digest, _chosen(opened, folder, ids, unnamed), opened.features)
-    sys.stderr.write(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`\n")
+    say(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`")
 
 
 @app.command("import")
@@ -230,10 +231,10 @@ def transfer(
             event = {"sae": source.sae.digest, **match.fields}
             labels.append(NewLabel(match.new, feature.label, feature.source, feature.prompt, transferred=event))
     _say(relabel(new, labels, output, replace_worksheet), output or new)
-    sys.stderr.write(
+    say(
         f"{len(matched.accepted):,} features matched, {len(matched.refused):,} nearest pairs refused "
         f"(cosine below {cosine:g} or overlap below {overlap:g}), "
-        f"{target.sae.features - len(matched.accepted) - len(matched.refused):,} without a nearest pair\n"
+        f"{target.sae.features - len(matched.accepted) - len(matched.refused):,} without a nearest pair"
     )
 
 
@@ -260,9 +261,9 @@ def families(
     above = [family for family in grouped.families if family.parent is None]
     dense = sum("dense" in flags for flags in grouped.flags)
     twins = sum(any(flag.startswith("duplicate") for flag in flags) for flags in grouped.flags)
-    sys.stderr.write(
+    say(
         f"{len(above):,} families of {len(grouped.families) - len(above):,}, {dense:,} dense features, "
-        f"{twins:,} duplicates in {output or explainer}\n"
+        f"{twins:,} duplicates in {output or explainer}"
     )
 
 
@@ -286,9 +287,9 @@ def prune(
     if not drop:
         raise InputError("prune: give --ids, or --mixed where some names start with 'mixed:'")
     smaller = prune_folder(explainer, drop, output)
-    sys.stderr.write(
+    say(
         f"{smaller.sae.features:,} of {opened.sae.features:,} features kept in {output}; "
-        "gather examples and group again\n"
+        "gather examples and group again"
     )
 
 
@@ -364,7 +365,7 @@ def _label(
     new = [_new(labeller, p, top[p.feature]) for p in sorted(proposals) if p.label]
     _say(relabel(explainer, new, output, replace_worksheet), output or explainer)
     for fault, count in Counter(p.fault for p in proposals if p.fault).most_common():
-        sys.stderr.write(f"{count:,} features left as they were: {fault}\n")
+        say(f"{count:,} features left as they were: {fault}")
     return stopped
 
 
@@ -376,7 +377,7 @@ def _new(labeller: Labeller, proposal: Proposal, examples: tuple[str, ...]) -> N
 
 def _say(done: Relabelled, target: str | Path) -> None:
     kept = f", {done.kept:,} of a worksheet kept" if done.kept else ""
-    sys.stderr.write(f"{done.changed:,} names written, {done.same:,} as before{kept} in {target}\n")
+    say(f"{done.changed:,} names written, {done.same:,} as before{kept} in {target}")
 
 
 def _encoder_judge(source: str, explainer: Explainer, cache: Path | None) -> Any:

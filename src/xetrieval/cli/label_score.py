@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .console import give_json, output_console, say
 from .llm_options import LlmOptions, OutputFolder, used
-from .options import Format, FormatOption, output_console, progress_bar
+from .options import Format, FormatOption
+from .progress import progress_bar
 from .shared import with_options
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ def score(
         record_scores(explainer, scored.scores, output)
     _report(planted, scored, json_output, format)
     if model is not None:
-        sys.stderr.write(f"{used(model)}\n")
+        say(f"{used(model)}")
     if scored.stopped is not None:
-        sys.stderr.write(f"stopped: {scored.stopped}; run the same command with a larger budget to go on\n")
+        say(f"stopped: {scored.stopped}; run the same command with a larger budget to go on")
         raise typer.Exit(3)
 
 
@@ -104,7 +105,7 @@ def _report(planted: list[dict[str, Any]], scored: Scored, path: Path | None, fo
         values = {str(feature): [s.to_dict() for s in scores] for feature, scores in sorted(scored.scores.items())}
         write_text(path, json.dumps({**records, "features": values}, indent=1, ensure_ascii=False) + "\n")
     if format is Format.json:
-        sys.stdout.write(json.dumps(records, ensure_ascii=False) + "\n")
+        give_json(records)
     else:
         _print(planted, scored)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .console import give_line
 from .options import CacheOption
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class LlmOptions:
 
     def say_costs(self, what: str, costs: Estimate) -> None:
         """What a run would cost, for --dry-run."""
-        sys.stdout.write(
-            f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers at hand\n"
+        give_line(f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers at hand")
+        give_line(
             f"tokens of prompts {costs.likely.prompt:,} (at most {costs.most.prompt:,}), of answers "
-            f"{costs.likely.completion:,} (at most {costs.most.completion:,})\n"
+            f"{costs.likely.completion:,} (at most {costs.most.completion:,})"
         )
         if self.price is not None:
-            sys.stdout.write(f"cost about {costs.likely_cost:.2f}, at most {costs.most_cost:.2f}\n")
+            give_line(f"cost about {costs.likely_cost:.2f}, at most {costs.most_cost:.2f}")
 
     def _prices(self) -> tuple[float, float]:
         from ..errors import InputError

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from ..explainer import Explainer
 
 
@@ -57,38 +53,3 @@ def open_explainer(source: str, encoder: str | None, cache: Path | None) -> Expl
     from ..explainer import load
 
     return load(source, encoder=encoder, cache=cache or True)
-
-
-def progress_bar() -> Progress:
-    """A bar on standard error, with counts, rate and time left; it vanishes from pipes."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-    )
-
-
-def show_bar(bar: Progress) -> Callable[[str, int, int, str], None]:
-    """A report (stage, done, total, note) as one line of the bar a stage."""
-    tasks: dict[str, Any] = {}
-
-    def report(stage: str, done: int, total: int, note: str) -> None:
-        if stage not in tasks:
-            tasks[stage] = bar.add_task(stage, total=total, note="")
-        bar.update(tasks[stage], completed=done, total=total, note=note)
-
-    return report
-
-
-def output_console() -> Console:
-    """Standard output, never narrower than the tables need."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=100)

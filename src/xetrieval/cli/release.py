@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from .console import say
 
 
 def import_release(
@@ -26,4 +27,4 @@ def import_release(
 
     explainer = join(sae, internalizers, open_encoder(encoder), labels, name=output.name)
     save(explainer, output)
-    sys.stderr.write(f"explainer of {explainer.sae.features} features in {output}\n")
+    say(f"explainer of {explainer.sae.features} features in {output}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .options import CacheOption, Format, FormatOption, output_console, progress_bar
+from .console import give_json, output_console, say
+from .options import CacheOption, Format, FormatOption
+from .progress import progress_bar
 from .sae_sweep import sweep
 
 app = typer.Typer(help="Train, sweep, evaluate and convert sparse autoencoders.", no_args_is_help=True)
@@ -98,7 +99,7 @@ def train(
         from ..evaluate.plots import plot_curves
 
         plot_curves(output / "log.jsonl", plot)
-    sys.stderr.write(f"autoencoder of {made.sae.features} features, {made.sae.form}, in {output}\n")
+    say(f"autoencoder of {made.sae.features} features, {made.sae.form}, in {output}")
 
 
 @app.command()
@@ -137,7 +138,7 @@ def evaluate(
         first = next(iter(record["benchmarks"].values()))
         record |= first if len(record["benchmarks"]) == 1 else {}
     if format is Format.json:
-        sys.stdout.write(json.dumps(record) + "\n")
+        give_json(record)
         return
     _table(record)
 
@@ -208,7 +209,7 @@ def convert(
             write_features(target / "xetrieval_features.jsonl", explainer.features, explainer.sae.digest)
     else:
         sae = run(Path(source), of, target, to)
-    sys.stderr.write(f"autoencoder of {sae.features} features, {sae.form}, in {target}\n")
+    say(f"autoencoder of {sae.features} features, {sae.form}, in {target}")
 
 
 @app.command()
@@ -231,7 +232,7 @@ def info(
         "figures": found.figures,
     }
     if format is Format.json:
-        sys.stdout.write(json.dumps(facts) + "\n")
+        give_json(facts)
         return
     from rich.table import Table
 

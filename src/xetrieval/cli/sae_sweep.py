@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .options import CacheOption, Format, FormatOption, output_console, progress_bar
+from .console import give_json, output_console
+from .options import CacheOption, Format, FormatOption
+from .progress import progress_bar
 
 SEVEN = "relu,topk,batchtopk,gated,jumprelu,p-anneal,gated-anneal"
 
@@ -72,7 +72,7 @@ def sweep(
 
         plot_sweep(records, plot)
     if format is Format.json:
-        sys.stdout.write(json.dumps(records) + "\n")
+        give_json(records)
         return
     _table(records)
 

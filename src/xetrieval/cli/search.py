@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption, output_console
+from .console import as_json, give_json, output_console, say
+from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
 from .shown import check_output, show, written
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def search(
         record: dict[str, Any] = {"query": query, "hits": [hit.to_dict(explain, top) for hit in hits]}
         if listed is not None:
             record["overview"] = listed.to_dict()
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        give_json(record)
     else:
         _print(hits, explain, top, listed)
 
@@ -103,7 +102,7 @@ def why(
     shown = (DEFAULT_TOP if top is None else top) if evidence else None
     answer = ask(opened, prepared, doc_id, over, k, counterfactual, shown)
     if format is ReportFormat.json:
-        written(json.dumps({"query": query, **answer.to_dict(top)}, ensure_ascii=False) + "\n", output)
+        written(f"{as_json({'query': query, **answer.to_dict(top)})}\n", output)
         return
     notes = [] if answer.change is None else answer.change.sentences()
     if format is ReportFormat.text and output is None:
@@ -159,7 +158,7 @@ def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | No
 
     console = output_console()
     if not hits:
-        sys.stderr.write("no document was found\n")
+        say("no document was found")
     for hit in hits:
         title = printable(hit.document.title)
         console.print(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .console import say
 from .options import ExplainerOption, open_explainer
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, to
     log.addHandler(handler)
     app = create_app(opened, explainer, hosts=NAMES if local else frozenset(), token=token)
     shown = f"[{host}]" if ":" in host else host
-    sys.stderr.write(f"http://{shown}:{port}/{'?token=' + token if token else ''}   (Ctrl-C ends it)\n")
+    say(f"http://{shown}:{port}/{'?token=' + token if token else ''}   (Ctrl-C ends it)")
     uvicorn.run(
         app,
         host=host,

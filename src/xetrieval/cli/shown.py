@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import ReportFormat, output_console
+from .console import as_json, give, give_line, output_console, say
+from .options import ReportFormat
 
 if TYPE_CHECKING:
     from ..explain import Breakdown, Contrast, Explanation
@@ -39,12 +38,13 @@ def show(
 
     some = DEFAULT_TOP if top is None else top
     if format is ReportFormat.json:
-        text = json.dumps(shown.to_dict(top), ensure_ascii=False) + "\n"
+        text = f"{as_json(shown.to_dict(top))}\n"
     elif format is ReportFormat.html:
         text = page(shown, some, notes)
     elif output is None:
         output_console().print(table_of(shown, some))
-        sys.stdout.write("".join(f"{note}\n" for note in notes))
+        for note in notes:
+            give_line(note)
         return
     else:
         text = "".join(f"{line}\n" for line in (plain_text(shown, some), *notes))
@@ -56,7 +56,7 @@ def written(text: str, output: Path | None) -> None:
     from ..store import write_bytes
 
     if output is None:
-        sys.stdout.write(text)
+        give(text)
     else:
         write_bytes(output, text.encode())
-        sys.stderr.write(f"written to {output}\n")
+        say(f"written to {output}")

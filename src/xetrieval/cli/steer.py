@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Format, FormatOption, output_console, progress_bar, show_bar
+from .console import give_json, give_line, output_console, say
+from .options import Format, FormatOption
+from .progress import progress_bar, show_bar
 from .search import IndexArgument
 from .shown import check_output
 
@@ -60,11 +60,11 @@ def suggest(
         made = run(opened, texts, judged, SuggestConfig(seed=seed), source, show_bar(bar), own)
     made.profile.write(output)
     if format is Format.json:
-        sys.stdout.write(json.dumps(made.to_dict(), ensure_ascii=False) + "\n")
+        give_json(made.to_dict())
     else:
         _print_profile(opened, made.profile)
-        sys.stdout.write(made.sentence() + "\n")
-        sys.stderr.write(f"written to {output}\n")
+        give_line(made.sentence())
+        say(f"written to {output}")
 
 
 @app.command()
@@ -95,10 +95,10 @@ def apply(
     found = moves(opened, query, chosen, k)
     if save is not None:
         chosen.write(save)
-        sys.stderr.write(f"written to {save}\n")
+        say(f"written to {save}")
     if format is Format.json:
         record = {"query": query, "hits": [move.to_dict() for move in found]}
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        give_json(record)
         return
     from rich.table import Table
     from rich.text import Text

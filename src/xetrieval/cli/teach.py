@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .console import say
 from .llm_options import DryRun, LlmOptions, used
-from .options import progress_bar
+from .progress import progress_bar
 from .shared import with_options
 
 if TYPE_CHECKING:
@@ -77,4 +77,5 @@ def _say(taught: Taught, model: CachedChat, output: Path, documents: int, config
     lines += [f"{count:,} texts given up: {fault}" for fault, count in taught.failed.most_common()]
     if taught.stopped is not None:
         lines.append(f"stopped: {taught.stopped}; run the same command with a larger budget to go on")
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    for line in lines:
+        say(line)

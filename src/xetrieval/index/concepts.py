@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TERM: Final = re.compile(r"""\s*(?:(AND|OR|NOT)\b|([+-]?)(?:\#(\d+)|"([^"]*)"|([^\s"^]+))(?:\^(\d+(?:\.\d+)?))?)""")
 MOST: Final = 24  # features that one name may stand for
+MOST_DIGITS: Final = 9  # of a feature's number
+LARGEST_WEIGHT: Final = 1000.0
 
 
 class Term(NamedTuple):
@@ -63,9 +65,13 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Term, ...]:
             if operator == "AND" and terms and not terms[-1].must_not:
                 terms[-1] = terms[-1]._replace(must=True)
             continue
+        if number and len(number) > MOST_DIGITS:
+            raise InputError(f"concept query: there is no feature of {len(number):,} digits")
         words = f"#{number}" if number else (quoted if quoted is not None else bare)
         found = _resolve(words, int(number) if number else None, features)
         not_wanted = sign == "-" or negated
+        if weight and float(weight) > LARGEST_WEIGHT:
+            raise InputError(f"concept query: a term counts at most {LARGEST_WEIGHT:g} times")
         terms.append(Term(words, found, float(weight or 1), (sign == "+" or joined) and not not_wanted, not_wanted))
         joined = negated = False
     if all(term.must_not for term in terms):

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, Ids, l2norm
-from ..errors import InputError, MismatchError
+from ..errors import InputError, MismatchError, shortened
 from ..sae import SparseAutoencoder, SparseCodes
 from ..store import parse_json, write_text
 
@@ -48,7 +48,7 @@ class SteeringProfile:
             try:
                 number = float(value)
             except ValueError as error:
-                raise InputError(f"{text!r}: give FEATURE=FACTOR, e.g. 614=0.5") from error
+                raise InputError(f"{shortened(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5") from error
             factors[_feature(text, key, sae.features)] = _factor(text, key, number)
         return replace(self, factors=factors)
 
@@ -128,12 +128,16 @@ def _change(
 
 
 def _feature(path: Path | str, key: str, features: int) -> int:
-    if not (key.isascii() and key.isdigit() and int(key) < features):
-        raise InputError(f"{path}: factors: {key!r} is no feature; the autoencoder has {features}, from 0 on")
+    if not (key.isascii() and key.isdigit() and len(key) < 10 and int(key) < features):
+        where, said = shortened(str(path), 80), shortened(key, 40)
+        raise InputError(f"{where}: factors: {said!r} is no feature; the autoencoder has {features}, from 0 on")
     return int(key)
 
 
 def _factor(path: Path | str, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST_FACTOR:
-        raise InputError(f"{path}: factors: {key}: {value!r} is no factor; give a number from 0 to {LARGEST_FACTOR:g}")
+        where, said = shortened(str(path), 80), shortened(repr(value), 40)
+        raise InputError(
+            f"{where}: factors: {shortened(key, 40)}: {said} is no factor; give a number from 0 to {LARGEST_FACTOR:g}"
+        )
     return float(value)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedError, InputError
-from ..extras import require
+from ..extras import processors, require
 from ..store import sha256_of_file
 from .base import Answer, Request
 from .client import OpenAIChat
@@ -32,7 +31,7 @@ class LocalChat:
             if file.read(4) != b"GGUF":
                 raise DamagedError(f"{path}: not a GGUF file")
         self.path, self.timeout = path, timeout
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or processors()
         self._name = f"gguf:{path.name}:{sha256_of_file(path)[:12]}"
         self._server: Any = None
         self._lock = threading.Lock()

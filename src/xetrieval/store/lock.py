@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,14 @@ def alone(lock: Path, refusal: str) -> Iterator[None]:
     Raises:
         InputError: another process holds it; `refusal` is the message.
     """
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(refusal) from error
+    from filelock import FileLock, Timeout  # reading needs no lock, and must work where there is none
+
+    held = FileLock(lock, thread_local=False)
+    try:
+        held.acquire(blocking=False)
+    except Timeout as error:
+        raise InputError(refusal) from error
+    try:
         yield
+    finally:
+        held.release()

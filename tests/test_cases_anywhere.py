@@ -1,0 +1,184 @@
+"""Cases anywhere/: other consoles, other systems, and what any command line tool is asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cases_data import accepted, refused, run
+from conftest import random_explainer
+
+import xetrieval
+from xetrieval.cli import console
+from xetrieval.cli.progress import Bars
+from xetrieval.errors import InputError, shortened
+from xetrieval.explainer import save
+from xetrieval.store import alone
+
+SOURCE = Path(xetrieval.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("anywhere") / "toy"
+    save(random_explainer(), folder)
+    return folder
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=60, env={**os.environ, **environment}
+    )
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "ascii:strict"},
+    ],
+    ids=["cp1252", "latin1", "posix", "ascii"],
+)
+def test_all_numbers_are_there_whatever_the_console_takes(toy: Path, environment: dict[str, str]) -> None:
+    given = ["explain", "red apple", "a red apple is no pear", "-x", str(toy)]
+    code = f"import sys\nsys.argv = ['xetrieval', *{given!r}]\nfrom xetrieval.cli import main\nmain()"
+    done = python(code, **environment)
+    assert done.returncode == 0, done.stderr
+    plain = python(code, PYTHONIOENCODING="utf-8")
+    figures = re.compile(rb"[-+]\d\.\d{4}|\d+%")
+    assert figures.findall(done.stdout) == figures.findall(plain.stdout) != []
+    assert done.stdout.isascii(), "bars and rules are drawn in ASCII"
+    assert not plain.stdout.isascii()
+
+
+def test_text_that_a_console_was_not_declared_to_take_is_utf8(toy: Path) -> None:
+    given = ["explain", "красное яблоко", "яблоко 苹果", "-x", str(toy), "--format", "json"]
+    code = f"import sys\nsys.argv = ['xetrieval', *{given!r}]\nfrom xetrieval.cli import main\nmain()"
+    assert json.loads(python(code, PYTHONIOENCODING="cp1252").stdout)["shared_features"] is not None
+    wrong = python(code.replace("'json'", "'яблоко'"), PYTHONIOENCODING="cp1252")
+    assert wrong.returncode == 2
+    assert "яблоко" in wrong.stderr.decode("utf-8")
+
+
+def test_every_module_loads_without_what_linux_alone_has() -> None:
+    names = [
+        ".".join(("xetrieval", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
+        for path in SOURCE.rglob("*.py")
+        if path.stem != "__main__"
+    ]
+    code = (
+        "import importlib, os, sys\n"
+        "for name in ('fcntl', 'resource', 'pwd', 'grp', 'termios'):\n    sys.modules[name] = None\n"
+        "for name in ('sched_getaffinity', 'fchmod', 'geteuid', 'getuid', 'mkfifo'):\n    delattr(os, name)\n"
+        f"for name in {names!r}:\n    importlib.import_module(name)\n"
+        "import xetrieval\n"
+        "print(xetrieval.load('minilm').name)\n"
+        "from xetrieval.extras import processors\n"
+        "assert processors() == os.cpu_count()\n"
+    )
+    done = python(code)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_lock_is_held_by_one_and_let_go_with_the_process(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom xetrieval.store import alone\n"
+        f"with alone(Path({str(lock)!r}), 'taken'):\n"
+        "    print('held', flush=True)\n    sys.stdin.read()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(InputError, match="taken"), alone(lock, "taken"):
+        pass
+    holder.communicate(timeout=30)
+    assert holder.returncode != 0
+    with alone(lock, "taken"), pytest.raises(InputError, match="taken"), alone(lock, "taken"):
+        pass
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (SOURCE / "py.typed").is_file()
+
+
+@pytest.mark.parametrize(
+    "given", [["--version"], ["-V"], ["-h"], ["explain", "-h"], ["index", "-h"], ["index", "build", "--help"]]
+)
+def test_version_and_help_are_there_for_every_command(given: list[str]) -> None:
+    done = accepted(run(*given))
+    assert "xetrieval" in done.stdout
+    assert not done.stderr
+    if given[0] in ("--version", "-V"):
+        assert done.stdout == f"xetrieval {xetrieval.__version__}\n"
+
+
+def test_a_shell_can_have_its_completion(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shellingham.detect_shell", lambda *_: ("bash", "/bin/bash"))
+        shown = accepted(run("--show-completion"))
+        accepted(run("--install-completion"))
+    assert "_XETRIEVAL_COMPLETE" in shown.stdout
+    assert (tmp_path / ".bash_completions" / "xetrieval.sh").is_file()
+
+
+def test_bytes_that_are_not_utf8_are_refused() -> None:
+    code = "from xetrieval.cli import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", code, "search", "IX", b"\xff tyres"], capture_output=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == b"xetrieval: argument 3, '\\udcff tyres': not UTF-8\n"
+
+
+def test_what_typer_cannot_read_is_one_line_too(toy: Path) -> None:
+    refused(run("explain", "a", "b", "--top", "-1"), "--top")
+    refused(run("explain", "a", "b", "--top", "x" * 20_000), "--top")
+    refused(run("explain", "a", "b", "--nosuch"), "--nosuch")
+    refused(run("nosuch"), "nosuch")
+    refused(run("search"), "INDEX", "xetrieval search --help")
+    refused(run("explain", "a", "b", "-x", "n" * 20_000), "n")
+
+
+def test_a_message_is_cut_in_its_middle() -> None:
+    assert shortened("short", 10) == "short"
+    assert shortened("begin" + "x" * 100 + "end", 20) == "beginxxxxxxx … xxend"
+    assert len(str(InputError("y" * 10_000))) <= 480
+
+
+def test_nothing_in_the_command_line_writes_past_the_console() -> None:
+    allowed = {"console.py", "progress.py", "clean.py"}
+    for path in (SOURCE / "cli").glob("*.py"):
+        if path.name not in allowed:
+            raw = re.findall(r"sys\.std(?:out|err)\.write|typer\.echo|(?<!\.)\bprint\(|[^n]Console\(", path.read_text())
+            assert not raw, f"{path.name}: {raw}"
+
+
+def test_json_is_json_and_no_terminal_obeys_it() -> None:
+    record = {"a": "\x1b]0;t\x07 \x9b31m \u202e \ud800 é 苹", "b": float("nan"), "c": [float("inf"), 1.5]}
+    text = console.as_json(record)
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u202e\ud800]", text)
+    assert json.loads(text) == {"a": record["a"], "b": None, "c": [None, 1.5]}
+    assert "苹" in text
+
+
+def test_without_a_terminal_progress_is_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    at = [0.0]
+    with Bars(clock=lambda: at[0]) as bars:
+        stage = bars.add_task("enc\x1b[31mode")
+        for done in range(60):
+            at[0] += 0.5
+            bars.update(stage, completed=done, total=60, note="\x1b]0;PWNED\x07 20/s")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["enc[31mode: 19 of 60, ]0;PWNED 20/s", "enc[31mode: 39 of 60, ]0;PWNED 20/s",
+                     "enc[31mode: 59 of 60, ]0;PWNED 20/s"]  # fmt: skip
+    with Bars(clock=lambda: 0.0) as bars:
+        bars.update(bars.add_task("quick", total=3), completed=3)
+    assert capsys.readouterr().err == ""
