@@ -41,9 +41,12 @@ def demo(
     """Index this Python's own documentation, search it and explain each top hit."""
     from ..data.python_docs import python_docs
     from ..errors import InputError
+    from ..index.ours import check_ours
 
     if query is not None and not query.strip():
         raise InputError("the query is empty; give it some text")
+    if index is not None:
+        check_ours(index)
     opened = open_explainer(explainer, None, cache)
     documents = python_docs(passages)
     found = _index(opened, documents, index, cache)

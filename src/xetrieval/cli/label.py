@@ -49,11 +49,10 @@ def examples(
     cache: CacheOption = None,
 ) -> None:
     """Gather the texts that features are named from and judged on. The corpus is streamed; encoding is cached."""
-    from ..errors import InputError
     from ..hypotheses import ExamplesConfig, gather, save_examples
+    from ..store import check_new_folder
 
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"{output} exists already; choose another output or remove it first")
+    check_new_folder(output)
     opened = _open(explainer, encoder, cache)
     config = ExamplesConfig(top, spread, contrast, per_document, seed)
     named_from = {example for feature in opened.features for example in feature.examples}

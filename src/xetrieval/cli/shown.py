@@ -15,13 +15,10 @@ if TYPE_CHECKING:
 
 def check_output(output: Path | None) -> None:
     """Before any work: whether the file can be written."""
-    from ..errors import InputError
-    from ..store import check_writable
+    from ..store import check_file
 
     if output is not None:
-        if output.is_dir():
-            raise InputError(f"--output {output}: that is a folder; give a file")
-        check_writable(output.parent)
+        check_file(output)
 
 
 def show(
@@ -53,10 +50,11 @@ def show(
 
 def written(text: str, output: Path | None) -> None:
     """To standard output, or to a file that is there whole or not at all."""
-    from ..store import write_bytes
+    from ..store import is_stream, write_bytes
 
     if output is None:
         give(text)
     else:
         write_bytes(output, text.encode())
-        say(f"written to {output}")
+        if not is_stream(output):
+            say(f"written to {output}")

@@ -18,7 +18,7 @@ from ..sae.measure import duplicate_share, measured
 from ..sae.train import SaeConfig, Stack, train_many
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
-from ..store import write_text
+from ..store import claim, write_text
 from .intruder import IntruderSample, intruder_score
 from .retrieval import ndcg10, reconstructed
 from .vectors import BenchmarkVectors
@@ -65,12 +65,12 @@ def sweep(
     """Train all, write each as a folder and the table as OUTPUT/sweep.json; run again to go on after an interruption.
 
     Raises:
-        InputError: see `train_many`; kinds of different shapes.
+        InputError: see `train_many`; kinds of different shapes; an output that holds something else.
     """
     configs = config.configs()
     stack = Stack(list(data.kinds.values()), list(data.kinds))
     held = held_out_rows(stack, len(data.kinds), config)
-    output.mkdir(parents=True, exist_ok=True)
+    claim(output, "sweep")
     state = output / "state.safetensors"
     trained = train_many(stack, configs, report, np.flatnonzero(~held), state, bad_rows)
     before = [(benchmark, vectors, ndcg10(benchmark, vectors)) for benchmark, vectors in data.benchmarks]

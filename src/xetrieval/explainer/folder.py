@@ -20,7 +20,7 @@ from ..errors import DamagedError, InputError, MismatchError
 from ..hypotheses import read_families, read_features, write_families, write_features
 from ..internalizer import read_internalizers, write_internalizers
 from ..sae import read_sae, write_sae
-from ..store import Kind, new_folder, read_manifest, write_manifest, write_text
+from ..store import Kind, new_folder, read_manifest, recover, write_manifest, write_text
 from .card import model_card
 from .model import Explainer
 
@@ -56,6 +56,7 @@ def find(source: str | Path) -> Path:
         InputError: no such explainer.
     """
     folder = Path(source).expanduser()
+    recover(folder)
     if not folder.exists() and (SHIPPED / str(source)).is_dir():
         folder = SHIPPED / str(source)
     if not (folder / "config.json").is_file():
@@ -67,10 +68,12 @@ def find(source: str | Path) -> Path:
 def save(explainer: Explainer, folder: Path, overwrite: bool = False, history: str = "") -> None:
     """Write `explainer` as a folder, whole or not at all; `history` is what its history.jsonl holds.
 
+    Args:
+        overwrite: an explainer may be there, and is replaced in one step; files beside it that are not ours stay.
     Raises:
-        InputError: the folder exists and `overwrite` is false, or cannot be written.
+        InputError: the folder holds something (else), or cannot be written.
     """
-    with new_folder(folder, overwrite) as scratch:
+    with new_folder(folder, over=KIND if overwrite else None) as scratch:
         sae = explainer.sae
         write_sae(sae, scratch / "sae.safetensors", half=True)
         write_internalizers(explainer.internalizers, scratch / "internalizers.safetensors")

@@ -13,7 +13,7 @@ from ..data import BadLine, read_json_lines
 from ..errors import DamagedError, InputError
 from ..hypotheses import Feature, Score
 from ..hypotheses.families import Grouped
-from ..store import alone, cache_folder, check_writable, digest_of
+from ..store import alone, cache_folder, check_folder, check_new_folder, check_writable, digest_of
 from .folder import HISTORY, SHIPPED, find, load, save
 from .model import Explainer
 
@@ -115,11 +115,11 @@ def check_target(source: str | Path, output: Path | None) -> Path:
     folder = find(source)
     if output is None and folder.resolve().parent == SHIPPED:
         raise InputError(f"{source}: the shipped explainer is not changed; give --output for a copy of it")
-    target = output or folder
-    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"{output} exists already; choose another output or remove it first")
-    check_writable(target.parent)
-    return target
+    if output is not None:
+        check_new_folder(output)
+        return output
+    check_folder(folder.parent)
+    return folder
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:

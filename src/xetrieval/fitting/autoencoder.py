@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..encoders import map_vectors
-from ..errors import InputError
 from ..sae import load_sae, save_sae
 from ..sae.files import SaeFolder
 from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
-from ..store import alone, check_writable, write_text
+from ..store import Work, alone, digest_of, write_text
 
 LOGGED = 200  # lines over a training
 
@@ -38,15 +36,17 @@ def train_from_files(
         InputError: `output` exists, a file cannot be used, or its rows cannot. DamagedError: OUTPUT.work is of another
             training.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"{output} exists already; choose another output or remove it first")
-    check_writable(output.parent)
     stack = Stack([map_vectors(path) for path in paths], [str(path) for path in paths])
-    work = output.with_name(output.name + ".work")
-    work.mkdir(exist_ok=True)
-    busy = f"{work}: another process is training there; wait for it, or choose another output"
-    with alone(work / "lock", busy):
-        return _train(stack, paths, config, output, work, bad_rows, show)
+    job = digest_of([[path.name for path in paths], stack.shape, config.to_dict(), bad_rows])
+    work = Work(output, "sae train", job, ("lock", "log.jsonl", "state.safetensors"))
+    if work.begin():
+        work.end()
+        return load_sae(output)
+    busy = f"{work.folder}: another process is training there; wait for it, or choose another output"
+    with alone(work.folder / "lock", busy):
+        _train(stack, paths, config, output, work, bad_rows, show)
+    work.end()
+    return load_sae(output)
 
 
 def _train(
@@ -54,12 +54,12 @@ def _train(
     paths: Sequence[Path],
     config: SaeConfig,
     output: Path,
-    work: Path,
+    work: Work,
     bad_rows: BadRows,
     show: Show | None,
-) -> SaeFolder:
-    log = _Log(work / "log.jsonl", config, show)
-    trained = train_many(stack, [config], log.step, None, work / "state.safetensors", bad_rows)[0]
+) -> None:
+    log = _Log(work.folder / "log.jsonl", config, show)
+    trained = train_many(stack, [config], log.step, None, work.folder / "state.safetensors", bad_rows)[0]
     made_from = {
         "vectors": [path.name for path in paths],
         "rows": len(stack),
@@ -68,9 +68,8 @@ def _train(
         "config": config.to_dict(),
     }
     figures = {} if trained.held_out_fvu is None else {"held_out_fvu": trained.held_out_fvu}
+    work.publishing()
     save_sae(trained.sae, output, made_from, figures, log.text())
-    shutil.rmtree(work)
-    return load_sae(output)
 
 
 def train_to_folder(

@@ -13,6 +13,7 @@ from ..encoders import Encoder, EncoderIdentity, read_texts
 from ..errors import InputError, MismatchError
 from ..internalizer import Internalizer, load_internalizers, save_internalizers
 from ..internalizer.train import InternalizerConfig, nearness, train_internalizer
+from ..store import check_new_folder
 from ..teachers import TeacherPair
 from ..views import Aspect, in_order
 from .config import Report
@@ -112,8 +113,7 @@ def train_to_folder(
     """
     if not pairs:
         raise InputError("internalizer: no lessons; give at least one teacher")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"{output} exists already; choose another output or remove it first")
+    check_new_folder(output)
     learned = learn(pairs, encoder, config, report)
     facts = {**made_from, "lessons": len(pairs), "config": config.to_dict()}
     save_internalizers(learned.internalizers, output, encoder.identity.to_dict(), facts, learned.figures)

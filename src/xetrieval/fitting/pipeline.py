@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,13 +17,16 @@ from ..explainer import Explainer, load, save
 from ..hypotheses import Feature, keyphrase_labels, top_examples
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
-from ..store import check_writable, digest_of
+from ..store import Work, digest_of
 from ..teachers import TeacherPair, read_teacher
 from .config import FitConfig, Report
 from .figures import held_out_rows, measure
 from .internalizers import learn
 from .reasoned import reasoned_rows
 from .texts import TrainingTexts, TrainingVectors, encode_training, training_texts
+
+DRAFT: Final = "explainer"  # with half-precision weights, before it was measured
+WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", DRAFT)
 
 
 def fit(
@@ -50,15 +52,13 @@ def fit(
         InputError: `output` exists already, or a corpus or teacher cannot be used.
     """
     config, output, tell = config or FitConfig(), Path(output), report or (lambda *_: None)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"{output} exists already; choose another output or remove it first")
-    check_writable(output.parent)
+    work = Work(output, "fit", _job(corpora, encoder, teachers, config, name, notes), WORK)
+    if work.begin():
+        return _ended(work, encoder)
     documents = read_corpora(Path(corpus) for corpus in corpora)
     lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents)]
     if lessons and isinstance(encoder, PrecomputedEncoder):
         raise InputError("vectors that exist already cannot be extended by teacher texts; leave out --teacher")
-    work = output.with_name(output.name + ".work")
-    work.mkdir(exist_ok=True)
 
     per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
     texts = training_texts(documents, per_document)
@@ -75,12 +75,12 @@ def fit(
     internalizers, lessons_learned = learn(lessons, reader, config.internalizer, tell)
     made = digest_of([made, config.internalizer.to_dict(), config.held_out])
     held = held_out_rows(texts.owner, texts.documents, config)
-    views = reasoned_rows(vectors.vectors, internalizers, work / f"views-{made[:16]}.npy", tell)
-    sae = _train(views, ~held, config, work, digest_of([made, config.sae.to_dict()]), tell)
+    views = reasoned_rows(vectors.vectors, internalizers, work.folder / f"views-{made[:16]}.npy", tell)
+    sae = _train(views, ~held, config, work.folder, digest_of([made, config.sae.to_dict()]), tell)
     features = _label(sae, texts, vectors.vectors, config, tell)
 
     explainer = Explainer(
-        name=name or output.name,
+        name=name or output.resolve().name,
         encoder_identity=encoder.identity,
         sae=sae,
         internalizers=internalizers,
@@ -88,12 +88,26 @@ def fit(
         made_from=_made_from(corpora, documents, texts, vectors, teachers, lessons, config, notes),
         figures={"internalizers": lessons_learned},
     )
-    save(explainer, output)
-    stored = load(output)  # half-precision weights, as users will run them: the figures are theirs
+    draft = work.folder / DRAFT
+    save(explainer, draft, overwrite=True)
+    stored = load(draft)  # half-precision weights, as users will run them: the figures are theirs
     figures = {**explainer.figures, **measure(stored.sae, views, held if held.any() else ~held)}
-    save(replace(stored, figures=figures), output, overwrite=True)
-    shutil.rmtree(work)
-    return load(output) if isinstance(encoder, PrecomputedEncoder) else load(output, encoder=encoder)
+    work.publishing()
+    save(replace(stored, figures=figures), output)
+    return _ended(work, encoder)
+
+
+def _job(*facts: Any) -> str:
+    """What the same command has in common with itself, run again."""
+    corpora, encoder, teachers, config, name, notes = facts
+    read = [str(Path(corpus).resolve()) for corpus in corpora]
+    return digest_of([read, encoder.identity.digest, list(teachers), config.to_dict(), name, notes])
+
+
+def _ended(work: Work, encoder: Encoder) -> Explainer:
+    """The explainer is published; what was left of the work goes."""
+    work.end()
+    return load(work.output) if isinstance(encoder, PrecomputedEncoder) else load(work.output, encoder=encoder)
 
 
 def _reader(encoder: Encoder, cache: Path | None, tell: Report) -> Encoder:

@@ -7,6 +7,7 @@ is measured when the file is made, on vectors of the index, and kept beside it.
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +17,13 @@ import numpy as np
 from ..arrays import Float32
 from ..extras import require
 from ..store import check_writable, write_text
+from ..store.atomic import scratch_beside
 from .dense import Ranked, best, dense
 
 if TYPE_CHECKING:
     from .index import Index
 
+FILES: Final = re.compile(r"faiss-\d{6,}\.(index|json)")
 WORTH: Final = 200_000  # documents from which on a build makes it
 OVERFETCH: Final = 4
 PROBED: Final = 48  # cells looked at
@@ -46,11 +49,14 @@ def make_faiss(index: Index) -> dict[str, Any]:
         for start in range(0, shard.rows, 1 << 14):
             made.add(np.ascontiguousarray(shard.vectors[start : start + (1 << 14)]))
     path = faiss_path(index)
-    scratch = path.with_name(f".{path.name}.part")
-    faiss.write_index(made, str(scratch))
-    scratch.replace(path)
-    for old in index.folder.glob("faiss-*.index*"):
-        if old.name.split(".")[0] != path.name.split(".")[0]:
+    scratch = scratch_beside(path)
+    try:
+        faiss.write_index(made, str(scratch))
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    for old in sorted(index.folder.iterdir()):
+        if FILES.fullmatch(old.name) and old.stem != path.stem:
             old.unlink()
     facts = {"cells": cells, "probed": PROBED, "bytes": path.stat().st_size, "recall_at_10": _recall(index, rng)}
     write_text(path.with_suffix(".json"), json.dumps(facts) + "\n")

@@ -7,30 +7,39 @@ the index as it was before, or as it is after.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedError, InputError, MismatchError
 from ..explainer import Explainer, load, save
-from ..store import alone, check_writable, digest_of, sha256_of_file, write_bytes, write_text
-from ..store.manifest import NAME as CONFIG
+from ..store import (
+    alone,
+    check_writable,
+    digest_of,
+    read_json,
+    sha256_of_file,
+    write_bytes,
+    write_text,
+)
+from ..store.folders import sweep
+from ..store.kind import NAME as CONFIG
 from .corpus import Corpus, Entry, Report, blocks, survey
 from .ids import Ids
 from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
 from .manifest import Manifest, read_index_manifest
+from .ours import DELETED, JOB, begin_building, check_ours, end_building, read_job, remove_unfinished
 from .stages import Batch, Stage, chain, run
 from .texts import Texts
-from .writer import ShardWriter, remove, sweep
+from .writer import ShardWriter
 
-JOB: Final = "job.json"
 TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at most
 
 
@@ -107,16 +116,14 @@ def build_index(
             work there. MismatchError: the index was made by another explainer.
     """
     config, tell = config or BuildConfig(), report or (lambda *_: None)
-    check_writable(output)
-    with alone(output / ".lock", f"{output}: another process is writing there; wait for it to end"):
-        sweep(output)
+    with writing(output):
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
         if manifest is not None:
             _same_explainer(output, manifest, explainer)
         job, replaced = _job(corpus, explainer, output, manifest, config, tell)
         explainer = _kept(explainer, output)
         if manifest is not None and manifest.job == job.digest:
-            shutil.rmtree(output / BUILDING, ignore_errors=True)  # built already, or killed between the last two steps
+            end_building(output)  # built already, or killed between the last two steps
             return Built(job.added, job.updated, job.unchanged, manifest.alive)
         if config.engine == "ray":
             from .engines.ray import build_shards
@@ -125,9 +132,31 @@ def build_index(
         if job.rows:
             build_shards(corpus, explainer, output, manifest, job, tell)
             manifest = _publish(corpus, explainer, output, manifest, job, replaced)
-        shutil.rmtree(output / BUILDING, ignore_errors=True)
+        end_building(output)
         assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
         return Built(job.added, job.updated, job.unchanged, manifest.alive)
+
+
+@contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Alone in an index's folder, which is made if it is absent, and gone again if nothing came to be in it.
+
+    Raises:
+        InputError: the folder holds something that is not an index, or another process is writing there.
+    """
+    check_ours(output)
+    made, lock = not output.exists(), output / ".lock"
+    check_writable(output)
+    try:
+        with alone(lock, f"{output}: another process is writing there; wait for it to end"):
+            sweep(output, keep=".bm25")
+            yield
+    except BaseException:
+        if made and {path.name for path in output.iterdir()} <= {lock.name}:
+            with suppress(OSError):
+                lock.unlink(missing_ok=True)
+                output.rmdir()
+        raise
 
 
 def build_in_loop(
@@ -200,6 +229,12 @@ def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> N
         )
 
 
+def own_files(folder: Path) -> list[str]:
+    """The files of the index's explainer: those that its config.json names, itself, and its card."""
+    names = {CONFIG, "README.md", *read_json(folder / CONFIG)["files"]}
+    return sorted(name for name in names if (folder / name).is_file())
+
+
 def _kept(explainer: Explainer, output: Path) -> Explainer:
     """The explainer as the index keeps it: what it stores is made with the very weights that will explain it."""
     folder = output / EXPLAINER
@@ -228,13 +263,14 @@ def _job(
     looked = survey(corpus, explainer.sae.dimension, report)
     block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
     facts = [looked.digest, explainer_digest(explainer), corpus.facts(), config.shard_rows, block]
-    path = output / BUILDING / JOB
-    known: Job | None = None
-    if path.is_file():
-        try:
-            known = Job(**json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            raise DamagedError(f"{path}: damaged ({error}); pass --restart to begin again") from error
+    record = read_job(output / BUILDING)
+    try:
+        replaced = np.array([] if record is None else record.pop("replaced"), np.int64)
+        known = None if record is None else Job(**record)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DamagedError(
+            f"{output / BUILDING / JOB}: damaged ({error}); move it elsewhere, and build again"
+        ) from error
     current = 0 if base is None else base.generation
     if base is not None and known is None and not config.adding:
         if base.job == digest_of([*facts, 0]):  # built already, by this very command
@@ -248,9 +284,8 @@ def _job(
             "command that began it, or pass --restart to throw it away"
         )
     if known is not None and not config.restart and known.base in (current, current - 1):
-        replaced = np.array(json.loads((output / BUILDING / "replaced.json").read_text()), np.int64)
         return known, replaced
-    _clear(output, base)
+    remove_unfinished(output, () if base is None else {name for name, _ in base.shards})
     added, updated, unchanged = looked.documents, 0, 0
     rows: list[int] = []
     if base is not None:
@@ -267,19 +302,8 @@ def _job(
         updated = len(rows)
     first = 0 if base is None else len(base.shards)
     job = Job(digest_of([*facts, current]), current, first, added, updated, unchanged, config.shard_rows, block)
-    (output / BUILDING).mkdir(exist_ok=True)
-    write_text(output / BUILDING / "replaced.json", json.dumps(sorted(rows)))
-    write_text(path, json.dumps(job._asdict()))
+    begin_building(output, {**job._asdict(), "replaced": sorted(rows)})
     return job, np.array(sorted(rows), np.int64)
-
-
-def _clear(output: Path, base: Manifest | None) -> None:
-    """Shards that no manifest names, and unfinished work."""
-    shutil.rmtree(output / BUILDING, ignore_errors=True)
-    named = set() if base is None else {name for name, _ in base.shards}
-    for folder in (output / SHARDS).glob("*"):
-        if folder.name not in named:
-            remove(folder)
 
 
 def _publish(
@@ -310,7 +334,7 @@ def _publish(
         shards=tuple(shards),
         gone=0,
         gone_sha256="",
-        explainer_files={path.name: sha256_of_file(path) for path in sorted((output / EXPLAINER).iterdir())},
+        explainer_files={name: sha256_of_file(output / EXPLAINER / name) for name in own_files(output / EXPLAINER)},
         history=tuple(history),
     )
     return write_manifest_with(output, manifest, gone)
@@ -323,7 +347,7 @@ def write_manifest_with(output: Path, manifest: Manifest, gone: NDArray[np.int64
     if len(gone):
         write_bytes(output / manifest.deleted_file, content)
     write_text(output / CONFIG, json.dumps(manifest.to_dict(KIND), indent=1, ensure_ascii=False) + "\n")
-    for path in output.glob("deleted-*.u64"):
-        if path.name != manifest.deleted_file:
+    for path in sorted(output.iterdir()):
+        if DELETED.fullmatch(path.name) and path.name != manifest.deleted_file:
             path.unlink(missing_ok=True)
     return manifest

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..store import alone, digest_of
-from .build import write_manifest_with
+from ..store import digest_of
+from .build import write_manifest_with, writing
 from .layout import BUILDING, SHARDS, TEXTS
 from .manifest import read_index_manifest
+from .ours import is_job
 from .texts import Texts
 
 
@@ -22,9 +23,10 @@ def delete_documents(folder: Path, ids: Sequence[str]) -> int:
     Raises:
         InputError: an id that is not there: then nothing is deleted. An unfinished build: end it first.
     """
-    with alone(folder / ".lock", f"{folder}: another process is writing there; wait for it to end"):
+    read_index_manifest(folder)
+    with writing(folder):
         manifest = read_index_manifest(folder)
-        if (folder / BUILDING).is_dir():
+        if is_job(folder / BUILDING):
             raise InputError(f"{folder} holds an unfinished build; finish it by the command that began it")
         gone = set(manifest.deleted(folder).tolist())
         rows: set[int] = set()

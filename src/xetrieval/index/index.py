@@ -24,6 +24,7 @@ from .ids import Ids
 from .layout import EXPLAINER, SHARDS
 from .lexical import Lexicon, open_lexicon
 from .manifest import Manifest, read_index_manifest
+from .ours import is_job
 from .search import Hit, hits, prepare, rank
 from .shard import Shard
 from .texts import Stored
@@ -227,7 +228,7 @@ def open_index(folder: str | Path, explainer: str | Path | Explainer | None = No
         MismatchError: another explainer.
     """
     path = Path(folder)
-    if not (path / "config.json").is_file() and (path / "building").is_dir():
+    if not (path / "config.json").is_file() and is_job(path / "building"):
         raise InputError(f"{path}: the build of this index has not ended; run the same `index build` again to go on")
     manifest = read_index_manifest(path)
     opened = (

@@ -8,8 +8,8 @@ The lexical part of either is explained word by word.
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -23,11 +23,13 @@ from ..errors import InputError
 from ..explain import Breakdown, Explanation, Part
 from ..extras import require
 from ..store import alone, check_writable
+from ..store.atomic import scratch_beside
 from .dense import RERANKED, Ranked, best, dense
 
 if TYPE_CHECKING:
     from .index import Index, Rows
 
+FOLDER: Final = re.compile(r"bm25-\d{6,}")
 METHOD: Final = "lucene"
 _COUNTING: Final = threading.Lock()
 
@@ -168,14 +170,15 @@ def _keep(retriever: Any, home: Path) -> None:
     with alone(home.with_suffix(".lock"), f"{home}: another process is counting the words there; try again soon"):
         if home.is_dir():
             return
-        scratch = Path(tempfile.mkdtemp(prefix=f".{home.name}.", dir=home.parent))
+        scratch = scratch_beside(home)
         try:
+            scratch.mkdir()
             retriever.save(scratch, show_progress=False)
             scratch.rename(home)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-            for old in home.parent.glob("bm25-*"):
-                if old.is_dir() and old.name < home.name:
+            for old in sorted(home.parent.iterdir()):
+                if FOLDER.fullmatch(old.name) and old.is_dir() and old.name < home.name:
                     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..errors import DamagedError
 from ..store import Kind, digest_of
-from ..store.manifest import NAME, read_config
+from ..store.kind import NAME
+from ..store.manifest import read_config
 from .layout import KIND, TYPES
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from ..data import Document
 from ..errors import DamagedError
 from ..sae import SparseCodes
 from ..store import sha256_of_file, write_text
+from ..store.folders import sweep
 from ..views import ORIGINAL, View
 from .layout import POSTINGS, RECORD, SHARD_ROWS, TEXTS, array_type, code_files, map_array
 from .stages import Batch, codes_of
@@ -120,15 +120,3 @@ def write_postings(folder: Path, features: int) -> None:
     made = (np.concatenate([[0], np.cumsum(counts)]), rows[order], values[order])
     for name, numbers in zip(POSTINGS, made, strict=True):
         (folder / name).write_bytes(np.ascontiguousarray(numbers, array_type(name)).tobytes())
-
-
-def remove(folder: Path) -> None:
-    """A shard that is not wanted."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def sweep(folder: Path) -> None:
-    """Scratch files of writes that a kill cut short. Call it where nobody else writes."""
-    for path in folder.glob(".*.*"):
-        if not path.name.startswith(".bm25"):  # written under a lock of its own
-            shutil.rmtree(path) if path.is_dir() else path.unlink()

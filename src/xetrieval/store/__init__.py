@@ -1,26 +1,48 @@
 """Bytes on disk: whole or not at all, and known by their hash. Knows nothing of their meaning."""
 
 from .arrays import half_precision, read_arrays, write_arrays
-from .atomic import cache_folder, check_writable, new_folder, replacing, write_bytes, write_text
+from .atomic import (
+    cache_folder,
+    check_file,
+    check_folder,
+    check_writable,
+    is_stream,
+    read_bytes,
+    replacing,
+    write_bytes,
+    write_text,
+)
 from .database import database
+from .folders import Work, check_new_folder, claim, is_vacant, new_folder, recover
 from .hashing import digest_of, sha256_of_file
 from .json_text import parse_json, read_json
+from .kind import Kind, kind_of
 from .lock import alone
-from .manifest import Kind, read_manifest, write_manifest
+from .manifest import read_manifest, write_manifest
 
 __all__ = [
     "Kind",
+    "Work",
     "alone",
     "cache_folder",
+    "check_file",
+    "check_folder",
+    "check_new_folder",
     "check_writable",
+    "claim",
     "database",
     "digest_of",
     "half_precision",
+    "is_stream",
+    "is_vacant",
+    "kind_of",
     "new_folder",
     "parse_json",
     "read_arrays",
+    "read_bytes",
     "read_json",
     "read_manifest",
+    "recover",
     "replacing",
     "sha256_of_file",
     "write_arrays",

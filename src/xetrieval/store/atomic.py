@@ -1,16 +1,23 @@
-"""Writes that leave either the old state or the new one, never something between."""
+"""Files that hold either the old content or the new one, never something between."""
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
+import secrets
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Final
 
 from ..errors import InputError
+
+STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
+DEVICES: Final = ("/dev/", "/proc/")
+_SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old)?")
 
 
 def cache_folder() -> Path:
@@ -21,21 +28,103 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xetrieval"
 
 
+def scratch_beside(path: Path) -> Path:
+    """A new name in the same folder, which `is_scratch` knows again: for what is not whole yet."""
+    short = path.name.encode()[:180].decode(errors="ignore")
+    return path.with_name(f".{short}.{secrets.token_hex(4)}.xetrieval")
+
+
+def is_scratch(name: str) -> bool:
+    """Whether `scratch_beside` made this name."""
+    return _SCRATCH.fullmatch(name) is not None
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that becomes `path` when the block succeeds, and vanishes when it fails."""
-    check_writable(path.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    """Yield a file that becomes `path` when the block succeeds, and vanishes when it fails.
+
+    "-" is standard output. A device, a pipe or a socket is written to as it is; of a link, the file that it names is
+    replaced. A new file has the mode that the umask leaves; one that was there keeps its own.
+
+    Raises:
+        InputError: the folder cannot be written. OSError: the disk is full, with the path.
+    """
+    if is_stream(path):
+        with _stream(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        os.replace(name, path)
+        return
+    target = Path(os.path.realpath(path))
+    check_writable(target.parent)
+    scratch = scratch_beside(target)
+    try:
+        with _said_where(path), scratch.open("xb") as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
+        if target.exists():
+            scratch.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(scratch, target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
         raise
+
+
+def is_stream(path: Path) -> bool:
+    """Whether bytes go through `path` rather than into it: "-", a device, a pipe, a socket."""
+    if str(path) == STANDARD or str(path).startswith(DEVICES):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+@contextmanager
+def _stream(path: Path) -> Iterator[IO[bytes]]:
+    if str(path) == STANDARD:
+        sys.stdout.flush()
+        file: Any = getattr(sys.stdout, "buffer", None) or _Characters()
+        yield file
+        file.flush()
+        return
+    with _said_where(path), path.open("ab") as file:  # appended: /dev/stdout may be a file that others wrote to
+        yield file
+
+
+@contextmanager
+def _said_where(path: Path) -> Iterator[None]:
+    """ "No space left on device" comes without a place: give it one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+class _Characters:
+    """Standard output where it takes characters alone, as in a notebook."""
+
+    def write(self, content: bytes) -> int:
+        return sys.stdout.write(content.decode())
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a file holds; "-" is standard input.
+
+    Raises:
+        InputError: no such file.
+    """
+    if str(path) == STANDARD:
+        buffer = getattr(sys.stdin, "buffer", None)
+        return bytes(buffer.read()) if buffer is not None else sys.stdin.read().encode()
+    if not path.exists() or path.is_dir():
+        raise InputError(f"{path}: no such file")
+    return path.read_bytes()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -49,6 +138,24 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def check_file(path: Path) -> None:
+    """Before long work: raise InputError unless `path` can be written as a file. Nothing is made."""
+    if path.is_dir():
+        raise InputError(f"{path}: that is a folder; give a file")
+    if not is_stream(path):
+        check_folder(Path(os.path.realpath(path)).parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Before long work: raise InputError unless files can be created in `folder`, or it can be made. Nothing is."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
+
+
 def check_writable(folder: Path) -> None:
     """Raise InputError unless files can be created in `folder` (made if absent)."""
     try:
@@ -57,26 +164,3 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
-
-
-@contextmanager
-def new_folder(target: Path, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a scratch folder that becomes `target` when the block succeeds, and vanishes when it fails.
-
-    Raises:
-        InputError: `target` exists and `overwrite` is false, or cannot be written.
-    """
-    if target.exists() and not overwrite and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{target} exists already; choose another output or remove it first")
-    check_writable(target.parent)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        yield scratch
-        scratch.chmod(0o755)
-        retired = scratch.with_name(scratch.name + ".old")
-        if target.exists():
-            os.replace(target, retired)
-        os.replace(scratch, target)
-        shutil.rmtree(retired, ignore_errors=True)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

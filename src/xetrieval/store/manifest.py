@@ -5,22 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from ..errors import DamagedError, InputError
 from .atomic import write_text
+from .folders import recover
 from .hashing import sha256_of_file
 from .json_text import read_json
-
-NAME: Final = "config.json"
-
-
-class Kind(NamedTuple):
-    """What a folder holds: as the manifest names it, and as a person does."""
-
-    format: str
-    version: int
-    words: str  # "an explainer"
+from .kind import NAME, Kind
 
 
 def write_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any], files: Sequence[str]) -> None:
@@ -41,7 +33,7 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     if not isinstance(files, dict):
         raise DamagedError(f"{folder / NAME}: field 'files' is missing or of the wrong kind")
     for name, promised in files.items():
-        if Path(name).name != name:
+        if Path(name).name != name or not isinstance(promised, str):
             raise DamagedError(f"{folder / NAME}: file {name!r} lies outside the folder")
         check_file(folder / name, promised)
     return config
@@ -61,6 +53,7 @@ def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
     Raises:
         InputError: no config.json. DamagedError: another kind or version.
     """
+    recover(folder)
     path = folder / NAME
     if not path.is_file():
         raise InputError(f"{folder}: not the folder of {kind.words} (no {NAME})")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...extras import require
-from ...store.atomic import replacing
+from ...store import is_stream, replacing
 from ...store.foreign import read_torch_state
 from ..model import SparseAutoencoder
 from .keys import check_keys
@@ -50,7 +50,7 @@ def write_release_sae(sae: SparseAutoencoder, path: Path) -> None:
         raise InputError(
             "the release keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds"
         )
-    if path.exists():
+    if path.exists() and not is_stream(path):
         raise InputError(f"{path} exists already; choose another output or remove it first")
     torch = require("torch", "train")
     state = {

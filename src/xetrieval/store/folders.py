@@ -1,0 +1,221 @@
+"""Folders: published whole or not at all, and nothing removed but what is proven to be ours.
+
+A folder of unfinished work proves itself by a file `.xetrieval` in it, which says what work of which job it is; a
+finished one by its config.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import InputError, XetrievalError
+from .atomic import check_folder, check_writable, is_scratch, scratch_beside, write_text
+from .json_text import read_json
+from .kind import NAME, Kind, kind_of
+
+MARK: Final = ".xetrieval"
+FORMAT: Final = "xetrieval-work"
+README: Final = "README.md"
+LOCK: Final = ".lock"
+
+
+def is_vacant(folder: Path) -> bool:
+    """Whether nothing is there: no such path, or a folder that holds at most our own lock and unfinished names."""
+    if not folder.is_dir():
+        return not os.path.lexists(folder)
+    with os.scandir(folder) as entries:
+        return all(
+            is_scratch(e.name) or (e.name == LOCK and e.is_file(follow_symlinks=False) and not e.stat().st_size)
+            for e in entries
+        )
+
+
+def check_new_folder(target: Path) -> None:
+    """Before long work: raise InputError unless a new folder can be made at `target`. Nothing is made."""
+    recover(target)
+    if not is_vacant(target):
+        raise InputError(f"{target} exists already; choose another output or remove it first")
+    check_folder(target.absolute().parent)
+
+
+@contextmanager
+def new_folder(target: Path, over: Kind | None = None) -> Iterator[Path]:
+    """Yield a scratch folder that becomes `target` when the block succeeds, and vanishes when it fails.
+
+    Args:
+        over: `target` may hold a folder of this kind: it is replaced in one step, and files in it that are not ours
+            are taken over into the new one.
+    Raises:
+        InputError: `target` holds something else, or cannot be written.
+    """
+    place = Path(os.path.realpath(target))
+    foreign: list[str] = []
+    if over is None or is_vacant(place):
+        check_new_folder(target)
+    else:
+        foreign = _foreign(target, over)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    scratch = scratch_beside(place)
+    try:
+        scratch.mkdir()
+        yield scratch
+        for name in foreign:
+            _take_over(target / name, scratch / name)
+        _publish(scratch, place)
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(target)
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _foreign(target: Path, kind: Kind) -> list[str]:
+    """What lies in a folder of ours that its config.json does not name."""
+    recover(target)
+    if not target.is_dir() or (os.path.lexists(target / NAME) and kind_of(target) != kind.format):
+        raise InputError(f"{target} is there already and not the folder of {kind.words}; choose another output")
+    files = read_json(target / NAME).get("files") if (target / NAME).is_file() else {}
+    ours = {NAME, *(files if isinstance(files, dict) else ())} | ({README} if files else set())
+    return sorted(name for name in os.listdir(target) if name not in ours)
+
+
+def _take_over(source: Path, target: Path) -> None:
+    if os.path.lexists(target):
+        raise InputError(f"{source} is not ours, and a file of that name is to be written; move it elsewhere")
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _publish(scratch: Path, target: Path) -> None:
+    if is_vacant(target):
+        if target.is_dir():
+            remove_known(target, [LOCK])
+            with suppress(OSError):
+                target.rmdir()  # an empty folder is replaced by a rename on POSIX alone
+        os.replace(scratch, target)
+    elif not _exchange(scratch, target):
+        retired = scratch.with_name(scratch.name + "-old")
+        os.replace(target, retired)
+        try:
+            os.replace(scratch, target)
+        except OSError:
+            os.replace(retired, target)
+            raise
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Let two folders change places in one step, where the system can; whether it could."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename is not None and rename(here, os.fsencode(first), here, os.fsencode(second), exchange) == 0
+
+
+def recover(target: Path) -> None:
+    """Put a folder back that a killed process had moved aside, and whose successor never came."""
+    place = Path(os.path.realpath(target))
+    if os.path.lexists(place) or not place.parent.is_dir():
+        return
+    wanted = re.compile(re.escape(scratch_beside(place).name.rsplit(".", 2)[0]) + r"\.[0-9a-f]{8}\.xetrieval-old")
+    for path in sorted(place.parent.iterdir()):
+        if wanted.fullmatch(path.name) and path.is_dir():
+            os.replace(path, place)
+            return
+
+
+def sweep(folder: Path, keep: str = "") -> None:
+    """Remove what writes that a kill cut short left in a folder of ours. Call it where nobody else writes.
+
+    Args:
+        keep: names that begin like this are somebody else's to remove.
+    """
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if is_scratch(path.name) and not (keep and path.name.startswith(keep)):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def remove_known(folder: Path, names: Sequence[str]) -> None:
+    """Remove what in a folder of ours has one of these names (patterns), and unfinished names; nothing else."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if is_scratch(path.name) or any(fnmatchcase(path.name, name) for name in names):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def claim(folder: Path, what: str) -> None:
+    """Make a folder of unfinished work, or go on in one; a mark in it says that it is ours.
+
+    Raises:
+        InputError: the folder holds something that is not the work of a `what`.
+    """
+    if _mark(folder, what) is None and not is_vacant(folder):
+        raise InputError(f"{folder} is there already and not the work of `{what}`; choose another output or move it")
+    check_writable(folder)
+    _write_mark(folder, what, {})
+
+
+def _mark(folder: Path, what: str) -> dict[str, Any] | None:
+    try:
+        mark = read_json(folder / MARK)
+    except XetrievalError:
+        return None
+    ours = isinstance(mark, dict) and mark.get("format") == FORMAT and mark.get("of") == what
+    return mark if ours else None
+
+
+def _write_mark(folder: Path, what: str, facts: dict[str, Any]) -> None:
+    write_text(folder / MARK, json.dumps({"format": FORMAT, "of": what, **facts}) + "\n")
+
+
+class Work:
+    """OUTPUT.work: what a job has made so far, found again when the same command is run once more.
+
+    Args:
+        what: "fit", "sae train": as a person names the job.
+        job: a digest of all that decides its result.
+        names: patterns of the files and folders that the job makes there; nothing else is ever removed.
+    """
+
+    def __init__(self, output: Path, what: str, job: str, names: Sequence[str]) -> None:
+        self.output, self.what, self.job, self.names = output, what, job, tuple(names)
+        place = output.absolute() if output.name else Path(os.path.realpath(output))
+        self.folder = place.with_name(place.name + ".work")
+
+    def begin(self) -> bool:
+        """Make the folder, or go on in it. True: the job published its output already, and was killed just after.
+
+        Raises:
+            InputError: the output is there already, or the work folder is not ours.
+        """
+        mark = _mark(self.folder, self.what)
+        if mark is not None and mark.get("published") == self.job and not is_vacant(self.output):
+            return True
+        check_new_folder(self.output)
+        claim(self.folder, self.what)
+        return False
+
+    def publishing(self) -> None:
+        """Say that the output is about to appear."""
+        _write_mark(self.folder, self.what, {"published": self.job})
+
+    def end(self) -> None:
+        """Remove what the job made, and the folder if nothing else is in it."""
+        remove_known(self.folder, self.names)
+        (self.folder / MARK).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
