@@ -98,6 +98,8 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
         "encoder",
         "truncated",
         "unread_tokens",
+        "unknown_tokens",
+        "read_tokens",
         "other_features",
     ]
     assert list(record["per_view_shared_features"]) == ["original", "qa", "summary", "purpose"]

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from xetrieval.encoders import (
     CachedEncoder,
+    Counts,
     Encoder,
     EncoderIdentity,
     EndpointEncoder,
@@ -44,8 +45,10 @@ class CountingEncoder:
         self.encoded += texts
         return HashingEncoder(8).encode_document(texts)
 
-    def unread_tokens(self, texts: Sequence[str], role: str) -> np.ndarray:
-        return np.array([max(0, len(text.split()) - 4) for text in texts], np.int32)
+    def token_counts(self, texts: Sequence[str], role: str) -> Counts:
+        words = np.array([len(text.split()) for text in texts], np.int32)
+        unknown = np.array([text.split()[:4].count("?") for text in texts], np.int32)
+        return Counts(np.maximum(words - 4, 0), unknown, np.minimum(words, 4))
 
 
 # ------------------------------------------------------------------ the protocol
@@ -88,7 +91,7 @@ def test_a_text_that_stands_twice_is_encoded_once() -> None:
     encoded = read_texts(encoder, ["a", "b b b b b", "a"], "document")
     assert encoder.encoded == ["a", "b b b b b"]
     assert np.array_equal(encoded.vectors[0], encoded.vectors[2])
-    assert encoded.unread.tolist() == [0, 1, 0]
+    assert encoded.counts.unread.tolist() == [0, 1, 0]
 
 
 # ------------------------------------------------------------------ the cache
@@ -101,8 +104,8 @@ def test_nothing_is_encoded_twice(tmp_path: Path) -> None:
     again = CachedEncoder(inner, tmp_path).read(texts[::-1], "document")
     assert sorted(inner.encoded) == sorted(set(texts))
     assert np.array_equal(first.vectors, again.vectors[::-1])
-    assert first.unread.tolist() == [0, 0, 0, 1]
-    assert again.unread.tolist() == [1, 0, 0, 0]
+    assert first.counts.unread.tolist() == [0, 0, 0, 1]
+    assert again.counts.unread.tolist() == [1, 0, 0, 0]
 
 
 @pytest.mark.parametrize("change", [{"weights": "b"}, {"prompt": "passage: "}, {"max_tokens": 5}])
@@ -325,9 +328,9 @@ def test_sources_that_are_no_encoder_are_refused(source: str, words: str) -> Non
 # ------------------------------------------------------------------ sentence-transformers
 
 
-def fake_model(folder: Path, prompts: dict[str, str] | None = None) -> Path:
+def fake_model(folder: Path, prompts: dict[str, str] | None = None, **config: object) -> Path:
     (folder / "1_Pooling").mkdir(parents=True)
-    (folder / "config.json").write_text('{"hidden_size": 24, "max_position_embeddings": 512}')
+    (folder / "config.json").write_text(json.dumps({"hidden_size": 24, "max_position_embeddings": 512, **config}))
     (folder / "modules.json").write_text(
         '[{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}]'
     )
@@ -344,14 +347,21 @@ def fake_model(folder: Path, prompts: dict[str, str] | None = None) -> Path:
     ("name", "prompts", "expected"),
     [
         ("e5-small-v2", None, ("query: ", "passage: ")),
-        ("multilingual-e5-base", {}, ("query: ", "passage: ")),
+        ("intfloat/multilingual-e5-base", {}, ("query: ", "passage: ")),
+        ("/data/release5/checkpoint-9/", None, ("", "")),
+        ("me/made5-abge", None, ("", "")),
+        ("0e5b3c9f0d1a4e5b", None, ("", "")),
+        ("e5-saved-without", {"query": "", "document": ""}, ("", "")),
         ("bge-small-en", None, ("Represent this sentence for searching relevant passages: ", "")),
         ("plain", None, ("", "")),
         ("e5-own", {"query": "Q> ", "passage": "P> "}, ("Q> ", "P> ")),
     ],
 )
 def test_a_models_own_prompts_come_first_and_its_familys_next(tmp_path, name, prompts, expected) -> None:  # type: ignore[no-untyped-def]
-    identity = SentenceTransformerEncoder(fake_model(tmp_path / name, prompts)).identity
+    encoder = SentenceTransformerEncoder(fake_model(tmp_path / "bge-e5" / "e5", prompts, _name_or_path=name))
+    identity = encoder.identity
+    guessed = [note for note in encoder.notes if "guessed" in note]
+    assert bool(guessed) == (any(expected) and not prompts)
     assert (identity.query_prompt, identity.document_prompt) == expected
     assert (identity.dimension, identity.max_tokens, identity.pooling) == (24, 512, "cls")
 
@@ -378,7 +388,7 @@ def test_minilm_reads_texts_and_counts_what_it_did_not_read() -> None:
         @ (read_texts(encoder, ["a cat sleeps"], "query").vectors[0])
     )
     assert near > far + 0.3
-    assert encoder.unread_tokens(["word " * 300], "document").tolist() == [46]  # type: ignore[attr-defined]
+    assert encoder.token_counts(["word " * 300], "document").unread.tolist() == [46]  # type: ignore[attr-defined]
 
 
 def test_minilm_weights_that_differ_are_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ def test_a_sentences_own_activation_is_that_of_its_vector() -> None:
 
 def test_an_encoder_that_shows_no_tokens_is_estimated_by_leaving_out() -> None:
     hashing = HashingEncoder(64)
-    blind = FunctionEncoder(hashing.encode_document, name="blind")
+    blind = FunctionEncoder(hashing.encode_document, name="blind", version="1")
     base = random_explainer()
     explainer = Explainer(
         "blind", blind.identity, base.sae, base.internalizers, base.features, cache=False, _encoder=[blind]
@@ -135,7 +135,7 @@ def test_text_past_the_limit_is_shown_as_unread() -> None:
     assert why.evidence is not None
     end = why.evidence.document_read_to
     assert end is not None
-    assert len(encoder.token_vectors(document[end:], "document").spans) == why.unread_document
+    assert len(encoder.token_vectors(document[end:], "document").spans) == why.read_document.unread
     sentences = why.evidence.features[0].document.sentences
     assert [s.read for s in sentences[-1:]] == [sentences[-1].start < end]
     assert "never read in the document" in plain_text(why)
@@ -174,10 +174,10 @@ def test_a_long_document_is_scored_by_chunks_of_whole_sentences() -> None:
     ]
     sentences = split_sentences(document)
     for (start, end), (_, next_end) in zip(places, [*places[1:], places[-1]], strict=True):
-        assert encoder.unread_tokens([document[start:end]], "document")[0] == 0
+        assert encoder.token_counts([document[start:end]], "document").unread[0] == 0
         following = next((s for s in sentences if s.start >= end), None)
         if following is not None:  # and not one sentence more
-            assert encoder.unread_tokens([document[start : following.end]], "document")[0] > 0
+            assert encoder.token_counts([document[start : following.end]], "document").unread[0] > 0
             assert following.end <= next_end
 
 
@@ -198,7 +198,7 @@ def test_the_chunk_that_wins_is_the_one_explained() -> None:
     assert "chunk" not in plain_text(short)
     one = explainer.explain_chunks(QUERY, "word " * 2000)  # a sentence past the limit stays one, and is cut
     assert len(one.chunks) == 1
-    assert one.unread_document > 0
+    assert one.read_document.unread > 0
 
 
 def test_evidence_of_vectors_is_refused() -> None:
@@ -269,7 +269,7 @@ def test_minilm_shows_the_tokens_its_vector_is_the_mean_of() -> None:
         pieces = [text[a:b] for (a, b), kind in zip(tokens.spans, tokens.kinds, strict=True) if kind == "text"]
         assert "".join(pieces) == re.sub(r"\s", "", text)
     why = explainer.with_evidence(explainer.explain("how do vaccines work", text * 100))
-    assert why.unread_document > 0
+    assert why.read_document.unread > 0
     assert why.evidence is not None
     assert why.evidence.document_read_to is not None
     assert all(abs(item.document.rounding) < 1e-4 for item in why.evidence.features)

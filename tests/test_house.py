@@ -16,6 +16,7 @@ ROOMS = (  # each imports only from rooms before it
     ("arrays",),
     ("intervals",),
     ("store",),
+    ("identity",),
     ("data",),
     ("remote",),
     ("encoders", "llm"),

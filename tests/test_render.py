@@ -12,7 +12,7 @@ from conftest import random_explainer
 
 from xetrieval import Explanation, FeatureShare
 from xetrieval.encoders import HashingEncoder
-from xetrieval.explain import Contrast
+from xetrieval.explain import Contrast, Reading
 from xetrieval.explain.report import page
 from xetrieval.explain.terminal import bar, plain_text, printable
 
@@ -27,7 +27,7 @@ def hostile() -> Explanation:
         FeatureShare(5, "below zero", -0.10, 0.5, views),
     )
     per_view = {"original": (3, 4, 5), "qa": (), "summary": (3, 4, 5), "purpose": ()}
-    return Explanation(0.6, 0.05, 0.15, features, per_view, unread_document=57)
+    return Explanation(0.6, 0.05, 0.15, features, per_view, read_document=Reading(57))
 
 
 def test_the_lines_of_the_table_add_up_to_the_score() -> None:

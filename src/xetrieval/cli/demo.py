@@ -68,10 +68,9 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
     from tempfile import TemporaryDirectory
 
     from ..index import Corpus, build_index, open_index
-    from ..index.build import explainer_digest
     from ..store import cache_folder, digest_of
 
-    made_of = digest_of([explainer_digest(explainer), [document.text for document in documents]])
+    made_of = digest_of([explainer.digest, [document.text for document in documents]])
     target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
     with TemporaryDirectory() as scratch, progress_bar() as bar:
         corpus = Path(scratch) / "python-documentation.jsonl"

@@ -1,6 +1,7 @@
 """Text to vectors: one small protocol, and the encoders that ship with the library."""
 
-from .base import CountsUnread, Encoded, Encoder, EncoderIdentity, Role, read_texts
+from ..identity import EncoderIdentity, Role
+from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, read_texts
 from .cache import CachedEncoder
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
@@ -8,11 +9,13 @@ from .hashing import HashingEncoder
 from .open import open_encoder
 from .precomputed import PrecomputedEncoder, map_vectors, read_vectors, vector_ids
 from .sentence_transformer import SentenceTransformerEncoder
+from .texts import as_text, as_texts
 from .tokens import TokenVectors, token_vectors
 
 __all__ = [
     "CachedEncoder",
-    "CountsUnread",
+    "Counts",
+    "CountsTokens",
     "Encoded",
     "Encoder",
     "EncoderIdentity",
@@ -23,7 +26,11 @@ __all__ = [
     "Role",
     "SentenceTransformerEncoder",
     "TokenVectors",
+    "as_text",
+    "as_texts",
+    "encoder_notes",
     "map_vectors",
+    "not_counted",
     "open_encoder",
     "read_texts",
     "read_vectors",

@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, as_vectors, l2norm
 from ..errors import InputError, MismatchError
-from ..store import digest_of
-
-Role = Literal["query", "document"]
-
-
-@dataclass(frozen=True)
-class EncoderIdentity:
-    """Everything that decides which vector a text gets. Two encoders agree when their digests do."""
-
-    name: str
-    dimension: int  # m
-    weights_sha256: str | None = None  # None: the weights cannot be seen (an endpoint, a callable)
-    query_prompt: str = ""
-    document_prompt: str = ""
-    max_tokens: int | None = None  # None: no limit known
-    pooling: str = "unknown"
-
-    @property
-    def digest(self) -> str:
-        """Hash of all fields; of the name only where no weights can be seen."""
-        facts = asdict(self)
-        if self.weights_sha256 is not None:
-            del facts["name"]  # the same weights under another name are the same encoder
-        return digest_of(facts)
-
-    def prompt(self, role: Role) -> str:
-        """The text put before every text of that role."""
-        return self.query_prompt if role == "query" else self.document_prompt
-
-    def to_dict(self) -> dict[str, Any]:
-        """As config.json holds it."""
-        return asdict(self)
+from ..identity import EncoderIdentity, Role
+from .texts import as_texts
 
 
 @runtime_checkable
@@ -60,34 +29,67 @@ class Encoder(Protocol):
         """Vectors [n, m] of documents."""
 
 
-@runtime_checkable
-class CountsUnread(Protocol):
-    """An encoder that knows how much of a text lies past its length limit."""
+NOT_COUNTED: Final = -1
 
-    def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
-        """Tokens of each text that the encoder never reads, [n]."""
+
+class Counts(NamedTuple):
+    """What of some texts an encoder could read, one number a text. -1: nobody counted."""
+
+    unread: NDArray[np.int32]  # [n] tokens past the length limit; 0 where nobody counted
+    unknown: NDArray[np.int32]  # [n] of those read, the ones that its tokenizer does not know ([UNK])
+    tokens: NDArray[np.int32]  # [n] tokens read, without special ones and the prompt
+
+    def of(self, place: Any) -> Counts:
+        """Those of some of the texts."""
+        return Counts(*(column[place] for column in self))
+
+    @property
+    def unreadable(self) -> NDArray[np.bool_]:
+        """[n] whether half of the tokens or more are unknown, or there are none at all."""
+        found: NDArray[np.bool_] = (self.tokens != NOT_COUNTED) & (2 * self.unknown >= self.tokens)
+        return found
+
+
+def not_counted(count: int) -> Counts:
+    """Of so many texts that nobody counted."""
+    nobody = np.full(count, NOT_COUNTED, np.int32)
+    return Counts(np.zeros(count, np.int32), nobody, nobody.copy())
+
+
+def encoder_notes(encoder: Encoder) -> tuple[str, ...]:
+    """What a user should know of an encoder: prompts that were guessed, a default prompt that is not used."""
+    notes: tuple[str, ...] = getattr(encoder, "notes", ())
+    return notes
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """An encoder that knows how much of a text it cannot read."""
+
+    def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
+        """What of each text it reads, [n]."""
 
 
 class Encoded(NamedTuple):
-    """Texts as unit vectors, and what of them was not read."""
+    """Texts as unit vectors, and what of them was read."""
 
     vectors: Float32  # [n, m], unit rows
-    unread: NDArray[np.int32]  # [n] tokens past the encoder's limit
+    counts: Counts
 
 
 def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
     """Encode `texts`, each distinct one once, checked on the way in and on the way out.
 
     Raises:
-        InputError: an empty text, or a vector that is zero or not finite.
+        InputError: a bare text, an entry that is no text, an empty text, or a vector that is zero or not finite.
         MismatchError: the encoder returned another number or dimension of vectors than promised.
     """
+    texts = as_texts(texts, role)
     for index, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
+        if not text.strip():
             raise InputError(f"{role} {index + 1} is empty; give it some text")
     if not texts:
-        nothing = np.empty((0, encoder.identity.dimension), np.float32)
-        return Encoded(nothing, np.empty(0, np.int32))
+        return Encoded(np.empty((0, encoder.identity.dimension), np.float32), not_counted(0))
     first = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     distinct = list(first)
     encode = encoder.encode_query if role == "query" else encoder.encode_document
@@ -97,8 +99,8 @@ def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
             f"{encoder.identity.name} returned {list(vectors.shape)} for {len(distinct)} texts, "
             f"expected [{len(distinct)}, {encoder.identity.dimension}]"
         )
-    unread = np.zeros(len(distinct), np.int32)
-    if isinstance(encoder, CountsUnread):
-        unread = encoder.unread_tokens(distinct, role)
+    counts = not_counted(len(distinct))
+    if isinstance(encoder, CountsTokens):
+        counts = encoder.token_counts(distinct, role)
     place = [first[text] for text in texts]
-    return Encoded(l2norm(vectors)[place], unread[place])
+    return Encoded(l2norm(vectors)[place], counts.of(place))

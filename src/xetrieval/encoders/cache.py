@@ -1,43 +1,63 @@
 """Encoded texts on disk, so that nothing is encoded twice.
 
-One SQLite file per (encoder, role), named by a hash of everything that made its vectors: the weights' hash, the
-prompt, the length limit, the pooling, the precision. Inside it, each text by its own sha256. Every block of new
-vectors is one transaction, so a killed run loses at most one block.
+One SQLite file per (encoder, role), named by a hash of everything that made its vectors: the encoder's identity, the
+prompt, the precision. Inside it, each text by its own sha256. Every block of new vectors is one transaction, so a
+killed run loses at most one block. An encoder that cannot be known again (a function without a name) is never kept.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import Float32
+from ..identity import EncoderIdentity, Role
 from ..store import cache_folder, database, digest_of
-from .base import Encoded, Encoder, EncoderIdentity, Role, read_texts
+from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, read_texts
+from .function import NOT_KEPT
+from .texts import as_texts
 from .tokens import TokenVectors, token_vectors
 
 BLOCK = 512  # texts per transaction
+LAYOUT = 2  # of the table
 SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
-    text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL) WITHOUT ROWID"""
+    text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL, unknown INTEGER NOT NULL,
+    tokens INTEGER NOT NULL) WITHOUT ROWID"""
+
+FIND = "SELECT vector, unread, unknown, tokens FROM vectors WHERE text_sha256 = ?"
 
 Report = Callable[[int, int], None]  # texts done, texts in all
 
 
 class CachedEncoder:
-    """An encoder whose vectors are kept in `folder`."""
+    """An encoder whose vectors are kept in `folder`.
 
-    def __init__(self, encoder: Encoder, folder: Path | None = None, report: Report | None = None) -> None:
-        self.encoder, self.folder, self.report = encoder, folder or cache_folder(), report
+    Args:
+        grows: False: what is there is used, nothing is added.
+    """
+
+    def __init__(
+        self, encoder: Encoder, folder: Path | None = None, report: Report | None = None, grows: bool = True
+    ) -> None:
+        self.encoder, self.folder, self.report, self.grows = encoder, folder or cache_folder(), report, grows
+        if not encoder.identity.lasting:
+            warnings.warn(NOT_KEPT, UserWarning, stacklevel=3)
 
     @property
     def identity(self) -> EncoderIdentity:
         """That of the encoder inside."""
         return self.encoder.identity
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the encoder inside."""
+        return encoder_notes(self.encoder)
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m], unit rows."""
@@ -47,9 +67,9 @@ class CachedEncoder:
         """Vectors [n, m], unit rows."""
         return self.read(texts, "document").vectors
 
-    def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
-        """Tokens past the limit, [n]; counted when the text was encoded."""
-        return self.read(texts, role).unread
+    def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
+        """What of each text was read, [n]; counted when the text was encoded."""
+        return self.read(texts, role).counts
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
         """The wrapped encoder's, never cached; None where it cannot show them."""
@@ -68,44 +88,62 @@ class CachedEncoder:
             identity.digest,
             identity.prompt(role),
             getattr(self.encoder, "precision", "float32"),
+            LAYOUT,
         ]
         return self.folder / f"{digest_of(facts)[:24]}.sqlite"
 
     def read(self, texts: Sequence[str], role: Role) -> Encoded:
-        """Vectors and unread counts, from the file where it has them, else encoded and added to it."""
+        """Vectors and counts, from the file where it has them, else encoded and added to it."""
+        texts = as_texts(texts, role)
         keys = [sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         vectors = np.empty((len(texts), self.identity.dimension), np.float32)
-        unread = np.zeros(len(texts), np.int32)
+        counts = not_counted(len(texts))
         with self._open(role) as db:
             missing: dict[bytes, list[int]] = {}
             for row, key in enumerate(keys):
-                found = None
-                if key not in missing:
-                    found = db.execute("SELECT vector, unread FROM vectors WHERE text_sha256 = ?", (key,)).fetchone()
+                found = None if key in missing else db.execute(FIND, (key,)).fetchone()
                 if found is None:
                     missing.setdefault(key, []).append(row)
                 else:
-                    vectors[row], unread[row] = np.frombuffer(found[0], np.float32), found[1]
+                    vectors[row] = np.frombuffer(found[0], np.float32)
+                    _put(counts, row, found[1:])
             first = [rows[0] for rows in missing.values()]
             done = len(texts) - sum(map(len, missing.values()))
             for start in range(0, len(first), BLOCK):
                 block = first[start : start + BLOCK]
                 encoded = read_texts(self.encoder, [texts[row] for row in block], role)
-                with db:
-                    db.executemany(
-                        "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)",
-                        [
-                            (keys[row], vector.astype(np.float32).tobytes(), int(count))
-                            for row, vector, count in zip(block, *encoded, strict=True)
-                        ],
-                    )
-                for row, vector, count in zip(block, *encoded, strict=True):
+                numbers = np.stack(encoded.counts, axis=1).tolist()
+                if self.grows and self.identity.lasting:
+                    with db:
+                        db.executemany(
+                            "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?)",
+                            [
+                                (keys[row], vector.astype(np.float32).tobytes(), *some)
+                                for row, vector, some in zip(block, encoded.vectors, numbers, strict=True)
+                            ],
+                        )
+                for row, vector, some in zip(block, encoded.vectors, numbers, strict=True):
                     same = missing[keys[row]]
-                    vectors[same], unread[same] = vector, count
+                    vectors[same] = vector
+                    _put(counts, same, some)
                     done += len(same)
                 if self.report is not None:
                     self.report(done, len(texts))
-        return Encoded(vectors, unread)
+        return Encoded(vectors, counts)
 
     def _open(self, role: Role) -> AbstractContextManager[sqlite3.Connection]:
+        if not self.identity.lasting:
+            return closing(_nothing_known())
         return database(self.path(role), SCHEMA, "the cache of encoded texts")
+
+
+def _put(counts: Counts, rows: int | list[int], numbers: Sequence[int]) -> None:
+    for column, number in zip(counts, numbers, strict=True):
+        column[rows] = number
+
+
+def _nothing_known() -> sqlite3.Connection:
+    """A table in memory, for as long as one call takes."""
+    db = sqlite3.connect(":memory:")
+    db.executescript(SCHEMA)
+    return db

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..arrays import Float32, as_vectors
 from ..errors import EndpointError, InputError
+from ..identity import EncoderIdentity
 from ..remote import LARGEST, Remote, said_wrong
-from .base import EncoderIdentity
+from .texts import as_texts
 
 BYTES_OF_A_VECTOR: Final = 1 << 18  # as JSON, at most: 10,000 numbers of 25 characters
 LARGEST_NUMBER: Final = 3.4e38  # of 32 bits
@@ -55,11 +56,11 @@ class EndpointEncoder:
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m]."""
-        return self._encode([self.query_prompt + text for text in texts])
+        return self._encode([self.query_prompt + text for text in as_texts(texts)])
 
     def encode_document(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m]."""
-        return self._encode([self.document_prompt + text for text in texts])
+        return self._encode([self.document_prompt + text for text in as_texts(texts)])
 
     def _encode(self, texts: list[str]) -> Float32:
         batches = [texts[i : i + self.batch_size] for i in range(0, len(texts), self.batch_size)]

@@ -4,28 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import uuid4
 
 from ..arrays import Float32, as_vectors
-from .base import EncoderIdentity
+from ..errors import InputError
+from ..identity import FUNCTION, UNNAMED, EncoderIdentity
+from .texts import as_texts
 
 TextFunction = Callable[[Sequence[str]], Any]
+NOT_KEPT = (
+    "a function without a name and a version cannot be told from another one: its vectors are not kept on disk, and "
+    'no later process can use what is fitted with it; give both: open_encoder(function, name="...", version="...")'
+)
 
 
 class FunctionEncoder:
     """Wrap one function, or two where queries and documents are encoded differently.
 
-    `name` stands for the weights: change it when they change, for it is all that caches and explainers can see.
+    Args:
+        name, version: stand for the weights, which cannot be seen; change the version whenever the vectors change, for
+            it is all that caches and explainers can know. Without both, each wrapped function is an encoder of its own:
+            nothing of it is kept on disk, and no other one is ever taken for it.
+    Raises:
+        InputError: one of name and version without the other, or vectors that cannot be used.
     """
 
-    def __init__(self, document: TextFunction, query: TextFunction | None = None, name: str = "function") -> None:
+    def __init__(
+        self,
+        document: TextFunction,
+        query: TextFunction | None = None,
+        name: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        if bool(name) != bool(version):
+            raise InputError(
+                "a function needs a name and a version, or neither; give both, e.g. name='mine', version='1'"
+            )
         self._document, self._query = document, query or document
         dimension = self.encode_document(["dimension probe"]).shape[1]
-        self.identity = EncoderIdentity(name=name, dimension=dimension)
+        known_as = f"{FUNCTION}{name}" if name else f"{UNNAMED}{uuid4().hex}"
+        self.identity = EncoderIdentity(name=known_as, dimension=dimension, version=version or "")
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m]."""
-        return as_vectors(self._query(texts))
+        return as_vectors(self._query(as_texts(texts, "query")))
 
     def encode_document(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m]."""
-        return as_vectors(self._document(texts))
+        return as_vectors(self._document(as_texts(texts, "document")))

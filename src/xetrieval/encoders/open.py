@@ -17,7 +17,12 @@ from .precomputed import PrecomputedEncoder
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
 
-def open_encoder(source: str | Path | Encoder | Callable[..., Any], precision: Precision = "float32") -> Encoder:
+def open_encoder(
+    source: str | Path | Encoder | Callable[..., Any],
+    precision: Precision = "float32",
+    name: str | None = None,
+    version: str | None = None,
+) -> Encoder:
     """The encoder that `source` stands for.
 
         minilm                     the default, from its pinned package or the hub
@@ -28,13 +33,19 @@ def open_encoder(source: str | Path | Encoder | Callable[..., Any], precision: P
         FOLDER or NAME             a sentence-transformers model
         an encoder, or a function  as it is
 
+    Args:
+        name, version: of a function, which cannot be known again without them; see `FunctionEncoder`.
     Raises:
         InputError: none of these. MissingExtra: it needs a package that is not installed.
     """
+    if callable(source) and not isinstance(source, Encoder):
+        return FunctionEncoder(source, name=name, version=version)
+    if name or version:
+        raise InputError("name and version are for functions; other encoders are known by their weights or address")
     if isinstance(source, Encoder):
         return source
-    if callable(source):
-        return FunctionEncoder(source)
+    if not isinstance(source, str | Path):
+        raise InputError(f"encoder: a {type(source).__name__} is no encoder; give a name, a folder or a function")
     text = str(source)
     if text == "minilm":
         return minilm(precision)

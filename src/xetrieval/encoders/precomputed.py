@@ -18,8 +18,8 @@ import numpy as np
 from ..arrays import Float32, as_vectors
 from ..errors import DamagedError, InputError
 from ..extras import require
+from ..identity import EncoderIdentity
 from ..store import read_arrays, sha256_of_file
-from .base import EncoderIdentity
 
 
 class VectorFile(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,29 +11,20 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import Float32, as_vectors, l2norm
 from ..errors import DamagedError, InputError
 from ..extras import require
-from ..store import digest_of, sha256_of_file
-from .base import EncoderIdentity, Role
+from ..identity import EncoderIdentity, Role
+from .base import Counts, not_counted
+from .model_folder import ModelFolder
+from .texts import as_texts
 from .tokens import TokenKind, TokenVectors
 from .workers import read_side_by_side
 
 Precision = Literal["float32", "bfloat16"]
 LARGE: Final = 100_000_000  # weights
 BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
-
-# Families whose models need prompts that their own configuration files do not carry (their model cards do).
-FAMILY_PROMPTS: Final = (
-    ("e5-mistral", ("Instruct: Retrieve passages that answer the query\nQuery: ", "")),
-    ("e5", ("query: ", "passage: ")),
-    ("bge-m3", ("", "")),
-    ("bge", ("Represent this sentence for searching relevant passages: ", "")),
-    ("arctic-embed", ("Represent this sentence for searching relevant passages: ", "")),
-    ("nomic-embed", ("search_query: ", "search_document: ")),
-)
 
 
 class SentenceTransformerEncoder:
@@ -46,7 +36,9 @@ class SentenceTransformerEncoder:
         precision: bfloat16 runs the matrix products in half precision (about twice as fast on processors with
             bf16 instructions; cosine to float32 at least 0.9999 measured with MiniLM). Explanations use float32.
     Raises:
-        InputError: neither a model folder nor a name the hub knows.
+        InputError: neither a model folder nor a name the hub knows, or a model that does not rank by cosine.
+
+    `notes` says what a user should know of it: prompts that were guessed, a default prompt that is not used.
     """
 
     def __init__(
@@ -60,16 +52,19 @@ class SentenceTransformerEncoder:
     ) -> None:
         self.folder = find_model(source)
         self.precision, self.batch_size, self._tokenizing = precision, batch_size, Lock()
-        own = _own_prompts(self.folder, str(name or source))
-        config = _read_json(self.folder / "sentence_bert_config.json")
+        model = ModelFolder(self.folder, None if _is_folder(source) else str(source))
+        similar = model.similarity()
+        own = model.prompts()
+        self.notes = (*similar, *(own.notes if query_prompt is None or document_prompt is None else ()))
         self.identity = EncoderIdentity(
             name=name or str(source),
-            dimension=_dimension(self.folder),
-            weights_sha256=weights_sha256(self.folder),
-            query_prompt=own[0] if query_prompt is None else query_prompt,
-            document_prompt=own[1] if document_prompt is None else document_prompt,
-            max_tokens=config.get("max_seq_length") or _max_positions(self.folder),
-            pooling=_pooling(self.folder),
+            dimension=model.dimension(),
+            weights_sha256=model.weights_sha256(),
+            query_prompt=own.query if query_prompt is None else query_prompt,
+            document_prompt=own.document if document_prompt is None else document_prompt,
+            max_tokens=model.max_tokens(),
+            pooling=model.pooling(),
+            reading_sha256=model.reading_sha256(),
         )
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
@@ -80,16 +75,25 @@ class SentenceTransformerEncoder:
         """Vectors [n, m], unit rows."""
         return self._encode(texts, "document")
 
-    def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
-        """Tokens past the model's limit, prompt and special tokens counted as read, [n]."""
-        limit = self.identity.max_tokens
-        if limit is None:
-            return np.zeros(len(texts), np.int32)
-        prompt = self.identity.prompt(role)
-        model = self._model
+    def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
+        """Tokens of each text that are past the limit, that the tokenizer does not know, and that are read."""
+        tokenizer, limit, prompt = self._model.tokenizer, self.identity.max_tokens, self.identity.prompt(role)
+        if not callable(tokenizer):  # of models without a transformer
+            return not_counted(len(texts))
+        whole = [prompt + text for text in as_texts(texts, role)]
         with self._tokenizing:
-            ids = model.tokenizer([prompt + text for text in texts], truncation=False, verbose=False)["input_ids"]
-        return np.array([max(0, len(tokens) - limit) for tokens in ids], np.int32)
+            read = tokenizer(whole, truncation=False, return_special_tokens_mask=True, verbose=False)
+            lead = tokenizer(prompt, add_special_tokens=False)["input_ids"] if prompt else []
+        unknown_id, ends = tokenizer.unk_token_id, tokenizer.num_special_tokens_to_add()
+        unread, unknown, tokens = [], [], []
+        for ids, special in zip(read["input_ids"], read["special_tokens_mask"], strict=True):
+            inner = [i for i, s in zip(ids, special, strict=True) if not s or i == unknown_id]  # some call it special
+            over = 0 if limit is None else max(0, len(ids) - limit)
+            text = inner[len(lead) : len(inner) if limit is None else max(len(lead), limit - ends)]
+            unread.append(over)
+            unknown.append(sum(i == unknown_id for i in text))
+            tokens.append(len(text))
+        return Counts(*(np.array(column, np.int32) for column in (unread, unknown, tokens)))
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
         """The tokens before pooling; None unless the model is a transformer, a mean, and at most a normalisation."""
@@ -123,13 +127,15 @@ class SentenceTransformerEncoder:
 
     def _encode(self, texts: Sequence[str], role: Role) -> Float32:
         torch, device, model = require("torch", "encoders"), _device(), self._model
-        batch, half = self.batch_size or BATCH[device], self.precision == "bfloat16"
+        batch, half, texts = self.batch_size or BATCH[device], self.precision == "bfloat16", as_texts(texts, role)
+        # both take the prompt as it is given, an empty one too: the model's default prompt is never put before a text
+        encode = model.encode_query if role == "query" else model.encode_document
 
         def read(some: list[str]) -> Any:
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16) if half else nullcontext():
-                return model.encode(
+                return encode(
                     some,
-                    prompt=self.identity.prompt(role) or None,
+                    prompt=self.identity.prompt(role),
                     batch_size=batch,
                     normalize_embeddings=True,
                     show_progress_bar=False,
@@ -154,6 +160,8 @@ class SentenceTransformerEncoder:
             first = str(error).strip().splitlines()[0]
             raise DamagedError(f"{self.folder}: the model does not load ({first})") from error
         _lock_tokenizer(model, self._tokenizing)
+        if self.identity.max_tokens is not None:
+            model.max_seq_length = self.identity.max_tokens  # what its files say may be more than it has positions
         return model.eval()
 
 
@@ -186,10 +194,14 @@ def _places(offsets: list[list[int]], special: list[int], prompt: int) -> tuple[
     return spans, kinds
 
 
+def _is_folder(source: str | Path) -> bool:
+    return Path(source).expanduser().is_dir()
+
+
 def find_model(source: str | Path) -> Path:
     """The folder of a model: `source` itself, or the hub's local copy of it, fetched if need be."""
     folder = Path(source).expanduser()
-    if folder.is_dir():
+    if _is_folder(source):
         if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
             raise InputError(f"{folder}: not a model folder, it has neither modules.json nor config.json")
         return folder
@@ -206,65 +218,6 @@ def find_model(source: str | Path) -> Path:
         f"encoder {str(source)!r}: no such folder, and the model hub does not give it ({type(reason).__name__}); "
         "give a model folder, a hub name, minilm, hashing, or URL#MODEL"
     ) from reason
-
-
-def weights_sha256(folder: Path) -> str:
-    """Hash of the model's weight files: of the file itself where there is one."""
-    files = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("pytorch_model*.bin"))
-    if not files:
-        raise InputError(f"{folder}: no weights (*.safetensors or pytorch_model*.bin) in this model folder")
-    hashes = [sha256_of_file(file) for file in files]
-    return hashes[0] if len(hashes) == 1 else digest_of(hashes)
-
-
-def _own_prompts(folder: Path, name: str) -> tuple[str, str]:
-    prompts = _read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
-    query = prompts.get("query")
-    document = next((prompts[key] for key in ("document", "passage", "corpus") if prompts.get(key)), None)
-    if query or document:
-        return query or "", document or ""
-    for family, pair in FAMILY_PROMPTS:
-        if family in name.lower().replace("_", "-"):
-            return pair
-    return "", ""
-
-
-def _dimension(folder: Path) -> int:
-    for entry in reversed(_read_list(folder / "modules.json")):
-        config = _read_json(folder / entry.get("path", "") / "config.json")
-        for key in ("out_features", "word_embedding_dimension", "embedding_dimension"):
-            if entry.get("path") and isinstance(config.get(key), int):
-                return int(config[key])
-    hidden = _read_json(folder / "config.json").get("hidden_size")
-    if not isinstance(hidden, int):
-        raise DamagedError(f"{folder}: no configuration file says the dimension of its vectors")
-    return hidden
-
-
-def _pooling(folder: Path) -> str:
-    for entry in _read_list(folder / "modules.json"):
-        if str(entry.get("type", "")).endswith("Pooling"):
-            config = _read_json(folder / entry.get("path", "") / "config.json")
-            modes = [k.removeprefix("pooling_mode_") for k, v in config.items() if v is True and "mode" in k]
-            return str(
-                config.get("pooling_mode") or "+".join(m.removesuffix("s").removesuffix("_token") for m in modes)
-            )
-    return "mean"  # what sentence-transformers adds to a bare transformer
-
-
-def _max_positions(folder: Path) -> int | None:
-    limit = _read_json(folder / "config.json").get("max_position_embeddings")
-    return int(limit) if isinstance(limit, int) else None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return content if isinstance(content, dict) else {}
-
-
-def _read_list(path: Path) -> list[dict[str, Any]]:
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    return content if isinstance(content, list) else []
 
 
 def _device() -> str:

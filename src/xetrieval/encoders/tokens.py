@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from ..arrays import Float32
-from .base import Encoder, Role
+from ..identity import Role
+from .base import Encoder
 
 TokenKind = Literal["text", "special", "prompt"]
 

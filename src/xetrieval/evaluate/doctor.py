@@ -110,7 +110,7 @@ def checkup(
         asked_are=kind,
         silent=round(float((frequency == 0).mean()), 4),
         saturated=round(float((frequency >= SATURATED).mean()), 4),
-        unread_documents=round(float(np.mean([index.document(int(row)).unread > 0 for row in sample])), 4),
+        unread_documents=round(float(np.mean([index.document(int(row)).read.unread > 0 for row in sample])), 4),
         retention=round(retention, 4),
         retention_is=retention_is,
         advice=(),
@@ -161,7 +161,7 @@ def _asked(index: Index, queries: Any, sample: Any, rng: Any) -> tuple[list[Quer
     if queries is not None:
         rows = np.sort(rng.permutation(len(queries))[:ASKED]).tolist()
         vectors = [index.query_vector(queries[row]) for row in rows]
-        return [Query("", q, unread=unread) for q, unread in vectors], "queries", rows
+        return [Query("", q, read=read) for q, read in vectors], "queries", rows
     titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:ASKED]
     if not titles:
         raise InputError("this index has no titles to ask in place of queries; give --queries FILE")

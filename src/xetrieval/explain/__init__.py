@@ -5,6 +5,7 @@ from .breakdown import Breakdown, Part
 from .contrast import Contrast, FeatureContrast
 from .evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
 from .explanation import DEFAULT_TOP, Chunk, Explanation, FeatureShare
+from .reading import Reading
 from .support import Overlap, overlap
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "FeatureShare",
     "Overlap",
     "Part",
+    "Reading",
     "SentenceShare",
     "TextEvidence",
     "TokenShare",

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..views import View
 from .counterfactual import Counterfactual
 from .evidence import Evidence
+from .reading import NOT_COUNTED, Reading
 from .records import ContrastRecord, FeatureContrastRecord
 from .shown import Shown
 
@@ -74,9 +75,9 @@ class Contrast(Shown):
     features: tuple[FeatureContrast, ...]  # the union, by |difference|, largest first
     explainer: str = ""
     encoder: str = ""
-    unread_query: int = 0  # tokens past the encoder's limit
-    unread_first: int = 0
-    unread_second: int = 0
+    read_query: Reading = NOT_COUNTED  # how much of it the encoder could read
+    read_first: Reading = NOT_COUNTED
+    read_second: Reading = NOT_COUNTED
     query: str = field(default="", repr=False)
     first: str = field(default="", repr=False)
     second: str = field(default="", repr=False)
@@ -119,7 +120,21 @@ class Contrast(Shown):
             "note": UNION_NOTE,
             "explainer": self.explainer,
             "encoder": self.encoder,
-            "unread_tokens": {"query": self.unread_query, "first": self.unread_first, "second": self.unread_second},
+            "unread_tokens": {
+                "query": self.read_query.unread,
+                "first": self.read_first.unread,
+                "second": self.read_second.unread,
+            },
+            "unknown_tokens": {
+                "query": self.read_query.unknown,
+                "first": self.read_first.unknown,
+                "second": self.read_second.unknown,
+            },
+            "read_tokens": {
+                "query": self.read_query.tokens,
+                "first": self.read_first.tokens,
+                "second": self.read_second.tokens,
+            },
         }
         if top is not None:
             record["other_features"] = {

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .contrast import UNION_NOTE, Contrast
 from .explanation import DEFAULT_TOP
-from .terminal import bar, evidence_block, others_line, printable, unread_note, unread_texts
+from .terminal import bar, evidence_block, others_line, printable, unread_texts
 
 HALF: Final = 10  # characters on either side of the middle
 
@@ -90,14 +90,17 @@ def contrast_rows(contrast: Contrast, top: int | None) -> list[tuple[str, str, f
 
 
 def contrast_notes(contrast: Contrast) -> list[str]:
-    """What would make the documents change places, and a line for each text that was not read to its end."""
-    unread = (
-        ("query", contrast.unread_query),
-        ("first document", contrast.unread_first),
-        ("second document", contrast.unread_second),
+    """What would make the documents change places, and a line for each thing that the encoder could not read."""
+    read = (
+        ("query", contrast.read_query),
+        ("first document", contrast.read_first),
+        ("second document", contrast.read_second),
     )
     changes = [] if contrast.counterfactual is None else contrast.counterfactual.sentences()
-    return [*(printable(change) for change in changes), *(unread_note(what, n) for what, n in unread if n)]
+    return [
+        *(printable(change) for change in changes),
+        *(note for what, reading in read for note in reading.notes(what)),
+    ]
 
 
 def two_sided(fraction: float) -> str:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from ..errors import InputError
 from ..views import View
 from .evidence import Evidence
+from .reading import NOT_COUNTED, Reading
 from .records import ExplanationRecord, FeatureRecord
 from .shown import Shown
 
@@ -62,8 +63,8 @@ class Explanation(Shown):
     doc_id: str = ""
     explainer: str = ""
     encoder: str = ""
-    unread_query: int = 0  # tokens past the encoder's limit: they had no part in the score
-    unread_document: int = 0
+    read_query: Reading = NOT_COUNTED  # how much of it the encoder could read
+    read_document: Reading = NOT_COUNTED
     query: str = field(default="", repr=False)
     document: str = field(default="", repr=False)
     chunk: int | None = None  # which of `chunks` this explains, where the document was scored by chunks
@@ -116,8 +117,10 @@ class Explanation(Shown):
             "feature_explanations": [feature.to_dict() for feature in shown],
             "explainer": self.explainer,
             "encoder": self.encoder,
-            "truncated": self.unread_query > 0 or self.unread_document > 0,
-            "unread_tokens": {"query": self.unread_query, "document": self.unread_document},
+            "truncated": self.read_query.unread > 0 or self.read_document.unread > 0,
+            "unread_tokens": {"query": self.read_query.unread, "document": self.read_document.unread},
+            "unknown_tokens": {"query": self.read_query.unknown, "document": self.read_document.unknown},
+            "read_tokens": {"query": self.read_query.tokens, "document": self.read_document.tokens},
         }
         if top is not None:
             record["other_features"] = {"count": len(others), "share": sum(f.share for f in others)}

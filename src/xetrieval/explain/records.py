@@ -31,6 +31,13 @@ class UnreadRecord(TypedDict):
     document: int
 
 
+class CountedRecord(TypedDict):
+    """Tokens of a text; null where the encoder cannot count them."""
+
+    query: int | None
+    document: int | None
+
+
 class ChunkRecord(TypedDict):
     """document[start:end], and its score."""
 
@@ -104,6 +111,8 @@ class ExplanationRecord(TypedDict):
     encoder: str
     truncated: bool
     unread_tokens: UnreadRecord
+    unknown_tokens: CountedRecord  # of those read, the ones that the tokenizer does not know
+    read_tokens: CountedRecord
     steered: NotRequired[dict[str, float]]
     chunk: NotRequired[int]
     chunks: NotRequired[list[ChunkRecord]]
@@ -138,6 +147,14 @@ class UnreadOfTwoRecord(TypedDict):
     query: int
     first: int
     second: int
+
+
+class CountedOfTwoRecord(TypedDict):
+    """Tokens of a text; null where the encoder cannot count them."""
+
+    query: int | None
+    first: int | None
+    second: int | None
 
 
 class NamedFeatureRecord(TypedDict):
@@ -205,6 +222,8 @@ class ContrastRecord(TypedDict):
     explainer: str
     encoder: str
     unread_tokens: UnreadOfTwoRecord
+    unknown_tokens: CountedOfTwoRecord
+    read_tokens: CountedOfTwoRecord
     evidence: NotRequired[EvidenceOfTwoRecord]
     counterfactual: NotRequired[CounterfactualRecord]
 

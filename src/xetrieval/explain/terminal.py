@@ -156,9 +156,8 @@ def others_line(count: int) -> str:
 
 
 def unread_notes(explanation: Explanation) -> list[str]:
-    """A line for each text that the encoder did not read to its end."""
-    unread = (("query", explanation.unread_query), ("document", explanation.unread_document))
-    notes = [unread_note(what, count) for what, count in unread if count]
+    """A line for each thing that the encoder could not read."""
+    notes = [*explanation.read_query.notes("query"), *explanation.read_document.notes("document")]
     return notes if explanation.chunk is None or len(explanation.chunks) < 2 else [chunk_note(explanation), *notes]
 
 
@@ -177,11 +176,6 @@ def chunk_note(explanation: Explanation) -> str:
         f"the document's best chunk of {len(explanation.chunks)}, characters {chunk.start}-{chunk.end}; "
         f"the others: {listed}{more}"
     )
-
-
-def unread_note(what: str, count: int) -> str:
-    """The line about one such text."""
-    return f"the last {count} tokens of the {what} lie past the encoder's limit and had no part in the score"
 
 
 def printable(text: str) -> str:

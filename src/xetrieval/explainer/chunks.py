@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import split_sentences
-from ..encoders import CachedEncoder, CountsUnread, Encoder
+from ..encoders import CachedEncoder, CountsTokens, Encoder
 from ..explain import Chunk, Explanation
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def chunk_places(encoder: Encoder, document: str) -> list[tuple[int, int]]:
     """
     sentences = split_sentences(document)
     inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes what it counts
-    if len(sentences) < 2 or not isinstance(inner, CountsUnread):
+    if len(sentences) < 2 or not isinstance(inner, CountsTokens):
         return [(0, len(document))]
     places, first = [], 0
     while first < len(sentences):
@@ -44,11 +44,11 @@ def chunk_places(encoder: Encoder, document: str) -> list[tuple[int, int]]:
     return places
 
 
-def _last_read(encoder: CountsUnread, document: str, ends: list[int], start: int, first: int) -> int:
+def _last_read(encoder: CountsTokens, document: str, ends: list[int], start: int, first: int) -> int:
     """The last sentence that still fits behind `start`: found by doubling, then by halving."""
 
     def fits(last: int) -> bool:
-        return int(encoder.unread_tokens([document[start : ends[last]]], "document")[0]) == 0
+        return int(encoder.token_counts([document[start : ends[last]]], "document").unread[0]) == 0
 
     low, step = first, 1  # `low` is taken in any case
     while low + step < len(ends) and fits(low + step):

@@ -58,7 +58,7 @@ def with_evidence(explainer: Explainer, explanation: Explanation, top: int | Non
         (explanation.query, explanation.document),
         shares,
         [feature.id for feature in explanation.top(top)[0]],
-        (explanation.unread_query, explanation.unread_document),
+        (explanation.read_query.unread, explanation.read_document.unread),
     )
     return replace(explanation, evidence=evidence)
 
@@ -77,14 +77,14 @@ def contrast_with_evidence(explainer: Explainer, contrast: Contrast, top: int | 
         (contrast.query, contrast.first),
         {f.id: f.first for f in contrast.features},
         shown,
-        (contrast.unread_query, contrast.unread_first),
+        (contrast.read_query.unread, contrast.read_first.unread),
     )
     second = gather(
         explainer,
         (contrast.query, contrast.second),
         {f.id: f.second for f in contrast.features},
         shown,
-        (contrast.unread_query, contrast.unread_second),
+        (contrast.read_query.unread, contrast.read_second.unread),
     )
     return replace(contrast, evidence=(first, second))
 

@@ -24,7 +24,7 @@ from ..store import Kind, new_folder, read_manifest, recover, write_manifest, wr
 from .card import model_card
 from .model import Explainer
 
-KIND: Final = Kind("xetrieval-explainer", 1, "an explainer")
+KIND: Final = Kind("xetrieval-explainer", 2, "an explainer")
 FAMILIES: Final = "families.jsonl"
 HISTORY: Final = "history.jsonl"
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "shipped"

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
 from ..arrays import Float32, as_vectors, l2norm
-from ..encoders import CachedEncoder, Encoder, EncoderIdentity, PrecomputedEncoder, open_encoder, read_texts
+from ..encoders import (
+    CachedEncoder,
+    Encoder,
+    EncoderIdentity,
+    PrecomputedEncoder,
+    as_text,
+    as_texts,
+    encoder_notes,
+    open_encoder,
+    read_texts,
+)
 from ..errors import InputError, MismatchError
 from ..explain import DEFAULT_TOP, Contrast, Explanation, attribute, overlap
 from ..explain.projection import FeatureSets
 from ..hypotheses import Family, Feature
+from ..identity import FUNCTION, explainer_digest
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
 from ..views import ORIGINAL, Aspect, in_order
@@ -22,7 +34,7 @@ from .chunks import explain_chunks
 from .contrast import contrast_vectors
 from .counterfactual import counterfactual_vectors
 from .evidence import contrast_with_evidence, with_evidence
-from .pairs import ExplainedPairs, PairNames
+from .pairs import ExplainedPairs, PairNames, reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,21 +71,26 @@ class Explainer:
         Raises:
             InputError: an empty text. MissingExtra: the encoder is not installed.
         """
-        return self.explain_pairs([query], [document])[0]
+        return self.explain_pairs([as_text(query, "query")], [as_text(document, "document")])[0]
 
     def explain_pairs(
         self, queries: Sequence[str], documents: Sequence[str], names: PairNames | None = None
     ) -> ExplainedPairs:
-        """Query i with document i. A text that stands in several pairs is encoded once."""
+        """Query i with document i. A text that stands in several pairs is encoded once.
+
+        Raises:
+            InputError: a bare text where a list is expected, an entry that is no text, an empty text.
+        """
+        queries, documents = as_texts(queries, "query"), as_texts(documents, "document")
         if len(queries) != len(documents):
             raise InputError(f"{len(queries)} queries for {len(documents)} documents; give one of each per pair")
-        q, unread_q = read_texts(self.encoder, queries, "query")
-        z, unread_d = read_texts(self.encoder, documents, "document")
+        q, read_q = read_texts(self.encoder, queries, "query")
+        z, read_d = read_texts(self.encoder, documents, "document")
         names = names or PairNames()
         return self.explain_vectors(
             q,
             z,
-            names._replace(unread_queries=unread_q, unread_documents=unread_d, queries=queries, documents=documents),
+            names._replace(read_queries=read_q, read_documents=read_d, queries=queries, documents=documents),
         )
 
     def explain_vectors(self, q: Any, z: Any, names: PairNames | None = None) -> ExplainedPairs:
@@ -135,14 +152,19 @@ class Explainer:
         Raises:
             InputError: an empty text. MissingExtra: the encoder is not installed.
         """
-        q, unread_q = read_texts(self.encoder, [query], "query")
-        z, unread_d = read_texts(self.encoder, [first, second], "document")
+        query, first, second = (
+            as_text(query, "query"),
+            as_text(first, "first document"),
+            as_text(second, "second document"),
+        )
+        q, read_q = read_texts(self.encoder, [query], "query")
+        z, read_d = read_texts(self.encoder, [first, second], "document")
         return replace(
             contrast_vectors(self, q[0], z),
             counterfactual=counterfactual_vectors(self, q[0], z) if counterfactual else None,
-            unread_query=int(unread_q[0]),
-            unread_first=int(unread_d[0]),
-            unread_second=int(unread_d[1]),
+            read_query=reading(read_q, 0),
+            read_first=reading(read_d, 0),
+            read_second=reading(read_d, 1),
             query=query,
             first=first,
             second=second,
@@ -163,6 +185,17 @@ class Explainer:
         """Codes of every view of the documents `z` [n, m]."""
         return [self.sae.encode(view) for view in self.reasoned(z)]
 
+    @cached_property
+    def digest(self) -> str:
+        """What decides its numbers: encoder, autoencoder, k, internalizers; not its names. See `identity`."""
+        nets = {aspect: net.digest for aspect, net in self.internalizers.items()}
+        return explainer_digest(self.encoder_identity, self.sae.digest, self.sae.k, nets)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of its encoder, once that is open."""
+        return encoder_notes(self._encoder[0]) if self._encoder else ()
+
     @property
     def encoder(self) -> Encoder:
         """The encoder it was made for, opened at first use.
@@ -176,6 +209,8 @@ class Explainer:
                     f"explainer {self.name} was fitted on {self.encoder_identity.name} and knows no encoder for "
                     "text; use explain_vectors, or --query-vectors and --document-vectors"
                 )
+            if self.encoder_identity.is_function:
+                raise MismatchError(f"explainer {self.name} {_remedy(self.encoder_identity)}")
             self._encoder.append(self._cached(self._matching(open_encoder(self.encoder_identity.name))))
         return self._encoder[0]
 
@@ -195,14 +230,11 @@ class Explainer:
                 f"{other.name}: a vector file cannot encode text; use explain_vectors, or --query-vectors and "
                 "--document-vectors"
             )
-        if own.digest == other.digest:
-            return encoder
-        differing = [
-            f"{key} {theirs!r} instead of {ours!r}"
-            for (key, ours), theirs in zip(own.to_dict().items(), other.to_dict().values(), strict=True)
-            if ours != theirs and (key != "name" or own.weights_sha256 is None)
-        ]
-        raise MismatchError(f"explainer {self.name} explains another encoder than {other.name}: {'; '.join(differing)}")
+        if own.is_function and own.digest != other.digest:
+            raise MismatchError(f"explainer {self.name} {_remedy(own)}")
+        if different := own.differences(other):
+            raise MismatchError(f"explainer {self.name} explains another encoder than {other.name}: {different}")
+        return encoder
 
     def _cached(self, encoder: Encoder) -> Encoder:
         if self.cache is False or isinstance(encoder, CachedEncoder):
@@ -213,3 +245,16 @@ class Explainer:
         vectors = as_vectors(x, self.sae.dimension, name)
         norms = np.einsum("nm,nm->n", vectors, vectors)
         return vectors if np.allclose(norms, 1.0, rtol=0, atol=2e-6) else np.asarray(l2norm(vectors), np.float32)
+
+
+def _remedy(own: EncoderIdentity) -> str:
+    if not own.lasting:
+        return (
+            "was fitted with a function that had no name and no version, so no other can be known to be the same; "
+            "explain vectors (explain_vectors), or fit again with open_encoder(function, name=..., version=...)"
+        )
+    name = own.name.removeprefix(FUNCTION)
+    return (
+        f"reads texts with a function of yours; give the very same one: "
+        f"load(..., encoder=open_encoder(function, name={name!r}, version={own.version!r}))"
+    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 
-from ..explain import Attribution, Explanation, FeatureShare, Overlap
+from ..encoders import Counts
+from ..explain import Attribution, Explanation, FeatureShare, Overlap, Reading
 from ..hypotheses import Feature
 from ..views import VIEWS, View
 
@@ -18,10 +19,18 @@ class PairNames(NamedTuple):
 
     query_ids: Sequence[str] = ()
     doc_ids: Sequence[str] = ()
-    unread_queries: Sequence[int] | Any = ()
-    unread_documents: Sequence[int] | Any = ()
+    read_queries: Counts | None = None
+    read_documents: Counts | None = None
     queries: Sequence[str] = ()
     documents: Sequence[str] = ()
+
+
+def reading(counts: Counts | None, place: int) -> Reading:
+    """What an encoder counted of one text."""
+    if counts is None:
+        return Reading()
+    unread, unknown, tokens = (int(column[place]) for column in counts)
+    return Reading(unread) if tokens < 0 else Reading(unread, unknown, tokens)
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,8 @@ class ExplainedPairs(Sequence[Explanation]):
             doc_id=str(names.doc_ids[i]) if len(names.doc_ids) else "",
             explainer=self.explainer,
             encoder=self.encoder,
-            unread_query=int(names.unread_queries[i]) if len(names.unread_queries) else 0,
-            unread_document=int(names.unread_documents[i]) if len(names.unread_documents) else 0,
+            read_query=reading(names.read_queries, i),
+            read_document=reading(names.read_documents, i),
             query=names.queries[i] if len(names.queries) else "",
             document=names.documents[i] if len(names.documents) else "",
         )

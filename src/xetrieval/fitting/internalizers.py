@@ -128,12 +128,7 @@ def open_internalizers(source: Path, encoder: Encoder) -> dict[Aspect, Internali
     """
     folder = load_internalizers(source)
     own = EncoderIdentity(**folder.encoder)
-    if own.digest != encoder.identity.digest:
-        differing = ", ".join(
-            f"{key} {theirs!r} instead of {ours!r}"
-            for (key, ours), theirs in zip(own.to_dict().items(), encoder.identity.to_dict().values(), strict=True)
-            if ours != theirs
-        )
+    if differing := own.differences(encoder.identity):
         raise MismatchError(f"{source}: these internalizers belong to another encoder ({differing})")
     return folder.internalizers
 

@@ -71,7 +71,10 @@ def fit(
         f"{vectors.truncated} documents longer than the encoder reads",
     )
 
-    made = digest_of([encoder.identity.digest, digest_of(texts.texts), digest_of([list(p) for p in lessons])])
+    precision = getattr(encoder, "precision", "float32")
+    made = digest_of(
+        [encoder.identity.digest, precision, digest_of(texts.texts), digest_of([list(p) for p in lessons])]
+    )
     internalizers, lessons_learned = learn(lessons, reader, config.internalizer, tell)
     made = digest_of([made, config.internalizer.to_dict(), config.held_out])
     held = held_out_rows(texts.owner, texts.documents, config)
@@ -172,6 +175,7 @@ def _made_from(
         "documents_sha256": digest_of([document.text for document in documents]),
         "documents_longer_than_the_encoder_reads": vectors.truncated,
         "tokens_not_read": vectors.unread,
+        "documents_mostly_unknown_to_the_encoder": vectors.unreadable,
         "sentences": len(texts.texts) - texts.documents,
         "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
         "lessons": len(lessons),

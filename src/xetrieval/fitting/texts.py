@@ -31,6 +31,7 @@ class TrainingVectors:
     vectors: Float32  # [n, m]
     truncated: int  # documents with text past the encoder's limit
     unread: int  # their tokens that were not read
+    unreadable: int  # documents of which the encoder knows at most half of the tokens
 
 
 def training_texts(documents: Sequence[Document], per_document: int) -> TrainingTexts:
@@ -52,6 +53,11 @@ def training_texts(documents: Sequence[Document], per_document: int) -> Training
 def encode_training(encoder: Encoder, texts: TrainingTexts) -> TrainingVectors:
     """The vectors of all rows. A vector file is asked by id, anything else by text."""
     keys = texts.ids if isinstance(encoder, PrecomputedEncoder) else texts.texts
-    vectors, unread = read_texts(encoder, keys, "document")
-    of_documents = unread[: texts.documents]
-    return TrainingVectors(vectors, int((of_documents > 0).sum()), int(of_documents.sum()))
+    vectors, counts = read_texts(encoder, keys, "document")
+    of_documents = counts.of(slice(texts.documents))
+    return TrainingVectors(
+        vectors,
+        int((of_documents.unread > 0).sum()),
+        int(of_documents.unread.sum()),
+        int(of_documents.unreadable.sum()),
+    )

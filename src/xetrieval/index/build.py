@@ -222,7 +222,7 @@ def _ids(output: Path, manifest: Manifest) -> Ids:
 
 
 def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:
-    if manifest.explainer_digest != explainer_digest(explainer):
+    if manifest.explainer_digest != explainer.digest:
         raise MismatchError(
             f"{output} was built by the explainer {manifest.explainer} of {manifest.encoder}, with other weights than "
             f"{explainer.name}; add with the same one, or build a new index"
@@ -241,19 +241,10 @@ def _kept(explainer: Explainer, output: Path) -> Explainer:
     if not (folder / CONFIG).is_file():
         save(explainer, folder, overwrite=True)
     stored = load(folder, cache=explainer.cache)
-    if explainer_digest(stored) != explainer_digest(explainer):  # left there by a build of something else
+    if stored.digest != explainer.digest:  # left there by a build of something else
         save(explainer, folder, overwrite=True)
         stored = load(folder, cache=explainer.cache)
     return replace(stored, _encoder=explainer._encoder)
-
-
-def explainer_digest(explainer: Explainer) -> str:
-    """What decides the numbers of an index: encoder, autoencoder, internalizers."""
-    nets = {
-        aspect: digest_of([net.form, *(np.asarray(w, np.float16).tobytes().hex() for w in (net.w1, net.w2))])
-        for aspect, net in explainer.internalizers.items()
-    }
-    return digest_of([explainer.encoder_identity.digest, explainer.sae.digest, explainer.sae.k, nets])[:16]
 
 
 def _job(
@@ -262,7 +253,7 @@ def _job(
     """The job that lies there unfinished, if it is this one, else a new one; and the rows that it replaces."""
     looked = survey(corpus, explainer.sae.dimension, report)
     block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
-    facts = [looked.digest, explainer_digest(explainer), corpus.facts(), config.shard_rows, block]
+    facts = [looked.digest, explainer.digest, corpus.facts(), config.shard_rows, block]
     record = read_job(output / BUILDING)
     try:
         replaced = np.array([] if record is None else record.pop("replaced"), np.int64)
@@ -326,7 +317,7 @@ def _publish(
         generation=job.base + 1,
         job=job.digest,
         explainer=explainer.name,
-        explainer_digest=explainer_digest(explainer),
+        explainer_digest=explainer.digest,
         encoder=explainer.encoder_identity.name,
         dimension=explainer.sae.dimension,
         features=explainer.sae.features,

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from ..arrays import Float32, as_vectors, l2norm
 from ..encoders import read_texts
 from ..errors import InputError, MismatchError
+from ..explain import Reading
 from ..explainer import Explainer, load
+from ..explainer.pairs import reading
 from ..intervene import SteeringProfile
 from ..sae import SparseCodes
 from ..views import View
-from .build import explainer_digest
 from .coarse import has_coarse
 from .ids import Ids
 from .layout import EXPLAINER, SHARDS
@@ -174,15 +175,15 @@ class Index:
         asked = prepare(self, query, by, steer, weights, exact=exact)
         return hits(self, asked, rank(self, asked, k, filters))
 
-    def query_vector(self, query: str | Any) -> tuple[Float32, int]:
-        """A query as a unit vector [m], and its tokens past the encoder's limit; vectors are taken as they are."""
+    def query_vector(self, query: str | Any) -> tuple[Float32, Reading]:
+        """A query as a unit vector [m], and how much of it the encoder could read; vectors are taken as they are."""
         if isinstance(query, str):
-            q, unread = read_texts(self.explainer.encoder, [query], "query")
-            return q[0], int(unread[0])
+            q, read = read_texts(self.explainer.encoder, [query], "query")
+            return q[0], reading(read, 0)
         q = as_vectors(query, self.manifest.dimension, "query vector")
         if len(q) != 1:
             raise InputError(f"{len(q)} query vectors; search takes one at a time")
-        return np.asarray(l2norm(q)[0], np.float32), 0
+        return np.asarray(l2norm(q)[0], np.float32), Reading()
 
     def check_profile(self, profile: SteeringProfile | None) -> None:
         """Raise MismatchError where a profile belongs to another autoencoder."""
@@ -234,7 +235,7 @@ def open_index(folder: str | Path, explainer: str | Path | Explainer | None = No
     opened = (
         explainer if isinstance(explainer, Explainer) else load(path / EXPLAINER if explainer is None else explainer)
     )
-    if explainer is not None and explainer_digest(opened) != manifest.explainer_digest:
+    if explainer is not None and opened.digest != manifest.explainer_digest:
         raise MismatchError(
             f"{path} was built by the explainer {manifest.explainer}, with other weights than {opened.name}"
         )

@@ -28,7 +28,7 @@ import numpy as np
 from ..store import Kind
 from ..views import ORIGINAL, View
 
-KIND: Final = Kind("xetrieval-index", 1, "an index")
+KIND: Final = Kind("xetrieval-index", 2, "an index")
 SHARD_ROWS: Final = 1 << 16
 EXPLAINER: Final = "explainer"
 SHARDS: Final = "shards"

@@ -218,3 +218,5 @@ class DocumentRecord(TypedDict):
     start: int | None
     end: int | None
     unread_tokens: int
+    unknown_tokens: int | None  # of those read, the ones that the tokenizer does not know; null: not counted
+    read_tokens: int | None

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..arrays import Float32
 from ..errors import InputError
-from ..explain import Explanation
+from ..explain import Explanation, Reading
 from ..explain.breakdown import Breakdown
+from ..explain.reading import NOT_COUNTED
 from ..explainer.pairs import PairNames
 from ..intervene import SteeringProfile, steered_vectors
 from ..views import View
@@ -39,7 +40,7 @@ class Query:
     text: str
     vector: Float32 | None  # [m]; None where the mode needs none
     by: str = "dense"
-    unread: int = 0
+    read: Reading = NOT_COUNTED  # how much of it the encoder could read
     steer: SteeringProfile | None = None
     weights: Mapping[View, float] = field(default_factory=dict)
     concepts: tuple[concepts.Term, ...] = ()
@@ -147,8 +148,8 @@ def prepare(
         raise InputError(f"search by {by} needs words, not a vector")
     index.check_profile(steer)
     terms = concepts.parse(text, index.explainer.features) if by == "concept" else ()
-    vector, unread = (None, 0) if by in ("concept", "bm25") else index.query_vector(query)
-    return Query(text, vector, by, unread, steer, dict(weights or {}), terms, lexical_share, exact)
+    vector, read = (None, NOT_COUNTED) if by in ("concept", "bm25") else index.query_vector(query)
+    return Query(text, vector, by, read, steer, dict(weights or {}), terms, lexical_share, exact)
 
 
 def rank(index: Index, query: Query, k: int, filters: Filters | None = None) -> Ranked:
@@ -222,11 +223,12 @@ def _dense_explanations(index: Index, query: Query, q: Float32, rows: Rows) -> l
     codes = sae.encode(q[None]).rows(np.zeros(len(rows), np.int64))
     names = PairNames(
         doc_ids=[document.id for document in stored],
-        unread_queries=[query.unread] * len(rows),
-        unread_documents=[document.unread for document in stored],
         queries=[query.text] * len(rows),
         documents=[document.text for document in stored],
     )
     pairs = explainer.explain_codes(repeated, z, codes, views, names)
-    made = [pairs[i] for i in range(len(rows))]
+    made = [
+        replace(pair, read_query=query.read, read_document=document.read)
+        for pair, document in zip(pairs, stored, strict=True)
+    ]
     return [replace(one, steered=tuple(sorted(factors.items()))) for one in made] if factors else made

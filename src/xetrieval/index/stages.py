@@ -1,6 +1,6 @@
 """What happens to a batch of documents, as pure stages: columns in, columns added, nothing kept in between.
 
-    text -> vectors, unread -> views -> codes
+    text -> vectors, counts -> views -> codes
 
 A plain loop runs them one after the other; a cluster runs the same ones on its workers.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_vectors, l2norm
-from ..encoders import CachedEncoder, Encoder, read_texts
+from ..encoders import Encoder, not_counted, read_texts
 from ..explainer import Explainer
 from ..sae import SparseCodes
 
@@ -22,15 +22,14 @@ Stage = Callable[[Batch], Batch]
 
 
 class Encode:
-    """text -> vectors [n, m], unread [n]."""
+    """text -> vectors [n, m], and what of them was read."""
 
     def __init__(self, encoder: Encoder) -> None:
-        # What is encoded goes into the index itself; a second copy in the cache would only cost.
-        self.encoder = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+        self.encoder = encoder
 
     def __call__(self, batch: Batch) -> Batch:
-        vectors, unread = read_texts(self.encoder, [str(text) for text in batch["text"]], "document")
-        return {**batch, "vectors": vectors, "unread": unread}
+        vectors, counts = read_texts(self.encoder, [str(text) for text in batch["text"]], "document")
+        return {**batch, "vectors": vectors, "counts": counts}
 
 
 class Given:
@@ -41,7 +40,7 @@ class Given:
 
     def __call__(self, batch: Batch) -> Batch:
         vectors = np.asarray(l2norm(as_vectors(batch["vectors"], self.dimension, "document vectors")), np.float32)
-        return {**batch, "vectors": vectors, "unread": np.zeros(len(vectors), np.int32)}
+        return {**batch, "vectors": vectors, "counts": not_counted(len(vectors))}
 
 
 class Reason:

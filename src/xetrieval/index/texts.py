@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 
 from ..data import Document
 from ..errors import DamagedError
+from ..explain import Reading
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS documents (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, text TEXT NOT NULL,
-    parent TEXT, start INTEGER, end INTEGER, unread INTEGER NOT NULL, metadata TEXT NOT NULL,
-    mark BLOB NOT NULL);
+    parent TEXT, start INTEGER, end INTEGER, unread INTEGER NOT NULL, unknown INTEGER, tokens INTEGER,
+    metadata TEXT NOT NULL, mark BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS pieces ON documents (parent) WHERE parent IS NOT NULL;
 CREATE TABLE IF NOT EXISTS fields (
     name TEXT NOT NULL, value TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (name, value, row)) WITHOUT ROWID;
 """
 LONGEST_VALUE: Final = 256  # characters; longer metadata is kept but not filtered by
-COLUMNS: Final = "row, id, title, text, parent, start, end, unread, metadata"
+COLUMNS: Final = "row, id, title, text, parent, start, end, unread, unknown, tokens, metadata"
 
 
 class Stored(NamedTuple):
@@ -39,7 +40,7 @@ class Stored(NamedTuple):
     parent: str | None  # the document that it is a piece of
     start: int | None  # parent's text[start:end]
     end: int | None
-    unread: int  # tokens past the encoder's limit
+    read: Reading  # how much of it the encoder could read
     metadata: dict[str, Any]
 
 
@@ -56,18 +57,18 @@ class Texts:
         except sqlite3.Error as error:
             raise DamagedError(f"{path}: the index's texts cannot be opened ({error})") from error
 
-    def add(self, first: int, documents: Sequence[Document], unread: Iterable[int]) -> None:
+    def add(self, first: int, documents: Sequence[Document], read: Sequence[Reading]) -> None:
         """Documents as rows first, first + 1, ...; all or none."""
         rows, fields = [], []
-        for row, (document, count) in enumerate(zip(documents, unread, strict=True), first):
+        for row, (document, count) in enumerate(zip(documents, read, strict=True), first):
             given = document.fields
             metadata = given.get("metadata") if isinstance(given.get("metadata"), dict) else {}
             title, where = str(given.get("title") or ""), document.piece or (None, None, None)
             stored = json.dumps(metadata, ensure_ascii=False, default=str)
-            rows.append((row, document.id, title, document.text, *where, int(count), stored, fingerprint(document)))
+            rows.append((row, document.id, title, document.text, *where, *count, stored, fingerprint(document)))
             fields += [(name, value, row) for name, value in _pairs(metadata or {})]
         with self.db:
-            self.db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self.db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self.db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?)", fields)
 
     def cut(self, rows: int) -> None:
@@ -105,6 +106,10 @@ class Texts:
             f"SELECT DISTINCT row FROM fields WHERE name = ? AND value IN ({marks}) ORDER BY row", (name, *values)
         )
         return np.array([row for (row,) in found], np.int64)
+
+    def unreadable(self) -> int:
+        """Documents of which the encoder knows at most half of the tokens."""
+        return int(self._all("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens", ())[0][0])
 
     def field_names(self) -> list[str]:
         """The metadata fields that a filter can name."""
@@ -156,5 +161,6 @@ def _pairs(metadata: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 def _stored(found: Any) -> Stored:
-    row, identifier, title, text, parent, start, end, unread, metadata = found
-    return Stored(row, identifier, title, text, parent, start, end, unread, json.loads(metadata))
+    row, identifier, title, text, parent, start, end, unread, unknown, tokens, metadata = found
+    read = Reading(unread, unknown, tokens)
+    return Stored(row, identifier, title, text, parent, start, end, read, json.loads(metadata))

@@ -154,9 +154,9 @@ def _contrast(index: Index, query: Query, row: int, rival: int, counterfactual: 
     return replace(
         contrast_vectors(index.explainer, query.vector, z),
         counterfactual=counterfactual_vectors(index.explainer, query.vector, z) if counterfactual else None,
-        unread_query=query.unread,
-        unread_first=first.unread,
-        unread_second=second.unread,
+        read_query=query.read,
+        read_first=first.read,
+        read_second=second.read,
         query=query.text,
         first=first.text,
         second=second.text,

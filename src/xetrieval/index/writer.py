@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..data import Document
 from ..errors import DamagedError
+from ..explainer.pairs import reading
 from ..sae import SparseCodes
 from ..store import sha256_of_file, write_text
 from ..store.folders import sweep
@@ -56,7 +57,7 @@ class ShardWriter:
             self._write(starts, before + np.cumsum(sizes))
             self._write(features, ids)
             self._write(values, activations)
-        self.texts.add(self.rows, documents, batch["unread"].tolist())
+        self.texts.add(self.rows, documents, [reading(batch["counts"], row) for row in range(len(documents))])
         self.rows += len(documents)
         sizes_now = {name: (self.folder / name).stat().st_size for name in self.files}
         write_text(self.folder / PROGRESS, json.dumps({"rows": self.rows, "bytes": sizes_now}))

@@ -18,7 +18,7 @@ from ..store import Kind, half_precision, new_folder, read_arrays, read_manifest
 from ..views import Aspect, check_aspect, in_order
 from .network import Internalizer
 
-KIND: Final = Kind("xetrieval-internalizers", 1, "internalizers")
+KIND: Final = Kind("xetrieval-internalizers", 2, "internalizers")
 WEIGHTS: Final = "internalizers.safetensors"
 PARTS: Final = ("w1", "b1", "w2", "b2")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Float32, l2norm
 from ..errors import InputError, MismatchError
+from ..identity import internalizer_digest
 
 Form = Literal["paper", "residual"]
 FORMS: Final[tuple[Form, ...]] = ("paper", "residual")
@@ -40,6 +41,11 @@ class Internalizer:
     def dimension(self) -> int:
         """m, the dimension of the vectors."""
         return int(self.w1.shape[1])
+
+    @property
+    def digest(self) -> str:
+        """What it computes; see `identity`."""
+        return internalizer_digest(self.form, self.w1, self.b1, self.w2, self.b2)
 
     def __call__(self, z: Float32) -> Float32:
         """R(z) for the rows of `z` [n, m], unit norm."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..arrays import Float32
 from ..errors import InputError, MismatchError
+from ..identity import autoencoder_digest
 from .codes import SparseCodes
 from .select import above, top_k
 
@@ -120,16 +120,10 @@ class SparseAutoencoder:
 
     @cached_property
     def digest(self) -> str:
-        """What its features are: a hash of directions and biases. How many are in use (k) does not change it.
-
-        Weights count in half precision, so that an autoencoder keeps its digest when it is stored that way.
-        """
-        made = sha256()
-        for array in (self.encoder_weight, self.decoder_weight):
-            made.update(np.ascontiguousarray(array, np.float16).tobytes())
-        for array in (self.encoder_bias, self.decoder_bias):
-            made.update(np.ascontiguousarray(array, np.float32).tobytes())
-        return made.hexdigest()[:16]
+        """What its features are; how many are in use (k) does not change it. See `identity`."""
+        return autoencoder_digest(
+            self.encoder_weight, self.encoder_bias, self.decoder_weight, self.decoder_bias, self.thresholds
+        )
 
     @cached_property
     def _score_bias(self) -> Float32:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import Float32
-from ..encoders import CachedEncoder, Encoder, EncoderIdentity, Role, TokenVectors, read_texts, token_vectors
+from ..encoders import CachedEncoder, Counts, Encoder, EncoderIdentity, Role, TokenVectors, read_texts, token_vectors
 
 REMEMBERED: Final = 1024  # texts
 
@@ -22,7 +21,7 @@ class SharedEncoder:
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[Role, str], tuple[Float32, int]] = OrderedDict()
+        self._known: OrderedDict[tuple[Role, str], tuple[Float32, tuple[int, ...]]] = OrderedDict()
 
     @property
     def identity(self) -> EncoderIdentity:
@@ -37,23 +36,24 @@ class SharedEncoder:
         """Vectors [n, m]."""
         return np.stack([vector for vector, _ in self._read(texts, "document")])
 
-    def unread_tokens(self, texts: Sequence[str], role: Role) -> NDArray[np.int32]:
-        """Tokens past the limit, [n]."""
-        return np.array([unread for _, unread in self._read(texts, role)], np.int32)
+    def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
+        """What of each text was read, [n]."""
+        numbers = np.array([counts for _, counts in self._read(texts, role)], np.int32).reshape(-1, 3)
+        return Counts(*numbers.T)
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
         """The tokens before pooling, where the encoder shows them."""
         with self._lock:
             return token_vectors(self.encoder, text, role)
 
-    def _read(self, texts: Sequence[str], role: Role) -> list[tuple[Float32, int]]:
+    def _read(self, texts: Sequence[str], role: Role) -> list[tuple[Float32, tuple[int, ...]]]:
         with self._lock:
             missing = [text for text in dict.fromkeys(texts) if (role, text) not in self._known]
             found = {(role, text): self._known[role, text] for text in texts if (role, text) in self._known}
             if missing:
-                vectors, unread = read_texts(self.encoder, missing, role)
-                for text, vector, count in zip(missing, vectors, unread.tolist(), strict=True):
-                    found[role, text] = (vector, count)
+                vectors, counts = read_texts(self.encoder, missing, role)
+                for place, text in enumerate(missing):
+                    found[role, text] = (vectors[place], tuple(int(column[place]) for column in counts))
             for key, value in found.items():
                 self._known[key] = value
                 self._known.move_to_end(key)

@@ -143,6 +143,8 @@ class SearchAnswer(TypedDict):
     query: str
     index: str
     unread_tokens: int
+    unknown_tokens: int | None  # of those read, the ones that the tokenizer does not know; null: not counted
+    read_tokens: int | None
     hits: list[HitRecord]
     overview: NotRequired[ListingRecord]
 

@@ -87,7 +87,9 @@ class Service:
         answer: s.SearchAnswer = {
             "query": asked.query,
             "index": name,
-            "unread_tokens": query.unread,
+            "unread_tokens": query.read.unread,
+            "unknown_tokens": query.read.unknown,
+            "read_tokens": query.read.tokens,
             "hits": [hit.to_dict(asked.explain, asked.top) for hit in found],
         }
         if asked.overview or asked.good or asked.bad:
@@ -174,7 +176,9 @@ class Service:
             "parent": stored.parent,
             "start": stored.start,
             "end": stored.end,
-            "unread_tokens": stored.unread,
+            "unread_tokens": stored.read.unread,
+            "unknown_tokens": stored.read.unknown,
+            "read_tokens": stored.read.tokens,
         }
 
     def features(self, name: str | None, search: str, family: int | None, offset: int, limit: int) -> FeaturePageRecord:

@@ -1,0 +1,285 @@
+"""The folder of a sentence-transformers model: what in it decides a vector, read without loading the model.
+
+Counted, wherever they lie in the folder (copies for other runtimes, `onnx` and the like, aside):
+
+- the weights: *.safetensors of a folder, or its pytorch_model*.bin
+- modules.json: the kind and order of the modules, without a last normalisation (every vector is normalised)
+- every configuration file (*.json) of model, tokenizer and modules, as what it says, not as bytes: the order of keys
+  and the ends of lines mean nothing
+- vocabularies and merges (vocab*.txt, merges*.txt, *.model, ...), line ends aside
+
+Left out is what changes no vector: names and versions (`PROVENANCE`), how batches were cut and filled when the
+tokenizer was stored (`truncation`, `padding`: set anew at every call), the length limit and prompts (fields of the
+identity, with what is really in use), the name of the similarity (checked instead, see `similarity`), records of
+trainings, and model cards.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatch
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ..errors import DamagedError, InputError
+from ..store import digest_of, parse_json, read_json, sha256_of_file
+
+PROVENANCE: Final = frozenset(
+    {
+        *("_name_or_path", "name_or_path", "transformers_version", "__version__", "_commit_hash"),
+        *("max_seq_length", "model_max_length"),  # what is in use of them is `max_tokens`
+    }
+)
+NO_LIMIT: Final = 1_000_000  # tokens; tokenizers without a limit name a larger number
+SETTINGS: Final = "config_sentence_transformers.json"
+OTHER_RUNTIMES: Final = frozenset({"onnx", "openvino", "coreml", "flax", "tf"})
+BYSTANDERS: Final = (
+    "data_config.json",
+    "generation_config.json",
+    "trainer_state.json",
+    "*_results.json",
+    "*.index.json",
+    "modules.json",
+    SETTINGS,
+)
+VOCABULARIES: Final = ("vocab*.txt", "merges*.txt", "*.model", "*.bpe", "*.tiktoken", "bpe.codes", "dict.txt")
+OFFSET_MODELS: Final = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "roberta-prelayernorm")
+
+# Families whose models need prompts that their own configuration files do not carry (their model cards do).
+FAMILY_PROMPTS: Final = (
+    ("e5-mistral", ("Instruct: Retrieve passages that answer the query\nQuery: ", "")),
+    ("e5", ("query: ", "passage: ")),
+    ("bge-m3", ("", "")),
+    ("bge", ("Represent this sentence for searching relevant passages: ", "")),
+    ("arctic-embed", ("Represent this sentence for searching relevant passages: ", "")),
+    ("nomic-embed", ("search_query: ", "search_document: ")),
+)
+DOT_FAMILIES: Final = ("dot", "tas-b", "contriever", "dpr")  # trained for dot products, from before files said so
+REMEDY: Final = (
+    "Choose a model for cosine, or if your search does use cosine with it, "
+    f'set "similarity_fn_name": "cosine" in {SETTINGS}'
+)
+
+
+class Prompts(NamedTuple):
+    """What is put before queries and documents, and what there is to say about it."""
+
+    query: str
+    document: str
+    notes: tuple[str, ...] = ()
+
+
+class ModelFolder:
+    """A model's folder, with the name that its user or its author gave it; the folder's own name means nothing.
+
+    Args:
+        hub_name: as the model hub knows it, where it came from there.
+    """
+
+    def __init__(self, folder: Path, hub_name: str | None = None) -> None:
+        self.folder, self.hub_name = folder, hub_name
+        self.modules = _records(folder / "modules.json")
+        self.transformer = folder / str(self.modules[0].get("path", "")) if self.modules else folder
+        self.config = _record(self.transformer / "config.json")
+        self.settings = _record(folder / SETTINGS)
+
+    def weights_sha256(self) -> str:
+        """Hash of the model's weight files: of the file itself where there is one."""
+        files = []
+        for place in self._folders():
+            files += sorted(place.glob("*.safetensors")) or sorted(place.glob("pytorch_model*.bin"))
+        if not files:
+            raise InputError(f"{self.folder}: no weights (*.safetensors or pytorch_model*.bin) in this model folder")
+        hashes = [sha256_of_file(file) for file in files]
+        return (
+            hashes[0]
+            if len(hashes) == 1
+            else digest_of([[self._place(f), h] for f, h in zip(files, hashes, strict=True)])
+        )
+
+    def reading_sha256(self) -> str:
+        """Hash of all that decides a vector beside weights, prompts and length limit."""
+        facts: dict[str, Any] = {}
+        for place in self._folders():
+            for path in sorted(place.iterdir()):
+                if path.is_file() and (said := _said(path)) is not None:
+                    facts[self._place(path)] = said
+        kept = {key: self.settings.get(key) for key in ("default_prompt_name", "truncate_dim")}
+        return digest_of([self._kinds(), facts, {key: value for key, value in kept.items() if value is not None}])
+
+    def prompts(self) -> Prompts:
+        """The model's own: what sentence-transformers' encode_query and encode_document put before a text.
+
+        Where its files say nothing, not even that there are none, a family known by the model's own name decides.
+        """
+        notes: list[str] = []
+        default = self.settings.get("default_prompt_name")
+        own = self.settings.get("prompts") or {}
+        if not isinstance(own, dict):
+            raise DamagedError(f"{self.folder / SETTINGS}: prompts are not named texts")
+        if default and default not in ("query", "document"):
+            notes.append(f"its default prompt {default!r} is for another task and is not put before texts")
+        document = next((key for key in ("document", "passage", "corpus") if key in own), "document")
+        if document in own or "query" in own:
+            return Prompts(str(own.get("query") or ""), str(own.get(document) or ""), tuple(notes))
+        for name in self.names():
+            for family, (query, passage) in FAMILY_PROMPTS:
+                if _holds(name, family):
+                    if query or passage:
+                        notes.append(
+                            f"its files name no prompts; guessed from its name {name!r}: {query!r} before queries, "
+                            f"{passage!r} before documents"
+                        )
+                    return Prompts(query, passage, tuple(notes))
+        return Prompts("", "", tuple(notes))
+
+    def similarity(self) -> tuple[str, ...]:
+        """Notes on how the model compares vectors; only a cosine, or what equals it, can be explained.
+
+        Raises:
+            InputError: it ranks by dot product without unit vectors, or by a distance.
+        """
+        named = self.settings.get("similarity_fn_name")
+        kind = str(named or "cosine").lower().removesuffix("_product").removesuffix("_distance")
+        if kind == "dot" and self.normalised:
+            return ("it ranks by dot product of unit vectors, which is the cosine",)
+        if kind != "cosine":
+            what = "dot product of vectors that differ in length" if kind == "dot" else f"{named} distance"
+            raise InputError(
+                f"{self.hub_name or self.folder}: this model ranks by {what}; xetrieval explains cosine alone, and its "
+                f"ranks would differ. {REMEDY}"
+            )
+        for name in () if named or self.normalised else self.names():
+            if any(_holds(name, family) for family in DOT_FAMILIES):
+                raise InputError(
+                    f"{name}: this model was trained to rank by dot product; xetrieval explains cosine alone, and its "
+                    f"ranks would differ. {REMEDY}"
+                )
+        return ()
+
+    def names(self) -> list[str]:
+        """The model's own names: on the hub, in its configuration, on its card; never that of a folder."""
+        heading = None
+        card = self.folder / "README.md"
+        if card.is_file():
+            heading = re.search(
+                r"^#[ \t]+(\S+)[ \t]*$", card.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+            )
+        given = (self.hub_name, self.config.get("_name_or_path"), heading and heading.group(1))
+        names = (re.split(r"[/\\]", name.rstrip("/\\"))[-1] for name in given if isinstance(name, str))
+        return [name for name in names if not re.fullmatch(r"[0-9a-f]{16,}", name)]
+
+    def dimension(self) -> int:
+        """m of the vectors that come out."""
+        size = self._dimension()
+        cut = self.settings.get("truncate_dim")
+        return min(size, cut) if isinstance(cut, int) and cut > 0 else size
+
+    def max_tokens(self) -> int | None:
+        """Tokens that are really read: the limit that is set, but never more than the model has positions."""
+        own = [_record(path).get("max_seq_length") for path in sorted(self.transformer.glob("sentence_*_config.json"))]
+        limits: list[Any] = [limit for limit in own if isinstance(limit, int)]
+        if not limits:
+            limits = [_record(self.transformer / "tokenizer_config.json").get("model_max_length")]
+        positions = self.config.get("max_position_embeddings")
+        if isinstance(positions, int) and self.config.get("model_type") in OFFSET_MODELS:
+            positions -= int(self.config.get("pad_token_id") or 0) + 1  # the first of them stand for padding
+        found = [limit for limit in (*limits, positions) if isinstance(limit, int) and 0 < limit < NO_LIMIT]
+        return min(found) if found else None
+
+    @property
+    def normalised(self) -> bool:
+        """Whether its last module makes unit vectors."""
+        return bool(self.modules) and _kind(self.modules[-1]) == "Normalize"
+
+    def pooling(self) -> str:
+        """How the vectors of tokens become one."""
+        for entry in self.modules:
+            if _kind(entry) == "Pooling":
+                config = _record(self.folder / str(entry.get("path", "")) / "config.json")
+                modes = [k.removeprefix("pooling_mode_") for k, v in config.items() if v is True and "mode" in k]
+                named = "+".join(mode.removesuffix("s").removesuffix("_token") for mode in modes)
+                return str(config.get("pooling_mode") or named)
+        return "mean"  # what sentence-transformers adds to a bare transformer
+
+    def _dimension(self) -> int:
+        for entry in reversed(self.modules):
+            config = _record(self.folder / str(entry.get("path", "")) / "config.json")
+            for key in ("out_features", "word_embedding_dimension", "embedding_dimension"):
+                if entry.get("path") and isinstance(config.get(key), int):
+                    return int(config[key])
+        hidden = self.config.get("hidden_size")
+        if not isinstance(hidden, int):
+            raise DamagedError(f"{self.folder}: no configuration file says the dimension of its vectors")
+        return hidden
+
+    def _kinds(self) -> list[str]:
+        kinds = [_kind(entry) for entry in self.modules] or ["Transformer", "Pooling"]
+        while kinds and kinds[-1] == "Normalize":
+            kinds.pop()
+        return kinds
+
+    def _folders(self) -> list[Path]:
+        """The folder and those of its modules; all of them where modules hold further ones."""
+        deep = any(_kind(entry) in ("Router", "Asym") for entry in self.modules)
+        within = [self.folder] if deep else [self.folder / str(e["path"]) for e in self.modules if e.get("path")]
+        found = {self.folder}
+        for start in within:
+            found |= {start} if start.is_dir() else set()
+            found |= {path for path in start.rglob("*") if path.is_dir() and not self._aside(path)}
+        return sorted(found)
+
+    def _aside(self, path: Path) -> bool:
+        parts = path.relative_to(self.folder).parts
+        return any(part.startswith(".") or part in OTHER_RUNTIMES for part in parts)
+
+    def _place(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+
+def _said(path: Path) -> Any:
+    """What a file says that may change a vector; None where it says no such thing."""
+    if any(fnmatch(path.name, pattern) for pattern in VOCABULARIES):
+        return sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+    if path.suffix != ".json" or any(fnmatch(path.name, pattern) for pattern in BYSTANDERS):
+        return None
+    content = path.read_bytes()
+    try:
+        said = parse_json(content)
+    except InputError:  # a vocabulary may hold half characters; a configuration that is damaged fails at loading
+        return sha256(content).hexdigest()
+    if path.name == "tokenizer.json" and isinstance(said, dict):
+        said = {key: value for key, value in said.items() if key not in ("truncation", "padding")}
+    elif path.name.endswith("config.json"):
+        said = _without_provenance(said)
+    return digest_of(said)
+
+
+def _without_provenance(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_provenance(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_provenance(one) for key, one in value.items() if key not in PROVENANCE}
+
+
+def _holds(name: str, family: str) -> bool:
+    """Whether the words of `family` stand next to each other in a name, whole."""
+    words, wanted = (re.findall(r"[a-z0-9]+", text.lower()) for text in (name, family))
+    return any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    """Transformer, Pooling, ...: where the class lies differs by release."""
+    return str(entry.get("type", "")).rsplit(".", 1)[-1]
+
+
+def _record(path: Path) -> dict[str, Any]:
+    content = read_json(path) if path.is_file() else {}
+    return content if isinstance(content, dict) else {}
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    content = read_json(path) if path.is_file() else []
+    return [entry for entry in content if isinstance(entry, dict)] if isinstance(content, list) else []

@@ -1,0 +1,43 @@
+"""Texts as people hand them over: lists, tuples, arrays, columns of a table, generators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import InputError
+
+
+def as_texts(texts: Any, what: str = "text") -> list[str]:
+    """`texts` as a list of plain strings: from a list, a tuple, a NumPy array, a pandas column or a generator.
+
+    Raises:
+        InputError: one bare text where several are expected, something without an order, or an entry that is no text.
+    """
+    if isinstance(texts, str | bytes | bytearray):
+        raise InputError(f"expected a list of {what} texts, got one {type(texts).__name__}; write [text]")
+    if isinstance(texts, dict | set | frozenset) or not isinstance(texts, Iterable):
+        raise InputError(f"expected a list of {what} texts, got {_named(texts)}")
+    try:
+        found = list(texts)
+    except TypeError as error:  # an array without a dimension
+        raise InputError(f"expected a list of {what} texts, got {_named(texts)} ({error})") from error
+    for index, text in enumerate(found):
+        if not isinstance(text, str):
+            raise InputError(f"{what} {index + 1} is {_named(text)}, not a text")
+    return [str(text) for text in found]  # NumPy's own strings become plain ones
+
+
+def as_text(text: Any, what: str) -> str:
+    """`text` as one plain string.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(text, str):
+        raise InputError(f"the {what} is {_named(text)}, not a text")
+    return str(text)
+
+
+def _named(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"

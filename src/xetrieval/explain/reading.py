@@ -1,0 +1,42 @@
+"""How much of a text its encoder could read: what lay past its limit, and what its tokenizer does not know."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Reading(NamedTuple):
+    """Of one text. None: nobody counted."""
+
+    unread: int = 0  # tokens past the encoder's limit: they had no part in the score
+    unknown: int | None = None  # tokens read that the tokenizer does not know: all of them look the same to the encoder
+    tokens: int | None = None  # tokens read, without special ones and the prompt
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether half of its tokens or more are unknown, or there are none."""
+        return self.tokens is not None and 2 * (self.unknown or 0) >= self.tokens
+
+    def notes(self, what: str) -> list[str]:
+        """A line for each thing that was not read of `what`; most texts have none."""
+        found = []
+        if self.tokens == 0:
+            found.append(f"the encoder can read nothing of the {what}: this score says nothing about it")
+        elif self.tokens and self.unknown:
+            counted = f"{self.unknown:,} of {self.tokens:,} tokens"
+            how = "all" if self.unknown == self.tokens else "most" if self.unreadable else ""
+            if how:
+                found.append(
+                    f"{how} of the {what} is unknown to the encoder ({counted}): this score says little about it"
+                )
+            else:
+                verb = "is" if self.unknown == 1 else "are"
+                found.append(f"{counted} of the {what} {verb} unknown to the encoder")
+        if self.unread:
+            found.append(
+                f"the last {self.unread} tokens of the {what} lie past the encoder's limit and had no part in the score"
+            )
+        return found
+
+
+NOT_COUNTED: Final = Reading()

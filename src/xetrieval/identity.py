@@ -1,0 +1,141 @@
+"""What is the same thing: the one place that decides it for encoders, autoencoders, internalizers and explainers.
+
+Two things are the same when their digests are. A digest covers every fact and every array that changes a number which
+comes out, and nothing else: names of files and folders, notes and versions of libraries are left out.
+
+Arrays count at the precision in which an explainer is stored: large matrices in half precision, biases and thresholds
+in single precision. So saving and loading keeps a digest, and what differs by less than half precision can show is the
+same. A matrix with a number that half precision cannot hold (it could not be stored either) counts in single precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .store import digest_of
+
+Role = Literal["query", "document"]
+UNNAMED: Final = "unnamed function "  # followed by what no other has
+FUNCTION: Final = "function "  # followed by the name that its user gave
+
+
+@dataclass(frozen=True)
+class EncoderIdentity:
+    """Everything that decides which vector a text gets. Two encoders agree when their digests do."""
+
+    name: str
+    dimension: int  # m
+    weights_sha256: str | None = None  # None: the weights cannot be seen (an endpoint, a function)
+    query_prompt: str = ""
+    document_prompt: str = ""
+    max_tokens: int | None = None  # None: no limit known
+    pooling: str = "unknown"
+    reading_sha256: str | None = None  # tokenizer, modules and their configurations; None: they cannot be seen
+    version: str = ""  # of a function, as its user gave it
+
+    @property
+    def digest(self) -> str:
+        """Hash of all fields; of the name only where no weights can be seen."""
+        facts = asdict(self)
+        if self.weights_sha256 is not None:
+            del facts["name"]  # the same weights under another name are the same encoder
+        return digest_of(facts)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it can be known again later. False: a function without a name, which nothing may be kept for."""
+        return not self.name.startswith(UNNAMED)
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function of the user's, which only the user can give again."""
+        return self.name.startswith((UNNAMED, FUNCTION))
+
+    def prompt(self, role: Role) -> str:
+        """The text put before every text of that role."""
+        return self.query_prompt if role == "query" else self.document_prompt
+
+    def to_dict(self) -> dict[str, Any]:
+        """As config.json holds it."""
+        return asdict(self)
+
+    def differences(self, other: EncoderIdentity) -> str:
+        """What makes `other` another encoder, in words; empty where it is the same one."""
+        if self.digest == other.digest:
+            return ""
+        return "; ".join(
+            f"{_WORDS.get(key, key)} {_short(theirs)} instead of {_short(ours)}"
+            for (key, ours), theirs in zip(self.to_dict().items(), other.to_dict().values(), strict=True)
+            if ours != theirs and (key != "name" or self.weights_sha256 is None)
+        )
+
+
+_WORDS: Final = {
+    "weights_sha256": "weights",
+    "reading_sha256": "tokenizer, modules or their configuration",
+    "query_prompt": "query prompt",
+    "document_prompt": "document prompt",
+    "max_tokens": "length limit",
+}
+
+
+def _short(value: Any) -> str:
+    return f"{value[:12]!r}..." if isinstance(value, str) and len(value) == 64 else repr(value)
+
+
+def autoencoder_digest(
+    encoder_weight: NDArray[Any],
+    encoder_bias: NDArray[Any],
+    decoder_weight: NDArray[Any],
+    decoder_bias: NDArray[Any],
+    thresholds: NDArray[Any] | None,
+) -> str:
+    """What the features of an autoencoder are; how many of a row are in use (k) does not change that."""
+    facts = {
+        "encoder_weight": _matrix(encoder_weight),
+        "encoder_bias": _numbers(encoder_bias),
+        "decoder_weight": _matrix(decoder_weight),
+        "decoder_bias": _numbers(decoder_bias),
+        "thresholds": None if thresholds is None else _numbers(thresholds),
+    }
+    return digest_of(["autoencoder", facts])[:16]
+
+
+def internalizer_digest(form: str, w1: NDArray[Any], b1: NDArray[Any], w2: NDArray[Any], b2: NDArray[Any]) -> str:
+    """What one aspect's network computes."""
+    facts = {"form": form, "w1": _matrix(w1), "b1": _numbers(b1), "w2": _matrix(w2), "b2": _numbers(b2)}
+    return digest_of(["internalizer", facts])[:16]
+
+
+def explainer_digest(
+    encoder: EncoderIdentity, autoencoder: str, k: int | None, internalizers: Mapping[str, str]
+) -> str:
+    """What decides the numbers of an explanation and of an index: encoder, autoencoder, k, and internalizers.
+
+    Args:
+        autoencoder: its digest.
+        internalizers: aspect -> digest.
+    """
+    return digest_of(["explainer", encoder.digest, autoencoder, k, dict(internalizers)])[:16]
+
+
+def _matrix(array: NDArray[Any]) -> list[Any]:
+    with np.errstate(over="ignore"):
+        half = np.asarray(array, "<f2")
+    return _numbers(array) if np.isinf(half).any() else _counted(half)
+
+
+def _numbers(array: NDArray[Any]) -> list[Any]:
+    return _counted(np.asarray(array, "<f4"))
+
+
+def _counted(array: NDArray[Any]) -> list[Any]:
+    """Type, shape and bytes; -0.0 is 0.0."""
+    content = np.ascontiguousarray(array + array.dtype.type(0)).tobytes()
+    return [array.dtype.str, list(array.shape), sha256(content).hexdigest()]
