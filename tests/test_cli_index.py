@@ -62,7 +62,7 @@ def test_an_overview_goes_with_the_hits(home: Path) -> None:
     assert "what brings in the bad ones" in shown
     record = as_json(run("search", home / "index", "word1", "--overview", "--format", "json"))["overview"]
     assert set(record) == {"hits", "common", "splitting"}
-    refused(run("search", home / "index", "word1", "--good", "absent"), "none of the 10 hits")
+    refused(run("search", home / "index", "word1", "--overview", "--good", "absent"), "none of the 10 hits")
 
 
 def test_why_says_the_rank_the_rival_and_the_change(home: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import xetrieval
 SOURCE = Path(xetrieval.__file__).parent
 ROOMS = (  # each imports only from rooms before it
     ("errors",),
-    ("extras", "views"),
+    ("extras", "options", "views"),
     ("arrays",),
     ("intervals",),
     ("store",),

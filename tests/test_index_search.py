@@ -201,9 +201,9 @@ def test_searches_that_make_no_sense_are_refused(index: Index) -> None:
         ({"query": "x", "by": "magic"}, "choose one of"),
         ({"query": "x", "k": 0}, "at least one"),
         ({"query": "y" * 200_001}, "at most 200,000"),
-        ({"query": "x", "by": "bm25", "weights": {"qa": 1}}, "do not go with"),
+        ({"query": "x", "by": "bm25", "weights": {"qa": 1}}, "do not go together"),
         ({"query": unit(2)}, "one at a time"),
-        ({"query": unit(1), "by": "bm25"}, "needs words"),
+        ({"query": unit(1), "by": "bm25"}, "give the query as text"),
     ):
         with pytest.raises(InputError, match=words):
             index.search(**arguments)  # type: ignore[arg-type]

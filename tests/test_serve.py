@@ -118,7 +118,7 @@ def test_steering_is_applied_suggested_and_kept(client: TestClient, index: Index
         ("search", {"query": '"', "by": "concept"}, 400, "cannot read"),
         ("why", {"query": "x", "doc_id": "absent"}, 404, "no document 'absent'"),
         ("explain", {"query": "x"}, 400, "one of the two"),
-        ("contrast", {"query": "x", "first": "a"}, 400, "give first and second"),
+        ("contrast", {"query": "x", "first": "a"}, 400, "first needs second"),
     ],
 )
 def test_refusals_are_one_line(client: TestClient, path: str, body: Any, status: int, words: str) -> None:

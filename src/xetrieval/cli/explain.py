@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..options import check
 from .console import as_json, give, say
 from .options import (
     CacheOption,
     EncoderOption,
     ExplainerOption,
     ReportFormat,
-    ReportFormatOption,
     TopOption,
     open_explainer,
 )
@@ -21,7 +21,13 @@ from .progress import progress_bar
 from .shown import check_output, show
 
 if TYPE_CHECKING:
+    from ..explain import Contrast, Explanation
     from ..explainer import Explainer
+
+
+NAMES = ("input", "query_vectors", "document_vectors", "encoder", "cache", "evidence", "chunks", "skip_bad")
+TYPED = {name: f"--{name.replace('_', '-')}" for name in (*NAMES, "over", "output", "counterfactual")}
+TYPED |= {"text": "QUERY DOCUMENT", "written_as": "--format text or html"}
 
 
 def explain(
@@ -47,7 +53,10 @@ def explain(
     explainer: ExplainerOption = "minilm",
     encoder: EncoderOption = None,
     top: TopOption = None,
-    format: ReportFormatOption = ReportFormat.text,
+    format: Annotated[
+        ReportFormat | None,
+        typer.Option("--format", help="text (default), json, or html: one page, readable without a network."),
+    ] = None,
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also the sentences and words that carry the shown features.")
     ] = False,
@@ -66,44 +75,43 @@ def explain(
     from ..errors import InputError
     from ..explain import DEFAULT_TOP
 
-    given = [query is not None, source is not None, query_vectors is not None]
-    if sum(given) != 1:
+    asked: dict[str, Any] = {
+        "text": query,
+        "input": source,
+        "query_vectors": query_vectors,
+        "document_vectors": document_vectors,
+    }
+    asked |= {"encoder": encoder, "cache": cache, "evidence": evidence, "chunks": chunks, "skip_bad": skip_bad}
+    written_as = format if format is not ReportFormat.json else None
+    check(
+        "explain",
+        {**asked, "written_as": written_as, "over": over, "output": output, "counterfactual": counterfactual},
+        TYPED,
+    )
+    if query is None and source is None and query_vectors is None:
         raise InputError("give QUERY and DOCUMENT, or --input FILE, or --query-vectors and --document-vectors")
-    if over is not None and query is None:
-        raise InputError(
-            "--over compares two documents given as texts: xetrieval explain QUERY DOCUMENT --over DOCUMENT2"
-        )
-    if format is ReportFormat.html and query is None:
-        raise InputError("--format html makes a page of one explanation: xetrieval explain QUERY DOCUMENT")
-    if chunks and (query is None or over is not None):
-        raise InputError("--chunks is for one document given as text: xetrieval explain QUERY DOCUMENT --chunks")
-    if counterfactual and over is None:
-        raise InputError("--counterfactual needs a second document to change places with: --over DOCUMENT2")
+    format = format or ReportFormat.text
     if query is not None:
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
         check_output(output)
         opened = open_explainer(explainer, encoder, cache)
-        if over is not None:
-            compared = opened.contrast(query, document, over, counterfactual)
-            if evidence:
-                compared = opened.with_evidence(compared, DEFAULT_TOP if top is None else top)
-            show(compared, top, format, output)
-            return
-        why = opened.explain_chunks(query, document) if chunks else opened.explain(query, document)
+        shown = _texts(opened, query, document, over, counterfactual, chunks)
         if evidence:
-            why = opened.with_evidence(why, DEFAULT_TOP if top is None else top)
-        show(why, top, format, output)
-    elif source is not None:
-        if output is None:
-            raise InputError("--input needs --output FILE: where the explanations go")
+            shown = opened.with_evidence(shown, DEFAULT_TOP if top is None else top)
+        show(shown, top, format, output)
+    elif source is not None and output is not None:
         _file(source, output, skip_bad, open_explainer(explainer, encoder, cache), top, evidence)
-    elif query_vectors is not None:
-        if document_vectors is None:
-            raise InputError("--query-vectors needs --document-vectors")
-        if evidence:
-            raise InputError("--evidence needs texts; with vectors alone there are no sentences to point at")
+    elif query_vectors is not None and document_vectors is not None:
         _vectors(query_vectors, document_vectors, output, explainer, top)
+
+
+def _texts(
+    opened: Explainer, query: str, document: str, over: str | None, counterfactual: bool, chunks: bool
+) -> Explanation | Contrast:
+    if over is not None:
+        return opened.contrast(query, document, over, counterfactual)
+    return opened.explain_chunks(query, document) if chunks else opened.explain(query, document)
 
 
 def _file(

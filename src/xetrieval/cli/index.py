@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..options import check
 from .console import give_json, output_console, say
 from .options import EncoderOption, ExplainerOption, Format, FormatOption, open_explainer
 from .progress import progress_bar
@@ -177,14 +178,13 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     from ..index.approximate import WORTH
     from ..index.stores import open_store
 
-    opened = open_explainer(explainer, given.encoder, None)
     vectors, store, chunk = given.vectors, given.store, given.chunk
+    asked = {"store": store, "sources": sources, "vectors": vectors, "chunk": chunk, "overlap": given.overlap > 0}
+    typed = {name: f"--{name}" for name in ("store", "vectors", "chunk", "overlap")}
+    check("build", asked, {"sources": "a corpus", **typed})
+    opened = open_explainer(explainer, given.encoder, None)
     if not sources and vectors is None and store is None:
         raise InputError("give a corpus, --vectors FILE, or --store URL")
-    if store is not None and (sources or vectors is not None or chunk is not None):
-        raise InputError("--store has texts and vectors of its own: it goes without a corpus, --vectors and --chunk")
-    if given.overlap and chunk is None:
-        raise InputError("--overlap needs --chunk: how long a piece is")
     chunking = None if chunk is None else Chunking(chunk, given.overlap).check()
     config = BuildConfig(engine=given.engine, restart=given.restart, adding=adding)
     started = time.monotonic()

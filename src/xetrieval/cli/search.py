@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import as_json, give_json, output_console, say
+from ..errors import shortened
+from ..options import check
+from .console import as_json, give_json, give_line, output_console, say
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
 from .shown import check_output, show, written
 
@@ -18,10 +21,6 @@ if TYPE_CHECKING:
     from ..intervene import SteeringProfile
 
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
-QueryVector = Annotated[
-    Path | None,
-    typer.Option("--query-vector", help="Instead of a query: its vector (.npy, .safetensors, .parquet); no encoder."),
-]
 By = Annotated[str, typer.Option("--by", help="dense, concept, sparse, bm25 or hybrid.")]
 Steer = Annotated[Path | None, typer.Option("--steer", help="A steering profile (JSON).")]
 Views = Annotated[
@@ -34,10 +33,7 @@ ExplainerCopy = Annotated[
 
 def search(
     index: IndexArgument,
-    query: Annotated[
-        str | None, typer.Argument(help="The query; with --by concept names: '\"kidney disease\" -#12'.")
-    ] = None,
-    query_vector: QueryVector = None,
+    query: Annotated[str, typer.Argument(help="The query; with --by concept names: '\"kidney disease\" -#12'.")],
     k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
     by: By = "dense",
     steer: Steer = None,
@@ -61,31 +57,40 @@ def search(
     explainer: ExplainerCopy = None,
 ) -> None:
     """Search an index; each hit can say why it was found."""
+    from ..explain.terminal import steered_note
     from ..index import open_index
     from ..index.listing import listing
 
+    asked = {"by": by != "dense", "steer": steer, "views": view, "exact": exact, "explain": explain}
+    check("search", {**asked, "overview": overview, "good": good, "bad": bad, "top": top is not None}, spelled(by))
     opened = open_index(index, explainer)
-    asked, steering = read_query(query, query_vector), read_steering(opened, steer)
-    hits = opened.search(asked, k, by, read_filters(filter), steering, read_weights(view), exact)
-    listed = listing(opened, hits, good or (), bad or ()) if overview or good or bad else None
+    profile = read_steering(opened, steer)
+    hits = opened.search(query, k, by, read_filters(filter), profile, read_weights(view), exact)
+    listed = listing(opened, hits, good or (), bad or ()) if overview else None
     if format is Format.json:
-        record: dict[str, Any] = {"query": query or "", "hits": [hit.to_dict(explain, top) for hit in hits]}
+        record: dict[str, Any] = {"query": query, "hits": [hit.to_dict(explain, top) for hit in hits]}
+        if profile is not None:
+            record["steered"] = profile.to_dict()
         if listed is not None:
             record["overview"] = listed.to_dict()
         give_json(record)
     else:
+        if profile is not None:
+            give_line(steered_note(sorted(profile.factors.items())))
         _print(hits, explain, top, listed)
 
 
 def why(
     index: IndexArgument,
-    query: Annotated[str | None, typer.Argument(help="The query; left out with --query-vector.")] = None,
-    doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document.")] = None,
+    query: Annotated[str, typer.Argument(help="The query.")],
+    doc_id: Annotated[str, typer.Argument(metavar="DOC_ID", help="The document.")],
     over: Annotated[
         str | None,
         typer.Option("--over", help="Compare with this document; without it, one below the top is compared with it."),
     ] = None,
-    k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents the top has.")] = 10,
+    k: Annotated[
+        int | None, typer.Option("--hits", "-k", min=1, help="How many documents the top has; default: 10.")
+    ] = None,
     counterfactual: Annotated[
         bool, typer.Option("--counterfactual", help="The least change that moves it out of the top, or into it.")
     ] = False,
@@ -96,27 +101,23 @@ def why(
     top: TopOption = None,
     format: ReportFormatOption = ReportFormat.text,
     output: Annotated[Path | None, typer.Option("--output", help="A file for it.")] = None,
-    query_vector: QueryVector = None,
     explainer: ExplainerCopy = None,
 ) -> None:
     """Say why a document stands where it does, and not higher."""
-    from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from ..index import open_index
     from ..index.search import prepare
     from ..index.why import why as ask
 
+    asked = {"by": by != "dense", "steer": steer, "views": view, "over": over, "k": k}
+    check("why", {**asked, "counterfactual": counterfactual, "evidence": evidence}, spelled(by))
     check_output(output)
-    if query_vector is not None and doc_id is None:  # `why INDEX DOC_ID --query-vector FILE`
-        doc_id, query = query, None
-    if doc_id is None:
-        raise InputError("give a query and the document's id: xetrieval why INDEX QUERY DOC_ID")
     opened = open_index(index, explainer)
-    prepared = prepare(opened, read_query(query, query_vector), by, read_steering(opened, steer), read_weights(view))
+    prepared = prepare(opened, query, by, read_steering(opened, steer), read_weights(view))
     shown = (DEFAULT_TOP if top is None else top) if evidence else None
     answer = ask(opened, prepared, doc_id, over, k, counterfactual, shown)
     if format is ReportFormat.json:
-        written(f"{as_json({'query': query or '', **answer.to_dict(top)})}\n", output)
+        written(f"{as_json({'query': query, **answer.to_dict(top)})}\n", output)
         return
     notes = [] if answer.change is None else answer.change.sentences()
     if format is ReportFormat.text and output is None:
@@ -130,19 +131,11 @@ def why(
     show(answer.contrast or answer.explanation, top, format, output, notes)
 
 
-def read_query(text: str | None, vector: Path | None) -> Any:
-    """The query: text, or the one vector of a file."""
-    from ..encoders import read_vectors
-    from ..errors import InputError
-
-    if (text is None) == (vector is None):
-        raise InputError("give a query, or --query-vector FILE: one of the two")
-    if vector is None:
-        return text
-    found = read_vectors(vector).vectors
-    if len(found) != 1:
-        raise InputError(f"{vector}: holds {len(found)} vectors; a query is one")
-    return found
+def spelled(by: str) -> dict[str, str]:
+    """The options of search and why as they are typed."""
+    typed = ("steer", "exact", "overview", "good", "bad", "top", "explain", "over", "counterfactual", "evidence")
+    names = {"by": f"--by {shortened(by, 40)}", "views": "--view", "k": "--hits"}
+    return names | {name: f"--{name}" for name in typed}
 
 
 def read_filters(given: list[str] | None) -> dict[str, list[str]]:
@@ -167,8 +160,10 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
         name, _, value = text.partition("=")
         try:
             weights[name] = float(value or 1)
-        except ValueError as error:
-            raise InputError(f"--view {text!r}: give VIEW=WEIGHT, e.g. qa=0.3") from error
+        except ValueError:
+            weights[name] = math.nan
+        if not math.isfinite(weights[name]):
+            raise InputError(f"--view {shortened(text, 80)!r}: give VIEW=WEIGHT, e.g. qa=0.3")
     return weights
 
 

@@ -97,7 +97,7 @@ def apply(
         chosen.write(save)
         say(f"written to {save}")
     if format is Format.json:
-        record = {"query": query, "hits": [move.to_dict() for move in found]}
+        record = {"query": query, "steered": chosen.to_dict(), "hits": [move.to_dict() for move in found]}
         give_json(record)
         return
     from rich.table import Table

@@ -66,7 +66,7 @@ def _explanation(explanation: Explanation, top: int | None) -> tuple[str, str]:
     parts += [("bias", explanation.bias, "bias"), ("remainder", explanation.remainder, "remainder")]
     texts = _texts(("query", explanation.query), ("document", explanation.document))
     return (
-        f"Why this document scores {explanation.score:+.4f}",
+        f"Why this document scores {explanation.score:+.4f}{' when steered' if explanation.steered else ''}",
         f"{texts}<h2>The score</h2>{_strip(parts)}"
         f'<h2>Its parts</h2><div class="wide">{fragment(explanation, top, opened=True)}</div>',
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from string import ascii_lowercase
 from typing import Any, Final
@@ -46,7 +46,7 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
     table.add_row(Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold"), Text(summary(explanation)))
     notes = [Text(note, "yellow") for note in unread_notes(explanation)]
     if explanation.steered:
-        notes.append(Text(steered_note(explanation), "magenta"))
+        notes.append(Text(steered_note(explanation.steered), "magenta"))
     if named := [f"{letter} {view}" for view, letter in letters.items() if view not in VIEW_LETTERS]:
         notes.append(Text(f"further views: {', '.join(named)}", "dim"))
     if explanation.evidence is not None:
@@ -161,9 +161,10 @@ def unread_notes(explanation: Explanation) -> list[str]:
     return notes if explanation.chunk is None or len(explanation.chunks) < 2 else [chunk_note(explanation), *notes]
 
 
-def steered_note(explanation: Explanation) -> str:
-    """Which features of the document were scaled."""
-    return f"steered: {', '.join(f'feature {feature} × {factor:g}' for feature, factor in explanation.steered)}"
+def steered_note(steered: Sequence[tuple[int, float]], most: int = 8) -> str:
+    """Which features of the documents were scaled; (feature, factor) each."""
+    more = f" and {len(steered) - most} more" if len(steered) > most else ""
+    return f"steered: {', '.join(f'feature {feature} × {factor:g}' for feature, factor in steered[:most])}{more}"
 
 
 def chunk_note(explanation: Explanation) -> str:

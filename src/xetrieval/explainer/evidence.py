@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..explain import DEFAULT_TOP, Contrast, Explanation
 from ..explain.evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
 from ..explain.token_shares import TokenShares, document_token_shares, query_token_shares, shares_of
+from ..options import check
 
 if TYPE_CHECKING:
     from .model import Explainer
@@ -48,8 +49,9 @@ def with_evidence(explainer: Explainer, explanation: Explanation, top: int | Non
     """The explanation with evidence for its `top` features of largest |share|.
 
     Raises:
-        InputError: it was made from vectors, without texts.
+        InputError: it was made from vectors, without texts, or of a steered document.
     """
+    check("explain", {"steer": explanation.steered, "evidence": True}, {"steer": "a steered document"})
     if not explanation.query or not explanation.document:
         raise InputError("evidence needs the texts; this explanation was made from vectors alone")
     shares = {feature.id: feature.share for feature in explanation.features}

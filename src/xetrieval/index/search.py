@@ -16,6 +16,7 @@ from ..explain.breakdown import Breakdown
 from ..explain.reading import NOT_COUNTED
 from ..explainer.pairs import PairNames
 from ..intervene import SteeringProfile, steered_vectors
+from ..options import check
 from ..views import View
 from . import concepts, lexical
 from .approximate import approximate, faiss_path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 MODES: Final = ("dense", "concept", "sparse", "bm25", "hybrid")
 LONGEST_QUERY: Final = 200_000  # characters
+LARGEST_WEIGHT: Final = 100.0  # of a view
+IN_PYTHON: Final = {"views": "weights", "vector": "a query vector", "words": "a search by words"}
 SNIPPET: Final = 240
 TOGETHER: Final = 16  # hits explained at once
 
@@ -138,14 +141,15 @@ def prepare(
         raise InputError("the query is empty; give it some text")
     if len(text) > LONGEST_QUERY:
         raise InputError(f"the query has {len(text):,} characters; give at most {LONGEST_QUERY:,}")
-    if by != "dense" and (steer is not None or weights):
-        raise InputError(f"steering and views change the dense score; they do not go with --by {by}")
-    if steer is not None and weights:
-        raise InputError("steering and views do not go together; choose one")
+    given = {"by": by != "dense", "steer": steer, "views": weights, "exact": exact}
+    words = by in ("concept", "bm25", "hybrid")
+    check("search", {**given, "words": words, "vector": not isinstance(query, str)}, IN_PYTHON | {"by": f"by {by}"})
+    for view, weight in (weights or {}).items():
+        if not abs(weight) <= LARGEST_WEIGHT:  # NaN is not, either
+            most = f"{LARGEST_WEIGHT:g}"
+            raise InputError(f"view {view!r}: {weight:g} is no weight; give a number from -{most} to {most}")
     if not 0 <= lexical_share <= 1:
         raise InputError("the lexical share of a hybrid score lies between 0 and 1")
-    if by in ("concept", "bm25") and not isinstance(query, str):
-        raise InputError(f"search by {by} needs words, not a vector")
     index.check_profile(steer)
     terms = concepts.parse(text, index.explainer.features) if by == "concept" else ()
     vector, read = (None, NOT_COUNTED) if by in ("concept", "bm25") else index.query_vector(query)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from ..explainer.contrast import contrast_vectors
 from ..explainer.counterfactual import counterfactual_vectors
 from ..intervene import smallest_boost, smallest_erasure
 from ..intervene.counterfactual import LARGEST_FACTOR, MOST_ERASED
+from ..options import check
 from .dense import scan
 from .records import WhyRecord
-from .search import Query, explain_rows, rank
+from .search import IN_PYTHON, Query, explain_rows, rank
 
 if TYPE_CHECKING:
     from .index import Index
     from .texts import Stored
+
+TOP: Final = 10  # documents
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def why(
     query: Query,
     doc_id: str,
     over: str | None = None,
-    k: int = 10,
+    k: int | None = None,
     counterfactual: bool = False,
     evidence: int | None = None,
 ) -> Why:
@@ -68,14 +71,16 @@ def why(
     Args:
         over: the id of a document to compare it with. Without one, a document outside the top k is compared with the
             last of the top k: what it would have to beat.
+        k: how many documents the top has; None: 10. Not together with `over`.
         counterfactual: also what would take it out of the top k, or into it; or swap the two, with `over`.
         evidence: also the words behind so many features, in both documents where two are compared.
     Raises:
         InputError: no such document; a comparison or a counterfactual of a ranking that is not the encoder's own.
     """
-    row = index.row_of(doc_id)
-    if (over is not None or counterfactual) and not query.plain:
-        raise InputError("comparisons and counterfactuals are about the encoder's own ranking: by dense, not steered")
+    given = {"over": over, "k": k, "counterfactual": counterfactual, "evidence": evidence is not None}
+    steered = query.steer is not None and query.steer.factors
+    check("why", {"by": query.by != "dense", "steer": steered, "views": query.weights, **given}, IN_PYTHON)
+    row, k = index.row_of(doc_id), TOP if k is None else k
     if k < 1:
         raise InputError("why: the top of a ranking holds at least one document")
     if query.plain and query.vector is not None:

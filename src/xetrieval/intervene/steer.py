@@ -52,10 +52,13 @@ class SteeringProfile:
             factors[_feature(text, key, sae.features)] = _factor(text, key, number)
         return replace(self, factors=factors)
 
+    def to_dict(self) -> dict[str, float]:
+        """{feature: factor}, as JSON holds it."""
+        return {str(feature): factor for feature, factor in sorted(self.factors.items())}
+
     def write(self, path: Path) -> None:
         """As JSON, whole or not at all."""
-        factors = {str(feature): factor for feature, factor in sorted(self.factors.items())}
-        record = {"factors": factors, "sae": self.sae, "made_from": self.made_from, "note": self.note}
+        record = {"factors": self.to_dict(), "sae": self.sae, "made_from": self.made_from, "note": self.note}
         write_text(path, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 

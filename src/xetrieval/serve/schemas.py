@@ -14,11 +14,8 @@ MOST_LETTERS = 200_000
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
 QueryText = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Vector = Annotated[
-    list[float],
-    Field(min_length=1, max_length=16_384, description="Instead of query: a vector by the same encoder."),
-]
 Factor = Annotated[float, Field(ge=0, le=100)]
+Weight = Annotated[float, Field(ge=-100, le=100)]
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
 Top = Annotated[int | None, Field(ge=0, le=1000, description="Features shown; the others are summed.")]
 Mode = Literal["dense", "concept", "sparse", "bm25", "hybrid"]
@@ -39,13 +36,12 @@ class OfIndex(Asked):
 class SearchAsked(OfIndex):
     """A search."""
 
-    query: QueryText | None = Field(default=None, examples=["how do I read a file line by line"])
-    vector: Vector | None = None
+    query: QueryText = Field(examples=["how do I read a file line by line"])
     k: int = Field(default=10, ge=1, le=100)
     by: Mode = "dense"
     filters: dict[str, list[str]] = Field(default={}, max_length=20)
     factors: dict[FeatureId, Factor] = Field(default={}, max_length=500, description="Steering: feature to factor.")
-    weights: dict[str, float] = Field(default={}, max_length=20, description="Views added to the dense score.")
+    weights: dict[str, Weight] = Field(default={}, max_length=20, description="Views added to the dense score.")
     explain: bool = True
     top: Top = 8
     overview: bool = False
@@ -86,8 +82,7 @@ class FindAsked(OfIndex):
 class WhyAsked(OfIndex):
     """A document of an index, its rank, and what would change it."""
 
-    query: QueryText | None = None
-    vector: Vector | None = None
+    query: QueryText
     doc_id: DocId
     over: DocId | None = None
     k: int = Field(default=10, ge=1, le=100)
@@ -152,6 +147,7 @@ class SearchAnswer(TypedDict):
     unknown_tokens: int | None  # of those read, the ones that the tokenizer does not know; null: not counted
     read_tokens: int | None
     hits: list[HitRecord]
+    steered: NotRequired[dict[str, float]]  # feature -> factor: scores and explanations are of steered documents
     overview: NotRequired[ListingRecord]
 
 
@@ -192,6 +188,7 @@ class MovesAnswer(TypedDict):
     """The steered ranking beside the plain one."""
 
     query: str
+    steered: dict[str, float]  # feature -> factor; what is called before is without it
     hits: list[MoveRecord]
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +13,7 @@ import numpy as np
 from ..errors import InputError, XetrievalError
 from ..explain import Explanation
 from ..explainer import Explainer
-from ..index import Index, open_index
+from ..index import Index
 from ..index.catalogue import feature_in_index, feature_page
 from ..index.listing import listing
 from ..index.moves import moves
@@ -26,12 +23,15 @@ from ..index.search import explain_rows, hits, prepare, rank
 from ..index.why import rank_of, why
 from ..intervene import SteeringProfile, read_profile
 from ..intervene.learn import LearnConfig, competition_of, learn_factors
+from ..options import check
 from . import schemas as s
 from .encoder import SharedEncoder
 
-LOOKS_EVERY: Final = 1.0  # seconds between two looks at whether an index was changed
-LOG: Final = logging.getLogger("xetrieval.serve")
 PROFILE_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
+
+
+OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
+IN_HTTP: Final = {option: field for field, option in OPTIONS.items()}
 
 
 class NotFound(XetrievalError):  # noqa: N818  # what HTTP calls it
@@ -42,12 +42,18 @@ class Service:
     """Indexes, and an explainer for texts that are in none of them."""
 
     def __init__(self, indexes: Mapping[str, Index], explainer: Explainer, profiles: Path) -> None:
-        self._encoders: dict[str, SharedEncoder] = {}
-        self._reopening, self._looked = threading.Lock(), dict.fromkeys(indexes, time.monotonic())
+        shared: dict[str, SharedEncoder] = {}
+
+        def sharing(one: Explainer) -> Explainer:
+            digest = one.encoder_identity.digest
+            if digest not in shared:
+                shared[digest] = SharedEncoder(one.encoder)
+            return replace(one, cache=False, _encoder=[shared[digest]])
+
         self.indexes = dict(indexes)
         for index in self.indexes.values():
-            index.explainer = self._sharing(index.explainer)
-        self.explainer = next((index.explainer for index in self.indexes.values()), self._sharing(explainer))
+            index.explainer = sharing(index.explainer)
+        self.explainer = next((index.explainer for index in self.indexes.values()), sharing(explainer))
         self.profiles = profiles
         self._reports: dict[str, ReportRecord] = {}
 
@@ -59,35 +65,7 @@ class Service:
             name = next(iter(self.indexes))
         if name not in self.indexes:
             raise NotFound(f"no index {name!r} here; there is {', '.join(self.indexes) or 'none'}")
-        self._look(name)
         return name, self.indexes[name]
-
-    def _look(self, name: str) -> None:
-        """Open an index anew where it was changed or rebuilt; requests that are at work end on what they began with."""
-        with self._reopening:
-            if time.monotonic() - self._looked[name] < LOOKS_EVERY:
-                return
-            index = self.indexes[name]
-            if not index.is_current():
-                try:
-                    opened = open_index(index.folder)
-                except XetrievalError as error:  # half way through a rebuild: what is open still answers
-                    LOG.warning("%s: changed, and cannot be opened now: %s", name, error)
-                else:
-                    opened.explainer = self._sharing(opened.explainer)
-                    self.indexes[name] = opened
-                    self._reports.pop(name, None)
-            self._looked[name] = time.monotonic()
-
-    def _sharing(self, one: Explainer) -> Explainer:
-        """The explainer with the server's one copy of its encoder; without any, where it has none for texts."""
-        digest = one.encoder_identity.digest
-        try:
-            if digest not in self._encoders:
-                self._encoders[digest] = SharedEncoder(one.encoder)
-        except XetrievalError:  # asked for a text, it says why
-            return replace(one, cache=False)
-        return replace(one, cache=False, _encoder=[self._encoders[digest]])
 
     def describe(self) -> list[s.IndexAnswer]:
         """All indexes."""
@@ -103,23 +81,26 @@ class Service:
                 "dimension": index.manifest.dimension,
                 "sae": index.explainer.sae.digest,
             }
-            for name, index in map(self.index, self.indexes)
+            for name, index in self.indexes.items()
         ]
 
     def search(self, asked: s.SearchAsked) -> s.SearchAnswer:
         """Hits of a query."""
+        check("search", _given(asked, by=asked.by != "dense", explain=asked.explain), IN_HTTP)
         name, index = self.index(asked.index)
-        query = prepare(index, _asked(asked), asked.by, _profile(index, asked.factors), asked.weights)
+        query = prepare(index, asked.query, asked.by, _profile(index, asked.factors), asked.weights)
         found = hits(index, query, rank(index, query, asked.k, asked.filters))
         answer: s.SearchAnswer = {
-            "query": asked.query or "",
+            "query": asked.query,
             "index": name,
             "unread_tokens": query.read.unread,
             "unknown_tokens": query.read.unknown,
             "read_tokens": query.read.tokens,
             "hits": [hit.to_dict(asked.explain, asked.top) for hit in found],
         }
-        if asked.overview or asked.good or asked.bad:
+        if query.steer is not None:
+            answer["steered"] = query.steer.to_dict()
+        if asked.overview:
             answer["overview"] = listing(index, found, asked.good, asked.bad).to_dict()
         return answer
 
@@ -142,7 +123,8 @@ class Service:
 
     def explanation(self, asked: s.ExplainAsked) -> Explanation:
         """The same as the library has it."""
-        if (asked.doc_id is None) == (asked.document is None):
+        check("explain", _given(asked), IN_HTTP)
+        if asked.doc_id is None and asked.document is None:
             raise InputError("give doc_id, or document as text: one of the two")
         if asked.document is not None:
             explainer = self.index(asked.index)[1].explainer if asked.index is not None else self.explainer
@@ -154,12 +136,13 @@ class Service:
             found = explain_rows(index, query, np.array([row]))[0]
             assert isinstance(found, Explanation)
             made, explainer = found, index.explainer
-        if asked.evidence and not made.steered:
+        if asked.evidence:
             made = explainer.with_evidence(made, asked.top)
         return made
 
     def contrast(self, asked: s.ContrastAsked) -> s.ContrastAnswer:
         """Two documents for one query."""
+        check("contrast", _given(asked), IN_HTTP)
         if asked.first is not None and asked.second is not None:
             explainer = self.index(asked.index)[1].explainer if asked.index is not None else self.explainer
             made = explainer.contrast(asked.query, asked.first, asked.second, counterfactual=True)
@@ -183,13 +166,15 @@ class Service:
 
     def why(self, asked: s.WhyAsked) -> WhyRecord:
         """Why a document stands where it does, what it would have to beat, what would change it."""
+        check("why", _given(asked), IN_HTTP)
         _, index = self.index(asked.index)
         for name in (asked.doc_id, asked.over):
             if name is not None:
                 self._row(index, name)
         shown = (8 if asked.top is None else asked.top) if asked.evidence else None
-        query = prepare(index, _asked(asked))
-        return why(index, query, asked.doc_id, asked.over, asked.k, asked.counterfactual, shown).to_dict(asked.top)
+        query = prepare(index, asked.query)
+        k = asked.k if "k" in asked.model_fields_set else None
+        return why(index, query, asked.doc_id, asked.over, k, asked.counterfactual, shown).to_dict(asked.top)
 
     def document(self, name: str | None, identifier: str) -> DocumentRecord:
         """A document as it is stored."""
@@ -232,6 +217,7 @@ class Service:
         profile = SteeringProfile(asked.factors, index.explainer.sae.digest)
         return {
             "query": asked.query,
+            "steered": profile.to_dict(),
             "hits": [move.to_dict() for move in moves(index, asked.query, profile, asked.k)],
         }
 
@@ -288,11 +274,10 @@ class Service:
         return row
 
 
-def _asked(asked: s.SearchAsked | s.WhyAsked) -> Any:
-    """The query: a text, or a vector of the index's encoder."""
-    if (asked.query is None) == (asked.vector is None):
-        raise InputError("give query as text, or vector: one of the two")
-    return asked.query if asked.vector is None else asked.vector
+def _given(asked: s.Asked, **instead: Any) -> dict[str, Any]:
+    """The fields of a request as the table of options calls them; a field left at its default was not asked for."""
+    fields = {OPTIONS.get(name, name): getattr(asked, name) for name in asked.model_fields_set}
+    return {**fields, **instead}
 
 
 def _profile(index: Index, factors: Mapping[int, float]) -> SteeringProfile | None:
