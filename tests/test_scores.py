@@ -27,7 +27,7 @@ def word_judge() -> EncoderJudge:
         rows = [[text.count(subject) for subject in SUBJECTS] + [0.1] for text in texts]
         return np.array(rows, np.float32)
 
-    return EncoderJudge(FunctionEncoder(embed), EXPLAINED)
+    return EncoderJudge(FunctionEncoder(embed, name="words", version="1"), EXPLAINED)
 
 
 def listed(request: Request) -> tuple[list[str], str]:
@@ -61,7 +61,7 @@ def test_right_labels_score_high_and_shuffled_ones_do_not() -> None:
         else:
             assert "shuffled_labels" not in record, "an intruder needs no label"
             assert record["chance"] == 0.1
-    assert scored.judge == "encoder:function"
+    assert scored.judge == "encoder:function words"
 
 
 def test_a_language_model_judges_by_the_same_code() -> None:

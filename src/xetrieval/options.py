@@ -92,6 +92,9 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("store", "vectors", "a store has texts and vectors of its own"),
     Apart("store", "chunk", "a store has its own pieces"),
     Needs("overlap", "chunk", "it says how much a piece shares with the one before"),
+    Apart("cache", "no_cache", "encoded texts are kept in one place or in none"),
+    Apart("vectors", "cache", "vectors are not encoded, so nothing is kept"),
+    Apart("store", "cache", "vectors are not encoded, so nothing is kept"),
 )
 TABLE: Final[Mapping[str, tuple[Rule, ...]]] = {
     "search": SEARCH,

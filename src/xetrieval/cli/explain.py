@@ -16,6 +16,7 @@ from .options import (
     ReportFormat,
     TopOption,
     open_explainer,
+    say_notes,
 )
 from .progress import progress_bar
 from .shown import check_output, show
@@ -97,6 +98,7 @@ def explain(
         check_output(output)
         opened = open_explainer(explainer, encoder, cache)
         shown = _texts(opened, query, document, over, counterfactual, chunks)
+        say_notes(opened.notes)
         if evidence:
             shown = opened.with_evidence(shown, DEFAULT_TOP if top is None else top)
         show(shown, top, format, output)
@@ -135,9 +137,12 @@ def _file(
             lambda done, total: bar.update(task, completed=done, total=total),
             evidence,
         )
+    say_notes(opened.notes)
     say(f"{written.explained} pairs explained in {output}")
     if written.truncated:
         say(f"{written.truncated} of them have text past the encoder's limit, which it never read")
+    if written.unreadable:
+        say(f"{written.unreadable} of them have text that is mostly unknown to the encoder")
     if written.bad_path is not None:
         say(f"{written.bad} bad lines, with reasons, in {written.bad_path}")
 

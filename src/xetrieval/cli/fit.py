@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .console import say
-from .options import CacheOption
+from .options import CacheOption, say_notes
 from .progress import progress_bar, show_bar
 
 
@@ -40,7 +40,7 @@ def fit(
     cache: CacheOption = None,
 ) -> None:
     """Fit an explainer: encode, internalize, train, label. Run it again to go on after an interruption."""
-    from ..encoders import open_encoder
+    from ..encoders import encoder_notes, open_encoder
     from ..errors import InputError
     from ..fitting import FitConfig
     from ..fitting import fit as run
@@ -54,10 +54,12 @@ def fit(
         internalizer=InternalizerConfig(form=form, seed=seed),  # type: ignore[arg-type]  # checked there
         sae=explaining_sae(features, k, epochs, inference_k, seed),
     )
+    opened = open_encoder(encoder, precision=precision)  # type: ignore[arg-type]
+    say_notes(encoder_notes(opened))
     with progress_bar() as bar:
         explainer = run(
             corpora,
-            open_encoder(encoder, precision=precision),  # type: ignore[arg-type]
+            opened,
             teacher or [],
             output,
             config,
@@ -68,3 +70,5 @@ def fit(
         )
     named = sum(feature.label is not None for feature in explainer.features)
     say(f"explainer of {explainer.sae.features} features, {named} named, in {output}")
+    if unknown := explainer.made_from.get("documents_mostly_unknown_to_the_encoder"):
+        say(f"{unknown:,} documents are mostly unknown to the encoder: it knows at most half of their tokens")

@@ -10,7 +10,7 @@ import typer
 
 from ..options import check
 from .console import give_json, output_console, say
-from .options import EncoderOption, ExplainerOption, Format, FormatOption, open_explainer
+from .options import CacheOption, EncoderOption, ExplainerOption, Format, FormatOption, open_explainer, say_notes
 from .progress import progress_bar
 from .shared import with_options
 
@@ -39,6 +39,10 @@ class Given:
         None
     )
     overlap: Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")] = 0
+    cache: CacheOption = None
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Keep encoded texts nowhere but in the index (else 1.6 KB a text more).")
+    ] = False
     engine: Annotated[str, typer.Option("--engine", help="loop, or ray: the same work on a cluster.")] = "loop"
     restart: Annotated[bool, typer.Option("--restart", help="Throw away an unfinished build of something else.")] = (
         False
@@ -173,6 +177,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     import time
 
     from ..data.chunks import Chunking
+    from ..encoders import encoder_notes
     from ..errors import InputError
     from ..index import BuildConfig, Corpus, build_index
     from ..index.approximate import WORTH
@@ -180,13 +185,18 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
 
     vectors, store, chunk = given.vectors, given.store, given.chunk
     asked = {"store": store, "sources": sources, "vectors": vectors, "chunk": chunk, "overlap": given.overlap > 0}
-    typed = {name: f"--{name}" for name in ("store", "vectors", "chunk", "overlap")}
+    asked |= {"cache": given.cache, "no_cache": given.no_cache}
+    typed = {
+        name.replace("-", "_"): f"--{name}" for name in ("store", "vectors", "chunk", "overlap", "cache", "no-cache")
+    }
     check("build", asked, {"sources": "a corpus", **typed})
-    opened = open_explainer(explainer, given.encoder, None)
+    opened = open_explainer(explainer, given.encoder, False if given.no_cache else given.cache)
     if not sources and vectors is None and store is None:
         raise InputError("give a corpus, --vectors FILE, or --store URL")
     chunking = None if chunk is None else Chunking(chunk, given.overlap).check()
     config = BuildConfig(engine=given.engine, restart=given.restart, adding=adding)
+    if vectors is None and store is None:
+        say_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
@@ -207,5 +217,10 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     changes += [f"{built.updated:,} replaced"] if built.updated else []
     changes += [f"{built.unchanged:,} there already"] if built.unchanged else []
     say(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
+    if built.unreadable:
+        say(
+            f"{built.unreadable:,} of {built.added + built.updated:,} documents are mostly unknown to the encoder: it "
+            "knows at most half of their tokens, and can hardly find them"
+        )
     if built.documents >= WORTH:
         say(f"of this size, search is faster after `xetrieval index accelerate {output} --faiss`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,8 +49,16 @@ CacheOption = Annotated[
 ]
 
 
-def open_explainer(source: str, encoder: str | None, cache: Path | None) -> Explainer:
+def open_explainer(source: str, encoder: str | None, cache: Path | bool | None) -> Explainer:
     """The explainer that the options name."""
     from ..explainer import load
 
-    return load(source, encoder=encoder, cache=cache or True)
+    return load(source, encoder=encoder, cache=True if cache is None else cache)
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """On standard error, what a user should know of the encoder in use."""
+    from .console import say
+
+    for note in notes:
+        say(f"encoder: {note}")

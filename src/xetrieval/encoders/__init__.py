@@ -1,7 +1,7 @@
 """Text to vectors: one small protocol, and the encoders that ship with the library."""
 
 from ..identity import EncoderIdentity, Role
-from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, read_texts
+from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .cache import CachedEncoder
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
@@ -32,6 +32,7 @@ __all__ = [
     "map_vectors",
     "not_counted",
     "open_encoder",
+    "precision_of",
     "read_texts",
     "read_vectors",
     "token_vectors",

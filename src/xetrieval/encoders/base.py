@@ -62,6 +62,11 @@ def encoder_notes(encoder: Encoder) -> tuple[str, ...]:
     return notes
 
 
+def precision_of(encoder: Encoder) -> str:
+    """How its matrix products are computed: float32, or bfloat16 where it was asked for."""
+    return str(getattr(encoder, "precision", "float32"))
+
+
 @runtime_checkable
 class CountsTokens(Protocol):
     """An encoder that knows how much of a text it cannot read."""

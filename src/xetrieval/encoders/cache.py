@@ -19,7 +19,7 @@ import numpy as np
 from ..arrays import Float32
 from ..identity import EncoderIdentity, Role
 from ..store import cache_folder, database, digest_of
-from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, read_texts
+from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .function import NOT_KEPT
 from .texts import as_texts
 from .tokens import TokenVectors, token_vectors
@@ -59,6 +59,11 @@ class CachedEncoder:
         """What a user should know of the encoder inside."""
         return encoder_notes(self.encoder)
 
+    @property
+    def precision(self) -> str:
+        """That of the encoder inside."""
+        return precision_of(self.encoder)
+
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m], unit rows."""
         return self.read(texts, "query").vectors
@@ -87,7 +92,7 @@ class CachedEncoder:
         facts = [
             identity.digest,
             identity.prompt(role),
-            getattr(self.encoder, "precision", "float32"),
+            self.precision,
             LAYOUT,
         ]
         return self.folder / f"{digest_of(facts)[:24]}.sqlite"

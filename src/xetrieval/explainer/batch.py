@@ -25,6 +25,7 @@ class Written(NamedTuple):
     bad: int
     bad_path: Path | None
     truncated: int  # pairs with text past the encoder's limit
+    unreadable: int = 0  # pairs with a text of which the encoder knows at most half of the tokens
 
 
 def explain_file(
@@ -53,7 +54,7 @@ def explain_file(
     total = sum(isinstance(line, Pair) for line in read_pairs(source))
     if not total:
         raise InputError(f"{source}: no usable line; the first is line {bad[0].number}: {bad[0].reason}")
-    explained = truncated = 0
+    explained = truncated = unreadable = 0
     with replacing(target) as file:
         for block in _blocks(pair for pair in read_pairs(source) if isinstance(pair, Pair)):
             names = PairNames([pair.query_id for pair in block], [pair.doc_id for pair in block])
@@ -63,12 +64,13 @@ def explain_file(
                     explanation = explainer.with_evidence(explanation, DEFAULT_TOP if top is None else top)
                 record = explanation.to_dict(top)
                 truncated += bool(record["truncated"])
+                unreadable += explanation.read_query.unreadable or explanation.read_document.unreadable
                 file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
             explained += len(block)
             if report is not None:
                 report(explained, total)
     bad_path = _write_bad(target, bad)
-    return Written(explained, len(bad), bad_path, truncated)
+    return Written(explained, len(bad), bad_path, truncated, unreadable)
 
 
 def _write_bad(target: Path, bad: list[BadLine]) -> Path | None:

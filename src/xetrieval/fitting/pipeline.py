@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Float32
 from ..data import Document, read_corpora
-from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder
+from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, open_encoder, precision_of
 from ..errors import InputError
 from ..explainer import Explainer, load, save
 from ..hypotheses import Feature, keyphrase_labels, top_examples
@@ -31,7 +31,7 @@ WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", DRAFT)
 
 def fit(
     corpora: Sequence[str | Path],
-    encoder: Encoder,
+    encoder: str | Path | Encoder | Callable[..., Any],
     teachers: Sequence[str],
     output: str | Path,
     config: FitConfig | None = None,
@@ -45,12 +45,18 @@ def fit(
     Run again after an interruption with the same arguments and it goes on where it stopped.
 
     Args:
+        encoder: one, or what `open_encoder` makes one of; a function without a name and a version is encoded anew each
+            time, and nobody can go on with its explainer later.
         teachers: see `teachers.read_teacher`; none gives an explainer of the original view alone.
         notes: a paragraph for the model card: where the data is from and under which licence.
         cache: where encoded texts are kept; None is the user's cache folder.
     Raises:
         InputError: `output` exists already, or a corpus or teacher cannot be used.
     """
+    for what, several in (("corpora", corpora), ("teachers", teachers)):
+        if isinstance(several, str | Path):
+            raise InputError(f"fit: {what} is one {type(several).__name__}, not a list; write [{str(several)!r}]")
+    encoder = open_encoder(encoder)
     config, output, tell = config or FitConfig(), Path(output), report or (lambda *_: None)
     work = Work(output, "fit", _job(corpora, encoder, teachers, config, name, notes), WORK)
     if work.begin():
@@ -71,10 +77,7 @@ def fit(
         f"{vectors.truncated} documents longer than the encoder reads",
     )
 
-    precision = getattr(encoder, "precision", "float32")
-    made = digest_of(
-        [encoder.identity.digest, precision, digest_of(texts.texts), digest_of([list(p) for p in lessons])]
-    )
+    made = digest_of([_known_as(encoder), digest_of(texts.texts), digest_of([list(p) for p in lessons])])
     internalizers, lessons_learned = learn(lessons, reader, config.internalizer, tell)
     made = digest_of([made, config.internalizer.to_dict(), config.held_out])
     held = held_out_rows(texts.owner, texts.documents, config)
@@ -104,7 +107,11 @@ def _job(*facts: Any) -> str:
     """What the same command has in common with itself, run again."""
     corpora, encoder, teachers, config, name, notes = facts
     read = [str(Path(corpus).resolve()) for corpus in corpora]
-    return digest_of([read, encoder.identity.digest, list(teachers), config.to_dict(), name, notes])
+    return digest_of([read, _known_as(encoder), list(teachers), config.to_dict(), name, notes])
+
+
+def _known_as(encoder: Encoder) -> list[str]:
+    return [encoder.identity.digest, precision_of(encoder)]
 
 
 def _ended(work: Work, encoder: Encoder) -> Explainer:

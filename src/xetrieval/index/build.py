@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..encoders import precision_of
 from ..errors import DamagedError, InputError, MismatchError
 from ..explainer import Explainer, load, save
 from ..store import (
@@ -75,6 +76,7 @@ class Built(NamedTuple):
     updated: int
     unchanged: int
     documents: int  # in the index now
+    unreadable: int = 0  # of those written, documents of which the encoder knows at most half of the tokens
 
 
 class Job(NamedTuple):
@@ -134,7 +136,12 @@ def build_index(
             manifest = _publish(corpus, explainer, output, manifest, job, replaced)
         end_building(output)
         assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
-        return Built(job.added, job.updated, job.unchanged, manifest.alive)
+        return Built(job.added, job.updated, job.unchanged, manifest.alive, _unreadable(output, job))
+
+
+def _unreadable(output: Path, job: Job) -> int:
+    names = (shard_name(number) for number in range(job.first, job.first + len(job.sizes)))
+    return sum(Texts(output / SHARDS / name / TEXTS).unreadable() for name in names)
 
 
 @contextmanager
@@ -163,7 +170,7 @@ def build_in_loop(
     corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, report: Report
 ) -> None:
     """All shards, one after the other, in one pass over the corpus."""
-    entries, stages = wanted(corpus, output, base), chain(explainer, corpus.encoded)
+    entries, stages = wanted(corpus, output, base), chain(explainer, corpus.encoded, job.rows)
     done = 0
     for number, size in enumerate(job.sizes, job.first):
 
@@ -297,6 +304,10 @@ def _job(
     return job, np.array(sorted(rows), np.int64)
 
 
+def _encoded_with(explainer: Explainer) -> dict[str, Any]:
+    return {**explainer.encoder.identity.to_dict(), "precision": precision_of(explainer.encoder)}
+
+
 def _publish(
     corpus: Corpus,
     explainer: Explainer,
@@ -312,7 +323,14 @@ def _publish(
     old = np.empty(0, np.int64) if base is None else base.deleted(output)
     gone = np.union1d(old, replaced)
     history = [] if base is None else list(base.history)
-    history.append({**corpus.facts(), "added": job.added, "updated": job.updated})
+    history.append(
+        {
+            **corpus.facts(),
+            "encoded_with": None if corpus.encoded else _encoded_with(explainer),
+            "added": job.added,
+            "updated": job.updated,
+        }
+    )
     manifest = Manifest(
         generation=job.base + 1,
         job=job.digest,

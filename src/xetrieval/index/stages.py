@@ -8,14 +8,16 @@ A plain loop runs them one after the other; a cluster runs the same ones on its 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ..arrays import as_vectors, l2norm
-from ..encoders import Encoder, not_counted, read_texts
+from ..encoders import CachedEncoder, Encoder, not_counted, read_texts
 from ..explainer import Explainer
 from ..sae import SparseCodes
+
+MOST_KEPT: Final = 200_000  # texts of a build that go into the user's cache: 300 MB at 384 dimensions
 
 Batch = dict[str, Any]  # column -> array of n rows
 Stage = Callable[[Batch], Batch]
@@ -68,10 +70,18 @@ class Decompose:
         return out
 
 
-def chain(explainer: Explainer, given_vectors: bool) -> tuple[Stage, ...]:
-    """The stages that make what an index stores."""
-    first: Stage = Given(explainer.sae.dimension) if given_vectors else Encode(explainer.encoder)
+def chain(explainer: Explainer, given_vectors: bool, rows: int = 0) -> tuple[Stage, ...]:
+    """The stages that make what an index of so many documents stores."""
+    first: Stage = Given(explainer.sae.dimension) if given_vectors else Encode(_reader(explainer, rows))
     return (first, Reason(explainer), Decompose(explainer))
+
+
+def _reader(explainer: Explainer, rows: int) -> Encoder:
+    """Its encoder; the user's cache is not filled with the whole of a very large corpus, only read."""
+    encoder = explainer.encoder
+    if explainer.cache is True and rows > MOST_KEPT and isinstance(encoder, CachedEncoder):
+        return CachedEncoder(encoder.encoder, encoder.folder, grows=False)
+    return encoder
 
 
 def run(stages: Sequence[Stage], batch: Batch) -> Batch:
