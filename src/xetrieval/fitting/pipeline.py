@@ -53,9 +53,7 @@ def fit(
     Raises:
         InputError: `output` exists already, or a corpus or teacher cannot be used.
     """
-    for what, several in (("corpora", corpora), ("teachers", teachers)):
-        if isinstance(several, str | Path):
-            raise InputError(f"fit: {what} is one {type(several).__name__}, not a list; write [{str(several)!r}]")
+    _check_lists(corpora=corpora, teachers=teachers)
     encoder = open_encoder(encoder)
     config, output, tell = config or FitConfig(), Path(output), report or (lambda *_: None)
     work = Work(output, "fit", _job(corpora, encoder, teachers, config, name, notes), WORK)
@@ -101,6 +99,12 @@ def fit(
     work.publishing()
     save(replace(stored, figures=figures), output)
     return _ended(work, encoder)
+
+
+def _check_lists(**given: Any) -> None:
+    for what, several in given.items():
+        if isinstance(several, str | Path):
+            raise InputError(f"fit: {what} is one {type(several).__name__}, not a list; write [{str(several)!r}]")
 
 
 def _job(*facts: Any) -> str:
