@@ -1,8 +1,12 @@
-"""The array types of the core, and the checks every matrix of vectors passes on its way in."""
+"""The array types of the core, and the checks every matrix of vectors passes on its way in.
+
+Only a vector's direction counts, so its length must never decide whether it can be read: rows of length 1e-300 or 1e300
+are brought near 1 by a power of two, which is exact, before they become float32 and before anything is squared.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,33 +17,119 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Ids = NDArray[np.int32]
 
+SMALLEST: Final = 2.0**-40  # a row whose largest number lies between these can be squared in float32
+LARGEST: Final = 2.0**40
+QUANTISED: Final = "quantised vectors are no embeddings as they are; give the vectors that they were made from"
+
 
 def l2norm(x: NDArray[Any]) -> NDArray[Any]:
-    """Rows of `x` [n, m] divided by their Euclidean norm."""
-    normed: NDArray[Any] = x / np.linalg.norm(x, axis=-1, keepdims=True)
+    """Rows of `x` [n, m] divided by their Euclidean norm, whatever their length; a zero row stays zero."""
+    if not x.size:
+        return x
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4:
+        x = x.astype(np.float32)
+    scaled = _near_one(x, _magnitudes(x))
+    norm = np.linalg.norm(scaled, axis=-1, keepdims=True)
+    if (zero := norm == 0).any():
+        norm = np.where(zero, np.ones_like(norm), norm)
+    with np.errstate(invalid="ignore"):  # an infinite number gives NaN, which every door refuses
+        normed: NDArray[Any] = scaled / norm
     return normed
 
 
-def as_vectors(x: Any, dimension: int | None = None, name: str = "vectors") -> Float32:
+def as_vectors(x: Any, dimension: int | None = None, name: str = "vectors", first: int = 0) -> Float32:
     """`x` as float32 [n, m], refused in words when it is not a matrix of usable vectors.
 
+    Rows keep their direction; those that are very long or very short are scaled so that float32 can hold them. NumPy
+    arrays of any float or signed integer type, torch tensors (also bfloat16, also those that need gradients), pandas
+    frames and nested lists are taken.
+
+    Args:
+        dimension: m, where it is known. first: the number of the first row, for messages about a part of a file.
     Raises:
-        InputError: not two-dimensional, another dimension than asked, a NaN or infinite number, a zero row.
+        InputError: not a matrix of numbers, another dimension than asked, a NaN or infinite number, a zero row,
+            unsigned integers, booleans, text.
     """
+    array = _numbers(x, name)
+    if array.ndim == 1 and array.size:
+        array = array[None, :]
+    if array.ndim != 2:
+        raise InputError(f"{name}: expected shape [n, m], got {list(array.shape)}")
+    if dimension is not None and len(array) and array.shape[1] != dimension:
+        raise InputError(f"{name}: dimension is {array.shape[1]}, expected {dimension}; shape is {list(array.shape)}")
+    if not array.size:
+        return np.ascontiguousarray(array, np.float32)
+    sizes = _magnitudes(array)
+    if not np.isfinite(sizes).all():
+        row = first + int(np.flatnonzero(~np.isfinite(sizes))[0])
+        raise InputError(f"{name}: row {row} holds NaN or infinite numbers (rows count from 0)")
+    if not sizes.all():
+        row = first + int(np.flatnonzero(sizes == 0)[0])
+        raise InputError(f"{name}: row {row} is zero (rows count from 0); a zero vector has no direction")
+    return np.ascontiguousarray(_near_one(array, sizes), np.float32)
+
+
+def check_kind(kind: np.dtype[Any], name: str) -> None:
+    """Refuse numbers that are no coordinates.
+
+    Raises:
+        InputError: unsigned integers, booleans, complex numbers, text, dates, objects.
+    """
+    if kind.kind in "ub":
+        raise InputError(f"{name}: numbers of type {kind.name}: {QUANTISED}")
+    if kind.kind not in "fi" and kind.name != "bfloat16":
+        raise InputError(f"{name}: not an array of numbers (it holds {_KINDS.get(kind.kind, kind.name)})")
+
+
+_KINDS: Final = {"U": "text", "S": "bytes", "O": "objects", "c": "complex numbers", "M": "dates", "m": "times"}
+
+
+def _numbers(x: Any, name: str) -> NDArray[Any]:
+    """`x` as an array of floats: integers and bfloat16 become float32 or float64, nothing is rounded otherwise."""
+    if isinstance(x, np.ma.MaskedArray):
+        if np.ma.is_masked(x):
+            raise InputError(f"{name}: a masked array with missing numbers; fill them or leave out their rows")
+        x = x.data
+    if isinstance(x, list | tuple) and any(hasattr(row, "detach") for row in x):
+        x = [_tensor(row, name) if hasattr(row, "detach") else row for row in x]
     try:
-        vectors = np.ascontiguousarray(x, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: not an array of numbers ({error})") from error
-    if vectors.ndim == 1 and vectors.size:
-        vectors = vectors[None, :]
-    if vectors.ndim != 2:
-        raise InputError(f"{name}: expected shape [n, m], got {list(vectors.shape)}")
-    if dimension is not None and len(vectors) and vectors.shape[1] != dimension:
-        raise InputError(f"{name}: dimension is {vectors.shape[1]}, expected {dimension}")
-    if not np.isfinite(vectors).all():
-        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-        raise InputError(f"{name}: row {row} holds NaN or infinite numbers")
-    if not vectors.any(axis=1).all():
-        row = int(np.flatnonzero(~vectors.any(axis=1))[0])
-        raise InputError(f"{name}: row {row} is zero; a zero vector has no direction to explain")
-    return vectors
+        array = _tensor(x, name) if hasattr(x, "detach") else np.asarray(x)
+        if array.dtype == object and array.ndim:  # pandas gives rows of arrays as objects
+            array = np.array(array.tolist())
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{name}: not an array of numbers ({_short(error)})") from error
+    check_kind(array.dtype, name)
+    if array.dtype.kind == "f" and array.dtype.itemsize >= 4:
+        return array
+    return array.astype(np.float64 if array.dtype.kind == "i" and array.dtype.itemsize > 2 else np.float32)
+
+
+def _tensor(x: Any, name: str) -> NDArray[Any]:
+    """A torch tensor, wherever it lies and whatever its type."""
+    tensor = x.detach()
+    tensor = tensor.to_dense() if getattr(tensor, "is_sparse", False) else tensor
+    if str(tensor.dtype).removeprefix("torch.") in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        tensor = tensor.float()
+    found: NDArray[Any] = np.asarray(tensor.cpu().numpy())
+    return found
+
+
+def _magnitudes(x: NDArray[Any]) -> NDArray[Any]:
+    """The largest |number| of each row; NaN where a row holds one."""
+    largest: NDArray[Any] = np.maximum(x.max(axis=-1), -x.min(axis=-1))
+    return largest
+
+
+def _near_one(x: NDArray[Any], sizes: NDArray[Any]) -> NDArray[Any]:
+    """Rows that float32 cannot hold or square, multiplied by a power of two; all others, and zero rows, as they are."""
+    far = ((sizes < SMALLEST) | (sizes > LARGEST)) & (sizes > 0) & np.isfinite(sizes)
+    if not far.any():
+        return x
+    scaled = np.array(x)
+    scaled[far] = np.ldexp(x[far], -np.frexp(sizes[far])[1][..., None])
+    return scaled
+
+
+def _short(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return "rows of different lengths" if "inhomogeneous" in text else text[:160]

@@ -4,11 +4,13 @@
     ├── InputError        a text, file, line or field is not usable; says which, and what to do
     ├── MissingExtra      an optional dependency is absent; the text is the command to type
     ├── MismatchError     two things that do not belong together (encoder and explainer, dimensions)
+    ├── DivergedError     a training whose numbers grew without bound
     ├── DamagedError      a stored artefact differs from what its manifest promises
     ├── EndpointError     a server refused, timed out or answered nonsense
     └── BudgetSpent       the next request would go over the budget; what was answered is kept
 
-The command line prints the message as one line and exits with code 2 for all of them.
+The command line prints the message as one line and exits with code 2 for all of them. What does not stop the work is
+a warning of the class XetrievalWarning; the command line prints those as one line each.
 """
 
 from typing import Final
@@ -43,6 +45,10 @@ class MismatchError(XetrievalError, ValueError):
     """Two artefacts do not belong together."""
 
 
+class DivergedError(XetrievalError, ArithmeticError):
+    """A training ended in numbers that are infinite, or useless."""
+
+
 class DamagedError(XetrievalError):
     """A stored file is incomplete, altered, or of an unknown version."""
 
@@ -63,3 +69,15 @@ class EndpointError(XetrievalError):
 
 class BudgetSpent(XetrievalError):  # noqa: N818  # an end that was asked for, not a mistake
     """A limit of requests, tokens or money is reached."""
+
+
+class XetrievalWarning(UserWarning):
+    """Something is amiss that does not stop the work; the message is one line, meant for a person."""
+
+
+class ForeignVectorsWarning(XetrievalWarning):
+    """Vectors that the explainer's encoder has hardly made."""
+
+
+class TrainingWarning(XetrievalWarning):
+    """A training whose result is of little use."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Final, NoReturn
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from .. import __version__
-from ..errors import InputError, XetrievalError, shortened
+from ..errors import InputError, XetrievalError, XetrievalWarning, shortened
 from .console import give, give_line, say, use_utf8
 from .demo import demo
 from .doctor import doctor
@@ -82,7 +84,8 @@ def main() -> None:
     use_utf8()
     try:
         _check_arguments(sys.argv[1:])
-        code = app(prog_name="xetrieval", standalone_mode=False)
+        with _warnings_as_lines():
+            code = app(prog_name="xetrieval", standalone_mode=False)
     except UsageError as error:
         _refuse_usage(error)
     except XetrievalError as error:
@@ -97,6 +100,23 @@ def main() -> None:
             say("xetrieval: interrupted; run the same command again to go on")
         if isinstance(code, int) and code:
             sys.exit(code)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """The library's own warnings as one line each on standard error; all others as Python shows them."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, XetrievalWarning):
+                say(f"xetrieval: warning: {message}")
+            else:
+                others(message, category, *rest)
+
+        warnings.simplefilter("default", XetrievalWarning)
+        warnings.showwarning = show  # type: ignore[assignment]  # takes what it does not use as it comes
+        yield
 
 
 def _check_arguments(given: Sequence[str]) -> None:

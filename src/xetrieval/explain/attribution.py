@@ -52,7 +52,7 @@ def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32
 
     gap = np.abs(bias + total + remainder - score)
     limit = TOLERANCE * np.maximum(1.0, np.abs(score))
-    if (gap > limit).any():
+    if not (gap <= limit).all():  # so written, a NaN fails
         worst = int(np.argmax(gap - limit))
         raise MismatchError(f"pair {worst}: the parts add up to the score only within {gap[worst]:.1e}")
     return Attribution(score, bias, shares, remainder, total)

@@ -55,7 +55,7 @@ class Breakdown(Shown):
 
     def __post_init__(self) -> None:
         gap = abs(self.bias + self.remainder + sum(part.share for part in self.parts) - self.score)
-        if gap > TOLERANCE * max(1.0, abs(self.score)):
+        if not gap <= TOLERANCE * max(1.0, abs(self.score)):  # so written, a NaN fails
             raise MismatchError(f"{self.mode}: the parts add up to the score only within {gap:.1e}")
 
     def top(self, count: int | None) -> tuple[tuple[Part, ...], tuple[Part, ...]]:

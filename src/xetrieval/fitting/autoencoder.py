@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ..encoders import map_vectors
+from ..errors import DivergedError, InputError
 from ..sae import load_sae, save_sae
 from ..sae.files import SaeFolder
 from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
+from ..sae.train.config import check_device
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
 from ..store import Work, alone, digest_of, write_text
 
 LOGGED = 200  # lines over a training
+STATE = "state.safetensors"
 
 Show = Callable[[SaeProgress, float], None]  # a step, and rows a second
 
@@ -34,17 +37,24 @@ def train_from_files(
 
     Raises:
         InputError: `output` exists, a file cannot be used, or its rows cannot. DamagedError: OUTPUT.work is of another
-            training.
+            training. DivergedError: see `train_sae`; OUTPUT.work is removed then.
     """
+    check_device(config.device)
     stack = Stack([map_vectors(path) for path in paths], [str(path) for path in paths])
     job = digest_of([[path.name for path in paths], stack.shape, config.to_dict(), bad_rows])
-    work = Work(output, "sae train", job, ("lock", "log.jsonl", "state.safetensors"))
+    work = Work(output, "sae train", job, ("lock", "log.jsonl", STATE))
     if work.begin():
         work.end()
         return load_sae(output)
     busy = f"{work.folder}: another process is training there; wait for it, or choose another output"
     with alone(work.folder / "lock", busy):
-        _train(stack, paths, config, output, work, bad_rows, show)
+        resumed = (work.folder / STATE).is_file()
+        try:
+            _train(stack, paths, config, output, work, bad_rows, show)
+        except (InputError, DivergedError) as error:
+            if not resumed or isinstance(error, DivergedError):
+                work.end()  # nothing there that the next run could go on from
+            raise
     work.end()
     return load_sae(output)
 
@@ -59,7 +69,7 @@ def _train(
     show: Show | None,
 ) -> None:
     log = _Log(work.folder / "log.jsonl", config, show)
-    trained = train_many(stack, [config], log.step, None, work.folder / "state.safetensors", bad_rows)[0]
+    trained = train_many(stack, [config], log.step, None, work.folder / STATE, bad_rows)[0]
     made_from = {
         "vectors": [path.name for path in paths],
         "rows": len(stack),

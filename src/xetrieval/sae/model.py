@@ -89,8 +89,12 @@ class SparseAutoencoder:
             scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; pays on processors
                 and GPUs with bfloat16 units), re-scores them in fp32, and scores a row anew in fp32 where the bound
                 on the rounding does not prove the support: it is the one that fp32 gives.
+        Raises:
+            InputError: a row of `x` holds NaN or infinite numbers.
         """
         bias = self._score_bias
+        if x.size and not np.isfinite(sizes := np.maximum(x.max(axis=1), -x.min(axis=1))).all():
+            raise InputError(f"autoencoder: row {int(np.argmin(np.isfinite(sizes)))} holds NaN or infinite numbers")
         if (scoring == "bfloat16" and self.k is not None) or _worth_compiling(len(x) * self.features):
             from .compiled_codes import compiled_codes
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Ids
+from ..errors import InputError
 
 GROUPS_PER_K: Final = 4  # more groups, a tighter bound; fewer, a cheaper one
 
@@ -22,6 +23,9 @@ def top_k(scores: Float32, k: int) -> tuple[Ids, Float32]:
     """Column ids and values of the k largest entries of each row of `scores` [n, F], unordered, [n, k] each.
 
     Where scores tie at the k-th place, any of the tied columns may be kept.
+
+    Raises:
+        InputError: a score is NaN, and nothing can be said of its row.
     """
     kept = _top_k_ids(scores, k)
     return kept.astype(np.int32), np.take_along_axis(scores, kept, axis=1)
@@ -52,6 +56,8 @@ def _top_k_ids(scores: Float32, k: int) -> NDArray[np.int64]:
     row = places // columns
     counts = np.bincount(row, minlength=n)
     slot = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    if int(counts.min()) < k:
+        raise InputError(f"autoencoder: the scores of row {int(counts.argmin())} are NaN")
     width = int(counts.max())
     values = np.full((n, width), -np.inf, np.float32)
     ids = np.zeros((n, width), np.int64)

@@ -83,10 +83,21 @@ def _collect(row: Floats, maxima: Floats, bound: Any, hits: Columns, ids: Column
     return count
 
 
+@njit(cache=True)
+def _collect_all(row: Floats, ids: Columns, values: Floats) -> int:
+    """All scores of a row that holds NaN, which no comparison finds: each counts as infinite, so that it is kept."""
+    for place in range(len(row)):
+        ids[place] = place
+        values[place] = np.float32(np.inf) if np.isnan(row[place]) else row[place]
+    return len(row)
+
+
 @njit(parallel=True, cache=True)
 def top_k(scores: Floats, k: int, threads: int, ids: Columns, values: Floats) -> None:
     """The k largest of each row. A guess from the rows before bounds the k-th score; where it bounds too high, the
-    k-th largest block maximum does: k blocks each hold a score at least as large."""
+    k-th largest block maximum does: k blocks each hold a score at least as large.
+
+    With fewer than k scores that compare (a row of NaN) NaN count as the largest, and are given back as NaN."""
     rows, features = scores.shape
     blocks = (features + BLOCK - 1) // BLOCK
     share = (rows + threads - 1) // threads
@@ -101,12 +112,16 @@ def top_k(scores: Floats, k: int, threads: int, ids: Columns, values: Floats) ->
         for row in range(thread * share, min(rows, (thread + 1) * share)):
             _block_maxima(scores[row], maxima)
             count = _collect(scores[row], maxima, guess, hits, some_ids, some) if guessed else 0
+            broken = False
             if count < k:
                 bound = np.float32(-np.inf)
                 if blocks > k:
                     scratch[:blocks] = maxima
                     bound = kth_largest(scratch, blocks, k)
                 count = _collect(scores[row], maxima, bound, hits, some_ids, some)
+            broken = count < k
+            if broken:
+                count = _collect_all(scores[row], some_ids, some)
             scratch[:count] = some[:count]
             cut = kth_largest(scratch, count, k)
             kept = 0
@@ -114,16 +129,18 @@ def top_k(scores: Floats, k: int, threads: int, ids: Columns, values: Floats) ->
                 ids[row, kept] = some_ids[place]
                 values[row, kept] = some[place]
                 kept += some[place] > cut
-            place = 0
-            while kept < k:
-                if some[place] == cut:
+            for place in range(count):
+                if kept < k and some[place] == cut:
                     ids[row, kept] = some_ids[place]
                     values[row, kept] = cut
                     kept += 1
-                place += 1
-            aim = cut - np.float32(0.15) * abs(cut)
-            guess = np.float32(0.9) * guess + np.float32(0.1) * aim if guessed else aim
-            guessed = True
+            if broken:
+                for slot in range(k):
+                    values[row, slot] = scores[row, ids[row, slot]]
+            if np.isfinite(cut):
+                aim = cut - np.float32(0.15) * abs(cut)
+                guess = np.float32(0.9) * guess + np.float32(0.1) * aim if guessed else aim
+                guessed = True
 
 
 @njit(parallel=True, cache=True)

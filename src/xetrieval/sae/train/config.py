@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from ...errors import InputError
+from ...extras import require
 from ..variants import Variant, variant
 
 Centre = Literal["none", "mean", "whiten"]
 Scoring = Literal["float32", "bfloat16"]
 Fractions = tuple[float, ...]
+
+MOST_FEATURES: Final = 1 << 24
+RANGES: Final = {  # least, most, and whether the least itself is excluded
+    "learning_rate": (0.0, math.inf, True),
+    "penalty": (0.0, math.inf, False),
+    "resample_every": (0.0, 1.0, True),
+    "warmup": (0.0, 1.0, False),
+    "decay": (0.0, 1.0, False),
+    "bandwidth": (0.0, math.inf, True),
+    "aux_alpha": (0.0, math.inf, False),
+    "dead_after": (0.0, math.inf, True),
+}
+DEVICE: Final = re.compile(r"(cpu|mps|(cuda|xpu|hpu|npu)(:[0-9]{1,3})?)")
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class SaeConfig:
 
     def __post_init__(self) -> None:
         kind = self.kind
+        self._check_numbers()
         if self.features < 1 or not 0 < self.l0 <= self.features:
             raise InputError(f"k = {self.l0:g} is not between 1 and features = {self.features}")
         if kind.architecture == "topk" and self.l0 != int(self.l0):
@@ -63,6 +79,30 @@ class SaeConfig:
             list(self.nested) != sorted(set(self.nested)) or self.nested[-1] != 1 or self.nested[0] <= 0
         ):
             raise InputError("nested: growing fractions of the features that end with 1")
+
+    def _check_numbers(self) -> None:
+        for name in ("features", "epochs", "batch_size", "seed"):
+            if not isinstance(getattr(self, name), int):
+                raise InputError(f"{name} is a whole number, not {getattr(self, name)!r}")
+        if not 0 < self.features <= MOST_FEATURES:
+            raise InputError(f"features = {self.features}: give 1 to {MOST_FEATURES:,}")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed = {self.seed}: give a whole number from 0 to 2^63 - 1")
+        if self.early_stop is not None and self.early_stop < 1:
+            raise InputError(f"early_stop = {self.early_stop}: give at least one look")
+        for name, (low, high, open_below) in RANGES.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not (math.isfinite(value) and low <= value <= high and not (open_below and value == low)):
+                wanted = f"{'above' if open_below else 'from'} {low:g}" + (
+                    f" up to {high:g}" if high < math.inf else ""
+                )
+                raise InputError(f"{name.replace('_', ' ')} {value:g} is out of range; give a number {wanted}")
+        if not (len(self.anneal) == 2 and 0 <= self.anneal[0] <= self.anneal[1] <= 1):
+            raise InputError(f"anneal {self.anneal}: give where p begins and ends to fall, two parts of the training")
+        if not DEVICE.fullmatch(self.device):
+            raise InputError(f"device {self.device!r} is unknown; choose cpu, cuda, cuda:1, mps or xpu")
 
     @property
     def kind(self) -> Variant:
@@ -103,6 +143,22 @@ class SaeConfig:
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         return asdict(self)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that PyTorch cannot reach here, before any work.
+
+    Raises:
+        InputError: it is not there. MissingExtra: torch is not installed.
+    """
+    if device == "cpu":
+        return
+    torch = require("torch", "train")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"device {device!r} cannot be used here ({reason}); train on cpu") from error
 
 
 class SaeProgress(NamedTuple):

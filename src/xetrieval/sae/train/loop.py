@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
-from ...errors import DamagedError, InputError
+from ...errors import DamagedError, DivergedError, InputError, TrainingWarning
 from ...extras import require
 from ...store import digest_of, read_arrays, write_arrays
 from ..measure import reconstruction
 from ..model import SparseAutoencoder
-from .config import SaeConfig, SaeProgress
+from .config import SaeConfig, SaeProgress, check_device
 from .finish import finish
 from .rows import BadRows, Checked, Stack, batches, check_rows
 from .scaling import Scaling, scaling_of
@@ -27,6 +28,7 @@ from .trainer import Trainer
 SAMPLE = 32_768  # rows that scales, first weights and final thresholds are set on
 LOOKED_AT = 4096  # held-out rows of a look
 LOOKS = 20  # over the whole training
+USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
 SAVE_EVERY, SAVE_SHARE = 60.0, 30.0  # seconds; and at least so many times what saving takes
 
 Report = Callable[[int, SaeProgress], None]  # which autoencoder, its step
@@ -59,7 +61,8 @@ def train_sae(
 
     Raises:
         InputError: fewer than two rows, all rows equal, rows that cannot be used. DamagedError: the checkpoint is of
-            another training. MissingExtra: torch or numba is absent.
+            another training. DivergedError: the numbers grew without bound, or the result is far worse than the mean;
+            a checkpoint is removed then. MissingExtra: torch or numba is absent.
     """
     tell = None if report is None else lambda _, progress: report(progress)
     return train_many(vectors, [config], tell, rows, checkpoint, bad_rows)[0].sae
@@ -78,7 +81,8 @@ def train_many(
     They must agree in epochs, batch size, held-out share, centring and device; the first one's seed orders the rows.
     """
     _must_agree(configs)
-    torch, first = require("torch", "train"), configs[0]
+    check_device(configs[0].device)
+    first = configs[0]
     stack = vectors if isinstance(vectors, Stack) else Stack([vectors])
     given = np.arange(len(stack)) if rows is None else np.asarray(rows, np.int64)
     if len(given) < 2:
@@ -89,6 +93,26 @@ def train_many(
     stops = [EarlyStop(config.early_stop) for config in configs]
     made = digest_of([[config.to_dict() for config in configs], stack.shape, len(plan.train), digest_of(plan.facts)])
     done = _restore(checkpoint, made, trainers, stops)
+    try:
+        _learn(plan, trainers, stops, report, checkpoint, made, done)
+        return [_trained(trainer, stop, plan) for trainer, stop in zip(trainers, stops, strict=True)]
+    except DivergedError:
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+        raise
+
+
+def _learn(
+    plan: _Plan,
+    trainers: Sequence[Trainer],
+    stops: Sequence[EarlyStop],
+    report: Report | None,
+    checkpoint: Path | None,
+    made: str,
+    done: int,
+) -> None:
+    """All steps from step `done` on, with the state saved once a minute and at the end."""
+    torch, first = require("torch", "train"), plan.config
     saved, pause = time.monotonic(), SAVE_EVERY
     for x in plan.batches(done):
         tensor = torch.from_numpy(plan.scaling.apply(x)).to(first.device)
@@ -110,7 +134,6 @@ def train_many(
             pause = max(SAVE_EVERY, SAVE_SHARE * (saved - began))  # large states are saved less often
     if checkpoint is not None:
         _save(checkpoint, made, done, trainers, stops)
-    return [_trained(trainer, stop, plan) for trainer, stop in zip(trainers, stops, strict=True)]
 
 
 class _Plan(NamedTuple):
@@ -166,9 +189,24 @@ def _must_agree(configs: Sequence[SaeConfig]) -> None:
 
 def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
     w = stop.best if stop.reached and stop.best is not None else trainer.weights()
-    sae = finish(trainer.config, w, plan.scaling, plan.sample)
+    with np.errstate(all="ignore"):  # what overflows here is refused in words
+        sae = finish(trainer.config, w, plan.scaling, plan.sample)
+        _check_result(sae, trainer, plan)
     fvu = reconstruction(sae, plan.held_out)["fvu"] if len(plan.held_out) else None
     return Trained(sae, trainer.done, trainer.resampled, fvu)
+
+
+def _check_result(sae: SparseAutoencoder, trainer: Trainer, plan: _Plan) -> None:
+    """Refuse what reconstructs its own training rows far worse than their mean would; warn where it is just worse."""
+    if not all(np.isfinite(array).all() for array in (sae.encoder_weight, sae.encoder_bias, sae.decoder_bias)):
+        raise trainer.diverged("a weight is")
+    some = plan.train[:: max(1, len(plan.train) // LOOKED_AT)][:LOOKED_AT]
+    fvu = reconstruction(sae, plan.stack.take(some))["fvu"]
+    said = f"the result reconstructs its own training vectors worse than their mean would (FVU {fvu:.3g}, the mean: 1)"
+    if not fvu < DIVERGED:
+        raise DivergedError(f"training diverged: {said}; lower the learning rate (it was {trainer.config.rate:g})")
+    if fvu > USELESS:
+        warnings.warn(f"{said}; train longer, or with another learning rate or sparsity", TrainingWarning, stacklevel=2)
 
 
 def _save(path: Path, made: str, done: int, trainers: Sequence[Trainer], stops: Sequence[EarlyStop]) -> None:

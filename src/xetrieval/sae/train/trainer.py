@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
+from ...errors import DivergedError
 from ...extras import require
 from ..kernels import Kernels, Pattern, Transposed, kernels_for
 from .architectures import Entries, Gated, Jumping, Sparsity, architecture
@@ -60,13 +61,18 @@ class Trainer:
         self.resampled = 0
 
     def step(self, x: Any) -> SaeProgress:
-        """Learn from one batch of the training space, [n, m] on the device."""
+        """Learn from one batch of the training space, [n, m] on the device.
+
+        Raises:
+            DivergedError: the error or the gradient is no longer finite.
+        """
         config, n = self.config, len(x)
         done = self.done / self.steps
         centred = x - self.w["bd"]
         pattern, entries = self._entries(centred)
         f = self.architecture.activate(self.w, entries)
         made = self._reconstruct(pattern, f, centred)
+        squared = self._finite("error", float((made.error**2).sum()))
         by_feature = self.kernels.transpose(pattern, config.features)
         self.silence.update(fired_features(self.kernels, by_feature, f))
         l0 = float((f > 0).sum()) / n
@@ -79,7 +85,6 @@ class Trainer:
             self._drive(l0, f, done, n)
         self.done += 1
         self._resample_if_due(centred, made.error)
-        squared = float((made.error**2).sum())
         spread = float(((x - x.mean(0)) ** 2).sum())
         dead = len(self.silence.dead)
         return SaeProgress(
@@ -98,8 +103,27 @@ class Trainer:
         return float((error**2).sum() / ((x - x.mean(0)) ** 2).sum()), float((f > 0).sum()) / len(x)
 
     def weights(self) -> dict[str, Float32]:
-        """A copy of the parameters, by name."""
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.w.items()}
+        """A copy of the parameters, by name.
+
+        Raises:
+            DivergedError: one of them is no longer finite.
+        """
+        copies = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.w.items()}
+        if not all(np.isfinite(array).all() for array in copies.values()):
+            raise self.diverged("a weight is")
+        return copies
+
+    def diverged(self, what: str) -> DivergedError:
+        """The error that says where this training left the numbers that can be computed with."""
+        return DivergedError(
+            f"training diverged at step {self.done} of {self.steps}: {what} no longer finite; lower the learning rate "
+            f"(it was {self.config.rate:g})"
+        )
+
+    def _finite(self, what: str, squared: float) -> float:
+        if not math.isfinite(squared):
+            raise self.diverged(f"the {what} is")
+        return squared
 
     # ------------------------------------------------------------------ the parts of a step
 
@@ -164,7 +188,7 @@ class Trainer:
     def _descend(self, grads: dict[str, Any], schedule: float) -> None:
         squared = self.kernels.tangent(grads["Wd"], self.w["Wd"])  # directions stay on the unit sphere
         squared += sum(float((grad**2).sum()) for name, grad in grads.items() if name != "Wd")
-        norm = math.sqrt(squared)
+        norm = math.sqrt(self._finite("gradient", squared))
         for name, parameter in self.w.items():
             parameter.grad = grads[name] if norm <= CLIP else grads[name].div_(norm / CLIP)
         self.optimiser.param_groups[0]["lr"] = self.config.rate * schedule
