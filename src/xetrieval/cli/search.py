@@ -39,7 +39,12 @@ def search(
     steer: Steer = None,
     view: Views = None,
     filter: Annotated[
-        list[str] | None, typer.Option("--filter", help="FIELD=VALUE; one field again: either; may repeat.")
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            help="site=cs, 'year>=2020', 'date<2025-01-31', 'src.lang!=en', 'tags~new' (contains); may repeat: all "
+            "must hold, but = on one field again means either.",
+        ),
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, whatever faiss says.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Also what carries each score.")] = False,
@@ -65,7 +70,7 @@ def search(
     check("search", {**asked, "overview": overview, "good": good, "bad": bad, "top": top is not None}, spelled(by))
     opened = open_index(index, explainer)
     profile = read_steering(opened, steer)
-    hits = opened.search(query, k, by, read_filters(filter), profile, read_weights(view), exact)
+    hits = opened.search(query, k, by, filter, profile, read_weights(view), exact)
     listed = listing(opened, hits, good or (), bad or ()) if overview else None
     if format is Format.json:
         record: dict[str, Any] = {"query": query, "hits": [hit.to_dict(explain, top) for hit in hits]}
@@ -136,19 +141,6 @@ def spelled(by: str) -> dict[str, str]:
     typed = ("steer", "exact", "overview", "good", "bad", "top", "explain", "over", "counterfactual", "evidence")
     names = {"by": f"--by {shortened(by, 40)}", "views": "--view", "k": "--hits"}
     return names | {name: f"--{name}" for name in typed}
-
-
-def read_filters(given: list[str] | None) -> dict[str, list[str]]:
-    """FIELD=VALUE options by field."""
-    from ..errors import InputError
-
-    filters: dict[str, list[str]] = {}
-    for text in given or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InputError(f"--filter {text!r}: give FIELD=VALUE, e.g. site=cs")
-        filters.setdefault(name, []).append(value)
-    return filters
 
 
 def read_weights(given: list[str] | None) -> dict[str, float]:

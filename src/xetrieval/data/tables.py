@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 from ..errors import InputError
 from ..extras import require
 from .corpus import Document, document_of
 from .lines import MAX_LINE, BadLine, Line, byte_lines, check_file, decoded, shown
+from .values import plain
 
 PARQUET_ROWS: Final = 1024
 KEYS: Final = ("_id", "id", "title", "text")
@@ -91,7 +88,7 @@ class _Text:
 
 
 def read_parquet(path: Path) -> Iterator[Document | BadLine]:
-    """The rows of a Parquet file. Times and decimals become text, NaN becomes null.
+    """The rows of a Parquet file. Times become text in ISO form, NaN becomes null.
 
     Raises:
         InputError: no such file, a file that is not whole, or columns that are missing or of the wrong kind.
@@ -107,7 +104,7 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
                 rows = _without_nanoseconds(arrow, batch).to_pylist()
                 for row in rows:
                     number += 1
-                    yield document_of(Line(path, number, {name: _plain(row[name]) for name in columns}, "row"))
+                    yield document_of(Line(path, number, {name: plain(row[name]) for name in columns}, "row"))
     except (arrow.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{shown(path)}: not a whole Parquet file ({reason})") from error
@@ -144,19 +141,6 @@ def _without_nanoseconds(arrow: Any, batch: Any) -> Any:
             made = arrow.time64("us") if types.is_time(kind) else arrow.duration("us")
         batch = batch.set_column(place, field.name, batch.column(place).cast(made, safe=False))
     return batch
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal | timedelta | UUID) else value
 
 
 def _check_header(path: Path, names: Sequence[str], tabs: bool) -> list[str]:

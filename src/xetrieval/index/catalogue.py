@@ -85,7 +85,7 @@ def _row(index: Index, feature: Feature) -> FeatureRowRecord:
         "hypothesis": feature.label,
         "source": feature.source,
         "documents": int(index.frequency[feature.id]),
-        "share_of_documents": float(index.frequency[feature.id] / max(1, index.manifest.rows)),
+        "share_of_documents": float(index.frequency[feature.id] / max(1, len(index))),
         "confidence": float(np.mean(detection)) if detection else None,
         "family": feature.family,
     }

@@ -123,7 +123,7 @@ def breakdowns(index: Index, terms: Sequence[Term], rows: Rows) -> list[Breakdow
 def idf(index: Index) -> Float64:
     """How rare each feature is in the index, [F]."""
     n = index.frequency
-    return np.log1p((index.manifest.rows - n + 0.5) / (n + 0.5))
+    return np.log1p((len(index) - n + 0.5) / (n + 0.5))
 
 
 def sparse(index: Index, q: Float32, k: int, among: Rows | None) -> Ranked:

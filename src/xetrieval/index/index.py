@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from ..intervene import SteeringProfile
 from ..sae import SparseCodes
 from ..views import View
 from .coarse import has_coarse
+from .filters import Condition, Filters, Kinds, check_fields, matching_rows, parse_filters
 from .ids import Ids
 from .layout import EXPLAINER, SHARDS
 from .lexical import Lexicon, open_lexicon
@@ -32,7 +33,6 @@ from .texts import Stored
 from .why import Why, why
 
 Rows = NDArray[np.int64]
-Filters = Mapping[str, Sequence[str]]  # metadata field -> values, one of which a document must have
 
 
 class Index:
@@ -101,34 +101,47 @@ class Index:
     @property
     def fields(self) -> list[str]:
         """Metadata fields that a filter can name."""
-        return sorted({field for shard in self.shards for field in shard.fields})
+        return sorted(self.kinds)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """The same fields, with the kinds of their values."""
+        found: dict[str, set[tuple[str, bool]]] = {}
+        for shard in self.shards:
+            for name, kind, listed in shard.texts.kinds():
+                found.setdefault(name, set()).add((kind, listed))
+        return {name: frozenset(kinds) for name, kinds in found.items()}
+
+    def conditions(self, filters: Filters | None) -> tuple[Condition, ...]:
+        """Filters read and compared with the fields there are; refused as `matching` does."""
+        read = parse_filters(filters)
+        if read:
+            check_fields(read, self.kinds)
+        return read
 
     def matching(self, filters: Filters) -> Rows:
         """Rows that satisfy every filter, ascending; deleted ones are not left out.
 
+        Args:
+            filters: see `filters`: ["year>=2020", "ok=true"], or {"year": [2019, 2020], "price": {"<": 3}}.
         Raises:
-            InputError: a field that no document has.
+            InputError: a filter that cannot be read, a field that no document has, or a value of another kind.
         """
-        for name in filters:
-            if name not in self.fields:
-                known = ", ".join(self.fields) or "no metadata at all"
-                raise InputError(f"filter {name!r}: no document has that field; this index has {known}")
-        out = []
-        for shard in self.shards:
-            rows = np.arange(shard.rows)
-            for name, values in filters.items():
-                rows = np.intersect1d(rows, shard.texts.filtered(name, list(values)), assume_unique=True)
-            out.append(rows + shard.first)
+        conditions = self.conditions(filters)
+        out = [matching_rows(shard.texts, shard.rows, conditions) + shard.first for shard in self.shards]
         return np.concatenate([*out, np.empty(0, np.int64)])
 
     # ------------------------------------------------------------------ features
 
     @cached_property
     def frequency(self) -> Rows:
-        """Documents that have each feature in their original view, [F]; deleted ones count until the next build."""
+        """Documents that have each feature in their original view, [F]."""
         counts = np.zeros(self.manifest.features, np.int64)
         for shard in self.shards:
             counts += np.diff(shard.posting_starts)
+        for shard, at in self._by_shard(self.deleted):
+            _, gone, _ = shard.ragged(self.manifest.views[0], self.deleted[at] - shard.first)
+            counts -= np.bincount(gone, minlength=len(counts))
         return counts
 
     def postings(self, feature: int) -> tuple[Rows, Float32]:
@@ -165,13 +178,14 @@ class Index:
         Args:
             query: a text, or a vector of this index's encoder.
             by: dense, concept, sparse, bm25 or hybrid.
-            filters: {field: values}; a document must have one of the values in every field.
+            filters: on metadata, ["year>=2020", "ok=true"] or {"year": [2019, 2020], "price": {"<": 3}}; all must hold.
             steer: scale the documents' activations before they are scored (dense).
             weights: {view: weight} added to the dense score.
             exact: scan all vectors even where a faiss index is there.
         Raises:
             InputError: an empty query, an unknown mode or field, options that do not go together.
         """
+        self.conditions(filters)  # refused before the query is encoded
         asked = prepare(self, query, by, steer, weights, exact=exact)
         return hits(self, asked, rank(self, asked, k, filters))
 

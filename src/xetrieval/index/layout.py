@@ -11,7 +11,7 @@ shards/000000/        up to 65,536 documents, never changed once sealed
     postings.rows.u16           for each feature the documents of the shard that have it in their original view
     postings.values.f32         and how strongly
     documents.sqlite            ids, titles, texts, metadata
-    shard.json                  rows, hashes, metadata fields
+    shard.json                  rows, hashes
 deleted-000001.u64    rows that were deleted or replaced, ascending
 building/             a build that has not ended yet
 

@@ -25,6 +25,7 @@ from ..extras import require
 from ..store import alone, check_writable
 from ..store.atomic import scratch_beside
 from .dense import RERANKED, Ranked, best, dense
+from .manifest import read_index_manifest
 
 if TYPE_CHECKING:
     from .index import Index, Rows
@@ -35,10 +36,11 @@ _COUNTING: Final = threading.Lock()
 
 
 class Lexicon:
-    """The BM25 scores of every word in every document: a sparse matrix by word."""
+    """The BM25 scores of every word in every document: a sparse matrix by word. Deleted documents are not counted."""
 
-    def __init__(self, retriever: Any, package: Any, rows: int, deleted: Rows) -> None:
-        self._retriever, self._package, self._rows, self._deleted = retriever, package, rows, deleted
+    def __init__(self, retriever: Any, package: Any, index: Index) -> None:
+        self._retriever, self._package, self._rows = retriever, package, index.manifest.rows
+        self._alive = _alive(index)
         self.scores = lru_cache(maxsize=8)(self._scores)  # a ranking and its explanations ask for the same ones
 
     def words(self, query: str) -> list[tuple[str, int]]:
@@ -63,14 +65,13 @@ class Lexicon:
         for _, word in self.words(query):
             at, values = self._column(word)
             out[at] += values
-        out[self._deleted] = 0.0
         return out
 
     def _column(self, word: int) -> tuple[Rows, Float64]:
         """Rows that have a word, and its score in each."""
         matrix = self._retriever.scores
         low, high = int(matrix["indptr"][word]), int(matrix["indptr"][word + 1])
-        return matrix["indices"][low:high].astype(np.int64), matrix["data"][low:high].astype(np.float64)
+        return self._alive[matrix["indices"][low:high]], matrix["data"][low:high].astype(np.float64)
 
 
 def bm25(index: Index, query: str, k: int, among: Rows | None) -> Ranked:
@@ -149,20 +150,30 @@ def _lexicon(index: Index) -> Lexicon:
     if not home.is_dir():
         if not any(text.strip() for text in _some(index)):
             raise InputError(f"{index.folder}: built from vectors alone; without texts there are no words to search")
+        if not len(index):
+            raise InputError(f"{index.folder}: every document in this index was deleted")
         retriever = _count(index, package)
-        if not os.access(index.folder, os.W_OK):  # a reader's index: counted again in every process
-            return Lexicon(retriever, package, index.manifest.rows, index.deleted)
+        now = read_index_manifest(index.folder).generation
+        if now != index.manifest.generation or not os.access(index.folder, os.W_OK):
+            return Lexicon(retriever, package, index)  # an older state, or a reader's index: not kept
         _keep(retriever, home)
     loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)
-    return Lexicon(loaded, package, index.manifest.rows, index.deleted)
+    return Lexicon(loaded, package, index)
 
 
 def _count(index: Index, package: Any) -> Any:
-    texts = [document.text for shard in index.shards for document in shard.texts.all()]
+    alive = np.zeros(index.manifest.rows, bool)
+    alive[_alive(index)] = True
+    texts = [one.text for shard in index.shards for one in shard.texts.all() if alive[shard.first + one.row]]
     tokens = package.tokenize(texts, stopwords="en", show_progress=False)
     retriever = package.BM25(method=METHOD)
     retriever.index(tokens, show_progress=False)
     return retriever
+
+
+def _alive(index: Index) -> Rows:
+    """Rows that were not deleted, ascending."""
+    return np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
 
 
 def _keep(retriever: Any, home: Path) -> None:

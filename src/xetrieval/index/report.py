@@ -117,10 +117,9 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     rng = np.random.default_rng(seed)
     frequency = index.frequency
-    common = np.flatnonzero(frequency >= max(FEWEST, BOILERPLATE * index.manifest.rows))
+    common = np.flatnonzero(frequency >= max(FEWEST, BOILERPLATE * count))
     boilerplate = tuple(
-        (int(j), _name(index, j), float(frequency[j] / index.manifest.rows))
-        for j in common[np.argsort(-frequency[common])]
+        (int(j), _name(index, j), float(frequency[j] / count)) for j in common[np.argsort(-frequency[common])]
     )
     sample = np.sort(rng.permutation(alive)[:SAMPLE])
     probes = np.sort(rng.permutation(alive)[:PROBES])
@@ -138,9 +137,7 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
 def _topics(index: Index, most: int) -> tuple[Topic, ...]:
     """Upper families by the documents in which they are strongest; features themselves where there are no families."""
     frequency = index.frequency
-    plain = (frequency > 0) & (
-        frequency < max(FEWEST, BOILERPLATE * index.manifest.rows)
-    )  # the rest is in all families
+    plain = (frequency > 0) & (frequency < max(FEWEST, BOILERPLATE * len(index)))  # the rest is in all families
     names, of_feature = _families(index)
     of_feature = np.where(plain, of_feature, -1)
     counts = np.zeros(len(names), np.int64)

@@ -26,7 +26,8 @@ from .texts import Stored
 from .weighted import weighted_breakdown
 
 if TYPE_CHECKING:
-    from .index import Filters, Index, Rows
+    from .filters import Filters
+    from .index import Index, Rows
 
 MODES: Final = ("dense", "concept", "sparse", "bm25", "hybrid")
 LONGEST_QUERY: Final = 200_000  # characters

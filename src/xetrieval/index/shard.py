@@ -30,7 +30,6 @@ class Shard:
 
     def __init__(self, folder: Path, record: dict[str, Any], first: int, dimension: int, features: int) -> None:
         self.folder, self.first, self.rows = folder, first, int(record["rows"])
-        self.fields: list[str] = list(record["fields"])
         self.dimension, self.features = dimension, features
         self._codes: dict[View, tuple[Any, Any, Any]] = {}
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..data import Document
-from ..errors import DamagedError
+from ..data.values import plain
+from ..errors import DamagedError, InputError
 from ..explain import Reading
+from .metadata import facts
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -24,9 +23,11 @@ CREATE TABLE IF NOT EXISTS documents (
     metadata TEXT NOT NULL, mark BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS pieces ON documents (parent) WHERE parent IS NOT NULL;
 CREATE TABLE IF NOT EXISTS fields (
-    name TEXT NOT NULL, value TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (name, value, row)) WITHOUT ROWID;
+    name TEXT NOT NULL, kind TEXT NOT NULL, value NOT NULL, listed INTEGER NOT NULL, row INTEGER NOT NULL,
+    PRIMARY KEY (name, kind, value, listed, row)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kinds (
+    name TEXT NOT NULL, kind TEXT NOT NULL, listed INTEGER NOT NULL, PRIMARY KEY (name, kind, listed)) WITHOUT ROWID;
 """
-LONGEST_VALUE: Final = 256  # characters; longer metadata is kept but not filtered by
 COLUMNS: Final = "row, id, title, text, parent, start, end, unread, unknown, tokens, metadata"
 
 
@@ -61,15 +62,16 @@ class Texts:
         """Documents as rows first, first + 1, ...; all or none."""
         rows, fields = [], []
         for row, (document, count) in enumerate(zip(documents, read, strict=True), first):
-            given = document.fields
-            metadata = given.get("metadata") if isinstance(given.get("metadata"), dict) else {}
+            given, metadata = document.fields, _metadata(document)
             title, where = str(given.get("title") or ""), document.piece or (None, None, None)
-            stored = json.dumps(metadata, ensure_ascii=False, default=str)
+            stored = json.dumps(metadata, ensure_ascii=False)
             rows.append((row, document.id, title, document.text, *where, *count, stored, fingerprint(document)))
-            fields += [(name, value, row) for name, value in _pairs(metadata or {})]
+            fields += [(*fact, row) for fact in facts(metadata)]
         with self.db:
             self.db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            self.db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?)", fields)
+            self.db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?, ?)", fields)
+            kinds = {(name, kind, listed) for name, kind, _, listed, _ in fields}
+            self.db.executemany("INSERT OR IGNORE INTO kinds VALUES (?, ?, ?)", sorted(kinds))
 
     def cut(self, rows: int) -> None:
         """Forget what lies at `rows` and after."""
@@ -99,21 +101,22 @@ class Texts:
             raise DamagedError(f"{self.path}: has no row {row}; run `xetrieval index verify`")
         return _stored(found[0])
 
-    def filtered(self, name: str, values: Sequence[str]) -> NDArray[np.int64]:
-        """Rows whose metadata field has one of these values, ascending."""
-        marks = ",".join("?" * len(values))
-        found = self._all(
-            f"SELECT DISTINCT row FROM fields WHERE name = ? AND value IN ({marks}) ORDER BY row", (name, *values)
-        )
-        return np.array([row for (row,) in found], np.int64)
+    def select(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+        """What a query on these tables finds.
+
+        Raises:
+            DamagedError: the file cannot be read.
+        """
+        return self._all(query, values)
+
+    def kinds(self) -> Iterable[tuple[str, str, bool]]:
+        """Metadata fields with the kinds of their values, and whether those stand in lists."""
+        found = self._all("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed", ())
+        return ((name, kind, bool(listed)) for name, kind, listed in found)
 
     def unreadable(self) -> int:
         """Documents of which the encoder knows at most half of the tokens."""
         return int(self._all("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens", ())[0][0])
-
-    def field_names(self) -> list[str]:
-        """The metadata fields that a filter can name."""
-        return [name for (name,) in self._all("SELECT DISTINCT name FROM fields ORDER BY name", ())]
 
     def all(self) -> Iterable[Stored]:
         """Every document, by row."""
@@ -123,7 +126,11 @@ class Texts:
         """A hash of all that is stored, whatever the file's bytes are."""
         made = sha256()
         try:
-            for table, order in (("documents", "row"), ("fields", "name, value, row")):
+            for table, order in (
+                ("documents", "row"),
+                ("fields", "name, kind, value, listed, row"),
+                ("kinds", "name, kind, listed"),
+            ):
                 for found in self.db.execute(f"SELECT * FROM {table} ORDER BY {order}"):
                     made.update(
                         json.dumps(found, ensure_ascii=False, default=bytes.hex).encode("utf-8", "surrogatepass")
@@ -145,19 +152,22 @@ class Texts:
 
 
 def fingerprint(document: Document) -> bytes:
-    """16 bytes that change whenever what the index stores of a document does."""
-    fields = {key: document.fields.get(key) for key in ("title", "metadata")}
-    facts = json.dumps(
-        [document.id, document.text, fields, document.piece], ensure_ascii=False, default=str, sort_keys=True
-    )
-    return blake2b(facts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    """16 bytes that change whenever what the index stores of a document does.
+
+    Raises:
+        InputError: metadata that is nested too deeply.
+    """
+    stored = [document.id, document.text, document.fields.get("title"), _metadata(document), document.piece]
+    written = json.dumps(stored, ensure_ascii=False, sort_keys=True)
+    return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _pairs(metadata: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, value in metadata.items():
-        for one in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(one, str | int | float | bool) and len(str(one)) <= LONGEST_VALUE:
-                yield str(name), str(one)
+def _metadata(document: Document) -> dict[str, Any]:
+    given = document.fields.get("metadata")
+    try:
+        return dict(plain(given)) if isinstance(given, dict) else {}
+    except InputError as error:
+        raise InputError(f"document {document.id[:100]!r}: {error}") from error
 
 
 def _stored(found: Any) -> Stored:

@@ -65,12 +65,12 @@ class ShardWriter:
     def seal(self, target: Path) -> dict[str, Any]:
         """Make the postings, hash every file, and move the shard to `target`. Its record."""
         write_postings(self.folder, self.features)
-        fields, content = self.texts.field_names(), self.texts.digest()
+        content = self.texts.digest()
         self.texts.close()
         (self.folder / PROGRESS).unlink(missing_ok=True)
         sweep(self.folder)
         hashes = {name: sha256_of_file(self.folder / name) for name in sorted([*self.files, *POSTINGS])}
-        record = {"rows": self.rows, "fields": fields, "texts": content, "files": hashes}
+        record = {"rows": self.rows, "texts": content, "files": hashes}
         write_text(self.folder / RECORD, json.dumps(record, indent=1) + "\n")
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(self.folder, target)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, StringConstraints
 from typing_extensions import TypedDict
 
 from ..explain.records import ContrastRecord, ExplanationRecord
+from ..index.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES
 from ..index.records import HitRecord, ListingRecord, MoveRecord
 
 MOST_LETTERS = 200_000
@@ -18,6 +19,12 @@ Factor = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
 Top = Annotated[int | None, Field(ge=0, le=1000, description="Features shown; the others are summed.")]
+Value = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, StringConstraints(max_length=LONGEST)]
+Values = Value | Annotated[list[Value], Field(max_length=MOST_VALUES)]
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
+ByField = dict[Annotated[str, StringConstraints(max_length=LONGEST)], Values | dict[Operator, Values]]
+Texts = list[Annotated[StrictStr, StringConstraints(max_length=2 * LONGEST)]]
+Filters = Annotated[ByField, Field(max_length=MOST_CONDITIONS)] | Annotated[Texts, Field(max_length=MOST_CONDITIONS)]
 Mode = Literal["dense", "concept", "sparse", "bm25", "hybrid"]
 
 
@@ -39,7 +46,11 @@ class SearchAsked(OfIndex):
     query: QueryText = Field(examples=["how do I read a file line by line"])
     k: int = Field(default=10, ge=1, le=100)
     by: Mode = "dense"
-    filters: dict[str, list[str]] = Field(default={}, max_length=20)
+    filters: Filters = Field(
+        default={},
+        description="On metadata; all must hold. Values, one of which a document must have, or operators: "
+        '{"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].',
+    )
     factors: dict[FeatureId, Factor] = Field(default={}, max_length=500, description="Steering: feature to factor.")
     weights: dict[str, Weight] = Field(default={}, max_length=20, description="Views added to the dense score.")
     explain: bool = True

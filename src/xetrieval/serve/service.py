@@ -88,6 +88,7 @@ class Service:
         """Hits of a query."""
         check("search", _given(asked, by=asked.by != "dense", explain=asked.explain), IN_HTTP)
         name, index = self.index(asked.index)
+        index.conditions(asked.filters)  # refused before the query is encoded
         query = prepare(index, asked.query, asked.by, _profile(index, asked.factors), asked.weights)
         found = hits(index, query, rank(index, query, asked.k, asked.filters))
         answer: s.SearchAnswer = {

@@ -1,0 +1,68 @@
+"""Values of metadata, whatever gave them, as JSON holds them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import InputError
+
+DEEPEST: Final = 100  # levels of nested metadata
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """A value as JSON holds it: dates in ISO form, decimals as numbers, NaN and infinities as null.
+
+    Raises:
+        InputError: nested more than 100 levels deep. The message is the reason alone.
+    """
+    if depth > DEEPEST:
+        raise InputError(f"metadata is nested more than {DEEPEST} levels deep")
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): plain(one, depth + 1) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one, depth + 1) for one in value]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    """What Parquet, databases and pandas give beside JSON's own kinds."""
+    if isinstance(value, Decimal):
+        return _decimal(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat() if value == value else None  # pandas' NaT differs from itself
+    if isinstance(value, set | frozenset):
+        return sorted((plain(one) for one in value), key=str)
+    if isinstance(value, bytes | bytearray | memoryview):
+        content = bytes(value)
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            return content.hex()
+    return str(value)
+
+
+def _decimal(value: Decimal) -> int | float | str | None:
+    """As a number where that loses no digit, else as text."""
+    if not value.is_finite():
+        return None
+    if value.adjusted() > 300:
+        return str(value)
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else str(value)

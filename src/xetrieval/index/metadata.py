@@ -1,0 +1,81 @@
+"""Metadata taken apart into facts that a filter finds.
+
+A nested field is named by its path, `src.site`; every element of a list is a fact of its own. Kinds of facts:
+
+bool     true, false
+number   whole and decimal numbers; whole ones beyond 64 bits stand as `big`, in digits
+text     at most 256 characters; longer ones as `long`, by their hash
+date     a text that is an ISO 8601 date or time, as microseconds since 1970 (UTC where no zone is given)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+LONGEST_VALUE: Final = 256  # characters of a text that is stored a second time to filter by; longer ones are hashed
+DAY: Final = 86_400_000_000  # microseconds
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+
+
+class Fact(NamedTuple):
+    """One value of one field."""
+
+    name: str
+    kind: str
+    value: int | float | str
+    listed: bool  # whether it is an element of a list
+
+
+def facts(metadata: Mapping[str, Any]) -> Iterator[Fact]:
+    """The facts of metadata that is plain already."""
+    for name, value in metadata.items():
+        yield from _facts(str(name), value, False)
+
+
+def _facts(name: str, value: Any, listed: bool) -> Iterator[Fact]:
+    if isinstance(value, Mapping):
+        for inner, one in value.items():
+            yield from _facts(f"{name}.{inner}", one, listed)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _facts(name, one, True)
+    elif isinstance(value, bool):
+        yield Fact(name, "bool", int(value), listed)
+    elif isinstance(value, int | float):
+        yield Fact(name, "number", value, listed) if fits(value) else Fact(name, "big", str(value), listed)
+    elif isinstance(value, str):
+        yield Fact(name, *text_key(value), listed)
+        when = moment(value)
+        if when is not None:
+            yield Fact(name, "date", when[0], listed)
+
+
+def fits(number: int | float) -> bool:
+    """Whether SQLite holds and compares a number exactly: a 64-bit integer, or a float."""
+    return isinstance(number, float) or -(1 << 63) <= number < 1 << 63
+
+
+def text_key(text: str) -> tuple[str, str]:
+    """Kind and value that a text is found by."""
+    if len(text) <= LONGEST_VALUE:
+        return "text", text
+    return "long", sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def moment(text: str) -> tuple[int, int] | None:
+    """First microsecond since 1970 of a date or time in ISO form, and the first after it; None where it is neither."""
+    if not _ISO.fullmatch(text):
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:  # the 30th of February
+        return None
+    aware = read if read.tzinfo is not None else read.replace(tzinfo=UTC)
+    since = aware - _EPOCH
+    start = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return start, start + (DAY if len(text) == len("2025-01-01") else 1)
