@@ -196,7 +196,7 @@ def test_skip_bad_puts_bad_lines_beside_the_output(toy: Path, pairs: Path, tmp_p
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "the file is empty"), (b"{}\n", "no usable line"), (None, "no such file")],
+    [(b"", "the file is empty"), (b"{}\n", "no usable row"), (None, "no such file")],
 )
 def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, content: bytes | None, words: str) -> None:
     source = tmp_path / "in.jsonl"

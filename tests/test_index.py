@@ -184,7 +184,7 @@ def test_two_writers_are_kept_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ([{"_id": "a", "text": "x"}, {"_id": "a", "text": "y"}], "id 'a' stands twice"),
+        ([{"_id": "a", "text": "x"}, {"_id": "a", "text": "y"}], "duplicate document id 'a'"),
         ([{"text": "no id"}], "field '_id' is missing"),
         ([{"_id": "a", "text": " "}], "neither title nor text"),
     ],

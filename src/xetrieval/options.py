@@ -95,6 +95,8 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("cache", "no_cache", "encoded texts are kept in one place or in none"),
     Apart("vectors", "cache", "vectors are not encoded, so nothing is kept"),
     Apart("store", "cache", "vectors are not encoded, so nothing is kept"),
+    Apart("vectors", "skip_bad", "rows of the file would no longer lie beside their documents"),
+    Apart("store", "skip_bad", "it is for the rows of files"),
 )
 TABLE: Final[Mapping[str, tuple[Rule, ...]]] = {
     "search": SEARCH,

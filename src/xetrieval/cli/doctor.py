@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import give_json, output_console
+from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import Format, FormatOption
 from .search import ExplainerCopy, IndexArgument
 
@@ -21,14 +22,18 @@ def doctor(
         Path | None, typer.Option("--queries", help="Queries, JSON lines with _id and text (BEIR's queries.jsonl).")
     ] = None,
     qrels: Annotated[
-        Path | None, typer.Option("--qrels", help="Judgments: query id, document id, grade, with tabs (BEIR's qrels).")
+        Path | None,
+        typer.Option(
+            "--qrels", help="Judgments: qrels of BEIR (query, document, grade) or TREC (query, 0, document, grade)."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same samples.")] = 0,
     format: FormatOption = Format.text,
     explainer: ExplainerCopy = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Examine an index: is its explainer good enough here, what is amiss, which queries fail and by what."""
-    from ..data.benchmark import read_judgments, read_queries
+    from ..data.judgments import absent_documents, read_judged_queries, read_queries
     from ..errors import InputError
     from ..evaluate.doctor import checkup
     from ..index import open_index
@@ -39,18 +44,21 @@ def doctor(
     texts: list[str] | None = None
     judged: list[Any] | None = None
     if queries is not None:
-        ids, texts = read_queries(queries)
+        left_out = collector(skip_bad)
         if qrels is not None:
-            judgments = read_judgments(qrels)
-            kept = [place for place, identifier in enumerate(ids) if identifier in judgments]
-            if not kept:
-                raise InputError(f"{qrels}: none of its queries is in {queries}")
-            texts, judged = [texts[place] for place in kept], [judgments[ids[place]] for place in kept]
-    found = checkup(opened, texts, judged, seed)
+            found = read_judged_queries(qrels, queries, left_out)
+            texts, judged = found.texts, [found.judgments[name] for name in found.ids]
+            notes = [*found.notes, *absent_documents(found.judgments, lambda name: opened.find(name) is not None)]
+        else:
+            read = read_queries(queries, None, left_out)
+            texts, notes = read.texts, [read.note] if read.empty else []
+        say_left_out(left_out, None)
+        say_all(notes)
+    made = checkup(opened, texts, judged, seed)
     if format is Format.json:
-        give_json(found.to_dict())
+        give_json(made.to_dict())
     else:
-        _print(found)
+        _print(made)
 
 
 def _print(found: Checkup) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from .console import give_json
 from .evaluate_tables import print_table
+from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, ExplainerOption, Format, FormatOption
 from .progress import progress_bar, show_bar
 from .shared import with_options
@@ -45,6 +46,7 @@ class Shared:
     output: Output = None
     format: FormatOption = Format.text
     cache: CacheOption = None
+    skip_bad: SkipBad = False
 
     def run(self, what: str, reader: Any, measure: Measure) -> None:
         """Read, encode and measure every benchmark. Records are written as they come: what is done is kept."""
@@ -55,9 +57,13 @@ class Shared:
         if self.output is not None:
             check_writable(self.output.parent)
         records: list[dict[str, Any]] = []
+        left_out = collector(self.skip_bad)
         benchmarks = [
-            sample_benchmark(open_benchmark(name), self.queries, self.documents, self.seed) for name in self.data
+            sample_benchmark(open_benchmark(name, left_out), self.queries, self.documents, self.seed)
+            for name in self.data
         ]
+        say_left_out(left_out, self.output)
+        say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
         with progress_bar() as bar:
             show = show_bar(bar)
             if hasattr(reader, "report"):

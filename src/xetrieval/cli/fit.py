@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .console import say
+from .left_out import SkipBad, collector, say_left_out
 from .options import CacheOption, say_notes
 from .progress import progress_bar, show_bar
 
@@ -38,6 +39,7 @@ def fit(
     name: Annotated[str | None, typer.Option("--name", help="The explainer's name.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same explainer.")] = 0,
     cache: CacheOption = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Fit an explainer: encode, internalize, train, label. Run it again to go on after an interruption."""
     from ..encoders import encoder_notes, open_encoder
@@ -56,6 +58,7 @@ def fit(
     )
     opened = open_encoder(encoder, precision=precision)  # type: ignore[arg-type]
     say_notes(encoder_notes(opened))
+    left_out = collector(skip_bad)
     with progress_bar() as bar:
         explainer = run(
             corpora,
@@ -67,7 +70,9 @@ def fit(
             notes=notes,
             cache=cache,
             report=show_bar(bar),
+            left_out=left_out,
         )
+    say_left_out(left_out, output)
     named = sum(feature.label is not None for feature in explainer.features)
     say(f"explainer of {explainer.sae.features} features, {named} named, in {output}")
     if unknown := explainer.made_from.get("documents_mostly_unknown_to_the_encoder"):

@@ -10,6 +10,7 @@ import typer
 
 from ..options import check
 from .console import give_json, output_console, say
+from .left_out import SkipBad, collector, say_left_out
 from .options import CacheOption, EncoderOption, ExplainerOption, Format, FormatOption, open_explainer, say_notes
 from .progress import progress_bar
 from .shared import with_options
@@ -47,6 +48,7 @@ class Given:
     restart: Annotated[bool, typer.Option("--restart", help="Throw away an unfinished build of something else.")] = (
         False
     )
+    skip_bad: SkipBad = False
 
 
 @app.command()
@@ -185,10 +187,9 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
 
     vectors, store, chunk = given.vectors, given.store, given.chunk
     asked = {"store": store, "sources": sources, "vectors": vectors, "chunk": chunk, "overlap": given.overlap > 0}
-    asked |= {"cache": given.cache, "no_cache": given.no_cache}
-    typed = {
-        name.replace("-", "_"): f"--{name}" for name in ("store", "vectors", "chunk", "overlap", "cache", "no-cache")
-    }
+    asked |= {"cache": given.cache, "no_cache": given.no_cache, "skip_bad": given.skip_bad}
+    names = ("store", "vectors", "chunk", "overlap", "cache", "no-cache", "skip-bad")
+    typed = {name.replace("-", "_"): f"--{name}" for name in names}
     check("build", asked, {"sources": "a corpus", **typed})
     opened = open_explainer(explainer, given.encoder, False if given.no_cache else given.cache)
     if not sources and vectors is None and store is None:
@@ -210,8 +211,10 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
             said = note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
             bar.update(tasks[stage], completed=done, total=total or None, note=said)
 
-        corpus = Corpus(tuple(sources), chunking, vectors, None if store is None else open_store(store))
+        left_out = collector(given.skip_bad)
+        corpus = Corpus(tuple(sources), chunking, vectors, None if store is None else open_store(store), left_out)
         built = build_index(corpus, opened, output, config, report)
+    say_left_out(left_out, output)
     seconds = time.monotonic() - started
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []

@@ -9,6 +9,7 @@ import typer
 
 from .console import give_json, output_console, say
 from .evaluate_tables import print_table
+from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, Format, FormatOption
 from .progress import progress_bar, show_bar
 
@@ -36,6 +37,7 @@ def train(
     patience: Annotated[int, typer.Option("--patience", min=1, help="Passes without gain before it stops.")] = 5,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same networks.")] = 0,
     cache: CacheOption = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Train one network for each aspect that the teachers speak of. The paper's protocol; seconds after encoding."""
     from ..data import read_corpora
@@ -45,7 +47,9 @@ def train(
     from ..teachers import read_teacher
 
     config = InternalizerConfig(form=form, hidden=hidden, epochs=epochs, patience=patience, seed=seed)  # type: ignore[arg-type]
-    documents = read_corpora(corpora)
+    left_out = collector(skip_bad)
+    documents = read_corpora(corpora, left_out)
+    say_left_out(left_out, output)
     pairs = [pair for name in teacher for pair in read_teacher(name, documents)]
     with progress_bar() as bar:
         show = show_bar(bar)
@@ -71,6 +75,7 @@ def evaluate(
     ] = None,
     format: FormatOption = Format.text,
     cache: CacheOption = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """How near the views come to what these teachers' texts embed to, and, with --data, what they do to rankings."""
     from ..data import read_corpora
@@ -80,7 +85,11 @@ def evaluate(
     from ..fitting.internalizers import open_internalizers, report_on
     from ..teachers import read_teacher
 
-    documents = read_corpora(corpora)
+    left_out = collector(skip_bad)
+    documents = read_corpora(corpora, left_out)
+    benchmarks = [open_benchmark(name, left_out) for name in data or []]
+    say_left_out(left_out, None)
+    say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
     pairs = [pair for name in teacher for pair in read_teacher(name, documents)]
     with progress_bar() as bar:
         show = show_bar(bar)
@@ -94,7 +103,7 @@ def evaluate(
             "teacher": "as trained",
         }
         ranked = []
-        for benchmark in map(open_benchmark, data or []):
+        for benchmark in benchmarks:
             vectors = benchmark_vectors(benchmark, reader)
             ranked += retrieval(benchmark, vectors, internalized(nets, vectors.documents), facts)
     if format is Format.json:

@@ -11,12 +11,14 @@ import typer
 
 from .console import say
 from .label_score import score
+from .left_out import SkipBad, look_through
 from .llm_options import DryRun, LlmOptions, OutputFolder, used
 from .options import CacheOption
 from .progress import progress_bar, show_bar
 from .shared import with_options
 
 if TYPE_CHECKING:
+    from ..data import LeftOut
     from ..explainer import Explainer
     from ..explainer.relabel import NewLabel, Relabelled
     from ..hypotheses import ExampleFolder, FeatureExamples
@@ -47,6 +49,7 @@ def examples(
     contrast: Annotated[int, typer.Option("--contrast", min=1, help="Silent texts, random and hard.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same examples.")] = 0,
     cache: CacheOption = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Gather the texts that features are named from and judged on. The corpus is streamed; encoding is cached."""
     from ..hypotheses import ExamplesConfig, gather, save_examples
@@ -57,9 +60,10 @@ def examples(
     config = ExamplesConfig(top, spread, contrast, per_document, seed)
     named_from = {example for feature in opened.features for example in feature.examples}
     lost = set(named_from)
+    left_out = look_through(corpora, skip_bad, output)
 
     def blocks() -> Iterator[Block]:
-        for block in _blocks(opened, corpora, config):
+        for block in _blocks(opened, corpora, config, left_out):
             lost.difference_update(passage.id for passage in block.passages)
             yield block
 
@@ -202,6 +206,7 @@ def transfer(
     output: OutputFolder = None,
     replace_worksheet: Replace = False,
     cache: CacheOption = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Names of one autoencoder for the like features of another: alike in direction and in what activates them."""
     from ..errors import MismatchError
@@ -212,7 +217,8 @@ def transfer(
     source, target = _open(old, None, cache), _open(new, None, cache)
     if source.encoder_identity.digest != target.encoder_identity.digest:
         raise MismatchError(f"{old} explains another encoder than {new}; names pass only between features of one")
-    blocks = _blocks(target, corpora, ExamplesConfig(per_document=per_document))
+    left_out = look_through(corpora, skip_bad, output)
+    blocks = _blocks(target, corpora, ExamplesConfig(per_document=per_document), left_out)
     with progress_bar() as bar:
         show, done = show_bar(bar), [0]
 
@@ -308,11 +314,13 @@ def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
     return opened, folder
 
 
-def _blocks(explainer: Explainer, corpora: list[Path], config: ExamplesConfig) -> Iterable[Block]:
+def _blocks(
+    explainer: Explainer, corpora: list[Path], config: ExamplesConfig, left_out: LeftOut | None
+) -> Iterable[Block]:
     from ..data.passages import stream_documents
     from ..hypotheses import passage_blocks
 
-    return passage_blocks(lambda: stream_documents(corpora), explainer.encoder, config.per_document)
+    return passage_blocks(lambda: stream_documents(corpora, left_out), explainer.encoder, config.per_document)
 
 
 def _chosen(explainer: Explainer, folder: ExampleFolder, ids: str | None, unnamed: bool) -> list[FeatureExamples]:

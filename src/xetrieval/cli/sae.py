@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .console import give_json, output_console, say
+from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, Format, FormatOption
 from .progress import progress_bar
 from .sae_sweep import sweep
+
+if TYPE_CHECKING:
+    from ..data.benchmark import Benchmark
 
 app = typer.Typer(help="Train, sweep, evaluate and convert sparse autoencoders.", no_args_is_help=True)
 app.command()(sweep)
@@ -110,8 +114,10 @@ def evaluate(
     encoder: Annotated[str | None, typer.Option("--encoder", help="Reads the benchmark's texts.")] = None,
     format: FormatOption = Format.text,
     cache: CacheOption = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Measure an autoencoder: reconstruction, use of features, and ranking by reconstructed vectors."""
+    from ..data.benchmark import read_benchmark
     from ..encoders import map_vectors
     from ..errors import InputError
     from ..sae import load_sae
@@ -124,6 +130,10 @@ def evaluate(
     if data and encoder is None:
         raise InputError("--data needs --encoder: what reads the benchmark's texts")
     sae = load_sae(folder).sae
+    left_out = collector(skip_bad)
+    benchmarks = [read_benchmark(path, left_out) for path in data or []]
+    say_left_out(left_out, None)
+    say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
     record: dict[str, Any] = {}
     if vectors:
         import numpy as np
@@ -134,7 +144,7 @@ def evaluate(
         check_rows(stack, np.arange(len(stack)), least=1)
         record = {"rows": len(stack), **evaluate_sae(sae, stack)}
     if data and encoder is not None:
-        record["benchmarks"] = _ranked(sae, data, encoder, cache)
+        record["benchmarks"] = _ranked(sae, benchmarks, encoder, cache)
         first = next(iter(record["benchmarks"].values()))
         record |= first if len(record["benchmarks"]) == 1 else {}
     if format is Format.json:
@@ -143,8 +153,7 @@ def evaluate(
     _table(record)
 
 
-def _ranked(sae: Any, data: list[Path], encoder: str, cache: Path | None) -> dict[str, Any]:
-    from ..data.benchmark import read_benchmark
+def _ranked(sae: Any, benchmarks: list[Benchmark], encoder: str, cache: Path | None) -> dict[str, Any]:
     from ..encoders import CachedEncoder, open_encoder
     from ..evaluate import benchmark_vectors, ndcg10, reconstructed
 
@@ -156,9 +165,8 @@ def _ranked(sae: Any, data: list[Path], encoder: str, cache: Path | None) -> dic
             bar.update(task, completed=done, total=total)
 
         reader = CachedEncoder(open_encoder(encoder), cache, show)
-        for path in data:
-            bar.update(task, note=path.name)
-            benchmark = read_benchmark(path)
+        for benchmark in benchmarks:
+            bar.update(task, note=benchmark.name)
             vectors = benchmark_vectors(benchmark, reader)
             out[benchmark.name] = {
                 "ndcg10": ndcg10(benchmark, vectors),

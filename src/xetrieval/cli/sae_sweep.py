@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import give_json, output_console
+from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, Format, FormatOption
 from .progress import progress_bar
 
@@ -36,6 +37,7 @@ def sweep(
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same weights.")] = 0,
     format: FormatOption = Format.text,
     cache: CacheOption = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Train every variant at every sparsity and size in one pass, and measure them. It resumes."""
     from ..encoders import map_vectors
@@ -56,7 +58,7 @@ def sweep(
         kinds["reasoned"] = _joined([map_vectors(path) for path in reasoned])
     given = SweepData(
         kinds=kinds,
-        benchmarks=_benchmarks(data or [], encoder, cache),
+        benchmarks=_benchmarks(data or [], encoder, cache, skip_bad),
         judged=None if judge is None else IntruderSample(*(map_vectors(path) for path in judge)),
     )
     with progress_bar() as bar:
@@ -96,7 +98,7 @@ def _wholes(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in _numbers(text, "--features"))
 
 
-def _benchmarks(folders: list[Path], encoder: str | None, cache: Path | None) -> list[Any]:
+def _benchmarks(folders: list[Path], encoder: str | None, cache: Path | None, skip_bad: bool) -> list[Any]:
     if not folders or encoder is None:
         return []
     from ..data.benchmark import read_benchmark
@@ -104,7 +106,10 @@ def _benchmarks(folders: list[Path], encoder: str | None, cache: Path | None) ->
     from ..evaluate import benchmark_vectors
 
     reader = CachedEncoder(open_encoder(encoder), cache)
-    read = [read_benchmark(folder) for folder in folders]
+    left_out = collector(skip_bad)
+    read = [read_benchmark(folder, left_out) for folder in folders]
+    say_left_out(left_out, None)
+    say_all(f"{benchmark.name}: {note}" for benchmark in read for note in benchmark.notes)
     return [(benchmark, benchmark_vectors(benchmark, reader)) for benchmark in read]
 
 

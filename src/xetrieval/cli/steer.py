@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import give_json, give_line, output_console, say
+from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import Format, FormatOption
 from .progress import progress_bar, show_bar
 from .search import IndexArgument
@@ -33,10 +34,12 @@ def suggest(
     queries: Annotated[int | None, typer.Option("--queries", min=10, help="A sample of so many queries.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same folds.")] = 0,
     format: FormatOption = Format.text,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Learn a profile from judgments or clicks; says what it gains on queries it did not learn from."""
     from ..data.benchmark import open_benchmark, sample_benchmark
     from ..data.clicks import read_clicks
+    from ..data.judgments import absent_documents
     from ..errors import InputError
     from ..evaluate.suggest import SuggestConfig
     from ..evaluate.suggest import suggest as run
@@ -47,15 +50,20 @@ def suggest(
     check_output(output)
     opened = open_index(index)
     own: list[str | None] | None = None
+    left_out = collector(skip_bad)
     if data is not None:
-        benchmark = sample_benchmark(open_benchmark(data), queries, None, seed)
+        benchmark = sample_benchmark(open_benchmark(data, left_out), queries, None, seed)
         texts = benchmark.queries
         judged: list[Any] = [benchmark.judgments[query] for query in benchmark.query_ids]
         own, source = list(benchmark.query_ids), benchmark.name
+        say_all(benchmark.notes)
     else:
         assert clicks is not None
-        texts, judged = read_clicks(clicks)
+        texts, judged = read_clicks(clicks, left_out)
         source = clicks.name
+    say_left_out(left_out, output)
+    named = {str(place): one for place, one in enumerate(judged)}
+    say_all(absent_documents(named, lambda name: opened.find(name) is not None))
     with progress_bar() as bar:
         made = run(opened, texts, judged, SuggestConfig(seed=seed), source, show_bar(bar), own)
     made.profile.write(output)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import say
+from .left_out import SkipBad, collector, say_left_out
 from .llm_options import DryRun, LlmOptions, used
 from .progress import progress_bar
 from .shared import with_options
@@ -32,6 +33,7 @@ def teach(
     letters: Annotated[int, typer.Option("--letters", help="Letters of a document that the model is shown.")] = 8000,
     retries: Annotated[int, typer.Option("--retries", help="How often an unusable answer is asked for again.")] = 2,
     dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Let a language model write a summary, purpose and question-answer list of every document.
 
@@ -44,7 +46,9 @@ def teach(
 
     config = TeachConfig(letters, retries, options.concurrency)
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
-    documents = sample_documents(read_corpora(corpora), limit)
+    left_out = collector(skip_bad)
+    documents = sample_documents(read_corpora(corpora, left_out), limit)
+    say_left_out(left_out, None if dry_run else output)
     model = options.open()
     if dry_run:
         costs = cost_of(documents, prompts, model, config)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
 from ..store import digest_of
 from .corpus import Document
-from .lines import BadLine, read_json_lines, read_tab_lines
+from .judgments import Judgments, absent_documents, read_judged_queries
+from .left_out import LeftOut
+from .lines import read_tab_lines
 from .sources import read_corpora
 
 
@@ -22,56 +24,36 @@ class Benchmark:
     documents: list[Document]
     query_ids: list[str]
     queries: list[str]
-    judgments: dict[str, dict[str, int]]  # query id -> document id -> grade; documents may be absent
+    judgments: Judgments  # documents may be absent
+    notes: tuple[str, ...] = ()  # what a person should know of it: queries left out, judged documents that are absent
 
 
-def read_benchmark(folder: Path) -> Benchmark:
+def read_benchmark(folder: Path, left_out: LeftOut | None = None) -> Benchmark:
     """Read one benchmark folder.
 
+    Args:
+        left_out: takes the rows that cannot be used; None refuses the first.
     Raises:
-        InputError: a file is missing, a line cannot be used, or no query has judgments.
+        InputError: a file is missing, a line cannot be used, no query has judgments, or no judged document is in the
+            corpus. DamagedError: a gzip file that is cut short or altered.
     """
-    judgments = read_judgments(_qrels(folder))
-    pairs = zip(*read_queries(_either(folder / "queries.jsonl")), strict=True)
-    judged = [(identifier, text) for identifier, text in pairs if identifier in judgments]
-    if not judged:
-        raise InputError(f"{folder}: no query of queries.jsonl has judgments in qrels/test.tsv")
-    ids, texts = [identifier for identifier, _ in judged], [text for _, text in judged]
-    return Benchmark(folder.name, read_corpora([folder]), ids, texts, judgments)
+    judged = read_judged_queries(_qrels(folder), _either(folder / "queries.jsonl"), left_out)
+    documents = read_corpora([_either(folder / "corpus.jsonl")], left_out)
+    return checked(Benchmark(folder.name, documents, judged.ids, judged.texts, judged.judgments, tuple(judged.notes)))
 
 
-def read_judgments(path: Path) -> dict[str, dict[str, int]]:
-    """{query id: {document id: grade}} of a qrels file with tabs, with or without a head line.
-
-    Raises:
-        InputError: no such file, or a line that cannot be used.
-    """
-    judgments: dict[str, dict[str, int]] = {}
-    for number, (query, document, grade, *_) in read_tab_lines(path, 3):
-        if number == 1 and grade == "score":
-            continue
-        if not grade.lstrip("-").isdigit():
-            raise InputError(f"{path}, line {number}: the score {grade!r} is not a whole number")
-        judgments.setdefault(query, {})[document] = int(grade)
-    return judgments
-
-
-def read_queries(path: Path) -> tuple[list[str], list[str]]:
-    """Ids and texts of a queries.jsonl.
+def checked(benchmark: Benchmark) -> Benchmark:
+    """It, with a note on judged documents that are not in the corpus.
 
     Raises:
-        InputError: no such file, or a line without a text.
+        InputError: none of them is.
     """
-    ids, texts = [], []
-    for number, entry in enumerate(read_json_lines(path), 1):
-        if isinstance(entry, BadLine):
-            raise entry.error()
-        text = entry.text("text")
-        if isinstance(text, BadLine):
-            raise text.error()
-        ids.append(str(entry.record.get("_id", number)))
-        texts.append(text)
-    return ids, texts
+    known = {document.id for document in benchmark.documents}
+    try:
+        absent = absent_documents(benchmark.judgments, known.__contains__)
+    except InputError as error:
+        raise InputError(f"{benchmark.name}: {error}") from error
+    return replace(benchmark, notes=(*benchmark.notes, *absent))
 
 
 def sample_benchmark(
@@ -94,7 +76,7 @@ def sample_benchmark(
         room = max(0, documents - (len(kept) - len(others)))
         wanted.update(random.Random(f"{seed} documents").sample(others, min(room, len(others))))
         kept = [document for document in kept if document.id in wanted]
-    return Benchmark(benchmark.name, kept, ids, [benchmark.queries[row] for row in order], judgments)
+    return Benchmark(benchmark.name, kept, ids, [benchmark.queries[row] for row in order], judgments, benchmark.notes)
 
 
 def benchmark_of_pairs(name: str, documents: list[Document], pairs: Path) -> Benchmark:
@@ -134,9 +116,11 @@ def first_short_pair(benchmark: Benchmark, query_letters: int = 400, document_le
     raise InputError(f"{benchmark.name}: no short pair")
 
 
-def open_benchmark(source: str | Path) -> Benchmark:
+def open_benchmark(source: str | Path, left_out: LeftOut | None = None) -> Benchmark:
     """A benchmark by its folder, by its name under $XETRIEVAL_DATA, or as irds:NAME through ir-datasets.
 
+    Args:
+        left_out: takes the rows that cannot be used; None refuses the first.
     Raises:
         InputError: there is none. MissingExtra: irds without ir-datasets.
     """
@@ -144,12 +128,12 @@ def open_benchmark(source: str | Path) -> Benchmark:
     if text.startswith("irds:"):
         from .irds import read_irds
 
-        return read_irds(text.removeprefix("irds:"))
+        return checked(read_irds(text.removeprefix("irds:")))
     home = os.environ.get("XETRIEVAL_DATA")
     if Path(source).is_dir():
-        return read_benchmark(Path(source))
+        return read_benchmark(Path(source), left_out)
     if home and (Path(home) / text).is_dir():
-        return read_benchmark(Path(home) / text)
+        return read_benchmark(Path(home) / text, left_out)
     where = f"nor under XETRIEVAL_DATA={home}" if home else "and XETRIEVAL_DATA is not set"
     raise InputError(f"{text}: no such folder, {where}; give a BEIR folder, its name there, or irds:NAME")
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..arrays import Float32, l2norm
+from ..data.judgments import absent_documents
 from ..errors import InputError
 from ..explain import Explanation
 from ..index import Index
@@ -84,6 +85,10 @@ def checkup(
     """
     if judgments is not None and (queries is None or len(queries) != len(judgments)):
         raise InputError("give judgments for as many queries as there are")
+    if judgments is not None:
+        absent_documents(
+            {str(place): one for place, one in enumerate(judgments)}, lambda name: index.find(name) is not None
+        )
     sae = index.explainer.sae
     rng = np.random.default_rng(seed)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..data import read_json_lines, usable
+from ..data import BadLine, read_json_lines
+from ..data.lines import Line
 from ..errors import InputError
 from ..extras import require
 from ..store.atomic import replacing
@@ -63,7 +64,11 @@ def plot_curves(log: Path, path: Path) -> None:
     """
     if not log.is_file():
         raise InputError(f"{log}: no such log")
-    lines = [line.record for line in usable(read_json_lines(log))]
+    found = list(read_json_lines(log))
+    bad = next((line for line in found if isinstance(line, BadLine)), None)
+    if bad is not None:
+        raise bad.error()
+    lines = [line.record for line in found if isinstance(line, Line)]
     if not lines:
         raise InputError(f"{log}: holds no steps")
     figure, axes = subplots(2, 2, (9, 6))

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..data import BadLine, Pair, read_pairs
+from ..data import BadLine, LeftOut, Pair, list_beside, read_pairs
 from ..errors import InputError
 from ..explain import DEFAULT_TOP
-from ..store import check_writable, replacing, write_bytes
+from ..store import check_writable, replacing
 from .model import Explainer
 from .pairs import PairNames
 
@@ -47,13 +47,17 @@ def explain_file(
         InputError: a bad line (without `skip_bad`), no usable line, or a target that cannot be written.
     """
     check_writable(target.parent)
-    bad = [line for line in read_pairs(source) if isinstance(line, BadLine)]
+    left_out, total = LeftOut(), 0
+    for line in read_pairs(source):
+        if isinstance(line, BadLine):
+            left_out.add(line)
+        else:
+            total += 1
+    bad = left_out.rows
     if bad and not skip_bad:
         more = f" (and {len(bad) - 1} more bad lines)" if len(bad) > 1 else ""
-        raise InputError(f"{bad[0].error()}{more}; mend it, or pass --skip-bad")
-    total = sum(isinstance(line, Pair) for line in read_pairs(source))
-    if not total:
-        raise InputError(f"{source}: no usable line; the first is line {bad[0].number}: {bad[0].reason}")
+        raise InputError(f"{bad[0].error()}{more}; mend it, or leave such rows out with --skip-bad")
+    left_out.check(total, str(source))
     explained = truncated = unreadable = 0
     with replacing(target) as file:
         for block in _blocks(pair for pair in read_pairs(source) if isinstance(pair, Pair)):
@@ -69,18 +73,8 @@ def explain_file(
             explained += len(block)
             if report is not None:
                 report(explained, total)
-    bad_path = _write_bad(target, bad)
+    bad_path = left_out.write(list_beside(target))
     return Written(explained, len(bad), bad_path, truncated, unreadable)
-
-
-def _write_bad(target: Path, bad: list[BadLine]) -> Path | None:
-    path = target.with_name(target.name + ".bad.jsonl")
-    if not bad:
-        path.unlink(missing_ok=True)  # of an earlier run: this one had none
-        return None
-    records = [{"line": b.number, "reason": b.reason, "text": b.raw.decode("utf-8", "replace")} for b in bad]
-    write_bytes(path, b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records))
-    return path
 
 
 def _blocks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:

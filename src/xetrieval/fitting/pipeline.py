@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..arrays import Float32
-from ..data import Document, read_corpora
+from ..data import Document, LeftOut, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, open_encoder, precision_of
 from ..errors import InputError
 from ..explainer import Explainer, load, save
@@ -39,6 +39,7 @@ def fit(
     notes: str = "",
     cache: Path | None = None,
     report: Report | None = None,
+    left_out: LeftOut | None = None,
 ) -> Explainer:
     """Fit an explainer for `encoder` on `corpora`, write it to `output`, and load it from there.
 
@@ -50,6 +51,7 @@ def fit(
         teachers: see `teachers.read_teacher`; none gives an explainer of the original view alone.
         notes: a paragraph for the model card: where the data is from and under which licence.
         cache: where encoded texts are kept; None is the user's cache folder.
+        left_out: takes the rows of corpora that cannot be used; None refuses the first.
     Raises:
         InputError: `output` exists already, or a corpus or teacher cannot be used.
     """
@@ -59,7 +61,7 @@ def fit(
     work = Work(output, "fit", _job(corpora, encoder, teachers, config, name, notes), WORK)
     if work.begin():
         return _ended(work, encoder)
-    documents = read_corpora(Path(corpus) for corpus in corpora)
+    documents = read_corpora((Path(corpus) for corpus in corpora), left_out)
     lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents)]
     if lessons and isinstance(encoder, PrecomputedEncoder):
         raise InputError("vectors that exist already cannot be extended by teacher texts; leave out --teacher")

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..arrays import Float32, as_vectors
-from ..data import Document
+from ..data import Document, LeftOut
 from ..data.chunks import Chunking
 from ..data.sources import stream_source
 from ..encoders import map_vectors, vector_ids
@@ -40,12 +40,14 @@ class Corpus(NamedTuple):
         sources: BEIR folders, .jsonl, .csv, .parquet, folders of text files; read in this order.
         vectors: a file of vectors, row by row with the documents of `sources`; alone, a document is its id.
         store: documents and vectors together, from where they live; instead of `sources` and `vectors`.
+        left_out: takes the rows of `sources` that cannot be used; None refuses the first.
     """
 
     sources: tuple[Path, ...]
     chunking: Chunking | None = None
     vectors: Path | None = None
     store: VectorStore | None = None
+    left_out: LeftOut | None = None
 
     @property
     def encoded(self) -> bool:
@@ -72,7 +74,7 @@ class Corpus(NamedTuple):
 
     def _documents(self) -> Iterator[Document]:
         for path in self.sources:
-            yield from stream_source(path, self.chunking)
+            yield from stream_source(path, self.chunking, self.left_out)
 
     def _ids(self) -> Iterator[Document]:
         if self.vectors is None:
@@ -110,6 +112,8 @@ def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Surv
         count += 1
         if report is not None and count % 4096 == 0:
             report("read", count, 0, "")
+    if corpus.left_out is not None:
+        corpus.left_out.check(count, "the corpus")
     if not count:
         raise InputError("the corpus holds no documents")
     _check_ids(corpus, hashes)
@@ -138,5 +142,5 @@ def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
         key = blake2b(document.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         if int.from_bytes(key, "little") in suspects:
             if document.id in seen:
-                raise InputError(f"id {document.id!r} stands twice in the corpus; give every document its own")
+                raise InputError(f"duplicate document id {document.id!r} in the corpus; give every document its own")
             seen.add(document.id)

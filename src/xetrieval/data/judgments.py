@@ -1,0 +1,185 @@
+"""Judged queries: TREC's and BEIR's qrels, and queries.jsonl. One reader for every command that takes judgments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ..errors import InputError
+from .left_out import LeftOut, usable
+from .lines import BadLine, Line, byte_lines, decoded, read_json_lines, shown
+
+Judgments = dict[str, dict[str, int]]  # query id -> document id -> grade
+
+GRADE: Final = re.compile(r"[+-]?[0-9]{1,6}(?:\.0{1,6})?", re.ASCII)
+HEAD: Final = re.compile(r"[^\W\d_][\w -]*")  # a column's name
+NUMBER_WORDS: Final = frozenset({"nan", "inf", "infinity", "none", "null", "na"})
+ITERATION: Final = re.compile(r"[Qq]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+QUERY_IDS: Final = ("_id", "id", "query_id", "qid")  # the first that a line has is its id
+
+
+class JudgedQueries(NamedTuple):
+    """Queries that have judgments, and what was said of them."""
+
+    ids: list[str]
+    texts: list[str]
+    judgments: Judgments
+    notes: list[str]
+
+
+class Queries(NamedTuple):
+    """Queries of a file; one without a text is not among them."""
+
+    ids: list[str]
+    texts: list[str]
+    empty: int  # queries without a text, which were left out
+
+    @property
+    def note(self) -> str:
+        """What was left out, as a sentence."""
+        are = "query without a text was" if self.empty == 1 else "queries without a text were"
+        return f"{self.empty:,} {are} left out"
+
+
+def read_judged_queries(qrels: Path, queries: Path, left_out: LeftOut | None = None) -> JudgedQueries:
+    """The queries of a queries.jsonl that have judgments in a qrels file.
+
+    Args:
+        left_out: takes the lines that cannot be used; None refuses the first.
+    Raises:
+        InputError: a line that cannot be used, two grades for a pair, two texts for a query, or no query with both.
+        DamagedError: a gzip file that is cut short or altered.
+    """
+    judgments = read_judgments(qrels, left_out)
+    found = read_queries(queries, judgments, left_out)
+    rows = [(name, text) for name, text in zip(found.ids, found.texts, strict=True) if name in judgments]
+    if not rows:
+        raise InputError(f"{shown(queries)}: none of its queries has judgments in {shown(qrels)}")
+    notes = [found.note]
+    absent = len(judgments) - len(rows)
+    notes.append(f"{absent:,} of {len(judgments):,} judged queries are not in {queries.name}, and are left out")
+    kept = [note for note, count in zip(notes, (found.empty, absent), strict=True) if count]
+    ids, texts = [name for name, _ in rows], [text for _, text in rows]
+    return JudgedQueries(ids, texts, {name: judgments[name] for name in ids}, kept)
+
+
+def read_judgments(path: Path, left_out: LeftOut | None = None) -> Judgments:
+    """{query id: {document id: grade}} of a qrels file, plain or gzip, with tabs or blanks between columns.
+
+    Three columns are BEIR's (query, document, grade), four are TREC's (query, 0 or Q0, document, grade). A first line
+    whose grade is a word is a head line; lines that begin with # and blank lines are passed over; grades 1.0 are 1.
+
+    Raises:
+        InputError: no such file, a line that cannot be used, or two grades for a pair. DamagedError: a damaged gzip.
+    """
+    judgments: Judgments = {}
+    for number, query, document, grade in usable(_judgments(path), left_out):
+        of_query = judgments.setdefault(query, {})
+        if of_query.setdefault(document, grade) != grade:
+            raise InputError(
+                f"{shown(path)}, line {number}: query {query[:60]!r} and document {document[:60]!r} have the grade "
+                f"{of_query[document]} in an earlier line, and {grade} here"
+            )
+    if not judgments:
+        raise InputError(f"{shown(path)}: holds no judgments")
+    return judgments
+
+
+def read_queries(path: Path, judged: Container[str] | None = None, left_out: LeftOut | None = None) -> Queries:
+    """Ids and texts of a queries.jsonl. The id is `_id`, or where there is none `id`, `query_id` or `qid`.
+
+    Args:
+        judged: ids with judgments. These need a text, and every query an id; None where nothing is judged.
+    Raises:
+        InputError: no such file, a line that cannot be used, or an id that stands for two texts.
+    """
+    texts: dict[str, str] = {}
+    empty = 0
+    for line in usable(read_json_lines(path, nan="null"), left_out):
+        query = _query(line, judged)
+        if isinstance(query, BadLine):
+            list(usable([query], left_out))
+            continue
+        name, text = query
+        if not text:
+            empty += 1
+        elif texts.setdefault(name, text) != text:
+            raise InputError(f"{shown(path)}, line {line.number}: query id {name[:60]!r} is there with another text")
+    if not texts:
+        raise InputError(f"{shown(path)}: holds no query with a text")
+    return Queries(list(texts), list(texts.values()), empty)
+
+
+def absent_documents(judgments: Mapping[str, Mapping[str, int]], there: Callable[[str], bool]) -> list[str]:
+    """What is to be said of judged documents that the corpus does not hold: nothing, or one sentence.
+
+    Raises:
+        InputError: it holds none of them.
+    """
+    pairs = sum(map(len, judgments.values()))
+    known = {document: there(document) for of_query in judgments.values() for document in of_query}
+    absent = sum(not known[document] for of_query in judgments.values() for document in of_query)
+    if not absent:
+        return []
+    first = next(document for document, found in known.items() if not found)
+    if absent == pairs:
+        raise InputError(
+            f"none of the judged documents is in the corpus ({pairs:,} pairs, e.g. {first[:60]!r}); "
+            "were the judgments made for another one?"
+        )
+    return [f"{absent:,} of {pairs:,} judged pairs name documents that are not in the corpus, e.g. {first[:60]!r}"]
+
+
+def _query(line: Line, judged: Container[str] | None) -> tuple[str, str] | BadLine:
+    field = next((name for name in QUERY_IDS if line.record.get(name) not in (None, "")), None)
+    identifier = line.number if field is None else line.record[field]
+    if field is None and judged is not None:
+        return line.bad("field '_id' is missing: judged queries need ids")
+    if isinstance(identifier, bool) or not isinstance(identifier, str | int):
+        return line.bad(f"field {field!r} is not text but {type(identifier).__name__}")
+    if "text" not in line.record:
+        return line.bad("field 'text' is missing")
+    text = line.text("text", required=judged is not None and str(identifier) in judged)
+    return text if isinstance(text, BadLine) else (str(identifier), text if text.strip() else "")
+
+
+def _judgments(path: Path) -> Iterator[tuple[int, str, str, int] | BadLine]:
+    """Line number, query, document and grade."""
+    columns = 0
+    for line in byte_lines(path):
+        text = line if isinstance(line, BadLine) else decoded(line)
+        if isinstance(text, BadLine):
+            yield text
+            continue
+        if text.lstrip().startswith("#"):
+            continue
+        values = [value.strip() for value in text.split("\t")] if "\t" in text.strip() else text.split()
+        first, columns = not columns, columns or len(values)
+        if len(values) != columns or columns not in (3, 4):
+            wanted = "3 columns (query, document, grade) or 4 (TREC)" if columns not in (3, 4) else f"{columns} columns"
+            reason = f"expected {wanted} with tabs or blanks between, found {len(values)}"
+            columns = columns if columns in (3, 4) else 0
+            yield BadLine(path, line.number, reason, text[:1000].encode())
+        elif not (first and _head(values)):
+            yield _judgment(path, line.number, values)
+
+
+def _judgment(path: Path, number: int, values: list[str]) -> tuple[int, str, str, int] | BadLine:
+    query, document, grade = values[0], values[-2], values[-1]
+    reason = ""
+    if len(values) == 4 and not ITERATION.fullmatch(values[1]):
+        reason = f"the second of four columns is {values[1][:40]!r}, not 0 or Q0 as in TREC's judgments"
+    elif not query or not document:
+        reason = "the id of the query or the document is empty"
+    elif not GRADE.fullmatch(grade):
+        reason = f"the grade {grade[:40]!r} is not a whole number" + (" of six digits at most" if grade[40:] else "")
+    if reason:
+        return BadLine(path, number, reason, "\t".join(values)[:1000].encode())
+    return number, query, document, int(grade.partition(".")[0])
+
+
+def _head(values: list[str]) -> bool:
+    """Whether these are names of columns: the last is a word, where a grade would stand."""
+    return bool(HEAD.fullmatch(values[-1])) and values[-1].lower() not in NUMBER_WORDS
