@@ -272,7 +272,9 @@ def test_every_command_that_reads_a_corpus_can_leave_bad_rows_out(home: Path, tm
         ),
     }
     for name, command in commands.items():
+        before = sorted(path.name for path in tmp_path.iterdir())
         refused(run(*command), "source.jsonl, line 4", "--skip-bad")
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
         done = accepted(run(*command, "--skip-bad"))
         assert [row["line"] for row in bad_rows(tmp_path / name)] == [4, 5], name
         assert "2 rows were left out" in done.stderr, name

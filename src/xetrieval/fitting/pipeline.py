@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Float32
 from ..data import Document, LeftOut, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, open_encoder, precision_of
-from ..errors import InputError
+from ..errors import InputError, XetrievalError
 from ..explainer import Explainer, load, save
 from ..hypotheses import Feature, keyphrase_labels, top_examples
 from ..sae import SparseAutoencoder, read_sae, write_sae
@@ -61,10 +61,14 @@ def fit(
     work = Work(output, "fit", _job(corpora, encoder, teachers, config, name, notes), WORK)
     if work.begin():
         return _ended(work, encoder)
-    documents = read_corpora((Path(corpus) for corpus in corpora), left_out)
-    lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents)]
-    if lessons and isinstance(encoder, PrecomputedEncoder):
-        raise InputError("vectors that exist already cannot be extended by teacher texts; leave out --teacher")
+    try:
+        documents = read_corpora((Path(corpus) for corpus in corpora), left_out)
+        lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents)]
+        if lessons and isinstance(encoder, PrecomputedEncoder):
+            raise InputError("vectors that exist already cannot be extended by teacher texts; leave out --teacher")
+    except XetrievalError:
+        work.abandon()
+        raise
 
     per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
     texts = training_texts(documents, per_document)

@@ -213,6 +213,11 @@ class Work:
         """Say that the output is about to appear."""
         _write_mark(self.folder, self.what, {"published": self.job})
 
+    def abandon(self) -> None:
+        """Remove the folder if nothing was made in it: what was given cannot be used."""
+        if self.folder.is_dir() and os.listdir(self.folder) == [MARK]:
+            self.end()
+
     def end(self) -> None:
         """Remove what the job made, and the folder if nothing else is in it."""
         remove_known(self.folder, self.names)
