@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..index import Index
 
 PORT = 8321
+EVERYWHERE = ("0.0.0.0", "::")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -31,13 +32,23 @@ def serve(
         str | None,
         typer.Option("--token", envvar="XETRIEVAL_TOKEN", help="What every request must carry.", show_envvar=True),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name it may be addressed by, besides this machine's own."),
+    ] = None,
+    root_path: Annotated[
+        str, typer.Option("--root-path", metavar="/NAME", help="What its paths begin with, behind a proxy.")
+    ] = "",
     explainer: ExplainerOption = "minilm",
     quiet: Annotated[bool, typer.Option("--quiet", help="No line for each request.")] = False,
 ) -> None:
     """Serve the API and the page. Requests are logged without what was asked."""
     from ..errors import InputError
     from ..index import open_index
+    from ..serve.address import check_prefix, check_token, host_names
 
+    check_token(token)
+    names, prefix = host_names(allow_host or ()), check_prefix(root_path)
     opened: dict[str, Index] = {}
     for folder in indexes or []:
         name = folder.resolve().name
@@ -45,11 +56,26 @@ def serve(
             raise InputError(f"two indexes are called {name!r}; rename one of the folders")
         opened[name] = open_index(folder)
     own = next((index.explainer for index in opened.values()), None) or open_explainer(explainer, None, None)
-    run(opened, own, host, port, token, quiet)
+    run(opened, own, host, port, token, quiet, names, prefix)
 
 
-def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, token: str | None, quiet: bool) -> None:
-    """Until a signal ends it; what is being answered then is answered to its end."""
+def run(
+    opened: dict[str, Index],
+    explainer: Explainer,
+    host: str,
+    port: int,
+    token: str | None,
+    quiet: bool,
+    names: frozenset[str] = frozenset(),
+    prefix: str = "",
+) -> None:
+    """Until a signal ends it; what is being answered then is answered to its end.
+
+    Args:
+        names: that it may be addressed by, besides this machine's own; on another address than this machine's own,
+            none is any.
+        prefix: what its paths begin with.
+    """
     import logging
     import secrets
     import socket
@@ -60,9 +86,11 @@ def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, to
 
     uvicorn = require("uvicorn", "ui")
     require("fastapi", "ui")
-    from ..serve.app import LOOPBACK as NAMES
+    from ..serve.address import LOOPBACK as NAMES
     from ..serve.app import create_app
     from ..serve.encoder import SharedEncoder
+    from ..serve.limits import Limits
+    from ..serve.listen import listening
 
     local = host in LOOPBACK
     if not local and token is None:
@@ -82,13 +110,17 @@ def run(opened: dict[str, Index], explainer: Explainer, host: str, port: int, to
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
-    app = create_app(opened, explainer, hosts=NAMES if local else frozenset(), token=token)
+    known = NAMES | names | (frozenset() if host in EVERYWHERE else {host.lower()})
+    limits, hosts = Limits(), known if local or names else frozenset()
+    app = create_app(opened, explainer, limits, hosts, token, root_path=prefix)
     shown = f"[{host}]" if ":" in host else host
-    say(f"http://{shown}:{port}/{'?token=' + token if token else ''}   (Ctrl-C ends it)")
+    say(f"http://{shown}:{port}{prefix}/{'?token=' + token if token else ''}   (Ctrl-C ends it)")
     uvicorn.run(
         app,
         host=host,
         port=port,
+        http=listening(limits),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -14,6 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
 
 from .. import __version__
 from ..errors import XetrievalError
@@ -23,12 +25,12 @@ from ..index import Index
 from ..index.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
 from ..store import cache_folder
 from . import schemas as s
-from .limits import Gate, Limits
+from .address import LOOPBACK, check_prefix, host_names, place_of
+from .limits import Gate, Limits, asked_words
 from .service import NotFound, Service, plain
 
 PAGE: Final = Path(__file__).parent / "page"
 LOG: Final = logging.getLogger("xetrieval.serve")
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 IndexName = Annotated[str | None, Query(max_length=200, description="The only one, if none is named.")]
 
 
@@ -39,15 +41,20 @@ def create_app(
     hosts: frozenset[str] = LOOPBACK,
     token: str | None = None,
     profiles: Path | None = None,
+    root_path: str = "",
 ) -> Any:
-    """The ASGI application.
+    """The ASGI application. It may be mounted below a path of another one.
 
     Args:
         explainer: for texts, where there is no index.
         hosts: names it may be addressed by; empty: any.
         token: what requests must carry; None: nothing.
         profiles: where steering profiles are kept; None: the user's cache folder.
+        root_path: what its paths begin with behind a proxy, /NAME; whether the proxy takes it off does not matter.
+    Raises:
+        InputError: an empty token, or one that no cookie can hold; a host name or path that is none.
     """
+    hosts, root_path = host_names(hosts), check_prefix(root_path)
     limits = limits or Limits()
     service = Service(indexes, explainer, profiles or cache_folder() / "profiles")
     app = FastAPI(
@@ -62,9 +69,9 @@ def create_app(
     for add in (_asking, _browsing, _steering):
         add(app, service)
     _problems(app, service)
-    if PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
-    return Gate(app, limits, hosts, token)
+    app.router.default = _page()
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
+    return Gate(app, limits, hosts, token, root_path)
 
 
 def _asking(app: FastAPI, service: Service) -> None:
@@ -99,11 +106,6 @@ def _asking(app: FastAPI, service: Service) -> None:
     def why(asked: s.WhyAsked) -> Any:
         """Why a document stands at its rank and not higher; with what would move it."""
         return service.why(asked)
-
-    @route("POST", "/v1/counterfactual", WhyRecord)
-    def counterfactual(asked: s.WhyAsked) -> Any:
-        """The least change that takes a document out of the top k, or into it."""
-        return service.why(asked.model_copy(update={"counterfactual": True}))
 
     @app.post("/v1/report.html", response_class=HTMLResponse, responses=s.Problem)
     def report_html(asked: s.ExplainAsked) -> Any:
@@ -175,20 +177,33 @@ def _route(app: FastAPI) -> Callable[[str, str, Any], Callable[[Any], Any]]:
     return route
 
 
+def _page() -> Any:
+    """What answers where the API has no route: the page's files, and nothing below /v1."""
+    files = StaticFiles(directory=PAGE, html=True) if PAGE.is_dir() else None
+
+    async def found(scope: Scope, receive: Receive, send: Send) -> None:
+        own = place_of(scope["path"], scope.get("root_path", "")).path
+        if files is None or scope["type"] != "http" or f"{own}/".startswith("/v1/"):
+            raise HTTPException(404)
+        await files(scope, receive, send)
+
+    return found
+
+
 def _problems(app: FastAPI, service: Service) -> None:
     """Every refusal is one line of JSON; what went wrong inside is logged, and never told."""
 
     @app.exception_handler(XetrievalError)
-    def refused(_: Request, error: Exception) -> Response:
+    def refused(request: Request, error: Exception) -> Response:
         status = 404 if isinstance(error, NotFound) else 400
-        return JSONResponse({"error": plain(str(error), service.indexes)}, status)
+        return JSONResponse({"error": plain(str(error), service.indexes, asked_words(request.scope))}, status)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:])
-        return JSONResponse({"error": f"{where or 'the request'}: {first['msg']}"}, 422)
+        where = ".".join(str(part)[:60] for part in first["loc"][1:])
+        return JSONResponse({"error": f"{where or 'the request'}: {first['msg'][:300]}"}, 422)
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: Exception) -> Response:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, quote, unquote
+
+from .address import Place, asked_host, check_token, place_of, welcome
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -19,6 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOG: Final = logging.getLogger("xetrieval.serve")
+BODY: Final = "xetrieval.body"  # where a request's body stands in its scope
 COOKIE: Final = "xetrieval_token"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -31,6 +34,7 @@ HEADERS: Final = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+LASTING: Final = b"private, max-age=31536000, immutable"  # files whose names change with what is in them
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,12 @@ class Limits:
     """Of one server."""
 
     body: int = 1 << 20  # bytes
-    query: int = 10_000  # characters
-    document: int = 200_000  # characters of a text that is explained
-    hits: int = 100
     active: int = 4  # requests worked on at once
     waiting: int = 32  # requests that may wait for their turn
     patience: float = 10.0  # seconds that one waits at most
     seconds: float = 60.0  # that one may take; its place is free again when it has really ended
+    arrival: float = 30.0  # seconds in which a request has to arrive, head and body
+    connections: int = 200  # open at once; see `listen`
 
 
 class Gate:
@@ -54,10 +57,14 @@ class Gate:
         hosts: names that requests may be addressed to; others are refused, so that no foreign page can reach a server
             on this machine under a name of its own. Empty: any.
         token: what every request must carry, in an Authorization header or in the cookie that ?token=... sets.
+        prefix: what paths begin with, /NAME; whether a proxy takes it off before they come here does not matter.
+    Raises:
+        InputError: an empty token, or one that no cookie can hold.
     """
 
-    def __init__(self, app: App, limits: Limits, hosts: frozenset[str], token: str | None) -> None:
-        self.app, self.limits, self.hosts, self.token = app, limits, hosts, token
+    def __init__(self, app: App, limits: Limits, hosts: frozenset[str], token: str | None, prefix: str = "") -> None:
+        check_token(token)
+        self.app, self.limits, self.hosts, self.token, self.prefix = app, limits, hosts, token, prefix
         self.turn = asyncio.Semaphore(limits.active)
         self.waiting = 0
         self.late: set[asyncio.Task[None]] = set()  # work that nobody waits for any more, kept until it ends
@@ -67,17 +74,21 @@ class Gate:
             await self.app(scope, receive, send)
             return
         started, status = time.perf_counter(), 0
+        place, head = place_of(scope["path"], scope.get("root_path", ""), self.prefix), scope["method"] == "HEAD"
 
         async def guarded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 kept = [(k, v) for k, v in message["headers"] if k.lower() != b"server"]
-                message = {**message, "headers": [*kept, *HEADERS]}
+                message = {**message, "headers": [*kept, *HEADERS, (b"cache-control", _kept(place.path, status))]}
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
-        try:
-            await self._answer(scope, receive, guarded)
+        try:  # HEAD is GET without the body
+            asked = {**scope, "root_path": place.root, "path": place.root + place.path}
+            await self._answer({**asked, "method": "GET"} if head else asked, place, receive, guarded)
         except ClientLeft:
             status = 499
         finally:
@@ -89,26 +100,31 @@ class Gate:
             }
             LOG.info(json.dumps(facts))
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, place: Place, receive: Receive, send: Send) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        host = headers.get(b"host", "").rsplit(":", 1)[0].strip("[]") if b"host" in headers else ""
-        if self.hosts and host not in self.hosts:
+        if not welcome(asked_host(headers.get(b"host", "")), self.hosts):
             await refuse(send, 421, "this server is not addressed by that name")
             return
-        if self.token is not None and not self._allowed(scope, headers):
+        if self.token is not None:
             asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
-            if scope["method"] == "GET" and asked and hmac.compare_digest(asked.encode(), self.token.encode()):
-                cookie = f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict; Path=/"
-                await refuse(send, 303, "", ((b"location", b"/"), (b"set-cookie", cookie.encode("latin-1"))))
+            if scope["method"] == "GET" and hmac.compare_digest(asked.encode(), self.token.encode()):
+                cookie = f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict; Path={place.root}/"
+                target = place.up if place.path else _below(scope, "")
+                await refuse(send, 303, "", ((b"location", target.encode()), (b"set-cookie", cookie.encode("latin-1"))))
                 return
+        if self.token is not None and not self._allowed(scope, headers):
             await refuse(send, 401, "a token is needed: open /?token=TOKEN, or send Authorization: Bearer TOKEN")
             return
-        if not scope["path"].startswith("/v1/") or scope["path"] == "/v1/health":
+        if not place.path:  # /why: what the page asks for is below /why/
+            query = scope.get("query_string", b"").decode("latin-1")
+            await refuse(send, 307, "", ((b"location", _below(scope, query).encode("latin-1")),))
+            return
+        if not place.path.startswith("/v1/") or place.path == "/v1/health":
             await self.app(scope, receive, send)
             return
         body = await self._body(scope, headers, receive, send)
         if body is not None:
-            await self._in_turn(scope, body, receive, send)
+            await self._in_turn({**scope, BODY: body}, body, receive, send)
 
     def _allowed(self, scope: Scope, headers: dict[bytes, str]) -> bool:
         assert self.token is not None
@@ -126,16 +142,22 @@ class Gate:
             await refuse(send, 413, f"the request is larger than {self.limits.body >> 10} kB")
             return None
         parts, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientLeft
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            more = message.get("more_body", False)
-            if size > self.limits.body:
-                await refuse(send, 413, f"the request is larger than {self.limits.body >> 10} kB")
-                return None
+        try:
+            async with asyncio.timeout(self.limits.arrival):
+                while more and size <= self.limits.body:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientLeft
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            closing = ((b"connection", b"close"),)
+            await refuse(send, 408, f"the request did not arrive within {self.limits.arrival:g} seconds", closing)
+            return None
+        if size > self.limits.body:
+            await refuse(send, 413, f"the request is larger than {self.limits.body >> 10} kB")
+            return None
         return b"".join(parts)
 
     async def _in_turn(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
@@ -225,6 +247,26 @@ def _replay(body: bytes, left: asyncio.Task[None]) -> Receive:
 async def _until_left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def asked_words(scope: Scope) -> str:
+    """What a request says, in its address and its body."""
+    address = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    body = scope.get(BODY, b"").decode("utf-8", "replace").replace("\\/", "/")
+    return "\n".join([unquote(scope["path"]), *(word for pair in address for word in pair), body])
+
+
+def _below(scope: Scope, query: str) -> str:
+    """From /why to /why/, whatever a proxy has put before it."""
+    name = quote(scope["path"].rsplit("/", 1)[-1])
+    return f"{name}/" + (f"?{query}" if query else "")
+
+
+def _kept(path: str, status: int) -> bytes:
+    """For how long a browser may keep an answer."""
+    if path.startswith("/v1/"):
+        return b"no-store"
+    return LASTING if path.startswith("/assets/") and status in (200, 304) else b"no-cache"
 
 
 async def refuse(send: Send, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:

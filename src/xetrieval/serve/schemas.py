@@ -15,6 +15,8 @@ MOST_LETTERS = 200_000
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
 QueryText = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+FieldName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+FieldValue = Annotated[str, StringConstraints(max_length=1000)]
 Factor = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
@@ -31,7 +33,7 @@ Mode = Literal["dense", "concept", "sparse", "bm25", "hybrid"]
 class Asked(BaseModel):
     """No field that is not known: a slip of the pen is said, not passed over."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class OfIndex(Asked):
@@ -52,7 +54,7 @@ class SearchAsked(OfIndex):
         '{"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].',
     )
     factors: dict[FeatureId, Factor] = Field(default={}, max_length=500, description="Steering: feature to factor.")
-    weights: dict[str, Weight] = Field(default={}, max_length=20, description="Views added to the dense score.")
+    weights: dict[FieldName, Weight] = Field(default={}, max_length=20, description="Views added to the dense score.")
     explain: bool = True
     top: Top = 8
     overview: bool = False

@@ -306,8 +306,12 @@ def _profile_answer(index: Index, name: str, profile: SteeringProfile) -> s.Prof
     return {"name": name, "factors": list(factors), "made_from": profile.made_from, "note": profile.note}
 
 
-def plain(message: str, indexes: Mapping[str, Any]) -> str:
-    """An error's words without the paths of this machine."""
+def plain(message: str, indexes: Mapping[str, Any], asked: str = "") -> str:
+    """An error's words without the paths of this machine; what stands in `asked` is the asker's own, and stays."""
     for name, index in indexes.items():
         message = message.replace(str(index.folder), f"index {name}")
-    return re.sub(r"(?:/[\w.@~+-]+){2,}/?", "(a path of the server)", message)
+
+    def hidden(found: re.Match[str]) -> str:
+        return found.group() if found.group() in asked else "(a path of the server)"
+
+    return re.sub(r"(?:/[\w.@~+-]+){2,}/?", hidden, message)
