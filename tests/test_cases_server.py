@@ -131,8 +131,10 @@ def test_page_api_limits_and_token_work_below_a_path(folder: Path, way: str) -> 
         entered = one.get(f"{sent}/", params={"token": "a token"})
         assert (entered.status_code, entered.headers["location"]) == (303, "./")
         assert "Path=/why/;" in entered.headers["set-cookie"] + ";"
+        one.cookies.clear()
         deep = one.get(f"{sent}/v1/health", params={"token": "a token"})
         assert deep.headers["location"] == "../"
+        one.cookies.clear()
         one.headers["Authorization"] = "Bearer a token"
         page = one.get(f"{sent}/")
         assert page.status_code == 200
@@ -213,7 +215,6 @@ def test_the_page_is_packed_and_kept(asking: TestClient) -> None:
         asset = asking.get(f"/{name[2:]}", headers={"Accept-Encoding": "gzip"})
         assert asset.headers["cache-control"].endswith("immutable")
         assert asset.headers["content-encoding"] == "gzip"
-        assert int(asset.headers["content-length"]) < len(asset.content) / 2
     assert asking.get("/assets/absent.js").headers["cache-control"] == "no-cache"
     assert asking.get("/v1/health").headers["cache-control"] == "no-store"
     again = asking.get("/", headers={"If-None-Match": page.headers["etag"]})
@@ -236,7 +237,7 @@ def test_the_page_is_packed_and_kept(asking: TestClient) -> None:
         ("search", '{"query": "x", "k": %s}' % ("9" * 5000)),
         ("search", '{"query": "x", "factors": {"%s": 1}}' % ("9" * 5000)),
         ("search", '{"query": "#%s", "by": "concept"}' % ("9" * 5000)),
-        ("search", '{"query": "x", "filters": {"n": %s}}' % json.dumps(["x"] * 101)),
+        ("search", json.dumps({"query": "x", "filters": {"n": ["x"] * 101}})),
         ("search", '{"query": "x", "filters": {"%s": ["x"]}}' % ("n" * 1001)),
         ("search", '{"query": "x", "filters": {"n": ["%s"]}}' % ("x" * 1001)),
         ("explain", '{"query": "x", "doc_id": "d1", "factors": {"3": Infinity}}'),
@@ -379,4 +380,5 @@ def test_the_assets_unpack_to_what_they_are(asking: TestClient) -> None:
     name = next(part for part in asking.get("/").text.split('"') if part.startswith("./assets/"))
     with asking.stream("GET", f"/{name[2:]}", headers={"Accept-Encoding": "gzip"}) as answer:
         packed = b"".join(answer.iter_raw())
+    assert len(packed) < 40_000
     assert gzip.decompress(packed) == asking.get(f"/{name[2:]}", headers={"Accept-Encoding": "identity"}).content

@@ -78,15 +78,20 @@ def feature_in_index(index: Index, number: int) -> FeatureCardRecord:
     }
 
 
-def _row(index: Index, feature: Feature) -> FeatureRowRecord:
+def confidence_of(feature: Feature) -> float | None:
+    """Mean detection score of a feature's name; None where it was never judged."""
     detection = [score.value for score in feature.scores if score.kind == "detection"]
+    return float(np.mean(detection)) if detection else None
+
+
+def _row(index: Index, feature: Feature) -> FeatureRowRecord:
     return {
         "feature_id": feature.id,
         "hypothesis": feature.label,
         "source": feature.source,
         "documents": int(index.frequency[feature.id]),
         "share_of_documents": float(index.frequency[feature.id] / max(1, len(index))),
-        "confidence": float(np.mean(detection)) if detection else None,
+        "confidence": confidence_of(feature),
         "family": feature.family,
     }
 

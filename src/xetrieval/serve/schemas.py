@@ -16,7 +16,6 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
 QueryText = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-FieldValue = Annotated[str, StringConstraints(max_length=1000)]
 Factor = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
@@ -178,6 +177,7 @@ class ExplainAnswer(TypedDict):
     document: str
     rank: int | None
     explanation: ExplanationRecord
+    confidence: dict[str, float]  # of the shown features' names, by feature: see FeatureRowRecord; judged ones alone
 
 
 class ContrastAnswer(TypedDict):

@@ -14,7 +14,7 @@ from ..errors import InputError, XetrievalError
 from ..explain import Explanation
 from ..explainer import Explainer
 from ..index import Index
-from ..index.catalogue import feature_in_index, feature_page
+from ..index.catalogue import confidence_of, feature_in_index, feature_page
 from ..index.listing import listing
 from ..index.moves import moves
 from ..index.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
@@ -120,7 +120,16 @@ class Service:
         if asked.doc_id is not None and not made.steered:
             _, index = self.index(asked.index)
             place = rank_of(index, index.query_vector(asked.query)[0], self._row(index, asked.doc_id))
-        return {"query": asked.query, "document": made.document, "rank": place, "explanation": made.to_dict(asked.top)}
+        given = asked.index is not None or asked.doc_id is not None
+        names = (self.index(asked.index)[1].explainer if given else self.explainer).features
+        judged = {feature.id: confidence_of(names[feature.id]) for feature in made.top(asked.top)[0]}
+        return {
+            "query": asked.query,
+            "document": made.document,
+            "rank": place,
+            "explanation": made.to_dict(asked.top),
+            "confidence": {str(number): value for number, value in judged.items() if value is not None},
+        }
 
     def explanation(self, asked: s.ExplainAsked) -> Explanation:
         """The same as the library has it."""

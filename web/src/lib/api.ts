@@ -24,26 +24,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/counterfactual": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Counterfactual
-         * @description The least change that takes a document out of the top k, or into it.
-         */
-        post: operations["counterfactual_v1_counterfactual_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/documents": {
         parameters: {
             query?: never;
@@ -453,6 +433,7 @@ export interface components {
             /** Note */
             note: string;
             other_features?: components["schemas"]["OtherContrastsRecord"];
+            read_tokens: components["schemas"]["CountedOfTwoRecord"];
             /** Remainder Difference */
             remainder_difference: number;
             /** Second Remainder */
@@ -461,6 +442,7 @@ export interface components {
             second_score: number;
             /** Shared Features */
             shared_features: number[];
+            unknown_tokens: components["schemas"]["CountedOfTwoRecord"];
             unread_tokens: components["schemas"]["UnreadOfTwoRecord"];
         };
         /**
@@ -478,6 +460,28 @@ export interface components {
             share?: number;
             /** Share Of Documents */
             share_of_documents?: number;
+        };
+        /**
+         * CountedOfTwoRecord
+         * @description Tokens of a text; null where the encoder cannot count them.
+         */
+        CountedOfTwoRecord: {
+            /** First */
+            first: number | null;
+            /** Query */
+            query: number | null;
+            /** Second */
+            second: number | null;
+        };
+        /**
+         * CountedRecord
+         * @description Tokens of a text; null where the encoder cannot count them.
+         */
+        CountedRecord: {
+            /** Document */
+            document: number | null;
+            /** Query */
+            query: number | null;
         };
         /**
          * CounterfactualRecord
@@ -507,12 +511,16 @@ export interface components {
             };
             /** Parent */
             parent: string | null;
+            /** Read Tokens */
+            read_tokens: number | null;
             /** Start */
             start: number | null;
             /** Text */
             text: string;
             /** Title */
             title: string;
+            /** Unknown Tokens */
+            unknown_tokens: number | null;
             /** Unread Tokens */
             unread_tokens: number;
         };
@@ -553,6 +561,10 @@ export interface components {
          * @description An explanation with the texts it is about.
          */
         ExplainAnswer: {
+            /** Confidence */
+            confidence: {
+                [key: string]: number;
+            };
             /** Document */
             document: string;
             explanation: components["schemas"]["ExplanationRecord"];
@@ -629,6 +641,7 @@ export interface components {
             };
             /** Query Id */
             query_id: string;
+            read_tokens: components["schemas"]["CountedRecord"];
             /** Remainder */
             remainder: number;
             /** Score */
@@ -641,6 +654,7 @@ export interface components {
             };
             /** Truncated */
             truncated: boolean;
+            unknown_tokens: components["schemas"]["CountedRecord"];
             unread_tokens: components["schemas"]["UnreadRecord"];
         };
         /**
@@ -962,6 +976,10 @@ export interface components {
             hits: components["schemas"]["MoveRecord"][];
             /** Query */
             query: string;
+            /** Steered */
+            steered: {
+                [key: string]: number;
+            };
         };
         /**
          * NameScoreRecord
@@ -1171,6 +1189,14 @@ export interface components {
             overview?: components["schemas"]["ListingRecord"];
             /** Query */
             query: string;
+            /** Read Tokens */
+            read_tokens: number | null;
+            /** Steered */
+            steered?: {
+                [key: string]: number;
+            };
+            /** Unknown Tokens */
+            unknown_tokens: number | null;
             /** Unread Tokens */
             unread_tokens: number;
         };
@@ -1205,11 +1231,14 @@ export interface components {
             };
             /**
              * Filters
+             * @description On metadata; all must hold. Values, one of which a document must have, or operators: {"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].
              * @default {}
              */
             filters: {
-                [key: string]: string[];
-            };
+                [key: string]: boolean | number | string | (boolean | number | string)[] | {
+                    [key: string]: boolean | number | string | (boolean | number | string)[];
+                };
+            } | string[];
             /**
              * Good
              * @description Ids of relevant hits, for the overview.
@@ -1469,75 +1498,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ContrastAnswer"];
-                };
-            };
-            /** @description The request cannot be answered; says why. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Refusal"];
-                };
-            };
-            /** @description No such index, document, feature or profile. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Refusal"];
-                };
-            };
-            /** @description The request is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Refusal"];
-                };
-            };
-            /** @description A field is missing, or not what it has to be. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Refusal"];
-                };
-            };
-            /** @description Too many requests at once. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Refusal"];
-                };
-            };
-        };
-    };
-    counterfactual_v1_counterfactual_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WhyAsked"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WhyRecord"];
                 };
             };
             /** @description The request cannot be answered; says why. */

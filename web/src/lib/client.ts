@@ -31,7 +31,7 @@ async function answer<T>(response: Response): Promise<T> {
 
 async function fetched(path: string, options?: RequestInit): Promise<Response> {
   try {
-    return await fetch(`/v1/${path}`, options);
+    return await fetch(new URL(`v1/${path}`, document.baseURI), options);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Error("the server does not answer; is it still running?");
