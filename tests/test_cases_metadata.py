@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,22 @@ def test_a_column_of_whole_numbers_with_a_gap(toy: Path, tmp_path: Path) -> None
     assert metadata["b"]["year"] is None
     assert metadata["a"]["price"] == 1.5
     assert metadata["a"]["day"] == "2024-05-01"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "gone"), [("pieces", "pieces_changed", "SECRETWORD"), ("pieces_changed", "pieces", "gardening")]
+)
+def test_a_changed_page_leaves_no_old_piece(toy: Path, tmp_path: Path, first: str, second: str, gone: str) -> None:
+    docs = tmp_path / "docs"
+    shutil.copytree(CASES / "folder" / first, docs)
+    index = build(toy, docs, tmp_path / "index")
+    shutil.copytree(CASES / "folder" / second, docs, dirs_exist_ok=True)
+    done = accepted(run("index", "add", index, docs))
+    opened = open_index(index)
+    left = [hit.document for hit in opened.search("SECRETWORD kidneys", 100)]
+    assert len(left) == len(opened)
+    assert not any(gone in document.text for document in left)
+    assert {document.parent for document in left} == {"a.md", "b.md"}
+    if second == "pieces_changed":
+        assert "2 documents" in done.stderr
+        assert not any(gone in hit["snippet"] for hit in hits(index, "SECRETWORD kidneys"))

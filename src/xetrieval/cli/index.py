@@ -66,7 +66,11 @@ def build(
 @app.command()
 @with_options(Given)
 def add(given: Given, index: Folder, sources: Sources = None) -> None:
-    """Add documents; one whose id is there and whose text or metadata changed is replaced."""
+    """Add documents; one whose id is there and whose text or metadata changed is replaced, with all its pieces.
+
+    A document that is gone from the corpus stays in the index: `index delete` takes it out. What was replaced is never
+    found again, but its text stays in the index's files until `index compact`.
+    """
     from ..errors import InputError
     from ..index.layout import EXPLAINER
 
@@ -80,7 +84,7 @@ def delete(
     index: Folder,
     ids: Annotated[list[str], typer.Argument(help="Ids of documents; of a document cut in pieces, its own or theirs.")],
 ) -> None:
-    """Delete documents; their space is not given back before the index is built anew."""
+    """Delete documents; they are never found again, but their texts stay in the index's files until `index compact`."""
     from ..index.change import delete_documents
 
     left = delete_documents(index, ids)
@@ -218,6 +222,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     seconds = time.monotonic() - started
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []
+    changes += [f"{built.removed:,} old pieces gone"] if built.removed else []
     changes += [f"{built.unchanged:,} there already"] if built.unchanged else []
     say(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
     if built.unreadable:

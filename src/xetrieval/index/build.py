@@ -33,7 +33,7 @@ from ..store import (
 from ..store.folders import sweep
 from ..store.kind import NAME as CONFIG
 from .corpus import Corpus, Entry, Report, blocks, survey
-from .ids import Ids
+from .ids import Change, Ids, change
 from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
 from .manifest import Manifest, read_index_manifest
 from .ours import DELETED, JOB, begin_building, check_ours, end_building, read_job, remove_unfinished
@@ -75,6 +75,7 @@ class Built(NamedTuple):
     added: int
     updated: int
     unchanged: int
+    removed: int  # old pieces, or an old whole, of documents that are cut otherwise now
     documents: int  # in the index now
     unreadable: int = 0  # of those written, documents of which the encoder knows at most half of the tokens
 
@@ -88,6 +89,7 @@ class Job(NamedTuple):
     added: int
     updated: int
     unchanged: int
+    removed: int
     shard_rows: int
     block: int
 
@@ -111,7 +113,9 @@ def build_index(
 ) -> Built:
     """Build an index in the folder `output`, or add to the one that is there.
 
-    Documents whose id is new are added; one whose text or metadata changed takes the place of what was there.
+    Documents whose id is new are added; one whose text or metadata changed takes the place of what was there, be it
+    whole or in pieces. One that is not in the corpus stays. Texts that were replaced are not found, but lie in the
+    index's files until `compact_index`.
 
     Raises:
         InputError: a line that cannot be used, an id twice, an unfinished build of something else, another process at
@@ -126,17 +130,18 @@ def build_index(
         explainer = _kept(explainer, output)
         if manifest is not None and manifest.job == job.digest:
             end_building(output)  # built already, or killed between the last two steps
-            return Built(job.added, job.updated, job.unchanged, manifest.alive)
+            return Built(job.added, job.updated, job.unchanged, job.removed, manifest.alive)
         if config.engine == "ray":
             from .engines.ray import build_shards
         else:
             build_shards = build_in_loop
         if job.rows:
             build_shards(corpus, explainer, output, manifest, job, tell)
+        if job.rows or job.removed:
             manifest = _publish(corpus, explainer, output, manifest, job, replaced)
         end_building(output)
         assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
-        return Built(job.added, job.updated, job.unchanged, manifest.alive, _unreadable(output, job))
+        return Built(job.added, job.updated, job.unchanged, job.removed, manifest.alive, _unreadable(output, job))
 
 
 def _unreadable(output: Path, job: Job) -> int:
@@ -272,7 +277,7 @@ def _job(
     current = 0 if base is None else base.generation
     if base is not None and known is None and not config.adding:
         if base.job == digest_of([*facts, 0]):  # built already, by this very command
-            return Job(base.job, 0, 0, 0, 0, base.rows, config.shard_rows, block), np.empty(0, np.int64)
+            return Job(base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, block), np.empty(0, np.int64)
         raise InputError(f"{output} holds an index already; add to it with `xetrieval index add`, or choose another")
     if base is None and config.adding:
         raise InputError(f"{output}: no index there to add to; make one with `xetrieval index build`")
@@ -284,24 +289,14 @@ def _job(
     if known is not None and not config.restart and known.base in (current, current - 1):
         return known, replaced
     remove_unfinished(output, () if base is None else {name for name, _ in base.shards})
-    added, updated, unchanged = looked.documents, 0, 0
-    rows: list[int] = []
+    made = Change(looked.documents, 0, 0, 0, [])
     if base is not None:
-        have = _ids(output, base)
-        added = 0
-        for entry in corpus.entries():
-            row = have.find(entry.document.id)
-            if row is None:
-                added += 1
-            elif not corpus.encoded and have.holds(entry.document):
-                unchanged += 1
-            else:
-                rows.append(row)
-        updated = len(rows)
-    first = 0 if base is None else len(base.shards)
-    job = Job(digest_of([*facts, current]), current, first, added, updated, unchanged, config.shard_rows, block)
-    begin_building(output, {**job._asdict(), "replaced": sorted(rows)})
-    return job, np.array(sorted(rows), np.int64)
+        made = change((entry.document for entry in corpus.entries()), _ids(output, base), corpus.encoded)
+    counts = made.added, made.updated, made.unchanged, made.removed
+    first = 0 if base is None else base.next_shard
+    job = Job(digest_of([*facts, current]), current, first, *counts, config.shard_rows, block)
+    begin_building(output, {**job._asdict(), "replaced": made.gone})
+    return job, np.array(made.gone, np.int64)
 
 
 def _encoded_with(explainer: Explainer) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ..data.sources import stream_source
 from ..encoders import map_vectors, vector_ids
 from ..errors import InputError
 from ..store import sha256_of_file
+from .ids import whole_of
 from .stores import VectorStore
 from .texts import fingerprint
 
@@ -101,10 +102,10 @@ def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Surv
         InputError: a line that cannot be used, an id that stands twice, another number of vectors than documents, or a
             vector of another dimension, zero, or not finite.
     """
-    made, hashes, count = sha256(), array("Q"), 0
+    made, hashes, count, before = sha256(), array("Q"), 0, None
     for document, _, vector in corpus.entries():
-        key = blake2b(document.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        hashes.append(int.from_bytes(key, "little"))
+        before, names = _names(document, before)
+        hashes.extend(_hash(name) for name in names)
         made.update(fingerprint(document))
         if vector is not None:
             as_vectors(vector, dimension, f"vector of {document.id!r}")
@@ -138,9 +139,23 @@ def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
     values, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True)
     suspects = set(values[counts > 1].tolist())
     seen: set[str] = set()
+    before = None
     for document, _, _ in corpus.entries() if suspects else ():
-        key = blake2b(document.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        if int.from_bytes(key, "little") in suspects:
-            if document.id in seen:
-                raise InputError(f"duplicate document id {document.id!r} in the corpus; give every document its own")
-            seen.add(document.id)
+        before, names = _names(document, before)
+        for name in names:
+            if name in seen:
+                raise InputError(f"duplicate document id {name!r} in the corpus; give every document its own")
+            if _hash(name) in suspects:
+                seen.add(name)
+
+
+def _names(document: Document, before: str | None) -> tuple[str | None, list[str]]:
+    """Of a piece its whole; and the ids that no other document may have: its own, of a first piece its whole's too."""
+    whole = whole_of(document)
+    if document.id == whole:
+        return None, [whole]
+    return whole, [document.id] if whole == before else [whole, document.id]
+
+
+def _hash(identifier: str) -> int:
+    return int.from_bytes(blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

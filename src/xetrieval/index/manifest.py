@@ -50,6 +50,11 @@ class Manifest:
         return [0, *np.cumsum([int(record["rows"]) for _, record in self.shards])[:-1].tolist()]
 
     @property
+    def next_shard(self) -> int:
+        """The number of a shard that is new."""
+        return max((int(name) for name, _ in self.shards), default=-1) + 1
+
+    @property
     def deleted_file(self) -> str:
         """Where the deleted rows of this generation stand."""
         return f"deleted-{self.generation:06d}.u64"

@@ -89,6 +89,11 @@ class Texts:
         query = "SELECT row FROM documents WHERE id = ? OR parent = ? ORDER BY row"
         return [int(row) for (row,) in self._all(query, (identifier, identifier))]
 
+    def whole_of(self, row: int) -> str:
+        """The id of the document that a row is a piece of, its own where it is whole."""
+        found = self._all("SELECT COALESCE(parent, id) FROM documents WHERE row = ?", (row,))
+        return str(found[0][0]) if found else ""
+
     def mark(self, row: int) -> bytes:
         """The fingerprint of what is stored of one document."""
         found = self._all("SELECT mark FROM documents WHERE row = ?", (row,))
