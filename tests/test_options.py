@@ -52,6 +52,7 @@ class Home:
         self.factors = {int(codes[0]): 1.5, int(codes[-1]): 0.5}
         self.profile = SteeringProfile(self.factors, self.index.explainer.sae.digest)
         self.profile.write(folder / "profile.json")
+        np.save(folder / "query.npy", self.index.query_vector(f"{QUERY} {WORDS[40]}")[0])
         for name, seed in (("q.npy", 1), ("z.npy", 2)):
             np.save(folder / name, unit(2, seed=seed))
         pairs = [{"query": "red apple", "doc": "an apple is red. A pear is not."}] * 2
@@ -163,17 +164,21 @@ def test_a_value_that_says_nothing_is_not_given() -> None:
 
 # ------------------------------------------------------------------ the command line
 
+VIEW = {"view": "views", "query_vector": "vector"}
+
 
 def typed(function: Callable[..., None], positional: set[str]) -> set[str]:
     return set(inspect.signature(function).parameters) - positional
 
 
-def on_the_command_line(base: list[object], values: Mapping[str, list[object]], scratch: Path) -> Run:
+def on_the_command_line(
+    base: list[object], values: Mapping[str, list[object]], scratch: Path, end: tuple[object, ...] = ()
+) -> Run:
     def call(some: frozenset[str]) -> Any:
         for old in scratch.glob("*"):
             if old.is_file():
                 old.unlink()
-        done = run(*base, *(word for name in sorted(some) for word in values[name]))
+        done = run(*base, *(word for name in sorted(some) for word in values[name]), *end)
         if done.returncode:
             return refused(done)
         accepted(done)
@@ -185,6 +190,8 @@ def on_the_command_line(base: list[object], values: Mapping[str, list[object]], 
 @pytest.mark.usefixtures("opened_once")
 def test_every_pair_of_options_of_search(home: Home, tmp_path: Path) -> None:
     values: dict[str, list[object]] = {
+        "query": [QUERY],
+        "query_vector": ["--query-vector", home.folder / "query.npy"],
         "k": ["-k", 3],
         "by": ["--by", "sparse"],
         "steer": ["--steer", home.folder / "profile.json"],
@@ -199,15 +206,17 @@ def test_every_pair_of_options_of_search(home: Home, tmp_path: Path) -> None:
         "format": ["--format", "json"],
         "explainer": ["-x", home.explainer],
     }
-    assert set(values) == typed(cli_search, {"index", "query"})
-    call = on_the_command_line(["search", home.folder / "index", QUERY], values, tmp_path)
+    assert set(values) == typed(cli_search, {"index"})
+    call = on_the_command_line(["search", home.folder / "index"], values, tmp_path)
     # exact: this index has no faiss, so all vectors are scanned in any case; explainer: a copy with the same names
-    try_all("search", set(values), {"view": "views"}, call, {"exact", "explainer"})
+    try_all("search", set(values), VIEW, call, {"exact", "explainer"}, {"query", "query_vector"})
 
 
 @pytest.mark.usefixtures("opened_once")
 def test_every_pair_of_options_of_why(home: Home, tmp_path: Path) -> None:
     values: dict[str, list[object]] = {
+        "query": [QUERY],
+        "query_vector": ["--query-vector", home.folder / "query.npy"],
         "k": ["-k", 1],
         "over": ["--over", "best2"],
         "counterfactual": ["--counterfactual"],
@@ -220,9 +229,9 @@ def test_every_pair_of_options_of_why(home: Home, tmp_path: Path) -> None:
         "output": ["--output", tmp_path / "why.txt"],
         "explainer": ["-x", home.explainer],
     }
-    assert set(values) == typed(cli_why, {"index", "query", "doc_id"})
-    call = on_the_command_line(["why", home.folder / "index", QUERY, "best1"], values, tmp_path)
-    try_all("why", set(values), {"view": "views"}, call, {"explainer"})
+    assert set(values) == typed(cli_why, {"index", "doc_id"})
+    call = on_the_command_line(["why", home.folder / "index"], values, tmp_path, ("best1",))
+    try_all("why", set(values), VIEW, call, {"explainer"}, {"query", "query_vector"})
 
 
 def test_every_pair_of_options_of_explain(home: Home, tmp_path: Path) -> None:
@@ -303,11 +312,12 @@ def test_every_pair_of_fields_over_http(home: Home, client: Any) -> None:
     from xetrieval.serve import schemas as s
 
     factors = {str(feature): factor for feature, factor in home.factors.items()}
-    search = {"k": 3, "by": "sparse", "filters": {"site": ["cs"]}, "factors": factors, "weights": {"qa": 0.3},
+    asked = {"query": QUERY, "vector": np.load(home.folder / "query.npy").tolist()}
+    search = asked | {"k": 3, "by": "sparse", "filters": {"site": ["cs"]}, "factors": factors, "weights": {"qa": 0.3},
               "explain": True, "top": 1, "overview": True, "good": ["best0"], "bad": ["best2"]}  # fmt: skip
-    assert set(search) == set(s.SearchAsked.model_fields) - {"query", "index"}
-    base = {"query": QUERY, "explain": False}
-    try_all("search", set(search), IN_HTTP, over_http(client, "search", base, search))
+    assert set(search) == set(s.SearchAsked.model_fields) - {"index"}
+    call = over_http(client, "search", {"explain": False}, search)
+    try_all("search", set(search), IN_HTTP, call, frozenset(), {"query", "vector"})
     explain = {"doc_id": "best1", "document": home.long, "factors": factors, "evidence": True, "top": 1}
     assert set(explain) == set(s.ExplainAsked.model_fields) - {"query", "index"}
     call = over_http(client, "explain", {"query": QUERY}, explain)
@@ -321,10 +331,10 @@ def test_every_pair_of_fields_over_http(home: Home, client: Any) -> None:
     call = over_http(client, "contrast", {"query": QUERY}, contrast)
     texts, ids = {"first", "second"}, {"doc_id", "over"}
     try_all("contrast", set(contrast) - {"second", "over"} | texts | ids, {}, call, frozenset(), texts | ids)
-    why_asked = {"over": "best2", "k": 1, "counterfactual": True, "evidence": True, "top": 1}
-    assert set(why_asked) == set(s.WhyAsked.model_fields) - {"query", "index", "doc_id"}
-    base = {"query": QUERY, "doc_id": "best1", "counterfactual": False}
-    try_all("why", set(why_asked), {}, over_http(client, "why", base, why_asked))
+    why_asked = asked | {"over": "best2", "k": 1, "counterfactual": True, "evidence": True, "top": 1}
+    assert set(why_asked) == set(s.WhyAsked.model_fields) - {"index", "doc_id"}
+    call = over_http(client, "why", {"doc_id": "best1", "counterfactual": False}, why_asked)
+    try_all("why", set(why_asked), {}, call, frozenset(), {"query", "vector"})
 
 
 # ------------------------------------------------------------------ Python

@@ -34,7 +34,10 @@ RANKED_BY_VECTORS: Final = "only a ranking by vectors (dense) is changed by it"
 OWN_RANKING: Final = "it is about the encoder's own ranking: dense, neither steered nor with views"
 ONE_PAIR: Final = "it is for one query and one document, given as texts"
 
+WORDS: Final = ("concept", "bm25", "hybrid")  # rankings that need the words of a query
+
 SEARCH: Final[tuple[Rule, ...]] = (
+    Apart("query", "vector", "give the query as text or as a vector: one of the two"),
     Apart("by", "steer", RANKED_BY_VECTORS),
     Apart("by", "views", RANKED_BY_VECTORS),
     Apart("by", "exact", "only a ranking by vectors (dense) can be an approximate one"),
@@ -47,6 +50,8 @@ SEARCH: Final[tuple[Rule, ...]] = (
     Needs("top", "explain", "it says how many features of each explanation are shown"),
 )
 WHY: Final[tuple[Rule, ...]] = (
+    Apart("query", "vector", "give the query as text or as a vector: one of the two"),
+    Apart("vector", "evidence", "evidence needs the query's text"),
     Apart("by", "steer", RANKED_BY_VECTORS),
     Apart("by", "views", RANKED_BY_VECTORS),
     Apart("steer", "views", "the views are made of the vectors that steering changes; choose one"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import shortened
-from ..options import check
+from ..options import WORDS, check
 from .console import as_json, give_json, give_line, output_console, say
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
 from .shown import check_output, show, written
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ..intervene import SteeringProfile
 
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
+QueryVector = Annotated[
+    Path | None,
+    typer.Option("--query-vector", help="Instead of a query: its vector (.npy, .safetensors, .parquet); no encoder."),
+]
 By = Annotated[str, typer.Option("--by", help="dense, concept, sparse, bm25 or hybrid.")]
 Steer = Annotated[Path | None, typer.Option("--steer", help="A steering profile (JSON).")]
 Views = Annotated[
@@ -33,7 +37,10 @@ ExplainerCopy = Annotated[
 
 def search(
     index: IndexArgument,
-    query: Annotated[str, typer.Argument(help="The query; with --by concept names: '\"kidney disease\" -#12'.")],
+    query: Annotated[
+        str | None, typer.Argument(help="The query; with --by concept names: '\"kidney disease\" -#12'.")
+    ] = None,
+    query_vector: QueryVector = None,
     k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
     by: By = "dense",
     steer: Steer = None,
@@ -66,14 +73,15 @@ def search(
     from ..index import open_index
     from ..index.listing import listing
 
-    asked = {"by": by != "dense", "steer": steer, "views": view, "exact": exact, "explain": explain}
+    asked: dict[str, Any] = {"by": by != "dense", "steer": steer, "views": view, "exact": exact, "explain": explain}
+    asked |= {"query": query, "vector": query_vector, "words": by in WORDS}
     check("search", {**asked, "overview": overview, "good": good, "bad": bad, "top": top is not None}, spelled(by))
     opened = open_index(index, explainer)
-    profile = read_steering(opened, steer)
-    hits = opened.search(query, k, by, filter, profile, read_weights(view), exact)
+    words, profile = read_query(query, query_vector), read_steering(opened, steer)
+    hits = opened.search(words, k, by, filter, profile, read_weights(view), exact)
     listed = listing(opened, hits, good or (), bad or ()) if overview else None
     if format is Format.json:
-        record: dict[str, Any] = {"query": query, "hits": [hit.to_dict(explain, top) for hit in hits]}
+        record: dict[str, Any] = {"query": query or "", "hits": [hit.to_dict(explain, top) for hit in hits]}
         if profile is not None:
             record["steered"] = profile.to_dict()
         if listed is not None:
@@ -87,8 +95,8 @@ def search(
 
 def why(
     index: IndexArgument,
-    query: Annotated[str, typer.Argument(help="The query.")],
-    doc_id: Annotated[str, typer.Argument(metavar="DOC_ID", help="The document.")],
+    query: Annotated[str | None, typer.Argument(help="The query; left out with --query-vector.")] = None,
+    doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document.")] = None,
     over: Annotated[
         str | None,
         typer.Option("--over", help="Compare with this document; without it, one below the top is compared with it."),
@@ -106,23 +114,30 @@ def why(
     top: TopOption = None,
     format: ReportFormatOption = ReportFormat.text,
     output: Annotated[Path | None, typer.Option("--output", help="A file for it.")] = None,
+    query_vector: QueryVector = None,
     explainer: ExplainerCopy = None,
 ) -> None:
     """Say why a document stands where it does, and not higher."""
+    from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from ..index import open_index
     from ..index.search import prepare
     from ..index.why import why as ask
 
-    asked = {"by": by != "dense", "steer": steer, "views": view, "over": over, "k": k}
+    asked: dict[str, Any] = {"by": by != "dense", "steer": steer, "views": view, "over": over, "k": k}
+    asked |= {"query": query if doc_id is not None else None, "vector": query_vector}
     check("why", {**asked, "counterfactual": counterfactual, "evidence": evidence}, spelled(by))
     check_output(output)
+    if query_vector is not None and doc_id is None:  # `why INDEX DOC_ID --query-vector FILE`
+        doc_id, query = query, None
+    if doc_id is None:
+        raise InputError("give a query and the document's id: xetrieval why INDEX QUERY DOC_ID")
     opened = open_index(index, explainer)
-    prepared = prepare(opened, query, by, read_steering(opened, steer), read_weights(view))
+    prepared = prepare(opened, read_query(query, query_vector), by, read_steering(opened, steer), read_weights(view))
     shown = (DEFAULT_TOP if top is None else top) if evidence else None
     answer = ask(opened, prepared, doc_id, over, k, counterfactual, shown)
     if format is ReportFormat.json:
-        written(f"{as_json({'query': query, **answer.to_dict(top)})}\n", output)
+        written(f"{as_json({'query': query or '', **answer.to_dict(top)})}\n", output)
         return
     notes = [] if answer.change is None else answer.change.sentences()
     if format is ReportFormat.text and output is None:
@@ -136,10 +151,32 @@ def why(
     show(answer.contrast or answer.explanation, top, format, output, notes)
 
 
+def read_query(text: str | None, vector: Path | None) -> Any:
+    """The query: text, or the one vector of a file."""
+    from ..encoders import read_vectors
+    from ..errors import InputError
+
+    if (text is None) == (vector is None):
+        raise InputError("give a query, or --query-vector FILE: one of the two")
+    if vector is None:
+        return text
+    found = read_vectors(vector).vectors
+    if len(found) != 1:
+        raise InputError(f"{vector}: holds {len(found)} vectors; a query is one")
+    return found
+
+
 def spelled(by: str) -> dict[str, str]:
     """The options of search and why as they are typed."""
     typed = ("steer", "exact", "overview", "good", "bad", "top", "explain", "over", "counterfactual", "evidence")
-    names = {"by": f"--by {shortened(by, 40)}", "views": "--view", "k": "--hits"}
+    names = {
+        "by": f"--by {shortened(by, 40)}",
+        "views": "--view",
+        "k": "--hits",
+        "query": "QUERY",
+        "vector": "--query-vector",
+        "words": f"--by {by}",
+    }
     return names | {name: f"--{name}" for name in typed}
 
 

@@ -19,6 +19,7 @@ from ..explainer import Explainer, load
 from ..explainer.pairs import reading
 from ..intervene import SteeringProfile
 from ..sae import SparseCodes
+from ..store.kind import NAME as CONFIG
 from ..views import View
 from .coarse import has_coarse
 from .filters import Condition, Filters, Kinds, check_fields, matching_rows, parse_filters
@@ -45,6 +46,11 @@ class Index:
             for (name, record), first in zip(manifest.shards, manifest.firsts, strict=True)
         ]
         self.deleted: Rows = manifest.deleted(folder)
+        self.identity: tuple[int, ...] = ()
+
+    def is_current(self) -> bool:
+        """Whether the folder still holds what was opened: no document was added or deleted since, nothing rebuilt."""
+        return self.identity == identity_of(self.folder)
 
     def __len__(self) -> int:
         return self.manifest.alive
@@ -245,6 +251,7 @@ def open_index(folder: str | Path, explainer: str | Path | Explainer | None = No
     path = Path(folder)
     if not (path / "config.json").is_file() and is_job(path / "building"):
         raise InputError(f"{path}: the build of this index has not ended; run the same `index build` again to go on")
+    identity = identity_of(path)  # before it is read: a change in between is seen later
     manifest = read_index_manifest(path)
     opened = (
         explainer if isinstance(explainer, Explainer) else load(path / EXPLAINER if explainer is None else explainer)
@@ -253,4 +260,15 @@ def open_index(folder: str | Path, explainer: str | Path | Explainer | None = No
         raise MismatchError(
             f"{path} was built by the explainer {manifest.explainer}, with other weights than {opened.name}"
         )
-    return Index(path, manifest, opened)
+    index = Index(path, manifest, opened)
+    index.identity = identity
+    return index
+
+
+def identity_of(folder: Path) -> tuple[int, ...]:
+    """What changes whenever an index's config.json is replaced."""
+    try:
+        found = (folder / CONFIG).stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -16,7 +16,7 @@ from ..explain.breakdown import Breakdown
 from ..explain.reading import NOT_COUNTED
 from ..explainer.pairs import PairNames
 from ..intervene import SteeringProfile, steered_vectors
-from ..options import check
+from ..options import WORDS, check
 from ..views import View
 from . import concepts, lexical
 from .approximate import approximate, faiss_path
@@ -143,8 +143,9 @@ def prepare(
     if len(text) > LONGEST_QUERY:
         raise InputError(f"the query has {len(text):,} characters; give at most {LONGEST_QUERY:,}")
     given = {"by": by != "dense", "steer": steer, "views": weights, "exact": exact}
-    words = by in ("concept", "bm25", "hybrid")
-    check("search", {**given, "words": words, "vector": not isinstance(query, str)}, IN_PYTHON | {"by": f"by {by}"})
+    check(
+        "search", {**given, "words": by in WORDS, "vector": not isinstance(query, str)}, IN_PYTHON | {"by": f"by {by}"}
+    )
     for view, weight in (weights or {}).items():
         if not abs(weight) <= LARGEST_WEIGHT:  # NaN is not, either
             most = f"{LARGEST_WEIGHT:g}"

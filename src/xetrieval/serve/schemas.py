@@ -16,6 +16,10 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
 QueryText = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Vector = Annotated[
+    list[float],
+    Field(min_length=1, max_length=16_384, description="Instead of query: a vector by the same encoder."),
+]
 Factor = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
@@ -44,7 +48,8 @@ class OfIndex(Asked):
 class SearchAsked(OfIndex):
     """A search."""
 
-    query: QueryText = Field(examples=["how do I read a file line by line"])
+    query: QueryText | None = Field(default=None, examples=["how do I read a file line by line"])
+    vector: Vector | None = None
     k: int = Field(default=10, ge=1, le=100)
     by: Mode = "dense"
     filters: Filters = Field(
@@ -94,7 +99,8 @@ class FindAsked(OfIndex):
 class WhyAsked(OfIndex):
     """A document of an index, its rank, and what would change it."""
 
-    query: QueryText
+    query: QueryText | None = None
+    vector: Vector | None = None
     doc_id: DocId
     over: DocId | None = None
     k: int = Field(default=10, ge=1, le=100)

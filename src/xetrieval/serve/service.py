@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,7 @@ import numpy as np
 from ..errors import InputError, XetrievalError
 from ..explain import Explanation
 from ..explainer import Explainer
-from ..index import Index
+from ..index import Index, open_index
 from ..index.catalogue import confidence_of, feature_in_index, feature_page
 from ..index.listing import listing
 from ..index.moves import moves
@@ -23,10 +26,12 @@ from ..index.search import explain_rows, hits, prepare, rank
 from ..index.why import rank_of, why
 from ..intervene import SteeringProfile, read_profile
 from ..intervene.learn import LearnConfig, competition_of, learn_factors
-from ..options import check
+from ..options import WORDS, check
 from . import schemas as s
 from .encoder import SharedEncoder
 
+LOOKS_EVERY: Final = 1.0  # seconds between two looks at whether an index was changed
+LOG: Final = logging.getLogger("xetrieval.serve")
 PROFILE_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
 
 
@@ -42,18 +47,12 @@ class Service:
     """Indexes, and an explainer for texts that are in none of them."""
 
     def __init__(self, indexes: Mapping[str, Index], explainer: Explainer, profiles: Path) -> None:
-        shared: dict[str, SharedEncoder] = {}
-
-        def sharing(one: Explainer) -> Explainer:
-            digest = one.encoder_identity.digest
-            if digest not in shared:
-                shared[digest] = SharedEncoder(one.encoder)
-            return replace(one, cache=False, _encoder=[shared[digest]])
-
+        self._encoders: dict[str, SharedEncoder] = {}
+        self._reopening, self._looked = threading.Lock(), dict.fromkeys(indexes, time.monotonic())
         self.indexes = dict(indexes)
         for index in self.indexes.values():
-            index.explainer = sharing(index.explainer)
-        self.explainer = next((index.explainer for index in self.indexes.values()), sharing(explainer))
+            index.explainer = self._sharing(index.explainer)
+        self.explainer = next((index.explainer for index in self.indexes.values()), self._sharing(explainer))
         self.profiles = profiles
         self._reports: dict[str, ReportRecord] = {}
 
@@ -65,7 +64,35 @@ class Service:
             name = next(iter(self.indexes))
         if name not in self.indexes:
             raise NotFound(f"no index {name!r} here; there is {', '.join(self.indexes) or 'none'}")
+        self._look(name)
         return name, self.indexes[name]
+
+    def _look(self, name: str) -> None:
+        """Open an index anew where it was changed or rebuilt; requests that are at work end on what they began with."""
+        with self._reopening:
+            if time.monotonic() - self._looked[name] < LOOKS_EVERY:
+                return
+            index = self.indexes[name]
+            if not index.is_current():
+                try:
+                    opened = open_index(index.folder)
+                except XetrievalError as error:  # half way through a rebuild: what is open still answers
+                    LOG.warning("%s: changed, and cannot be opened now: %s", name, error)
+                else:
+                    opened.explainer = self._sharing(opened.explainer)
+                    self.indexes[name] = opened
+                    self._reports.pop(name, None)
+            self._looked[name] = time.monotonic()
+
+    def _sharing(self, one: Explainer) -> Explainer:
+        """The explainer with the server's one copy of its encoder; without any, where it has none for texts."""
+        digest = one.encoder_identity.digest
+        try:
+            if digest not in self._encoders:
+                self._encoders[digest] = SharedEncoder(one.encoder)
+        except XetrievalError:  # asked for a text, it says why
+            return replace(one, cache=False)
+        return replace(one, cache=False, _encoder=[self._encoders[digest]])
 
     def describe(self) -> list[s.IndexAnswer]:
         """All indexes."""
@@ -81,18 +108,18 @@ class Service:
                 "dimension": index.manifest.dimension,
                 "sae": index.explainer.sae.digest,
             }
-            for name, index in self.indexes.items()
+            for name, index in map(self.index, self.indexes)
         ]
 
     def search(self, asked: s.SearchAsked) -> s.SearchAnswer:
         """Hits of a query."""
-        check("search", _given(asked, by=asked.by != "dense", explain=asked.explain), IN_HTTP)
+        check("search", _given(asked, by=asked.by != "dense", words=asked.by in WORDS, explain=asked.explain), IN_HTTP)
         name, index = self.index(asked.index)
         index.conditions(asked.filters)  # refused before the query is encoded
-        query = prepare(index, asked.query, asked.by, _profile(index, asked.factors), asked.weights)
+        query = prepare(index, _asked(asked), asked.by, _profile(index, asked.factors), asked.weights)
         found = hits(index, query, rank(index, query, asked.k, asked.filters))
         answer: s.SearchAnswer = {
-            "query": asked.query,
+            "query": asked.query or "",
             "index": name,
             "unread_tokens": query.read.unread,
             "unknown_tokens": query.read.unknown,
@@ -182,7 +209,7 @@ class Service:
             if name is not None:
                 self._row(index, name)
         shown = (8 if asked.top is None else asked.top) if asked.evidence else None
-        query = prepare(index, asked.query)
+        query = prepare(index, _asked(asked))
         k = asked.k if "k" in asked.model_fields_set else None
         return why(index, query, asked.doc_id, asked.over, k, asked.counterfactual, shown).to_dict(asked.top)
 
@@ -282,6 +309,13 @@ class Service:
         if row is None:
             raise NotFound(f"no document {identifier[:80]!r} in this index")
         return row
+
+
+def _asked(asked: s.SearchAsked | s.WhyAsked) -> Any:
+    """The query: a text, or a vector of the index's encoder."""
+    if (asked.query is None) == (asked.vector is None):
+        raise InputError("give query as text, or vector: one of the two")
+    return asked.query if asked.vector is None else asked.vector
 
 
 def _given(asked: s.Asked, **instead: Any) -> dict[str, Any]:

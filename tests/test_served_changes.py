@@ -1,0 +1,148 @@
+"""A served index that changes is noticed; an index of vectors alone is searched by vectors, and served."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cases_data import CASES, accepted, made, models_loaded_once, refused, run
+from conftest import random_explainer, unit
+from index_data import SMALL, build_small, records, write_corpus
+
+pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
+from starlette.testclient import TestClient
+
+from xetrieval.explainer import Explainer
+from xetrieval.index import BuildConfig, Corpus, build_index, open_index
+from xetrieval.index.change import delete_documents
+from xetrieval.serve import service
+from xetrieval.serve.app import create_app
+
+
+def client_of(folder: Path) -> TestClient:
+    opened = open_index(folder)
+    app = create_app({"toy": opened}, opened.explainer)
+    return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
+
+
+def ids(client: TestClient, **body: Any) -> list[str]:
+    answer = client.post("/v1/search", json={"k": 100, **body})
+    assert answer.status_code == 200, answer.text
+    return [hit["id"] for hit in answer.json()["hits"]]
+
+
+def documents(client: TestClient) -> int:
+    return int(client.get("/v1/health").json()["indexes"][0]["documents"])
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "LOOKS_EVERY", 0.0)
+
+
+def test_a_served_index_that_changes_is_noticed_without_a_restart(tmp_path: Path, at_once: None) -> None:
+    folder = build_small(tmp_path, 30)
+    with client_of(folder) as client:
+        assert "d4" in ids(client, query="word1 word2")
+        report = client.get("/v1/report").json()
+        delete_documents(folder, ["d4"])
+        assert "d4" not in ids(client, query="word1 word2")
+        assert documents(client) == 29
+        assert client.get("/v1/documents", params={"id": "d4"}).status_code == 404
+        more = write_corpus(tmp_path / "more.jsonl", [{**r, "_id": f"x{r['_id']}"} for r in records(20)])
+        build_index(Corpus((more,)), random_explainer(), folder, BuildConfig(shard_rows=64, block=16, adding=True))
+        assert documents(client) == 49
+        assert client.get("/v1/report").json()["documents"] == 49 != report["documents"]
+        shutil.rmtree(folder)
+        assert documents(client) == 49  # half way through a rebuild what is open answers
+        build_index(Corpus((more,)), random_explainer(), folder, SMALL)
+        assert documents(client) == 20
+        assert sorted(ids(client, query="word1 word2")) == sorted(f"xd{n}" for n in range(20))
+
+
+def test_looks_are_seconds_apart_not_minutes() -> None:
+    assert 0 < service.LOOKS_EVERY <= 2
+
+
+# ---------------------------------------------------------------------- vectors alone
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An explainer and an index that never saw a text."""
+    home = tmp_path_factory.mktemp("alone")
+    rows = unit(300)
+    np.save(home / "v.npy", rows)
+    np.save(home / "q.npy", rows[7:8])
+    np.save(home / "two.npy", rows[:2])
+    corpus = write_corpus(home / "ids.jsonl", [{"_id": str(n), "text": str(n)} for n in range(300)])
+    fitted = ("fit", corpus, "--encoder", f"vectors:{home / 'v.npy'}", "-F", 32, "-k", 4, "--epochs", 1)
+    accepted(run(*fitted, "--output", home / "made"))
+    accepted(run("index", "build", "--vectors", home / "v.npy", "-x", home / "made", "--output", home / "index"))
+    return home
+
+
+def test_an_index_of_vectors_alone_is_searched_by_a_vector(alone: Path) -> None:
+    found = json.loads(
+        accepted(
+            run("search", alone / "index", "--query-vector", alone / "q.npy", "--explain", "--format", "json")
+        ).stdout
+    )
+    assert found["hits"][0]["id"] == "7"
+    assert found["hits"][0]["score"] == pytest.approx(1, abs=1e-5)
+    assert found["hits"][0]["explanation"]["feature_explanations"]
+    why = accepted(run("why", alone / "index", "7", "--query-vector", alone / "q.npy", "--format", "json"))
+    assert json.loads(why.stdout)["rank"] == 1
+    by_words = refused(run("search", alone / "index", "bread"))
+    assert "knows no encoder" in by_words
+    refused(run("search", alone / "index", "bread", "--query-vector", alone / "q.npy"), "one of the two")
+    refused(run("search", alone / "index"), "--query-vector")
+    refused(run("search", alone / "index", "--query-vector", alone / "two.npy"), "2 vectors")
+    refused(run("search", alone / "index", "--query-vector", alone / "q.npy", "--by", "bm25"), "do not go together")
+
+
+def test_an_index_of_vectors_alone_is_served(alone: Path) -> None:
+    vector = np.load(alone / "q.npy")[0].tolist()
+    with client_of(alone / "index") as client:
+        assert documents(client) == 300
+        assert ids(client, vector=vector, k=3)[0] == "7"
+        why = client.post("/v1/why", json={"vector": vector, "doc_id": "7"})
+        assert why.json()["rank"] == 1, why.text
+        assert client.get("/v1/features").json()["total"] == 32
+        for body in ({"query": "bread"}, {}, {"query": "bread", "vector": vector}, {"vector": vector[:5]}):
+            answer = client.post("/v1/search", json=body)
+            assert answer.status_code == 400, answer.text
+            assert set(answer.json()) == {"error"}
+        assert client.post("/v1/explain", json={"query": "a", "document": "b"}).status_code == 400
+
+
+def test_a_search_by_vector_loads_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = build_small(tmp_path, 30)
+    np.save(tmp_path / "q.npy", open_index(folder).vectors(np.array([5])))
+
+    def closed(_: Explainer) -> None:
+        raise AssertionError("an encoder was opened")
+
+    monkeypatch.setattr(Explainer, "encoder", property(closed))
+    done = accepted(run("search", folder, "--query-vector", tmp_path / "q.npy", "-k", 1, "--format", "json"))
+    assert json.loads(done.stdout)["hits"][0]["id"] == "d5"
+
+
+def test_the_case_of_a_search_by_vector(tmp_path: Path) -> None:
+    with models_loaded_once():
+        folder = made("vectors", tmp_path)
+        done = run(
+            "index", "build", folder / "corpus.jsonl", "--vectors", folder / "ok.npy", "--output", tmp_path / "ix"
+        )
+        accepted(done)
+    found = accepted(
+        run("search", tmp_path / "ix", "--query-vector", folder / "query1.npy", "-k", 1, "--format", "json")
+    )
+    hit = json.loads(found.stdout)["hits"][0]
+    assert hit["id"] == "d0"
+    assert hit["score"] == pytest.approx(0.4346, abs=1e-3)
+    assert CASES.is_dir()
