@@ -118,13 +118,17 @@ def accelerate(
 
 @app.command()
 def verify(index: Folder) -> None:
-    """Compare every file with its hash; any damaged byte is found."""
+    """Compare every file with its hash; any damaged byte is found. Files that are not of the index are named."""
     from ..index.verify import verify_index
 
     with progress_bar() as bar:
         task = bar.add_task("verify", total=None, note="")
-        files = verify_index(index, lambda done, total: bar.update(task, completed=done, total=total))
-    say(f"{index}: whole; {files} files are what the manifest promises")
+        verified = verify_index(index, lambda done, total: bar.update(task, completed=done, total=total))
+    say(f"{index}: whole; {verified.files} files are what the manifest promises")
+    for name in verified.unknown[:20]:
+        say(f"not of this index: {name}")
+    if len(verified.unknown) > 20:
+        say(f"... and {len(verified.unknown) - 20:,} more files")
 
 
 @app.command()

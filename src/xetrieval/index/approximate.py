@@ -6,7 +6,6 @@ is measured when the file is made, on vectors of the index, and kept beside it.
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..arrays import Float32
+from ..errors import DamagedError
 from ..extras import require
-from ..store import check_writable, write_text
+from ..store import check_writable
 from ..store.atomic import scratch_beside
 from .dense import Ranked, best, dense
+from .sealed import check_ids, check_seal, write_seal
 
 if TYPE_CHECKING:
     from .index import Index
@@ -58,8 +59,9 @@ def make_faiss(index: Index) -> dict[str, Any]:
     for old in sorted(index.folder.iterdir()):
         if FILES.fullmatch(old.name) and old.stem != path.stem:
             old.unlink()
+    write_seal(path.with_suffix(".json"), [path])
     facts = {"cells": cells, "probed": PROBED, "bytes": path.stat().st_size, "recall_at_10": _recall(index, rng)}
-    write_text(path.with_suffix(".json"), json.dumps(facts) + "\n")
+    write_seal(path.with_suffix(".json"), [path], facts)
     return facts
 
 
@@ -70,9 +72,14 @@ def faiss_path(index: Index) -> Path:
 
 def approximate(index: Index, q: Float32, k: int) -> Ranked:
     """Top k by faiss, with exact scores."""
-    opened = _open(str(faiss_path(index)))
-    _, found = opened.search(q[None], OVERFETCH * k + len(index.deleted[:k]))
-    rows = np.sort(found[0][found[0] >= 0]).astype(np.int64)
+    path = faiss_path(index)
+    found = path.stat()
+    opened = _open(path, (found.st_ino, found.st_mtime_ns, found.st_size))
+    if opened.ntotal != index.manifest.rows or opened.d != index.manifest.dimension:
+        raise DamagedError(f"{path}: of another index; remove it, or make it again")
+    _, near = opened.search(q[None], OVERFETCH * k + len(index.deleted[:k]))
+    rows = np.sort(near[0][near[0] >= 0]).astype(np.int64)
+    check_ids(rows, index.manifest.rows, path)
     rows = np.setdiff1d(rows, index.deleted, assume_unique=True)
     return best(rows, (index.vectors(rows) @ q).astype(np.float64), k)
 
@@ -92,8 +99,13 @@ def _recall(index: Index, rng: Any) -> float:
 
 
 @lru_cache(maxsize=4)
-def _open(path: str) -> Any:
+def _open(path: Path, _: tuple[int, ...]) -> Any:
+    """The file, once its hash was found right: what faiss reads it believes. Opened anew when it was made anew."""
     faiss = require("faiss", "faiss")
-    opened = faiss.read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+    check_seal(path.with_suffix(".json"))
+    try:
+        opened = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+    except RuntimeError as error:
+        raise DamagedError(f"{path}: faiss cannot read it ({str(error)[:120]}); remove it, or make it again") from error
     opened.nprobe = PROBED
     return opened

@@ -23,8 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
+from ..errors import DamagedError
 from ..extras import require
 from ..store import write_bytes
+from .sealed import check_numbers, check_seal, write_seal
 
 if TYPE_CHECKING:
     from .index import Index, Rows
@@ -51,11 +53,12 @@ def make_coarse(index: Index) -> int:
     total = 0
     for shard in index.shards:
         paths = coarse_paths(index.folder, shard)
-        if not all(path.is_file() for path in paths):
+        if not all(path.is_file() for path in (*paths, seal_of(paths))):
             blocks = [to_coarse(shard.vectors[start : start + BLOCK]) for start in range(0, shard.rows, BLOCK)]
             write_bytes(paths[0], b"".join(block.numbers.tobytes() for block in blocks))
             both = np.stack([np.concatenate([block[part] for block in blocks]) for part in (1, 2)], axis=1)
             write_bytes(paths[1], both.astype("<f4").tobytes())
+            write_seal(seal_of(paths), list(paths))
         total += sum(path.stat().st_size for path in paths)
     return total
 
@@ -67,13 +70,32 @@ def coarse_paths(folder: Path, shard: Shard) -> tuple[Path, Path]:
 
 def has_coarse(index: Index) -> bool:
     """Whether every shard has its copy."""
-    return all(path.is_file() for shard in index.shards for path in coarse_paths(index.folder, shard))
+    return all(
+        path.is_file()
+        for shard in index.shards
+        for paths in [coarse_paths(index.folder, shard)]
+        for path in (*paths, seal_of(paths))
+    )
+
+
+def seal_of(paths: tuple[Path, Path]) -> Path:
+    """The record of a copy's hashes; written last, so that a copy without one is not whole."""
+    return paths[0].with_suffix(".json")
 
 
 def open_coarse(shard: Shard) -> Coarse:
-    """A shard's copy, memory-mapped."""
+    """A shard's copy, memory-mapped.
+
+    Raises:
+        DamagedError: it is not what was made.
+    """
     numbers, rest = coarse_paths(shard.folder.parent.parent, shard)
+    check_seal(seal_of((numbers, rest)), only=(".f32",))  # the bounds of every score hang on it, and it is small
+    for path, size in ((numbers, shard.rows * shard.dimension), (rest, 8 * shard.rows)):
+        if path.stat().st_size != size:
+            raise DamagedError(f"{path}: {path.stat().st_size:,} bytes instead of {size:,}; remove it, make it again")
     both = np.fromfile(rest, "<f4").reshape(shard.rows, 2)
+    check_numbers(both, rest)
     mapped = np.asarray(np.memmap(numbers, np.int8, "r", shape=(shard.rows, shard.dimension)))
     return Coarse(mapped, both[:, 0].copy(), both[:, 1].copy())
 

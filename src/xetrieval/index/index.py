@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, as_vectors, l2norm
 from ..encoders import read_texts
-from ..errors import InputError, MismatchError
+from ..errors import DamagedError, InputError, MismatchError
 from ..explain import Reading
 from ..explainer import Explainer, load
 from ..explainer.pairs import reading
@@ -28,11 +28,13 @@ from .layout import EXPLAINER, SHARDS
 from .lexical import Lexicon, open_lexicon
 from .manifest import Manifest, read_index_manifest
 from .ours import is_job
+from .sealed import check_numbers
 from .search import Hit, hits, prepare, rank
 from .shard import Shard
 from .texts import Stored
 from .why import Why, why
 
+CHECKED = 4096
 Rows = NDArray[np.int64]
 
 
@@ -89,6 +91,8 @@ class Index:
         out = np.empty((len(rows), self.manifest.dimension), np.float32)
         for shard, at in self._by_shard(rows):
             out[at] = shard.vectors[rows[at] - shard.first]
+        if len(rows) <= CHECKED:  # of more, the scores are looked at
+            check_numbers(out, self.folder)
         return out
 
     def codes(self, rows: Rows, view: View) -> SparseCodes:
@@ -260,9 +264,19 @@ def open_index(folder: str | Path, explainer: str | Path | Explainer | None = No
         raise MismatchError(
             f"{path} was built by the explainer {manifest.explainer}, with other weights than {opened.name}"
         )
+    _check_fits(path, manifest, opened)
     index = Index(path, manifest, opened)
     index.identity = identity
     return index
+
+
+def _check_fits(path: Path, manifest: Manifest, explainer: Explainer) -> None:
+    there = (manifest.dimension, manifest.features, manifest.views)
+    if there != (explainer.sae.dimension, explainer.sae.features, tuple(explainer.views)):
+        raise DamagedError(
+            f"{path}/config.json: {manifest.dimension} dimensions, {manifest.features} features and views "
+            f"{', '.join(manifest.views)} are not those of its explainer; restore it"
+        )
 
 
 def identity_of(folder: Path) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ EXPLAINER: Final = "explainer"
 SHARDS: Final = "shards"
 BUILDING: Final = "building"
 TEXTS: Final = "documents.sqlite"
+VECTORS: Final = "vectors.f32"
 RECORD: Final = "shard.json"
 POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")
 TYPES: Final[dict[str, Any]] = {
@@ -64,6 +65,8 @@ def array_type(name: str) -> Any:
 def map_array(path: Path, columns: int = 1) -> Any:
     """A file's numbers without reading it: [n], or [n, columns]. An empty file is an empty array."""
     kind = array_type(path.name)
+    if path.stat().st_size % (kind.itemsize * columns):
+        raise ValueError("a part of a number is missing at its end")
     shape: tuple[int, ...] = (path.stat().st_size // kind.itemsize // columns,)
     if columns > 1:
         shape = (*shape, columns)

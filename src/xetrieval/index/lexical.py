@@ -26,10 +26,12 @@ from ..store import alone, check_writable
 from ..store.atomic import scratch_beside
 from .dense import RERANKED, Ranked, best, dense
 from .manifest import read_index_manifest
+from .sealed import check_seal, write_seal
 
 if TYPE_CHECKING:
     from .index import Index, Rows
 
+SEAL: Final = "seal.json"
 FOLDER: Final = re.compile(r"bm25-\d{6,}")
 METHOD: Final = "lucene"
 _COUNTING: Final = threading.Lock()
@@ -157,6 +159,7 @@ def _lexicon(index: Index) -> Lexicon:
         if now != index.manifest.generation or not os.access(index.folder, os.W_OK):
             return Lexicon(retriever, package, index)  # an older state, or a reader's index: not kept
         _keep(retriever, home)
+    check_seal(home / SEAL)
     loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)
     return Lexicon(loaded, package, index)
 
@@ -185,6 +188,7 @@ def _keep(retriever: Any, home: Path) -> None:
         try:
             scratch.mkdir()
             retriever.save(scratch, show_progress=False)
+            write_seal(scratch / SEAL, sorted(path for path in scratch.iterdir()))
             scratch.rename(home)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

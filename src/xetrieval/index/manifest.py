@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..errors import DamagedError
 from ..store import Kind, digest_of
 from ..store.kind import NAME
-from ..store.manifest import read_config
-from .layout import KIND, TYPES
+from ..store.manifest import check_file, read_config
+from ..views import ORIGINAL, check_aspect
+from .layout import KIND, SHARD_ROWS, TYPES
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,11 @@ class Manifest:
         if not self.gone:
             return np.empty(0, np.int64)
         path = folder / self.deleted_file
-        try:
-            rows = np.fromfile(path, TYPES["u64"]).astype(np.int64)
-        except OSError as error:
-            raise DamagedError(f"{path}: missing; restore it") from error
-        if len(rows) != self.gone:
-            raise DamagedError(f"{path}: holds {len(rows)} rows of {self.gone}; restore it")
-        return rows
+        check_file(path, self.gone_sha256)
+        rows = np.fromfile(path, TYPES["u64"])
+        if len(rows) != self.gone or int(rows[-1]) >= self.rows or (rows[1:] <= rows[:-1]).any():
+            raise DamagedError(f"{path}: not {self.gone} rows of this index; restore it")
+        return rows.astype(np.int64)
 
     def to_dict(self, kind: Kind) -> dict[str, Any]:
         """As config.json holds it, with a hash of all of it."""
@@ -103,27 +102,78 @@ def read_index_manifest(folder: Path) -> Manifest:
         InputError: no index there. DamagedError: another kind or version, or a field that is missing.
     """
     config = read_config(folder, KIND)
-    if digest_of({name: value for name, value in config.items() if name != "sha256"}) != config.get("sha256"):
+    try:
+        own = digest_of({name: value for name, value in config.items() if name != "sha256"})
+    except RecursionError as error:
+        raise DamagedError(f"{folder / NAME}: nested too deeply; restore it") from error
+    if own != config.get("sha256"):
         raise DamagedError(f"{folder / NAME}: was altered (its own sha256 differs); restore it")
     try:
-        shards = [dict(record) for record in config["shards"]]
-        return Manifest(
-            generation=int(config["generation"]),
-            job=str(config["job"]),
-            explainer=str(config["explainer"]["name"]),
-            explainer_digest=str(config["explainer"]["digest"]),
-            encoder=str(config["explainer"]["encoder"]),
-            dimension=int(config["dimension"]),
-            features=int(config["features"]),
-            views=tuple(map(str, config["views"])),
-            shards=tuple((_plain(record.pop("name")), record) for record in shards),
-            gone=int(config["deleted"]["rows"]),
-            gone_sha256=str(config["deleted"]["sha256"]),
-            explainer_files=dict(config["explainer"]["files"]),
-            history=tuple(config["made_from"]),
+        manifest = Manifest(
+            generation=_count(config["generation"], 1),
+            job=_text(config["job"]),
+            explainer=_text(config["explainer"]["name"]),
+            explainer_digest=_text(config["explainer"]["digest"]),
+            encoder=_text(config["explainer"]["encoder"]),
+            dimension=_count(config["dimension"], 1),
+            features=_count(config["features"], 1),
+            views=_views(config["views"]),
+            shards=tuple(_shard(record) for record in config["shards"]),
+            gone=_count(config["deleted"]["rows"]),
+            gone_sha256=_text(config["deleted"]["sha256"]),
+            explainer_files=_hashes(config["explainer"]["files"]),
+            history=tuple(_event(event) for event in config["made_from"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{folder / NAME}: field {error} is missing or of the wrong kind") from error
+    if not manifest.shards or manifest.gone > manifest.rows:
+        raise DamagedError(f"{folder / NAME}: holds no shard, or more deleted rows than rows; restore it")
+    return manifest
+
+
+def _count(value: Any, least: int = 0) -> int:
+    if type(value) is not int or not least <= value < 1 << 53:
+        raise ValueError(f"number {str(value)[:40]!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text {str(value)[:40]!r}")
+    return value
+
+
+def _views(value: Any) -> tuple[str, ...]:
+    views = tuple(map(_text, value)) if isinstance(value, list) else ()
+    if views[:1] != (ORIGINAL,):
+        raise ValueError(f"views {str(value)[:40]!r}")
+    return (ORIGINAL, *(check_aspect(view, "views") for view in views[1:]))
+
+
+def _hashes(value: Any) -> dict[str, str]:
+    """File names and their hashes; a file lies in its folder."""
+    for name, promised in value.items():
+        if Path(name).name != name or not isinstance(promised, str):
+            raise ValueError(f"file {name[:80]!r}")
+    return dict(value)
+
+
+def _event(value: Any) -> dict[str, Any]:
+    sources, vectors = value["sources"], value["vectors"]
+    if not isinstance(sources, list) or not isinstance(vectors, str | None):
+        raise ValueError("made_from")
+    list(map(_text, sources))
+    return {**value, "added": _count(value["added"]), "updated": _count(value["updated"])}
+
+
+def _shard(value: Any) -> tuple[str, dict[str, Any]]:
+    record = dict(value)
+    name = _plain(record.pop("name"))
+    if _count(record["rows"], 1) > SHARD_ROWS:
+        raise ValueError(f"shard {name!r}")
+    _text(record["texts"])
+    _hashes(record["files"])
+    return name, record
 
 
 def _plain(name: Any) -> str:

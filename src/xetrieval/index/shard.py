@@ -14,7 +14,8 @@ from ..arrays import Float32, Ids
 from ..errors import DamagedError
 from ..views import View
 from .coarse import Coarse, open_coarse
-from .layout import POSTINGS, TEXTS, code_files, map_array
+from .layout import POSTINGS, TEXTS, VECTORS, code_files, map_array
+from .sealed import REMEDY, check_ids, check_numbers, check_starts
 from .texts import Texts
 
 
@@ -36,9 +37,10 @@ class Shard:
     @cached_property
     def vectors(self) -> Float32:
         """[rows, m], memory-mapped."""
-        vectors: Float32 = self._map("vectors.f32", self.dimension)
-        if len(vectors) != self.rows:
-            raise DamagedError(f"{self.folder}/vectors.f32: holds {len(vectors)} rows of {self.rows}; restore it")
+        path = self.folder / VECTORS
+        if path.is_file() and path.stat().st_size != 4 * self.rows * self.dimension:
+            raise DamagedError(f"{path}: {path.stat().st_size:,} bytes are not {self.rows:,} vectors; {REMEDY}")
+        vectors: Float32 = self._map(VECTORS, self.dimension)
         return vectors
 
     @cached_property
@@ -55,24 +57,37 @@ class Shard:
         """Codes of some rows, counted within the shard: how many each has, then ids and activations in a row."""
         if view not in self._codes:
             starts, features, values = (self._map(name) for name in code_files(view, self.features))
-            if len(starts) != self.rows + 1 or int(starts[-1]) != len(features) or len(features) != len(values):
-                raise DamagedError(f"{self.folder}: the codes of view {view} are incomplete; restore them")
+            if len(features) != len(values):
+                raise DamagedError(f"{self.folder}: the codes of view {view} are incomplete; {REMEDY}")
+            check_starts(starts, self.rows, len(features), self.folder / code_files(view, self.features)[0])
             self._codes[view] = (starts, features, values)
         starts, features, values = self._codes[view]
         low, high = starts[rows].astype(np.int64), starts[rows + 1].astype(np.int64)
         counts = high - low
         at = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(int(counts.sum()))
-        return counts, features[at].astype(np.int32), values[at].astype(np.float32)
+        ids, activations = features[at].astype(np.int64), values[at].astype(np.float32)
+        check_ids(ids, self.features, f"{self.folder}, the codes of view {view}")
+        check_numbers(activations, f"{self.folder}, the codes of view {view}")
+        return counts, ids.astype(np.int32), activations
 
     @cached_property
     def posting_starts(self) -> NDArray[np.int64]:
         """[F + 1] where each feature's postings begin."""
-        return np.asarray(self._map(POSTINGS[0]), np.int64)
+        starts = np.asarray(self._map(POSTINGS[0]), np.int64)
+        if len(self._posted[0]) != len(self._posted[1]):
+            raise DamagedError(f"{self.folder}: the postings are incomplete; {REMEDY}")
+        check_starts(starts, self.features, len(self._posted[0]), self.folder / POSTINGS[0])
+        return starts
 
     def posting(self, feature: int) -> Posting:
         """The documents that have the feature in their original view."""
         low, high = self.posting_starts[feature : feature + 2].tolist()
-        return Posting(self._posted[0][low:high].astype(np.int64), np.asarray(self._posted[1][low:high], np.float32))
+        rows, values = self._posted[0][low:high].astype(np.int64), np.asarray(self._posted[1][low:high], np.float32)
+        check_ids(rows, self.rows, self.folder / POSTINGS[1])
+        check_numbers(values, self.folder / POSTINGS[2])
+        if (rows[1:] <= rows[:-1]).any():
+            raise DamagedError(f"{self.folder / POSTINGS[1]}: its rows do not ascend; {REMEDY}")
+        return Posting(rows, values)
 
     @cached_property
     def _posted(self) -> Sequence[Any]:

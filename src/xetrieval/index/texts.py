@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from ..data.values import plain
 from ..errors import DamagedError, InputError
 from ..explain import Reading
 from .metadata import facts
+from .sealed import open_sealed, read_metadata
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -50,11 +51,12 @@ class Texts:
 
     def __init__(self, path: Path, writable: bool = False) -> None:
         self.path, self.lock = path, threading.Lock()
-        how = "" if writable else "?mode=ro&immutable=1"
         try:
-            self.db = sqlite3.connect(f"{path.resolve().as_uri()}{how}", uri=True, check_same_thread=False)
             if writable:
+                self.db = sqlite3.connect(path, check_same_thread=False)
                 self.db.executescript(SCHEMA)
+            else:
+                self.db = open_sealed(path, SCHEMA)
         except sqlite3.Error as error:
             raise DamagedError(f"{path}: the index's texts cannot be opened ({error})") from error
 
@@ -104,7 +106,7 @@ class Texts:
         found = self._all(f"SELECT {COLUMNS} FROM documents WHERE row = ?", (row,))
         if not found:
             raise DamagedError(f"{self.path}: has no row {row}; run `xetrieval index verify`")
-        return _stored(found[0])
+        return _stored(self.path, found[0])
 
     def select(self, query: str, values: tuple[Any, ...]) -> list[Any]:
         """What a query on these tables finds.
@@ -123,9 +125,13 @@ class Texts:
         """Documents of which the encoder knows at most half of the tokens."""
         return int(self._all("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens", ())[0][0])
 
-    def all(self) -> Iterable[Stored]:
+    def all(self) -> Iterator[Stored]:
         """Every document, by row."""
-        return (_stored(found) for found in self.db.execute(f"SELECT {COLUMNS} FROM documents ORDER BY row"))
+        try:
+            for found in self.db.execute(f"SELECT {COLUMNS} FROM documents ORDER BY row"):
+                yield _stored(self.path, found)
+        except sqlite3.Error as error:
+            raise DamagedError(f"{self.path}: damaged ({error}); run `xetrieval index verify`") from error
 
     def digest(self) -> str:
         """A hash of all that is stored, whatever the file's bytes are."""
@@ -175,7 +181,15 @@ def _metadata(document: Document) -> dict[str, Any]:
         raise InputError(f"document {document.id[:100]!r}: {error}") from error
 
 
-def _stored(found: Any) -> Stored:
+def _stored(path: Path, found: Any) -> Stored:
     row, identifier, title, text, parent, start, end, unread, unknown, tokens, metadata = found
+    texts, numbers = (identifier, title, text), (start, end, unknown, tokens)
+    if (
+        not all(isinstance(one, str) for one in texts)
+        or not isinstance(parent, str | None)
+        or not isinstance(unread, int)
+        or not all(isinstance(one, int | None) for one in numbers)
+    ):
+        raise DamagedError(f"{path}: row {row} holds values of a wrong kind; run `xetrieval index verify`")
     read = Reading(unread, unknown, tokens)
-    return Stored(row, identifier, title, text, parent, start, end, read, json.loads(metadata))
+    return Stored(row, identifier, title, text, parent, start, end, read, read_metadata(path, metadata))

@@ -23,6 +23,7 @@ from ..store import sha256_of_file, write_text
 from ..store.folders import sweep
 from ..views import ORIGINAL, View
 from .layout import POSTINGS, RECORD, SHARD_ROWS, TEXTS, array_type, code_files, map_array
+from .sealed import settle
 from .stages import Batch, codes_of
 from .texts import Texts
 
@@ -67,9 +68,10 @@ class ShardWriter:
         write_postings(self.folder, self.features)
         content = self.texts.digest()
         self.texts.close()
+        settle(self.folder / TEXTS)
         (self.folder / PROGRESS).unlink(missing_ok=True)
         sweep(self.folder)
-        hashes = {name: sha256_of_file(self.folder / name) for name in sorted([*self.files, *POSTINGS])}
+        hashes = {name: sha256_of_file(self.folder / name) for name in sorted([*self.files, *POSTINGS, TEXTS])}
         record = {"rows": self.rows, "texts": content, "files": hashes}
         write_text(self.folder / RECORD, json.dumps(record, indent=1) + "\n")
         target.parent.mkdir(parents=True, exist_ok=True)
