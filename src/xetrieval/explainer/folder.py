@@ -20,7 +20,7 @@ from ..errors import DamagedError, InputError, MismatchError
 from ..hypotheses import read_families, read_features, write_families, write_features
 from ..internalizer import read_internalizers, write_internalizers
 from ..sae import read_sae, write_sae
-from ..store import Kind, new_folder, read_manifest, recover, write_manifest, write_text
+from ..store import Kind, facts_of, new_folder, read_manifest, recover, write_manifest, write_text
 from .card import model_card
 from .model import Explainer
 
@@ -44,7 +44,7 @@ def load(source: str | Path, encoder: Any = None, cache: Path | bool = True) -> 
     config = read_manifest(folder, KIND)
     try:
         explainer = _assemble(folder, config, cache)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{folder}/config.json: field {error} is missing or of the wrong kind") from error
     return explainer if encoder is None else explainer.with_encoder(encoder)
 
@@ -100,16 +100,18 @@ def save(explainer: Explainer, folder: Path, overwrite: bool = False, history: s
 def _assemble(folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Explainer:
     try:
         k = config["sae"]["k"]
-        sae = read_sae(folder / "sae.safetensors", k=None if k is None else int(k))
+        if (k is not None and type(k) is not int) or not isinstance(config["name"], str):
+            raise DamagedError(f"{folder}/config.json: field 'name' or 'k' is of the wrong kind")
+        sae = read_sae(folder / "sae.safetensors", k=k)
         return Explainer(
-            name=str(config["name"]),
+            name=config["name"],
             encoder_identity=EncoderIdentity(**config["encoder"]),
             sae=sae,
             internalizers=read_internalizers(folder / "internalizers.safetensors", config["internalizers"]),
             features=read_features(folder / "features.jsonl", sae.features, sae.digest),
             families=read_families(folder / FAMILIES) if FAMILIES in config["files"] else (),
-            made_from=config["made_from"],
-            figures=config["figures"],
+            made_from=facts_of(config, "made_from", folder),
+            figures=facts_of(config, "figures", folder),
             cache=cache,
         )
     except MismatchError as error:

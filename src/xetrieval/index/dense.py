@@ -39,7 +39,8 @@ class Ranked(NamedTuple):
 def dense(index: Index, q: Float32, k: int, among: Rows | None) -> Ranked:
     """Exact top k by cosine; `among` restricts it to some rows, ascending."""
     if among is not None:
-        scores = index.vectors(among) @ q
+        with np.errstate(all="ignore"):
+            scores = index.vectors(among) @ q
         check_numbers(scores, index.folder)
         return best(among, scores.astype(np.float64), k)
     if index.coarse and k <= MOST_COARSE:
@@ -64,14 +65,16 @@ def _dense_coarse(index: Index, q: Float32, k: int) -> Ranked:
         found, least = candidates(index, shard, q16, k, least)
         rows.append(found + shard.first)
     every = np.concatenate(rows)
-    exact = index.vectors(every) @ q
+    with np.errstate(all="ignore"):
+        exact = index.vectors(every) @ q
     check_numbers(exact, index.folder)
     return best(every, exact.astype(np.float64), k)
 
 
 def scan(index: Index, shard: Shard, q: Float32) -> Float32:
     """<q, z> of every document of a shard; deleted ones -inf."""
-    scores: Float32 = shard.vectors @ q
+    with np.errstate(all="ignore"):
+        scores: Float32 = shard.vectors @ q
     check_numbers(scores, shard.folder / VECTORS)
     low, high = np.searchsorted(index.deleted, (shard.first, shard.first + shard.rows))
     scores[index.deleted[low:high] - shard.first] = -np.inf

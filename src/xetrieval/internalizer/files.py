@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedError, InputError, MismatchError
-from ..store import Kind, half_precision, new_folder, read_arrays, read_manifest, write_arrays, write_manifest
+from ..store import Kind, facts_of, half_precision, new_folder, read_arrays, read_manifest, write_arrays, write_manifest
 from ..views import Aspect, check_aspect, in_order
 from .network import Internalizer
 
@@ -42,6 +42,8 @@ def read_internalizers(path: Path, forms: Mapping[Aspect, Any]) -> dict[Aspect, 
         DamagedError: an array is missing, does not fit, or the aspect's name cannot be one.
     """
     arrays = {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()} if forms else {}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise DamagedError(f"{path}: holds numbers that are NaN or infinite")
     try:
         return {
             check_aspect(aspect, str(path)): Internalizer(
@@ -51,7 +53,7 @@ def read_internalizers(path: Path, forms: Mapping[Aspect, Any]) -> dict[Aspect, 
         }
     except (MismatchError, InputError) as error:
         raise DamagedError(f"{path}: {error}") from error
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{path}: {error} is missing, of the wrong kind, or not in the file") from error
 
 
@@ -100,6 +102,6 @@ def load_internalizers(folder: Path) -> InternalizerFolder:
     return InternalizerFolder(
         read_internalizers(folder / WEIGHTS, forms),
         config["encoder"],
-        dict(config.get("made_from", {})),
-        dict(config.get("figures", {})),
+        facts_of(config, "made_from", folder),
+        facts_of(config, "figures", folder),
     )

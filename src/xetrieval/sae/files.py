@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import DamagedError, InputError, MismatchError
 from ..store import (
     Kind,
+    facts_of,
     half_precision,
     new_folder,
     read_arrays,
@@ -66,11 +67,17 @@ def read_sae(path: Path, k: int | None = None) -> SparseAutoencoder:
     if thresholds is None and k is None:
         if "k" not in arrays:
             raise DamagedError(f"{path}: has neither k nor thresholds")
-        k = int(arrays["k"])
+        k = _whole(arrays["k"], path)
     try:
         return SparseAutoencoder(weights[0], weights[1], weights[2], weights[3], k, thresholds)
     except (MismatchError, InputError, ValueError) as error:
         raise DamagedError(f"{path}: {error}") from error
+
+
+def _whole(array: Any, path: Path) -> int:
+    if np.shape(array) not in ((), (1,)) or np.asarray(array).dtype.kind not in "iu":
+        raise DamagedError(f"{path}: k is not a whole number")
+    return int(np.asarray(array).reshape(-1)[0])
 
 
 class SaeFolder(NamedTuple):
@@ -116,4 +123,5 @@ def load_sae(folder: Path) -> SaeFolder:
     config = read_manifest(folder, KIND)
     if WEIGHTS not in config["files"]:
         raise DamagedError(f"{folder}/config.json: names no {WEIGHTS}")
-    return SaeFolder(read_sae(folder / WEIGHTS), dict(config.get("made_from", {})), dict(config.get("figures", {})))
+    made_from, figures = (facts_of(config, field, folder) for field in ("made_from", "figures"))
+    return SaeFolder(read_sae(folder / WEIGHTS), made_from, figures)

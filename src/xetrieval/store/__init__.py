@@ -18,7 +18,7 @@ from .hashing import digest_of, sha256_of_file
 from .json_text import parse_json, read_json
 from .kind import Kind, kind_of
 from .lock import alone
-from .manifest import read_manifest, write_manifest
+from .manifest import facts_of, read_manifest, write_manifest
 
 __all__ = [
     "Kind",
@@ -32,6 +32,7 @@ __all__ = [
     "claim",
     "database",
     "digest_of",
+    "facts_of",
     "half_precision",
     "is_stream",
     "is_vacant",

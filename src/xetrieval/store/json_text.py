@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 from ..errors import DamagedError, InputError, XetrievalError
 
 Nan = Literal["refuse", "null"]
+DEEPEST: Final = 200  # levels; what reads the value goes down them one by one
 
 
 def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
@@ -35,6 +36,8 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
         raise
     except ValueError as error:  # Python reads no integer of more than 4,300 digits
         raise InputError("not usable JSON (a number with thousands of digits)") from error
+    if text.count("[") + text.count("{") > DEEPEST:
+        _check_depth(value)
     if "\\ud" in text or "\\uD" in text or isinstance(content, str):  # bytes hold a lone surrogate as an escape alone
         _check_characters(value)
     return value
@@ -67,6 +70,16 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _null(_: str) -> None:
     return None
+
+
+def _check_depth(value: Any) -> None:
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise InputError(f"not usable JSON (nested too deeply: more than {DEEPEST} levels)")
+        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [child for children in inside for child in children if isinstance(child, dict | list)]
 
 
 def _check_characters(value: Any) -> None:

@@ -39,6 +39,18 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     return config
 
 
+def facts_of(config: Mapping[str, Any], field: str, folder: Path) -> dict[str, Any]:
+    """A field that tells of a stored thing; empty where there is none.
+
+    Raises:
+        DamagedError: it is not a JSON object.
+    """
+    facts = config.get(field, {})
+    if not isinstance(facts, dict):
+        raise DamagedError(f"{folder / NAME}: field {field!r} is not a JSON object")
+    return facts
+
+
 def check_file(path: Path, promised: str) -> None:
     """Raise DamagedError unless `path` has the hash that its manifest promises."""
     if not path.is_file():
