@@ -261,7 +261,14 @@ def test_a_function_with_a_name_is_kept_by_name_and_version(tmp_path: Path) -> N
     CachedEncoder(open_encoder(first, name="mine", version="1"), tmp_path).encode_document(["bread"])
     CachedEncoder(open_encoder(again, name="mine", version="1"), tmp_path).encode_document(["bread"])
     CachedEncoder(open_encoder(newer, name="mine", version="2"), tmp_path).encode_document(["bread"])
-    assert (first.asked, again.asked, newer.asked) == (2, 1, 2)  # each is asked once for its dimension
+    assert (first.asked, again.asked, newer.asked) == (3, 2, 3)  # its dimension, whether it is the same one, the text
+
+
+def test_another_model_behind_the_same_name_is_noticed(tmp_path: Path) -> None:
+    CachedEncoder(open_encoder(Function(), name="mine", version="1"), tmp_path).encode_document(["bread"])
+    for texts in (["bread"], ["tyres"]):
+        with pytest.raises(MismatchError, match="another version; delete"):
+            CachedEncoder(open_encoder(Function(1), name="mine", version="1"), tmp_path).encode_document(texts)
 
 
 @pytest.mark.parametrize("given", [{"name": "mine"}, {"version": "1"}])
@@ -375,15 +382,25 @@ def test_an_index_counts_documents_that_cannot_be_read(tmp_path: Path) -> None:
     corpus = tmp_path / "c.jsonl"
     texts = ["🙂🙂🙂", "Yeast makes bread rise.", "साइकिल के टायर में हवा भरें", "如何做面包"]
     corpus.write_text("".join(json.dumps({"_id": str(i), "text": t}) + "\n" for i, t in enumerate(texts)))
+    (tmp_path / "q.jsonl").write_text('{"_id": "1", "text": "bread"}\n')
     done = run("index", "build", corpus, "--output", tmp_path / "ix")
     assert "2 of 4 documents are mostly unknown to the encoder" in accepted(done).stderr
     hits = json.loads(accepted(run("search", tmp_path / "ix", "🙂", "--explain", "--format", "json")).stdout)
+    assert (hits["unknown_tokens"], hits["read_tokens"]) == (1, 1)
+    assert {hit["id"]: hit["unknown_tokens"] for hit in hits["hits"]} == {"0": 1, "1": 0, "2": 1, "3": 4}
+    done = accepted(run("search", tmp_path / "ix", "🙂"))
+    assert "all of the query is unknown" in done.stderr
+    assert "most of the document is unknown to the encoder (4 of 5 tokens)" in done.stdout
     by_id = {hit["id"]: hit["explanation"] for hit in hits["hits"]}
     assert by_id["0"]["unknown_tokens"] == {"query": 1, "document": 1}
     assert by_id["2"]["read_tokens"]["document"] == 12
     why = accepted(run("why", tmp_path / "ix", "🙂", "0")).stdout
     assert "all of the query is unknown" in " ".join(why.split())
     compared = json.loads(accepted(run("why", tmp_path / "ix", "bread", "0", "--over", "3", "--format", "json")).stdout)
+    report = json.loads(
+        accepted(run("doctor", tmp_path / "ix", "--queries", tmp_path / "q.jsonl", "--format", "json")).stdout
+    )
+    assert report["unknown_documents"] == 0.5
     assert compared["contrast"]["unknown_tokens"] == {"query": 0, "first": 1, "second": 4}
 
 

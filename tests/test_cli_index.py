@@ -41,7 +41,8 @@ def test_search_prints_hits_and_gives_them_as_json(home: Path) -> None:
     found = as_json(run("search", home / "index", "word1 word2", "-k", 4, "--explain", "--format", "json", "-n", 2))
     assert found["query"] == "word1 word2"
     assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3, 4]
-    assert set(found["hits"][0]) == {"rank", "id", "score", "title", "snippet", "metadata", "explanation"}
+    told = {"rank", "id", "score", "title", "snippet", "metadata", "unknown_tokens", "read_tokens", "explanation"}
+    assert set(found["hits"][0]) == told
     assert len(found["hits"][0]["explanation"]["feature_explanations"]) == 2
     shown = run("search", home / "index", "word1 word2", "-k", 4, "--explain").stdout
     for hit in found["hits"]:

@@ -82,6 +82,12 @@ def _print(found: Checkup) -> None:
         ("silent features", f"{found.silent:.0%}", None, "no document has them"),
         ("saturated features", f"{found.saturated:.1%}", None, "a quarter of the documents has them"),
         ("documents not read to their end", f"{found.unread_documents:.0%}", None, ""),
+        (
+            "documents mostly unknown",
+            f"{found.unknown_documents:.0%}",
+            None,
+            "to the encoder: half of their tokens or more",
+        ),
     )
     for name, here, card, note in rows:
         table.add_row(name, here, "" if card is None else f"{card:.3f}", Text(note, "dim"))

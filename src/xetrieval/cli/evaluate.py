@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .evaluate_grammar import Shared, shares
-from .options import open_explainer
+from .options import open_explainer, opened_encoder
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
@@ -67,13 +67,13 @@ def _views(shared: Shared, internalizers: Path | None, encoder: str | None) -> t
     if internalizers is None:
         opened = open_explainer(shared.explainer, encoder, shared.cache)
         return opened.encoder, opened.internalizers
-    from ..encoders import CachedEncoder, open_encoder
+    from ..encoders import CachedEncoder
     from ..errors import InputError
     from ..fitting.internalizers import open_internalizers
 
     if encoder is None:
         raise InputError("--internalizers needs --encoder: the one they were trained with")
-    reader = CachedEncoder(open_encoder(encoder), shared.cache)
+    reader = CachedEncoder(opened_encoder(encoder), shared.cache)
     return reader, open_internalizers(internalizers, reader)
 
 

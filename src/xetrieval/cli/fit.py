@@ -9,7 +9,7 @@ import typer
 
 from .console import say
 from .left_out import SkipBad, collector, say_left_out
-from .options import CacheOption, say_notes
+from .options import CacheOption, opened_encoder
 from .progress import progress_bar, show_bar
 
 
@@ -42,7 +42,6 @@ def fit(
     skip_bad: SkipBad = False,
 ) -> None:
     """Fit an explainer: encode, internalize, train, label. Run it again to go on after an interruption."""
-    from ..encoders import encoder_notes, open_encoder
     from ..errors import InputError
     from ..fitting import FitConfig
     from ..fitting import fit as run
@@ -56,8 +55,7 @@ def fit(
         internalizer=InternalizerConfig(form=form, seed=seed),  # type: ignore[arg-type]  # checked there
         sae=explaining_sae(features, k, epochs, inference_k, seed),
     )
-    opened = open_encoder(encoder, precision=precision)  # type: ignore[arg-type]
-    say_notes(encoder_notes(opened))
+    opened = opened_encoder(encoder, precision)
     left_out = collector(skip_bad)
     with progress_bar() as bar:
         explainer = run(

@@ -10,7 +10,7 @@ import typer
 from .console import give_json, output_console, say
 from .evaluate_tables import print_table
 from .left_out import SkipBad, collector, say_all, say_left_out
-from .options import CacheOption, Format, FormatOption
+from .options import CacheOption, Format, FormatOption, opened_encoder
 from .progress import progress_bar, show_bar
 
 app = typer.Typer(help="Train and check internalizers: vectors to views.", no_args_is_help=True)
@@ -41,7 +41,7 @@ def train(
 ) -> None:
     """Train one network for each aspect that the teachers speak of. The paper's protocol; seconds after encoding."""
     from ..data import read_corpora
-    from ..encoders import CachedEncoder, open_encoder
+    from ..encoders import CachedEncoder
     from ..fitting.internalizers import train_to_folder
     from ..internalizer.train import InternalizerConfig
     from ..teachers import read_teacher
@@ -53,7 +53,7 @@ def train(
     pairs = [pair for name in teacher for pair in read_teacher(name, documents)]
     with progress_bar() as bar:
         show = show_bar(bar)
-        reader = CachedEncoder(open_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
+        reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
         facts = {"corpora": [path.name for path in corpora], "teachers": [Path(name).name for name in teacher]}
         learned = train_to_folder(pairs, reader, output, config, facts, show)
     for aspect, figures in learned.figures.items():
@@ -80,7 +80,7 @@ def evaluate(
     """How near the views come to what these teachers' texts embed to, and, with --data, what they do to rankings."""
     from ..data import read_corpora
     from ..data.benchmark import open_benchmark
-    from ..encoders import CachedEncoder, open_encoder
+    from ..encoders import CachedEncoder
     from ..evaluate import benchmark_vectors, internalized, retrieval
     from ..fitting.internalizers import open_internalizers, report_on
     from ..teachers import read_teacher
@@ -93,7 +93,7 @@ def evaluate(
     pairs = [pair for name in teacher for pair in read_teacher(name, documents)]
     with progress_bar() as bar:
         show = show_bar(bar)
-        reader = CachedEncoder(open_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
+        reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
         nets = open_internalizers(folder, reader)
         records = report_on(nets, pairs, reader)
         facts = {

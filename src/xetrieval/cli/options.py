@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ..encoders import Encoder
     from ..explainer import Explainer
 
 
@@ -54,6 +55,15 @@ def open_explainer(source: str, encoder: str | None, cache: Path | bool | None) 
     from ..explainer import load
 
     return load(source, encoder=encoder, cache=True if cache is None else cache)
+
+
+def opened_encoder(source: str, precision: str = "float32") -> Encoder:
+    """The encoder that `--encoder` names; what a user should know of it is said."""
+    from ..encoders import encoder_notes, open_encoder
+
+    opened = open_encoder(source, precision=precision)  # type: ignore[arg-type]  # a command has checked it
+    say_notes(encoder_notes(opened))
+    return opened
 
 
 def say_notes(notes: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .console import say
+from .options import opened_encoder
 
 
 def import_release(
@@ -21,10 +22,9 @@ def import_release(
     labels: Annotated[Path | None, typer.Option("--labels", help="Text file; line i names feature i.")] = None,
 ) -> None:
     """Make an explainer from the files that the paper released."""
-    from ..encoders import open_encoder
     from ..explainer import save
     from ..release import import_release as join
 
-    explainer = join(sae, internalizers, open_encoder(encoder), labels, name=output.name)
+    explainer = join(sae, internalizers, opened_encoder(encoder), labels, name=output.name)
     save(explainer, output)
     say(f"explainer of {explainer.sae.features} features in {output}")

@@ -11,7 +11,7 @@ import typer
 
 from .console import give_json, output_console, say
 from .left_out import SkipBad, collector, say_all, say_left_out
-from .options import CacheOption, Format, FormatOption
+from .options import CacheOption, Format, FormatOption, opened_encoder
 from .progress import progress_bar
 from .sae_sweep import sweep
 
@@ -154,7 +154,7 @@ def evaluate(
 
 
 def _ranked(sae: Any, benchmarks: list[Benchmark], encoder: str, cache: Path | None) -> dict[str, Any]:
-    from ..encoders import CachedEncoder, open_encoder
+    from ..encoders import CachedEncoder
     from ..evaluate import benchmark_vectors, ndcg10, reconstructed
 
     out = {}
@@ -164,7 +164,7 @@ def _ranked(sae: Any, benchmarks: list[Benchmark], encoder: str, cache: Path | N
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        reader = CachedEncoder(open_encoder(encoder), cache, show)
+        reader = CachedEncoder(opened_encoder(encoder), cache, show)
         for benchmark in benchmarks:
             bar.update(task, note=benchmark.name)
             vectors = benchmark_vectors(benchmark, reader)

@@ -9,7 +9,7 @@ import typer
 
 from .console import give_json, output_console
 from .left_out import SkipBad, collector, say_all, say_left_out
-from .options import CacheOption, Format, FormatOption
+from .options import CacheOption, Format, FormatOption, opened_encoder
 from .progress import progress_bar
 
 SEVEN = "relu,topk,batchtopk,gated,jumprelu,p-anneal,gated-anneal"
@@ -102,10 +102,10 @@ def _benchmarks(folders: list[Path], encoder: str | None, cache: Path | None, sk
     if not folders or encoder is None:
         return []
     from ..data.benchmark import read_benchmark
-    from ..encoders import CachedEncoder, open_encoder
+    from ..encoders import CachedEncoder
     from ..evaluate import benchmark_vectors
 
-    reader = CachedEncoder(open_encoder(encoder), cache)
+    reader = CachedEncoder(opened_encoder(encoder), cache)
     left_out = collector(skip_bad)
     read = [read_benchmark(folder, left_out) for folder in folders]
     say_left_out(left_out, None)

@@ -69,6 +69,7 @@ def search(
     explainer: ExplainerCopy = None,
 ) -> None:
     """Search an index; each hit can say why it was found."""
+    from ..explain.reading import NOT_COUNTED
     from ..explain.terminal import steered_note
     from ..index import open_index
     from ..index.listing import listing
@@ -80,8 +81,15 @@ def search(
     words, profile = read_query(query, query_vector), read_steering(opened, steer)
     hits = opened.search(words, k, by, filter, profile, read_weights(view), exact)
     listed = listing(opened, hits, good or (), bad or ()) if overview else None
+    read = hits[0].query.read if hits else NOT_COUNTED
     if format is Format.json:
-        record: dict[str, Any] = {"query": query or "", "hits": [hit.to_dict(explain, top) for hit in hits]}
+        record: dict[str, Any] = {
+            "query": query or "",
+            "unread_tokens": read.unread,
+            "unknown_tokens": read.unknown,
+            "read_tokens": read.tokens,
+            "hits": [hit.to_dict(explain, top) for hit in hits],
+        }
         if profile is not None:
             record["steered"] = profile.to_dict()
         if listed is not None:
@@ -90,6 +98,8 @@ def search(
     else:
         if profile is not None:
             give_line(steered_note(sorted(profile.factors.items())))
+        for note in read.notes("query"):
+            say(note)
         _print(hits, explain, top, listed)
 
 
@@ -223,6 +233,9 @@ def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | No
             )
         )
         console.print(Text(f"     {printable(hit.snippet)}", "dim"))
+        if hit.document.read.unreadable and not explain:
+            for note in hit.document.read.notes("document"):
+                console.print(Text(f"     {note}", "yellow"))
         if explain:
             console.print(table_of(hit.explanation, DEFAULT_TOP if top is None else top))
             console.print()

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Float32
+from ..errors import MismatchError
 from ..identity import EncoderIdentity, Role
 from ..store import cache_folder, database, digest_of
 from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
@@ -25,6 +26,8 @@ from .texts import as_texts
 from .tokens import TokenVectors, token_vectors
 
 BLOCK = 512  # texts per transaction
+PROBE = "Is this still the same encoder?"
+SAME = 0.999  # cosine; what the same server gives for a text twice is nearer
 LAYOUT = 2  # of the table
 SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
     text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL, unknown INTEGER NOT NULL,
@@ -46,6 +49,7 @@ class CachedEncoder:
         self, encoder: Encoder, folder: Path | None = None, report: Report | None = None, grows: bool = True
     ) -> None:
         self.encoder, self.folder, self.report, self.grows = encoder, folder or cache_folder(), report, grows
+        self._compared: set[Role] = set()
         if not encoder.identity.lasting:
             warnings.warn(NOT_KEPT, UserWarning, stacklevel=3)
 
@@ -82,9 +86,8 @@ class CachedEncoder:
 
     def knows(self, text: str, role: Role) -> bool:
         """Whether the vector of `text` is in the file already."""
-        key = sha256(text.encode("utf-8", "surrogatepass")).digest()
         with self._open(role) as db:
-            return db.execute("SELECT 1 FROM vectors WHERE text_sha256 = ?", (key,)).fetchone() is not None
+            return db.execute("SELECT 1 FROM vectors WHERE text_sha256 = ?", (_key(text),)).fetchone() is not None
 
     def path(self, role: Role) -> Path:
         """The file that holds the vectors of this role."""
@@ -100,10 +103,11 @@ class CachedEncoder:
     def read(self, texts: Sequence[str], role: Role) -> Encoded:
         """Vectors and counts, from the file where it has them, else encoded and added to it."""
         texts = as_texts(texts, role)
-        keys = [sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        keys = [_key(text) for text in texts]
         vectors = np.empty((len(texts), self.identity.dimension), np.float32)
         counts = not_counted(len(texts))
         with self._open(role) as db:
+            self._compare(db, role)
             missing: dict[bytes, list[int]] = {}
             for row, key in enumerate(keys):
                 found = None if key in missing else db.execute(FIND, (key,)).fetchone()
@@ -117,16 +121,8 @@ class CachedEncoder:
             for start in range(0, len(first), BLOCK):
                 block = first[start : start + BLOCK]
                 encoded = read_texts(self.encoder, [texts[row] for row in block], role)
+                self._add(db, [keys[row] for row in block], encoded)
                 numbers = np.stack(encoded.counts, axis=1).tolist()
-                if self.grows and self.identity.lasting:
-                    with db:
-                        db.executemany(
-                            "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?)",
-                            [
-                                (keys[row], vector.astype(np.float32).tobytes(), *some)
-                                for row, vector, some in zip(block, encoded.vectors, numbers, strict=True)
-                            ],
-                        )
                 for row, vector, some in zip(block, encoded.vectors, numbers, strict=True):
                     same = missing[keys[row]]
                     vectors[same] = vector
@@ -136,10 +132,45 @@ class CachedEncoder:
                     self.report(done, len(texts))
         return Encoded(vectors, counts)
 
+    def _add(self, db: sqlite3.Connection, keys: Sequence[bytes], encoded: Encoded) -> None:
+        if not self.grows or not self.identity.lasting:
+            return
+        numbers = np.stack(encoded.counts, axis=1).tolist()
+        rows = zip(keys, encoded.vectors, numbers, strict=True)
+        with db:
+            db.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?)",
+                [(key, vector.astype(np.float32).tobytes(), *some) for key, vector, some in rows],
+            )
+
+    def _compare(self, db: sqlite3.Connection, role: Role) -> None:
+        """Where weights cannot be seen, one fixed text is encoded anew: behind the name there may be another model.
+
+        Raises:
+            MismatchError: the encoder gives another vector than the one that was kept.
+        """
+        identity = self.identity
+        if identity.weights_sha256 is not None or not identity.lasting or role in self._compared:
+            return
+        key, probe = _key(PROBE), read_texts(self.encoder, [PROBE], role)
+        found = db.execute(FIND, (key,)).fetchone()
+        if found is None:
+            self._add(db, [key], probe)
+        elif (near := float(np.frombuffer(found[0], np.float32) @ probe.vectors[0])) < SAME:
+            raise MismatchError(
+                f"{identity.name} gives other vectors than those kept under this name (cosine {near:.3f} for the same "
+                f"text): it is another model or another version; delete {self.path(role)}, or give another cache"
+            )
+        self._compared.add(role)
+
     def _open(self, role: Role) -> AbstractContextManager[sqlite3.Connection]:
         if not self.identity.lasting:
             return closing(_nothing_known())
         return database(self.path(role), SCHEMA, "the cache of encoded texts")
+
+
+def _key(text: str) -> bytes:
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _put(counts: Counts, rows: int | list[int], numbers: Sequence[int]) -> None:

@@ -55,6 +55,7 @@ class Checkup:
     silent: float  # share of the features that no document has
     saturated: float  # share of the features that a quarter of the documents have
     unread_documents: float  # share of the documents with text past the encoder's limit
+    unknown_documents: float  # share of the documents of which the encoder knows at most half of the tokens
     retention: float  # of the best ten, or of NDCG@10 where there are judgments
     retention_is: str
     advice: tuple[str, ...]
@@ -94,6 +95,7 @@ def checkup(
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     sample = np.sort(rng.permutation(alive)[:SAMPLE])
     z = index.vectors(sample)
+    read = [index.document(int(row)).read for row in sample]
     back = sae.decode(index.codes(sample, index.manifest.views[0]))
     unit = np.asarray(l2norm(back), np.float32)
     asked, kind, rows = _asked(index, queries, sample, rng)
@@ -115,7 +117,8 @@ def checkup(
         asked_are=kind,
         silent=round(float((frequency == 0).mean()), 4),
         saturated=round(float((frequency >= SATURATED).mean()), 4),
-        unread_documents=round(float(np.mean([index.document(int(row)).read.unread > 0 for row in sample])), 4),
+        unread_documents=round(float(np.mean([reading.unread > 0 for reading in read])), 4),
+        unknown_documents=round(float(np.mean([reading.unreadable for reading in read])), 4),
         retention=round(retention, 4),
         retention_is=retention_is,
         advice=(),
@@ -156,6 +159,11 @@ def advice(found: Checkup) -> tuple[str, ...]:
         lines.append(
             f"{found.unread_documents:.0%} of the documents are longer than the encoder reads: cut them into pieces "
             "(index build --chunk)"
+        )
+    if found.unknown_documents > 0.05:
+        lines.append(
+            f"{found.unknown_documents:.0%} of the documents are mostly unknown to the encoder: it was made for other "
+            "languages or characters; take another one"
         )
     if found.retention < 0.7:
         lines.append(f"rankings change much when only what the features capture is kept ({found.retention_is})")

@@ -18,6 +18,8 @@ class HitRecord(TypedDict):
     title: str
     snippet: str
     metadata: dict[str, Any]
+    unknown_tokens: int | None  # of those read, the ones that the tokenizer does not know; null: not counted
+    read_tokens: int | None
     parent: NotRequired[str]
     start: NotRequired[int | None]
     end: NotRequired[int | None]

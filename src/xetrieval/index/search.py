@@ -113,6 +113,8 @@ class Hit:
             "title": stored.title,
             "snippet": self.snippet,
             "metadata": stored.metadata,
+            "unknown_tokens": stored.read.unknown,
+            "read_tokens": stored.read.tokens,
         }
         if stored.parent is not None:
             record["parent"], record["start"], record["end"] = stored.parent, stored.start, stored.end
