@@ -1,0 +1,122 @@
+"""The frame of the attempts: tries of one kind, each in a process of its own, and what came of them.
+
+A try is a name and a function that returns a word. These words, and every error of ours, mean that it held:
+
+    right      the very answer that was wanted
+    refused    in words, by an error of ours (or exit code 2 and one line)
+    found      the damage was found and its file named
+    the same   after a kill and a second run, all as without the kill
+
+Anything else did not hold: another word, a traceback, a signal, no end within the time. A script is bounded: it stops
+trying after 100 seconds and says how many tries there were.
+
+    python studies/robustness/index_flips.py        one script; writes results/index_flips.json
+    python studies/robustness/render.py             the table of docs/robustness.md from results/*.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from xetrieval.errors import XetrievalError
+
+RESULTS = Path(__file__).parent / "results"
+HELD = ("right", "refused", "found", "the same")
+BOUND = 100.0  # seconds of one script
+PATIENCE = 30.0  # seconds of one try
+
+
+class Try(NamedTuple):
+    """One attempt."""
+
+    kind: str  # line of the table
+    name: str  # says which, where it did not hold
+    do: Callable[[], str]
+
+
+def attempt(do: Callable[[], str], patience: float = PATIENCE) -> str:
+    """What came of one try, made in a process of its own."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reads)
+        os.write(writes, _outcome(do).encode()[:400])
+        os._exit(0)
+    os.close(writes)
+    try:
+        if not select.select([reads], [], [], patience)[0]:
+            os.kill(child, signal.SIGKILL)
+            return f"no end within {patience:g} s"
+        word = os.read(reads, 4096).decode()
+    finally:
+        os.close(reads)
+        _, status = os.waitpid(child, 0)
+    return word or f"signal {os.WTERMSIG(status) if os.WIFSIGNALED(status) else status}"
+
+
+def _outcome(do: Callable[[], str]) -> str:
+    try:
+        return do()
+    except XetrievalError:
+        return "refused"
+    except BaseException as error:
+        return f"traceback: {type(error).__name__}: {error}"
+
+
+def command(*arguments: object) -> tuple[int, str, str]:
+    """The command line in this process: exit code, standard output, standard error. A traceback goes through."""
+    from xetrieval.cli import main
+
+    out, err, code = StringIO(), StringIO(), 0
+    argv = ["xetrieval", *map(str, arguments)]
+    with redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", argv):
+        try:
+            main()
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else int(left.code is not None)
+    return code, out.getvalue(), err.getvalue()
+
+
+def refusal(code: int, errors: str) -> str:
+    """Whether a command was refused as it should be: exit code 2, words, no traceback."""
+    lines = [line for line in errors.splitlines() if line.strip()]
+    if code == 2 and lines and "Traceback" not in errors and len(lines[-1]) < 1000:
+        return "refused"
+    return f"exit code {code}: {lines[-1][:200] if lines else 'without a word'}"
+
+
+def carry_out(area: str, tries: Iterable[Try], results: Path = RESULTS) -> dict[str, object]:
+    """Make the tries, count, and write results/AREA.json."""
+    began, tried, held = time.monotonic(), Counter[str](), Counter[str]()
+    failed = []
+    for one in tries:
+        if time.monotonic() - began > BOUND:
+            break
+        word = attempt(one.do)
+        tried[one.kind] += 1
+        if word in HELD:
+            held[one.kind] += 1
+        else:
+            failed.append({"kind": one.kind, "try": one.name, "outcome": word})
+    kinds = {kind: {"tried": count, "held": held[kind]} for kind, count in tried.items()}
+    record = {"area": area, "tried": tried.total(), "held": held.total(), "kinds": kinds, "failed": failed}
+    results.mkdir(parents=True, exist_ok=True)
+    name = area.replace(" ", "_").replace(",", "")
+    (results / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    seconds = time.monotonic() - began
+    sys.stdout.write(f"{area}: {held.total():,} of {tried.total():,} held, {seconds:.0f} s\n")
+    for line in failed[:20]:
+        sys.stdout.write(f"  {line['kind']}: {line['try']}: {line['outcome']}\n")
+    return record
