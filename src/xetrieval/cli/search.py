@@ -129,7 +129,7 @@ def why(
 ) -> None:
     """Say why a document stands where it does, and not higher."""
     from ..errors import InputError
-    from ..explain import DEFAULT_TOP
+    from ..explain import DEFAULT_TOP, Explanation
     from ..index import open_index
     from ..index.search import prepare
     from ..index.why import why as ask
@@ -150,6 +150,8 @@ def why(
         written(f"{as_json({'query': query or '', **answer.to_dict(top)})}\n", output)
         return
     notes = [] if answer.change is None else answer.change.sentences()
+    if not isinstance(answer.explanation, Explanation):  # which says so itself
+        notes += [*prepared.read.notes("query"), *answer.document.read.notes("document")]
     if format is ReportFormat.text and output is None:
         _head(answer)
         if answer.contrast is not None:

