@@ -78,18 +78,21 @@ HOSTS = (
     "a b",
     "127.0.0.1.evil.org", "localhost@evil.org", "\xff", "x" * 3000, "0", "2130706433", "%6c", "localhost,evil.org",
 )  # fmt: skip
-BODIES = {
-    "search": {"query": "word1", "k": 2, "by": "dense", "filters": {}, "factors": {}, "weights": {}, "explain": True,
-               "top": 2, "overview": False, "good": [], "bad": [], "index": "toy"},
-    "find": {"wanted": "word1", "k": 2, "index": "toy"},
-    "explain": {"query": "word1", "doc_id": "d1", "factors": {}, "evidence": False, "top": 2, "index": "toy"},
-    "contrast": {"query": "word1", "doc_id": "d1", "over": "d2", "evidence": False, "top": 2, "index": "toy"},
-    "why": {"query": "word1", "doc_id": "d1", "k": 2, "counterfactual": True, "top": 2, "index": "toy"},
-    "steering/apply": {"query": "word1", "factors": {"3": 0}, "k": 2, "index": "toy"},
-    "steering/suggest": {"query": "word1", "good": ["d1"], "bad": ["d2"], "features": 2, "index": "toy"},
-    "steering/profiles": {"name": "a", "factors": {"3": 0}, "note": "", "index": "toy"},
-    "report.html": {"query": "word1", "doc_id": "d1", "top": 2, "index": "toy"},
-}  # fmt: skip
+BODIES = (
+    ("search", {"vector": [0.5] * 64, "k": 2}),
+    ("search", {"vector": [1e39] * 64, "k": 2}),
+    ("why", {"vector": [0.5] * 64, "doc_id": "d1"}),
+    ("search", {"query": "word1", "k": 2, "by": "dense", "filters": {}, "factors": {}, "weights": {}, "explain": True,
+               "top": 2, "overview": False, "good": [], "bad": [], "index": "toy"}),
+    ("find", {"wanted": "word1", "k": 2, "index": "toy"}),
+    ("explain", {"query": "word1", "doc_id": "d1", "factors": {}, "evidence": False, "top": 2, "index": "toy"}),
+    ("contrast", {"query": "word1", "doc_id": "d1", "over": "d2", "evidence": False, "top": 2, "index": "toy"}),
+    ("why", {"query": "word1", "doc_id": "d1", "k": 2, "counterfactual": True, "top": 2, "index": "toy"}),
+    ("steering/apply", {"query": "word1", "factors": {"3": 0}, "k": 2, "index": "toy"}),
+    ("steering/suggest", {"query": "word1", "good": ["d1"], "bad": ["d2"], "features": 2, "index": "toy"}),
+    ("steering/profiles", {"name": "a", "factors": {"3": 0}, "note": "", "index": "toy"}),
+    ("report.html", {"query": "word1", "doc_id": "d1", "top": 2, "index": "toy"}),
+)  # fmt: skip
 MALFORMED = (
     b"\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00", b"\x00" * 1000,
     b"GET / HTTP/1.1\r\n\r\n",
@@ -121,7 +124,7 @@ class Asked(NamedTuple):
 
 def requests() -> Iterator[Asked]:
     """All of them; the same each time."""
-    for route, body in BODIES.items():
+    for route, body in BODIES:
         yield Asked("plain", "POST", f"/v1/{route}", json.dumps(body).encode())
         for field in body:
             others = {name: json.dumps(value) for name, value in body.items() if name != field}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -213,6 +214,26 @@ def test_connections_are_kept_and_used_again(counting: Counting) -> None:
         thread.join()
     assert counting.connections <= 9
     assert pickle.loads(pickle.dumps(far)).post("x", {}) == {"ok": 1}
+
+
+def test_a_forked_process_opens_connections_of_its_own(counting: Counting) -> None:
+    far = Remote(f"http://127.0.0.1:{counting.server_port}/v1")
+    far.post("x", {})
+    script = (
+        "import os, sys\nfrom xetrieval.remote import Remote\n"
+        f"far = Remote('http://127.0.0.1:{counting.server_port}/v1', timeout=5)\nfar.post('x', {{}})\n"
+        "child = os.fork()\n"
+        "if not child:\n    os._exit(0 if far.post('x', {}) == {'ok': 1} else 1)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    if hasattr(os, "fork"):
+        assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
+def test_an_answer_in_parts_is_their_text(counting: Counting) -> None:
+    parts = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
+    counting.payload = json.dumps({"choices": [{"message": {"content": parts}}]}).encode()
+    assert OpenAIChat(f"http://127.0.0.1:{counting.server_port}/v1", "m").ask(ask()).text == "one two"
 
 
 def test_a_head_that_drips_ends_with_the_whole_time_too(counting: Counting) -> None:

@@ -256,6 +256,20 @@ def test_numbers_that_are_none_and_sizes_are_refused(asking: TestClient, path: s
     assert set(answer.json()) == {"error"}
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("explain", {"query": "word1", "document": "word1 word2", "factors": {"3": 0}}),
+        ("explain", {"query": "word1", "doc_id": "d1", "factors": {"3": 0}, "evidence": True}),
+        ("report.html", {"query": "word1", "doc_id": "d1", "factors": {"3": 0}, "evidence": True}),
+        ("contrast", {"query": "word1", "first": "a", "second": "b", "doc_id": "d1", "over": "d2"}),
+        ("contrast", {"query": "word1", "first": "a", "second": "b", "over": "d2"}),
+    ],
+)
+def test_what_does_not_go_together_is_refused(asking: TestClient, path: str, body: Any) -> None:
+    assert asking.post(f"/v1/{path}", json=body).status_code in (400, 422)
+
+
 @pytest.mark.parametrize("query", [f"limit={'9' * 5000}", f"offset={'9' * 5000}", "family=NaN", "limit=1e3"])
 def test_numbers_in_addresses(asking: TestClient, query: str) -> None:
     assert asking.get(f"/v1/features?{query}").status_code == 422

@@ -11,11 +11,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from index_data import write_corpus
@@ -26,6 +28,7 @@ pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 TITLES = "[...document.querySelectorAll('.hits .title')].map(e => e.innerText.trim()).join()"
+HOME: list[Path] = []  # where the indexes are
 QUERY = "read settings from an ini file"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\u202eabc"
 
@@ -54,6 +57,7 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     from xetrieval.data.python_docs import python_docs
 
     home = tmp_path_factory.mktemp("page")
+    HOME[:] = [home]
     write_corpus(
         home / "docs.jsonl", [{"_id": d.id, "title": d.fields["title"], "text": d.body} for d in python_docs(300)]
     )
@@ -235,6 +239,56 @@ def test_steering_moves_the_ranking_and_goes_into_the_link(page: Any, address: s
     page.wait_for_selector("output:has-text('0.1')")
 
 
+def test_steered_and_plain_numbers_are_never_on_one_page(page: Any, address: str) -> None:
+    """While features are turned, what is about the plain ranking is not there; report and Python carry the factors."""
+    searched(page, address)
+    plain = page.locator(".hits .score").first.inner_text()
+    page.locator(".hits .title").first.click()
+    page.wait_for_selector(".why tbody tr")
+    assert page.get_by_role("button", name="compare").count() == 10
+    page.locator(".why .steer button").first.click()
+    page.wait_for_function("text => document.querySelector('.hits .score').innerText !== text", arg=plain)
+    page.wait_for_selector("[role=note]:has-text('steered')")
+    assert page.get_by_role("button", name="compare").count() == 0
+    assert page.locator(".whynot").count() == 0
+    page.locator(".hits .title").nth(1).click()
+    page.wait_for_selector(".hits > li:nth-child(2) .why tfoot .number")
+    shown = page.locator(".hits > li").nth(1)
+    score = float(shown.locator(".score").inner_text())
+    assert float(shown.locator("tfoot .number").inner_text().replace("−", "-")) == pytest.approx(score, abs=1e-4)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="save report").click()
+    report = Path(download.value.path()).read_text()
+    assert f"{score:+.4f}" in report
+    assert "steered" in report
+    page.get_by_role("button", name="copy Python").click()
+    page.wait_for_selector("text=Python copied")
+    python = page.evaluate("navigator.clipboard.readText()")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert "SteeringProfile({" in python
+    script = python.replace('"INDEX"', repr(str(HOME[0] / "docs")))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True)
+    assert f"{score:.4f}" in done.stdout
+
+
+def test_names_carry_how_sure_they_are_whatever_their_place(page: Any, address: str) -> None:
+    """No list of features is fetched for it; a feature that is in few documents shows it as well."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    searched(page, address)
+    page.locator(".hits .title").first.click()
+    page.wait_for_selector(".why tbody .name[title*='chance 0.5']")
+    assert not [url for url in asked if "/v1/features" in url]
+
+
+def test_what_if_asks_the_chosen_index(page: Any, address: str) -> None:
+    bodies: list[str] = []
+    page.on("request", lambda request: bodies.append(request.post_data or "") if "explain" in request.url else None)
+    page.goto(f"{address}?view=pair&index=evil")
+    page.wait_for_selector(".big")
+    assert json.loads(bodies[-1])["index"] == "evil"
+
+
 def test_thumbs_suggest_a_profile(page: Any, address: str) -> None:
     searched(page, address)
     page.locator(".hits > li").nth(3).get_by_role("button", name="good").click()
@@ -319,6 +373,48 @@ def test_the_keyboard_is_enough(page: Any, address: str) -> None:
     page.wait_for_selector(".hits > li.open", state="detached")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "query"
+
+
+def test_it_works_below_a_path(page: Any, address: str) -> None:
+    """A proxy that takes /why off, as nginx does with a slash at the end of proxy_pass."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the name http.server calls
+            if not self.path.startswith("/why/"):
+                self.send_error(404)
+                return
+            length = int(self.headers.get("Content-Length") or 0)
+            kept = {n: v for n, v in self.headers.items() if n.lower() in ("content-type", "cookie", "accept")}
+            body = self.rfile.read(length) if length else None
+            with urlopen(Request(address + self.path[5:], body, kept), timeout=30) as answer:
+                content = answer.read()
+                self.send_response(answer.status)
+                for name in ("Content-Type", "Content-Security-Policy"):
+                    self.send_header(name, answer.headers[name])
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_port
+        tab = page.context.new_page()
+        gone: list[str] = []
+        tab.on("requestfailed", lambda request: gone.append(request.url))
+        tab.on("response", lambda answer: gone.append(answer.url) if answer.status >= 400 else None)
+        tab.goto(f"http://127.0.0.1:{port}/why/?q={QUERY.replace(' ', '+')}")
+        tab.wait_for_selector(".hits > li")
+        tab.locator(".hits .title").first.click()
+        tab.wait_for_selector(".why tbody tr")
+        assert f":{port}/why/?q=" in tab.url
+        assert not gone
+        tab.close()
+        server.shutdown()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -119,7 +119,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: tuple[asyncio.AbstractEventLoop, Any] | None = None
+        self._running: tuple[int, asyncio.AbstractEventLoop, Any] | None = None  # process, loop, client
 
     def __reduce__(self) -> tuple[type[_Pool], tuple[()]]:
         return _Pool, ()  # another process opens its own
@@ -137,17 +137,20 @@ class _Pool:
         import httpx2
 
         with self._lock:
-            if self._running is None:
+            if self._running is None or self._running[0] != os.getpid():  # a fork has no thread of the loop
                 limits = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
                 client, loop = httpx2.AsyncClient(limits=limits, timeout=None), asyncio.new_event_loop()
                 thread = threading.Thread(target=loop.run_forever, name="xetrieval-remote", daemon=True)
                 thread.start()
-                weakref.finalize(self, _close, loop, client, thread)
-                self._running = loop, client
-            return self._running
+                weakref.finalize(self, _close, os.getpid(), loop, client, thread)
+                self._running = os.getpid(), loop, client
+            return self._running[1:]
 
 
-def _close(loop: asyncio.AbstractEventLoop, client: Any, thread: threading.Thread) -> None:
+def _close(process: int, loop: asyncio.AbstractEventLoop, client: Any, thread: threading.Thread) -> None:
+    if process != os.getpid():
+        return
+
     async def end() -> None:
         await client.aclose()
         await loop.shutdown_default_executor()

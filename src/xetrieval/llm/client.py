@@ -8,7 +8,7 @@ from ..errors import EndpointError, InputError
 from ..remote import Remote, said_wrong
 from .base import Answer, Request, Usage
 
-MOST_TOKENS: Final = 1 << 31  # of one answer; a server that counts more is not believed
+MOST_TOKENS: Final = 1 << 24  # of one answer; a server that counts more is not believed
 
 
 class OpenAIChat:
@@ -75,6 +75,8 @@ class OpenAIChat:
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             said = said_wrong(answer) or repr(error)
             raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({said})") from error
+        if isinstance(text, list):  # some servers give parts
+            text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
         if not isinstance(text, str):
             raise EndpointError(f"{self.remote.base_url}: the answer's content is not text but {type(text).__name__}")
         whole, finish = (words.encode("utf-8", "replace").decode() for words in (text, finish))  # no half characters
