@@ -49,8 +49,8 @@ def train(
     config = InternalizerConfig(form=form, hidden=hidden, epochs=epochs, patience=patience, seed=seed)  # type: ignore[arg-type]
     left_out = collector(skip_bad)
     documents = read_corpora(corpora, left_out)
+    pairs = [pair for name in teacher for pair in read_teacher(name, documents, left_out)]
     say_left_out(left_out, output)
-    pairs = [pair for name in teacher for pair in read_teacher(name, documents)]
     with progress_bar() as bar:
         show = show_bar(bar)
         reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
@@ -88,9 +88,9 @@ def evaluate(
     left_out = collector(skip_bad)
     documents = read_corpora(corpora, left_out)
     benchmarks = [open_benchmark(name, left_out) for name in data or []]
+    pairs = [pair for name in teacher for pair in read_teacher(name, documents, left_out)]
     say_left_out(left_out, None)
     say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
-    pairs = [pair for name in teacher for pair in read_teacher(name, documents)]
     with progress_bar() as bar:
         show = show_bar(bar)
         reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..errors import InputError
 from .corpus import Document, Piece
 from .sentences import split_sentences
+
+LONGEST_TITLE: Final = 120  # letters
 
 
 class Chunking(NamedTuple):
@@ -40,9 +42,15 @@ def pieces(document: Document, chunking: Chunking) -> Iterator[Document]:
     title = str(document.fields.get("title") or "").strip()
     for number, (start, end) in enumerate(places(body, chunking), 1):
         piece = body[start:end]
-        text = piece if not title or piece.lstrip("#= \t\r\n").startswith(title) else f"{title}\n{piece}"
+        text = piece if not title or begins_with(piece, title) else f"{title}\n{piece}"
         place = Piece(document.id, base + start, base + end)
         yield Document(f"{document.id}#{number}", text, piece, document.thread, document.fields, place)
+
+
+def begins_with(text: str, title: str) -> bool:
+    """Whether the first line of a text is its title, as a heading or as it is."""
+    first = text.lstrip().partition("\n")[0].strip("#= \t\r")
+    return first == title or (len(title) >= LONGEST_TITLE and first.startswith(title))
 
 
 def places(text: str, chunking: Chunking) -> list[tuple[int, int]]:

@@ -132,7 +132,7 @@ def decoded(line: RawLine) -> str | BadLine:
     try:
         return line.raw.decode("utf-8-sig" if line.number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        reason = f"not UTF-8 (byte {error.start + 1} of the line); convert the file"
+        reason = f"not UTF-8 (byte {error.start + 1} of the line)"
         return BadLine(line.path, line.number, reason, line.raw[:1000])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
+from .chunks import LONGEST_TITLE, begins_with
 from .corpus import Document, Piece
 from .front_matter import split_front_matter
 from .html_text import page_text
@@ -16,7 +17,6 @@ from .lines import BadLine, check_file, shown
 MARKDOWN: Final = (".md", ".markdown")
 HTML: Final = (".html", ".htm", ".xhtml")
 PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
-LONGEST_TITLE: Final = 120  # letters
 LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
 
 
@@ -70,7 +70,7 @@ def _page(path: Path, name: str) -> Iterator[Document | BadLine]:
         else:
             return
     given, title = bool(title), (title or _heading(text, ending) or name)[:LONGEST_TITLE]
-    encoded = f"{title}\n{text}" if given and not text.lstrip("#= \t\r\n").startswith(title) else text
+    encoded = f"{title}\n{text}" if given and not begins_with(text, title) else text
     fields = {"title": title, "metadata": {**facts, "file": name}}
     yield Document(name, encoded, text, name, fields, Piece(name, start, start + len(text)))
 

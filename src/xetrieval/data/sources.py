@@ -46,19 +46,23 @@ def read_corpora(paths: Iterable[Path], left_out: LeftOut | None = None) -> list
     Args:
         left_out: takes the rows that cannot be used; None refuses the first.
     Raises:
-        InputError: a line that cannot be used, an id that stands for two texts, or twice in one corpus.
+        InputError: a line that cannot be used, an id that stands for two texts, or twice in one corpus, or no document.
     """
     documents: dict[str, Document] = {}
     home: dict[str, Path] = {}
-    for path in paths:
+    given = list(paths)
+    for path in given:
         for document in stream_source(path, None, left_out):
             first = documents.setdefault(document.id, document)
             if home.setdefault(document.id, path) == path and first is not document:
                 raise InputError(f"{shown(path)}: duplicate document id {document.id!r}; give every document its own")
             if first.text != document.text:
                 raise InputError(f"id {document.id!r} has one text in {home[document.id]} and another in {path}")
+    read = ", ".join(map(shown, given))
     if left_out is not None:
-        left_out.check(len(documents), ", ".join(shown(path) for path in home.values()) or "the corpus")
+        left_out.check(len(documents), read)
+    if not documents:
+        raise InputError(f"{read}: no documents in it")
     return list(documents.values())
 
 

@@ -60,8 +60,14 @@ def _comma_rows(path: Path) -> Iterator[tuple[int, list[str] | BadLine]]:
             if row:
                 yield number, row if bad is None else bad
     except csv.Error as error:
-        reason = "a quotation mark that is never closed" if "unexpected end" in str(error) else str(error)
-        raise InputError(f"{shown(path)}, line {first}: not CSV ({reason})") from error
+        raise InputError(f"{shown(path)}, line {first}: not CSV ({_reason(error)})") from error
+
+
+def _reason(error: csv.Error) -> str:
+    said = str(error)
+    if "unexpected end" in said or "field limit" in said:
+        return "a quotation mark that is never closed"
+    return "a carriage return within the line" if "new-line" in said else said
 
 
 class _Text:
@@ -144,11 +150,11 @@ def _without_nanoseconds(arrow: Any, batch: Any) -> Any:
 
 
 def _check_header(path: Path, names: Sequence[str], tabs: bool) -> list[str]:
-    for letter, word in ((";", "semicolons"), ("\t", "tabs")):
-        if len(names) == 1 and letter in names[0] and not tabs:
+    for letter, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
+        if len(names) == 1 and letter in names[0]:
             raise InputError(
-                f"{shown(path)}: no column text: the columns are separated by {word}; save it with commas"
-                + (", or name it .tsv" if letter == "\t" else "")
+                f"{shown(path)}: no column text: the columns are separated by {word}; "
+                + ("name it .csv" if tabs else "save it with commas" + (", or name it .tsv" if letter == "\t" else ""))
             )
     return _check_columns(path, names)
 

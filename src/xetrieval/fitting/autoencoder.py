@@ -16,7 +16,7 @@ from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
 from ..sae.train.config import check_device
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
-from ..store import Work, alone, digest_of, write_text
+from ..store import Work, alone, digest_of, parse_json, write_text
 
 LOGGED = 200  # lines over a training
 STATE = "state.safetensors"
@@ -109,7 +109,7 @@ class _Log:
         self.path, self.config, self.show = path, config, show
         self.lines: list[dict[str, Any]] = []
         if path.is_file():
-            self.lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            self.lines = [parse_json(line) for line in path.read_bytes().splitlines()]
         self.started, self.first = time.monotonic(), 0
 
     def step(self, _: int, progress: SaeProgress) -> None:

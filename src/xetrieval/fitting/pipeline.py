@@ -63,7 +63,7 @@ def fit(
         return _ended(work, encoder)
     try:
         documents = read_corpora((Path(corpus) for corpus in corpora), left_out)
-        lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents)]
+        lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents, left_out)]
         if lessons and isinstance(encoder, PrecomputedEncoder):
             raise InputError("vectors that exist already cannot be extended by teacher texts; leave out --teacher")
     except XetrievalError:

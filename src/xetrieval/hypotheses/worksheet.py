@@ -82,7 +82,7 @@ def _read(
 ) -> str | None:
     """Add the label of a row, or say what is wrong with it."""
     number = row["feature"].strip()
-    if not number.isascii() or not number.isdigit() or int(number) >= features:
+    if not (number.isascii() and number.isdigit() and len(number) < 10 and int(number) < features):
         return f"field 'feature': there is no feature {number[:20]!r} (0 to {features - 1})"
     if int(number) in found:
         return f"field 'feature': feature {number} stands twice"

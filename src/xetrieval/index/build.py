@@ -314,7 +314,7 @@ def _publish(
     shards = [] if base is None else list(base.shards)
     for number in range(job.first, job.first + len(job.sizes)):
         name = shard_name(number)
-        shards.append((name, json.loads((output / SHARDS / name / RECORD).read_text())))
+        shards.append((name, read_json(output / SHARDS / name / RECORD)))
     old = np.empty(0, np.int64) if base is None else base.deleted(output)
     gone = np.union1d(old, replaced)
     history = [] if base is None else list(base.history)

@@ -19,7 +19,7 @@ from ..data import Document
 from ..errors import DamagedError
 from ..explainer.pairs import reading
 from ..sae import SparseCodes
-from ..store import sha256_of_file, write_text
+from ..store import read_json, sha256_of_file, write_text
 from ..store.folders import sweep
 from ..views import ORIGINAL, View
 from .layout import POSTINGS, RECORD, SHARD_ROWS, TEXTS, array_type, code_files, map_array
@@ -87,7 +87,7 @@ class ShardWriter:
     def _resume(self) -> int:
         """The rows that count; anything after them is cut off."""
         path = self.folder / PROGRESS
-        progress: Any = json.loads(path.read_text()) if path.is_file() else {"rows": 0, "bytes": {}}
+        progress: Any = read_json(path) if path.is_file() else {"rows": 0, "bytes": {}}
         for name in self.files:
             wanted, file = int(progress["bytes"].get(name, 0)), self.folder / name
             there = file.stat().st_size if file.exists() else 0

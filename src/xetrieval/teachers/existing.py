@@ -20,7 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ..data import BadLine, Document, read_json_lines
+from ..data import BadLine, Document, LeftOut, read_json_lines, usable
 from ..data.lines import Line, read_tab_lines
 from ..errors import InputError
 from ..views import ASPECTS, Aspect, check_aspect, in_order
@@ -65,9 +65,11 @@ def read_spec(text: str) -> TeacherSpec:
     return TeacherSpec(source, None if aspect is None else check_aspect(aspect, f"teacher {text}"), value)
 
 
-def read_teacher(spec: str, documents: Sequence[Document]) -> list[TeacherPair]:
+def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | None = None) -> list[TeacherPair]:
     """The lessons of one teacher on a corpus.
 
+    Args:
+        left_out: takes the lines of its file that cannot be used; None refuses the first.
     Raises:
         InputError: no such file, a bad line, a name no view can have, texts written about another text than the
             document of that id here, or nothing in it that belongs to the corpus.
@@ -86,24 +88,25 @@ def read_teacher(spec: str, documents: Sequence[Document]) -> list[TeacherPair]:
         if path.name.removesuffix(".gz").endswith(".tsv"):
             lessons = list(_from_pairs(path, aspect or "qa", known))
         else:
-            lessons = list(_from_lines(path, aspect, known))
+            lessons = list(usable(_from_lines(path, aspect, known), left_out))
         reason = "none of its ids is in the corpus; was it made from another one?"
     if not lessons:
         raise InputError(f"teacher {source}: {reason}")
     return [lesson._replace(weight=lesson.weight * weight) for lesson in lessons]
 
 
-def _from_lines(path: Path, aspect: Aspect | None, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
-    for line in read_json_lines(path):
+def _from_lines(path: Path, aspect: Aspect | None, known: Mapping[str, Document]) -> Iterator[TeacherPair | BadLine]:
+    for line in read_json_lines(path, nan="null"):
         if isinstance(line, BadLine):
-            raise line.error()
+            yield line
+            continue
         clicks = "query" in line.record and "_id" not in line.record
         document = known.get(str(line.record.get("doc_id" if clicks else "_id")))
         if document is not None:
             yield from _click(line, document, aspect or "qa") if clicks else _texts(line, document, aspect)
 
 
-def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[TeacherPair]:
+def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[TeacherPair | BadLine]:
     written_of = line.record.get("text_sha256")
     if written_of is not None and written_of != text_sha256(document.text):
         raise InputError(
@@ -115,18 +118,18 @@ def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[Te
     for name in in_order([wanted] if wanted else written):
         value = line.text(check_aspect(name, f"{line.path}, line {line.number}"), required=False)
         if isinstance(value, BadLine):
-            raise value.error()
-        if value.strip():
+            yield value
+        elif value.strip():
             yield TeacherPair(name, document.text, value.strip(), document.thread)
 
 
-def _click(line: Line, document: Document, aspect: Aspect) -> Iterator[TeacherPair]:
+def _click(line: Line, document: Document, aspect: Aspect) -> Iterator[TeacherPair | BadLine]:
     query, clicks = line.text("query"), line.record.get("clicks", 1)
     if isinstance(query, BadLine):
-        raise query.error()
-    if isinstance(clicks, bool) or not isinstance(clicks, int | float) or not math.isfinite(clicks) or clicks < 0:
-        raise line.bad(f"field 'clicks' is not a count but {clicks!r}").error()
-    if clicks:
+        yield query
+    elif isinstance(clicks, bool) or not isinstance(clicks, int | float) or not 0 <= clicks < 1 << 53:
+        yield line.bad(f"field 'clicks' is not a count but {str(clicks)[:40]!r}")
+    elif clicks:
         yield TeacherPair(aspect, document.text, query.strip(), document.thread, math.log2(1 + clicks))
 
 
