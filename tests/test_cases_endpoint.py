@@ -22,6 +22,7 @@ from cases_data import CASES, Done, accepted, refused, run
 
 from xetrieval import remote
 from xetrieval.encoders import open_encoder
+from xetrieval.encoders.endpoint import EndpointEncoder
 from xetrieval.errors import EndpointError
 from xetrieval.llm import CachedChat, Message, OpenAIChat, Request
 from xetrieval.remote import Remote
@@ -89,6 +90,17 @@ def test_vectors_that_are_none_are_refused_in_one_sentence(endpoint: Start, mode
         open_encoder(endpoint(mode)).encode_document(TEXTS)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+def test_vectors_that_change_their_length_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([4, 4, 5])
+
+    def answer(*_: Any, **__: Any) -> Any:
+        return {"data": [{"index": 0, "embedding": [1.0] * next(sizes)}]}
+
+    monkeypatch.setattr(Remote, "post", answer)
+    with pytest.raises(EndpointError, match="4 numbers, then 5"):
+        EndpointEncoder("http://127.0.0.1:9/v1", "m", batch_size=1).encode_document(TEXTS)
 
 
 # ------------------------------------------------------------------ language models

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import socket
@@ -26,7 +27,7 @@ from xetrieval.errors import InputError
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.serve.address import asked_host, place_of
 from xetrieval.serve.app import create_app
-from xetrieval.serve.limits import Limits
+from xetrieval.serve.limits import Gate, Limits
 from xetrieval.serve.listen import listening
 
 
@@ -388,6 +389,34 @@ def test_an_answer_that_nobody_takes_is_given_up() -> None:
     limits = Limits(arrival=0.5)
     with serving(app, limits) as port, connect(port, GET):
         assert sent.wait(10)  # the rest of the answer goes nowhere, and what made it is free again
+
+
+def test_an_answer_that_had_begun_is_not_begun_again_when_its_time_is_over() -> None:
+    started: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def scenario() -> None:
+        taken = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                started.append(message["status"])
+            await taken.wait()
+
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        queue.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        scope = {"type": "http", "method": "POST", "path": "/v1/search", "headers": []}
+        gate = Gate(app, Limits(active=1, seconds=0.05), frozenset(), None)
+        await gate(scope, queue.get, send)
+        taken.set()
+        await asyncio.sleep(0.01)
+        assert not gate.turn.locked()
+
+    asyncio.run(scenario())
+    assert started == [200]
 
 
 def test_the_assets_unpack_to_what_they_are(asking: TestClient) -> None:

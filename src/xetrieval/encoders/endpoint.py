@@ -64,7 +64,12 @@ class EndpointEncoder:
 
     def _encode(self, texts: list[str]) -> Float32:
         batches = [texts[i : i + self.batch_size] for i in range(0, len(texts), self.batch_size)]
-        return np.concatenate([self._request(batch) for batch in batches])
+        vectors = [self._request(batch) for batch in batches]
+        for one in vectors:
+            if one.shape[1] != vectors[0].shape[1]:
+                sizes = f"{vectors[0].shape[1]} numbers, then {one.shape[1]}"
+                raise EndpointError(f"{self.base_url}: its embeddings have {sizes}")
+        return np.concatenate(vectors)
 
     def _request(self, texts: list[str]) -> Float32:
         body = {"model": self.model, "input": texts, "encoding_format": "float"}

@@ -174,10 +174,12 @@ class Gate:
 
     async def _work(self, scope: Scope, body: bytes, left: asyncio.Task[None], send: Send) -> None:
         """Answer, or say that it took too long. A thread cannot be stopped: the place is free when the work ends."""
-        late = False
+        late = begun = False
 
         async def in_time(message: Message) -> None:
+            nonlocal begun
             if not late:
+                begun = True
                 await send(message)
 
         async def work() -> None:
@@ -194,6 +196,8 @@ class Gate:
         late = True
         self.late.add(task)
         task.add_done_callback(self._ended)
+        if begun:
+            raise ClientLeft  # it does not take what it is sent
         await refuse(send, 503, f"that takes longer than {self.limits.seconds:g} seconds; ask for less at once")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
