@@ -9,15 +9,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cases_data import accepted, refused, run
 from conftest import random_explainer
+from index_data import SMALL, records, write_corpus
 
 import xetrieval
 from xetrieval.cli import console
 from xetrieval.cli.progress import Bars
 from xetrieval.errors import InputError, shortened
 from xetrieval.explainer import save
+from xetrieval.index import Corpus, Hit, build_index, open_index
+from xetrieval.intervene import SteeringProfile
 from xetrieval.store import alone
 
 SOURCE = Path(xetrieval.__file__).parent
@@ -182,3 +186,85 @@ def test_without_a_terminal_progress_is_a_line_every_ten_seconds(capsys: pytest.
     with Bars(clock=lambda: 0.0) as bars:
         bars.update(bars.add_task("quick", total=3), completed=3)
     assert capsys.readouterr().err == ""
+
+
+@pytest.fixture(scope="module")
+def small_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("small")
+    rows = records(30)
+    rows[3] |= {"_id": "far\x1b[31m" + "y" * 500, "title": "t" * 900 + "\u202e"}
+    build_index(Corpus((write_corpus(home / "corpus.jsonl", rows),)), random_explainer(), home / "index", SMALL)
+    return home / "index"
+
+
+def test_a_repr_is_one_short_line_and_a_text_is_readable(small_index: Path) -> None:
+    index = open_index(small_index)
+    explainer = index.explainer
+    hits = index.search("word1 " * 90, 30)
+    last = hits[-1]
+    answer = index.why("word1 " * 90, last.id, k=3, counterfactual=True)
+    assert answer.contrast is not None
+    breakdown = index.search("word1", 1, by="sparse")[0].explanation
+    pairs = explainer.explain_pairs(["red apple"] * 2, ["an apple is red"] * 2)
+    shown = [explainer, explainer.sae, explainer.internalizers["qa"], explainer.encoder, index, last, hits[0], answer,
+             answer.contrast, answer.explanation, answer.change, breakdown, pairs, last.query,
+             index.codes(np.arange(30), "original"),
+             SteeringProfile(dict.fromkeys(range(500), 2.0), "x"), *hits]  # fmt: skip
+    for one in shown:
+        assert len(repr(one)) < 200, repr(one)
+        assert repr(one).isprintable()
+    assert f"{last.score:.4f}" in str(last)
+    assert "\x1b" not in str(last) + last._repr_html_()
+    assert str(answer).splitlines()[0].endswith("rank 30 of 30")
+    for part in (f"{answer.explanation.score:+.4f}", "compared with", "score", "top 3"):
+        assert part in str(answer)
+    for one in (last, answer):
+        assert "<script" not in one._repr_html_()
+        assert f"{one.score if isinstance(one, Hit) else one.rank}"[:5] in one._repr_html_()
+
+
+FIGURE = re.compile(r"[-+]\d\.\d{4}|\d+%|\b\d+/\d+\b|\b\d\.\d{4}\b")
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 79])
+def test_a_narrow_terminal_loses_the_bar_and_never_a_figure(
+    toy: Path, small_index: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[object, ...]] = [
+        ("explain", "red apple", "an apple is red", "-x", toy),
+        ("explain", "red apple", "an apple is red", "-x", toy, "--over", "a pear", "--top", 3),
+        ("search", small_index, "word1 word2", "--explain", "--overview", "--good", "d1"),
+        ("search", small_index, "word1 word2", "--explain", "--by", "sparse"),
+        ("why", small_index, "word1", "d1", "-k", 1, "--counterfactual"),
+    ]
+    if columns >= 60:
+        commands += [
+            ("index", "report", small_index),
+            ("features", toy),
+            ("steer", "apply", small_index, "a", "--set", "3=0"),
+        ]
+    for command in commands:
+        monkeypatch.setenv("COLUMNS", "200")
+        if "--overview" in command:
+            ids = json.loads(run("search", small_index, "word1 word2", "--format", "json").stdout)["hits"]
+            command = tuple(ids[0]["id"] if word == "d1" else word for word in command)
+        wide = accepted(run(*command)).stdout
+        monkeypatch.setenv("COLUMNS", str(columns))
+        narrow = accepted(run(*command)).stdout
+        assert sorted(FIGURE.findall(narrow)) == sorted(FIGURE.findall(wide)) != [], command
+        assert max(map(len, narrow.splitlines())) <= columns, command
+        for text in (wide, narrow):
+            assert not [line for line in text.splitlines() if line != line.rstrip()]
+
+
+def test_negative_parts_draw_to_the_left(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    done = accepted(run("explain", "red apple", "an apple is red", "-x", toy, "--over", "a pear"))
+    drawn = [line for line in done.stdout.splitlines() if "│" in line]
+    middle = {line.index("│") for line in drawn}
+    assert len(middle) == 1
+    for line in drawn:
+        left, right = line[max(middle) - 1], line[max(middle) + 1 : max(middle) + 2].strip()
+        difference = float(re.findall(r"[-+]\d\.\d{4}", line)[-1])
+        if abs(difference) > 0.02:
+            assert (left in "█▐", bool(right)) == (difference < 0, difference > 0), line

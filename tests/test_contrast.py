@@ -13,7 +13,7 @@ from test_render import HOSTILE
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError
 from xetrieval.explain import attribute
-from xetrieval.explain.contrast_table import two_sided
+from xetrieval.explain.fitted import bars
 from xetrieval.explain.projection import FeatureSets
 from xetrieval.explain.terminal import plain_text
 
@@ -96,6 +96,16 @@ def test_hostile_texts_and_bad_counts(explainer) -> None:  # type: ignore[no-unt
 
 
 def test_bars_point_to_the_document_they_favour() -> None:
-    assert two_sided(1.0) == " " * 10 + "│" + "█" * 10
-    assert two_sided(-0.25) == " " * 7 + "▐██" + "│" + " " * 10
-    assert {len(two_sided(x)) for x in np.linspace(-1.2, 1.2, 49)} == {21}
+    assert bars([1.0, 0.5, 0.0], 8) == ["█" * 8, "█" * 4, ""]
+    assert bars([2.0, -1.0, 1.0, -0.25], 13) == ["    │████████", "████│", "    │████", "   █│"]
+    assert bars([-1.0, -0.5], 9) == ["████████│", "    ████│"]
+    rng = np.random.default_rng(0)
+    for shares in rng.standard_normal((50, 6)):
+        shares[0] = -abs(shares[0])
+        drawn = bars(shares.tolist(), 24)
+        middle = {line.index("│") for line in drawn}
+        assert len(middle) == 1
+        assert max(map(len, drawn)) <= 25
+        for share, line in zip(shares, drawn, strict=True):
+            if abs(share) > 0.3:
+                assert (line.strip()[0] == "│") == (share > 0)

@@ -65,7 +65,8 @@ def _print(found: Checkup) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import bar, printable, shorten
+    from ..explain.fitted import bar
+    from ..explain.terminal import printable, shorten
 
     console = output_console()
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -76,37 +76,31 @@ def _show(format: Format, record: Any, picture: RenderableType) -> None:
 
 def _table(found: list[Feature], top: int) -> RenderableType:
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import bar, printable
+    from ..explain.fitted import Column, Fitted, Line
+    from ..explain.terminal import printable
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, justify in (("feature", "right"), ("name", "left"), ("by", "left"), ("active on", "right"), ("", "left")):
-        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
-    most = max(f.frequency for f in found) or 1.0
+    lines = []
     for f in found[:top]:
-        table.add_row(
-            str(f.id),
-            Text(printable(f.label or "(no name)")),
-            Text(printable(f.source or ""), "dim"),
-            f"{f.frequency:.2%}",
-            Text(bar(f.frequency / most, 10), "green"),
-        )
+        words = (Text(printable(f.label or "(no name)")), Text(printable(f.source or ""), "dim"))
+        lines.append(Line((*words, str(f.id), f"{f.frequency:.2%}"), f.frequency))
+    table = Fitted((Column("name", 56), Column("by", 24), Column("feature"), Column("active on")), lines, bar=10)
     more = [Text(f"{len(found) - top:,} more; --top shows them", "dim")] if len(found) > top else []
     return Group(table, *more)
 
 
 def _families(explainer: Explainer) -> RenderableType:
+    from rich.text import Text
     from rich.tree import Tree
 
     from ..explain.terminal import printable
 
-    tree = Tree(f"{explainer.name}: {explainer.sae.features:,} features; --family ID lists one")
+    tree = Tree(Text(f"{printable(explainer.name)}: {explainer.sae.features:,} features; --family ID lists one"))
     for upper in (f for f in explainer.families if f.parent is None):
-        branch = tree.add(f"[{upper.id}] {printable(upper.name)} ({upper.features})".replace("[", "\\["))
+        branch = tree.add(Text(f"[{upper.id}] {printable(upper.name)} ({upper.features})"))
         for lower in (f for f in explainer.families if f.parent == upper.id):
-            branch.add(f"[{lower.id}] {printable(lower.name)} ({lower.features})".replace("[", "\\["))
+            branch.add(Text(f"[{lower.id}] {printable(lower.name)} ({lower.features})"))
     return tree
 
 
@@ -151,7 +145,7 @@ def _histogram(card: FeatureCard) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import bar
+    from ..explain.fitted import bar
 
     table = Table(box=None, pad_edge=False, show_header=False)
     most = max(b.share for b in card.histogram) or 1.0
@@ -178,7 +172,8 @@ def _texts(card: FeatureCard, count: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import bar, printable
+    from ..explain.fitted import bar
+    from ..explain.terminal import printable
     from ..hypotheses.labellers import one_line
 
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def print_listing(console: Console, listed: Listing) -> None:
     """Common features, those that split the hits, and those that bring in what is not wanted."""
-    from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import bar, printable
+    from ..explain.fitted import Column, Fitted, Line
+    from ..explain.terminal import printable
 
     parts = [
         (f"what the {listed.hits} hits have in common", listed.common, False),
@@ -29,49 +29,34 @@ def print_listing(console: Console, listed: Listing) -> None:
         if not rows:
             console.print(Text("nothing", "dim"))
             continue
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("feature", justify="right")
-        table.add_column("name", max_width=38, no_wrap=True, overflow="ellipsis")
-        table.add_column("hits", justify="right")
-        table.add_column("share", justify="right", no_wrap=True)
-        for column in ("good", "bad") if judged else ("spread",):
-            table.add_column(column, justify="right")
-        table.add_column("")
-        values = [row.bad - row.good if judged else row.mean for row in rows]
-        longest = max(abs(value) for value in values) or 1.0
-        for row, value in zip(rows, values, strict=True):
+        columns = [Column("name", 38), Column("feature"), Column("hits"), Column("share")]
+        columns += [Column(name) for name in (("good", "bad") if judged else ("spread",))]
+        lines = []
+        for row in rows:
             figures = (f"{row.good:+.4f}", f"{row.bad:+.4f}") if judged else (f"{row.spread:.4f}",)
-            table.add_row(
-                str(row.id),
-                Text(printable(row.name)),
-                f"{row.hits}/{listed.hits}",
-                f"{row.mean:+.4f}",
-                *figures,
-                bar(value / longest, 12),
-            )
-        console.print(table)
+            value = row.bad - row.good if judged else row.mean
+            found = (str(row.id), f"{row.hits}/{listed.hits}", f"{row.mean:+.4f}", *figures)
+            lines.append(Line((Text(printable(row.name)), *found), value, "red" if value < 0 or judged else "green"))
+        console.print(Fitted(columns, lines, bar=12))
 
 
 def print_report(console: Console, found: CorpusReport) -> None:
     """Families with counts, then what is amiss."""
-    from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import bar, printable
+    from ..explain.fitted import Column, Fitted, Line
+    from ..explain.terminal import printable
 
     console.print(Text(f"{found.documents:,} documents; {found.silent:,} features that none of them has\n", "bold"))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("about", max_width=44, no_wrap=True, overflow="ellipsis")
-    table.add_column("documents", justify="right")
-    table.add_column("", min_width=14)
-    table.add_column("most of them by", max_width=30, no_wrap=True, overflow="ellipsis")
-    longest = max((topic.documents for topic in found.topics), default=1)
-    for topic in found.topics:
-        drawn = Text(bar(topic.documents / longest, 14), "green")
-        table.add_row(
-            Text(printable(topic.name)), f"{topic.documents:,}", drawn, Text(printable(topic.features[0][1]), "dim")
+    lines = [
+        Line(
+            (Text(printable(topic.name)), f"{topic.documents:,}", Text(printable(topic.features[0][1]), "dim")),
+            float(topic.documents),
         )
-    console.print(table)
+        for topic in found.topics
+    ]
+    columns = (Column("about", 44), Column("documents"), Column("most of them by", 30))
+    console.print(Fitted(columns, lines, bar=14))
     if found.boilerplate:
         console.print(Text("\nfeatures that a quarter of the documents has: they tell none apart", "bold"))
         for feature, name, share in found.boilerplate[:10]:

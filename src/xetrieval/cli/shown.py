@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .console import as_json, give, give_line, output_console, say
+from .console import as_json, give, output_console, say
 from .options import ReportFormat
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def show(
     """Print it, or write it; `notes` are lines of text about it, which JSON has fields for instead."""
     from ..explain import DEFAULT_TOP
     from ..explain.report import page
-    from ..explain.terminal import plain_text, table_of
+    from ..explain.terminal import plain_text, printable, table_of
 
     some = DEFAULT_TOP if top is None else top
     if format is ReportFormat.json:
@@ -39,9 +39,10 @@ def show(
     elif format is ReportFormat.html:
         text = page(shown, some, notes)
     elif output is None:
-        output_console().print(table_of(shown, some))
+        console = output_console()
+        console.print(table_of(shown, some))
         for note in notes:
-            give_line(note)
+            console.print(printable(note))
         return
     else:
         text = "".join(f"{line}\n" for line in (plain_text(shown, some), *notes))

@@ -132,23 +132,19 @@ def apply(
 
 
 def _print_profile(index: Index, profile: SteeringProfile) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import bar, printable
+    from ..explain.fitted import Column, Fitted, Line
+    from ..explain.terminal import printable
 
     if not profile.factors:
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("feature", justify="right")
-    table.add_column("name", max_width=48, no_wrap=True)
-    table.add_column("factor", justify="right")
-    table.add_column("documents", justify="right")
-    table.add_column("")
+    lines = []
     for feature, factor in sorted(profile.factors.items(), key=lambda item: -item[1]):
         name = index.explainer.features[feature].label or f"feature {feature}"
         style = "green" if factor > 1 else "red"
-        drawn = bar(min(1.0, abs(factor - 1)), 12)
         count = f"{int(index.frequency[feature]):,}"
-        table.add_row(str(feature), Text(printable(name)), Text(f"{factor:.2f}", style), count, Text(drawn, style))
-    output_console().print(table)
+        figures = (str(feature), Text(f"{factor:.2f}", style), count)
+        lines.append(Line((Text(printable(name)), *figures), min(1.0, factor - 1), style))
+    columns = (Column("name", 48), Column("feature"), Column("factor"), Column("documents"))
+    output_console().print(Fitted(columns, lines, bar=12))

@@ -40,6 +40,7 @@ def teach(
     Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
     """
     from ..data import read_corpora, sample_documents
+    from ..errors import InputError
     from ..teachers import TeachConfig, read_prompt
     from ..teachers import teach as run
     from ..teachers.written import cost_of
@@ -47,6 +48,8 @@ def teach(
     config = TeachConfig(letters, retries, options.concurrency)
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
     left_out = collector(skip_bad)
+    if not prompts:
+        raise InputError("--aspects names no aspect; give summary, purpose, qa, or files with prompts")
     documents = sample_documents(read_corpora(corpora, left_out), limit)
     say_left_out(left_out, None if dry_run else output)
     model = options.open()

@@ -35,7 +35,7 @@ class Part(NamedTuple):
         return record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Breakdown(Shown):
     """score = bias + sum of parts + remainder. Prints itself.
 

@@ -5,31 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from .breakdown import Breakdown
 from .explanation import DEFAULT_TOP
-from .terminal import BAR, bar, printable
+from .fitted import Column, Fitted, Line
+from .terminal import printable
 
 
 def breakdown_table(breakdown: Breakdown, top: int | None = DEFAULT_TOP) -> RenderableType:
     """The table of one breakdown: the lines add up to the score."""
     rows = breakdown_rows(breakdown, top)
-    longest = max((abs(share) for _, _, share, _ in rows), default=0.0) or 1.0
     colours = {"feature": "green", "word": "cyan", "bias": "blue", "remainder": "yellow"}
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column("part", no_wrap=True, overflow="ellipsis", max_width=40)
-    table.add_column("by", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=BAR)
+    lines = []
     for name, by, share, kind in rows:
         style = "red" if share < 0 else colours[kind]
-        table.add_row(
-            Text(printable(name)), Text(by, "dim"), Text(f"{share:+.4f}", style), Text(bar(share / longest), style)
-        )
-    table.add_row("", "", Text("─" * 7, "dim"), "")
-    table.add_row(Text("score", "bold"), "", Text(f"{breakdown.score:+.4f}", "bold"), "")
+        lines.append(Line((Text(printable(name)), Text(by, "dim"), Text(f"{share:+.4f}", style)), share, style))
+    total = Line((Text("score", "bold"), "", Text(f"{breakdown.score:+.4f}", "bold")))
+    table = Fitted((Column("part", 40), Column("by", 24), Column("share")), lines, total)
     return Group(table, *([Text(breakdown.note, "dim")] if breakdown.note else []))
 
 

@@ -63,7 +63,7 @@ class FeatureContrast:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Contrast(Shown):
     """difference = sum of the features' differences + difference of the remainders. Prints itself."""
 

@@ -2,51 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from .contrast import UNION_NOTE, Contrast
 from .explanation import DEFAULT_TOP
-from .terminal import bar, evidence_block, others_line, printable, unread_texts
-
-HALF: Final = 10  # characters on either side of the middle
+from .fitted import Column, Fitted, Line
+from .terminal import evidence_block, others_line, printable, unread_texts
 
 
 def contrast_table(contrast: Contrast, top: int | None = DEFAULT_TOP) -> RenderableType:
     """The table of one contrast: each column adds up to its score."""
     rows = contrast_rows(contrast, top)
-    longest = max(abs(first - second) for _, _, first, second in rows) or 1.0
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column("feature", no_wrap=True, overflow="ellipsis", max_width=40)
-    table.add_column("in", no_wrap=True)
-    for column in ("first", "second", "difference"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("second · first", no_wrap=True, justify="center", min_width=2 * HALF + 1)
+    lines = []
     for name, where, first, second in rows:
         difference = first - second
         style = "red" if difference < 0 else "green"
-        drawn = two_sided(difference / longest)
-        table.add_row(
-            Text(printable(name)),
-            Text(where, "dim"),
-            f"{first:+.4f}",
-            f"{second:+.4f}",
-            Text(f"{difference:+.4f}", style),
-            Text(drawn, style),
-        )
-    rule = Text("─" * 7, "dim")
-    table.add_row("", "", rule, rule, rule, "")
-    table.add_row(
-        Text("score", "bold"),
-        "",
-        f"{contrast.first_score:+.4f}",
-        f"{contrast.second_score:+.4f}",
-        Text(f"{contrast.difference:+.4f}", "bold"),
-        "",
-    )
+        figures = (f"{first:+.4f}", f"{second:+.4f}", Text(f"{difference:+.4f}", style))
+        lines.append(Line((Text(printable(name)), Text(where, "dim"), *figures), difference, style))
+    scores = (f"{contrast.first_score:+.4f}", f"{contrast.second_score:+.4f}")
+    total = Line((Text("score", "bold"), "", *scores, Text(f"{contrast.difference:+.4f}", "bold")))
+    columns = (Column("feature", 40), Column("in"), Column("first"), Column("second"), Column("difference"))
+    table = Fitted(columns, lines, total, bar_title="second · first")
     notes = [Text(note, "yellow") for note in contrast_notes(contrast)]
     return Group(table, Text(UNION_NOTE, "dim"), *notes, *_evidence(contrast))
 
@@ -101,14 +78,6 @@ def contrast_notes(contrast: Contrast) -> list[str]:
         *(printable(change) for change in changes),
         *(note for what, reading in read for note in reading.notes(what)),
     ]
-
-
-def two_sided(fraction: float) -> str:
-    """A bar to the right of a middle line, or for a negative fraction to its left."""
-    if fraction >= 0:
-        return f"{'':{HALF}}│{bar(fraction, HALF):<{HALF}}"
-    halves = round(min(1.0, -fraction) * HALF * 2)  # the only partial block that grows leftward is a half
-    return f"{'▐' * (halves % 2) + '█' * (halves // 2):>{HALF}}│{'':{HALF}}"
 
 
 def _where(first: bool, second: bool) -> str:

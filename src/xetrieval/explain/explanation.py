@@ -50,7 +50,7 @@ class FeatureShare:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation(Shown):
     """score = bias + sum of shares + remainder. Prints itself in a terminal and in a notebook."""
 

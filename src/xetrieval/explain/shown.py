@@ -13,6 +13,11 @@ class Shown:
 
         return plain_text(self)
 
+    def __repr__(self: Any) -> str:
+        said = f"score={self.score:+.4f}, " if hasattr(self, "score") else f"difference={self.difference:+.4f}, "
+        parts = len(self.features if hasattr(self, "features") else self.parts)
+        return f"{type(self).__name__}({said}{parts} parts{_of(self)})"
+
     def __rich__(self: Any) -> Any:
         from .terminal import table_of
 
@@ -22,3 +27,10 @@ class Shown:
         from .html import fragment_of
 
         return fragment_of(self)
+
+
+def _of(shown: Any) -> str:
+    from .terminal import shorten
+
+    names = [("doc_id", getattr(shown, "doc_id", "")), ("query", getattr(shown, "query", ""))]
+    return "".join(f", {name}={shorten(text, 40)!r}" for name, text in names if text)

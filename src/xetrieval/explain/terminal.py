@@ -17,9 +17,8 @@ from .breakdown import Breakdown
 from .contrast import Contrast
 from .evidence import Evidence, SentenceShare, TextEvidence, words
 from .explanation import DEFAULT_TOP, Explanation, FeatureShare
+from .fitted import Column, Fitted, Line
 
-BAR: Final = 24  # characters of the longest bar
-EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}
 
 
@@ -32,18 +31,12 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
         rows.append((others_line(len(others)), "", sum(f.share for f in others), "green"))
     rows.append(("bias (any document of this kind)", "", explanation.bias, "blue"))
     rows.append(("remainder (not explained)", "", explanation.remainder, "yellow"))
-    longest = max(abs(share) for _, _, share, _ in rows) or 1.0
-
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column("feature", no_wrap=True, overflow="ellipsis", max_width=46)
-    table.add_column("views", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=BAR)
+    lines = []
     for name, views, share, colour in rows:
         style = "red" if share < 0 else colour
-        table.add_row(Text(name), Text(views, "dim"), Text(f"{share:+.4f}", style), Text(bar(share / longest), style))
-    table.add_row("", "", Text("─" * 7, "dim"), "")
-    table.add_row(Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold"), Text(summary(explanation)))
+        lines.append(Line((Text(name), Text(views, "dim"), Text(f"{share:+.4f}", style)), share, style))
+    total = Line((Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold")))
+    table = Fitted((Column("feature", 46), Column("views"), Column("share")), lines, total, summary(explanation))
     notes = [Text(note, "yellow") for note in unread_notes(explanation)]
     if explanation.steered:
         notes.append(Text(steered_note(explanation.steered), "magenta"))
@@ -142,12 +135,6 @@ def table_of(shown: Explanation | Contrast | Breakdown, top: int | None = DEFAUL
     if isinstance(shown, Explanation):
         return renderable(shown, top)
     return contrast_table(shown, top) if isinstance(shown, Contrast) else breakdown_table(shown, top)
-
-
-def bar(fraction: float, width: int = BAR) -> str:
-    """A bar of eighths for a fraction of the longest one, by absolute value."""
-    eighths = round(min(1.0, abs(fraction)) * width * 8)
-    return "█" * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
 
 
 def others_line(count: int) -> str:

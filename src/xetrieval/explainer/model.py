@@ -22,7 +22,7 @@ from ..encoders import (
     open_encoder,
     read_texts,
 )
-from ..errors import InputError, MismatchError
+from ..errors import InputError, MismatchError, shortened
 from ..explain import DEFAULT_TOP, Contrast, Explanation, attribute, overlap
 from ..explain.projection import FeatureSets
 from ..hypotheses import Family, Feature
@@ -62,6 +62,13 @@ class Explainer:
             raise MismatchError(f"explainer {self.name}: its parts have different dimensions {sorted(dimensions)}")
         if len(self.features) != self.sae.features:
             raise MismatchError(f"explainer {self.name}: {len(self.features)} names, {self.sae.features} features")
+
+    def __repr__(self) -> str:
+        named = sum(feature.label is not None for feature in self.features)
+        return (
+            f"Explainer({shortened(self.name, 40)!r}, {self.sae.features:,} features, {named:,} named, "
+            f"encoder={shortened(self.encoder_identity.name, 40)!r}, views={len(self.views)})"
+        )
 
     # ------------------------------------------------------------------ explaining
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, overload
 import numpy as np
 
 from ..encoders import Counts
+from ..errors import shortened
 from ..explain import Attribution, Explanation, FeatureShare, Overlap, Reading
 from ..hypotheses import Feature
 from ..views import VIEWS, View
@@ -44,6 +45,9 @@ class ExplainedPairs(Sequence[Explanation]):
     explainer: str
     encoder: str
     names: PairNames
+
+    def __repr__(self) -> str:
+        return f"ExplainedPairs({len(self):,} explanations by {shortened(self.explainer, 40)!r})"
 
     def __len__(self) -> int:
         return len(self.attribution.score)

@@ -24,8 +24,8 @@ def explaining_sae(features: int, k: int, epochs: int = 4, inference_k: int | No
         features=features,
         l0=k,
         epochs=epochs,
-        inference_k=inference_k or min(features, max(1, k * 3 // 2)),
-        learning_rate=2e-4 / math.sqrt(features / 2**14),
+        inference_k=min(features, max(1, k * 3 // 2)) if inference_k is None else inference_k,
+        learning_rate=2e-4 / math.sqrt(max(1, features) / 2**14),
         seed=seed,
     )
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ..arrays import Float32
-from ..errors import InputError
+from ..errors import InputError, shortened
 from ..explain import Explanation, Reading
 from ..explain.breakdown import Breakdown
 from ..explain.reading import NOT_COUNTED
+from ..explain.terminal import printable
 from ..explainer.pairs import PairNames
 from ..intervene import SteeringProfile, steered_vectors
 from ..options import WORDS, check
@@ -51,6 +53,9 @@ class Query:
     lexical_share: float = 0.5  # of the hybrid score
     exact: bool = False  # dense: by a scan of all vectors even where a faiss index is there
 
+    def __repr__(self) -> str:
+        return f"Query({shortened(self.text, 80)!r}, by {self.by})"
+
     @property
     def plain(self) -> bool:
         """Whether it ranks by the encoder's own score."""
@@ -81,6 +86,19 @@ class Hit:
     index: Index = field(repr=False)
     query: Query = field(repr=False)
     together: _Together = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"Hit({self.rank}, {shortened(self.id, 60)!r}, score={self.score:+.4f})"
+
+    def __str__(self) -> str:
+        title = self.document.title
+        named = f"{printable(self.id)}  {printable(title)}" if title and title != self.id else printable(self.id)
+        return f"{self.rank:>3}. {self.score:.4f}  {named}\n     {printable(self.snippet)}"
+
+    def _repr_html_(self) -> str:
+        head = f"<b>{self.rank}.</b> {self.score:.4f} <code>{escape(printable(self.id))}</code>"
+        title = f" {escape(printable(self.document.title))}" if self.document.title else ""
+        return f"<div>{head}{title}<br><small>{escape(printable(self.snippet))}</small></div>"
 
     @cached_property
     def document(self) -> Stored:

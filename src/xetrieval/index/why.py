@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ..arrays import Float32
-from ..errors import InputError
+from ..errors import InputError, shortened
 from ..explain import Breakdown, Contrast, Explanation, overlap
 from ..explain.rank_change import RankChange
+from ..explain.terminal import printable, shorten
 from ..explainer.contrast import contrast_vectors
 from ..explainer.counterfactual import counterfactual_vectors
 from ..intervene import smallest_boost, smallest_erasure
@@ -39,6 +42,31 @@ class Why:
     over_rank: int | None = None
     contrast: Contrast | None = None
     change: RankChange | None = None
+
+    def __repr__(self) -> str:
+        return f"Why({shortened(self.document.id, 60)!r}, rank {self.rank:,} of {self.documents:,})"
+
+    def __str__(self) -> str:
+        return "\n".join([*self._head(), "", str(self.explanation), *self._rest(str)])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<p>{escape(line)}</p>" for line in self._head())
+        rest = "".join(self._rest(lambda contrast: contrast._repr_html_(), lambda line: f"<p>{escape(line)}</p>"))
+        return f"{head}{self.explanation._repr_html_()}{rest}"
+
+    def _head(self) -> list[str]:
+        lines = [f"{printable(self.document.id)}  rank {self.rank:,} of {self.documents:,}"]
+        return [*lines, text] if (text := shorten(self.document.text)) else lines
+
+    def _rest(self, shown: Callable[[Contrast], str], said: Callable[[str], str] = str) -> list[str]:
+        """The comparison and what would change the rank, where they were asked for."""
+        out = []
+        if self.over is not None and self.contrast is not None:
+            place = "" if self.over_rank is None else f", rank {self.over_rank:,}"
+            out += [said(f"compared with {printable(self.over.id)}{place}"), shown(self.contrast)]
+        if self.change is not None:
+            out += [said(printable(sentence)) for sentence in self.change.sentences()]
+        return out
 
     def to_dict(self, top: int | None = None) -> WhyRecord:
         """As JSON holds it."""

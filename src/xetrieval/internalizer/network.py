@@ -37,6 +37,9 @@ class Internalizer:
         if shapes != ((h,), (m, h), (m,)):
             raise MismatchError(f"internalizer: shapes {shapes} do not fit w1 {[h, m]}")
 
+    def __repr__(self) -> str:
+        return f"Internalizer({self.form}, {self.dimension} dimensions, {self.w1.shape[0]} hidden)"
+
     @property
     def dimension(self) -> int:
         """m, the dimension of the vectors."""

@@ -36,6 +36,10 @@ class SteeringProfile:
     made_from: str = ""
     note: str = ""
 
+    def __repr__(self) -> str:
+        some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
+        return f"SteeringProfile({len(self.factors)} factors: {{{some}{', …' if len(self.factors) > 5 else ''}}})"
+
     def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
         """This profile with FEATURE=FACTOR texts put in; a later one for a feature counts.
 

@@ -16,6 +16,9 @@ class SparseCodes(NamedTuple):
     features: Ids  # [n, k] feature ids, in no particular order
     values: Float32  # [n, k] activations, >= 0
 
+    def __repr__(self) -> str:
+        return f"SparseCodes({len(self):,} rows, {self.features.shape[-1]} places each)"
+
     def __len__(self) -> int:  # rows, not the tuple's two fields
         return int(self.features.shape[0])
 

@@ -59,6 +59,9 @@ class SparseAutoencoder:
         if self.thresholds is not None and not (self.thresholds >= 0).all():
             raise InputError("autoencoder: a threshold is negative or not a number")
 
+    def __repr__(self) -> str:
+        return f"SparseAutoencoder({self.features:,} features of {self.dimension} dimensions, active: {self.form})"
+
     @property
     def features(self) -> int:
         """F, the number of features."""

@@ -1,0 +1,139 @@
+"""A table with bars that fits its terminal: the bar goes first, then names are cut; a figure never is.
+
+What is negative draws to the left of a middle line, which is there where anything is negative.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+BAR: Final = 24  # characters of all bars together, at most
+LEAST_BAR: Final = 8
+LEAST_NAME: Final = 8
+GAP: Final = 2  # between columns
+EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+
+
+class Column(NamedTuple):
+    """One column: words to the left, which may be cut, or figures to the right, which may not."""
+
+    title: str
+    most: int | None = None  # characters of words at most; None: figures
+
+    @property
+    def words(self) -> bool:
+        """Whether it may be cut."""
+        return self.most is not None
+
+
+class Line(NamedTuple):
+    """One line: a cell for each column, and what its bar shows; None for no bar."""
+
+    cells: tuple[Text | str, ...]
+    share: float | None = None
+    style: str = "green"
+
+
+class Fitted:
+    """The table.
+
+    Args:
+        lines: the parts. total: the line under the rule, if any. note: stands beside the total, or under the table.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        lines: Sequence[Line],
+        total: Line | None = None,
+        note: str = "",
+        bar_title: str = "",
+        bar: int = BAR,
+    ) -> None:
+        self.columns, self.lines, self.total, self.note = tuple(columns), tuple(lines), total, note
+        self.bar_title, self.bar = bar_title, bar
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widths = self._widths()
+        room = options.max_width - sum(widths) - GAP * len(widths)
+        drawn = room >= LEAST_BAR
+        for place in [i for i in reversed(range(len(widths))) if self.columns[i].words]:
+            over = sum(widths) + GAP * (len(widths) - 1) - options.max_width
+            widths[place] -= max(0, min(over, widths[place] - LEAST_NAME))
+        if sum(widths) + GAP * (len(widths) - 1) > options.max_width and len(widths) > 2:
+            yield from self._stacked(widths, options.max_width)
+            return
+        beside = bool(self.note) and drawn and cell_len(self.note) <= room
+        yield self._table(widths, min(self.bar, room) if drawn else 0, beside)
+        if self.note and not beside:
+            yield Text(self.note)
+
+    def _stacked(self, widths: list[int], room: int) -> Iterator[Text]:
+        """Each name on a line of its own, its figures under it: for terminals as narrow as a telephone's."""
+        for line in (*self.lines, *([self.total] if self.total else [])):
+            name = line.cells[0] if isinstance(line.cells[0], Text) else Text(line.cells[0])
+            name.truncate(room, overflow="ellipsis")
+            yield name
+            figures = zip(line.cells[1:], widths[1:], strict=True)
+            yield Text("  ").join([Text(""), *(Text(str(cell).rjust(width)) for cell, width in figures)])
+        if self.note:
+            yield Text(self.note)
+
+    def _widths(self) -> list[int]:
+        rows = [*(line.cells for line in self.lines), *([self.total.cells] if self.total else [])]
+        out = []
+        for place, column in enumerate(self.columns):
+            longest = max([cell_len(column.title), *(cell_len(str(cells[place])) for cells in rows)])
+            out.append(longest if column.most is None else min(longest, column.most))
+        return out
+
+    def _table(self, widths: list[int], bar_width: int, beside: bool) -> Table:
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+        for column, width in zip(self.columns, widths, strict=True):
+            side = "left" if column.words or not column.title else "right"
+            table.add_column(column.title, justify=side, no_wrap=True, overflow="ellipsis", width=width)  # type: ignore[arg-type]
+        if bar_width:
+            table.add_column(self.bar_title, no_wrap=True, min_width=bar_width)
+        draw = bars([line.share or 0.0 for line in self.lines], bar_width)
+        for line, drawn in zip(self.lines, draw, strict=True):
+            table.add_row(*line.cells, *([Text(drawn, line.style)] if bar_width else []))
+        if self.total is not None:
+            figures = [not column.words and width >= 6 for column, width in zip(self.columns, widths, strict=True)]
+            rules = [Text("─" * 7 if figure else "", "dim") for figure in figures]
+            table.add_row(*rules)
+            table.add_row(*self.total.cells, *([Text(self.note if beside else "")] if bar_width else []))
+        return table
+
+
+def bars(shares: Sequence[float], width: int = BAR) -> list[str]:
+    """A bar for each share, all in one scale; negative ones to the left of a middle line."""
+    most, least = max([0.0, *shares]), -min([0.0, *shares])
+    if width < 2 or not most + least:
+        return [""] * len(shares)
+    if not least:
+        return [bar(share / most, width) for share in shares]
+    left = min(width - 1, max(1, math.ceil((width - 1) * least / (most + least)))) if most else width - 1
+    right = width - 1 - left
+    scale = min(left / least, right / most if most else math.inf)
+    return [_signed(share * scale, left) for share in shares]
+
+
+def bar(fraction: float, width: int = BAR) -> str:
+    """A bar of eighths for a fraction of the longest one, by absolute value."""
+    eighths = round(min(1.0, abs(fraction)) * width * 8)
+    return "█" * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+def _signed(length: float, left: int) -> str:
+    if length >= 0:
+        whole = max(1, math.ceil(length))
+        return f"{'':{left}}│{bar(length / whole, whole)}"
+    halves = round(min(left, -length) * 2)  # the only partial block that grows to the left is a half
+    return f"{'▐' * (halves % 2) + '█' * (halves // 2):>{left}}│"
