@@ -272,6 +272,16 @@ def test_another_model_behind_the_same_name_is_noticed(tmp_path: Path) -> None:
             CachedEncoder(open_encoder(Function(1), name="mine", version="1"), tmp_path).encode_document(texts)
 
 
+def test_a_model_object_is_refused_with_what_to_give_instead() -> None:
+    import sentence_transformers
+
+    model = sentence_transformers.SentenceTransformer(str(open_encoder("minilm").folder), device="cpu")  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match=r"open_encoder\(model.encode, name="):
+        open_encoder(model)
+    same = open_encoder(model.encode, name="minilm", version="1")
+    assert np.allclose(same.encode_query([QUERY]), open_encoder("minilm").encode_query([QUERY]), atol=1e-5)
+
+
 @pytest.mark.parametrize("given", [{"name": "mine"}, {"version": "1"}])
 def test_a_name_without_a_version_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(InputError, match="name and a version"):

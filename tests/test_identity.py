@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xetrieval.encoders import EncoderIdentity, HashingEncoder
-from xetrieval.errors import MismatchError
+from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explainer import load, save
 from xetrieval.explainer.model import Explainer
 from xetrieval.index import Corpus, build_index, open_index
@@ -76,6 +77,37 @@ def test_two_encoders_share_a_digest_only_if_nothing_but_the_name_of_known_weigh
     same = first == (second if first.weights_sha256 is None else replace(second, name=first.name))
     assert (first.digest == second.digest) == same
     assert bool(first.differences(second)) == (not same)
+
+
+@settings(deadline=None, max_examples=50)
+@given(identity=IDENTITIES)
+def test_an_identity_comes_back_from_a_file(identity: EncoderIdentity) -> None:
+    assert EncoderIdentity.from_dict(identity.to_dict()) == identity
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        [],
+        {},
+        {"name": "x"},
+        {"name": 5, "dimension": 8},
+        {"name": "x", "dimension": "8"},
+        {"name": "x", "dimension": True},
+        {"name": "x", "dimension": 8, "more": 1},
+        {"name": "x", "dimension": 8, "query_prompt": None},
+        {"name": "x", "dimension": 8, "max_tokens": "256"},
+    ],
+)
+def test_an_identity_that_was_tampered_with_is_refused(tmp_path: Path, record: object) -> None:
+    with pytest.raises(InputError, match="encoder"):
+        EncoderIdentity.from_dict(record)
+    save(random_explainer(8), tmp_path / "x")
+    config = json.loads((tmp_path / "x" / "config.json").read_text())
+    (tmp_path / "x" / "config.json").write_text(json.dumps({**config, "encoder": record}))
+    with pytest.raises(DamagedError):
+        load(tmp_path / "x")
 
 
 def test_the_parts_of_an_explainer_all_count() -> None:

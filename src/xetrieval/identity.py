@@ -11,13 +11,14 @@ same. A matrix with a number that half precision cannot hold (it could not be st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import InputError
 from .store import digest_of
 
 Role = Literal["query", "document"]
@@ -65,6 +66,21 @@ class EncoderIdentity:
         """As config.json holds it."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, record: Any) -> EncoderIdentity:
+        """What `to_dict` gave, from a file.
+
+        Raises:
+            InputError: a field is missing, unknown, or of the wrong kind.
+        """
+        known = {field.name for field in fields(cls)}
+        if not isinstance(record, dict) or not {"name", "dimension"} <= record.keys() <= known:
+            raise InputError("the encoder's identity is missing, or has missing or unknown fields")
+        for name, value in record.items():
+            if not isinstance(value, _KINDS.get(name, str)) or isinstance(value, bool):
+                raise InputError(f"the encoder's {name} is of the wrong kind ({type(value).__name__})")
+        return cls(**record)
+
     def differences(self, other: EncoderIdentity) -> str:
         """What makes `other` another encoder, in words; empty where it is the same one."""
         if self.digest == other.digest:
@@ -76,6 +92,12 @@ class EncoderIdentity:
         )
 
 
+_KINDS: Final[dict[str, Any]] = {
+    "dimension": int,
+    "max_tokens": int | None,
+    "weights_sha256": str | None,
+    "reading_sha256": str | None,
+}
 _WORDS: Final = {
     "weights_sha256": "weights",
     "reading_sha256": "tokenizer, modules or their configuration",

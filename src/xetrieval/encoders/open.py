@@ -38,6 +38,11 @@ def open_encoder(
     Raises:
         InputError: none of these. MissingExtra: it needs a package that is not installed.
     """
+    if not isinstance(source, Encoder | str | Path) and hasattr(source, "encode"):
+        raise InputError(
+            f"encoder: a {type(source).__name__} is no encoder; give the folder or name it was loaded from, or "
+            'open_encoder(model.encode, name="...", version="...")'
+        )
     if callable(source) and not isinstance(source, Encoder):
         return FunctionEncoder(source, name=name, version=version)
     if name or version:

@@ -105,7 +105,7 @@ def _assemble(folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Ex
         sae = read_sae(folder / "sae.safetensors", k=k)
         return Explainer(
             name=config["name"],
-            encoder_identity=EncoderIdentity(**config["encoder"]),
+            encoder_identity=EncoderIdentity.from_dict(config["encoder"]),
             sae=sae,
             internalizers=read_internalizers(folder / "internalizers.safetensors", config["internalizers"]),
             features=read_features(folder / "features.jsonl", sae.features, sae.digest),

@@ -127,7 +127,7 @@ def open_internalizers(source: Path, encoder: Encoder) -> dict[Aspect, Internali
         MismatchError: it is another encoder: weights, prompts or length limit differ.
     """
     folder = load_internalizers(source)
-    own = EncoderIdentity(**folder.encoder)
+    own = EncoderIdentity.from_dict(folder.encoder)
     if differing := own.differences(encoder.identity):
         raise MismatchError(f"{source}: these internalizers belong to another encoder ({differing})")
     return folder.internalizers
