@@ -266,9 +266,9 @@ def test_every_pair_of_options_of_explain(home: Home, tmp_path: Path) -> None:
                 path.unlink()
         return answer if isinstance(answer, str) else (answer, kept)
 
-    # encoder: the same one, read from another place
+    # encoder: the same one, read from another place; skip_bad: where there is no output, standard error says it
     asked_about = {"text", "source", "query_vectors", "document_vectors"}
-    try_all("explain", set(values), {"source": "input"}, call, {"encoder"}, asked_about)
+    try_all("explain", set(values), {"source": "input"}, call, {"encoder", "skip_bad"}, asked_about)
 
 
 @pytest.mark.parametrize("by", ["bm25", "hybrid", "sparse", "concept"])

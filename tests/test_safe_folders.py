@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -240,6 +241,70 @@ def test_the_umask_decides(toy: tuple[object, ...], tmp_path: Path, mask: int, m
 def test_a_full_disk_says_where() -> None:
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
         write_bytes(Path("/dev/full"), b"x" * (1 << 20))
+
+
+# ---------------------------------------------------------------------- standard input and output
+
+
+def with_input(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def test_a_document_comes_from_standard_input(toy: tuple[object, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    with_input(monkeypatch, "an apple is red\n")
+    read = accepted(run("explain", "red apple", "-", *toy, "--format", "json"))
+    typed = accepted(run("explain", "red apple", "an apple is red", *toy, "--format", "json"))
+    assert json.loads(read.stdout)["score"] == json.loads(typed.stdout)["score"]
+    with_input(monkeypatch, "")
+    refused(run("explain", "red apple", "-", *toy), "document 1 is empty")
+
+
+def test_pairs_come_from_standard_input_and_go_to_standard_output(
+    toy: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = "".join(json.dumps({"query": f"q{n}", "doc": "an apple", "doc_id": f"d{n}"}) + "\n" for n in range(2))
+    (tmp_path / "pairs.jsonl").write_text(pairs)
+    wanted = ["d0", "d1"]
+    for source in (("--input", tmp_path / "pairs.jsonl"), ("--input", "-")):
+        for target in ((), ("--output", "-")):
+            with_input(monkeypatch, pairs)
+            done = accepted(run("explain", *source, *target, *toy))
+            assert [json.loads(line)["doc_id"] for line in done.stdout.splitlines()] == wanted
+            assert "2 pairs explained" in done.stderr
+    with_input(monkeypatch, pairs + "{\n")
+    line = refused(run("explain", "--input", "-", *toy), "standard input, line 3")
+    assert "/tmp" not in line
+    with_input(monkeypatch, pairs + "{\n")
+    done = accepted(run("explain", "--input", "-", "--skip-bad", *toy))
+    assert len(done.stdout.splitlines()) == 2
+    assert "1 bad lines were left out" in done.stderr
+    assert not list(tmp_path.glob("*.bad.jsonl"))
+
+
+def test_an_index_is_built_from_standard_input_and_from_a_pipe(
+    given: Path, toy: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = (given / "corpus.jsonl").read_text()
+    with_input(monkeypatch, corpus)
+    assert "40 added" in accepted(run("index", "build", "-", *toy, "--output", tmp_path / "one")).stderr
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_text(corpus))
+    writer.start()
+    assert "40 added" in accepted(run("index", "build", tmp_path / "pipe", *toy, "--output", tmp_path / "two")).stderr
+    writer.join(10)
+
+
+def test_a_list_of_bad_lines_takes_nobodys_place(toy: tuple[object, ...], tmp_path: Path) -> None:
+    good, bad = '{"query": "q", "doc": "d"}\n', "{\n"
+    (tmp_path / "out.jsonl.bad.jsonl").write_text("mine\n")
+    for content, lists in ((good, ["out.jsonl.bad.jsonl"]), (good + bad, ["out.jsonl.bad-2.jsonl"]), (good, [])):
+        (tmp_path / "in.jsonl").write_text(content)
+        accepted(
+            run("explain", "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out.jsonl", "--skip-bad", *toy)
+        )
+        for name in lists:
+            assert (tmp_path / name).is_file()
+        assert (tmp_path / "out.jsonl.bad.jsonl").read_text() == "mine\n"
 
 
 # ---------------------------------------------------------------------- killed at every step

@@ -76,7 +76,6 @@ EXPLAIN: Final[tuple[Rule, ...]] = (
     Needs("chunks", "text", ONE_PAIR),
     Needs("counterfactual", "over", "it needs a second document to change places with"),
     Apart("chunks", "over", "two documents are compared whole"),
-    Needs("input", "output", "it says where the explanations go"),
     Needs("skip_bad", "input", "it is for the lines of a file"),
     Apart("input", "written_as", "a file of pairs is answered in JSON lines"),
     Apart("query_vectors", "written_as", "vectors are answered in JSON lines"),

@@ -33,12 +33,12 @@ TYPED |= {"text": "QUERY DOCUMENT", "written_as": "--format text or html"}
 
 def explain(
     query: Annotated[str | None, typer.Argument(help="The query.")] = None,
-    document: Annotated[str | None, typer.Argument(help="The document.")] = None,
+    document: Annotated[str | None, typer.Argument(help="The document; - is standard input.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON lines with query, doc and, if any, query_id, doc_id.")
+        Path | None, typer.Option("--input", help="JSON lines with query, doc and, if any, query_id, doc_id; or -.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="A file for it; with --input, one explanation a line.")
+        Path | None, typer.Option("--output", help="A file for it; with --input, one explanation a line. Default: -.")
     ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Put unusable lines in OUTPUT.bad.jsonl and go on.")
@@ -75,6 +75,8 @@ def explain(
     """Say why a document gets its score: features, shares, remainder."""
     from ..errors import InputError
     from ..explain import DEFAULT_TOP
+    from ..store.atomic import STANDARD
+    from .streams import readable, text_or_input
 
     asked: dict[str, Any] = {
         "text": query,
@@ -96,14 +98,21 @@ def explain(
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
         check_output(output)
+        if [query, document, over].count(STANDARD) > 1:
+            raise InputError("- is standard input, and can be one text alone")
+        query, document = text_or_input(query, "query"), text_or_input(document, "document")
+        over = None if over is None else text_or_input(over, "second document")
         opened = open_explainer(explainer, encoder, cache)
         shown = _texts(opened, query, document, over, counterfactual, chunks)
         say_notes(opened.notes)
         if evidence:
             shown = opened.with_evidence(shown, DEFAULT_TOP if top is None else top)
         show(shown, top, format, output)
-    elif source is not None and output is not None:
-        _file(source, output, skip_bad, open_explainer(explainer, encoder, cache), top, evidence)
+    elif source is not None:
+        output = Path(STANDARD) if output is None else output
+        check_output(output)
+        with readable([source]) as (kept,):
+            _file(kept, output, skip_bad, open_explainer(explainer, encoder, cache), top, evidence)
     elif query_vectors is not None and document_vectors is not None:
         _vectors(query_vectors, document_vectors, output, explainer, top)
 
@@ -125,6 +134,7 @@ def _file(
     evidence: bool,
 ) -> None:
     from ..explainer import explain_file
+    from ..store import is_stream
 
     with progress_bar() as bar:
         task = bar.add_task("explain", total=None, note="")
@@ -138,13 +148,15 @@ def _file(
             evidence,
         )
     say_notes(opened.notes)
-    say(f"{written.explained} pairs explained in {output}")
+    say(f"{written.explained} pairs explained" + ("" if is_stream(output) else f" in {output}"))
     if written.truncated:
         say(f"{written.truncated} of them have text past the encoder's limit, which it never read")
     if written.unreadable:
         say(f"{written.unreadable} of them have text that is mostly unknown to the encoder")
     if written.bad_path is not None:
         say(f"{written.bad} bad lines, with reasons, in {written.bad_path}")
+    elif written.bad:
+        say(f"{written.bad} bad lines were left out")
 
 
 def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str, top: int | None) -> None:

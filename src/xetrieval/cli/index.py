@@ -19,7 +19,9 @@ app = typer.Typer(help="Make an index of a corpus: build, add, delete, verify, i
 
 Sources = Annotated[
     list[Path] | None,
-    typer.Argument(help="BEIR folders, .jsonl, .csv, .parquet, or folders of text and Markdown files."),
+    typer.Argument(
+        help="BEIR folders, .jsonl, .csv, .parquet, or folders of text and Markdown files; - is standard input."
+    ),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
@@ -192,6 +194,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     from ..index import BuildConfig, Corpus, build_index
     from ..index.approximate import WORTH
     from ..index.stores import open_store
+    from .streams import readable
 
     vectors, store, chunk = given.vectors, given.store, given.chunk
     asked = {"store": store, "sources": sources, "vectors": vectors, "chunk": chunk, "overlap": given.overlap > 0}
@@ -207,7 +210,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     if vectors is None and store is None:
         say_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
-    with progress_bar() as bar:
+    with readable(sources) as kept, progress_bar() as bar:
         tasks: dict[str, Any] = {}
         begun: dict[str, float] = {}
 
@@ -220,7 +223,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
             bar.update(tasks[stage], completed=done, total=total or None, note=said)
 
         left_out = collector(given.skip_bad)
-        corpus = Corpus(tuple(sources), chunking, vectors, None if store is None else open_store(store), left_out)
+        corpus = Corpus(tuple(kept), chunking, vectors, None if store is None else open_store(store), left_out)
         built = build_index(corpus, opened, output, config, report)
     say_left_out(left_out, output)
     seconds = time.monotonic() - started

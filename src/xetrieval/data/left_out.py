@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ..errors import InputError
-from ..store import write_bytes
+from ..store import parse_json, write_bytes
 from .lines import BadLine, shown
 
 T = TypeVar("T")
+FIELDS: Final = ["file", "line", "reason", "text"]
 
 
 class LeftOut:
@@ -44,14 +45,29 @@ class LeftOut:
     def write(self, path: Path) -> Path | None:
         """The rows as JSON lines {file, line, reason, text} in `path`; an old list is deleted where there are none."""
         if not self._rows:
-            path.unlink(missing_ok=True)
+            if _is_list(path):
+                path.unlink()
             return None
+        first, number = path, 1
+        while path.exists() and not _is_list(path):  # somebody else's file: it stays
+            number += 1
+            path = first.with_name(f"{first.name.removesuffix('.jsonl')}-{number}.jsonl")
         records = [
             {"file": shown(b.path), "line": b.number, "reason": b.reason, "text": b.raw.decode("utf-8", "replace")}
             for b in self._rows.values()
         ]
         write_bytes(path, b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records))
         return path
+
+
+def _is_list(path: Path) -> bool:
+    """Whether a file is such a list, by its first line."""
+    try:
+        with path.open("rb") as file:
+            record = parse_json(file.readline(1 << 26))
+    except (OSError, InputError):
+        return False
+    return isinstance(record, dict) and list(record) == FIELDS
 
 
 def list_beside(target: Path) -> Path:

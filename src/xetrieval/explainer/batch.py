@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from ..data import BadLine, LeftOut, Pair, list_beside, read_pairs
 from ..errors import InputError
 from ..explain import DEFAULT_TOP
-from ..store import check_writable, replacing
+from ..store import check_file, is_stream, replacing
 from .model import Explainer
 from .pairs import PairNames
 
@@ -37,7 +37,8 @@ def explain_file(
     report: Callable[[int, int], None] | None = None,
     evidence: bool = False,
 ) -> Written:
-    """Explain every pair of a JSON lines file. The target appears when all is done, or not at all.
+    """Explain every pair of a JSON lines file. The target appears when all is done, or not at all ("-", a pipe or a
+    device gets every block as it is made).
 
     With `evidence`, each record says where its shown features (`top`, or 8) come from.
 
@@ -46,7 +47,7 @@ def explain_file(
     Raises:
         InputError: a bad line (without `skip_bad`), no usable line, or a target that cannot be written.
     """
-    check_writable(target.parent)
+    check_file(target)
     left_out, total = LeftOut(), 0
     for line in read_pairs(source):
         if isinstance(line, BadLine):
@@ -70,10 +71,11 @@ def explain_file(
                 truncated += bool(record["truncated"])
                 unreadable += explanation.read_query.unreadable or explanation.read_document.unreadable
                 file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+            file.flush()
             explained += len(block)
             if report is not None:
                 report(explained, total)
-    bad_path = left_out.write(list_beside(target))
+    bad_path = None if is_stream(target) else left_out.write(list_beside(target))
     return Written(explained, len(bad), bad_path, truncated, unreadable)
 
 

@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 from ..errors import InputError
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
-DEVICES: Final = ("/dev/", "/proc/")
+_OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # files of a process
 _SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old)?")
 
 
@@ -71,7 +71,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def is_stream(path: Path) -> bool:
     """Whether bytes go through `path` rather than into it: "-", a device, a pipe, a socket."""
-    if str(path) == STANDARD or str(path).startswith(DEVICES):
+    if str(path) == STANDARD or _OPEN.fullmatch(str(path)):
         return True
     try:
         mode = path.stat().st_mode
