@@ -75,15 +75,10 @@ def explain(
     """Say why a document gets its score: features, shares, remainder."""
     from ..errors import InputError
     from ..explain import DEFAULT_TOP
-    from ..store.atomic import STANDARD
-    from .streams import readable, text_or_input
+    from .streams import texts_or_input
 
-    asked: dict[str, Any] = {
-        "text": query,
-        "input": source,
-        "query_vectors": query_vectors,
-        "document_vectors": document_vectors,
-    }
+    asked: dict[str, Any] = {"text": query, "input": source}
+    asked |= {"query_vectors": query_vectors, "document_vectors": document_vectors}
     asked |= {"encoder": encoder, "cache": cache, "evidence": evidence, "chunks": chunks, "skip_bad": skip_bad}
     written_as = format if format is not ReportFormat.json else None
     check(
@@ -98,28 +93,24 @@ def explain(
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
         check_output(output)
-        if [query, document, over].count(STANDARD) > 1:
-            raise InputError("- is standard input, and can be one text alone")
-        query, document = text_or_input(query, "query"), text_or_input(document, "document")
-        over = None if over is None else text_or_input(over, "second document")
+        given = texts_or_input(query, document, over)
         opened = open_explainer(explainer, encoder, cache)
-        shown = _texts(opened, query, document, over, counterfactual, chunks)
+        shown = _texts(opened, given, counterfactual, chunks)
         say_notes(opened.notes)
         if evidence:
             shown = opened.with_evidence(shown, DEFAULT_TOP if top is None else top)
         show(shown, top, format, output)
     elif source is not None:
-        output = Path(STANDARD) if output is None else output
         check_output(output)
-        with readable([source]) as (kept,):
-            _file(kept, output, skip_bad, open_explainer(explainer, encoder, cache), top, evidence)
+        _file(source, output, skip_bad, open_explainer(explainer, encoder, cache), top, evidence)
     elif query_vectors is not None and document_vectors is not None:
         _vectors(query_vectors, document_vectors, output, explainer, top)
 
 
-def _texts(
-    opened: Explainer, query: str, document: str, over: str | None, counterfactual: bool, chunks: bool
-) -> Explanation | Contrast:
+def _texts(opened: Explainer, texts: list[str | None], counterfactual: bool, chunks: bool) -> Explanation | Contrast:
+    query, document, over = texts
+    assert query is not None
+    assert document is not None
     if over is not None:
         return opened.contrast(query, document, over, counterfactual)
     return opened.explain_chunks(query, document) if chunks else opened.explain(query, document)
@@ -127,7 +118,7 @@ def _texts(
 
 def _file(
     source: Path,
-    output: Path,
+    given: Path | None,
     skip_bad: bool,
     opened: Explainer,
     top: int | None,
@@ -135,12 +126,15 @@ def _file(
 ) -> None:
     from ..explainer import explain_file
     from ..store import is_stream
+    from ..store.atomic import STANDARD
+    from .streams import readable
 
-    with progress_bar() as bar:
+    output = given or Path(STANDARD)
+    with readable([source]) as (kept,), progress_bar() as bar:
         task = bar.add_task("explain", total=None, note="")
         written = explain_file(
             opened,
-            source,
+            kept,
             output,
             skip_bad,
             top,

@@ -11,20 +11,20 @@ from ..store.atomic import STANDARD, is_stream, read_bytes
 NAMED = "standard input"
 
 
-def text_or_input(text: str, what: str) -> str:
-    """A text as it was typed; "-" is what standard input holds.
+def texts_or_input(*texts: str | None) -> list[str | None]:
+    """Texts as they were typed; "-" is what standard input holds.
 
     Raises:
-        InputError: it holds no UTF-8.
+        InputError: it is asked for twice, or holds no UTF-8.
     """
     from ..errors import InputError
 
-    if text != STANDARD:
-        return text
+    if texts.count(STANDARD) > 1:
+        raise InputError("- is standard input, and can be one text alone")
     try:
-        return read_bytes(Path(STANDARD)).decode("utf-8-sig")
+        return [read_bytes(Path(STANDARD)).decode("utf-8-sig") if text == STANDARD else text for text in texts]
     except UnicodeDecodeError as error:
-        raise InputError(f"{NAMED}: the {what} is not UTF-8 (byte {error.start + 1})") from error
+        raise InputError(f"{NAMED}: not UTF-8 (byte {error.start + 1})") from error
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def explain_file(
                 record = explanation.to_dict(top)
                 truncated += bool(record["truncated"])
                 unreadable += explanation.read_query.unreadable or explanation.read_document.unreadable
-                file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+                file.write(json.dumps(record, ensure_ascii=is_stream(target)).encode() + b"\n")
             file.flush()
             explained += len(block)
             if report is not None:
