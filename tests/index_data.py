@@ -10,15 +10,22 @@ import shutil
 import signal
 import sys
 import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from conftest import random_explainer, unit
 
+from xetrieval.data.chunks import Chunking
 from xetrieval.index import BuildConfig, Corpus, build_index
+from xetrieval.index.compact import compact_index
 from xetrieval.index.texts import Texts
 
 SMALL = BuildConfig(shard_rows=64, block=16)
+ADDING = replace(SMALL, adding=True)
+SECRET = "zanzibarite"
 WORDS = [f"word{number}" for number in range(120)]
 
 
@@ -71,11 +78,47 @@ def killed_builds(home: Path, kills: int) -> None:
     sys.stdout.write(f"{kills} builds killed at one of {events} points: the same index each time\n")
 
 
+def killed_changes(home: Path, kills: int) -> None:
+    """The same for an addition that replaces documents and pieces, and for the compaction after it."""
+    base, explainer = build_small(home, 100), random_explainer()
+    secret = [{**one, "_id": f"s{i}", "text": f"{SECRET} " * 40} for i, one in enumerate(records(30))]
+    build_index(Corpus((write_corpus(home / "more.jsonl", secret),), Chunking(90)), explainer, base, ADDING)
+    corpus = Corpus((write_corpus(home / "c.jsonl", [{**one, "_id": f"s{i}"} for i, one in enumerate(records(30))]),))
+    done = []
+    for name, act in (
+        ("add", lambda folder: build_index(corpus, explainer, folder, ADDING)),
+        ("compact", lambda folder: compact_index(folder, shard_rows=64)),
+    ):
+        wanted = home / name
+        shutil.copytree(base, wanted)
+        act(wanted)
+        events, rng = (
+            _counted(act, lambda base=base: shutil.copytree(base, home / "count"), home / "count"),
+            random.Random(1),
+        )
+        for number in range(kills):
+            folder = home / f"killed{number}"
+            shutil.copytree(base, folder)
+            while not _lives(partial(act, folder), rng.randint(1, events)):
+                pass
+            act(folder)
+            assert content(folder) == content(wanted), f"{name}, kill {number}: another index"
+            shutil.rmtree(folder)
+        done.append(f"{kills} at one of {events} points of {name}")
+        base = wanted
+    assert not any(SECRET.encode() in path.read_bytes() for path in base.rglob("*") if path.is_file())
+    sys.stdout.write(f"killed {', '.join(done)}: the same index each time\n")
+
+
 def _survives(corpus: Corpus, explainer: object, folder: Path, at: int) -> bool:
+    return _lives(lambda: build_index(corpus, explainer, folder, SMALL), at)  # type: ignore[arg-type]
+
+
+def _lives(act: Callable[[], object], at: int) -> bool:
     child = os.fork()
     if child == 0:
         _die_at(at)
-        build_index(corpus, explainer, folder, SMALL)  # type: ignore[arg-type]
+        act()
         os._exit(0)
     return os.waitpid(child, 0)[1] == 0
 
@@ -94,12 +137,18 @@ def _die_at(at: int) -> None:
 
 
 def _events(corpus: Corpus, explainer: object, folder: Path) -> int:
-    """How many such things a whole build does: found by halving."""
+    """How many such things a whole build does."""
+    return _counted(lambda folder: build_index(corpus, explainer, folder, SMALL), lambda: None, folder)  # type: ignore[arg-type]
+
+
+def _counted(act: Callable[[Path], object], begin: Callable[[], object], folder: Path) -> int:
+    """How many such things `act` does in a folder as `begin` makes it: found by halving."""
     low, high = 1, 1 << 14
     while low < high:
         middle = (low + high + 1) // 2
         shutil.rmtree(folder, ignore_errors=True)
-        low, high = (low, middle - 1) if _survives(corpus, explainer, folder, middle) else (middle, high)
+        begin()
+        low, high = (low, middle - 1) if _lives(lambda: act(folder), middle) else (middle, high)
     shutil.rmtree(folder, ignore_errors=True)
     return low
 
@@ -119,15 +168,17 @@ def peaks(home: Path) -> list[int]:
     return out[1:]
 
 
-if __name__ == "__main__":
-    if sys.argv[2] == "memory":
-        sys.stdout.write(" ".join(map(str, peaks(Path(sys.argv[1])))))
-    else:
-        killed_builds(Path(sys.argv[1]), int(sys.argv[2]))
-
-
 def build_small(home: Path, count: int) -> Path:
     """An index of `count` small documents, in several shards."""
     corpus = Corpus((write_corpus(home / "corpus.jsonl", records(count)),))
     assert build_index(corpus, random_explainer(), home / "index", SMALL).added == count
     return home / "index"
+
+
+if __name__ == "__main__":
+    if sys.argv[2] == "memory":
+        sys.stdout.write(" ".join(map(str, peaks(Path(sys.argv[1])))))
+    elif sys.argv[2] == "changes":
+        killed_changes(Path(sys.argv[1]), 8)
+    else:
+        killed_builds(Path(sys.argv[1]), int(sys.argv[2]))

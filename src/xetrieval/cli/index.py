@@ -15,7 +15,7 @@ from .options import CacheOption, EncoderOption, ExplainerOption, Format, Format
 from .progress import progress_bar
 from .shared import with_options
 
-app = typer.Typer(help="Make an index of a corpus: build, add, delete, verify, info.", no_args_is_help=True)
+app = typer.Typer(help="Make an index of a corpus: build, add, delete, compact, verify, info.", no_args_is_help=True)
 
 Sources = Annotated[
     list[Path] | None,
@@ -91,6 +91,29 @@ def delete(
 
     left = delete_documents(index, ids)
     say(f"{len(ids)} deleted, {left:,} documents left")
+
+
+@app.command()
+def compact(index: Folder) -> None:
+    """Remove what was deleted or replaced from the index's files. What it finds stays the same.
+
+    Interrupted, it goes on where it stopped: run the same command again. It needs free space for what stays.
+    """
+    from ..index.approximate import FILES
+    from ..index.coarse import FOLDER
+    from ..index.compact import compact_index
+
+    fast = index.is_dir() and any(path.name == FOLDER or FILES.fullmatch(path.name) for path in index.iterdir())
+    with progress_bar() as bar:
+        task = bar.add_task("compact", total=None, note="")
+        done = compact_index(index, lambda rows, total: bar.update(task, completed=rows, total=total))
+    if not done.removed:
+        say(f"{index}: nothing in it was deleted or replaced; {done.documents:,} documents")
+        return
+    sizes = " to ".join(f"{size / 2**20:,.1f}" for size in (done.bytes_before, done.bytes_after))
+    say(f"{index}: {done.removed:,} deleted or replaced texts removed, {done.documents:,} documents; {sizes} MiB")
+    if fast:
+        say(f"what made search faster was made of them: run `xetrieval index accelerate {index}` again")
 
 
 @app.command()

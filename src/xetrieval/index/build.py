@@ -36,7 +36,16 @@ from .corpus import Corpus, Entry, Report, blocks, survey
 from .ids import Change, Ids, change
 from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
 from .manifest import Manifest, read_index_manifest
-from .ours import DELETED, JOB, begin_building, check_ours, end_building, read_job, remove_unfinished
+from .ours import (
+    DELETED,
+    JOB,
+    abandon_compaction,
+    begin_building,
+    check_ours,
+    end_building,
+    read_job,
+    remove_unfinished,
+)
 from .stages import Batch, Stage, chain, run
 from .texts import Texts
 from .writer import ShardWriter
@@ -126,6 +135,7 @@ def build_index(
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
         if manifest is not None:
             _same_explainer(output, manifest, explainer)
+            abandon_compaction(output, manifest.names)
         job, replaced = _job(corpus, explainer, output, manifest, config, tell)
         explainer = _kept(explainer, output)
         if manifest is not None and manifest.job == job.digest:
@@ -288,7 +298,7 @@ def _job(
         )
     if known is not None and not config.restart and known.base in (current, current - 1):
         return known, replaced
-    remove_unfinished(output, () if base is None else {name for name, _ in base.shards})
+    remove_unfinished(output, () if base is None else base.names)
     made = Change(looked.documents, 0, 0, 0, [])
     if base is not None:
         made = change((entry.document for entry in corpus.entries()), _ids(output, base), corpus.encoded)

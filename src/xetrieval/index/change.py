@@ -13,12 +13,14 @@ from ..store import digest_of
 from .build import write_manifest_with, writing
 from .layout import BUILDING, SHARDS, TEXTS
 from .manifest import read_index_manifest
-from .ours import is_job
+from .ours import abandon_compaction, is_job
 from .texts import Texts
 
 
 def delete_documents(folder: Path, ids: Sequence[str]) -> int:
     """Delete documents by id; an id that was cut into pieces stands for all of them. How many documents are left.
+
+    They are not found any more; their texts lie in the index's files until `compact_index`.
 
     Raises:
         InputError: an id that is not there: then nothing is deleted. An unfinished build: end it first.
@@ -26,6 +28,7 @@ def delete_documents(folder: Path, ids: Sequence[str]) -> int:
     read_index_manifest(folder)
     with writing(folder):
         manifest = read_index_manifest(folder)
+        abandon_compaction(folder, manifest.names)
         if is_job(folder / BUILDING):
             raise InputError(f"{folder} holds an unfinished build; finish it by the command that began it")
         gone = set(manifest.deleted(folder).tolist())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from .why import Why, why
 
 CHECKED = 4096
 Rows = NDArray[np.int64]
+HELD: Final = 32  # shards up to which a reader keeps every file open, so that it outlives `index compact`
 
 
 class Index:
@@ -244,7 +245,7 @@ class Index:
 
 
 def open_index(folder: str | Path, explainer: str | Path | Explainer | None = None) -> Index:
-    """Open an index for reading. Nothing is loaded but its manifest and its explainer.
+    """Open an index for reading. Nothing is loaded but its manifest and its explainer; files are mapped.
 
     Args:
         explainer: another copy of the explainer, with other names perhaps; refused unless its numbers are the same.
@@ -267,6 +268,8 @@ def open_index(folder: str | Path, explainer: str | Path | Explainer | None = No
     _check_fits(path, manifest, opened)
     index = Index(path, manifest, opened)
     index.identity = identity
+    for shard in index.shards if len(index.shards) <= HELD else ():
+        shard.hold(manifest.views)
     return index
 
 

@@ -51,6 +51,11 @@ class Manifest:
         return [0, *np.cumsum([int(record["rows"]) for _, record in self.shards])[:-1].tolist()]
 
     @property
+    def names(self) -> frozenset[str]:
+        """The folders of its shards."""
+        return frozenset(name for name, _ in self.shards)
+
+    @property
     def next_shard(self) -> int:
         """The number of a shard that is new."""
         return max((int(name) for name, _ in self.shards), default=-1) + 1

@@ -66,6 +66,26 @@ def read_job(building: Path) -> dict[str, Any] | None:
     return record
 
 
+def is_compaction(building: Path, job: str | None = None) -> bool:
+    """Whether a folder is the work of a compaction that has not ended; of this job, where one is given."""
+    try:
+        record = read_job(building)
+    except DamagedError:
+        return False
+    return record is not None and "compact" in record and job in (None, record["compact"])
+
+
+def abandon_compaction(folder: Path, named: Container[str]) -> None:
+    """Throw away a compaction that has not ended: the index is about to change otherwise.
+
+    Args:
+        named: the shards that the index has.
+    """
+    if is_compaction(folder / BUILDING):
+        remove_unfinished(folder, named)
+        end_building(folder)
+
+
 def begin_building(folder: Path, job: dict[str, Any]) -> None:
     """Say in one step which build is at work: before its first file, or instead of one that is thrown away."""
     content = json.dumps({"format": JOB_FORMAT, **job})

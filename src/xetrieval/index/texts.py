@@ -168,7 +168,8 @@ def fingerprint(document: Document) -> bytes:
     Raises:
         InputError: metadata that is nested too deeply.
     """
-    stored = [document.id, document.text, document.fields.get("title"), _metadata(document), document.piece]
+    title = str(document.fields.get("title") or "")
+    stored = [document.id, document.text, title, _metadata(document), document.piece]
     written = json.dumps(stored, ensure_ascii=False, sort_keys=True)
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
