@@ -281,6 +281,16 @@ def test_names_carry_how_sure_they_are_whatever_their_place(page: Any, address: 
     assert not [url for url in asked if "/v1/features" in url]
 
 
+def test_text_that_the_encoder_cannot_read_is_said_so(page: Any, address: str) -> None:
+    page.goto(f"{address}?view=pair")
+    page.wait_for_selector(".big")
+    assert page.locator(".unreadable").count() == 0
+    page.fill("textarea >> nth=0", "🎉 😀 🚀")
+    page.wait_for_selector(".unreadable:has-text('the query')")
+    searched(page, address, "🎉 😀 🚀")
+    page.wait_for_selector(".unreadable:has-text('the query')")
+
+
 def test_what_if_asks_the_chosen_index(page: Any, address: str) -> None:
     bodies: list[str] = []
     page.on("request", lambda request: bodies.append(request.post_data or "") if "explain" in request.url else None)

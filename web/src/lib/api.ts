@@ -862,6 +862,8 @@ export interface components {
             parent?: string;
             /** Rank */
             rank: number;
+            /** Read Tokens */
+            read_tokens: number | null;
             /** Score */
             score: number;
             /** Snippet */
@@ -870,6 +872,8 @@ export interface components {
             start?: number | null;
             /** Title */
             title: string;
+            /** Unknown Tokens */
+            unknown_tokens: number | null;
         };
         /**
          * HubRecord
@@ -1261,13 +1265,15 @@ export interface components {
              * Query
              * @example how do I read a file line by line
              */
-            query: string;
+            query?: string | null;
             /**
              * Top
              * @description Features shown; the others are summed.
              * @default 8
              */
             top: number | null;
+            /** Vector */
+            vector?: number[] | null;
             /**
              * Weights
              * @description Views added to the dense score.
@@ -1443,12 +1449,14 @@ export interface components {
             /** Over */
             over?: string | null;
             /** Query */
-            query: string;
+            query?: string | null;
             /**
              * Top
              * @description Features shown; the others are summed.
              */
             top?: number | null;
+            /** Vector */
+            vector?: number[] | null;
         };
         /**
          * WhyRecord

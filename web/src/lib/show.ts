@@ -68,6 +68,28 @@ function length(points: number[] | null, text: string): number {
   return points ? points.length - 1 : text.length;
 }
 
+// What the encoder could not read of a text; most texts have nothing of it. Counts that are null were not taken.
+export function unreadNotes(what: string, tokens: number | null, unknown: number | null, unread: number): string[] {
+  const out: string[] = [];
+  if (tokens === 0) out.push(`The encoder can read nothing of the ${what}: this score says nothing about it.`);
+  else if (tokens && unknown) {
+    const counted = `${unknown.toLocaleString()} of ${tokens.toLocaleString()} tokens`;
+    if (unknown * 2 >= tokens)
+      out.push(`${unknown === tokens ? "All" : "Most"} of the ${what} is unknown to the encoder (${counted}): this score says little about it.`);
+    else out.push(`${counted} of the ${what} ${unknown === 1 ? "is" : "are"} unknown to the encoder.`);
+  }
+  if (unread) out.push(`The last ${unread.toLocaleString()} tokens of the ${what} lie past the encoder's limit and had no part in the score.`);
+  return out;
+}
+
+export function unreadOf(explanation: Explanation): string[] {
+  const { read_tokens: read, unknown_tokens: unknown, unread_tokens: unread } = explanation;
+  return [
+    ...unreadNotes("query", read.query, unknown.query, unread.query),
+    ...unreadNotes("document", read.document, unknown.document, unread.document),
+  ];
+}
+
 export async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
