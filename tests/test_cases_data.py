@@ -373,6 +373,21 @@ def test_a_file_that_is_not_utf8_is_named(home: Path, tmp_path: Path) -> None:
     assert row["file"].endswith("bad.txt")
 
 
+def test_files_of_other_kinds_are_said_to_be_passed_over(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in ("a.md", "b.pdf", "c.PDF", "d.docx", ".hidden.pdf"):
+        (tmp_path / "docs" / name).write_text("Check tyres.")
+    done = accepted(build(home, tmp_path / "docs", tmp_path / "i"))
+    assert "3 files of other kinds were passed over (2 .pdf, 1 .docx)" in done.stderr
+    assert "passed over" not in accepted(build(home, CORPUS / "ok.jsonl", tmp_path / "j")).stderr
+
+
+def test_a_list_of_bad_rows_is_never_put_beside_a_device(home: Path, judged: Path) -> None:
+    done = accepted(evaluate(home, judged / "blankdoc", "--skip-bad", "--output", os.devnull))
+    assert "line 37" in done.stderr
+    assert not Path(os.devnull + ".bad.jsonl").exists()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere every name of a file is text")
 def test_a_name_that_is_not_utf8_can_be_printed(home: Path, corpora: Path, tmp_path: Path) -> None:
     accepted(build(home, corpora / "notutf8name", tmp_path / "i"))

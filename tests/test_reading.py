@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xetrieval.data import LeftOut, list_beside, read_corpora, stream_source
+from xetrieval.data import LeftOut, read_corpora, stream_source
 from xetrieval.data.chunks import Chunking
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.html_text import page_text
@@ -91,7 +91,7 @@ def test_no_json_lines_file_ends_in_a_traceback(scratch: Path, lines: list[bytes
                 json.dumps([document.fields for document in found], allow_nan=False, ensure_ascii=False).encode()
                 assert all(document.piece is None for document in found)
         if left_out:
-            left_out.write(list_beside(path))
+            left_out.write(path)
 
 
 @given(st.text("-:ab# \n[]{}&*!'\"0\t%", max_size=60), st.sampled_from(["", "---\n", "---\ntitle: x\n"]))

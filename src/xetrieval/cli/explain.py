@@ -147,10 +147,9 @@ def _file(
         say(f"{written.truncated} of them have text past the encoder's limit, which it never read")
     if written.unreadable:
         say(f"{written.unreadable} of them have text that is mostly unknown to the encoder")
-    if written.bad_path is not None:
-        say(f"{written.bad} bad lines, with reasons, in {written.bad_path}")
-    elif written.bad:
-        say(f"{written.bad} bad lines were left out")
+    if written.bad:
+        place = f"; they are listed with reasons in {written.bad_path}" if written.bad_path else ""
+        say(f"{written.bad} bad lines were left out{place}")
 
 
 def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str, top: int | None) -> None:

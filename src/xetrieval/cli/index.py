@@ -10,7 +10,7 @@ import typer
 
 from ..options import check
 from .console import give_json, output_console, say
-from .left_out import SkipBad, collector, say_left_out
+from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, EncoderOption, ExplainerOption, Format, FormatOption, open_explainer, say_notes
 from .progress import progress_bar
 from .shared import with_options
@@ -212,6 +212,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     import time
 
     from ..data.chunks import Chunking
+    from ..data.sources import passed_over
     from ..encoders import encoder_notes
     from ..errors import InputError
     from ..index import BuildConfig, Corpus, build_index
@@ -249,6 +250,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
         corpus = Corpus(tuple(kept), chunking, vectors, None if store is None else open_store(store), left_out)
         built = build_index(corpus, opened, output, config, report)
     say_left_out(left_out, output)
+    say_all(note for source in sources if (note := passed_over(source)))
     seconds = time.monotonic() - started
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []

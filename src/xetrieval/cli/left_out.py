@@ -13,7 +13,7 @@ from .console import say
 if TYPE_CHECKING:
     from ..data import LeftOut
 
-SAID = 5  # rows that are named on the terminal; the file names all
+SAID = 5  # rows that are named on the terminal, where a file names all
 
 SkipBad = Annotated[
     bool,
@@ -30,19 +30,18 @@ def collector(skip_bad: bool) -> LeftOut | None:
 
 def say_left_out(left_out: LeftOut | None, output: Path | None) -> None:
     """Write the list beside `output`, if there is one, and say on stderr what was left out and why."""
-    from ..data import list_beside
-
     if left_out is None:
         return
-    path = None if output is None else left_out.write(list_beside(output))
+    path = None if output is None else left_out.write(output)
     rows = left_out.rows
     if not rows:
         return
     count = f"{len(rows):,} row{'s were' if len(rows) > 1 else ' was'} left out"
     say(count + (f"; all are listed in {path}" if path else ""))
-    say_all(f"  {row.error()}" for row in rows[:SAID])
-    if len(rows) > SAID:
-        say(f"  and {len(rows) - SAID:,} more")
+    named = SAID if path else len(rows)
+    say_all(f"  {row.error()}" for row in rows[:named])
+    if len(rows) > named:
+        say(f"  and {len(rows) - named:,} more")
 
 
 def look_through(corpora: Sequence[Path], skip_bad: bool, output: Path | None) -> LeftOut | None:

@@ -1,7 +1,7 @@
 """Text in, records out: corpora, pairs, sentences. Every refusal names the file, the line and the field."""
 
 from .corpus import Document, Piece, sample_documents
-from .left_out import LeftOut, list_beside, usable
+from .left_out import LeftOut, usable
 from .lines import BadLine, read_json_lines
 from .pairs import Pair, read_pairs
 from .sentences import split_sentences
@@ -13,7 +13,6 @@ __all__ = [
     "LeftOut",
     "Pair",
     "Piece",
-    "list_beside",
     "read_corpora",
     "read_json_lines",
     "read_pairs",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ..errors import InputError
-from ..store import parse_json, write_bytes
+from ..store import is_stream, parse_json, write_bytes
 from .lines import BadLine, shown
 
 T = TypeVar("T")
@@ -42,8 +42,11 @@ class LeftOut:
         if self._rows and not used:
             raise InputError(f"{what}: no usable row; the first: {self.rows[0].error()}")
 
-    def write(self, path: Path) -> Path | None:
-        """The rows as JSON lines {file, line, reason, text} in `path`; an old list is deleted where there are none."""
+    def write(self, target: Path) -> Path | None:
+        """The rows as JSON lines {file, line, reason, text} beside `target`; an old list goes where there are none."""
+        path = list_beside(target)
+        if path is None:
+            return None
         if not self._rows:
             if _is_list(path):
                 path.unlink()
@@ -70,8 +73,10 @@ def _is_list(path: Path) -> bool:
     return isinstance(record, dict) and list(record) == FIELDS
 
 
-def list_beside(target: Path) -> Path:
-    """Where the rows that a run left out are listed: TARGET.bad.jsonl."""
+def list_beside(target: Path) -> Path | None:
+    """Where the rows that a run left out are listed: TARGET.bad.jsonl; nowhere beside a stream or a device."""
+    if is_stream(target):
+        return None
     target = target if target.name else target.resolve()
     return target.with_name(target.name + ".bad.jsonl")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,16 @@ def read_folder(folder: Path) -> Iterator[Document | BadLine]:
         raise InputError(
             f"{shown(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
         )
+
+
+def passed_over(folder: Path) -> Counter[str]:
+    """How many visible files of a folder are of no kind that is read, by their endings in small letters."""
+    counts: Counter[str] = Counter()
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.suffix.lower() not in PAGE_FILES and path.is_file():
+            counts[path.suffix.lower()] += 1
+    return counts
 
 
 def read_page(path: Path) -> Iterator[Document | BadLine]:

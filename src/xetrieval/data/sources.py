@@ -6,6 +6,7 @@ piece of a longer one knows its place as `piece`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from .corpus import Document, documents_of
 from .left_out import LeftOut, usable
 from .lines import BadLine, read_json_lines, shown
 from .pages import PAGE_FILES, read_folder, read_page
+from .pages import passed_over as files_passed_over
 from .tables import read_csv, read_parquet
 
 FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, unless told otherwise
@@ -64,6 +66,17 @@ def read_corpora(paths: Iterable[Path], left_out: LeftOut | None = None) -> list
     if not documents:
         raise InputError(f"{read}: no documents in it")
     return list(documents.values())
+
+
+def passed_over(path: Path) -> str:
+    """What a person should know of a folder of files: how many of them are of kinds that are not read. "" if none."""
+    counts = files_passed_over(path) if path.is_dir() and _corpus_file(path) == path else Counter()
+    if not counts:
+        return ""
+    kinds = ", ".join(f"{count:,} {ending or 'without ending'}" for ending, count in counts.most_common(6))
+    number = sum(counts.values())
+    are = "file of another kind was" if number == 1 else "files of other kinds were"
+    return f"{shown(path)}: {number:,} {are} passed over ({kinds}{', ...' if len(counts) > 6 else ''})"
 
 
 def _reader(path: Path) -> tuple[Reader, Chunking | None]:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..data import BadLine, LeftOut, Pair, list_beside, read_pairs
+from ..data import BadLine, LeftOut, Pair, read_pairs
 from ..errors import InputError
 from ..explain import DEFAULT_TOP
 from ..store import check_file, is_stream, replacing
@@ -75,7 +75,7 @@ def explain_file(
             explained += len(block)
             if report is not None:
                 report(explained, total)
-    bad_path = None if is_stream(target) else left_out.write(list_beside(target))
+    bad_path = left_out.write(target)
     return Written(explained, len(bad), bad_path, truncated, unreadable)
 
 

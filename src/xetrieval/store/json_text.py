@@ -19,15 +19,15 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
     Args:
         nan: NaN and Infinity are not JSON, but pandas and others write them: "refuse" them, or read "null".
     Raises:
-        InputError: not UTF-8, not JSON, nested too deeply, a number too large, or half a character (a lone surrogate).
-            The message is the reason alone; callers put the place before it.
+        InputError: not UTF-8, not JSON, nested too deeply, a number too large, a name twice in one object, or half a
+            character (a lone surrogate). The message is the reason alone; callers put the place before it.
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content.removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 (byte {error.start + 1})") from error
     try:
-        value = json.loads(text, parse_constant=_refuse_constant if nan == "refuse" else _null, parse_float=_finite)
+        value = _DECODERS[nan].decode(text)
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
     except RecursionError as error:
@@ -80,6 +80,22 @@ def _check_depth(value: Any) -> None:
             raise InputError(f"not usable JSON (nested too deeply: more than {DEEPEST} levels)")
         inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
         level = [child for children in inside for child in children if isinstance(child, dict | list)]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a name that is there twice, readers would take the first value or the last as they like."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in made if names.count(name) > 1)
+        raise InputError(f"not usable JSON (an object has the name {twice[:60]!a} twice)")
+    return made
+
+
+_DECODERS: Final = {
+    "refuse": json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_refuse_constant),
+    "null": json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_null),
+}
 
 
 def _check_characters(value: Any) -> None:
