@@ -190,3 +190,13 @@ def test_a_changed_page_leaves_no_old_piece(toy: Path, tmp_path: Path, first: st
     if second == "pieces_changed":
         assert "2 documents" in done.stderr
         assert not any(gone in hit["snippet"] for hit in hits(index, "SECRETWORD kidneys"))
+
+
+def test_the_report_names_the_line_that_stands_in_every_page(toy: Path, tmp_path: Path) -> None:
+    index = build(toy, CASES / "folder" / "frontmatter", tmp_path / "index")
+    line = "Still stuck? Write to help@example.org and we answer within a day."
+    assert line in accepted(run("index", "report", index)).stdout
+    found = json.loads(accepted(run("index", "report", index, "--format", "json")).stdout)["boilerplate_lines"]
+    assert {"line": line, "documents": 5, "share_of_documents": 1.0} in found
+    assert ids(hits(index, "get my money back", "--filter", "tags~billing")) == "refund.md"
+    assert ids(hits(index, "password", "--filter", "updated>2025-01-01")) == "login.md"

@@ -61,6 +61,11 @@ def print_report(console: Console, found: CorpusReport) -> None:
         console.print(Text("\nfeatures that a quarter of the documents has: they tell none apart", "bold"))
         for feature, name, share in found.boilerplate[:10]:
             console.print(f"  {share:>5.0%}  {feature:>5}  {printable(name)}", markup=False, highlight=False)
+    if found.lines:
+        console.print(Text("\nlines that stand in more than half of the documents: boilerplate", "bold"))
+        for one in found.lines[:10]:
+            line = f"  {one.share:>5.0%}  {printable(one.line[:200])}"
+            console.print(line, markup=False, highlight=False)
     if found.twins:
         console.print(Text("\nfeatures that the same documents have: near-duplicates", "bold"))
         for twins in found.twins[:10]:

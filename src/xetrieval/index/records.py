@@ -119,12 +119,21 @@ class HubRecord(TypedDict):
     remainder: float
 
 
+class CommonLineRecord(TypedDict):
+    """A line that stands in most documents."""
+
+    line: str
+    documents: int
+    share_of_documents: float
+
+
 class ReportRecord(TypedDict):
     """What a corpus is about."""
 
     documents: int
     topics: list[TopicRecord]
     boilerplate: list[CountedFeatureRecord]
+    boilerplate_lines: list[CommonLineRecord]
     twins: list[TwinsRecord]
     hubs: list[HubRecord]
     probes: int

@@ -15,6 +15,7 @@ from ..arrays import Float32
 from ..explain import attribute, overlap
 from ..explain.projection import FeatureSets
 from .dense import dense
+from .lines import CommonLine, common_lines
 from .records import ReportRecord
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class CorpusReport:
 
     documents: int
     topics: tuple[Topic, ...]  # by documents, most first
-    boilerplate: tuple[tuple[int, str, float], ...]  # id, name, share of the documents
+    boilerplate: tuple[tuple[int, str, float], ...]  # features: id, name, share of the documents
+    lines: tuple[CommonLine, ...]  # that stand in more than half of the documents
     twins: tuple[Twins, ...]
     hubs: tuple[Hub, ...]
     probes: int
@@ -84,6 +86,9 @@ class CorpusReport:
                 for topic in self.topics
             ],
             "boilerplate": [{"feature_id": j, "name": n, "share_of_documents": s} for j, n, s in self.boilerplate],
+            "boilerplate_lines": [
+                {"line": one.line, "documents": one.documents, "share_of_documents": one.share} for one in self.lines
+            ],
             "twins": [
                 {
                     "first": twins.first,
@@ -127,6 +132,7 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
         count,
         _topics(index, topics),
         boilerplate,
+        common_lines(index, seed),
         _twins(index, sample),
         _hubs(index, probes, hubs),
         len(probes),
