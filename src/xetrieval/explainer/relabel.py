@@ -14,6 +14,7 @@ from ..errors import DamagedError, InputError
 from ..hypotheses import Feature, Score
 from ..hypotheses.families import Grouped
 from ..store import alone, cache_folder, check_folder, check_new_folder, check_writable, digest_of
+from ..store.folders import sweep_beside
 from .folder import HISTORY, SHIPPED, find, load, save
 from .model import Explainer
 
@@ -158,6 +159,7 @@ def _rewrite(
     lock = cache_folder() / f"relabel-{digest_of(str(target.resolve()))[:16]}.lock"
     check_writable(lock.parent)
     with alone(lock, f"{target}: another process is writing it; wait for it"):
+        sweep_beside(target)
         changed, events = change(load(folder))
         added = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
         save(changed, target, overwrite=output is None, history=history_of(folder) + added)

@@ -6,13 +6,14 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..data import Document
 from ..data.values import plain
-from ..errors import DamagedError, InputError
+from ..errors import DamagedError, InputError, XetrievalError
 from ..explain import Reading
 from .metadata import facts
 from .sealed import open_sealed, read_metadata
@@ -69,7 +70,7 @@ class Texts:
             stored = json.dumps(metadata, ensure_ascii=False)
             rows.append((row, document.id, title, document.text, *where, *count, stored, fingerprint(document)))
             fields += [(*fact, row) for fact in facts(metadata)]
-        with self.db:
+        with self._writing(), self.db:
             self.db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self.db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?, ?)", fields)
             kinds = {(name, kind, listed) for name, kind, _, listed, _ in fields}
@@ -77,7 +78,7 @@ class Texts:
 
     def cut(self, rows: int) -> None:
         """Forget what lies at `rows` and after."""
-        with self.db:
+        with self._writing(), self.db:
             self.db.execute("DELETE FROM documents WHERE row >= ?", (rows,))
             self.db.execute("DELETE FROM fields WHERE row >= ?", (rows,))
 
@@ -153,6 +154,13 @@ class Texts:
     def close(self) -> None:
         """Let the file go."""
         self.db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:  # a full disk, above all
+            raise XetrievalError(f"{self.path}: cannot be written ({error})") from error
 
     def _all(self, query: str, values: tuple[Any, ...]) -> list[Any]:
         try:

@@ -20,6 +20,7 @@ from ..errors import DamagedError
 from ..explainer.pairs import reading
 from ..sae import SparseCodes
 from ..store import read_json, sha256_of_file, write_text
+from ..store.atomic import said_where
 from ..store.folders import sweep
 from ..views import ORIGINAL, View
 from .layout import POSTINGS, RECORD, SHARD_ROWS, TEXTS, array_type, code_files, map_array
@@ -79,7 +80,7 @@ class ShardWriter:
         return record
 
     def _write(self, name: str, numbers: Any) -> None:
-        with (self.folder / name).open("ab") as file:
+        with said_where(self.folder / name), (self.folder / name).open("ab") as file:
             file.write(_as_stored(name, numbers).tobytes())
             file.flush()
             os.fsync(file.fileno())
@@ -122,4 +123,5 @@ def write_postings(folder: Path, features: int) -> None:
     rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     made = (np.concatenate([[0], np.cumsum(counts)]), rows[order], values[order])
     for name, numbers in zip(POSTINGS, made, strict=True):
-        (folder / name).write_bytes(np.ascontiguousarray(numbers, array_type(name)).tobytes())
+        with said_where(folder / name):
+            (folder / name).write_bytes(np.ascontiguousarray(numbers, array_type(name)).tobytes())

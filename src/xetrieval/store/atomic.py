@@ -57,7 +57,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     check_writable(target.parent)
     scratch = scratch_beside(target)
     try:
-        with _said_where(path), scratch.open("xb") as f:
+        with said_where(path), scratch.open("xb") as f:
             yield f
             f.flush()
             os.fsync(f.fileno())
@@ -88,12 +88,12 @@ def _stream(path: Path) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         return
-    with _said_where(path), path.open("ab") as file:  # appended: /dev/stdout may be a file that others wrote to
+    with said_where(path), path.open("ab") as file:  # appended: /dev/stdout may be a file that others wrote to
         yield file
 
 
 @contextmanager
-def _said_where(path: Path) -> Iterator[None]:
+def said_where(path: Path) -> Iterator[None]:
     """ "No space left on device" comes without a place: give it one."""
     try:
         yield

@@ -132,11 +132,24 @@ def recover(target: Path) -> None:
     place = Path(os.path.realpath(target))
     if os.path.lexists(place) or not place.parent.is_dir():
         return
-    wanted = re.compile(re.escape(scratch_beside(place).name.rsplit(".", 2)[0]) + r"\.[0-9a-f]{8}\.xetrieval-old")
+    wanted = re.compile(_beginning(place) + r"\.[0-9a-f]{8}\.xetrieval-old")
     for path in sorted(place.parent.iterdir()):
         if wanted.fullmatch(path.name) and path.is_dir():
             os.replace(path, place)
             return
+
+
+def sweep_beside(target: Path) -> None:
+    """Remove what processes that were killed while they replaced `target` left. Call it where nobody else does."""
+    place = Path(os.path.realpath(target))
+    wanted = re.compile(_beginning(place) + r"\.[0-9a-f]{8}\.xetrieval")
+    for path in sorted(place.parent.iterdir()):
+        if wanted.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+
+
+def _beginning(place: Path) -> str:
+    return re.escape(scratch_beside(place).name.rsplit(".", 2)[0])
 
 
 def sweep(folder: Path, keep: str = "") -> None:

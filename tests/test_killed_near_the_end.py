@@ -1,0 +1,101 @@
+"""Commands whose process dies at an unlucky moment: the same command goes on, or nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cases_data import accepted, run
+from conftest import random_explainer
+from index_data import records, write_corpus
+
+from xetrieval.explainer import load, save
+
+SMALL = ("--encoder", "hashing:48", "-F", "16", "-k", "2", "--epochs", "1", "--sentences", "0")
+DIES = """
+import os, sys
+from xetrieval.cli import main
+at, what = int(sys.argv[1]), sys.argv[2]
+seen = 0
+
+def dying(step, before):
+    def do(*given, **named):
+        global seen
+        seen += 1
+        if before and seen == at:
+            os._exit(9)
+        done = step(*given, **named)
+        if seen == at:
+            os._exit(9)
+        return done
+    return do
+
+if what == "save":
+    import xetrieval.fitting.pipeline as place
+    place.save = dying(place.save, False)
+elif what == "publish":
+    import xetrieval.fitting.autoencoder as place
+    place.save_sae = dying(place.save_sae, False)
+else:
+    os.replace = dying(os.replace, True)
+sys.argv = ["xetrieval", *sys.argv[3:]]
+main()
+"""
+
+
+def dies(at: int, what: str, *command: object) -> bool:
+    """Run a command whose process ends at the at-th such step; whether it got so far."""
+    arguments = [sys.executable, "-c", DIES, str(at), what, *map(str, command)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, 9), done.stderr
+    return done.returncode == 9
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_fit_that_dies_after_a_save_goes_on(tmp_path: Path, at: int) -> None:
+    corpus = write_corpus(tmp_path / "corpus.jsonl", records(60))
+    command = ("fit", corpus, *SMALL, "--output", tmp_path / "made")
+    assert dies(at, "save", *command)
+    assert (tmp_path / "made.work").is_dir()
+    if at == 2:  # published already: another fit does not take it for its own
+        done = run("fit", corpus, *SMALL, "--seed", 7, "--output", tmp_path / "made")
+        assert done.returncode == 2
+        assert "exists already" in done.stderr
+    accepted(run(*command))
+    assert load(tmp_path / "made").figures["original"]
+    left = {path.name for path in tmp_path.iterdir() if path.name != "cache"}
+    assert left == {"corpus.jsonl", "made"}
+
+
+def test_a_training_that_dies_once_it_is_published_goes_on(tmp_path: Path) -> None:
+    import numpy as np
+    from conftest import unit
+
+    np.save(tmp_path / "v.npy", unit(80))
+    command = ("sae", "train", tmp_path / "v.npy", "-F", 16, "--l0", 2, "--output", tmp_path / "made")
+    assert dies(1, "publish", *command)
+    assert (tmp_path / "made.work").is_dir()
+    done = run("sae", "train", tmp_path / "v.npy", "-F", 16, "--l0", 3, "--output", tmp_path / "made")
+    assert done.returncode == 2
+    accepted(run(*command))
+    assert {path.name for path in tmp_path.iterdir() if path.name != "cache"} == {"v.npy", "made"}
+
+
+def test_names_whose_writer_dies_at_a_rename_are_the_old_or_the_new(tmp_path: Path) -> None:
+    toy, corpus = tmp_path / "toy", write_corpus(tmp_path / "corpus.jsonl", records(40))
+    save(random_explainer(), toy)
+    accepted(run("label", "examples", toy, corpus, "--output", tmp_path / "seen", "--per-document", 0))
+    before = [feature.label for feature in load(toy).features]
+    command = ("label", "keyphrase", toy, "--examples", tmp_path / "seen")
+    for at in (1, 3, 6):
+        died = dies(at, "replace", *command)
+        accepted(run("info", toy))
+        now = [feature.label for feature in load(toy).features]
+        assert now == before or not died
+    accepted(run(*command))
+    assert [feature.label for feature in load(toy).features] != before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert json.loads((toy / "config.json").read_text())["name"] == "toy"
