@@ -303,6 +303,17 @@ def test_an_explainer_of_a_function_says_how_to_read_texts_with_it(tmp_path: Pat
         load(tmp_path / "unnamed", encoder=Function())
 
 
+def test_the_ids_of_a_vector_file_are_part_of_its_identity(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", HashingEncoder(8).encode_document(["one", "two"]))
+    digests = {open_encoder(f"vectors:{tmp_path / 'v.npy'}").identity.digest}
+    for ids in ("a\nb\n", "b\na\n"):
+        (tmp_path / "v.npy.ids.txt").write_text(ids)
+        digests.add(open_encoder(f"vectors:{tmp_path / 'v.npy'}").identity.digest)
+    assert len(digests) == 3
+    with pytest.raises(InputError, match="list of id"):
+        open_encoder(f"vectors:{tmp_path / 'v.npy'}").encode_document("ab")
+
+
 # ------------------------------------------------------------------ encoded once
 
 

@@ -19,7 +19,8 @@ from ..arrays import Float32, as_vectors
 from ..errors import DamagedError, InputError
 from ..extras import require
 from ..identity import EncoderIdentity
-from ..store import read_arrays, sha256_of_file
+from ..store import digest_of, read_arrays, sha256_of_file
+from .texts import as_texts
 
 
 class VectorFile(NamedTuple):
@@ -128,13 +129,18 @@ class PrecomputedEncoder:
     """A vector file as an encoder: what it is asked to encode are ids, not texts."""
 
     def __init__(self, path: Path, column: str = "vector") -> None:
-        self.path = path
+        self.path, self.column = path, column
         self.file = read_vectors(path, column)
 
     @cached_property
     def identity(self) -> EncoderIdentity:
-        """The hash of the file stands for the weights that made them."""
-        return EncoderIdentity(f"vectors:{self.path.name}", self.file.vectors.shape[1], sha256_of_file(self.path))
+        """The hash of the file stands for the weights that made them; the ids say which text has which vector."""
+        return EncoderIdentity(
+            f"vectors:{self.path.name}",
+            self.file.vectors.shape[1],
+            sha256_of_file(self.path),
+            reading_sha256=digest_of([list(self._rows), self.column]),
+        )
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -147,6 +153,7 @@ class PrecomputedEncoder:
 
     def encode_document(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m] of these ids."""
+        texts = as_texts(texts, "id")
         missing = [identifier for identifier in texts if identifier not in self._rows]
         if missing:
             raise InputError(f"{self.path}: no vector for id {missing[0]!r} ({len(missing)} missing)")
