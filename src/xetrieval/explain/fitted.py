@@ -115,11 +115,11 @@ class Fitted:
 def bars(shares: Sequence[float], width: int = BAR) -> list[str]:
     """A bar for each share, all in one scale; negative ones to the left of a middle line."""
     most, least = max([0.0, *shares]), -min([0.0, *shares])
-    if width < 2 or not most + least:
+    if width < 3 or not most + least:
         return [""] * len(shares)
     if not least:
         return [bar(share / most, width) for share in shares]
-    left = min(width - 1, max(1, math.ceil((width - 1) * least / (most + least)))) if most else width - 1
+    left = min(width - 2, math.ceil((width - 1) * least / (most + least))) if most else width - 1
     right = width - 1 - left
     scale = min(left / least, right / most if most else math.inf)
     return [_signed(share * scale, left) for share in shares]
