@@ -38,4 +38,4 @@ def info(
 
     from ..explainer.card import model_card
 
-    output_console().print(Markdown(model_card(explainer)))
+    output_console().print(Markdown(model_card(explainer), hyperlinks=False))
