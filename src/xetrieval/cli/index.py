@@ -11,7 +11,16 @@ import typer
 from ..options import check
 from .console import give_json, output_console, say
 from .left_out import SkipBad, collector, say_all, say_left_out
-from .options import CacheOption, EncoderOption, ExplainerOption, Format, FormatOption, open_explainer, say_notes
+from .options import (
+    CacheOption,
+    EncoderOption,
+    ExplainerOption,
+    Format,
+    FormatOption,
+    VectorColumn,
+    open_explainer,
+    say_notes,
+)
 from .progress import progress_bar
 from .shared import with_options
 
@@ -33,8 +42,12 @@ class Given:
     encoder: EncoderOption = None
     vectors: Annotated[
         Path | None,
-        typer.Option("--vectors", help="Vectors of the documents, row by row (.npy, .safetensors, .parquet)."),
+        typer.Option("--vectors", help="Vectors of the documents (.npy, .safetensors, .parquet), by id or row by row."),
     ] = None
+    vector_column: VectorColumn = None
+    force: Annotated[
+        bool, typer.Option("--force", help="Take given vectors that are hardly those of the explainer's encoder.")
+    ] = False
     store: Annotated[
         str | None, typer.Option("--store", help="Where vectors live: postgresql://HOST/DB#TABLE (docs/index.md).")
     ] = None
@@ -223,14 +236,15 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     vectors, store, chunk = given.vectors, given.store, given.chunk
     asked = {"store": store, "sources": sources, "vectors": vectors, "chunk": chunk, "overlap": given.overlap > 0}
     asked |= {"cache": given.cache, "no_cache": given.no_cache, "skip_bad": given.skip_bad}
-    names = ("store", "vectors", "chunk", "overlap", "cache", "no-cache", "skip-bad")
+    asked |= {"vector_column": given.vector_column}
+    names = ("store", "vectors", "vector-column", "chunk", "overlap", "cache", "no-cache", "skip-bad")
     typed = {name.replace("-", "_"): f"--{name}" for name in names}
     check("build", asked, {"sources": "a corpus", **typed})
     opened = open_explainer(explainer, given.encoder, False if given.no_cache else given.cache)
     if not sources and vectors is None and store is None:
         raise InputError("give a corpus, --vectors FILE, or --store URL")
     chunking = None if chunk is None else Chunking(chunk, given.overlap).check()
-    config = BuildConfig(engine=given.engine, restart=given.restart, adding=adding)
+    config = BuildConfig(engine=given.engine, restart=given.restart, adding=adding, force=given.force)
     if vectors is None and store is None:
         say_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
@@ -247,7 +261,8 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
             bar.update(tasks[stage], completed=done, total=total or None, note=said)
 
         left_out = collector(given.skip_bad)
-        corpus = Corpus(tuple(kept), chunking, vectors, None if store is None else open_store(store), left_out)
+        opened_store = None if store is None else open_store(store)
+        corpus = Corpus(tuple(kept), chunking, vectors, opened_store, left_out, given.vector_column)
         built = build_index(corpus, opened, output, config, report)
     say_left_out(left_out, output)
     say_all(note for source in sources if (note := passed_over(source)))

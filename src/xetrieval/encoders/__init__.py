@@ -7,10 +7,11 @@ from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
 from .hashing import HashingEncoder
 from .open import open_encoder
-from .precomputed import PrecomputedEncoder, map_vectors, read_vectors, vector_ids
+from .precomputed import PrecomputedEncoder
 from .sentence_transformer import SentenceTransformerEncoder
 from .texts import as_text, as_texts
 from .tokens import TokenVectors, token_vectors
+from .vector_files import map_vectors, read_vectors, vector_ids
 
 __all__ = [
     "CachedEncoder",

@@ -38,6 +38,7 @@ class FeatureContrast:
     query_activation: float
     first_views: Mapping[View, float]  # activations; all 0: the document does not have the feature
     second_views: Mapping[View, float]
+    twins: tuple[int, ...] = ()  # other features of nearly the same direction, whose shares are in these
 
     @property
     def difference(self) -> float:
@@ -47,11 +48,11 @@ class FeatureContrast:
     @property
     def name(self) -> str:
         """The label, or the id where there is none."""
-        return self.label or f"feature {self.id}"
+        return self.label or " / ".join(f"feature {j}" for j in (self.id, *self.twins))
 
     def to_dict(self) -> FeatureContrastRecord:
         """As JSON holds it."""
-        return {
+        record: FeatureContrastRecord = {
             "feature_id": self.id,
             "hypothesis": self.label,
             "first": self.first,
@@ -61,6 +62,9 @@ class FeatureContrast:
             "first_view_activations": dict(self.first_views),
             "second_view_activations": dict(self.second_views),
         }
+        if self.twins:
+            record["twins"] = list(self.twins)
+        return record
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,7 +119,7 @@ class Contrast(Shown):
             "first_remainder": self.first_remainder,
             "second_remainder": self.second_remainder,
             "remainder_difference": self.remainder_difference,
-            "shared_features": sorted(f.id for f in self.features),
+            "shared_features": sorted(j for f in self.features for j in (f.id, *f.twins)),
             "features": [feature.to_dict() for feature in shown],
             "note": UNION_NOTE,
             "explainer": self.explainer,

@@ -8,7 +8,7 @@ from rich.text import Text
 from .contrast import UNION_NOTE, Contrast
 from .explanation import DEFAULT_TOP
 from .fitted import Column, Fitted, Line
-from .terminal import evidence_block, others_line, printable, unread_texts
+from .terminal import evidence_block, others_line, printable, twin_notes, unread_texts
 
 
 def contrast_table(contrast: Contrast, top: int | None = DEFAULT_TOP) -> RenderableType:
@@ -24,7 +24,7 @@ def contrast_table(contrast: Contrast, top: int | None = DEFAULT_TOP) -> Rendera
     total = Line((Text("score", "bold"), "", *scores, Text(f"{contrast.difference:+.4f}", "bold")))
     columns = (Column("feature", 40), Column("in"), Column("first"), Column("second"), Column("difference"))
     table = Fitted(columns, lines, total, bar_title="second · first")
-    notes = [Text(note, "yellow") for note in contrast_notes(contrast)]
+    notes = [Text(note, "yellow") for note in (*contrast_notes(contrast), *twin_notes(contrast.features))]
     return Group(table, Text(UNION_NOTE, "dim"), *notes, *_evidence(contrast))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -33,21 +33,33 @@ class FeatureShare:
     share: float  # signed, in units of the score
     query_activation: float
     view_activations: Mapping[View, float]  # 0 where the feature is silent in that view
+    twins: tuple[int, ...] = ()  # other features of nearly the same direction, whose share is in this one; see TWIN
 
     @property
     def name(self) -> str:
-        """The label, or the id where there is none."""
-        return self.label or f"feature {self.id}"
+        """The label, or the id where there is none; of twins, all of them."""
+        return self.label or " / ".join(f"feature {j}" for j in (self.id, *self.twins))
 
     def to_dict(self) -> FeatureRecord:
         """The release's entry (feature_id, hypothesis), extended."""
-        return {
+        record: FeatureRecord = {
             "feature_id": self.id,
             "hypothesis": self.label,
             "share": self.share,
             "query_activation": self.query_activation,
             "view_activations": dict(self.view_activations),
         }
+        if self.twins:
+            record["twins"] = list(self.twins)
+        return record
+
+
+def twin_label(labels: Sequence[str | None], ids: Sequence[int]) -> str | None:
+    """One name for features of nearly the same direction: their labels, each once, and the ids of those without one."""
+    if not any(labels):
+        return None
+    named = zip(labels, ids, strict=True)
+    return " / ".join(dict.fromkeys(label or f"feature {j}" for label, j in named))
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,7 +87,7 @@ class Explanation(Shown):
     @property
     def shared_features(self) -> tuple[int, ...]:
         """O(q,d), ids ascending."""
-        return tuple(sorted(feature.id for feature in self.features))
+        return tuple(sorted(j for feature in self.features for j in (feature.id, *feature.twins)))
 
     @property
     def explained(self) -> float:

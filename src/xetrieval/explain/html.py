@@ -12,7 +12,7 @@ from .contrast import UNION_NOTE, Contrast
 from .contrast_table import contrast_ends, contrast_notes, contrast_rows
 from .evidence import TextEvidence
 from .explanation import DEFAULT_TOP, Explanation
-from .terminal import others_line, printable, steered_note, summary, unread_notes, unread_texts
+from .terminal import others_line, printable, steered_note, summary, twin_notes, unread_notes, unread_texts
 
 STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
 COLOURS: Final = {"feature": "#2e8b57", "negative": "#c0392b", "bias": "#4a7ebb", "remainder": "#c9a227"}
@@ -47,7 +47,9 @@ def fragment(explanation: Explanation, top: int | None = DEFAULT_TOP, opened: bo
     longest = max(abs(share) for _, _, share, _ in lines) or 1.0
     rows = "".join(_row(name, note, share, abs(share) / longest, kind) for name, note, share, kind in lines)
     said = [steered_note(explanation.steered)] if explanation.steered else []
-    notes = "".join(f"<p>{escape(note)}</p>" for note in (*said, *unread_notes(explanation)))
+    notes = "".join(
+        f"<p>{escape(note)}</p>" for note in (*said, *unread_notes(explanation), *twin_notes(explanation.features))
+    )
     return (
         f'<table style="{STYLE}"><tbody>{rows}<tr><th style="text-align:left">score</th><td></td>'
         f'<td style="text-align:right"><b>{explanation.score:+.4f}</b></td>'
@@ -80,7 +82,9 @@ def contrast_fragment(contrast: Contrast, top: int | None = DEFAULT_TOP, opened:
         for name, where, first, second in lines
     )
     head = "".join(f"<th>{name}</th>" for name in ("", "in", "first", "second", "difference", ""))
-    notes = "".join(f"<p>{escape(note)}</p>" for note in (UNION_NOTE, *contrast_notes(contrast)))
+    notes = "".join(
+        f"<p>{escape(note)}</p>" for note in (UNION_NOTE, *contrast_notes(contrast), *twin_notes(contrast.features))
+    )
     return (
         f'<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{rows}'
         f'<tr><th style="text-align:left">score</th><td></td>{_number(contrast.first_score)}'

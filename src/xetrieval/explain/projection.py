@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, Ids
 
 RIDGE: Final = 1e-6
+TWIN: Final = 0.94  # cosine, in absolute value, from which two directions count as one (studies/twins.py)
 TILE_BYTES: Final = 32 << 20  # the gathered directions of the pairs in hand
 TILE_ROWS: Final = 32
 MOST_COMMON: Final = 2048  # features whose Gram matrix is kept whole, 32 MB
@@ -40,6 +41,7 @@ class Projection(NamedTuple):
     beta: Float64  # [rows], aligned with FeatureSets.features
     inside: Float64  # [n, m], P_S(u) = W_S beta
     along: Float64  # [rows], <q, w_j>
+    twins: NDArray[np.int64]  # [rows], the first row of the same set whose direction is nearly this one; mostly itself
 
 
 def project(directions: Float32, sets: FeatureSets, u: Float64, q: Float64) -> Projection:
@@ -50,7 +52,8 @@ def project(directions: Float32, sets: FeatureSets, u: Float64, q: Float64) -> P
         q: [n, m], measured along each direction while that is at hand.
     """
     sizes = np.diff(sets.starts)
-    out = Projection(np.zeros(len(sets.features)), np.zeros_like(u), np.zeros(len(sets.features)))
+    rows = len(sets.features)
+    out = Projection(np.zeros(rows), np.zeros_like(u), np.zeros(rows), np.arange(rows))
     by_size = np.argsort(sizes, kind="stable")
     by_size = by_size[np.searchsorted(sizes[by_size], 1) :]  # an empty set projects to zero
     common = _Common.of(directions, sets, sizes)
@@ -88,12 +91,29 @@ def _project_apart(directions: Float32, sets: FeatureSets, tile: _Tile, u_and_q:
     W[~filled] = 0.0
     gram = W @ W.transpose(0, 2, 1)
     slots = np.arange(filled.shape[1])
+    _note_twins(gram, at, out.twins)
     gram[:, slots, slots] += RIDGE
     along = W @ u_and_q
     solved = np.linalg.solve(gram, along[:, :, :1])[:, :, 0]
     out.beta[at[filled]] = solved[filled]
     out.along[at[filled]] = along[:, :, 1][filled]
     out.inside[rows] = (solved[:, None, :] @ W)[:, 0, :]
+
+
+def _note_twins(gram: Float64, at: NDArray[np.int64], twins: NDArray[np.int64]) -> None:
+    """Directions of one set that are nearly parallel, or opposite, in groups: each points to its group's first row."""
+    squares = np.diagonal(gram, axis1=1, axis2=2)
+    near = gram**2 > TWIN**2 * squares[:, :, None] * squares[:, None, :]  # a padded slot has no length and no twin
+    if int(near.sum()) <= int((squares > 0).sum()):
+        return  # each is near itself alone
+    from scipy.sparse.csgraph import connected_components
+
+    for row in np.flatnonzero(near.sum(axis=(1, 2)) > (squares > 0).sum(axis=1)):
+        _, group = connected_components(near[row], directed=False)
+        filled = squares[row] > 0
+        first = np.unique(group[filled], return_index=True)
+        leader = dict(zip(first[0].tolist(), at[row][filled][first[1]].tolist(), strict=True))
+        twins[at[row][filled]] = [leader[one] for one in group[filled].tolist()]
 
 
 class _Common(NamedTuple):
@@ -127,6 +147,7 @@ def _project_in_common(
     where[filled] = np.searchsorted(common.features, sets.features[at[filled]])
     t, slots = np.arange(len(rows))[:, None], np.arange(filled.shape[1])
     gram = common.gram.take((where * side)[:, :, None] + where[:, None, :])
+    _note_twins(gram, at, out.twins)
     gram[:, slots, slots] += RIDGE
     solved = np.linalg.solve(gram, (u[rows] @ common.W.T)[t, where][:, :, None])[:, :, 0]
     out.beta[at[filled]] = solved[filled]

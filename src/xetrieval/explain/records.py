@@ -15,6 +15,7 @@ class FeatureRecord(TypedDict):
     share: float
     query_activation: float
     view_activations: dict[str, float]
+    twins: NotRequired[list[int]]
 
 
 class OthersRecord(TypedDict):
@@ -130,6 +131,7 @@ class FeatureContrastRecord(TypedDict):
     query_activation: float
     first_view_activations: dict[str, float]
     second_view_activations: dict[str, float]
+    twins: NotRequired[list[int]]
 
 
 class OtherContrastsRecord(TypedDict):

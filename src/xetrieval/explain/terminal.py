@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..views import View
 from .breakdown import Breakdown
-from .contrast import Contrast
+from .contrast import Contrast, FeatureContrast
 from .evidence import Evidence, SentenceShare, TextEvidence, words
 from .explanation import DEFAULT_TOP, Explanation, FeatureShare
 from .fitted import Column, Fitted, Line
@@ -37,7 +37,7 @@ def renderable(explanation: Explanation, top: int | None = DEFAULT_TOP) -> Rende
         lines.append(Line((Text(name), Text(views, "dim"), Text(f"{share:+.4f}", style)), share, style))
     total = Line((Text("score", "bold"), "", Text(f"{explanation.score:+.4f}", "bold")))
     table = Fitted((Column("feature", 46), Column("views"), Column("share")), lines, total, summary(explanation))
-    notes = [Text(note, "yellow") for note in unread_notes(explanation)]
+    notes = [Text(note, "yellow") for note in (*unread_notes(explanation), *twin_notes(explanation.features))]
     if explanation.steered:
         notes.append(Text(steered_note(explanation.steered), "magenta"))
     if named := [f"{letter} {view}" for view, letter in letters.items() if view not in VIEW_LETTERS]:
@@ -146,6 +146,15 @@ def unread_notes(explanation: Explanation) -> list[str]:
     """A line for each thing that the encoder could not read."""
     notes = [*explanation.read_query.notes("query"), *explanation.read_document.notes("document")]
     return notes if explanation.chunk is None or len(explanation.chunks) < 2 else [chunk_note(explanation), *notes]
+
+
+def twin_notes(features: Iterable[FeatureShare | FeatureContrast]) -> list[str]:
+    """That features of nearly the same direction stand on one line, where some do."""
+    joined = [(feature.id, *feature.twins) for feature in features if feature.twins]
+    if not joined:
+        return []
+    listed = "; ".join(" and ".join(map(str, ids)) for ids in joined[:6]) + ("; ..." if len(joined) > 6 else "")
+    return [f"features of nearly the same direction stand on one line, with one share: {listed}"]
 
 
 def steered_note(steered: Sequence[tuple[int, float]], most: int = 8) -> str:

@@ -29,7 +29,8 @@ class _Pair(NamedTuple):
 
     explainer: Explainer
     features: Ids  # S, all shared features, ascending
-    shares: Float64  # [S]
+    groups: list[Ids]  # [S] places of the features that each line of the explanation holds: itself, and its twins
+    shares: Float64  # [S] of each line
     q: Float32  # [m]
     z: Float32  # [m]
 
@@ -54,11 +55,12 @@ def with_evidence(explainer: Explainer, explanation: Explanation, top: int | Non
     check("explain", {"steer": explanation.steered, "evidence": True}, {"steer": "a steered document"})
     if not explanation.query or not explanation.document:
         raise InputError("evidence needs the texts; this explanation was made from vectors alone")
-    shares = {feature.id: feature.share for feature in explanation.features}
+    shares = {f.id: f.share for f in explanation.features}
+    twins = {f.id: f.twins for f in explanation.features if f.twins}
     evidence = gather(
         explainer,
         (explanation.query, explanation.document),
-        shares,
+        (shares, twins),
         [feature.id for feature in explanation.top(top)[0]],
         (explanation.read_query.unread, explanation.read_document.unread),
     )
@@ -74,17 +76,18 @@ def contrast_with_evidence(explainer: Explainer, contrast: Contrast, top: int | 
     if not contrast.query or not contrast.first or not contrast.second:
         raise InputError("evidence needs the texts; this contrast was made from vectors alone")
     shown = [feature.id for feature in contrast.top(top)[0]]
+    twins = {f.id: f.twins for f in contrast.features if f.twins}
     first = gather(
         explainer,
         (contrast.query, contrast.first),
-        {f.id: f.first for f in contrast.features},
+        ({f.id: f.first for f in contrast.features}, twins),
         shown,
         (contrast.read_query.unread, contrast.read_first.unread),
     )
     second = gather(
         explainer,
         (contrast.query, contrast.second),
-        {f.id: f.second for f in contrast.features},
+        ({f.id: f.second for f in contrast.features}, twins),
         shown,
         (contrast.read_query.unread, contrast.read_second.unread),
     )
@@ -94,26 +97,30 @@ def contrast_with_evidence(explainer: Explainer, contrast: Contrast, top: int | 
 def gather(
     explainer: Explainer,
     texts: tuple[str, str],
-    shares: Mapping[int, float],
+    lines: tuple[Mapping[int, float], Mapping[int, tuple[int, ...]]],
     shown: Sequence[int],
     unread: tuple[int, int],
 ) -> Evidence:
     """Where the shares of some features come from.
 
     Args:
-        texts: query and document. shares: of every feature of S, by id. shown: the features asked for.
+        texts: query and document. lines: the share of every line of the explanation by its feature, and the twins that
+            stand on it. shown: the features asked for.
         unread: tokens of query and document past the encoder's limit.
     """
-    features = np.array(sorted(shares), np.int32)
+    shares, twins = lines
+    led = sorted(shares)
+    features = np.array(sorted(j for i in led for j in (i, *twins.get(i, ()))), np.int32)
     pair = _Pair(
         explainer,
         features,
-        np.array([shares[int(i)] for i in features], np.float64),
+        [np.searchsorted(features, (i, *twins.get(i, ()))).astype(np.int32) for i in led],
+        np.array([shares[i] for i in led], np.float64),
         read_texts(explainer.encoder, [texts[0]], "query").vectors[0],
         read_texts(explainer.encoder, [texts[1]], "document").vectors[0],
     )
     query, document = _side(pair, texts[0], "query"), _side(pair, texts[1], "document")
-    row = {int(feature): place for place, feature in enumerate(features)}
+    row = {feature: place for place, feature in enumerate(led)}
     return Evidence(
         tuple(FeatureEvidence(i, _evidence(pair, document, row[i]), _evidence(pair, query, row[i])) for i in shown),
         _read_to(query.tokens, unread[0]),
@@ -125,7 +132,8 @@ def _side(pair: _Pair, text: str, role: Role) -> _Side:
     sentences = split_sentences(text)
     own = read_texts(pair.explainer.encoder, [sentence.text for sentence in sentences], role).vectors
     sae = pair.explainer.sae
-    activations = np.ascontiguousarray(sae.encode(own).dense(sae.features)[:, pair.features].T)
+    activations = sae.encode(own).dense(sae.features)[:, pair.features].T
+    activations = np.array([activations[group].max(axis=0) for group in pair.groups]).reshape(-1, len(sentences))
     tokens = token_vectors(pair.explainer.encoder, text, role)
     if tokens is not None:
         split = _split(pair, tokens.vectors, role)
@@ -137,8 +145,17 @@ def _side(pair: _Pair, text: str, role: Role) -> _Side:
 def _split(pair: _Pair, tokens: Float32, role: Role) -> TokenShares:
     sae = pair.explainer.sae
     if role == "document":
-        return document_token_shares(pair.q, tokens, sae.directions, sae.decoder_bias, pair.features)
-    return query_token_shares(pair.z, tokens, sae.directions, sae.decoder_bias, pair.features)
+        split = document_token_shares(pair.q, tokens, sae.directions, sae.decoder_bias, pair.features)
+    else:
+        split = query_token_shares(pair.z, tokens, sae.directions, sae.decoder_bias, pair.features)
+    return TokenShares(_by_line(pair, split.tokens), _by_line(pair, split.constant))
+
+
+def _by_line(pair: _Pair, parts: Float64) -> Float64:
+    """What belongs to each feature of S, summed over those that stand on one line."""
+    if len(pair.groups) == len(pair.features):
+        return parts
+    return np.stack([parts[group].sum(axis=0) for group in pair.groups])
 
 
 def _by_sentence(split: TokenShares, tokens: TokenVectors, sentences: list[Sentence]) -> Float64:
@@ -158,12 +175,15 @@ def _left_out(pair: _Pair, text: str, sentences: list[Sentence], role: Role) -> 
         return np.repeat(pair.shares[:, None], len(sentences), axis=1)
     sae = pair.explainer.sae
     without = [
-        shares_of(
-            rest if role == "query" else pair.q,
-            rest if role == "document" else pair.z,
-            sae.directions,
-            sae.decoder_bias,
-            pair.features,
+        _by_line(
+            pair,
+            shares_of(
+                rest if role == "query" else pair.q,
+                rest if role == "document" else pair.z,
+                sae.directions,
+                sae.decoder_bias,
+                pair.features,
+            ),
         )
         for rest in read_texts(pair.explainer.encoder, rests, role).vectors
     ]

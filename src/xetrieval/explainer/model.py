@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,7 +23,7 @@ from ..encoders import (
     open_encoder,
     read_texts,
 )
-from ..errors import InputError, MismatchError, shortened
+from ..errors import ForeignVectorsWarning, InputError, MismatchError, shortened
 from ..explain import DEFAULT_TOP, Contrast, Explanation, attribute, overlap
 from ..explain.projection import FeatureSets
 from ..hypotheses import Family, Feature
@@ -34,6 +35,7 @@ from .chunks import explain_chunks
 from .contrast import contrast_vectors
 from .counterfactual import counterfactual_vectors
 from .evidence import contrast_with_evidence, with_evidence
+from .foreign import unlike
 from .pairs import ExplainedPairs, PairNames, reading
 
 
@@ -94,7 +96,7 @@ class Explainer:
         q, read_q = read_texts(self.encoder, queries, "query")
         z, read_d = read_texts(self.encoder, documents, "document")
         names = names or PairNames()
-        return self.explain_vectors(
+        return self._explained(
             q,
             z,
             names._replace(read_queries=read_q, read_documents=read_d, queries=queries, documents=documents),
@@ -103,12 +105,21 @@ class Explainer:
     def explain_vectors(self, q: Any, z: Any, names: PairNames | None = None) -> ExplainedPairs:
         """The same from vectors [n, m] of this explainer's encoder; they are normalised to unit length.
 
+        Vectors that are hardly its encoder's are explained under a ForeignVectorsWarning.
+
         Raises:
             InputError: another dimension, a zero row, NaN. MismatchError: another number of rows.
         """
         q, z = self._unit(q, "query vectors"), self._unit(z, "document vectors")
         if len(q) != len(z):
             raise MismatchError(f"{len(q)} query vectors for {len(z)} document vectors; give one of each per pair")
+        for x, what in ((z, "document vectors"), (q, "query vectors")):
+            if said := unlike(self, x, what):
+                warnings.warn(said, ForeignVectorsWarning, stacklevel=2)
+                break
+        return self._explained(q, z, names)
+
+    def _explained(self, q: Float32, z: Float32, names: PairNames | None) -> ExplainedPairs:
         return self.explain_codes(q, z, self.sae.encode(q), self.codes(z), names)
 
     def explain_codes(

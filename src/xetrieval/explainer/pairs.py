@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..encoders import Counts
 from ..errors import shortened
 from ..explain import Attribution, Explanation, FeatureShare, Overlap, Reading
+from ..explain.explanation import twin_label
 from ..hypotheses import Feature
 from ..views import VIEWS, View
 
@@ -69,14 +71,14 @@ class ExplainedPairs(Sequence[Explanation]):
         shares = self.attribution.shares[rows]
         query = self.overlap.query_activation[rows]
         activations = self.overlap.view_activations[rows]
-        order = np.lexsort((ids, -shares))
         absent: dict[View, float] = dict.fromkeys((*VIEWS, *self.views), 0.0)
-        columns = (ids[order], shares[order], query[order], activations[order])
+        columns = (ids, shares, query, activations)
         rows_of = zip(*(column.tolist() for column in columns), strict=True)
-        features = tuple(
+        features = [
             FeatureShare(j, self.features[j].label, share, strength, absent | dict(zip(self.views, views, strict=True)))
             for j, share, strength, views in rows_of
-        )
+        ]
+        joined = joined_twins(features, self.attribution.twins[rows] - rows.start)
         per_view: dict[View, tuple[int, ...]] = dict.fromkeys((*VIEWS, *self.views), ())
         for column, view in enumerate(self.views):
             per_view[view] = tuple(ids[activations[:, column] > 0].tolist())
@@ -85,7 +87,7 @@ class ExplainedPairs(Sequence[Explanation]):
             score=float(self.attribution.score[i]),
             bias=float(self.attribution.bias[i]),
             remainder=float(self.attribution.remainder[i]),
-            features=features,
+            features=tuple(sorted(joined, key=lambda f: (-f.share, f.id))),
             per_view=per_view,
             query_id=str(names.query_ids[i]) if len(names.query_ids) else "",
             doc_id=str(names.doc_ids[i]) if len(names.doc_ids) else "",
@@ -96,3 +98,28 @@ class ExplainedPairs(Sequence[Explanation]):
             query=names.queries[i] if len(names.queries) else "",
             document=names.documents[i] if len(names.documents) else "",
         )
+
+
+def joined_twins(features: list[FeatureShare], leaders: NDArray[np.int64]) -> list[FeatureShare]:
+    """One line for features of nearly the same direction: their shares summed, the activations of the strongest.
+
+    Args:
+        leaders: for each feature, the place of the first of its group; mostly its own.
+    """
+    if (leaders == np.arange(len(leaders))).all():
+        return features
+    groups: dict[int, list[FeatureShare]] = {}
+    for feature, leader in zip(features, leaders.tolist(), strict=True):
+        groups.setdefault(leader, []).append(feature)
+    return [_joined(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def _joined(group: list[FeatureShare]) -> FeatureShare:
+    first, *others = sorted(group, key=lambda f: -f.query_activation)
+    return replace(
+        first,
+        label=twin_label([f.label for f in (first, *others)], [f.id for f in (first, *others)]),
+        share=sum(f.share for f in group),
+        view_activations={view: max(f.view_activations[view] for f in group) for view in first.view_activations},
+        twins=tuple(f.id for f in others),
+    )

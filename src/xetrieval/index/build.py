@@ -33,6 +33,7 @@ from ..store import (
 from ..store.folders import sweep
 from ..store.kind import NAME as CONFIG
 from .corpus import Corpus, Entry, Report, blocks, survey
+from .given import check_given
 from .ids import Change, Ids, change
 from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
 from .manifest import Manifest, read_index_manifest
@@ -63,6 +64,7 @@ class BuildConfig:
         adding: to an index that is there; otherwise one that is there is refused.
         restart: throw away what an unfinished build of something else left behind.
         engine: "loop", or "ray" for a cluster (extra `ray`).
+        force: take vectors that are hardly those of the explainer's encoder.
     """
 
     shard_rows: int = SHARD_ROWS
@@ -70,6 +72,7 @@ class BuildConfig:
     restart: bool = False
     adding: bool = False
     engine: str = "loop"
+    force: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.shard_rows <= SHARD_ROWS or (self.block is not None and self.block < 1):
@@ -274,6 +277,8 @@ def _job(
 ) -> tuple[Job, NDArray[np.int64]]:
     """The job that lies there unfinished, if it is this one, else a new one; and the rows that it replaces."""
     looked = survey(corpus, explainer.sae.dimension, report)
+    if corpus.encoded and not config.force:
+        check_given(corpus, explainer)
     block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
     facts = [looked.digest, explainer.digest, corpus.facts(), config.shard_rows, block]
     record = read_job(output / BUILDING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b, sha256
 from itertools import islice
 from pathlib import Path
@@ -16,8 +16,8 @@ from ..data import Document, LeftOut
 from ..data.chunks import Chunking
 from ..data.sources import stream_source
 from ..encoders import map_vectors, vector_ids
-from ..errors import InputError
-from ..store import sha256_of_file
+from ..errors import InputError, shortened
+from ..store import digest_of, sha256_of_file
 from .ids import whole_of
 from .stores import VectorStore
 from .texts import fingerprint
@@ -39,9 +39,11 @@ class Corpus(NamedTuple):
 
     Args:
         sources: BEIR folders, .jsonl, .csv, .parquet, folders of text files; read in this order.
-        vectors: a file of vectors, row by row with the documents of `sources`; alone, a document is its id.
+        vectors: a file of vectors of the documents of `sources`: by id where ids came with them, else row by row;
+            alone, a document is its id.
         store: documents and vectors together, from where they live; instead of `sources` and `vectors`.
         left_out: takes the rows of `sources` that cannot be used; None refuses the first.
+        column: of a Parquet file of vectors; None takes "vector", or else the only one.
     """
 
     sources: tuple[Path, ...]
@@ -49,6 +51,7 @@ class Corpus(NamedTuple):
     vectors: Path | None = None
     store: VectorStore | None = None
     left_out: LeftOut | None = None
+    column: str | None = None
 
     @property
     def encoded(self) -> bool:
@@ -65,19 +68,24 @@ class Corpus(NamedTuple):
             raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
         if self.store is not None:
             return (Entry(record.document, place, record.vector) for place, record in enumerate(self.store.records()))
-        documents = self._documents() if self.sources else self._ids()
-        return (Entry(document, place) for place, document in enumerate(documents))
+        if not self.sources:
+            return (Entry(document, place) for place, document in enumerate(self._ids()))
+        rows = None if self.vectors is None else self._rows(self.vectors)
+        if rows is None:
+            return (Entry(document, place) for place, document in enumerate(self._documents()))
+        return (Entry(document, self._row(rows, document.id)) for document in self._documents())
 
     def matrix(self) -> Any:
         """The vectors [n, m], memory-mapped; None where texts are encoded."""
-        return None if self.vectors is None else map_vectors(self.vectors)
+        return None if self.vectors is None else map_vectors(self.vectors, self.column)
 
     def facts(self) -> dict[str, Any]:
         """What the manifest says of it."""
         chunking = None if self.chunking is None else self.chunking._asdict()
         vectors = None if self.vectors is None else self.vectors.name
         sources = [path.name for path in self.sources] if self.store is None else [self.store.name]
-        return {"sources": sources, "chunking": chunking, "vectors": vectors}
+        column = {} if self.column is None else {"column": self.column}
+        return {"sources": sources, "chunking": chunking, "vectors": vectors, **column}
 
     def _documents(self) -> Iterator[Document]:
         for path in self.sources:
@@ -86,10 +94,24 @@ class Corpus(NamedTuple):
     def _ids(self) -> Iterator[Document]:
         if self.vectors is None:
             raise InputError("give a corpus, or vectors")
-        ids = vector_ids(self.vectors)
-        for row in range(len(map_vectors(self.vectors))):
+        count = len(self.matrix())
+        ids = vector_ids(self.vectors, count)
+        for row in range(count):
             name = str(row) if ids is None else ids[row]
             yield Document(name, "", "", name, {})
+
+    def _rows(self, vectors: Path) -> dict[str, int] | None:
+        """The row of each id, where ids came with the vectors."""
+        ids = vector_ids(vectors, len(self.matrix()))
+        return None if ids is None else {identifier: row for row, identifier in enumerate(ids)}
+
+    def _row(self, rows: Mapping[str, int], identifier: str) -> int:
+        if identifier not in rows:
+            raise InputError(
+                f"{self.vectors}: no vector for document {shortened(identifier, 60)!r}; ids came with these vectors, "
+                "and each document needs its own"
+            )
+        return rows[identifier]
 
 
 class Survey(NamedTuple):
@@ -126,13 +148,27 @@ def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Surv
     _check_ids(corpus, hashes)
     matrix = corpus.matrix()
     if matrix is not None and len(matrix) != count:
-        raise InputError(f"{corpus.vectors}: {len(matrix)} vectors for {count} documents; give one each, in order")
+        _refuse_extra(corpus)
+        shape = list(matrix.shape)
+        raise InputError(
+            f"{corpus.vectors}: {len(matrix)} vectors for {count} documents; give one each (the shape is {shape})"
+        )
     for first in range(0, count if matrix is not None else 0, CHECKED):
-        name = f"{corpus.vectors}, counted from row {first}" if first else str(corpus.vectors)
-        as_vectors(matrix[first : first + CHECKED], dimension, name)
+        as_vectors(matrix[first : first + CHECKED], dimension, str(corpus.vectors), first)
     if corpus.vectors is not None:
         made.update(sha256_of_file(corpus.vectors).encode())
+        made.update(digest_of(vector_ids(corpus.vectors, count) or []).encode())
     return Survey(count, made.hexdigest())
+
+
+def _refuse_extra(corpus: Corpus) -> None:
+    """Name a vector whose document is not there, where ids came with them."""
+    ids = None if corpus.vectors is None else vector_ids(corpus.vectors, len(corpus.matrix()))
+    if ids is not None and corpus.sources:
+        documents = {entry.document.id for entry in corpus.entries()}
+        extra = next((name for name in ids if name not in documents), None)
+        if extra is not None:
+            raise InputError(f"{corpus.vectors}: a vector for {shortened(extra, 60)!r}, no document of the corpus")
 
 
 def blocks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:

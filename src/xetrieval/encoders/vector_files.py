@@ -1,0 +1,313 @@
+"""Matrices of vectors in files, and the ids of their rows.
+
+.npy            [n, m]; ids in FILE.ids.txt beside it (one a line), else none
+.safetensors    one matrix, or the one called "vectors"; ids as for .npy
+.parquet        a column of lists: the one that is named, else "vector", else the only one; ids in `_id` or `id`
+
+Numbers are float16, bfloat16, float32, float64 or signed integers; what a file's head says is compared with the file's
+size before anything is read or allocated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import QUANTISED, Float32, as_vectors, check_kind
+from ..errors import DamagedError, InputError, shortened
+from ..extras import require
+from ..store import parse_json
+
+ENDINGS: Final = (".npy", ".safetensors", ".parquet")
+MOST_HEAD: Final = 64 << 20  # bytes of a safetensors head
+TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I8": "i1", "I16": "<i2", "I32": "<i4"}
+SCALED: Final = {"U8", "U16", "U32", "U64", "BOOL"}
+
+
+class VectorFile(NamedTuple):
+    """The vectors of a file and the id of each row; `ids` is None where the file has none."""
+
+    vectors: Float32  # [n, m]
+    ids: tuple[str, ...] | None
+
+
+class BrainFloats:
+    """A matrix [n, m] of bfloat16 numbers, given as their 16 bits; rows are read as float32, exactly."""
+
+    dtype: Final = np.dtype(np.float32)
+    ndim: Final = 2
+
+    def __init__(self, bits: NDArray[np.uint16]) -> None:
+        self.bits, self.shape, self.size = bits, bits.shape, bits.size
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+    def __getitem__(self, rows: Any) -> Float32:
+        whole = np.ascontiguousarray(self.bits[rows]).astype(np.uint32) << np.uint32(16)
+        return whole.view(np.float32)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+
+def read_vectors(path: Path, column: str | None = None) -> VectorFile:
+    """Read a matrix of vectors.
+
+    Args:
+        column: of a Parquet file; None takes "vector", or else the only column of vectors.
+    Raises:
+        InputError: no such file or column, an unknown ending, rows that are zero or not finite, repeated ids.
+        DamagedError: the file is not what its ending says.
+    """
+    matrix = map_vectors(path, column)
+    if isinstance(matrix, BrainFloats | np.memmap):
+        matrix = np.array(matrix)  # what is explained does not change with the file
+    vectors = as_vectors(matrix, name=str(path))
+    return VectorFile(vectors, vector_ids(path, len(vectors)))
+
+
+def map_vectors(path: Path, column: str | None = None) -> Any:
+    """A matrix of vectors [n, m] without reading it: .npy and .safetensors are memory-mapped, Parquet is read.
+
+    Its rows are not checked; who reads them does.
+
+    Raises:
+        InputError: no such file or column, an unknown ending, not a matrix of numbers.
+        DamagedError: the file is not what its ending says, or shorter than it says.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if column is not None and path.suffix.lower() != ".parquet":
+        raise InputError(f"{path}: only a Parquet file has columns; leave out the column's name")
+    if path.suffix.lower() == ".npy":
+        matrix: Any = _map_npy(path)
+    elif path.suffix.lower() == ".safetensors":
+        matrix = _map_safetensors(path)
+    elif path.suffix.lower() == ".parquet":
+        matrix = _read_parquet(path, column)
+    else:
+        raise InputError(f"{path}: unknown ending; vectors are {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    check_kind(matrix.dtype, str(path))
+    if matrix.ndim == 1 and matrix.size:
+        matrix = matrix[None, :]
+    if matrix.ndim != 2 or not matrix.size:
+        raise InputError(f"{path}: expected a matrix [n, m] of vectors, got shape {list(matrix.shape)}")
+    return matrix
+
+
+def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
+    """The ids that came with the `rows` vectors of a file; None where there are none.
+
+    Raises:
+        InputError: ids that are no text, repeated, or of another number than the vectors.
+    """
+    if path.suffix.lower() == ".parquet":
+        ids, where = _parquet_ids(path), str(path)
+    else:
+        beside = path.with_name(path.name + ".ids.txt")
+        ids, where = _text_ids(beside) if beside.is_file() else None, str(beside)
+    if ids is None:
+        return None
+    if len(ids) != rows:
+        raise InputError(f"{where}: {len(ids)} ids for {rows} vectors")
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise InputError(f"{where}: duplicate id {shortened(twice, 60)!r}; give every vector its own")
+    return tuple(ids)
+
+
+# ---------------------------------------------------------------------------------------------------- .npy
+
+
+def _map_npy(path: Path) -> Any:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(4) == b"PK\x03\x04":
+            raise InputError(f"{path}: an archive of arrays (.npz); save the matrix alone, by numpy.save")
+        file.seek(0)
+        try:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, kind = read(file)
+        except (ValueError, EOFError, OverflowError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
+            raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
+        start = file.tell()
+    check_kind(kind, str(path))
+    _check_head(path, shape, kind.itemsize, size - start)
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False) if math.prod(shape) else np.empty(shape, kind)
+    except (ValueError, EOFError, OverflowError) as error:
+        raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
+
+
+def _check_head(path: Path, shape: Any, itemsize: int, there: int, exact: bool = False) -> None:
+    """Compare what a head says with what the file holds; nothing is allocated."""
+    if not isinstance(shape, tuple | list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise DamagedError(f"{path}: its head gives no shape (whole numbers from 0 on); fetch or make it again")
+    wanted = math.prod(shape) * itemsize
+    if wanted > there or (exact and wanted != there):
+        raise DamagedError(f"{path}: shorter than its head says, or damaged; fetch or make it again")
+
+
+# ---------------------------------------------------------------------------------------------------- .safetensors
+
+
+def _map_safetensors(path: Path) -> Any:
+    damaged = DamagedError(f"{path}: not a whole safetensors file; fetch or make it again")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= min(size - 8, MOST_HEAD):
+            raise damaged
+        try:
+            header = parse_json(file.read(length))
+        except InputError as error:
+            raise damaged from error
+    if not isinstance(header, dict):
+        raise damaged
+    names = sorted(name for name in header if name != "__metadata__")
+    if "vectors" not in names and len(names) != 1:
+        raise InputError(f"{path}: holds {_listed(names)}; name the matrix of vectors 'vectors'")
+    entry = header["vectors" if "vectors" in names else names[0]]
+    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+        raise damaged
+    kind, offsets = entry["dtype"], entry.get("data_offsets")
+    if kind in SCALED or kind.startswith("F8"):
+        raise InputError(f"{path}: numbers of type {shortened(kind, 40)}: {QUANTISED}")
+    if kind not in TYPES:
+        raise InputError(f"{path}: numbers of type {shortened(kind, 40)!r}; store the vectors as F32, F16 or BF16")
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(n) is int for n in offsets):
+        raise damaged
+    start, end = offsets
+    if not 0 <= start <= end <= size - 8 - length:
+        raise damaged
+    dtype, shape = np.dtype(TYPES[kind]), entry.get("shape")
+    _check_head(path, shape, dtype.itemsize, end - start, exact=True)
+    if not math.prod(shape):  # type: ignore[arg-type]  # checked there
+        return np.empty(tuple(shape), np.float32)  # type: ignore[arg-type]
+    sides: tuple[int, ...] = tuple(shape)  # type: ignore[arg-type]
+    mapped: Any = np.memmap(path, dtype=dtype, mode="r", offset=8 + length + start, shape=sides)
+    if kind != "BF16":
+        return mapped
+    return BrainFloats(mapped if mapped.ndim == 2 else mapped.reshape(-1, mapped.shape[-1]))
+
+
+# ---------------------------------------------------------------------------------------------------- .parquet
+
+
+def _read_parquet(path: Path, column: str | None) -> NDArray[Any]:
+    """The rows of a list column, chunk by chunk."""
+    arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
+    with _WholeParquet(path, arrow), parquet.ParquetFile(path) as file:
+        name = _vector_column(path, arrow, file.schema_arrow, column)
+        kind = file.schema_arrow.field(name).type.value_type
+        read = file.read(columns=[name])[name]
+    if arrow.types.is_boolean(kind) or arrow.types.is_unsigned_integer(kind):
+        raise InputError(f"{path}: column {name!r} holds {kind} numbers: {QUANTISED}")
+    parts, width, before = [], -1, 0
+    for chunk in read.chunks:
+        if chunk.null_count:
+            row = before + int(np.flatnonzero(chunk.is_null().to_numpy(zero_copy_only=False))[0])
+            raise InputError(f"{path}: row {row} has no vector (NULL in {name!r}; rows count from 0)")
+        if len(chunk):
+            lengths = np.asarray(require("pyarrow.compute", "data").list_value_length(chunk))
+            width = int(lengths[0]) if width < 0 else width
+            if (lengths != width).any():
+                row = int(np.flatnonzero(lengths != width)[0])
+                raise InputError(
+                    f"{path}: row {before + row} of {name!r} has {lengths[row]} numbers, row 0 has {width}: "
+                    "vectors of different lengths (rows count from 0)"
+                )
+            values = chunk.flatten()
+            if values.null_count:
+                row = before + int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0]) // max(1, width)
+                raise InputError(f"{path}: row {row} of {name!r} holds a NULL among its numbers (rows count from 0)")
+            parts.append(values.to_numpy(zero_copy_only=False).reshape(len(chunk), width))
+        before += len(chunk)
+    return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+
+def _vector_column(path: Path, arrow: Any, schema: Any, column: str | None) -> str:
+    """The column that holds the vectors."""
+    types = arrow.types
+
+    def is_vectors(kind: Any) -> bool:
+        lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+        value = kind.value_type if lists else None
+        return bool(lists and (types.is_floating(value) or types.is_integer(value) or types.is_boolean(value)))
+
+    listed = ", ".join(f"{shortened(field.name, 40)} ({shortened(str(field.type), 40)})" for field in list(schema)[:20])
+    if column is None and "vector" not in schema.names:
+        floats = [field.name for field in schema if is_vectors(field.type)]
+        if len(floats) != 1:
+            what = "several columns of vectors" if floats else "no column of vectors (lists of numbers)"
+            raise InputError(f"{path}: {what}; it has {listed}; call one 'vector', or name it by --vector-column")
+        return str(floats[0])
+    name = column or "vector"
+    if schema.names.count(name) != 1:
+        raise InputError(
+            f"{path}: no column {name!r}; it has {listed}; call it 'vector', or name it by --vector-column"
+        )
+    if not is_vectors(schema.field(name).type):
+        kind = shortened(str(schema.field(name).type), 40)
+        raise InputError(f"{path}: column {name!r} holds {kind}, not lists of numbers; name another by --vector-column")
+    return name
+
+
+def _parquet_ids(path: Path) -> Sequence[str] | None:
+    arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
+    with _WholeParquet(path, arrow), parquet.ParquetFile(path) as file:
+        names = [name for name in ("_id", "id") if name in file.schema_arrow.names]
+        if not names:
+            return None
+        kind = file.schema_arrow.field(names[0]).type
+        text = arrow.types.is_string(kind) or arrow.types.is_large_string(kind) or str(kind) == "string_view"
+        if not text and not arrow.types.is_integer(kind):
+            raise InputError(f"{path}: column {names[0]!r} holds {kind}, no ids; store them as text or whole numbers")
+        ids = file.read(columns=[names[0]])[names[0]].to_pylist()
+    if None in ids:
+        raise InputError(f"{path}: row {ids.index(None)} has no id (NULL in {names[0]!r}; rows count from 0)")
+    return tuple(map(str, ids))
+
+
+class _WholeParquet:
+    """What pyarrow raises at a file that is damaged, in words."""
+
+    def __init__(self, path: Path, arrow: Any) -> None:
+        self.path, self.arrow = path, arrow
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        ours = isinstance(error, InputError | DamagedError)
+        if error is not None and not ours and isinstance(error, self.arrow.ArrowException | OSError | ValueError):
+            reason = shortened(next(iter(str(error).splitlines()), "damaged"), 160)
+            raise DamagedError(f"{self.path}: not a whole Parquet file ({reason})") from error
+
+
+# ---------------------------------------------------------------------------------------------------- ids in text
+
+
+def _text_ids(path: Path) -> list[str]:
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start + 1})") from error
+    ids = [line.removesuffix("\r") for line in lines]
+    while ids and not ids[-1]:
+        ids.pop()
+    if "" in ids:
+        raise InputError(f"{path}, line {ids.index('') + 1}: an empty id")
+    return ids
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(shortened(name, 40) for name in names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "nothing"
