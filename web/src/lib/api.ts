@@ -369,6 +369,18 @@ export interface components {
             start: number;
         };
         /**
+         * CommonLineRecord
+         * @description A line that stands in most documents.
+         */
+        CommonLineRecord: {
+            /** Documents */
+            documents: number;
+            /** Line */
+            line: string;
+            /** Share Of Documents */
+            share_of_documents: number;
+        };
+        /**
          * ContrastAnswer
          * @description A comparison with the texts it is about.
          */
@@ -1156,6 +1168,8 @@ export interface components {
         ReportRecord: {
             /** Boilerplate */
             boilerplate: components["schemas"]["CountedFeatureRecord"][];
+            /** Boilerplate Lines */
+            boilerplate_lines: components["schemas"]["CommonLineRecord"][];
             /** Documents */
             documents: number;
             /** Hubs */
