@@ -16,6 +16,7 @@ from index_data import SMALL, records, write_corpus
 pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
 from starlette.testclient import TestClient
 
+from xetrieval.errors import DamagedError
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.serve.app import create_app
 from xetrieval.serve.limits import Gate, Limits
@@ -137,14 +138,16 @@ def test_what_goes_wrong_inside_stays_inside(folder: Path, monkeypatch: pytest.M
     assert answer.status_code == 500
     assert answer.json() == {"error": "something went wrong inside; the server's log has it"}
     monkeypatch.undo()
-    (folder / "shards" / "000002" / "documents.sqlite").rename(folder / "gone")
-    try:
-        with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-            answer = client.get("/v1/documents", params={"id": "d149"})
-        assert answer.status_code == 400
-        assert str(folder) not in answer.text
-    finally:
-        (folder / "gone").rename(folder / "shards" / "000002" / "documents.sqlite")
+
+    def damaged(*_: Any) -> Any:
+        raise DamagedError(f"{folder}/shards/000002/documents.sqlite: damaged; see {folder.parent}/other/file")
+
+    monkeypatch.setattr(Index, "document", damaged)
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        answer = client.get("/v1/documents", params={"id": "d149"})
+    assert answer.status_code == 400
+    assert str(folder.parent) not in answer.text
+    assert "index toy/shards" in answer.text
 
 
 def test_headers_hosts_sizes_and_tokens(folder: Path) -> None:
