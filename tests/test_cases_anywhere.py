@@ -268,3 +268,27 @@ def test_negative_parts_draw_to_the_left(toy: Path, monkeypatch: pytest.MonkeyPa
         difference = float(re.findall(r"[-+]\d\.\d{4}", line)[-1])
         if abs(difference) > 0.02:
             assert (left in "█▐", bool(right)) == (difference < 0, difference > 0), line
+
+
+def test_doctor_says_how_far_it_is_what_needs_no_query_and_the_command_for_a_refit(
+    small_index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("xetrieval.cli.progress.EVERY", 0.0)
+    done = accepted(run("doctor", small_index))
+    assert re.search(r"^encode: \d+ of \d+, titles$", done.stderr, flags=re.M)
+    assert re.search(r"^explain: \d+ of \d+$", done.stderr, flags=re.M)
+    rows = [{**row, "title": ""} for row in records(150)]
+    build_index(Corpus((write_corpus(tmp_path / "cor pus.jsonl", rows),)), random_explainer(), tmp_path / "ix", SMALL)
+    untitled = json.loads(accepted(run("doctor", tmp_path / "ix", "--format", "json")).stdout)
+    assert untitled["asked"] == 0
+    assert untitled["explained"] is untitled["remainder"] is untitled["retention"] is None
+    assert 0 < untitled["fvu"] < 5
+    assert any("--queries" in line for line in untitled["advice"])
+    assert "FVU" in accepted(run("doctor", tmp_path / "ix")).stdout
+    (tmp_path / "q.jsonl").write_text('{"_id": "q", "text": "word1"}\n')
+    asked = json.loads(
+        accepted(run("doctor", tmp_path / "ix", "--queries", tmp_path / "q.jsonl", "--format", "json")).stdout
+    )
+    refit = "xetrieval fit 'cor pus.jsonl' --encoder hashing:64 --output my-explainer"
+    assert asked["remainder"] > 0.4
+    assert asked["advice"][1].endswith(refit) or asked["advice"][0].endswith(refit)

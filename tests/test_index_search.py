@@ -337,9 +337,9 @@ def test_a_checkup_measures_and_advises(index: Index) -> None:
     assert found.asked_are == "titles"
     assert "no figures to compare with" in found.advice[0]
     fine = replace(found, cosine_on_card=found.cosine + 0.01, remainder=0.1)
-    assert advice(fine)[0].startswith("good enough")
-    assert advice(replace(fine, cosine_on_card=found.cosine + 0.2))[0].startswith("refit")
-    assert any("--chunk" in line for line in advice(replace(fine, unread_documents=0.3)))
+    assert advice(fine, "xetrieval fit")[0].startswith("good enough")
+    assert advice(replace(fine, cosine_on_card=found.cosine + 0.2), "xetrieval fit")[0].startswith("refit")
+    assert any("--chunk" in line for line in advice(replace(fine, unread_documents=0.3), "xetrieval fit"))
     queries = ["word1 word2", "word3 word4", "word5"]
     best = [index.search(query, 1)[0].id for query in queries]
     worst = index.search(queries[2], COUNT)[-1].id

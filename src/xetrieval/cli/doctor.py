@@ -10,6 +10,7 @@ import typer
 from .console import give_json, output_console
 from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import Format, FormatOption
+from .progress import progress_bar, show_bar
 from .search import ExplainerCopy, IndexArgument
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def doctor(
             "--qrels", help="Judgments: qrels of BEIR (query, document, grade) or TREC (query, 0, document, grade)."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same samples.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same samples.")] = 0,
     format: FormatOption = Format.text,
     explainer: ExplainerCopy = None,
     skip_bad: SkipBad = False,
@@ -54,11 +55,16 @@ def doctor(
             texts, notes = read.texts, [read.note] if read.empty else []
         say_left_out(left_out, None)
         say_all(notes)
-    made = checkup(opened, texts, judged, seed)
+    with progress_bar() as bar:
+        made = checkup(opened, texts, judged, seed, show_bar(bar))
     if format is Format.json:
         give_json(made.to_dict())
     else:
         _print(made)
+
+
+def _percent(part: float | None) -> str:
+    return "–" if part is None else f"{part:.0%}"
 
 
 def _print(found: Checkup) -> None:
@@ -77,9 +83,9 @@ def _print(found: Checkup) -> None:
     rows = (
         ("cosine of reconstructed documents", f"{found.cosine:.3f}", found.cosine_on_card, ""),
         ("variance unexplained (FVU)", f"{found.fvu:.3f}", found.fvu_on_card, ""),
-        ("explained", f"{found.explained:.0%}", None, f"of scores: {found.asked} {found.asked_are}, their best three"),
-        ("remainder", f"{found.remainder:.0%}", None, "of the score, by absolute value"),
-        ("retention", f"{found.retention:.0%}", None, found.retention_is),
+        ("explained", _percent(found.explained), None, f"of scores: {found.asked} {found.asked_are}, their best three"),
+        ("remainder", _percent(found.remainder), None, "of the score, by absolute value"),
+        ("retention", _percent(found.retention), None, found.retention_is),
         ("silent features", f"{found.silent:.0%}", None, "no document has them"),
         ("saturated features", f"{found.saturated:.1%}", None, "a quarter of the documents has them"),
         ("documents not read to their end", f"{found.unread_documents:.0%}", None, ""),

@@ -30,7 +30,7 @@ Queries = Annotated[int | None, typer.Option("--queries", min=1, help="A sample 
 Documents = Annotated[
     int | None, typer.Option("--documents", min=1, help="Judged documents and others up to so many; default: all.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same samples.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same samples.")]
 Output = Annotated[Path | None, typer.Option("--output", help="Also write the records there, JSON.")]
 
 

@@ -37,7 +37,7 @@ def fit(
     ] = "float32",
     notes: Annotated[str, typer.Option("--notes", help="For the model card: data and licences.")] = "",
     name: Annotated[str | None, typer.Option("--name", help="The explainer's name.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same explainer.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same explainer.")] = 0,
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:

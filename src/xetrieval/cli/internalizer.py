@@ -35,7 +35,7 @@ def train(
     hidden: Annotated[int, typer.Option("--hidden", min=1, help="h, the hidden size.")] = 512,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="At most so many passes.")] = 100,
     patience: Annotated[int, typer.Option("--patience", min=1, help="Passes without gain before it stops.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same networks.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same networks.")] = 0,
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:

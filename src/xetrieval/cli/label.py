@@ -47,7 +47,7 @@ def examples(
     top: Annotated[int, typer.Option("--top", min=1, help="Strongest texts of a feature, on either side.")] = 10,
     spread: Annotated[int, typer.Option("--spread", min=1, help="Texts over the rest of the range.")] = 10,
     contrast: Annotated[int, typer.Option("--contrast", min=1, help="Silent texts, random and hard.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same examples.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same examples.")] = 0,
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:

@@ -39,7 +39,7 @@ def score(
     shuffled: Annotated[
         bool, typer.Option("--shuffled/--no-shuffled", help="Also score names on other features' texts.")
     ] = True,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same questions.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same questions.")] = 0,
     json_output: Annotated[Path | None, typer.Option("--records", help="Also write all values there, JSON.")] = None,
     write: Annotated[bool, typer.Option("--write/--no-write", help="Write scores beside the names.")] = True,
     output: OutputFolder = None,

@@ -69,7 +69,7 @@ def train(
         BadRows, typer.Option("--bad-rows", help="Rows that are zero, NaN or infinite: refuse or drop.")
     ] = BadRows.refuse,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the curves to this .png, .pdf or .svg.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same weights.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same weights.")] = 0,
 ) -> None:
     """Train an autoencoder on vectors. Run it again to go on after an interruption."""
     from ..fitting import train_from_files

@@ -34,7 +34,7 @@ def sweep(
         typer.Option("--judge", help="Vectors of a sample of texts, and another encoder's vectors of the same texts."),
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the table to this .png, .pdf or .svg.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same weights.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same weights.")] = 0,
     format: FormatOption = Format.text,
     cache: CacheOption = None,
     skip_bad: SkipBad = False,

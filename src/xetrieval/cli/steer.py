@@ -32,7 +32,7 @@ def suggest(
         Path | None, typer.Option("--clicks", help='JSON lines {"query", "doc_id", "clicks"} of a query log.')
     ] = None,
     queries: Annotated[int | None, typer.Option("--queries", min=10, help="A sample of so many queries.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same folds.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same folds.")] = 0,
     format: FormatOption = Format.text,
     skip_bad: SkipBad = False,
 ) -> None:

@@ -7,7 +7,9 @@ vectors keeps, and the queries that fail, grouped by the features that their wro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -15,12 +17,14 @@ import numpy as np
 
 from ..arrays import Float32, l2norm
 from ..data.judgments import absent_documents
-from ..errors import InputError
+from ..errors import InputError, MismatchError
 from ..explain import Explanation
 from ..index import Index
 from ..index.dense import dense
 from ..index.search import Query, explain_rows
 from .retrieval import DEPTH, ndcg10_of_rankings
+
+Report = Callable[[str, int, int, str], None]  # stage, done, total, note
 
 SAMPLE: Final = 2000  # documents
 ASKED: Final = 200  # queries, or titles in their place
@@ -48,15 +52,15 @@ class Checkup:
     cosine_on_card: float | None
     fvu: float
     fvu_on_card: float | None
-    explained: float  # bias + shares, over the scores; summed over queries with their best documents
-    remainder: float  # |remainder| over |score|, summed likewise
+    explained: float | None  # bias + shares, over the scores of queries with their best; None: nothing was asked
+    remainder: float | None  # |remainder| over |score|, summed likewise
     asked: int
-    asked_are: str  # "queries" or "titles"
+    asked_are: str  # "queries", "titles", or "nothing"
     silent: float  # share of the features that no document has
     saturated: float  # share of the features that a quarter of the documents have
     unread_documents: float  # share of the documents with text past the encoder's limit
     unknown_documents: float  # share of the documents of which the encoder knows at most half of the tokens
-    retention: float  # of the best ten, or of NDCG@10 where there are judgments
+    retention: float | None  # of the best ten, or of NDCG@10 where there are judgments
     retention_is: str
     advice: tuple[str, ...]
     failing: tuple[Group, ...] = ()
@@ -75,14 +79,17 @@ def checkup(
     queries: Sequence[str] | Float32 | None = None,
     judgments: Sequence[Mapping[str, int]] | None = None,
     seed: int = 0,
+    report: Report | None = None,
 ) -> Checkup:
     """Examine an index.
 
     Args:
-        queries: texts, or vectors [q, m]; without them documents' titles are asked.
+        queries: texts, or vectors [q, m]; without them documents' titles are asked; where there are none, what needs a
+            query is left out.
         judgments: of each query, {document id: grade}.
+        report: called with (stage, done, total, note).
     Raises:
-        InputError: judgments without queries, or another number of them; no queries, and no titles to ask instead.
+        InputError: judgments without queries, or another number of them.
     """
     if judgments is not None and (queries is None or len(queries) != len(judgments)):
         raise InputError("give judgments for as many queries as there are")
@@ -98,28 +105,30 @@ def checkup(
     read = [index.document(int(row)).read for row in sample]
     back = sae.decode(index.codes(sample, index.manifest.views[0]))
     unit = np.asarray(l2norm(back), np.float32)
-    asked, kind, rows = _asked(index, queries, sample, rng)
-    explained = _explained(index, asked)
+    tell = report or _silent
+    asked, kind, rows = _asked(index, queries, sample, rng, tell)
+    explained = _explained(index, asked, tell)
     total = sum(abs(one.score) for one in explained) or 1.0  # sums: a score near 0 would blow up a mean of ratios
-    retention, retention_is = _retention(index, asked, None if judgments is None else [judgments[i] for i in rows])
+    judged = None if judgments is None else [judgments[i] for i in rows]
+    retention, retention_is = _retention(index, asked, judged, tell) if asked else (None, "")
     frequency = index.frequency / max(1, index.manifest.rows)
     card = index.explainer.figures.get("original", {})
-    failing, failed = _failing(index, queries, judgments)
+    failing, failed = _failing(index, queries, judgments, tell)
     found = Checkup(
         documents=len(index),
         cosine=round(float(np.einsum("nm,nm->n", z, unit).mean()), 4),
         cosine_on_card=card.get("cosine"),
         fvu=round(float(((z - back) ** 2).sum() / max(1e-12, ((z - z.mean(axis=0)) ** 2).sum())), 4),
         fvu_on_card=card.get("fvu"),
-        explained=round(1 - sum(one.remainder for one in explained) / total, 4),
-        remainder=round(sum(abs(one.remainder) for one in explained) / total, 4),
+        explained=round(1 - sum(one.remainder for one in explained) / total, 4) if asked else None,
+        remainder=round(sum(abs(one.remainder) for one in explained) / total, 4) if asked else None,
         asked=len(asked),
         asked_are=kind,
         silent=round(float((frequency == 0).mean()), 4),
         saturated=round(float((frequency >= SATURATED).mean()), 4),
         unread_documents=round(float(np.mean([reading.unread > 0 for reading in read])), 4),
         unknown_documents=round(float(np.mean([reading.unreadable for reading in read])), 4),
-        retention=round(retention, 4),
+        retention=None if retention is None else round(retention, 4),
         retention_is=retention_is,
         advice=(),
         failing=failing,
@@ -128,24 +137,28 @@ def checkup(
     )
     from dataclasses import replace
 
-    return replace(found, advice=advice(found))
+    return replace(found, advice=advice(found, _refit(index)))
 
 
-def advice(found: Checkup) -> tuple[str, ...]:
-    """What the figures mean, in words; the verdict first."""
+def advice(
+    found: Checkup, refit: str = "xetrieval fit CORPUS --encoder ENCODER --output my-explainer"
+) -> tuple[str, ...]:
+    """What the figures mean, in words; the verdict first. `refit` is the command that a refit takes."""
     lines = []
+    remainder = found.remainder or 0.0
     if found.documents < FEWEST:
         return (f"{found.documents} documents are too few to judge by: these figures say little",)
     below = None if found.cosine_on_card is None else found.cosine_on_card - found.cosine
     if below is None:
         lines.append("the model card has no figures to compare with; judge by the remainder")
-    if (below is not None and below > 0.08) or found.remainder > 0.4:
+    if (below is not None and below > 0.08) or remainder > 0.4:
         lines.append(
             f"refit: the features account for much less here than where they were learned. {NEEDED:,} documents of the "
             "corpus itself, with their sentences, give most of what can be had, some thousands nearly all; "
             + (f"this one has {found.documents:,}" if found.documents < 3 * NEEDED else "this corpus has enough")
+            + f": {refit}"
         )
-    elif (below is not None and below > 0.03) or found.remainder > 0.25:
+    elif (below is not None and below > 0.03) or remainder > 0.25:
         lines.append("usable, with care: look at the remainder of each explanation; a refit on this corpus would help")
     elif below is not None:
         lines.append("good enough: what the explainer captures here is what its model card promises")
@@ -165,37 +178,62 @@ def advice(found: Checkup) -> tuple[str, ...]:
             f"{found.unknown_documents:.0%} of the documents are mostly unknown to the encoder: it was made for other "
             "languages or characters; take another one"
         )
-    if found.retention < 0.7:
+    if found.retention is not None and found.retention < 0.7:
         lines.append(f"rankings change much when only what the features capture is kept ({found.retention_is})")
+    if found.remainder is None:
+        lines.append("nothing was asked: give --queries FILE to see how much of the scores is explained")
     return tuple(lines)
 
 
-def _asked(index: Index, queries: Any, sample: Any, rng: Any) -> tuple[list[Query], str, list[int]]:
+def _refit(index: Index) -> str:
+    """The command that fits an explainer on what the index was made from."""
+    made_from = list(dict.fromkeys(source for one in index.manifest.history for source in one["sources"]))
+    words = ["xetrieval", "fit", *(made_from or ["CORPUS"])]
+    words += ["--encoder", index.explainer.encoder_identity.name, "--output", "my-explainer"]
+    return shlex.join(words)
+
+
+def _silent(stage: str, done: int, total: int, note: str) -> None:
+    """Report to nobody."""
+
+
+def _asked(index: Index, queries: Any, sample: Any, rng: Any, tell: Report) -> tuple[list[Query], str, list[int]]:
     if queries is not None:
         rows = np.sort(rng.permutation(len(queries))[:ASKED]).tolist()
-        vectors = [index.query_vector(queries[row]) for row in rows]
-        return [Query("", q, read=read) for q, read in vectors], "queries", rows
+        out = []
+        for place, row in enumerate(rows, 1):
+            q, read = index.query_vector(queries[row])
+            out.append(Query("", q, read=read))
+            tell("encode", place, len(rows), "queries")
+        return out, "queries", rows
     titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:ASKED]
-    if not titles:
-        raise InputError("this index has no titles to ask in place of queries; give --queries FILE")
-    return [Query(title, index.query_vector(title)[0]) for title in titles], "titles", list(range(len(titles)))
+    out = []
+    with suppress(MismatchError):  # an explainer of vectors alone reads no title
+        for place, title in enumerate(titles, 1):
+            out.append(Query(title, index.query_vector(title)[0]))
+            tell("encode", place, len(titles), "titles")
+    return out, "titles" if out else "nothing", list(range(len(out)))
 
 
-def _explained(index: Index, asked: list[Query]) -> list[Explanation]:
+def _explained(index: Index, asked: list[Query], tell: Report) -> list[Explanation]:
     """Each query's best three."""
     out: list[Explanation] = []
-    for query in asked:
+    for place, query in enumerate(asked, 1):
         assert query.vector is not None
         rows = dense(index, query.vector, 3, None).rows
         out += [one for one in explain_rows(index, query, rows) if isinstance(one, Explanation)]
+        tell("explain", place, len(asked), "")
     return out
 
 
-def _retention(index: Index, asked: list[Query], judgments: list[Mapping[str, int]] | None) -> tuple[float, str]:
+def _retention(
+    index: Index, asked: list[Query], judgments: list[Mapping[str, int]] | None, tell: Report
+) -> tuple[float, str]:
     """Ranking a query's best hundred again by reconstructed vectors of both sides."""
     sae, view = index.explainer.sae, index.manifest.views[0]
     plain, kept = [], []
-    for query in asked:
+    for place, query in enumerate(asked, 1):
+        tell("rank anew", place, len(asked), "")
         assert query.vector is not None
         rows = dense(index, query.vector, 100, None).rows
         q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
@@ -211,7 +249,7 @@ def _retention(index: Index, asked: list[Query], judgments: list[Mapping[str, in
 
 
 def _failing(
-    index: Index, queries: Any, judgments: Sequence[Mapping[str, int]] | None
+    index: Index, queries: Any, judgments: Sequence[Mapping[str, int]] | None, tell: Report
 ) -> tuple[tuple[Group, ...], int]:
     """Queries without a relevant document in their best ten, by the feature that their wrong hits share most."""
     if judgments is None:
@@ -219,6 +257,7 @@ def _failing(
     groups: dict[int, list[tuple[str, float]]] = {}
     failed = 0
     for place, judged in enumerate(judgments):
+        tell("judge", place + 1, len(judgments), "")
         text = queries[place] if isinstance(queries[place], str) else f"query {place + 1}"
         q, _ = index.query_vector(queries[place])
         rows = dense(index, q, DEPTH, None).rows
