@@ -357,4 +357,4 @@ def plain(message: str, indexes: Mapping[str, Any], asked: str = "") -> str:
     def hidden(found: re.Match[str]) -> str:
         return found.group() if found.group() in asked else "(a path of the server)"
 
-    return re.sub(r"(?:/[\w.@~+-]+){2,}/?", hidden, message)
+    return re.sub(r"(?<![\w.@~+-])(?:/[\w.@~+-]+){2,}/?", hidden, message)
