@@ -241,7 +241,7 @@ def test_the_schema_names_every_route_with_its_answer(client: TestClient) -> Non
     names = schema["components"]["schemas"]
     assert {"ExplanationRecord", "ContrastRecord", "HitRecord", "FeatureCardRecord"} <= set(names)
     shares = names["FeatureRecord"]["properties"]
-    assert set(shares) == {"feature_id", "hypothesis", "share", "query_activation", "view_activations"}
+    assert set(shares) == {"feature_id", "hypothesis", "share", "query_activation", "view_activations", "twins"}
 
 
 def test_the_page_is_built_for_this_api() -> None:

@@ -738,6 +738,8 @@ export interface components {
             second_view_activations: {
                 [key: string]: number;
             };
+            /** Twins */
+            twins?: number[];
         };
         /**
          * FeatureEvidenceRecord
@@ -790,6 +792,8 @@ export interface components {
             query_activation: number;
             /** Share */
             share: number;
+            /** Twins */
+            twins?: number[];
             /** View Activations */
             view_activations: {
                 [key: string]: number;

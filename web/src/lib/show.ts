@@ -12,13 +12,18 @@ export function pieces(explanation: Explanation | Breakdown): Piece[] {
       out.push({ id: -1, name: `${explanation.other_parts.count} more`, share: explanation.other_parts.share, kind: "other" });
   } else {
     for (const f of explanation.feature_explanations)
-      out.push({ id: f.feature_id, name: f.hypothesis ?? `feature ${f.feature_id}`, share: f.share, kind: "feature" });
+      out.push({ id: f.feature_id, name: nameOf(f), share: f.share, kind: "feature" });
     if (explanation.other_features && explanation.other_features.count > 0)
       out.push({ id: -1, name: `${explanation.other_features.count} more features`, share: explanation.other_features.share, kind: "other" });
   }
   if (explanation.bias) out.push({ id: -1, name: "bias: any document of this kind", share: explanation.bias, kind: "bias" });
   if (explanation.remainder) out.push({ id: -1, name: "remainder: not explained", share: explanation.remainder, kind: "remainder" });
   return out;
+}
+
+// A feature's name; of twins that nobody named, all of them, for their share is one.
+export function nameOf(f: { feature_id: number; hypothesis: string | null; twins?: number[] }): string {
+  return f.hypothesis ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
 }
 
 // One colour a feature, the same wherever it turns up.
