@@ -38,6 +38,7 @@ Kinds = Mapping[str, frozenset[tuple[str, bool]]]  # field -> kinds of its value
 MOST_CONDITIONS: Final = 50
 MOST_VALUES: Final = 1000  # of one condition
 LONGEST: Final = 10_000  # characters of a field's name or a value
+LARGEST: Final = 1024  # bits of a whole number
 SHOWN_FIELDS: Final = 20
 EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
 ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
@@ -163,6 +164,8 @@ def _typed_values(field: str, given: Any) -> tuple[Asked, ...]:
 
 def _typed(field: str, given: Any) -> Asked:
     value = plain(given)
+    if isinstance(value, int) and value.bit_length() > LARGEST:
+        raise InputError(f"filter {field[:40]!r}: a whole number of more than {LARGEST:,} bits")
     shown = _shown(value)
     if isinstance(value, bool):
         return Asked(shown, truth=value)
@@ -174,6 +177,8 @@ def _typed(field: str, given: Any) -> Asked:
 
 
 def _checked(one: Condition) -> Condition:
+    if any(not _is_whole(text) for text in (one.field, *(value.text or "" for value in one.values))):
+        raise InputError("filter: a field or a value is not UTF-8, or holds half a character (a lone surrogate)")
     if len(one.field) > LONGEST or any(len(value.text or "") > LONGEST for value in one.values):
         raise InputError(f"filter {one.field[:40]!r}: longer than {LONGEST:,} characters")
     if len(one.values) > MOST_VALUES:
@@ -193,8 +198,13 @@ def _checked(one: Condition) -> Condition:
     return one
 
 
+def _is_whole(text: str) -> bool:
+    return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
+
+
 def _shown(value: Any) -> str:
     shown = json.dumps(plain(value), ensure_ascii=False) if not isinstance(value, bytes) else repr(value)
+    shown = shown.encode("utf-8", "backslashreplace").decode()
     return shown if len(shown) <= 60 else f"{shown[:59]}…"
 
 
