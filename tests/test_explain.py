@@ -111,8 +111,9 @@ def test_rows_with_features_in_common_get_the_same_result_as_alone() -> None:
 def test_an_explanation_adds_up_and_names_what_it_shows() -> None:
     pair = random_explainer().explain("how do locks work", "a lock works by letting one thread pass")
     assert pair.bias + sum(f.share for f in pair.features) + pair.remainder == pytest.approx(pair.score, abs=1e-6)
-    assert pair.explained == pytest.approx((pair.score - pair.remainder) / pair.score)
-    assert pair.explained_without_bias == pytest.approx((pair.score - pair.remainder - pair.bias) / pair.score)
+    same = random_explainer().explain("how do locks work", "how do locks work")
+    assert same.explained == pytest.approx((same.score - same.remainder) / same.score)
+    assert same.bias < 0 or same.explained_without_bias == pytest.approx(same.explained - same.bias / same.score)
     assert [f.share for f in pair.features] == sorted((f.share for f in pair.features), reverse=True)
     assert set(pair.shared_features) == set().union(*map(set, pair.per_view.values()))
     assert {f.name for f in pair.features} == {f.label or f"feature {f.id}" for f in pair.features}

@@ -85,6 +85,7 @@ def _print(found: Checkup) -> None:
         ("variance unexplained (FVU)", f"{found.fvu:.3f}", found.fvu_on_card, ""),
         ("explained", _percent(found.explained), None, f"of scores: {found.asked} {found.asked_are}, their best three"),
         ("remainder", _percent(found.remainder), None, "of the score, by absolute value"),
+        ("remainder", _percent(found.remainder_of_own), None, "of the score without the bias"),
         ("retention", _percent(found.retention), None, found.retention_is),
         ("silent features", f"{found.silent:.0%}", None, "no document has them"),
         ("saturated features", f"{found.saturated:.1%}", None, "a quarter of the documents has them"),

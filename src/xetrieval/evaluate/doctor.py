@@ -19,6 +19,7 @@ from ..arrays import Float32, l2norm
 from ..data.judgments import absent_documents
 from ..errors import InputError, MismatchError
 from ..explain import Explanation
+from ..explainer.foreign import unlike
 from ..index import Index
 from ..index.dense import dense
 from ..index.search import Query, explain_rows
@@ -54,6 +55,7 @@ class Checkup:
     fvu_on_card: float | None
     explained: float | None  # bias + shares, over the scores of queries with their best; None: nothing was asked
     remainder: float | None  # |remainder| over |score|, summed likewise
+    remainder_of_own: float | None  # |remainder| over |score - bias|: of what there is for features to explain
     asked: int
     asked_are: str  # "queries", "titles", or "nothing"
     silent: float  # share of the features that no document has
@@ -109,6 +111,7 @@ def checkup(
     asked, kind, rows = _asked(index, queries, sample, rng, tell)
     explained = _explained(index, asked, tell)
     total = sum(abs(one.score) for one in explained) or 1.0  # sums: a score near 0 would blow up a mean of ratios
+    own = sum(abs(one.score - one.bias) for one in explained) or 1.0
     judged = None if judgments is None else [judgments[i] for i in rows]
     retention, retention_is = _retention(index, asked, judged, tell) if asked else (None, "")
     frequency = index.frequency / max(1, index.manifest.rows)
@@ -122,6 +125,7 @@ def checkup(
         fvu_on_card=card.get("fvu"),
         explained=round(1 - sum(one.remainder for one in explained) / total, 4) if asked else None,
         remainder=round(sum(abs(one.remainder) for one in explained) / total, 4) if asked else None,
+        remainder_of_own=round(sum(abs(one.remainder) for one in explained) / own, 4) if asked else None,
         asked=len(asked),
         asked_are=kind,
         silent=round(float((frequency == 0).mean()), 4),
@@ -137,7 +141,8 @@ def checkup(
     )
     from dataclasses import replace
 
-    return replace(found, advice=advice(found, _refit(index)))
+    foreign = unlike(index.explainer, z, "the vectors of this index")
+    return replace(found, advice=(*((foreign,) if foreign else ()), *advice(found, _refit(index))))
 
 
 def advice(

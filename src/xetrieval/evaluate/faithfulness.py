@@ -133,7 +133,14 @@ def _explained(
     for step in config.steps:
         shown = np.array([parts.shares[a : min(a + step, b)].sum() for a, b in pairwise(starts)])
         mean, low, high = cluster_bootstrap((parts.bias + shown) / parts.score, query, config.bootstrap, config.seed)
-        out.append({"features": step, "explained": round(mean, 4), "low": round(low, 4), "high": round(high, 4)})
+        own = parts.score - parts.bias
+        sums = {  # a score near zero cannot blow these up, as it can the mean
+            "explained_of_sums": round(float((parts.bias + shown).sum() / parts.score.sum()), 4),
+            "remainder_of_sums": round(float(np.abs(own - shown).sum() / max(1e-12, np.abs(own).sum())), 4),
+        }
+        out.append(
+            {"features": step, "explained": round(mean, 4), "low": round(low, 4), "high": round(high, 4), **sums}
+        )
     return out
 
 

@@ -120,6 +120,9 @@ def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[Ids]) 
         "keep_only": np.einsum("nm,nm->n", q, kept) - cosine,
         "explained": (parts.bias + parts.total) / cosine,
         "explained_without_bias": parts.total / cosine,
+        "_score": cosine,  # summed, not averaged: a score near zero blows up a mean of ratios
+        "_own": cosine - parts.bias,
+        "_remainder": cosine - parts.bias - parts.total,
     }
 
 
@@ -156,7 +159,12 @@ def _means(
     if not which.any():
         return record
     for suffix, values in measured.items():
+        score, own, rest = (values[key][which] for key in ("_score", "_own", "_remainder"))
+        record["explained_of_sums" + suffix] = round(1 - float(rest.sum() / score.sum()), 5)
+        record["remainder_of_sums" + suffix] = round(float(np.abs(rest).sum() / max(1e-12, np.abs(own).sum())), 5)
         for key, value in values.items():
+            if key.startswith("_"):
+                continue
             mean, low, high = cluster_bootstrap(value[which], query[which], config.bootstrap, config.seed)
             record[key + suffix] = round(mean, 5)
             record[key + suffix + "_ci"] = [round(low, 5), round(high, 5)]

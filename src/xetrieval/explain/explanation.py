@@ -13,6 +13,9 @@ from .reading import NOT_COUNTED, Reading
 from .records import ExplanationRecord, FeatureRecord
 from .shown import Shown
 
+LEAST_SCORE: Final = 0.1  # nearer to zero, the parts are large beside the score, whatever they are
+LEAST_OWN: Final = 0.05  # of |score - bias|: what is there for features to explain
+MOST_EXPLAINED: Final = 2.0
 DEFAULT_TOP: Final = 8  # features that are shown unless another number is asked for
 
 
@@ -90,14 +93,19 @@ class Explanation(Shown):
         return tuple(sorted(j for feature in self.features for j in (feature.id, *feature.twins)))
 
     @property
-    def explained(self) -> float:
-        """(bias + sum of shares) / score; NaN for a score of zero."""
-        return self._over_score(self.bias + sum(feature.share for feature in self.features))
+    def explained(self) -> float | None:
+        """(bias + sum of shares) / score, from 0 to 2; None where a percentage of the score would mean nothing.
+
+        That is where the score lies within 0.1 of zero, or the parts and the score have opposite signs.
+        """
+        return _part_of(self.bias + sum(feature.share for feature in self.features), self.score)
 
     @property
-    def explained_without_bias(self) -> float:
-        """Sum of shares / score; NaN for a score of zero."""
-        return self._over_score(sum(feature.share for feature in self.features))
+    def explained_without_bias(self) -> float | None:
+        """Sum of shares / score; None as above, and where the bias has the other sign or is all but the whole score."""
+        if self.explained is None or self.bias * self.score < 0 or abs(self.score - self.bias) < LEAST_OWN:
+            return None
+        return _part_of(sum(feature.share for feature in self.features), self.score)
 
     def top(self, count: int | None) -> tuple[tuple[FeatureShare, ...], tuple[FeatureShare, ...]]:
         """The `count` features of largest |share|, and the others; both by signed share.
@@ -122,8 +130,8 @@ class Explanation(Shown):
             "score": self.score,
             "bias": self.bias,
             "remainder": self.remainder,
-            "explained": self.explained if self.score else None,  # JSON has no NaN
-            "explained_without_bias": self.explained_without_bias if self.score else None,
+            "explained": self.explained,
+            "explained_without_bias": self.explained_without_bias,
             "shared_features": list(self.shared_features),
             "per_view_shared_features": {view: list(ids) for view, ids in self.per_view.items()},
             "feature_explanations": [feature.to_dict() for feature in shown],
@@ -145,5 +153,9 @@ class Explanation(Shown):
             record["evidence"] = self.evidence.to_dict()
         return record
 
-    def _over_score(self, part: float) -> float:
-        return part / self.score if self.score else float("nan")
+
+def _part_of(part: float, score: float) -> float | None:
+    """`part` / `score`, or None: see `Explanation.explained`."""
+    if not abs(score) >= LEAST_SCORE or not 0 <= part / score <= MOST_EXPLAINED:
+        return None
+    return part / score

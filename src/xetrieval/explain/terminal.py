@@ -16,7 +16,7 @@ from ..views import View
 from .breakdown import Breakdown
 from .contrast import Contrast, FeatureContrast
 from .evidence import Evidence, SentenceShare, TextEvidence, words
-from .explanation import DEFAULT_TOP, Explanation, FeatureShare
+from .explanation import DEFAULT_TOP, LEAST_SCORE, Explanation, FeatureShare
 from .fitted import Column, Fitted, Line
 
 VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}
@@ -196,9 +196,8 @@ def _views(feature: FeatureShare, letters: Mapping[View, str]) -> str:
 
 
 def summary(explanation: Explanation) -> str:
-    """How much of the score the features account for, in one line."""
-    return (
-        f"explained {explanation.explained:.0%}, without bias {explanation.explained_without_bias:.0%}"
-        if explanation.score
-        else "a score of zero has no parts"
-    )
+    """How much of the score the features account for, in one line; nothing where a percentage would mean nothing."""
+    if explanation.explained is None:
+        return "too near zero for a percentage" if abs(explanation.score) < LEAST_SCORE else ""
+    alone = explanation.explained_without_bias
+    return f"explained {explanation.explained:.0%}" + ("" if alone is None else f", without bias {alone:.0%}")
