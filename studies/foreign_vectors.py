@@ -1,4 +1,4 @@
-"""Which vectors are taken for another model's: the cosine with their reconstruction, of the encoder's own and of others.
+"""Which vectors are taken for another model's: how the encoder's own are reconstructed, and how others are.
 
     python studies/foreign_vectors.py DATA [NAME=VECTORS.npy ...] > studies/results/foreign_vectors.json
 
