@@ -10,16 +10,22 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import filelock  # noqa: F401
 import numpy as np
 import rich.markdown  # what a command loads is loaded once, before the tries fork
 import rich.table  # noqa: F401
+import safetensors.numpy  # noqa: F401
 import typer.main
 from frame import Try, carry_out, command, refusal
 from given import QUERY, corpus, explainer, in_child, index
 
 import xetrieval.cli.clean
+import xetrieval.cli.listed
+import xetrieval.cli.shown
 import xetrieval.evaluate.doctor
 import xetrieval.evaluate.suggest
+import xetrieval.explain.report
+import xetrieval.fitting.pipeline
 import xetrieval.index.report
 import xetrieval.teachers  # noqa: F401
 from xetrieval.cli.app import app
@@ -35,8 +41,8 @@ LONG = {"epochs", "features", "limit", "notes", "name"}  # of `fit`: values that
 
 
 def base(home: Path) -> dict[tuple[str, ...], list[object]]:
-    """Commands that work as they stand; each try adds one option with one value."""
-    ix, ex = home / "index", home / "explainer"
+    """Commands to which each try adds one option with one value. `fit` and `sae train` name no file there is."""
+    ix, ex, replay = home / "index", home / "explainer", f"replay:{home / 'answers.jsonl'}"
     return {
         ("explain",): ["red apple", "an apple is red", "-x", ex],
         ("search",): [ix, QUERY],
@@ -44,7 +50,7 @@ def base(home: Path) -> dict[tuple[str, ...], list[object]]:
         ("doctor",): [ix],
         ("info",): [ex],
         ("features",): [ex],
-        ("steer", "apply"): [ix, QUERY],
+        ("steer", "apply"): [ix, QUERY, "--set", "3=0"],
         ("steer", "suggest"): [ix, "--output", home / "profile.json"],
         ("index", "build"): [home / "more.jsonl", "--output", home / "new", "-x", ex],
         ("index", "add"): [ix, home / "more.jsonl"],
@@ -52,7 +58,7 @@ def base(home: Path) -> dict[tuple[str, ...], list[object]]:
         ("index", "report"): [ix],
         ("index", "delete"): [ix],
         ("fit",): [home / "none.jsonl", "--encoder", "hashing", "--output", home / "fitted"],
-        ("teach",): [home / "more.jsonl", "--output", home / "texts.jsonl", "--dry-run"],
+        ("teach",): [home / "more.jsonl", "--output", home / "texts.jsonl", "--dry-run", "--llm", replay],
         ("sae", "train"): [home / "none.npy", "--output", home / "sae"],
     }
 
@@ -100,6 +106,7 @@ if __name__ == "__main__":
 
         def make() -> None:
             save(explainer(), where / "explainer")
+            (where / "answers.jsonl").write_text('{"prompt": "x", "answer": "y"}\n')
             np.save(where / "q.npy", np.ones((1, 64), np.float32))
 
         in_child(make)
