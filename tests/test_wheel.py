@@ -37,6 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_explainer_and_no_corpus(wheel: Path) -> None:
     files = {info.filename: info.file_size for info in zipfile.ZipFile(wheel).infolist()}
     assert "xetrieval/shipped/minilm/sae.safetensors" in files
+    assert "xetrieval/py.typed" in files
     assert any(name.endswith("licenses/LICENSE") for name in files)
     assert wheel.stat().st_size < 10_000_000
     assert not [name for name in files if name.startswith(("tests", "reproduce")) or "corpus.jsonl" in name]
