@@ -1,4 +1,4 @@
-"""The requests of robustness/http_requests.py: every one is answered below 500, in strict JSON, without a trace."""
+"""Every request of studies/robustness/http_requests.py is answered below 500, in strict JSON, without a trace."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = Path(__file__).resolve().parent.parent / "studies" / "robustness"
 pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')
-if not (ROOT / "robustness").is_dir():
-    pytest.skip("no robustness/ beside the tests: not a clone", allow_module_level=True)
+if not SCRIPTS.is_dir():
+    pytest.skip("no studies/ beside the tests: not a clone", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
 def attack() -> Iterator[Any]:
-    sys.path.insert(0, str(ROOT))
-    from robustness import http_requests
+    sys.path.insert(0, str(SCRIPTS))
+    import http_requests
 
     yield http_requests
-    sys.path.remove(str(ROOT))
+    sys.path.remove(str(SCRIPTS))
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -110,13 +110,33 @@ def carry_out(area: str, tries: Iterable[Try], results: Path = RESULTS) -> dict[
             held[one.kind] += 1
         else:
             failed.append({"kind": one.kind, "try": one.name, "outcome": word})
+    seconds = time.monotonic() - began
+    return _written(area, tried, held, failed, results, seconds)
+
+
+def counted(area: str, tried: Mapping[str, int], failed: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """The same record of tries that a script made in its own way; `failed` holds (kind, what did not hold)."""
+    made = Counter(tried)
+    held = made - Counter(kind for kind, _ in failed)
+    lines = [{"kind": kind, "try": what, "outcome": "did not hold"} for kind, what in failed]
+    return _written(area, made, held, lines, RESULTS, None)
+
+
+def _written(
+    area: str,
+    tried: Counter[str],
+    held: Counter[str],
+    failed: list[dict[str, str]],
+    results: Path,
+    seconds: float | None,
+) -> dict[str, object]:
     kinds = {kind: {"tried": count, "held": held[kind]} for kind, count in tried.items()}
     record = {"area": area, "tried": tried.total(), "held": held.total(), "kinds": kinds, "failed": failed}
     results.mkdir(parents=True, exist_ok=True)
     name = area.replace(" ", "_").replace(",", "")
     (results / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    seconds = time.monotonic() - began
-    sys.stdout.write(f"{area}: {held.total():,} of {tried.total():,} held, {seconds:.0f} s\n")
+    took = "" if seconds is None else f", {seconds:.0f} s"
+    sys.stdout.write(f"{area}: {held.total():,} of {tried.total():,} held{took}\n")
     for line in failed[:20]:
         sys.stdout.write(f"  {line['kind']}: {line['try']}: {line['outcome']}\n")
     return record

@@ -1,4 +1,4 @@
-"""Requests that a server should never meet, in the process and as raw bytes: python -m robustness.http_requests
+"""Requests that a server should never meet, in the process and as raw bytes; see frame.py
 
 Every field of every route with every odd value, missing and too many fields, odd addresses, hosts, headers, methods and
 paths, below a prefix too; then malformed HTTP over a socket. An answer holds where its status is below 500, where its
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import socket
-import sys
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ from urllib.parse import quote
 
 import httpx2
 import uvicorn
+from frame import counted
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -112,6 +112,10 @@ MALFORMED = (
 )  # fmt: skip
 
 
+Failed = list[tuple[str, str]]  # kind, what did not hold
+RAW_HTTP = "malformed HTTP"
+
+
 class Asked(NamedTuple):
     """One request."""
 
@@ -182,10 +186,10 @@ def _finite(value: Any) -> bool:
     return all(_finite(one) for one in value) if isinstance(value, list) else True
 
 
-def in_process(folder: Path, profiles: Path) -> tuple[dict[str, int], list[str]]:
+def in_process(folder: Path, profiles: Path) -> tuple[dict[str, int], Failed]:
     """How many requests of each kind were tried, and those that did not hold."""
     tried: dict[str, int] = {}
-    failed: list[str] = []
+    failed: Failed = []
     index, limits = open_index(folder), Limits(body=1 << 20)
     plain = create_app({"toy": index}, index.explainer, limits, profiles=profiles)
     tokened = create_app({"toy": index}, index.explainer, limits, token="a token", profiles=profiles)
@@ -207,13 +211,16 @@ def in_process(folder: Path, profiles: Path) -> tuple[dict[str, int], list[str]]
             tried[asked.kind] = tried.get(asked.kind, 0) + 1
             problem = wrong(answer, (str(folder), str(Path(__file__).parent)))
             if problem is not None:
-                failed.append(f"{number} {asked.method} {asked.address[:60]} {asked.body[:160]!r}: {problem}")
+                failed.append(
+                    (asked.kind, f"{number} {asked.method} {asked.address[:60]} {asked.body[:160]!r}: {problem}")
+                )
     return tried, failed
 
 
-def over_a_socket(folder: Path, seconds: float = 1.0) -> tuple[dict[str, int], list[str]]:
+def over_a_socket(folder: Path, seconds: float = 1.0) -> tuple[dict[str, int], Failed]:
     """Malformed HTTP: refused or closed in time, and a good request is answered afterwards."""
-    index, limits, failed = open_index(folder), Limits(arrival=seconds), []
+    index, limits = open_index(folder), Limits(arrival=seconds)
+    failed: Failed = []
     config = uvicorn.Config(
         create_app({"toy": index}, index.explainer, limits),
         port=0,
@@ -232,13 +239,13 @@ def over_a_socket(folder: Path, seconds: float = 1.0) -> tuple[dict[str, int], l
         for sent in MALFORMED:
             answer = _exchange(port, sent, seconds + 9)
             if answer is None or answer.startswith(b"HTTP/1.1 5"):
-                failed.append(f"{sent[:80]!r}: {'left open' if answer is None else answer[:40]!r}")
+                failed.append((RAW_HTTP, f"{sent[:80]!r}: {'left open' if answer is None else answer[:40]!r}"))
         if b"200 OK" not in (_exchange(port, good, 10) or b""):
-            failed.append("no answer afterwards")
+            failed.append((RAW_HTTP, "no answer afterwards"))
     finally:
         server.should_exit = True
         thread.join()
-    return {"malformed HTTP": len(MALFORMED)}, failed
+    return {RAW_HTTP: len(MALFORMED)}, failed
 
 
 def _exchange(port: int, sent: bytes, seconds: float) -> bytes | None:
@@ -273,20 +280,14 @@ def toy(home: Path) -> Path:
     return home / "toy"
 
 
-def main() -> int:
-    """Print what was tried; 1 where something did not hold."""
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        folder = toy(home)
-        inside, failed = in_process(folder, home / "profiles")
-        outside, more = over_a_socket(folder)
-    for kind, count in {**inside, **outside}.items():
-        print(f"{kind:20} {count:6,}")
-    for line in failed + more:
-        print("FAILED", line)
-    print(f"{sum({**inside, **outside}.values()):,} requests, {len(failed + more)} did not hold")
-    return int(bool(failed + more))
+def tried(home: Path) -> dict[str, object]:
+    """Everything, counted as the table of docs/robustness.md has it."""
+    folder = toy(home)
+    inside, failed = in_process(folder, home / "profiles")
+    outside, more = over_a_socket(folder)
+    return counted("HTTP requests", {**inside, **outside}, failed + more)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with tempfile.TemporaryDirectory() as name:
+        tried(Path(name))
