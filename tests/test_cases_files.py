@@ -213,16 +213,15 @@ def test_arrays_of_a_stranger_end_in_an_answer_or_in_words(small: Path, tmp_path
             "reversed": data[::-1],
         }[how]
     )
-    index = open_index(copy)
     for ask in (
-        lambda: index.search("word1 word2", 5)[0].explanation.to_dict(),
-        lambda: index.search("#1", 5, by="concept"),
-        lambda: index.search("word1", 5, by="sparse"),
-        lambda: index.why("word1", "d3", "d4").to_dict(),
-        lambda: index.frequency,
+        lambda index: index.search("word1 word2", 5)[0].explanation.to_dict(),
+        lambda index: index.search("#1", 5, by="concept"),
+        lambda index: index.search("word1", 5, by="sparse"),
+        lambda index: index.why("word1", "d3", "d4").to_dict(),
+        lambda index: index.frequency,
     ):
         with suppress(XetrievalError):
-            assert "NaN" not in json.dumps(ask(), default=str)
+            assert "NaN" not in json.dumps(ask(open_index(copy)), default=str)
     with pytest.raises(DamagedError, match=name.replace(".", r"\.")):
         verify_index(copy)
 

@@ -16,15 +16,17 @@ trying after 100 seconds and says how many tries there were.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +66,22 @@ def attempt(do: Callable[[], str], patience: float = PATIENCE) -> str:
         os.close(reads)
         _, status = os.waitpid(child, 0)
     return word or f"signal {os.WTERMSIG(status) if os.WIFSIGNALED(status) else status}"
+
+
+def warm(do: Callable[[], object]) -> None:
+    """Import here what `do` imports, in a process of its own, so that not every try does it anew."""
+    with tempfile.TemporaryDirectory() as home:
+        seen = Path(home) / "modules"
+        child = os.fork()
+        if child == 0:
+            with suppress(XetrievalError, SystemExit):
+                do()
+            seen.write_text("\n".join(sys.modules))
+            os._exit(0)
+        os.waitpid(child, 0)
+        for name in seen.read_text().splitlines():
+            with suppress(ImportError):
+                importlib.import_module(name)
 
 
 def _outcome(do: Callable[[], str]) -> str:

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from ..arrays import Float32
 from ..errors import DamagedError
 from ..extras import require
-from ..store import write_bytes
+from ..store import alone, write_bytes
+from ..store.folders import LOCK, sweep
 from .sealed import check_numbers, check_seal, write_seal
 
 if TYPE_CHECKING:
@@ -48,8 +49,14 @@ class Coarse(NamedTuple):
 
 def make_coarse(index: Index) -> int:
     """Write the copy of every shard that has none yet; bytes in all."""
+    with alone(index.folder / LOCK, f"{index.folder}: another process is writing there; wait for it to end"):
+        return _make(index)
+
+
+def _make(index: Index) -> int:
     folder = index.folder / FOLDER
     folder.mkdir(exist_ok=True)
+    sweep(folder)
     total = 0
     for shard in index.shards:
         paths = coarse_paths(index.folder, shard)
