@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -324,11 +325,22 @@ def test_a_line_that_is_too_long_is_left_out(home: Path, corpora: Path, tmp_path
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are a thing of POSIX")
-def test_a_pipe_is_refused_at_once(home: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.jsonl")
-    refused(build(home, tmp_path / "pipe.jsonl", tmp_path / "i"), "a pipe or a device")
-    refused(build(home, Path(os.devnull), tmp_path / "i"), "a pipe or a device")
-    refused(run("doctor", home / "toy", "--queries", tmp_path / "pipe.jsonl"))
+def test_a_pipe_is_read_and_one_that_nobody_writes_to_is_refused(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xetrieval.store.atomic.PATIENCE", 0.2)
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    refused(build(home, pipe, tmp_path / "i"), "pipe.jsonl", "nobody writes to this pipe")
+    refused(build(home, Path(os.devnull), tmp_path / "i"), "a device")
+    refused(build(home, Path("/dev/zero"), tmp_path / "i"), "a device")
+    refused(run("doctor", home / "toy", "--queries", pipe))
+    writer = threading.Thread(target=lambda: pipe.write_bytes((CORPUS / "ok.jsonl").read_bytes()))
+    writer.start()
+    monkeypatch.setattr("xetrieval.store.atomic.PATIENCE", 30)
+    accepted(build(home, pipe, tmp_path / "i"))
+    writer.join()
+    assert sorted(documents(tmp_path / "i")) == ["a", "b", "c"]
 
 
 # ------------------------------------------------------------------ folder/

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import select
 import stat
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import IO, Any, Final
 from ..errors import InputError
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
+PATIENCE: Final = 2.0  # seconds that somebody has to begin writing to a pipe
 _OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # files of a process
 _SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old)?")
 
@@ -114,17 +116,30 @@ class _Characters:
 
 
 def read_bytes(path: Path) -> bytes:
-    """What a file holds; "-" is standard input.
+    """What a file or a pipe holds; "-" is standard input.
 
     Raises:
-        InputError: no such file.
+        InputError: no such file, a device, which may never end, or a pipe that nobody writes to.
     """
     if str(path) == STANDARD:
         buffer = getattr(sys.stdin, "buffer", None)
         return bytes(buffer.read()) if buffer is not None else sys.stdin.read().encode()
     if not path.exists() or path.is_dir():
         raise InputError(f"{path}: no such file")
-    return path.read_bytes()
+    mode = path.stat().st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise InputError(f"{path}: a device; give a file, a pipe, or - for standard input")
+    return _read_pipe(path) if stat.S_ISFIFO(mode) else path.read_bytes()
+
+
+def _read_pipe(path: Path) -> bytes:
+    """All that is written to a pipe. Opening one the usual way would wait without end for somebody to write."""
+    reads = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(reads, "rb") as file:
+        if not select.select([reads], [], [], PATIENCE)[0]:
+            raise InputError(f"{path}: nobody writes to this pipe; give a file")
+        os.set_blocking(reads, True)
+        return file.read()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
