@@ -162,7 +162,7 @@ def peaks(home: Path) -> list[int]:
         explainer = random_explainer()
         gc.collect()
         tracemalloc.start()
-        build_index(corpus, explainer, home / f"index{place}", BuildConfig(shard_rows=256, block=128))
+        build_index(corpus, explainer, home / f"index{place}", BuildConfig(shard_rows=256, block=128, force=True))
         out.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     return out[1:]

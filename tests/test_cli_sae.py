@@ -25,6 +25,7 @@ from xetrieval.explainer import load
 from xetrieval.sae import load_sae, save_sae
 from xetrieval.sae.formats import FORMATS
 from xetrieval.sae.variants import VARIANTS
+from xetrieval.store.folders import claim
 
 SMALL = ("--features", 48, "--l0", 4, "--epochs", 2, "--batch-size", 64)
 
@@ -186,7 +187,7 @@ def test_vectors_that_cannot_be_used_are_one_line(tmp_path: Path, vectors: Path)
 
 def test_a_second_training_into_one_folder_is_refused(tmp_path: Path, vectors: Path) -> None:
     call = ("sae", "train", vectors, *SMALL, "--output", tmp_path / "s")
-    (tmp_path / "s.work").mkdir()
+    claim(tmp_path / "s.work", "sae train")  # as the first training does
     with (tmp_path / "s.work" / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         refused(run(*call), "another process is training there")

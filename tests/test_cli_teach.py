@@ -183,7 +183,7 @@ def test_what_evaluate_cannot_do_is_one_line(world: Path) -> None:
     refused(run("evaluate", "steering", "--data", "toy", *x, "--alphas", "a,b"), "--alphas")
     refused(run("evaluate", "efficiency", "--data", "toy", *x, "--sizes", "1.5"), "--sizes")
     (world / "toy" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\thigh\n")
-    refused(run("evaluate", "intervention", "--data", "toy", *x), "line 2: the score 'high'")
+    refused(run("evaluate", "intervention", "--data", "toy", *x), "line 2: the grade 'high'")
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

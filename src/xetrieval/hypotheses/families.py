@@ -18,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, l2norm
-from ..data import BadLine, read_json_lines
 from ..errors import DamagedError, InputError
 from ..extras import require
 from ..store import write_text
 from .examples import FeatureExamples
 from .keyphrases import candidates
 from .naming import MIXED
-from .table import Feature
+from .table import Feature, stored_lines
 
 DENSE: Final = 0.1  # of passages: a feature active on more says little
 DUPLICATE_COSINE: Final = 0.9
@@ -168,9 +167,7 @@ def read_families(path: Path) -> tuple[Family, ...]:
         DamagedError: a line that is no family.
     """
     nodes: list[Family] = []
-    for line in read_json_lines(path):
-        if isinstance(line, BadLine):
-            raise DamagedError(str(line.error()))
+    for line in stored_lines(path):
         record: Any = line.record
         try:
             node = Family(**record)

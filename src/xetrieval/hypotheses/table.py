@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..data import BadLine, read_json_lines
-from ..errors import DamagedError
+from ..data.lines import Line
+from ..errors import DamagedError, InputError
 from ..store import write_text
 
 Kind = Literal["detection", "intruder", "fuzz"]
@@ -72,9 +73,7 @@ def read_features(path: Path, count: int, sae: str) -> tuple[Feature, ...]:
             for another autoencoder.
     """
     features: list[Feature] = []
-    for line in read_json_lines(path):
-        if isinstance(line, BadLine):
-            raise DamagedError(str(line.error()))
+    for line in stored_lines(path):
         r = line.record
         if r.get("sae", sae) != sae:
             raise DamagedError(
@@ -88,6 +87,21 @@ def read_features(path: Path, count: int, sae: str) -> tuple[Feature, ...]:
     if len(features) != count:
         raise DamagedError(f"{path}: {len(features)} features for an autoencoder of {count}")
     return tuple(features)
+
+
+def stored_lines(path: Path) -> Iterator[Line]:
+    """The lines of a file that we wrote ourselves.
+
+    Raises:
+        DamagedError: it is absent, empty, or holds something else than one JSON object a line.
+    """
+    try:
+        for line in read_json_lines(path):
+            if isinstance(line, BadLine):
+                raise line.error()
+            yield line
+    except InputError as error:
+        raise DamagedError(str(error)) from error
 
 
 def _feature(record: Mapping[str, Any], expected: int) -> Feature:
