@@ -101,7 +101,7 @@ class Remote:
                     if asked is not None and asked > self.longest_wait:
                         problem += f"; it asks to wait {asked:.0f} s"
                         break
-                    wait = wait if asked is None else asked
+                    wait = asked or wait  # a time that is past, or none, is no leave to ask without a pause
             if attempt < self.attempts:
                 time.sleep(wait)
         raise EndpointError(f"{self.base_url}: {problem}", status=status, refused=0 < status < 500 and status != 429)
@@ -248,7 +248,8 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return None if math.isnan(seconds) else max(0.0, seconds)
     except ValueError:
         pass
     try:

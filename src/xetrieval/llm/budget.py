@@ -56,6 +56,14 @@ def _prompt_tokens(request: Request, bytes_per_token: float) -> int:
     return math.ceil(size / bytes_per_token) + TOKENS_PER_MESSAGE * len(request.messages)
 
 
+def _counted(answer: Answer, reserved: Usage) -> Usage:
+    """Tokens of an answer; each count that is missing or absurd is what was set aside, never nothing."""
+    prompt, completion = answer.usage
+    if not completion and (answer.text or not prompt):
+        completion = reserved.completion
+    return Usage(prompt or reserved.prompt, completion)
+
+
 class Ledger:
     """What a run has used, and what its open requests may yet use. Safe between threads.
 
@@ -102,8 +110,8 @@ class Ledger:
         return most
 
     def settle(self, reserved: Usage, answer: Answer | None) -> None:
-        """Put what was used in the place of what was set aside; where the server does not count, all of that."""
-        used = Usage() if answer is None else answer.usage if answer.usage.total else reserved
+        """Put what was used in the place of what was set aside; what the server does not count, stays as set aside."""
+        used = Usage() if answer is None else _counted(answer, reserved)
         with self._lock:
             self._open = Usage(self._open.prompt - reserved.prompt, self._open.completion - reserved.completion)
             self.usage = Usage(self.usage.prompt + used.prompt, self.usage.completion + used.completion)

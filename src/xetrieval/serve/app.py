@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
 from .. import __version__
-from ..errors import XetrievalError
+from ..errors import InputError, XetrievalError
 from ..explain.report import page
 from ..explainer import Explainer
 from ..index import Index
 from ..index.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
-from ..store import cache_folder
+from ..store import cache_folder, parse_json
 from . import schemas as s
 from .address import LOOPBACK, check_prefix, host_names, place_of
 from .limits import Gate, Limits, asked_words
@@ -65,6 +66,7 @@ def create_app(
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
     )
+    app.router.route_class = _Route
     app.state.service = service
     for add in (_asking, _browsing, _steering):
         add(app, service)
@@ -72,6 +74,26 @@ def create_app(
     app.router.default = _page()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     return Gate(app, limits, hosts, token, root_path)
+
+
+class _Body(Request):
+    """A request whose JSON is read as all JSON that is not ours: no name twice, nothing that other readers refuse."""
+
+    async def json(self) -> Any:
+        try:
+            return parse_json(await self.body())
+        except InputError as error:
+            raise HTTPException(422, f"the request: {error}") from error
+
+
+class _Route(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            return await handle(_Body(request.scope, request.receive))
+
+        return answer
 
 
 def _asking(app: FastAPI, service: Service) -> None:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+)
 from typing_extensions import TypedDict
 
 from ..explain.records import ContrastRecord, ExplanationRecord
@@ -12,6 +22,17 @@ from ..index.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES
 from ..index.records import HitRecord, ListingRecord, MoveRecord
 
 MOST_LETTERS = 200_000
+
+
+def _feature_id(key: object) -> object:
+    """A name in an object is a text; of all that int() reads in one, "1" alone stands for feature 1."""
+    if not isinstance(key, str):
+        return key
+    if not (key.isascii() and key.isdigit() and len(key) <= 10 and key == str(int(key))):
+        raise ValueError(f"{key[:60]!a} is no feature; give its number, such as 12")
+    return int(key)
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
 QueryText = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -23,6 +44,7 @@ Vector = Annotated[
 Factor = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
+Factors = dict[Annotated[FeatureId, BeforeValidator(_feature_id)], Factor]
 Top = Annotated[int | None, Field(ge=0, le=1000, description="Features shown; the others are summed.")]
 Value = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, StringConstraints(max_length=LONGEST)]
 Values = Value | Annotated[list[Value], Field(max_length=MOST_VALUES)]
@@ -34,13 +56,13 @@ Mode = Literal["dense", "concept", "sparse", "bm25", "hybrid"]
 
 
 class Asked(BaseModel):
-    """No field that is not known: a slip of the pen is said, not passed over."""
+    """No field that is not known, and none of another type: a slip of the pen is said, not passed over."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class OfIndex(Asked):
-    """A question about one index; the only one, if none is named."""
+    """A question about one index; the only one, if none is named. Of several, one has to be named."""
 
     index: str | None = Field(default=None, max_length=200)
 
@@ -57,7 +79,7 @@ class SearchAsked(OfIndex):
         description="On metadata; all must hold. Values, one of which a document must have, or operators: "
         '{"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].',
     )
-    factors: dict[FeatureId, Factor] = Field(default={}, max_length=500, description="Steering: feature to factor.")
+    factors: Factors = Field(default={}, max_length=500, description="Steering: feature to factor.")
     weights: dict[FieldName, Weight] = Field(default={}, max_length=20, description="Views added to the dense score.")
     explain: bool = True
     top: Top = 8
@@ -72,7 +94,7 @@ class ExplainAsked(OfIndex):
     query: QueryText = Field(examples=["how do vaccines work"])
     doc_id: DocId | None = None
     document: Text | None = Field(default=None, examples=["Vaccines train the immune system to recognise a virus."])
-    factors: dict[FeatureId, Factor] = Field(default={}, max_length=500)
+    factors: Factors = Field(default={}, max_length=500)
     evidence: bool = False
     top: Top = None
 
@@ -113,7 +135,7 @@ class ApplyAsked(OfIndex):
     """A ranking with and without factors."""
 
     query: QueryText
-    factors: dict[FeatureId, Factor] = Field(max_length=500)
+    factors: Factors = Field(max_length=500)
     k: int = Field(default=10, ge=1, le=100)
 
 
@@ -130,7 +152,7 @@ class ProfileAsked(OfIndex):
     """A profile to keep."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
-    factors: dict[FeatureId, Factor] = Field(max_length=500)
+    factors: Factors = Field(max_length=500)
     note: str = Field(default="", max_length=1000)
 
 

@@ -1,0 +1,102 @@
+"""What is asked over HTTP is taken as it was meant, or refused; what another server counts does not open a budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chat_server import chat_server
+from conftest import random_explainer
+from index_data import SMALL, records, write_corpus
+
+pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
+from starlette.testclient import TestClient
+
+from xetrieval.index import Corpus, build_index, open_index
+from xetrieval.llm import Message, OpenAIChat, Request
+from xetrieval.llm.base import Answer, Usage
+from xetrieval.llm.budget import Ledger
+from xetrieval.serve.app import create_app
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("fresh")
+    build_index(Corpus((write_corpus(home / "c.jsonl", records(40)),)), random_explainer(), home / "toy", SMALL)
+    return home / "toy"
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[TestClient]:
+    served = {"a": open_index(folder), "b": open_index(folder)}
+    app = create_app(served, random_explainer(), profiles=folder.parent / "profiles")
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ('"factors": {"1": 2, "01": 3}', "no feature"),  # the factor 2 was lost
+        ('"factors": {"1_0": 2}', "no feature"),  # feature 10 was steered
+        ('"factors": {" 1": 2}', "no feature"),
+        ('"factors": {"1.0": 2}', "no feature"),
+        ('"factors": {"1": 2, "1": 3}', "twice"),
+        ('"factors": {"1": true}', "valid number"),
+        ('"factors": {"1": "2"}', "valid number"),
+        ('"k": 1, "k": 50', "twice"),
+        ('"k": true', "valid integer"),
+        ('"k": "5"', "valid integer"),
+        ('"explain": "no"', "valid boolean"),
+        ('"overview": 1', "valid boolean"),
+        ('"k": ' + "9" * 5000, "digits"),
+        ('"top": 1e999', "too large"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(client: TestClient, fields: str, words: str) -> None:
+    body = '{"query": "word1", "index": "a", ' + fields + "}"
+    answer = client.post("/v1/search", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert words in answer.json()["error"]
+
+
+def test_factors_by_plain_numbers_are_taken(client: TestClient) -> None:
+    answer = client.post("/v1/search", json={"query": "word1", "index": "a", "factors": {"1": 2, "10": 0.5}})
+    assert answer.json()["steered"] == {"1": 2.0, "10": 0.5}
+
+
+def test_one_of_several_indexes_has_to_be_named(client: TestClient) -> None:
+    for index in ({}, {"index": None}):
+        answer = client.post("/v1/search", json={"query": "word1", **index})
+        assert (answer.status_code, answer.json()) == (400, {"error": "index: name one of a, b"})
+    assert client.get("/v1/documents", params={"id": "d1"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("usage", "text", "counted"),
+    [
+        (Usage(0, 5), "x", (True, 5)),  # an absurd count of the prompt was nothing, and the budget never ended
+        (Usage(7, 0), "x", (7, True)),
+        (Usage(7, 0), "", (7, 0)),
+        (Usage(0, 0), "", (True, True)),
+        (Usage(7, 5), "x", (7, 5)),
+    ],
+)
+def test_what_a_server_does_not_count_is_as_set_aside(usage: Usage, text: str, counted: tuple[int, int]) -> None:
+    ledger = Ledger()
+    most = ledger.reserve(Request((Message("user", "a question of some length"),), max_tokens=20))
+    ledger.settle(most, Answer(text, usage))
+    expected = tuple(aside if count is True else count for count, aside in zip(counted, most, strict=True))
+    assert ledger.usage == expected
+
+
+@pytest.mark.parametrize("value", ["0", "-5", "nan", "-inf"])
+def test_a_server_that_asks_for_no_pause_gets_one(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    with chat_server(lambda _: "x") as server:
+        server.moods = [f"429:{value}"]
+        OpenAIChat(server.url, "m").ask(Request((Message("user", "hello"),), max_tokens=20))
+    assert max(waits) > 0.3
