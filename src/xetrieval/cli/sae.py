@@ -91,6 +91,10 @@ def train(
         device=device,
         seed=seed,
     )
+    if plot is not None:
+        from ..evaluate.plots import check_ending, plot_curves
+
+        check_ending(plot)
     with progress_bar() as bar:
         task = bar.add_task(variant, total=None, note="")
 
@@ -100,8 +104,6 @@ def train(
 
         made = train_from_files(vectors, config, output, bad_rows.value, show)
     if plot is not None:
-        from ..evaluate.plots import plot_curves
-
         plot_curves(output / "log.jsonl", plot)
     say(f"autoencoder of {made.sae.features} features, {made.sae.form}, in {output}")
 

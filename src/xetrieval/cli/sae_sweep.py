@@ -48,6 +48,10 @@ def sweep(
 
     if data and encoder is None:
         raise InputError("--data needs --encoder: what reads the benchmarks' texts")
+    if plot is not None:
+        from ..evaluate.plots import check_ending, plot_sweep
+
+        check_ending(plot)
     base = SaeConfig(epochs=epochs, batch_size=batch_size, centre=centre, seed=seed)  # type: ignore[arg-type]
     config = SweepConfig(
         variants=tuple(variants.split(",")), l0=_numbers(l0, "--l0"), features=_wholes(features), base=base
@@ -70,8 +74,6 @@ def sweep(
 
         records = run(given, config, output, show)
     if plot is not None:
-        from ..evaluate.plots import plot_sweep
-
         plot_sweep(records, plot)
     if format is Format.json:
         give_json(records)

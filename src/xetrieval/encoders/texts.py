@@ -12,10 +12,13 @@ def as_texts(texts: Any, what: str = "text") -> list[str]:
     """`texts` as a list of plain strings: from a list, a tuple, a NumPy array, a pandas column or a generator.
 
     Raises:
-        InputError: one bare text where several are expected, something without an order, or an entry that is no text.
+        InputError: one bare text where several are expected, something without an order, an entry that is no
+            text, or one that holds half a character.
     """
     if isinstance(texts, str | bytes | bytearray):
         raise InputError(f"expected a list of {what} texts, got one {type(texts).__name__}; write [text]")
+    if hasattr(texts, "columns"):  # a table gives the names of its columns, one after the other
+        raise InputError(f"expected a list of {what} texts, got {_named(texts)}; give one column of it")
     if isinstance(texts, dict | set | frozenset) or not isinstance(texts, Iterable):
         raise InputError(f"expected a list of {what} texts, got {_named(texts)}")
     try:
@@ -25,6 +28,7 @@ def as_texts(texts: Any, what: str = "text") -> list[str]:
     for index, text in enumerate(found):
         if not isinstance(text, str):
             raise InputError(f"{what} {index + 1} is {_named(text)}, not a text")
+        _check_whole(text, f"{what} {index + 1}")
     return [str(text) for text in found]  # NumPy's own strings become plain ones
 
 
@@ -32,11 +36,19 @@ def as_text(text: Any, what: str) -> str:
     """`text` as one plain string.
 
     Raises:
-        InputError: it is none.
+        InputError: it is none, or holds half a character.
     """
     if not isinstance(text, str):
         raise InputError(f"the {what} is {_named(text)}, not a text")
+    _check_whole(text, f"the {what}")
     return str(text)
+
+
+def _check_whole(text: str, what: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what} holds half a character (a lone surrogate)") from error
 
 
 def _named(value: Any) -> str:

@@ -79,10 +79,10 @@ def map_vectors(path: Path, column: str | None = None) -> Any:
 
     Raises:
         InputError: no such file or column, an unknown ending, not a matrix of numbers.
-        DamagedError: the file is not what its ending says, or shorter than it says.
+        DamagedError: the file is not what its ending says, or of another length than it says.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     if column is not None and path.suffix.lower() != ".parquet":
         raise InputError(f"{path}: only a Parquet file has columns; leave out the column's name")
     if path.suffix.lower() == ".npy":
@@ -110,8 +110,13 @@ def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
     if path.suffix.lower() == ".parquet":
         ids, where = _parquet_ids(path), str(path)
     else:
-        beside = path.with_name(path.name + ".ids.txt")
-        ids, where = _text_ids(beside) if beside.is_file() else None, str(beside)
+        ids, where = None, str(path)
+    beside = path.with_name(path.name + ".ids.txt")
+    if beside.is_file():
+        own, ids = ids, _text_ids(beside)
+        if own is not None and list(own) != list(ids):
+            raise InputError(f"{path}: other ids in it than in {beside}; remove the file that is not of these vectors")
+        where = str(beside)
     if ids is None:
         return None
     if len(ids) != rows:
@@ -140,7 +145,7 @@ def _map_npy(path: Path) -> Any:
             raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
         start = file.tell()
     check_kind(kind, str(path))
-    _check_head(path, shape, kind.itemsize, size - start)
+    _check_head(path, shape, kind.itemsize, size - start, exact=True)
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False) if math.prod(shape) else np.empty(shape, kind)
     except (ValueError, EOFError, OverflowError) as error:
@@ -152,8 +157,10 @@ def _check_head(path: Path, shape: Any, itemsize: int, there: int, exact: bool =
     if not isinstance(shape, tuple | list) or not all(type(n) is int and n >= 0 for n in shape):
         raise DamagedError(f"{path}: its head gives no shape (whole numbers from 0 on); fetch or make it again")
     wanted = math.prod(shape) * itemsize
-    if wanted > there or (exact and wanted != there):
+    if wanted > there:
         raise DamagedError(f"{path}: shorter than its head says, or damaged; fetch or make it again")
+    if exact and wanted < there:
+        raise DamagedError(f"{path}: longer than its head says: several matrices, or damaged; write one anew")
 
 
 # ---------------------------------------------------------------------------------------------------- .safetensors

@@ -20,6 +20,7 @@ PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = 
     ("Dead features", "share", lambda r: r.get("dead")),
     ("Duplicate directions", "share", lambda r: r.get("duplicates")),
 )
+ENDINGS = ("", ".png", ".pdf", ".svg")  # of a figure; without one it is a PNG
 STEERED = {"key": "key", "key_raw_sae": "key, raw autoencoder", "nonkey": "not key", "random": "random"}
 
 
@@ -180,9 +181,16 @@ def subplots(rows: int, columns: int, size: tuple[float, float], heights: Sequen
     return pyplot.subplots(rows, columns, figsize=size, height_ratios=heights, constrained_layout=True)
 
 
+def check_ending(path: Path) -> None:
+    """Raise InputError, before long work, where a figure cannot be written under this name."""
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"{path}: a figure is a .png, .pdf or .svg file; choose another name")
+
+
 def write_figure(figure: Any, path: Path) -> None:
+    check_ending(path)
     with replacing(path) as file:
-        figure.savefig(file, format=path.suffix.lstrip(".") or "png", dpi=130)
+        figure.savefig(file, format=path.suffix.lower().lstrip(".") or "png", dpi=130)
     require("matplotlib.pyplot", "plot").close(figure)
 
 

@@ -30,7 +30,7 @@ HISTORY: Final = "history.jsonl"
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "shipped"
 
 
-def load(source: str | Path, encoder: Any = None, cache: Path | bool = True) -> Explainer:
+def load(source: str | Path, encoder: Any = None, cache: str | Path | bool = True) -> Explainer:
     """The explainer that ships with the package ("minilm"), or the one in a folder.
 
     Args:
@@ -43,7 +43,7 @@ def load(source: str | Path, encoder: Any = None, cache: Path | bool = True) -> 
     folder = find(source)
     config = read_manifest(folder, KIND)
     try:
-        explainer = _assemble(folder, config, cache)
+        explainer = _assemble(folder, config, Path(cache) if isinstance(cache, str) else cache)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{folder}/config.json: field {error} is missing or of the wrong kind") from error
     return explainer if encoder is None else explainer.with_encoder(encoder)

@@ -162,6 +162,8 @@ class Explainer:
         """
         if isinstance(explained, Contrast):
             return contrast_with_evidence(self, explained, top)
+        if not isinstance(explained, Explanation):
+            raise InputError(f"evidence is of an explanation or a contrast, not of a {type(explained).__name__}")
         return with_evidence(self, explained, top)
 
     def contrast(self, query: str, first: str, second: str, counterfactual: bool = False) -> Contrast:
@@ -196,7 +198,12 @@ class Explainer:
         return (ORIGINAL, *in_order(self.internalizers))
 
     def reasoned(self, z: Float32) -> list[Float32]:
-        """V(d) = { z, R_qa(z), R_summary(z), R_purpose(z), ... }, in the order of `views`, each [n, m]."""
+        """V(d) = { z, R_qa(z), R_summary(z), R_purpose(z), ... }, in the order of `views`, each [n, m].
+
+        Raises:
+            InputError: another dimension, a zero row, NaN.
+        """
+        z = as_vectors(z, self.sae.dimension, "document vectors")
         return [z, *(self.internalizers[aspect](z) for aspect in in_order(self.internalizers))]
 
     def codes(self, z: Float32) -> list[SparseCodes]:

@@ -211,7 +211,9 @@ class Index:
         return np.asarray(l2norm(q)[0], np.float32), Reading()
 
     def check_profile(self, profile: SteeringProfile | None) -> None:
-        """Raise MismatchError where a profile belongs to another autoencoder."""
+        """Raise MismatchError where a profile belongs to another autoencoder, InputError where it is no profile."""
+        if profile is not None and not isinstance(profile, SteeringProfile):
+            raise InputError(f"steer by a SteeringProfile, not by a {type(profile).__name__}")
         if profile is not None and profile.sae != self.explainer.sae.digest:
             raise MismatchError(
                 f"the steering profile belongs to the autoencoder {profile.sae}, the index has "

@@ -29,12 +29,19 @@ LARGEST_FACTOR: Final = 100.0
 
 @dataclass(frozen=True)
 class SteeringProfile:
-    """{feature: factor}. A factor of 1 changes nothing, 0 takes the feature out, 2 doubles it."""
+    """{feature: factor}. A factor of 1 changes nothing, 0 takes the feature out, 2 doubles it; 100 is the most.
+
+    Raises:
+        InputError: a feature that is no whole number, a factor that is no number from 0 to 100.
+    """
 
     factors: Mapping[int, float]
     sae: str  # digest of the autoencoder whose features these are
     made_from: str = ""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", check_factors(self.factors))
 
     def __repr__(self) -> str:
         some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
@@ -66,6 +73,24 @@ class SteeringProfile:
         write_text(path, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
+def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
+    """`factors` as {feature: factor} of plain numbers.
+
+    Raises:
+        InputError: no mapping, a feature that is no whole number, a factor that is no number from 0 to 100.
+    """
+    if not isinstance(factors, Mapping):
+        raise InputError(f"factors: give {{feature: factor}}, not a {type(factors).__name__}")
+    checked: dict[int, float] = {}
+    for feature, factor in factors.items():
+        if isinstance(feature, bool) or not isinstance(feature, int | np.integer):
+            raise InputError(f"factors: {shortened(repr(feature), 40)} is no feature; give its number")
+        if isinstance(factor, np.generic):
+            factor = factor.item()
+        checked[int(feature)] = _factor("", str(feature), factor)
+    return checked
+
+
 def read_profile(path: Path, sae: SparseAutoencoder) -> SteeringProfile:
     """What `write` wrote, or a person.
 
@@ -95,7 +120,8 @@ def steered_scores(
     Args:
         q: [Q, m], unit. z: [n, m], unit. codes: of z, n rows. factors: {feature: alpha}.
     Raises:
-        MismatchError: another number of codes than documents. InputError: a feature that is not there.
+        MismatchError: another number of codes than documents. InputError: a feature that is not there, a
+            factor that is no number from 0 to 100.
     """
     ids, change = _change(sae, len(z), codes, factors)
     scores = np.asarray(q.astype(np.float64) @ z.astype(np.float64).T)
@@ -119,6 +145,7 @@ def _change(
     sae: SparseAutoencoder, documents: int, codes: SparseCodes, factors: Mapping[int, float]
 ) -> tuple[Ids, Float64]:
     """The steered features [t], and (alpha_j - 1) c_j of each document [n, t]."""
+    factors = check_factors(factors)
     if len(codes) != documents:
         raise MismatchError(f"{len(codes)} codes for {documents} documents; give one of each")
     if absent := [feature for feature in factors if not 0 <= feature < sae.features]:
@@ -143,8 +170,8 @@ def _feature(path: Path | str, key: str, features: int) -> int:
 
 def _factor(path: Path | str, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST_FACTOR:
-        where, said = shortened(str(path), 80), shortened(repr(value), 40)
+        where, said = f"{shortened(str(path), 80)}: " if str(path) else "", shortened(repr(value), 40)
         raise InputError(
-            f"{where}: factors: {shortened(key, 40)}: {said} is no factor; give a number from 0 to {LARGEST_FACTOR:g}"
+            f"{where}factors: {shortened(key, 40)}: {said} is no factor; give a number from 0 to {LARGEST_FACTOR:g}"
         )
     return float(value)

@@ -1,0 +1,120 @@
+"""Numbers, texts and factors as Python users give them: taken rightly, or refused in words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import random_explainer, random_sae, unit
+from test_cli import refused, run
+
+from xetrieval import load, save
+from xetrieval.encoders.vector_files import read_vectors
+from xetrieval.errors import DamagedError, InputError
+from xetrieval.explainer import Explainer
+from xetrieval.index import Corpus, Index, build_index, open_index
+from xetrieval.intervene import SteeringProfile, steered_vectors
+
+
+class Frame:
+    """A table of two columns, as pandas has it: it yields the names of its columns."""
+
+    columns = ("question", "answer")
+
+    def __iter__(self) -> object:
+        return iter(self.columns)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    folder = tmp_path_factory.mktemp("numbers")
+    (folder / "c.jsonl").write_text("".join(f'{{"_id": "d{n}", "text": "word{n} tea kettle"}}\n' for n in range(20)))
+    build_index(Corpus((folder / "c.jsonl",)), random_explainer(), folder / "index")
+    return open_index(folder / "index")
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [{2: math.nan}, {2: math.inf}, {2: -1.0}, {2: 1e308}, {2: "3"}, {2: None}, {2: True},
+     {2.5: 2.0}, {"2": 2.0}, {True: 2.0}, [2.0]],
+)  # fmt: skip
+def test_factors_that_are_none_are_refused_before_a_score_is_made_of_them(factors: object) -> None:
+    sae, z = random_sae(), unit(3)
+    with pytest.raises(InputError, match="factor"):
+        SteeringProfile(factors, sae.digest)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="factor"):
+        steered_vectors(sae, z, sae.encode(z), factors)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_factors_too() -> None:
+    profile = SteeringProfile({np.int64(2): np.float32(1.5)}, "sae")  # type: ignore[dict-item]
+    assert dict(profile.factors) == {2: 1.5}
+    assert profile.to_dict() == {"2": 1.5}
+
+
+@pytest.mark.parametrize("steer", [{2: 2.0}, "profile.json", 3])
+def test_only_a_profile_steers(index: Index, steer: object) -> None:
+    with pytest.raises(InputError, match="SteeringProfile"):
+        index.search("tea", steer=steer)  # type: ignore[arg-type]
+
+
+def test_the_columns_of_a_table_are_not_its_texts(explainer: Explainer) -> None:
+    with pytest.raises(InputError, match="one column"):
+        explainer.explain_pairs(Frame(), ["kettle", "leaf"])  # type: ignore[arg-type]
+
+
+def test_half_a_character_is_refused_in_words(explainer: Explainer, index: Index) -> None:
+    with pytest.raises(InputError, match="query 2 holds half a character"):
+        explainer.explain_pairs(["tea", "\ud800"], ["kettle", "leaf"])
+    with pytest.raises(InputError, match="the document holds half a character"):
+        explainer.explain("tea", "a\udfffb")
+    with pytest.raises(InputError, match="half a character"):
+        index.search("\ud83d tea")
+
+
+def test_views_and_codes_take_vectors_alone(explainer: Explainer) -> None:
+    z = unit(3)
+    for bad in (z * np.nan, z * 0, z[:, :5], "text"):
+        with pytest.raises(InputError):
+            explainer.reasoned(bad)  # type: ignore[arg-type]
+        with pytest.raises(InputError):
+            explainer.codes(bad)  # type: ignore[arg-type]
+    assert np.array_equal(explainer.codes(z.tolist())[0].features, explainer.codes(z)[0].features)
+
+
+def test_evidence_is_of_an_explanation(explainer: Explainer) -> None:
+    with pytest.raises(InputError, match="evidence is of an explanation"):
+        explainer.with_evidence("why")  # type: ignore[call-overload]
+
+
+def test_a_cache_may_be_named_by_a_text(tmp_path: Path) -> None:
+    save(random_explainer(), tmp_path / "explainer")
+    explainer = load(str(tmp_path / "explainer"), cache=str(tmp_path / "cache"))
+    assert explainer.explain("tea", "kettle tea").score > 0
+    assert list((tmp_path / "cache").glob("*.sqlite"))
+
+
+def test_a_matrix_file_that_is_longer_than_it_says_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "two.npy"
+    with path.open("wb") as file:  # as a loop over batches leaves it
+        np.save(file, unit(4))
+        np.save(file, unit(4, seed=1))
+    with pytest.raises(DamagedError, match="longer than its head says"):
+        read_vectors(path)
+
+
+def test_a_folder_of_vectors_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "v.npy").mkdir()
+    with pytest.raises(InputError, match="not a file"):
+        read_vectors(tmp_path / "v.npy")
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_a_figure_of_an_unknown_kind_is_refused_before_the_training(tmp_path: Path, command: str) -> None:
+    np.save(tmp_path / "v.npy", unit(64))
+    out = tmp_path / "out"
+    done = run("sae", command, tmp_path / "v.npy", "--output", out, "-F", 128, "--plot", tmp_path / "curves.exe")
+    refused(done, "choose another name")
+    assert not out.exists()
