@@ -78,7 +78,7 @@ def measure(arm: str) -> dict[str, float]:
     from xetrieval.data.python_docs import python_docs
     from xetrieval.encoders.minilm import minilm
 
-    entries = [document.text for document in python_docs() if len(document.text) > 1000][:ENTRIES]
+    entries = sorted((document.text for document in python_docs()), key=len, reverse=True)[:ENTRIES]
     sentences = [sentence.text for text in entries for sentence in split_sentences(text)][:SENTENCES]
     encoder = minilm()
     model = encoder._model
