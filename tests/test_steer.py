@@ -92,5 +92,5 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         steered_vectors(SAE, z, SAE.encode(z[:2]), {1: 2.0})
     with pytest.raises(InputError, match="no feature 128"):
         steered_scores(SAE, unit(1), z, SAE.encode(z), {128: 2.0})
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         read_profile(tmp_path / "absent.json", SAE)

@@ -74,6 +74,7 @@ app.add_typer(evaluate, name="evaluate")
 
 
 INTERRUPTED: Final = 130
+STOPPED: Final = "xetrieval: interrupted; run the same command again to go on"
 UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]  # what typer raises for a command it cannot read
 
 
@@ -92,12 +93,15 @@ def main() -> None:
         _refuse(str(error))
     except typer.Abort as error:  # typer makes it of an end of file
         _refuse("the input ends too early" if isinstance(error.__cause__, EOFError) else "given up")
+    except KeyboardInterrupt:  # before typer sees it
+        say(STOPPED)
+        sys.exit(INTERRUPTED)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _refuse(f"{where}{error.strerror or error}")
     else:
         if code == INTERRUPTED:  # typer turns Ctrl-C into this, without a word
-            say("xetrieval: interrupted; run the same command again to go on")
+            say(STOPPED)
         if isinstance(code, int) and code:
             sys.exit(code)
 

@@ -7,6 +7,8 @@ standard error by `say`. All of it is UTF-8; a console that was declared to take
 from __future__ import annotations
 
 import codecs
+import errno
+import io
 import json
 import locale
 import math
@@ -20,8 +22,26 @@ if TYPE_CHECKING:
 WIDTH: Final = 100  # columns where neither a terminal nor COLUMNS says how many
 
 
+class _Closed(io.TextIOBase):
+    """Standard output that was closed before we began: what is written to it is not lost in silence."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, "standard output is closed; give it a file or a terminal")
+
+
+class _Unheard(io.TextIOBase):
+    """Standard error that was closed before we began: nobody wants to be told."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 def use_utf8() -> None:
     """Standard output and error take every character, whatever the system says that they can."""
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+    if sys.stderr is None:
+        sys.stderr = _Unheard()
     for stream in (sys.stdout, sys.stderr):
         change = getattr(stream, "reconfigure", None)  # what stands in for them in a test has none
         if change is not None:

@@ -101,7 +101,7 @@ def explain(
             shown = opened.with_evidence(shown, DEFAULT_TOP if top is None else top)
         show(shown, top, format, output)
     elif source is not None:
-        check_output(output)
+        check_output(output, source)
         _file(source, output, skip_bad, open_explainer(explainer, encoder, cache), top, evidence)
     elif query_vectors is not None and document_vectors is not None:
         _vectors(query_vectors, document_vectors, output, explainer, top)

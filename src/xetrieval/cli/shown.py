@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from ..explain import Breakdown, Contrast, Explanation
 
 
-def check_output(output: Path | None) -> None:
-    """Before any work: whether the file can be written."""
-    from ..store import check_file
+def check_output(output: Path | None, *sources: Path | None) -> None:
+    """Before any work: whether the file can be written, and is none of those that are read."""
+    from ..store import check_apart, check_file
 
     if output is not None:
         check_file(output)
+        check_apart(output, *sources)
 
 
 def show(

@@ -47,7 +47,7 @@ def suggest(
 
     if (data is None) == (clicks is None):
         raise InputError("give --data FOLDER with queries and judgments, or --clicks FILE")
-    check_output(output)
+    check_output(output, clicks)
     opened = open_index(index)
     own: list[str | None] | None = None
     left_out = collector(skip_bad)

@@ -12,6 +12,7 @@ from .left_out import SkipBad, collector, say_left_out
 from .llm_options import DryRun, LlmOptions, used
 from .progress import progress_bar
 from .shared import with_options
+from .shown import check_output
 
 if TYPE_CHECKING:
     from ..llm import CachedChat
@@ -48,6 +49,8 @@ def teach(
     config = TeachConfig(letters, retries, options.concurrency)
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
     left_out = collector(skip_bad)
+    if not dry_run:
+        check_output(output, *corpora, *(corpus / "corpus.jsonl" for corpus in corpora))
     if not prompts:
         raise InputError("--aspects names no aspect; give summary, purpose, qa, or files with prompts")
     documents = sample_documents(read_corpora(corpora, left_out), limit)

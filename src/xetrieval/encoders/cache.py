@@ -1,7 +1,8 @@
 """Encoded texts on disk, so that nothing is encoded twice.
 
 One SQLite file per (encoder, role), named by a hash of everything that made its vectors: the encoder's identity, the
-prompt, the precision. Inside it, each text by its own sha256. Every block of new vectors is one transaction, so a
+prompt, the precision. Inside it, each text by its own sha256, with a seal over all that is kept of it: a changed byte
+is never taken for a vector. Every block of new vectors is one transaction, so a
 killed run loses at most one block. An encoder that cannot be known again (a function without a name) is never kept.
 """
 
@@ -11,13 +12,13 @@ import sqlite3
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Float32
-from ..errors import MismatchError
+from ..errors import DamagedError, MismatchError
 from ..identity import EncoderIdentity, Role
 from ..store import cache_folder, database, digest_of
 from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
@@ -28,12 +29,12 @@ from .tokens import TokenVectors, token_vectors
 BLOCK = 512  # texts per transaction
 PROBE = "Is this still the same encoder?"
 SAME = 0.999  # cosine; what the same server gives for a text twice is nearer
-LAYOUT = 2  # of the table
+LAYOUT = 3  # of the table
 SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
     text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL, unknown INTEGER NOT NULL,
-    tokens INTEGER NOT NULL) WITHOUT ROWID"""
+    tokens INTEGER NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID"""
 
-FIND = "SELECT vector, unread, unknown, tokens FROM vectors WHERE text_sha256 = ?"
+FIND = "SELECT vector, unread, unknown, tokens, seal FROM vectors WHERE text_sha256 = ?"
 
 Report = Callable[[int, int], None]  # texts done, texts in all
 
@@ -110,20 +111,20 @@ class CachedEncoder:
             self._compare(db, role)
             missing: dict[bytes, list[int]] = {}
             for row, key in enumerate(keys):
-                found = None if key in missing else db.execute(FIND, (key,)).fetchone()
+                found = None if key in missing else self._find(db, key, role)
                 if found is None:
                     missing.setdefault(key, []).append(row)
                 else:
-                    vectors[row] = np.frombuffer(found[0], np.float32)
-                    _put(counts, row, found[1:])
+                    vectors[row], numbers = found
+                    _put(counts, row, numbers)
             first = [rows[0] for rows in missing.values()]
             done = len(texts) - sum(map(len, missing.values()))
             for start in range(0, len(first), BLOCK):
                 block = first[start : start + BLOCK]
                 encoded = read_texts(self.encoder, [texts[row] for row in block], role)
                 self._add(db, [keys[row] for row in block], encoded)
-                numbers = np.stack(encoded.counts, axis=1).tolist()
-                for row, vector, some in zip(block, encoded.vectors, numbers, strict=True):
+                counted = np.stack(encoded.counts, axis=1).tolist()
+                for row, vector, some in zip(block, encoded.vectors, counted, strict=True):
                     same = missing[keys[row]]
                     vectors[same] = vector
                     _put(counts, same, some)
@@ -136,12 +137,26 @@ class CachedEncoder:
         if not self.grows or not self.identity.lasting:
             return
         numbers = np.stack(encoded.counts, axis=1).tolist()
-        rows = zip(keys, encoded.vectors, numbers, strict=True)
+        kept = [vector.astype(np.float32).tobytes() for vector in encoded.vectors]
+        rows = [
+            (key, *row, _seal(key, *row)) for key, *row in zip(keys, kept, *zip(*numbers, strict=True), strict=True)
+        ]
         with db:
-            db.executemany(
-                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?)",
-                [(key, vector.astype(np.float32).tobytes(), *some) for key, vector, some in rows],
-            )
+            db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def _find(self, db: sqlite3.Connection, key: bytes, role: Role) -> tuple[Float32, Sequence[int]] | None:
+        """The vector [m] and the counts of a text, or None.
+
+        Raises:
+            DamagedError: they are not what was kept.
+        """
+        found = db.execute(FIND, (key,)).fetchone()
+        if found is None:
+            return None
+        *row, seal = found
+        if not isinstance(row[0], bytes) or _seal(key, *row) != seal or len(row[0]) != 4 * self.identity.dimension:
+            raise DamagedError(f"{self.path(role)}: the cache of encoded texts is damaged; delete it")
+        return np.frombuffer(row[0], np.float32), row[1:]
 
     def _compare(self, db: sqlite3.Connection, role: Role) -> None:
         """Where weights cannot be seen, one fixed text is encoded anew: behind the name there may be another model.
@@ -153,10 +168,10 @@ class CachedEncoder:
         if identity.weights_sha256 is not None or not identity.lasting or role in self._compared:
             return
         key, probe = _key(PROBE), read_texts(self.encoder, [PROBE], role)
-        found = db.execute(FIND, (key,)).fetchone()
+        found = self._find(db, key, role)
         if found is None:
             self._add(db, [key], probe)
-        elif (near := float(np.frombuffer(found[0], np.float32) @ probe.vectors[0])) < SAME:
+        elif (near := float(found[0] @ probe.vectors[0])) < SAME:
             raise MismatchError(
                 f"{identity.name} gives other vectors than those kept under this name (cosine {near:.3f} for the same "
                 f"text): it is another model or another version; delete {self.path(role)}, or give another cache"
@@ -171,6 +186,10 @@ class CachedEncoder:
 
 def _key(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _seal(key: bytes, vector: bytes, *numbers: object) -> bytes:
+    return blake2b(key + vector + repr(numbers).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _put(counts: Counts, rows: int | list[int], numbers: Sequence[int]) -> None:

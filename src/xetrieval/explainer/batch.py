@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from ..data import BadLine, LeftOut, Pair, read_pairs
 from ..errors import InputError
 from ..explain import DEFAULT_TOP
-from ..store import check_file, is_stream, replacing
+from ..store import check_apart, check_file, is_stream, replacing
 from .model import Explainer
 from .pairs import PairNames
 
@@ -48,6 +48,7 @@ def explain_file(
         InputError: a bad line (without `skip_bad`), no usable line, or a target that cannot be written.
     """
     check_file(target)
+    check_apart(target, source)
     left_out, total = LeftOut(), 0
     for line in read_pairs(source):
         if isinstance(line, BadLine):

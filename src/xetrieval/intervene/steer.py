@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, Ids, l2norm
 from ..errors import InputError, MismatchError, shortened
 from ..sae import SparseAutoencoder, SparseCodes
-from ..store import parse_json, write_text
+from ..store import parse_json, read_bytes, write_text
 
 LARGEST_FACTOR: Final = 100.0
 
@@ -99,9 +99,11 @@ def read_profile(path: Path, sae: SparseAutoencoder) -> SteeringProfile:
         MismatchError: it belongs to another autoencoder.
     """
     try:
-        record = parse_json(path.read_bytes())
+        content = read_bytes(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
+    try:
+        record = parse_json(content)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):

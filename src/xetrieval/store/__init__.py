@@ -3,6 +3,7 @@
 from .arrays import half_precision, read_arrays, write_arrays
 from .atomic import (
     cache_folder,
+    check_apart,
     check_file,
     check_folder,
     check_writable,
@@ -25,6 +26,7 @@ __all__ = [
     "Work",
     "alone",
     "cache_folder",
+    "check_apart",
     "check_file",
     "check_folder",
     "check_new_folder",

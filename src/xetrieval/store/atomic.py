@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -9,6 +10,7 @@ import select
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import IO, Any, Final
 from ..errors import InputError
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
-PATIENCE: Final = 2.0  # seconds that somebody has to begin writing to a pipe
+PATIENCE: Final = 2.0  # seconds that somebody has to come to the other end of a pipe
 _OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # files of a process
 _SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old)?")
 
@@ -55,7 +57,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with _stream(path) as file:
             yield file
         return
-    target = Path(os.path.realpath(path))
+    target = _named_by(path)
     check_writable(target.parent)
     scratch = scratch_beside(target)
     try:
@@ -69,6 +71,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def _named_by(path: Path) -> Path:
+    """The file that a path, and the links in it, lead to; it need not exist."""
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise InputError(f"{path}: a link that leads back to itself; choose another output or remove it first")
+    return target
 
 
 def is_stream(path: Path) -> bool:
@@ -90,8 +100,27 @@ def _stream(path: Path) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         return
-    with said_where(path), path.open("ab") as file:  # appended: /dev/stdout may be a file that others wrote to
+    with said_where(path), _open_stream(path) as file:
         yield file
+
+
+def _open_stream(path: Path) -> IO[bytes]:
+    """Open a device or a pipe to write to. Opening a pipe the usual way would wait without end for a reader."""
+    if not path.is_fifo():
+        return path.open("ab")  # appended: /dev/stdout may be a file that others wrote to
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            writes = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        if time.monotonic() > until:
+            raise InputError(f"{path}: nobody reads from this pipe; give a file")
+        time.sleep(0.05)
+    os.set_blocking(writes, True)
+    return os.fdopen(writes, "wb")
 
 
 @contextmanager
@@ -122,6 +151,8 @@ def read_bytes(path: Path) -> bytes:
         InputError: no such file, a device, which may never end, or a pipe that nobody writes to.
     """
     if str(path) == STANDARD:
+        if sys.stdin is None:
+            raise InputError("standard input is closed; give a file")
         buffer = getattr(sys.stdin, "buffer", None)
         return bytes(buffer.read()) if buffer is not None else sys.stdin.read().encode()
     if not path.exists() or path.is_dir():
@@ -158,7 +189,14 @@ def check_file(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path}: that is a folder; give a file")
     if not is_stream(path):
-        check_folder(Path(os.path.realpath(path)).parent)
+        check_folder(_named_by(path).parent)
+
+
+def check_apart(output: Path, *sources: Path | None) -> None:
+    """Before long work: raise InputError if `output` is a file that is read as well; it would be lost."""
+    for source in sources:
+        if source is not None and source.is_file() and output.exists() and source.samefile(output):
+            raise InputError(f"{output}: that is the input, which would be replaced; choose another output")
 
 
 def check_folder(folder: Path) -> None:

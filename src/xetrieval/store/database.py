@@ -6,7 +6,9 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ..errors import DamagedError, InputError
 from .atomic import check_writable
@@ -19,13 +21,18 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
     """A connection to `path`, made with `schema` if it is new; `what` it holds, for messages.
 
     Raises:
-        InputError: the folder cannot be written, or others kept the file busy. DamagedError: not a database.
+        InputError: the folder cannot be written, or others kept the file busy. DamagedError: not a database, or one
+            that holds other tables, views or triggers.
     """
     if not path.exists():
         check_writable(path.parent)
+    elif not path.is_file():
+        raise InputError(f"{path}: {what} is to be a file, and this is none; remove it")
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
             _prepare(db, schema)
+            if _things(db) != _expected(schema):  # before any of it is asked: a view may never end
+                raise DamagedError(f"{path}: {what} is damaged (it holds other tables than ours); delete it")
             yield db
     except sqlite3.OperationalError as error:
         raise InputError(f"{path}: {what} cannot be used now ({error}); try again") from error
@@ -45,3 +52,14 @@ def _prepare(db: sqlite3.Connection, schema: str) -> None:
             if "locked" not in str(error) or time.monotonic() > end:
                 raise
             time.sleep(0.01)
+
+
+def _things(db: sqlite3.Connection) -> frozenset[tuple[Any, ...]]:
+    return frozenset(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall())
+
+
+@cache
+def _expected(schema: str) -> frozenset[tuple[Any, ...]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute(schema)
+        return _things(db)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError, XetrievalError
-from .atomic import check_folder, check_writable, is_scratch, scratch_beside, write_text
+from .atomic import STANDARD, check_folder, check_writable, is_scratch, scratch_beside, write_text
 from .json_text import read_json
 from .kind import NAME, Kind, kind_of
 
@@ -39,8 +39,15 @@ def is_vacant(folder: Path) -> bool:
         )
 
 
+def check_names_folder(target: Path) -> None:
+    """Raise InputError for "-": it is standard output, which holds one file and no folder."""
+    if str(target) == STANDARD:
+        raise InputError("- is standard output, and a folder is to be written; give the name of a folder")
+
+
 def check_new_folder(target: Path) -> None:
     """Before long work: raise InputError unless a new folder can be made at `target`. Nothing is made."""
+    check_names_folder(target)
     recover(target)
     if not is_vacant(target):
         raise InputError(f"{target} exists already; choose another output or remove it first")
@@ -207,6 +214,8 @@ class Work:
     def __init__(self, output: Path, what: str, job: str, names: Sequence[str]) -> None:
         self.output, self.what, self.job, self.names = output, what, job, tuple(names)
         place = output.absolute() if output.name else Path(os.path.realpath(output))
+        if not place.name:  # the root of a file system: nothing lies beside it
+            raise InputError(f"{output} exists already; choose another output or remove it first")
         self.folder = place.with_name(place.name + ".work")
 
     def begin(self) -> bool:
