@@ -41,7 +41,10 @@ def explain(
         Path | None, typer.Option("--output", help="A file for it; with --input, one explanation a line. Default: -.")
     ] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Put unusable lines in OUTPUT.bad.jsonl and go on.")
+        bool,
+        typer.Option(
+            "--skip-bad", help="Put unusable lines in OUTPUT.bad.jsonl (without an output: name them here) and go on."
+        ),
     ] = False,
     query_vectors: Annotated[
         Path | None,
@@ -150,6 +153,8 @@ def _file(
     if written.bad:
         place = f"; they are listed with reasons in {written.bad_path}" if written.bad_path else ""
         say(f"{written.bad} bad lines were left out{place}")
+        for line in () if written.bad_path else written.bad_lines:  # no list lies beside a stream
+            say(f"  {line.error()}")
 
 
 def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str, top: int | None) -> None:

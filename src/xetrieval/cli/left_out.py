@@ -17,7 +17,10 @@ SAID = 5  # rows that are named on the terminal, where a file names all
 
 SkipBad = Annotated[
     bool,
-    typer.Option("--skip-bad", help="Leave unusable rows out, list them with reasons in OUTPUT.bad.jsonl, and go on."),
+    typer.Option(
+        "--skip-bad",
+        help="Leave unusable rows out, list them with reasons in OUTPUT.bad.jsonl (no output: here), and go on.",
+    ),
 ]
 
 

@@ -34,11 +34,12 @@ class _Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self.title: list[str] = []
-        self.silent = self.in_title = 0
+        self.silent = self.in_title = self.drawing = 0
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self.silent += tag in SILENT
-        self.in_title += tag == "title" and not self.title
+        self.drawing += tag == "svg"
+        self.in_title += tag == "title" and not self.title and not self.drawing  # a drawing's title is not the page's
         if tag in BLOCKS:
             self.parts.append("\n")
 
@@ -51,6 +52,8 @@ class _Page(HTMLParser):
             self.silent = max(0, self.silent - 1)
         if tag == "title":
             self.in_title = 0
+        if tag == "svg":
+            self.drawing = max(0, self.drawing - 1)
         if tag in BLOCKS:
             self.parts.append("\n")
 

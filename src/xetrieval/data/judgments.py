@@ -49,7 +49,8 @@ def read_judged_queries(qrels: Path, queries: Path, left_out: LeftOut | None = N
     Args:
         left_out: takes the lines that cannot be used; None refuses the first.
     Raises:
-        InputError: a line that cannot be used, two grades for a pair, two texts for a query, or no query with both.
+        InputError: a line that cannot be used, two grades for a pair, two texts for a query, no query with both, or no
+            grade above 0.
         DamagedError: a gzip file that is cut short or altered.
     """
     judgments = read_judgments(qrels, left_out)
@@ -57,10 +58,14 @@ def read_judged_queries(qrels: Path, queries: Path, left_out: LeftOut | None = N
     rows = [(name, text) for name, text in zip(found.ids, found.texts, strict=True) if name in judgments]
     if not rows:
         raise InputError(f"{shown(queries)}: none of its queries has judgments in {shown(qrels)}")
+    without = sum(max(judgments[name].values()) <= 0 for name, _ in rows)
+    if without == len(rows):
+        raise InputError(f"{shown(qrels)}: no document is relevant to any query: no grade is above 0")
     notes = [found.note]
     absent = len(judgments) - len(rows)
     notes.append(f"{absent:,} of {len(judgments):,} judged queries are not in {queries.name}, and are left out")
-    kept = [note for note, count in zip(notes, (found.empty, absent), strict=True) if count]
+    notes.append(f"{without:,} of {len(rows):,} judged queries have no relevant document: no grade is above 0")
+    kept = [note for note, count in zip(notes, (found.empty, absent, without), strict=True) if count]
     ids, texts = [name for name, _ in rows], [text for _, text in rows]
     return JudgedQueries(ids, texts, {name: judgments[name] for name in ids}, kept)
 

@@ -15,6 +15,16 @@ from ..errors import DamagedError, InputError
 from ..store import parse_json
 from ..store.json_text import Nan
 
+KINDS: Final = (  # first bytes of what is no text in UTF-8, what it is, and what to do
+    (b"\x1f\x8b", "packed with gzip", "give it a name that ends in .gz"),
+    (b"BZh", "packed with bzip2", "unpack it"),
+    (b"\xfd7zXZ\x00", "packed with xz", "unpack it"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd", "unpack it"),
+    (b"PK\x03\x04", "a zip file", "unpack it"),
+    (b"PAR1", "a Parquet file", "give it a name that ends in .parquet"),
+    (b"\xff\xfe", "UTF-16 or UTF-32, not UTF-8", "save it as UTF-8"),
+    (b"\xfe\xff", "UTF-16, not UTF-8", "save it as UTF-8"),
+)
 MAX_LINE: Final = 4 << 20  # bytes; no text worth embedding is longer
 
 
@@ -163,11 +173,20 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     packed = path.suffix.lower() == ".gz"
     try:
         with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            if not packed:
+                _check_kind(path, file.peek(6)[:6])
             yield file  # type: ignore[misc]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DamagedError(f"{shown(path)}: a damaged gzip file ({error}); fetch or make it again") from error
     except OSError as error:
         raise InputError(f"{shown(path)}: cannot be read ({error.strerror or error})") from error
+
+
+def _check_kind(path: Path, start: bytes) -> None:
+    """Refuse a file that is packed, or in another encoding as a whole, for that reason and not for its first line."""
+    for magic, kind, remedy in KINDS:
+        if start.startswith(magic):
+            raise InputError(f"{shown(path)}: the file is {kind}; {remedy}")
 
 
 def shown(path: Path) -> str:

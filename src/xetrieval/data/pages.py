@@ -76,12 +76,13 @@ def _page(path: Path, name: str) -> Iterator[Document | BadLine]:
         text = whole[start:]
         title = _text_of(facts.pop("title", ""), facts)
     if not text.strip():
-        if title or facts:
-            text, start = whole, 0  # nothing but front matter: it is the text, so that nothing is lost
-        else:
+        if facts and not title:
+            yield BadLine(path, 0, "front matter without a title or a text", whole[:1000].encode())
+        if not title:
             return
+        text = ""  # a title is enough; front matter is never text
     given, title = bool(title), (title or _heading(text, ending) or name)[:LONGEST_TITLE]
-    encoded = f"{title}\n{text}" if given and not begins_with(text, title) else text
+    encoded = f"{title}\n{text}".strip("\n" if not text else "") if given and not begins_with(text, title) else text
     fields = {"title": title, "metadata": {**facts, "file": name}}
     yield Document(name, encoded, text, name, fields, Piece(name, start, start + len(text)))
 

@@ -107,9 +107,11 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
         with parquet.ParquetFile(path) as file:
             columns = _check_schema(path, arrow, file.schema_arrow)
             for batch in file.iter_batches(PARQUET_ROWS):
-                rows = _without_nanoseconds(arrow, batch).to_pylist()
-                for row in rows:
+                for row in _rows(_without_nanoseconds(arrow, batch)):
                     number += 1
+                    if isinstance(row, str):
+                        yield BadLine(path, number, row, unit="row")
+                        continue
                     yield document_of(Line(path, number, {name: plain(row[name]) for name in columns}, "row"))
     except (arrow.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -118,6 +120,23 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{shown(path)}, after row {number}: a value that cannot be read ({error})") from error
+
+
+def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
+    """The rows of a batch; of one that Python cannot hold (text that is not UTF-8, a date too far off), the reason."""
+    try:
+        yield from batch.to_pylist()
+        return
+    except (ValueError, OverflowError):  # of some row, which is not said
+        pass
+    for place in range(batch.num_rows):
+        try:
+            (row,) = batch.slice(place, 1).to_pylist()
+        except UnicodeDecodeError as error:
+            row = f"a text is not UTF-8 (byte {error.start + 1})"
+        except (ValueError, OverflowError) as error:
+            row = f"a value that cannot be read ({error})"
+        yield row
 
 
 def _check_schema(path: Path, arrow: Any, schema: Any) -> list[str]:

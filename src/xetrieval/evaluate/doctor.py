@@ -91,7 +91,7 @@ def checkup(
         judgments: of each query, {document id: grade}.
         report: called with (stage, done, total, note).
     Raises:
-        InputError: judgments without queries, or another number of them.
+        InputError: judgments without queries, or another number of them, or an index without documents.
     """
     if judgments is not None and (queries is None or len(queries) != len(judgments)):
         raise InputError("give judgments for as many queries as there are")
@@ -99,6 +99,8 @@ def checkup(
         absent_documents(
             {str(place): one for place, one in enumerate(judgments)}, lambda name: index.find(name) is not None
         )
+    if not len(index):
+        raise InputError("every document in this index was deleted; there is nothing to examine")
     sae = index.explainer.sae
     rng = np.random.default_rng(seed)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)

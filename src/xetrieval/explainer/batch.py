@@ -26,6 +26,7 @@ class Written(NamedTuple):
     bad_path: Path | None
     truncated: int  # pairs with text past the encoder's limit
     unreadable: int = 0  # pairs with a text of which the encoder knows at most half of the tokens
+    bad_lines: tuple[BadLine, ...] = ()
 
 
 def explain_file(
@@ -77,7 +78,7 @@ def explain_file(
             if report is not None:
                 report(explained, total)
     bad_path = left_out.write(target)
-    return Written(explained, len(bad), bad_path, truncated, unreadable)
+    return Written(explained, len(bad), bad_path, truncated, unreadable, tuple(bad))
 
 
 def _blocks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:

@@ -77,7 +77,7 @@ def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | N
     source, aspect, weight = read_spec(spec)
     if source.startswith("field:"):
         lessons = list(_from_field(source.removeprefix("field:"), aspect or "summary", documents))
-        reason = "no document has that field beside its text"
+        reason = "no document has a text in that field, beside its own text"
     else:
         path = Path(source)
         if not path.is_file():
@@ -89,21 +89,38 @@ def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | N
             lessons = list(_from_pairs(path, aspect or "qa", known))
         else:
             lessons = list(usable(_from_lines(path, aspect, known), left_out))
-        reason = "none of its ids is in the corpus; was it made from another one?"
+        reason = "none of its ids is in the corpus, or none with anything to learn; was it made from another one?"
     if not lessons:
         raise InputError(f"teacher {source}: {reason}")
     return [lesson._replace(weight=lesson.weight * weight) for lesson in lessons]
 
 
 def _from_lines(path: Path, aspect: Aspect | None, known: Mapping[str, Document]) -> Iterator[TeacherPair | BadLine]:
+    written: dict[tuple[str, Aspect], str] = {}
     for line in read_json_lines(path, nan="null"):
         if isinstance(line, BadLine):
             yield line
             continue
         clicks = "query" in line.record and "_id" not in line.record
-        document = known.get(str(line.record.get("doc_id" if clicks else "_id")))
-        if document is not None:
-            yield from _click(line, document, aspect or "qa") if clicks else _texts(line, document, aspect)
+        identifier = line.record.get("_id", line.record.get("id"))
+        document = known.get(str(line.record.get("doc_id") if clicks else identifier))
+        if document is None:
+            continue
+        if clicks:
+            yield from _click(line, document, aspect or "qa")
+            continue
+        for lesson in _texts(line, document, aspect):
+            before = None if isinstance(lesson, BadLine) else written.get((document.id, lesson.aspect))
+            if isinstance(lesson, BadLine):
+                yield lesson
+            elif before is None:
+                written[document.id, lesson.aspect] = lesson.target
+                yield lesson
+            elif before != lesson.target:
+                raise InputError(
+                    f"{path}, line {line.number}: document {document.id[:60]!r} has another {lesson.aspect} in an "
+                    "earlier line; keep the right one"
+                )
 
 
 def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[TeacherPair | BadLine]:

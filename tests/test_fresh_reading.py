@@ -1,0 +1,159 @@
+"""Other people's files: inputs that were read wrongly, or refused for another than the true reason."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import random_explainer
+
+from xetrieval.data import Document, LeftOut
+from xetrieval.data.html_text import page_text
+from xetrieval.data.judgments import read_judged_queries
+from xetrieval.data.lines import BadLine, byte_lines
+from xetrieval.data.pages import read_page
+from xetrieval.data.tables import read_parquet
+from xetrieval.errors import InputError
+from xetrieval.teachers.existing import read_teacher
+
+ROW = b'{"_id": "a", "text": "salt"}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (gzip.compress(ROW), "packed with gzip; give it a name that ends in .gz"),
+        (bz2.compress(ROW), "packed with bzip2"),
+        (lzma.compress(ROW), "packed with xz"),
+        (b"PK\x03\x04" + ROW, "a zip file"),
+        (b"PAR1" + ROW, "a Parquet file"),
+        (ROW.decode().encode("utf-16"), "UTF-16"),
+        (ROW.decode().encode("utf-32"), "UTF-16 or UTF-32"),
+    ],
+)
+def test_a_packed_file_is_refused_for_that_and_not_for_its_first_line(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    (tmp_path / "c.jsonl").write_bytes(content)
+    with pytest.raises(InputError, match=reason):
+        list(byte_lines(tmp_path / "c.jsonl"))
+
+
+def test_a_row_of_parquet_that_cannot_be_held_is_one_bad_row(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    raw = arrow.array([b"good", b"sa\xfflt", b"also good"])
+    text = arrow.Array.from_buffers(arrow.string(), 3, raw.buffers())
+    when = arrow.array([0, 0, 2**62], arrow.timestamp("us"))
+    parquet.write_table(arrow.table({"id": ["a", "b", "c"], "text": text, "when": when}), tmp_path / "t.parquet")
+    good, first, second = read_parquet(tmp_path / "t.parquet")
+    assert isinstance(good, Document)
+    assert good.id == "a"
+    assert isinstance(first, BadLine)
+    assert (first.number, first.unit) == (2, "row")
+    assert "not UTF-8" in first.reason
+    assert isinstance(second, BadLine)
+    assert second.number == 3
+    assert "cannot be read" in second.reason
+
+
+def test_front_matter_is_never_text(tmp_path: Path) -> None:
+    page = tmp_path / "a.md"
+    page.write_text("---\ntitle: Salt\ntags: [x]\n---\n\n")
+    (document,) = read_page(page)
+    assert isinstance(document, Document)
+    assert (document.text, document.body) == ("Salt", "")
+    assert document.fields["metadata"] == {"tags": ["x"], "file": "a.md"}
+    page.write_text("---\ntags: [x]\n---\n")
+    (bad,) = read_page(page)
+    assert isinstance(bad, BadLine)
+    assert "without a title or a text" in bad.reason
+
+
+def test_the_title_of_a_drawing_is_not_the_title_of_the_page() -> None:
+    drawing = "<svg><title>icon</title></svg>"
+    assert page_text(f"<body>{drawing}<p>salt</p></body>")[0] == ""
+    assert page_text(f"<head><title>Salt</title></head>{drawing}<p>x</p>")[0] == "Salt"
+    assert page_text(f"{drawing}<title>Salt</title><p>x</p>")[0] == "Salt"
+
+
+def _judged(folder: Path, grades: list[int]) -> tuple[Path, Path]:
+    (folder / "q.jsonl").write_text("".join(f'{{"_id": "q{i}", "text": "salt"}}\n' for i in range(len(grades))))
+    (folder / "qrels").write_text("".join(f"q{i}\td{i}\t{grade}\n" for i, grade in enumerate(grades)))
+    return folder / "qrels", folder / "q.jsonl"
+
+
+def test_judgments_that_call_nothing_relevant_measure_nothing(tmp_path: Path) -> None:
+    for grades in ([0, 0], [-1, 0]):
+        with pytest.raises(InputError, match="no grade is above 0"):
+            read_judged_queries(*_judged(tmp_path, grades))
+    found = read_judged_queries(*_judged(tmp_path, [0, 1, 2]))
+    assert found.notes == ["1 of 3 judged queries have no relevant document: no grade is above 0"]
+    assert not read_judged_queries(*_judged(tmp_path, [1, 2])).notes
+
+
+def _documents() -> list[Document]:
+    return [Document(f"d{i}", f"salt {i}", f"salt {i}", f"d{i}", {}) for i in range(4)]
+
+
+def _teacher(path: Path, *records: dict[str, object]) -> str:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return str(path)
+
+
+def test_two_texts_of_one_document_are_refused_and_one_twice_counts_once(tmp_path: Path) -> None:
+    first, other = {"_id": "d1", "summary": "of salt"}, {"_id": "d1", "summary": "of pepper"}
+    assert len(read_teacher(_teacher(tmp_path / "t.jsonl", first, first), _documents())) == 1
+    for left_out in (None, LeftOut()):
+        with pytest.raises(InputError, match="line 2: document 'd1' has another summary in an earlier line"):
+            read_teacher(_teacher(tmp_path / "t.jsonl", first, other), _documents(), left_out)
+    both = _teacher(tmp_path / "t.jsonl", first, {"_id": "d1", "purpose": "to season"})
+    assert {lesson.aspect for lesson in read_teacher(both, _documents())} == {"summary", "purpose"}
+
+
+def test_the_id_of_a_teacher_text_may_be_called_id_as_in_a_corpus(tmp_path: Path) -> None:
+    (lesson,) = read_teacher(_teacher(tmp_path / "t.jsonl", {"id": "d1", "summary": "of salt"}), _documents())
+    assert lesson.target == "of salt"
+    click = {"id": 7, "query": "salt", "doc_id": "d2", "clicks": 3}  # the log's own number
+    (lesson,) = read_teacher(_teacher(tmp_path / "c.jsonl", click), _documents())
+    assert (lesson.source, lesson.weight) == ("salt 2", 2.0)
+
+
+def test_an_index_whose_documents_are_all_deleted_is_not_examined(tmp_path: Path) -> None:
+    from xetrieval.evaluate.doctor import checkup
+    from xetrieval.index import Corpus, build_index, open_index
+    from xetrieval.index.change import delete_documents
+
+    explainer = random_explainer()
+    vectors = np.random.default_rng(0).standard_normal((3, explainer.sae.dimension)).astype(np.float32)
+    np.save(tmp_path / "v.npy", vectors)
+    (tmp_path / "v.npy.ids.txt").write_text("a\nb\nc\n")
+    build_index(Corpus((), vectors=tmp_path / "v.npy"), explainer, tmp_path / "index")
+    delete_documents(tmp_path / "index", ["a", "b", "c"])
+    with pytest.raises(InputError, match="every document in this index was deleted"):
+        checkup(open_index(tmp_path / "index", explainer))
+
+
+def test_bad_pairs_are_named_where_no_list_can_lie_beside_the_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xetrieval.cli import main
+    from xetrieval.explainer import save
+
+    save(random_explainer(), tmp_path / "toy")
+    (tmp_path / "p.jsonl").write_text('{"query": "salt", "doc": "salt"}\n{"query": "a"}\nx\n')
+    words = ["xetrieval", "explain", "--input", str(tmp_path / "p.jsonl"), "-x", str(tmp_path / "toy"), "--skip-bad"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as end:
+        sys.exit(main())
+    assert not end.value.code
+    out, said = capfd.readouterr()
+    assert len(out.splitlines()) == 1
+    assert "p.jsonl, line 2: field 'doc' is missing" in said
+    assert "p.jsonl, line 3: not JSON" in said
