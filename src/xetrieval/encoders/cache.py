@@ -47,9 +47,10 @@ class CachedEncoder:
     """
 
     def __init__(
-        self, encoder: Encoder, folder: Path | None = None, report: Report | None = None, grows: bool = True
+        self, encoder: Encoder, folder: str | Path | None = None, report: Report | None = None, grows: bool = True
     ) -> None:
-        self.encoder, self.folder, self.report, self.grows = encoder, folder or cache_folder(), report, grows
+        self.encoder, self.report, self.grows = encoder, report, grows
+        self.folder = Path(folder) if folder else cache_folder()
         self._compared: set[Role] = set()
         if not encoder.identity.lasting:
             warnings.warn(NOT_KEPT, UserWarning, stacklevel=3)

@@ -184,8 +184,8 @@ def rank(index: Index, query: Query, k: int, filters: Filters | None = None) -> 
     Raises:
         InputError: fewer than one document asked for, a filter on an unknown field.
     """
-    if k < 1:
-        raise InputError("search: ask for at least one document")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise InputError("search: ask for at least one document; k is a whole number")
     among = None
     if filters:
         among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True)

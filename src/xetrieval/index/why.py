@@ -109,8 +109,8 @@ def why(
     steered = query.steer is not None and query.steer.factors
     check("why", {"by": query.by != "dense", "steer": steered, "views": query.weights, **given}, IN_PYTHON)
     row, k = index.row_of(doc_id), TOP if k is None else k
-    if k < 1:
-        raise InputError("why: the top of a ranking holds at least one document")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise InputError("why: the top of a ranking holds at least one document; k is a whole number")
     if query.plain and query.vector is not None:
         place = rank_of(index, query.vector, row)
     else:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..arrays import Float32
+from ..arrays import Float32, check_kind
 from ..errors import InputError, MismatchError
 from ..identity import autoencoder_digest
 from .codes import SparseCodes
@@ -93,9 +93,9 @@ class SparseAutoencoder:
                 and GPUs with bfloat16 units), re-scores them in fp32, and scores a row anew in fp32 where the bound
                 on the rounding does not prove the support: it is the one that fp32 gives.
         Raises:
-            InputError: a row of `x` holds NaN or infinite numbers.
+            InputError: not a matrix of numbers, another dimension, a row that holds NaN or infinite numbers.
         """
-        bias = self._score_bias
+        x, bias = self._matrix(x), self._score_bias
         if x.size and not np.isfinite(sizes := np.maximum(x.max(axis=1), -x.min(axis=1))).all():
             raise InputError(f"autoencoder: row {int(np.argmin(np.isfinite(sizes)))} holds NaN or infinite numbers")
         if (scoring == "bfloat16" and self.k is not None) or _worth_compiling(len(x) * self.features):
@@ -116,6 +116,22 @@ class SparseAutoencoder:
             np.maximum(values, 0.0, out=codes.values[rows])
             done += len(scores)
         return codes
+
+    def _matrix(self, x: Any) -> Float32:
+        """`x` as [n, m] in fp32; its rows keep their lengths, which activations depend on."""
+        if isinstance(x, np.ndarray) and x.dtype == np.float32:
+            matrix: Float32 = x
+        else:
+            try:
+                given = np.asarray(x)
+            except ValueError as error:
+                raise InputError("autoencoder: not a matrix of numbers (rows of different lengths)") from error
+            check_kind(given.dtype, "autoencoder")
+            with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused as such
+                matrix = given.astype(np.float32)
+        if matrix.ndim != 2 or matrix.shape[1] != self.dimension:
+            raise InputError(f"autoencoder: expected vectors [n, {self.dimension}], got shape {list(matrix.shape)}")
+        return matrix
 
     def decode(self, codes: SparseCodes) -> Float32:
         """x^ = W c + b, [n, m]."""

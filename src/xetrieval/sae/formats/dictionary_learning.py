@@ -44,8 +44,11 @@ def read(path: Path) -> SparseAutoencoder:
     file = path / FILE if path.is_dir() else path
     state = read_torch_state(file)
     config = read_config(file.parent / "config.json") if (file.parent / "config.json").is_file() else {}
-    name = config.get("trainer", {}).get("dict_class") or _class_of(file, state)
-    if name not in CLASSES:
+    trainer = config.get("trainer", {})
+    if not isinstance(trainer, dict):
+        raise DamagedError(f"{file.parent}/config.json: field trainer is not an object")
+    name = trainer.get("dict_class") or _class_of(file, state)
+    if not isinstance(name, str) or name not in CLASSES:
         raise DamagedError(f"{file}: dict_class {name!r} is unknown; known are {', '.join(CLASSES)}")
     check_keys(file, state, CLASSES[name])
     return _assemble(file, name, state)

@@ -36,7 +36,7 @@ def read(path: Path) -> SparseAutoencoder:
     """
     config = read_config(path / "cfg.json")
     name = config.get("architecture", "standard")
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise DamagedError(
             f"{path}: architecture {name!r} has no exact form here; known are {', '.join(ARCHITECTURES)}"
         )
