@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from conftest import random_explainer, random_sae, unit
 from test_cli import refused, run
 
-from xetrieval import load, save
+from xetrieval import load, open_encoder, save
+from xetrieval.encoders.hashing import HashingEncoder
 from xetrieval.encoders.vector_files import read_vectors
-from xetrieval.errors import DamagedError, InputError
+from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explainer import Explainer
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.intervene import SteeringProfile, steered_vectors
@@ -118,3 +120,21 @@ def test_a_figure_of_an_unknown_kind_is_refused_before_the_training(tmp_path: Pa
     done = run("sae", command, tmp_path / "v.npy", "--output", out, "-F", 128, "--plot", tmp_path / "curves.exe")
     refused(done, "choose another name")
     assert not out.exists()
+
+
+def test_an_index_notices_another_model_behind_the_name_of_its_encoder(tmp_path: Path) -> None:
+    right, seed = HashingEncoder(64), unit(64)
+    turned, _ = np.linalg.qr(seed)
+
+    def opened(function: object) -> Explainer:
+        encoder = open_encoder(function, name="mine", version="1")  # type: ignore[arg-type]
+        return replace(random_explainer(), encoder_identity=encoder.identity, _encoder=[]).with_encoder(encoder)
+
+    (tmp_path / "c.jsonl").write_text("".join(f'{{"_id": "d{n}", "text": "word{n} tea"}}\n' for n in range(9)))
+    build_index(Corpus((tmp_path / "c.jsonl",)), opened(right.encode_document), tmp_path / "index")
+    same = open_index(tmp_path / "index", opened(right.encode_document))
+    assert len(same.search("tea")) == 9
+    other = open_index(tmp_path / "index", opened(lambda texts: right.encode_document(texts) @ turned))
+    with pytest.raises(MismatchError, match="gives other vectors than this index holds"):
+        other.search("tea")
+    assert len(other.search(unit(1)[0])) == 9  # a vector needs no encoder

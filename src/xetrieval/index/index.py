@@ -28,6 +28,7 @@ from .layout import EXPLAINER, SHARDS
 from .lexical import Lexicon, open_lexicon
 from .manifest import Manifest, read_index_manifest
 from .ours import is_job
+from .same_encoder import check_same_encoder
 from .sealed import check_numbers
 from .search import Hit, hits, prepare, rank
 from .shard import Shard
@@ -50,6 +51,7 @@ class Index:
         ]
         self.deleted: Rows = manifest.deleted(folder)
         self.identity: tuple[int, ...] = ()
+        self._encoder_checked = False
 
     def is_current(self) -> bool:
         """Whether the folder still holds what was opened: no document was added or deleted since, nothing rebuilt."""
@@ -201,8 +203,13 @@ class Index:
         return hits(self, asked, rank(self, asked, k, filters))
 
     def query_vector(self, query: str | Any) -> tuple[Float32, Reading]:
-        """A query as a unit vector [m], and how much of it the encoder could read; vectors are taken as they are."""
+        """A query as a unit vector [m], and how much of it the encoder could read; vectors are taken as they are.
+
+        Raises:
+            MismatchError: the encoder is not the one any more that the documents were encoded with.
+        """
         if isinstance(query, str):
+            self._check_encoder()
             q, read = read_texts(self.explainer.encoder, [query], "query")
             return q[0], reading(read, 0)
         q = as_vectors(query, self.manifest.dimension, "query vector")
@@ -231,6 +238,11 @@ class Index:
     ) -> Why:
         """Why a document stands where it does; see `why.why`."""
         return why(self, prepare(self, query), doc_id, over, k, counterfactual, evidence)
+
+    def _check_encoder(self) -> None:
+        if not self._encoder_checked:
+            check_same_encoder(self)
+            self._encoder_checked = True
 
     @cached_property
     def _ids(self) -> Ids:
