@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from ..errors import EndpointError, InputError
@@ -90,4 +91,5 @@ def _usage(usage: Any) -> Usage:
 
 
 def _tokens(count: Any) -> int:
-    return int(count) if isinstance(count, int | float) and 0 < count <= MOST_TOKENS else 0
+    counted = isinstance(count, int | float) and not isinstance(count, bool) and 0 < count <= MOST_TOKENS
+    return math.ceil(count) if counted else 0

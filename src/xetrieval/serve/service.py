@@ -52,9 +52,9 @@ class Service:
         self.indexes = dict(indexes)
         for index in self.indexes.values():
             index.explainer = self._sharing(index.explainer)
-        self.explainer = next((index.explainer for index in self.indexes.values()), self._sharing(explainer))
+        self._own = self._sharing(explainer)
         self.profiles = profiles
-        self._reports: dict[str, ReportRecord] = {}
+        self._reports: dict[str, tuple[Index, ReportRecord]] = {}
 
     def index(self, name: str | None) -> tuple[str, Index]:
         """An index by name; the only one where none is named."""
@@ -83,8 +83,11 @@ class Service:
                 else:
                     opened.explainer = self._sharing(opened.explainer)
                     self.indexes[name] = opened
-                    self._reports.pop(name, None)
             self._looked[name] = time.monotonic()
+
+    def _explainer(self, name: str | None) -> Explainer:
+        """What explains texts: the explainer that an index has now; this server's own where it has no index."""
+        return self._own if name is None and not self.indexes else self.index(name)[1].explainer
 
     def _sharing(self, one: Explainer) -> Explainer:
         """The explainer with the server's one copy of its encoder; without any, where it has none for texts."""
@@ -144,13 +147,11 @@ class Service:
 
     def explain(self, asked: s.ExplainAsked) -> s.ExplainAnswer:
         """One document for one query."""
-        made = self.explanation(asked)
+        made, explainer, index = self._explained(asked)
         place = None
-        if asked.doc_id is not None and not made.steered:
-            _, index = self.index(asked.index)
-            place = rank_of(index, index.query_vector(asked.query)[0], self._row(index, asked.doc_id))
-        given = asked.index is not None or asked.doc_id is not None
-        names = (self.index(asked.index)[1].explainer if given else self.explainer).features
+        if index is not None and not made.steered:
+            place = rank_of(index, index.query_vector(asked.query)[0], self._row(index, asked.doc_id or ""))
+        names = explainer.features
         judged = {feature.id: confidence_of(names[feature.id]) for feature in made.top(asked.top)[0]}
         return {
             "query": asked.query,
@@ -162,11 +163,16 @@ class Service:
 
     def explanation(self, asked: s.ExplainAsked) -> Explanation:
         """The same as the library has it."""
+        return self._explained(asked)[0]
+
+    def _explained(self, asked: s.ExplainAsked) -> tuple[Explanation, Explainer, Index | None]:
+        """With what explained it and the index it is from; looked up once, whatever becomes of the index meanwhile."""
         check("explain", _given(asked), IN_HTTP)
         if asked.doc_id is None and asked.document is None:
             raise InputError("give doc_id, or document as text: one of the two")
+        index: Index | None = None
         if asked.document is not None:
-            explainer = self.index(asked.index)[1].explainer if asked.index is not None else self.explainer
+            explainer = self._explainer(asked.index)
             made = explainer.explain(asked.query, asked.document)
         else:
             _, index = self.index(asked.index)
@@ -177,13 +183,13 @@ class Service:
             made, explainer = found, index.explainer
         if asked.evidence:
             made = explainer.with_evidence(made, asked.top)
-        return made
+        return made, explainer, index
 
     def contrast(self, asked: s.ContrastAsked) -> s.ContrastAnswer:
         """Two documents for one query."""
         check("contrast", _given(asked), IN_HTTP)
         if asked.first is not None and asked.second is not None:
-            explainer = self.index(asked.index)[1].explainer if asked.index is not None else self.explainer
+            explainer = self._explainer(asked.index)
             made = explainer.contrast(asked.query, asked.first, asked.second, counterfactual=True)
         elif asked.doc_id is not None and asked.over is not None:
             _, index = self.index(asked.index)
@@ -246,9 +252,11 @@ class Service:
     def report(self, name: str | None) -> ReportRecord:
         """What a corpus is about; looked at once."""
         found, index = self.index(name)
-        if found not in self._reports:
-            self._reports[found] = report(index).to_dict()
-        return self._reports[found]
+        looked_at, made = self._reports.get(found, (None, None))
+        if made is None or looked_at is not index:
+            made = report(index).to_dict()
+            self._reports[found] = index, made
+        return made
 
     def moves(self, asked: s.ApplyAsked) -> s.MovesAnswer:
         """A ranking with factors and without."""
