@@ -15,6 +15,7 @@ from xetrieval.cli import console
 from xetrieval.encoders import CachedEncoder
 from xetrieval.encoders.hashing import HashingEncoder
 from xetrieval.errors import DamagedError, InputError
+from xetrieval.index.ours import check_ours
 from xetrieval.intervene.steer import read_profile
 from xetrieval.store import check_apart, check_file, check_new_folder, read_bytes, write_bytes
 
@@ -122,6 +123,8 @@ def test_pipes_without_another_end_are_refused(tmp_path: Path, monkeypatch: pyte
 def test_a_folder_is_not_written_to_standard_output_nor_a_file_to_a_loop(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="standard output"):
         check_new_folder(Path("-"))
+    with pytest.raises(InputError, match="standard output"):
+        check_ours(Path("-"))
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     with pytest.raises(InputError, match="leads back to itself"):

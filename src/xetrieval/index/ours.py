@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..errors import DamagedError, InputError, XetrievalError
 from ..store import is_vacant, kind_of, new_folder, read_json, recover, write_text
-from ..store.folders import remove_known, sweep
+from ..store.folders import check_names_folder, remove_known, sweep
 from .layout import BUILDING, KIND, RECORD, SHARDS, TEXTS
 
 JOB: Final = "job.json"
@@ -29,6 +29,7 @@ def check_ours(folder: Path) -> None:
     Raises:
         InputError: it is not.
     """
+    check_names_folder(folder)
     recover(folder)
     if is_vacant(folder) or kind_of(folder) == KIND.format:
         if not is_vacant(folder / BUILDING) and not is_job(folder / BUILDING):
