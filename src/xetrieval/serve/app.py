@@ -32,7 +32,7 @@ from .service import NotFound, Service, plain
 
 PAGE: Final = Path(__file__).parent / "page"
 LOG: Final = logging.getLogger("xetrieval.serve")
-IndexName = Annotated[str | None, Query(max_length=200, description="The only one, if none is named.")]
+IndexName = Annotated[str | None, Query(max_length=200, description="The first, if none is named.")]
 
 
 def create_app(

@@ -62,7 +62,7 @@ class Asked(BaseModel):
 
 
 class OfIndex(Asked):
-    """A question about one index; the only one, if none is named. Of several, one has to be named."""
+    """A question about one index; the first, if none is named."""
 
     index: str | None = Field(default=None, max_length=200)
 

@@ -57,12 +57,10 @@ class Service:
         self._reports: dict[str, tuple[Index, ReportRecord]] = {}
 
     def index(self, name: str | None) -> tuple[str, Index]:
-        """An index by name; the only one where none is named."""
+        """An index by name; the first where none is named."""
         if name is None:
             if not self.indexes:
                 raise NotFound("this server has no index; give texts")
-            if len(self.indexes) > 1:
-                raise InputError(f"index: name one of {', '.join(self.indexes)}")
             name = next(iter(self.indexes))
         if name not in self.indexes:
             raise NotFound(f"no index {name!r} here; there is {', '.join(self.indexes) or 'none'}")

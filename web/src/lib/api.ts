@@ -1577,7 +1577,7 @@ export interface operations {
         parameters: {
             query: {
                 id: string;
-                /** @description The only one, if none is named. */
+                /** @description The first, if none is named. */
                 index?: string | null;
             };
             header?: never;
@@ -1714,7 +1714,7 @@ export interface operations {
     features_v1_features_get: {
         parameters: {
             query?: {
-                /** @description The only one, if none is named. */
+                /** @description The first, if none is named. */
                 index?: string | null;
                 search?: string;
                 family?: number | null;
@@ -1786,7 +1786,7 @@ export interface operations {
     feature_v1_features__feature_id__get: {
         parameters: {
             query?: {
-                /** @description The only one, if none is named. */
+                /** @description The first, if none is named. */
                 index?: string | null;
             };
             header?: never;
@@ -1954,7 +1954,7 @@ export interface operations {
     report_v1_report_get: {
         parameters: {
             query?: {
-                /** @description The only one, if none is named. */
+                /** @description The first, if none is named. */
                 index?: string | null;
             };
             header?: never;
@@ -2229,7 +2229,7 @@ export interface operations {
     profiles_v1_steering_profiles_get: {
         parameters: {
             query?: {
-                /** @description The only one, if none is named. */
+                /** @description The first, if none is named. */
                 index?: string | null;
             };
             header?: never;
