@@ -48,7 +48,7 @@ def document_of(line: Line) -> Document | BadLine:
     """The document that a record stands for; bad without an id, or with neither title nor text.
 
     Fields beside those we own are metadata, as the entries of an object `metadata` are; of one name in both, the entry
-    of `metadata` counts.
+    of `metadata` counts. An `id` that stands beside an `_id` and is another is metadata too.
     """
     record = line.record
     identifier = record.get("_id") if record.get("_id") not in (None, "") else record.get("id")
@@ -63,6 +63,9 @@ def document_of(line: Line) -> Document | BadLine:
     if not whole:
         return line.bad(f"document {str(identifier)[:100]!r} has neither title nor text")
     metadata = {name: value for name, value in record.items() if name not in OWN_FIELDS}
+    second = record.get("id")
+    if second not in (None, "", identifier):
+        metadata["id"] = second
     given = record.get("metadata")
     if isinstance(given, dict):
         metadata |= given

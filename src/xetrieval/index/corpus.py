@@ -186,7 +186,8 @@ def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
         before, names = _names(document, before)
         for name in names:
             if name in seen:
-                raise InputError(f"duplicate document id {name!r} in the corpus; give every document its own")
+                piece = " (pieces are named ID#1, ID#2, ...)" if name.rpartition("#")[2].isdigit() else ""
+                raise InputError(f"duplicate document id {name!r} in the corpus{piece}; give every document its own")
             if _hash(name) in suspects:
                 seen.add(name)
 
