@@ -84,6 +84,19 @@ def test_a_cache_with_tables_that_are_not_ours_is_refused_at_once(cache: CachedE
         cache.encode_document(TEXTS)
 
 
+def test_a_damaged_letter_in_the_tables_of_the_cache_is_refused(cache: CachedEncoder) -> None:
+    path = cache.path("document")
+    whole = path.read_bytes()
+    start = whole.find(b"CREATE TABLE vectors")
+    assert start > 0
+    for place in range(start, start + 100):
+        flipped = bytearray(whole)
+        flipped[place] ^= 0x80
+        path.write_bytes(flipped)
+        with pytest.raises(DamagedError, match="is damaged"):
+            cache.encode_document(TEXTS)
+
+
 def test_a_cache_that_is_a_pipe_or_a_folder_is_refused(cache: CachedEncoder) -> None:
     path = cache.path("document")
     path.unlink()

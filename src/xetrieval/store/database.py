@@ -30,8 +30,12 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
         raise InputError(f"{path}: {what} is to be a file, and this is none; remove it")
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
-            _prepare(db, schema)
-            if _things(db) != _expected(schema):  # before any of it is asked: a view may never end
+            try:
+                _prepare(db, schema)
+                ours = _things(db) == _expected(schema)  # before any of it is asked: a view may never end
+            except UnicodeDecodeError:  # a name or a message of SQLite that is no text
+                ours = False
+            if not ours:
                 raise DamagedError(f"{path}: {what} is damaged (it holds other tables than ours); delete it")
             yield db
     except sqlite3.OperationalError as error:
@@ -55,7 +59,8 @@ def _prepare(db: sqlite3.Connection, schema: str) -> None:
 
 
 def _things(db: sqlite3.Connection) -> frozenset[tuple[Any, ...]]:
-    return frozenset(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall())
+    bytes_of = ", ".join(f"CAST({column} AS BLOB)" for column in ("type", "name", "tbl_name", "sql"))  # may be no text
+    return frozenset(db.execute(f"SELECT {bytes_of} FROM sqlite_master LIMIT 100").fetchall())
 
 
 @cache
