@@ -1,8 +1,8 @@
 """Texts read side by side on a CPU, each batch by one thread.
 
 PyTorch shares each product among its threads, and threads that wait for the others spin: where something else wants a
-core, two threads read several times fewer texts than one (benchmarks/encoding_threads.json). A thread a batch waits
-for nobody, and is no slower on a quiet machine.
+core, two threads read several times fewer texts than one. A thread a batch waits for nobody, and is no slower on a
+quiet machine. benchmarks/encoding_threads.py measures it.
 """
 
 from __future__ import annotations
