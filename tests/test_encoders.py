@@ -355,7 +355,9 @@ def fake_model(folder: Path, prompts: dict[str, str] | None = None, **config: ob
         ("e5-saved-without", {"query": "", "document": ""}, ("", "")),
         ("bge-small-en", None, ("Represent this sentence for searching relevant passages: ", "")),
         ("plain", None, ("", "")),
-        ("e5-own", {"query": "Q> ", "passage": "P> "}, ("Q> ", "P> ")),
+        ("e5-own", {"query": "Q> ", "document": "D> "}, ("Q> ", "D> ")),
+        ("e5-passage", {"query": "Q> ", "passage": "P> "}, ("Q> ", "")),
+        ("e5-corpus", {"corpus": "C> "}, ("", "")),
     ],
 )
 def test_a_models_own_prompts_come_first_and_its_familys_next(tmp_path, name, prompts, expected) -> None:  # type: ignore[no-untyped-def]

@@ -124,9 +124,11 @@ class ModelFolder:
             raise DamagedError(f"{self.folder / SETTINGS}: prompts are not named texts")
         if default and default not in ("query", "document"):
             notes.append(f"its default prompt {default!r} is for another task and is not put before texts")
-        document = next((key for key in ("document", "passage", "corpus") if key in own), "document")
-        if document in own or "query" in own:
-            return Prompts(str(own.get("query") or ""), str(own.get(document) or ""), tuple(notes))
+        others = [key for key in ("passage", "corpus") if own.get(key)]
+        if others and "document" not in own:  # sentence-transformers fills in an empty `document`, and takes that
+            notes.append(f"its prompt {others[0]!r} is not put before documents, as encode_document does not use it")
+        if others or "document" in own or "query" in own:
+            return Prompts(str(own.get("query") or ""), str(own.get("document") or ""), tuple(notes))
         for name in self.names():
             for family, (query, passage) in FAMILY_PROMPTS:
                 if _holds(name, family):
