@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from xetrieval.errors import DamagedError, InputError
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.formats import FORMATS, convert
+from xetrieval.sae.train import SaeConfig, train_sae
 
 X = unit(300, seed=5) + 0.1
 
@@ -262,3 +263,13 @@ def test_the_sparse_encoder_module_gives_the_same_codes(tmp_path: Path) -> None:
     module.save(str(tmp_path / "again"))
     read = FORMATS["sentence-transformers"].read(tmp_path / "again")
     assert np.allclose(read.encode(X).dense(128), codes.numpy(), atol=2e-6)
+
+
+@pytest.mark.parametrize("seed", [4, 9, 10])
+def test_a_trained_jumprelu_keeps_its_codes_on_the_way_through_another_library(tmp_path: Path, seed: int) -> None:
+    """Its thresholds were set on these very rows: no score of them lies on a threshold to the last bit."""
+    x = unit(300, 32, seed=seed)
+    trained = train_sae(x, SaeConfig(variant="jumprelu", features=64, l0=4, epochs=3, batch_size=64))
+    FORMATS["dictionary-learning"].write(trained, tmp_path / "there")
+    back = FORMATS["dictionary-learning"].read(tmp_path / "there")
+    assert [int((sae.encode(x).values > 0).sum()) for sae in (trained, back)] == [1200, 1200]

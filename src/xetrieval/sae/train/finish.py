@@ -57,7 +57,11 @@ def _inference(name: str, w: dict[str, Float32]) -> Inference:
 
 
 def _level(form: Inference, centred: Float32, l0: float) -> float:
-    """The common shift at which `l0` features a row are above their thresholds."""
+    """The common shift at which `l0` features a row are above their thresholds.
+
+    It lies midway between the last score above and the first below: a score that is the threshold itself would be
+    active or not by the last bit of a product, in another library's order of additions for one.
+    """
     per_row = min(len(form.be), max(8, round(4 * l0)))
     margins = []
     for start in range(0, len(centred), TILE):
@@ -65,7 +69,9 @@ def _level(form: Inference, centred: Float32, l0: float) -> float:
         margins.append(top_k(np.ascontiguousarray(scores), per_row)[1].reshape(-1))
     flat = np.concatenate(margins)
     wanted = min(len(flat) - 1, round(l0 * len(centred)))
-    return float(np.partition(flat, len(flat) - 1 - wanted)[len(flat) - 1 - wanted])
+    below = len(flat) - 1 - wanted
+    edges = np.partition(flat, [below, min(below + 1, len(flat) - 1)])[below : below + 2]
+    return float(edges.astype(np.float64).mean())
 
 
 def _fold(
