@@ -18,6 +18,8 @@ from .lines import BadLine, check_file, shown
 MARKDOWN: Final = (".md", ".markdown")
 HTML: Final = (".html", ".htm", ".xhtml")
 PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
+EMPTY: Final = "empty"
+BLANK: Final = 4096  # bytes; a larger file is not looked at for being empty
 LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
 
 
@@ -37,12 +39,16 @@ def read_folder(folder: Path) -> Iterator[Document | BadLine]:
 
 
 def passed_over(folder: Path) -> Counter[str]:
-    """How many visible files of a folder are of no kind that is read, by their endings in small letters."""
+    """How many visible files of a folder are no documents: by their endings in small letters, or EMPTY."""
     counts: Counter[str] = Counter()
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() not in PAGE_FILES and path.is_file():
+        if hidden or not path.is_file():
+            continue
+        if path.suffix.lower() not in PAGE_FILES:
             counts[path.suffix.lower()] += 1
+        elif path.stat().st_size < BLANK and not path.read_bytes().strip(b" \t\r\n\f\v\xef\xbb\xbf"):
+            counts[EMPTY] += 1
     return counts
 
 

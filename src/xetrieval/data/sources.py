@@ -69,14 +69,15 @@ def read_corpora(paths: Iterable[Path], left_out: LeftOut | None = None) -> list
 
 
 def passed_over(path: Path) -> str:
-    """What a person should know of a folder of files: how many of them are of kinds that are not read. "" if none."""
+    """What a person should know of a folder of files: how many of them are empty or of kinds not read. "" if none."""
     counts = files_passed_over(path) if path.is_dir() and _corpus_file(path) == path else Counter()
     if not counts:
         return ""
     kinds = ", ".join(f"{count:,} {ending or 'without ending'}" for ending, count in counts.most_common(6))
     number = sum(counts.values())
-    are = "file of another kind was" if number == 1 else "files of other kinds were"
-    return f"{shown(path)}: {number:,} {are} passed over ({kinds}{', ...' if len(counts) > 6 else ''})"
+    were = "file was" if number == 1 else "files were"
+    more = ", ..." if len(counts) > 6 else ""
+    return f"{shown(path)}: {number:,} {were} passed over: empty, or of a kind that is not read ({kinds}{more})"
 
 
 def _reader(path: Path) -> tuple[Reader, Chunking | None]:

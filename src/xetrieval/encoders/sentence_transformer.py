@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from ..arrays import Float32, as_vectors, l2norm
-from ..errors import DamagedError, InputError
+from ..errors import DamagedError, InputError, shortened
 from ..extras import require
 from ..identity import EncoderIdentity, Role
 from .base import Counts, not_counted
@@ -163,7 +163,14 @@ class SentenceTransformerEncoder:
         _lock_tokenizer(model, self._tokenizing)
         if self.identity.max_tokens is not None:
             model.max_seq_length = self.identity.max_tokens  # what its files say may be more than it has positions
-        return model.eval()
+        try:
+            model.eval().encode(["a"], prompt="", show_progress_bar=False)
+        except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+            raise DamagedError(
+                f"{self.folder}: the model loads but encodes nothing; modules.json must name all of its modules, in "
+                f"order ({shortened(str(error) or type(error).__name__, 120)})"
+            ) from error
+        return model
 
 
 def _lock_tokenizer(model: Any, lock: AbstractContextManager[Any]) -> None:

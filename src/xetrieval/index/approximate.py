@@ -70,6 +70,12 @@ def faiss_path(index: Index) -> Path:
     return index.folder / f"faiss-{index.manifest.generation:06d}.index"
 
 
+def has_faiss(index: Index) -> bool:
+    """Whether there is a whole one: the record of its hash is written last."""
+    path = faiss_path(index)
+    return path.is_file() and path.with_suffix(".json").is_file()
+
+
 def approximate(index: Index, q: Float32, k: int) -> Ranked:
     """Top k by faiss, with exact scores."""
     path = faiss_path(index)

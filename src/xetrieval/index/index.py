@@ -218,7 +218,11 @@ class Index:
         return np.asarray(l2norm(q)[0], np.float32), Reading()
 
     def check_profile(self, profile: SteeringProfile | None) -> None:
-        """Raise MismatchError where a profile belongs to another autoencoder, InputError where it is no profile."""
+        """Refuse a profile that is not one of this index.
+
+        Raises:
+            MismatchError: it belongs to another autoencoder. InputError: it is no profile, or names an unknown feature.
+        """
         if profile is not None and not isinstance(profile, SteeringProfile):
             raise InputError(f"steer by a SteeringProfile, not by a {type(profile).__name__}")
         if profile is not None and profile.sae != self.explainer.sae.digest:
@@ -226,6 +230,9 @@ class Index:
                 f"the steering profile belongs to the autoencoder {profile.sae}, the index has "
                 f"{self.explainer.sae.digest}"
             )
+        unknown = [j for j in (profile.factors if profile is not None else ()) if not 0 <= j < self.manifest.features]
+        if unknown:
+            raise InputError(f"there is no feature {unknown[0]}; the index has {self.manifest.features}, from 0 on")
 
     def why(
         self,

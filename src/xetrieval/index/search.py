@@ -21,7 +21,7 @@ from ..intervene import SteeringProfile, steered_vectors
 from ..options import WORDS, check
 from ..views import View
 from . import concepts, lexical
-from .approximate import approximate, faiss_path
+from .approximate import approximate, has_faiss
 from .dense import Ranked, dense, steered, steered_codes, with_views
 from .records import HitRecord
 from .texts import Stored
@@ -203,7 +203,7 @@ def rank(index: Index, query: Query, k: int, filters: Filters | None = None) -> 
         return with_views(index, q, k, among, query.weights)
     if query.steer is not None:
         return steered(index, q, k, among, query.steer)
-    if among is None and not query.exact and faiss_path(index).is_file():
+    if among is None and not query.exact and has_faiss(index):
         return approximate(index, q, k)
     return dense(index, q, k, among)
 

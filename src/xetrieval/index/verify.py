@@ -64,13 +64,19 @@ def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
         for file, promised in record["files"].items():
             yield shard / file, partial(check_file, shard / file, promised)
         yield shard / TEXTS, partial(_check_texts, shard / TEXTS, str(record["texts"]))
-    for path in sorted(
-        [*folder.glob("faiss-*.json"), *folder.glob("bm25-*/seal.json"), *folder.glob(f"{SCAN}/*.json")]
-    ):
-        if SEALS.fullmatch(path.relative_to(folder).as_posix()):
-            yield path, partial(check_seal, path)
-            for name in read_seal(path)["files"]:
-                yield path.parent / name, lambda: None  # compared with its seal
+    for path in sorted(_seals(folder)):
+        yield path, partial(check_seal, path)
+        for name in read_seal(path)["files"]:
+            yield path.parent / name, lambda: None  # compared with its seal
+
+
+def _seals(folder: Path) -> Iterator[Path]:
+    """The records of companion files. Counted words are published with theirs, so it is missed where it is not there;
+    other copies get theirs last, and without one they are not in use."""
+    counted = (path / "seal.json" for path in folder.glob("bm25-*") if path.is_dir())
+    for seal in (*counted, *folder.glob("faiss-*.json"), *folder.glob(f"{SCAN}/*.json")):
+        if SEALS.fullmatch(seal.relative_to(folder).as_posix()):
+            yield seal
 
 
 def _check_written(path: Path, record: dict[str, Any]) -> None:

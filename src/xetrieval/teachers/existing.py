@@ -151,7 +151,8 @@ def _click(line: Line, document: Document, aspect: Aspect) -> Iterator[TeacherPa
 
 
 def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
-    for _, (question_id, answer_id, *_) in read_tab_lines(path, 2):
+    pairs = dict.fromkeys((question, answer) for _, (question, answer, *_) in read_tab_lines(path, 2))
+    for question_id, answer_id in pairs:  # each once, however often the file has it
         question, answer = known.get(question_id), known.get(answer_id)
         if question is not None and answer is not None:
             yield TeacherPair(aspect, answer.text, question.text, question.thread)

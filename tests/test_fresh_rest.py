@@ -1,0 +1,99 @@
+"""Small things that were passed over in silence, or ended in a traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cases_data import accepted, made, refused
+from index_data import build_small
+from test_cli import run
+
+from xetrieval.encoders import open_encoder
+from xetrieval.errors import DamagedError, InputError
+from xetrieval.index import open_index
+from xetrieval.index.verify import verify_index
+from xetrieval.intervene import SteeringProfile
+from xetrieval.teachers import read_teacher
+
+
+def test_a_pair_that_a_file_repeats_is_one_lesson(tmp_path: Path) -> None:
+    from xetrieval.data import read_corpora
+
+    (tmp_path / "c.jsonl").write_text('{"_id": "q", "text": "why"}\n{"_id": "a", "text": "because"}\n')
+    (tmp_path / "pairs.tsv").write_text("q\ta\nq\ta\nq\ta\n")
+    assert len(read_teacher(str(tmp_path / "pairs.tsv"), read_corpora([tmp_path / "c.jsonl"]))) == 1
+
+
+def test_empty_files_of_a_folder_are_counted(tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "a.md").write_text("# Yeast\n\nYeast makes bread rise.\n")
+    (pages / "b.txt").write_text("")
+    (pages / "c.md").write_text("\ufeff \n\t\n")
+    fitted = ("--encoder", "hashing", "--output", tmp_path / "ex", "-F", 16, "-k", 4, "--inference-k", 4)
+    (tmp_path / "c.jsonl").write_text(
+        "".join(json.dumps({"_id": str(i), "text": f"word{i} bread"}) + "\n" for i in range(40))
+    )
+    accepted(run("fit", tmp_path / "c.jsonl", *fitted))
+    done = accepted(run("index", "build", pages, "--output", tmp_path / "ix", "-x", tmp_path / "ex"))
+    assert "2 files were passed over: empty, or of a kind that is not read (2 empty)" in done.stderr
+
+
+def test_counted_words_without_their_record_are_damaged(tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 40)
+    open_index(folder).search("word1", by="bm25")
+    verify_index(folder)
+    next(folder.glob("bm25-*/seal.json")).unlink()
+    with pytest.raises(DamagedError, match=r"seal\.json: missing"):
+        verify_index(folder)
+    refused(run("index", "verify", folder), "seal.json")
+
+
+def test_a_faiss_file_without_its_record_is_not_used(tmp_path: Path) -> None:
+    """As a run killed between the two leaves it: the answer is that of an exact scan."""
+    pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    from xetrieval.index.approximate import make_faiss
+
+    folder = build_small(tmp_path, 40)
+    wanted = [(hit.id, hit.score) for hit in open_index(folder).search("word1 word2", 5, exact=True)]
+    make_faiss(open_index(folder))
+    next(folder.glob("faiss-*.json")).unlink()
+    assert [(hit.id, hit.score) for hit in open_index(folder).search("word1 word2", 5)] == wanted
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0])
+def test_a_profile_that_names_an_unknown_feature_is_refused(tmp_path: Path, factor: float) -> None:
+    index = open_index(build_small(tmp_path, 40))
+    with pytest.raises(InputError, match="there is no feature 9999"):
+        index.search("word1", steer=SteeringProfile({9999: factor}, index.explainer.sae.digest))
+
+
+@pytest.mark.parametrize("order", [[0], [2, 1, 0]])
+def test_a_model_folder_that_encodes_nothing_is_damaged(tmp_path: Path, order: list[int]) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(made("encoders", tmp_path / "made") / "plain", folder, symlinks=True)
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([modules[place] for place in order]))
+    with pytest.raises((DamagedError, InputError)):
+        open_encoder(folder).encode_query(["a text"])
+
+
+def test_ctrl_c_while_the_commands_are_loaded_is_one_line() -> None:
+    code = (
+        "import sys, importlib.abc\n"
+        "class Stop(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'xetrieval.cli.app': raise KeyboardInterrupt\n"
+        "import xetrieval.cli\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "xetrieval.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130
+    assert done.stderr.count("\n") == 1
+    assert "interrupted" in done.stderr
