@@ -175,6 +175,31 @@ def test_files_beside_an_explainer_stay_when_it_is_relabelled(given: Path, tmp_p
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("config", [None, "{", '{"format": "another"}'])
+def test_a_folder_that_does_not_prove_to_be_an_explainer_is_not_replaced(tmp_path: Path, config: str | None) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("dear")
+    if config is not None:
+        (mine / "config.json").write_text(config)
+    before = mine.stat().st_ino
+    with pytest.raises(InputError, match="not the folder of an explainer"):
+        save(random_explainer(), mine, overwrite=True)
+    assert mine.stat().st_ino == before
+    assert sorted(path.name for path in mine.iterdir()) == (["config.json"] if config else []) + ["letter.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_explainer_that_a_killed_process_had_moved_aside_is_replaced(tmp_path: Path) -> None:
+    toy = tmp_path / "toy"
+    save(random_explainer(), toy)
+    (toy / "notes.txt").write_text("mine")
+    toy.rename(tmp_path / ".toy.01234567.xetrieval-old")
+    save(random_explainer(), toy, overwrite=True)
+    assert (toy / "notes.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
 # ---------------------------------------------------------------------- where a file goes
 
 

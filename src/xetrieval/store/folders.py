@@ -66,6 +66,7 @@ def new_folder(target: Path, over: Kind | None = None) -> Iterator[Path]:
     """
     place = Path(os.path.realpath(target))
     foreign: list[str] = []
+    recover(target)
     if over is None or is_vacant(place):
         check_new_folder(target)
     else:
@@ -88,10 +89,9 @@ def new_folder(target: Path, over: Kind | None = None) -> Iterator[Path]:
 
 def _foreign(target: Path, kind: Kind) -> list[str]:
     """What lies in a folder of ours that its config.json does not name."""
-    recover(target)
-    if not target.is_dir() or (os.path.lexists(target / NAME) and kind_of(target) != kind.format):
+    if kind_of(target) != kind.format:
         raise InputError(f"{target} is there already and not the folder of {kind.words}; choose another output")
-    files = read_json(target / NAME).get("files") if (target / NAME).is_file() else {}
+    files = read_json(target / NAME).get("files")
     ours = {NAME, *(files if isinstance(files, dict) else ())} | ({README} if files else set())
     return sorted(name for name in os.listdir(target) if name not in ours)
 
