@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import random_explainer
 
-from xetrieval.data import Document, LeftOut
+from xetrieval.data import Document, LeftOut, PassedOver, stream_source
 from xetrieval.data.html_text import page_text
 from xetrieval.data.judgments import read_judged_queries
 from xetrieval.data.lines import BadLine, byte_lines
@@ -66,14 +66,41 @@ def test_a_row_of_parquet_that_cannot_be_held_is_one_bad_row(tmp_path: Path) -> 
 def test_front_matter_is_never_text(tmp_path: Path) -> None:
     page = tmp_path / "a.md"
     page.write_text("---\ntitle: Salt\ntags: [x]\n---\n\n")
-    (document,) = read_page(page)
+    (document,) = read_page(page, PassedOver())
     assert isinstance(document, Document)
     assert (document.text, document.body) == ("Salt", "")
     assert document.fields["metadata"] == {"tags": ["x"], "file": "a.md"}
     page.write_text("---\ntags: [x]\n---\n")
-    (bad,) = read_page(page)
+    (bad,) = read_page(page, PassedOver())
     assert isinstance(bad, BadLine)
     assert "without a title or a text" in bad.reason
+
+
+def test_every_file_without_text_is_counted_where_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Salt.")
+    (tmp_path / "app.html").write_text("<script>" + "run();" * 1000 + "</script>")
+    (tmp_path / "blank.txt").write_text(" \n" * 2500)
+    (tmp_path / "b.pdf").write_text("%PDF")
+    passed = PassedOver()
+    for _ in range(2):  # what is read twice is counted once
+        assert [document.id for document in stream_source(tmp_path, passed=passed)] == ["a.txt"]
+    (note,) = passed.notes
+    assert note.endswith("or of a kind that is not read (2 without text, 1 .pdf)")
+    passed = PassedOver()
+    assert not list(stream_source(tmp_path / "app.html", passed=passed))
+    assert "app.html: 1 file was passed over" in passed.notes[0]
+
+
+@pytest.mark.parametrize("front", ["title: Foo: bar", "title: x\ntitle: y"])
+def test_front_matter_that_cannot_be_read_is_said(tmp_path: Path, front: str) -> None:
+    (tmp_path / "bad.md").write_text(f"---\n{front}\n---\nSalt.\n")
+    (tmp_path / "good.md").write_text("---\ntitle: Salt\n---\nSalt.\n")
+    (tmp_path / "rule.md").write_text("---\nSalt\n---\nand pepper\n")
+    passed = PassedOver()
+    bad, *_ = stream_source(tmp_path, passed=passed)
+    assert front in bad.body
+    (note,) = passed.notes
+    assert "1 page has front matter that is not readable YAML, and was taken as text, e.g. bad.md" in note
 
 
 def test_the_title_of_a_drawing_is_not_the_title_of_the_page() -> None:

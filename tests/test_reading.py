@@ -97,7 +97,7 @@ def test_no_json_lines_file_ends_in_a_traceback(scratch: Path, lines: list[bytes
 @given(st.text("-:ab# \n[]{}&*!'\"0\t%", max_size=60), st.sampled_from(["", "---\n", "---\ntitle: x\n"]))
 def test_front_matter_is_facts_or_text_and_nothing_is_lost(scratch: Path, content: str, start: str) -> None:
     text = start + content
-    facts, at = split_front_matter(text)
+    facts, at, _ = split_front_matter(text)
     assert not facts or 0 < at <= len(text)
     json.dumps(facts, allow_nan=False)
     path = scratch / "page.md"
@@ -128,14 +128,14 @@ def test_no_page_of_html_ends_in_a_traceback(text: str) -> None:
     ],
 )
 def test_front_matter_that_is_no_plain_yaml_is_text(front: str) -> None:
-    assert split_front_matter(f"---\n{front}\n---\nText.\n") == ({}, 0)
+    assert split_front_matter(f"---\n{front}\n---\nText.\n") == ({}, 0, front != "- a\n- b")
 
 
 def test_front_matter_keeps_what_stands_there() -> None:
     front = (
         "updated: 2024-05-01\ncountry: no\nopens: 12:30\nzip: 01234\nn: 3\nprice: 2.5\nok: true\nnone:\nm: {a: [1, x]}"
     )
-    facts, start = split_front_matter(f"---\r\n{front}\r\n---\r\nText.")
+    facts, start, _ = split_front_matter(f"---\r\n{front}\r\n---\r\nText.")
     assert facts == {
         "updated": "2024-05-01",
         "country": "no",

@@ -224,8 +224,8 @@ def report(
 def _build(given: Given, sources: list[Path], explainer: str, output: Path, adding: bool = False) -> None:
     import time
 
+    from ..data import PassedOver
     from ..data.chunks import Chunking
-    from ..data.sources import passed_over
     from ..encoders import encoder_notes
     from ..errors import InputError
     from ..index import BuildConfig, Corpus, build_index
@@ -260,12 +260,12 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
             said = note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
             bar.update(tasks[stage], completed=done, total=total or None, note=said)
 
-        left_out = collector(given.skip_bad)
+        left_out, passed = collector(given.skip_bad), PassedOver()
         opened_store = None if store is None else open_store(store)
-        corpus = Corpus(tuple(kept), chunking, vectors, opened_store, left_out, given.vector_column)
+        corpus = Corpus(tuple(kept), chunking, vectors, opened_store, left_out, given.vector_column, passed)
         built = build_index(corpus, opened, output, config, report)
     say_left_out(left_out, output)
-    say_all(note for source in sources if (note := passed_over(source)))
+    say_all(passed.notes)
     seconds = time.monotonic() - started
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []

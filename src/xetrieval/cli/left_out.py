@@ -49,13 +49,15 @@ def say_left_out(left_out: LeftOut | None, output: Path | None) -> None:
 
 def look_through(corpora: Sequence[Path], skip_bad: bool, output: Path | None) -> LeftOut | None:
     """Read everything once before any encoding: what cannot be used is refused now, or said and left out."""
+    from ..data import PassedOver
     from ..data.passages import stream_documents
 
-    left_out = collector(skip_bad)
-    used = sum(1 for _ in stream_documents(corpora, left_out))
+    left_out, passed = collector(skip_bad), PassedOver()
+    used = sum(1 for _ in stream_documents(corpora, left_out, passed))
     if left_out is not None:
         left_out.check(used, ", ".join(map(str, corpora)))
     say_left_out(left_out, output)
+    say_all(passed.notes)
     return left_out
 
 

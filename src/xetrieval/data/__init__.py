@@ -4,6 +4,7 @@ from .corpus import Document, Piece, sample_documents
 from .left_out import LeftOut, usable
 from .lines import BadLine, read_json_lines
 from .pairs import Pair, read_pairs
+from .passed_over import PassedOver
 from .sentences import split_sentences
 from .sources import read_corpora, stream_source
 
@@ -12,6 +13,7 @@ __all__ = [
     "Document",
     "LeftOut",
     "Pair",
+    "PassedOver",
     "Piece",
     "read_corpora",
     "read_json_lines",

@@ -8,27 +8,36 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 LONGEST: Final = 64 << 10  # letters; what is longer is no front matter
 OPEN: Final = re.compile(r"---[ \t]*\r?\n")
 CLOSE: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$\n?", re.MULTILINE)
 
 
-def split_front_matter(text: str) -> tuple[dict[str, Any], int]:
-    """The facts that stand before a page's text, and where the text begins.
+class FrontMatter(NamedTuple):
+    """The facts that stand before a page's text, and where the text begins."""
 
-    Without front matter, or with one that is not closed or no YAML mapping: no facts, and all of it is text.
+    facts: dict[str, Any]
+    start: int
+    unread: bool = False  # it is there, but no YAML that can be read
+
+
+def split_front_matter(text: str) -> FrontMatter:
+    """The front matter of a page.
+
+    Without one, or with one that is not closed or no YAML mapping: no facts, and all of it is text.
     """
     opened = OPEN.match(text)
     closed = CLOSE.search(text, opened.end(), opened.end() + LONGEST) if opened else None
     if opened is None or closed is None:
-        return {}, 0
+        return FrontMatter({}, 0)
     try:
         facts = _yaml(text[opened.end() : closed.start()])
     except ValueError:
-        return {}, 0
-    return (facts or {}, closed.end()) if (facts is None or isinstance(facts, dict)) else ({}, 0)
+        return FrontMatter({}, 0, unread=True)
+    mapping = facts is None or isinstance(facts, dict)
+    return FrontMatter(facts or {}, closed.end()) if mapping else FrontMatter({}, 0)
 
 
 def _yaml(text: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,51 +13,44 @@ from .corpus import Document, Piece
 from .front_matter import split_front_matter
 from .html_text import page_text
 from .lines import BadLine, check_file, shown
+from .passed_over import WITHOUT_TEXT, PassedOver
 
 MARKDOWN: Final = (".md", ".markdown")
 HTML: Final = (".html", ".htm", ".xhtml")
 PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
-EMPTY: Final = "empty"
-BLANK: Final = 4096  # bytes; a larger file is not looked at for being empty
 LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
 
 
-def read_folder(folder: Path) -> Iterator[Document | BadLine]:
-    """The text, Markdown and HTML files of a folder, by path; hidden ones are passed over."""
+def read_folder(folder: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
+    """The text, Markdown and HTML files of a folder, by path; hidden ones are passed over.
+
+    Args:
+        passed: takes the visible files that give no document.
+    """
     found = False
     for path in sorted(folder.rglob("*")):
         within = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in within.parts)
-        if path.suffix.lower() in PAGE_FILES and path.is_file() and not hidden:
+        if hidden or not path.is_file():
+            continue
+        if path.suffix.lower() in PAGE_FILES:
             found = True
-            yield from _page(path, within.as_posix())
+            yield from _page(path, within.as_posix(), folder, passed)
+        else:
+            passed.add(folder, path, path.suffix.lower())
     if not found:
         raise InputError(
             f"{shown(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
         )
 
 
-def passed_over(folder: Path) -> Counter[str]:
-    """How many visible files of a folder are no documents: by their endings in small letters, or EMPTY."""
-    counts: Counter[str] = Counter()
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or not path.is_file():
-            continue
-        if path.suffix.lower() not in PAGE_FILES:
-            counts[path.suffix.lower()] += 1
-        elif path.stat().st_size < BLANK and not path.read_bytes().strip(b" \t\r\n\f\v\xef\xbb\xbf"):
-            counts[EMPTY] += 1
-    return counts
-
-
-def read_page(path: Path) -> Iterator[Document | BadLine]:
-    """One file; nothing where it holds no text."""
+def read_page(path: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
+    """One file; nothing where it holds no text, which `passed` takes."""
     check_file(path)
-    yield from _page(path, path.name)
+    yield from _page(path, path.name, path, passed)
 
 
-def _page(path: Path, name: str) -> Iterator[Document | BadLine]:
+def _page(path: Path, name: str, source: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
     name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a name that is not UTF-8 can be printed so
     try:
         if path.stat().st_size > LARGEST:
@@ -78,12 +70,16 @@ def _page(path: Path, name: str) -> Iterator[Document | BadLine]:
         title, text = page_text(whole)
         whole = text
     elif ending in MARKDOWN:
-        facts, start = split_front_matter(whole)
+        facts, start, unread = split_front_matter(whole)
+        if unread:
+            passed.add_unread(source, path)
         text = whole[start:]
         title = _text_of(facts.pop("title", ""), facts)
     if not text.strip():
         if facts and not title:
             yield BadLine(path, 0, "front matter without a title or a text", whole[:1000].encode())
+        elif not title:
+            passed.add(source, path, WITHOUT_TEXT)
         if not title:
             return
         text = ""  # a title is enough; front matter is never text

@@ -6,8 +6,8 @@ piece of a longer one knows its place as `piece`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from .corpus import Document, documents_of
 from .left_out import LeftOut, usable
 from .lines import BadLine, read_json_lines, shown
 from .pages import PAGE_FILES, read_folder, read_page
-from .pages import passed_over as files_passed_over
+from .passed_over import PassedOver
 from .tables import read_csv, read_parquet
 
 FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, unless told otherwise
@@ -25,15 +25,21 @@ FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, unl
 Reader = Callable[[Path], Iterator[Document | BadLine]]
 
 
-def stream_source(path: Path, chunking: Chunking | None = None, left_out: LeftOut | None = None) -> Iterator[Document]:
+def stream_source(
+    path: Path,
+    chunking: Chunking | None = None,
+    left_out: LeftOut | None = None,
+    passed: PassedOver | None = None,
+) -> Iterator[Document]:
     """The documents of one corpus, cut into pieces where `chunking` says so or the corpus is a folder of files.
 
     Args:
         left_out: takes the rows that cannot be used; None refuses the first.
+        passed: takes the files that give no document.
     Raises:
         InputError: no such corpus, or a line, row or file that cannot be used.
     """
-    reader, cut = _reader(path)
+    reader, cut = _reader(path, PassedOver() if passed is None else passed)
     chunking = chunking or cut
     for document in usable(reader(path), left_out):
         if chunking is None:
@@ -68,28 +74,16 @@ def read_corpora(paths: Iterable[Path], left_out: LeftOut | None = None) -> list
     return list(documents.values())
 
 
-def passed_over(path: Path) -> str:
-    """What a person should know of a folder of files: how many of them are empty or of kinds not read. "" if none."""
-    counts = files_passed_over(path) if path.is_dir() and _corpus_file(path) == path else Counter()
-    if not counts:
-        return ""
-    kinds = ", ".join(f"{count:,} {ending or 'without ending'}" for ending, count in counts.most_common(6))
-    number = sum(counts.values())
-    were = "file was" if number == 1 else "files were"
-    more = ", ..." if len(counts) > 6 else ""
-    return f"{shown(path)}: {number:,} {were} passed over: empty, or of a kind that is not read ({kinds}{more})"
-
-
-def _reader(path: Path) -> tuple[Reader, Chunking | None]:
+def _reader(path: Path, passed: PassedOver) -> tuple[Reader, Chunking | None]:
     if path.is_dir():
-        return (_read_json, None) if _corpus_file(path) != path else (read_folder, FILES_CUT)
+        return (_read_json, None) if _corpus_file(path) != path else (partial(read_folder, passed=passed), FILES_CUT)
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending in (".csv", ".tsv"):
         return read_csv, None
     if ending in (".parquet", ".pq"):
         return read_parquet, None
     if ending in PAGE_FILES:
-        return read_page, FILES_CUT
+        return partial(read_page, passed=passed), FILES_CUT
     return _read_json, None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..arrays import Float32, as_vectors
-from ..data import Document, LeftOut
+from ..data import Document, LeftOut, PassedOver
 from ..data.chunks import Chunking
 from ..data.sources import stream_source
 from ..encoders import map_vectors, vector_ids
@@ -44,6 +44,7 @@ class Corpus(NamedTuple):
         store: documents and vectors together, from where they live; instead of `sources` and `vectors`.
         left_out: takes the rows of `sources` that cannot be used; None refuses the first.
         column: of a Parquet file of vectors; None takes "vector", or else the only one.
+        passed: takes the files of `sources` that give no document.
     """
 
     sources: tuple[Path, ...]
@@ -52,6 +53,7 @@ class Corpus(NamedTuple):
     store: VectorStore | None = None
     left_out: LeftOut | None = None
     column: str | None = None
+    passed: PassedOver | None = None
 
     @property
     def encoded(self) -> bool:
@@ -89,7 +91,7 @@ class Corpus(NamedTuple):
 
     def _documents(self) -> Iterator[Document]:
         for path in self.sources:
-            yield from stream_source(path, self.chunking, self.left_out)
+            yield from stream_source(path, self.chunking, self.left_out, self.passed)
 
     def _ids(self) -> Iterator[Document]:
         if self.vectors is None:
