@@ -24,7 +24,7 @@ from typing import Any
 
 ARMS = ("default", "passive", "one thread", "thread a batch")
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
-SENTENCES, ENTRIES, QUERIES, BATCH = 120, 24, 10, 8
+SENTENCES, ENTRIES, QUERIES, BATCH = 240, 48, 20, 8
 
 
 def main() -> None:

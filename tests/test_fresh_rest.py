@@ -8,12 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cases_data import accepted, made, refused
 from index_data import build_small
 from test_cli import run
 
-from xetrieval.encoders import open_encoder
+from xetrieval.encoders import Counts, HashingEncoder, open_encoder
 from xetrieval.errors import DamagedError, InputError
 from xetrieval.index import open_index
 from xetrieval.index.verify import verify_index
@@ -97,3 +98,14 @@ def test_ctrl_c_while_the_commands_are_loaded_is_one_line() -> None:
     assert done.returncode == 130
     assert done.stderr.count("\n") == 1
     assert "interrupted" in done.stderr
+
+
+def test_a_query_that_cannot_be_read_is_said_where_nothing_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = build_small(tmp_path, 40)
+    counts = Counts(*(np.array([number], np.int32) for number in (0, 3, 3)))  # 3 tokens, none of which it knows
+    monkeypatch.setattr(HashingEncoder, "token_counts", lambda *_: counts, raising=False)
+    done = accepted(run("search", folder, "🙂 🙂 🙂", "--filter", "n=1", "--filter", "site=cs"))
+    assert "no document was found" in done.stderr
+    assert "unknown to the encoder" in done.stderr

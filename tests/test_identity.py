@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from conftest import random_explainer, random_internalizer, random_sae
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xetrieval.encoders import EncoderIdentity, HashingEncoder
+from xetrieval.encoders import CachedEncoder, EncoderIdentity, FunctionEncoder, HashingEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explainer import load, save
 from xetrieval.explainer.model import Explainer
@@ -188,3 +189,18 @@ def test_an_index_says_what_its_texts_were_encoded_with(tmp_path: Path) -> None:
 
 def test_internalizers_of_both_forms_differ() -> None:
     assert random_internalizer(form="paper").digest != random_internalizer().digest
+
+
+def test_queries_and_documents_are_kept_apart_whatever_their_prompts(tmp_path: Path) -> None:
+    """A model may read the two in different ways; then a text has two vectors."""
+    vectors = {"query": np.eye(4, dtype=np.float32)[0], "document": np.eye(4, dtype=np.float32)[1]}
+
+    def of(role: str) -> Callable[[Sequence[str]], np.ndarray]:
+        return lambda texts: np.stack([vectors[role]] * len(texts))
+
+    encoder = FunctionEncoder(of("document"), of("query"), name="two towers", version="1")
+    cached = CachedEncoder(encoder, tmp_path)
+    for _ in range(2):
+        assert cached.encode_document(["the same"]).argmax() == 1
+        assert cached.encode_query(["the same"]).argmax() == 0
+    assert cached.path("query") != cached.path("document")

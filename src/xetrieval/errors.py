@@ -79,5 +79,9 @@ class ForeignVectorsWarning(XetrievalWarning):
     """Vectors that the explainer's encoder has hardly made."""
 
 
+class NotKeptWarning(XetrievalWarning):
+    """Nothing of a function without a name and a version is kept on disk."""
+
+
 class TrainingWarning(XetrievalWarning):
     """A training whose result is of little use."""

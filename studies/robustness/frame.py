@@ -2,7 +2,7 @@
 
 A try is a name and a function that returns a word. These words, and every error of ours, mean that it held:
 
-    right      the very answer that was wanted
+    right      an answer, without NaN; the very one that was wanted where the script compares it
     refused    in words, by an error of ours (or exit code 2 and one line)
     found      the damage was found and its file named
     the same   after a kill and a second run, all as without the kill

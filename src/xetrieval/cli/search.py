@@ -69,19 +69,21 @@ def search(
     explainer: ExplainerCopy = None,
 ) -> None:
     """Search an index; each hit can say why it was found."""
-    from ..explain.reading import NOT_COUNTED
     from ..explain.terminal import steered_note
     from ..index import open_index
     from ..index.listing import listing
+    from ..index.search import hits as hits_of
+    from ..index.search import prepare, rank
 
     asked: dict[str, Any] = {"by": by != "dense", "steer": steer, "views": view, "exact": exact, "explain": explain}
     asked |= {"query": query, "vector": query_vector, "words": by in WORDS}
     check("search", {**asked, "overview": overview, "good": good, "bad": bad, "top": top is not None}, spelled(by))
     opened = open_index(index, explainer)
     words, profile = read_query(query, query_vector), read_steering(opened, steer)
-    hits = opened.search(words, k, by, filter, profile, read_weights(view), exact)
+    opened.conditions(filter)  # refused before the query is encoded
+    prepared = prepare(opened, words, by, profile, read_weights(view), exact=exact)
+    hits, read = hits_of(opened, prepared, rank(opened, prepared, k, filter)), prepared.read
     listed = listing(opened, hits, good or (), bad or ()) if overview else None
-    read = hits[0].query.read if hits else NOT_COUNTED
     if format is Format.json:
         record: dict[str, Any] = {
             "query": query or "",

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Float32
-from ..errors import DamagedError, MismatchError
+from ..errors import DamagedError, MismatchError, NotKeptWarning
 from ..identity import EncoderIdentity, Role
 from ..store import cache_folder, database, digest_of
 from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
@@ -29,7 +29,7 @@ from .tokens import TokenVectors, token_vectors
 BLOCK = 512  # texts per transaction
 PROBE = "Is this still the same encoder?"
 SAME = 0.999  # cosine; what the same server gives for a text twice is nearer
-LAYOUT = 3  # of the table
+LAYOUT = 4  # of the table
 SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
     text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL, unknown INTEGER NOT NULL,
     tokens INTEGER NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID"""
@@ -53,7 +53,7 @@ class CachedEncoder:
         self.folder = Path(folder) if folder else cache_folder()
         self._compared: set[Role] = set()
         if not encoder.identity.lasting:
-            warnings.warn(NOT_KEPT, UserWarning, stacklevel=3)
+            warnings.warn(NOT_KEPT, NotKeptWarning, stacklevel=3)
 
     @property
     def identity(self) -> EncoderIdentity:
@@ -96,7 +96,7 @@ class CachedEncoder:
         identity = self.identity
         facts = [
             identity.digest,
-            identity.prompt(role),
+            role,  # some models read queries in another way, whatever their prompts
             self.precision,
             LAYOUT,
         ]

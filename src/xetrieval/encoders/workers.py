@@ -1,21 +1,23 @@
 """Texts read side by side on a CPU, each batch by one thread.
 
 PyTorch shares each product among its threads, and threads that wait for the others spin: where something else wants a
-core, two threads read several times fewer texts than one. A thread a batch waits for nobody, and is no slower on a
-quiet machine. benchmarks/encoding_threads.py measures it.
+core, two threads read several times fewer texts than one. A thread a batch waits for nobody, and batches are read as
+fast on a quiet machine; a single query takes some ms longer there (benchmarks/encoding_threads.json).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from threading import Lock
+from typing import Any, Final
 
 import numpy as np
 
 from ..arrays import Float32
 from ..extras import require
 
+_ONE_AT_A_TIME: Final = Lock()  # another caller would take a worker's setting for the process's own
 Read = Callable[[list[str]], Any]  # texts -> vectors [n, m]
 
 
@@ -29,15 +31,16 @@ def read_side_by_side(read: Read, texts: Sequence[str], batch: int) -> Float32:
         vectors [n, m], in the order of `texts`.
     """
     torch = require("torch", "encoders")
-    threads = torch.get_num_threads()
     order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-    size = max(1, min(batch, -(-len(texts) // threads)))
-    rows = [order[start : start + size] for start in range(0, len(order), size)]
-    try:
-        with ThreadPoolExecutor(min(threads, len(rows)), initializer=lambda: torch.set_num_threads(1)) as pool:
-            found = list(pool.map(lambda some: np.asarray(read([texts[row] for row in some]), np.float32), rows))
-    finally:
-        torch.set_num_threads(threads)  # a worker's setting is also the default of threads that start later
+    with _ONE_AT_A_TIME:
+        threads = torch.get_num_threads()
+        size = max(1, min(batch, -(-len(texts) // threads)))
+        rows = [order[start : start + size] for start in range(0, len(order), size)]
+        try:
+            with ThreadPoolExecutor(min(threads, len(rows)), initializer=lambda: torch.set_num_threads(1)) as pool:
+                found = list(pool.map(lambda some: np.asarray(read([texts[row] for row in some]), np.float32), rows))
+        finally:
+            torch.set_num_threads(threads)  # a worker's setting is also the default of threads that start later
     vectors = np.concatenate(found)
     out = np.empty_like(vectors)
     out[order] = vectors

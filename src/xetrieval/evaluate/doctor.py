@@ -116,7 +116,7 @@ def checkup(
     own = sum(abs(one.score - one.bias) for one in explained) or 1.0
     judged = None if judgments is None else [judgments[i] for i in rows]
     retention, retention_is = _retention(index, asked, judged, tell) if asked else (None, "")
-    frequency = index.frequency / max(1, index.manifest.rows)
+    frequency = index.frequency / max(1, len(index))
     card = index.explainer.figures.get("original", {})
     failing, failed = _failing(index, queries, judgments, tell)
     found = Checkup(

@@ -280,7 +280,8 @@ def _job(
     if corpus.encoded and not config.force:
         check_given(corpus, explainer)
     block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
-    facts = [looked.digest, explainer.digest, corpus.facts(), config.shard_rows, block]
+    precision = None if corpus.encoded else precision_of(explainer.encoder)
+    facts = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, block]
     record = read_job(output / BUILDING)
     try:
         replaced = np.array([] if record is None else record.pop("replaced"), np.int64)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import InputError, XetrievalError
-from ..explain import Explanation
+from ..explain import DEFAULT_TOP, Explanation
 from ..explainer import Explainer
 from ..index import Index, open_index
 from ..index.catalogue import confidence_of, feature_in_index, feature_page
@@ -214,7 +214,7 @@ class Service:
         for name in (asked.doc_id, asked.over):
             if name is not None:
                 self._row(index, name)
-        shown = (8 if asked.top is None else asked.top) if asked.evidence else None
+        shown = (DEFAULT_TOP if asked.top is None else asked.top) if asked.evidence else None
         query = prepare(index, _asked(asked))
         k = asked.k if "k" in asked.model_fields_set else None
         return why(index, query, asked.doc_id, asked.over, k, asked.counterfactual, shown).to_dict(asked.top)

@@ -83,8 +83,8 @@ def pool(resources: dict[str, float], shards: int, encoding: bool = False) -> tu
 def encoder_name(explainer: Explainer) -> str:
     """What a worker opens its encoder by."""
     name = explainer.encoder.identity.name
-    if name.startswith("function"):
-        raise InputError("--engine ray: workers cannot open an encoder that is a Python function; give it a name")
+    if explainer.encoder_identity.is_function:
+        raise InputError("engine ray: workers cannot open an encoder that is a Python function; use the engine loop")
     return name
 
 
