@@ -193,6 +193,37 @@ def test_parquet_is_read_as_json_has_it(tmp_path: Path) -> None:
     assert second.fields["metadata"]["share"] == 0.5
 
 
+def test_parquet_keeps_nanoseconds(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    ns = [1_714_566_600_000_000_007, -1, None, 5_000]
+    path = table(
+        tmp_path / "c.parquet",
+        id=["a", "b", "c", "d"],
+        text=["w", "x", "y", "z"],
+        at=pa.array(ns, pa.timestamp("ns")),
+        zoned=pa.array(ns, pa.timestamp("ns", "+02:00")),
+        hour=pa.array([3_600_000_000_001, 0, None, 1_000], pa.time64("ns")),
+        long=pa.array([1, -1, None, 86_400_000_000_000], pa.duration("ns")),
+    )
+    rows = [document.fields["metadata"] for document in stream_source(path)]
+    assert [list(row.values()) for row in rows] == [
+        [
+            "2024-05-01T12:30:00.000000007",
+            "2024-05-01T14:30:00.000000007+02:00",
+            "01:00:00.000000001",
+            "0:00:00.000000001",
+        ],
+        [
+            "1969-12-31T23:59:59.999999999",
+            "1970-01-01T01:59:59.999999999+02:00",
+            "00:00:00",
+            "-1 day, 23:59:59.999999999",
+        ],
+        [None, None, None, None],
+        ["1970-01-01T00:00:00.000005", "1970-01-01T02:00:00.000005+02:00", "00:00:00.000001", "1 day, 0:00:00"],
+    ]
+
+
 def test_parquet_that_cannot_be_used_is_refused_by_column_and_row(tmp_path: Path) -> None:
     ids = ["a", "b"]
     for columns, words in (

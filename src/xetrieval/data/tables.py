@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from .values import plain
 
 PARQUET_ROWS: Final = 1024
 KEYS: Final = ("_id", "id", "title", "text")
+SECONDS: Final = re.compile(r"(.*?:\d\d:\d\d)(?:\.(\d{6}))?(.*)")
 
 
 def read_csv(path: Path) -> Iterator[Document | BadLine]:
@@ -107,7 +110,7 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
         with parquet.ParquetFile(path) as file:
             columns = _check_schema(path, arrow, file.schema_arrow)
             for batch in file.iter_batches(PARQUET_ROWS):
-                for row in _rows(_without_nanoseconds(arrow, batch)):
+                for row in _rows(_as_text(arrow, batch)):
                     number += 1
                     if isinstance(row, str):
                         yield BadLine(path, number, row, unit="row")
@@ -153,8 +156,8 @@ def _check_schema(path: Path, arrow: Any, schema: Any) -> list[str]:
     return columns
 
 
-def _without_nanoseconds(arrow: Any, batch: Any) -> Any:
-    """Times to the microsecond, which is what Python holds."""
+def _as_text(arrow: Any, batch: Any) -> Any:
+    """Times in nanoseconds, which Python does not hold, as the text that they become."""
     types = arrow.types
     for place, field in enumerate(batch.schema):
         kind = field.type
@@ -164,8 +167,20 @@ def _without_nanoseconds(arrow: Any, batch: Any) -> Any:
             made = arrow.timestamp("us", kind.tz)
         else:
             made = arrow.time64("us") if types.is_time(kind) else arrow.duration("us")
-        batch = batch.set_column(place, field.name, batch.column(place).cast(made, safe=False))
+        counts = batch.column(place).cast(arrow.int64()).to_pylist()
+        times = arrow.array([None if n is None else n // 1000 for n in counts], made).to_pylist()
+        texts = [None if n is None else _iso(time, n % 1000) for n, time in zip(counts, times, strict=True)]
+        batch = batch.set_column(place, field.name, arrow.array(texts, arrow.string()))
     return batch
+
+
+def _iso(value: datetime | time | timedelta, nanoseconds: int) -> str:
+    """A time as it is written without nanoseconds, or with nine digits of a second."""
+    text = str(value) if isinstance(value, timedelta) else value.isoformat()
+    if not nanoseconds:
+        return text
+    whole, digits, zone = SECONDS.fullmatch(text).groups()  # type: ignore[union-attr]  # all three are written so
+    return f"{whole}.{digits or '000000'}{nanoseconds:03d}{zone}"
 
 
 def _check_header(path: Path, names: Sequence[str], tabs: bool) -> list[str]:
