@@ -188,9 +188,9 @@ def test_vectors_that_cannot_be_used_are_one_line(tmp_path: Path, vectors: Path)
 def test_a_second_training_into_one_folder_is_refused(tmp_path: Path, vectors: Path) -> None:
     call = ("sae", "train", vectors, *SMALL, "--output", tmp_path / "s")
     claim(tmp_path / "s.work", "sae train")  # as the first training does
-    with (tmp_path / "s.work" / "lock").open("w") as held:
+    with (tmp_path / "s.work" / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        refused(run(*call), "another process is training there")
+        refused(run(*call), "another process is at work there")
     assert run(*call).returncode == 0
 
 

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from cases_data import accepted, run
-from conftest import random_explainer
+from cases_data import accepted, refused, run
+from conftest import random_explainer, unit
 from index_data import records, write_corpus
 
+from xetrieval.errors import InputError
 from xetrieval.explainer import load, save
+from xetrieval.store import Work
 
 SMALL = ("--encoder", "hashing:48", "-F", "16", "-k", "2", "--epochs", "1", "--sentences", "0")
 DIES = """
@@ -71,9 +74,6 @@ def test_a_fit_that_dies_after_a_save_goes_on(tmp_path: Path, at: int) -> None:
 
 
 def test_a_training_that_dies_once_it_is_published_goes_on(tmp_path: Path) -> None:
-    import numpy as np
-    from conftest import unit
-
     np.save(tmp_path / "v.npy", unit(80))
     command = ("sae", "train", tmp_path / "v.npy", "-F", 16, "--l0", 2, "--output", tmp_path / "made")
     assert dies(1, "publish", *command)
@@ -82,6 +82,46 @@ def test_a_training_that_dies_once_it_is_published_goes_on(tmp_path: Path) -> No
     assert done.returncode == 2
     accepted(run(*command))
     assert {path.name for path in tmp_path.iterdir() if path.name != "cache"} == {"v.npy", "made"}
+
+
+@pytest.mark.parametrize("edited", ["corpus.jsonl", "lessons.jsonl"])
+def test_a_published_fit_is_not_taken_for_that_of_inputs_edited_since(tmp_path: Path, edited: str) -> None:
+    corpus = write_corpus(tmp_path / "corpus.jsonl", records(40))
+    taught = [{"_id": f"d{number}", "summary": f"word{number} in short"} for number in range(40)]
+    lessons = write_corpus(tmp_path / "lessons.jsonl", taught)
+    command = ("fit", corpus, *SMALL, "--teacher", lessons, "--output", tmp_path / "made")
+    assert dies(2, "save", *command)
+    was = (tmp_path / edited).read_text()
+    (tmp_path / edited).write_text(was.replace("word1 ", "word2 "))  # as long as before
+    refused(run(*command), "exists already")
+    assert (tmp_path / "made").is_dir()
+
+
+def test_a_published_training_is_not_taken_for_that_of_vectors_edited_since(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", unit(80))
+    command = ("sae", "train", tmp_path / "v.npy", "-F", 16, "--l0", 2, "--output", tmp_path / "made")
+    assert dies(1, "publish", *command)
+    np.save(tmp_path / "v.npy", unit(80, seed=5))
+    refused(run(*command), "exists already")
+
+
+@pytest.mark.parametrize("what", ["fit", "sae train"])
+def test_a_second_one_into_one_folder_is_refused_and_deletes_nothing(tmp_path: Path, what: str) -> None:
+    np.save(tmp_path / "v.npy", unit(80))
+    training = ("sae", "train", tmp_path / "v.npy", "-F", 16, "--l0", 2)
+    command = training if what != "fit" else ("fit", write_corpus(tmp_path / "c.jsonl", records(40)), *SMALL)
+    with Work(tmp_path / "made", what, "job", ("views-*.npy", "log.jsonl")) as work:
+        for name in ("views-0.npy", "log.jsonl"):
+            (work.folder / name).write_text("of the first")
+        refused(run(*command, "--output", tmp_path / "made"), "another process is at work there")
+        assert {"views-0.npy", "log.jsonl", ".xetrieval"} <= {path.name for path in work.folder.iterdir()}
+    assert not work.folder.exists()
+
+
+def test_work_in_which_nothing_was_made_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="bad"), Work(tmp_path / "out", "fit", "job", ()):
+        raise InputError("bad")
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_whose_writer_dies_at_a_rename_are_the_old_or_the_new(tmp_path: Path) -> None:

@@ -118,12 +118,19 @@ def test_a_work_folder_that_is_not_ours_is_refused_and_stays_as_it_is(
 
 def test_work_removes_what_it_made_and_nothing_else(tmp_path: Path) -> None:
     work = Work(tmp_path / "out", "fit", "job", ("state-*", "draft"))
-    assert not work.begin()
-    for name in ("state-1", "notes.txt", "draft/x"):
-        (work.folder / name).parent.mkdir(exist_ok=True)
-        (work.folder / name).write_text("x")
-    assert not Work(tmp_path / "out", "fit", "other job", ()).begin()
-    work.end()
+
+    def interrupted() -> None:
+        with work:
+            for name in ("state-1", "notes.txt", "draft/x"):
+                (work.folder / name).parent.mkdir(exist_ok=True)
+                (work.folder / name).write_text("x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert (work.folder / "draft" / "x").is_file()
+    with Work(tmp_path / "out", "fit", "other job", work.names) as other:
+        assert not other.published
     assert [path.name for path in work.folder.iterdir()] == ["notes.txt"]
 
 

@@ -16,7 +16,7 @@ from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
 from ..sae.train.config import check_device
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
-from ..store import Work, alone, digest_of, parse_json, write_text
+from ..store import Work, digest_of, parse_json, stamp_of, write_text
 
 LOGGED = 200  # lines over a training
 STATE = "state.safetensors"
@@ -41,21 +41,17 @@ def train_from_files(
     """
     check_device(config.device)
     stack = Stack([map_vectors(path) for path in paths], [str(path) for path in paths])
-    job = digest_of([[path.name for path in paths], stack.shape, config.to_dict(), bad_rows])
-    work = Work(output, "sae train", job, ("lock", "log.jsonl", STATE))
-    if work.begin():
-        work.end()
-        return load_sae(output)
-    busy = f"{work.folder}: another process is training there; wait for it, or choose another output"
-    with alone(work.folder / "lock", busy):
+    files = [[path.name, stamp_of(path)] for path in paths]
+    job = digest_of([files, stack.shape, config.to_dict(), bad_rows])
+    with Work(output, "sae train", job, ("log.jsonl", STATE)) as work:
         resumed = (work.folder / STATE).is_file()
         try:
-            _train(stack, paths, config, output, work, bad_rows, show)
+            if not work.published:
+                _train(stack, paths, config, output, work, bad_rows, show)
         except (InputError, DivergedError) as error:
             if not resumed or isinstance(error, DivergedError):
                 work.end()  # nothing there that the next run could go on from
             raise
-    work.end()
     return load_sae(output)
 
 

@@ -12,13 +12,13 @@ import numpy as np
 from ..arrays import Float32
 from ..data import Document, LeftOut, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, open_encoder, precision_of
-from ..errors import InputError, XetrievalError
+from ..errors import InputError
 from ..explainer import Explainer, load, save
 from ..hypotheses import Feature, keyphrase_labels, top_examples
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
-from ..store import Work, digest_of
-from ..teachers import TeacherPair, read_teacher
+from ..store import Work, digest_of, stamp_of
+from ..teachers import TeacherPair, read_spec, read_teacher
 from .config import FitConfig, Report
 from .figures import held_out_rows, measure
 from .internalizers import learn
@@ -58,53 +58,49 @@ def fit(
     _check_lists(corpora=corpora, teachers=teachers)
     encoder = open_encoder(encoder)
     config, output, tell = config or FitConfig(), Path(output), report or (lambda *_: None)
-    work = Work(output, "fit", _job(corpora, encoder, teachers, config, name, notes), WORK)
-    if work.begin():
-        return _ended(work, encoder)
-    try:
+    with Work(output, "fit", _job(corpora, encoder, teachers, config, name, notes), WORK) as work:
+        if work.published:
+            return _published(output, encoder)
         documents = read_corpora((Path(corpus) for corpus in corpora), left_out)
         lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents, left_out)]
         if lessons and isinstance(encoder, PrecomputedEncoder):
             raise InputError("vectors that exist already cannot be extended by teacher texts; leave out --teacher")
-    except XetrievalError:
-        work.abandon()
-        raise
 
-    per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
-    texts = training_texts(documents, per_document)
-    reader = _reader(encoder, cache, tell)
-    vectors = encode_training(reader, texts)
-    tell(
-        "encode",
-        len(texts.texts),
-        len(texts.texts),
-        f"{vectors.truncated} documents longer than the encoder reads",
-    )
+        per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
+        texts = training_texts(documents, per_document)
+        reader = _reader(encoder, cache, tell)
+        vectors = encode_training(reader, texts)
+        tell(
+            "encode",
+            len(texts.texts),
+            len(texts.texts),
+            f"{vectors.truncated} documents longer than the encoder reads",
+        )
 
-    made = digest_of([_known_as(encoder), digest_of(texts.texts), digest_of([list(p) for p in lessons])])
-    internalizers, lessons_learned = learn(lessons, reader, config.internalizer, tell)
-    made = digest_of([made, config.internalizer.to_dict(), config.held_out])
-    held = held_out_rows(texts.owner, texts.documents, config)
-    views = reasoned_rows(vectors.vectors, internalizers, work.folder / f"views-{made[:16]}.npy", tell)
-    sae = _train(views, ~held, config, work.folder, digest_of([made, config.sae.to_dict()]), tell)
-    features = _label(sae, texts, vectors.vectors, config, tell)
+        made = digest_of([_known_as(encoder), digest_of(texts.texts), digest_of([list(p) for p in lessons])])
+        internalizers, lessons_learned = learn(lessons, reader, config.internalizer, tell)
+        made = digest_of([made, config.internalizer.to_dict(), config.held_out])
+        held = held_out_rows(texts.owner, texts.documents, config)
+        views = reasoned_rows(vectors.vectors, internalizers, work.folder / f"views-{made[:16]}.npy", tell)
+        sae = _train(views, ~held, config, work.folder, digest_of([made, config.sae.to_dict()]), tell)
+        features = _label(sae, texts, vectors.vectors, config, tell)
 
-    explainer = Explainer(
-        name=name or output.resolve().name,
-        encoder_identity=encoder.identity,
-        sae=sae,
-        internalizers=internalizers,
-        features=features,
-        made_from=_made_from(corpora, documents, texts, vectors, teachers, lessons, config, notes),
-        figures={"internalizers": lessons_learned},
-    )
-    draft = work.folder / DRAFT
-    save(explainer, draft, overwrite=True)
-    stored = load(draft)  # half-precision weights, as users will run them: the figures are theirs
-    figures = {**explainer.figures, **measure(stored.sae, views, held if held.any() else ~held)}
-    work.publishing()
-    save(replace(stored, figures=figures), output)
-    return _ended(work, encoder)
+        explainer = Explainer(
+            name=name or output.resolve().name,
+            encoder_identity=encoder.identity,
+            sae=sae,
+            internalizers=internalizers,
+            features=features,
+            made_from=_made_from(corpora, documents, texts, vectors, teachers, lessons, config, notes),
+            figures={"internalizers": lessons_learned},
+        )
+        draft = work.folder / DRAFT
+        save(explainer, draft, overwrite=True)
+        stored = load(draft)  # half-precision weights, as users will run them: the figures are theirs
+        figures = {**explainer.figures, **measure(stored.sae, views, held if held.any() else ~held)}
+        work.publishing()
+        save(replace(stored, figures=figures), output)
+    return _published(output, encoder)
 
 
 def _check_lists(**given: Any) -> None:
@@ -114,20 +110,19 @@ def _check_lists(**given: Any) -> None:
 
 
 def _job(*facts: Any) -> str:
-    """What the same command has in common with itself, run again."""
+    """What the same command has in common with itself, run again on the same files."""
     corpora, encoder, teachers, config, name, notes = facts
-    read = [str(Path(corpus).resolve()) for corpus in corpora]
-    return digest_of([read, _known_as(encoder), list(teachers), config.to_dict(), name, notes])
+    read = [[str(path.resolve()), stamp_of(path)] for path in map(Path, corpora)]
+    taught = [[teacher, stamp_of(Path(read_spec(teacher).source))] for teacher in teachers]
+    return digest_of([read, _known_as(encoder), taught, config.to_dict(), name, notes])
 
 
 def _known_as(encoder: Encoder) -> list[str]:
     return [encoder.identity.digest, precision_of(encoder)]
 
 
-def _ended(work: Work, encoder: Encoder) -> Explainer:
-    """The explainer is published; what was left of the work goes."""
-    work.end()
-    return load(work.output) if isinstance(encoder, PrecomputedEncoder) else load(work.output, encoder=encoder)
+def _published(output: Path, encoder: Encoder) -> Explainer:
+    return load(output) if isinstance(encoder, PrecomputedEncoder) else load(output, encoder=encoder)
 
 
 def _reader(encoder: Encoder, cache: Path | None, tell: Report) -> Encoder:

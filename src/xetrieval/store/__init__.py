@@ -15,7 +15,7 @@ from .atomic import (
 )
 from .database import database
 from .folders import Work, check_new_folder, claim, is_vacant, new_folder, recover
-from .hashing import digest_of, sha256_of_file
+from .hashing import digest_of, sha256_of_file, stamp_of
 from .json_text import parse_json, read_json
 from .kind import Kind, kind_of
 from .lock import alone
@@ -48,6 +48,7 @@ __all__ = [
     "recover",
     "replacing",
     "sha256_of_file",
+    "stamp_of",
     "write_arrays",
     "write_bytes",
     "write_manifest",

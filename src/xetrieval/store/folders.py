@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from ..errors import InputError, XetrievalError
 from .atomic import STANDARD, check_folder, check_writable, is_scratch, scratch_beside, write_text
 from .json_text import read_json
 from .kind import NAME, Kind, kind_of
+from .lock import alone
 
 MARK: Final = ".xetrieval"
 FORMAT: Final = "xetrieval-work"
@@ -183,10 +184,14 @@ def claim(folder: Path, what: str) -> None:
     Raises:
         InputError: the folder holds something that is not the work of a `what`.
     """
-    if _mark(folder, what) is None and not is_vacant(folder):
-        raise InputError(f"{folder} is there already and not the work of `{what}`; choose another output or move it")
+    _check_work(folder, what)
     check_writable(folder)
     _write_mark(folder, what, {})
+
+
+def _check_work(folder: Path, what: str) -> None:
+    if _mark(folder, what) is None and not is_vacant(folder):
+        raise InputError(f"{folder} is there already and not the work of `{what}`; choose another output or move it")
 
 
 def _mark(folder: Path, what: str) -> dict[str, Any] | None:
@@ -205,9 +210,11 @@ def _write_mark(folder: Path, what: str, facts: dict[str, Any]) -> None:
 class Work:
     """OUTPUT.work: what a job has made so far, found again when the same command is run once more.
 
+    A context, entered by one process at a time; left without an error, what the job made there is removed.
+
     Args:
         what: "fit", "sae train": as a person names the job.
-        job: a digest of all that decides its result.
+        job: a digest of all that decides its result; of its inputs what they hold, not their names alone.
         names: patterns of the files and folders that the job makes there; nothing else is ever removed.
     """
 
@@ -217,32 +224,49 @@ class Work:
         if not place.name:  # the root of a file system: nothing lies beside it
             raise InputError(f"{output} exists already; choose another output or remove it first")
         self.folder = place.with_name(place.name + ".work")
+        self._held = ExitStack()
 
-    def begin(self) -> bool:
-        """Make the folder, or go on in it. True: the job published its output already, and was killed just after.
+    def __enter__(self) -> Work:
+        """Make the folder, or go on in it.
 
         Raises:
-            InputError: the output is there already, or the work folder is not ours.
+            InputError: the output is there already, the work folder is not ours, or another process works there.
         """
+        if not self.published:
+            check_new_folder(self.output)
+        _check_work(self.folder, self.what)
+        check_writable(self.folder)
+        busy = f"{self.folder}: another process is at work there; wait for it to end, or choose another output"
+        with ExitStack() as held:
+            held.enter_context(alone(self.folder / LOCK, busy))
+            if not (self.folder / LOCK).is_file():  # its last holder ended, and removed it, in this very moment
+                raise InputError(busy)
+            if not self.published:
+                check_new_folder(self.output)
+                _write_mark(self.folder, self.what, {})
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._held:
+            if kind is None or not {path.name for path in self.folder.glob("*")} - {MARK, LOCK}:
+                self.end()
+                with suppress(OSError):  # where a file that is held cannot be removed, it stays
+                    (self.folder / LOCK).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    @property
+    def published(self) -> bool:
+        """Whether the job published its output already, and was killed just after."""
         mark = _mark(self.folder, self.what)
-        if mark is not None and mark.get("published") == self.job and not is_vacant(self.output):
-            return True
-        check_new_folder(self.output)
-        claim(self.folder, self.what)
-        return False
+        return mark is not None and mark.get("published") == self.job and not is_vacant(self.output)
 
     def publishing(self) -> None:
         """Say that the output is about to appear."""
         _write_mark(self.folder, self.what, {"published": self.job})
 
-    def abandon(self) -> None:
-        """Remove the folder if nothing was made in it: what was given cannot be used."""
-        if self.folder.is_dir() and os.listdir(self.folder) == [MARK]:
-            self.end()
-
     def end(self) -> None:
-        """Remove what the job made, and the folder if nothing else is in it."""
+        """Remove what the job made: nothing there that it could go on from."""
         remove_known(self.folder, self.names)
         (self.folder / MARK).unlink(missing_ok=True)
-        with suppress(OSError):
-            self.folder.rmdir()

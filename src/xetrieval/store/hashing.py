@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,3 +19,14 @@ def digest_of(facts: Any) -> str:
     """Hexadecimal sha256 of `facts` (anything JSON can hold), independent of key order."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def stamp_of(path: Path) -> list[Any]:
+    """Size in bytes and time of the last change, in ns, of a file, or of every file below a folder by its name.
+
+    Cheap, and another one after every edit; empty where there is nothing.
+    """
+    if not path.is_dir():
+        return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else []
+    names = sorted(os.path.join(home, name) for home, _, names in os.walk(path) for name in names)
+    return [[os.path.relpath(name, path), *stamp_of(Path(name))] for name in names]
