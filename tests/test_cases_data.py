@@ -417,4 +417,4 @@ def test_a_pair_with_half_a_character_is_left_out(home: Path, tmp_path: Path) ->
     )
     assert len((tmp_path / "out").read_text().splitlines()) == 1
     assert [row["line"] for row in bad_rows(tmp_path / "out")] == [2, 3]
-    assert "2 bad lines" in done.stderr
+    assert "2 rows were left out" in done.stderr

@@ -191,7 +191,7 @@ def test_skip_bad_puts_bad_lines_beside_the_output(toy: Path, pairs: Path, tmp_p
     reasons = [json.loads(line) for line in (tmp_path / "out.jsonl.bad.jsonl").read_text().splitlines()]
     assert [r["line"] for r in reasons] == [2, 3, 4, 5, 6, 7]
     assert all(r["reason"] for r in reasons)
-    assert "6 bad lines" in done.stderr
+    assert "6 rows were left out" in done.stderr
 
 
 @pytest.mark.parametrize(

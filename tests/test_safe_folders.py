@@ -309,7 +309,8 @@ def test_pairs_come_from_standard_input_and_go_to_standard_output(
     with_input(monkeypatch, pairs + "{\n")
     done = accepted(run("explain", "--input", "-", "--skip-bad", *toy))
     assert len(done.stdout.splitlines()) == 2
-    assert "1 bad lines were left out" in done.stderr
+    assert "1 row was left out" in done.stderr
+    assert "standard input, line 3" in done.stderr
     assert not list(tmp_path.glob("*.bad.jsonl"))
 
 
@@ -324,6 +325,27 @@ def test_an_index_is_built_from_standard_input_and_from_a_pipe(
     writer.start()
     assert "40 added" in accepted(run("index", "build", tmp_path / "pipe", *toy, "--output", tmp_path / "two")).stderr
     writer.join(10)
+
+
+def test_two_pipes_of_one_name_are_two_corpora(
+    toy: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipes, writers = [], []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        pipes.append(tmp_path / name / "pipe")
+        os.mkfifo(pipes[-1])
+        content = json.dumps({"_id": name, "text": f"apple {name}"}) + "\n{\n"
+        writers.append(threading.Thread(target=pipes[-1].write_text, args=(content,)))
+        writers[-1].start()
+    with_input(monkeypatch, '{"_id": "c", "text": "pear"}\n\n{\n')
+    built = run("index", "build", "-", *pipes, *toy, "--output", tmp_path / "ix", "--skip-bad")
+    for writer in writers:
+        writer.join(10)
+    assert "3 added" in accepted(built).stderr
+    assert "standard input, line 3" in built.stderr
+    rows = [json.loads(line) for line in (tmp_path / "ix.bad.jsonl").read_text().splitlines()]
+    assert [(row["file"], row["line"]) for row in rows] == [("standard input", 3), *((str(pipe), 2) for pipe in pipes)]
 
 
 def test_a_list_of_bad_lines_takes_nobodys_place(toy: tuple[object, ...], tmp_path: Path) -> None:

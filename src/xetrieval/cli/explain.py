@@ -9,6 +9,7 @@ import typer
 
 from ..options import check
 from .console import as_json, give, say
+from .left_out import SkipBad, collector, say_left_out
 from .options import (
     CacheOption,
     EncoderOption,
@@ -40,12 +41,7 @@ def explain(
     output: Annotated[
         Path | None, typer.Option("--output", help="A file for it; with --input, one explanation a line. Default: -.")
     ] = None,
-    skip_bad: Annotated[
-        bool,
-        typer.Option(
-            "--skip-bad", help="Put unusable lines in OUTPUT.bad.jsonl (without an output: name them here) and go on."
-        ),
-    ] = False,
+    skip_bad: SkipBad = False,
     query_vectors: Annotated[
         Path | None,
         typer.Option("--query-vectors", help="Vectors of the queries (.npy, .safetensors, .parquet)."),
@@ -132,14 +128,14 @@ def _file(
     from ..store.atomic import STANDARD
     from .streams import readable
 
-    output = given or Path(STANDARD)
-    with readable([source]) as (kept,), progress_bar() as bar:
+    output, left_out = given or Path(STANDARD), collector(skip_bad)
+    with readable([source], left_out) as (kept,), progress_bar() as bar:
         task = bar.add_task("explain", total=None, note="")
         written = explain_file(
             opened,
             kept,
             output,
-            skip_bad,
+            left_out,
             top,
             lambda done, total: bar.update(task, completed=done, total=total),
             evidence,
@@ -150,11 +146,7 @@ def _file(
         say(f"{written.truncated} of them have text past the encoder's limit, which it never read")
     if written.unreadable:
         say(f"{written.unreadable} of them have text that is mostly unknown to the encoder")
-    if written.bad:
-        place = f"; they are listed with reasons in {written.bad_path}" if written.bad_path else ""
-        say(f"{written.bad} bad lines were left out{place}")
-        for line in () if written.bad_path else written.bad_lines:  # no list lies beside a stream
-            say(f"  {line.error()}")
+    say_left_out(left_out, output)
 
 
 def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str, top: int | None) -> None:

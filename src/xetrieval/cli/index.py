@@ -248,7 +248,8 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     if vectors is None and store is None:
         say_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
-    with readable(sources) as kept, progress_bar() as bar:
+    left_out, passed = collector(given.skip_bad), PassedOver()
+    with readable(sources, left_out) as kept, progress_bar() as bar:
         tasks: dict[str, Any] = {}
         begun: dict[str, float] = {}
 
@@ -260,7 +261,6 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
             said = note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
             bar.update(tasks[stage], completed=done, total=total or None, note=said)
 
-        left_out, passed = collector(given.skip_bad), PassedOver()
         opened_store = None if store is None else open_store(store)
         corpus = Corpus(tuple(kept), chunking, vectors, opened_store, left_out, given.vector_column, passed)
         built = build_index(corpus, opened, output, config, report)

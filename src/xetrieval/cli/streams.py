@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..store.atomic import STANDARD, is_stream, read_bytes
+
+if TYPE_CHECKING:
+    from ..data import LeftOut
 
 NAMED = "standard input"
 
@@ -28,8 +32,11 @@ def texts_or_input(*texts: str | None) -> list[str | None]:
 
 
 @contextmanager
-def readable(paths: Sequence[Path], ending: str = ".jsonl") -> Iterator[list[Path]]:
-    """Paths that can be read more than once: what comes through "-", a pipe or a device is kept for so long."""
+def readable(paths: Sequence[Path], left_out: LeftOut | None) -> Iterator[list[Path]]:
+    """Paths of JSON lines that can be read more than once: what comes through "-" or a pipe is kept for so long.
+
+    Errors and `left_out` name what was given, not the copy.
+    """
     from tempfile import TemporaryDirectory
 
     from ..errors import DamagedError, InputError
@@ -38,19 +45,23 @@ def readable(paths: Sequence[Path], ending: str = ".jsonl") -> Iterator[list[Pat
         yield list(paths)
         return
     with TemporaryDirectory() as home:
-        kept, names = [], {}
+        kept, names = [], dict[str, str]()
         for number, path in enumerate(paths):
             if not is_stream(path):
                 kept.append(path)
                 continue
-            copy = Path(home) / (f"{path.name}{ending}" if number else f"standard-input{ending}")
+            name = Path(NAMED) if str(path) == STANDARD else path
+            copy = Path(home) / str(number) / f"{name.name.replace(' ', '-')}.jsonl"  # two may have one name
+            copy.parent.mkdir()
             copy.write_bytes(read_bytes(path))
             kept.append(copy)
-            names[str(copy)] = NAMED if str(path) == STANDARD else str(path)
+            names[str(copy)] = str(name)
+            if left_out is not None:
+                left_out.call(copy, name)
         try:
             yield kept
         except (InputError, DamagedError) as error:
             message = str(error)
-            for copy_name, name in names.items():
-                message = message.replace(copy_name, name)
+            for copied, given in names.items():
+                message = message.replace(copied, given)
             raise type(error)(message) from error

@@ -102,16 +102,12 @@ def read_queries(path: Path, judged: Container[str] | None = None, left_out: Lef
     """
     texts: dict[str, str] = {}
     empty = 0
-    for line in usable(read_json_lines(path, nan="null"), left_out):
-        query = _query(line, judged)
-        if isinstance(query, BadLine):
-            list(usable([query], left_out))
-            continue
-        name, text = query
+    queries = (_query(line, judged) for line in read_json_lines(path, nan="null"))
+    for number, name, text in usable(queries, left_out):
         if not text:
             empty += 1
         elif texts.setdefault(name, text) != text:
-            raise InputError(f"{shown(path)}, line {line.number}: query id {name[:60]!r} is there with another text")
+            raise InputError(f"{shown(path)}, line {number}: query id {name[:60]!r} is there with another text")
     if not texts:
         raise InputError(f"{shown(path)}: holds no query with a text")
     return Queries(list(texts), list(texts.values()), empty)
@@ -137,7 +133,10 @@ def absent_documents(judgments: Mapping[str, Mapping[str, int]], there: Callable
     return [f"{absent:,} of {pairs:,} judged pairs name documents that are not in the corpus, e.g. {first[:60]!r}"]
 
 
-def _query(line: Line, judged: Container[str] | None) -> tuple[str, str] | BadLine:
+def _query(line: Line | BadLine, judged: Container[str] | None) -> tuple[int, str, str] | BadLine:
+    """Line number, id and text."""
+    if isinstance(line, BadLine):
+        return line
     field = next((name for name in QUERY_IDS if line.record.get(name) not in (None, "")), None)
     identifier = line.number if field is None else line.record[field]
     if field is None and judged is not None:
@@ -147,7 +146,7 @@ def _query(line: Line, judged: Container[str] | None) -> tuple[str, str] | BadLi
     if "text" not in line.record:
         return line.bad("field 'text' is missing")
     text = line.text("text", required=judged is not None and str(identifier) in judged)
-    return text if isinstance(text, BadLine) else (str(identifier), text if text.strip() else "")
+    return text if isinstance(text, BadLine) else (line.number, str(identifier), text if text.strip() else "")
 
 
 def _judgments(path: Path) -> Iterator[tuple[int, str, str, int] | BadLine]:

@@ -20,9 +20,15 @@ class LeftOut:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[Path, int, str], BadLine] = {}
+        self._called: dict[Path, Path] = {}
+
+    def call(self, path: Path, name: Path) -> None:
+        """Rows of the file `path` are listed as rows of `name`, which it is a copy of."""
+        self._called[path] = name
 
     def add(self, bad: BadLine) -> None:
         """One more row."""
+        bad = bad._replace(path=self._called.get(bad.path, bad.path))
         self._rows.setdefault((bad.path, bad.number, bad.reason), bad)
 
     @property

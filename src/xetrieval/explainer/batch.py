@@ -8,8 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..data import BadLine, LeftOut, Pair, read_pairs
-from ..errors import InputError
+from ..data import LeftOut, Pair, read_pairs, usable
 from ..explain import DEFAULT_TOP
 from ..store import check_apart, check_file, is_stream, replacing
 from .model import Explainer
@@ -22,18 +21,15 @@ class Written(NamedTuple):
     """What a run left behind."""
 
     explained: int
-    bad: int
-    bad_path: Path | None
     truncated: int  # pairs with text past the encoder's limit
     unreadable: int = 0  # pairs with a text of which the encoder knows at most half of the tokens
-    bad_lines: tuple[BadLine, ...] = ()
 
 
 def explain_file(
     explainer: Explainer,
     source: Path,
     target: Path,
-    skip_bad: bool = False,
+    left_out: LeftOut | None = None,
     top: int | None = None,
     report: Callable[[int, int], None] | None = None,
     evidence: bool = False,
@@ -43,27 +39,19 @@ def explain_file(
 
     With `evidence`, each record says where its shown features (`top`, or 8) come from.
 
-    With `skip_bad`, lines that cannot be used go with their reasons to TARGET.bad.jsonl, and the rest is explained.
-
+    Args:
+        left_out: takes the lines that cannot be used; None refuses the first.
     Raises:
-        InputError: a bad line (without `skip_bad`), no usable line, or a target that cannot be written.
+        InputError: a bad line (without `left_out`), no usable line, or a target that cannot be written.
     """
     check_file(target)
     check_apart(target, source)
-    left_out, total = LeftOut(), 0
-    for line in read_pairs(source):
-        if isinstance(line, BadLine):
-            left_out.add(line)
-        else:
-            total += 1
-    bad = left_out.rows
-    if bad and not skip_bad:
-        more = f" (and {len(bad) - 1} more bad lines)" if len(bad) > 1 else ""
-        raise InputError(f"{bad[0].error()}{more}; mend it, or leave such rows out with --skip-bad")
-    left_out.check(total, str(source))
+    total = sum(1 for _ in usable(read_pairs(source), left_out))
+    if left_out is not None:
+        left_out.check(total, str(source))
     explained = truncated = unreadable = 0
     with replacing(target) as file:
-        for block in _blocks(pair for pair in read_pairs(source) if isinstance(pair, Pair)):
+        for block in _blocks(usable(read_pairs(source), left_out)):
             names = PairNames([pair.query_id for pair in block], [pair.doc_id for pair in block])
             queries, documents = [pair.query for pair in block], [pair.document for pair in block]
             for explanation in explainer.explain_pairs(queries, documents, names):
@@ -77,8 +65,7 @@ def explain_file(
             explained += len(block)
             if report is not None:
                 report(explained, total)
-    bad_path = left_out.write(target)
-    return Written(explained, len(bad), bad_path, truncated, unreadable, tuple(bad))
+    return Written(explained, truncated, unreadable)
 
 
 def _blocks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
