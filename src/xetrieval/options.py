@@ -32,39 +32,40 @@ Rule = Apart | Needs
 
 RANKED_BY_VECTORS: Final = "only a ranking by vectors (dense) is changed by it"
 OWN_RANKING: Final = "it is about the encoder's own ranking: dense, neither steered nor with views"
+STEERED: Final = "steering changes a document's vector, not its text: no word carries what it adds"
 ONE_PAIR: Final = "it is for one query and one document, given as texts"
 
 WORDS: Final = ("concept", "bm25", "hybrid")  # rankings that need the words of a query
 
-SEARCH: Final[tuple[Rule, ...]] = (
+RANKING: Final[tuple[Rule, ...]] = (  # of every question to an index
     Apart("query", "vector", "give the query as text or as a vector: one of the two"),
     Apart("by", "steer", RANKED_BY_VECTORS),
     Apart("by", "views", RANKED_BY_VECTORS),
+    Apart("steer", "views", "the views are made of the vectors that steering changes; choose one"),
+)
+SEARCH: Final[tuple[Rule, ...]] = (
+    *RANKING,
     Apart("by", "exact", "only a ranking by vectors (dense) can be an approximate one"),
     Apart("vector", "words", "words are found by words: give the query as text"),
     Apart("by", "overview", "an overview is made of the parts of cosines: rank by dense"),
-    Apart("steer", "views", "the views are made of the vectors that steering changes; choose one"),
     Apart("views", "overview", "an overview is made of the parts of one cosine a hit: rank without views"),
     Needs("good", "overview", "judged hits are for the overview"),
     Needs("bad", "overview", "judged hits are for the overview"),
     Needs("top", "explain", "it says how many features of each explanation are shown"),
 )
 WHY: Final[tuple[Rule, ...]] = (
-    Apart("query", "vector", "give the query as text or as a vector: one of the two"),
+    *RANKING,
     Apart("vector", "evidence", "evidence needs the query's text"),
-    Apart("by", "steer", RANKED_BY_VECTORS),
-    Apart("by", "views", RANKED_BY_VECTORS),
-    Apart("steer", "views", "the views are made of the vectors that steering changes; choose one"),
     *(Apart(how, what, OWN_RANKING) for how in ("by", "steer", "views") for what in ("over", "counterfactual", "k")),
     Apart("by", "evidence", "evidence splits the parts of a cosine over the text: rank by dense"),
     Apart("views", "evidence", "evidence splits the parts of one cosine over the text: rank without views"),
-    Apart("steer", "evidence", "a steered document is no text any more: no word of it carries what steering adds"),
+    Apart("steer", "evidence", STEERED),
     Apart("over", "k", "two documents are compared wherever they stand"),
 )
 EXPLAIN: Final[tuple[Rule, ...]] = (
     Apart("text", "doc_id", "give the document once"),
     Apart("text", "steer", "steering turns the features of a document in an index; give its id"),
-    Apart("steer", "evidence", "a steered document is no text any more: no word of it carries what steering adds"),
+    Apart("steer", "evidence", STEERED),
     Apart("text", "input", "give texts or a file of them"),
     Apart("text", "query_vectors", "give texts or vectors"),
     Apart("text", "document_vectors", "give texts or vectors"),
