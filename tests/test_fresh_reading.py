@@ -63,6 +63,25 @@ def test_a_row_of_parquet_that_cannot_be_held_is_one_bad_row(tmp_path: Path) -> 
     assert "cannot be read" in second.reason
 
 
+def test_no_reader_gives_half_a_character(tmp_path: Path) -> None:
+    half = b"\xed\xa0\x80"  # a lone surrogate, written as if UTF-8 had it
+    for name, head, row in (
+        ("c.jsonl", b"", b'{"_id": "a", "text": "x%s"}\n'),
+        ("e.jsonl", b"", b'{"_id": "a", "text": "x\\ud800"}\n'),
+        ("c.csv", b"_id,text\n", b"a,x%s\n"),
+        ("c.tsv", b"_id\ttext\n", b"a\tx%s\n"),
+    ):
+        (tmp_path / name).write_bytes(head + row.replace(b"%s", half))
+        left_out = LeftOut()
+        assert not list(stream_source(tmp_path / name, left_out=left_out))
+        assert len(left_out) == 1
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    text = arrow.Array.from_buffers(arrow.string(), 1, arrow.array([half]).buffers())
+    parquet.write_table(arrow.table({"id": ["a"], "text": text}), tmp_path / "c.parquet")
+    (bad,) = read_parquet(tmp_path / "c.parquet")
+    assert isinstance(bad, BadLine)
+
+
 def test_front_matter_is_never_text(tmp_path: Path) -> None:
     page = tmp_path / "a.md"
     page.write_text("---\ntitle: Salt\ntags: [x]\n---\n\n")

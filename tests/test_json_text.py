@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xetrieval.errors import DamagedError, InputError
-from xetrieval.store import parse_json, read_json
+from xetrieval.store import is_whole, parse_json, read_json
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_a_file_that_is_no_json_is_named(tmp_path) -> None:
         read_json(path)
     with pytest.raises(InputError, match="no such file"):
         read_json(tmp_path / "y.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"), [("", True), ("salt 盐 \U0001f9c2", True), ("a\ud83d", False), ("\udc00b", False)]
+)
+def test_a_text_with_half_a_character_is_not_whole(text: str, whole: bool) -> None:
+    assert is_whole(text) is whole

@@ -125,8 +125,12 @@ def _warnings_as_lines() -> Iterator[None]:
 
 def _check_arguments(given: Sequence[str]) -> None:
     """Raise InputError for an argument that is no text: Python hands on bytes that are not UTF-8 as half characters."""
+    if all(map(str.isascii, given)):
+        return
+    from ..store import is_whole
+
     for place, argument in enumerate(given, 1):
-        if any("\ud800" <= letter <= "\udfff" for letter in argument):
+        if not is_whole(argument):
             shown = shortened(ascii(argument), 80)
             raise InputError(f"argument {place}, {shown}: not UTF-8")
 

@@ -10,6 +10,8 @@ import re
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from ..store import is_whole
+
 LONGEST: Final = 64 << 10  # letters; what is longer is no front matter
 OPEN: Final = re.compile(r"---[ \t]*\r?\n")
 CLOSE: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$\n?", re.MULTILINE)
@@ -89,7 +91,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, str):
-        value.encode("utf-8")  # half a character is a ValueError
+        if not is_whole(value):
+            raise ValueError("half a character")
         return value
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("not a finite number")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import InputError
+from ..store import is_whole
 
 
 def as_texts(texts: Any, what: str = "text") -> list[str]:
@@ -45,10 +46,8 @@ def as_text(text: Any, what: str) -> str:
 
 
 def _check_whole(text: str, what: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"{what} holds half a character (a lone surrogate)") from error
+    if not is_whole(text):
+        raise InputError(f"{what} holds half a character (a lone surrogate)")
 
 
 def _named(value: Any) -> str:

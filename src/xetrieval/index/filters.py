@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from ..data.values import plain
 from ..errors import InputError
+from ..store import is_whole
 from .metadata import fits, moment, text_key
 from .texts import Texts
 
@@ -177,7 +178,7 @@ def _typed(field: str, given: Any) -> Asked:
 
 
 def _checked(one: Condition) -> Condition:
-    if any(not _is_whole(text) for text in (one.field, *(value.text or "" for value in one.values))):
+    if any(not is_whole(text) for text in (one.field, *(value.text or "" for value in one.values))):
         raise InputError("filter: a field or a value is not UTF-8, or holds half a character (a lone surrogate)")
     if len(one.field) > LONGEST or any(len(value.text or "") > LONGEST for value in one.values):
         raise InputError(f"filter {one.field[:40]!r}: longer than {LONGEST:,} characters")
@@ -196,10 +197,6 @@ def _checked(one: Condition) -> Condition:
             "e.g. 'year>=2020', 'date<2025-01-31'"
         )
     return one
-
-
-def _is_whole(text: str) -> bool:
-    return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
 
 
 def _shown(value: Any) -> str:

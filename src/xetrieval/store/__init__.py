@@ -16,7 +16,7 @@ from .atomic import (
 from .database import database
 from .folders import Work, check_new_folder, claim, is_vacant, new_folder, recover
 from .hashing import digest_of, sha256_of_file, stamp_of
-from .json_text import parse_json, read_json
+from .json_text import is_whole, parse_json, read_json
 from .kind import Kind, kind_of
 from .lock import alone
 from .manifest import facts_of, read_manifest, write_manifest
@@ -38,6 +38,7 @@ __all__ = [
     "half_precision",
     "is_stream",
     "is_vacant",
+    "is_whole",
     "kind_of",
     "new_folder",
     "parse_json",

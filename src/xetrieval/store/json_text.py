@@ -57,6 +57,15 @@ def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Any:
         raise error(f"{path}: {reason}") from reason
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text holds no half character (a lone surrogate), which no file can hold in UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
@@ -99,7 +108,5 @@ _DECODERS: Final = {
 
 
 def _check_characters(value: Any) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError("holds half a character (a lone surrogate)") from error
+    if not is_whole(json.dumps(value, ensure_ascii=False)):
+        raise InputError("holds half a character (a lone surrogate)")
