@@ -19,6 +19,7 @@ from xetrieval.index.concepts import idf, parse
 from xetrieval.index.dense import steered_rows
 from xetrieval.index.listing import listing
 from xetrieval.intervene import SteeringProfile, steered_vectors
+from xetrieval.store import alone, sha256_of_file
 
 COUNT = 200
 
@@ -98,6 +99,29 @@ def test_faiss_finds_most_and_scores_exactly(tmp_path: Path) -> None:
     found = [hit for hit in fast if hit.row in of]
     assert len(found) >= 5
     np.testing.assert_allclose([hit.score for hit in found], [of[hit.row] for hit in found], atol=1e-6)
+
+
+def test_a_faiss_file_is_made_alone_and_of_the_index_as_it_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    from xetrieval.index import approximate, sealed
+
+    hashed: list[Path] = []
+    monkeypatch.setattr(sealed, "sha256_of_file", lambda path: hashed.append(path) or sha256_of_file(path))
+    folder = build_small(tmp_path, 40)
+    stale = open_index(folder)
+    delete_documents(folder, ["d3"])
+    approximate.make_faiss(open_index(folder))
+    assert len(hashed) == 1
+    made = {path.name: path.read_bytes() for path in folder.glob("faiss-*")}
+    with pytest.raises(InputError, match="was changed since it was opened"):
+        approximate.make_faiss(stale)
+    current = open_index(folder)
+    with alone(folder / ".lock", ""), pytest.raises(InputError, match="another process is writing there"):
+        approximate.make_faiss(current)
+    assert {path.name: path.read_bytes() for path in folder.glob("faiss-*")} == made
+    assert current.search("word1 word2", 5)
 
 
 def test_filters_are_exact(index: Index) -> None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..arrays import Float32
-from ..errors import DamagedError
+from ..errors import DamagedError, InputError
 from ..extras import require
-from ..store import check_writable
+from ..store import alone, check_writable
 from ..store.atomic import scratch_beside
+from ..store.folders import LOCK
 from .dense import Ranked, best, dense
 from .sealed import check_ids, check_seal, write_seal
 
@@ -35,10 +36,18 @@ def make_faiss(index: Index) -> dict[str, Any]:
     """Make the file for this generation; {cells, probed, bytes, recall_at_10}.
 
     Raises:
-        MissingExtra: faiss is not installed.
+        MissingExtra: faiss is not installed. InputError: another process is writing there, or the index was changed
+            since it was opened.
     """
     faiss = require("faiss", "faiss")
     check_writable(index.folder)
+    with alone(index.folder / LOCK, f"{index.folder}: another process is writing there; wait for it to end"):
+        if not index.is_current():
+            raise InputError(f"{index.folder}: was changed since it was opened; open it again")
+        return _make(index, faiss)
+
+
+def _make(index: Index, faiss: Any) -> dict[str, Any]:
     rows, m = index.manifest.rows, index.manifest.dimension
     cells = int(min(4096, max(1, rows // 64, round(rows**0.5))))
     cells = min(cells, 1024) if rows < 4_000_000 else cells
@@ -49,6 +58,7 @@ def make_faiss(index: Index) -> dict[str, Any]:
     for shard in index.shards:
         for start in range(0, shard.rows, 1 << 14):
             made.add(np.ascontiguousarray(shard.vectors[start : start + (1 << 14)]))
+    made.nprobe = PROBED
     path = faiss_path(index)
     scratch = scratch_beside(path)
     try:
@@ -59,8 +69,7 @@ def make_faiss(index: Index) -> dict[str, Any]:
     for old in sorted(index.folder.iterdir()):
         if FILES.fullmatch(old.name) and old.stem != path.stem:
             old.unlink()
-    write_seal(path.with_suffix(".json"), [path])
-    facts = {"cells": cells, "probed": PROBED, "bytes": path.stat().st_size, "recall_at_10": _recall(index, rng)}
+    facts = {"cells": cells, "probed": PROBED, "bytes": path.stat().st_size, "recall_at_10": _recall(index, made, rng)}
     write_seal(path.with_suffix(".json"), [path], facts)
     return facts
 
@@ -83,14 +92,18 @@ def approximate(index: Index, q: Float32, k: int) -> Ranked:
     opened = _open(path, (found.st_ino, found.st_mtime_ns, found.st_size))
     if opened.ntotal != index.manifest.rows or opened.d != index.manifest.dimension:
         raise DamagedError(f"{path}: of another index; remove it, or make it again")
+    return _nearest(index, opened, q, k)
+
+
+def _nearest(index: Index, opened: Any, q: Float32, k: int) -> Ranked:
     _, near = opened.search(q[None], OVERFETCH * k + len(index.deleted[:k]))
     rows = np.sort(near[0][near[0] >= 0]).astype(np.int64)
-    check_ids(rows, index.manifest.rows, path)
+    check_ids(rows, index.manifest.rows, faiss_path(index))
     rows = np.setdiff1d(rows, index.deleted, assume_unique=True)
     return best(rows, (index.vectors(rows) @ q).astype(np.float64), k)
 
 
-def _recall(index: Index, rng: Any) -> float:
+def _recall(index: Index, made: Any, rng: Any) -> float:
     """Share of the exact top 10 that it finds, for vectors of the index moved a little."""
     rows = rng.choice(index.manifest.rows, min(index.manifest.rows, TESTED), replace=False)
     z = index.vectors(np.sort(rows))
@@ -98,7 +111,7 @@ def _recall(index: Index, rng: Any) -> float:
     q = z + 0.5 * noise / np.linalg.norm(noise, axis=1, keepdims=True)
     q /= np.linalg.norm(q, axis=1, keepdims=True)
     shares = [
-        np.isin(dense(index, one, 10, None).rows, approximate(index, one, 10).rows).mean()
+        np.isin(dense(index, one, 10, None).rows, _nearest(index, made, one, 10).rows).mean()
         for one in q.astype(np.float32)
     ]
     return round(float(np.mean(shares)), 4)
