@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
 from starlette.testclient import TestClient
 
 from xetrieval.explainer import Explainer
-from xetrieval.index import BuildConfig, Corpus, build_index, open_index
+from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
 from xetrieval.index.change import delete_documents
 from xetrieval.serve import service
 from xetrieval.serve.app import create_app
@@ -62,6 +63,34 @@ def test_a_served_index_that_changes_is_noticed_without_a_restart(tmp_path: Path
         build_index(Corpus((more,)), random_explainer(), folder, SMALL)
         assert documents(client) == 20
         assert sorted(ids(client, query="word1 word2")) == sorted(f"xd{n}" for n in range(20))
+
+
+def test_while_an_index_is_opened_anew_what_is_open_answers(
+    tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (open_index(build_small(tmp_path / name, 20)) for name in ("one", "two"))
+    served = service.Service({"one": one, "two": two}, one.explainer, tmp_path / "profiles")
+    begun, go_on, got = threading.Event(), threading.Event(), []
+
+    def slow(folder: Path) -> Index:
+        begun.set()
+        assert go_on.wait(60)
+        return open_index(folder)
+
+    monkeypatch.setattr(service, "open_index", slow)
+    delete_documents(one.folder, ["d4"])
+    opening = threading.Thread(target=lambda: got.append(served.index("one")[1]))
+    opening.start()
+    assert begun.wait(60)
+    others = threading.Thread(target=lambda: got.extend(served.index(name)[1] for name in ("two", "one")))
+    others.start()
+    others.join(10)
+    answered = list(got)
+    go_on.set()
+    opening.join(60)
+    others.join(60)
+    assert answered == [two, one]
+    assert len(got[2]) == len(served.index("one")[1]) == 19
 
 
 def test_looks_are_seconds_apart_not_minutes() -> None:

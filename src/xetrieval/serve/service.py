@@ -69,7 +69,9 @@ class Service:
 
     def _look(self, name: str) -> None:
         """Open an index anew where it was changed or rebuilt; requests that are at work end on what they began with."""
-        with self._reopening:
+        if not self._reopening.acquire(blocking=False):  # somebody is at it: what is open answers meanwhile
+            return
+        try:
             if time.monotonic() - self._looked[name] < LOOKS_EVERY:
                 return
             index = self.indexes[name]
@@ -82,6 +84,8 @@ class Service:
                     opened.explainer = self._sharing(opened.explainer)
                     self.indexes[name] = opened
             self._looked[name] = time.monotonic()
+        finally:
+            self._reopening.release()
 
     def _explainer(self, name: str | None) -> Explainer:
         """What explains texts: the explainer that an index has now; this server's own where it has no index."""
