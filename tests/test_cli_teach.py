@@ -164,6 +164,14 @@ def test_every_evaluation_has_one_grammar(what: str, extra: list[str], world: Pa
     assert "dataset" in table
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_records_on_standard_output_are_one_array(world: Path, form: str) -> None:
+    sets = ("--data", "toy", "--data", world / "other", "--explainer", world / "x", "--format", form)
+    records = json.loads(run("evaluate", "retrieval", *sets, "--output", "-").stdout)
+    assert [record["dataset"] for record in records] == ["toy"] * (len(records) // 2) + ["other"] * (len(records) // 2)
+    refused(run("evaluate", "retrieval", *sets, "--output", world), "that is a folder")
+
+
 def test_retrieval_compares_written_texts_on_the_documents_that_have_them(world: Path) -> None:
     lines = [{"_id": f"d{i}", "qa": f"what is t {i}", "summary": f"t {i}"} for i in range(3)]
     (world / "texts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

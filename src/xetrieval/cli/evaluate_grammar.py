@@ -16,6 +16,7 @@ from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, ExplainerOption, Format, FormatOption
 from .progress import progress_bar, show_bar
 from .shared import with_options
+from .shown import check_output
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
@@ -31,7 +32,10 @@ Documents = Annotated[
     int | None, typer.Option("--documents", min=1, help="Judged documents and others up to so many; default: all.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same samples.")]
-Output = Annotated[Path | None, typer.Option("--output", help="Also write the records there, JSON.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", help="Also write the records there, JSON; - prints them instead of the table."),
+]
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,13 @@ class Shared:
     skip_bad: SkipBad = False
 
     def run(self, what: str, reader: Any, measure: Measure) -> None:
-        """Read, encode and measure every benchmark. Records are written as they come: what is done is kept."""
+        """Read, encode and measure every benchmark. A file has the records as they come: what is done is kept."""
         from ..data.benchmark import open_benchmark, sample_benchmark
         from ..evaluate import benchmark_vectors
-        from ..store import check_writable, write_text
+        from ..store import is_stream
+        from ..store.atomic import STANDARD
 
-        if self.output is not None:
-            check_writable(self.output.parent)
+        check_output(self.output)
         records: list[dict[str, Any]] = []
         left_out = collector(self.skip_bad)
         benchmarks = [
@@ -72,12 +76,22 @@ class Shared:
                 show(what, place, len(benchmarks), benchmark.name)
                 records += measure(benchmark, benchmark_vectors(benchmark, reader))
                 show(what, place + 1, len(benchmarks), benchmark.name)
-                if self.output is not None:
-                    write_text(self.output, json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+                if self.output is not None and not is_stream(self.output):
+                    self._write(records)
+        if self.output is not None and is_stream(self.output):  # what went through cannot be replaced by more
+            self._write(records)
+        if str(self.output) == STANDARD:  # the records are there already
+            return
         if self.format is Format.json:
             give_json(records)
         else:
             print_table(what, records)
+
+    def _write(self, records: list[dict[str, Any]]) -> None:
+        from ..store import write_text
+
+        assert self.output is not None
+        write_text(self.output, json.dumps(records, indent=1, ensure_ascii=False) + "\n")
 
 
 shares = with_options(Shared, first=2)
