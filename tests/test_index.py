@@ -226,6 +226,27 @@ def test_vectors_that_cannot_be_used_leave_nothing_in_the_way(tmp_path: Path, ve
     assert build_index(corpus, random_explainer(), tmp_path / "index", SMALL).added == 150
 
 
+def test_vectors_in_parquet_are_read_once_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xetrieval.encoders import vector_files
+
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    reads, read = [], vector_files._read_parquet
+
+    def counted(path: Path, column: str | None) -> object:
+        reads.append(path)
+        return read(path, column)
+
+    monkeypatch.setattr(vector_files, "_read_parquet", counted)
+    rows = records(150)
+    source, vectors = write_corpus(tmp_path / "c.jsonl", rows), tmp_path / "v.parquet"
+    given = Corpus((source,), vectors=vectors)
+    for number, z in enumerate((unit(150), unit(150, seed=9)), 1):
+        parquet.write_table(arrow.table({"_id": [row["_id"] for row in rows], "vector": z.tolist()}), vectors)
+        build_index(given, random_explainer(), tmp_path / f"{number}", replace(SMALL, force=True))
+        assert len(reads) == number  # read again only where the file is another
+        np.testing.assert_allclose(open_index(tmp_path / f"{number}").vectors(np.arange(150)), z, atol=1e-6)
+
+
 # ---------------------------------------------------------------------- change
 
 

@@ -189,13 +189,13 @@ def build_in_loop(
 ) -> None:
     """All shards, one after the other, in one pass over the corpus."""
     entries, stages = wanted(corpus, output, base), chain(explainer, corpus.encoded, job.rows)
-    done = 0
+    done, matrix = 0, corpus.matrix()
     for number, size in enumerate(job.sizes, job.first):
 
         def tell(rows: int, before: int = done) -> None:
             report("index", before + rows, job.rows, "")
 
-        build_shard(islice(entries, size), corpus.matrix(), stages, explainer, output, number, job.block, tell)
+        build_shard(islice(entries, size), matrix, stages, explainer, output, number, job.block, tell)
         done += size
 
 

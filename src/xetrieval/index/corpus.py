@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from itertools import islice
 from pathlib import Path
@@ -34,7 +35,8 @@ class Entry(NamedTuple):
     vector: Float32 | None = None  # where a store gives it
 
 
-class Corpus(NamedTuple):
+@dataclass(frozen=True)
+class Corpus:
     """Where documents come from.
 
     Args:
@@ -54,6 +56,10 @@ class Corpus(NamedTuple):
     left_out: LeftOut | None = None
     column: str | None = None
     passed: PassedOver | None = None
+    _open: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}}  # another process opens the vectors itself
 
     @property
     def encoded(self) -> bool:
@@ -78,8 +84,17 @@ class Corpus(NamedTuple):
         return (Entry(document, self._row(rows, document.id)) for document in self._documents())
 
     def matrix(self) -> Any:
-        """The vectors [n, m], memory-mapped; None where texts are encoded."""
-        return None if self.vectors is None else map_vectors(self.vectors, self.column)
+        """The vectors [n, m], memory-mapped or, from Parquet, read once; None where texts are encoded."""
+        if self.vectors is None:
+            return None
+        if not self.vectors.is_file():
+            return map_vectors(self.vectors, self.column)  # which refuses it
+        now = self.vectors.stat()
+        version = now.st_ino, now.st_size, now.st_mtime_ns
+        if version not in self._open:
+            self._open.clear()
+            self._open[version] = map_vectors(self.vectors, self.column)
+        return self._open[version]
 
     def facts(self) -> dict[str, Any]:
         """What the manifest says of it."""
