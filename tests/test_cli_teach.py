@@ -78,6 +78,16 @@ def test_a_dry_run_asks_nothing(server: ChatServer, corpus: Path, tmp_path: Path
     assert not (tmp_path / "t.jsonl").exists()
 
 
+def test_teach_says_which_files_of_a_folder_hold_no_text(server: ChatServer, tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "a.txt").write_text(TEXT)
+    (tmp_path / "pages" / "app.html").write_text("<script>run()</script>")
+    options = ("--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl", "--price", "1,2", "--dry-run")
+    done = run("teach", tmp_path / "pages", *options)
+    assert done.returncode == 0, done.stderr
+    assert "1 file was passed over: without text" in done.stderr
+
+
 def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
     options = (corpus, "--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl", "--concurrency", 2)
     first = run("teach", *options, "--budget-requests", 10)

@@ -40,17 +40,18 @@ def train(
     skip_bad: SkipBad = False,
 ) -> None:
     """Train one network for each aspect that the teachers speak of. The paper's protocol; seconds after encoding."""
-    from ..data import read_corpora
+    from ..data import PassedOver, read_corpora
     from ..encoders import CachedEncoder
     from ..fitting.internalizers import train_to_folder
     from ..internalizer.train import InternalizerConfig
     from ..teachers import read_teacher
 
     config = InternalizerConfig(form=form, hidden=hidden, epochs=epochs, patience=patience, seed=seed)  # type: ignore[arg-type]
-    left_out = collector(skip_bad)
-    documents = read_corpora(corpora, left_out)
+    left_out, passed = collector(skip_bad), PassedOver()
+    documents = read_corpora(corpora, left_out, passed)
     pairs = [pair for name in teacher for pair in read_teacher(name, documents, left_out)]
     say_left_out(left_out, output)
+    say_all(passed.notes)
     with progress_bar() as bar:
         show = show_bar(bar)
         reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
@@ -78,18 +79,19 @@ def evaluate(
     skip_bad: SkipBad = False,
 ) -> None:
     """How near the views come to what these teachers' texts embed to, and, with --data, what they do to rankings."""
-    from ..data import read_corpora
+    from ..data import PassedOver, read_corpora
     from ..data.benchmark import open_benchmark
     from ..encoders import CachedEncoder
     from ..evaluate import benchmark_vectors, internalized, retrieval
     from ..fitting.internalizers import open_internalizers, report_on
     from ..teachers import read_teacher
 
-    left_out = collector(skip_bad)
-    documents = read_corpora(corpora, left_out)
+    left_out, passed = collector(skip_bad), PassedOver()
+    documents = read_corpora(corpora, left_out, passed)
     benchmarks = [open_benchmark(name, left_out) for name in data or []]
     pairs = [pair for name in teacher for pair in read_teacher(name, documents, left_out)]
     say_left_out(left_out, None)
+    say_all(passed.notes)
     say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
     with progress_bar() as bar:
         show = show_bar(bar)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import say
-from .left_out import SkipBad, collector, say_left_out
+from .left_out import SkipBad, collector, say_all, say_left_out
 from .llm_options import DryRun, LlmOptions, used
 from .progress import progress_bar
 from .shared import with_options
@@ -40,7 +40,7 @@ def teach(
 
     Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
     """
-    from ..data import read_corpora, sample_documents
+    from ..data import PassedOver, read_corpora, sample_documents
     from ..errors import InputError
     from ..teachers import TeachConfig, read_prompt
     from ..teachers import teach as run
@@ -48,13 +48,14 @@ def teach(
 
     config = TeachConfig(letters, retries, options.concurrency)
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
-    left_out = collector(skip_bad)
+    left_out, passed = collector(skip_bad), PassedOver()
     if not dry_run:
         check_output(output, *corpora, *(corpus / "corpus.jsonl" for corpus in corpora))
     if not prompts:
         raise InputError("--aspects names no aspect; give summary, purpose, qa, or files with prompts")
-    documents = sample_documents(read_corpora(corpora, left_out), limit)
+    documents = sample_documents(read_corpora(corpora, left_out, passed), limit)
     say_left_out(left_out, None if dry_run else output)
+    say_all(passed.notes)
     model = options.open()
     if dry_run:
         costs = cost_of(documents, prompts, model, config)

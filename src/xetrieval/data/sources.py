@@ -48,11 +48,14 @@ def stream_source(
             yield from pieces(document, chunking)
 
 
-def read_corpora(paths: Iterable[Path], left_out: LeftOut | None = None) -> list[Document]:
+def read_corpora(
+    paths: Iterable[Path], left_out: LeftOut | None = None, passed: PassedOver | None = None
+) -> list[Document]:
     """All documents of several corpora. One that two corpora share, id and text, is taken once.
 
     Args:
         left_out: takes the rows that cannot be used; None refuses the first.
+        passed: takes the files that give no document.
     Raises:
         InputError: a line that cannot be used, an id that stands for two texts, or twice in one corpus, or no document.
     """
@@ -60,7 +63,7 @@ def read_corpora(paths: Iterable[Path], left_out: LeftOut | None = None) -> list
     home: dict[str, Path] = {}
     given = list(paths)
     for path in given:
-        for document in stream_source(path, None, left_out):
+        for document in stream_source(path, None, left_out, passed):
             first = documents.setdefault(document.id, document)
             if home.setdefault(document.id, path) == path and first is not document:
                 raise InputError(f"{shown(path)}: duplicate document id {document.id!r}; give every document its own")
