@@ -117,3 +117,22 @@ def test_after_any_changes_an_index_holds_what_was_put_last(
         for name, (text, chunking) in held.items():
             put(wanted, {name: text}, chunking)
         assert sorted(found(folder)) == sorted(found(wanted))
+
+
+@pytest.mark.parametrize("taken", ["a#1", "a#3"])
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_document_named_like_a_piece_takes_nothing_from_another(tmp_path: Path, taken: str, cut: bool) -> None:
+    folder = tmp_path / "index"
+    put(folder, {"a": sentences("first", 4)})
+    before = found(folder)
+    with pytest.raises(InputError, match=f"{taken}' is taken"):
+        put(folder, {taken: sentences("second", 4 if cut else 1)})
+    assert sorted(found(folder)) == sorted(before)
+
+
+def test_pieces_named_like_a_document_that_is_cut_take_nothing_from_it(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    put(folder, {"a#1": sentences("first", 4)})
+    with pytest.raises(InputError, match="a#1' is taken"):
+        put(folder, {"a": sentences("second", 4)})
+    assert delete_documents(folder, ["a#1#2"]) == 3

@@ -76,17 +76,14 @@ def change(documents: Iterable[Document], have: Ids, anew: bool) -> Change:
     added = updated = unchanged = 0
     gone: list[int] = []
     for whole, parts in groupby(documents, key=whole_of):
-        old = set(have.rows_of(whole))
+        old = set(_own_rows(have, whole, whole))
         for document in parts:
+            if document.id != whole:
+                _own_rows(have, document.id, whole)
             row = have.find(document.id)
             if row is None:
                 added += 1
                 continue
-            if have.whole_of(row) != whole:
-                raise InputError(
-                    f"document id {document.id!r} is taken: the index has a piece or a document of that id, which "
-                    f"belongs to {have.whole_of(row)!r}; rename one of them"
-                )
             if not anew and have.holds(document):
                 unchanged += 1
                 old.discard(row)
@@ -94,6 +91,18 @@ def change(documents: Iterable[Document], have: Ids, anew: bool) -> Change:
                 updated += 1
         gone += old
     return Change(added, updated, unchanged, len(gone) - updated, sorted(gone))
+
+
+def _own_rows(have: Ids, identifier: str, whole: str) -> list[int]:
+    """The rows of an id and of its pieces, all of which have to be those of the document `whole`."""
+    rows = have.rows_of(identifier)
+    other = next((owner for row in rows if (owner := have.whole_of(row)) != whole), None)
+    if other is not None:
+        raise InputError(
+            f"document id {identifier!r} is taken: the index has a piece or a document of that id, which belongs to "
+            f"{other!r}; rename one of them"
+        )
+    return rows
 
 
 def whole_of(document: Document) -> str:
