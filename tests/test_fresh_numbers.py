@@ -17,7 +17,7 @@ from xetrieval.encoders.vector_files import read_vectors
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explainer import Explainer
 from xetrieval.index import Corpus, Index, build_index, open_index
-from xetrieval.intervene import SteeringProfile, steered_vectors
+from xetrieval.intervene import SteeringProfile, read_profile, steered_vectors
 
 
 class Frame:
@@ -138,3 +138,47 @@ def test_an_index_notices_another_model_behind_the_name_of_its_encoder(tmp_path:
     with pytest.raises(MismatchError, match="gives other vectors than this index holds"):
         other.search("tea")
     assert len(other.search(unit(1)[0])) == 9  # a vector needs no encoder
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e5])
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e6])
+def test_figures_of_an_autoencoder_hold_whatever_the_mean_and_the_scale_of_its_vectors(
+    offset: float, scale: float
+) -> None:
+    from xetrieval.sae.measure import evaluate_sae
+
+    sae = random_sae(features=32, dimension=24, k=4)
+    x = ((np.random.default_rng(0).standard_normal((500, 24)) + offset) * scale).astype(np.float32)
+    found = evaluate_sae(sae, x)
+    wide, back = x.astype(np.float64), sae.decode(sae.encode(x)).astype(np.float64)
+    error, spread = ((wide - back) ** 2).sum(), ((wide - wide.mean(axis=0)) ** 2).sum()
+    cosines = (wide * back).sum(axis=1) / np.linalg.norm(wide, axis=1) / np.linalg.norm(back, axis=1)
+    assert found["fvu"] == pytest.approx(error / spread, rel=1e-6)
+    assert found["cosine"] == pytest.approx(cosines.mean(), abs=1e-9)
+
+
+def test_small_rows_that_differ_are_not_called_equal() -> None:
+    from xetrieval.sae.train import SaeConfig, train_sae
+
+    x = np.random.default_rng(0).standard_normal((300, 16)).astype(np.float32)
+    small = train_sae(x * np.float32(1e-8), SaeConfig(features=16, l0=4, epochs=2, batch_size=64))
+    large = train_sae(x, SaeConfig(features=16, l0=4, epochs=2, batch_size=64))
+    assert np.abs(small.directions - large.directions).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "factors", ['{"8": 0, "08": 2}', '{"+8": 2}', '{"8.0": 2}', '{"\\uff18": 2}', '{"8": 1, "8": 2}']
+)
+def test_a_feature_has_one_spelling_and_one_factor_in_a_profile(tmp_path: Path, factors: str) -> None:
+    sae = random_sae()
+    (tmp_path / "p.json").write_text(f'{{"factors": {factors}, "sae": "{sae.digest}"}}')
+    with pytest.raises(InputError):
+        read_profile(tmp_path / "p.json", sae)
+
+
+@pytest.mark.parametrize("given", [["3=0", "3=2"], ["3=0", "03=2"], ["3=1_0"], ["3=１"], ["3=nan"], ["3="], ["3=0x1"]])
+def test_a_feature_is_set_once_and_in_plain_numbers(given: list[str]) -> None:
+    sae = random_sae()
+    with pytest.raises(InputError):
+        SteeringProfile({}, sae.digest).with_factors(given, sae)
+    assert SteeringProfile({3: 0.5}, sae.digest).with_factors(["3=1.5e0", "4=.5"], sae).factors == {3: 1.5, 4: 0.5}

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cases_data import CASES, Done, accepted, refused, run
 from conftest import random_explainer, random_sae, unit
-from index_data import build_small, records, write_corpus
+from index_data import SMALL, build_small, records, write_corpus
 
 from xetrieval.errors import InputError
 from xetrieval.explainer import save
@@ -412,3 +412,33 @@ def test_names_of_scratch_that_we_did_not_make_are_nobodys(tmp_path: Path) -> No
     with pytest.raises(InputError, match="exists already"), new_folder(tmp_path / "out"):
         pass
     assert CASES.is_dir()
+
+
+def test_no_output_replaces_what_the_command_reads(tmp_path: Path) -> None:
+    """Neither a file that is read nor one of a folder that is read: index, explainer, benchmark."""
+    explainer = random_explainer()
+    save(explainer, tmp_path / "ex")
+    corpus = write_corpus(tmp_path / "d" / "corpus.jsonl", records(40))
+    build_index(Corpus((corpus,)), explainer, tmp_path / "ix", SMALL)
+    (tmp_path / "d" / "queries.jsonl").write_text('{"_id": "q", "text": "word1"}\n')
+    (tmp_path / "d" / "qrels").mkdir()
+    (tmp_path / "d" / "qrels" / "test.tsv").write_text("q\td1\t1\n")
+    np.save(tmp_path / "v.npy", unit(4))
+    before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+    ix, ex, data, vectors = tmp_path / "ix", tmp_path / "ex", tmp_path / "d", tmp_path / "v.npy"
+    why = ("why", ix, "word1", "d1", "--format", "json", "--output")
+    for call in (
+        (*why, ix / "config.json"),
+        (*why, next(ix.rglob("documents.sqlite"))),
+        (*why, ix / "shards" / ".." / "config.json"),
+        ("steer", "apply", ix, "word1", "--set", "3=0", "--save", ix / "config.json"),
+        ("steer", "suggest", ix, "--data", data, "--output", data / "queries.jsonl"),
+        ("steer", "suggest", ix, "--data", data, "--output", data / "qrels" / "test.tsv"),
+        ("explain", "word1", "word2", "-x", ex, "--output", ex / "config.json"),
+        ("explain", "--query-vectors", vectors, "--document-vectors", vectors, "-x", ex, "--output", vectors),
+        ("evaluate", "retrieval", "--data", data, "-x", ex, "--output", data / "corpus.jsonl"),
+        ("teach", data, "--llm", "replay:none", "--output", data / "corpus.jsonl"),
+    ):
+        refused(run(*call), "that is the input")
+    assert {path: path.read_bytes() for path in before} == before
+    assert run(*why, tmp_path / "ix" / "why.json").returncode == 0

@@ -59,7 +59,7 @@ class Shared:
         from ..store import is_stream
         from ..store.atomic import STANDARD
 
-        check_output(self.output)
+        check_output(self.output, *map(Path, self.data), Path(self.explainer))
         records: list[dict[str, Any]] = []
         left_out = collector(self.skip_bad)
         benchmarks = [

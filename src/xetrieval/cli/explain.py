@@ -91,7 +91,7 @@ def explain(
     if query is not None:
         if document is None:
             raise InputError("the document is missing; give both: xetrieval explain QUERY DOCUMENT")
-        check_output(output)
+        check_output(output, Path(explainer))
         given = texts_or_input(query, document, over)
         opened = open_explainer(explainer, encoder, cache)
         shown = _texts(opened, given, counterfactual, chunks)
@@ -100,9 +100,10 @@ def explain(
             shown = opened.with_evidence(shown, DEFAULT_TOP if top is None else top)
         show(shown, top, format, output)
     elif source is not None:
-        check_output(output, source)
+        check_output(output, source, Path(explainer))
         _file(source, output, skip_bad, open_explainer(explainer, encoder, cache), top, evidence)
     elif query_vectors is not None and document_vectors is not None:
+        check_output(output, query_vectors, document_vectors, Path(explainer))
         _vectors(query_vectors, document_vectors, output, explainer, top)
 
 

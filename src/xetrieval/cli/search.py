@@ -139,7 +139,7 @@ def why(
     asked: dict[str, Any] = {"by": by != "dense", "steer": steer, "views": view, "over": over, "k": k}
     asked |= {"query": query if doc_id is not None else None, "vector": query_vector}
     check("why", {**asked, "counterfactual": counterfactual, "evidence": evidence}, spelled(by))
-    check_output(output, steer, query_vector)
+    check_output(output, steer, query_vector, index, None if explainer is None else Path(explainer))
     if query_vector is not None and doc_id is None:  # `why INDEX DOC_ID --query-vector FILE`
         doc_id, query = query, None
     if doc_id is None:

@@ -47,7 +47,7 @@ def suggest(
 
     if (data is None) == (clicks is None):
         raise InputError("give --data FOLDER with queries and judgments, or --clicks FILE")
-    check_output(output, clicks)
+    check_output(output, clicks, None if data is None else Path(data), index)
     opened = open_index(index)
     own: list[str | None] | None = None
     left_out = collector(skip_bad)
@@ -95,6 +95,7 @@ def apply(
 
     if profile is None and not factor:
         raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
+    check_output(save, index)
     opened = open_index(index)
     sae = opened.explainer.sae
     chosen = SteeringProfile({}, sae.digest) if profile is None else read_profile(profile, sae)

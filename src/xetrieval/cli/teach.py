@@ -50,7 +50,7 @@ def teach(
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
     left_out, passed = collector(skip_bad), PassedOver()
     if not dry_run:
-        check_output(output, *corpora, *(corpus / "corpus.jsonl" for corpus in corpora))
+        check_output(output, *corpora)
     if not prompts:
         raise InputError("--aspects names no aspect; give summary, purpose, qa, or files with prompts")
     documents = sample_documents(read_corpora(corpora, left_out, passed), limit)

@@ -11,6 +11,7 @@ vectors themselves.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,9 @@ from ..sae import SparseAutoencoder, SparseCodes
 from ..store import parse_json, read_bytes, write_text
 
 LARGEST_FACTOR: Final = 100.0
+NUMBER: Final = re.compile(
+    r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf)", re.ASCII | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -48,20 +52,21 @@ class SteeringProfile:
         return f"SteeringProfile({len(self.factors)} factors: {{{some}{', …' if len(self.factors) > 5 else ''}}})"
 
     def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
-        """This profile with FEATURE=FACTOR texts put in; a later one for a feature counts.
+        """This profile with FEATURE=FACTOR texts put in; they count before the factors that it has.
 
         Raises:
-            InputError: a text that is not of that form, no feature, or no factor.
+            InputError: a text that is not of that form, no feature, no factor, or a feature twice.
         """
-        factors = dict(self.factors)
+        put: dict[int, float] = {}
         for text in given:
             key, _, value = text.partition("=")
-            try:
-                number = float(value)
-            except ValueError as error:
-                raise InputError(f"{shortened(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5") from error
-            factors[_feature(text, key, sae.features)] = _factor(text, key, number)
-        return replace(self, factors=factors)
+            if not NUMBER.fullmatch(value):
+                raise InputError(f"{shortened(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5")
+            feature = _feature(text, key, sae.features)
+            if feature in put:
+                raise InputError(f"{shortened(text, 80)!r}: feature {feature} has a factor already; give it one")
+            put[feature] = _factor(text, key, float(value))
+        return replace(self, factors={**self.factors, **put})
 
     def to_dict(self) -> dict[str, float]:
         """{feature: factor}, as JSON holds it."""
@@ -164,7 +169,7 @@ def _change(
 
 
 def _feature(path: Path | str, key: str, features: int) -> int:
-    if not (key.isascii() and key.isdigit() and len(key) < 10 and int(key) < features):
+    if not (re.fullmatch(r"0|[1-9][0-9]{0,8}", key, re.ASCII) and int(key) < features):  # one way to write each
         where, said = shortened(str(path), 80), shortened(key, 40)
         raise InputError(f"{where}: factors: {said!r} is no feature; the autoencoder has {features}, from 0 on")
     return int(key)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32
+from ..arrays import Float32, l2norm
 from .codes import SparseCodes
 from .model import SparseAutoencoder
 
@@ -22,20 +22,24 @@ class Measured:
     def __init__(self, sae: SparseAutoencoder) -> None:
         self.sae, self.rows = sae, 0
         self.squared = self.cosine = self.active = 0.0
-        self.norm = 0.0  # sum ||x||^2, and with `total` the spread around the mean
-        self.total = np.zeros(sae.dimension)
+        self.near = np.zeros(sae.dimension)  # the first block's mean: sums around it lose nothing to a common offset
+        self.norm = 0.0  # sum ||x - near||^2, and with `total` the spread around the mean of all rows
+        self.total = np.zeros(sae.dimension)  # sum of x - near
         self.fired = np.zeros(sae.features, np.int64)
 
     def add(self, x: Float32) -> SparseCodes:
         """Rows [n, m]; their codes."""
         codes = self.sae.encode(x)
         back = self.sae.decode(codes)
+        wide, back = x.astype(np.float64), back.astype(np.float64)
+        if not self.rows and len(wide):
+            self.near = wide.mean(axis=0)
         self.rows += len(x)
-        self.squared += float(((x - back) ** 2).sum(dtype=np.float64))
-        self.norm += float((x**2).sum(dtype=np.float64))
-        self.total += x.sum(axis=0, dtype=np.float64)
-        lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(back, axis=1)
-        self.cosine += float((np.einsum("nm,nm->n", x, back) / np.maximum(lengths, 1e-12)).sum(dtype=np.float64))
+        self.squared += float(((wide - back) ** 2).sum())
+        around = wide - self.near
+        self.norm += float((around**2).sum())
+        self.total += around.sum(axis=0)
+        self.cosine += float(np.einsum("nm,nm->", l2norm(wide), l2norm(back)))
         live = codes.values > 0
         self.active += float(live.sum())
         self.fired += np.bincount(codes.features[live], minlength=self.sae.features)
@@ -46,7 +50,7 @@ class Measured:
         n = max(1, self.rows)
         spread = self.norm - float(self.total @ self.total) / n
         return {
-            "fvu": self.squared / max(spread, 1e-12),
+            "fvu": self.squared / max(spread, np.finfo(np.float64).tiny),
             "mse": self.squared / n,
             "cosine": self.cosine / n,
             "l0": self.active / n,

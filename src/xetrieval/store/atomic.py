@@ -193,10 +193,17 @@ def check_file(path: Path) -> None:
 
 
 def check_apart(output: Path, *sources: Path | None) -> None:
-    """Before long work: raise InputError if `output` is a file that is read as well; it would be lost."""
+    """Before long work: raise InputError if `output` is a file that is read as well, or one of a folder that is: it
+    would be lost."""
+    if is_stream(output) or not output.exists():
+        return
     for source in sources:
-        if source is not None and source.is_file() and output.exists() and source.samefile(output):
-            raise InputError(f"{output}: that is the input, which would be replaced; choose another output")
+        if source is None or not source.exists():
+            continue
+        within = source.is_dir() and any(source.samefile(folder) for folder in _named_by(output).parents)
+        if within or source.samefile(output):
+            of = f" (a file of {source})" if within else ""
+            raise InputError(f"{output}: that is the input{of}, which would be replaced; choose another output")
 
 
 def check_folder(folder: Path) -> None:

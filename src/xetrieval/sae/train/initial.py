@@ -32,7 +32,7 @@ def initial_weights(torch: Any, kernels: Kernels, config: SaeConfig, sample: Flo
     norms = np.linalg.norm(centred, axis=1)
     usable = np.flatnonzero(norms > 1e-6 * max(1.0, float(norms.max())))
     if len(usable) < 2:
-        raise InputError("autoencoder: all rows are equal; there is nothing to decompose")
+        raise InputError("autoencoder: all rows are equal, or nearly so; there is nothing to decompose")
     pick = rng.choice(usable, size=config.features, replace=config.features > len(usable))
     directions = centred[pick] / norms[pick, None] + rng.normal(0, NOISE, (config.features, sample.shape[1]))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

@@ -46,8 +46,8 @@ def scaling_of(sample: Float32, centre: Centre) -> Scaling:
     x = sample.astype(np.float64)
     mean = x.mean(axis=0)
     spread = ((x - mean) ** 2).sum(axis=1).mean()
-    if spread <= 1e-12 * max(1.0, float((mean**2).sum())):
-        raise InputError("autoencoder: all rows are equal; there is nothing to decompose")
+    if spread <= 1e-12 * float((mean**2).sum()):
+        raise InputError("autoencoder: all rows are equal, or nearly so; there is nothing to decompose")
     if centre == "whiten":
         values, vectors = np.linalg.eigh(np.cov(x, rowvar=False, bias=True))
         values = np.maximum(values, SMALLEST_SHARE * values.mean())
