@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from test_teach import corpus
 
+from xetrieval.data import LeftOut
+from xetrieval.data.clicks import read_clicks
 from xetrieval.errors import InputError
 from xetrieval.teachers import read_teacher
 from xetrieval.teachers.existing import read_spec, text_sha256
@@ -73,3 +75,44 @@ def test_texts_may_name_any_view_and_must_be_of_this_text(tmp_path: Path) -> Non
     path.write_text(json.dumps({**record, "_id": "other"}) + "\n")
     with pytest.raises(InputError, match="none of its ids is in the corpus"):
         read_teacher(str(path), documents)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"doc": "d1", "summary": "x"}', "neither a document's '_id'"),
+        ('{"summary": "x"}', "neither a document's '_id'"),
+        ('{"_id": null, "summary": "x"}', "neither a document's '_id'"),
+        ('{"_id": [1], "summary": "x"}', "neither a document's '_id'"),
+        ('{"query": "x", "doc": "d1"}', "field 'doc_id'"),
+        ('{"q": "x", "doc_id": "d1"}', "field 'query'"),
+        ('{"query": "x", "doc_id": "d1", "clicks": 0.5}', "field 'clicks'"),
+    ],
+)
+def test_a_row_that_says_nothing_usable_is_not_passed_over(tmp_path: Path, line: str, reason: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"_id": "d0", "summary": "dough"}\n' + line + "\n")
+    with pytest.raises(InputError, match=f"line 2: .*{reason}"):
+        read_teacher(str(path), corpus(2))
+    left_out = LeftOut()
+    assert len(read_teacher(str(path), corpus(2), left_out)) == 1
+    assert len(left_out) == 1
+
+
+def test_clicks_are_counted_alike_whoever_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "clicks.jsonl"
+    path.write_text('{"query": "dough", "doc_id": "d0", "clicks": 3.0}\n')
+    assert read_clicks(path) == (["dough"], [{"d0": 3}])
+    assert [lesson.weight for lesson in read_teacher(str(path), corpus(1))] == [2.0]
+
+
+def test_judgments_are_not_taken_for_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("query-id\tcorpus-id\tscore\nd0\td1\t0\n")
+    with pytest.raises(InputError, match="judgments with grades, not pairs"):
+        read_teacher(str(path), corpus(2))
+
+
+def test_a_weight_that_no_sum_can_hold_is_refused() -> None:
+    with pytest.raises(InputError, match="not a number above 0"):
+        read_spec("pairs.tsv@1e300")

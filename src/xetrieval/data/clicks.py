@@ -29,11 +29,17 @@ def read_clicks(path: Path, left_out: LeftOut | None = None) -> tuple[list[str],
 def _click(line: Line | BadLine) -> tuple[str, str, int] | BadLine:
     if isinstance(line, BadLine):
         return line
+    return click_of(line)
+
+
+def click_of(line: Line) -> tuple[str, str, int] | BadLine:
+    """Query, document id and number of clicks of a line."""
     query, document, clicks = line.text("query"), line.record.get("doc_id"), line.record.get("clicks", 1)
     if isinstance(query, BadLine):
         return query
     if isinstance(document, bool) or not isinstance(document, str | int):
         return line.bad("field 'doc_id' is missing or not text")
-    if isinstance(clicks, bool) or not isinstance(clicks, int) or not 0 <= clicks < 1 << 53:
+    whole = isinstance(clicks, int | float) and not isinstance(clicks, bool) and clicks == int(clicks)
+    if not whole or not 0 <= clicks < 1 << 53:
         return line.bad(f"field 'clicks' is not a count but {str(clicks)[:40]!r}")
-    return query.strip(), str(document), clicks
+    return query.strip(), str(document), int(clicks)

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..data import BadLine, Document, LeftOut, read_json_lines, usable
+from ..data.clicks import click_of
 from ..data.lines import Line, read_tab_lines
 from ..errors import InputError
 from ..views import ASPECTS, Aspect, check_aspect, in_order
 
+LARGEST_WEIGHT: Final = 1e6
 SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<weight>[^@=/\\]*))?")
 
 
@@ -60,8 +62,8 @@ def read_spec(text: str) -> TeacherSpec:
         value = 1.0 if weight is None else float(weight)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(f"teacher {text}: the weight {weight!r} is not a number above 0")
+    if not 0 < value <= LARGEST_WEIGHT:
+        raise InputError(f"teacher {text}: the weight {weight!r} is not a number above 0, up to {LARGEST_WEIGHT:g}")
     return TeacherSpec(source, None if aspect is None else check_aspect(aspect, f"teacher {text}"), value)
 
 
@@ -101,24 +103,24 @@ def _from_lines(path: Path, aspect: Aspect | None, known: Mapping[str, Document]
         if isinstance(line, BadLine):
             yield line
             continue
-        clicks = "query" in line.record and "_id" not in line.record
+        if "_id" not in line.record and {"query", "doc_id"} & set(line.record):
+            yield from _click(line, known, aspect or "qa")
+            continue
         identifier = line.record.get("_id", line.record.get("id"))
-        document = known.get(str(line.record.get("doc_id") if clicks else identifier))
-        if document is None:
+        if isinstance(identifier, bool) or not isinstance(identifier, str | int) or identifier == "":
+            yield line.bad("neither a document's '_id' with texts, nor 'query' and 'doc_id' of a click")
             continue
-        if clicks:
-            yield from _click(line, document, aspect or "qa")
-            continue
-        for lesson in _texts(line, document, aspect):
-            before = None if isinstance(lesson, BadLine) else written.get((document.id, lesson.aspect))
+        document = known.get(str(identifier))
+        for lesson in () if document is None else _texts(line, document, aspect):
+            before = None if isinstance(lesson, BadLine) else written.get((str(identifier), lesson.aspect))
             if isinstance(lesson, BadLine):
                 yield lesson
             elif before is None:
-                written[document.id, lesson.aspect] = lesson.target
+                written[str(identifier), lesson.aspect] = lesson.target
                 yield lesson
             elif before != lesson.target:
                 raise InputError(
-                    f"{path}, line {line.number}: document {document.id[:60]!r} has another {lesson.aspect} in an "
+                    f"{path}, line {line.number}: document {str(identifier)[:60]!r} has another {lesson.aspect} in an "
                     "earlier line; keep the right one"
                 )
 
@@ -140,17 +142,21 @@ def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[Te
             yield TeacherPair(name, document.text, value.strip(), document.thread)
 
 
-def _click(line: Line, document: Document, aspect: Aspect) -> Iterator[TeacherPair | BadLine]:
-    query, clicks = line.text("query"), line.record.get("clicks", 1)
-    if isinstance(query, BadLine):
-        yield query
-    elif isinstance(clicks, bool) or not isinstance(clicks, int | float) or not 0 <= clicks < 1 << 53:
-        yield line.bad(f"field 'clicks' is not a count but {str(clicks)[:40]!r}")
-    elif clicks:
-        yield TeacherPair(aspect, document.text, query.strip(), document.thread, math.log2(1 + clicks))
+def _click(line: Line, known: Mapping[str, Document], aspect: Aspect) -> Iterator[TeacherPair | BadLine]:
+    click = click_of(line)
+    if isinstance(click, BadLine):
+        yield click
+        return
+    query, identifier, clicks = click
+    document = known.get(identifier)
+    if document is not None and clicks:
+        yield TeacherPair(aspect, document.text, query, document.thread, math.log2(1 + clicks))
 
 
 def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
+    first = next(iter(read_tab_lines(path, 2)), None)
+    if first is not None and first[1][:2] == ["query-id", "corpus-id"]:
+        raise InputError(f"{path}: judgments with grades, not pairs; give the pairs of grades above 0, two ids a line")
     pairs = dict.fromkeys((question, answer) for _, (question, answer, *_) in read_tab_lines(path, 2))
     for question_id, answer_id in pairs:  # each once, however often the file has it
         question, answer = known.get(question_id), known.get(answer_id)
