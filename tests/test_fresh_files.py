@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases_data import refused, run
+from conftest import unit
 
 from xetrieval.cli import console
 from xetrieval.encoders import CachedEncoder
@@ -173,3 +175,15 @@ def test_ctrl_c_before_the_command_began(monkeypatch: pytest.MonkeyPatch) -> Non
         main()
     assert stopped.value.code == 130
     assert "interrupted" in written.getvalue()
+
+
+def test_a_cache_that_is_a_file_and_a_figure_that_is_a_folder_are_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "c.jsonl").write_text('{"_id": "a", "text": "bread"}\n')
+    np.save(tmp_path / "v.npy", unit(64))
+    build = ("index", "build", tmp_path / "c.jsonl", "--output", tmp_path / "ix", "--cache", tmp_path / "file")
+    refused(run(*build), "--cache", "that is a file")
+    train = ("sae", "train", tmp_path / "v.npy", "--output", tmp_path / "s", "-F", 16, "--l0", 2)
+    refused(run(*train, "--plot", tmp_path / "folder"), "that is a folder")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.jsonl", "file", "folder", "v.npy"]

@@ -57,8 +57,11 @@ VectorColumn = Annotated[
 
 def open_explainer(source: str, encoder: str | None, cache: Path | bool | None) -> Explainer:
     """The explainer that the options name."""
+    from ..errors import InputError
     from ..explainer import load
 
+    if isinstance(cache, Path) and cache.exists() and not cache.is_dir():
+        raise InputError(f"--cache {cache}: that is a file; give a folder")
     return load(source, encoder=encoder, cache=True if cache is None else cache)
 
 

@@ -92,9 +92,9 @@ def train(
         seed=seed,
     )
     if plot is not None:
-        from ..evaluate.plots import check_ending, plot_curves
+        from ..evaluate.plots import check_figure, plot_curves
 
-        check_ending(plot)
+        check_figure(plot)
     with progress_bar() as bar:
         task = bar.add_task(variant, total=None, note="")
 

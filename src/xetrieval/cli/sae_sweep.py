@@ -49,9 +49,9 @@ def sweep(
     if data and encoder is None:
         raise InputError("--data needs --encoder: what reads the benchmarks' texts")
     if plot is not None:
-        from ..evaluate.plots import check_ending, plot_sweep
+        from ..evaluate.plots import check_figure, plot_sweep
 
-        check_ending(plot)
+        check_figure(plot)
     base = SaeConfig(epochs=epochs, batch_size=batch_size, centre=centre, seed=seed)  # type: ignore[arg-type]
     config = SweepConfig(
         variants=tuple(variants.split(",")), l0=_numbers(l0, "--l0"), features=_wholes(features), base=base

@@ -10,6 +10,7 @@ from ..data import BadLine, read_json_lines
 from ..data.lines import Line
 from ..errors import InputError
 from ..extras import require
+from ..store import check_file
 from ..store.atomic import replacing
 
 PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
@@ -181,14 +182,15 @@ def subplots(rows: int, columns: int, size: tuple[float, float], heights: Sequen
     return pyplot.subplots(rows, columns, figsize=size, height_ratios=heights, constrained_layout=True)
 
 
-def check_ending(path: Path) -> None:
+def check_figure(path: Path) -> None:
     """Raise InputError, before long work, where a figure cannot be written under this name."""
     if path.suffix.lower() not in ENDINGS:
         raise InputError(f"{path}: a figure is a .png, .pdf or .svg file; choose another name")
+    check_file(path)
 
 
 def write_figure(figure: Any, path: Path) -> None:
-    check_ending(path)
+    check_figure(path)
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.lower().lstrip(".") or "png", dpi=130)
     require("matplotlib.pyplot", "plot").close(figure)
