@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases_data import accepted, made, refused
-from index_data import build_small
+from conftest import random_explainer, unit
+from index_data import build_small, records, write_corpus
 from test_cli import run
 
 from xetrieval.encoders import Counts, HashingEncoder, open_encoder
 from xetrieval.errors import DamagedError, InputError
+from xetrieval.explainer import save
 from xetrieval.index import open_index
 from xetrieval.index.verify import verify_index
 from xetrieval.intervene import SteeringProfile
@@ -109,3 +111,40 @@ def test_a_query_that_cannot_be_read_is_said_where_nothing_is_found(
     done = accepted(run("search", folder, "🙂 🙂 🙂", "--filter", "n=1", "--filter", "site=cs"))
     assert "no document was found" in done.stderr
     assert "unknown to the encoder" in done.stderr
+
+
+@pytest.mark.parametrize("rows", [[3], [3, 3], [3] * 50])
+def test_rows_without_variance_have_no_share_of_it(tmp_path: Path, rows: list[int]) -> None:
+    x = unit(200, 16)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "few.npy", x[rows])
+    train = ("sae", "train", tmp_path / "x.npy", "--features", 16, "--l0", 2, "--output", tmp_path / "s")
+    accepted(run(*train))
+    refused(run("sae", "evaluate", tmp_path / "s", "--vectors", tmp_path / "few.npy"), "no variance to explain")
+
+
+def test_doctor_of_one_document_claims_no_variance(tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 1)
+    done = accepted(run("doctor", folder, "--format", "json"))
+    assert json.loads(done.stdout)["fvu"] is None
+    assert "none" in accepted(run("doctor", folder)).stdout
+
+
+def test_a_link_that_leads_back_to_itself_is_refused_wherever_a_path_is_given(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    corpus = write_corpus(tmp_path / "c.jsonl", records(40))
+    save(random_explainer(), tmp_path / "ex")
+    fitted = ("--encoder", "hashing", "-F", 16, "-k", 2, "--inference-k", 2, "--output", tmp_path / "fitted")
+    accepted(run("label", "examples", tmp_path / "ex", corpus, "--output", tmp_path / "le"))
+    accepted(run("label", "export", tmp_path / "ex", "--examples", tmp_path / "le", "--output", tmp_path / "w.csv"))
+    inside = tmp_path / "loop" / "x"
+    for call in (
+        ("fit", tmp_path / "loop", *fitted),
+        ("fit", corpus, *fitted[:-1], inside),
+        ("label", "import", tmp_path / "ex", tmp_path / "w.csv", "--output", inside),
+        ("label", "keyphrase", tmp_path / "ex", "--examples", tmp_path / "le", "--output", inside),
+        ("index", "build", corpus, "-x", tmp_path / "ex", "--output", inside),
+        ("teach", corpus, "--llm", "replay:none", "--output", inside),
+        ("serve", tmp_path / "loop"),
+    ):
+        refused(run(*call))

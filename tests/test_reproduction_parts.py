@@ -112,7 +112,7 @@ def test_too_few_threads_for_the_folds_are_refused() -> None:
 
 def test_pairs_make_a_benchmark_of_the_questions_that_are_there(tmp_path: Path) -> None:
     documents = [Document(f"d{n}", f"text {n}", "", f"d{n}", {}) for n in range(4)]
-    (tmp_path / "pairs.tsv").write_text("d0\td1\t5\nd0\td2\t1\nd9\td1\t1\n")
+    (tmp_path / "pairs.tsv").write_text("question-id\tanswer-id\tscore\nd0\td1\t5\nd0\td2\t1\nd9\td1\t1\n")
     made = benchmark_of_pairs("made", documents, tmp_path / "pairs.tsv")
     assert (made.query_ids, made.queries, made.judgments) == (["d0"], ["text 0"], {"d0": {"d1": 1, "d2": 1}})
     (tmp_path / "other.tsv").write_text("x\ty\n")

@@ -106,11 +106,27 @@ def test_clicks_are_counted_alike_whoever_reads_them(tmp_path: Path) -> None:
     assert [lesson.weight for lesson in read_teacher(str(path), corpus(1))] == [2.0]
 
 
-def test_judgments_are_not_taken_for_pairs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "query-id\tcorpus-id\tscore\nd0\td1\t1\n",
+        "qid\tdocid\trelevance\nd0\td1\t1\n",
+        "d0\td1\t0\n",
+        "d0\td1\n d1\td0\t0.0\n",
+        "d0\t0\td1\t1\n",
+    ],
+)
+def test_judgments_are_not_taken_for_pairs(tmp_path: Path, content: str) -> None:
     path = tmp_path / "pairs.tsv"
-    path.write_text("query-id\tcorpus-id\tscore\nd0\td1\t0\n")
-    with pytest.raises(InputError, match="judgments with grades, not pairs"):
+    path.write_text(content)
+    with pytest.raises(InputError, match="judgments with grades are no pairs"):
         read_teacher(str(path), corpus(2))
+
+
+def test_a_head_line_says_what_other_columns_are(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("question-id\tanswer-id\tscore\taccepted\nd0\td1\t-3\t0\n")
+    assert len(read_teacher(str(path), corpus(2))) == 1
 
 
 def test_a_weight_that_no_sum_can_hold_is_refused() -> None:

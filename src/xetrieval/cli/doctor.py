@@ -82,7 +82,7 @@ def _print(found: Checkup) -> None:
     table.add_column("")
     rows = (
         ("cosine of reconstructed documents", f"{found.cosine:.3f}", found.cosine_on_card, ""),
-        ("variance unexplained (FVU)", f"{found.fvu:.3f}", found.fvu_on_card, ""),
+        ("variance unexplained (FVU)", "none" if found.fvu is None else f"{found.fvu:.3f}", found.fvu_on_card, ""),
         ("explained", _percent(found.explained), None, f"of scores: {found.asked} {found.asked_are}, their best three"),
         ("remainder", _percent(found.remainder), None, "of the score, by absolute value"),
         ("remainder", _percent(found.remainder_of_own), None, "of the score without the bias"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,7 +52,7 @@ def serve(
     names, prefix = host_names(allow_host or ()), check_prefix(root_path)
     opened: dict[str, Index] = {}
     for folder in indexes or []:
-        name = folder.resolve().name
+        name = Path(os.path.realpath(folder)).name
         if name in opened:
             raise InputError(f"two indexes are called {name!r}; rename one of the folders")
         opened[name] = open_index(folder)

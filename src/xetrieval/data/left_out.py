@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
@@ -83,7 +84,7 @@ def list_beside(target: Path) -> Path | None:
     """Where the rows that a run left out are listed: TARGET.bad.jsonl; nowhere beside a stream or a device."""
     if is_stream(target):
         return None
-    target = target if target.name else target.resolve()
+    target = target if target.name else Path(os.path.realpath(target))
     return target.with_name(target.name + ".bad.jsonl")
 
 

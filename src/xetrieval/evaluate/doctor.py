@@ -51,7 +51,7 @@ class Checkup:
     documents: int
     cosine: float  # of reconstructed vectors to the documents'
     cosine_on_card: float | None
-    fvu: float
+    fvu: float | None  # None: all documents are alike, there is no variance
     fvu_on_card: float | None
     explained: float | None  # bias + shares, over the scores of queries with their best; None: nothing was asked
     remainder: float | None  # |remainder| over |score|, summed likewise
@@ -119,11 +119,12 @@ def checkup(
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.figures.get("original", {})
     failing, failed = _failing(index, queries, judgments, tell)
+    spread = float(((z - z.mean(axis=0)) ** 2).sum())
     found = Checkup(
         documents=len(index),
         cosine=round(float(np.einsum("nm,nm->n", z, unit).mean()), 4),
         cosine_on_card=card.get("cosine"),
-        fvu=round(float(((z - back) ** 2).sum() / max(1e-12, ((z - z.mean(axis=0)) ** 2).sum())), 4),
+        fvu=round(float(((z - back) ** 2).sum() / spread), 4) if spread > 1e-9 * len(z) else None,
         fvu_on_card=card.get("fvu"),
         explained=round(1 - sum(one.remainder for one in explained) / total, 4) if asked else None,
         remainder=round(sum(abs(one.remainder) for one in explained) / total, 4) if asked else None,

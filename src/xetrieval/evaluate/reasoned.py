@@ -44,7 +44,7 @@ def raw_and_reasoned(
         for x in parts:
             squared += ((x - sae.decode(found.add(x))) ** 2).sum(axis=1, dtype=np.float64)
         for x in parts:
-            spread += ((x - found.total / found.rows) ** 2).sum(axis=1)
+            spread += ((x - found.mean) ** 2).sum(axis=1)
         share = np.concatenate([part[place :: len(parts)] for place, part in enumerate(parts)])
         out[name] = {
             **found.reconstruction(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -114,7 +115,7 @@ def check_target(source: str | Path, output: Path | None) -> Path:
         InputError: the shipped explainer without `output`, an `output` that exists, or one that cannot be written.
     """
     folder = find(source)
-    if output is None and folder.resolve().parent == SHIPPED:
+    if output is None and Path(os.path.realpath(folder)).parent == SHIPPED:
         raise InputError(f"{source}: the shipped explainer is not changed; give --output for a copy of it")
     if output is not None:
         check_new_folder(output)
@@ -156,7 +157,7 @@ def _rewrite(
     change: Callable[[Explainer], tuple[Explainer, list[dict[str, Any]]]],
 ) -> None:
     folder, target = find(source), check_target(source, output)
-    lock = cache_folder() / f"relabel-{digest_of(str(target.resolve()))[:16]}.lock"
+    lock = cache_folder() / f"relabel-{digest_of(os.path.realpath(target))[:16]}.lock"
     check_writable(lock.parent)
     with alone(lock, f"{target}: another process is writing it; wait for it"):
         sweep_beside(target)

@@ -43,14 +43,15 @@ def measure(sae: SparseAutoencoder, views: Any, held: NDArray[np.bool_]) -> dict
 
 
 def reconstruction(sae: SparseAutoencoder, x: Float32) -> dict[str, float]:
-    """FVU = sum ||x - x^||^2 / sum ||x - mean||^2, mean cosine of x^ to x, and L0."""
+    """FVU = sum ||x - x^||^2 / sum ||x - mean||^2, mean cosine of x^ to x, and L0, of unit rows."""
     codes = sae.encode(x)
     back = sae.decode(codes)
     error = float(((x - back) ** 2).sum(dtype=np.float64))
     spread = float(((x - x.mean(axis=0)) ** 2).sum(dtype=np.float64))
     cosine = np.einsum("nm,nm->n", x, back) / (np.linalg.norm(x, axis=1) * np.linalg.norm(back, axis=1))
+    varied = spread > 1e-9 * len(x)  # one row, or equal ones, have no variance: then there is no fvu
     return {
-        "fvu": error / max(spread, 1e-12),
+        **({"fvu": error / spread} if varied else {}),
         "cosine": float(cosine.mean()),
         "l0": float((codes.values > 0).sum(1).mean()),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +87,7 @@ def fit(
         features = _label(sae, texts, vectors.vectors, config, tell)
 
         explainer = Explainer(
-            name=name or output.resolve().name,
+            name=name or Path(os.path.realpath(output)).name,
             encoder_identity=encoder.identity,
             sae=sae,
             internalizers=internalizers,
@@ -112,7 +113,7 @@ def _check_lists(**given: Any) -> None:
 def _job(*facts: Any) -> str:
     """What the same command has in common with itself, run again on the same files."""
     corpora, encoder, teachers, config, name, notes = facts
-    read = [[str(path.resolve()), stamp_of(path)] for path in map(Path, corpora)]
+    read = [[os.path.realpath(path), stamp_of(path)] for path in map(Path, corpora)]
     taught = [[teacher, stamp_of(Path(read_spec(teacher).source))] for teacher in teachers]
     return digest_of([read, _known_as(encoder), taught, config.to_dict(), name, notes])
 

@@ -39,7 +39,9 @@ def open_sealed(path: Path, schema: str) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise DamagedError(f"{path}: missing; {REMEDY}")
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+    db = sqlite3.connect(
+        f"{Path(os.path.realpath(path)).as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+    )
     try:
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
         found = _things(db)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, l2norm
+from ..arrays import Float32, Float64, l2norm
+from ..errors import InputError
 from .codes import SparseCodes
 from .model import SparseAutoencoder
 
@@ -45,12 +46,21 @@ class Measured:
         self.fired += np.bincount(codes.features[live], minlength=self.sae.features)
         return codes
 
+    @property
+    def mean(self) -> Float64:
+        """Of all rows so far, [m]."""
+        return self.near + self.total / max(1, self.rows)
+
     def reconstruction(self) -> dict[str, float]:
-        """fvu = sum ||x - x^||^2 / sum ||x - mean||^2, mse = mean ||x - x^||^2, mean cosine of x^ to x, l0."""
+        """fvu = sum ||x - x^||^2 / sum ||x - mean||^2, mse = mean ||x - x^||^2, mean cosine of x^ to x, l0.
+
+        Of one row, or of equal ones, there is no variance: their fvu is NaN.
+        """
         n = max(1, self.rows)
         spread = self.norm - float(self.total @ self.total) / n
+        varied = spread > 1e-12 * n * float(self.near @ self.near)
         return {
-            "fvu": self.squared / max(spread, np.finfo(np.float64).tiny),
+            "fvu": self.squared / spread if varied else float("nan"),
             "mse": self.squared / n,
             "cosine": self.cosine / n,
             "l0": self.active / n,
@@ -74,8 +84,12 @@ def evaluate_sae(sae: SparseAutoencoder, vectors: Any) -> dict[str, float]:
 
     Args:
         vectors: [n, m], or a `Stack`; may be memory-mapped.
+    Raises:
+        InputError: one row, or equal ones: no variance to explain.
     """
     found = measured(sae, vectors)
+    if not np.isfinite(found.reconstruction()["fvu"]):
+        raise InputError(f"{found.rows:,} rows, all equal or nearly so: there is no variance to explain; give others")
     return {**found.reconstruction(), **found.usage(), "duplicates": duplicate_share(sae)}
 
 

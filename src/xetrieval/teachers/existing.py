@@ -2,7 +2,8 @@
 
 texts.jsonl[.gz]   {"_id", "summary", "purpose", "qa"}, each if it is there: one target per aspect and document; what
                    `xetrieval teach` wrote names its aspects itself
-pairs.tsv[.gz]     question-id, answer-id, ...: the answer's target is its question
+pairs.tsv[.gz]     question id, answer id: the answer's target is its question; more columns need a head line
+                   that begins with question-id, answer-id
 clicks.jsonl[.gz]  {"query", "doc_id", "clicks"}: the document's target is the query, weighted by log2(1 + clicks)
 field:NAME         the field is the document's target, e.g. field:title
 
@@ -26,6 +27,7 @@ from ..data.lines import Line, read_tab_lines
 from ..errors import InputError
 from ..views import ASPECTS, Aspect, check_aspect, in_order
 
+HEAD: Final = ["question-id", "answer-id"]  # of a file of pairs; what other columns it names is passed over
 LARGEST_WEIGHT: Final = 1e6
 SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<weight>[^@=/\\]*))?")
 
@@ -154,11 +156,17 @@ def _click(line: Line, known: Mapping[str, Document], aspect: Aspect) -> Iterato
 
 
 def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
-    first = next(iter(read_tab_lines(path, 2)), None)
-    if first is not None and first[1][:2] == ["query-id", "corpus-id"]:
-        raise InputError(f"{path}: judgments with grades, not pairs; give the pairs of grades above 0, two ids a line")
-    pairs = dict.fromkeys((question, answer) for _, (question, answer, *_) in read_tab_lines(path, 2))
-    for question_id, answer_id in pairs:  # each once, however often the file has it
+    pairs: dict[tuple[str, str], None] = {}  # each once, however often the file has it
+    named = False
+    for number, columns in read_tab_lines(path, 2):
+        named = named or (not pairs and columns[:2] == HEAD)
+        if len(columns) > 2 and not named:  # a grade that is passed over would teach what was judged wrong
+            raise InputError(
+                f"{path}, line {number}: {len(columns)} columns, and no head line {' '.join(HEAD)}; judgments with "
+                "grades are no pairs: give a question's id and its answer's, two columns"
+            )
+        pairs[columns[0], columns[1]] = None
+    for question_id, answer_id in pairs:
         question, answer = known.get(question_id), known.get(answer_id)
         if question is not None and answer is not None:
             yield TeacherPair(aspect, answer.text, question.text, question.thread)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ def teach(
     if not documents:
         raise InputError("teach: no documents")
     check_writable(output.parent)
-    lock = cache_folder() / f"teach-{digest_of(str(output.resolve()))[:16]}.lock"  # not left beside the output
+    lock = cache_folder() / f"teach-{digest_of(os.path.realpath(output))[:16]}.lock"  # not left beside the output
     check_writable(lock.parent)
     with alone(lock, f"{output}: another process is writing it; wait for it"):
         return _teach(_Run(documents, prompts, model, output, config), tell)

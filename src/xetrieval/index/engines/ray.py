@@ -46,7 +46,7 @@ def build_shards(
     ]
     worker = {
         "corpus": corpus,
-        "output": str(output.resolve()),
+        "output": os.path.realpath(output),
         "block": job.block,
         "added_to": base is not None,
         "encoder": None if corpus.encoded else encoder_name(explainer),

@@ -193,7 +193,7 @@ def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
         sae = finish(trainer.config, w, plan.scaling, plan.sample)
         _check_result(sae, trainer, plan)
     fvu = reconstruction(sae, plan.held_out)["fvu"] if len(plan.held_out) else None
-    return Trained(sae, trainer.done, trainer.resampled, fvu)
+    return Trained(sae, trainer.done, trainer.resampled, None if fvu is None or np.isnan(fvu) else fvu)
 
 
 def _check_result(sae: SparseAutoencoder, trainer: Trainer, plan: _Plan) -> None:
