@@ -27,10 +27,9 @@ from rich.table import Table
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
 from xetrieval.evaluate.release_way import ReleaseWay
-from xetrieval.explain import overlap
-from xetrieval.explainer import Explainer
-from xetrieval.hypotheses import Feature
+from xetrieval.explain import Explainer, overlap
 from xetrieval.internalizer import Internalizer
+from xetrieval.labels import Feature
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.views import ASPECTS
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from xetrieval.arrays import Float32, l2norm
 from xetrieval.explain import attribute, overlap
-from xetrieval.explain.projection import FeatureSets
-from xetrieval.intervene import erase_and_keep
 from xetrieval.sae import SparseAutoencoder
+from xetrieval.sae.projection import FeatureSets
+from xetrieval.steer import erase_and_keep
 
 SIZES = ((384, 841, 24), (384, 3072, 64), (1024, 8192, 256))
 REPEATS = 31

@@ -24,14 +24,14 @@ from typing import Any
 import numpy as np
 
 import xetrieval
-from xetrieval.explainer import Explainer, save
-from xetrieval.hypotheses import Feature
+from xetrieval.explain import Explainer, save
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
-from xetrieval.index.approximate import faiss_path, make_faiss
-from xetrieval.index.coarse import make_coarse
-from xetrieval.index.concepts import idf
-from xetrieval.index.stages import Decompose, Given, Reason
-from xetrieval.index.verify import folder_bytes
+from xetrieval.index.build.stages import Decompose, Given, Reason
+from xetrieval.index.search.concepts import idf
+from xetrieval.index.search.faiss import faiss_path, make_faiss
+from xetrieval.index.search.quantised import make_coarse
+from xetrieval.index.store.verify import folder_bytes
+from xetrieval.labels import Feature
 from xetrieval.sae import load_sae
 
 QUERIES = 60

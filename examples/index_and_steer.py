@@ -11,7 +11,7 @@ from pathlib import Path
 
 import xetrieval
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.intervene import SteeringProfile
+from xetrieval.steer import SteeringProfile
 
 TEXTS = {
     "sleep": "Cats sleep most of the day and hunt at night.",

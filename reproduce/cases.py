@@ -14,9 +14,9 @@ from reproduce.setting import Setting
 from reproduce.trained import trained
 from xetrieval.data.benchmark import first_short_pair
 from xetrieval.evaluate.tables import cases_table
-from xetrieval.explain.report import page
-from xetrieval.explainer import Explainer
-from xetrieval.store import write_text
+from xetrieval.explain import Explainer
+from xetrieval.files import write_text
+from xetrieval.render.page import page
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reproduce.setting import Setting
-from xetrieval.store import write_text
+from xetrieval.files import write_text
 
 PACKAGES = ("xetrieval", "numpy", "torch", "sentence-transformers", "scipy", "ir-measures")
 

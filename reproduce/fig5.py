@@ -15,12 +15,12 @@ from reproduce.trained import trained
 from xetrieval.data.corpus import sample_documents
 from xetrieval.evaluate.plots_paper import draw_detection
 from xetrieval.evaluate.tables import names_table
-from xetrieval.hypotheses import gathered_examples, passage_blocks
-from xetrieval.hypotheses.gather import ExamplesConfig
-from xetrieval.hypotheses.judges import EncoderJudge, LlmJudge
-from xetrieval.hypotheses.labellers import KeyphraseLabeller
-from xetrieval.hypotheses.planted import judge_planted
-from xetrieval.hypotheses.scores import ScoresConfig, score_labels
+from xetrieval.labels import gathered_examples, passage_blocks
+from xetrieval.labels.gather import ExamplesConfig
+from xetrieval.labels.judges import EncoderJudge, LlmJudge
+from xetrieval.labels.labellers import KeyphraseLabeller
+from xetrieval.labels.planted import judge_planted
+from xetrieval.labels.scores import ScoresConfig, score_labels
 from xetrieval.llm import CachedChat, open_llm
 
 JUDGED_BY_LLM = ("ours-0", "raw-0", "untrained")

@@ -11,7 +11,7 @@ from typing import Any
 
 from reproduce.setting import Setting
 from xetrieval.errors import DamagedError, InputError
-from xetrieval.store import sha256_of_file
+from xetrieval.files import sha256_of_file
 
 
 def run(setting: Setting) -> None:

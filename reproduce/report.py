@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from xetrieval.errors import DamagedError, InputError
-from xetrieval.store import write_text
+from xetrieval.files import write_text
 
 ORDER = ("table1", "table1_written", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "cases")
 

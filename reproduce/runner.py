@@ -11,7 +11,7 @@ from rich.console import Console
 
 from reproduce.report import draw_all
 from reproduce.steps import HERE, Steps
-from xetrieval.store import alone
+from xetrieval.files import alone
 
 
 def run_all(steps: Steps, config: Path, results: Path) -> int:

@@ -15,7 +15,7 @@ from xetrieval.data.benchmark import Benchmark, benchmark_digest, open_benchmark
 from xetrieval.data.posts import read_sources
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import BenchmarkVectors, benchmark_vectors
-from xetrieval.store import digest_of
+from xetrieval.files import digest_of
 from xetrieval.teachers import TeacherPair, read_teacher
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xetrieval.errors import InputError
-from xetrieval.store import digest_of, write_text
+from xetrieval.files import digest_of, write_text
 
 HERE = Path(__file__).resolve().parent
 TRAINED_FROM = {"corpus", "taught", "teachers", "internalizer", "sae", "seeds", "sweep"}

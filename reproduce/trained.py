@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reproduce.setting import Setting
-from xetrieval.explainer import Explainer, from_parts
+from xetrieval.explain import Explainer, from_parts
 from xetrieval.internalizer import load_internalizers
 from xetrieval.sae import load_sae
 

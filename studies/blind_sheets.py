@@ -22,9 +22,9 @@ import numpy as np
 
 import xetrieval
 from xetrieval.arrays import l2norm
-from xetrieval.hypotheses import Example, load_examples
+from xetrieval.files import write_text
 from xetrieval.intervals import wilson
-from xetrieval.store import write_text
+from xetrieval.labels import Example, load_examples
 
 NAMES = Path(__file__).parent / "names"
 SEED = 20261126

@@ -22,10 +22,10 @@ import xetrieval
 from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import first_short_pair, read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
-from xetrieval.explain.report import page
-from xetrieval.explainer import Explainer
+from xetrieval.explain import Explainer
 from xetrieval.fitting.texts import encode_training, training_texts
-from xetrieval.hypotheses import Feature, keyphrase_labels, top_examples
+from xetrieval.labels import Feature, keyphrase_labels, top_examples
+from xetrieval.render.page import page
 from xetrieval.sae import load_sae
 
 CASES = ("scifact", "nq-qed", "arguana", "stackexchange-qa")

@@ -26,8 +26,8 @@ from xetrieval.evaluate import FaithfulnessConfig, benchmark_vectors, faithfulne
 from xetrieval.evaluate.plots import draw_faithfulness
 from xetrieval.evaluate.stability import alike_features, shown_features, stability
 from xetrieval.evaluate.words import word_curves
-from xetrieval.explainer import Explainer
-from xetrieval.hypotheses import Feature
+from xetrieval.explain import Explainer
+from xetrieval.labels import Feature
 from xetrieval.sae import SparseAutoencoder, load_sae
 from xetrieval.teachers import read_teacher
 

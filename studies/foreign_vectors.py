@@ -20,7 +20,7 @@ import xetrieval
 from xetrieval.arrays import as_vectors, l2norm
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import read_texts
-from xetrieval.explainer.foreign import likeness
+from xetrieval.explain.foreign import likeness
 
 DOCUMENTS, QUERIES = 200, 60
 SMALL = (1, 4, 16)  # rows of a small sample, drawn 200 times

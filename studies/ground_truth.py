@@ -22,9 +22,9 @@ from xetrieval.arrays import Float32, l2norm
 from xetrieval.data import Document
 from xetrieval.data.corpus import read_corpus
 from xetrieval.encoders import CachedEncoder
-from xetrieval.hypotheses.gather import side_of
+from xetrieval.files import write_text
 from xetrieval.intervals import bootstrap
-from xetrieval.store import write_text
+from xetrieval.labels.gather import side_of
 
 LEAST = {"site": 100, "tag": 50, "question type": 40, "focus": 20}
 

@@ -27,7 +27,7 @@ from xetrieval.evaluate import benchmark_vectors
 from xetrieval.evaluate.doctor import checkup
 from xetrieval.evaluate.retrieval import ndcg10_of_rankings
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
-from xetrieval.index.search import Query, rank
+from xetrieval.index.search.ranking import Query, rank
 
 DATASETS = (*UNSEEN, "nq-qed", "stackexchange-qa", "medquad")
 MODES: dict[str, dict[str, Any]] = {

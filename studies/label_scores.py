@@ -27,20 +27,20 @@ import xetrieval
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.passages import stream_documents
 from xetrieval.encoders import CachedEncoder, Encoder
-from xetrieval.explainer import Explainer
+from xetrieval.explain import Explainer
+from xetrieval.files import write_text
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import encode_training, training_texts
-from xetrieval.hypotheses import FeatureExamples, gather, load_examples, passage_blocks, save_examples
-from xetrieval.hypotheses.gather import ExamplesConfig, side_of
-from xetrieval.hypotheses.judges import EncoderJudge, Judge, LlmJudge
-from xetrieval.hypotheses.labellers import KeyphraseLabeller
-from xetrieval.hypotheses.planted import judge_planted
-from xetrieval.hypotheses.scores import Scored, ScoresConfig, score_labels
 from xetrieval.intervals import bootstrap, wilson
+from xetrieval.labels import FeatureExamples, gather, load_examples, passage_blocks, save_examples
+from xetrieval.labels.gather import ExamplesConfig, side_of
+from xetrieval.labels.judges import EncoderJudge, Judge, LlmJudge
+from xetrieval.labels.labellers import KeyphraseLabeller
+from xetrieval.labels.planted import judge_planted
+from xetrieval.labels.scores import Scored, ScoresConfig, score_labels
 from xetrieval.llm import CachedChat, open_llm
 from xetrieval.sae import SparseAutoencoder, read_sae, untrained_sae, write_sae
 from xetrieval.sae.train import train_sae
-from xetrieval.store import write_text
 
 POOL = 2400
 SAMPLE = 200  # features that a language model judges with random negatives

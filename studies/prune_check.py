@@ -30,15 +30,15 @@ from xetrieval.data.corpus import read_corpus
 from xetrieval.data.passages import passages_of
 from xetrieval.encoders import CachedEncoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
-from xetrieval.explainer import Explainer
-from xetrieval.explainer.prune import prune
+from xetrieval.explain import Explainer
+from xetrieval.explain.prune import prune
+from xetrieval.files import write_text
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
-from xetrieval.hypotheses import top_examples
-from xetrieval.hypotheses.select import folded
+from xetrieval.labels import top_examples
+from xetrieval.labels.select import folded
 from xetrieval.sae import SparseAutoencoder, read_sae, write_sae
 from xetrieval.sae.train import SaeConfig, train_many
-from xetrieval.store import write_text
 
 TEXTS = 9
 SAME_WORDS = 5  # texts of one template that are kept

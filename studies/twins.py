@@ -19,11 +19,10 @@ import numpy as np
 import xetrieval
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import read_texts
-from xetrieval.explain import attribute, overlap
-from xetrieval.explain.projection import TWIN, FeatureSets, project
-from xetrieval.explainer import Explainer
-from xetrieval.hypotheses import Feature
+from xetrieval.explain import Explainer, attribute, overlap
+from xetrieval.labels import Feature
 from xetrieval.sae import SparseAutoencoder
+from xetrieval.sae.projection import TWIN, FeatureSets, project
 
 COSINES = (0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.999, 0.9999, 0.99999)
 TEXTS = (

@@ -10,9 +10,9 @@ import pytest
 
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
-from xetrieval.explainer import Explainer
-from xetrieval.hypotheses import Feature
+from xetrieval.explain import Explainer
 from xetrieval.internalizer import Internalizer
+from xetrieval.labels import Feature
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.views import ASPECTS
 

@@ -20,8 +20,8 @@ from conftest import random_explainer, unit
 
 from xetrieval.data.chunks import Chunking
 from xetrieval.index import BuildConfig, Corpus, build_index
-from xetrieval.index.compact import compact_index
-from xetrieval.index.texts import Texts
+from xetrieval.index.build.compact import compact_index
+from xetrieval.index.store.texts import Texts
 
 SMALL = BuildConfig(shard_rows=64, block=16)
 ADDING = replace(SMALL, adding=True)

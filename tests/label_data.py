@@ -9,9 +9,9 @@ import numpy as np
 
 from xetrieval.arrays import l2norm
 from xetrieval.data.passages import Passage
-from xetrieval.explainer import Explainer
-from xetrieval.hypotheses import ExamplesConfig, FeatureExamples, gather
-from xetrieval.hypotheses.gather import Block
+from xetrieval.explain import Explainer
+from xetrieval.labels import ExamplesConfig, FeatureExamples, gather
+from xetrieval.labels.gather import Block
 from xetrieval.sae import SparseAutoencoder
 
 SUBJECTS = ("tea", "kidney", "football", "weather", "music", "rivers", "bridges", "chess")

@@ -19,10 +19,10 @@ import xetrieval
 from xetrieval.cli import console
 from xetrieval.cli.progress import Bars
 from xetrieval.errors import InputError, shortened
-from xetrieval.explainer import save
+from xetrieval.explain import save
+from xetrieval.files import alone
 from xetrieval.index import Corpus, Hit, build_index, open_index
-from xetrieval.intervene import SteeringProfile
-from xetrieval.store import alone
+from xetrieval.steer import SteeringProfile
 
 SOURCE = Path(xetrieval.__file__).parent
 
@@ -94,7 +94,7 @@ def test_every_module_loads_without_what_linux_alone_has() -> None:
 def test_a_lock_is_held_by_one_and_let_go_with_the_process(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom xetrieval.store import alone\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom xetrieval.files import alone\n"
         f"with alone(Path({str(lock)!r}), 'taken'):\n"
         "    print('held', flush=True)\n    sys.stdin.read()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -13,7 +13,7 @@ from cases_data import CASES, accepted, refused, run
 from conftest import random_explainer, unit
 from index_data import SMALL
 
-from xetrieval.explainer import save
+from xetrieval.explain import save
 from xetrieval.index import Corpus, build_index, open_index
 
 NINES = "9" * 5000

@@ -13,7 +13,7 @@ import pytest
 from cases_data import CASES, accepted, made, models_loaded_once, refused, run
 from conftest import random_explainer
 
-from xetrieval.explainer import save
+from xetrieval.explain import save
 from xetrieval.index import open_index
 
 BASE = CASES / "benchmark" / "base"
@@ -328,7 +328,7 @@ def test_a_line_that_is_too_long_is_left_out(home: Path, corpora: Path, tmp_path
 def test_a_pipe_is_read_and_one_that_nobody_writes_to_is_refused(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xetrieval.store.atomic.PATIENCE", 0.2)
+    monkeypatch.setattr("xetrieval.files.atomic.PATIENCE", 0.2)
     pipe = tmp_path / "pipe.jsonl"
     os.mkfifo(pipe)
     refused(build(home, pipe, tmp_path / "i"), "pipe.jsonl", "nobody writes to this pipe")
@@ -337,7 +337,7 @@ def test_a_pipe_is_read_and_one_that_nobody_writes_to_is_refused(
     refused(run("doctor", home / "toy", "--queries", pipe))
     writer = threading.Thread(target=lambda: pipe.write_bytes((CORPUS / "ok.jsonl").read_bytes()))
     writer.start()
-    monkeypatch.setattr("xetrieval.store.atomic.PATIENCE", 30)
+    monkeypatch.setattr("xetrieval.files.atomic.PATIENCE", 30)
     accepted(build(home, pipe, tmp_path / "i"))
     writer.join()
     assert sorted(documents(tmp_path / "i")) == ["a", "b", "c"]

@@ -343,7 +343,7 @@ def test_an_index_encodes_nothing_twice(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_very_large_build_reads_the_users_cache_and_does_not_fill_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from xetrieval.index import stages
+    from xetrieval.index.build import stages
 
     explainer = random_explainer(cache=True)
     monkeypatch.setattr(stages, "MOST_KEPT", 1)

@@ -20,11 +20,11 @@ from conftest import random_explainer
 from index_data import build_small
 
 from xetrieval.errors import DamagedError, XetrievalError
-from xetrieval.explainer import save
+from xetrieval.explain import save
+from xetrieval.files import digest_of
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.index.manifest import read_index_manifest
-from xetrieval.index.verify import verify_index
-from xetrieval.store import digest_of
+from xetrieval.index.store.manifest import read_index_manifest
+from xetrieval.index.store.verify import verify_index
 
 
 def script(name: str, target: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from cases_data import CASES, accepted, refused, run
 from conftest import random_explainer
 
-from xetrieval.explainer import save
+from xetrieval.explain import save
 from xetrieval.index import open_index
 
 

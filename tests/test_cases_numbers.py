@@ -20,8 +20,8 @@ from xetrieval.errors import DivergedError, InputError, MismatchError, TrainingW
 from xetrieval.explain import Explanation, FeatureShare, attribute
 from xetrieval.explain.breakdown import Breakdown
 from xetrieval.explain.explanation import twin_label
-from xetrieval.explain.projection import FeatureSets, project
 from xetrieval.sae.kernels import kernels_for
+from xetrieval.sae.projection import FeatureSets, project
 from xetrieval.sae.select import top_k
 from xetrieval.sae.train import SaeConfig, train_sae
 

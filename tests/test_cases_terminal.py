@@ -14,11 +14,11 @@ from cases_data import CASES, accepted, made, models_loaded_once, run
 from conftest import random_explainer
 from index_data import SMALL, records, write_corpus
 
-from xetrieval.explainer import save
-from xetrieval.hypotheses import Family
+from xetrieval.explain import save
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.intervene import SteeringProfile
+from xetrieval.labels import Family
 from xetrieval.sae.files import save_sae
+from xetrieval.steer import SteeringProfile
 
 EVIL = "\x1b]0;PWNED\x07\x1b[31m\x9b32m\u202e\u200b[bold]x[/bold] <script>alert(1)</script>"
 HARM = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")

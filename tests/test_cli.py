@@ -21,7 +21,7 @@ from test_sae import release_state
 
 from xetrieval.cli import main
 from xetrieval.data.python_docs import python_docs
-from xetrieval.explainer import load, save
+from xetrieval.explain import load, save
 from xetrieval.internalizer import write_release_internalizer
 from xetrieval.views import ASPECTS
 

@@ -17,7 +17,7 @@ from xetrieval.data.chunks import Chunking, pieces, places
 from xetrieval.data.corpus import Document
 from xetrieval.data.sources import stream_source
 from xetrieval.errors import InputError
-from xetrieval.explainer import save
+from xetrieval.explain import save
 from xetrieval.index import open_index
 
 

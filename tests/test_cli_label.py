@@ -16,8 +16,8 @@ from conftest import random_explainer
 from typer.testing import CliRunner
 
 from xetrieval.cli.app import app, main
-from xetrieval.explainer import load, save
-from xetrieval.explainer.relabel import NewLabel, read_history, relabel
+from xetrieval.explain import load, save
+from xetrieval.explain.relabel import NewLabel, read_history, relabel
 
 WORDS = ["tea", "kidney", "football", "weather", "music", "river", "bridge", "chess", "garden", "engine"]
 

@@ -21,11 +21,11 @@ from test_cli import refused, run
 from typer.main import get_command
 
 from xetrieval.cli.app import app
-from xetrieval.explainer import load
+from xetrieval.explain import load
+from xetrieval.files.folders import claim
 from xetrieval.sae import load_sae, save_sae
 from xetrieval.sae.formats import FORMATS
 from xetrieval.sae.variants import VARIANTS
-from xetrieval.store.folders import claim
 
 SMALL = ("--features", 48, "--l0", 4, "--epochs", 2, "--batch-size", 64)
 

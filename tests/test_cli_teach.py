@@ -14,7 +14,7 @@ from test_evaluate_retrieval import write_benchmark
 from test_teach import GOOD, TEXT, aspect_of
 
 from xetrieval import remote
-from xetrieval.explainer import load, save
+from xetrieval.explain import load, save
 from xetrieval.internalizer import load_internalizers
 
 
@@ -208,7 +208,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch: pytest.MonkeyPat
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xetrieval.explainer.load", interrupted)
+    monkeypatch.setattr("xetrieval.explain.load", interrupted)
     done = run("info")
     assert done.returncode == 130
     assert "interrupted; run the same command again to go on" in done.stderr

@@ -9,9 +9,10 @@ from conftest import random_explainer
 from index_data import SMALL, records, write_corpus
 
 from xetrieval.data.chunks import Chunking
-from xetrieval.index import Corpus, build_index, lines, open_index
-from xetrieval.index.change import delete_documents
-from xetrieval.index.lines import CommonLine, common_lines
+from xetrieval.index import Corpus, build_index, open_index
+from xetrieval.index.ask import lines
+from xetrieval.index.ask.lines import CommonLine, common_lines
+from xetrieval.index.build.delete import delete_documents
 
 FOOTER = "Still stuck? Write to help@example.org and we answer within a day."
 BANNER = "This page is a draft."

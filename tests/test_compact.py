@@ -19,12 +19,12 @@ from index_data import SMALL, build_small, content, records, write_corpus
 from xetrieval.data.chunks import Chunking
 from xetrieval.errors import InputError
 from xetrieval.index import Corpus, Index, build_index, open_index
-from xetrieval.index.approximate import make_faiss
-from xetrieval.index.change import delete_documents
-from xetrieval.index.coarse import make_coarse
-from xetrieval.index.compact import compact_index
-from xetrieval.index.layout import BUILDING
-from xetrieval.index.verify import verify_index
+from xetrieval.index.build.compact import compact_index
+from xetrieval.index.build.delete import delete_documents
+from xetrieval.index.search.faiss import make_faiss
+from xetrieval.index.search.quantised import make_coarse
+from xetrieval.index.store.layout import BUILDING
+from xetrieval.index.store.verify import verify_index
 
 SECRET = "zanzibarite"
 QUERIES = ("word1 word2", "word7", "word30 word31 word32")

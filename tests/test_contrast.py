@@ -14,8 +14,8 @@ from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError
 from xetrieval.explain import attribute
 from xetrieval.explain.fitted import bars
-from xetrieval.explain.projection import FeatureSets
-from xetrieval.explain.terminal import plain_text
+from xetrieval.render.terminal import plain_text
+from xetrieval.sae.projection import FeatureSets
 
 QUERY = "how do vaccines protect a child"
 FIRST = "Vaccines protect a child from measles."

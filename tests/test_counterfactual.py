@@ -11,9 +11,10 @@ from conftest import random_explainer, random_sae, unit
 
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
-from xetrieval.explain.projection import FeatureSets
-from xetrieval.explain.terminal import plain_text
-from xetrieval.intervene import erase, smallest_boost, smallest_erasure
+from xetrieval.explain import smallest_boost, smallest_erasure
+from xetrieval.render.terminal import plain_text
+from xetrieval.sae.projection import FeatureSets
+from xetrieval.steer import erase
 
 SAE = random_sae()
 

@@ -25,13 +25,12 @@ from xetrieval.encoders import (
 )
 from xetrieval.encoders.minilm import packaged
 from xetrieval.errors import InputError
-from xetrieval.explain import TokenShare, attribute
+from xetrieval.explain import Explainer, TokenShare, attribute
+from xetrieval.explain.chunks import chunk_places
 from xetrieval.explain.evidence import words
-from xetrieval.explain.projection import FeatureSets
-from xetrieval.explain.terminal import plain_text
 from xetrieval.explain.token_shares import document_token_shares, query_token_shares, shares_of
-from xetrieval.explainer import Explainer
-from xetrieval.explainer.chunks import chunk_places
+from xetrieval.render.terminal import plain_text
+from xetrieval.sae.projection import FeatureSets
 
 QUERY = "how do vaccines protect a child"
 DOCUMENT = (

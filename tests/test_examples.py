@@ -14,10 +14,10 @@ from label_data import CONFIG, SUBJECTS, blocks, passages, subject_examples, sub
 from xetrieval.data.passages import passages_of, stream_documents
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.hypotheses import ExamplesConfig, gather, load_examples, passage_blocks, save_examples
-from xetrieval.hypotheses.best import Best, priority
-from xetrieval.hypotheses.gather import Block, side_of
-from xetrieval.hypotheses.select import folded
+from xetrieval.labels import ExamplesConfig, gather, load_examples, passage_blocks, save_examples
+from xetrieval.labels.best import Best, priority
+from xetrieval.labels.gather import Block, side_of
+from xetrieval.labels.select import folded
 
 
 def test_active_texts_are_of_the_subject_and_silent_ones_are_not() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain import attribute, overlap
-from xetrieval.explain.projection import RIDGE, FeatureSets, _Common, project
 from xetrieval.sae import SparseCodes
+from xetrieval.sae.projection import RIDGE, FeatureSets, _Common, project
 
 
 def test_overlap_is_the_union_over_views_of_the_intersections_with_the_query() -> None:

@@ -16,8 +16,8 @@ from test_sae import release_state
 import xetrieval
 from xetrieval.encoders import HashingEncoder, PrecomputedEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.explainer import Explainer, load, save
-from xetrieval.explainer.folder import SHIPPED
+from xetrieval.explain import Explainer, load, save
+from xetrieval.explain.folder import SHIPPED
 from xetrieval.internalizer import write_release_internalizer
 from xetrieval.views import ASPECTS
 
@@ -69,7 +69,7 @@ def test_a_save_that_fails_leaves_nothing(tmp_path: Path, explainer: Explainer, 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("xetrieval.explainer.folder.write_features", full)
+    monkeypatch.setattr("xetrieval.explain.folder.write_features", full)
     with pytest.raises(OSError, match="No space"):
         save(explainer, tmp_path / "toy")
     assert not list(tmp_path.iterdir())
@@ -105,7 +105,7 @@ def test_a_damaged_explainer_is_refused_in_words(folder: Path, damage, words: st
 
 
 def test_a_table_of_the_wrong_length_is_refused(folder: Path) -> None:
-    from xetrieval.hypotheses import read_features
+    from xetrieval.labels import read_features
 
     with pytest.raises(DamagedError, match="128 features for an autoencoder of 99"):
         read_features(folder / "features.jsonl", 99, load(folder).sae.digest)

@@ -12,8 +12,8 @@ from xetrieval.encoders import HashingEncoder
 from xetrieval.evaluate import BenchmarkVectors, FaithfulnessConfig, faithfulness
 from xetrieval.evaluate.stability import Shown, alike_features, shown_features, stability
 from xetrieval.evaluate.words import word_curves
-from xetrieval.explain.projection import FeatureSets
-from xetrieval.intervene import erase, keep_only
+from xetrieval.sae.projection import FeatureSets
+from xetrieval.steer import erase, keep_only
 
 SMALL = FaithfulnessConfig(queries=20, steps=(0, 1, 2, 4), ranked_queries=4, depth=20, bootstrap=50)
 

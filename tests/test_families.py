@@ -11,12 +11,12 @@ from conftest import random_explainer, random_sae, unit
 from label_data import SUBJECTS, blocks, subject_examples, subject_explainer, subject_sae
 
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.explainer.prune import prune
-from xetrieval.hypotheses import Feature, gather, read_families, write_families
-from xetrieval.hypotheses.card import feature_card, search_features
-from xetrieval.hypotheses.families import families, flags, similarity
-from xetrieval.hypotheses.gather import ExamplesConfig
-from xetrieval.hypotheses.transfer import match_features
+from xetrieval.explain.prune import prune
+from xetrieval.labels import Feature, gather, read_families, write_families
+from xetrieval.labels.card import feature_card, search_features
+from xetrieval.labels.families import families, flags, similarity
+from xetrieval.labels.gather import ExamplesConfig
+from xetrieval.labels.transfer import match_features
 from xetrieval.sae import SparseAutoencoder
 
 FEATURES = [Feature(j, f"{subject} in places", "worksheet", 0.1) for j, subject in enumerate(SUBJECTS)]

@@ -22,8 +22,8 @@ from xetrieval.data import Document
 from xetrieval.data.values import plain
 from xetrieval.errors import InputError
 from xetrieval.explain import Reading
-from xetrieval.index.filters import check_fields, matching_rows, parse_filters
-from xetrieval.index.texts import Texts
+from xetrieval.index.store.filters import check_fields, matching_rows, parse_filters
+from xetrieval.index.store.texts import Texts
 
 BIG = 1 << 70
 

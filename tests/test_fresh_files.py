@@ -17,9 +17,9 @@ from xetrieval.cli import console
 from xetrieval.encoders import CachedEncoder
 from xetrieval.encoders.hashing import HashingEncoder
 from xetrieval.errors import DamagedError, InputError
-from xetrieval.index.ours import check_ours
-from xetrieval.intervene.steer import read_profile
-from xetrieval.store import check_apart, check_file, check_new_folder, read_bytes, write_bytes
+from xetrieval.files import check_apart, check_file, check_new_folder, read_bytes, write_bytes
+from xetrieval.index.store.ours import check_ours
+from xetrieval.steer.profile import read_profile
 
 TEXTS = ["a piano concert", "the law of taxes"]
 
@@ -122,7 +122,7 @@ def test_an_output_that_is_the_input_is_refused(tmp_path: Path) -> None:
 
 
 def test_pipes_without_another_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xetrieval.store.atomic.PATIENCE", 0.1)
+    monkeypatch.setattr("xetrieval.files.atomic.PATIENCE", 0.1)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(InputError, match="nobody reads from this pipe"):

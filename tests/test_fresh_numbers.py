@@ -15,9 +15,9 @@ from xetrieval import load, open_encoder, save
 from xetrieval.encoders.hashing import HashingEncoder
 from xetrieval.encoders.vector_files import read_vectors
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.explainer import Explainer
+from xetrieval.explain import Explainer
 from xetrieval.index import Corpus, Index, build_index, open_index
-from xetrieval.intervene import SteeringProfile, read_profile, steered_vectors
+from xetrieval.steer import SteeringProfile, read_profile, steered_vectors
 
 
 class Frame:

@@ -174,7 +174,7 @@ def test_the_id_of_a_teacher_text_may_be_called_id_as_in_a_corpus(tmp_path: Path
 def test_an_index_whose_documents_are_all_deleted_is_not_examined(tmp_path: Path) -> None:
     from xetrieval.evaluate.doctor import checkup
     from xetrieval.index import Corpus, build_index, open_index
-    from xetrieval.index.change import delete_documents
+    from xetrieval.index.build.delete import delete_documents
 
     explainer = random_explainer()
     vectors = np.random.default_rng(0).standard_normal((3, explainer.sae.dimension)).astype(np.float32)
@@ -190,7 +190,7 @@ def test_bad_pairs_are_named_where_no_list_can_lie_beside_the_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from xetrieval.cli import main
-    from xetrieval.explainer import save
+    from xetrieval.explain import save
 
     save(random_explainer(), tmp_path / "toy")
     (tmp_path / "p.jsonl").write_text('{"query": "salt", "doc": "salt"}\n{"query": "a"}\nx\n')

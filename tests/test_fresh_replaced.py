@@ -15,7 +15,7 @@ pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
 from starlette.testclient import TestClient
 
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.index.report import report
+from xetrieval.index.ask.report import report
 from xetrieval.llm import Budget, Ledger, Message, Request, Usage
 from xetrieval.llm.client import OpenAIChat
 from xetrieval.serve import service

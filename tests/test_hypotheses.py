@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from xetrieval.errors import DamagedError
-from xetrieval.hypotheses import Feature, Score, keyphrase_labels, read_features, top_examples, write_features
-from xetrieval.hypotheses.keyphrases import candidates, fold
+from xetrieval.labels import Feature, Score, keyphrase_labels, read_features, top_examples, write_features
+from xetrieval.labels.keyphrases import candidates, fold
 from xetrieval.sae import SparseCodes
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from xetrieval.encoders import CachedEncoder, EncoderIdentity, FunctionEncoder, HashingEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.explainer import load, save
-from xetrieval.explainer.model import Explainer
+from xetrieval.explain import load, save
+from xetrieval.explain.explainer import Explainer
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.sae import SparseAutoencoder
 

@@ -16,10 +16,10 @@ from index_data import SMALL, build_small, content, records, write_corpus
 from xetrieval.data.chunks import Chunking
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explain import Explanation
+from xetrieval.files import alone
 from xetrieval.index import Corpus, Index, build_index, open_index
-from xetrieval.index.change import delete_documents
-from xetrieval.index.verify import verify_index
-from xetrieval.store import alone
+from xetrieval.index.build.delete import delete_documents
+from xetrieval.index.store.verify import verify_index
 
 COUNT = 200
 
@@ -138,7 +138,7 @@ def test_a_corpus_that_changed_during_a_build_is_refused(tmp_path: Path) -> None
 def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    from xetrieval.index.writer import ShardWriter
+    from xetrieval.index.build.writer import ShardWriter
 
     corpus = Corpus((write_corpus(tmp_path / "c.jsonl", records(100)),))
     build_index(corpus, random_explainer(), tmp_path / "whole", SMALL)

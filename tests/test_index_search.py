@@ -13,13 +13,13 @@ from index_data import SMALL, build_small
 
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain import Breakdown, Explanation
+from xetrieval.files import alone, sha256_of_file
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
-from xetrieval.index.change import delete_documents
-from xetrieval.index.concepts import idf, parse
-from xetrieval.index.dense import steered_rows
-from xetrieval.index.listing import listing
-from xetrieval.intervene import SteeringProfile, steered_vectors
-from xetrieval.store import alone, sha256_of_file
+from xetrieval.index.ask.listing import listing
+from xetrieval.index.build.delete import delete_documents
+from xetrieval.index.search.concepts import idf, parse
+from xetrieval.index.search.dense import steered_rows
+from xetrieval.steer import SteeringProfile, steered_vectors
 
 COUNT = 200
 
@@ -55,7 +55,7 @@ def test_dense_search_is_exact(index: Index) -> None:
 
 
 def test_an_8_bit_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
-    from xetrieval.index.coarse import make_coarse, to_coarse, to_fixed
+    from xetrieval.index.search.quantised import make_coarse, to_coarse, to_fixed
 
     z = unit(3000, seed=8)
     z[1500:1600] = z[:100] + 1e-4 * unit(100, seed=9)  # near-ties: rounding alone would mix them up
@@ -84,7 +84,7 @@ def test_an_8_bit_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
 
 def test_faiss_finds_most_and_scores_exactly(tmp_path: Path) -> None:
     pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
-    from xetrieval.index.approximate import make_faiss
+    from xetrieval.index.search.faiss import make_faiss
 
     np.save(tmp_path / "v.npy", unit(4000, seed=8))
     build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", BuildConfig(1000))
@@ -105,7 +105,8 @@ def test_a_faiss_file_is_made_alone_and_of_the_index_as_it_is_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
-    from xetrieval.index import approximate, sealed
+    from xetrieval.index.search import faiss as approximate
+    from xetrieval.index.store import sealed
 
     hashed: list[Path] = []
     monkeypatch.setattr(sealed, "sha256_of_file", lambda path: hashed.append(path) or sha256_of_file(path))
@@ -260,8 +261,8 @@ def test_every_document_knows_its_rank_and_its_rival(index: Index) -> None:
 
 def test_a_change_of_rank_is_one(index: Index) -> None:
     """The erased features take the document out of the top, the boost takes it in: scored again by hand."""
-    from xetrieval.explain.projection import FeatureSets
-    from xetrieval.intervene import erase
+    from xetrieval.sae.projection import FeatureSets
+    from xetrieval.steer import erase
 
     query = "word1 word2 word3"
     q = index.query_vector(query)[0].astype(np.float64)
@@ -307,7 +308,7 @@ def test_a_list_says_what_its_hits_share(index: Index) -> None:
 
 
 def test_a_report_counts_what_is_there(index: Index) -> None:
-    from xetrieval.index.report import report
+    from xetrieval.index.ask.report import report
 
     found = report(index, topics=500)
     codes = index.codes(np.arange(COUNT), "original").dense(128)
@@ -327,7 +328,7 @@ def test_a_report_counts_what_is_there(index: Index) -> None:
 
 def test_a_hub_is_found_and_said_why(tmp_path: Path) -> None:
     """Documents scattered around one: it is the nearest of them all."""
-    from xetrieval.index.report import report
+    from xetrieval.index.ask.report import report
 
     rng = np.random.default_rng(0)
     centre = unit(1, seed=1)[0]

@@ -15,10 +15,10 @@ from xetrieval.encoders import open_encoder
 from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, InterventionConfig, benchmark_vectors, intervention
 from xetrieval.evaluate.vectors import ranking
-from xetrieval.explain.projection import FeatureSets
-from xetrieval.explainer import load
+from xetrieval.explain import load
 from xetrieval.intervals import cluster_bootstrap
-from xetrieval.intervene import erase, keep_only
+from xetrieval.sae.projection import FeatureSets
+from xetrieval.steer import erase, keep_only
 
 
 def test_an_erased_document_has_nothing_left_along_its_features() -> None:

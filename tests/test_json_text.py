@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xetrieval.errors import DamagedError, InputError
-from xetrieval.store import is_whole, parse_json, read_json
+from xetrieval.files import is_whole, parse_json, read_json
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from conftest import random_explainer, unit
 from index_data import records, write_corpus
 
 from xetrieval.errors import InputError
-from xetrieval.explainer import load, save
-from xetrieval.store import Work
+from xetrieval.explain import load, save
+from xetrieval.files import Work
 
 SMALL = ("--encoder", "hashing:48", "-F", "16", "-k", "2", "--epochs", "1", "--sentences", "0")
 DIES = """

@@ -12,12 +12,12 @@ from conftest import random_explainer
 from label_data import SUBJECTS, subject_examples, subject_explainer
 
 from xetrieval.errors import BudgetSpent, InputError, MismatchError
-from xetrieval.explainer import load, save
-from xetrieval.explainer.relabel import NewLabel, read_history, record_families, record_scores, relabel
-from xetrieval.hypotheses import Score
-from xetrieval.hypotheses.labellers import KeyphraseLabeller, LlmLabeller, one_line
-from xetrieval.hypotheses.naming import check_label, read_label
-from xetrieval.hypotheses.worksheet import COLUMNS, read_worksheet, write_worksheet
+from xetrieval.explain import load, save
+from xetrieval.explain.relabel import NewLabel, read_history, record_families, record_scores, relabel
+from xetrieval.labels import Score
+from xetrieval.labels.labellers import KeyphraseLabeller, LlmLabeller, one_line
+from xetrieval.labels.naming import check_label, read_label
+from xetrieval.labels.worksheet import COLUMNS, read_worksheet, write_worksheet
 from xetrieval.llm import Answer, Budget, CachedChat, Ledger, ReplayChat, Request
 
 ENGLISH = ["The kidneys clean the blood and it is one of the tasks of the body that matter for it."]
@@ -122,7 +122,7 @@ def test_a_model_that_never_answers_usefully_names_nothing() -> None:
 
 
 def test_a_text_cannot_close_the_fence_or_fill_a_place_of_the_prompt() -> None:
-    from xetrieval.hypotheses.labellers import PROMPTS
+    from xetrieval.labels.labellers import PROMPTS
     from xetrieval.llm.prompts import read_prompt_file
 
     file = read_prompt_file("label", PROMPTS)
@@ -208,7 +208,7 @@ def test_a_failed_write_leaves_the_old_table_whole(folder: Path, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     before = (folder / "features.jsonl").read_bytes()
-    monkeypatch.setattr("xetrieval.explainer.folder.write_features", full)
+    monkeypatch.setattr("xetrieval.explain.folder.write_features", full)
     with pytest.raises(OSError, match="No space"):
         relabel(folder, [NewLabel(0, "tea", "keyphrase")])
     monkeypatch.undo()
@@ -218,7 +218,7 @@ def test_a_failed_write_leaves_the_old_table_whole(folder: Path, monkeypatch: py
 
 
 def test_families_lie_beside_the_table(folder: Path) -> None:
-    from xetrieval.hypotheses.families import families
+    from xetrieval.labels.families import families
 
     explainer = load(folder)
     grouped = families(explainer.sae.directions, subject_examples(), explainer.features, (2, 4))

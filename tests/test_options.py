@@ -20,12 +20,12 @@ from xetrieval.cli.explain import explain as cli_explain
 from xetrieval.cli.search import search as cli_search
 from xetrieval.cli.search import why as cli_why
 from xetrieval.errors import InputError
-from xetrieval.explainer import load, save
+from xetrieval.explain import load, save
 from xetrieval.index import Corpus, Index, build_index, open_index
-from xetrieval.index.search import prepare
-from xetrieval.index.why import why
-from xetrieval.intervene import SteeringProfile
+from xetrieval.index.ask.why import why
+from xetrieval.index.search.ranking import prepare
 from xetrieval.options import TABLE, Apart, Needs, check
+from xetrieval.steer import SteeringProfile
 
 QUERY = " ".join(WORDS[:6])
 Run = Callable[[frozenset[str]], Any]  # what comes out with these options; the message, where it is refused

@@ -72,7 +72,7 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     write_corpus(home / "evil.jsonl", evil)
     from dataclasses import replace
 
-    from xetrieval.explainer import load, save
+    from xetrieval.explain import load, save
 
     minilm = load("minilm")
     names = tuple(replace(feature, label=f"{HOSTILE} {feature.label}") for feature in minilm.features)

@@ -15,7 +15,7 @@ from index_data import SMALL
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain import Explanation
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.index.stores import open_store
+from xetrieval.index.build.sources import open_store
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from index_data import SMALL, content, records, write_corpus
 
 from xetrieval.errors import XetrievalError
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.index.engines.ray import pool
+from xetrieval.index.build.engines.ray import pool
 
 ON_RAY = replace(SMALL, engine="ray")
 

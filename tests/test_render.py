@@ -13,8 +13,8 @@ from xetrieval import Explanation, FeatureShare
 from xetrieval.encoders import HashingEncoder
 from xetrieval.explain import Contrast, Reading
 from xetrieval.explain.fitted import bar
-from xetrieval.explain.report import page
-from xetrieval.explain.terminal import plain_text, printable
+from xetrieval.render.page import page
+from xetrieval.render.terminal import plain_text, printable
 
 HOSTILE = '<script>alert(1)</script>\x1b[31mred\x1b[0m\u202ereversed & "quoted"\nsecond line'
 

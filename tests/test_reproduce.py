@@ -26,7 +26,7 @@ from reproduce.setting import Setting  # noqa: E402
 from reproduce.steps import Steps, made_folder, what_it_does  # noqa: E402
 from xetrieval.data.posts import read_quotas  # noqa: E402
 from xetrieval.errors import DamagedError, InputError  # noqa: E402
-from xetrieval.store import alone  # noqa: E402
+from xetrieval.files import alone  # noqa: E402
 
 TINY = Path(__file__).with_name("reproduce_tiny.json")
 CONFIG = json.loads(TINY.read_text())

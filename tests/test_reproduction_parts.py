@@ -21,13 +21,12 @@ from xetrieval.evaluate import ViewSystem, compare_views, growth, internalized, 
 from xetrieval.evaluate.plots_paper import density
 from xetrieval.evaluate.release_way import ReleaseWay
 from xetrieval.evaluate.tables import markdown, over_sets, steering_table
-from xetrieval.explain import overlap
-from xetrieval.explainer import from_parts
+from xetrieval.explain import from_parts, overlap
 from xetrieval.fitting.autoencoder import train_to_folder
 from xetrieval.fitting.internalizers import learn_in_folds
 from xetrieval.fitting.reasoned import reasoned_rows
-from xetrieval.hypotheses import ExamplesConfig, gathered_examples, passage_blocks
 from xetrieval.internalizer.train import InternalizerConfig
+from xetrieval.labels import ExamplesConfig, gathered_examples, passage_blocks
 from xetrieval.llm import Answer, Request, Usage
 from xetrieval.sae import load_sae, untrained_sae
 from xetrieval.sae.train import SaeConfig

@@ -18,10 +18,10 @@ from conftest import random_explainer, random_sae, unit
 from index_data import SMALL, build_small, records, write_corpus
 
 from xetrieval.errors import InputError
-from xetrieval.explainer import save
+from xetrieval.explain import save
+from xetrieval.files import Work, new_folder, write_bytes
 from xetrieval.index import BuildConfig, Corpus, build_index
 from xetrieval.sae import save_sae
-from xetrieval.store import Work, new_folder, write_bytes
 
 PRECIOUS = {
     ".env.local": b"SECRET=1\n",
@@ -371,7 +371,7 @@ def states(folder: Path) -> str:
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_folder_replaced_by_a_process_that_dies_at_any_rename_is_old_or_new(tmp_path: Path, exchange: bool) -> None:
     script = (
-        "import os, sys\nfrom pathlib import Path\nfrom xetrieval.store import Kind, folders, new_folder, write_text\n"
+        "import os, sys\nfrom pathlib import Path\nfrom xetrieval.files import Kind, folders, new_folder, write_text\n"
         "target, at, exchange = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == 'True'\n"
         "if not exchange:\n    folders._exchange = lambda *_: False\n"
         "seen, steps = 0, (os.replace, folders._exchange)\n"
@@ -401,7 +401,7 @@ def test_a_folder_replaced_by_a_process_that_dies_at_any_rename_is_old_or_new(tm
 
 
 def folders_recover(target: Path) -> None:
-    from xetrieval.store import recover
+    from xetrieval.files import recover
 
     recover(target)
 

@@ -10,10 +10,10 @@ from label_data import CONFIG, SUBJECTS, subject_examples, subject_sae
 
 from xetrieval.encoders import FunctionEncoder, HashingEncoder
 from xetrieval.errors import InputError, MismatchError
-from xetrieval.hypotheses.judges import EncoderJudge, LlmJudge, Marked, odd_one_out
-from xetrieval.hypotheses.planted import judge_planted, planted
-from xetrieval.hypotheses.scores import ScoresConfig, chance, fit_to_shown, questions, score_labels, told_apart
 from xetrieval.intervals import bootstrap, wilson
+from xetrieval.labels.judges import EncoderJudge, LlmJudge, Marked, odd_one_out
+from xetrieval.labels.planted import judge_planted, planted
+from xetrieval.labels.scores import ScoresConfig, chance, fit_to_shown, questions, score_labels, told_apart
 from xetrieval.llm import Budget, CachedChat, Ledger, ReplayChat, Request
 
 RIGHT = dict(enumerate(SUBJECTS))

@@ -17,9 +17,9 @@ from index_data import SMALL, build_small, records, write_corpus
 pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
 from starlette.testclient import TestClient
 
-from xetrieval.explainer import Explainer
+from xetrieval.explain import Explainer
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
-from xetrieval.index.change import delete_documents
+from xetrieval.index.build.delete import delete_documents
 from xetrieval.serve import service
 from xetrieval.serve.app import create_app
 

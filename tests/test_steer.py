@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from xetrieval.arrays import l2norm
 from xetrieval.errors import InputError, MismatchError
-from xetrieval.intervene import SteeringProfile, read_profile, steered_scores, steered_vectors
 from xetrieval.sae import SparseCodes
+from xetrieval.steer import SteeringProfile, read_profile, steered_scores, steered_vectors
 
 SAE = random_sae()
 

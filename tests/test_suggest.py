@@ -13,9 +13,9 @@ from index_data import SMALL
 from xetrieval.errors import InputError
 from xetrieval.evaluate.suggest import SuggestConfig, suggest
 from xetrieval.index import Corpus, Index, build_index, open_index
-from xetrieval.index.moves import moves
-from xetrieval.intervene import SteeringProfile, steered_scores
-from xetrieval.intervene.learn import LearnConfig, competition_of, learn_factors
+from xetrieval.index.ask.moves import moves
+from xetrieval.steer import SteeringProfile, steered_scores
+from xetrieval.steer.learn import LearnConfig, competition_of, learn_factors
 
 FAST = SuggestConfig(features=(2,), ridges=(0.003,), resamples=500)
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .encoders import Encoder, open_encoder
     from .errors import XetrievalError
-    from .explain import Explanation, FeatureShare
-    from .explainer import Explainer, load, save
+    from .explain import Explainer, Explanation, FeatureShare, load, save
     from .fitting import FitConfig, fit
     from .release import import_release
 
@@ -24,16 +23,16 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Encoder": "encoders",
-    "Explainer": "explainer",
+    "Explainer": "explain",
     "Explanation": "explain",
     "FeatureShare": "explain",
     "FitConfig": "fitting",
     "XetrievalError": "errors",
     "fit": "fitting",
     "import_release": "release",
-    "load": "explainer",
+    "load": "explain",
     "open_encoder": "encoders",
-    "save": "explainer",
+    "save": "explain",
 }
 
 __all__ = [

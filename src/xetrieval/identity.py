@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .store import digest_of
+from .files import digest_of
 
 Role = Literal["query", "document"]
 UNNAMED: Final = "unnamed function "  # followed by what no other has

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from .encoders import Encoder
 from .errors import InputError, MismatchError
-from .explainer import Explainer
-from .hypotheses import Feature
+from .explain import Explainer
+from .files import sha256_of_file
 from .internalizer import read_release_internalizer
+from .labels import Feature
 from .sae import read_release_sae
-from .store import sha256_of_file
 from .views import ASPECTS
 
 

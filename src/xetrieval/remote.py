@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from .errors import EndpointError, InputError
-from .store import parse_json
+from .files import parse_json
 
 KEY_VARIABLES: Final = ("XETRIEVAL_API_KEY", "OPENAI_API_KEY")
 RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})

@@ -24,12 +24,12 @@ import xetrieval.cli.listed
 import xetrieval.cli.shown
 import xetrieval.evaluate.doctor
 import xetrieval.evaluate.suggest
-import xetrieval.explain.report
 import xetrieval.fitting.pipeline
-import xetrieval.index.report
+import xetrieval.index.ask.report
+import xetrieval.render.page
 import xetrieval.teachers  # noqa: F401
 from xetrieval.cli.app import app
-from xetrieval.explainer import save
+from xetrieval.explain import save
 
 VALUES = (
     *("", " ", "-1", "0", "1e999", "nan", "-inf", "99999999999999999999", "9" * 5000, "x" * 20_000, "1=nan"),

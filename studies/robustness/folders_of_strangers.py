@@ -18,8 +18,8 @@ from frame import Try, carry_out, command, refusal, warm
 from given import QUERY, explainer, in_child, index
 from safetensors.numpy import load_file, save_file
 
-from xetrieval.explainer import save
-from xetrieval.store import digest_of
+from xetrieval.explain import save
+from xetrieval.files import digest_of
 
 VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 5, 1 << 60, 1.5, 1e300, "", "x", "../../x", [], [5], {}, {"x": 5}),

@@ -11,10 +11,10 @@ import numpy as np
 
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
-from xetrieval.explainer import Explainer
-from xetrieval.hypotheses import Feature
+from xetrieval.explain import Explainer
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.internalizer import Internalizer
+from xetrieval.labels import Feature
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.views import ASPECTS
 
@@ -69,8 +69,8 @@ def index(home: Path, count: int = 100, fast: bool = False) -> Path:
     def make() -> None:
         build_index(Corpus((corpus(home / "corpus.jsonl", count),)), explainer(), home / "index", CUT)
         if fast:
-            from xetrieval.index.approximate import make_faiss
-            from xetrieval.index.coarse import make_coarse
+            from xetrieval.index.search.faiss import make_faiss
+            from xetrieval.index.search.quantised import make_coarse
 
             opened = open_index(home / "index")
             make_coarse(opened)

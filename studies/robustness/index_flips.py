@@ -13,7 +13,7 @@ from given import QUERY, index
 
 from xetrieval.errors import DamagedError
 from xetrieval.index import open_index
-from xetrieval.index.verify import verify_index
+from xetrieval.index.store.verify import verify_index
 
 FLIPS = 30  # of a file
 

@@ -19,7 +19,7 @@ from frame import Try, carry_out, command, warm
 from given import CUT, corpus, explainer, in_child
 
 from xetrieval.index import Corpus, build_index
-from xetrieval.index.texts import Texts
+from xetrieval.index.store.texts import Texts
 
 EVENTS = ("open", "os.rename", "os.remove", "os.truncate", "os.mkdir", "os.rmdir", "sqlite3.connect", "ctypes.call")
 

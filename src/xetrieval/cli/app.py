@@ -127,7 +127,7 @@ def _check_arguments(given: Sequence[str]) -> None:
     """Raise InputError for an argument that is no text: Python hands on bytes that are not UTF-8 as half characters."""
     if all(map(str.isascii, given)):
         return
-    from ..store import is_whole
+    from ..files import is_whole
 
     for place, argument in enumerate(given, 1):
         if not is_whole(argument):

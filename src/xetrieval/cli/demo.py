@@ -15,7 +15,7 @@ from .serve import PORT, run
 
 if TYPE_CHECKING:
     from ..data import Document
-    from ..explainer import Explainer
+    from ..explain import Explainer
     from ..index import Index
 
 QUESTIONS = (
@@ -41,7 +41,7 @@ def demo(
     """Index this Python's own documentation, search it and explain each top hit."""
     from ..data.python_docs import python_docs
     from ..errors import InputError
-    from ..index.ours import check_ours
+    from ..index.store.ours import check_ours
 
     if query is not None and not query.strip():
         raise InputError("the query is empty; give it some text")
@@ -67,8 +67,8 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
     """The index of these documents: made now, or before."""
     from tempfile import TemporaryDirectory
 
+    from ..files import cache_folder, digest_of
     from ..index import Corpus, build_index, open_index
-    from ..store import cache_folder, digest_of
 
     made_of = digest_of([explainer.digest, [document.text for document in documents]])
     target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
@@ -84,7 +84,7 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
 def _answer(index: Index, question: str, hits: int) -> None:
     from rich.text import Text
 
-    from ..explain.terminal import printable, table_of
+    from ..render.terminal import printable, table_of
 
     console = output_console()
     console.print()

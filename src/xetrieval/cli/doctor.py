@@ -72,7 +72,7 @@ def _print(found: Checkup) -> None:
     from rich.text import Text
 
     from ..explain.fitted import bar
-    from ..explain.terminal import printable, shorten
+    from ..render.terminal import printable, shorten
 
     console = output_console()
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -56,8 +56,8 @@ class Shared:
         """Read, encode and measure every benchmark. A file has the records as they come: what is done is kept."""
         from ..data.benchmark import open_benchmark, sample_benchmark
         from ..evaluate import benchmark_vectors
-        from ..store import is_stream
-        from ..store.atomic import STANDARD
+        from ..files import is_stream
+        from ..files.atomic import STANDARD
 
         check_output(self.output, *map(Path, self.data), Path(self.explainer))
         records: list[dict[str, Any]] = []
@@ -88,7 +88,7 @@ class Shared:
             print_table(what, records)
 
     def _write(self, records: list[dict[str, Any]]) -> None:
-        from ..store import write_text
+        from ..files import write_text
 
         assert self.output is not None
         write_text(self.output, json.dumps(records, indent=1, ensure_ascii=False) + "\n")

@@ -10,21 +10,12 @@ import typer
 from ..options import check
 from .console import as_json, give, say
 from .left_out import SkipBad, collector, say_left_out
-from .options import (
-    CacheOption,
-    EncoderOption,
-    ExplainerOption,
-    ReportFormat,
-    TopOption,
-    open_explainer,
-    say_notes,
-)
+from .options import CacheOption, EncoderOption, ExplainerOption, ReportFormat, TopOption, open_explainer, say_notes
 from .progress import progress_bar
 from .shown import check_output, show
 
 if TYPE_CHECKING:
-    from ..explain import Contrast, Explanation
-    from ..explainer import Explainer
+    from ..explain import Contrast, Explainer, Explanation
 
 
 NAMES = ("input", "query_vectors", "document_vectors", "encoder", "cache", "evidence", "chunks", "skip_bad")
@@ -124,9 +115,9 @@ def _file(
     top: int | None,
     evidence: bool,
 ) -> None:
-    from ..explainer import explain_file
-    from ..store import is_stream
-    from ..store.atomic import STANDARD
+    from ..explain import explain_file
+    from ..files import is_stream
+    from ..files.atomic import STANDARD
     from .streams import readable
 
     output, left_out = given or Path(STANDARD), collector(skip_bad)
@@ -152,8 +143,8 @@ def _file(
 
 def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str, top: int | None) -> None:
     from ..encoders import read_vectors
-    from ..explainer.pairs import PairNames
-    from ..store import write_bytes
+    from ..explain.pairs import PairNames
+    from ..files import write_bytes
 
     opened = open_explainer(explainer, None, None)
     q, z = read_vectors(queries), read_vectors(documents)

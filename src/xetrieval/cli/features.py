@@ -13,9 +13,9 @@ from .options import Format, FormatOption
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ..explainer import Explainer
-    from ..hypotheses import Feature
-    from ..hypotheses.card import FeatureCard, Neighbour
+    from ..explain import Explainer
+    from ..labels import Feature
+    from ..labels.card import FeatureCard, Neighbour
 
 LISTED = 30
 
@@ -35,9 +35,9 @@ def features(
 ) -> None:
     """Families of features, a search among their names, or the card of one."""
     from ..errors import InputError
-    from ..explainer import load
-    from ..hypotheses import load_examples
-    from ..hypotheses.card import feature_card, search_features
+    from ..explain import load
+    from ..labels import load_examples
+    from ..labels.card import feature_card, search_features
 
     opened = load(explainer)
     examples = None
@@ -79,7 +79,7 @@ def _table(found: list[Feature], top: int) -> RenderableType:
     from rich.text import Text
 
     from ..explain.fitted import Column, Fitted, Line
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     lines = []
     for f in found[:top]:
@@ -94,7 +94,7 @@ def _families(explainer: Explainer) -> RenderableType:
     from rich.text import Text
     from rich.tree import Tree
 
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     tree = Tree(Text(f"{printable(explainer.name)}: {explainer.sae.features:,} features; --family ID lists one"))
     for upper in (f for f in explainer.families if f.parent is None):
@@ -109,7 +109,7 @@ def _card(card: FeatureCard, texts: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     feature = card.feature
     head = [Text(f"{feature.id}  {printable(feature.label or '(no name)')}", "bold")]
@@ -158,7 +158,7 @@ def _neighbours(title: str, measure: str, neighbours: tuple[Neighbour, ...]) -> 
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in (("", "right"), (title, "left"), (measure, "right")):
@@ -173,8 +173,8 @@ def _texts(card: FeatureCard, count: int) -> RenderableType:
     from rich.text import Text
 
     from ..explain.fitted import bar
-    from ..explain.terminal import printable
-    from ..hypotheses.labellers import one_line
+    from ..labels.labellers import one_line
+    from ..render.terminal import printable
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("activation", no_wrap=True, justify="right")

@@ -87,7 +87,7 @@ def add(given: Given, index: Folder, sources: Sources = None) -> None:
     found again, but its text stays in the index's files until `index compact`.
     """
     from ..errors import InputError
-    from ..index.layout import EXPLAINER
+    from ..index.store.layout import EXPLAINER
 
     if not (index / EXPLAINER).is_dir():
         raise InputError(f"{index}: no index there to add to; make one with `xetrieval index build`")
@@ -100,7 +100,7 @@ def delete(
     ids: Annotated[list[str], typer.Argument(help="Ids of documents; of a document cut in pieces, its own or theirs.")],
 ) -> None:
     """Delete documents; they are never found again, but their texts stay in the index's files until `index compact`."""
-    from ..index.change import delete_documents
+    from ..index.build.delete import delete_documents
 
     left = delete_documents(index, ids)
     say(f"{len(ids)} deleted, {left:,} documents left")
@@ -112,9 +112,9 @@ def compact(index: Folder) -> None:
 
     Interrupted, it goes on where it stopped: run the same command again. It needs free space for what stays.
     """
-    from ..index.approximate import FILES
-    from ..index.coarse import FOLDER
-    from ..index.compact import compact_index
+    from ..index.build.compact import compact_index
+    from ..index.search.faiss import FILES
+    from ..index.search.quantised import FOLDER
 
     fast = index.is_dir() and any(path.name == FOLDER or FILES.fullmatch(path.name) for path in index.iterdir())
     with progress_bar() as bar:
@@ -138,8 +138,8 @@ def accelerate(
     """Make dense search faster, from about 200,000 documents on."""
     from ..errors import InputError
     from ..index import open_index
-    from ..index.approximate import make_faiss
-    from ..index.coarse import make_coarse
+    from ..index.search.faiss import make_faiss
+    from ..index.search.quantised import make_coarse
 
     if not scan and not faiss:
         raise InputError("say how: --scan, --faiss, or both")
@@ -157,7 +157,7 @@ def accelerate(
 @app.command()
 def verify(index: Folder) -> None:
     """Compare every file with its hash; any damaged byte is found. Files that are not of the index are named."""
-    from ..index.verify import verify_index
+    from ..index.store.verify import verify_index
 
     with progress_bar() as bar:
         task = bar.add_task("verify", total=None, note="")
@@ -175,9 +175,9 @@ def info(index: Folder) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import printable
     from ..index import open_index
-    from ..index.verify import folder_bytes
+    from ..index.store.verify import folder_bytes
+    from ..render.terminal import printable
 
     opened = open_index(index)
     manifest = opened.manifest
@@ -211,7 +211,7 @@ def report(
     """What this corpus is about: families, features that say nothing, documents found for everything."""
 
     from ..index import open_index
-    from ..index.report import report as look
+    from ..index.ask.report import report as look
     from .listed import print_report
 
     found = look(open_index(index), topics)
@@ -229,8 +229,8 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     from ..encoders import encoder_notes
     from ..errors import InputError
     from ..index import BuildConfig, Corpus, build_index
-    from ..index.approximate import WORTH
-    from ..index.stores import open_store
+    from ..index.build.sources import open_store
+    from ..index.search.faiss import WORTH
     from .streams import readable
 
     vectors, store, chunk = given.vectors, given.store, given.chunk

@@ -15,7 +15,7 @@ def info(
     format: FormatOption = Format.text,
 ) -> None:
     """Show an explainer: its encoder, features, names, data and figures."""
-    from ..explainer import load
+    from ..explain import load
 
     explainer = load(source)
     named = sum(feature.label is not None for feature in explainer.features)
@@ -36,6 +36,6 @@ def info(
         return
     from rich.markdown import Markdown
 
-    from ..explainer.card import model_card
+    from ..explain.card import model_card
 
     output_console().print(Markdown(model_card(explainer), hyperlinks=False))

@@ -19,11 +19,11 @@ from .shared import with_options
 
 if TYPE_CHECKING:
     from ..data import LeftOut
-    from ..explainer import Explainer
-    from ..explainer.relabel import NewLabel, Relabelled
-    from ..hypotheses import ExampleFolder, FeatureExamples
-    from ..hypotheses.gather import Block, ExamplesConfig
-    from ..hypotheses.labellers import Labeller, Proposal
+    from ..explain import Explainer
+    from ..explain.relabel import NewLabel, Relabelled
+    from ..labels import ExampleFolder, FeatureExamples
+    from ..labels.gather import Block, ExamplesConfig
+    from ..labels.labellers import Labeller, Proposal
 
 app = typer.Typer(help="Name features and say how far the names hold. Start with `examples`.", no_args_is_help=True)
 ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
@@ -52,8 +52,8 @@ def examples(
     skip_bad: SkipBad = False,
 ) -> None:
     """Gather the texts that features are named from and judged on. The corpus is streamed; encoding is cached."""
-    from ..hypotheses import ExamplesConfig, gather, save_examples
-    from ..store import check_new_folder
+    from ..files import check_new_folder
+    from ..labels import ExamplesConfig, gather, save_examples
 
     check_new_folder(output)
     opened = _open(explainer, encoder, cache)
@@ -105,7 +105,7 @@ def keyphrase(
     replace_worksheet: Replace = False,
 ) -> None:
     """Names from the phrases that a feature's texts share and others lack. Offline, seconds."""
-    from ..hypotheses.labellers import KeyphraseLabeller
+    from ..labels.labellers import KeyphraseLabeller
 
     opened, folder = _both(explainer, examples)
     chosen = _chosen(opened, folder, ids, unnamed)
@@ -135,9 +135,9 @@ def llm(
 
     Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
     """
-    from ..hypotheses.judges import LlmJudge
-    from ..hypotheses.labellers import LlmLabeller
-    from ..hypotheses.scores import fit_to_shown
+    from ..labels.judges import LlmJudge
+    from ..labels.labellers import LlmLabeller
+    from ..labels.scores import fit_to_shown
     from ..llm.estimate import estimate
 
     opened, folder = _both(explainer, examples)
@@ -165,7 +165,7 @@ def export(
     unnamed: Unnamed = False,
 ) -> None:
     """Write a worksheet: one row a feature, with its texts, and an empty column for a name."""
-    from ..hypotheses.worksheet import write_worksheet
+    from ..labels.worksheet import write_worksheet
 
     opened, folder = _both(explainer, examples)
     rows = write_worksheet(output, opened.sae.digest, _chosen(opened, folder, ids, unnamed), opened.features)
@@ -182,9 +182,9 @@ def import_(
     output: OutputFolder = None,
 ) -> None:
     """Take over the names of a worksheet; all of them, or none if a row cannot be used."""
-    from ..explainer import load
-    from ..explainer.relabel import PERSON, NewLabel, relabel
-    from ..hypotheses.worksheet import read_worksheet
+    from ..explain import load
+    from ..explain.relabel import PERSON, NewLabel, relabel
+    from ..labels.worksheet import read_worksheet
 
     opened = load(explainer)
     known = None
@@ -210,9 +210,9 @@ def transfer(
 ) -> None:
     """Names of one autoencoder for the like features of another: alike in direction and in what activates them."""
     from ..errors import MismatchError
-    from ..explainer.relabel import NewLabel, relabel
-    from ..hypotheses import ExamplesConfig
-    from ..hypotheses.transfer import match_features
+    from ..explain.relabel import NewLabel, relabel
+    from ..labels import ExamplesConfig
+    from ..labels.transfer import match_features
 
     source, target = _open(old, None, cache), _open(new, None, cache)
     if source.encoder_identity.digest != target.encoder_identity.digest:
@@ -255,9 +255,9 @@ def families(
     output: OutputFolder = None,
 ) -> None:
     """Group features by direction and co-activation into two levels; flag dense features and duplicates."""
-    from ..explainer.relabel import record_families
-    from ..hypotheses.families import default_sizes
-    from ..hypotheses.families import families as group
+    from ..explain.relabel import record_families
+    from ..labels.families import default_sizes
+    from ..labels.families import families as group
 
     opened, folder = _both(explainer, examples)
     usual = default_sizes(opened.sae.features)
@@ -281,9 +281,9 @@ def prune(
 ) -> None:
     """A smaller explainer, without features that say nothing; the others keep directions and names."""
     from ..errors import InputError
-    from ..explainer import load
-    from ..explainer.prune import prune_folder
-    from ..hypotheses.naming import MIXED
+    from ..explain import load
+    from ..explain.prune import prune_folder
+    from ..labels.naming import MIXED
 
     opened = load(explainer)
     drop = set(_numbers(ids)) if ids is not None else set()
@@ -306,8 +306,8 @@ def _open(source: str, encoder: str | None, cache: Path | None) -> Explainer:
 
 def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
     """An explainer and the examples of its features; of no other."""
-    from ..explainer import load
-    from ..hypotheses import load_examples
+    from ..explain import load
+    from ..labels import load_examples
 
     opened, folder = load(explainer), load_examples(examples)
     folder.check(opened.sae.digest, str(examples))
@@ -318,7 +318,7 @@ def _blocks(
     explainer: Explainer, corpora: list[Path], config: ExamplesConfig, left_out: LeftOut | None
 ) -> Iterable[Block]:
     from ..data.passages import stream_documents
-    from ..hypotheses import passage_blocks
+    from ..labels import passage_blocks
 
     return passage_blocks(lambda: stream_documents(corpora, left_out), explainer.encoder, config.per_document)
 
@@ -355,7 +355,7 @@ def _label(
     from collections import Counter
 
     from ..errors import BudgetSpent
-    from ..explainer.relabel import check_target, relabel
+    from ..explain.relabel import check_target, relabel
 
     check_target(explainer, output)
     proposals: list[Proposal] = []
@@ -377,7 +377,7 @@ def _label(
 
 
 def _new(labeller: Labeller, proposal: Proposal, examples: tuple[str, ...]) -> NewLabel:
-    from ..explainer.relabel import NewLabel
+    from ..explain.relabel import NewLabel
 
     return NewLabel(proposal.feature, proposal.label, labeller.source, labeller.prompt, (), examples)
 
@@ -389,6 +389,6 @@ def _say(done: Relabelled, target: str | Path) -> None:
 
 def _encoder_judge(source: str, explainer: Explainer, cache: Path | None) -> Any:
     from ..encoders import CachedEncoder, open_encoder
-    from ..hypotheses.judges import EncoderJudge
+    from ..labels.judges import EncoderJudge
 
     return EncoderJudge(CachedEncoder(open_encoder(source), cache), explainer.encoder_identity)

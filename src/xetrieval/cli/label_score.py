@@ -15,9 +15,9 @@ from .progress import progress_bar
 from .shared import with_options
 
 if TYPE_CHECKING:
-    from ..explainer import Explainer
-    from ..hypotheses.judges import Judge
-    from ..hypotheses.scores import Scored
+    from ..explain import Explainer
+    from ..labels.judges import Judge
+    from ..labels.scores import Scored
 
 
 @with_options(LlmOptions)
@@ -50,11 +50,11 @@ def score(
     Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
     """
     from ..errors import InputError
-    from ..explainer import load
-    from ..explainer.relabel import check_target, record_scores
-    from ..hypotheses import load_examples
-    from ..hypotheses.planted import judge_planted
-    from ..hypotheses.scores import ScoresConfig, score_labels
+    from ..explain import load
+    from ..explain.relabel import check_target, record_scores
+    from ..labels import load_examples
+    from ..labels.planted import judge_planted
+    from ..labels.scores import ScoresConfig, score_labels
 
     if (judge is None) == (options.llm is None):
         raise InputError("give --judge ENCODER or --llm MODEL, one of the two")
@@ -98,7 +98,7 @@ def score(
 
 def _report(planted: list[dict[str, Any]], scored: Scored, path: Path | None, format: Format) -> None:
     """Print what a scoring came to, and write every value to `path`."""
-    from ..store import write_text
+    from ..files import write_text
 
     records = {"planted": planted, "scores": scored.summary()}
     if path is not None:
@@ -116,7 +116,7 @@ def _parts(text: str) -> Any:  # a tuple of words; ScoresConfig refuses what is 
 
 def _judge(judge: str | None, at_once: int, explainer: Explainer, options: LlmOptions) -> tuple[Judge, Any]:
     from ..encoders import CachedEncoder, open_encoder
-    from ..hypotheses.judges import EncoderJudge, LlmJudge
+    from ..labels.judges import EncoderJudge, LlmJudge
 
     if judge is None:
         model = options.open()
@@ -127,7 +127,7 @@ def _judge(judge: str | None, at_once: int, explainer: Explainer, options: LlmOp
 def _print(planted: list[dict[str, Any]], scored: Scored) -> None:
     from rich.table import Table
 
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     console = output_console()
     console.print(f"judge {printable(scored.judge)}", highlight=False)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..index.listing import Listing
-    from ..index.report import CorpusReport
+    from ..index.ask.listing import Listing
+    from ..index.ask.report import CorpusReport
 
 
 def print_listing(console: Console, listed: Listing) -> None:
@@ -16,7 +16,7 @@ def print_listing(console: Console, listed: Listing) -> None:
     from rich.text import Text
 
     from ..explain.fitted import Column, Fitted, Line
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     parts = [
         (f"what the {listed.hits} hits have in common", listed.common, False),
@@ -45,7 +45,7 @@ def print_report(console: Console, found: CorpusReport) -> None:
     from rich.text import Text
 
     from ..explain.fitted import Column, Fitted, Line
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     console.print(Text(f"{found.documents:,} documents; {found.silent:,} features that none of them has\n", "bold"))
     lines = [

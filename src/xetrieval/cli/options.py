@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from ..encoders import Encoder
-    from ..explainer import Explainer
+    from ..explain import Explainer
 
 
 class Format(StrEnum):
@@ -58,7 +58,7 @@ VectorColumn = Annotated[
 def open_explainer(source: str, encoder: str | None, cache: Path | bool | None) -> Explainer:
     """The explainer that the options name."""
     from ..errors import InputError
-    from ..explainer import load
+    from ..explain import load
 
     if isinstance(cache, Path) and cache.exists() and not cache.is_dir():
         raise InputError(f"--cache {cache}: that is a file; give a folder")

@@ -90,6 +90,6 @@ def _bars() -> Progress:
 
 
 def _plain(text: str) -> str:
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     return printable(text)

@@ -22,7 +22,7 @@ def import_release(
     labels: Annotated[Path | None, typer.Option("--labels", help="Text file; line i names feature i.")] = None,
 ) -> None:
     """Make an explainer from the files that the paper released."""
-    from ..explainer import save
+    from ..explain import save
     from ..release import import_release as join
 
     explainer = join(sae, internalizers, opened_encoder(encoder), labels, name=output.name)

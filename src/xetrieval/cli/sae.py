@@ -209,8 +209,8 @@ def convert(
     from ..sae.formats import convert as run
 
     if of == "explainer" and to in FORMATS:
-        from ..explainer import load
-        from ..hypotheses import write_features
+        from ..explain import load
+        from ..labels import write_features
 
         explainer = load(source)
         sae = explainer.sae

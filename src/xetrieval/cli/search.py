@@ -16,9 +16,9 @@ from .shown import check_output, show, written
 
 if TYPE_CHECKING:
     from ..index import Hit, Index
-    from ..index.listing import Listing
-    from ..index.why import Why
-    from ..intervene import SteeringProfile
+    from ..index.ask.listing import Listing
+    from ..index.ask.why import Why
+    from ..steer import SteeringProfile
 
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 QueryVector = Annotated[
@@ -69,11 +69,11 @@ def search(
     explainer: ExplainerCopy = None,
 ) -> None:
     """Search an index; each hit can say why it was found."""
-    from ..explain.terminal import steered_note
     from ..index import open_index
-    from ..index.listing import listing
-    from ..index.search import hits as hits_of
-    from ..index.search import prepare, rank
+    from ..index.ask.listing import listing
+    from ..index.search.ranking import hits as hits_of
+    from ..index.search.ranking import prepare, rank
+    from ..render.terminal import steered_note
 
     asked: dict[str, Any] = {"by": by != "dense", "steer": steer, "views": view, "exact": exact, "explain": explain}
     asked |= {"query": query, "vector": query_vector, "words": by in WORDS}
@@ -133,8 +133,8 @@ def why(
     from ..errors import InputError
     from ..explain import DEFAULT_TOP, Explanation
     from ..index import open_index
-    from ..index.search import prepare
-    from ..index.why import why as ask
+    from ..index.ask.why import why as ask
+    from ..index.search.ranking import prepare
 
     asked: dict[str, Any] = {"by": by != "dense", "steer": steer, "views": view, "over": over, "k": k}
     asked |= {"query": query if doc_id is not None else None, "vector": query_vector}
@@ -212,7 +212,7 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
 
 def read_steering(index: Index, path: Path | None) -> SteeringProfile | None:
     """The profile of --steer."""
-    from ..intervene import read_profile
+    from ..steer import read_profile
 
     return None if path is None else read_profile(path, index.explainer.sae)
 
@@ -221,7 +221,7 @@ def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | No
     from rich.text import Text
 
     from ..explain import DEFAULT_TOP
-    from ..explain.terminal import printable, table_of
+    from ..render.terminal import printable, table_of
 
     console = output_console()
     if not hits:
@@ -252,7 +252,7 @@ def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | No
 def _head(answer: Why) -> None:
     from rich.text import Text
 
-    from ..explain.terminal import printable, shorten
+    from ..render.terminal import printable, shorten
 
     console = output_console()
     place = f"rank {answer.rank:,} of {answer.documents:,}"

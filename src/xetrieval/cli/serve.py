@@ -13,7 +13,7 @@ from .console import say
 from .options import ExplainerOption, open_explainer
 
 if TYPE_CHECKING:
-    from ..explainer import Explainer
+    from ..explain import Explainer
     from ..index import Index
 
 PORT = 8321

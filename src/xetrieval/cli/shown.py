@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def check_output(output: Path | None, *sources: Path | None) -> None:
     """Before any work: whether the file can be written, and is none of those that are read."""
-    from ..store import check_apart, check_file
+    from ..files import check_apart, check_file
 
     if output is not None:
         check_file(output)
@@ -31,8 +31,8 @@ def show(
 ) -> None:
     """Print it, or write it; `notes` are lines of text about it, which JSON has fields for instead."""
     from ..explain import DEFAULT_TOP
-    from ..explain.report import page
-    from ..explain.terminal import plain_text, printable, table_of
+    from ..render.page import page
+    from ..render.terminal import plain_text, printable, table_of
 
     some = DEFAULT_TOP if top is None else top
     if format is ReportFormat.json:
@@ -52,7 +52,7 @@ def show(
 
 def written(text: str, output: Path | None) -> None:
     """To standard output, or to a file that is there whole or not at all."""
-    from ..store import is_stream, write_bytes
+    from ..files import is_stream, write_bytes
 
     if output is None:
         give(text)

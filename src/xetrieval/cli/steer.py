@@ -16,7 +16,7 @@ from .shown import check_output
 
 if TYPE_CHECKING:
     from ..index import Index
-    from ..intervene import SteeringProfile
+    from ..steer import SteeringProfile
 
 app = typer.Typer(help="Turn features up and down: learn a profile, see what it does.", no_args_is_help=True)
 
@@ -90,8 +90,8 @@ def apply(
     """Rank with and without a profile, side by side. Nothing is changed in the index."""
     from ..errors import InputError
     from ..index import open_index
-    from ..index.moves import moves
-    from ..intervene import SteeringProfile, read_profile
+    from ..index.ask.moves import moves
+    from ..steer import SteeringProfile, read_profile
 
     if profile is None and not factor:
         raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
@@ -112,7 +112,7 @@ def apply(
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.terminal import printable, shorten
+    from ..render.terminal import printable, shorten
 
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for column in ("rank", "before", "", "score", "before"):
@@ -136,7 +136,7 @@ def _print_profile(index: Index, profile: SteeringProfile) -> None:
     from rich.text import Text
 
     from ..explain.fitted import Column, Fitted, Line
-    from ..explain.terminal import printable
+    from ..render.terminal import printable
 
     if not profile.factors:
         return

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..store.atomic import STANDARD, is_stream, read_bytes
+from ..files.atomic import STANDARD, is_stream, read_bytes
 
 if TYPE_CHECKING:
     from ..data import LeftOut

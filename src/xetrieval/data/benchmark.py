@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
-from ..store import digest_of
+from ..files import digest_of
 from .corpus import Document
 from .judgments import Judgments, absent_documents, read_judged_queries
 from .left_out import LeftOut

@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from ..store import is_whole
+from ..files import is_whole
 
 LONGEST: Final = 64 << 10  # letters; what is longer is no front matter
 OPEN: Final = re.compile(r"---[ \t]*\r?\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ..errors import InputError
-from ..store import is_stream, parse_json, write_bytes
+from ..files import is_stream, parse_json, write_bytes
 from .lines import BadLine, shown
 
 T = TypeVar("T")

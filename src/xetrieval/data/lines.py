@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from ..errors import DamagedError, InputError
-from ..store import parse_json
-from ..store.json_text import Nan
+from ..files import parse_json
+from ..files.json_text import Nan
 
 KINDS: Final = (  # first bytes of what is no text in UTF-8, what it is, and what to do
     (b"\x1f\x8b", "packed with gzip", "give it a name that ends in .gz"),

@@ -14,7 +14,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 from ..errors import InputError
-from ..store import read_json
+from ..files import read_json
 from .corpus import Document
 from .left_out import LeftOut
 from .sources import read_corpora

@@ -19,8 +19,8 @@ import numpy as np
 
 from ..arrays import Float32
 from ..errors import DamagedError, MismatchError, NotKeptWarning
+from ..files import cache_folder, database, digest_of
 from ..identity import EncoderIdentity, Role
-from ..store import cache_folder, database, digest_of
 from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .function import NOT_KEPT
 from .texts import as_texts

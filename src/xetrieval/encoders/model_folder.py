@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..errors import DamagedError, InputError
-from ..store import digest_of, parse_json, read_json, sha256_of_file
+from ..files import digest_of, parse_json, read_json, sha256_of_file
 
 PROVENANCE: Final = frozenset(
     {

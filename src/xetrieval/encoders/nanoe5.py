@@ -16,8 +16,8 @@ import numpy as np
 
 from ..arrays import Float32
 from ..errors import MissingExtra
+from ..files import digest_of, sha256_of_file
 from ..identity import EncoderIdentity
-from ..store import digest_of, sha256_of_file
 from .texts import as_texts
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..arrays import Float32
 from ..errors import InputError
+from ..files import digest_of, sha256_of_file
 from ..identity import EncoderIdentity
-from ..store import digest_of, sha256_of_file
 from .texts import as_texts
 from .vector_files import read_vectors
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import InputError
-from ..store import is_whole
+from ..files import is_whole
 
 
 def as_texts(texts: Any, what: str = "text") -> list[str]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..arrays import QUANTISED, Float32, as_vectors, check_kind
 from ..errors import DamagedError, InputError, shortened
 from ..extras import require
-from ..store import parse_json
+from ..files import parse_json
 
 ENDINGS: Final = (".npy", ".safetensors", ".parquet")
 MOST_HEAD: Final = 64 << 20  # bytes of a safetensors head

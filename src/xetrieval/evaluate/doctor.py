@@ -19,10 +19,10 @@ from ..arrays import Float32, l2norm
 from ..data.judgments import absent_documents
 from ..errors import InputError, MismatchError
 from ..explain import Explanation
-from ..explainer.foreign import unlike
+from ..explain.foreign import unlike
 from ..index import Index
-from ..index.dense import dense
-from ..index.search import Query, explain_rows
+from ..index.search.dense import dense
+from ..index.search.ranking import Query, explain_rows
 from .retrieval import DEPTH, ndcg10_of_rankings
 
 Report = Callable[[str, int, int, str], None]  # stage, done, total, note

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Float32
 from ..data.benchmark import Benchmark
 from ..errors import InputError
-from ..explainer import Explainer
+from ..explain import Explainer
 from .release_way import ReleaseWay
 from .vectors import BenchmarkVectors
 

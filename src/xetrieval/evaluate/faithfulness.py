@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, Ids
 from ..data.benchmark import Benchmark
 from ..errors import InputError
-from ..explain import DEFAULT_TOP, attribute, overlap
-from ..explain.projection import FeatureSets
-from ..explainer import Explainer
+from ..explain import DEFAULT_TOP, Explainer, attribute, overlap
 from ..extras import require
 from ..intervals import cluster_bootstrap
-from ..intervene import erase_and_keep
 from ..sae import SparseAutoencoder, SparseCodes
+from ..sae.projection import FeatureSets
+from ..steer import erase_and_keep
 from .pairs import InterventionConfig, draw_pairs, random_active
 from .vectors import BenchmarkVectors, ranking
 

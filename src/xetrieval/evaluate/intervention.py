@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, Ids
 from ..data.benchmark import Benchmark
 from ..errors import InputError
-from ..explain import attribute, overlap
-from ..explain.projection import FeatureSets
-from ..explainer import Explainer
+from ..explain import Explainer, attribute, overlap
 from ..intervals import cluster_bootstrap
-from ..intervene import erase_and_keep
 from ..sae import SparseAutoencoder, SparseCodes
+from ..sae.projection import FeatureSets
+from ..steer import erase_and_keep
 from .pairs import InterventionConfig, Pairs, draw_pairs, random_active
 from .vectors import BenchmarkVectors
 

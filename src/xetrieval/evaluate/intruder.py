@@ -13,9 +13,9 @@ import numpy as np
 
 from ..arrays import Float32, l2norm
 from ..errors import InputError
-from ..hypotheses import top_examples
-from ..hypotheses.judges import odd_one_out
 from ..intervals import wilson
+from ..labels import top_examples
+from ..labels.judges import odd_one_out
 from ..sae import SparseAutoencoder
 
 TOP = 9

@@ -15,9 +15,9 @@ from ..arrays import Float32, Float64
 from ..data.benchmark import Benchmark
 from ..encoders import Encoder, read_texts
 from ..errors import InputError
-from ..explainer import Explainer
-from ..hypotheses.judges import check_judge
+from ..explain import Explainer
 from ..intervals import bootstrap
+from ..labels.judges import check_judge
 from .vectors import BenchmarkVectors
 
 

@@ -10,8 +10,8 @@ from ..data import BadLine, read_json_lines
 from ..data.lines import Line
 from ..errors import InputError
 from ..extras import require
-from ..store import check_file
-from ..store.atomic import replacing
+from ..files import check_file
+from ..files.atomic import replacing
 
 PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("MSE, original vectors", "lower is better", lambda r: _of(r, "original", "mse")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..explainer import Explainer
+from ..explain import Explainer
 from ..extras import require
 
 Sets = list[set[int]]

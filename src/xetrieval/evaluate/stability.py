@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, Ids
 from ..errors import InputError
-from ..explain import DEFAULT_TOP, attribute, overlap
-from ..explain.projection import FeatureSets
-from ..explainer import Explainer
+from ..explain import DEFAULT_TOP, Explainer, attribute, overlap
 from ..intervals import bootstrap
 from ..sae import SparseAutoencoder
+from ..sae.projection import FeatureSets
 
 ALIKE: Final = 0.7  # cosine of directions from which on two features of different autoencoders count as one
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64
 from ..errors import InputError
 from ..index import Index
-from ..index.dense import dense, steered
-from ..intervene import SteeringProfile, steered_scores
-from ..intervene.learn import Competition, LearnConfig, competition_of, learn_factors
+from ..index.search.dense import dense, steered
 from ..sae import SparseCodes
+from ..steer import SteeringProfile, steered_scores
+from ..steer.learn import Competition, LearnConfig, competition_of, learn_factors
 from .retrieval import DEPTH, ndcg10_of_rankings, paired_test
 
 Rows = NDArray[np.int64]

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ..data.benchmark import Benchmark
 from ..errors import InputError
+from ..files import claim, write_text
 from ..sae import SparseAutoencoder, save_sae
 from ..sae.measure import duplicate_share, measured
 from ..sae.train import SaeConfig, Stack, train_many
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
-from ..store import claim, write_text
 from .intruder import IntruderSample, intruder_score
 from .retrieval import ndcg10, reconstructed
 from .vectors import BenchmarkVectors

@@ -1,20 +1,30 @@
-"""A query, a document and their codes to an Explanation. Arrays in, numbers and text out."""
+"""Why a query and a document get their score: the explainer, and each question asked of it."""
 
 from .attribution import Attribution, attribute
+from .batch import explain_file
 from .breakdown import Breakdown, Part
 from .contrast import Contrast, FeatureContrast
+from .counterfactual_search import Boost, Erasure, smallest_boost, smallest_erasure
 from .evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
+from .explainer import Explainer
 from .explanation import DEFAULT_TOP, Chunk, Explanation, FeatureShare
+from .folder import load, save
+from .pairs import ExplainedPairs
+from .parts import from_parts
 from .reading import Reading
 from .support import Overlap, overlap
 
 __all__ = [
     "DEFAULT_TOP",
     "Attribution",
+    "Boost",
     "Breakdown",
     "Chunk",
     "Contrast",
+    "Erasure",
     "Evidence",
+    "ExplainedPairs",
+    "Explainer",
     "Explanation",
     "FeatureContrast",
     "FeatureEvidence",
@@ -26,5 +36,11 @@ __all__ = [
     "TextEvidence",
     "TokenShare",
     "attribute",
+    "explain_file",
+    "from_parts",
+    "load",
     "overlap",
+    "save",
+    "smallest_boost",
+    "smallest_erasure",
 ]

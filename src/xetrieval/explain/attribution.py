@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
 from ..errors import MismatchError
-from .projection import FeatureSets, project
+from ..sae.projection import FeatureSets, project
 
 TOLERANCE: Final = 1e-5  # on |bias + shares + remainder - score|
 

@@ -9,7 +9,7 @@ class Shown:
     """A table in a terminal, the same as plain text, and as HTML in a notebook."""
 
     def __str__(self: Any) -> str:
-        from .terminal import plain_text
+        from ..render.terminal import plain_text
 
         return plain_text(self)
 
@@ -19,18 +19,18 @@ class Shown:
         return f"{type(self).__name__}({said}{parts} parts{_of(self)})"
 
     def __rich__(self: Any) -> Any:
-        from .terminal import table_of
+        from ..render.terminal import table_of
 
         return table_of(self)
 
     def _repr_html_(self: Any) -> str:
-        from .html import fragment_of
+        from ..render.html import fragment_of
 
         return fragment_of(self)
 
 
 def _of(shown: Any) -> str:
-    from .terminal import shorten
+    from ..render.terminal import shorten
 
     names = [("doc_id", getattr(shown, "doc_id", "")), ("query", getattr(shown, "query", ""))]
     return "".join(f", {name}={shorten(text, 40)!r}" for name, text in names if text)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Float32, Float64, Ids
-from .projection import RIDGE
+from ..sae.projection import RIDGE
 
 
 class TokenShares(NamedTuple):

@@ -10,13 +10,13 @@ from typing import Any
 
 from ..encoders import map_vectors
 from ..errors import DivergedError, InputError
+from ..files import Work, digest_of, parse_json, stamp_of, write_text
 from ..sae import load_sae, save_sae
 from ..sae.files import SaeFolder
 from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
 from ..sae.train.config import check_device
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
-from ..store import Work, digest_of, parse_json, stamp_of, write_text
 
 LOGGED = 200  # lines over a training
 STATE = "state.safetensors"

@@ -11,9 +11,9 @@ import numpy as np
 from ..arrays import Float32
 from ..encoders import Encoder, EncoderIdentity, read_texts
 from ..errors import InputError, MismatchError
+from ..files import check_new_folder
 from ..internalizer import Internalizer, load_internalizers, save_internalizers
 from ..internalizer.train import InternalizerConfig, nearness, train_internalizer
-from ..store import check_new_folder
 from ..teachers import TeacherPair
 from ..views import Aspect, in_order
 from .config import Report

@@ -14,11 +14,11 @@ from ..arrays import Float32
 from ..data import Document, LeftOut, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, open_encoder, precision_of
 from ..errors import InputError
-from ..explainer import Explainer, load, save
-from ..hypotheses import Feature, keyphrase_labels, top_examples
+from ..explain import Explainer, load, save
+from ..files import Work, digest_of, stamp_of
+from ..labels import Feature, keyphrase_labels, top_examples
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
-from ..store import Work, digest_of, stamp_of
 from ..teachers import TeacherPair, read_spec, read_teacher
 from .config import FitConfig, Report
 from .figures import held_out_rows, measure

@@ -1,8 +1,8 @@
 """A corpus explained once: encoded, reasoned over and decomposed, then searched and explained in milliseconds."""
 
-from .build import BuildConfig, Built, build_index
-from .corpus import Corpus
+from .build.corpus import Corpus
+from .build.pipeline import BuildConfig, Built, build_index
 from .index import Index, open_index
-from .search import Hit
+from .search.ranking import Hit
 
 __all__ = ["BuildConfig", "Built", "Corpus", "Hit", "Index", "build_index", "open_index"]

@@ -14,26 +14,25 @@ from numpy.typing import NDArray
 from ..arrays import Float32, as_vectors, l2norm
 from ..encoders import read_texts
 from ..errors import DamagedError, InputError, MismatchError
-from ..explain import Reading
-from ..explainer import Explainer, load
-from ..explainer.pairs import reading
-from ..intervene import SteeringProfile
+from ..explain import Explainer, Reading, load
+from ..explain.pairs import reading
+from ..files.kind import NAME as CONFIG
 from ..sae import SparseCodes
-from ..store.kind import NAME as CONFIG
+from ..steer import SteeringProfile
 from ..views import View
-from .coarse import has_coarse
-from .filters import Condition, Filters, Kinds, check_fields, matching_rows, parse_filters
-from .ids import Ids
-from .layout import EXPLAINER, SHARDS
-from .lexical import Lexicon, open_lexicon
-from .manifest import Manifest, read_index_manifest
-from .ours import is_job
-from .same_encoder import check_same_encoder
-from .sealed import check_numbers
-from .search import Hit, hits, prepare, rank
-from .shard import Shard
-from .texts import Stored
-from .why import Why, why
+from .ask.why import Why, why
+from .search.lexical import Lexicon, open_lexicon
+from .search.quantised import has_coarse
+from .search.ranking import Hit, hits, prepare, rank
+from .store.filters import Condition, Filters, Kinds, check_fields, matching_rows, parse_filters
+from .store.ids import Ids
+from .store.layout import EXPLAINER, SHARDS
+from .store.manifest import Manifest, read_index_manifest
+from .store.ours import is_job
+from .store.same_encoder import check_same_encoder
+from .store.sealed import check_numbers
+from .store.shard import Shard
+from .store.texts import Stored
 
 CHECKED = 4096
 Rows = NDArray[np.int64]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedError, InputError, MismatchError
-from ..store import Kind, facts_of, half_precision, new_folder, read_arrays, read_manifest, write_arrays, write_manifest
+from ..files import Kind, facts_of, half_precision, new_folder, read_arrays, read_manifest, write_arrays, write_manifest
 from ..views import Aspect, check_aspect, in_order
 from .network import Internalizer
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..errors import DamagedError, MismatchError
 from ..extras import require
-from ..store import write_bytes
-from ..store.foreign import read_torch_state
+from ..files import write_bytes
+from ..files.foreign import read_torch_state
 from .network import Internalizer
 
 KEYS = {"w1": "net.0.weight", "b1": "net.0.bias", "w2": "net.2.weight", "b2": "net.2.bias"}

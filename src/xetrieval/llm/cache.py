@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ..errors import EndpointError
-from ..store import cache_folder, database, digest_of
+from ..files import cache_folder, database, digest_of
 from .base import Answer, ChatModel, Request, Usage
 from .budget import Ledger
 

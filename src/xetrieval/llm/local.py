@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import DamagedError, InputError
 from ..extras import processors, require
-from ..store import sha256_of_file
+from ..files import sha256_of_file
 from .base import Answer, Request
 from .client import OpenAIChat
 

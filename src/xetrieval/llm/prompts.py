@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
-from ..store import digest_of
+from ..files import digest_of
 from .base import Message, Request
 
 TURN: Final = re.compile(r"^--- (system|user|assistant)[ \t]*$", re.MULTILINE)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import EndpointError, InputError
-from ..store import digest_of
+from ..files import digest_of
 from .base import Answer, Request, Usage
 from .budget import about
 

@@ -2,7 +2,7 @@
 
 from .codes import SparseCodes
 from .files import load_sae, read_sae, save_sae, write_sae
-from .formats import read_release_sae
+from .formats.release import read_release_sae
 from .model import SparseAutoencoder
 from .untrained import untrained_sae
 

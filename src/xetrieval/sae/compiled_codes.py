@@ -21,7 +21,8 @@ import numpy as np
 from ..arrays import Float32
 from ..extras import require
 from .codes import SparseCodes
-from .kernels import Kernels, Pattern, kernels_for
+from .kernels import Kernels, kernels_for
+from .kernels.pattern import Pattern
 
 PER_K: Final = 2  # candidates for each kept feature
 EPSILON: Final = 2.0**-7

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..errors import DamagedError, InputError, MismatchError
-from ..store import (
+from ..files import (
     Kind,
     facts_of,
     half_precision,

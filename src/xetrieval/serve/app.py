@@ -20,11 +20,11 @@ from starlette.types import Receive, Scope, Send
 
 from .. import __version__
 from ..errors import InputError, XetrievalError
-from ..explain.report import page
-from ..explainer import Explainer
+from ..explain import Explainer
+from ..files import cache_folder, parse_json
 from ..index import Index
-from ..index.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
-from ..store import cache_folder, parse_json
+from ..index.ask.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
+from ..render.page import page
 from . import schemas as s
 from .address import LOOPBACK, check_prefix, host_names, place_of
 from .limits import Gate, Limits, asked_words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from ..explainer import load
+from ..explain import load
 from .app import create_app
 
 

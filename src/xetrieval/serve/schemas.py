@@ -18,8 +18,8 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from ..explain.records import ContrastRecord, ExplanationRecord
-from ..index.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES
-from ..index.records import HitRecord, ListingRecord, MoveRecord
+from ..index.ask.records import HitRecord, ListingRecord, MoveRecord
+from ..index.store.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES
 
 MOST_LETTERS = 200_000
 

@@ -14,19 +14,18 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import InputError, XetrievalError
-from ..explain import DEFAULT_TOP, Explanation
-from ..explainer import Explainer
+from ..explain import DEFAULT_TOP, Explainer, Explanation
 from ..index import Index, open_index
-from ..index.catalogue import confidence_of, feature_in_index, feature_page
-from ..index.listing import listing
-from ..index.moves import moves
-from ..index.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
-from ..index.report import report
-from ..index.search import explain_rows, hits, prepare, rank
-from ..index.why import rank_of, why
-from ..intervene import SteeringProfile, read_profile
-from ..intervene.learn import LearnConfig, competition_of, learn_factors
+from ..index.ask.catalogue import confidence_of, feature_in_index, feature_page
+from ..index.ask.listing import listing
+from ..index.ask.moves import moves
+from ..index.ask.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
+from ..index.ask.report import report
+from ..index.ask.why import rank_of, why
+from ..index.search.ranking import explain_rows, hits, prepare, rank
 from ..options import WORDS, check
+from ..steer import SteeringProfile, read_profile
+from ..steer.learn import LearnConfig, competition_of, learn_factors
 from . import schemas as s
 from .encoder import SharedEncoder
 

@@ -7,8 +7,8 @@ import unicodedata
 from collections import Counter
 from typing import Final, NamedTuple
 
+from ..files import parse_json
 from ..llm import Answer
-from ..store import parse_json
 from .prompt import Prompt
 
 COPIED_WORDS: Final = 8  # so many words in a row are a copy and no chance

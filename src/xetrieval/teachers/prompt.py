@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..errors import InputError
+from ..files import digest_of
 from ..llm import Message, Request
 from ..llm.prompts import fence_of, read_prompt_file
-from ..store import digest_of
 from ..views import check_aspect
 
 FOLDER: Final = Path(__file__).resolve().parent / "prompts"

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from ..data import BadLine, Document, read_json_lines
 from ..errors import BudgetSpent, EndpointError, InputError
+from ..files import alone, cache_folder, check_writable, digest_of, replacing
 from ..llm import CachedChat, Estimate, Request, estimate, in_parallel
-from ..store import alone, cache_folder, check_writable, digest_of, replacing
 from .checks import check
 from .existing import text_sha256
 from .prompt import Prompt

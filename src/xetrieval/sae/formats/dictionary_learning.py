@@ -16,8 +16,8 @@ import numpy as np
 from ...arrays import Float32
 from ...errors import DamagedError, InputError
 from ...extras import require
-from ...store import new_folder, write_text
-from ...store.foreign import read_torch_state
+from ...files import new_folder, write_text
+from ...files.foreign import read_torch_state
 from ..model import SparseAutoencoder
 from .keys import check_keys, read_config
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DamagedError
-from ...store import read_arrays, read_json
+from ...files import read_arrays, read_json
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...extras import require
-from ...store import is_stream, replacing
-from ...store.foreign import read_torch_state
+from ...files import is_stream, replacing
+from ...files.foreign import read_torch_state
 from ..model import SparseAutoencoder
 from .keys import check_keys
 

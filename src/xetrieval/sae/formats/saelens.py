@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...errors import DamagedError
-from ...store import new_folder, write_arrays, write_text
+from ...files import new_folder, write_arrays, write_text
 from ..model import SparseAutoencoder
 from .keys import check_keys, read_config, read_float32
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...errors import DamagedError, InputError
-from ...store import new_folder, write_arrays, write_text
+from ...files import new_folder, write_arrays, write_text
 from ..model import SparseAutoencoder
 from .keys import check_keys, read_config, read_float32
 

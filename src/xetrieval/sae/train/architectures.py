@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from ..kernels import Transposed
+from ..kernels.pattern import Transposed
 
 SMALLEST = 1e-3  # f^p is taken of f + this, so that its slope stays finite at 0
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ...arrays import Float32
 from ...errors import InputError
-from ..kernels import Kernels, Pattern
+from ..kernels import Kernels
+from ..kernels.pattern import Pattern
 from .config import SaeConfig
 from .scaling import geometric_median
 

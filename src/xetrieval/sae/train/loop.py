@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...arrays import Float32
 from ...errors import DamagedError, DivergedError, InputError, TrainingWarning
 from ...extras import require
-from ...store import digest_of, read_arrays, write_arrays
+from ...files import digest_of, read_arrays, write_arrays
 from ..measure import reconstruction
 from ..model import SparseAutoencoder
 from .config import SaeConfig, SaeProgress, check_device

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..kernels import Kernels, Pattern
+from ..kernels import Kernels
+from ..kernels.pattern import Pattern
 from .config import SaeConfig
 
 TILE_NUMBERS = 1 << 22  # scores at one time: 16 MiB; smaller tiles slow the product, larger ones the selection

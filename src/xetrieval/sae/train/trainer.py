@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ...arrays import Float32
 from ...errors import DivergedError
 from ...extras import require
-from ..kernels import Kernels, Pattern, Transposed, kernels_for
+from ..kernels import Kernels, kernels_for
+from ..kernels.pattern import Pattern, Transposed
 from .architectures import Entries, Gated, Jumping, Sparsity, architecture
 from .config import SaeConfig, SaeProgress
 from .control import PenaltyControl

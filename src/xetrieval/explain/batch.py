@@ -1,0 +1,73 @@
+"""A file of pairs in, a file of explanations out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ..data import LeftOut, Pair, read_pairs, usable
+from ..files import check_apart, check_file, is_stream, replacing
+from .explainer import Explainer
+from .explanation import DEFAULT_TOP
+from .pairs import PairNames
+
+BLOCK: Final = 256  # pairs explained at a time
+
+
+class Written(NamedTuple):
+    """What a run left behind."""
+
+    explained: int
+    truncated: int  # pairs with text past the encoder's limit
+    unreadable: int = 0  # pairs with a text of which the encoder knows at most half of the tokens
+
+
+def explain_file(
+    explainer: Explainer,
+    source: Path,
+    target: Path,
+    left_out: LeftOut | None = None,
+    top: int | None = None,
+    report: Callable[[int, int], None] | None = None,
+    evidence: bool = False,
+) -> Written:
+    """Explain every pair of a JSON lines file. The target appears when all is done, or not at all ("-", a pipe or a
+    device gets every block as it is made).
+
+    With `evidence`, each record says where its shown features (`top`, or 8) come from.
+
+    Args:
+        left_out: takes the lines that cannot be used; None refuses the first.
+    Raises:
+        InputError: a bad line (without `left_out`), no usable line, or a target that cannot be written.
+    """
+    check_file(target)
+    check_apart(target, source)
+    total = sum(1 for _ in usable(read_pairs(source), left_out))
+    if left_out is not None:
+        left_out.check(total, str(source))
+    explained = truncated = unreadable = 0
+    with replacing(target) as file:
+        for block in _blocks(usable(read_pairs(source), left_out)):
+            names = PairNames([pair.query_id for pair in block], [pair.doc_id for pair in block])
+            queries, documents = [pair.query for pair in block], [pair.document for pair in block]
+            for explanation in explainer.explain_pairs(queries, documents, names):
+                if evidence:
+                    explanation = explainer.with_evidence(explanation, DEFAULT_TOP if top is None else top)
+                record = explanation.to_dict(top)
+                truncated += bool(record["truncated"])
+                unreadable += explanation.read_query.unreadable or explanation.read_document.unreadable
+                file.write(json.dumps(record, ensure_ascii=is_stream(target)).encode() + b"\n")
+            file.flush()
+            explained += len(block)
+            if report is not None:
+                report(explained, total)
+    return Written(explained, truncated, unreadable)
+
+
+def _blocks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
+    while block := list(islice(pairs, BLOCK)):
+        yield block

@@ -1,0 +1,288 @@
+"""Joins encoder, internalizers, autoencoder and labels to explanations."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from ..arrays import Float32, as_vectors, l2norm
+from ..encoders import (
+    CachedEncoder,
+    Encoder,
+    EncoderIdentity,
+    PrecomputedEncoder,
+    as_text,
+    as_texts,
+    encoder_notes,
+    open_encoder,
+    read_texts,
+)
+from ..errors import ForeignVectorsWarning, InputError, MismatchError, shortened
+from ..identity import FUNCTION, explainer_digest
+from ..internalizer import Internalizer
+from ..labels import Family, Feature
+from ..sae import SparseAutoencoder, SparseCodes
+from ..sae.projection import FeatureSets
+from ..views import ORIGINAL, Aspect, in_order
+from .attribution import attribute
+from .chunks import explain_chunks
+from .contrast import Contrast
+from .contrast_of import contrast_vectors
+from .counterfactual_of import counterfactual_vectors
+from .evidence_of import contrast_with_evidence, with_evidence
+from .explanation import DEFAULT_TOP, Explanation
+from .foreign import unlike
+from .pairs import ExplainedPairs, PairNames, reading
+from .support import overlap
+
+
+@dataclass(frozen=True, eq=False)
+class Explainer:
+    """Explains the scores of one encoder. Made by `load`, `fit` or `import_release`.
+
+    Texts are read with the encoder it was made for; vectors that already exist need no encoder at all.
+    """
+
+    name: str
+    encoder_identity: EncoderIdentity
+    sae: SparseAutoencoder
+    internalizers: Mapping[Aspect, Internalizer]
+    features: tuple[Feature, ...]
+    made_from: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    families: tuple[Family, ...] = ()
+    cache: Path | bool = True  # where encoded texts are kept: True the user's cache folder, False nowhere
+    _encoder: list[Encoder] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        dimensions = {self.sae.dimension, self.encoder_identity.dimension}
+        dimensions |= {internalizer.dimension for internalizer in self.internalizers.values()}
+        if len(dimensions) > 1:
+            raise MismatchError(f"explainer {self.name}: its parts have different dimensions {sorted(dimensions)}")
+        if len(self.features) != self.sae.features:
+            raise MismatchError(f"explainer {self.name}: {len(self.features)} names, {self.sae.features} features")
+
+    def __repr__(self) -> str:
+        named = sum(feature.label is not None for feature in self.features)
+        return (
+            f"Explainer({shortened(self.name, 40)!r}, {self.sae.features:,} features, {named:,} named, "
+            f"encoder={shortened(self.encoder_identity.name, 40)!r}, views={len(self.views)})"
+        )
+
+    # ------------------------------------------------------------------ explaining
+
+    def explain(self, query: str, document: str) -> Explanation:
+        """Why this document gets this score for this query.
+
+        Raises:
+            InputError: an empty text. MissingExtra: the encoder is not installed.
+        """
+        return self.explain_pairs([as_text(query, "query")], [as_text(document, "document")])[0]
+
+    def explain_pairs(
+        self, queries: Sequence[str], documents: Sequence[str], names: PairNames | None = None
+    ) -> ExplainedPairs:
+        """Query i with document i. A text that stands in several pairs is encoded once.
+
+        Raises:
+            InputError: a bare text where a list is expected, an entry that is no text, an empty text.
+        """
+        queries, documents = as_texts(queries, "query"), as_texts(documents, "document")
+        if len(queries) != len(documents):
+            raise InputError(f"{len(queries)} queries for {len(documents)} documents; give one of each per pair")
+        q, read_q = read_texts(self.encoder, queries, "query")
+        z, read_d = read_texts(self.encoder, documents, "document")
+        names = names or PairNames()
+        return self._explained(
+            q,
+            z,
+            names._replace(read_queries=read_q, read_documents=read_d, queries=queries, documents=documents),
+        )
+
+    def explain_vectors(self, q: Any, z: Any, names: PairNames | None = None) -> ExplainedPairs:
+        """The same from vectors [n, m] of this explainer's encoder; they are normalised to unit length.
+
+        Vectors that are hardly its encoder's are explained under a ForeignVectorsWarning.
+
+        Raises:
+            InputError: another dimension, a zero row, NaN. MismatchError: another number of rows.
+        """
+        q, z = self._unit(q, "query vectors"), self._unit(z, "document vectors")
+        if len(q) != len(z):
+            raise MismatchError(f"{len(q)} query vectors for {len(z)} document vectors; give one of each per pair")
+        for x, what in ((z, "document vectors"), (q, "query vectors")):
+            if said := unlike(self, x, what):
+                warnings.warn(said, ForeignVectorsWarning, stacklevel=2)
+                break
+        return self._explained(q, z, names)
+
+    def _explained(self, q: Float32, z: Float32, names: PairNames | None) -> ExplainedPairs:
+        return self.explain_codes(q, z, self.sae.encode(q), self.codes(z), names)
+
+    def explain_codes(
+        self,
+        q: Float32,
+        z: Float32,
+        query: SparseCodes,
+        views: Sequence[SparseCodes],
+        names: PairNames | None = None,
+    ) -> ExplainedPairs:
+        """The same from unit vectors and codes that exist already, as an index keeps them."""
+        shared = overlap(query, views, self.sae.features)
+        parts = attribute(q, z, self.sae.directions, self.sae.decoder_bias, FeatureSets(shared.starts, shared.features))
+        return ExplainedPairs(
+            overlap=shared,
+            attribution=parts,
+            features=self.features,
+            views=self.views,
+            explainer=self.name,
+            encoder=self.encoder_identity.name,
+            names=names or PairNames(),
+        )
+
+    def explain_chunks(self, query: str, document: str) -> Explanation:
+        """The same for a document longer than the encoder reads: its best chunk explained, the others listed.
+
+        Chunks are runs of whole sentences. `evidence`, `document` and offsets are those of the chunk.
+        """
+        return explain_chunks(self, as_text(query, "query"), as_text(document, "document"))
+
+    @overload
+    def with_evidence(self, explained: Explanation, top: int | None = DEFAULT_TOP) -> Explanation: ...
+    @overload
+    def with_evidence(self, explained: Contrast, top: int | None = DEFAULT_TOP) -> Contrast: ...
+    def with_evidence(self, explained: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> Explanation | Contrast:
+        """The explanation or contrast with the sentences and words that carry its `top` features.
+
+        Raises:
+            InputError: it was made from vectors, without texts.
+        """
+        if isinstance(explained, Contrast):
+            return contrast_with_evidence(self, explained, top)
+        if not isinstance(explained, Explanation):
+            raise InputError(f"evidence is of an explanation or a contrast, not of a {type(explained).__name__}")
+        return with_evidence(self, explained, top)
+
+    def contrast(self, query: str, first: str, second: str, counterfactual: bool = False) -> Contrast:
+        """Why `first` scores above `second` for this query, or below it; and what would make them change places.
+
+        Raises:
+            InputError: an empty text. MissingExtra: the encoder is not installed.
+        """
+        query, first, second = (
+            as_text(query, "query"),
+            as_text(first, "first document"),
+            as_text(second, "second document"),
+        )
+        q, read_q = read_texts(self.encoder, [query], "query")
+        z, read_d = read_texts(self.encoder, [first, second], "document")
+        return replace(
+            contrast_vectors(self, q[0], z),
+            counterfactual=counterfactual_vectors(self, q[0], z) if counterfactual else None,
+            read_query=reading(read_q, 0),
+            read_first=reading(read_d, 0),
+            read_second=reading(read_d, 1),
+            query=query,
+            first=first,
+            second=second,
+        )
+
+    # ------------------------------------------------------------------ its parts, for other uses
+
+    @property
+    def views(self) -> tuple[Any, ...]:
+        """The views it has, in their fixed order: original, then those with an internalizer."""
+        return (ORIGINAL, *in_order(self.internalizers))
+
+    def reasoned(self, z: Float32) -> list[Float32]:
+        """V(d) = { z, R_qa(z), R_summary(z), R_purpose(z), ... }, in the order of `views`, each [n, m].
+
+        Raises:
+            InputError: another dimension, a zero row, NaN.
+        """
+        z = as_vectors(z, self.sae.dimension, "document vectors")
+        return [z, *(self.internalizers[aspect](z) for aspect in in_order(self.internalizers))]
+
+    def codes(self, z: Float32) -> list[SparseCodes]:
+        """Codes of every view of the documents `z` [n, m]."""
+        return [self.sae.encode(view) for view in self.reasoned(z)]
+
+    @cached_property
+    def digest(self) -> str:
+        """What decides its numbers: encoder, autoencoder, k, internalizers; not its names. See `identity`."""
+        nets = {aspect: net.digest for aspect, net in self.internalizers.items()}
+        return explainer_digest(self.encoder_identity, self.sae.digest, self.sae.k, nets)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of its encoder, once that is open."""
+        return encoder_notes(self._encoder[0]) if self._encoder else ()
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder it was made for, opened at first use.
+
+        Raises:
+            MismatchError: it was fitted on vectors from a file; give the encoder that made them to `load`.
+        """
+        if not self._encoder:
+            if self.encoder_identity.name.startswith("vectors:"):
+                raise MismatchError(
+                    f"explainer {self.name} was fitted on {self.encoder_identity.name} and knows no encoder for "
+                    "text; use explain_vectors, or --query-vectors and --document-vectors"
+                )
+            if self.encoder_identity.is_function:
+                raise MismatchError(f"explainer {self.name} {_remedy(self.encoder_identity)}")
+            self._encoder.append(self._cached(self._matching(open_encoder(self.encoder_identity.name))))
+        return self._encoder[0]
+
+    def with_encoder(self, encoder: str | Path | Encoder | Callable[..., Any]) -> Explainer:
+        """This explainer, reading texts with another copy of its encoder.
+
+        Raises:
+            MismatchError: it is not the same encoder: weights, prompts or length limit differ.
+        """
+        opened = open_encoder(encoder)
+        return replace(self, _encoder=[self._cached(self._matching(opened))])
+
+    def _matching(self, encoder: Encoder) -> Encoder:
+        own, other = self.encoder_identity, encoder.identity
+        if isinstance(encoder, PrecomputedEncoder):
+            raise MismatchError(
+                f"{other.name}: a vector file cannot encode text; use explain_vectors, or --query-vectors and "
+                "--document-vectors"
+            )
+        if own.is_function and own.digest != other.digest:
+            raise MismatchError(f"explainer {self.name} {_remedy(own)}")
+        if different := own.differences(other):
+            raise MismatchError(f"explainer {self.name} explains another encoder than {other.name}: {different}")
+        return encoder
+
+    def _cached(self, encoder: Encoder) -> Encoder:
+        if self.cache is False or isinstance(encoder, CachedEncoder):
+            return encoder
+        return CachedEncoder(encoder, None if self.cache is True else self.cache)
+
+    def _unit(self, x: Any, name: str) -> Float32:
+        vectors = as_vectors(x, self.sae.dimension, name)
+        norms = np.einsum("nm,nm->n", vectors, vectors)
+        return vectors if np.allclose(norms, 1.0, rtol=0, atol=2e-6) else np.asarray(l2norm(vectors), np.float32)
+
+
+def _remedy(own: EncoderIdentity) -> str:
+    if not own.lasting:
+        return (
+            "was fitted with a function that had no name and no version, so no other can be known to be the same; "
+            "explain vectors (explain_vectors), or fit again with open_encoder(function, name=..., version=...)"
+        )
+    name = own.name.removeprefix(FUNCTION)
+    return (
+        f"reads texts with a function of yours; give the very same one: "
+        f"load(..., encoder=open_encoder(function, name={name!r}, version={own.version!r}))"
+    )

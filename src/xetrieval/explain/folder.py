@@ -1,0 +1,120 @@
+"""An explainer as a folder a person can read.
+
+config.json                 format version, encoder, shapes, what it was made from, figures, hash of each file
+sae.safetensors             encoder.weight, encoder.bias, decoder.weight, b_dec (weights in half precision)
+internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2
+features.jsonl              id, label, source, frequency, ids of examples, scores, family, flags
+families.jsonl              id, name, parent, features, centre (where features were grouped)
+history.jsonl               every label that was given or offered (where there was a second one); it only grows
+README.md                   the model card
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ..encoders import EncoderIdentity
+from ..errors import DamagedError, InputError, MismatchError
+from ..files import Kind, facts_of, new_folder, read_manifest, recover, write_manifest, write_text
+from ..internalizer import read_internalizers, write_internalizers
+from ..labels import read_families, read_features, write_families, write_features
+from ..sae import read_sae, write_sae
+from .card import model_card
+from .explainer import Explainer
+
+KIND: Final = Kind("xetrieval-explainer", 2, "an explainer")
+FAMILIES: Final = "families.jsonl"
+HISTORY: Final = "history.jsonl"
+SHIPPED: Final = Path(__file__).resolve().parent.parent / "shipped"
+
+
+def load(source: str | Path, encoder: Any = None, cache: str | Path | bool = True) -> Explainer:
+    """The explainer that ships with the package ("minilm"), or the one in a folder.
+
+    Args:
+        encoder: another copy of its encoder, as `open_encoder` takes it; refused unless it is the same one.
+        cache: where encoded texts are kept: True the user's cache folder, False nowhere, or a folder.
+    Raises:
+        InputError: no such explainer. DamagedError: a file was altered, is missing, or is of an unknown version.
+        MismatchError: `encoder` is another encoder.
+    """
+    folder = find(source)
+    config = read_manifest(folder, KIND)
+    try:
+        explainer = _assemble(folder, config, Path(cache) if isinstance(cache, str) else cache)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedError(f"{folder}/config.json: field {error} is missing or of the wrong kind") from error
+    return explainer if encoder is None else explainer.with_encoder(encoder)
+
+
+def find(source: str | Path) -> Path:
+    """The folder of an explainer: one that ships, by its name, or one by its path.
+
+    Raises:
+        InputError: no such explainer.
+    """
+    folder = Path(source).expanduser()
+    recover(folder)
+    if not folder.exists() and (SHIPPED / str(source)).is_dir():
+        folder = SHIPPED / str(source)
+    if not (folder / "config.json").is_file():
+        shipped = ", ".join(sorted(path.name for path in SHIPPED.iterdir())) if SHIPPED.is_dir() else "none"
+        raise InputError(f"{source}: no explainer there (no config.json); shipped with the package: {shipped}")
+    return folder
+
+
+def save(explainer: Explainer, folder: Path, overwrite: bool = False, history: str = "") -> None:
+    """Write `explainer` as a folder, whole or not at all; `history` is what its history.jsonl holds.
+
+    Args:
+        overwrite: an explainer may be there, and is replaced in one step; files beside it that are not ours stay.
+    Raises:
+        InputError: the folder holds something (else), or cannot be written.
+    """
+    with new_folder(folder, over=KIND if overwrite else None) as scratch:
+        sae = explainer.sae
+        write_sae(sae, scratch / "sae.safetensors", half=True)
+        write_internalizers(explainer.internalizers, scratch / "internalizers.safetensors")
+        write_features(scratch / "features.jsonl", explainer.features, sae.digest)
+        files = ["sae.safetensors", "internalizers.safetensors", "features.jsonl"]
+        if explainer.families:
+            write_families(scratch / FAMILIES, explainer.families)
+            files.append(FAMILIES)
+        if history:
+            write_text(scratch / HISTORY, history)
+            files.append(HISTORY)
+        facts = {
+            "name": explainer.name,
+            "encoder": explainer.encoder_identity.to_dict(),
+            "sae": {"features": sae.features, "k": sae.k, "dimension": sae.dimension},
+            "internalizers": {aspect: {"form": net.form} for aspect, net in explainer.internalizers.items()},
+            "made_from": dict(explainer.made_from),
+            "figures": dict(explainer.figures),
+        }
+        write_manifest(scratch, KIND, facts, files)
+        write_text(scratch / "README.md", model_card(explainer))
+
+
+def _assemble(folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Explainer:
+    try:
+        k = config["sae"]["k"]
+        if (k is not None and type(k) is not int) or not isinstance(config["name"], str):
+            raise DamagedError(f"{folder}/config.json: field 'name' or 'k' is of the wrong kind")
+        sae = read_sae(folder / "sae.safetensors", k=k)
+        return Explainer(
+            name=config["name"],
+            encoder_identity=EncoderIdentity.from_dict(config["encoder"]),
+            sae=sae,
+            internalizers=read_internalizers(folder / "internalizers.safetensors", config["internalizers"]),
+            features=read_features(folder / "features.jsonl", sae.features, sae.digest),
+            families=read_families(folder / FAMILIES) if FAMILIES in config["files"] else (),
+            made_from=facts_of(config, "made_from", folder),
+            figures=facts_of(config, "figures", folder),
+            cache=cache,
+        )
+    except MismatchError as error:
+        raise DamagedError(f"{folder}: {error}") from error
+    except InputError as error:
+        raise DamagedError(f"{folder}: {error}") from error

@@ -1,0 +1,81 @@
+"""Are these vectors of the encoder that the explainer was made for? Another model's of the same dimension fit as well.
+
+A dictionary reconstructs vectors like those it was learned on, and hardly any others. The cosine of the first thousand
+with their reconstruction is held against two figures: the model card's, on held-out documents of the encoder (a real
+corpus comes near it), and what random directions get (so do vectors of other models, however good they are):
+
+    limit = random + 0.4 (card - random) - 0.1 / sqrt(rows)
+
+studies/foreign_vectors.py measured both sides. A model that was fine-tuned from the same one lies between and is not
+found: where texts are at hand, encoding a few of them is the better test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from ..arrays import Float32, l2norm
+from ..sae import SparseAutoencoder
+from ..sae.measure import reconstruction
+
+if TYPE_CHECKING:
+    from .explainer import Explainer
+
+ROWS: Final = 1000
+RANDOM_ROWS: Final = 256
+SHARE, SPREAD = 0.4, 0.1
+LEAST_GAP: Final = 0.15  # between card and random; below, reconstruction cannot tell
+
+
+class Likeness(NamedTuple):
+    """How vectors are reconstructed, beside what the encoder's own and random ones get."""
+
+    rows: int
+    cosine: float
+    fvu: float
+    card: float
+    random: float
+
+    @property
+    def limit(self) -> float:
+        """The cosine below which they are taken for another model's."""
+        return self.random + SHARE * (self.card - self.random) - SPREAD / float(np.sqrt(self.rows))
+
+    @property
+    def foreign(self) -> bool:
+        """Whether they are hardly vectors of the encoder."""
+        return not self.cosine >= self.limit
+
+
+def likeness(explainer: Explainer, x: Float32) -> Likeness | None:
+    """Of unit rows `x` [n, m], the first thousand. None where it cannot tell: no rows, or no figures on the card."""
+    figures = explainer.figures.get("original")
+    card = figures.get("cosine") if isinstance(figures, dict) else None
+    if not len(x) or not isinstance(card, int | float):
+        return None
+    random = random_cosine(explainer.sae)
+    if not card - random >= LEAST_GAP:
+        return None
+    found = reconstruction(explainer.sae, x[:ROWS])
+    return Likeness(min(ROWS, len(x)), found["cosine"], found["fvu"], float(card), random)
+
+
+def random_cosine(sae: SparseAutoencoder) -> float:
+    """The mean cosine of random unit rows with their reconstruction."""
+    rows = np.random.default_rng(0).standard_normal((RANDOM_ROWS, sae.dimension))
+    return reconstruction(sae, np.asarray(l2norm(rows), np.float32))["cosine"]
+
+
+def unlike(explainer: Explainer, x: Float32, what: str = "these vectors") -> str | None:
+    """A sentence where unit rows `x` [n, m] are hardly vectors of the explainer's encoder; else None."""
+    found = likeness(explainer, x)
+    if found is None or not found.foreign:
+        return None
+    own, rows = explainer.encoder_identity.name, "it" if found.rows == 1 else f"the first {found.rows:,}"
+    return (
+        f"{what}: hardly those of {own}, which the explainer {explainer.name} was made for; it reconstructs {rows} "
+        f"with a cosine of {found.cosine:.2f} (its encoder's own: {found.card:.2f}, random ones: {found.random:.2f}). "
+        "What it says of another model's vectors means nothing"
+    )

@@ -1,0 +1,127 @@
+"""Many explained pairs, kept as arrays; an Explanation is made when one is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..encoders import Counts
+from ..errors import shortened
+from ..labels import Feature
+from ..views import VIEWS, View
+from .attribution import Attribution
+from .explanation import Explanation, FeatureShare, twin_label
+from .reading import Reading
+from .support import Overlap
+
+
+class PairNames(NamedTuple):
+    """What is known of the pairs beside their vectors; each sequence is empty or has one entry per pair."""
+
+    query_ids: Sequence[str] = ()
+    doc_ids: Sequence[str] = ()
+    read_queries: Counts | None = None
+    read_documents: Counts | None = None
+    queries: Sequence[str] = ()
+    documents: Sequence[str] = ()
+
+
+def reading(counts: Counts | None, place: int) -> Reading:
+    """What an encoder counted of one text."""
+    if counts is None:
+        return Reading()
+    unread, unknown, tokens = (int(column[place]) for column in counts)
+    return Reading(unread) if tokens < 0 else Reading(unread, unknown, tokens)
+
+
+@dataclass(frozen=True)
+class ExplainedPairs(Sequence[Explanation]):
+    """n explanations. `overlap` and `attribution` hold them all as arrays."""
+
+    overlap: Overlap
+    attribution: Attribution
+    features: tuple[Feature, ...]
+    views: tuple[View, ...]
+    explainer: str
+    encoder: str
+    names: PairNames
+
+    def __repr__(self) -> str:
+        return f"ExplainedPairs({len(self):,} explanations by {shortened(self.explainer, 40)!r})"
+
+    def __len__(self) -> int:
+        return len(self.attribution.score)
+
+    @overload
+    def __getitem__(self, index: int) -> Explanation: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Explanation]: ...
+    def __getitem__(self, index: int | slice) -> Explanation | list[Explanation]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"pair {index} of {len(self)}")
+        return self._explanation(index % len(self))
+
+    def _explanation(self, i: int) -> Explanation:
+        rows = self.overlap.of(i)
+        ids = self.overlap.features[rows]
+        shares = self.attribution.shares[rows]
+        query = self.overlap.query_activation[rows]
+        activations = self.overlap.view_activations[rows]
+        absent: dict[View, float] = dict.fromkeys((*VIEWS, *self.views), 0.0)
+        columns = (ids, shares, query, activations)
+        rows_of = zip(*(column.tolist() for column in columns), strict=True)
+        features = [
+            FeatureShare(j, self.features[j].label, share, strength, absent | dict(zip(self.views, views, strict=True)))
+            for j, share, strength, views in rows_of
+        ]
+        joined = joined_twins(features, self.attribution.twins[rows] - rows.start)
+        per_view: dict[View, tuple[int, ...]] = dict.fromkeys((*VIEWS, *self.views), ())
+        for column, view in enumerate(self.views):
+            per_view[view] = tuple(ids[activations[:, column] > 0].tolist())
+        names = self.names
+        return Explanation(
+            score=float(self.attribution.score[i]),
+            bias=float(self.attribution.bias[i]),
+            remainder=float(self.attribution.remainder[i]),
+            features=tuple(sorted(joined, key=lambda f: (-f.share, f.id))),
+            per_view=per_view,
+            query_id=str(names.query_ids[i]) if len(names.query_ids) else "",
+            doc_id=str(names.doc_ids[i]) if len(names.doc_ids) else "",
+            explainer=self.explainer,
+            encoder=self.encoder,
+            read_query=reading(names.read_queries, i),
+            read_document=reading(names.read_documents, i),
+            query=names.queries[i] if len(names.queries) else "",
+            document=names.documents[i] if len(names.documents) else "",
+        )
+
+
+def joined_twins(features: list[FeatureShare], leaders: NDArray[np.int64]) -> list[FeatureShare]:
+    """One line for features of nearly the same direction: their shares summed, the activations of the strongest.
+
+    Args:
+        leaders: for each feature, the place of the first of its group; mostly its own.
+    """
+    if (leaders == np.arange(len(leaders))).all():
+        return features
+    groups: dict[int, list[FeatureShare]] = {}
+    for feature, leader in zip(features, leaders.tolist(), strict=True):
+        groups.setdefault(leader, []).append(feature)
+    return [_joined(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def _joined(group: list[FeatureShare]) -> FeatureShare:
+    first, *others = sorted(group, key=lambda f: -f.query_activation)
+    return replace(
+        first,
+        label=twin_label([f.label for f in (first, *others)], [f.id for f in (first, *others)]),
+        share=sum(f.share for f in group),
+        view_activations={view: max(f.view_activations[view] for f in group) for view in first.view_activations},
+        twins=tuple(f.id for f in others),
+    )

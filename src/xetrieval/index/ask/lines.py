@@ -1,0 +1,117 @@
+"""Lines that stand in most documents of an index: footers, banners and menus, which make every document alike.
+
+Documents are counted, not the pieces they were cut into. Lines are looked for in a seeded sample of the documents, and
+those that are common there are counted in all of them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..index import Index
+
+SHARE: Final = 0.5  # of the documents: a line in more of them is named
+SHARE_OF_SAMPLE: Final = 0.4  # where a line in so many of the sample is counted in all
+FEWEST_DOCUMENTS: Final = 5  # an index of fewer has no boilerplate: everything is in most of them
+LETTERS: Final = 3  # that a line must have: }, --- and the like are no text
+LONGEST: Final = 500  # characters: a longer line is a paragraph
+MOST: Final = 50  # lines named
+BLOCK: Final = 4096  # rows read at once
+SAMPLED: Final = 8  # blocks of the sample
+QUERY: Final = "SELECT row, id, title, text, parent, start, end FROM documents WHERE row >= ? AND row < ? ORDER BY row"
+
+
+class CommonLine(NamedTuple):
+    """A line, white space made even, and how many documents hold it."""
+
+    line: str
+    documents: int
+    share: float
+
+
+class _Whole(NamedTuple):
+    """A document, or the pieces of one that lie together."""
+
+    id: str
+    cut: bool
+    lines: frozenset[str]
+
+
+def common_lines(index: Index, seed: int = 0) -> tuple[CommonLine, ...]:
+    """Lines in more than half of the documents, most common first."""
+    blocks = [(place, start) for place, shard in enumerate(index.shards) for start in range(0, shard.rows, BLOCK)]
+    if len(blocks) <= SAMPLED:
+        return _counted(index, blocks, None)
+    chosen = np.sort(np.random.default_rng(seed).choice(len(blocks), SAMPLED, replace=False))
+    sampled = [whole.lines for whole in _wholes(index, [blocks[place] for place in chosen.tolist()])]
+    counts = Counter(line for lines in sampled for line in lines)
+    wanted = frozenset(line for line, count in counts.items() if count >= SHARE_OF_SAMPLE * len(sampled))
+    return _counted(index, blocks, wanted) if wanted else ()
+
+
+def _counted(index: Index, blocks: list[tuple[int, int]], wanted: frozenset[str] | None) -> tuple[CommonLine, ...]:
+    """Lines in more than half of all documents; of the wanted ones, where some are named."""
+    counts: Counter[str] = Counter()
+    of_pieces: dict[str, array[int]] = {}
+    pieces, documents = array("Q"), 0
+    for whole in _wholes(index, blocks):
+        lines = whole.lines if wanted is None else whole.lines & wanted
+        if not whole.cut:
+            documents += 1
+            counts.update(lines)
+            continue
+        key = int.from_bytes(blake2b(whole.id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+        pieces.append(key)
+        for line in lines:  # pieces of one document may lie apart: it counts once
+            of_pieces.setdefault(line, array("Q")).append(key)
+    documents += len(np.unique(np.frombuffer(pieces, np.uint64)))
+    for line, keys in of_pieces.items():
+        counts[line] += len(np.unique(np.frombuffer(keys, np.uint64)))
+    if documents < FEWEST_DOCUMENTS:
+        return ()
+    found = sorted((-count, line) for line, count in counts.items() if count > SHARE * documents)
+    return tuple(CommonLine(line, -count, round(-count / documents, 4)) for count, line in found[:MOST])
+
+
+def _wholes(index: Index, blocks: list[tuple[int, int]]) -> Iterator[_Whole]:
+    for whole, rows in groupby(_rows(index, blocks), key=lambda row: row[4] if row[4] is not None else row[1]):
+        parts = list(rows)
+        lines: set[str] = set()
+        for text in _joined(parts) if parts[0][4] is not None else [parts[0][3]]:
+            lines |= {line for line in (" ".join(one.split()) for one in text.splitlines()) if _says(line)}
+        yield _Whole(str(whole), parts[0][4] is not None, frozenset(lines))
+
+
+def _rows(index: Index, blocks: list[tuple[int, int]]) -> Iterator[Any]:
+    """What is stored of the documents of some blocks, without deleted ones."""
+    for place, start in blocks:
+        shard = index.shards[place]
+        rows = np.arange(start, min(start + BLOCK, shard.rows))
+        alive = ~np.isin(rows + shard.first, index.deleted, assume_unique=True)
+        for row in shard.texts.select(QUERY, (start, start + BLOCK)):
+            if alive[row[0] - start]:
+                yield row
+
+
+def _joined(parts: list[Any]) -> list[str]:
+    """The text that pieces were cut from. What lay between two is lost: a blank, or a new line. So both are tried."""
+    out, last = ["", ""], 0
+    for _, _, _, text, _, start, end in sorted(parts, key=lambda part: part[5]):
+        body = text[max(0, len(text) - (end - start)) :]  # a title stands before each piece
+        gap = start > last
+        body = body[max(0, last - start) :]
+        out = [f"{before}{between if gap else ''}{body}" for before, between in zip(out, (" ", "\n"), strict=True)]
+        last = max(last, end)
+    return [*out, str(parts[0][2])]
+
+
+def _says(line: str) -> bool:
+    return len(line) <= LONGEST and sum(letter.isalpha() for letter in line) >= LETTERS

@@ -1,0 +1,195 @@
+"""An index without its deleted and replaced documents: shards that hold some are written anew, without them.
+
+Killed at any point, the same command goes on where it stopped; a build, an addition or a deletion that comes in between
+throws the unfinished work away. Readers see the index as it was before, or as it is after.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import Document
+from ...data.corpus import Piece
+from ...encoders import Counts
+from ...errors import InputError
+from ...files import digest_of
+from ..search import faiss as approximate, quantised as coarse, lexical
+from .pipeline import write_manifest_with, writing
+from ..index import Index, open_index
+from ..store.layout import BUILDING, RECORD, SHARD_ROWS, SHARDS, shard_name
+from ..store.manifest import Manifest, read_index_manifest
+from ..store.ours import begin_building, end_building, is_compaction, is_job, remove_unfinished
+from .stages import Batch
+from ..store.texts import Stored
+from ..store.verify import folder_bytes
+from .writer import ShardWriter
+
+BLOCK: Final = 4096  # documents that are copied at once
+COPY: Final = re.compile(r"(\d{6,})\.(i8|f32|json)")  # the 8-bit copy of a shard
+Rows = NDArray[np.int64]
+Tell = Callable[[int, int], None]  # documents done, documents to be copied
+
+
+class Compacted(NamedTuple):
+    """What came of it."""
+
+    removed: int  # rows of deleted and replaced documents
+    documents: int  # that the index holds
+    bytes_before: int
+    bytes_after: int
+
+
+class _Part(NamedTuple):
+    """A shard of the index to be: one that stays, or rows for a new one."""
+
+    name: str
+    record: dict[str, Any] | None  # None: to be written
+    rows: Rows
+
+
+def compact_index(folder: Path, report: Tell | None = None, shard_rows: int = SHARD_ROWS) -> Compacted:
+    """Remove the texts, vectors and codes of deleted and replaced documents from an index's files.
+
+    What it finds stays the same, ids and scores; row numbers change. A reader that has the index open keeps working on
+    what it opened. Copies that make search faster are removed with what they were made of (`index accelerate`).
+
+    Args:
+        shard_rows: documents of a new shard; shards that are less than half full are joined with a changed neighbour.
+    Raises:
+        InputError: an unfinished build, another process at work there, or nothing would be left.
+    """
+    read_index_manifest(folder)
+    with writing(folder):
+        manifest = read_index_manifest(folder)
+        if is_job(folder / BUILDING) and not is_compaction(folder / BUILDING):
+            raise InputError(f"{folder} holds an unfinished build; finish it by the command that began it")
+        before, removed = folder_bytes(folder), manifest.gone
+        if manifest.gone:
+            if not manifest.alive:
+                raise InputError(f"{folder}: every document in it was deleted; remove the folder instead")
+            manifest = _compact(folder, manifest, report or (lambda *_: None), shard_rows)
+        try:
+            _clean(folder, manifest)
+        except OSError as error:
+            raise InputError(
+                f"{folder} is compacted, but {error.filename} cannot be removed ({error.strerror}); close what has it "
+                "open, and run `xetrieval index compact` again"
+            ) from error
+        return Compacted(removed, manifest.alive, before, folder_bytes(folder))
+
+
+def _compact(folder: Path, manifest: Manifest, tell: Tell, shard_rows: int) -> Manifest:
+    job = digest_of([manifest.job, manifest.generation, shard_rows, "compact"])
+    if not is_compaction(folder / BUILDING, job):
+        remove_unfinished(folder, manifest.names)
+        begin_building(folder, {"compact": job})
+    index = open_index(folder)
+    parts = list(_parts(index, shard_rows))
+    total, done = sum(len(part.rows) for part in parts), 0
+    shards = []
+    for part in parts:
+        record = part.record
+        if record is None:
+            record = _write(index, part, partial(_tell, tell, done, total))
+            done += len(part.rows)
+        shards.append((part.name, record))
+    made = replace(manifest, generation=manifest.generation + 1, job=job, shards=tuple(shards))
+    return write_manifest_with(folder, made, np.empty(0, np.int64))
+
+
+def _tell(tell: Tell, before: int, total: int, rows: int) -> None:
+    tell(before + rows, total)
+
+
+def _parts(index: Index, shard_rows: int) -> Iterator[_Part]:
+    """The shards of the index to be, in the order of rows."""
+    number, dirty = index.manifest.next_shard, False
+    waiting: list[tuple[str, dict[str, Any], Rows]] = []
+
+    def flush() -> Iterator[_Part]:
+        """The shards that wait: as they are, or, where a row of them is gone, their other rows in new ones."""
+        nonlocal number
+        if not dirty:
+            for name, record, _ in waiting:
+                yield _Part(name, record, np.empty(0, np.int64))
+            return
+        rows = np.concatenate([rows for _, _, rows in waiting])
+        for start in range(0, len(rows), shard_rows):
+            yield _Part(shard_name(number), None, rows[start : start + shard_rows])
+            number += 1
+
+    for shard, (name, record) in zip(index.shards, index.manifest.shards, strict=True):
+        every = np.arange(shard.first, shard.first + shard.rows)
+        left = np.setdiff1d(every, index.deleted, assume_unique=True)
+        touched = len(left) < shard.rows
+        if not touched and 2 * shard.rows >= shard_rows:
+            yield from flush()
+            yield _Part(name, record, np.empty(0, np.int64))
+            waiting, dirty = [], False
+        else:
+            waiting.append((name, record, left))
+            dirty = dirty or touched
+    yield from flush()
+
+
+def _write(index: Index, part: _Part, tell: Callable[[int], None]) -> dict[str, Any]:
+    """One new shard; gone on with where it stopped, nothing to do where it is sealed."""
+    sealed, manifest = index.folder / SHARDS / part.name, index.manifest
+    if not (sealed / RECORD).is_file():
+        begun = index.folder / BUILDING / part.name
+        writer = ShardWriter(begun, manifest.dimension, manifest.features, manifest.views)
+        while writer.rows < len(part.rows):
+            rows = part.rows[writer.rows : writer.rows + BLOCK]
+            stored = [index.document(row) for row in rows.tolist()]
+            writer.append([_document(one) for one in stored], _batch(index, rows, stored))
+            tell(writer.rows)
+        return writer.seal(sealed)
+    record: dict[str, Any] = json.loads((sealed / RECORD).read_text(encoding="utf-8"))
+    tell(len(part.rows))
+    return record
+
+
+def _document(stored: Stored) -> Document:
+    piece = None
+    if stored.parent is not None and stored.start is not None and stored.end is not None:
+        piece = Piece(stored.parent, stored.start, stored.end)
+    fields = {"title": stored.title, "metadata": stored.metadata}
+    return Document(stored.id, stored.text, stored.text, stored.id, fields, piece)
+
+
+def _batch(index: Index, rows: Rows, stored: list[Stored]) -> Batch:
+    """What is stored of some rows, as it came out of the stages."""
+    read = [(one.read.unread, one.read.unknown, one.read.tokens) for one in stored]
+    columns = np.array([[-1 if number is None else number for number in one] for one in read], np.int32)
+    batch: Batch = {"vectors": index.vectors(rows), "counts": Counts(*columns.T)}
+    for view, codes in zip(index.manifest.views, index.all_codes(rows), strict=True):
+        batch[f"{view}.features"], batch[f"{view}.values"] = codes
+    return batch
+
+
+def _clean(folder: Path, manifest: Manifest) -> None:
+    """Remove shards that are no longer named, and what was made of them or of an older generation."""
+    remove_unfinished(folder, manifest.names)
+    generation = f"{manifest.generation:06d}"
+    for path in sorted(folder.iterdir()):
+        old = path.name.split(".")[0].rpartition("-")[2] != generation
+        if old and lexical.FOLDER.fullmatch(path.name) and path.is_dir():
+            shutil.rmtree(path)
+        elif old and approximate.FILES.fullmatch(path.name):
+            path.unlink()
+    copies = folder / coarse.FOLDER
+    for path in sorted(copies.iterdir()) if copies.is_dir() else ():
+        copy = COPY.fullmatch(path.name)
+        if copy and copy[1] not in manifest.names:
+            path.unlink()
+    end_building(folder)

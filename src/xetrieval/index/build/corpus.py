@@ -1,0 +1,221 @@
+"""What an index is built from: corpora, or vectors with ids, looked through once before any work."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from ...arrays import Float32, as_vectors
+from ...data import Document, LeftOut, PassedOver
+from ...data.chunks import Chunking
+from ...data.sources import stream_source
+from ...encoders import map_vectors, vector_ids
+from ...errors import InputError, shortened
+from ...files import digest_of, sha256_of_file
+from ..store.ids import whole_of
+from .sources import VectorStore
+from ..store.texts import fingerprint
+
+Report = Callable[[str, int, int, str], None]  # stage, done, total, note
+CHECKED: Final = 8192  # vectors looked at together
+
+
+class Entry(NamedTuple):
+    """One document, and the row of its vector where vectors are given."""
+
+    document: Document
+    place: int
+    vector: Float32 | None = None  # where a store gives it
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Where documents come from.
+
+    Args:
+        sources: BEIR folders, .jsonl, .csv, .parquet, folders of text files; read in this order.
+        vectors: a file of vectors of the documents of `sources`: by id where ids came with them, else row by row;
+            alone, a document is its id.
+        store: documents and vectors together, from where they live; instead of `sources` and `vectors`.
+        left_out: takes the rows of `sources` that cannot be used; None refuses the first.
+        column: of a Parquet file of vectors; None takes "vector", or else the only one.
+        passed: takes the files of `sources` that give no document.
+    """
+
+    sources: tuple[Path, ...]
+    chunking: Chunking | None = None
+    vectors: Path | None = None
+    store: VectorStore | None = None
+    left_out: LeftOut | None = None
+    column: str | None = None
+    passed: PassedOver | None = None
+    _open: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}}  # another process opens the vectors itself
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the vectors are there already."""
+        return self.vectors is not None or self.store is not None
+
+    def entries(self) -> Iterator[Entry]:
+        """Every document, in order.
+
+        Raises:
+            InputError: one bare source where several are expected.
+        """
+        if isinstance(self.sources, str | Path):
+            raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
+        if self.store is not None:
+            return (Entry(record.document, place, record.vector) for place, record in enumerate(self.store.records()))
+        if not self.sources:
+            return (Entry(document, place) for place, document in enumerate(self._ids()))
+        rows = None if self.vectors is None else self._rows(self.vectors)
+        if rows is None:
+            return (Entry(document, place) for place, document in enumerate(self._documents()))
+        return (Entry(document, self._row(rows, document.id)) for document in self._documents())
+
+    def matrix(self) -> Any:
+        """The vectors [n, m], memory-mapped or, from Parquet, read once; None where texts are encoded."""
+        if self.vectors is None:
+            return None
+        if not self.vectors.is_file():
+            return map_vectors(self.vectors, self.column)  # which refuses it
+        now = self.vectors.stat()
+        version = now.st_ino, now.st_size, now.st_mtime_ns
+        if version not in self._open:
+            self._open.clear()
+            self._open[version] = map_vectors(self.vectors, self.column)
+        return self._open[version]
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        chunking = None if self.chunking is None else self.chunking._asdict()
+        vectors = None if self.vectors is None else self.vectors.name
+        sources = [path.name for path in self.sources] if self.store is None else [self.store.name]
+        column = {} if self.column is None else {"column": self.column}
+        return {"sources": sources, "chunking": chunking, "vectors": vectors, **column}
+
+    def _documents(self) -> Iterator[Document]:
+        for path in self.sources:
+            yield from stream_source(path, self.chunking, self.left_out, self.passed)
+
+    def _ids(self) -> Iterator[Document]:
+        if self.vectors is None:
+            raise InputError("give a corpus, or vectors")
+        count = len(self.matrix())
+        ids = vector_ids(self.vectors, count)
+        for row in range(count):
+            name = str(row) if ids is None else ids[row]
+            yield Document(name, "", "", name, {})
+
+    def _rows(self, vectors: Path) -> dict[str, int] | None:
+        """The row of each id, where ids came with the vectors."""
+        ids = vector_ids(vectors, len(self.matrix()))
+        return None if ids is None else {identifier: row for row, identifier in enumerate(ids)}
+
+    def _row(self, rows: Mapping[str, int], identifier: str) -> int:
+        if identifier not in rows:
+            raise InputError(
+                f"{self.vectors}: no vector for document {shortened(identifier, 60)!r}; ids came with these vectors, "
+                "and each document needs its own"
+            )
+        return rows[identifier]
+
+
+class Survey(NamedTuple):
+    """A corpus looked through: every line can be used and every id is there once."""
+
+    documents: int
+    digest: str  # of ids, texts and metadata, in order
+
+
+def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Survey:
+    """Read everything once. Eight bytes a document stay in memory.
+
+    Args:
+        dimension: that vectors must have, where they are given.
+    Raises:
+        InputError: a line that cannot be used, an id that stands twice, another number of vectors than documents, or a
+            vector of another dimension, zero, or not finite.
+    """
+    made, hashes, count, before = sha256(), array("Q"), 0, None
+    for document, _, vector in corpus.entries():
+        before, names = _names(document, before)
+        hashes.extend(_hash(name) for name in names)
+        made.update(fingerprint(document))
+        if vector is not None:
+            as_vectors(vector, dimension, f"vector of {document.id!r}")
+            made.update(vector.tobytes())
+        count += 1
+        if report is not None and count % 4096 == 0:
+            report("read", count, 0, "")
+    if corpus.left_out is not None:
+        corpus.left_out.check(count, "the corpus")
+    if not count:
+        raise InputError("the corpus holds no documents")
+    _check_ids(corpus, hashes)
+    matrix = corpus.matrix()
+    if matrix is not None and len(matrix) != count:
+        _refuse_extra(corpus)
+        shape = list(matrix.shape)
+        raise InputError(
+            f"{corpus.vectors}: {len(matrix)} vectors for {count} documents; give one each (the shape is {shape})"
+        )
+    for first in range(0, count if matrix is not None else 0, CHECKED):
+        as_vectors(matrix[first : first + CHECKED], dimension, str(corpus.vectors), first)
+    if corpus.vectors is not None:
+        made.update(sha256_of_file(corpus.vectors).encode())
+        made.update(digest_of(vector_ids(corpus.vectors, count) or []).encode())
+    return Survey(count, made.hexdigest())
+
+
+def _refuse_extra(corpus: Corpus) -> None:
+    """Name a vector whose document is not there, where ids came with them."""
+    ids = None if corpus.vectors is None else vector_ids(corpus.vectors, len(corpus.matrix()))
+    if ids is not None and corpus.sources:
+        documents = {entry.document.id for entry in corpus.entries()}
+        extra = next((name for name in ids if name not in documents), None)
+        if extra is not None:
+            raise InputError(f"{corpus.vectors}: a vector for {shortened(extra, 60)!r}, no document of the corpus")
+
+
+def blocks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:
+    """So many documents at a time."""
+    while block := list(islice(entries, size)):
+        yield block
+
+
+def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
+    values, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True)
+    suspects = set(values[counts > 1].tolist())
+    seen: set[str] = set()
+    before = None
+    for document, _, _ in corpus.entries() if suspects else ():
+        before, names = _names(document, before)
+        for name in names:
+            if name in seen:
+                piece = " (pieces are named ID#1, ID#2, ...)" if name.rpartition("#")[2].isdigit() else ""
+                raise InputError(f"duplicate document id {name!r} in the corpus{piece}; give every document its own")
+            if _hash(name) in suspects:
+                seen.add(name)
+
+
+def _names(document: Document, before: str | None) -> tuple[str | None, list[str]]:
+    """Of a piece its whole; and the ids that no other document may have: its own, of a first piece its whole's too."""
+    whole = whole_of(document)
+    if document.id == whole:
+        return None, [whole]
+    return whole, [document.id] if whole == before else [whole, document.id]
+
+
+def _hash(identifier: str) -> int:
+    return int.from_bytes(blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -1,0 +1,48 @@
+"""Documents taken out of an index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ...files import digest_of
+from .pipeline import write_manifest_with, writing
+from ..store.layout import BUILDING, SHARDS, TEXTS
+from ..store.manifest import read_index_manifest
+from ..store.ours import abandon_compaction, is_job
+from ..store.texts import Texts
+
+
+def delete_documents(folder: Path, ids: Sequence[str]) -> int:
+    """Delete documents by id; an id that was cut into pieces stands for all of them. How many documents are left.
+
+    They are not found any more; their texts lie in the index's files until `compact_index`.
+
+    Raises:
+        InputError: an id that is not there: then nothing is deleted. An unfinished build: end it first.
+    """
+    read_index_manifest(folder)
+    with writing(folder):
+        manifest = read_index_manifest(folder)
+        abandon_compaction(folder, manifest.names)
+        if is_job(folder / BUILDING):
+            raise InputError(f"{folder} holds an unfinished build; finish it by the command that began it")
+        gone = set(manifest.deleted(folder).tolist())
+        rows: set[int] = set()
+        shards = [
+            (first, Texts(folder / SHARDS / name / TEXTS))
+            for (name, _), first in zip(manifest.shards, manifest.firsts, strict=True)
+        ]
+        for identifier in ids:
+            found = {first + row for first, texts in shards for row in texts.rows_of(identifier)} - gone
+            if not found:
+                raise InputError(f"{folder}: no document {identifier!r} in this index; nothing was deleted")
+            rows |= found
+        left = np.array(sorted(gone | rows), np.int64)
+        job = digest_of([manifest.job, sorted(rows)])
+        changed = replace(manifest, generation=manifest.generation + 1, job=job)
+        return write_manifest_with(folder, changed, left).alive

@@ -1,0 +1,118 @@
+"""A build on a cluster: Ray Data hands shards to workers, each of which writes whole ones.
+
+A worker reads its own part of the corpus, runs the same stages in the same blocks as the plain loop, and seals the
+shard in the index's folder, which all machines must see. What comes back is one line a shard; the manifest is made of
+them. Shards that are sealed already are not made again, so a cluster that died goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ....errors import InputError, XetrievalError
+from ....explain import Explainer, load
+from ....extras import require
+from ..pipeline import Job, build_shard, wanted
+from ..corpus import Corpus, Report
+from ...store.layout import BUILDING, EXPLAINER
+from ...store.manifest import Manifest, read_index_manifest
+from ..stages import chain
+
+SWITCHES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
+
+
+def build_shards(
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, report: Report
+) -> None:
+    """All shards of a job, on as many workers as the cluster has room for.
+
+    Raises:
+        MissingExtra: Ray is not installed. InputError: an encoder that workers cannot open by its name.
+    """
+    os.environ.update(SWITCHES)  # before the import: it phones home otherwise
+    ray, data = require("ray", "ray"), require("ray.data", "ray")
+    if not ray.is_initialized():
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    data.DataContext.get_current().enable_progress_bars = False
+    workers, cpus, gpus = pool(ray.cluster_resources(), len(job.sizes), encoding=not corpus.encoded)
+    starts = [sum(job.sizes[:place]) for place in range(len(job.sizes))]
+    rows = [
+        {"number": job.first + place, "start": start, "rows": size}
+        for place, (start, size) in enumerate(zip(starts, job.sizes, strict=True))
+    ]
+    worker = {
+        "corpus": corpus,
+        "output": os.path.realpath(output),
+        "block": job.block,
+        "added_to": base is not None,
+        "encoder": None if corpus.encoded else encoder_name(explainer),
+    }
+    done = 0
+    built = data.from_items(rows, override_num_blocks=len(rows)).map(
+        BuildShard,
+        fn_constructor_kwargs=worker,
+        compute=data.ActorPoolStrategy(size=workers),
+        num_cpus=cpus,
+        num_gpus=gpus,
+    )
+    for line in built.iter_rows():
+        if line["error"]:
+            raise XetrievalError(str(line["error"]))
+        done += int(line["rows"])
+        report("index", done, job.rows, "")
+
+
+def pool(resources: dict[str, float], shards: int, encoding: bool = False) -> tuple[int, float, float]:
+    """How many workers, and the processors and GPUs that each claims.
+
+    Where texts are encoded and the cluster has GPUs, a worker has one of its own. Ray Data stalls without a word where
+    its workers leave less than one processor for its own reading and writing (ray issue 44687): one is kept free, and
+    on few processors a worker claims a part of one.
+    """
+    cpus, gpus = float(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+    workers = max(1, min(shards, math.floor(cpus) - 1 if cpus > 2 else 1))
+    if encoding and gpus:
+        workers = min(workers, gpus)
+    return workers, 1.0 if cpus - workers >= 1 else 0.4, 1.0 if encoding and gpus else 0.0
+
+
+def encoder_name(explainer: Explainer) -> str:
+    """What a worker opens its encoder by."""
+    name = explainer.encoder.identity.name
+    if explainer.encoder_identity.is_function:
+        raise InputError("engine ray: workers cannot open an encoder that is a Python function; use the engine loop")
+    return name
+
+
+class BuildShard:
+    """A worker: makes one shard after another. Encoder and explainer are opened once, on the worker itself."""
+
+    def __init__(self, corpus: Corpus, output: str, block: int, added_to: bool, encoder: str | None) -> None:
+        self.corpus, self.output, self.block = corpus, Path(output), block
+        self.explainer = load(self.output / EXPLAINER, encoder=encoder, cache=False)
+        self.base = read_index_manifest(self.output) if added_to else None
+        self.stages = chain(self.explainer, corpus.encoded)
+        (self.output / BUILDING).mkdir(exist_ok=True)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        start = int(row["start"])
+        entries = islice(wanted(self.corpus, self.output, self.base), start, start + int(row["rows"]))
+        error = ""
+        try:
+            build_shard(
+                entries,
+                self.corpus.matrix(),
+                self.stages,
+                self.explainer,
+                self.output,
+                int(row["number"]),
+                self.block,
+                lambda _: None,
+            )
+        except XetrievalError as failed:  # would come back wrapped in the cluster's own words
+            error = str(failed)
+        return {"number": int(row["number"]), "rows": int(row["rows"]), "error": error}

@@ -1,0 +1,356 @@
+"""A corpus to an index, shard by shard. Run again after any interruption, with the same arguments, it goes on.
+
+Work lies in INDEX/building until all of it is done; then one replacement of config.json makes it the index. Readers see
+the index as it was before, or as it is after.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...encoders import precision_of
+from ...errors import DamagedError, InputError, MismatchError
+from ...explain import Explainer, load, save
+from ...files import alone, check_writable, digest_of, read_json, sha256_of_file, write_bytes, write_text
+from ...files.folders import sweep
+from ...files.kind import NAME as CONFIG
+from .corpus import Corpus, Entry, Report, blocks, survey
+from .given import check_given
+from ..store.ids import Change, Ids, change
+from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
+from ..store.manifest import Manifest, read_index_manifest
+from ..store.ours import DELETED, JOB, abandon_compaction, begin_building, check_ours, end_building, read_job, remove_unfinished
+from .stages import Batch, Stage, chain, run
+from ..store.texts import Texts
+from .writer import ShardWriter
+
+TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at most
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """How the work is cut.
+
+    Args:
+        shard_rows: documents of a shard.
+        block: documents that go through the stages at once, and are lost when a run is killed; None chooses.
+        adding: to an index that is there; otherwise one that is there is refused.
+        restart: throw away what an unfinished build of something else left behind.
+        engine: "loop", or "ray" for a cluster (extra `ray`).
+        force: take vectors that are hardly those of the explainer's encoder.
+    """
+
+    shard_rows: int = SHARD_ROWS
+    block: int | None = None
+    restart: bool = False
+    adding: bool = False
+    engine: str = "loop"
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.shard_rows <= SHARD_ROWS or (self.block is not None and self.block < 1):
+            raise InputError(f"index: a shard holds 1 to {SHARD_ROWS} documents, a block at least one")
+        if self.engine not in ("loop", "ray"):
+            raise InputError(f"index: engine {self.engine!r} is unknown; choose loop or ray")
+
+
+class Built(NamedTuple):
+    """What a build did."""
+
+    added: int
+    updated: int
+    unchanged: int
+    removed: int  # old pieces, or an old whole, of documents that are cut otherwise now
+    documents: int  # in the index now
+    unreadable: int = 0  # of those written, documents of which the encoder knows at most half of the tokens
+
+
+class Job(NamedTuple):
+    """One build, as building/job.json holds it."""
+
+    digest: str  # of everything that decides the result
+    base: int  # the generation it adds to; 0: a new index
+    first: int  # number of its first shard
+    added: int
+    updated: int
+    unchanged: int
+    removed: int
+    shard_rows: int
+    block: int
+
+    @property
+    def rows(self) -> int:
+        """Documents that it writes."""
+        return self.added + self.updated
+
+    @property
+    def sizes(self) -> list[int]:
+        """Documents of each of its shards."""
+        return [min(self.shard_rows, self.rows - at) for at in range(0, self.rows, self.shard_rows)]
+
+
+def build_index(
+    corpus: Corpus,
+    explainer: Explainer,
+    output: Path,
+    config: BuildConfig | None = None,
+    report: Report | None = None,
+) -> Built:
+    """Build an index in the folder `output`, or add to the one that is there.
+
+    Documents whose id is new are added; one whose text or metadata changed takes the place of what was there, be it
+    whole or in pieces. One that is not in the corpus stays. Texts that were replaced are not found, but lie in the
+    index's files until `compact_index`.
+
+    Raises:
+        InputError: a line that cannot be used, an id twice, an unfinished build of something else, another process at
+            work there. MismatchError: the index was made by another explainer.
+    """
+    config, tell = config or BuildConfig(), report or (lambda *_: None)
+    with writing(output):
+        manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
+        if manifest is not None:
+            _same_explainer(output, manifest, explainer)
+            abandon_compaction(output, manifest.names)
+        job, replaced = _job(corpus, explainer, output, manifest, config, tell)
+        explainer = _kept(explainer, output)
+        if manifest is not None and manifest.job == job.digest:
+            end_building(output)  # built already, or killed between the last two steps
+            return Built(job.added, job.updated, job.unchanged, job.removed, manifest.alive)
+        if config.engine == "ray":
+            from .engines.ray import build_shards
+        else:
+            build_shards = build_in_loop
+        if job.rows:
+            build_shards(corpus, explainer, output, manifest, job, tell)
+        if job.rows or job.removed:
+            manifest = _publish(corpus, explainer, output, manifest, job, replaced)
+        end_building(output)
+        assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
+        return Built(job.added, job.updated, job.unchanged, job.removed, manifest.alive, _unreadable(output, job))
+
+
+def _unreadable(output: Path, job: Job) -> int:
+    names = (shard_name(number) for number in range(job.first, job.first + len(job.sizes)))
+    return sum(Texts(output / SHARDS / name / TEXTS).unreadable() for name in names)
+
+
+@contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Alone in an index's folder, which is made if it is absent, and gone again if nothing came to be in it.
+
+    Raises:
+        InputError: the folder holds something that is not an index, or another process is writing there.
+    """
+    check_ours(output)
+    made, lock = not output.exists(), output / ".lock"
+    check_writable(output)
+    try:
+        with alone(lock, f"{output}: another process is writing there; wait for it to end"):
+            sweep(output, keep=".bm25")
+            yield
+    except BaseException:
+        if made and {path.name for path in output.iterdir()} <= {lock.name}:
+            with suppress(OSError):
+                lock.unlink(missing_ok=True)
+                output.rmdir()
+        raise
+
+
+def build_in_loop(
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, report: Report
+) -> None:
+    """All shards, one after the other, in one pass over the corpus."""
+    entries, stages = wanted(corpus, output, base), chain(explainer, corpus.encoded, job.rows)
+    done, matrix = 0, corpus.matrix()
+    for number, size in enumerate(job.sizes, job.first):
+
+        def tell(rows: int, before: int = done) -> None:
+            report("index", before + rows, job.rows, "")
+
+        build_shard(islice(entries, size), matrix, stages, explainer, output, number, job.block, tell)
+        done += size
+
+
+def build_shard(
+    entries: Iterator[Entry],
+    matrix: Any,
+    stages: tuple[Stage, ...],
+    explainer: Explainer,
+    output: Path,
+    number: int,
+    block: int,
+    tell: Any,
+) -> None:
+    """One shard from its own entries, gone on with where it stopped; nothing to do where it is sealed."""
+    sealed, partial = output / SHARDS / shard_name(number), output / BUILDING / shard_name(number)
+    if (sealed / RECORD).is_file():
+        tell(sum(1 for _ in entries))
+        return
+    writer = ShardWriter(partial, explainer.sae.dimension, explainer.sae.features, explainer.views)
+    for _ in islice(entries, writer.rows):
+        pass  # in the shard already
+    tell(writer.rows)
+    for chunk in blocks(entries, block):
+        batch: Batch = {}
+        if matrix is not None:
+            batch["vectors"] = matrix[[entry.place for entry in chunk]]
+        elif chunk[0].vector is not None:
+            batch["vectors"] = np.stack([entry.vector for entry in chunk if entry.vector is not None])
+        else:
+            batch["text"] = np.array([entry.document.text for entry in chunk], object)
+        writer.append([entry.document for entry in chunk], run(stages, batch))
+        tell(writer.rows)
+    writer.seal(sealed)
+
+
+def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:
+    """The entries that a build writes: all of them, or those that the index does not have like that."""
+    if base is None:
+        return corpus.entries()
+    if corpus.encoded:
+        return corpus.entries()  # what is there already is replaced: the vectors may be others
+    have = _ids(output, base)
+    return (entry for entry in corpus.entries() if not have.holds(entry.document))
+
+
+def _ids(output: Path, manifest: Manifest) -> Ids:
+    texts = [Texts(output / SHARDS / name / TEXTS) for name, _ in manifest.shards]
+    return Ids(texts, manifest.firsts, manifest.deleted(output))
+
+
+def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:
+    if manifest.explainer_digest != explainer.digest:
+        raise MismatchError(
+            f"{output} was built by the explainer {manifest.explainer} of {manifest.encoder}, with other weights than "
+            f"{explainer.name}; add with the same one, or build a new index"
+        )
+
+
+def own_files(folder: Path) -> list[str]:
+    """The files of the index's explainer: those that its config.json names, itself, and its card."""
+    names = {CONFIG, "README.md", *read_json(folder / CONFIG)["files"]}
+    return sorted(name for name in names if (folder / name).is_file())
+
+
+def _kept(explainer: Explainer, output: Path) -> Explainer:
+    """The explainer as the index keeps it: what it stores is made with the very weights that will explain it."""
+    folder = output / EXPLAINER
+    if not (folder / CONFIG).is_file():
+        save(explainer, folder, overwrite=True)
+    stored = load(folder, cache=explainer.cache)
+    if stored.digest != explainer.digest:  # left there by a build of something else
+        save(explainer, folder, overwrite=True)
+        stored = load(folder, cache=explainer.cache)
+    return replace(stored, _encoder=explainer._encoder)
+
+
+def _job(
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, config: BuildConfig, report: Report
+) -> tuple[Job, NDArray[np.int64]]:
+    """The job that lies there unfinished, if it is this one, else a new one; and the rows that it replaces."""
+    looked = survey(corpus, explainer.sae.dimension, report)
+    if corpus.encoded and not config.force:
+        check_given(corpus, explainer)
+    block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
+    precision = None if corpus.encoded else precision_of(explainer.encoder)
+    facts = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, block]
+    record = read_job(output / BUILDING)
+    try:
+        replaced = np.array([] if record is None else record.pop("replaced"), np.int64)
+        known = None if record is None else Job(**record)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DamagedError(
+            f"{output / BUILDING / JOB}: damaged ({error}); move it elsewhere, and build again"
+        ) from error
+    current = 0 if base is None else base.generation
+    if base is not None and known is None and not config.adding:
+        if base.job == digest_of([*facts, 0]):  # built already, by this very command
+            return Job(base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, block), np.empty(0, np.int64)
+        raise InputError(f"{output} holds an index already; add to it with `xetrieval index add`, or choose another")
+    if base is None and config.adding:
+        raise InputError(f"{output}: no index there to add to; make one with `xetrieval index build`")
+    if known is not None and known.digest != digest_of([*facts, known.base]) and not config.restart:
+        raise InputError(
+            f"{output} holds an unfinished build of other texts, or the corpus changed meanwhile; finish it by the "
+            "command that began it, or pass --restart to throw it away"
+        )
+    if known is not None and not config.restart and known.base in (current, current - 1):
+        return known, replaced
+    remove_unfinished(output, () if base is None else base.names)
+    made = Change(looked.documents, 0, 0, 0, [])
+    if base is not None:
+        made = change((entry.document for entry in corpus.entries()), _ids(output, base), corpus.encoded)
+    counts = made.added, made.updated, made.unchanged, made.removed
+    first = 0 if base is None else base.next_shard
+    job = Job(digest_of([*facts, current]), current, first, *counts, config.shard_rows, block)
+    begin_building(output, {**job._asdict(), "replaced": made.gone})
+    return job, np.array(made.gone, np.int64)
+
+
+def _encoded_with(explainer: Explainer) -> dict[str, Any]:
+    return {**explainer.encoder.identity.to_dict(), "precision": precision_of(explainer.encoder)}
+
+
+def _publish(
+    corpus: Corpus,
+    explainer: Explainer,
+    output: Path,
+    base: Manifest | None,
+    job: Job,
+    replaced: NDArray[np.int64],
+) -> Manifest:
+    shards = [] if base is None else list(base.shards)
+    for number in range(job.first, job.first + len(job.sizes)):
+        name = shard_name(number)
+        shards.append((name, read_json(output / SHARDS / name / RECORD)))
+    old = np.empty(0, np.int64) if base is None else base.deleted(output)
+    gone = np.union1d(old, replaced)
+    history = [] if base is None else list(base.history)
+    history.append(
+        {
+            **corpus.facts(),
+            "encoded_with": None if corpus.encoded else _encoded_with(explainer),
+            "added": job.added,
+            "updated": job.updated,
+        }
+    )
+    manifest = Manifest(
+        generation=job.base + 1,
+        job=job.digest,
+        explainer=explainer.name,
+        explainer_digest=explainer.digest,
+        encoder=explainer.encoder_identity.name,
+        dimension=explainer.sae.dimension,
+        features=explainer.sae.features,
+        views=tuple(explainer.views),
+        shards=tuple(shards),
+        gone=0,
+        gone_sha256="",
+        explainer_files={name: sha256_of_file(output / EXPLAINER / name) for name in own_files(output / EXPLAINER)},
+        history=tuple(history),
+    )
+    return write_manifest_with(output, manifest, gone)
+
+
+def write_manifest_with(output: Path, manifest: Manifest, gone: NDArray[np.int64]) -> Manifest:
+    """The deleted rows first, then config.json, whose replacement is the one step that readers see."""
+    content = np.ascontiguousarray(gone, TYPES["u64"]).tobytes()
+    manifest = replace(manifest, gone=len(gone), gone_sha256=sha256(content).hexdigest() if len(gone) else "")
+    if len(gone):
+        write_bytes(output / manifest.deleted_file, content)
+    write_text(output / CONFIG, json.dumps(manifest.to_dict(KIND), indent=1, ensure_ascii=False) + "\n")
+    for path in sorted(output.iterdir()):
+        if DELETED.fullmatch(path.name) and path.name != manifest.deleted_file:
+            path.unlink(missing_ok=True)
+    return manifest

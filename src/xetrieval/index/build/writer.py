@@ -1,0 +1,127 @@
+"""One shard being written: blocks are appended, each whole or not at all, until it is sealed.
+
+A block counts from the moment that progress.json says so. What a killed run left behind that is cut off when the shard
+is opened again, so the files come out the same however often it was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import Document
+from ...errors import DamagedError
+from ...explain.pairs import reading
+from ...sae import SparseCodes
+from ...files import read_json, sha256_of_file, write_text
+from ...files.atomic import said_where
+from ...files.folders import sweep
+from ...views import ORIGINAL, View
+from ..store.layout import POSTINGS, RECORD, SHARD_ROWS, TEXTS, array_type, code_files, map_array
+from ..store.sealed import settle
+from .stages import Batch, codes_of
+from ..store.texts import Texts
+
+PROGRESS: Final = "progress.json"
+
+
+class ShardWriter:
+    """A shard in `folder`, gone on with where it stopped."""
+
+    def __init__(self, folder: Path, dimension: int, features: int, views: Sequence[View]) -> None:
+        self.folder, self.dimension, self.features, self.views = folder, dimension, features, tuple(views)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.texts = Texts(folder / TEXTS, writable=True)
+        self.rows = self._resume()
+
+    @property
+    def files(self) -> list[str]:
+        """What blocks are appended to."""
+        return ["vectors.f32", *(name for view in self.views for name in code_files(view, self.features))]
+
+    def append(self, documents: Sequence[Document], batch: Batch) -> None:
+        """A block that has been through the stages."""
+        if self.rows + len(documents) > SHARD_ROWS:
+            raise ValueError("the shard is full")
+        self._write("vectors.f32", batch["vectors"])
+        for view in self.views:
+            starts, features, values = code_files(view, self.features)
+            sizes, ids, activations = ragged(codes_of(batch, view))
+            before = 0 if not self.rows else int(map_array(self.folder / starts)[-1])
+            if not self.rows:
+                self._write(starts, np.zeros(1))
+            self._write(starts, before + np.cumsum(sizes))
+            self._write(features, ids)
+            self._write(values, activations)
+        self.texts.add(self.rows, documents, [reading(batch["counts"], row) for row in range(len(documents))])
+        self.rows += len(documents)
+        sizes_now = {name: (self.folder / name).stat().st_size for name in self.files}
+        write_text(self.folder / PROGRESS, json.dumps({"rows": self.rows, "bytes": sizes_now}))
+
+    def seal(self, target: Path) -> dict[str, Any]:
+        """Make the postings, hash every file, and move the shard to `target`. Its record."""
+        write_postings(self.folder, self.features)
+        content = self.texts.digest()
+        self.texts.close()
+        settle(self.folder / TEXTS)
+        (self.folder / PROGRESS).unlink(missing_ok=True)
+        sweep(self.folder)
+        hashes = {name: sha256_of_file(self.folder / name) for name in sorted([*self.files, *POSTINGS, TEXTS])}
+        record = {"rows": self.rows, "texts": content, "files": hashes}
+        write_text(self.folder / RECORD, json.dumps(record, indent=1) + "\n")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self.folder, target)
+        return record
+
+    def _write(self, name: str, numbers: Any) -> None:
+        with said_where(self.folder / name), (self.folder / name).open("ab") as file:
+            file.write(_as_stored(name, numbers).tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _resume(self) -> int:
+        """The rows that count; anything after them is cut off."""
+        path = self.folder / PROGRESS
+        progress: Any = read_json(path) if path.is_file() else {"rows": 0, "bytes": {}}
+        for name in self.files:
+            wanted, file = int(progress["bytes"].get(name, 0)), self.folder / name
+            there = file.stat().st_size if file.exists() else 0
+            if there < wanted:
+                raise DamagedError(f"{file}: shorter than {PROGRESS} says; remove {self.folder} and run again")
+            with file.open("ab") as opened:
+                opened.truncate(wanted)
+        self.texts.cut(int(progress["rows"]))
+        return int(progress["rows"])
+
+
+def ragged(codes: SparseCodes) -> tuple[NDArray[np.int64], Any, Any]:
+    """Active features of each row, one row after the other, ids ascending: sizes [n], ids and activations [rows]."""
+    order = np.argsort(codes.features, axis=1, kind="stable")
+    ids, values = np.take_along_axis(codes.features, order, 1), np.take_along_axis(codes.values, order, 1)
+    active = values > 0
+    return active.sum(axis=1), ids[active], values[active]
+
+
+def _as_stored(name: str, numbers: Any) -> NDArray[Any]:
+    kind = array_type(name)
+    if kind == np.float16:  # what is active stays so, however weak
+        numbers = np.clip(numbers, np.finfo(np.float16).smallest_subnormal, np.finfo(np.float16).max)
+    return np.ascontiguousarray(numbers, kind)
+
+
+def write_postings(folder: Path, features: int) -> None:
+    """The original view's codes by feature."""
+    starts, ids, values = (map_array(folder / name) for name in code_files(ORIGINAL, features))
+    counts = np.bincount(ids, minlength=features)
+    order = np.argsort(ids, kind="stable")
+    rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    made = (np.concatenate([[0], np.cumsum(counts)]), rows[order], values[order])
+    for name, numbers in zip(POSTINGS, made, strict=True):
+        with said_where(folder / name):
+            (folder / name).write_bytes(np.ascontiguousarray(numbers, array_type(name)).tobytes())

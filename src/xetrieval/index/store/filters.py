@@ -1,0 +1,328 @@
+"""Filters on metadata: read for the command line, HTTP and Python alike, and applied to the texts of a shard.
+
+As text, FIELD OPERATOR VALUE; all must hold, but `=` on one field again is either:
+
+    ok=true   year=2020   year>=2020   date<2025-01-01   src.site=en   tags~slow   site!=cs
+
+As JSON, a list of such texts, or fields with values of JSON's own types: {"year": [2019, 2020], "ok": true,
+"price": {">=": 2, "<": 3}}. A condition that is a text leaves open what its value means: `year=2020` finds the number
+and the text; in JSON 2020 is a number and "2020" a text. Numbers are never compared with texts. A date is a text in ISO
+form; one without time is the whole day.
+
+=        the value, or for a list one of its elements
+!=       everything that = does not find, documents without the field too
+< <= > >= numbers and dates
+~        a list that has the element, or a text that holds the letters
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.values import plain
+from ...errors import InputError
+from ...files import is_whole
+from .metadata import fits, moment, text_key
+from .texts import Texts
+
+Filters = Mapping[str, Any] | Sequence[str]
+Kinds = Mapping[str, frozenset[tuple[str, bool]]]  # field -> kinds of its values, and whether they stand in lists
+
+MOST_CONDITIONS: Final = 50
+MOST_VALUES: Final = 1000  # of one condition
+LONGEST: Final = 10_000  # characters of a field's name or a value
+LARGEST: Final = 1024  # bits of a whole number
+SHOWN_FIELDS: Final = 20
+EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
+ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+OPERATORS: Final = ("=", "!=", *ORDER, "~")
+WORDS: Final = {"bool": "true or false", "number": "numbers", "big": "numbers", "text": "text", "long": "text"}
+_CONDITION: Final = re.compile(r"(.+?)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
+# 007 is the text alone
+_NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*|(?=\.\d))(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+class Asked(NamedTuple):
+    """A value and all that it may mean."""
+
+    shown: str
+    text: str | None = None
+    number: int | float | None = None
+    truth: bool | None = None
+    when: tuple[int, int] | None = None  # see `moment`
+
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds of facts that it may equal."""
+        found = {"text", "long"} if self.text is not None else set()
+        found |= {"number", "big"} if self.number is not None else set()
+        found |= {"bool"} if self.truth is not None else set()
+        return found | ({"date"} if self.when is not None else set())
+
+
+class Condition(NamedTuple):
+    """One condition; a document must have one of the values, or for != none of them."""
+
+    field: str
+    operator: str
+    values: tuple[Asked, ...]
+
+    def __str__(self) -> str:
+        return f"{self.field}{self.operator}{'|'.join(value.shown for value in self.values[:3])}"
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def parse_filters(given: Filters | None) -> tuple[Condition, ...]:
+    """The conditions that filters stand for.
+
+    Raises:
+        InputError: a filter that cannot be read, or too many of them.
+    """
+    if given is None:
+        return ()
+    if isinstance(given, Mapping):
+        found = [one for name, asked in given.items() for one in _of_json(name, asked)]
+    elif isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise InputError(f"filters {_shown(given)}: give a list of conditions, or fields with values; {EXAMPLE}")
+    else:
+        found = _either([_of_text(text) for text in given])
+    if len(found) > MOST_CONDITIONS:
+        raise InputError(f"{len(found)} filters; give at most {MOST_CONDITIONS}")
+    return tuple(found)
+
+
+def _of_text(text: Any) -> Condition:
+    read = _CONDITION.fullmatch(text) if isinstance(text, str) and len(text) <= 2 * LONGEST else None
+    if read is None or not read[1].strip():
+        raise InputError(f"filter {_shown(text)}: no condition; {EXAMPLE}")
+    field, sign, value = read[1].strip(), read[2], read[3].strip()
+    if value[:1] in ("=", "<", ">", "~") or (not value and sign != "=" and sign != "!="):
+        raise InputError(f"filter {_shown(text)}: no value after {sign}; {EXAMPLE}")
+    return _checked(Condition(field, sign, (_untyped(value),)))
+
+
+def _untyped(text: str) -> Asked:
+    truth = {"true": True, "false": False}.get(text.lower())
+    return Asked(text, text, _number(text), truth, moment(text))
+
+
+def _number(text: str) -> int | float | None:
+    if not _NUMBER.fullmatch(text) or len(text) > 400:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        return number if math.isfinite(number) else None
+
+
+def _either(conditions: Iterable[Condition]) -> list[Condition]:
+    """`=` on one field again means either of the values."""
+    out: dict[Any, Condition] = {}
+    for place, one in enumerate(conditions):
+        key = (one.field, "=") if one.operator == "=" else place
+        known = out.get(key)
+        out[key] = one if known is None else _checked(known._replace(values=known.values + one.values))
+    return list(out.values())
+
+
+def _of_json(field: Any, asked: Any) -> list[Condition]:
+    if not isinstance(field, str) or not field:
+        raise InputError(f"filter on {_shown(field)}: the name of a field is a text that is not empty")
+    if not isinstance(asked, Mapping):
+        return [_checked(Condition(field, "=", _typed_values(field, asked)))]
+    if not asked:
+        raise InputError(f'filter {field!r}: give a value, or an operator with one, e.g. {{">=": 2020}}')
+    out = []
+    for sign, value in asked.items():
+        if sign not in OPERATORS:
+            raise InputError(f"filter {field!r}: {_shown(sign)} is no operator; choose one of {' '.join(OPERATORS)}")
+        out.append(_checked(Condition(field, sign, _typed_values(field, value))))
+    return out
+
+
+def _typed_values(field: str, given: Any) -> tuple[Asked, ...]:
+    values = given if isinstance(given, list | tuple | set | frozenset | np.ndarray) else [given]
+    if len(values) == 0:
+        raise InputError(f"filter {field!r}: an empty list; give at least one value")
+    return tuple(_typed(field, value) for value in values)
+
+
+def _typed(field: str, given: Any) -> Asked:
+    value = plain(given)
+    if isinstance(value, int) and value.bit_length() > LARGEST:
+        raise InputError(f"filter {field[:40]!r}: a whole number of more than {LARGEST:,} bits")
+    shown = _shown(value)
+    if isinstance(value, bool):
+        return Asked(shown, truth=value)
+    if isinstance(value, int | float):
+        return Asked(shown, number=value)
+    if isinstance(value, str):
+        return Asked(shown, text=value, when=moment(value))
+    raise InputError(f"filter {field!r}: {_shown(given)} is neither text, number, date, true nor false")
+
+
+def _checked(one: Condition) -> Condition:
+    if any(not is_whole(text) for text in (one.field, *(value.text or "" for value in one.values))):
+        raise InputError("filter: a field or a value is not UTF-8, or holds half a character (a lone surrogate)")
+    if len(one.field) > LONGEST or any(len(value.text or "") > LONGEST for value in one.values):
+        raise InputError(f"filter {one.field[:40]!r}: longer than {LONGEST:,} characters")
+    if len(one.values) > MOST_VALUES:
+        raise InputError(f"filter {one.field!r}: {len(one.values):,} values; give at most {MOST_VALUES:,}")
+    if one.operator in ("=", "!="):
+        return one
+    if len(one.values) > 1:
+        raise InputError(f"filter {one.field!r}: {one.operator} takes one value; a list goes with = and !=")
+    asked = one.values[0]
+    if one.operator == "~" and asked.text == "":
+        raise InputError(f"filter {str(one)!r}: every text holds no letters; give some")
+    if one.operator in ORDER and asked.number is None and asked.when is None:
+        raise InputError(
+            f"filter {str(one)!r}: {one.operator} compares numbers and dates, and {asked.shown} is neither; "
+            "e.g. 'year>=2020', 'date<2025-01-31'"
+        )
+    return one
+
+
+def _shown(value: Any) -> str:
+    shown = json.dumps(plain(value), ensure_ascii=False) if not isinstance(value, bytes) else repr(value)
+    shown = shown.encode("utf-8", "backslashreplace").decode()
+    return shown if len(shown) <= 60 else f"{shown[:59]}…"
+
+
+# ---------------------------------------------------------------------- applying
+
+
+def check_fields(conditions: Iterable[Condition], kinds: Kinds) -> None:
+    """Refuse what cannot find anything.
+
+    Raises:
+        InputError: a field that no document has, or a value of another kind than all values of the field.
+    """
+    for one in conditions:
+        there = kinds.get(one.field)
+        if there is None:
+            known = sorted(kinds)
+            more = f" and {len(known) - SHOWN_FIELDS} more" if len(known) > SHOWN_FIELDS else ""
+            names = ", ".join(name[:40] for name in known[:SHOWN_FIELDS]) + more
+            raise InputError(
+                f"filter {one.field[:100]!r}: no document has that field; this index has "
+                f"{names or 'no metadata at all'}"
+            )
+        for asked in one.values:
+            if not _can_match(one.operator, asked, there):
+                raise InputError(f"filter {str(one)[:100]!r}: {_mismatch(one, asked, there)}")
+
+
+def _can_match(sign: str, asked: Asked, there: frozenset[tuple[str, bool]]) -> bool:
+    kinds = {kind for kind, _ in there}
+    if sign in ORDER:
+        return bool(kinds & asked.kinds - {"text", "long", "bool"})
+    if sign == "~":
+        elements = {kind for kind, listed in there if listed}
+        return bool(elements & asked.kinds) or (
+            asked.text is not None and bool({("text", False), ("long", False)} & there)
+        )
+    return bool(kinds & asked.kinds) or (asked.text is not None and bool(kinds & {"text", "long"}))
+
+
+def _mismatch(one: Condition, asked: Asked, there: frozenset[tuple[str, bool]]) -> str:
+    kinds = {kind for kind, _ in there}
+    holds = sorted({"dates" if kind == "date" else WORDS[kind] for kind in kinds})
+    if "dates" in holds and one.operator in ORDER:
+        holds = [word for word in holds if word != "text"]
+    what = f"the field holds {' and '.join(holds)}"
+    if one.operator == "~" and not any(listed for _, listed in there):
+        return f"{what}; ~ asks what is in a list or a text"
+    if one.operator in ORDER and not kinds & {"number", "big", "date"}:
+        return f"{what}; {one.operator} compares numbers and dates"
+    return f"{what}, and {asked.shown} is none of them"
+
+
+def matching_rows(texts: Texts, rows: int, conditions: Sequence[Condition]) -> NDArray[np.int64]:
+    """Rows of a shard of so many rows that satisfy every condition, ascending."""
+    left = np.arange(rows, dtype=np.int64)
+    for one in conditions:
+        found = np.array(sorted({row for asked in one.values for row in _rows(texts, one, asked)}), np.int64)
+        left = left[np.isin(left, found, assume_unique=True, invert=one.operator == "!=")]
+    return left
+
+
+def _rows(texts: Texts, one: Condition, asked: Asked) -> Iterable[int]:
+    found: set[int] = set()
+    if one.operator in ORDER:
+        if asked.number is not None:
+            found |= _numbers(texts, one.field, one.operator, asked.number, False)
+        if asked.when is not None:
+            # A day is one moment wide for < and >=, and ends after its last for <= and >.
+            start, after = asked.when
+            sign, at = {"<": ("<", start), "<=": ("<", after), ">": (">=", after), ">=": (">=", start)}[one.operator]
+            found |= _select(texts, one.field, "date", f"value {sign} ?", (at,))
+        return found
+    elements = one.operator == "~"
+    if asked.text is not None:
+        kind, key = text_key(asked.text)
+        found |= _select(texts, one.field, kind, "value = ?", (key,), elements)
+        if elements:
+            found |= _holding(texts, one.field, asked.text)
+    if asked.number is not None:
+        found |= _numbers(texts, one.field, "=", asked.number, elements)
+    if asked.truth is not None:
+        found |= _select(texts, one.field, "bool", "value = ?", (int(asked.truth),), elements)
+    if asked.when is not None:
+        found |= _select(texts, one.field, "date", "value >= ? AND value < ?", asked.when, elements)
+    return found
+
+
+def _select(
+    texts: Texts, field: str, kind: str, where: str, values: tuple[Any, ...], elements: bool = False
+) -> set[int]:
+    only = " AND listed" if elements else ""
+    query = f"SELECT row FROM fields WHERE name = ? AND kind = ? AND {where}{only}"
+    return {row for (row,) in texts.select(query, (field, kind, *values))}
+
+
+def _numbers(texts: Texts, field: str, sign: str, number: int | float, elements: bool) -> set[int]:
+    """Compared exactly, beyond 64 bits too."""
+    compare = {"=": operator.eq, **ORDER}[sign]
+    only = " AND listed" if elements else ""
+    query = f"SELECT value, row FROM fields WHERE name = ? AND kind = ?{only}"
+    found = {row for value, row in texts.select(query, (field, "big")) if compare(int(value), number)}
+    if fits(number):
+        return found | _select(texts, field, "number", f"value {sign} ?", (number,), elements)
+    return found | {row for value, row in texts.select(query, (field, "number")) if compare(value, number)}
+
+
+def _holding(texts: Texts, field: str, letters: str) -> set[int]:
+    """Rows with a text outside of lists that holds these letters."""
+    found = _select(texts, field, "text", "NOT listed AND instr(value, ?) > 0", (letters,))
+    query = "SELECT DISTINCT row FROM fields WHERE name = ? AND kind = 'long' AND NOT listed"
+    for (row,) in texts.select(query, (field,)):
+        found |= {row for text in _texts_of(texts.get(row).metadata, field) if letters in text}
+    return found
+
+
+def _texts_of(metadata: Mapping[str, Any], field: str) -> Iterable[str]:
+    """The texts outside of lists that a field's path leads to."""
+    stack: list[tuple[str, Any]] = list(metadata.items())
+    while stack:
+        name, value = stack.pop()
+        if isinstance(value, Mapping):
+            stack += [(f"{name}.{inner}", one) for inner, one in value.items()]
+        elif isinstance(value, str) and name == field:
+            yield value

@@ -1,0 +1,110 @@
+"""Which row has an id: the newest that was not deleted. And what a corpus would change in an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import Document
+from ...errors import InputError
+from .texts import Texts, fingerprint
+
+
+class Ids:
+    """Ids of an index's documents, over the texts of its shards and its deleted rows, ascending."""
+
+    def __init__(self, texts: Sequence[Texts], firsts: Sequence[int], deleted: NDArray[np.int64]) -> None:
+        self.texts, self.firsts, self.deleted = texts, firsts, deleted
+
+    def find(self, identifier: str) -> int | None:
+        """The row of an id in the index, None where there is none or it was deleted."""
+        for first, texts in zip(reversed(self.firsts), reversed(self.texts), strict=True):
+            row = texts.row_of(identifier)
+            if row is not None:
+                return None if self._deleted(first + row) else first + row
+        return None
+
+    def rows_of(self, identifier: str) -> list[int]:
+        """The rows of an id, or of the pieces it was cut into, without deleted ones."""
+        every = zip(self.firsts, self.texts, strict=True)
+        rows = [first + row for first, texts in every for row in texts.rows_of(identifier)]
+        return [row for row in rows if not self._deleted(row)]
+
+    def whole_of(self, row: int) -> str:
+        """The id of the document that a row is a piece of, its own where it is whole."""
+        shard = self._shard(row)
+        return self.texts[shard].whole_of(row - self.firsts[shard])
+
+    def _shard(self, row: int) -> int:
+        return int(np.searchsorted(self.firsts, row, side="right")) - 1
+
+    def _deleted(self, row: int) -> bool:
+        at = int(np.searchsorted(self.deleted, row))
+        return at < len(self.deleted) and int(self.deleted[at]) == row
+
+    def holds(self, document: Document) -> bool:
+        """Whether this very document is there: its id, with the same text and metadata."""
+        row = self.find(document.id)
+        if row is None:
+            return False
+        shard = self._shard(row)
+        return self.texts[shard].mark(row - self.firsts[shard]) == fingerprint(document)
+
+
+class Change(NamedTuple):
+    """What a corpus would change."""
+
+    added: int
+    updated: int
+    unchanged: int
+    removed: int  # old pieces, or an old whole, of documents that are cut otherwise now
+    gone: list[int]  # rows of the index that are replaced or removed, ascending
+
+
+def change(documents: Iterable[Document], have: Ids, anew: bool) -> Change:
+    """Compare a corpus with an index. Of a document that is there, whole or in pieces, no old text stays.
+
+    Args:
+        anew: replace what is there even if it is the same, for its vectors may be others.
+    Raises:
+        InputError: an id that is the one of a piece of another document.
+    """
+    added = updated = unchanged = 0
+    gone: list[int] = []
+    for whole, parts in groupby(documents, key=whole_of):
+        old = set(_own_rows(have, whole, whole))
+        for document in parts:
+            if document.id != whole:
+                _own_rows(have, document.id, whole)
+            row = have.find(document.id)
+            if row is None:
+                added += 1
+                continue
+            if not anew and have.holds(document):
+                unchanged += 1
+                old.discard(row)
+            else:
+                updated += 1
+        gone += old
+    return Change(added, updated, unchanged, len(gone) - updated, sorted(gone))
+
+
+def _own_rows(have: Ids, identifier: str, whole: str) -> list[int]:
+    """The rows of an id and of its pieces, all of which have to be those of the document `whole`."""
+    rows = have.rows_of(identifier)
+    other = next((owner for row in rows if (owner := have.whole_of(row)) != whole), None)
+    if other is not None:
+        raise InputError(
+            f"document id {identifier!r} is taken: the index has a piece or a document of that id, which belongs to "
+            f"{other!r}; rename one of them"
+        )
+    return rows
+
+
+def whole_of(document: Document) -> str:
+    """The id of the document that this one is a piece of, its own where it is whole."""
+    return document.id if document.piece is None else document.piece.parent

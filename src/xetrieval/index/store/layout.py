@@ -1,0 +1,73 @@
+"""How an index lies on disk: a folder a person can read.
+
+config.json           format version, what it was made from, shards with the hash of every file, deleted rows
+explainer/            the explainer that made it
+shards/000000/        up to 65,536 documents, never changed once sealed
+    vectors.f32                 [n, m] unit rows
+    VIEW.starts.u32             [n + 1] where each document's codes begin in the two files below
+    VIEW.features.u16           feature ids (u32 where F > 65,536)
+    VIEW.values.f32 | .f16      activations: the original view in 32 bits, for scores are made of them; others in 16
+    postings.starts.u32         [F + 1]
+    postings.rows.u16           for each feature the documents of the shard that have it in their original view
+    postings.values.f32         and how strongly
+    documents.sqlite            ids, titles, texts, metadata
+    shard.json                  rows, hashes
+deleted-000001.u64    rows that were deleted or replaced, ascending
+building/             a build that has not ended yet
+
+Arrays are raw little-endian numbers: the ending says the type, the row count the shape.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ...files import Kind
+from ...views import ORIGINAL, View
+
+KIND: Final = Kind("xetrieval-index", 2, "an index")
+SHARD_ROWS: Final = 1 << 16
+EXPLAINER: Final = "explainer"
+SHARDS: Final = "shards"
+BUILDING: Final = "building"
+TEXTS: Final = "documents.sqlite"
+VECTORS: Final = "vectors.f32"
+RECORD: Final = "shard.json"
+POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")
+TYPES: Final[dict[str, Any]] = {
+    "f32": np.dtype("<f4"),
+    "f16": np.dtype("<f2"),
+    "u16": np.dtype("<u2"),
+    "u32": np.dtype("<u4"),
+    "u64": np.dtype("<u8"),
+}
+
+
+def shard_name(number: int) -> str:
+    """The folder of a shard."""
+    return f"{number:06d}"
+
+
+def code_files(view: View, features: int) -> tuple[str, str, str]:
+    """The files of one view's codes: where rows begin, feature ids, activations."""
+    ids = "u16" if features <= 1 << 16 else "u32"
+    return f"{view}.starts.u32", f"{view}.features.{ids}", f"{view}.values.{'f32' if view == ORIGINAL else 'f16'}"
+
+
+def array_type(name: str) -> Any:
+    """The type of numbers in a file, by its ending."""
+    return TYPES[name.rsplit(".", 1)[1]]
+
+
+def map_array(path: Path, columns: int = 1) -> Any:
+    """A file's numbers without reading it: [n], or [n, columns]. An empty file is an empty array."""
+    kind = array_type(path.name)
+    if path.stat().st_size % (kind.itemsize * columns):
+        raise ValueError("a part of a number is missing at its end")
+    shape: tuple[int, ...] = (path.stat().st_size // kind.itemsize // columns,)
+    if columns > 1:
+        shape = (*shape, columns)
+    return np.memmap(path, kind, "r", shape=shape) if shape[0] else np.empty(shape, kind)

@@ -1,0 +1,137 @@
+"""What in a folder is an index's: it proves itself by config.json, an unfinished build by building/job.json.
+
+Nothing else is ever removed. A folder that holds something and proves nothing is refused before anything is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Container
+from pathlib import Path
+from typing import Any, Final
+
+from ...errors import DamagedError, InputError, XetrievalError
+from ...files import is_vacant, kind_of, new_folder, read_json, recover, write_text
+from ...files.folders import check_names_folder, remove_known, sweep
+from .layout import BUILDING, KIND, RECORD, SHARDS, TEXTS
+
+JOB: Final = "job.json"
+JOB_FORMAT: Final = "xetrieval-index-build"
+SHARD_FILES: Final = ("*.f32", "*.f16", "*.u16", "*.u32", f"{TEXTS}*", RECORD, "progress.json")
+DELETED: Final = re.compile(r"deleted-\d{6,}\.u64")
+_SHARD: Final = re.compile(r"\d{6,}")
+
+
+def check_ours(folder: Path) -> None:
+    """Refuse a folder that is neither empty, nor an index, nor a build of one that has not ended. Nothing is made.
+
+    Raises:
+        InputError: it is not.
+    """
+    check_names_folder(folder)
+    recover(folder)
+    if is_vacant(folder) or kind_of(folder) == KIND.format:
+        if not is_vacant(folder / BUILDING) and not is_job(folder / BUILDING):
+            raise InputError(f"{folder / BUILDING} is not an unfinished build of this index; move it elsewhere")
+        return
+    if not is_job(folder / BUILDING):
+        raise InputError(
+            f"{folder} is there already and holds something that is not an index; choose another folder, or empty it"
+        )
+
+
+def is_job(building: Path) -> bool:
+    """Whether a folder is the work of a build that has not ended."""
+    try:
+        return read_job(building) is not None
+    except DamagedError:
+        return False
+
+
+def read_job(building: Path) -> dict[str, Any] | None:
+    """The job of an unfinished build; None where there is none.
+
+    Raises:
+        DamagedError: there is one that cannot be read.
+    """
+    path = building / JOB
+    if not path.is_file():
+        return None
+    try:
+        record = read_json(path)
+    except XetrievalError as error:
+        raise DamagedError(f"{error}; move it elsewhere, and build again") from error
+    if not isinstance(record, dict) or record.pop("format", None) != JOB_FORMAT:
+        raise DamagedError(f"{path}: not the job of a build of this release; move it elsewhere, and build again")
+    return record
+
+
+def is_compaction(building: Path, job: str | None = None) -> bool:
+    """Whether a folder is the work of a compaction that has not ended; of this job, where one is given."""
+    try:
+        record = read_job(building)
+    except DamagedError:
+        return False
+    return record is not None and "compact" in record and job in (None, record["compact"])
+
+
+def abandon_compaction(folder: Path, named: Container[str]) -> None:
+    """Throw away a compaction that has not ended: the index is about to change otherwise.
+
+    Args:
+        named: the shards that the index has.
+    """
+    if is_compaction(folder / BUILDING):
+        remove_unfinished(folder, named)
+        end_building(folder)
+
+
+def begin_building(folder: Path, job: dict[str, Any]) -> None:
+    """Say in one step which build is at work: before its first file, or instead of one that is thrown away."""
+    content = json.dumps({"format": JOB_FORMAT, **job})
+    if is_job(folder / BUILDING):
+        write_text(folder / BUILDING / JOB, content)
+        return
+    with new_folder(folder / BUILDING) as scratch:
+        write_text(scratch / JOB, content)
+
+
+def remove_unfinished(folder: Path, named: Container[str]) -> None:
+    """Remove shards that no manifest names, and begun ones; the job stays, for it is the proof that they are ours."""
+    if not is_job(folder / BUILDING):
+        return
+    for home, kept in ((folder / SHARDS, named), (folder / BUILDING, ())):
+        for shard in sorted(home.iterdir()) if home.is_dir() else ():
+            if _SHARD.fullmatch(shard.name) and shard.is_dir() and shard.name not in kept:
+                remove_shard(shard)
+
+
+def end_building(folder: Path) -> None:
+    """Remove the work of a build that is published."""
+    building = folder / BUILDING
+    if not is_job(building):
+        return
+    for shard in sorted(building.iterdir()):
+        if _SHARD.fullmatch(shard.name) and shard.is_dir():
+            remove_shard(shard)
+    sweep(building)
+    if [path.name for path in building.iterdir()] == [JOB]:
+        (building / JOB).unlink()
+        building.rmdir()
+    else:
+        strange = next(path for path in sorted(building.iterdir()) if path.name != JOB)
+        raise InputError(f"{strange} was not made by the build; move it elsewhere, and run the same command again")
+
+
+def remove_shard(shard: Path) -> None:
+    """Remove the files that a build writes for a shard, and its folder if nothing else is in it.
+
+    Raises:
+        InputError: there is.
+    """
+    remove_known(shard, SHARD_FILES)
+    try:
+        shard.rmdir()
+    except OSError as error:
+        raise InputError(f"{shard} holds files that no build made; move them elsewhere ({error.strerror})") from error

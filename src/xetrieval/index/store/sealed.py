@@ -1,0 +1,194 @@
+"""What is read back is distrusted: databases with other tables, arrays of other lengths, numbers that are none.
+
+Sizes and shapes are compared when a file is opened, ids and numbers when they are used; whole files by `index verify`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DamagedError, InputError, XetrievalError
+from ...files import digest_of, parse_json, read_json, sha256_of_file, write_text
+from ...files.atomic import scratch_beside
+from ...files.manifest import check_file
+
+LONGEST: Final = 1 << 28  # bytes of one value in a database
+PATIENCE: Final = 300.0  # seconds that the check of one database may take
+COMPANION: Final = "xetrieval-companion"
+REMEDY: Final = "restore it, or build the index again"
+
+
+# ---------------------------------------------------------------------- databases
+
+
+def open_sealed(path: Path, schema: str) -> sqlite3.Connection:
+    """A database that nobody writes any more, read-only; it holds the tables of `schema`, and nothing else.
+
+    Raises:
+        DamagedError: no database, or one with other tables, indexes, views or triggers.
+    """
+    if not path.is_file():
+        raise DamagedError(f"{path}: missing; {REMEDY}")
+    db = sqlite3.connect(
+        f"{Path(os.path.realpath(path)).as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+    )
+    try:
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+        found = _things(db)
+    except sqlite3.Error as error:
+        db.close()
+        raise DamagedError(f"{path}: damaged ({error}); {REMEDY}") from error
+    if found != _expected(schema):
+        db.close()
+        raise DamagedError(f"{path}: its tables are not those of an index; {REMEDY}")
+    return db
+
+
+def settle(path: Path) -> None:
+    """Write a database anew as its rows say: the same bytes whatever happened to it before, nothing deleted in it."""
+    scratch = scratch_beside(path)
+    db = sqlite3.connect(path)
+    try:
+        db.execute("PRAGMA schema_version = 1")  # counts how often a process began to write it
+        db.commit()
+        db.execute("VACUUM INTO ?", (str(scratch),))
+    except sqlite3.Error as error:
+        scratch.unlink(missing_ok=True)
+        raise XetrievalError(f"{path}: cannot be written anew ({error})") from error
+    finally:
+        db.close()
+    with scratch.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(scratch, path)
+
+
+def check_database(db: sqlite3.Connection, path: Path) -> None:
+    """SQLite's own check of every page and index, within a time limit.
+
+    Raises:
+        DamagedError: it finds something, or does not end.
+    """
+    end = time.monotonic() + PATIENCE
+    db.set_progress_handler(lambda: int(time.monotonic() > end), 100_000)
+    try:
+        found = db.execute("PRAGMA integrity_check(1)").fetchall()
+    except sqlite3.Error as error:
+        raise DamagedError(f"{path}: damaged ({error}); {REMEDY}") from error
+    finally:
+        db.set_progress_handler(None, 0)
+    if found != [("ok",)]:
+        raise DamagedError(f"{path}: damaged ({str(found[0][0])[:200] if found else 'no answer'}); {REMEDY}")
+
+
+def read_metadata(path: Path, stored: Any) -> dict[str, Any]:
+    """The metadata of one document as the database holds it.
+
+    Raises:
+        DamagedError: it is not a JSON object.
+    """
+    try:
+        metadata = parse_json(stored, nan="null") if isinstance(stored, str) else None
+    except InputError as error:
+        raise DamagedError(f"{path}: the metadata of a document is {error}; {REMEDY}") from error
+    if not isinstance(metadata, dict):
+        raise DamagedError(f"{path}: the metadata of a document is no JSON object; {REMEDY}")
+    return metadata
+
+
+def _things(db: sqlite3.Connection) -> frozenset[tuple[Any, ...]]:
+    return frozenset(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall())
+
+
+@cache
+def _expected(schema: str) -> frozenset[tuple[Any, ...]]:
+    db = sqlite3.connect(":memory:")
+    try:
+        db.executescript(schema)
+        return _things(db)
+    finally:
+        db.close()
+
+
+# ---------------------------------------------------------------------- arrays
+
+
+def check_starts(starts: NDArray[Any], count: int, values: int, place: Path) -> None:
+    """Starts [count + 1] of runs in an array of `values` numbers.
+
+    Raises:
+        DamagedError: another length, or they do not ascend from 0 to the end.
+    """
+    if len(starts) != count + 1 or int(starts[0]) != 0 or int(starts[-1]) != values:
+        raise DamagedError(f"{place}: holds other runs than the manifest says; {REMEDY}")
+    if (np.asarray(starts[1:]) < np.asarray(starts[:-1])).any():
+        raise DamagedError(f"{place}: its runs do not ascend; {REMEDY}")
+
+
+def check_numbers(numbers: NDArray[Any], place: Path | str) -> None:
+    """Raise DamagedError where a number is NaN or infinite."""
+    if not np.isfinite(numbers).all():
+        raise DamagedError(f"{place}: holds numbers that are NaN or infinite; {REMEDY}")
+
+
+def check_ids(ids: NDArray[Any], limit: int, place: Path | str) -> None:
+    """Raise DamagedError where an id is not one of 0 .. limit - 1."""
+    if len(ids) and (int(ids.max()) >= limit or int(ids.min()) < 0):
+        raise DamagedError(f"{place}: names number {int(ids.max())} of {limit}; {REMEDY}")
+
+
+# ---------------------------------------------------------------------- what lies beside an index to make it faster
+
+
+def write_seal(path: Path, files: list[Path], facts: Mapping[str, Any] | None = None) -> None:
+    """Record the hashes of companion files, which lie beside the seal or below it."""
+    hashes = {file.relative_to(path.parent).as_posix(): sha256_of_file(file) for file in files}
+    record = {"format": COMPANION, **(facts or {}), "files": hashes}
+    write_text(path, seal_text(record | {"sha256": digest_of(record)}))
+
+
+def seal_text(record: Mapping[str, Any]) -> str:
+    """The bytes of a record that holds its own hash: one way to write it, so that every bit counts."""
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_seal(path: Path) -> dict[str, Any]:
+    """The record of companion files.
+
+    Raises:
+        DamagedError: missing, or altered.
+    """
+    remedy = "remove it and make it again"
+    if not path.is_file():
+        raise DamagedError(f"{path}: missing; {remedy}")
+    record = read_json(path)
+    facts = {name: value for name, value in record.items() if name != "sha256"} if isinstance(record, dict) else {}
+    if facts.get("format") != COMPANION or not isinstance(facts.get("files"), dict):
+        raise DamagedError(f"{path}: not the record of an index's companion files; {remedy}")
+    if record.get("sha256") != digest_of(facts) or path.read_text(encoding="utf-8") != seal_text(record):
+        raise DamagedError(f"{path}: was altered (its own sha256 differs); {remedy}")
+    return dict(record)
+
+
+def check_seal(path: Path, only: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Compare companion files with their hashes; all, or those that end like one of `only`.
+
+    Raises:
+        DamagedError: one is missing or differs; the index itself may be whole.
+    """
+    record = read_seal(path)
+    for name, promised in record["files"].items():
+        if Path(name).name != name:
+            raise DamagedError(f"{path}: file {name!r} lies outside the folder")
+        if only is None or name.endswith(only):
+            check_file(path.parent / name, promised)
+    return record

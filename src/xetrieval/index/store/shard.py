@@ -1,0 +1,108 @@
+"""One sealed shard, opened without being read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Float32, Ids
+from ...errors import DamagedError
+from ...views import View
+from ..search.quantised import Coarse, open_coarse
+from .layout import POSTINGS, TEXTS, VECTORS, code_files, map_array
+from .sealed import REMEDY, check_ids, check_numbers, check_starts
+from .texts import Texts
+
+
+class Posting(NamedTuple):
+    """The documents of a shard that have one feature."""
+
+    rows: NDArray[np.int64]  # within the shard, ascending
+    values: Float32
+
+
+class Shard:
+    """Rows first .. first + rows of an index."""
+
+    def __init__(self, folder: Path, record: dict[str, Any], first: int, dimension: int, features: int) -> None:
+        self.folder, self.first, self.rows = folder, first, int(record["rows"])
+        self.dimension, self.features = dimension, features
+        self._codes: dict[View, tuple[Any, Any, Any]] = {}
+
+    @cached_property
+    def vectors(self) -> Float32:
+        """[rows, m], memory-mapped."""
+        path = self.folder / VECTORS
+        if path.is_file() and path.stat().st_size != 4 * self.rows * self.dimension:
+            raise DamagedError(f"{path}: {path.stat().st_size:,} bytes are not {self.rows:,} vectors; {REMEDY}")
+        vectors: Float32 = self._map(VECTORS, self.dimension)
+        return vectors
+
+    @cached_property
+    def coarse(self) -> Coarse:
+        """The 8-bit copy, memory-mapped."""
+        return open_coarse(self)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The documents themselves."""
+        return Texts(self.folder / TEXTS)
+
+    def hold(self, views: Sequence[View]) -> None:
+        """Open every file now, so that a reader has them even when the shard is replaced."""
+        for view in views:
+            self.ragged(view, np.empty(0, np.int64))
+        assert self.vectors is not None
+        assert self.texts is not None
+        assert self.posting_starts is not None
+
+    def ragged(self, view: View, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ids, Float32]:
+        """Codes of some rows, counted within the shard: how many each has, then ids and activations in a row."""
+        if view not in self._codes:
+            starts, features, values = (self._map(name) for name in code_files(view, self.features))
+            if len(features) != len(values):
+                raise DamagedError(f"{self.folder}: the codes of view {view} are incomplete; {REMEDY}")
+            check_starts(starts, self.rows, len(features), self.folder / code_files(view, self.features)[0])
+            self._codes[view] = (starts, features, values)
+        starts, features, values = self._codes[view]
+        low, high = starts[rows].astype(np.int64), starts[rows + 1].astype(np.int64)
+        counts = high - low
+        at = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(int(counts.sum()))
+        ids, activations = features[at].astype(np.int64), values[at].astype(np.float32)
+        check_ids(ids, self.features, f"{self.folder}, the codes of view {view}")
+        check_numbers(activations, f"{self.folder}, the codes of view {view}")
+        return counts, ids.astype(np.int32), activations
+
+    @cached_property
+    def posting_starts(self) -> NDArray[np.int64]:
+        """[F + 1] where each feature's postings begin."""
+        starts = np.asarray(self._map(POSTINGS[0]), np.int64)
+        if len(self._posted[0]) != len(self._posted[1]):
+            raise DamagedError(f"{self.folder}: the postings are incomplete; {REMEDY}")
+        check_starts(starts, self.features, len(self._posted[0]), self.folder / POSTINGS[0])
+        return starts
+
+    def posting(self, feature: int) -> Posting:
+        """The documents that have the feature in their original view."""
+        low, high = self.posting_starts[feature : feature + 2].tolist()
+        rows, values = self._posted[0][low:high].astype(np.int64), np.asarray(self._posted[1][low:high], np.float32)
+        check_ids(rows, self.rows, self.folder / POSTINGS[1])
+        check_numbers(values, self.folder / POSTINGS[2])
+        if (rows[1:] <= rows[:-1]).any():
+            raise DamagedError(f"{self.folder / POSTINGS[1]}: its rows do not ascend; {REMEDY}")
+        return Posting(rows, values)
+
+    @cached_property
+    def _posted(self) -> Sequence[Any]:
+        return [self._map(name) for name in POSTINGS[1:]]
+
+    def _map(self, name: str, columns: int = 1) -> Any:
+        try:
+            return np.asarray(map_array(self.folder / name, columns))  # slices of a memmap are slow to make
+        except (OSError, ValueError) as error:
+            raise DamagedError(f"{self.folder / name}: cannot be mapped ({error}); restore it") from error

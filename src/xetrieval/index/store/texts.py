@@ -1,0 +1,204 @@
+"""The texts of one shard in SQLite: ids, titles, texts, metadata, and what to filter by."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ...data import Document
+from ...data.values import plain
+from ...errors import DamagedError, InputError, XetrievalError
+from ...explain import Reading
+from .metadata import facts
+from .sealed import open_sealed, read_metadata
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS documents (
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, text TEXT NOT NULL,
+    parent TEXT, start INTEGER, end INTEGER, unread INTEGER NOT NULL, unknown INTEGER, tokens INTEGER,
+    metadata TEXT NOT NULL, mark BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS pieces ON documents (parent) WHERE parent IS NOT NULL;
+CREATE TABLE IF NOT EXISTS fields (
+    name TEXT NOT NULL, kind TEXT NOT NULL, value NOT NULL, listed INTEGER NOT NULL, row INTEGER NOT NULL,
+    PRIMARY KEY (name, kind, value, listed, row)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kinds (
+    name TEXT NOT NULL, kind TEXT NOT NULL, listed INTEGER NOT NULL, PRIMARY KEY (name, kind, listed)) WITHOUT ROWID;
+"""
+COLUMNS: Final = "row, id, title, text, parent, start, end, unread, unknown, tokens, metadata"
+
+
+class Stored(NamedTuple):
+    """A document as the index keeps it. `row` is its place in the shard, or in the index where an index gives it."""
+
+    row: int
+    id: str
+    title: str
+    text: str  # as the encoder read it
+    parent: str | None  # the document that it is a piece of
+    start: int | None  # parent's text[start:end]
+    end: int | None
+    read: Reading  # how much of it the encoder could read
+    metadata: dict[str, Any]
+
+
+class Texts:
+    """A shard's documents.sqlite. Sealed shards are opened read-only."""
+
+    def __init__(self, path: Path, writable: bool = False) -> None:
+        self.path, self.lock = path, threading.Lock()
+        try:
+            if writable:
+                self.db = sqlite3.connect(path, check_same_thread=False)
+                self.db.executescript(SCHEMA)
+            else:
+                self.db = open_sealed(path, SCHEMA)
+        except sqlite3.Error as error:
+            raise DamagedError(f"{path}: the index's texts cannot be opened ({error})") from error
+
+    def add(self, first: int, documents: Sequence[Document], read: Sequence[Reading]) -> None:
+        """Documents as rows first, first + 1, ...; all or none."""
+        rows, fields = [], []
+        for row, (document, count) in enumerate(zip(documents, read, strict=True), first):
+            given, metadata = document.fields, _metadata(document)
+            title, where = str(given.get("title") or ""), document.piece or (None, None, None)
+            stored = json.dumps(metadata, ensure_ascii=False)
+            rows.append((row, document.id, title, document.text, *where, *count, stored, fingerprint(document)))
+            fields += [(*fact, row) for fact in facts(metadata)]
+        with self._writing(), self.db:
+            self.db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self.db.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?, ?)", fields)
+            kinds = {(name, kind, listed) for name, kind, _, listed, _ in fields}
+            self.db.executemany("INSERT OR IGNORE INTO kinds VALUES (?, ?, ?)", sorted(kinds))
+
+    def cut(self, rows: int) -> None:
+        """Forget what lies at `rows` and after."""
+        with self._writing(), self.db:
+            self.db.execute("DELETE FROM documents WHERE row >= ?", (rows,))
+            self.db.execute("DELETE FROM fields WHERE row >= ?", (rows,))
+
+    def row_of(self, identifier: str) -> int | None:
+        """The row of an id."""
+        found = self._all("SELECT row FROM documents WHERE id = ?", (identifier,))
+        return int(found[0][0]) if found else None
+
+    def rows_of(self, identifier: str) -> list[int]:
+        """The rows of an id, or of the pieces it was cut into."""
+        query = "SELECT row FROM documents WHERE id = ? OR parent = ? ORDER BY row"
+        return [int(row) for (row,) in self._all(query, (identifier, identifier))]
+
+    def whole_of(self, row: int) -> str:
+        """The id of the document that a row is a piece of, its own where it is whole."""
+        found = self._all("SELECT COALESCE(parent, id) FROM documents WHERE row = ?", (row,))
+        return str(found[0][0]) if found else ""
+
+    def mark(self, row: int) -> bytes:
+        """The fingerprint of what is stored of one document."""
+        found = self._all("SELECT mark FROM documents WHERE row = ?", (row,))
+        return bytes(found[0][0]) if found else b""
+
+    def get(self, row: int) -> Stored:
+        """One document."""
+        found = self._all(f"SELECT {COLUMNS} FROM documents WHERE row = ?", (row,))
+        if not found:
+            raise DamagedError(f"{self.path}: has no row {row}; run `xetrieval index verify`")
+        return _stored(self.path, found[0])
+
+    def select(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+        """What a query on these tables finds.
+
+        Raises:
+            DamagedError: the file cannot be read.
+        """
+        return self._all(query, values)
+
+    def kinds(self) -> Iterable[tuple[str, str, bool]]:
+        """Metadata fields with the kinds of their values, and whether those stand in lists."""
+        found = self._all("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed", ())
+        return ((name, kind, bool(listed)) for name, kind, listed in found)
+
+    def unreadable(self) -> int:
+        """Documents of which the encoder knows at most half of the tokens."""
+        return int(self._all("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens", ())[0][0])
+
+    def all(self) -> Iterator[Stored]:
+        """Every document, by row."""
+        try:
+            for found in self.db.execute(f"SELECT {COLUMNS} FROM documents ORDER BY row"):
+                yield _stored(self.path, found)
+        except sqlite3.Error as error:
+            raise DamagedError(f"{self.path}: damaged ({error}); run `xetrieval index verify`") from error
+
+    def digest(self) -> str:
+        """A hash of all that is stored, whatever the file's bytes are."""
+        made = sha256()
+        try:
+            for table, order in (
+                ("documents", "row"),
+                ("fields", "name, kind, value, listed, row"),
+                ("kinds", "name, kind, listed"),
+            ):
+                for found in self.db.execute(f"SELECT * FROM {table} ORDER BY {order}"):
+                    made.update(
+                        json.dumps(found, ensure_ascii=False, default=bytes.hex).encode("utf-8", "surrogatepass")
+                    )
+        except sqlite3.Error as error:
+            raise DamagedError(f"{self.path}: damaged ({error}); restore it, or build the index again") from error
+        return made.hexdigest()
+
+    def close(self) -> None:
+        """Let the file go."""
+        self.db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:  # a full disk, above all
+            raise XetrievalError(f"{self.path}: cannot be written ({error})") from error
+
+    def _all(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+        try:
+            with self.lock:
+                return self.db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise DamagedError(f"{self.path}: damaged ({error}); run `xetrieval index verify`") from error
+
+
+def fingerprint(document: Document) -> bytes:
+    """16 bytes that change whenever what the index stores of a document does.
+
+    Raises:
+        InputError: metadata that is nested too deeply.
+    """
+    title = str(document.fields.get("title") or "")
+    stored = [document.id, document.text, title, _metadata(document), document.piece]
+    written = json.dumps(stored, ensure_ascii=False, sort_keys=True)
+    return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _metadata(document: Document) -> dict[str, Any]:
+    given = document.fields.get("metadata")
+    try:
+        return dict(plain(given)) if isinstance(given, dict) else {}
+    except InputError as error:
+        raise InputError(f"document {document.id[:100]!r}: {error}") from error
+
+
+def _stored(path: Path, found: Any) -> Stored:
+    row, identifier, title, text, parent, start, end, unread, unknown, tokens, metadata = found
+    texts, numbers = (identifier, title, text), (start, end, unknown, tokens)
+    if (
+        not all(isinstance(one, str) for one in texts)
+        or not isinstance(parent, str | None)
+        or not isinstance(unread, int)
+        or not all(isinstance(one, int | None) for one in numbers)
+    ):
+        raise DamagedError(f"{path}: row {row} holds values of a wrong kind; run `xetrieval index verify`")
+    read = Reading(unread, unknown, tokens)
+    return Stored(row, identifier, title, text, parent, start, end, read, read_metadata(path, metadata))

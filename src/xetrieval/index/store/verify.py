@@ -1,0 +1,113 @@
+"""Whether every byte of an index is what its manifest promises, and what lies there that no manifest names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ...errors import DamagedError
+from ...files import read_json
+from ...files.atomic import is_scratch
+from ...files.folders import LOCK
+from ...files.kind import NAME as CONFIG
+from ...files.manifest import check_file
+from ..search.quantised import FOLDER as SCAN
+from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS
+from .manifest import Manifest, read_index_manifest
+from .ours import is_job
+from .sealed import check_database, check_seal, read_seal, seal_text
+from .texts import Texts
+
+SEALS: Final = re.compile(r"faiss-\d{6,}\.json|bm25-\d{6,}/seal\.json|scan/\d{6,}\.json")
+
+
+class Verified(NamedTuple):
+    """What was looked at."""
+
+    files: int  # that are what they should be
+    unknown: tuple[str, ...]  # files in the folder that the index does not know, by their paths in it
+
+
+Check = tuple[Path, Callable[[], object]]
+
+
+def verify_index(folder: Path, report: Callable[[int, int], None] | None = None) -> Verified:
+    """Read everything.
+
+    Raises:
+        DamagedError: a file is missing or differs; says which.
+    """
+    manifest = read_index_manifest(folder)
+    todo = list(_checks(folder, manifest))
+    for done, (_, check) in enumerate(todo, 1):
+        check()
+        if report is not None:
+            report(done, len(todo))
+    known = {path for path, _ in todo}
+    return Verified(len(todo), tuple(_unknown(folder, known)))
+
+
+def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
+    """Every file of the index, and what tells whether it is whole."""
+    yield folder / CONFIG, partial(_check_written, folder / CONFIG, manifest.to_dict(KIND))
+    if manifest.gone:
+        yield folder / manifest.deleted_file, partial(manifest.deleted, folder)
+    for file, promised in manifest.explainer_files.items():
+        yield folder / EXPLAINER / file, partial(check_file, folder / EXPLAINER / file, promised)
+    for name, record in manifest.shards:
+        shard = folder / SHARDS / name
+        yield shard / RECORD, partial(_check_written, shard / RECORD, record)
+        for file, promised in record["files"].items():
+            yield shard / file, partial(check_file, shard / file, promised)
+        yield shard / TEXTS, partial(_check_texts, shard / TEXTS, str(record["texts"]))
+    for path in sorted(_seals(folder)):
+        yield path, partial(check_seal, path)
+        for name in read_seal(path)["files"]:
+            yield path.parent / name, lambda: None  # compared with its seal
+
+
+def _seals(folder: Path) -> Iterator[Path]:
+    """The records of companion files. Counted words are published with theirs, so it is missed where it is not there;
+    other copies get theirs last, and without one they are not in use."""
+    counted = (path / "seal.json" for path in folder.glob("bm25-*") if path.is_dir())
+    for seal in (*counted, *folder.glob("faiss-*.json"), *folder.glob(f"{SCAN}/*.json")):
+        if SEALS.fullmatch(seal.relative_to(folder).as_posix()):
+            yield seal
+
+
+def _check_written(path: Path, record: dict[str, Any]) -> None:
+    """A record that we write in one way alone: every bit of it counts."""
+    if not path.is_file():
+        raise DamagedError(f"{path}: missing; restore it")
+    found = read_json(path)
+    if path.read_text(encoding="utf-8") != seal_text(found) or json.dumps(found) != json.dumps(record):
+        raise DamagedError(f"{path}: was altered; restore it, or build the index again")
+
+
+def _check_texts(path: Path, promised: str) -> None:
+    texts = Texts(path)
+    try:
+        check_database(texts.db, path)
+        if texts.digest() != promised:
+            raise DamagedError(f"{path}: its content differs from what {CONFIG} promises; restore it")
+    finally:
+        texts.close()
+
+
+def _unknown(folder: Path, known: set[Path]) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder)
+        if path.is_dir() or path in known or path.name == LOCK or re.fullmatch(r"bm25-\d+\.lock", place.as_posix()):
+            continue
+        if is_scratch(place.parts[0]) or (place.parts[0] == BUILDING and is_job(folder / BUILDING)):
+            continue
+        yield place.as_posix()
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,1 @@
+"""A result to rows once, and the rows to what a person looks at."""

@@ -1,0 +1,14 @@
+"""Change what an embedding says: erase features, keep only some, or steer a whole ranking."""
+
+from .profile import SteeringProfile, read_profile, steered_scores, steered_vectors
+from .project import erase, erase_and_keep, keep_only
+
+__all__ = [
+    "SteeringProfile",
+    "erase",
+    "erase_and_keep",
+    "keep_only",
+    "read_profile",
+    "steered_scores",
+    "steered_vectors",
+]

@@ -1,0 +1,184 @@
+"""Steering in use: documents' activations scaled feature by feature, applied to scores from what is stored.
+
+    z' = l2norm(z + e),  e = sum_j (alpha_j - 1) c_j w_j    c: the document's code in its original view, as stored
+
+    <q, z'> = (<q,z> + sum_j (alpha_j - 1) c_j <q,w_j>) / sqrt(||z||^2 + 2 <z,e> + ||e||^2)
+
+The remainder of z stays, the supports are not chosen anew, and no text is encoded. The result is that of editing the
+vectors themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64, Ids, l2norm
+from ..errors import InputError, MismatchError, shortened
+from ..files import parse_json, read_bytes, write_text
+from ..sae import SparseAutoencoder, SparseCodes
+
+LARGEST_FACTOR: Final = 100.0
+NUMBER: Final = re.compile(
+    r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf)", re.ASCII | re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class SteeringProfile:
+    """{feature: factor}. A factor of 1 changes nothing, 0 takes the feature out, 2 doubles it; 100 is the most.
+
+    Raises:
+        InputError: a feature that is no whole number, a factor that is no number from 0 to 100.
+    """
+
+    factors: Mapping[int, float]
+    sae: str  # digest of the autoencoder whose features these are
+    made_from: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", check_factors(self.factors))
+
+    def __repr__(self) -> str:
+        some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
+        return f"SteeringProfile({len(self.factors)} factors: {{{some}{', …' if len(self.factors) > 5 else ''}}})"
+
+    def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
+        """This profile with FEATURE=FACTOR texts put in; they count before the factors that it has.
+
+        Raises:
+            InputError: a text that is not of that form, no feature, no factor, or a feature twice.
+        """
+        put: dict[int, float] = {}
+        for text in given:
+            key, _, value = text.partition("=")
+            if not NUMBER.fullmatch(value):
+                raise InputError(f"{shortened(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5")
+            feature = _feature(text, key, sae.features)
+            if feature in put:
+                raise InputError(f"{shortened(text, 80)!r}: feature {feature} has a factor already; give it one")
+            put[feature] = _factor(text, key, float(value))
+        return replace(self, factors={**self.factors, **put})
+
+    def to_dict(self) -> dict[str, float]:
+        """{feature: factor}, as JSON holds it."""
+        return {str(feature): factor for feature, factor in sorted(self.factors.items())}
+
+    def write(self, path: Path) -> None:
+        """As JSON, whole or not at all."""
+        record = {"factors": self.to_dict(), "sae": self.sae, "made_from": self.made_from, "note": self.note}
+        write_text(path, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+
+
+def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
+    """`factors` as {feature: factor} of plain numbers.
+
+    Raises:
+        InputError: no mapping, a feature that is no whole number, a factor that is no number from 0 to 100.
+    """
+    if not isinstance(factors, Mapping):
+        raise InputError(f"factors: give {{feature: factor}}, not a {type(factors).__name__}")
+    checked: dict[int, float] = {}
+    for feature, factor in factors.items():
+        if isinstance(feature, bool) or not isinstance(feature, int | np.integer):
+            raise InputError(f"factors: {shortened(repr(feature), 40)} is no feature; give its number")
+        if isinstance(factor, np.generic):
+            factor = factor.item()
+        checked[int(feature)] = _factor("", str(feature), factor)
+    return checked
+
+
+def read_profile(path: Path, sae: SparseAutoencoder) -> SteeringProfile:
+    """What `write` wrote, or a person.
+
+    Raises:
+        InputError: no such file, no JSON, or a field that is not what it has to be.
+        MismatchError: it belongs to another autoencoder.
+    """
+    try:
+        content = read_bytes(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    try:
+        record = parse_json(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):
+        raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae": DIGEST}}')
+    if record.get("sae") != sae.digest:
+        raise MismatchError(f"{path}: made for the autoencoder {record.get('sae')}, this is {sae.digest}")
+    factors = {_feature(path, key, sae.features): _factor(path, key, value) for key, value in record["factors"].items()}
+    return SteeringProfile(factors, sae.digest, str(record.get("made_from", "")), str(record.get("note", "")))
+
+
+def steered_scores(
+    sae: SparseAutoencoder, q: Float32, z: Float32, codes: SparseCodes, factors: Mapping[int, float]
+) -> Float64:
+    """<q, z'> for every query and document, [Q, n].
+
+    Args:
+        q: [Q, m], unit. z: [n, m], unit. codes: of z, n rows. factors: {feature: alpha}.
+    Raises:
+        MismatchError: another number of codes than documents. InputError: a feature that is not there, a
+            factor that is no number from 0 to 100.
+    """
+    ids, change = _change(sae, len(z), codes, factors)
+    scores = np.asarray(q.astype(np.float64) @ z.astype(np.float64).T)
+    rows = np.flatnonzero(change.any(axis=1))
+    if not len(rows):
+        return scores
+    W, moved, some = sae.directions[ids].astype(np.float64), change[rows], z[rows].astype(np.float64)
+    norm2 = np.einsum("nm,nm->n", some, some) + 2 * np.einsum("nt,nt->n", moved, some @ W.T)
+    norm2 += np.einsum("nt,nt->n", moved @ (W @ W.T), moved)
+    scores[:, rows] = (scores[:, rows] + (q.astype(np.float64) @ W.T) @ moved.T) / np.sqrt(norm2)
+    return scores
+
+
+def steered_vectors(sae: SparseAutoencoder, z: Float32, codes: SparseCodes, factors: Mapping[int, float]) -> Float64:
+    """z' of every document, [n, m], unit rows: for an index that is to keep them."""
+    ids, change = _change(sae, len(z), codes, factors)
+    return l2norm(z.astype(np.float64) + change @ sae.directions[ids].astype(np.float64))
+
+
+def _change(
+    sae: SparseAutoencoder, documents: int, codes: SparseCodes, factors: Mapping[int, float]
+) -> tuple[Ids, Float64]:
+    """The steered features [t], and (alpha_j - 1) c_j of each document [n, t]."""
+    factors = check_factors(factors)
+    if len(codes) != documents:
+        raise MismatchError(f"{len(codes)} codes for {documents} documents; give one of each")
+    if absent := [feature for feature in factors if not 0 <= feature < sae.features]:
+        raise InputError(f"there is no feature {absent[0]}; the autoencoder has {sae.features}, from 0 on")
+    ids = np.array(sorted(feature for feature, factor in factors.items() if factor != 1), np.int32)
+    less_one = np.array([factors[int(feature)] - 1 for feature in ids], np.float64)
+    place: NDArray[np.int64] = np.full(sae.features, -1, np.int64)
+    place[ids] = np.arange(len(ids))
+    row, slot = np.nonzero((place[codes.features] >= 0) & (codes.values > 0))
+    change = np.zeros((documents, len(ids)))
+    at = place[codes.features[row, slot]]
+    change[row, at] = codes.values[row, slot] * less_one[at]
+    return ids, change
+
+
+def _feature(path: Path | str, key: str, features: int) -> int:
+    if not (re.fullmatch(r"0|[1-9][0-9]{0,8}", key, re.ASCII) and int(key) < features):  # one way to write each
+        where, said = shortened(str(path), 80), shortened(key, 40)
+        raise InputError(f"{where}: factors: {said!r} is no feature; the autoencoder has {features}, from 0 on")
+    return int(key)
+
+
+def _factor(path: Path | str, key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST_FACTOR:
+        where, said = f"{shortened(str(path), 80)}: " if str(path) else "", shortened(repr(value), 40)
+        raise InputError(
+            f"{where}factors: {shortened(key, 40)}: {said} is no factor; give a number from 0 to {LARGEST_FACTOR:g}"
+        )
+    return float(value)
