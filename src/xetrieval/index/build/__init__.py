@@ -1,0 +1,1 @@
+"""A corpus to an index, and its changes: add, delete, compact."""
