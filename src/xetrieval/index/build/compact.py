@@ -23,15 +23,17 @@ from ...data.corpus import Piece
 from ...encoders import Counts
 from ...errors import InputError
 from ...files import digest_of
-from ..search import faiss as approximate, quantised as coarse, lexical
-from .pipeline import write_manifest_with, writing
 from ..index import Index, open_index
+from ..search import faiss as approximate
+from ..search import lexical
+from ..search import quantised as coarse
 from ..store.layout import BUILDING, RECORD, SHARD_ROWS, SHARDS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import begin_building, end_building, is_compaction, is_job, remove_unfinished
-from .stages import Batch
 from ..store.texts import Stored
 from ..store.verify import folder_bytes
+from .pipeline import write_manifest_with, writing
+from .stages import Batch
 from .writer import ShardWriter
 
 BLOCK: Final = 4096  # documents that are copied at once

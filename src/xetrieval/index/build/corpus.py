@@ -20,8 +20,8 @@ from ...encoders import map_vectors, vector_ids
 from ...errors import InputError, shortened
 from ...files import digest_of, sha256_of_file
 from ..store.ids import whole_of
-from .sources import VectorStore
 from ..store.texts import fingerprint
+from .sources import VectorStore
 
 Report = Callable[[str, int, int, str], None]  # stage, done, total, note
 CHECKED: Final = 8192  # vectors looked at together

@@ -10,11 +10,11 @@ import numpy as np
 
 from ...errors import InputError
 from ...files import digest_of
-from .pipeline import write_manifest_with, writing
 from ..store.layout import BUILDING, SHARDS, TEXTS
 from ..store.manifest import read_index_manifest
 from ..store.ours import abandon_compaction, is_job
 from ..store.texts import Texts
+from .pipeline import write_manifest_with, writing
 
 
 def delete_documents(folder: Path, ids: Sequence[str]) -> int:

@@ -24,14 +24,23 @@ from ...explain import Explainer, load, save
 from ...files import alone, check_writable, digest_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.folders import sweep
 from ...files.kind import NAME as CONFIG
-from .corpus import Corpus, Entry, Report, blocks, survey
-from .given import check_given
 from ..store.ids import Change, Ids, change
 from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
 from ..store.manifest import Manifest, read_index_manifest
-from ..store.ours import DELETED, JOB, abandon_compaction, begin_building, check_ours, end_building, read_job, remove_unfinished
-from .stages import Batch, Stage, chain, run
+from ..store.ours import (
+    DELETED,
+    JOB,
+    abandon_compaction,
+    begin_building,
+    check_ours,
+    end_building,
+    read_job,
+    remove_unfinished,
+)
 from ..store.texts import Texts
+from .corpus import Corpus, Entry, Report, blocks, survey
+from .given import check_given
+from .stages import Batch, Stage, chain, run
 from .writer import ShardWriter
 
 TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at most

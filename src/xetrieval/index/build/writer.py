@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from ...data import Document
 from ...errors import DamagedError
 from ...explain.pairs import reading
-from ...sae import SparseCodes
 from ...files import read_json, sha256_of_file, write_text
 from ...files.atomic import said_where
 from ...files.folders import sweep
+from ...sae import SparseCodes
 from ...views import ORIGINAL, View
 from ..store.layout import POSTINGS, RECORD, SHARD_ROWS, TEXTS, array_type, code_files, map_array
 from ..store.sealed import settle
-from .stages import Batch, codes_of
 from ..store.texts import Texts
+from .stages import Batch, codes_of
 
 PROGRESS: Final = "progress.json"
 

@@ -16,10 +16,10 @@ from typing import Any
 from ....errors import InputError, XetrievalError
 from ....explain import Explainer, load
 from ....extras import require
-from ..pipeline import Job, build_shard, wanted
-from ..corpus import Corpus, Report
 from ...store.layout import BUILDING, EXPLAINER
 from ...store.manifest import Manifest, read_index_manifest
+from ..corpus import Corpus, Report
+from ..pipeline import Job, build_shard, wanted
 from ..stages import chain
 
 SWITCHES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
