@@ -10,8 +10,6 @@ import tempfile
 from pathlib import Path
 
 import xetrieval
-from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.steer import SteeringProfile
 
 TEXTS = {
     "sleep": "Cats sleep most of the day and hunt at night.",
@@ -24,8 +22,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus.jsonl"
         corpus.write_text("".join(json.dumps({"_id": name, "text": text}) + "\n" for name, text in TEXTS.items()))
-        build_index(Corpus((corpus,)), xetrieval.load("minilm"), Path(folder) / "index")
-        index = open_index(Path(folder) / "index")
+        xetrieval.build_index(xetrieval.Corpus((corpus,)), xetrieval.load("minilm"), Path(folder) / "index")
+        index = xetrieval.open_index(Path(folder) / "index")
 
         hits = index.search("how long do dogs sleep")
         for hit in hits:
@@ -37,7 +35,9 @@ def main() -> None:
         print(answer.contrast, end="\n\n")
 
         strongest = hits[0].explanation.features[0]
-        profile = SteeringProfile({strongest.id: 0.0}, index.explainer.sae.digest, note=f"without {strongest.name}")
+        profile = xetrieval.SteeringProfile(
+            {strongest.id: 0.0}, index.explainer.sae.digest, note=f"without {strongest.name}"
+        )
         for hit in index.search("how long do dogs sleep", steer=profile):
             print(hit.rank, hit.id, round(hit.score, 4), profile.note)
 

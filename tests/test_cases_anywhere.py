@@ -19,7 +19,6 @@ import xetrieval
 from xetrieval.cli import console
 from xetrieval.cli.progress import Bars
 from xetrieval.errors import InputError, shortened
-from xetrieval.explain import save
 from xetrieval.files import alone
 from xetrieval.index import Corpus, Hit, build_index, open_index
 from xetrieval.steer import SteeringProfile
@@ -30,7 +29,7 @@ SOURCE = Path(xetrieval.__file__).parent
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("anywhere") / "toy"
-    save(random_explainer(), folder)
+    random_explainer().save(folder)
     return folder
 
 

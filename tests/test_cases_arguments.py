@@ -13,7 +13,6 @@ from cases_data import CASES, accepted, refused, run
 from conftest import random_explainer, unit
 from index_data import SMALL
 
-from xetrieval.explain import save
 from xetrieval.index import Corpus, build_index, open_index
 
 NINES = "9" * 5000
@@ -22,7 +21,7 @@ NINES = "9" * 5000
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("arguments")
-    save(random_explainer(), folder / "toy")
+    random_explainer().save(folder / "toy")
     build_index(Corpus((CASES / "corpus" / "ok.jsonl",)), random_explainer(), folder / "ix", SMALL)
     accepted(run("steer", "apply", folder / "ix", "tyres", "--set", "3=0", "--save", folder / "p.json"))
     np.save(folder / "q.npy", unit(1))

@@ -13,7 +13,6 @@ import pytest
 from cases_data import CASES, accepted, made, models_loaded_once, refused, run
 from conftest import random_explainer
 
-from xetrieval.explain import save
 from xetrieval.index import open_index
 
 BASE = CASES / "benchmark" / "base"
@@ -29,7 +28,7 @@ def _once() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    save(random_explainer(), folder / "toy")
+    random_explainer().save(folder / "toy")
     return folder
 
 

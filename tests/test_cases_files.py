@@ -20,7 +20,6 @@ from conftest import random_explainer
 from index_data import build_small
 
 from xetrieval.errors import DamagedError, XetrievalError
-from xetrieval.explain import save
 from xetrieval.files import digest_of
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.index.store.manifest import read_index_manifest
@@ -234,7 +233,7 @@ def explainers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of make/explainers.py; the whole one is a toy."""
     out = tmp_path_factory.mktemp("cases") / "explainers"
     out.mkdir()
-    save(random_explainer(), out / "base")
+    random_explainer().save(out / "base")
     return script("explainers", out)
 
 

@@ -11,14 +11,13 @@ import pytest
 from cases_data import CASES, accepted, refused, run
 from conftest import random_explainer
 
-from xetrieval.explain import save
 from xetrieval.index import open_index
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("metadata") / "toy"
-    save(random_explainer(), folder)
+    random_explainer().save(folder)
     return folder
 
 

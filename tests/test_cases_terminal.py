@@ -14,7 +14,6 @@ from cases_data import CASES, accepted, made, models_loaded_once, run
 from conftest import random_explainer
 from index_data import SMALL, records, write_corpus
 
-from xetrieval.explain import save
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.labels import Family
 from xetrieval.sae.files import save_sae
@@ -41,7 +40,7 @@ class Home:
             figures={"original": facts["original"]},
         )
         self.folder, self.explainer = folder, folder / "ex\x1b[31mplainer"
-        save(evil, self.explainer)
+        evil.save(self.explainer)
         rows = [
             {
                 **row,
@@ -55,7 +54,7 @@ class Home:
         corpus = write_corpus(folder / "cor\x1b[31mpus.jsonl", rows)
         build_index(Corpus((corpus,)), evil, folder / "index", SMALL)
         self.index = open_index(folder / "index")
-        SteeringProfile({1: 0.5}, evil.sae.digest, EVIL, EVIL).write(folder / "profile.json")
+        SteeringProfile({1: 0.5}, evil.sae.digest, EVIL, EVIL).save(folder / "profile.json")
         self.sae = folder / "sae"
         save_sae(evil.sae, self.sae, facts, facts)
         np.save(folder / "q.npy", self.index.query_vector("word1")[0])

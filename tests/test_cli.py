@@ -21,7 +21,7 @@ from test_sae import release_state
 
 from xetrieval.cli import main
 from xetrieval.data.python_docs import python_docs
-from xetrieval.explain import load, save
+from xetrieval.explain import load
 from xetrieval.internalizer import write_release_internalizer
 from xetrieval.views import ASPECTS
 
@@ -60,7 +60,7 @@ def refused(done: Done, words: str) -> None:
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli") / "toy"
-    save(random_explainer(), folder)
+    random_explainer().save(folder)
     return folder
 
 

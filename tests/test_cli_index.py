@@ -17,14 +17,13 @@ from xetrieval.data.chunks import Chunking, pieces, places
 from xetrieval.data.corpus import Document
 from xetrieval.data.sources import stream_source
 from xetrieval.errors import InputError
-from xetrieval.explain import save
 from xetrieval.index import open_index
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("cli-index")
-    save(random_explainer(), home / "toy")
+    random_explainer().save(home / "toy")
     write_corpus(home / "corpus.jsonl", records(120))
     done = run("index", "build", home / "corpus.jsonl", "--output", home / "index", "-x", home / "toy")
     assert done.returncode == 0, done.stderr

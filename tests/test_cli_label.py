@@ -16,7 +16,7 @@ from conftest import random_explainer
 from typer.testing import CliRunner
 
 from xetrieval.cli.app import app, main
-from xetrieval.explain import load, save
+from xetrieval.explain import load
 from xetrieval.explain.relabel import NewLabel, read_history, relabel
 
 WORDS = ["tea", "kidney", "football", "weather", "music", "river", "bridge", "chess", "garden", "engine"]
@@ -36,7 +36,7 @@ def corpus(path: Path, documents: int = 160) -> Path:
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    save(random_explainer(cache=True), tmp_path / "toy")
+    random_explainer(cache=True).save(tmp_path / "toy")
     corpus(tmp_path / "corpus.jsonl")
     return tmp_path
 

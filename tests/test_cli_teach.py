@@ -14,7 +14,7 @@ from test_evaluate_retrieval import write_benchmark
 from test_teach import GOOD, TEXT, aspect_of
 
 from xetrieval import remote
-from xetrieval.explain import load, save
+from xetrieval.explain import load
 from xetrieval.internalizer import load_internalizers
 
 
@@ -145,7 +145,7 @@ def test_a_document_of_200_kb_is_cut_and_counted(server: ChatServer, tmp_path: P
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_benchmark(tmp_path / "toy")
     write_benchmark(tmp_path / "other")
-    save(random_explainer(), tmp_path / "x")
+    random_explainer().save(tmp_path / "x")
     monkeypatch.setenv("XETRIEVAL_DATA", str(tmp_path))
     return tmp_path
 

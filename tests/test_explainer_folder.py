@@ -13,18 +13,18 @@ import torch
 from conftest import random_internalizer, random_sae, unit
 from test_sae import release_state
 
-import xetrieval
 from xetrieval.encoders import HashingEncoder, PrecomputedEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.explain import Explainer, load, save
+from xetrieval.explain import Explainer, load
 from xetrieval.explain.folder import SHIPPED
 from xetrieval.internalizer import write_release_internalizer
+from xetrieval.release import import_release
 from xetrieval.views import ASPECTS
 
 
 @pytest.fixture
 def folder(tmp_path: Path, explainer: Explainer) -> Path:
-    save(explainer, tmp_path / "toy")
+    explainer.save(tmp_path / "toy")
     return tmp_path / "toy"
 
 
@@ -58,9 +58,9 @@ def test_a_person_can_read_the_folder(folder: Path) -> None:
 def test_nothing_is_overwritten_unasked(folder: Path, explainer: Explainer) -> None:
     before = (folder / "config.json").stat().st_mtime_ns
     with pytest.raises(InputError, match="exists already"):
-        save(explainer, folder)
+        explainer.save(folder)
     assert (folder / "config.json").stat().st_mtime_ns == before
-    save(replace(explainer, name="renamed"), folder, overwrite=True)
+    replace(explainer, name="renamed").save(folder, overwrite=True)
     assert load(folder).name == "renamed"
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
 
@@ -71,7 +71,7 @@ def test_a_save_that_fails_leaves_nothing(tmp_path: Path, explainer: Explainer, 
 
     monkeypatch.setattr("xetrieval.explain.folder.write_features", full)
     with pytest.raises(OSError, match="No space"):
-        save(explainer, tmp_path / "toy")
+        explainer.save(tmp_path / "toy")
     assert not list(tmp_path.iterdir())
 
 
@@ -150,7 +150,7 @@ def released(tmp_path: Path) -> Path:
 
 
 def test_the_release_becomes_an_explainer_with_its_labels(released: Path) -> None:
-    made = xetrieval.import_release(released / "sae_model.pt", released, HashingEncoder(64), released / "labels.txt")
+    made = import_release(released / "sae_model.pt", released, HashingEncoder(64), released / "labels.txt")
     assert [feature.label for feature in made.features[4:7]] == ["name 4", None, "name 6"]
     pair = replace(made, cache=False).explain("red apple", "an apple is red")
     assert pair.bias + sum(f.share for f in pair.features) + pair.remainder == pytest.approx(pair.score, abs=1e-6)
@@ -158,13 +158,13 @@ def test_the_release_becomes_an_explainer_with_its_labels(released: Path) -> Non
 
 def test_a_release_that_does_not_fit_is_refused(released: Path) -> None:
     with pytest.raises(MismatchError, match="different dimensions"):
-        xetrieval.import_release(released / "sae_model.pt", released, HashingEncoder(32))
+        import_release(released / "sae_model.pt", released, HashingEncoder(32))
     (released / "labels.txt").write_text("only one\n")
     with pytest.raises(MismatchError, match="1 labels for 128 features"):
-        xetrieval.import_release(released / "sae_model.pt", released, HashingEncoder(64), released / "labels.txt")
+        import_release(released / "sae_model.pt", released, HashingEncoder(64), released / "labels.txt")
     (released / "model_qa.pt").unlink()
     with pytest.raises(InputError, match=r"model_qa\.pt: no such file"):
-        xetrieval.import_release(released / "sae_model.pt", released, HashingEncoder(64))
+        import_release(released / "sae_model.pt", released, HashingEncoder(64))
 
 
 # ------------------------------------------------------------------ the one that ships

@@ -19,7 +19,7 @@ from xetrieval.encoders.hashing import HashingEncoder
 from xetrieval.errors import DamagedError, InputError
 from xetrieval.files import check_apart, check_file, check_new_folder, read_bytes, write_bytes
 from xetrieval.index.store.ours import check_ours
-from xetrieval.steer.profile import read_profile
+from xetrieval.steer.profile import SteeringProfile
 
 TEXTS = ["a piano concert", "the law of taxes"]
 
@@ -128,7 +128,7 @@ def test_pipes_without_another_end_are_refused(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(InputError, match="nobody reads from this pipe"):
         write_bytes(pipe, b"x")
     with pytest.raises(InputError, match="nobody writes to this pipe"):
-        read_profile(pipe, None)  # type: ignore[arg-type]  # it never comes to that
+        SteeringProfile.load(pipe, None)  # type: ignore[arg-type]  # it never comes to that
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     write_bytes(pipe, b"read")
     assert os.read(reader, 10) == b"read"

@@ -11,13 +11,13 @@ import pytest
 from conftest import random_explainer, random_sae, unit
 from test_cli import refused, run
 
-from xetrieval import load, open_encoder, save
+from xetrieval import load, open_encoder
 from xetrieval.encoders.hashing import HashingEncoder
 from xetrieval.encoders.vector_files import read_vectors
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explain import Explainer
 from xetrieval.index import Corpus, Index, build_index, open_index
-from xetrieval.steer import SteeringProfile, read_profile, steered_vectors
+from xetrieval.steer import SteeringProfile, steered_vectors
 
 
 class Frame:
@@ -92,7 +92,7 @@ def test_evidence_is_of_an_explanation(explainer: Explainer) -> None:
 
 
 def test_a_cache_may_be_named_by_a_text(tmp_path: Path) -> None:
-    save(random_explainer(), tmp_path / "explainer")
+    random_explainer().save(tmp_path / "explainer")
     explainer = load(str(tmp_path / "explainer"), cache=str(tmp_path / "cache"))
     assert explainer.explain("tea", "kettle tea").score > 0
     assert list((tmp_path / "cache").glob("*.sqlite"))
@@ -173,7 +173,7 @@ def test_a_feature_has_one_spelling_and_one_factor_in_a_profile(tmp_path: Path, 
     sae = random_sae()
     (tmp_path / "p.json").write_text(f'{{"factors": {factors}, "sae": "{sae.digest}"}}')
     with pytest.raises(InputError):
-        read_profile(tmp_path / "p.json", sae)
+        SteeringProfile.load(tmp_path / "p.json", sae)
 
 
 @pytest.mark.parametrize("given", [["3=0", "3=2"], ["3=0", "03=2"], ["3=1_0"], ["3=１"], ["3=nan"], ["3="], ["3=0x1"]])

@@ -190,9 +190,8 @@ def test_bad_pairs_are_named_where_no_list_can_lie_beside_the_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from xetrieval.cli import main
-    from xetrieval.explain import save
 
-    save(random_explainer(), tmp_path / "toy")
+    random_explainer().save(tmp_path / "toy")
     (tmp_path / "p.jsonl").write_text('{"query": "salt", "doc": "salt"}\n{"query": "a"}\nx\n')
     words = ["xetrieval", "explain", "--input", str(tmp_path / "p.jsonl"), "-x", str(tmp_path / "toy"), "--skip-bad"]
     monkeypatch.setattr("sys.argv", words)

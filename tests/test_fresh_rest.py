@@ -17,7 +17,6 @@ from test_cli import run
 
 from xetrieval.encoders import Counts, HashingEncoder, open_encoder
 from xetrieval.errors import DamagedError, InputError
-from xetrieval.explain import save
 from xetrieval.index import open_index
 from xetrieval.index.store.verify import verify_index
 from xetrieval.steer import SteeringProfile
@@ -133,7 +132,7 @@ def test_doctor_of_one_document_claims_no_variance(tmp_path: Path) -> None:
 def test_a_link_that_leads_back_to_itself_is_refused_wherever_a_path_is_given(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     corpus = write_corpus(tmp_path / "c.jsonl", records(40))
-    save(random_explainer(), tmp_path / "ex")
+    random_explainer().save(tmp_path / "ex")
     fitted = ("--encoder", "hashing", "-F", 16, "-k", 2, "--inference-k", 2, "--output", tmp_path / "fitted")
     accepted(run("label", "examples", tmp_path / "ex", corpus, "--output", tmp_path / "le"))
     accepted(run("label", "export", tmp_path / "ex", "--examples", tmp_path / "le", "--output", tmp_path / "w.csv"))

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import xetrieval
 
 SOURCE = Path(xetrieval.__file__).parent
@@ -87,19 +89,27 @@ def test_functions_stay_short_and_take_few_parameters() -> None:
 
 def test_the_surface_is_this_list() -> None:
     assert xetrieval.__all__ == [
+        "BuildConfig",
+        "Contrast",
+        "Corpus",
         "Encoder",
         "Explainer",
         "Explanation",
-        "FeatureShare",
         "FitConfig",
-        "XetrievalError",
+        "Index",
+        "SteeringProfile",
+        "build_index",
+        "errors",
         "fit",
-        "import_release",
         "load",
         "open_encoder",
-        "save",
+        "open_index",
     ]
-    assert all(callable(getattr(xetrieval, name)) for name in xetrieval.__all__)
+    assert all(callable(getattr(xetrieval, name)) for name in xetrieval.__all__ if name != "errors")
+    assert issubclass(xetrieval.errors.InputError, xetrieval.errors.XetrievalError)
+    assert xetrieval.index.open_index is xetrieval.open_index, "a room is there without an import of its own"
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        xetrieval.absent  # noqa: B018
 
 
 def test_help_and_import_load_no_model_code() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from xetrieval.encoders import CachedEncoder, EncoderIdentity, FunctionEncoder, HashingEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.explain import load, save
+from xetrieval.explain import load
 from xetrieval.explain.explainer import Explainer
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.sae import SparseAutoencoder
@@ -104,7 +104,7 @@ def test_an_identity_comes_back_from_a_file(identity: EncoderIdentity) -> None:
 def test_an_identity_that_was_tampered_with_is_refused(tmp_path: Path, record: object) -> None:
     with pytest.raises(InputError, match="encoder"):
         EncoderIdentity.from_dict(record)
-    save(random_explainer(8), tmp_path / "x")
+    random_explainer(8).save(tmp_path / "x")
     config = json.loads((tmp_path / "x" / "config.json").read_text())
     (tmp_path / "x" / "config.json").write_text(json.dumps({**config, "encoder": record}))
     with pytest.raises(DamagedError):
@@ -150,7 +150,7 @@ def test_saving_and_loading_keeps_every_digest(tmp_path: Path, bounds: bool) -> 
     explainer = random_explainer(8)
     if bounds:
         explainer = replace(explainer, sae=with_thresholds(explainer.sae))
-    save(explainer, tmp_path / "x")
+    explainer.save(tmp_path / "x")
     stored = load(tmp_path / "x", cache=False)
     assert (stored.sae.digest, stored.digest) == (explainer.sae.digest, explainer.digest)
     assert stored.internalizers["qa"].digest == explainer.internalizers["qa"].digest

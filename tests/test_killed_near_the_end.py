@@ -14,7 +14,7 @@ from conftest import random_explainer, unit
 from index_data import records, write_corpus
 
 from xetrieval.errors import InputError
-from xetrieval.explain import load, save
+from xetrieval.explain import load
 from xetrieval.files import Work
 
 SMALL = ("--encoder", "hashing:48", "-F", "16", "-k", "2", "--epochs", "1", "--sentences", "0")
@@ -126,7 +126,7 @@ def test_work_in_which_nothing_was_made_leaves_nothing(tmp_path: Path) -> None:
 
 def test_names_whose_writer_dies_at_a_rename_are_the_old_or_the_new(tmp_path: Path) -> None:
     toy, corpus = tmp_path / "toy", write_corpus(tmp_path / "corpus.jsonl", records(40))
-    save(random_explainer(), toy)
+    random_explainer().save(toy)
     accepted(run("label", "examples", toy, corpus, "--output", tmp_path / "seen", "--per-document", 0))
     before = [feature.label for feature in load(toy).features]
     command = ("label", "keyphrase", toy, "--examples", tmp_path / "seen")

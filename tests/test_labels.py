@@ -12,7 +12,7 @@ from conftest import random_explainer
 from label_data import SUBJECTS, subject_examples, subject_explainer
 
 from xetrieval.errors import BudgetSpent, InputError, MismatchError
-from xetrieval.explain import load, save
+from xetrieval.explain import load
 from xetrieval.explain.relabel import NewLabel, read_history, record_families, record_scores, relabel
 from xetrieval.labels import Score
 from xetrieval.labels.labellers import KeyphraseLabeller, LlmLabeller, one_line
@@ -151,7 +151,7 @@ def test_a_label_run_that_ends_early_pays_for_nothing_twice() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save(subject_explainer(random_explainer()), tmp_path / "toy")
+    subject_explainer(random_explainer()).save(tmp_path / "toy")
     return tmp_path / "toy"
 
 

@@ -20,7 +20,7 @@ from xetrieval.cli.explain import explain as cli_explain
 from xetrieval.cli.search import search as cli_search
 from xetrieval.cli.search import why as cli_why
 from xetrieval.errors import InputError
-from xetrieval.explain import load, save
+from xetrieval.explain import load
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.ask.why import why
 from xetrieval.index.search.ranking import prepare
@@ -36,7 +36,7 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.explainer = folder, folder / "toy"
-        save(random_explainer(), self.explainer)
+        random_explainer().save(self.explainer)
         best = [
             {
                 "_id": f"best{n}",
@@ -51,7 +51,7 @@ class Home:
         codes = self.index.codes(np.arange(3), "original").features.ravel().tolist()
         self.factors = {int(codes[0]): 1.5, int(codes[-1]): 0.5}
         self.profile = SteeringProfile(self.factors, self.index.explainer.sae.digest)
-        self.profile.write(folder / "profile.json")
+        self.profile.save(folder / "profile.json")
         np.save(folder / "query.npy", self.index.query_vector(f"{QUERY} {WORDS[40]}")[0])
         for name, seed in (("q.npy", 1), ("z.npy", 2)):
             np.save(folder / name, unit(2, seed=seed))

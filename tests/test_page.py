@@ -72,11 +72,11 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     write_corpus(home / "evil.jsonl", evil)
     from dataclasses import replace
 
-    from xetrieval.explain import load, save
+    from xetrieval.explain import load
 
     minilm = load("minilm")
     names = tuple(replace(feature, label=f"{HOSTILE} {feature.label}") for feature in minilm.features)
-    save(replace(minilm, features=names), home / "hostile")
+    replace(minilm, features=names).save(home / "hostile")
     env = {**os.environ, "XETRIEVAL_CACHE": str(home / "cache")}
     for name in ("docs", "evil"):
         own = home / "hostile" if name == "evil" else "minilm"

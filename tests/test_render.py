@@ -9,9 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from conftest import random_explainer
 
-from xetrieval import Explanation, FeatureShare
 from xetrieval.encoders import HashingEncoder
-from xetrieval.explain import Contrast, Reading
+from xetrieval.explain import Contrast, Explanation, FeatureShare, Reading
 from xetrieval.explain.fitted import bar
 from xetrieval.render.page import page
 from xetrieval.render.terminal import plain_text, printable

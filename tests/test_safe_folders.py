@@ -18,7 +18,6 @@ from conftest import random_explainer, random_sae, unit
 from index_data import SMALL, build_small, records, write_corpus
 
 from xetrieval.errors import InputError
-from xetrieval.explain import save
 from xetrieval.files import Work, new_folder, write_bytes
 from xetrieval.index import BuildConfig, Corpus, build_index
 from xetrieval.sae import save_sae
@@ -56,7 +55,7 @@ def untouched(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("given")
-    save(random_explainer(cache=True), home / "toy")
+    random_explainer(cache=True).save(home / "toy")
     save_sae(random_sae(), home / "dictionary")
     write_corpus(home / "corpus.jsonl", records(40))
     np.save(home / "v.npy", unit(60))
@@ -171,7 +170,7 @@ def test_a_foreign_building_in_an_index_is_refused(tmp_path: Path) -> None:
 
 def test_files_beside_an_explainer_stay_when_it_is_relabelled(given: Path, tmp_path: Path) -> None:
     toy = tmp_path / "toy"
-    save(random_explainer(), toy)
+    random_explainer().save(toy)
     (toy / "notes.txt").write_text("mine")
     (toy / "drawings").mkdir()
     (toy / "drawings" / "a.svg").write_text("<svg/>")
@@ -191,7 +190,7 @@ def test_a_folder_that_does_not_prove_to_be_an_explainer_is_not_replaced(tmp_pat
         (mine / "config.json").write_text(config)
     before = mine.stat().st_ino
     with pytest.raises(InputError, match="not the folder of an explainer"):
-        save(random_explainer(), mine, overwrite=True)
+        random_explainer().save(mine, overwrite=True)
     assert mine.stat().st_ino == before
     assert sorted(path.name for path in mine.iterdir()) == (["config.json"] if config else []) + ["letter.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
@@ -199,10 +198,10 @@ def test_a_folder_that_does_not_prove_to_be_an_explainer_is_not_replaced(tmp_pat
 
 def test_an_explainer_that_a_killed_process_had_moved_aside_is_replaced(tmp_path: Path) -> None:
     toy = tmp_path / "toy"
-    save(random_explainer(), toy)
+    random_explainer().save(toy)
     (toy / "notes.txt").write_text("mine")
     toy.rename(tmp_path / ".toy.01234567.xetrieval-old")
-    save(random_explainer(), toy, overwrite=True)
+    random_explainer().save(toy, overwrite=True)
     assert (toy / "notes.txt").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 
@@ -262,7 +261,7 @@ def test_the_umask_decides(toy: tuple[object, ...], tmp_path: Path, mask: int, m
     before = os.umask(mask)
     try:
         explained(*toy, "--output", tmp_path / "x.json")
-        save(random_explainer(), tmp_path / "made")
+        random_explainer().save(tmp_path / "made")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == mode
@@ -417,7 +416,7 @@ def test_names_of_scratch_that_we_did_not_make_are_nobodys(tmp_path: Path) -> No
 def test_no_output_replaces_what_the_command_reads(tmp_path: Path) -> None:
     """Neither a file that is read nor one of a folder that is read: index, explainer, benchmark."""
     explainer = random_explainer()
-    save(explainer, tmp_path / "ex")
+    explainer.save(tmp_path / "ex")
     corpus = write_corpus(tmp_path / "d" / "corpus.jsonl", records(40))
     build_index(Corpus((corpus,)), explainer, tmp_path / "ix", SMALL)
     (tmp_path / "d" / "queries.jsonl").write_text('{"_id": "q", "text": "word1"}\n')

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from xetrieval.arrays import l2norm
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.sae import SparseCodes
-from xetrieval.steer import SteeringProfile, read_profile, steered_scores, steered_vectors
+from xetrieval.steer import SteeringProfile, steered_scores, steered_vectors
 
 SAE = random_sae()
 
@@ -55,11 +55,11 @@ def test_empty_slots_are_not_steered() -> None:
 
 def test_a_profile_is_written_and_read(tmp_path: Path) -> None:
     profile = SteeringProfile({9: 0.5, 3: 2.0}, SAE.digest, "judgments of toy", "less of nine – 漢")
-    profile.write(tmp_path / "profile.json")
-    assert read_profile(tmp_path / "profile.json", SAE) == profile
+    profile.save(tmp_path / "profile.json")
+    assert SteeringProfile.load(tmp_path / "profile.json", SAE) == profile
     assert list(json.loads((tmp_path / "profile.json").read_text())["factors"]) == ["3", "9"]
     with pytest.raises(MismatchError, match="made for the autoencoder"):
-        read_profile(tmp_path / "profile.json", random_sae(seed=1))
+        SteeringProfile.load(tmp_path / "profile.json", random_sae(seed=1))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_bad_profile_is_refused_by_file_and_field(tmp_path: Path, content: str
     path = tmp_path / "p.json"
     path.write_text(content.replace('"D"', json.dumps(SAE.digest)))
     with pytest.raises(InputError, match=words) as refused:
-        read_profile(path, SAE)
+        SteeringProfile.load(path, SAE)
     assert str(path) in str(refused.value)
 
 
@@ -93,4 +93,4 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no feature 128"):
         steered_scores(SAE, unit(1), z, SAE.encode(z), {128: 2.0})
     with pytest.raises(InputError, match="no such file"):
-        read_profile(tmp_path / "absent.json", SAE)
+        SteeringProfile.load(tmp_path / "absent.json", SAE)

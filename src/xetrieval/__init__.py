@@ -1,59 +1,70 @@
-"""Xetrieval: named features whose shares add up to the score of a query and a document.
+"""Xetrieval explains the score of a query and a document by named features whose shares add up to it.
 
     import xetrieval
     explainer = xetrieval.load("minilm")
     print(explainer.explain("how do vaccines work", "Vaccines train the immune system to ..."))
 
-Importing this package does no work; each name is imported when it is first used.
+Importing this package does no work: each name is imported when it is first used.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from . import errors
     from .encoders import Encoder, open_encoder
-    from .errors import XetrievalError
-    from .explain import Explainer, Explanation, FeatureShare, load, save
+    from .explain import Contrast, Explainer, Explanation, load
     from .fitting import FitConfig, fit
-    from .release import import_release
+    from .index import BuildConfig, Corpus, Index, build_index, open_index
+    from .steer import SteeringProfile
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_HOMES: Final = {
+    "BuildConfig": "index",
+    "Contrast": "explain",
+    "Corpus": "index",
     "Encoder": "encoders",
     "Explainer": "explain",
     "Explanation": "explain",
-    "FeatureShare": "explain",
     "FitConfig": "fitting",
-    "XetrievalError": "errors",
+    "Index": "index",
+    "SteeringProfile": "steer",
+    "build_index": "index",
     "fit": "fitting",
-    "import_release": "release",
     "load": "explain",
     "open_encoder": "encoders",
-    "save": "explain",
+    "open_index": "index",
 }
 
 __all__ = [
+    "BuildConfig",
+    "Contrast",
+    "Corpus",
     "Encoder",
     "Explainer",
     "Explanation",
-    "FeatureShare",
     "FitConfig",
-    "XetrievalError",
+    "Index",
+    "SteeringProfile",
+    "build_index",
+    "errors",
     "fit",
-    "import_release",
     "load",
     "open_encoder",
-    "save",
+    "open_index",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'xetrieval' has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+        return import_module(f".{name}", __name__)  # a room: xetrieval.errors, xetrieval.index
+    raise AttributeError(f"module 'xetrieval' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

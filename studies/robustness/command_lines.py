@@ -29,7 +29,6 @@ import xetrieval.index.ask.report
 import xetrieval.render.page
 import xetrieval.teachers  # noqa: F401
 from xetrieval.cli.app import app
-from xetrieval.explain import save
 
 VALUES = (
     *("", " ", "-1", "0", "1e999", "nan", "-inf", "99999999999999999999", "9" * 5000, "x" * 20_000, "1=nan"),
@@ -105,7 +104,7 @@ if __name__ == "__main__":
         where = Path(folder)
 
         def make() -> None:
-            save(explainer(), where / "explainer")
+            explainer().save(where / "explainer")
             (where / "answers.jsonl").write_text('{"prompt": "x", "answer": "y"}\n')
             np.save(where / "q.npy", np.ones((1, 64), np.float32))
 

@@ -18,7 +18,6 @@ from frame import Try, carry_out, command, refusal, warm
 from given import QUERY, explainer, in_child, index
 from safetensors.numpy import load_file, save_file
 
-from xetrieval.explain import save
 from xetrieval.files import digest_of
 
 VALUES: tuple[Any, ...] = (
@@ -151,7 +150,7 @@ def tries(toy: Path, whole: Path) -> Iterator[Try]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
-        in_child(lambda: save(explainer(), Path(home) / "toy"))
+        in_child(lambda: explainer().save(Path(home) / "toy"))
         toy, whole = Path(home) / "toy", index(Path(home), 70)
         warm(lambda: (on_explainer(toy), on_index(whole)))
         drawn = list(tries(toy, whole))

@@ -22,9 +22,8 @@ def import_release(
     labels: Annotated[Path | None, typer.Option("--labels", help="Text file; line i names feature i.")] = None,
 ) -> None:
     """Make an explainer from the files that the paper released."""
-    from ..explain import save
     from ..release import import_release as join
 
     explainer = join(sae, internalizers, opened_encoder(encoder), labels, name=output.name)
-    save(explainer, output)
+    explainer.save(output)
     say(f"explainer of {explainer.sae.features} features in {output}")

@@ -212,9 +212,9 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
 
 def read_steering(index: Index, path: Path | None) -> SteeringProfile | None:
     """The profile of --steer."""
-    from ..steer import read_profile
+    from ..steer import SteeringProfile
 
-    return None if path is None else read_profile(path, index.explainer.sae)
+    return None if path is None else SteeringProfile.load(path, index.explainer.sae)
 
 
 def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | None) -> None:

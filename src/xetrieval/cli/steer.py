@@ -66,7 +66,7 @@ def suggest(
     say_all(absent_documents(named, lambda name: opened.find(name) is not None))
     with progress_bar() as bar:
         made = run(opened, texts, judged, SuggestConfig(seed=seed), source, show_bar(bar), own)
-    made.profile.write(output)
+    made.profile.save(output)
     if format is Format.json:
         give_json(made.to_dict())
     else:
@@ -91,19 +91,19 @@ def apply(
     from ..errors import InputError
     from ..index import open_index
     from ..index.ask.moves import moves
-    from ..steer import SteeringProfile, read_profile
+    from ..steer import SteeringProfile
 
     if profile is None and not factor:
         raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
     check_output(save, index)
     opened = open_index(index)
     sae = opened.explainer.sae
-    chosen = SteeringProfile({}, sae.digest) if profile is None else read_profile(profile, sae)
+    chosen = SteeringProfile({}, sae.digest) if profile is None else SteeringProfile.load(profile, sae)
     if factor:
         chosen = chosen.with_factors(factor, sae)
     found = moves(opened, query, chosen, k)
     if save is not None:
-        chosen.write(save)
+        chosen.save(save)
         say(f"written to {save}")
     if format is Format.json:
         record = {"query": query, "steered": chosen.to_dict(), "hits": [move.to_dict() for move in found]}

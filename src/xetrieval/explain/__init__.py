@@ -8,11 +8,12 @@ from .counterfactual_search import Boost, Erasure, smallest_boost, smallest_eras
 from .evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
 from .explainer import Explainer
 from .explanation import DEFAULT_TOP, Chunk, Explanation, FeatureShare
-from .folder import load, save
 from .pairs import ExplainedPairs
 from .parts import from_parts
 from .reading import Reading
 from .support import Overlap, overlap
+
+load = Explainer.load
 
 __all__ = [
     "DEFAULT_TOP",
@@ -40,7 +41,6 @@ __all__ = [
     "from_parts",
     "load",
     "overlap",
-    "save",
     "smallest_boost",
     "smallest_erasure",
 ]

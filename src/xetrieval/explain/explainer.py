@@ -37,6 +37,7 @@ from .contrast_of import contrast_vectors
 from .counterfactual_of import counterfactual_vectors
 from .evidence_of import contrast_with_evidence, with_evidence
 from .explanation import DEFAULT_TOP, Explanation
+from .folder import read_explainer, write_explainer
 from .foreign import unlike
 from .pairs import ExplainedPairs, PairNames, reading
 from .support import overlap
@@ -44,7 +45,7 @@ from .support import overlap
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """Explains the scores of one encoder. Made by `load`, `fit` or `import_release`.
+    """Explains the scores of one encoder. Made by `load` or `fit`.
 
     Texts are read with the encoder it was made for; vectors that already exist need no encoder at all.
     """
@@ -74,6 +75,38 @@ class Explainer:
             f"Explainer({shortened(self.name, 40)!r}, {self.sae.features:,} features, {named:,} named, "
             f"encoder={shortened(self.encoder_identity.name, 40)!r}, views={len(self.views)})"
         )
+
+    # ------------------------------------------------------------------ on disk
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        encoder: str | Path | Encoder | Callable[..., Any] | None = None,
+        cache: str | Path | bool = True,
+    ) -> Explainer:
+        """Open the explainer that ships with the package ("minilm"), or one in a folder.
+
+        Args:
+            encoder: another copy of its encoder, as `open_encoder` takes it; refused unless it is the same one.
+            cache: where encoded texts are kept: True for the user's cache folder, False for nowhere, or a folder.
+        Raises:
+            InputError: there is no such explainer.
+            DamagedError: a file was altered, is missing, or has an unknown version.
+            MismatchError: `encoder` is a different encoder.
+        """
+        explainer = read_explainer(cls, source, Path(cache) if isinstance(cache, str) else cache)
+        return explainer if encoder is None else explainer.with_encoder(encoder)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write this explainer as a folder, completely or not at all.
+
+        Args:
+            overwrite: replace an explainer in that folder, in one step; other files in it are kept.
+        Raises:
+            InputError: the folder is not empty, or cannot be written.
+        """
+        write_explainer(self, Path(folder), overwrite=overwrite)
 
     # ------------------------------------------------------------------ explaining
 

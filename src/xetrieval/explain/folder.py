@@ -11,9 +11,9 @@ README.md                   the model card
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..encoders import EncoderIdentity
 from ..errors import DamagedError, InputError, MismatchError
@@ -22,7 +22,9 @@ from ..internalizer import read_internalizers, write_internalizers
 from ..labels import read_families, read_features, write_families, write_features
 from ..sae import read_sae, write_sae
 from .card import model_card
-from .explainer import Explainer
+
+if TYPE_CHECKING:
+    from .explainer import Explainer
 
 KIND: Final = Kind("xetrieval-explainer", 2, "an explainer")
 FAMILIES: Final = "families.jsonl"
@@ -30,23 +32,18 @@ HISTORY: Final = "history.jsonl"
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "shipped"
 
 
-def load(source: str | Path, encoder: Any = None, cache: str | Path | bool = True) -> Explainer:
-    """The explainer that ships with the package ("minilm"), or the one in a folder.
+def read_explainer(make: Callable[..., Explainer], source: str | Path, cache: Path | bool) -> Explainer:
+    """The explainer of `source`, assembled by `make`.
 
-    Args:
-        encoder: another copy of its encoder, as `open_encoder` takes it; refused unless it is the same one.
-        cache: where encoded texts are kept: True the user's cache folder, False nowhere, or a folder.
     Raises:
         InputError: no such explainer. DamagedError: a file was altered, is missing, or is of an unknown version.
-        MismatchError: `encoder` is another encoder.
     """
     folder = find(source)
     config = read_manifest(folder, KIND)
     try:
-        explainer = _assemble(folder, config, Path(cache) if isinstance(cache, str) else cache)
+        return _assemble(make, folder, config, cache)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{folder}/config.json: field {error} is missing or of the wrong kind") from error
-    return explainer if encoder is None else explainer.with_encoder(encoder)
 
 
 def find(source: str | Path) -> Path:
@@ -65,14 +62,8 @@ def find(source: str | Path) -> Path:
     return folder
 
 
-def save(explainer: Explainer, folder: Path, overwrite: bool = False, history: str = "") -> None:
-    """Write `explainer` as a folder, whole or not at all; `history` is what its history.jsonl holds.
-
-    Args:
-        overwrite: an explainer may be there, and is replaced in one step; files beside it that are not ours stay.
-    Raises:
-        InputError: the folder holds something (else), or cannot be written.
-    """
+def write_explainer(explainer: Explainer, folder: Path, *, overwrite: bool = False, history: str = "") -> None:
+    """Write `explainer` as a folder; see `Explainer.save`. `history` becomes its history.jsonl."""
     with new_folder(folder, over=KIND if overwrite else None) as scratch:
         sae = explainer.sae
         write_sae(sae, scratch / "sae.safetensors", half=True)
@@ -97,13 +88,13 @@ def save(explainer: Explainer, folder: Path, overwrite: bool = False, history: s
         write_text(scratch / "README.md", model_card(explainer))
 
 
-def _assemble(folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Explainer:
+def _assemble(make: Callable[..., Explainer], folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Explainer:
     try:
         k = config["sae"]["k"]
         if (k is not None and type(k) is not int) or not isinstance(config["name"], str):
             raise DamagedError(f"{folder}/config.json: field 'name' or 'k' is of the wrong kind")
         sae = read_sae(folder / "sae.safetensors", k=k)
-        return Explainer(
+        return make(
             name=config["name"],
             encoder_identity=EncoderIdentity.from_dict(config["encoder"]),
             sae=sae,

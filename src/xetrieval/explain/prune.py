@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .explainer import Explainer
-from .folder import find, load, save
+from .folder import find, write_explainer
 from .relabel import check_target, history_of, now
 
 
@@ -24,14 +24,14 @@ def prune_folder(source: str | Path, drop: Iterable[int], output: Path) -> Expla
     """
     check_target(source, output)
     gone = set(drop)
-    explainer = load(source)
+    explainer = Explainer.load(source)
     smaller = prune(explainer, gone)
     event = {
         "at": now(),
         "pruned": {"from": explainer.sae.digest, "to": smaller.sae.digest},
         "kept": [j for j in range(explainer.sae.features) if j not in gone],
     }
-    save(smaller, output, history=history_of(find(source)) + json.dumps(event) + "\n")
+    write_explainer(smaller, output, history=history_of(find(source)) + json.dumps(event) + "\n")
     return smaller
 
 

@@ -17,7 +17,7 @@ from ..files.folders import sweep_beside
 from ..labels import Feature, Score
 from ..labels.families import Grouped
 from .explainer import Explainer
-from .folder import HISTORY, SHIPPED, find, load, save
+from .folder import HISTORY, SHIPPED, find, write_explainer
 
 PERSON: Final = "worksheet"  # the source whose labels only a person replaces
 
@@ -161,9 +161,9 @@ def _rewrite(
     check_writable(lock.parent)
     with alone(lock, f"{target}: another process is writing it; wait for it"):
         sweep_beside(target)
-        changed, events = change(load(folder))
+        changed, events = change(Explainer.load(folder))
         added = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
-        save(changed, target, overwrite=output is None, history=history_of(folder) + added)
+        write_explainer(changed, target, overwrite=output is None, history=history_of(folder) + added)
 
 
 def _event(old: Feature, new: NewLabel) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..arrays import Float32
 from ..data import Document, LeftOut, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, open_encoder, precision_of
 from ..errors import InputError
-from ..explain import Explainer, load, save
+from ..explain import Explainer, load
 from ..files import Work, digest_of, stamp_of
 from ..labels import Feature, keyphrase_labels, top_examples
 from ..sae import SparseAutoencoder, read_sae, write_sae
@@ -96,11 +96,11 @@ def fit(
             figures={"internalizers": lessons_learned},
         )
         draft = work.folder / DRAFT
-        save(explainer, draft, overwrite=True)
+        explainer.save(draft, overwrite=True)
         stored = load(draft)  # half-precision weights, as users will run them: the figures are theirs
         figures = {**explainer.figures, **measure(stored.sae, views, held if held.any() else ~held)}
         work.publishing()
-        save(replace(stored, figures=figures), output)
+        replace(stored, figures=figures).save(output)
     return _published(output, encoder)
 
 

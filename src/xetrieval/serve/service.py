@@ -24,7 +24,7 @@ from ..index.ask.report import report
 from ..index.ask.why import rank_of, why
 from ..index.search.ranking import explain_rows, hits, prepare, rank
 from ..options import WORDS, check
-from ..steer import SteeringProfile, read_profile
+from ..steer import SteeringProfile
 from ..steer.learn import LearnConfig, competition_of, learn_factors
 from . import schemas as s
 from .encoder import SharedEncoder
@@ -295,7 +295,7 @@ class Service:
         _, index = self.index(name)
         folder = self._folder(index)
         found = [
-            _profile_answer(index, path.stem, read_profile(path, index.explainer.sae))
+            _profile_answer(index, path.stem, SteeringProfile.load(path, index.explainer.sae))
             for path in sorted(folder.glob("*.json"))
         ]
         return {"profiles": found}
@@ -309,7 +309,7 @@ class Service:
         _check(index, asked.factors)
         folder = self._folder(index)
         folder.mkdir(parents=True, exist_ok=True)
-        profile.write(folder / f"{asked.name}.json")
+        profile.save(folder / f"{asked.name}.json")
         return _profile_answer(index, asked.name, profile)
 
     def _folder(self, index: Index) -> Path:

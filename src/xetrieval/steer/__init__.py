@@ -1,6 +1,6 @@
 """Change what an embedding says: erase features, keep only some, or steer a whole ranking."""
 
-from .profile import SteeringProfile, read_profile, steered_scores, steered_vectors
+from .profile import SteeringProfile, steered_scores, steered_vectors
 from .project import erase, erase_and_keep, keep_only
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "erase",
     "erase_and_keep",
     "keep_only",
-    "read_profile",
     "steered_scores",
     "steered_vectors",
 ]

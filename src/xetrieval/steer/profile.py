@@ -72,10 +72,36 @@ class SteeringProfile:
         """{feature: factor}, as JSON holds it."""
         return {str(feature): factor for feature, factor in sorted(self.factors.items())}
 
-    def write(self, path: Path) -> None:
-        """As JSON, whole or not at all."""
+    def save(self, path: str | Path) -> None:
+        """Write this profile as JSON, completely or not at all."""
         record = {"factors": self.to_dict(), "sae": self.sae, "made_from": self.made_from, "note": self.note}
-        write_text(path, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+        write_text(Path(path), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path, sae: SparseAutoencoder) -> SteeringProfile:
+        """Read a profile for `sae` that `save`, or a person, wrote.
+
+        Raises:
+            InputError: there is no such file, it is not JSON, or a field has the wrong type.
+            MismatchError: it was made for another autoencoder.
+        """
+        path = Path(path)
+        try:
+            content = read_bytes(path)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from error
+        try:
+            record = parse_json(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):
+            raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae": DIGEST}}')
+        if record.get("sae") != sae.digest:
+            raise MismatchError(f"{path}: made for the autoencoder {record.get('sae')}, this is {sae.digest}")
+        factors = {
+            _feature(path, key, sae.features): _factor(path, key, value) for key, value in record["factors"].items()
+        }
+        return cls(factors, sae.digest, str(record.get("made_from", "")), str(record.get("note", "")))
 
 
 def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
@@ -94,29 +120,6 @@ def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
             factor = factor.item()
         checked[int(feature)] = _factor("", str(feature), factor)
     return checked
-
-
-def read_profile(path: Path, sae: SparseAutoencoder) -> SteeringProfile:
-    """What `write` wrote, or a person.
-
-    Raises:
-        InputError: no such file, no JSON, or a field that is not what it has to be.
-        MismatchError: it belongs to another autoencoder.
-    """
-    try:
-        content = read_bytes(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    try:
-        record = parse_json(content)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):
-        raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae": DIGEST}}')
-    if record.get("sae") != sae.digest:
-        raise MismatchError(f"{path}: made for the autoencoder {record.get('sae')}, this is {sae.digest}")
-    factors = {_feature(path, key, sae.features): _factor(path, key, value) for key, value in record["factors"].items()}
-    return SteeringProfile(factors, sae.digest, str(record.get("made_from", "")), str(record.get("note", "")))
 
 
 def steered_scores(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...encoders import precision_of
 from ...errors import DamagedError, InputError, MismatchError
-from ...explain import Explainer, load, save
+from ...explain import Explainer, load
 from ...files import alone, check_writable, digest_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.folders import sweep
 from ...files.kind import NAME as CONFIG
@@ -256,10 +256,10 @@ def _kept(explainer: Explainer, output: Path) -> Explainer:
     """The explainer as the index keeps it: what it stores is made with the very weights that will explain it."""
     folder = output / EXPLAINER
     if not (folder / CONFIG).is_file():
-        save(explainer, folder, overwrite=True)
+        explainer.save(folder, overwrite=True)
     stored = load(folder, cache=explainer.cache)
     if stored.digest != explainer.digest:  # left there by a build of something else
-        save(explainer, folder, overwrite=True)
+        explainer.save(folder, overwrite=True)
         stored = load(folder, cache=explainer.cache)
     return replace(stored, _encoder=explainer._encoder)
 
