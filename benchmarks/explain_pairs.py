@@ -28,8 +28,8 @@ from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
 from xetrieval.evaluate.release_way import ReleaseWay
 from xetrieval.explain import Explainer, overlap
+from xetrieval.features import Feature
 from xetrieval.internalizer import Internalizer
-from xetrieval.labels import Feature
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.views import ASPECTS
 

@@ -25,13 +25,13 @@ import numpy as np
 
 import xetrieval
 from xetrieval.explain import Explainer, save
+from xetrieval.features import Feature
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.build.stages import Decompose, Given, Reason
 from xetrieval.index.search.concepts import idf
 from xetrieval.index.search.faiss import faiss_path, make_faiss
 from xetrieval.index.search.quantised import make_coarse
 from xetrieval.index.store.verify import folder_bytes
-from xetrieval.labels import Feature
 from xetrieval.sae import load_sae
 
 QUERIES = 60

@@ -44,7 +44,8 @@ def named(setting: Setting, sae: str, nets: str | None, encoder: Any) -> Explain
     """An explainer with key phrases, by the examples of Fig. 5."""
     explainer, names = trained(setting, sae, nets), labels(gathered(setting, sae, encoder))
     features = (
-        replace(f, label=names.get(f.id), source="keyphrase" if f.id in names else None) for f in explainer.features
+        replace(f, label=names.get(f.feature_id), source="keyphrase" if f.feature_id in names else None)
+        for f in explainer.features
     )
     return replace(explainer, features=tuple(features)).with_encoder(encoder)
 

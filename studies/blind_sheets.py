@@ -46,7 +46,7 @@ def sheets(examples: Path, work: Path) -> None:
     explainer = xetrieval.load("minilm")
     folder = load_examples(examples)
     folder.check(explainer.sae.digest, str(examples))
-    top = {feature.id: feature.judged.top for feature in folder.features}
+    top = {feature.feature_id: feature.judged.top for feature in folder.features}
     able = [j for j in range(explainer.sae.features) if len(top[j]) >= 8]
     rng = np.random.default_rng(SEED)
     order = rng.permutation(able).tolist()

@@ -23,8 +23,9 @@ from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import first_short_pair, read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.explain import Explainer
+from xetrieval.features import Feature
 from xetrieval.fitting.texts import encode_training, training_texts
-from xetrieval.labels import Feature, keyphrase_labels, top_examples
+from xetrieval.labels import keyphrase_labels, top_examples
 from xetrieval.render.page import page
 from xetrieval.sae import load_sae
 

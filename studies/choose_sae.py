@@ -26,12 +26,13 @@ from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder, read_texts
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
 from xetrieval.explain import Explainer
+from xetrieval.features import Feature
 from xetrieval.files import read_arrays, write_arrays
 from xetrieval.fitting.figures import reconstruction
 from xetrieval.fitting.texts import TrainingTexts, encode_training, training_texts
 from xetrieval.internalizer import Internalizer
 from xetrieval.internalizer.train import InternalizerConfig, train_internalizer
-from xetrieval.labels import Feature, top_examples
+from xetrieval.labels import top_examples
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.train import SaeConfig, train_sae
 from xetrieval.teachers import read_teacher

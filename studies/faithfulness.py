@@ -27,7 +27,7 @@ from xetrieval.evaluate.plots import draw_faithfulness
 from xetrieval.evaluate.stability import alike_features, shown_features, stability
 from xetrieval.evaluate.words import word_curves
 from xetrieval.explain import Explainer
-from xetrieval.labels import Feature
+from xetrieval.features import Feature
 from xetrieval.sae import SparseAutoencoder, load_sae
 from xetrieval.teachers import read_teacher
 

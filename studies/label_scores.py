@@ -65,7 +65,7 @@ def main() -> None:
     }
     examples = {name: examples_of(name, sae, reader, corpora, given.work) for name, sae in autoencoders.items()}
     labels: dict[str, tuple[str, dict[int, str]]] = {
-        "shipped, real names": ("shipped", {f.id: f.label for f in explainer.features if f.label})
+        "shipped, real names": ("shipped", {f.feature_id: f.label for f in explainer.features if f.label})
     }
     labels |= {f"{name}, key phrases": (name, keyphrases(examples[name])) for name in autoencoders}
     encoder = EncoderJudge(CachedEncoder(xetrieval.open_encoder(str(given.mpnet))), explainer.encoder_identity)
@@ -180,12 +180,12 @@ def keep(result: dict[str, Any], name: str, scored: Scored, features: int, named
 def forced_choice(examples: Iterable[FeatureExamples], names: dict[int, str], judge: Judge) -> dict[str, Any]:
     """Own name or another feature's: which one do the strongest judged texts fit better?"""
     rng, right = np.random.default_rng(0), []
-    able = [f for f in examples if f.id in names and len(f.judged.top) >= 5]
+    able = [f for f in examples if f.feature_id in names and len(f.judged.top) >= 5]
     judge.prepare(names.values(), {e.shown for f in able for e in f.judged.top[:5]})
     for feature in track(able, "forced choice"):
-        other = names[int(rng.choice([f.id for f in able if f.id != feature.id]))]
+        other = names[int(rng.choice([f.feature_id for f in able if f.feature_id != feature.feature_id]))]
         texts = [e.shown for e in feature.judged.top[:5]]
-        own, wrong = judge.fits(names[feature.id], texts), judge.fits(other, texts)
+        own, wrong = judge.fits(names[feature.feature_id], texts), judge.fits(other, texts)
         if own is not None and wrong is not None:
             right.append(float(own.mean() > wrong.mean()))
     low, high = wilson(float(np.mean(right)), len(right))

@@ -31,11 +31,11 @@ from xetrieval.data.passages import passages_of
 from xetrieval.encoders import CachedEncoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
 from xetrieval.explain import Explainer
-from xetrieval.explain.prune import prune
 from xetrieval.files import write_text
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
 from xetrieval.labels import top_examples
+from xetrieval.labels.prune import prune
 from xetrieval.labels.select import folded
 from xetrieval.sae import SparseAutoencoder, read_sae, write_sae
 from xetrieval.sae.train import SaeConfig, train_many

@@ -24,8 +24,9 @@ from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import InterventionConfig, IntruderSample, benchmark_vectors, intervention, intruder_score
+from xetrieval.features import Feature
 from xetrieval.fitting.texts import training_texts
-from xetrieval.labels import Feature, top_examples
+from xetrieval.labels import top_examples
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import evaluate_sae, reconstruction
 from xetrieval.sae.train import SaeConfig, Stack, train_many

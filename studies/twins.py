@@ -20,7 +20,7 @@ import xetrieval
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import read_texts
 from xetrieval.explain import Explainer, attribute, overlap
-from xetrieval.labels import Feature
+from xetrieval.features import Feature
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.projection import TWIN, FeatureSets, project
 

@@ -11,8 +11,8 @@ import pytest
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
 from xetrieval.explain import Explainer
+from xetrieval.features import Feature
 from xetrieval.internalizer import Internalizer
-from xetrieval.labels import Feature
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.views import ASPECTS
 

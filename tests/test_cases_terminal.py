@@ -14,8 +14,8 @@ from cases_data import CASES, accepted, made, models_loaded_once, run
 from conftest import random_explainer
 from index_data import SMALL, records, write_corpus
 
+from xetrieval.features import Family
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.labels import Family
 from xetrieval.sae.files import save_sae
 from xetrieval.steer import SteeringProfile
 
@@ -28,7 +28,9 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         plain = random_explainer()
-        named = tuple(replace(f, label=f"{EVIL} {f.id}", source=EVIL, flags=(EVIL,), family=1) for f in plain.features)
+        named = tuple(
+            replace(f, label=f"{EVIL} {f.feature_id}", source=EVIL, flags=(EVIL,), family=1) for f in plain.features
+        )
         families = (Family(0, EVIL, None, 128, 0), Family(1, EVIL, 0, 128, 0))
         facts = {EVIL: EVIL, "notes": [EVIL], "deep": {EVIL: 0.5}, "original": {"cosine": 0.9, "fvu": 0.2}}
         evil = replace(

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from xetrieval.cli.app import app, main
 from xetrieval.explain import load
-from xetrieval.explain.relabel import NewLabel, read_history, relabel
+from xetrieval.labels.relabel import NewLabel, read_history, relabel
 
 WORDS = ["tea", "kidney", "football", "weather", "music", "river", "bridge", "chess", "garden", "engine"]
 
@@ -157,13 +157,13 @@ def test_names_pass_to_like_features_and_history_says_from_where(work: Path) -> 
     (event,) = read_history(work / "small")
     assert event["pruned"] == {"from": load("toy").sae.digest, "to": small.sae.digest}
     assert event["kept"][:5] == [0, 1, 2, 4, 5]
-    relabel("small", [NewLabel(f.id, None, "nobody") for f in small.features])
+    relabel("small", [NewLabel(f.feature_id, None, "nobody") for f in small.features])
     said = run("label", "transfer", "toy", "small", "--corpus", "corpus.jsonl", "--overlap", 0.2)
     assert "names written" in said
-    names = {f.id: f.label for f in small.features}
+    names = {f.feature_id: f.label for f in small.features}
     got = load("small").features
     assert sum(f.label is not None for f in got) > 20
-    assert all(f.label in (None, names[f.id]) for f in got), "each its own, not a neighbour's"
+    assert all(f.label in (None, names[f.feature_id]) for f in got), "each its own, not a neighbour's"
     events = read_history(work / "small")
     assert events[-1]["transferred"]["sae"] == load("toy").sae.digest
     assert events[-1]["transferred"]["cosine"] > 0.99

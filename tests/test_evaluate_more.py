@@ -24,7 +24,7 @@ from xetrieval.evaluate import (
     steering,
 )
 from xetrieval.evaluate.steering import _Side, utility
-from xetrieval.labels import Feature
+from xetrieval.features import Feature
 
 
 def test_steering_by_one_is_reconstruction_and_with_the_error_kept_is_nothing() -> None:

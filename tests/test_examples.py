@@ -29,11 +29,11 @@ def test_active_texts_are_of_the_subject_and_silent_ones_are_not() -> None:
             assert len(side.random) == len(side.hard) == 6
             for example in side.active:
                 codes = sae.encode(rows[example.id][None])
-                value = codes.values[0][codes.features[0] == feature.id]
+                value = codes.values[0][codes.features[0] == feature.feature_id]
                 assert example.activation == pytest.approx(float(value[0]), abs=1e-4)
             for example in (*side.random, *side.hard):
                 codes = sae.encode(rows[example.id][None])
-                assert feature.id not in codes.support(0)
+                assert feature.feature_id not in codes.support(0)
                 assert example.activation == 0
 
 
@@ -61,7 +61,10 @@ def test_hard_silent_texts_are_nearer_than_random_ones() -> None:
     codes = sae.encode(np.stack(list(rows.values()))).dense(len(SUBJECTS))
     centres = codes.T @ np.stack(list(rows.values()))
     for feature in subject_examples():
-        near = {e.id: float(rows[e.id] @ centres[feature.id]) for e in (*feature.judged.hard, *feature.judged.random)}
+        near = {
+            e.id: float(rows[e.id] @ centres[feature.feature_id])
+            for e in (*feature.judged.hard, *feature.judged.random)
+        }
         hard = [near[e.id] for e in feature.judged.hard]
         assert min(hard) > np.mean([near[e.id] for e in feature.judged.random])
         assert all("#" in e.id for e in feature.judged.hard), "sentences are compared with sentences"
@@ -70,7 +73,7 @@ def test_hard_silent_texts_are_nearer_than_random_ones() -> None:
 def test_a_document_shows_the_sentence_that_carries_it_and_a_foil_does_not() -> None:
     seen = 0
     for feature in subject_examples():
-        subject = SUBJECTS[feature.id]
+        subject = SUBJECTS[feature.feature_id]
         for example in feature.judged.active:
             if "#" not in example.id and example.activation > 0.4:
                 seen += 1
@@ -141,8 +144,8 @@ def test_coactivity_is_jaccards_index() -> None:
     active = [set(sae.encode(v[None]).support(0).tolist()) for _, v in passages()]
     for feature in subject_examples():
         for other, index in feature.coactive:
-            both = sum({feature.id, other} <= a for a in active)
-            either = sum(bool({feature.id, other} & a) for a in active)
+            both = sum({feature.feature_id, other} <= a for a in active)
+            either = sum(bool({feature.feature_id, other} & a) for a in active)
             assert index == pytest.approx(both / either, abs=1e-4)
 
 
@@ -167,7 +170,7 @@ def test_a_folder_of_examples_comes_back_as_it_was(tmp_path: Path) -> None:
     save_examples(tmp_path / "examples", "digest", features, {"passages": 720})
     folder = load_examples(tmp_path / "examples")
     assert folder.facts["passages"] == 720
-    assert [f.id for f in folder.features] == list(range(8))
+    assert [f.feature_id for f in folder.features] == list(range(8))
     for got, given in zip(folder.features, features, strict=True):
         assert [e.shown for e in got.judged.active] == [e.shown for e in given.judged.active]
         assert got.shown.hard == given.shown.hard

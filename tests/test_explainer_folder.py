@@ -105,7 +105,7 @@ def test_a_damaged_explainer_is_refused_in_words(folder: Path, damage, words: st
 
 
 def test_a_table_of_the_wrong_length_is_refused(folder: Path) -> None:
-    from xetrieval.labels import read_features
+    from xetrieval.features import read_features
 
     with pytest.raises(DamagedError, match="128 features for an autoencoder of 99"):
         read_features(folder / "features.jsonl", 99, load(folder).sae.digest)

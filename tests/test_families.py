@@ -11,11 +11,12 @@ from conftest import random_explainer, random_sae, unit
 from label_data import SUBJECTS, blocks, subject_examples, subject_explainer, subject_sae
 
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.explain.prune import prune
-from xetrieval.labels import Feature, gather, read_families, write_families
+from xetrieval.features import Feature, read_families, write_families
+from xetrieval.labels import gather
 from xetrieval.labels.card import feature_card, search_features
 from xetrieval.labels.families import families, flags, similarity
 from xetrieval.labels.gather import ExamplesConfig
+from xetrieval.labels.prune import prune
 from xetrieval.labels.transfer import match_features
 from xetrieval.sae import SparseAutoencoder
 
@@ -50,7 +51,7 @@ def test_similarity_is_symmetric_and_knows_coactivity() -> None:
     near = similarity(sae.directions, examples)
     assert np.array_equal(near, near.T)
     assert (np.diag(near) == 1).all()
-    j = next(f.id for f in examples if f.coactive)
+    j = next(f.feature_id for f in examples if f.coactive)
     other, index = examples[j].coactive[0]
     assert near[j, other] >= np.sqrt(index) / 2 - 1e-6, "orthogonal directions that fire together are near"
 
@@ -58,7 +59,7 @@ def test_similarity_is_symmetric_and_knows_coactivity() -> None:
 def test_duplicates_and_dense_features_are_flagged() -> None:
     directions = subject_sae().directions.copy()
     directions[5] = directions[2]
-    examples = [replace(f, coactive=(), frequency=0.5 if f.id == 3 else 0.01) for f in subject_examples()]
+    examples = [replace(f, coactive=(), frequency=0.5 if f.feature_id == 3 else 0.01) for f in subject_examples()]
     found = flags(directions, examples)
     assert found[3] == ("dense",)
     assert found[5] == ("duplicate:2",)
@@ -85,7 +86,7 @@ def test_families_come_back_and_damage_is_named(tmp_path: Path) -> None:
 def test_a_card_shows_a_feature_with_its_surroundings() -> None:
     examples = subject_examples()
     grouped = families(subject_sae().directions, examples, FEATURES, (2, 4))
-    placed = [replace(f, family=grouped.family[f.id]) for f in FEATURES]
+    placed = [replace(f, family=grouped.family[f.feature_id]) for f in FEATURES]
     card = feature_card(2, subject_sae(), placed, grouped.families, examples[2])
     assert len(card.families) == 2
     assert sum(b.share for b in card.histogram) == pytest.approx(1.0, abs=0.01)
@@ -99,8 +100,8 @@ def test_a_card_shows_a_feature_with_its_surroundings() -> None:
 
 
 def test_a_search_finds_words_and_their_plurals() -> None:
-    assert [f.id for f in search_features("Kidneys", FEATURES)] == [1]
-    assert search_features("river places", FEATURES)[0].id == 5
+    assert [f.feature_id for f in search_features("Kidneys", FEATURES)] == [1]
+    assert search_features("river places", FEATURES)[0].feature_id == 5
     assert search_features("zebra", FEATURES) == []
 
 
@@ -149,7 +150,7 @@ def test_a_pruned_explainer_keeps_directions_and_names() -> None:
     explainer = replace(explainer, features=tuple(FEATURES))
     smaller = prune(explainer, [0, 5])
     assert [f.label for f in smaller.features] == [FEATURES[j].label for j in (1, 2, 3, 4, 6, 7)]
-    assert [f.id for f in smaller.features] == list(range(6))
+    assert [f.feature_id for f in smaller.features] == list(range(6))
     assert np.array_equal(smaller.sae.directions, explainer.sae.directions[[1, 2, 3, 4, 6, 7]])
     assert smaller.sae.digest != explainer.sae.digest
     assert smaller.made_from["pruned"]["dropped"] == 2

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from xetrieval.errors import DamagedError
-from xetrieval.labels import Feature, Score, keyphrase_labels, read_features, top_examples, write_features
+from xetrieval.features import Feature, Score, read_features, write_features
+from xetrieval.labels import keyphrase_labels, top_examples
 from xetrieval.labels.keyphrases import candidates, fold
 from xetrieval.sae import SparseCodes
 

@@ -204,7 +204,7 @@ def test_concepts_are_terms(index: Index) -> None:
     assert {hit.row for hit in hits} == set(np.flatnonzero(allowed).tolist())
     weighted = index.search("#8^3 #3", 5, "concept")
     np.testing.assert_allclose([h.score for h in weighted], np.sort(3 * codes[:, 8] + codes[:, 3])[::-1][:5], rtol=1e-6)
-    terms = parse('+"Label 3" -#9 label^0.5', [f for f in index.explainer.features if f.id < 12])
+    terms = parse('+"Label 3" -#9 label^0.5', [f for f in index.explainer.features if f.feature_id < 12])
     assert [(t.features, t.weight, t.must, t.must_not) for t in terms] == [
         ((3,), 1.0, True, False),
         ((9,), 1.0, False, True),

@@ -137,10 +137,10 @@ def test_the_explained_encoder_may_not_judge_itself() -> None:
 
 def test_planted_cases_tell_a_good_judge_from_a_guessing_one() -> None:
     features, labels = planted()
-    subject = {t.shown: labels[f.id] for f in features for t in f.judged.top}
+    subject = {t.shown: labels[f.feature_id] for f in features for t in f.judged.top}
     assert len(features) == 16
     for feature in features:
-        words = {w for w in labels[feature.id].lower().split() if len(w) > 3} - {"that"}
+        words = {w for w in labels[feature.feature_id].lower().split() if len(w) > 3} - {"that"}
         for example in feature.judged.top:
             assert not words & set(example.text.lower().rstrip(".").split()), "the label would give it away"
         assert len({e.text for e in (*feature.judged.top, *feature.judged.random, *feature.judged.hard)}) == 18

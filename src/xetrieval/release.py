@@ -7,9 +7,9 @@ from pathlib import Path
 from .encoders import Encoder
 from .errors import InputError, MismatchError
 from .explain import Explainer
+from .features import Feature
 from .files import sha256_of_file
 from .internalizer import read_release_internalizer
-from .labels import Feature
 from .sae import read_release_sae
 from .views import ASPECTS
 

@@ -12,9 +12,9 @@ import numpy as np
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
 from xetrieval.explain import Explainer
+from xetrieval.features import Feature
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.internalizer import Internalizer
-from xetrieval.labels import Feature
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.views import ASPECTS
 

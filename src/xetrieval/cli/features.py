@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ..explain import Explainer
-    from ..labels import Feature
+    from ..features import Feature
     from ..labels.card import FeatureCard, Neighbour
 
 LISTED = 30
@@ -44,7 +44,7 @@ def features(
     if index is not None:
         folder = load_examples(index)
         folder.check(opened.sae.digest, str(index))
-        examples = {feature.id: feature for feature in folder.features}
+        examples = {feature.feature_id: feature for feature in folder.features}
     if id is not None:
         card = feature_card(id, opened.sae, opened.features, opened.families, (examples or {}).get(id))
         _show(format, card.to_dict(), _card(card, min(top, 10) if top == LISTED else top))
@@ -63,7 +63,7 @@ def features(
         _show(format, records, _families(opened))
         return
     else:
-        found = sorted(opened.features, key=lambda f: (-f.frequency, f.id))
+        found = sorted(opened.features, key=lambda f: (-f.frequency, f.feature_id))
     _show(format, [f.to_dict() for f in found[:top]], _table(found, top))
 
 
@@ -84,7 +84,7 @@ def _table(found: list[Feature], top: int) -> RenderableType:
     lines = []
     for f in found[:top]:
         words = (Text(printable(f.label or "(no name)")), Text(printable(f.source or ""), "dim"))
-        lines.append(Line((*words, str(f.id), f"{f.frequency:.2%}"), f.frequency))
+        lines.append(Line((*words, str(f.feature_id), f"{f.frequency:.2%}"), f.frequency))
     table = Fitted((Column("name", 56), Column("by", 24), Column("feature"), Column("active on")), lines, bar=10)
     more = [Text(f"{len(found) - top:,} more; --top shows them", "dim")] if len(found) > top else []
     return Group(table, *more)
@@ -112,7 +112,7 @@ def _card(card: FeatureCard, texts: int) -> RenderableType:
     from ..render.terminal import printable
 
     feature = card.feature
-    head = [Text(f"{feature.id}  {printable(feature.label or '(no name)')}", "bold")]
+    head = [Text(f"{feature.feature_id}  {printable(feature.label or '(no name)')}", "bold")]
     by = f"named by {printable(feature.source)}" if feature.source else "not named"
     on = f", in {card.documents:,} documents" if card.documents is not None else ""
     head.append(Text(f"{by}; active on {feature.frequency:.2%} of passages{on}", "dim"))

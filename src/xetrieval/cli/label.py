@@ -20,10 +20,10 @@ from .shared import with_options
 if TYPE_CHECKING:
     from ..data import LeftOut
     from ..explain import Explainer
-    from ..explain.relabel import NewLabel, Relabelled
     from ..labels import ExampleFolder, FeatureExamples
     from ..labels.gather import Block, ExamplesConfig
     from ..labels.labellers import Labeller, Proposal
+    from ..labels.relabel import NewLabel, Relabelled
 
 app = typer.Typer(help="Name features and say how far the names hold. Start with `examples`.", no_args_is_help=True)
 ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
@@ -183,13 +183,13 @@ def import_(
 ) -> None:
     """Take over the names of a worksheet; all of them, or none if a row cannot be used."""
     from ..explain import load
-    from ..explain.relabel import PERSON, NewLabel, relabel
+    from ..labels.relabel import PERSON, NewLabel, relabel
     from ..labels.worksheet import read_worksheet
 
     opened = load(explainer)
     known = None
     if examples is not None:
-        known = {feature.id: feature for feature in _both(explainer, examples)[1].features}
+        known = {feature.feature_id: feature for feature in _both(explainer, examples)[1].features}
     labels = read_worksheet(worksheet, opened.sae.digest, opened.sae.features, known)
     new = [NewLabel(feature, label, PERSON) for feature, label in labels.items()]
     _say(relabel(explainer, new, output), output or explainer)
@@ -210,8 +210,8 @@ def transfer(
 ) -> None:
     """Names of one autoencoder for the like features of another: alike in direction and in what activates them."""
     from ..errors import MismatchError
-    from ..explain.relabel import NewLabel, relabel
     from ..labels import ExamplesConfig
+    from ..labels.relabel import NewLabel, relabel
     from ..labels.transfer import match_features
 
     source, target = _open(old, None, cache), _open(new, None, cache)
@@ -255,9 +255,9 @@ def families(
     output: OutputFolder = None,
 ) -> None:
     """Group features by direction and co-activation into two levels; flag dense features and duplicates."""
-    from ..explain.relabel import record_families
     from ..labels.families import default_sizes
     from ..labels.families import families as group
+    from ..labels.relabel import record_families
 
     opened, folder = _both(explainer, examples)
     usual = default_sizes(opened.sae.features)
@@ -282,13 +282,13 @@ def prune(
     """A smaller explainer, without features that say nothing; the others keep directions and names."""
     from ..errors import InputError
     from ..explain import load
-    from ..explain.prune import prune_folder
     from ..labels.naming import MIXED
+    from ..labels.prune import prune_folder
 
     opened = load(explainer)
     drop = set(_numbers(ids)) if ids is not None else set()
     if mixed:
-        drop |= {feature.id for feature in opened.features if (feature.label or "").startswith(MIXED)}
+        drop |= {feature.feature_id for feature in opened.features if (feature.label or "").startswith(MIXED)}
     if not drop:
         raise InputError("prune: give --ids, or --mixed where some names start with 'mixed:'")
     smaller = prune_folder(explainer, drop, output)
@@ -330,9 +330,9 @@ def _chosen(explainer: Explainer, folder: ExampleFolder, ids: str | None, unname
     unknown = sorted(wanted - set(range(explainer.sae.features)))
     if unknown:
         raise InputError(f"--ids: there is no feature {unknown[0]} (0 to {explainer.sae.features - 1})")
-    chosen = [f for f in folder.features if f.id in wanted and f.documents]
+    chosen = [f for f in folder.features if f.feature_id in wanted and f.documents]
     if unnamed:
-        chosen = [f for f in chosen if not explainer.features[f.id].label]
+        chosen = [f for f in chosen if not explainer.features[f.feature_id].label]
     if not chosen:
         raise InputError("no feature is left to name: all are named already, or silent on these examples")
     return chosen
@@ -355,7 +355,7 @@ def _label(
     from collections import Counter
 
     from ..errors import BudgetSpent
-    from ..explain.relabel import check_target, relabel
+    from ..labels.relabel import check_target, relabel
 
     check_target(explainer, output)
     proposals: list[Proposal] = []
@@ -368,7 +368,7 @@ def _label(
                 proposals.append(proposal)
         except BudgetSpent as spent:
             stopped = str(spent)
-    top = {f.id: tuple(e.id for e in f.shown.top[:8]) for f in chosen}
+    top = {f.feature_id: tuple(e.id for e in f.shown.top[:8]) for f in chosen}
     new = [_new(labeller, p, top[p.feature]) for p in sorted(proposals) if p.label]
     _say(relabel(explainer, new, output, replace_worksheet), output or explainer)
     for fault, count in Counter(p.fault for p in proposals if p.fault).most_common():
@@ -377,7 +377,7 @@ def _label(
 
 
 def _new(labeller: Labeller, proposal: Proposal, examples: tuple[str, ...]) -> NewLabel:
-    from ..explain.relabel import NewLabel
+    from ..labels.relabel import NewLabel
 
     return NewLabel(proposal.feature, proposal.label, labeller.source, labeller.prompt, (), examples)
 

@@ -51,9 +51,9 @@ def score(
     """
     from ..errors import InputError
     from ..explain import load
-    from ..explain.relabel import check_target, record_scores
     from ..labels import load_examples
     from ..labels.planted import judge_planted
+    from ..labels.relabel import check_target, record_scores
     from ..labels.scores import ScoresConfig, score_labels
 
     if (judge is None) == (options.llm is None):
@@ -73,7 +73,7 @@ def score(
         seed,
     )
     judges, model = _judge(judge, at_once, opened, options)
-    labels = {feature.id: feature.label for feature in opened.features if feature.label}
+    labels = {feature.feature_id: feature.label for feature in opened.features if feature.label}
     with progress_bar() as bar:
         first = bar.add_task("judge", total=1, note="cases whose answers are known")
         planted = judge_planted(judges, options.concurrency)
@@ -102,7 +102,7 @@ def _report(planted: list[dict[str, Any]], scored: Scored, path: Path | None, fo
 
     records = {"planted": planted, "scores": scored.summary()}
     if path is not None:
-        values = {str(feature): [s.to_dict() for s in scores] for feature, scores in sorted(scored.scores.items())}
+        values = {str(feature): [s._asdict() for s in scores] for feature, scores in sorted(scored.scores.items())}
         write_text(path, json.dumps({**records, "features": values}, indent=1, ensure_ascii=False) + "\n")
     if format is Format.json:
         give_json(records)

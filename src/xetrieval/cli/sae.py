@@ -210,7 +210,7 @@ def convert(
 
     if of == "explainer" and to in FORMATS:
         from ..explain import load
-        from ..labels import write_features
+        from ..features import write_features
 
         explainer = load(source)
         sae = explainer.sae

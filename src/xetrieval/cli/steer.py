@@ -142,7 +142,7 @@ def _print_profile(index: Index, profile: SteeringProfile) -> None:
         return
     lines = []
     for feature, factor in sorted(profile.factors.items(), key=lambda item: -item[1]):
-        name = index.explainer.features[feature].label or f"feature {feature}"
+        name = index.explainer.features[feature].name
         style = "green" if factor > 1 else "red"
         count = f"{int(index.frequency[feature]):,}"
         figures = (str(feature), Text(f"{factor:.2f}", style), count)

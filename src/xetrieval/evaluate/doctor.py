@@ -285,7 +285,7 @@ def _failing(
     return tuple(
         Group(
             j,
-            index.explainer.features[j].label or f"feature {j}",
+            index.explainer.features[j].name,
             round(float(np.mean([share for _, share in found])), 4),
             tuple(text for text, _ in found),
         )

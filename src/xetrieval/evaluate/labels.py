@@ -52,7 +52,7 @@ def labels(
     np.put_along_axis(dense, codes.features.astype(np.int64), codes.values, 1)
     active = (dense > 0).sum(0)
     able = (active >= config.texts) & (len(dense) - active >= config.texts)
-    chosen = [f.id for f in explainer.features if f.label and able[f.id]]
+    chosen = [f.feature_id for f in explainer.features if f.label and able[f.feature_id]]
     if len(chosen) < 2:
         raise InputError(f"{benchmark.name}: fewer than two labelled features are active on {config.texts} documents")
     rng = np.random.default_rng(config.seed)

@@ -30,9 +30,7 @@ def counterfactual_vectors(explainer: Explainer, q: Float32, z: Float32) -> Coun
         ahead="second" if ahead else "first",
         ahead_score=float(scores[ahead]),
         behind_score=float(scores[behind]),
-        erased=()
-        if erasure is None
-        else tuple((int(i), explainer.features[i].label or f"feature {i}") for i in erasure.features),
+        erased=() if erasure is None else tuple((int(i), explainer.features[i].name) for i in erasure.features),
         erased_score=None if erasure is None else erasure.score,
         minimal=erasure is not None and erasure.minimal,
         most_erased=min(MOST_ERASED, len(shared.features)),

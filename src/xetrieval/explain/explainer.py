@@ -24,9 +24,9 @@ from ..encoders import (
     read_texts,
 )
 from ..errors import ForeignVectorsWarning, InputError, MismatchError, shortened
+from ..features import Family, Feature
 from ..identity import FUNCTION, explainer_digest
 from ..internalizer import Internalizer
-from ..labels import Family, Feature
 from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import FeatureSets
 from ..views import ORIGINAL, Aspect, in_order

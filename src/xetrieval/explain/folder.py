@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..encoders import EncoderIdentity
 from ..errors import DamagedError, InputError, MismatchError
+from ..features import read_families, read_features, write_families, write_features
 from ..files import Kind, facts_of, new_folder, read_manifest, recover, write_manifest, write_text
 from ..internalizer import read_internalizers, write_internalizers
-from ..labels import read_families, read_features, write_families, write_features
 from ..sae import read_sae, write_sae
 from .card import model_card
 

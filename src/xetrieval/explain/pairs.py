@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..encoders import Counts
 from ..errors import shortened
-from ..labels import Feature
+from ..features import Feature
 from ..views import VIEWS, View
 from .attribution import Attribution
 from .explanation import Explanation, FeatureShare, twin_label

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..encoders import EncoderIdentity
+from ..features import Feature
 from ..internalizer import Internalizer
-from ..labels import Feature
 from ..sae import SparseAutoencoder
 from ..views import Aspect
 from .explainer import Explainer

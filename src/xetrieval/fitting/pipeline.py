@@ -15,8 +15,9 @@ from ..data import Document, LeftOut, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, open_encoder, precision_of
 from ..errors import InputError
 from ..explain import Explainer, load
+from ..features import Feature
 from ..files import Work, digest_of, stamp_of
-from ..labels import Feature, keyphrase_labels, top_examples
+from ..labels import keyphrase_labels, top_examples
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
 from ..teachers import TeacherPair, read_spec, read_teacher
@@ -162,7 +163,7 @@ def _label(
     tell("label", sae.features, sae.features, f"{sum(label is not None for label in labels)} named")
     return tuple(
         Feature(
-            id=feature,
+            feature_id=feature,
             label=label,
             source="keyphrase" if label else None,
             frequency=round(float(top.frequency[feature]) / len(texts.texts), 7),

@@ -10,11 +10,10 @@ import numpy as np
 
 from ..arrays import l2norm
 from ..errors import InputError
+from ..features import Family, Feature
 from ..sae import SparseAutoencoder
 from .examples import Example, FeatureExamples
-from .families import Family
 from .keyphrases import fold
-from .table import Feature
 
 BINS = 12
 
@@ -99,10 +98,10 @@ def feature_card(
 def search_features(text: str, features: Sequence[Feature]) -> list[Feature]:
     """Features whose label holds every word of `text`, else any, by how many words it holds; plural and case aside."""
     words = {fold(word) for word in text.split()}
-    held = {f.id: len(words & {fold(w.strip(".,;:()")) for w in (f.label or "").split()}) for f in features}
+    held = {f.feature_id: len(words & {fold(w.strip(".,;:()")) for w in (f.label or "").split()}) for f in features}
     whole = text.strip().casefold()
-    found = [f for f in features if held[f.id] or (whole and whole in (f.label or "").casefold())]
-    return sorted(found, key=lambda f: (-held[f.id], len((f.label or "").split()), -f.frequency, f.id))
+    found = [f for f in features if held[f.feature_id] or (whole and whole in (f.label or "").casefold())]
+    return sorted(found, key=lambda f: (-held[f.feature_id], len((f.label or "").split()), -f.frequency, f.feature_id))
 
 
 def _histogram(activations: Sequence[float]) -> tuple[Bin, ...]:

@@ -51,7 +51,7 @@ class Texts(NamedTuple):
 class FeatureExamples:
     """What a corpus says of one feature."""
 
-    id: int
+    feature_id: int
     documents: int  # with a passage on which it is active
     frequency: float  # share of passages on which it is active
     activations: tuple[float, ...]  # a sample, in falling order

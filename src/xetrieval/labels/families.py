@@ -6,41 +6,26 @@ similarity = (max(0, cosine) + sqrt(Jaccard)) / 2, average linkage (SciPy), cut 
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, l2norm
-from ..errors import DamagedError, InputError
+from ..errors import InputError
 from ..extras import require
-from ..files import write_text
+from ..features import Family, Feature
 from .examples import FeatureExamples
 from .keyphrases import candidates
 from .naming import MIXED
-from .table import Feature, stored_lines
 
 DENSE: Final = 0.1  # of passages: a feature active on more says little
 DUPLICATE_COSINE: Final = 0.9
 DUPLICATE_JACCARD: Final = 0.7
 WORDS: Final = 3  # in a family's name
-
-
-@dataclass(frozen=True)
-class Family:
-    """A node of the tree. Features hang on the lower level; `parent` is None on the upper one."""
-
-    id: int
-    name: str
-    parent: int | None
-    features: int  # below it
-    centre: int  # the feature most like the others
 
 
 class Grouped(NamedTuple):
@@ -100,7 +85,7 @@ def similarity(directions: Float32, examples: Sequence[FeatureExamples]) -> Floa
     together = np.zeros_like(cosine)
     for feature in examples:
         for other, index in feature.coactive:
-            together[feature.id, other] = together[other, feature.id] = math.sqrt(index)
+            together[feature.feature_id, other] = together[other, feature.feature_id] = math.sqrt(index)
     near = (np.clip(cosine, 0.0, 1.0) + together) / 2
     near = (near + near.T) / 2
     np.fill_diagonal(near, 1.0)
@@ -113,10 +98,12 @@ def flags(directions: Float32, examples: Sequence[FeatureExamples]) -> list[tupl
     out: list[list[str]] = [[] for _ in examples]
     for feature in examples:
         if feature.frequency > DENSE:
-            out[feature.id].append("dense")
-        twins = set(np.flatnonzero(unit[: feature.id] @ unit[feature.id] > DUPLICATE_COSINE).tolist())
-        twins |= {other for other, index in feature.coactive if other < feature.id and index > DUPLICATE_JACCARD}
-        out[feature.id] += [f"duplicate:{twin}" for twin in sorted(twins)]
+            out[feature.feature_id].append("dense")
+        twins = set(np.flatnonzero(unit[: feature.feature_id] @ unit[feature.feature_id] > DUPLICATE_COSINE).tolist())
+        twins |= {
+            other for other, index in feature.coactive if other < feature.feature_id and index > DUPLICATE_JACCARD
+        }
+        out[feature.feature_id] += [f"duplicate:{twin}" for twin in sorted(twins)]
     return [tuple(found) for found in out]
 
 
@@ -153,27 +140,3 @@ class _Names:
 
 def _centre(members: NDArray[np.int64], near: Float32) -> int:
     return int(members[int(np.argmax(near[np.ix_(members, members)].sum(axis=1)))])
-
-
-def write_families(path: Path, nodes: Iterable[Family]) -> None:
-    """One family a line; line i is family i."""
-    write_text(path, "".join(json.dumps(asdict(node), ensure_ascii=False) + "\n" for node in nodes))
-
-
-def read_families(path: Path) -> tuple[Family, ...]:
-    """Read what `write_families` wrote.
-
-    Raises:
-        DamagedError: a line that is no family.
-    """
-    nodes: list[Family] = []
-    for line in stored_lines(path):
-        record: Any = line.record
-        try:
-            node = Family(**record)
-        except TypeError as error:
-            raise DamagedError(f"{path}, line {line.number}: not a family ({error})") from error
-        if node.id != len(nodes) or not isinstance(node.name, str):
-            raise DamagedError(f"{path}, line {line.number}: not family {len(nodes)}")
-        nodes.append(node)
-    return tuple(nodes)

@@ -91,7 +91,7 @@ def load_examples(folder: Path) -> ExampleFolder:
 
 def _record(feature: FeatureExamples) -> dict[str, Any]:
     return {
-        "id": feature.id,
+        "id": feature.feature_id,
         "documents": feature.documents,
         "frequency": round(feature.frequency, 7),
         "activations": list(feature.activations),
@@ -116,7 +116,7 @@ def _example(example: Example) -> dict[str, Any]:
 
 def _feature(record: Mapping[str, Any]) -> FeatureExamples:
     return FeatureExamples(
-        id=int(record["id"]),
+        feature_id=int(record["id"]),
         documents=int(record["documents"]),
         frequency=float(record["frequency"]),
         activations=tuple(map(float, record["activations"])),

@@ -112,7 +112,7 @@ def gather(
     texts = _texts(sae, blocks, candidates, first, tell)
     features = [
         FeatureExamples(
-            id=j,
+            feature_id=j,
             documents=int(first.in_documents[j]),
             frequency=float(first.frequency[j]) / first.rows,
             activations=first.sampled(j),

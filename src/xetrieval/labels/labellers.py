@@ -63,7 +63,7 @@ class KeyphraseLabeller:
         for place, (feature, label) in enumerate(zip(features, labels, strict=True), 1):
             if report is not None:
                 report(place, len(features), "")
-            yield Proposal(feature.id, label, None if label else "its texts share no phrase")
+            yield Proposal(feature.feature_id, label, None if label else "its texts share no phrase")
 
 
 class LlmLabeller:
@@ -121,7 +121,7 @@ class LlmLabeller:
 
     def _label(self, feature: FeatureExamples) -> Proposal:
         if not feature.shown.active:
-            return Proposal(feature.id, None, "no text activates it")
+            return Proposal(feature.feature_id, None, "no text activates it")
         texts = [example.shown for example in feature.shown.active]
         found: dict[str, None] = {}
         fault: str | None = None
@@ -133,12 +133,12 @@ class LlmLabeller:
             if named.fault is None:
                 found[named.label] = None
         if not found:
-            return Proposal(feature.id, None, fault)
+            return Proposal(feature.feature_id, None, fault)
         labels = list(found)
         if self.judge is None or len(labels) == 1:
-            return Proposal(feature.id, labels[0])
+            return Proposal(feature.feature_id, labels[0])
         judge = self.judge
-        return Proposal(feature.id, max(labels, key=lambda label: judge(label, feature)))
+        return Proposal(feature.feature_id, max(labels, key=lambda label: judge(label, feature)))
 
 
 def one_line(text: str, letters: int = LETTERS) -> str:

@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from ..features import Negatives
 from ..intervals import wilson
 from .examples import Example, FeatureExamples, Texts
 from .judges import Judge
 from .scores import LEAST_DOCUMENTS, NEGATIVES, ScoresConfig, chance, score_labels
-from .table import Kind, Negatives
 
 FILE: Final = Path(__file__).resolve().parent / "planted.jsonl"
 
@@ -43,7 +43,7 @@ def judge_planted(
     judge: Judge,
     concurrency: int = 1,
     seed: int = 0,
-    kinds: tuple[Kind, ...] = ("detection", "fuzz"),
+    kinds: tuple[str, ...] = ("detection", "fuzz"),
     negatives: tuple[Negatives, ...] = NEGATIVES,
 ) -> list[dict[str, Any]]:
     """A judge's own accuracy, for each of `kinds` and `negatives`.

@@ -21,13 +21,13 @@ import numpy as np
 
 from ..arrays import Float64
 from ..errors import BudgetSpent, InputError
+from ..features import Active, Negatives, Score
 from ..intervals import bootstrap, wilson
 from ..llm import in_parallel
 from .examples import Example, FeatureExamples
 from .judges import Judge, Marked
-from .table import Active, Kind, Negatives, Score
 
-KINDS: Final[tuple[Kind, ...]] = ("detection", "fuzz", "intruder")
+KINDS: Final[tuple[str, ...]] = ("detection", "fuzz", "intruder")
 NEGATIVES: Final[tuple[Negatives, ...]] = ("random", "hard")
 TOP: Final = 9  # of a feature's texts beside an intruder
 LEAST_DOCUMENTS: Final = 50  # that a feature must be active on to be tried with an intruder
@@ -40,7 +40,7 @@ Report = Callable[[int, int, str], None]  # questions done, questions in all, a 
 class ScoresConfig:
     """What is scored, on how much."""
 
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[str, ...] = KINDS
     negatives: tuple[Negatives, ...] = NEGATIVES
     features: int | None = None  # a seeded sample; None is all
     texts: int = 10  # active ones, and as many silent ones
@@ -61,7 +61,7 @@ class Task(NamedTuple):
     """One question about one feature."""
 
     feature: int
-    kind: Kind
+    kind: str
     negatives: Negatives
     label: str | None  # None: no label is needed
     right: tuple[Any, ...]
@@ -80,7 +80,7 @@ class Scored:
     failed: int = 0  # questions without a usable answer
     stopped: str | None = None  # why it ended early
 
-    def values(self, kind: Kind, negatives: Negatives, shuffled: bool = False) -> dict[int, float]:
+    def values(self, kind: str, negatives: Negatives, shuffled: bool = False) -> dict[int, float]:
         """The value of every feature that has one."""
         table = self.shuffled if shuffled else self.scores
         return {
@@ -152,10 +152,10 @@ def score_labels(
 
 def questions(examples: Sequence[FeatureExamples], labels: Mapping[int, str], config: ScoresConfig) -> Iterator[Task]:
     """All questions of a scoring, feature by feature in a seeded order: those of more features only come on top."""
-    able = [feature for feature in examples if labels.get(feature.id)]
+    able = [feature for feature in examples if labels.get(feature.feature_id)]
     order = np.random.default_rng(config.seed).permutation(len(able))[: config.features]
     chosen = [able[place] for place in order]
-    names = [labels[feature.id] for feature in chosen]
+    names = [labels[feature.feature_id] for feature in chosen]
     for place, feature in enumerate(chosen):
         other = next((n for n in names[place + 1 :] + names[:place] if n != names[place]), None)
         for negatives in config.negatives:
@@ -164,25 +164,25 @@ def questions(examples: Sequence[FeatureExamples], labels: Mapping[int, str], co
                 if sides is None:
                     continue
                 label = None if kind == "intruder" else names[place]
-                yield Task(feature.id, kind, negatives, label, *sides)
+                yield Task(feature.feature_id, kind, negatives, label, *sides)
                 if config.shuffled and other is not None and kind != "intruder":
-                    yield Task(feature.id, kind, negatives, other, *sides, shuffled=True)
+                    yield Task(feature.feature_id, kind, negatives, other, *sides, shuffled=True)
 
 
-def chance(kind: Kind) -> float:
+def chance(kind: str) -> float:
     """What guessing comes to."""
     return 1 / (TOP + 1) if kind == "intruder" else 0.5
 
 
 def _sides(
-    feature: FeatureExamples, kind: Kind, negatives: Negatives, config: ScoresConfig
+    feature: FeatureExamples, kind: str, negatives: Negatives, config: ScoresConfig
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
     silent = feature.judged.random if negatives == "random" else feature.judged.hard
     if kind == "intruder":
         top = feature.judged.top[:TOP]
         if feature.documents < LEAST_DOCUMENTS or len(top) < TOP or not silent:
             return None
-        place = int(np.random.default_rng([config.seed, feature.id]).integers(len(silent)))
+        place = int(np.random.default_rng([config.seed, feature.feature_id]).integers(len(silent)))
         return tuple(e.shown for e in top), (silent[place].shown,)
     strongest = config.active == "strongest"
     active = list(feature.judged.top[: config.texts]) if strongest else _over_range(feature.judged.active, config.texts)

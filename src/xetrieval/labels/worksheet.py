@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import InputError, MismatchError
+from ..features import Feature
 from ..files import write_text
 from .examples import Example, FeatureExamples
 from .labellers import one_line
 from .naming import check_label
-from .table import Feature
 
 COLUMNS: Final = ("feature", "sae", "label", "label_now", "source_now", "documents", "active", "silent")
 NEEDED: Final = ("feature", "sae", "label")
@@ -32,9 +32,9 @@ def write_worksheet(path: Path, sae: str, examples: Iterable[FeatureExamples], f
     writer.writerow(COLUMNS)
     count = 0
     for e in examples:
-        feature = features[e.id]
+        feature = features[e.feature_id]
         cells = (
-            str(e.id),
+            str(e.feature_id),
             sae,
             "",
             feature.label or "",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ...errors import InputError
-from ...labels import Feature
+from ...features import Feature
 from ...labels.card import feature_card, search_features
 from .records import BinRecord, FeatureCardRecord, FeaturePageRecord, FeatureRowRecord, NeighbourRecord
 
@@ -37,7 +37,7 @@ def feature_page(
         inside = {family} | {one.id for one in explainer.families if one.parent == family}
         found = [feature for feature in found if feature.family in inside]
     if not search.strip():
-        found.sort(key=lambda feature: (-int(index.frequency[feature.id]), feature.id))
+        found.sort(key=lambda feature: (-int(index.frequency[feature.feature_id]), feature.feature_id))
     rows = [_row(index, feature) for feature in found[offset : offset + limit]]
     families = [
         {"id": one.id, "name": one.name, "parent": one.parent, "features": one.features} for one in explainer.families
@@ -86,11 +86,11 @@ def confidence_of(feature: Feature) -> float | None:
 
 def _row(index: Index, feature: Feature) -> FeatureRowRecord:
     return {
-        "feature_id": feature.id,
+        "feature_id": feature.feature_id,
         "hypothesis": feature.label,
         "source": feature.source,
-        "documents": int(index.frequency[feature.id]),
-        "share_of_documents": float(index.frequency[feature.id] / max(1, len(index))),
+        "documents": int(index.frequency[feature.feature_id]),
+        "share_of_documents": float(index.frequency[feature.feature_id] / max(1, len(index))),
         "confidence": confidence_of(feature),
         "family": feature.family,
     }

@@ -101,7 +101,7 @@ def listing(
     rows = [
         ListFeature(
             int(j),
-            index.explainer.features[j].label or f"feature {j}",
+            index.explainer.features[j].name,
             int(shared[:, place].sum()),
             float(shares[:, place].mean()),
             float(shares[:, place].std()),

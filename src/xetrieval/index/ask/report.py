@@ -172,7 +172,7 @@ def _families(index: Index) -> tuple[list[str], NDArray[np.int64]]:
     """Names of the upper families, and for each feature its family's place; -1: it has none."""
     features = index.explainer.features
     if not index.explainer.families:
-        return [_name(index, feature.id) for feature in features], np.arange(len(features))
+        return [_name(index, feature.feature_id) for feature in features], np.arange(len(features))
     upper = [family for family in index.explainer.families if family.parent is None]
     place = {family.id: at for at, family in enumerate(upper)}
     for family in index.explainer.families:
@@ -241,4 +241,4 @@ def _hub(index: Index, row: int, found: int, expected: float, q: Float32) -> Hub
 
 
 def _name(index: Index, feature: Any) -> str:
-    return index.explainer.features[int(feature)].label or f"feature {int(feature)}"
+    return index.explainer.features[int(feature)].name

@@ -155,7 +155,7 @@ def rank_change(index: Index, q: Float32, row: int, place: int, k: int) -> RankC
         edge = float(top.scores[k])
         shared = overlap(query, codes, sae.features)
         found = smallest_erasure(sae, q, z, shared.features, edge)
-        erased = () if found is None else tuple((int(i), names[i].label or f"feature {i}") for i in found.features)
+        erased = () if found is None else tuple((int(i), names[i].name) for i in found.features)
         return RankChange(
             place,
             k,

@@ -19,7 +19,7 @@ import numpy as np
 from ...arrays import Float32, Float64
 from ...errors import InputError
 from ...explain import Breakdown, Part
-from ...labels import Feature
+from ...features import Feature
 from .dense import Ranked, best
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _resolve(words: str, number: int | None, features: Sequence[Feature]) -> tup
     wanted = words.casefold().split()
     if not wanted:
         raise InputError("concept query: a name is empty")
-    names = [(feature.id, (feature.label or "").casefold()) for feature in features]
+    names = [(feature.feature_id, (feature.label or "").casefold()) for feature in features]
     exact = tuple(identifier for identifier, name in names if name == " ".join(wanted))
     found = exact or tuple(j for j, name in names if set(wanted) <= set(re.findall(r"\w+(?:[-']\w+)*", name)))
     if not found:
@@ -189,7 +189,7 @@ def _spelled(terms: Sequence[Term]) -> str:
 
 
 def _part(index: Index, feature: int, share: float, detail: dict[str, float]) -> Part:
-    return Part("feature", index.explainer.features[feature].label or f"feature {feature}", share, feature, detail)
+    return Part("feature", index.explainer.features[feature].name, share, feature, detail)
 
 
 def _broken(index: Index, row: int, mode: str, parts: list[Part], note: str) -> Breakdown:

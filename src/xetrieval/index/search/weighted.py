@@ -43,7 +43,7 @@ def weighted_breakdown(index: Index, q: Float32, row: int, weights: Mapping[View
         score=float(factor @ parts.score),
         mode="views",
         parts=tuple(
-            Part("feature", names[j].label or f"feature {j}", sum(views.values()), j, views)
+            Part("feature", names[j].name, sum(views.values()), j, views)
             for j, views in sorted(by_feature.items(), key=lambda item: -sum(item[1].values()))
         ),
         bias=float(factor @ parts.bias),

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .explainer import Explainer
-from .folder import find, write_explainer
+from ..explain import Explainer
+from ..explain.folder import find, write_explainer
 from .relabel import check_target, history_of, now
 
 
@@ -60,7 +60,7 @@ def prune(explainer: Explainer, drop: Iterable[int]) -> Explainer:
         thresholds=None if sae.thresholds is None else sae.thresholds[keep],
     )
     features = tuple(
-        replace(explainer.features[old], id=new, family=None, flags=()) for new, old in enumerate(keep.tolist())
+        replace(explainer.features[old], feature_id=new, family=None, flags=()) for new, old in enumerate(keep.tolist())
     )
     made_from = {**explainer.made_from, "pruned": {"sae": sae.digest, "features": sae.features, "dropped": len(gone)}}
     figures = {

@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from ..data import BadLine, read_json_lines
 from ..errors import DamagedError, InputError
+from ..explain import Explainer
+from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
+from ..features import Feature, Score
 from ..files import alone, cache_folder, check_folder, check_new_folder, check_writable, digest_of
 from ..files.folders import sweep_beside
-from ..labels import Feature, Score
-from ..labels.families import Grouped
-from .explainer import Explainer
-from .folder import HISTORY, SHIPPED, find, write_explainer
+from .families import Grouped
 
 PERSON: Final = "worksheet"  # the source whose labels only a person replaces
 
@@ -88,7 +88,9 @@ def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], out
     """Write scores beside the labels they are of; those of the same kind, texts and judge are replaced."""
 
     def change(explainer: Explainer) -> tuple[Explainer, list[dict[str, Any]]]:
-        return replace(explainer, features=tuple(_scored(f, scores.get(f.id, ())) for f in explainer.features)), []
+        return replace(
+            explainer, features=tuple(_scored(f, scores.get(f.feature_id, ())) for f in explainer.features)
+        ), []
 
     _rewrite(source, output, change)
 
@@ -100,7 +102,12 @@ def record_families(
 
     def change(explainer: Explainer) -> tuple[Explainer, list[dict[str, Any]]]:
         table = tuple(
-            replace(f, family=grouped.family[f.id], flags=grouped.flags[f.id], frequency=round(frequency[f.id], 7))
+            replace(
+                f,
+                family=grouped.family[f.feature_id],
+                flags=grouped.flags[f.feature_id],
+                frequency=round(frequency[f.feature_id], 7),
+            )
             for f in explainer.features
         )
         return replace(explainer, features=table, families=tuple(grouped.families)), []
