@@ -284,7 +284,7 @@ def test_values_are_kept_as_json_holds_them() -> None:
         "day": "2024-05-01",
         "time": "2024-05-01T12:30:00+00:00",
         "price": 19.99,
-        "long": "12345678901234567.891",
+        "long": 12345678901234567.891,
         "gap": None,
         "all": [3],
         "1": 0.5,

@@ -65,6 +65,22 @@ def test_a_served_index_that_changes_is_noticed_without_a_restart(tmp_path: Path
         assert sorted(ids(client, query="word1 word2")) == sorted(f"xd{n}" for n in range(20))
 
 
+def test_an_index_that_is_overwritten_in_place_is_opened_again_or_refused(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    folder, new = build_small(tmp_path, 60), build_small(tmp_path / "new", 20)
+    with client_of(folder) as client:
+        assert len(ids(client, query="word1 word2")) == 60
+        for path in [p for p in new.rglob("*") if p.is_file()]:
+            (folder / path.relative_to(new)).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path.relative_to(new)).write_bytes(path.read_bytes())  # the same inodes: what is mapped shrinks
+        assert len(ids(client, query="word1 word2")) == 20
+        vectors = next(folder.rglob("vectors.f32"))
+        vectors.write_bytes(vectors.read_bytes()[:400])
+        answer = client.post("/v1/search", json={"query": "word1 word2"})
+        assert answer.status_code >= 400
+        assert "overwritten while it was served" in answer.text
+
+
 def test_while_an_index_is_opened_anew_what_is_open_answers(
     tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """YAML front matter of a Markdown file: facts about the page that are not its text.
 
-Read by the core schema of YAML 1.2, so that `no`, `12:30`, `010` and dates stay the text that they are in the file.
+Read by the rules of YAML 1.2 rather than 1.1: only true, false, null and decimal numbers are not text, so `no`,
+`12:30`, `010`, `0x10` and dates stay as they are written. A title is always the text that was written: 3.10 is not 3.1.
 """
 
 from __future__ import annotations
@@ -69,6 +70,13 @@ def _loader() -> Any:
                 raise yaml.YAMLError("aliases are not read")
             return super().compose_node(parent, index)
 
+        def get_single_node(self) -> Any:
+            node = super().get_single_node()
+            for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+                if key.value == "title" and isinstance(value, yaml.ScalarNode) and not value.tag.endswith(":null"):
+                    value.tag = "tag:yaml.org,2002:str"
+            return node
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             made = super().construct_mapping(node, deep)
             if len(made) != len(node.value):
@@ -79,7 +87,7 @@ def _loader() -> Any:
         ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
         ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
         ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
-        ("float", r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)", "-+0123456789"),
+        ("float", r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
     ):
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{form})\Z"), list(first))
     return Loader

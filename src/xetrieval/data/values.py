@@ -58,11 +58,9 @@ def _scalar(value: Any) -> Any:
 
 
 def _decimal(value: Decimal) -> int | float | str | None:
-    """As a number where that loses no digit, else as text."""
+    """A whole number exactly, another as the nearest float: all values of a column stay numbers."""
     if not value.is_finite():
         return None
     if value.adjusted() > 300:
         return str(value)
-    if value == value.to_integral_value():
-        return int(value)
-    return float(value) if Decimal(repr(float(value))) == value else str(value)
+    return int(value) if value == value.to_integral_value() else float(value)

@@ -21,7 +21,7 @@ from ..errors import InputError
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
 PATIENCE: Final = 2.0  # seconds that somebody has to come to the other end of a pipe
 _OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # files of a process
-_SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old)?")
+_SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old|-journal)?")  # -journal: SQLite's, of a killed write
 
 
 def cache_folder() -> Path:
@@ -73,8 +73,21 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def check_path(path: Path) -> None:
+    """Raise InputError where ".." follows a folder that does not exist.
+
+    The system finds nothing there, so every check would pass, while the same path with ".." worked out may be
+    somebody's file or folder.
+    """
+    for n, part in enumerate(path.parts):
+        before = Path(*path.parts[:n])
+        if part == ".." and n and not before.is_dir():
+            raise InputError(f"{path}: no such folder: {before}; write the path without '..'")
+
+
 def _named_by(path: Path) -> Path:
     """The file that a path, and the links in it, lead to; it need not exist."""
+    check_path(path)
     target = Path(os.path.realpath(path))
     if target.is_symlink():
         raise InputError(f"{path}: a link that leads back to itself; choose another output or remove it first")
@@ -195,6 +208,7 @@ def check_file(path: Path) -> None:
 def check_apart(output: Path, *sources: Path | None) -> None:
     """Before long work: raise InputError if `output` is a file that is read as well, or one of a folder that is: it
     would be lost."""
+    check_path(output)
     if is_stream(output) or not output.exists():
         return
     for source in sources:
@@ -208,6 +222,7 @@ def check_apart(output: Path, *sources: Path | None) -> None:
 
 def check_folder(folder: Path) -> None:
     """Before long work: raise InputError unless files can be created in `folder`, or it can be made. Nothing is."""
+    check_path(folder)
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -218,6 +233,7 @@ def check_folder(folder: Path) -> None:
 
 def check_writable(folder: Path) -> None:
     """Raise InputError unless files can be created in `folder` (made if absent)."""
+    check_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

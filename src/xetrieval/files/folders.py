@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError, XetrievalError
-from .atomic import STANDARD, check_folder, check_writable, is_scratch, scratch_beside, write_text
+from .atomic import STANDARD, check_folder, check_path, check_writable, is_scratch, scratch_beside, write_text
 from .json_text import read_json
 from .kind import NAME, Kind, kind_of
 from .lock import alone
@@ -31,6 +31,7 @@ LOCK: Final = ".lock"
 
 def is_vacant(folder: Path) -> bool:
     """Whether nothing is there: no such path, or a folder that holds at most our own lock and unfinished names."""
+    check_path(folder)
     if not folder.is_dir():
         return not os.path.lexists(folder)
     with os.scandir(folder) as entries:
@@ -137,6 +138,7 @@ def _exchange(first: Path, second: Path) -> bool:
 
 def recover(target: Path) -> None:
     """Put a folder back that a killed process had moved aside, and whose successor never came."""
+    check_path(target)
     place = Path(os.path.realpath(target))
     if os.path.lexists(place) or not place.parent.is_dir():
         return

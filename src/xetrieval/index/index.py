@@ -56,6 +56,10 @@ class Index:
         """Whether the folder still holds what was opened: no document was added or deleted since, nothing rebuilt."""
         return self.identity == identity_of(self.folder)
 
+    def was_cut(self) -> Path | None:
+        """A file of this index that was overwritten in place by a shorter one, which no reader can survive."""
+        return next((path for shard in self.shards if (path := shard.was_cut())), None)
+
     def __len__(self) -> int:
         return self.manifest.alive
 

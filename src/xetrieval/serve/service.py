@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..errors import InputError, XetrievalError
+from ..errors import DamagedError, InputError, XetrievalError
 from ..explain import DEFAULT_TOP, Explainer, Explanation
 from ..index import Index, open_index
 from ..index.ask.catalogue import confidence_of, feature_in_index, feature_page
@@ -68,16 +68,21 @@ class Service:
 
     def _look(self, name: str) -> None:
         """Open an index anew where it was changed or rebuilt; requests that are at work end on what they began with."""
-        if not self._reopening.acquire(blocking=False):  # somebody is at it: what is open answers meanwhile
+        cut = self.indexes[name].was_cut()
+        if not self._reopening.acquire(blocking=cut is not None):  # somebody is at it: what is open answers meanwhile
             return
         try:
-            if time.monotonic() - self._looked[name] < LOOKS_EVERY:
-                return
             index = self.indexes[name]
-            if not index.is_current():
+            cut = index.was_cut()
+            if cut is None and time.monotonic() - self._looked[name] < LOOKS_EVERY:
+                return
+            if cut or not index.is_current():
                 try:
                     opened = open_index(index.folder)
                 except XetrievalError as error:  # half way through a rebuild: what is open still answers
+                    if cut:
+                        remedy = "copy a new index to another folder, then rename it"
+                        raise DamagedError(f"{cut}: overwritten while it was served; {remedy}") from error
                     LOG.warning("%s: changed, and cannot be opened now: %s", name, error)
                 else:
                     opened.explainer = self._sharing(opened.explainer)

@@ -103,6 +103,7 @@ def open_coarse(shard: Shard) -> Coarse:
             raise DamagedError(f"{path}: {path.stat().st_size:,} bytes instead of {size:,}; remove it, make it again")
     both = np.fromfile(rest, "<f4").reshape(shard.rows, 2)
     check_numbers(both, rest)
+    shard.note_mapped(numbers)
     mapped = np.asarray(np.memmap(numbers, np.int8, "r", shape=(shard.rows, shard.dimension)))
     return Coarse(mapped, both[:, 0].copy(), both[:, 1].copy())
 

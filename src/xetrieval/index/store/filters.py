@@ -4,6 +4,8 @@ As text, FIELD OPERATOR VALUE; all must hold, but `=` on one field again is eith
 
     ok=true   year=2020   year>=2020   date<2025-01-01   src.site=en   tags~slow   site!=cs
 
+Blanks around an operator are its own (`site = cs`); after a field's name written close to it they belong to the value.
+
 As JSON, a list of such texts, or fields with values of JSON's own types: {"year": [2019, 2020], "ok": true,
 "price": {">=": 2, "<": 3}}. A condition that is a text leaves open what its value means: `year=2020` finds the number
 and the text; in JSON 2020 is a number and "2020" a text. Numbers are never compared with texts. A date is a text in ISO
@@ -110,15 +112,18 @@ def _of_text(text: Any) -> Condition:
     read = _CONDITION.fullmatch(text) if isinstance(text, str) and len(text) <= 2 * LONGEST else None
     if read is None or not read[1].strip():
         raise InputError(f"filter {_shown(text)}: no condition; {EXAMPLE}")
-    field, sign, value = read[1].strip(), read[2], read[3].strip()
-    if value[:1] in ("=", "<", ">", "~") or (not value and sign != "=" and sign != "!="):
+    field, sign, value = read[1].strip(), read[2], read[3]
+    if read[1] != read[1].rstrip():  # `site = cs`: the blanks are the operator's; of `site= cs` the value's
+        value = value.strip()
+    if value.strip()[:1] in ("=", "<", ">", "~") or (not value.strip() and sign not in ("=", "!=")):
         raise InputError(f"filter {_shown(text)}: no value after {sign}; {EXAMPLE}")
     return _checked(Condition(field, sign, (_untyped(value),)))
 
 
 def _untyped(text: str) -> Asked:
-    truth = {"true": True, "false": False}.get(text.lower())
-    return Asked(text, text, _number(text), truth, moment(text))
+    inner = text.strip()  # blanks around a number, a date or a truth value mean nothing
+    truth = {"true": True, "false": False}.get(inner.lower())
+    return Asked(text, text, _number(inner), truth, moment(inner))
 
 
 def _number(text: str) -> int | float | None:

@@ -33,6 +33,7 @@ class Shard:
         self.folder, self.first, self.rows = folder, first, int(record["rows"])
         self.dimension, self.features = dimension, features
         self._codes: dict[View, tuple[Any, Any, Any]] = {}
+        self.mapped: dict[Path, tuple[int, int]] = {}  # inode and bytes of each file when it was mapped
 
     @cached_property
     def vectors(self) -> Float32:
@@ -101,8 +102,25 @@ class Shard:
     def _posted(self) -> Sequence[Any]:
         return [self._map(name) for name in POSTINGS[1:]]
 
+    def note_mapped(self, path: Path) -> None:
+        """Remember the size of a file that is about to be mapped."""
+        status = path.stat()
+        self.mapped[path] = (status.st_ino, status.st_size)
+
+    def was_cut(self) -> Path | None:
+        """A mapped file that was overwritten in place by a shorter one: to read past its end would end the process."""
+        for path, (inode, size) in list(self.mapped.items()):
+            try:
+                status = path.stat()
+            except OSError:  # replaced or removed by name: what is mapped is still there
+                continue
+            if status.st_ino == inode and status.st_size < size:
+                return path
+        return None
+
     def _map(self, name: str, columns: int = 1) -> Any:
         try:
+            self.note_mapped(self.folder / name)
             return np.asarray(map_array(self.folder / name, columns))  # slices of a memmap are slow to make
         except (OSError, ValueError) as error:
             raise DamagedError(f"{self.folder / name}: cannot be mapped ({error}); restore it") from error
