@@ -108,9 +108,8 @@ def test_an_encoder_that_shows_no_tokens_is_estimated_by_leaving_out() -> None:
     hashing = HashingEncoder(64)
     blind = FunctionEncoder(hashing.encode_document, name="blind", version="1")
     base = random_explainer()
-    explainer = Explainer(
-        "blind", blind.identity, base.sae, base.internalizers, base.features, cache=False, _encoder=[blind]
-    )
+    explainer = Explainer("blind", blind.identity, base.sae, base.internalizers, base.features, cache=False)
+    explainer = explainer.with_encoder(blind)
     why = explainer.with_evidence(explainer.explain(QUERY, DOCUMENT), top=2)
     assert why.evidence is not None
     item = why.evidence.features[0]

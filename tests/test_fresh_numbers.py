@@ -128,7 +128,7 @@ def test_an_index_notices_another_model_behind_the_name_of_its_encoder(tmp_path:
 
     def opened(function: object) -> Explainer:
         encoder = open_encoder(function, name="mine", version="1")  # type: ignore[arg-type]
-        return replace(random_explainer(), encoder_identity=encoder.identity, _encoder=[]).with_encoder(encoder)
+        return replace(random_explainer(), encoder_identity=encoder.identity).with_encoder(encoder)
 
     (tmp_path / "c.jsonl").write_text("".join(f'{{"_id": "d{n}", "text": "word{n} tea"}}\n' for n in range(9)))
     build_index(Corpus((tmp_path / "c.jsonl",)), opened(right.encode_document), tmp_path / "index")

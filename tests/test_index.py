@@ -87,7 +87,7 @@ def test_nothing_is_encoded_twice_beyond_the_last_block(tmp_path: Path) -> None:
             seen.extend(texts)
             return explainer.encoder.encode_document(texts)
 
-    failing = replace(explainer, _encoder=[Failing()])
+    failing = replace(explainer, cache=False).with_encoder(Failing())
     with pytest.raises(KeyboardInterrupt):
         build_index(corpus, failing, tmp_path / "index", SMALL)
     with pytest.raises(InputError, match="has not ended"):

@@ -43,6 +43,13 @@ from .pairs import ExplainedPairs, PairNames, reading
 from .support import overlap
 
 
+@dataclass
+class EncoderSlot:
+    """Where an explainer keeps its encoder: empty until it first reads a text."""
+
+    encoder: Encoder | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Explainer:
     """Explains the scores of one encoder. Made by `load` or `fit`.
@@ -59,7 +66,7 @@ class Explainer:
     figures: Mapping[str, Any] = field(default_factory=dict)
     families: tuple[Family, ...] = ()
     cache: Path | bool = True  # where encoded texts are kept: True the user's cache folder, False nowhere
-    _encoder: list[Encoder] = field(default_factory=list, repr=False)
+    _slot: EncoderSlot = field(default_factory=EncoderSlot, repr=False)
 
     def __post_init__(self) -> None:
         dimensions = {self.sae.dimension, self.encoder_identity.dimension}
@@ -255,7 +262,7 @@ class Explainer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of its encoder, once that is open."""
-        return encoder_notes(self._encoder[0]) if self._encoder else ()
+        return encoder_notes(self._slot.encoder) if self._slot.encoder else ()
 
     @property
     def encoder(self) -> Encoder:
@@ -264,7 +271,7 @@ class Explainer:
         Raises:
             MismatchError: it was fitted on vectors from a file; give the encoder that made them to `load`.
         """
-        if not self._encoder:
+        if self._slot.encoder is None:
             if self.encoder_identity.name.startswith("vectors:"):
                 raise MismatchError(
                     f"explainer {self.name} was fitted on {self.encoder_identity.name} and knows no encoder for "
@@ -272,8 +279,8 @@ class Explainer:
                 )
             if self.encoder_identity.is_function:
                 raise MismatchError(f"explainer {self.name} {_remedy(self.encoder_identity)}")
-            self._encoder.append(self._cached(self._matching(open_encoder(self.encoder_identity.name))))
-        return self._encoder[0]
+            self._slot.encoder = self._cached(self._matching(open_encoder(self.encoder_identity.name)))
+        return self._slot.encoder
 
     def with_encoder(self, encoder: str | Path | Encoder | Callable[..., Any]) -> Explainer:
         """This explainer, reading texts with another copy of its encoder.
@@ -281,8 +288,12 @@ class Explainer:
         Raises:
             MismatchError: it is not the same encoder: weights, prompts or length limit differ.
         """
-        opened = open_encoder(encoder)
-        return replace(self, _encoder=[self._cached(self._matching(opened))])
+        opened = self._cached(self._matching(open_encoder(encoder)))
+        return replace(self, _slot=EncoderSlot(opened))
+
+    def sharing_encoder(self, other: Explainer) -> Explainer:
+        """This explainer, reading texts with the encoder of `other`, open or not; both were made for the same one."""
+        return replace(self, _slot=other._slot)
 
     def _matching(self, encoder: Encoder) -> Encoder:
         own, other = self.encoder_identity, encoder.identity

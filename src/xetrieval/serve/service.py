@@ -103,7 +103,7 @@ class Service:
                 self._encoders[digest] = SharedEncoder(one.encoder)
         except XetrievalError:  # asked for a text, it says why
             return replace(one, cache=False)
-        return replace(one, cache=False, _encoder=[self._encoders[digest]])
+        return replace(one, cache=False).with_encoder(self._encoders[digest])
 
     def describe(self) -> list[s.IndexAnswer]:
         """All indexes."""

@@ -261,7 +261,7 @@ def _kept(explainer: Explainer, output: Path) -> Explainer:
     if stored.digest != explainer.digest:  # left there by a build of something else
         explainer.save(folder, overwrite=True)
         stored = load(folder, cache=explainer.cache)
-    return replace(stored, _encoder=explainer._encoder)
+    return stored.sharing_encoder(explainer)
 
 
 def _job(
