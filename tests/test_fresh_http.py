@@ -100,3 +100,19 @@ def test_a_server_that_asks_for_no_pause_gets_one(value: str, monkeypatch: pytes
         server.moods = [f"429:{value}"]
         OpenAIChat(server.url, "m").ask(Request((Message("user", "hello"),), max_tokens=20))
     assert max(waits) > 0.3
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/v1/documents?id=d0&id=d1", "duplicate"),
+        ("/v1/report?index=a&index=b", "duplicate"),
+        ("/v1/features?limt=3", "unknown parameter; this route takes family, index, limit, offset, search"),
+        ("/v1/health?x=1", "takes none"),
+        ("/v1/features/1?search=x", "takes index"),
+    ],
+)
+def test_parameters_that_are_unknown_or_there_twice_are_refused(client: TestClient, path: str, words: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 422, answer.text
+    assert words in answer.json()["error"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cases_data import accepted
 from conftest import random_explainer, random_sae, unit
+from index_data import write_corpus
 from test_cli import refused, run
 
 from xetrieval import load, open_encoder
@@ -182,3 +185,27 @@ def test_a_feature_is_set_once_and_in_plain_numbers(given: list[str]) -> None:
     with pytest.raises(InputError):
         SteeringProfile({}, sae.digest).with_factors(given, sae)
     assert SteeringProfile({3: 0.5}, sae.digest).with_factors(["3=1.5e0", "4=.5"], sae).factors == {3: 1.5, 4: 0.5}
+
+
+def test_an_index_of_one_dimension_is_asked_all_that_another_is(tmp_path: Path) -> None:
+    ids = [f"d{n}" for n in range(100)]
+    write_corpus(tmp_path / "c.jsonl", [{"_id": one, "text": f"text of {one}"} for one in ids])
+    np.save(tmp_path / "v.npy", np.array([[1.0], [-1.0]] * 50))
+    (tmp_path / "v.npy.ids.txt").write_text("\n".join(ids) + "\n")
+    np.save(tmp_path / "q.npy", np.ones((1, 1)))
+    corpus, vectors, query = (str(tmp_path / name) for name in ("c.jsonl", "v.npy", "q.npy"))
+    explainer, built = str(tmp_path / "ex"), str(tmp_path / "ix")
+    fit = ["-F", "4", "-k", "2", "--inference-k", "2"]
+    run("fit", corpus, "--encoder", f"vectors:{vectors}", "--output", explainer, *fit)
+    run("index", "build", corpus, "--vectors", vectors, "-x", explainer, "--output", built, "--force")
+    found = json.loads(accepted(run("search", built, "--query-vector", query, "--format", "json")).stdout)
+    assert all(hit["score"] == pytest.approx(1) for hit in found["hits"])
+    for command in (
+        ["why", built, "d2", "--query-vector", query, "--over", "d0"],
+        ["index", "report", built],
+        ["index", "delete", built, "d1"],
+        ["index", "compact", built],
+        ["index", "accelerate", built, "--scan"],
+        ["index", "verify", built],
+    ):
+        accepted(run(*command))

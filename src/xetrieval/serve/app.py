@@ -89,11 +89,22 @@ class _Body(Request):
 class _Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        known = {field.alias for field in self.dependant.query_params}
 
         async def answer(request: Request) -> Response:
+            names = [name for name, _ in request.query_params.multi_items()]
+            for name in names:
+                if name not in known:
+                    raise HTTPException(422, f"{name[:60]!r}: unknown parameter; this route takes {_either(known)}")
+                if names.count(name) > 1:
+                    raise HTTPException(422, f"{name[:60]!r}: duplicate parameter")
             return await handle(_Body(request.scope, request.receive))
 
         return answer
+
+
+def _either(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _asking(app: FastAPI, service: Service) -> None:
@@ -186,7 +197,7 @@ def _steering(app: FastAPI, service: Service) -> None:
 
     @route("POST", "/v1/steering/profiles", s.ProfileAnswer)
     def keep(asked: s.ProfileAsked) -> Any:
-        """Keep a profile."""
+        """Keep a profile; one of the same name is replaced."""
         return service.keep_profile(asked)
 
 

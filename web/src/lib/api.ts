@@ -239,7 +239,7 @@ export interface paths {
         put?: never;
         /**
          * Keep
-         * @description Keep a profile.
+         * @description Keep a profile; one of the same name is replaced.
          */
         post: operations["keep_v1_steering_profiles_post"];
         delete?: never;

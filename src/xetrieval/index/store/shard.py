@@ -41,7 +41,9 @@ class Shard:
         path = self.folder / VECTORS
         if path.is_file() and path.stat().st_size != 4 * self.rows * self.dimension:
             raise DamagedError(f"{path}: {path.stat().st_size:,} bytes are not {self.rows:,} vectors; {REMEDY}")
-        vectors: Float32 = self._map(VECTORS, self.dimension)
+        vectors: Float32 = self._map(VECTORS, self.dimension).reshape(
+            -1, self.dimension
+        )  # one dimension is a matrix too
         return vectors
 
     @cached_property
