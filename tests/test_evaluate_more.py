@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import random_explainer, random_sae, unit
-from test_evaluate_retrieval import noisy
+from test_evaluate_retrieval import noisy, write_benchmark
 
+from paper.kit.efficiency import EfficiencyConfig, efficiency
+from paper.studies.efficiency import main as command
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError, MismatchError
-from xetrieval.evaluate import (
-    BenchmarkVectors,
-    EfficiencyConfig,
-    LabelsConfig,
-    SteeringConfig,
-    efficiency,
-    labels,
-    ndcg10,
-    reconstructed,
-    steering,
-)
+from xetrieval.evaluate import BenchmarkVectors, LabelsConfig, SteeringConfig, labels, ndcg10, reconstructed, steering
 from xetrieval.evaluate.steering import _Side, utility
 from xetrieval.features import Feature
 
@@ -140,3 +134,23 @@ def test_efficiency_times_each_size() -> None:
     records = efficiency(random_explainer(), benchmark, vectors, EfficiencyConfig((10, 50), 1, seconds_per_text=2.0))
     assert [(r["documents"], r["written_s"]) for r in records] == [(10, 60.0), (50, 300.0)]
     assert all(r["views_and_codes_s"] > 0 and r["explanations_s"] > 0 for r in records)
+
+
+def test_efficiency_has_a_command_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_benchmark(tmp_path / "toy")
+    write_benchmark(tmp_path / "other")
+    random_explainer().save(tmp_path / "x")
+    monkeypatch.setenv("XETRIEVAL_DATA", str(tmp_path))
+    options = ["--data", "toy", "--data", str(tmp_path / "other"), "--explainer", str(tmp_path / "x"), "--queries", "4"]
+    assert command([*options, "--sizes", "10,20"]) == 0
+    records = json.loads(capsys.readouterr().out)
+    assert {(record["dataset"], record["documents"]) for record in records} == {
+        ("toy", 10),
+        ("toy", 20),
+        ("other", 10),
+        ("other", 20),
+    }
+    assert command([*options, "--sizes", "1.5"]) == 2
+    assert "--sizes" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import pytest
 from conftest import random_internalizer, unit
 from test_intervention import toy_benchmark
 
+from paper.kit.folds import cross_fitted_views
 from xetrieval.arrays import l2norm
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.benchmark import Benchmark, open_benchmark, sample_benchmark
@@ -21,7 +22,6 @@ from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, RetrievalConfig, internalized, retrieval, taught
 from xetrieval.evaluate.retrieval import ndcg10_by_query, paired_test, with_views
 from xetrieval.evaluate.vectors import ranking
-from xetrieval.evaluate.views import cross_fitted_views
 from xetrieval.evaluate.weights import WeightsConfig, learn_weights
 from xetrieval.llm import Answer
 from xetrieval.teachers import TeacherPair, read_prompt, read_teacher

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from conftest import random_explainer, random_sae, unit
 
+from paper.kit.stability import Shown, alike_features, shown_features, stability
+from paper.kit.words import word_curves
 from xetrieval.data import Document
 from xetrieval.data.benchmark import Benchmark
 from xetrieval.encoders import HashingEncoder
 from xetrieval.evaluate import BenchmarkVectors, FaithfulnessConfig, faithfulness
-from xetrieval.evaluate.stability import Shown, alike_features, shown_features, stability
-from xetrieval.evaluate.words import word_curves
 from xetrieval.sae.projection import FeatureSets
 from xetrieval.steer import erase, keep_only
 

@@ -1,28 +1,20 @@
-"""Every request of studies/robustness/http_requests.py is answered below 500, in strict JSON, without a trace."""
+"""Every request of paper/studies/robustness/http_requests.py is answered below 500, in strict JSON, without a trace."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "studies" / "robustness"
 pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')
-if not SCRIPTS.is_dir():
-    pytest.skip("no studies/ beside the tests: not a clone", allow_module_level=True)
+attack_scripts = pytest.importorskip("paper.studies.robustness.http_requests", reason="no paper/: not a clone")
 
 
 @pytest.fixture(scope="module")
-def attack() -> Iterator[Any]:
-    sys.path.insert(0, str(SCRIPTS))
-    import http_requests
-
-    yield http_requests
-    sys.path.remove(str(SCRIPTS))
+def attack() -> Any:
+    return attack_scripts
 
 
 @pytest.fixture(scope="module")

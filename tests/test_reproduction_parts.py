@@ -12,26 +12,32 @@ import pytest
 from conftest import random_explainer, random_internalizer, random_sae, unit
 from test_intervention import toy_benchmark
 
+from paper.kit.benchmarks import benchmark_digest, benchmark_of_pairs, first_short_pair
+from paper.kit.efficiency import growth
+from paper.kit.examples import gathered_examples
+from paper.kit.figures import density
+from paper.kit.folds import learn_in_folds
+from paper.kit.parts import from_parts
+from paper.kit.posts import plain_text, read_posts, read_quotas, read_sources, sampled_posts
+from paper.kit.raw_and_reasoned import raw_and_reasoned
+from paper.kit.release_way import ReleaseWay
+from paper.kit.tables import markdown, over_sets, steering_table
+from paper.kit.timing import time_teacher
+from paper.kit.untrained import untrained_sae
 from xetrieval.data import Document
-from xetrieval.data.benchmark import Benchmark, benchmark_digest, benchmark_of_pairs, first_short_pair, sample_benchmark
-from xetrieval.data.posts import plain_text, read_posts, read_quotas, read_sources, sampled_posts
+from xetrieval.data.benchmark import Benchmark, sample_benchmark
 from xetrieval.encoders import HashingEncoder, open_encoder
 from xetrieval.errors import InputError, MismatchError, MissingExtra
-from xetrieval.evaluate import ViewSystem, compare_views, growth, internalized, raw_and_reasoned, retrieval
-from xetrieval.evaluate.plots_paper import density
-from xetrieval.evaluate.release_way import ReleaseWay
-from xetrieval.evaluate.tables import markdown, over_sets, steering_table
-from xetrieval.explain import from_parts, overlap
+from xetrieval.evaluate import ViewSystem, compare_views, internalized, retrieval
+from xetrieval.explain import overlap
 from xetrieval.fitting.autoencoder import train_to_folder
-from xetrieval.fitting.internalizers import learn_in_folds
 from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.internalizer.train import InternalizerConfig
-from xetrieval.labels import ExamplesConfig, gathered_examples, passage_blocks
+from xetrieval.labels import ExamplesConfig, passage_blocks
 from xetrieval.llm import Answer, Request, Usage
-from xetrieval.sae import load_sae, untrained_sae
+from xetrieval.sae import load_sae
 from xetrieval.sae.train import SaeConfig
 from xetrieval.teachers import TeacherPair, read_prompt
-from xetrieval.teachers.timing import time_teacher
 from xetrieval.views import ASPECTS
 
 NETS = {aspect: random_internalizer(seed=seed) for seed, aspect in enumerate(ASPECTS)}

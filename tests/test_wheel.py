@@ -40,7 +40,7 @@ def test_the_wheel_holds_the_explainer_and_no_corpus(wheel: Path) -> None:
     assert "xetrieval/py.typed" in files
     assert any(name.endswith("licenses/LICENSE") for name in files)
     assert wheel.stat().st_size < 10_000_000
-    assert not [name for name in files if name.startswith(("tests", "reproduce")) or "corpus.jsonl" in name]
+    assert not [name for name in files if name.startswith(("tests", "paper")) or "corpus.jsonl" in name]
 
 
 def test_it_explains_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:

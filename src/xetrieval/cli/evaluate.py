@@ -158,24 +158,3 @@ def labels(
     reader = CachedEncoder(open_encoder(judge), shared.cache)
     config = LabelsConfig(features, seed=shared.seed)
     shared.run("labels", opened.encoder, lambda b, vectors: [run(opened, b, vectors, reader, config)])
-
-
-@app.command()
-@shares
-def efficiency(
-    shared: Shared,
-    sizes: Annotated[str, typer.Option("--sizes", help="Numbers of documents, by commas.")] = "1000,3000,10000",
-    seconds_per_text: Annotated[
-        float | None, typer.Option("--seconds-per-text", help="What a language model takes for one text.")
-    ] = None,
-) -> None:
-    """Seconds that explaining takes, by the number of documents, from vectors that are there already."""
-    from ..errors import InputError
-    from ..evaluate import EfficiencyConfig
-    from ..evaluate import efficiency as run
-
-    if not all(part.strip().isdigit() for part in sizes.split(",")):
-        raise InputError(f"--sizes {sizes!r}: give whole numbers by commas, e.g. 1000,10000")
-    opened = open_explainer(shared.explainer, None, shared.cache)
-    config = EfficiencyConfig(tuple(map(int, sizes.split(","))), seconds_per_text=seconds_per_text, seed=shared.seed)
-    shared.run("efficiency", opened.encoder, lambda b, vectors: run(opened, b, vectors, config))

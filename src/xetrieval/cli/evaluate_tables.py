@@ -111,26 +111,10 @@ def labels(records: list[dict[str, Any]]) -> Table:
     return table
 
 
-def efficiency(records: list[dict[str, Any]]) -> Table:
-    """Seconds by size."""
-    table = _table(("dataset", "documents", "views and codes, s", "explanations, s", "written texts, s"), 1)
-    for r in records:
-        written = "" if r["written_s"] is None else f"{r['written_s']:,.0f}"
-        table.add_row(
-            r["dataset"],
-            f"{r['documents']:,}",
-            f"{r['views_and_codes_s']:.3f}",
-            f"{r['explanations_s']:.3f}",
-            written,
-        )
-    return table
-
-
 TABLES = {
     "retrieval": retrieval,
     "intervention": intervention,
     "faithfulness": faithfulness,
     "steering": steering,
     "labels": labels,
-    "efficiency": efficiency,
 }

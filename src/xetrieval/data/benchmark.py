@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import digest_of
 from .corpus import Document
 from .judgments import Judgments, absent_documents, read_judged_queries
 from .left_out import LeftOut
-from .lines import read_tab_lines
 from .sources import read_corpora
 
 
@@ -77,43 +75,6 @@ def sample_benchmark(
         wanted.update(random.Random(f"{seed} documents").sample(others, min(room, len(others))))
         kept = [document for document in kept if document.id in wanted]
     return Benchmark(benchmark.name, kept, ids, [benchmark.queries[row] for row in order], judgments, benchmark.notes)
-
-
-def benchmark_of_pairs(name: str, documents: list[Document], pairs: Path) -> Benchmark:
-    """A pairs file (question-id, answer-id, ...) as a benchmark: documents that are questions search for their answers.
-
-    Raises:
-        InputError: no such file, a line that cannot be used, or no question of it is among the documents.
-    """
-    known = {document.id: document for document in documents}
-    judged: dict[str, dict[str, int]] = {}
-    for _, (question, answer, *_) in read_tab_lines(pairs, 2):
-        if question in known:
-            judged.setdefault(question, {})[answer] = 1
-    if not judged:
-        raise InputError(f"{pairs}: none of its questions is in the corpus; was it made from another one?")
-    return Benchmark(name, documents, list(judged), [known[query].text for query in judged], judged)
-
-
-def benchmark_digest(benchmark: Benchmark) -> str:
-    """sha256 of all that a measurement reads of it: documents, queries, judgments."""
-    documents = [[document.id, document.text] for document in benchmark.documents]
-    judgments = [sorted(benchmark.judgments[query].items()) for query in benchmark.query_ids]
-    return digest_of([documents, benchmark.query_ids, benchmark.queries, judgments])
-
-
-def first_short_pair(benchmark: Benchmark, query_letters: int = 400, document_letters: int = 1500) -> tuple[str, str]:
-    """The first judged query with a relevant document that are both short enough to be shown.
-
-    Raises:
-        InputError: there is none.
-    """
-    texts = {document.id: document.text for document in benchmark.documents}
-    for identifier, query in zip(benchmark.query_ids, benchmark.queries, strict=True):
-        relevant = [texts[d] for d, grade in benchmark.judgments[identifier].items() if grade > 0 and d in texts]
-        if relevant and len(query) < query_letters and len(relevant[0]) < document_letters:
-            return query, relevant[0]
-    raise InputError(f"{benchmark.name}: no short pair")
 
 
 def open_benchmark(source: str | Path, left_out: LeftOut | None = None) -> Benchmark:

@@ -22,7 +22,6 @@ PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = 
     ("Duplicate directions", "share", lambda r: r.get("duplicates")),
 )
 ENDINGS = ("", ".png", ".pdf", ".svg")  # of a figure; without one it is a PNG
-STEERED = {"key": "key", "key_raw_sae": "key, raw autoencoder", "nonkey": "not key", "random": "random"}
 
 
 def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
@@ -79,100 +78,6 @@ def plot_curves(log: Path, path: Path) -> None:
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("step", fontsize=8)
         axis.grid(alpha=0.3)
-    write_figure(figure, path)
-
-
-def draw_faithfulness(result: dict[str, Any], path: Path) -> None:
-    """Deletion and insertion, means over the benchmarks, by features (or words) taken out or kept.
-
-    Raises:
-        InputError: no records. MissingExtra: matplotlib is not installed.
-    """
-    records = result["benchmarks"]
-    if not records:
-        raise InputError(f"{path}: no records to draw")
-    lines: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
-        "by share": lambda r: r["orders"]["share"],
-        "the same, random order": lambda r: r["orders"]["random"],
-        "raw autoencoder, by share": lambda r: r["orders"].get("raw_sae"),
-        "words, by what they carry": lambda r: r["words"]["orders"]["attribution"],
-        "words, random order": lambda r: r["words"]["orders"]["random"],
-    }
-    figure, axes = subplots(1, 3, (13, 4))
-    for axis, kind in zip(axes, ("deletion", "insertion"), strict=False):
-        for place, (name, of) in enumerate(lines.items()):
-            curves = [found[kind] for record in records if (found := of(record)) is not None]
-            if curves:
-                mean = [sum(values) / len(values) for values in zip(*curves, strict=True)]
-                axis.plot(records[0]["steps"], mean, marker="osD^v"[place], markersize=4, linewidth=1.2, label=name)
-        axis.set_title(f"{kind}: cosine left, over the cosine", fontsize=10)
-        axis.set_xlabel("features or words " + ("taken out" if kind == "deletion" else "kept"), fontsize=8)
-        axis.grid(alpha=0.3)
-    for record in records:
-        points = record["explained"]
-        marked = record["dataset"] + ("" if record["unseen_in_training"] else " (seen)")
-        axes[2].plot([p["features"] for p in points], [p["explained"] for p in points], linewidth=1.1, label=marked)
-    axes[2].set_title("explained, by features shown (0: the bias alone)", fontsize=10)
-    axes[2].set_xlabel("features shown", fontsize=8)
-    axes[2].grid(alpha=0.3)
-    axes[1].legend(fontsize=7, frameon=False)
-    axes[2].legend(fontsize=6, frameon=False)
-    write_figure(figure, path)
-
-
-def draw_steering(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """NDCG@10 against alpha (in the style of Fig. 8), decoded and with the error kept: means over benchmarks.
-
-    Raises:
-        InputError: no records. MissingExtra: matplotlib is not installed.
-    """
-    if not records:
-        raise InputError(f"{path}: no records to draw")
-    groups = list(dict.fromkeys((r["encoder"], r["most_features"]) for r in records))
-    figure, axes = subplots(len(groups), 2, (9, 3.2 * len(groups)))
-    for row, (encoder, most) in enumerate(groups):
-        for column, kept in enumerate((False, True)):
-            axis = axes[row][column] if len(groups) > 1 else axes[column]
-            some = [r for r in records if (r["encoder"], r["most_features"], r["error_kept"]) == (encoder, most, kept)]
-            for place, (name, label) in enumerate(STEERED.items()):
-                curves = [record["ndcg10"][name] for record in some if name in record["ndcg10"]]
-                if curves:
-                    mean = [sum(values) / len(values) for values in zip(*curves, strict=True)]
-                    axis.plot(some[0]["alphas"], mean, marker="osD^"[place], markersize=4, linewidth=1.2, label=label)
-            axis.set_title(f"{encoder}, up to {most} features, {'error kept' if kept else 'decoded'}", fontsize=9)
-            axis.set_xlabel("alpha", fontsize=8)
-            axis.set_ylabel(f"NDCG@10, mean of {len(some)} sets", fontsize=8)
-            axis.grid(alpha=0.3)
-            axis.legend(fontsize=7, frameon=False)
-    write_figure(figure, path)
-
-
-def draw_efficiency(result: dict[str, Any], path: Path) -> None:
-    """Seconds against documents, seconds logarithmic (in the style of Fig. 6); what is extrapolated is dashed.
-
-    Raises:
-        InputError: no records. MissingExtra: matplotlib is not installed.
-    """
-    records = result["sizes"]
-    if not records:
-        raise InputError(f"{path}: no records to draw")
-    sizes = [record["documents"] for record in records]
-    figure, axes = subplots(1, 2, (10, 4))
-    titles = ("one query", f"{result['queries']} queries (reckoned from {records[0]['timed']})")
-    for axis, kind, title in zip(axes, ("one", "many"), titles, strict=True):
-        for place, (name, label) in enumerate((("ours", "ours: ids and shares"), ("release", "release's way: ids"))):
-            seconds = [record[f"{name}_{kind}"] for record in records]
-            axis.plot(sizes, seconds, marker="os"[place], markersize=4, linewidth=1.2, label=label)
-        if result["language_model"]:
-            each = 3 * result["language_model"]["seconds_a_text"]
-            label = f"a language model's texts, extrapolated from {result['language_model']['texts']}"
-            axis.plot(sizes, [size * each for size in sizes], linestyle="--", color="gray", label=label)
-        axis.set_title(f"every document against {title}", fontsize=10)
-        axis.set_xlabel("documents", fontsize=8)
-        axis.set_ylabel("seconds", fontsize=8)
-        axis.set_yscale("log")
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=7, frameon=False)
     write_figure(figure, path)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-
 from ..arrays import Float32
 from ..data.benchmark import Benchmark
 from ..encoders import Encoder, read_texts
@@ -69,16 +67,3 @@ def restricted(benchmark: Benchmark, ids: set[str]) -> Benchmark:
     judgments = {q: {d: grade for d, grade in judged.items() if d in ids} for q, judged in part.judgments.items()}
     kept = [document for document in benchmark.documents if document.id in ids]
     return replace(part, documents=kept, judgments=judgments)
-
-
-def cross_fitted_views(
-    folds: Sequence[Mapping[Aspect, Internalizer]], fold_of: Sequence[int], documents: Float32
-) -> dict[Aspect, Float32]:
-    """R_t(z) where each document's network is that of its fold, trained without it; each [d, m]."""
-    place = np.asarray(fold_of)
-    views = {aspect: np.empty_like(documents) for aspect in in_order(folds[0])}
-    for fold, nets in enumerate(folds):
-        rows = np.flatnonzero(place == fold)
-        for aspect, view in views.items():
-            view[rows] = nets[aspect](documents[rows])
-    return views

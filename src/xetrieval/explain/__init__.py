@@ -9,7 +9,6 @@ from .evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, To
 from .explainer import Explainer
 from .explanation import DEFAULT_TOP, Chunk, Explanation, FeatureShare
 from .pairs import ExplainedPairs
-from .parts import from_parts
 from .reading import Reading
 from .support import Overlap, overlap
 
@@ -38,7 +37,6 @@ __all__ = [
     "TokenShare",
     "attribute",
     "explain_file",
-    "from_parts",
     "load",
     "overlap",
     "smallest_boost",

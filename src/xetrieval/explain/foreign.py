@@ -6,7 +6,7 @@ corpus comes near it), and what random directions get (so do vectors of other mo
 
     limit = random + 0.4 (card - random) - 0.1 / sqrt(rows)
 
-studies/foreign_vectors.py measured both sides. A model that was fine-tuned from the same one lies between and is not
+paper/studies/foreign_vectors.py measured both sides. A model fine-tuned from the same one is between them and is not
 found: where texts are at hand, encoding a few of them is the better test.
 """
 

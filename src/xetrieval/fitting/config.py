@@ -18,7 +18,7 @@ def explaining_sae(features: int, k: int, epochs: int = 4, inference_k: int | No
     """How a fit trains its autoencoder: topk at Gao et al.'s own rate, and half as many features again in use.
 
     Four times the rate, the default elsewhere, reconstructs better but neither explains nor names better
-    (`studies/results/retrain_check.json`).
+    (`paper/studies/results/retrain_check.json`).
     """
     return SaeConfig(
         features=features,

@@ -73,31 +73,6 @@ def learn(
     return learned
 
 
-class Folds(NamedTuple):
-    """Networks that never saw the documents they are used on."""
-
-    of_source: dict[str, int]  # the fold of each lesson's source text
-    internalizers: list[dict[Aspect, Internalizer]]  # of each fold, learned from all others
-
-
-def learn_in_folds(pairs: Sequence[TeacherPair], encoder: Encoder, config: InternalizerConfig, folds: int = 5) -> Folds:
-    """Learn once for each fold without it; whole threads fall together, dealt by the config's seed.
-
-    Raises:
-        InputError: fewer threads than folds, or fewer than two folds.
-    """
-    threads = sorted({pair.thread for pair in pairs})
-    if folds < 2 or len(threads) < folds:
-        raise InputError(f"{len(threads)} threads cannot be dealt into {folds} folds; give at least 2 and no more")
-    order = np.random.default_rng(config.seed).permutation(len(threads))
-    fold = {threads[row]: int(place % folds) for place, row in enumerate(order)}
-    nets = [
-        learn([pair for pair in pairs if fold[pair.thread] != held], encoder, config).internalizers
-        for held in range(folds)
-    ]
-    return Folds({pair.source: fold[pair.thread] for pair in pairs}, nets)
-
-
 def train_to_folder(
     pairs: Sequence[TeacherPair],
     encoder: Encoder,

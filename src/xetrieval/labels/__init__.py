@@ -1,7 +1,7 @@
 """Features to labels: which texts make a feature fire, what they have in common, and how far the label holds."""
 
 from .examples import Example, FeatureExamples, Texts, TopExamples, top_examples
-from .files import ExampleFolder, gathered_examples, load_examples, save_examples
+from .files import ExampleFolder, load_examples, save_examples
 from .gather import ExamplesConfig, gather, passage_blocks
 from .keyphrases import keyphrase_labels
 
@@ -13,7 +13,6 @@ __all__ = [
     "Texts",
     "TopExamples",
     "gather",
-    "gathered_examples",
     "keyphrase_labels",
     "load_examples",
     "passage_blocks",

@@ -11,9 +11,7 @@ from typing import Any, Final
 from ..data import BadLine, read_json_lines
 from ..errors import DamagedError, MismatchError
 from ..files import Kind, new_folder, read_manifest, write_manifest, write_text
-from ..sae import SparseAutoencoder
 from .examples import Example, FeatureExamples, Texts
-from .gather import Blocks, ExamplesConfig, Report, gather
 
 KIND: Final = Kind("xetrieval-examples", 1, "examples")
 EXAMPLES: Final = "examples.jsonl"
@@ -50,24 +48,6 @@ def save_examples(folder: Path, sae: str, features: Sequence[FeatureExamples], f
         lines = [json.dumps(_record(feature), ensure_ascii=False) for feature in features]
         write_text(scratch / EXAMPLES, "".join(f"{line}\n" for line in lines))
         write_manifest(scratch, KIND, {"sae": sae, **facts}, [EXAMPLES])
-
-
-def gathered_examples(
-    folder: Path, sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig, report: Report | None = None
-) -> ExampleFolder:
-    """The examples of an autoencoder from `folder`, gathered and written there first if they are not.
-
-    Raises:
-        MismatchError: the folder holds those of another autoencoder.
-    """
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        got = gather(sae, blocks, config, report)
-        facts = {"passages": got.passages, "documents": got.documents, "corpus": got.digest, "config": config.to_dict()}
-        save_examples(folder, sae.digest, got.features, facts)
-    found = load_examples(folder)
-    found.check(sae.digest, str(folder))
-    return found
 
 
 def load_examples(folder: Path) -> ExampleFolder:

@@ -4,7 +4,6 @@ from .codes import SparseCodes
 from .files import load_sae, read_sae, save_sae, write_sae
 from .formats.release import read_release_sae
 from .model import SparseAutoencoder
-from .untrained import untrained_sae
 
 __all__ = [
     "SparseAutoencoder",
@@ -13,6 +12,5 @@ __all__ = [
     "read_release_sae",
     "read_sae",
     "save_sae",
-    "untrained_sae",
     "write_sae",
 ]

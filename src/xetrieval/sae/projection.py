@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, Ids
 
 RIDGE: Final = 1e-6
-TWIN: Final = 0.94  # cosine, in absolute value, from which two directions count as one (studies/twins.py)
+TWIN: Final = 0.94  # cosine, in absolute value, from which two directions count as one (paper/studies/twins.py)
 TILE_BYTES: Final = 32 << 20  # the gathered directions of the pairs in hand
 TILE_ROWS: Final = 32
 MOST_COMMON: Final = 2048  # features whose Gram matrix is kept whole, 32 MB

@@ -1,0 +1,65 @@
+"""Fig. 3: seven variants at several sparsities: reconstruction, intruders found, retrieval kept (paper, section 6).
+
+Trained without the documents of any set; topk also with them. The judge of intruders is another encoder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paper.encode import apart, write
+from paper.kit.tables import sweep_table
+from paper.progress import Bar
+from paper.setting import Setting
+from paper.train import reasoned
+from xetrieval.evaluate import IntruderSample, SweepConfig, SweepData, sweep
+from xetrieval.evaluate.plots import plot_sweep
+from xetrieval.sae.train import SaeConfig
+
+
+def run(setting: Setting) -> list[dict[str, Any]]:
+    """A record a variant and sparsity; `with_sets` says which rows it was trained on."""
+    facts, sparsities = setting.step("fig3"), setting.config["sweep"]
+    base = SaeConfig(**setting.config["sae"])
+    main = setting.config["main"]
+    sets = list(setting.sets(main, facts["measured_on"]))
+    sample = judged(setting, facts["judged"], facts.get("judged_characters", 220))
+    records = []
+    for rows, variants in (("apart", sparsities["variants"]), ("with", ["topk"])):
+        views = reasoned(setting, rows, "residual")
+        kinds = {"original": views[:, 0], "reasoned": by_view(setting, rows, views)}
+        config = SweepConfig(tuple(variants), tuple(sparsities["l0"]), (base.features,), base)
+        found = sweep(
+            SweepData(kinds, sets, sample), config, setting.made / f"sweep-{rows}", Bar(f"sweep, {rows}").training
+        )
+        records += [{"with_sets": rows == "with", **record} for record in found]
+    return records
+
+
+def by_view(setting: Setting, rows: str, views: Any) -> Any:
+    """The reasoned vectors, one view after the other, [views * n, m]."""
+    path = setting.made / f"{rows}-by-view.npy"
+    if not path.is_file():
+        write(path, np.concatenate([views[:, place] for place in range(1, views.shape[1])]))
+    return np.load(path, mmap_mode="r")
+
+
+def judged(setting: Setting, count: int, characters: int) -> IntruderSample:
+    """Texts of the training corpus below a length, by both encoders."""
+    texts = [text for text in apart(setting) if len(text) < characters][:count]
+    own, judge = (setting.encoder(setting.config[role]).encode_document(texts) for role in ("main", "judge"))
+    return IntruderSample(own, judge)
+
+
+def draw(result: list[dict[str, Any]], path: Path) -> None:
+    """Each measure against L0, a line a variant."""
+    named = [{**r, "variant": f"{r['variant']}, with the sets" if r["with_sets"] else r["variant"]} for r in result]
+    plot_sweep(named, path)
+
+
+def table(result: list[dict[str, Any]]) -> str:
+    """As Markdown."""
+    return sweep_table(result)

@@ -1,0 +1,81 @@
+"""Fig. 5: are features named better than those of a raw or an untrained autoencoder? (paper, section 7)
+
+All get names from one labeller (key phrases of the texts that activate them) on documents that no name is judged on.
+Two judges: another encoder, and a language model, shown one text at a time; the accuracy of both is measured first.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from paper.kit.examples import gathered_examples
+from paper.kit.figures import draw_detection
+from paper.kit.tables import names_table
+from paper.progress import Bar
+from paper.setting import Setting
+from paper.trained import trained
+from xetrieval.data.corpus import sample_documents
+from xetrieval.labels import passage_blocks
+from xetrieval.labels.gather import ExamplesConfig
+from xetrieval.labels.judges import EncoderJudge, LlmJudge
+from xetrieval.labels.labellers import KeyphraseLabeller
+from xetrieval.labels.planted import judge_planted
+from xetrieval.labels.scores import ScoresConfig, score_labels
+from xetrieval.llm import CachedChat, open_llm
+
+JUDGED_BY_LLM = ("ours-0", "raw-0", "untrained")
+ALL = (*JUDGED_BY_LLM, "ours-with")
+
+
+def run(setting: Setting) -> dict[str, Any]:
+    """Judges' own accuracy, and scores of every autoencoder's names with each feature's value."""
+    facts, main = setting.step("fig5"), setting.encoder(setting.config["main"])
+    encoder = EncoderJudge(setting.encoder(setting.config["judge"]), main.identity)
+    model = CachedChat(open_llm(setting.filled(setting.config["llm"])), setting.work / "llm.sqlite")
+    llm = LlmJudge(model, facts["at_once"], prompts=tuple(facts["prompts"]))
+    examples = {name: gathered(setting, name, main) for name in ALL}
+    names = {name: labels(found) for name, found in examples.items()}
+    result: dict[str, Any] = {"planted": judge_planted(encoder, kinds=("detection",)), "scores": []}
+    for name in ALL:
+        config = ScoresConfig(("detection", "intruder"), features=facts["judge_features"], seed=setting.config["seed"])
+        result["scores"] += scores(name, examples[name], names[name], encoder, config)
+    result["planted"] += judge_planted(llm, kinds=("detection",), negatives=tuple(facts["planted"]))
+    config = ScoresConfig(("detection",), ("random",), facts["features"], facts["texts"], shuffled=False)
+    for name in JUDGED_BY_LLM:
+        result["scores"] += scores(name, examples[name], names[name], llm, config)
+    return result
+
+
+def gathered(setting: Setting, name: str, reader: Any) -> Any:
+    """Texts of every feature: a side that names are made from, and a side that they are judged on."""
+    sae, facts = trained(setting, name).sae, setting.config["corpus"]
+    config = ExamplesConfig(per_document=facts["sentences"])
+    documents = sample_documents(setting.corpus(facts["sources"]), setting.step("fig5")["documents"])
+    folder = setting.made / "examples" / f"{name}-{len(documents)}"
+    blocks = lambda: passage_blocks(lambda: documents, reader, config.per_document)  # noqa: E731
+    return gathered_examples(folder, sae, blocks, config, Bar(name).stage).features
+
+
+def labels(examples: Any) -> dict[int, str]:
+    """Key phrases."""
+    background = [example.shown for feature in examples for example in feature.shown.random]
+    return {p.feature: p.label for p in KeyphraseLabeller(background).label(examples) if p.label}
+
+
+def scores(name: str, examples: Any, names: dict[int, str], judge: Any, config: ScoresConfig) -> list[dict[str, Any]]:
+    """Summaries, each with the values of single features."""
+    scored = score_labels(examples, names, judge, config, Bar(f"{name}, {judge.name[:12]}").at)
+    facts = {"autoencoder": name, "named": len(names), "of": len(examples), "unanswered": scored.failed}
+    return [{**facts, **record, "values": list(scored.values(record["kind"], record["negatives"]).values())}
+            for record in scored.summary()]  # fmt: skip
+
+
+def draw(result: dict[str, Any], path: Path) -> None:
+    """Density of detection scores over features."""
+    draw_detection(result["scores"], path)
+
+
+def table(result: dict[str, Any]) -> str:
+    """As Markdown."""
+    return names_table(result["planted"], result["scores"])

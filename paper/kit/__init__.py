@@ -1,0 +1,1 @@
+"""What only the paper's scripts use: its own measures, figures, tables and corpora."""

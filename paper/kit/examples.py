@@ -1,0 +1,27 @@
+"""The examples of an autoencoder's features, gathered once and read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xetrieval.labels import ExampleFolder, ExamplesConfig, load_examples, save_examples
+from xetrieval.labels.gather import Blocks, Report, gather
+from xetrieval.sae import SparseAutoencoder
+
+
+def gathered_examples(
+    folder: Path, sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig, report: Report | None = None
+) -> ExampleFolder:
+    """The examples of an autoencoder from `folder`, gathered and written there first if they are not.
+
+    Raises:
+        MismatchError: the folder holds those of another autoencoder.
+    """
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        got = gather(sae, blocks, config, report)
+        facts = {"passages": got.passages, "documents": got.documents, "corpus": got.digest, "config": config.to_dict()}
+        save_examples(folder, sae.digest, got.features, facts)
+    found = load_examples(folder)
+    found.check(sae.digest, str(folder))
+    return found

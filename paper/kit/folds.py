@@ -1,0 +1,55 @@
+"""Cross-fitting: internalizers that never saw the documents whose views they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from xetrieval.arrays import Float32
+from xetrieval.encoders import Encoder
+from xetrieval.errors import InputError
+from xetrieval.fitting.internalizers import learn
+from xetrieval.internalizer import Internalizer
+from xetrieval.internalizer.train import InternalizerConfig
+from xetrieval.teachers import TeacherPair
+from xetrieval.views import Aspect, in_order
+
+
+class Folds(NamedTuple):
+    """Networks that never saw the documents they are used on."""
+
+    of_source: dict[str, int]  # the fold of each lesson's source text
+    internalizers: list[dict[Aspect, Internalizer]]  # of each fold, learned from all others
+
+
+def learn_in_folds(pairs: Sequence[TeacherPair], encoder: Encoder, config: InternalizerConfig, folds: int = 5) -> Folds:
+    """Learn once for each fold without it; whole threads fall together, dealt by the config's seed.
+
+    Raises:
+        InputError: fewer threads than folds, or fewer than two folds.
+    """
+    threads = sorted({pair.thread for pair in pairs})
+    if folds < 2 or len(threads) < folds:
+        raise InputError(f"{len(threads)} threads cannot be dealt into {folds} folds; give at least 2 and no more")
+    order = np.random.default_rng(config.seed).permutation(len(threads))
+    fold = {threads[row]: int(place % folds) for place, row in enumerate(order)}
+    nets = [
+        learn([pair for pair in pairs if fold[pair.thread] != held], encoder, config).internalizers
+        for held in range(folds)
+    ]
+    return Folds({pair.source: fold[pair.thread] for pair in pairs}, nets)
+
+
+def cross_fitted_views(
+    folds: Sequence[Mapping[Aspect, Internalizer]], fold_of: Sequence[int], documents: Float32
+) -> dict[Aspect, Float32]:
+    """R_t(z) where each document's network is that of its fold, trained without it; each [d, m]."""
+    place = np.asarray(fold_of)
+    views = {aspect: np.empty_like(documents) for aspect in in_order(folds[0])}
+    for fold, nets in enumerate(folds):
+        rows = np.flatnonzero(place == fold)
+        for aspect, view in views.items():
+            view[rows] = nets[aspect](documents[rows])
+    return views

@@ -1,0 +1,117 @@
+"""Posts of a Stack Exchange data dump: a folder of communities, each with its Posts.xml, sampled by quotas.
+
+stackexchange:FOLDER#QUOTAS.json names both: FOLDER/COMMUNITY/Posts.xml, and {"COMMUNITY": how many posts}.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree
+
+from xetrieval.data.corpus import Document
+from xetrieval.data.left_out import LeftOut
+from xetrieval.data.sources import read_corpora
+from xetrieval.errors import InputError
+from xetrieval.files import read_json
+
+SHORTEST: Final = 100  # letters: shorter posts say too little to be taught
+KINDS: Final = {"1": "q", "2": "a"}  # questions and answers; a dump holds other kinds too
+BLOCKS: Final = frozenset({"p", "br", "li", "pre", "div", "blockquote", "h1", "h2", "h3", "tr"})
+
+
+def read_sources(sources: Iterable[str], left_out: LeftOut | None = None) -> list[Document]:
+    """Corpora of any kind: BEIR folders and files as they are, dumps as stackexchange:FOLDER#QUOTAS.json."""
+    found: list[Document] = []
+    plain: list[Path] = []
+    for source in sources:
+        if source.startswith("stackexchange:"):
+            folder, _, quotas = source.removeprefix("stackexchange:").partition("#")
+            found += sampled_posts(Path(folder), read_quotas(Path(quotas)))
+        else:
+            plain.append(Path(source))
+    return [*read_corpora(plain, left_out), *found]
+
+
+def read_quotas(path: Path) -> dict[str, int]:
+    """{community: posts}.
+
+    Raises:
+        InputError: no such file, or not such an object.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the quotas of the communities as JSON")
+    quotas = read_json(path, InputError)
+    if not isinstance(quotas, dict) or not all(type(count) is int and count > 0 for count in quotas.values()):
+        raise InputError(f'{path}: expected {{"COMMUNITY": NUMBER OF POSTS}}')
+    return quotas
+
+
+def sampled_posts(folder: Path, quotas: Mapping[str, int]) -> list[Document]:
+    """Of each community the posts whose ids have the smallest hashes, as many as its quota; fewer if it has fewer.
+
+    Raises:
+        InputError: a community's Posts.xml is missing or broken.
+    """
+    out: list[Document] = []
+    for community, count in quotas.items():
+        posts = read_posts(folder / community / "Posts.xml", community)
+        out += heapq.nsmallest(count, posts, key=lambda post: sha256(post.id.encode()).digest())
+    return out
+
+
+def read_posts(path: Path, community: str) -> Iterator[Document]:
+    """Questions (title and body) and answers of one community, HTML taken away, one at a time.
+
+    An answer's thread is its question. Posts of fewer than 100 letters are left out.
+
+    Raises:
+        InputError: no such file, or XML that cannot be read.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; unpack the dump of {community} there")
+    try:
+        for _, row in ElementTree.iterparse(path):
+            kind = KINDS.get(row.get("PostTypeId", "")) if row.tag == "row" else None
+            if kind is not None:
+                post = _post(row, kind, community)
+                if len(post.text) >= SHORTEST:
+                    yield post
+            row.clear()
+    except ElementTree.ParseError as error:
+        raise InputError(f"{path}: not the XML of a dump ({error})") from error
+
+
+def _post(row: ElementTree.Element, kind: str, community: str) -> Document:
+    number, title = row.get("Id", ""), " ".join(row.get("Title", "").split())
+    body = plain_text(row.get("Body", ""))
+    parent = number if kind == "q" else row.get("ParentId", number)
+    text = f"{title}\n{body}".strip()
+    fields = {"title": title, "metadata": {"site": community}}
+    return Document(f"{community}/{kind}{number}", text, body, f"{community}/q{parent}", fields)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag in BLOCKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
+def plain_text(html: str) -> str:
+    """The text of a post: tags taken away, a line for each block, code kept."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,35 @@
+"""Steps one after the other, each a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from paper.report import draw_all
+from paper.steps import HERE, Steps
+from xetrieval.files import alone
+
+
+def run_all(steps: Steps, config: Path, results: Path) -> int:
+    """What is to do, then figures and tables; the exit code.
+
+    Raises:
+        InputError: another process works in that folder.
+    """
+    steps.work.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "paper", "--scale", str(config), "--work", str(steps.work)]
+    with alone(steps.work / "lock", f"{steps.work}: another process works there; wait, or give another --work"):
+        for name in steps.todo():
+            Console().rule(name)
+            started = time.monotonic()
+            child = [*command, "--results", str(results.resolve()), "--step", name]
+            if code := subprocess.run(child, cwd=HERE.parent).returncode:
+                return code
+            steps.finish(name, time.monotonic() - started)
+        if any(results.glob("*.json")):
+            draw_all(results)
+    return 0

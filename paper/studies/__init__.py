@@ -1,0 +1,1 @@
+"""Measurements that go beyond the paper's tables and figures: python -m paper.studies.NAME."""

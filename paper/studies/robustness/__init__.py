@@ -1,0 +1,1 @@
+"""Attempts to break the library on purpose: python -m paper.studies.robustness.NAME."""

@@ -1,0 +1,18 @@
+"""What the step `train` left, as explainers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from paper.kit.parts import from_parts
+from paper.setting import Setting
+from xetrieval.explain import Explainer
+from xetrieval.internalizer import load_internalizers
+from xetrieval.sae import load_sae
+
+
+def trained(setting: Setting, sae: str, nets: str | None = "residual") -> Explainer:
+    """An autoencoder with internalizers, or None for an encoder's own vectors alone."""
+    own = {} if nets is None else load_internalizers(setting.made / "nets" / nets).internalizers
+    seen, opened = np.load(setting.made / "apart.npy", mmap_mode="r")[:32768], load_sae(setting.made / "saes" / sae)
+    return from_parts(sae, setting.encoder(setting.config["main"]).identity, opened.sae, own, seen)
