@@ -31,7 +31,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     records = []
     for folder in folders(setting):
         opened = load_sae(folder)
-        config = opened.made_from.get("config", {})
+        config = opened.provenance.get("config", {})
         facts = {"autoencoder": folder.name, "with_sets": "with" in folder.parent.name + folder.name}
         facts |= {"variant": config.get("variant", "untrained"), "target_l0": config.get("l0", opened.sae.k)}
         records.append(facts | {"kinds": raw_and_reasoned(opened.sae, documents, nets)})

@@ -34,7 +34,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
         for name, (ours, raw) in opened.items():
             for share in setting.step("fig8")["shares"]:
                 facts = {"encoder": name, "features": ours.features, "most_features": round(share * ours.features)}
-                config = SteeringConfig(share=share, seed=setting.config["seed"])
+                config = SteeringConfig(fraction=share, seed=setting.config["seed"])
                 records += [{**facts, **record} for record in steering(ours, benchmark, vectors, config, raw)]
         bar.at(place + 1, len(sets), benchmark.name)
     return records

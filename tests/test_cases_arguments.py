@@ -26,8 +26,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     accepted(run("steer", "apply", folder / "ix", "tyres", "--set", "3=0", "--save", folder / "p.json"))
     np.save(folder / "q.npy", unit(1))
     sae = open_index(folder / "ix").explainer.sae.digest
-    (folder / "bigint.json").write_text(f'{{"factors": {{"3": {NINES}}}, "sae": "{sae}"}}')
-    (folder / "bigkey.json").write_text(f'{{"factors": {{"{NINES}": 1}}, "sae": "{sae}"}}')
+    (folder / "bigint.json").write_text(f'{{"factors": {{"3": {NINES}}}, "sae_digest": "{sae}"}}')
+    (folder / "bigkey.json").write_text(f'{{"factors": {{"{NINES}": 1}}, "sae_digest": "{sae}"}}')
     (folder / "deep.json").write_text("[" * 100_000 + "]" * 100_000)
     return folder
 

@@ -38,8 +38,8 @@ class Home:
             name=EVIL,
             features=named,
             families=families,
-            made_from=facts,
-            figures={"original": facts["original"]},
+            provenance=facts,
+            metrics={"original": facts["original"]},
         )
         self.folder, self.explainer = folder, folder / "ex\x1b[31mplainer"
         evil.save(self.explainer)

@@ -314,9 +314,9 @@ def test_fit_makes_an_explainer_that_explains(corpus: Path, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     made = load(tmp_path / "made")
     assert made.views == ("original", "summary")
-    assert made.made_from["documents"] == 150
+    assert made.provenance["documents"] == 150
     assert made.sae.k == 9
-    assert made.figures["original"]["l0"] <= 9
+    assert made.metrics["original"]["l0"] <= 9
     assert not (tmp_path / "made.work").exists()
     assert "score" in run("explain", "open a file", "open opens a file", "-x", tmp_path / "made").stdout
     refused(run("fit", corpus, *SMALL, "--output", tmp_path / "made"), "exists already")

@@ -106,7 +106,9 @@ def test_a_profile_is_learned_and_applied(home: Path, tmp_path: Path) -> None:
     done = run("steer", "suggest", home / "index", "--clicks", clicks, "--output", tmp_path / "p.json")
     assert done.returncode == 0, done.stderr
     assert "no gain" in done.stdout  # every query has what it wants first
-    (tmp_path / "q.json").write_text(json.dumps({"factors": {str(feature): 0.0}, "sae": index.explainer.sae.digest}))
+    (tmp_path / "q.json").write_text(
+        json.dumps({"factors": {str(feature): 0.0}, "sae_digest": index.explainer.sae.digest})
+    )
     shown = run("steer", "apply", home / "index", "word1 word2", "--profile", tmp_path / "q.json").stdout
     assert "before" in shown
     record = as_json(

@@ -53,7 +53,7 @@ def test_train_makes_a_folder_that_evaluate_and_info_read(tmp_path: Path, vector
     assert found["fvu"] == pytest.approx(float(error.sum() / ((x - x.mean(0)) ** 2).sum()), rel=1e-4)
     assert found["l0"] == pytest.approx(4, rel=0.05)
     info = json.loads(run("sae", "info", tmp_path / "s", "--format", "json").stdout)
-    assert info["made_from"]["config"]["variant"] == variant
+    assert info["provenance"]["config"]["variant"] == variant
     assert "48" in run("sae", "info", tmp_path / "s").stdout
     assert "fvu" in run("sae", "evaluate", tmp_path / "s", "--vectors", vectors).stdout
 

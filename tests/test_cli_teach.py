@@ -47,7 +47,7 @@ def test_teach_writes_texts_that_internalizers_learn_from(server: ChatServer, co
     assert done.returncode == 0, done.stderr
     stored = load_internalizers(folder)
     assert list(stored.internalizers) == ["qa", "summary", "purpose", "heading"]
-    assert stored.made_from["teachers"] == ["texts.jsonl", "field:title=heading@0.5"]
+    assert stored.provenance["teachers"] == ["texts.jsonl", "field:title=heading@0.5"]
     done = run("internalizer", "evaluate", folder, corpus, *options, "--format", "json")
     assert {record["aspect"] for record in json.loads(done.stdout)} == set(stored.internalizers)
     assert "recall of 100" in run("internalizer", "evaluate", folder, corpus, *options).stdout
@@ -156,7 +156,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("retrieval", []),
         ("retrieval", ["--weights", "learned"]),
         ("intervention", []),
-        ("steering", ["--alphas", "0,1", "--share", "0.5"]),
+        ("steering", ["--alphas", "0,1", "--fraction", "0.5"]),
     ],
 )
 def test_every_evaluation_has_one_grammar(what: str, extra: list[str], world: Path) -> None:

@@ -52,7 +52,7 @@ def test_key_features_are_the_topics_and_erasing_them_alone_destroys_the_ranking
     }
     benchmark = replace(benchmark, queries=queries, judgments=judged)
     vectors = BenchmarkVectors(encoder.encode_query(queries), vectors.documents)
-    record = steering(explainer.sae, benchmark, vectors, SteeringConfig(alphas=(0.0, 1.0), share=0.5))[1]
+    record = steering(explainer.sae, benchmark, vectors, SteeringConfig(alphas=(0.0, 1.0), fraction=0.5))[1]
     rus = utility(_Side(explainer.sae, vectors), benchmark, vectors, np.arange(120), 0)
     assert set(np.argsort(-rus)[:6]) == set(range(6))
     gain = {name: curve[1] - curve[0] for name, curve in record["ndcg10"].items()}

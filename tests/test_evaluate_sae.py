@@ -16,7 +16,7 @@ from xetrieval.evaluate import BenchmarkVectors, IntruderSample, intruder_score,
 from xetrieval.evaluate.plots import plot_curves, plot_sweep
 from xetrieval.intervals import wilson
 from xetrieval.sae import SparseAutoencoder
-from xetrieval.sae.measure import duplicate_share, evaluate_sae
+from xetrieval.sae.measure import duplicate_fraction, evaluate_sae
 from xetrieval.sae.train import Stack
 
 
@@ -82,10 +82,10 @@ def test_measures_do_not_depend_on_how_rows_lie_in_files() -> None:
 
 def test_duplicates_are_directions_nearly_equal_whatever_their_length() -> None:
     sae = random_sae()
-    assert duplicate_share(sae) == 0
+    assert duplicate_fraction(sae) == 0
     W = sae.decoder_weight.copy()
     W[:, 1] = 3 * W[:, 0]
-    assert duplicate_share(replace(sae, decoder_weight=W)) == pytest.approx(2 / 128)
+    assert duplicate_fraction(replace(sae, decoder_weight=W)) == pytest.approx(2 / 128)
 
 
 def test_figures_need_something_to_draw(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_the_shipped_explainer_is_whole_small_and_holds_no_text() -> None:
     shipped = load("minilm", cache=False)
     assert sum(p.stat().st_size for p in (SHIPPED / "minilm").iterdir()) < 10_000_000
     assert shipped.views == ("original", "qa", "summary", "purpose")
-    assert shipped.figures["dead_features"] < 0.01
+    assert shipped.metrics["dead_features"] < 0.01
     labels = [feature.label for feature in shipped.features if feature.label]
     assert len(labels) > 0.95 * shipped.sae.features
     assert max(len(label.split()) for label in labels) <= 8

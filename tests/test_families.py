@@ -89,7 +89,7 @@ def test_a_card_shows_a_feature_with_its_surroundings() -> None:
     placed = [replace(f, family=grouped.family[f.feature_id]) for f in FEATURES]
     card = feature_card(2, subject_sae(), placed, grouped.families, examples[2])
     assert len(card.families) == 2
-    assert sum(b.share for b in card.histogram) == pytest.approx(1.0, abs=0.01)
+    assert sum(b.fraction for b in card.histogram) == pytest.approx(1.0, abs=0.01)
     assert [e.activation for e in card.examples] == sorted((e.activation for e in card.examples), reverse=True)
     assert 2 not in [n.feature for n in card.nearest]
     assert card.to_dict()["texts"][0]["text"].startswith("The football")
@@ -153,7 +153,7 @@ def test_a_pruned_explainer_keeps_directions_and_names() -> None:
     assert [f.feature_id for f in smaller.features] == list(range(6))
     assert np.array_equal(smaller.sae.directions, explainer.sae.directions[[1, 2, 3, 4, 6, 7]])
     assert smaller.sae.digest != explainer.sae.digest
-    assert smaller.made_from["pruned"]["dropped"] == 2
+    assert smaller.provenance["pruned"]["dropped"] == 2
     x = np.stack([b.vectors[0] for b in blocks(3)()][:50])
     before, after = explainer.sae.encode(x).dense(8), smaller.sae.encode(x).dense(6)
     kept = before[:, [1, 2, 3, 4, 6, 7]]

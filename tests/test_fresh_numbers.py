@@ -174,7 +174,7 @@ def test_small_rows_that_differ_are_not_called_equal() -> None:
 )
 def test_a_feature_has_one_spelling_and_one_factor_in_a_profile(tmp_path: Path, factors: str) -> None:
     sae = random_sae()
-    (tmp_path / "p.json").write_text(f'{{"factors": {factors}, "sae": "{sae.digest}"}}')
+    (tmp_path / "p.json").write_text(f'{{"factors": {factors}, "sae_digest": "{sae.digest}"}}')
     with pytest.raises(InputError):
         SteeringProfile.load(tmp_path / "p.json", sae)
 

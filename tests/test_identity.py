@@ -127,7 +127,7 @@ def test_the_parts_of_an_explainer_all_count() -> None:
 
 def test_names_do_not_count() -> None:
     explainer = random_explainer(8)
-    assert replace(explainer, name="another", made_from={"a": 1}, figures={"b": 2}).digest == explainer.digest
+    assert replace(explainer, name="another", provenance={"a": 1}, metrics={"b": 2}).digest == explainer.digest
 
 
 def test_shapes_count_even_where_all_bytes_are_equal() -> None:

@@ -141,7 +141,7 @@ def test_internalizers_go_through_a_folder_of_any_views(tmp_path: Path) -> None:
     save_internalizers(nets, tmp_path / "x", {"name": "e"}, {"lessons": 3}, {"qa": {"cosine": 0.5}})
     stored = load_internalizers(tmp_path / "x")
     assert list(stored.internalizers) == ["qa", "zebra"]
-    assert (stored.encoder, stored.made_from["lessons"]) == ({"name": "e"}, 3)
+    assert (stored.encoder, stored.provenance["lessons"]) == ({"name": "e"}, 3)
     z = unit(4)
     for name, net in nets.items():
         assert stored.internalizers[name].form == net.form

@@ -357,7 +357,7 @@ def test_what_is_hostile_neither_runs_nor_breaks_the_layout(page: Any, address: 
     assert page.locator(".hits img").count() == 0
     assert "onerror" in page.locator(".why .name").first.inner_text()  # the name is shown, not run
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    for content in (HOSTILE, json.dumps({"factors": {HOSTILE: 1}, "sae": HOSTILE}), json.dumps([1]), "{}"):
+    for content in (HOSTILE, json.dumps({"factors": {HOSTILE: 1}, "sae_digest": HOSTILE}), json.dumps([1]), "{}"):
         (tmp_path / "profile.json").write_text(content)
         page.set_input_files("input[type=file]", tmp_path / "profile.json")
         page.wait_for_selector(".panel [role=status]:has-text('profile')")

@@ -78,10 +78,10 @@ def test_training_to_a_folder_is_done_once_and_leaves_no_state(tmp_path: Path) -
     rows, config = unit(600, seed=4), SaeConfig(features=32, l0=4, epochs=1, batch_size=100)
     train_to_folder(rows, config, tmp_path / "a" / "sae", {"why": "test"})
     folder = load_sae(tmp_path / "a" / "sae")
-    assert (folder.made_from["rows"], folder.made_from["steps"], folder.made_from["why"]) == (600, 6, "test")
+    assert (folder.provenance["rows"], folder.provenance["steps"], folder.provenance["why"]) == (600, 6, "test")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["sae"]
     train_to_folder(unit(10), config, tmp_path / "a" / "sae")
-    assert load_sae(tmp_path / "a" / "sae").made_from["rows"] == 600
+    assert load_sae(tmp_path / "a" / "sae").provenance["rows"] == 600
 
 
 def lessons(threads: int) -> list[TeacherPair]:

@@ -121,8 +121,8 @@ def test_an_autoencoder_is_saved_whole_and_read_again(tmp_path: Path) -> None:
     for place, sae in enumerate((random_sae(), with_thresholds(random_sae()))):
         save_sae(sae, tmp_path / str(place), {"variant": "x"}, {"fvu": 0.25}, "{}\n")
         read = load_sae(tmp_path / str(place))
-        assert read.made_from == {"variant": "x"}
-        assert read.figures == {"fvu": 0.25}
+        assert read.provenance == {"variant": "x"}
+        assert read.metrics == {"fvu": 0.25}
         assert np.array_equal(read.sae.encode(unit(9)).dense(128), sae.encode(unit(9)).dense(128))
     with pytest.raises(InputError, match="exists already"):
         save_sae(sae, tmp_path / "0")

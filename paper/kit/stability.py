@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xetrieval.arrays import Float32, Float64, Ids
+from xetrieval.arrays import Float32, Float64, IntArray
 from xetrieval.errors import InputError
 from xetrieval.explain import DEFAULT_TOP, Explainer, attribute, overlap
 from xetrieval.intervals import bootstrap
@@ -29,7 +29,7 @@ ALIKE: Final = 0.7  # cosine of directions from which on two features of differe
 class Shown(NamedTuple):
     """What an explanation shows: features by falling |share|."""
 
-    features: Ids
+    features: IntArray
     shares: Float64
 
 
@@ -96,7 +96,7 @@ def alike_features(first: SparseAutoencoder, second: SparseAutoencoder, cosine: 
     return np.asarray(a @ b.T >= cosine)
 
 
-def _found(features: Ids, among: Ids, alike: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _found(features: IntArray, among: IntArray, alike: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     if alike is None:
         return np.isin(features, among)
     return np.asarray(alike[np.ix_(features, among)].any(axis=1)) if len(among) else np.zeros(len(features), bool)

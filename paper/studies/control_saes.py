@@ -49,8 +49,8 @@ def main() -> None:
         of_views, config = CONFIGS[name]
         started = time.perf_counter()
         trained = train_many(stacks[of_views], [config])[0]
-        made_from = {"rows": len(stacks[of_views]), "views": of_views, "config": config.to_dict()}
-        save_sae(trained.sae, target, made_from, {"held_out_fvu": trained.held_out_fvu})
+        provenance = {"rows": len(stacks[of_views]), "views": of_views, "config": config.to_dict()}
+        save_sae(trained.sae, target, provenance, {"held_out_fvu": trained.held_out_fvu})
         Console().print(f"{name}: {time.perf_counter() - started:.0f} s, FVU {trained.held_out_fvu}")
 
 

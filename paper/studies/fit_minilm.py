@@ -48,7 +48,7 @@ def main() -> None:
             notes=NOTES,
             report=report,
         )
-    print(explainer.figures)
+    print(explainer.metrics)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def main() -> None:
         record = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), InterventionConfig(), raw)
         records.append({"encoder": "all-mpnet-base-v2", "documents": len(benchmark.documents), **record})
         Console(width=150).print(name, {k: v for k, v in record["sets"]["xetrieval"].items() if isinstance(v, float)})
-    figures = {"figures": dict(explainer.figures), "made_from": dict(explainer.made_from)}
+    figures = {"figures": dict(explainer.metrics), "made_from": dict(explainer.provenance)}
     (RESULTS / "mpnet_check.json").write_text(json.dumps([figures, *records], indent=1) + "\n")
 
 

@@ -61,7 +61,7 @@ def measure(name: str, sets: list[Any], encoder: CachedEncoder, ours: Any, raw: 
         benchmark = sample_benchmark(read_benchmark(data() / dataset), queries, documents)
         vectors = benchmark_vectors(benchmark, encoder)
         for share in SHARES:
-            for record in steering(ours, benchmark, vectors, SteeringConfig(share=share), raw):
+            for record in steering(ours, benchmark, vectors, SteeringConfig(fraction=share), raw):
                 out.append(
                     {
                         "encoder": name,

@@ -58,7 +58,7 @@ def doubled(explainer: Explainer, cosine: float, seed: int = 0) -> Explainer:
         k=2 * (sae.k or 1),
     )
     names = tuple(Feature(i, explainer.features[i % sae.features].label, None, 0.1) for i in range(both.features))
-    return replace(explainer, sae=both, features=names, internalizers={}, families=(), figures={})
+    return replace(explainer, sae=both, features=names, internalizers={}, families=(), metrics={})
 
 
 def measured(explainer: Explainer, q: Any, z: Any) -> dict[str, dict[str, float]]:

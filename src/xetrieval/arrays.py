@@ -15,7 +15,7 @@ from .errors import InputError
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-Ids = NDArray[np.int32]
+IntArray = NDArray[np.int32]
 
 SMALLEST: Final = 2.0**-40  # a row whose largest number lies between these can be squared in float32
 LARGEST: Final = 2.0**40

@@ -1,4 +1,4 @@
-"""Intervals of measured figures."""
+"""Confidence intervals of measurements."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Estimate(NamedTuple):
     high: float
 
 
-def wilson(share: float, trials: float) -> tuple[float, float]:
-    """95 % interval of a share that was found in so many trials."""
+def wilson(proportion: float, trials: float) -> tuple[float, float]:
+    """Wilson 95 % interval for a proportion observed over `trials` trials."""
     if not trials:
         return 0.0, 1.0
     z = 1.96
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
+    middle = (proportion + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * math.sqrt(proportion * (1 - proportion) / trials + z * z / (4 * trials**2)) / (1 + z * z / trials)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def cluster_bootstrap(values: Float64, cluster: NDArray[np.int64], resamples: int, seed: int) -> Estimate:
-    """Mean and 95 % interval. Whole clusters (the pairs of one query) are drawn again, not single values."""
+    """Mean and 95 % interval, resampling whole clusters (the pairs of one query) instead of single values."""
     _, place = np.unique(cluster, return_inverse=True)
     sums, counts = np.bincount(place, weights=values), np.bincount(place)
     rng = np.random.default_rng(seed)

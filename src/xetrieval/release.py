@@ -42,7 +42,7 @@ def import_release(
         sae=autoencoder,
         internalizers={aspect: read_release_internalizer(path) for aspect, path in paths.items()},
         features=tuple(Feature(index, label, "release" if label else None, 0.0) for index, label in enumerate(names)),
-        made_from={
+        provenance={
             "imported": "the paper's release layout (arXiv 2605.29507)",
             "sae_sha256": sha256_of_file(sae_path),
             **{f"{aspect}_sha256": sha256_of_file(path) for aspect, path in paths.items()},

@@ -124,7 +124,7 @@ def steering(
         Path | None, typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone, to steer with beside.")
     ] = None,
     alphas: Annotated[str, typer.Option("--alphas", help="Factors, by commas.")] = "0,0.5,1,1.5,2",
-    share: Annotated[float, typer.Option("--share", help="Of the features that a set holds at most.")] = 0.125,
+    fraction: Annotated[float, typer.Option("--fraction", help="Of all features, the most that a set holds.")] = 0.125,
 ) -> None:
     """Scale the features that matter, found on half of the queries: NDCG@10 of the other half."""
     from ..errors import InputError
@@ -138,7 +138,7 @@ def steering(
         raise InputError(f"--alphas {alphas!r}: give numbers by commas, e.g. 0,1,2") from error
     opened = open_explainer(shared.explainer, None, shared.cache)
     raw = None if raw_sae is None else load_sae(raw_sae).sae
-    config = SteeringConfig(factors, share, shared.seed)
+    config = SteeringConfig(factors, fraction, shared.seed)
     shared.run("steering", opened.encoder, lambda b, vectors: run(opened.sae, b, vectors, config, raw))
 
 

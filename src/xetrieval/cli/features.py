@@ -148,9 +148,9 @@ def _histogram(card: FeatureCard) -> RenderableType:
     from ..explain.fitted import bar
 
     table = Table(box=None, pad_edge=False, show_header=False)
-    most = max(b.share for b in card.histogram) or 1.0
+    most = max(b.fraction for b in card.histogram) or 1.0
     for b in card.histogram:
-        table.add_row(f"{b.low:.2f} to {b.high:.2f}", f"{b.share:.0%}", Text(bar(b.share / most, 20), "green"))
+        table.add_row(f"{b.low:.2f} to {b.high:.2f}", f"{b.fraction:.0%}", Text(bar(b.fraction / most, 20), "green"))
     return table
 
 

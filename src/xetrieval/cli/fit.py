@@ -73,5 +73,5 @@ def fit(
     say_left_out(left_out, output)
     named = sum(feature.label is not None for feature in explainer.features)
     say(f"explainer of {explainer.sae.features} features, {named} named, in {output}")
-    if unknown := explainer.made_from.get("documents_mostly_unknown_to_the_encoder"):
+    if unknown := explainer.provenance.get("documents_mostly_unknown_to_the_encoder"):
         say(f"{unknown:,} documents are mostly unknown to the encoder: it knows at most half of their tokens")

@@ -28,8 +28,8 @@ def info(
         "named": named,
         "views": list(explainer.views),
         "internalizers": {aspect: net.form for aspect, net in explainer.internalizers.items()},
-        "made_from": dict(explainer.made_from),
-        "figures": dict(explainer.figures),
+        "provenance": dict(explainer.provenance),
+        "metrics": dict(explainer.metrics),
     }
     if format is Format.json:
         give_json(facts)

@@ -57,7 +57,7 @@ def train(
         reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
         facts = {"corpora": [path.name for path in corpora], "teachers": [Path(name).name for name in teacher]}
         learned = train_to_folder(pairs, reader, output, config, facts, show)
-    for aspect, figures in learned.figures.items():
+    for aspect, figures in learned.metrics.items():
         say(
             f"{aspect}: {figures['pairs']:,} pairs, cosine to the teacher on validation "
             f"{figures['validation_cosine_doing_nothing']:.3f} -> {figures['validation_cosine']:.3f}"

@@ -229,7 +229,7 @@ def info(
 ) -> None:
     """Show an autoencoder: its size, its form, what it was made from, its figures."""
     from ..sae import load_sae
-    from ..sae.measure import duplicate_share
+    from ..sae.measure import duplicate_fraction
 
     found = load_sae(folder)
     facts = {
@@ -237,9 +237,9 @@ def info(
         "dimension": found.sae.dimension,
         "k": found.sae.k,
         "active": found.sae.form,
-        "duplicates": duplicate_share(found.sae),
-        "made_from": found.made_from,
-        "figures": found.figures,
+        "duplicates": duplicate_fraction(found.sae),
+        "provenance": found.provenance,
+        "metrics": found.metrics,
     }
     if format is Format.json:
         give_json(facts)

@@ -117,7 +117,7 @@ def checkup(
     judged = None if judgments is None else [judgments[i] for i in rows]
     retention, retention_is = _retention(index, asked, judged, tell) if asked else (None, "")
     frequency = index.frequency / max(1, len(index))
-    card = index.explainer.figures.get("original", {})
+    card = index.explainer.metrics.get("original", {})
     failing, failed = _failing(index, queries, judgments, tell)
     spread = float(((z - z.mean(axis=0)) ** 2).sum())
     found = Checkup(
@@ -195,8 +195,8 @@ def advice(
 
 def _refit(index: Index) -> str:
     """The command that fits an explainer on what the index was made from."""
-    made_from = list(dict.fromkeys(source for one in index.manifest.history for source in one["sources"]))
-    words = ["xetrieval", "fit", *(made_from or ["CORPUS"])]
+    sources = list(dict.fromkeys(source for one in index.manifest.history for source in one["sources"]))
+    words = ["xetrieval", "fit", *(sources or ["CORPUS"])]
     words += ["--encoder", index.explainer.encoder_identity.name, "--output", "my-explainer"]
     return shlex.join(words)
 

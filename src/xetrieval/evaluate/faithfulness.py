@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64, Ids
+from ..arrays import Float32, Float64, IntArray
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..explain import DEFAULT_TOP, Explainer, attribute, overlap
@@ -65,7 +65,7 @@ class _Order(NamedTuple):
     """The features of each pair, the first to go first, in one autoencoder's span."""
 
     sae: SparseAutoencoder
-    features: list[Ids]
+    features: list[IntArray]
 
 
 def faithfulness(
@@ -108,7 +108,7 @@ def faithfulness(
     }
 
 
-def _by_share(sae: SparseAutoencoder, q: Float32, z: Float32, views: list[SparseCodes]) -> list[Ids]:
+def _by_share(sae: SparseAutoencoder, q: Float32, z: Float32, views: list[SparseCodes]) -> list[IntArray]:
     """S of each pair, the largest |share| first."""
     shared = overlap(sae.encode(q), views, sae.features)
     shares = attribute(q, z, sae.directions, sae.decoder_bias, FeatureSets(shared.starts, shared.features)).shares
@@ -122,7 +122,7 @@ def _explained(
     sae: SparseAutoencoder,
     q: Float32,
     z: Float32,
-    chosen: list[Ids],
+    chosen: list[IntArray],
     query: NDArray[np.int64],
     config: FaithfulnessConfig,
 ) -> list[dict[str, float]]:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64, Ids
+from ..arrays import Float32, Float64, IntArray
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..explain import Explainer, attribute, overlap
@@ -76,8 +76,8 @@ def intervention(
 class _System(NamedTuple):
     name: str
     sae: SparseAutoencoder
-    chosen: list[Ids]  # of each pair
-    active: list[Ids]  # in z
+    chosen: list[IntArray]  # of each pair
+    active: list[IntArray]  # in z
     frequency: Float64  # [F]
 
 
@@ -108,7 +108,7 @@ def _direct(raw: SparseAutoencoder, q: Float32, z: Float32, documents: Float32) 
     )
 
 
-def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[Ids]) -> dict[str, Float64]:
+def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[IntArray]) -> dict[str, Float64]:
     sets = FeatureSets.of(chosen)
     parts = attribute(q, z, sae.directions, sae.decoder_bias, sets)
     erased, kept = erase_and_keep(sae, z, sets)
@@ -125,7 +125,7 @@ def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[Ids]) 
     }
 
 
-def _random_live(chosen: list[Ids], frequency: Float64, rng: Any, window: int = 25) -> list[Ids]:
+def _random_live(chosen: list[IntArray], frequency: Float64, rng: Any, window: int = 25) -> list[IntArray]:
     """For each feature another live one, outside the set, among its 2 * window neighbours by frequency."""
     live = np.flatnonzero(frequency > 0)
     by_frequency = live[np.argsort(frequency[live], kind="stable")]

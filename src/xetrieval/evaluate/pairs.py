@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Ids
+from ..arrays import IntArray
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from .vectors import BenchmarkVectors, ranking
@@ -53,6 +53,6 @@ def draw_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, config: Interven
     return Pairs(np.array(query_rows), np.array(document_rows), np.array(relevance, bool))
 
 
-def random_active(chosen: list[Ids], active: list[Ids], rng: Any) -> list[Ids]:
+def random_active(chosen: list[IntArray], active: list[IntArray], rng: Any) -> list[IntArray]:
     """As many active features of z outside the set; all of them where there are fewer."""
     return [rng.permutation(np.setdiff1d(a, s))[: len(s)] for s, a in zip(chosen, active, strict=True)]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64, Ids, l2norm
+from ..arrays import Float32, Float64, IntArray, l2norm
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..sae import SparseAutoencoder, SparseCodes
@@ -30,16 +30,16 @@ class SteeringConfig:
 
     Args:
         alphas: 1 changes nothing but what decoding loses.
-        share: of F that a set holds at most; 1/8 is 384 of 3072, 1/32 is 96.
+        fraction: of F that a set holds at most; 1/8 is 384 of 3072, 1/32 is 96.
     """
 
     alphas: tuple[float, ...] = (0.0, 0.5, 1.0, 1.5, 2.0)
-    share: float = 0.125
+    fraction: float = 0.125
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.alphas or min(self.alphas) < 0 or not 0 < self.share < 1:
-            raise InputError("steering: factors of 0 or more, and a share of the features between 0 and 1")
+        if not self.alphas or min(self.alphas) < 0 or not 0 < self.fraction < 1:
+            raise InputError("steering: factors of 0 or more, and a fraction of the features between 0 and 1")
 
 
 def steering(
@@ -96,7 +96,7 @@ class _Side:
         self.sae, self.vectors = sae, vectors
         self.queries, self.documents = sae.encode(vectors.queries), sae.encode(vectors.documents)
 
-    def steered(self, ids: Ids, alpha: float, error_kept: bool) -> BenchmarkVectors:
+    def steered(self, ids: IntArray, alpha: float, error_kept: bool) -> BenchmarkVectors:
         """Both sides with the activations of `ids` scaled, unit rows."""
         factor = np.ones(self.sae.features, np.float32)
         factor[ids] = alpha
@@ -109,7 +109,9 @@ class _Side:
         return np.asarray(l2norm(x + decoded - self.sae.decoder_bias if error_kept else decoded), np.float32)
 
 
-def _ranked(side: _Side, part: Benchmark, rows: NDArray[np.int64], ids: Ids, alpha: float, error_kept: bool) -> float:
+def _ranked(
+    side: _Side, part: Benchmark, rows: NDArray[np.int64], ids: IntArray, alpha: float, error_kept: bool
+) -> float:
     queries, documents = side.steered(ids, alpha, error_kept)
     return round(100 * float(ndcg10_by_query(part, BenchmarkVectors(queries[rows], documents)).mean()), 3)
 
@@ -138,13 +140,13 @@ def utility(
 
 def _sets(
     side: _Side, benchmark: Benchmark, vectors: BenchmarkVectors, rows: NDArray[np.int64], config: SteeringConfig
-) -> dict[str, Ids]:
+) -> dict[str, IntArray]:
     """Key: highest RUS above 0. Non-key: lowest |RUS| of those that fire on both sides. Random: like frequency."""
     rus = utility(side, benchmark, vectors, rows, config.seed)
     fired = [np.bincount(c.features[c.values > 0], minlength=side.sae.features) for c in (side.queries, side.documents)]
     both = np.flatnonzero((fired[0] > 0) & (fired[1] > 0))
     key = np.flatnonzero(rus > 0)
-    key = key[np.argsort(-rus[key], kind="stable")][: max(1, round(config.share * side.sae.features))]
+    key = key[np.argsort(-rus[key], kind="stable")][: max(1, round(config.fraction * side.sae.features))]
     rest = np.setdiff1d(both, key)
     nonkey = rest[np.argsort(np.abs(rus[rest]), kind="stable")][: len(key)]
     return {
@@ -154,7 +156,7 @@ def _sets(
     }
 
 
-def _like_frequency(key: NDArray[np.int64], others: NDArray[np.int64], fired: NDArray[np.int64], seed: int) -> Ids:
+def _like_frequency(key: NDArray[np.int64], others: NDArray[np.int64], fired: NDArray[np.int64], seed: int) -> IntArray:
     """For each key feature another one, among the 20 free ones nearest to it by frequency."""
     rng = np.random.default_rng(seed + 1)
     free = others[np.argsort(fired[others], kind="stable")].tolist()

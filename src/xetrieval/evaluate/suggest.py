@@ -102,7 +102,7 @@ def suggest(
     queries: Sequence[str] | Float32,
     judgments: Sequence[Mapping[str, int]],
     config: SuggestConfig | None = None,
-    made_from: str = "",
+    provenance: str = "",
     report: Report | None = None,
     own: Sequence[str | None] | None = None,
 ) -> Suggestion:
@@ -134,7 +134,7 @@ def suggest(
     low, high, p_value = paired_test(difference, config.resamples, config.seed)
     note = f"learned from {len(task.q)} judged queries: {choice}"
     return Suggestion(
-        SteeringProfile(factors, index.explainer.sae.digest, made_from, note),
+        SteeringProfile(factors, index.explainer.sae.digest, provenance, note),
         len(task.q),
         round(100 * float(base.mean()), 3),
         round(100 * float(moved.mean()), 3),

@@ -15,7 +15,7 @@ from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..files import claim, write_text
 from ..sae import SparseAutoencoder, save_sae
-from ..sae.measure import duplicate_share, measured
+from ..sae.measure import duplicate_fraction, measured
 from ..sae.train import SaeConfig, Stack, train_many
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
@@ -128,4 +128,4 @@ def measure(sae: SparseAutoencoder, stack: Stack, held: NDArray[np.bool_], data:
         fired += np.bincount(codes.features[codes.values > 0], minlength=sae.features)
         seen += len(codes)
     out |= {"dead": float((fired == 0).mean()), "dense": float((fired > 0.1 * seen).mean())}
-    return {**out, "duplicates": duplicate_share(sae)}
+    return {**out, "duplicates": duplicate_fraction(sae)}

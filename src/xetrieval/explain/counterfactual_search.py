@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64, Ids
+from ..arrays import Float32, Float64, IntArray
 from ..errors import MismatchError
 from ..sae import SparseAutoencoder
 from ..sae.projection import RIDGE, FeatureSets
@@ -33,7 +33,7 @@ Sets = NDArray[np.intp]  # [n, t], rows of places in S
 class Erasure(NamedTuple):
     """Features whose erasure takes the score below the limit asked for."""
 
-    features: Ids  # ascending
+    features: IntArray  # ascending
     score: float  # of the edited document
     minimal: bool  # every proper subset was tried and does not do it
 
@@ -46,7 +46,7 @@ class Boost(NamedTuple):
 
 
 def smallest_erasure(
-    sae: SparseAutoencoder, q: Float32, z: Float32, features: Ids, below: float, most: int = MOST_ERASED
+    sae: SparseAutoencoder, q: Float32, z: Float32, features: IntArray, below: float, most: int = MOST_ERASED
 ) -> Erasure | None:
     """The smallest part of `features` (S) whose erasure takes <q, z'> below `below`; None where none is found.
 
@@ -70,7 +70,7 @@ def smallest_erasure(
 
 
 def smallest_boost(
-    sae: SparseAutoencoder, q: Float32, z: Float32, features: Ids, activations: Float32, above: float
+    sae: SparseAutoencoder, q: Float32, z: Float32, features: IntArray, activations: Float32, above: float
 ) -> Boost | None:
     """The smallest factor > 1 on `activations` c of `features` S that takes the score above `above`.
 
@@ -105,7 +105,7 @@ class _Space(NamedTuple):
     gram: Float64  # [S, S]
 
     @classmethod
-    def of(cls, sae: SparseAutoencoder, q: Float32, z: Float32, features: Ids) -> _Space:
+    def of(cls, sae: SparseAutoencoder, q: Float32, z: Float32, features: IntArray) -> _Space:
         W = sae.directions[features].astype(np.float64)
         q64, z64 = q.astype(np.float64), z.astype(np.float64)
         v = W @ z64
@@ -164,7 +164,7 @@ def _scored_again(
     sae: SparseAutoencoder,
     q: Float32,
     z: Float32,
-    features: Ids,
+    features: IntArray,
     chosen: NDArray[np.intp],
     expected: float,
     minimal: bool,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from ..arrays import Float32, Float64, Ids
+from ..arrays import Float32, Float64, IntArray
 from ..data import split_sentences
 from ..data.sentences import Sentence
 from ..encoders import Role, TokenVectors, read_texts, token_vectors
@@ -29,8 +29,8 @@ class _Pair(NamedTuple):
     """What both sides need."""
 
     explainer: Explainer
-    features: Ids  # S, all shared features, ascending
-    groups: list[Ids]  # [S] places of the features that each line of the explanation holds: itself, and its twins
+    features: IntArray  # S, all shared features, ascending
+    groups: list[IntArray]  # [S] places of the features that each line of the explanation holds: itself, and its twins
     shares: Float64  # [S] of each line
     q: Float32  # [m]
     z: Float32  # [m]

@@ -62,8 +62,8 @@ class Explainer:
     sae: SparseAutoencoder
     internalizers: Mapping[Aspect, Internalizer]
     features: tuple[Feature, ...]
-    made_from: Mapping[str, Any] = field(default_factory=dict)
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     families: tuple[Family, ...] = ()
     cache: Path | bool = True  # where encoded texts are kept: True the user's cache folder, False nowhere
     _slot: EncoderSlot = field(default_factory=EncoderSlot, repr=False)

@@ -81,8 +81,8 @@ def write_explainer(explainer: Explainer, folder: Path, *, overwrite: bool = Fal
             "encoder": explainer.encoder_identity.to_dict(),
             "sae": {"features": sae.features, "k": sae.k, "dimension": sae.dimension},
             "internalizers": {aspect: {"form": net.form} for aspect, net in explainer.internalizers.items()},
-            "made_from": dict(explainer.made_from),
-            "figures": dict(explainer.figures),
+            "made_from": dict(explainer.provenance),
+            "figures": dict(explainer.metrics),
         }
         write_manifest(scratch, KIND, facts, files)
         write_text(scratch / "README.md", model_card(explainer))
@@ -101,8 +101,8 @@ def _assemble(make: Callable[..., Explainer], folder: Path, config: Mapping[str,
             internalizers=read_internalizers(folder / "internalizers.safetensors", config["internalizers"]),
             features=read_features(folder / "features.jsonl", sae.features, sae.digest),
             families=read_families(folder / FAMILIES) if FAMILIES in config["files"] else (),
-            made_from=facts_of(config, "made_from", folder),
-            figures=facts_of(config, "figures", folder),
+            provenance=facts_of(config, "made_from", folder),
+            metrics=facts_of(config, "figures", folder),
             cache=cache,
         )
     except MismatchError as error:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Ids
+from ..arrays import Float32, IntArray
 from ..errors import MismatchError
 from ..sae import SparseCodes
 
@@ -22,7 +22,7 @@ class Overlap(NamedTuple):
     """O(q,d) of n pairs as one ragged table: pair i owns rows starts[i] : starts[i + 1], features ascending."""
 
     starts: NDArray[np.int64]  # [n + 1]
-    features: Ids  # [rows]
+    features: IntArray  # [rows]
     query_activation: Float32  # [rows], > 0
     view_activations: Float32  # [rows, views]; 0 where the feature is silent in that view
 
@@ -65,7 +65,7 @@ def overlap(query: SparseCodes, views: Sequence[SparseCodes], features: int, thr
 
 def _tile_overlap(
     query: SparseCodes, views: Sequence[SparseCodes], tile: Float32, threshold: float
-) -> tuple[NDArray[np.int64], Ids, Float32, Float32]:
+) -> tuple[NDArray[np.int64], IntArray, Float32, Float32]:
     n, features = len(query), tile.shape[1]
     flat = tile.reshape(-1)
     offset = (np.arange(n, dtype=np.int64) * features)[:, None]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Float32, Float64, Ids
+from ..arrays import Float32, Float64, IntArray
 from ..sae.projection import RIDGE
 
 
@@ -31,7 +31,7 @@ class TokenShares(NamedTuple):
 
 
 def document_token_shares(
-    q: Float32, tokens: Float32, directions: Float32, decoder_bias: Float32, features: Ids
+    q: Float32, tokens: Float32, directions: Float32, decoder_bias: Float32, features: IntArray
 ) -> TokenShares:
     """Split shares over the document's tokens.
 
@@ -44,7 +44,7 @@ def document_token_shares(
 
 
 def query_token_shares(
-    z: Float32, tokens: Float32, directions: Float32, decoder_bias: Float32, features: Ids
+    z: Float32, tokens: Float32, directions: Float32, decoder_bias: Float32, features: IntArray
 ) -> TokenShares:
     """Split the same shares over the query's tokens: h^q_t [T, m]; z: [m], the document."""
     _, readers = _readers(z, directions, features)
@@ -53,13 +53,13 @@ def query_token_shares(
     return TokenShares((W @ _parts(tokens).T) * beta[:, None], np.zeros(len(features)))
 
 
-def shares_of(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32, features: Ids) -> Float64:
+def shares_of(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32, features: IntArray) -> Float64:
     """share_j of every feature of S for another document vector z [m], with S held fixed."""
     along, readers = _readers(q, directions, features)
     return np.asarray((readers @ (z.astype(np.float64) - decoder_bias)) * along)
 
 
-def _readers(q: Float32, directions: Float32, features: Ids) -> tuple[Float64, Float64]:
+def _readers(q: Float32, directions: Float32, features: IntArray) -> tuple[Float64, Float64]:
     """<q, w_j> [S] and p_j [S, m]."""
     W = directions[features].astype(np.float64)
     gram = W @ W.T

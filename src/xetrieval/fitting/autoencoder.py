@@ -66,20 +66,20 @@ def _train(
 ) -> None:
     log = _Log(work.folder / "log.jsonl", config, show)
     trained = train_many(stack, [config], log.step, None, work.folder / STATE, bad_rows)[0]
-    made_from = {
+    provenance = {
         "vectors": [path.name for path in paths],
         "rows": len(stack),
         "steps": trained.steps,
         "resampled": trained.resampled,
         "config": config.to_dict(),
     }
-    figures = {} if trained.held_out_fvu is None else {"held_out_fvu": trained.held_out_fvu}
+    metrics = {} if trained.held_out_fvu is None else {"held_out_fvu": trained.held_out_fvu}
     work.publishing()
-    save_sae(trained.sae, output, made_from, figures, log.text())
+    save_sae(trained.sae, output, provenance, metrics, log.text())
 
 
 def train_to_folder(
-    rows: Any, config: SaeConfig, output: Path, made_from: dict[str, Any] | None = None, report: Report | None = None
+    rows: Any, config: SaeConfig, output: Path, provenance: dict[str, Any] | None = None, report: Report | None = None
 ) -> None:
     """Train on rows [n, m] that are at hand and write OUTPUT; one that is there is left as it is.
 
@@ -93,7 +93,7 @@ def train_to_folder(
     output.parent.mkdir(parents=True, exist_ok=True)
     state = output.with_name(output.name + ".state.safetensors")
     trained = train_many(Stack([rows]), [config], report, None, state)[0]
-    facts = {**(made_from or {}), "rows": len(rows), "steps": trained.steps, "config": config.to_dict()}
+    facts = {**(provenance or {}), "rows": len(rows), "steps": trained.steps, "config": config.to_dict()}
     save_sae(trained.sae, output, facts)
     state.unlink()
 

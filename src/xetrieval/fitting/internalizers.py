@@ -32,7 +32,7 @@ class Learned(NamedTuple):
     """Internalizers, and per aspect how near they come on validation."""
 
     internalizers: dict[Aspect, Internalizer]
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
 
 
 def lessons_of(pairs: Sequence[TeacherPair], aspect: Aspect, encoder: Encoder) -> Lessons:
@@ -61,7 +61,7 @@ def learn(
         lessons = lessons_of(pairs, aspect, encoder)
         fitted = train_internalizer(lessons.z, lessons.target, lessons.threads, config, lessons.weights)
         learned.internalizers[aspect] = fitted.internalizer
-        learned.figures[aspect] = {
+        learned.metrics[aspect] = {
             "pairs": len(lessons.z),
             "validation_pairs": fitted.validation_pairs,
             "validation_cosine": round(fitted.cosine, 4),
@@ -78,7 +78,7 @@ def train_to_folder(
     encoder: Encoder,
     output: Path,
     config: InternalizerConfig,
-    made_from: dict[str, Any],
+    provenance: dict[str, Any],
     report: Report | None = None,
 ) -> Learned:
     """Learn and write OUTPUT.
@@ -90,8 +90,8 @@ def train_to_folder(
         raise InputError("internalizer: no lessons; give at least one teacher")
     check_new_folder(output)
     learned = learn(pairs, encoder, config, report)
-    facts = {**made_from, "lessons": len(pairs), "config": config.to_dict()}
-    save_internalizers(learned.internalizers, output, encoder.identity.to_dict(), facts, learned.figures)
+    facts = {**provenance, "lessons": len(pairs), "config": config.to_dict()}
+    save_internalizers(learned.internalizers, output, encoder.identity.to_dict(), facts, learned.metrics)
     return learned
 
 

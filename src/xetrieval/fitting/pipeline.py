@@ -93,15 +93,15 @@ def fit(
             sae=sae,
             internalizers=internalizers,
             features=features,
-            made_from=_made_from(corpora, documents, texts, vectors, teachers, lessons, config, notes),
-            figures={"internalizers": lessons_learned},
+            provenance=_made_from(corpora, documents, texts, vectors, teachers, lessons, config, notes),
+            metrics={"internalizers": lessons_learned},
         )
         draft = work.folder / DRAFT
         explainer.save(draft, overwrite=True)
         stored = load(draft)  # half-precision weights, as users will run them: the figures are theirs
-        figures = {**explainer.figures, **measure(stored.sae, views, held if held.any() else ~held)}
+        metrics = {**explainer.metrics, **measure(stored.sae, views, held if held.any() else ~held)}
         work.publishing()
-        replace(stored, figures=figures).save(output)
+        replace(stored, metrics=metrics).save(output)
     return _published(output, encoder)
 
 

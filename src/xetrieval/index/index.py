@@ -25,7 +25,7 @@ from .search.lexical import Lexicon, open_lexicon
 from .search.quantised import has_coarse
 from .search.ranking import Hit, hits, prepare, rank
 from .store.filters import Condition, Filters, Kinds, check_fields, matching_rows, parse_filters
-from .store.ids import Ids
+from .store.ids import IdLookup
 from .store.layout import EXPLAINER, SHARDS
 from .store.manifest import Manifest, read_index_manifest
 from .store.ours import is_job
@@ -228,9 +228,9 @@ class Index:
         """
         if profile is not None and not isinstance(profile, SteeringProfile):
             raise InputError(f"steer by a SteeringProfile, not by a {type(profile).__name__}")
-        if profile is not None and profile.sae != self.explainer.sae.digest:
+        if profile is not None and profile.sae_digest != self.explainer.sae.digest:
             raise MismatchError(
-                f"the steering profile belongs to the autoencoder {profile.sae}, the index has "
+                f"the steering profile belongs to the autoencoder {profile.sae_digest}, the index has "
                 f"{self.explainer.sae.digest}"
             )
         unknown = [j for j in (profile.factors if profile is not None else ()) if not 0 <= j < self.manifest.features]
@@ -255,8 +255,8 @@ class Index:
             self._encoder_checked = True
 
     @cached_property
-    def _ids(self) -> Ids:
-        return Ids([shard.texts for shard in self.shards], self.manifest.firsts, self.deleted)
+    def _ids(self) -> IdLookup:
+        return IdLookup([shard.texts for shard in self.shards], self.manifest.firsts, self.deleted)
 
     @cached_property
     def _firsts(self) -> Rows:

@@ -62,16 +62,16 @@ class InternalizerFolder(NamedTuple):
 
     internalizers: dict[Aspect, Internalizer]
     encoder: dict[str, Any]  # the identity's fields
-    made_from: dict[str, Any]
-    figures: dict[str, Any]
+    provenance: dict[str, Any]
+    metrics: dict[str, Any]
 
 
 def save_internalizers(
     internalizers: Mapping[Aspect, Internalizer],
     folder: Path,
     encoder: Mapping[str, Any],
-    made_from: Mapping[str, Any],
-    figures: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    metrics: Mapping[str, Any],
 ) -> None:
     """Write internalizers as a folder, whole or not at all.
 
@@ -83,8 +83,8 @@ def save_internalizers(
         facts = {
             "encoder": dict(encoder),
             "internalizers": {aspect: {"form": net.form} for aspect, net in internalizers.items()},
-            "made_from": dict(made_from),
-            "figures": dict(figures),
+            "made_from": dict(provenance),
+            "figures": dict(metrics),
         }
         write_manifest(scratch, KIND, facts, [WEIGHTS])
 

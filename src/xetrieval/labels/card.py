@@ -27,11 +27,11 @@ class Neighbour(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """Activations from `low` to `high` in a sample, as a share of it."""
+    """Activations from `low` to `high` in a sample, as a fraction of it."""
 
     low: float
     high: float
-    share: float
+    fraction: float
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ def prune(explainer: Explainer, drop: Iterable[int]) -> Explainer:
     features = tuple(
         replace(explainer.features[old], feature_id=new, family=None, flags=()) for new, old in enumerate(keep.tolist())
     )
-    made_from = {**explainer.made_from, "pruned": {"sae": sae.digest, "features": sae.features, "dropped": len(gone)}}
-    figures = {
-        key: value for key, value in explainer.figures.items() if key == "internalizers"
+    provenance = {**explainer.provenance, "pruned": {"sae": sae.digest, "features": sae.features, "dropped": len(gone)}}
+    metrics = {
+        key: value for key, value in explainer.metrics.items() if key == "internalizers"
     }  # the others are the SAE's
-    return replace(explainer, sae=smaller, features=features, families=(), made_from=made_from, figures=figures)
+    return replace(explainer, sae=smaller, features=features, families=(), provenance=provenance, metrics=metrics)

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Ids
+from ..arrays import Float32, IntArray
 
 
 class SparseCodes(NamedTuple):
     """c = g(x) for n rows. A slot with value 0 is empty: its feature is not active. No row names a feature twice."""
 
-    features: Ids  # [n, k] feature ids, in no particular order
+    features: IntArray  # [n, k] feature ids, in no particular order
     values: Float32  # [n, k] activations, >= 0
 
     def __repr__(self) -> str:
@@ -26,7 +26,7 @@ class SparseCodes(NamedTuple):
         """The codes of some rows."""
         return SparseCodes(self.features[index], self.values[index])
 
-    def support(self, row: int, threshold: float = 0.0) -> Ids:
+    def support(self, row: int, threshold: float = 0.0) -> IntArray:
         """supp(c) = { j : c_j > threshold } of one row, sorted."""
         return np.sort(self.features[row][self.values[row] > threshold])
 
@@ -37,7 +37,7 @@ class SparseCodes(NamedTuple):
         return out
 
     @classmethod
-    def of_ragged(cls, counts: NDArray[np.int64], features: Ids, values: Float32) -> SparseCodes:
+    def of_ragged(cls, counts: NDArray[np.int64], features: IntArray, values: Float32) -> SparseCodes:
         """Rows of different lengths, one after the other, as [n, longest].
 
         Empty slots take the smallest ids that the row does not have: fewer than `longest` are ever passed over.

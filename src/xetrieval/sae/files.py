@@ -1,7 +1,7 @@
 """An autoencoder in a file, or in a folder of its own.
 
 sae.safetensors    encoder.weight [F, m], encoder.bias [F], decoder.weight [m, F], b_dec [m]; k [] or thresholds [F]
-config.json        format version, how it was trained, what on, figures, hash of the file
+config.json        format version, how it was trained, what on, metrics, hash of the file
 log.jsonl          one line per look at the training
 """
 
@@ -84,15 +84,15 @@ class SaeFolder(NamedTuple):
     """An autoencoder and what is known of it."""
 
     sae: SparseAutoencoder
-    made_from: dict[str, Any]
-    figures: dict[str, Any]
+    provenance: dict[str, Any]
+    metrics: dict[str, Any]
 
 
 def save_sae(
     sae: SparseAutoencoder,
     folder: Path,
-    made_from: Mapping[str, Any] | None = None,
-    figures: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
     log: str = "",
 ) -> None:
     """Write an autoencoder as a folder, whole or not at all.
@@ -108,8 +108,8 @@ def save_sae(
             "features": sae.features,
             "dimension": sae.dimension,
             "k": sae.k,
-            "made_from": dict(made_from or {}),
-            "figures": dict(figures or {}),
+            "made_from": dict(provenance or {}),
+            "figures": dict(metrics or {}),
         }
         write_manifest(scratch, KIND, facts, [WEIGHTS])
 
@@ -123,5 +123,5 @@ def load_sae(folder: Path) -> SaeFolder:
     config = read_manifest(folder, KIND)
     if WEIGHTS not in config["files"]:
         raise DamagedError(f"{folder}/config.json: names no {WEIGHTS}")
-    made_from, figures = (facts_of(config, field, folder) for field in ("made_from", "figures"))
-    return SaeFolder(read_sae(folder / WEIGHTS), made_from, figures)
+    provenance, metrics = (facts_of(config, field, folder) for field in ("made_from", "figures"))
+    return SaeFolder(read_sae(folder / WEIGHTS), provenance, metrics)

@@ -90,7 +90,7 @@ def evaluate_sae(sae: SparseAutoencoder, vectors: Any) -> dict[str, float]:
     found = measured(sae, vectors)
     if not np.isfinite(found.reconstruction()["fvu"]):
         raise InputError(f"{found.rows:,} rows, all equal or nearly so: there is no variance to explain; give others")
-    return {**found.reconstruction(), **found.usage(), "duplicates": duplicate_share(sae)}
+    return {**found.reconstruction(), **found.usage(), "duplicates": duplicate_fraction(sae)}
 
 
 def measured(sae: SparseAutoencoder, vectors: Any) -> Measured:
@@ -103,7 +103,7 @@ def measured(sae: SparseAutoencoder, vectors: Any) -> Measured:
     return found
 
 
-def duplicate_share(sae: SparseAutoencoder) -> float:
+def duplicate_fraction(sae: SparseAutoencoder) -> float:
     """Share of features whose direction has a cosine above 0.9 with another's, in the original space."""
     directions = sae.directions / np.maximum(np.linalg.norm(sae.directions, axis=1, keepdims=True), 1e-12)
     repeated: NDArray[np.bool_] = np.zeros(sae.features, bool)

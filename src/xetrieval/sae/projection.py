@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64, Ids
+from ..arrays import Float32, Float64, IntArray
 
 RIDGE: Final = 1e-6
 TWIN: Final = 0.94  # cosine, in absolute value, from which two directions count as one (paper/studies/twins.py)
@@ -25,10 +25,10 @@ class FeatureSets(NamedTuple):
     """One set of features per row, ragged: row i owns features[starts[i] : starts[i + 1]]."""
 
     starts: NDArray[np.int64]  # [n + 1]
-    features: Ids  # [rows]
+    features: IntArray  # [rows]
 
     @classmethod
-    def of(cls, sets: list[Ids]) -> FeatureSets:
+    def of(cls, sets: list[IntArray]) -> FeatureSets:
         """Pack a list of id arrays."""
         starts = np.zeros(len(sets) + 1, np.int64)
         np.cumsum([len(ids) for ids in sets], out=starts[1:])
@@ -122,7 +122,7 @@ class _Common(NamedTuple):
     The last row of each array is zero: a padded slot points there.
     """
 
-    features: Ids  # [U], ascending
+    features: IntArray  # [U], ascending
     W: Float64  # [U + 1, m]
     gram: Float64  # [(U + 1)^2], flat
 

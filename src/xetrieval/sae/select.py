@@ -13,13 +13,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Ids
+from ..arrays import Float32, IntArray
 from ..errors import InputError
 
 GROUPS_PER_K: Final = 4  # more groups, a tighter bound; fewer, a cheaper one
 
 
-def top_k(scores: Float32, k: int) -> tuple[Ids, Float32]:
+def top_k(scores: Float32, k: int) -> tuple[IntArray, Float32]:
     """Column ids and values of the k largest entries of each row of `scores` [n, F], unordered, [n, k] each.
 
     Where scores tie at the k-th place, any of the tied columns may be kept.
@@ -31,7 +31,7 @@ def top_k(scores: Float32, k: int) -> tuple[Ids, Float32]:
     return kept.astype(np.int32), np.take_along_axis(scores, kept, axis=1)
 
 
-def above(scores: Float32, bounds: Float32) -> tuple[NDArray[np.int64], Ids, Float32]:
+def above(scores: Float32, bounds: Float32) -> tuple[NDArray[np.int64], IntArray, Float32]:
     """Counts [n] of scores over the bound of their column, and those columns and scores row by row."""
     over = scores > bounds
     ids = np.flatnonzero(over)

@@ -245,7 +245,7 @@ class ProfileAnswer(TypedDict):
 
     name: str
     factors: list[NamedFactor]
-    made_from: str
+    provenance: str
     note: str
 
 

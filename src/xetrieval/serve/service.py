@@ -362,7 +362,7 @@ def _named(index: Index, factors: Mapping[int, float]) -> list[s.NamedFactor]:
 
 def _profile_answer(index: Index, name: str, profile: SteeringProfile) -> s.ProfileAnswer:
     factors: Sequence[s.NamedFactor] = _named(index, profile.factors)
-    return {"name": name, "factors": list(factors), "made_from": profile.made_from, "note": profile.note}
+    return {"name": name, "factors": list(factors), "provenance": profile.provenance, "note": profile.note}
 
 
 def plain(message: str, indexes: Mapping[str, Any], asked: str = "") -> str:

@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64, Ids, l2norm
+from ..arrays import Float32, Float64, IntArray, l2norm
 from ..errors import InputError, MismatchError, shortened
 from ..files import parse_json, read_bytes, write_text
 from ..sae import SparseAutoencoder, SparseCodes
@@ -40,8 +40,8 @@ class SteeringProfile:
     """
 
     factors: Mapping[int, float]
-    sae: str  # digest of the autoencoder whose features these are
-    made_from: str = ""
+    sae_digest: str  # of the autoencoder whose features these are
+    provenance: str = ""
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class SteeringProfile:
 
     def save(self, path: str | Path) -> None:
         """Write this profile as JSON, completely or not at all."""
-        record = {"factors": self.to_dict(), "sae": self.sae, "made_from": self.made_from, "note": self.note}
+        record = {**asdict(self), "factors": self.to_dict()}
         write_text(Path(path), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
@@ -95,13 +95,13 @@ class SteeringProfile:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):
-            raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae": DIGEST}}')
-        if record.get("sae") != sae.digest:
-            raise MismatchError(f"{path}: made for the autoencoder {record.get('sae')}, this is {sae.digest}")
+            raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae_digest": DIGEST}}')
+        if record.get("sae_digest") != sae.digest:
+            raise MismatchError(f"{path}: made for the autoencoder {record.get('sae_digest')}, this is {sae.digest}")
         factors = {
             _feature(path, key, sae.features): _factor(path, key, value) for key, value in record["factors"].items()
         }
-        return cls(factors, sae.digest, str(record.get("made_from", "")), str(record.get("note", "")))
+        return cls(factors, sae.digest, str(record.get("provenance", "")), str(record.get("note", "")))
 
 
 def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
@@ -153,7 +153,7 @@ def steered_vectors(sae: SparseAutoencoder, z: Float32, codes: SparseCodes, fact
 
 def _change(
     sae: SparseAutoencoder, documents: int, codes: SparseCodes, factors: Mapping[int, float]
-) -> tuple[Ids, Float64]:
+) -> tuple[IntArray, Float64]:
     """The steered features [t], and (alpha_j - 1) c_j of each document [n, t]."""
     factors = check_factors(factors)
     if len(codes) != documents:

@@ -1109,12 +1109,12 @@ export interface components {
         ProfileAnswer: {
             /** Factors */
             factors: components["schemas"]["NamedFactor"][];
-            /** Made From */
-            made_from: string;
             /** Name */
             name: string;
             /** Note */
             note: string;
+            /** Provenance */
+            provenance: string;
         };
         /**
          * ProfileAsked

@@ -24,7 +24,7 @@ from ...explain import Explainer, load
 from ...files import alone, check_writable, digest_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.folders import sweep
 from ...files.kind import NAME as CONFIG
-from ..store.ids import Change, Ids, change
+from ..store.ids import Change, IdLookup, change
 from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import (
@@ -233,9 +233,9 @@ def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entr
     return (entry for entry in corpus.entries() if not have.holds(entry.document))
 
 
-def _ids(output: Path, manifest: Manifest) -> Ids:
+def _ids(output: Path, manifest: Manifest) -> IdLookup:
     texts = [Texts(output / SHARDS / name / TEXTS) for name, _ in manifest.shards]
-    return Ids(texts, manifest.firsts, manifest.deleted(output))
+    return IdLookup(texts, manifest.firsts, manifest.deleted(output))
 
 
 def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:

@@ -14,8 +14,8 @@ from ...errors import InputError
 from .texts import Texts, fingerprint
 
 
-class Ids:
-    """Ids of an index's documents, over the texts of its shards and its deleted rows, ascending."""
+class IdLookup:
+    """IdLookup of an index's documents, over the texts of its shards and its deleted rows, ascending."""
 
     def __init__(self, texts: Sequence[Texts], firsts: Sequence[int], deleted: NDArray[np.int64]) -> None:
         self.texts, self.firsts, self.deleted = texts, firsts, deleted
@@ -65,7 +65,7 @@ class Change(NamedTuple):
     gone: list[int]  # rows of the index that are replaced or removed, ascending
 
 
-def change(documents: Iterable[Document], have: Ids, anew: bool) -> Change:
+def change(documents: Iterable[Document], have: IdLookup, anew: bool) -> Change:
     """Compare a corpus with an index. Of a document that is there, whole or in pieces, no old text stays.
 
     Args:
@@ -93,7 +93,7 @@ def change(documents: Iterable[Document], have: Ids, anew: bool) -> Change:
     return Change(added, updated, unchanged, len(gone) - updated, sorted(gone))
 
 
-def _own_rows(have: Ids, identifier: str, whole: str) -> list[int]:
+def _own_rows(have: IdLookup, identifier: str, whole: str) -> list[int]:
     """The rows of an id and of its pieces, all of which have to be those of the document `whole`."""
     rows = have.rows_of(identifier)
     other = next((owner for row in rows if (owner := have.whole_of(row)) != whole), None)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32, Ids
+from ...arrays import Float32, IntArray
 from ...errors import DamagedError
 from ...views import View
 from ..search.quantised import Coarse, open_coarse
@@ -64,7 +64,7 @@ class Shard:
         assert self.texts is not None
         assert self.posting_starts is not None
 
-    def ragged(self, view: View, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Ids, Float32]:
+    def ragged(self, view: View, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], IntArray, Float32]:
         """Codes of some rows, counted within the shard: how many each has, then ids and activations in a row."""
         if view not in self._codes:
             starts, features, values = (self._map(name) for name in code_files(view, self.features))

@@ -29,7 +29,7 @@ SAMPLE = 32_768  # rows that scales, first weights and final thresholds are set 
 LOOKED_AT = 4096  # held-out rows of a look
 LOOKS = 20  # over the whole training
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
-SAVE_EVERY, SAVE_SHARE = 60.0, 30.0  # seconds; and at least so many times what saving takes
+SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds; and at least so many times what saving takes
 
 Report = Callable[[int, SaeProgress], None]  # which autoencoder, its step
 
@@ -131,7 +131,7 @@ def _learn(
             began = time.monotonic()
             _save(checkpoint, made, done, trainers, stops)
             saved = time.monotonic()
-            pause = max(SAVE_EVERY, SAVE_SHARE * (saved - began))  # large states are saved less often
+            pause = max(SAVE_EVERY, SAVE_FACTOR * (saved - began))  # large states are saved less often
     if checkpoint is not None:
         _save(checkpoint, made, done, trainers, stops)
 

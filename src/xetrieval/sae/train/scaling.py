@@ -19,7 +19,7 @@ from ...arrays import Float32, Float64
 from ...errors import InputError
 from .config import Centre
 
-SMALLEST_SHARE = 1e-4  # whitening stops at this share of the mean variance: below lies noise
+SMALLEST_FRACTION = 1e-4  # whitening stops at this fraction of the mean variance: below lies noise
 
 
 class Scaling(NamedTuple):
@@ -50,7 +50,7 @@ def scaling_of(sample: Float32, centre: Centre) -> Scaling:
         raise InputError("autoencoder: all rows are equal, or nearly so; there is nothing to decompose")
     if centre == "whiten":
         values, vectors = np.linalg.eigh(np.cov(x, rowvar=False, bias=True))
-        values = np.maximum(values, SMALLEST_SHARE * values.mean())
+        values = np.maximum(values, SMALLEST_FRACTION * values.mean())
         scale = 1.0 / np.sqrt(x.shape[1])
         forth = (vectors * (scale / np.sqrt(values))) @ vectors.T
         back = (vectors * (np.sqrt(values) / scale)) @ vectors.T
