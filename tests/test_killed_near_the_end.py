@@ -68,7 +68,7 @@ def test_a_fit_that_dies_after_a_save_goes_on(tmp_path: Path, at: int) -> None:
         assert done.returncode == 2
         assert "exists already" in done.stderr
     accepted(run(*command))
-    assert load(tmp_path / "made").figures["original"]
+    assert load(tmp_path / "made").metrics["original"]
     left = {path.name for path in tmp_path.iterdir() if path.name != "cache"}
     assert left == {"corpus.jsonl", "made"}
 
