@@ -1,6 +1,7 @@
 # make demo   install into .venv and explain three answers from this Python's documentation
 # make test   install into .venv and run the tests
 # make parity install other autoencoder libraries into .venv-parity and compare with them
+# make references   write docs/cli.md, docs/reference.md and the output shown in the docs again
 # make page    build the page (Node 20) into the package; make page-check: is what is committed
 # make reproduce   every table and figure of the paper at the small scale (under 3 hours; goes on where it stopped)
 # make cluster install Ray into .venv-ray and build an index with it
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo reproduce test parity cluster page page-check lint types install clean
+.PHONY: demo references reproduce test parity cluster page page-check lint types install clean
 
 install: $(VENV)/.installed
 
@@ -60,6 +61,9 @@ page-check:
 	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent check
 	@cd web && PAGE_OUT=$$(mktemp -d) && export PAGE_OUT && npm run --silent build > /dev/null \
 	  && diff -r $$PAGE_OUT ../src/xetrieval/serve/page && rm -r $$PAGE_OUT
+
+references: install
+	@$(BIN)/python docs/make_references.py
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,0 +1,217 @@
+"""Write what the documentation takes from the code: docs/cli.md, docs/reference.md, and the output of shown commands.
+
+    python docs/make_references.py            write them
+    python docs/make_references.py --check    exit with 1 if they differ from what is committed
+
+The commands of a console block after a line `<!-- run -->` are run, as on a terminal of 100 columns, and their output
+is put into the block.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import enum
+import inspect
+import io
+import os
+import re
+import shlex
+import sys
+import textwrap
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import typer
+
+import xetrieval
+from xetrieval.cli.app import app, main
+
+DOCS = Path(__file__).resolve().parent
+MADE = "<!-- Made by docs/make_references.py (make references); edit the docstrings instead. -->"
+SHOWN = re.compile(r"(?<=<!-- run -->\n```console\n).*?(?=```)", re.DOTALL)
+
+
+def commands() -> Iterator[tuple[str, typing.Any]]:
+    """Every command of the command line with its full name, in the order of the help."""
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        below = getattr(command, "commands", None)
+        yield from ([(name, command)] if below is None else [(f"{name} {sub}", leaf) for sub, leaf in below.items()])
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
+    lines = ["# Commands and options", "", MADE, "", "`xetrieval --help` and every command's `--help` show the same."]
+    for name, command in commands():
+        lines += ["", f"## xetrieval {name}", "", inspect.cleandoc(command.help or "")]
+        types = _choices(command.callback)
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        options = [p for p in command.params if p.param_type_name == "option" and not p.hidden and p.name != "help"]
+        for title, rows in (
+            ("argument", [(_argument(p), _cell(p.help or "")) for p in arguments]),
+            ("option", [(_option(p), _cell(_help(p, types.get(p.name, "")))) for p in options]),
+        ):
+            if rows:
+                lines += ["", f"| {title} | |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _argument(param: typing.Any) -> str:
+    name = (param.metavar or param.name).strip("[]{}.").upper() + ("..." if param.nargs == -1 else "")
+    return f"`{name}`" if param.required else f"`[{name}]`"
+
+
+def _option(param: typing.Any) -> str:
+    names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
+    return names if param.is_flag else f"{names} {(param.metavar or param.name).strip('<>').upper()}"
+
+
+def _help(param: typing.Any, choices: str) -> str:
+    default = param.default.value if isinstance(param.default, enum.Enum) else param.default
+    notes = [choices] if choices and choices not in (param.help or "") else []
+    notes += [f"Default: {default}."] if default not in (None, False, "", [], ()) and not callable(default) else []
+    notes += ["May be repeated."] if param.multiple else []
+    return " ".join([param.help or "", *notes])
+
+
+def _choices(callback: Callable[..., object]) -> dict[str, str]:
+    """The values of parameters that take one of a few."""
+    found = {}
+    for name, hint in typing.get_type_hints(callback).items():
+        for one in (hint, *typing.get_args(hint)):
+            if isinstance(one, type) and issubclass(one, enum.Enum):
+                found[name] = f"One of {', '.join(str(member.value) for member in one)}."
+    return found
+
+
+def reference_page() -> str:
+    """docs/reference.md."""
+    lines = ["# Python reference", "", MADE, "", "Everything that `import xetrieval` promises, and nothing else."]
+    for name in xetrieval.__all__:
+        item = getattr(xetrieval, name)
+        lines += ["", f"## {name}", ""]
+        if inspect.ismodule(item):
+            lines += [_docstring(item)]
+        elif inspect.isclass(item):
+            lines += [*_signature(name, item), _docstring(item), *_members(item)]
+        else:
+            lines += [*_signature(name, item), _docstring(item)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
+
+
+def _members(owner: type) -> list[str]:
+    fields = _fields(owner)
+    rows = [f"| `{name}: {_cell(typed)}` | {_cell(comment)} |" for name, typed, comment in fields if comment]
+    lines = ["", "| field | |", "|---|---|", *rows] if rows else []
+    for name, raw in vars(owner).items():
+        if name.startswith("_") or name in {field for field, _, _ in fields} or not getattr(raw, "__doc__", None):
+            continue
+        member = getattr(raw, "func", raw)  # a cached property
+        title = f"{owner.__name__}.{name}"
+        if isinstance(raw, property) or member is not raw:
+            lines += ["", f"### {title}", "", _docstring(raw)]
+        elif callable(member) or isinstance(raw, classmethod | staticmethod):
+            lines += ["", f"### {title}()", "", *_signature(name, getattr(owner, name)), _docstring(member)]
+    return lines
+
+
+def _fields(owner: type) -> list[tuple[str, str, str]]:
+    """Name, type and comment of the annotated fields that a class declares."""
+    source = textwrap.dedent(inspect.getsource(owner))
+    rows, body = source.splitlines(), ast.parse(source).body[0]
+    found = []
+    for node in typing.cast(ast.ClassDef, body).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
+            comment = re.search(r"  # (.*)$", rows[(node.end_lineno or node.lineno) - 1])
+            found.append((node.target.id, ast.unparse(node.annotation), comment[1] if comment else ""))
+    return found
+
+
+def _signature(name: str, item: Callable[..., object]) -> list[str]:
+    try:
+        signature = inspect.signature(item)
+    except ValueError:
+        return []
+    if set(signature.parameters) == {"args", "kwargs"}:
+        return []
+    parts: list[str] = []
+    for parameter in signature.parameters.values():
+        if parameter.name.startswith("_") or parameter.name == "self":
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
+            parts.append("*")
+        star = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
+        typed = "" if parameter.annotation is parameter.empty else f": {parameter.annotation}"
+        default = "" if parameter.default is parameter.empty else f" = {_default(parameter.default)}"
+        parts.append(f"{star}{parameter.name}{typed}{default}")
+    untyped = inspect.isclass(item) or signature.return_annotation is signature.empty
+    returned = "" if untyped else f" -> {signature.return_annotation}"
+    one_line = f"{name}({', '.join(parts)}){returned}"
+    if len(one_line) > 100:
+        one_line = f"{name}(\n" + "".join(f"    {part},\n" for part in parts) + f"){returned}"
+    return ["```python", one_line, "```", ""]
+
+
+def _default(value: object) -> str:
+    return "..." if type(value).__module__ not in ("builtins", "pathlib") or callable(value) else repr(value)
+
+
+def _docstring(item: object) -> str:
+    """A docstring as Markdown: `Args:` and `Raises:` become lists."""
+    out, section = [], False
+    for line in (inspect.getdoc(item) or "").splitlines():
+        if re.fullmatch(r"(Args|Raises|Attributes|Returns):", line):
+            section = True
+            out += ["", f"**{line[:-1]}**", ""]
+        elif section and line.startswith("    "):
+            text = line.strip()
+            out.append(f"- {text}" if not line.startswith("     ") else f"  {text}")
+        else:
+            section = section and not line
+            out.append(line)
+    return "\n".join(out)
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
+
+
+def with_output(page: str) -> str:
+    """A page with the commands of its blocks marked `<!-- run -->` run again."""
+    return SHOWN.sub(lambda block: "".join(_shown(command) for command in _commands_of(block[0])), page)
+
+
+def _commands_of(block: str) -> list[str]:
+    return re.findall(r"^\$ ((?:.*\\\n)*.*)\n", block, flags=re.MULTILINE)
+
+
+def _shown(command: str) -> str:
+    arguments = shlex.split(command.replace("\\\n", ""))
+    if arguments[0] != "xetrieval":
+        raise SystemExit(f"only xetrieval is run, not: {command}")
+    output = io.StringIO()
+    sys.argv = arguments
+    with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+        main()
+    lines = "".join(f"{line.rstrip()}\n" for line in output.getvalue().splitlines())
+    return f"$ {command}\n{lines}"
+
+
+def pages() -> dict[Path, str]:
+    """Every page that is made, or holds output that is, with its content."""
+    made = {DOCS / "cli.md": cli_page(), DOCS / "reference.md": reference_page()}
+    for path in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
+        if SHOWN.search(text := path.read_text()):
+            made[path] = with_output(text)
+    return made
+
+
+if __name__ == "__main__":
+    os.environ |= {"COLUMNS": "100", "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text() != text]
+    if "--check" not in sys.argv[1:]:
+        for path in stale:
+            path.write_text(pages()[path])
+    sys.stdout.writelines(f"{path.relative_to(DOCS.parent)}\n" for path in stale)
+    sys.exit(bool(stale) and "--check" in sys.argv[1:])
