@@ -3,7 +3,7 @@
 # make parity install other autoencoder libraries into .venv-parity and compare with them
 # make references   write docs/cli.md, docs/reference.md and the output shown in the docs again
 # make page    build the page (Node 20) into the package; make page-check: is what is committed
-# make reproduce   every table and figure of the paper at the small scale (under 3 hours; goes on where it stopped)
+# make reproduce   every table and figure of the paper at the small scale (under 3 hours; resumes if interrupted)
 # make cluster install Ray into .venv-ray and build an index with it
 PYTHON ?= python3
 VENV := .venv
