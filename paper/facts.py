@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import platform
 import time
@@ -11,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from paper.kit.results import as_json
 from paper.setting import Setting
 from xetrieval.files import write_text
 
@@ -24,7 +24,7 @@ def measure(setting: Setting, name: str, results: Path) -> None:
     if figures is not None:
         results.mkdir(parents=True, exist_ok=True)
         made = {"figures": figures, "facts": facts(setting, name, time.monotonic() - started)}
-        write_text(results / f"{name}.json", json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+        write_text(results / f"{name}.json", as_json(made))
 
 
 def facts(setting: Setting, name: str, seconds: float) -> dict[str, Any]:

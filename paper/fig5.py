@@ -9,9 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from paper.kit import figures, tables
 from paper.kit.examples import gathered_examples
-from paper.kit.figures import draw_detection
-from paper.kit.tables import names_table
 from paper.progress import Bar
 from paper.setting import Setting
 from paper.trained import trained
@@ -73,9 +72,9 @@ def scores(name: str, examples: Any, names: dict[int, str], judge: Any, config: 
 
 def draw(result: dict[str, Any], path: Path) -> None:
     """Density of detection scores over features."""
-    draw_detection(result["scores"], path)
+    figures.draw_detection(result["scores"], path)
 
 
 def table(result: dict[str, Any]) -> str:
     """As Markdown."""
-    return names_table(result["planted"], result["scores"])
+    return tables.names_table(result["planted"], result["scores"])

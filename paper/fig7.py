@@ -6,17 +6,21 @@ document, and random live ones of like frequency. `direct` are the features that
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from paper.kit.figures import draw_intervention
+from paper.kit.results import as_json
 from paper.kit.tables import intervention_table
 from paper.progress import Bar
 from paper.setting import Setting
 from paper.trained import trained
 from xetrieval.evaluate import InterventionConfig, intervention
+from xetrieval.files import write_text
 from xetrieval.sae import load_sae
 
+LEFT_OUT = re.compile("_ci$|^explained_without_bias")
 SYSTEMS = (  # name, autoencoder, internalizers, its raw counterpart
     ("apart", "ours-0", "residual", "raw-0"),
     ("apart, second seed", "ours-1", "residual", "raw-1"),
@@ -28,7 +32,7 @@ SYSTEMS = (  # name, autoencoder, internalizers, its raw counterpart
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
-    """A record a system and set."""
+    """A record for each system and set."""
     config = InterventionConfig(queries=setting.step("fig7")["queries"], seed=setting.config["seed"])
     there = [system for system in SYSTEMS if (setting.made / "saes" / system[1]).exists()]
     opened = {
@@ -40,7 +44,15 @@ def run(setting: Setting) -> list[dict[str, Any]]:
         for name, (explainer, raw) in opened.items():
             records.append({"system": name, **intervention(explainer, benchmark, vectors, config, raw)})
         bar.at(place + 1, len(sets), benchmark.name)
-    return records
+    write_text(setting.made / "fig7.json", as_json(records))
+    return [summary(record) for record in records]
+
+
+def summary(record: Any) -> Any:
+    """What figure, table and text need: means. Intervals within a set stay in the work folder."""
+    if not isinstance(record, dict):
+        return record
+    return {key: summary(part) for key, part in record.items() if not LEFT_OUT.search(key)}
 
 
 def draw(result: list[dict[str, Any]], path: Path) -> None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paper.kit.benchmarks import benchmark_digest
-from paper.kit.posts import read_sources
+from paper.kit import benchmarks, posts
 from paper.progress import Bar
 from paper.steps import made_folder
 from xetrieval.data import Document
@@ -53,7 +52,9 @@ class Setting:
         """One set, sampled as the config says: every judged document, and random ones up to a number."""
         whole = open_benchmark(self.filled(facts["source"]))
         benchmark = sample_benchmark(whole, facts.get("queries"), facts.get("documents"), self.config["seed"])
-        self.used[f"set {benchmark.name}, {len(benchmark.documents)} documents"] = benchmark_digest(benchmark)
+        self.used[f"set {benchmark.name}, {len(benchmark.documents)} documents"] = benchmarks.benchmark_digest(
+            benchmark
+        )
         return benchmark
 
     def sets(self, encoder: str, only: list[str] | None = None) -> Iterator[tuple[Benchmark, BenchmarkVectors]]:
@@ -65,7 +66,7 @@ class Setting:
 
     def corpus(self, sources: list[str]) -> list[Document]:
         """Documents of several corpora."""
-        found = read_sources([self.data(source) for source in sources])
+        found = posts.read_sources([self.data(source) for source in sources])
         self.used[f"corpus {' '.join(sources)}"] = digest_of([document.text for document in found])
         return found
 

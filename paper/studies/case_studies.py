@@ -10,7 +10,6 @@ documents are not ours to pass on.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 
 import xetrieval
 from paper.kit.benchmarks import first_short_pair
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import read_benchmark
@@ -54,7 +54,7 @@ def main() -> None:
             text += [f"{key}: {len(one.features)} features shared", str(one), ""]
             (folder / f"{name}-{key}.html").write_text(page(ours.with_evidence(one) if key == "ours" else one))
         (folder / f"{name}.txt").write_text("\n".join(text))
-    (RESULTS / "case_studies.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+    (RESULTS / "case_studies.json").write_text(as_json(records))
 
 
 def named(raw: Any, given: argparse.Namespace) -> Explainer:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data, teachers
 from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import read_benchmark
@@ -199,7 +200,7 @@ def update(change: Any) -> list[dict[str, Any]]:
     path = RESULTS / "choose_sae.json"
     records = json.loads(path.read_text()) if path.is_file() else []
     records = sorted(change(records), key=lambda r: (r["features"], r["k"], r["used_k"]))
-    path.write_text(json.dumps(records, indent=1) + "\n")
+    path.write_text(as_json(records))
     return records
 
 

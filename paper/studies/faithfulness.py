@@ -9,7 +9,6 @@ questions they duplicate) and by a language model (summaries of posts).
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from rich.progress import track
 
 import xetrieval
 from paper.kit.figures import draw_faithfulness
+from paper.kit.results import as_json
 from paper.kit.stability import alike_features, shown_features, stability
 from paper.kit.words import word_curves
 from paper.studies.minilm import RESULTS, UNSEEN, data, teachers
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def write(result: dict[str, Any]) -> None:
-    (RESULTS / "faithfulness.json").write_text(json.dumps(result, indent=1) + "\n")
+    (RESULTS / "faithfulness.json").write_text(as_json(result))
 
 
 def with_sae(explainer: Explainer, sae: SparseAutoencoder) -> Explainer:

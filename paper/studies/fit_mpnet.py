@@ -16,6 +16,7 @@ import numpy as np
 from rich.console import Console
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data, teachers
 from paper.studies.retrieval_views import opening
 from xetrieval.data import Document, read_corpora
@@ -66,7 +67,7 @@ def main() -> None:
         records.append({"encoder": "all-mpnet-base-v2", "documents": len(benchmark.documents), **record})
         Console(width=150).print(name, {k: v for k, v in record["sets"]["xetrieval"].items() if isinstance(v, float)})
     figures = {"figures": dict(explainer.metrics), "made_from": dict(explainer.provenance)}
-    (RESULTS / "mpnet_check.json").write_text(json.dumps([figures, *records], indent=1) + "\n")
+    (RESULTS / "mpnet_check.json").write_text(as_json([figures, *records]))
 
 
 def train_raw(texts: list[str], encoder: CachedEncoder, output: Path) -> SparseAutoencoder:

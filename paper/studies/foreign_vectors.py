@@ -8,7 +8,6 @@ encoder. Further files are other models' vectors, of the same dimension.
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import xetrieval
+from paper.kit.results import as_json
 from xetrieval.arrays import as_vectors, l2norm
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import read_texts
@@ -74,7 +74,7 @@ def main() -> None:
     found = likeness(explainer, rows)
     assert found is not None
     facts = {"explainer": explainer.name, "card": round(found.card, 3), "random": round(found.random, 3)}
-    sys.stdout.write(json.dumps({**facts, "own": own, "others": foreign}, indent=1) + "\n")
+    sys.stdout.write(as_json({**facts, "own": own, "others": foreign}))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ it is not among the 24 largest, and by its score before the largest are taken. A
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, data
 from xetrieval.arrays import Float32, l2norm
 from xetrieval.data import Document, stream_source
@@ -47,7 +47,7 @@ def main() -> None:
             result["summary"].append(summary(kind, rows))
     for line in result["summary"]:
         print(line)
-    write_text(RESULTS / "ground_truth.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    write_text(RESULTS / "ground_truth.json", as_json(result))
 
 
 def signals(explainer: Any, vectors: Float32) -> dict[str, Float32]:

@@ -9,7 +9,6 @@ them what `xetrieval doctor` says of the explainer on that corpus.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, UNSEEN, data
 from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
@@ -64,7 +64,7 @@ def main() -> None:
         found = checkup(index, queries, judged).to_dict()
         record["doctor"] = {key: value for key, value in found.items() if key != "failing"}
         records.append(record)
-        (RESULTS / "index_modes.json").write_text(json.dumps(records, indent=1) + "\n")
+        (RESULTS / "index_modes.json").write_text(as_json(records))
     table = Table("dataset", *MODES, title="NDCG@10")
     for record in records:
         table.add_row(record["dataset"], *(f"{record[mode]:.1f}" for mode in MODES))

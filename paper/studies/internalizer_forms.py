@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from typing import Any
 
 from rich.console import Console
 
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data, teachers
 from xetrieval.data import read_corpora
 from xetrieval.encoders import CachedEncoder, open_encoder, read_texts
@@ -29,7 +29,7 @@ def main() -> None:
     sources["summary, bodies with their titles"] = titles
     sources["summary, both"] = sources["summary, written"] + titles
     records = [record for name, pairs in sources.items() for record in compare(name, pairs, encoder)]
-    (RESULTS / "internalizer_forms.json").write_text(json.dumps(records, indent=1) + "\n")
+    (RESULTS / "internalizer_forms.json").write_text(as_json(records))
 
 
 def compare(name: str, pairs: list[TeacherPair], encoder: CachedEncoder) -> list[dict[str, Any]]:

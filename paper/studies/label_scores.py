@@ -23,6 +23,7 @@ import numpy as np
 from rich.progress import track
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.kit.untrained import untrained_sae
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.data import Document, read_corpora
@@ -233,7 +234,7 @@ def agreement(first: Scored, second: Scored, negatives: Any) -> dict[str, Any]:
 
 
 def write(result: dict[str, Any]) -> None:
-    write_text(RESULTS / "label_scores.json", json.dumps(result, indent=1) + "\n")
+    write_text(RESULTS / "label_scores.json", as_json(result))
 
 
 def picture(result: dict[str, Any], path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, UNSEEN, data
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
@@ -42,7 +42,7 @@ def main() -> None:
         records.append(
             {"explainer": explainer.name, "features": explainer.sae.features, "k": explainer.sae.k, **record}
         )
-        given.output.write_text(json.dumps(records, indent=1) + "\n")
+        given.output.write_text(as_json(records))
     Console(width=150).print(table(records))
 
 

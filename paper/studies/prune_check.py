@@ -12,7 +12,6 @@ are measured by it. Then parts of the dictionary are left out and explained shar
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.studies.label_scores import pool
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.arrays import Float32, l2norm
@@ -90,7 +90,7 @@ def main() -> None:
         print(record, flush=True)
     sixteen = np.nan_to_num(alike(explainer.sae, own, other, 16), nan=float(np.nanmean(coherence)))
     result["left_out"] = left_out(explainer, mixed, sixteen)
-    write_text(RESULTS / "prune_check.json", json.dumps(result, indent=1) + "\n")
+    write_text(RESULTS / "prune_check.json", as_json(result))
 
 
 def pool_vectors(mpnet: Path) -> tuple[Float32, Float32]:

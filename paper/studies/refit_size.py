@@ -8,7 +8,6 @@ each sees at least 400,000 rows.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from rich.console import Console
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, data
 from xetrieval.arrays import Float32
 from xetrieval.data import read_corpora
@@ -44,7 +44,7 @@ def main() -> None:
         texts = training_texts([documents[row] for row in rest[:size]], 9).texts
         records.append({"autoencoder": f"of {size} documents", "documents": size, **fitted(encoder, texts, measured)})
         Console().print(records[-1])
-        (RESULTS / "refit_size.json").write_text(json.dumps(records, indent=1) + "\n")
+        (RESULTS / "refit_size.json").write_text(as_json(records))
 
 
 def fitted(encoder: CachedEncoder, texts: list[str], measured: Float32) -> dict[str, Any]:

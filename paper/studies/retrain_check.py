@@ -10,7 +10,6 @@ level check, and the intruder score by another encoder's embeddings.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from rich.console import Console
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import read_benchmark
@@ -65,7 +65,7 @@ def main() -> None:
         record = {"autoencoder": name, **measure(shipped, sae, encoder, sample)}
         records.append(record)
         console.print(record)
-        (RESULTS / "retrain_check.json").write_text(json.dumps(records, indent=1) + "\n")
+        (RESULTS / "retrain_check.json").write_text(as_json(records))
 
 
 def judged(encoder: CachedEncoder, given: argparse.Namespace) -> IntruderSample:

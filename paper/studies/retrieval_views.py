@@ -19,6 +19,7 @@ from rich.console import Console
 
 from paper.kit.benchmarks import benchmark_of_pairs
 from paper.kit.folds import cross_fitted_views, learn_in_folds
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, data, teachers
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
@@ -66,7 +67,7 @@ def main() -> None:
             for record in shown(several)
         ]
         records = [record for record in records if record["part"] != part] + found  # other encoders' are kept
-        given.output.write_text(json.dumps(records, indent=1) + "\n")
+        given.output.write_text(as_json(records))
 
 
 def shown(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

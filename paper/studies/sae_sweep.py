@@ -11,7 +11,6 @@ semanticity: an intruder among nine top texts, named by the judge's embeddings o
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import xetrieval
+from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import read_benchmark
@@ -89,7 +89,7 @@ def main() -> None:
         record["held_out_l0"] = (record["original"]["l0"] + 3 * record["reasoned"]["l0"]) / 4  # three views a row
         record |= on_unseen(load_sae(folder_of(given, record)).sae, given, unseen)
     path = RESULTS / f"{given.name}.json"
-    path.write_text(json.dumps({"facts": facts, "records": records}, indent=1) + "\n")
+    path.write_text(as_json({"facts": facts, "records": records}))
     plot_sweep(records, path.with_suffix(".png"))
 
 

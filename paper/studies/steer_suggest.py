@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
+from paper.kit.results import as_json
 from paper.studies.index_modes import DATASETS, indexed
 from paper.studies.minilm import RESULTS, UNSEEN, data
 from xetrieval.data.benchmark import read_benchmark, sample_benchmark
@@ -35,7 +35,7 @@ def main() -> None:
         made = suggest(index, queries, judged, SuggestConfig(), name, own=list(benchmark.query_ids))
         records.append({"dataset": name, "unseen_in_training": name in UNSEEN, **made.to_dict()})
         Console().print(name, made.sentence())
-        (RESULTS / "steer_suggest.json").write_text(json.dumps(records, indent=1) + "\n")
+        (RESULTS / "steer_suggest.json").write_text(as_json(records))
 
 
 if __name__ == "__main__":

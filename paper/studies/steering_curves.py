@@ -19,6 +19,7 @@ from rich.progress import track
 
 import xetrieval
 from paper.kit.figures import draw_steering
+from paper.kit.results import as_json
 from paper.studies.fit_mpnet import SETS
 from paper.studies.minilm import RESULTS, UNSEEN, data
 from xetrieval.data.benchmark import read_benchmark, sample_benchmark
@@ -45,13 +46,13 @@ def main() -> None:
         ours, raw = (load_sae(given.work / name).sae for name in ("reasoned-3072", "raw-3072"))
         encoder = CachedEncoder(open_encoder("minilm", precision=given.precision))
         records += measure("minilm", [(name, None, None) for name in DATASETS], encoder, ours, raw)
-        path.write_text(json.dumps(records, indent=1) + "\n")
+        path.write_text(as_json(records))
     if given.mpnet is not None:
         records = [record for record in records if record["encoder"] != "all-mpnet-base-v2"]
         ours = xetrieval.load(given.mpnet_explainer).sae
         encoder = CachedEncoder(open_encoder(given.mpnet, precision=given.precision))
         records += measure("all-mpnet-base-v2", list(SETS), encoder, ours, load_sae(given.mpnet_raw).sae)
-        path.write_text(json.dumps(records, indent=1) + "\n")
+        path.write_text(as_json(records))
     draw_steering(records, RESULTS / "steering.png")
 
 

@@ -9,7 +9,6 @@ before twins are joined (as coefficients of their own) and after (the lines of a
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import xetrieval
+from paper.kit.results import as_json
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import read_texts
 from xetrieval.explain import Explainer, attribute, overlap
@@ -91,7 +91,7 @@ def main() -> None:
     x = read_texts(explainer.encoder, list(TEXTS), "document").vectors
     first, second = np.triu_indices(len(x))
     found = {str(cosine): measured(doubled(explainer, cosine), x[first], x[second]) for cosine in COSINES}
-    sys.stdout.write(json.dumps({"joined_from_cosine": TWIN, "by_cosine": found}, indent=1) + "\n")
+    sys.stdout.write(as_json({"joined_from_cosine": TWIN, "by_cosine": found}))
 
 
 if __name__ == "__main__":

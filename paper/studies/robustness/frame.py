@@ -17,7 +17,6 @@ trying after 100 seconds and says how many tries there were.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import select
 import signal
@@ -32,6 +31,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+from paper.kit.results import as_json
 from xetrieval.errors import XetrievalError
 
 RESULTS = Path(__file__).parent / "results"
@@ -152,7 +152,7 @@ def _written(
     record = {"area": area, "tried": tried.total(), "held": held.total(), "kinds": kinds, "failed": failed}
     results.mkdir(parents=True, exist_ok=True)
     name = area.replace(" ", "_").replace(",", "")
-    (results / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (results / f"{name}.json").write_text(as_json(record), encoding="utf-8")
     took = "" if seconds is None else f", {seconds:.0f} s"
     sys.stdout.write(f"{area}: {held.total():,} of {tried.total():,} held{took}\n")
     for line in failed[:20]:
