@@ -1,5 +1,7 @@
 # make demo   install into .venv and explain three answers from this Python's documentation
 # make test   install into .venv and run the tests
+# make lock   write requirements-dev.lock: the versions of all packages in .venv
+# make coverage   run the tests and report which lines of src they reach (fails under 90 %)
 # make parity install other autoencoder libraries into .venv-parity and compare with them
 # make references   write docs/cli.md, docs/reference.md and the output shown in the docs again
 # make page    build the page (Node 20) into the package; make page-check: is what is committed
@@ -10,14 +12,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo references reproduce test parity cluster page page-check lint types install clean
+.PHONY: demo references reproduce test coverage lock parity cluster page page-check lint types install clean
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt requirements-dev.lock
 	@echo "== installing into $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --progress-bar off -c constraints.txt -e ".[dev]" | grep -v "already satisfied" || true
+	@$(BIN)/pip install --progress-bar off -c constraints.txt -c requirements-dev.lock -e ".[dev]" | grep -v "already satisfied" || true
 	@$(BIN)/python -c "import xetrieval, torch, sentence_transformers"
 	@touch $@
 
@@ -27,6 +29,18 @@ demo: install
 test: install
 	@echo "== tests"
 	@$(BIN)/python -m pytest
+
+coverage: install
+	@echo "== tests, with coverage"
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
+
+# torch is pinned in constraints.txt alone: its builds carry the processor in their version.
+lock: install
+	@{ echo "# Every package of the development environment, made by \`make lock\`. Used as constraints by \`make install\`."; \
+	  $(BIN)/pip freeze --exclude-editable --exclude torch | grep "=="; } > requirements-dev.lock
 
 # torchvision comes with them, built for another torch, and then no model library imports; nothing here needs it.
 parity:

@@ -52,9 +52,7 @@ class Setting:
         """One set, sampled as the config says: every judged document, and random ones up to a number."""
         whole = open_benchmark(self.filled(facts["source"]))
         benchmark = sample_benchmark(whole, facts.get("queries"), facts.get("documents"), self.config["seed"])
-        self.used[f"set {benchmark.name}, {len(benchmark.documents)} documents"] = benchmarks.benchmark_digest(
-            benchmark
-        )
+        self.used[f"set {benchmark.name}, {len(benchmark.documents)} documents"] = benchmarks.digest(benchmark)
         return benchmark
 
     def sets(self, encoder: str, only: list[str] | None = None) -> Iterator[tuple[Benchmark, BenchmarkVectors]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,3 +76,9 @@ def subject_explainer(explainer: Explainer) -> Explainer:
     return replace(
         explainer, sae=subject_sae(), internalizers={}, features=explainer.features[:8], encoder_identity=identity
     )
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """Every label that a folder's features were given or offered, oldest first."""
+    path = folder / "history.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from conftest import random_explainer
+from label_data import read_history
 from typer.testing import CliRunner
 
 from xetrieval.cli.app import app, main
 from xetrieval.explain import load
-from xetrieval.labels.relabel import NewLabel, read_history, relabel
+from xetrieval.labels.relabel import NewLabel, relabel
 
 WORDS = ["tea", "kidney", "football", "weather", "music", "river", "bridge", "chess", "garden", "engine"]
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from conftest import random_explainer
-from label_data import SUBJECTS, subject_examples, subject_explainer
+from label_data import SUBJECTS, read_history, subject_examples, subject_explainer
 
 from xetrieval.errors import BudgetSpent, InputError, MismatchError
 from xetrieval.explain import load
 from xetrieval.features import Score
 from xetrieval.labels.labellers import KeyphraseLabeller, LlmLabeller, one_line
 from xetrieval.labels.naming import check_label, read_label
-from xetrieval.labels.relabel import NewLabel, read_history, record_families, record_scores, relabel
+from xetrieval.labels.relabel import NewLabel, record_families, record_scores, relabel
 from xetrieval.labels.worksheet import COLUMNS, read_worksheet, write_worksheet
 from xetrieval.llm import Answer, Budget, CachedChat, Ledger, ReplayChat, Request
 

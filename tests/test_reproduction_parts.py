@@ -13,7 +13,7 @@ import pytest
 from conftest import random_explainer, random_internalizer, random_sae, unit
 from test_intervention import toy_benchmark
 
-from paper.kit.benchmarks import benchmark_digest, benchmark_of_pairs, first_short_pair
+from paper.kit.benchmarks import benchmark_of_pairs, digest, first_short_pair
 from paper.kit.efficiency import growth
 from paper.kit.examples import gathered_examples
 from paper.kit.figures import density
@@ -145,8 +145,8 @@ def test_the_digest_of_a_benchmark_follows_texts_queries_and_judgments() -> None
         Benchmark("b", documents, ["q"], ["what"], {"q": {"d1": 2}}),
         sample_benchmark(base, documents=2),
     )
-    assert benchmark_digest(base) == benchmark_digest(same)
-    assert len({benchmark_digest(one) for one in (base, *others)}) == 4
+    assert digest(base) == digest(same)
+    assert len({digest(one) for one in (base, *others)}) == 4
 
 
 def test_systems_compared_together_are_as_each_compared_alone() -> None:

@@ -34,13 +34,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
-def test_the_wheel_holds_the_explainer_and_no_corpus(wheel: Path) -> None:
+def test_the_wheel_holds_the_explainer_and_no_corpus_history_or_paper(wheel: Path) -> None:
     files = {info.filename: info.file_size for info in zipfile.ZipFile(wheel).infolist()}
     assert "xetrieval/shipped/minilm/sae.safetensors" in files
     assert "xetrieval/py.typed" in files
     assert any(name.endswith("licenses/LICENSE") for name in files)
     assert wheel.stat().st_size < 10_000_000
     assert not [name for name in files if name.startswith(("tests", "paper")) or "corpus.jsonl" in name]
+    assert not [name for name in files if "history.jsonl" in name or "results" in name]
 
 
 def test_it_explains_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:

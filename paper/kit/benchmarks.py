@@ -27,7 +27,7 @@ def benchmark_of_pairs(name: str, documents: list[Document], pairs: Path) -> Ben
     return Benchmark(name, documents, list(judged), [known[query].text for query in judged], judged)
 
 
-def benchmark_digest(benchmark: Benchmark) -> str:
+def digest(benchmark: Benchmark) -> str:
     """sha256 of all that a measurement reads of it: documents, queries, judgments."""
     documents = [[document.id, document.text] for document in benchmark.documents]
     judgments = [sorted(benchmark.judgments[query].items()) for query in benchmark.query_ids]

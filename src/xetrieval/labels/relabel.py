@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ..data import BadLine, read_json_lines
-from ..errors import DamagedError, InputError
+from ..errors import InputError
 from ..explain import Explainer
 from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
 from ..features import Feature, Score
@@ -129,22 +128,6 @@ def check_target(source: str | Path, output: Path | None) -> Path:
         return output
     check_folder(folder.parent)
     return folder
-
-
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """Every label that was given or offered, oldest first.
-
-    Raises:
-        DamagedError: a line that is no JSON object.
-    """
-    if not (folder / HISTORY).is_file():
-        return []
-    records = []
-    for line in read_json_lines(folder / HISTORY):
-        if isinstance(line, BadLine):
-            raise DamagedError(str(line.error()))
-        records.append(line.record)
-    return records
 
 
 def history_of(folder: Path) -> str:
