@@ -76,7 +76,7 @@ def ours(shape: Shape, x: np.ndarray, variant: str = "topk", scoring: str = "flo
     return Arm(lambda rows: trainer.step(rows).loss, encode)
 
 
-def dictionary_learning(shape: Shape, x: np.ndarray, batch_top_k: bool = False, device: str = "cpu") -> Arm:
+def dictionary_learning(shape: Shape, x: np.ndarray, *, batch_top_k: bool = False, device: str = "cpu") -> Arm:
     from dictionary_learning.trainers.batch_top_k import BatchTopKTrainer
     from dictionary_learning.trainers.top_k import TopKTrainer
 
@@ -175,7 +175,7 @@ def arms() -> dict[str, Callable[[Shape, np.ndarray], Arm]]:
         "ours batchtopk": lambda shape, x: ours(shape, x, "batchtopk"),
         "ours topk, bfloat16 scores": lambda shape, x: ours(shape, x, "topk", "bfloat16"),
         "dictionary_learning topk": dictionary_learning,
-        "dictionary_learning batchtopk": lambda shape, x: dictionary_learning(shape, x, True),
+        "dictionary_learning batchtopk": lambda shape, x: dictionary_learning(shape, x, batch_top_k=True),
         "sparsify topk": sparsify,
         "SAELens topk": saelens,
     }

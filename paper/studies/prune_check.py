@@ -127,7 +127,7 @@ def train(explainer: Explainer, work: Path) -> None:
             continue
         documents = read_corpora(data() / name for name in TRAINED_ON)
         texts = training_texts(documents, 9)
-        used = kept(texts, {d.id for d in stream_source(data() / "medquad")}, [d.id for d in documents], less)
+        used = kept(texts, {d.id for d in stream_source(data() / "medquad")}, [d.id for d in documents], less=less)
         z = CachedEncoder(xetrieval.open_encoder("minilm")).encode_document([texts.texts[row] for row in used])
         views = np.stack(explainer.reasoned(z), axis=1).astype(np.float16)
         trained = train_many(views.reshape(-1, views.shape[2]), list(todo.values()))
@@ -135,7 +135,7 @@ def train(explainer: Explainer, work: Path) -> None:
             write_sae(done.sae, path_of(work, name))
 
 
-def kept(texts: Any, medquad: set[str], ids: list[str], less: bool) -> NDArray[np.int64]:
+def kept(texts: Any, medquad: set[str], ids: list[str], *, less: bool) -> NDArray[np.int64]:
     """Rows to train on: no more than a few of one template, and, if asked, a quarter of MedQuAD."""
     rng, seen = np.random.default_rng(0), dict[str, int]()
     words: dict[str, int] = {}

@@ -63,7 +63,7 @@ def in_child(do: object) -> None:
         raise SystemExit("what the tries start from could not be made")
 
 
-def index(home: Path, count: int = 100, fast: bool = False) -> Path:
+def index(home: Path, count: int = 100, *, fast: bool = False) -> Path:
     """An index, with everything that makes it faster if asked."""
 
     def make() -> None:
