@@ -1,8 +1,8 @@
 """Every table and figure of the paper: python -m paper [--scale small|paper|FILE] [--work DIR] [--only STEP ...]
 
-One step after the other, each a process of its own. A step that is done is not done again, unless its script, its part
-of the config or what all steps share has changed. --dry-run says what would be run and what is missing; --draw draws
-figures and tables again from the results alone.
+Runs the steps in order, each in its own process. A finished step runs again only if its script, its part of the config
+or what all steps share has changed. --dry-run lists what would run and what is missing; --draw redraws figures and
+tables from the results.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ def main() -> None:
         prog="python -m paper", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--scale", default="small", help="small, paper, or a config file")
-    parser.add_argument("--work", type=Path, default=Path("reproduce-work"), help="vectors, models, autoencoders")
+    parser.add_argument(
+        "--work", type=Path, default=Path("reproduce-work"), help="where vectors, models and autoencoders go"
+    )
     parser.add_argument("--results", type=Path, help="paper/results, or a folder of the scale's name in it")
-    parser.add_argument("--only", nargs="*", help="names of steps")
+    parser.add_argument("--only", nargs="*", help="run these steps only")
     parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--draw", action="store_true", help="figures and tables from the results alone")
+    parser.add_argument("--draw", action="store_true", help="redraw figures and tables from the results")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     given = parser.parse_args()
     try:
@@ -42,13 +44,13 @@ def main() -> None:
         Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        if not given.step:  # a step's parent says it
-            Console(stderr=True).print("\nstopped; the same command goes on from here")
+        if not given.step:  # the parent process prints the message
+            Console(stderr=True).print("\ninterrupted; rerun the same command to resume")
         sys.exit(130)
 
 
 def go(given: argparse.Namespace) -> int:
-    """The exit code."""
+    """Do what the options say; return the exit code."""
     path = Path(given.scale).resolve() if given.scale.endswith(".json") else HERE / f"{given.scale}.json"
     steps = Steps.read(path, given.work.resolve(), given.only)
     results = given.results or HERE / "results" / ("" if given.scale == "small" else path.stem)
@@ -59,7 +61,7 @@ def go(given: argparse.Namespace) -> int:
     elif given.step:
         measure(Setting(steps.config, steps.work), given.step, results)
     elif gone := [what for what, _, fine in dry_run.checks(steps.config) if not fine]:
-        raise InputError(f"missing: {', '.join(gone)}; --dry-run says more")
+        raise InputError(f"missing: {', '.join(gone)}; run with --dry-run for details")
     else:
         return run_all(steps, path, results)
     return 0

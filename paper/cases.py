@@ -1,7 +1,7 @@
-"""Four cases: what a raw autoencoder's features say of a pair, what ours say (the paper's case studies).
+"""Four cases: one pair explained by a raw autoencoder and by ours (the paper's case studies).
 
-The first judged pair of middling length of each set. Names are key phrases for both. Texts and pages are written to the
-work folder, for the documents are not ours to pass on; features and shares stand in the results.
+Each case is the first judged pair of moderate length in a set. Labels are key phrases for both. Texts and pages go to
+the work folder because we may not redistribute the documents; the results contain features and shares only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xetrieval.render.page import page
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
-    """A record a case: both explanations, and the names that they share."""
+    """One record per case: both explanations, and the labels they have in common."""
     main = setting.encoder(setting.config["main"])
     both = {"raw": named(setting, "raw-0", None, main), "ours": named(setting, "ours-0", "residual", main)}
     records, folder = [], setting.made / "cases"
@@ -41,7 +41,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
 
 def named(setting: Setting, sae: str, nets: str | None, encoder: Any) -> Explainer:
-    """An explainer with key phrases, by the examples of Fig. 5."""
+    """An explainer labelled with key phrases, from the examples of Fig. 5."""
     explainer, names = trained(setting, sae, nets), labels(gathered(setting, sae, encoder))
     features = (
         replace(f, label=names.get(f.feature_id), source="keyphrase" if f.feature_id in names else None)

@@ -1,4 +1,4 @@
-"""Everything checked but the downloads: what is missing, what will be fetched, what it will cost."""
+"""Check everything without downloading: what is missing, what will be fetched, and what it will cost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEEDS = ("torch", "numba", "sentence_transformers", "scipy", "ir_measures", "mat
 
 
 def run(steps: Steps) -> int:
-    """2 if something is missing that a download will not bring, else 0."""
+    """Print the checks and the costs. Returns 2 if something is missing that no download provides, else 0."""
     console, missing = Console(), []
     table = Table("what", "state", box=None)
     for what, state, fine in checks(steps.config):
@@ -43,7 +43,7 @@ def run(steps: Steps) -> int:
 
 
 def checks(config: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """(what, its state, whether that is fine or a download will mend it)."""
+    """(what, its state, whether it is there or can be downloaded)."""
     found = [(f"package {name}", *_package(name)) for name in NEEDS]
     names = sorted(set(re.findall(r"\$(\w+)", str(config))))
     found += [(f"${name}", *(("set", True) if name in os.environ else ("not set", False))) for name in names]

@@ -1,7 +1,7 @@
-"""Everything that is encoded, once: the training texts of two corpora, the sets of every encoder, what is judged.
+"""Encode everything once: the training texts of two corpora and the sets of every encoder.
 
-apart.npy   documents and sentences of the training corpus, and no document of any set that anything is measured on
-with.npy    as many rows, half of them documents of those very sets
+apart.npy   documents and sentences of the training corpus, without the documents of any set that we measure on
+with.npy    the same number of rows, half of them documents of those sets
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from xetrieval.fitting.texts import training_texts
 
 
 def run(setting: Setting) -> None:
-    """Vectors of the main encoder in half precision; the other encoders' go to the cache."""
+    """Write vectors of the main encoder in half precision; those of the other encoders go to the cache."""
     setting.made.mkdir(parents=True, exist_ok=True)
     main = setting.encoder(setting.config["main"])
     texts = apart(setting)
@@ -27,12 +27,12 @@ def run(setting: Setting) -> None:
     rows = rng.permutation(len(vectors))[: len(vectors) - half]
     write(setting.made / "with.npy", np.concatenate([vectors[rows], evaluated[rng.permutation(len(evaluated))[:half]]]))
     for name in setting.config["encoders"]:
-        for _ in setting.sets(name):  # into the cache
+        for _ in setting.sets(name):  # fills the cache
             pass
 
 
 def apart(setting: Setting) -> list[str]:
-    """Texts of apart.npy, in its order: shuffled, for neighbours in a corpus come from one place."""
+    """The texts of apart.npy in its order: shuffled, because neighbours in a corpus come from the same source."""
     facts = setting.config["corpus"]
     texts = training_texts(setting.corpus(facts["sources"]), facts["sentences"])
     rng = np.random.default_rng(setting.config["seed"])
@@ -43,7 +43,7 @@ def apart(setting: Setting) -> list[str]:
 
 
 def write(path: Path, vectors: np.ndarray) -> None:  # type: ignore[type-arg]
-    """In half precision, whole or not at all."""
+    """Write vectors in half precision, atomically."""
     partial = path.with_suffix(".partial.npy")
     np.save(partial, vectors.astype(np.float16))
     partial.rename(path)

@@ -1,4 +1,4 @@
-"""One step measured, and what it was made with written beside its figures."""
+"""Measure one step, and record how its figures were made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("xetrieval", "numpy", "torch", "sentence-transformers", "scipy", "ir
 
 
 def measure(setting: Setting, name: str, results: Path) -> None:
-    """One step; what it returns goes to results/NAME.json with the facts."""
+    """Run one step and write its figures, with the facts, to results/NAME.json."""
     module, started = importlib.import_module(f"paper.{name}"), time.monotonic()
     figures = module.run(setting)
     if figures is not None:
@@ -28,7 +28,7 @@ def measure(setting: Setting, name: str, results: Path) -> None:
 
 
 def facts(setting: Setting, name: str, seconds: float) -> dict[str, Any]:
-    """Seed, config of the step, versions, hardware, hashes of all that was read, duration."""
+    """Seed, config of the step, versions, hardware, hashes of everything it read, and duration."""
     import torch
 
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else None
@@ -45,7 +45,7 @@ def facts(setting: Setting, name: str, seconds: float) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Its name, where the system tells it."""
+    """The name of the processor, if the system reports one."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))

@@ -1,6 +1,6 @@
-"""Fig. 3: seven variants at several sparsities: reconstruction, intruders found, retrieval kept (paper, section 6).
+"""Fig. 3: seven variants at several sparsities: reconstruction, intruders detected, retrieval kept (paper, section 6).
 
-Trained without the documents of any set; topk also with them. The judge of intruders is another encoder.
+Trained without the documents of any set; topk also with them. Another encoder judges the intruders.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from xetrieval.sae.train import SaeConfig
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
-    """A record a variant and sparsity; `with_sets` says which rows it was trained on."""
+    """One record per variant and sparsity; `with_sets` is true if the training rows included the sets' documents."""
     facts, sparsities = setting.step("fig3"), setting.config["sweep"]
     base = SaeConfig(**setting.config["sae"])
     main = setting.config["main"]
@@ -40,7 +40,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
 
 def by_view(setting: Setting, rows: str, views: Any) -> Any:
-    """The reasoned vectors, one view after the other, [views * n, m]."""
+    """The reasoned vectors, view by view, [views * n, m]."""
     path = setting.made / f"{rows}-by-view.npy"
     if not path.is_file():
         write(path, np.concatenate([views[:, place] for place in range(1, views.shape[1])]))
@@ -48,14 +48,14 @@ def by_view(setting: Setting, rows: str, views: Any) -> Any:
 
 
 def judged(setting: Setting, count: int, characters: int) -> IntruderSample:
-    """Texts of the training corpus below a length, by both encoders."""
+    """Short texts of the training corpus, encoded by both encoders."""
     texts = [text for text in apart(setting) if len(text) < characters][:count]
     own, judge = (setting.encoder(setting.config[role]).encode_document(texts) for role in ("main", "judge"))
     return IntruderSample(own, judge)
 
 
 def draw(result: list[dict[str, Any]], path: Path) -> None:
-    """Each measure against L0, a line a variant."""
+    """Each measure against L0, one line per variant."""
     named = [{**r, "variant": f"{r['variant']}, with the sets" if r["with_sets"] else r["variant"]} for r in result]
     plot_sweep(named, path)
 

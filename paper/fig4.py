@@ -1,7 +1,7 @@
 """Fig. 4: raw and reasoned embeddings under the autoencoders of Fig. 3 and of the step `train` (paper, section 6).
 
-On documents of sets that those trained `apart` never saw. Beside the internalizers stands a network of the same size
-that learned to give its input back (echo): what it gains is smoothing, and no reasoning.
+Measured on documents that autoencoders trained `apart` never saw. The control is a network of the same size that
+learned to reproduce its input (echo): what it gains is smoothing, not reasoning.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xetrieval.sae import load_sae
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
-    """A record an autoencoder: figures of each kind of vectors."""
+    """One record per autoencoder: figures for each kind of vector."""
     facts = setting.step("fig4")
     found = [vectors.documents for _, vectors in setting.sets(setting.config["main"], facts["measured_on"])]
     rng = np.random.default_rng(setting.config["seed"])
@@ -39,7 +39,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
 
 def folders(setting: Setting) -> list[Path]:
-    """The sweep's autoencoders, then those of `train`."""
+    """The autoencoders of the sweep, then those of `train`."""
     places = (setting.made / "sweep-apart", setting.made / "sweep-with", setting.made / "saes")
     return [path for place in places for path in sorted(place.iterdir()) if path.is_dir()]
 

@@ -1,7 +1,7 @@
-"""Fig. 5: are features named better than those of a raw or an untrained autoencoder? (paper, section 7)
+"""Fig. 5: do our features get better labels than those of a raw or an untrained autoencoder? (paper, section 7)
 
-All get names from one labeller (key phrases of the texts that activate them) on documents that no name is judged on.
-Two judges: another encoder, and a language model, shown one text at a time; the accuracy of both is measured first.
+One labeller (key phrases of the activating texts) labels all of them, on documents that no label is judged on. There
+are two judges: another encoder, and a language model that sees one text at a time. We measure their accuracy first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ALL = (*JUDGED_BY_LLM, "ours-with")
 
 
 def run(setting: Setting) -> dict[str, Any]:
-    """Judges' own accuracy, and scores of every autoencoder's names with each feature's value."""
+    """The accuracy of the judges, and the label scores of every autoencoder with the value of each feature."""
     facts, main = setting.step("fig5"), setting.encoder(setting.config["main"])
     encoder = EncoderJudge(setting.encoder(setting.config["judge"]), main.identity)
     model = CachedChat(open_llm(setting.filled(setting.config["llm"])), setting.work / "llm.sqlite")
@@ -47,7 +47,7 @@ def run(setting: Setting) -> dict[str, Any]:
 
 
 def gathered(setting: Setting, name: str, reader: Any) -> Any:
-    """Texts of every feature: a side that names are made from, and a side that they are judged on."""
+    """Texts of every feature: one side to make labels from, and one side to judge them on."""
     sae, facts = trained(setting, name).sae, setting.config["corpus"]
     config = ExamplesConfig(per_document=facts["sentences"])
     documents = sample_documents(setting.corpus(facts["sources"]), setting.step("fig5")["documents"])
@@ -57,13 +57,13 @@ def gathered(setting: Setting, name: str, reader: Any) -> Any:
 
 
 def labels(examples: Any) -> dict[int, str]:
-    """Key phrases."""
+    """Key phrases as labels."""
     background = [example.shown for feature in examples for example in feature.shown.random]
     return {p.feature: p.label for p in KeyphraseLabeller(background).label(examples) if p.label}
 
 
 def scores(name: str, examples: Any, names: dict[int, str], judge: Any, config: ScoresConfig) -> list[dict[str, Any]]:
-    """Summaries, each with the values of single features."""
+    """Summaries, each with the value of every feature."""
     scored = score_labels(examples, names, judge, config, Bar(f"{name}, {judge.name[:12]}").at)
     facts = {"autoencoder": name, "named": len(names), "of": len(examples), "unanswered": scored.failed}
     return [{**facts, **record, "values": list(scored.values(record["kind"], record["negatives"]).values())}

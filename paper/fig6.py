@@ -1,7 +1,7 @@
 """Fig. 6: time to explain as the corpus grows, every document against one query and against many (paper, section 8).
 
-Vectors are at hand, as in the paper. Ours (ids, activations, shares), the release's way (ids alone), and a language
-model that writes three texts of each document: timed on a few, the rest extrapolated and drawn so.
+Vectors exist already, as in the paper. Compares ours (ids, activations, shares), the release's method (ids only), and a
+language model that writes three texts per document: a few are timed, the rest is extrapolated and drawn dashed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xetrieval.views import ASPECTS
 
 
 def run(setting: Setting) -> dict[str, Any]:
-    """Seconds by number of documents, and of each text that the language model wrote."""
+    """Seconds by number of documents, and seconds per text of the language model."""
     facts = setting.step("fig6")
     rows = np.load(setting.made / "apart.npy", mmap_mode="r")[: max(facts["documents"])]
     z = l2norm(np.asarray(rows, np.float32)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Fig. 7: erase the shared features from the document, or keep nothing else: what happens to its score? (section 9)
+"""Fig. 7: how does the score change if we erase the shared features, or keep only them? (paper, section 9)
 
-True and false positives apart. Of each set of features stand two of its own size beside it: random ones active in the
-document, and random live ones of like frequency. `direct` are the features that a raw autoencoder finds.
+True and false positives are separate. Each set of features has two random controls of the same size: features active in
+the document, and live features of similar frequency. `direct` is the set that a raw autoencoder finds.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
 
 def summary(record: Any) -> Any:
-    """What figure, table and text need: means. Intervals within a set stay in the work folder."""
+    """The means, which the figure, the table and the text need. Intervals within a set stay in the work folder."""
     if not isinstance(record, dict):
         return record
     return {key: summary(part) for key, part in record.items() if not LEFT_OUT.search(key)}
 
 
 def draw(result: list[dict[str, Any]], path: Path) -> None:
-    """Erase and keep-only, true and false positives, with the random sets of equal size."""
+    """Erase and keep-only for true and false positives, with random sets of the same size."""
     draw_intervention([record for record in result if record["system"] == "apart"], path)
 
 

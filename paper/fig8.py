@@ -1,7 +1,7 @@
-"""Fig. 8: scale the features that matter to a task: does its ranking follow? (paper, section 10)
+"""Fig. 8: does scaling the features that matter for a task change its ranking? (paper, section 10)
 
-Key features by RUS, found on one half of the queries and used on the other; beside them features that say nothing,
-features of like frequency, and the key features of a raw autoencoder of as many samples.
+Key features by RUS, chosen on one half of the queries and used on the other. Controls: uninformative features, features
+of similar frequency, and the key features of a raw autoencoder trained on as many samples.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SYSTEMS = (
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
-    """A record a system, set and number of features."""
+    """One record per system, set and number of features."""
     opened = {name: [load_sae(setting.made / "saes" / sae).sae for sae in saes] for name, *saes in SYSTEMS
               if (setting.made / "saes" / saes[0]).exists()}  # fmt: skip
     records, bar = [], Bar("steering")

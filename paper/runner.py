@@ -1,4 +1,4 @@
-"""Steps one after the other, each a process of its own."""
+"""Run the steps in order, each in its own process."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from xetrieval.files import alone
 
 
 def run_all(steps: Steps, config: Path, results: Path) -> int:
-    """What is to do, then figures and tables; the exit code.
+    """Run the unfinished steps, then draw figures and tables; return the exit code.
 
     Raises:
-        InputError: another process works in that folder.
+        InputError: another process works in the folder.
     """
     steps.work.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "paper", "--scale", str(config), "--work", str(steps.work)]
-    with alone(steps.work / "lock", f"{steps.work}: another process works there; wait, or give another --work"):
+    with alone(
+        steps.work / "lock", f"{steps.work}: locked: another process is working here; wait, or choose another --work"
+    ):
         for name in steps.todo():
             Console().rule(name)
             started = time.monotonic()

@@ -1,4 +1,4 @@
-"""A config, opened: encoders, sets, corpora, teachers, and what was trained, by the names the config gives them."""
+"""What a config names, opened: encoders, sets, corpora, teachers, and trained models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xetrieval.teachers import TeacherPair, read_teacher
 
 @dataclass
 class Setting:
-    """What every step is given. `used` collects the hashes of what was read."""
+    """The argument of every step. `used` collects the hashes of everything that was read."""
 
     config: dict[str, Any]
     work: Path
@@ -29,52 +29,52 @@ class Setting:
 
     @property
     def made(self) -> Path:
-        """Where what is trained lies: a folder named by all that made it, so that nothing in it is stale."""
+        """The folder of trained models, named by a hash of their inputs so that nothing in it is stale."""
         return made_folder(self.config, self.work)
 
     def filled(self, text: str) -> str:
-        """{work}, and $NAME from the environment."""
+        """Fill in {work} and environment variables."""
         return os.path.expandvars(text.replace("{work}", str(self.work)))
 
     def data(self, name: str) -> str:
-        """A path below XETRIEVAL_DATA; an absolute one, field:NAME and a dump stay as they are."""
+        """A path below XETRIEVAL_DATA. Absolute paths, field:NAME and dumps stay as they are."""
         whole = self.filled(name)
         return whole if ":" in whole else str(Path(os.environ.get("XETRIEVAL_DATA", ".")) / whole)
 
     def encoder(self, name: str) -> CachedEncoder:
-        """One of the config's encoders; its vectors are kept in the work folder."""
+        """An encoder of the config, with its vectors cached in the work folder."""
         facts = self.config["encoders"][name]
         opened = open_encoder(self.filled(facts["source"]), precision=facts.get("precision", "float32"))
         self.used[f"encoder {name}"] = opened.identity.digest
         return CachedEncoder(opened, self.work / "vectors", Bar(f"{name}: texts").at)
 
     def benchmark(self, facts: dict[str, Any]) -> Benchmark:
-        """One set, sampled as the config says: every judged document, and random ones up to a number."""
+        """One set, sampled as configured: every judged document, and random ones up to a number."""
         whole = open_benchmark(self.filled(facts["source"]))
         benchmark = sample_benchmark(whole, facts.get("queries"), facts.get("documents"), self.config["seed"])
         self.used[f"set {benchmark.name}, {len(benchmark.documents)} documents"] = benchmarks.digest(benchmark)
         return benchmark
 
     def sets(self, encoder: str, only: list[str] | None = None) -> Iterator[tuple[Benchmark, BenchmarkVectors]]:
-        """The sets of an encoder (or some of them, by source) with their vectors."""
+        """The sets of an encoder, or only those named, with their vectors."""
         reader = self.encoder(encoder)
         for facts in self.config["sets"][self.config["encoders"][encoder]["sets"]]:
             if only is None or facts["source"] in only:
                 yield (benchmark := self.benchmark(facts)), benchmark_vectors(benchmark, reader)
 
     def corpus(self, sources: list[str]) -> list[Document]:
-        """Documents of several corpora."""
+        """The documents of several corpora."""
         found = posts.read_sources([self.data(source) for source in sources])
         self.used[f"corpus {' '.join(sources)}"] = digest_of([document.text for document in found])
         return found
 
     def lessons(self, teachers: list[str]) -> list[TeacherPair]:
-        """What some teachers wrote of the taught corpus, together."""
+        """The texts that these teachers wrote about the taught corpus."""
         documents, known = self.corpus([self.config["taught"]["corpus"]]), self.config["teachers"]
         own = [f"{self.made}/teach/{name}/corpus.jsonl" for name in teachers if "llm" in known[name]]
         files = own + [file for name in teachers for file in known[name].get("files", ())]
         return [pair for file in files for pair in read_teacher(self.data(file), documents)]
 
     def step(self, name: str) -> Any:
-        """The config's part for one step."""
+        """The config of one step."""
         return self.config["steps"][name]

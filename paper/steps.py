@@ -1,4 +1,4 @@
-"""Which steps there are, and which are done."""
+"""The steps of a config, and which of them are done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARED = {"about", "seed", "models", "encoders", "main", "judge", "llm", "sets"}
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps of a config, in its order, and the folder in which they are done."""
+    """The steps of a config, in order, and their work folder."""
 
     config: dict[str, Any]
     work: Path
@@ -26,10 +26,10 @@ class Steps:
 
     @classmethod
     def read(cls, path: Path, work: Path, only: list[str] | None = None) -> Steps:
-        """The steps of a config file, or some of them.
+        """Read the steps of a config file, or some of them.
 
         Raises:
-            InputError: no such file, not a config, or a step that it does not have.
+            InputError: no such file, not a config, or an unknown step.
         """
         if not path.is_file():
             raise InputError(f"{path}: no such config; give small, paper or a file")
@@ -46,33 +46,33 @@ class Steps:
         return cls(config, work, tuple(name for name in steps if only is None or name in only))
 
     def todo(self) -> list[str]:
-        """Those that are not done."""
+        """The unfinished steps."""
         return [name for name in self.names if not self._mark(name).is_file()]
 
     def finish(self, name: str, seconds: float) -> None:
-        """A step is done."""
+        """Mark a step as done."""
         self._mark(name).parent.mkdir(parents=True, exist_ok=True)
         write_text(self._mark(name), json.dumps({"step": name, "seconds": round(seconds)}) + "\n")
 
     def seconds(self, name: str) -> int | None:
-        """What a step took, if it is done."""
+        """How long a finished step took, else None."""
         mark = self._mark(name)
         return int(json.loads(mark.read_text(encoding="utf-8"))["seconds"]) if mark.is_file() else None
 
     def _mark(self, name: str) -> Path:
-        """A file named by what the step does and its part of the config, beside what all steps share."""
+        """A file named by a hash of the step's code and config."""
         made = digest_of([what_it_does(HERE / f"{name}.py"), self.config["steps"][name]])
         return made_folder(self.config, self.work) / "done" / f"{name}-{made[:12]}.json"
 
 
 def made_folder(config: dict[str, Any], work: Path) -> Path:
-    """work/HASH of what all steps share: the config but for single steps, and how vectors and autoencoders are made."""
+    """work/HASH of what all steps share: the config without single steps, and the code of `encode` and `train`."""
     shared = {key: value for key, value in config.items() if key not in ("steps", "about")}
     return work / digest_of([shared, *(what_it_does(HERE / f"{name}.py") for name in ("encode", "train"))])[:12]
 
 
 def what_it_does(script: Path) -> str:
-    """Its code without comments and without `draw` and `table`, which measure nothing."""
+    """The code of a script without comments, `draw` and `table`, which measure nothing."""
     tree = ast.parse(script.read_text(encoding="utf-8"))
     kept = [node for node in tree.body if getattr(node, "name", "") not in ("draw", "table")]
     return ast.unparse(ast.Module(kept[1:], []))  # the first is the docstring

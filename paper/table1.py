@@ -1,8 +1,8 @@
-"""Table 1 and its forms by teacher: does retrieval gain by views? (paper, section 5)
+"""Table 1, by teacher: do views improve retrieval? (paper, section 5)
 
-Of every encoder and set: the encoder alone; views by internalizers of each teacher, in the paper's form and in the
-residual one, by the plain sum; the residual ones also with weights learned on other queries. Where a teacher wrote
-about the documents of a set, its texts themselves too (chain of thought).
+For every encoder and set: the encoder alone, and views by the internalizers of each teacher, in the paper's form and in
+the residual form, added up; the residual form also with weights learned on other queries. Where a teacher wrote about
+the documents of a set, the written texts too (chain of thought).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FORMS = ("paper", "residual")
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
-    """A record a system, set and encoder; differences to the encoder alone with intervals and p values."""
+    """One record per system, set and encoder; differences from the encoder alone, with intervals and p values."""
     records = []
     for name, teachers in setting.step("table1")["teachers"].items():
         encoder = setting.encoder(name)
@@ -52,7 +52,7 @@ def of_networks(nets: list[Any], documents: Any) -> Iterator[ViewSystem]:
 
 
 def of_written(setting: Setting, benchmark: Any, encoder: Any) -> Iterator[ViewSystem]:
-    """Texts that a teacher wrote about the documents of this very set, where there are any (step `teach`)."""
+    """The texts that a teacher wrote about the documents of this set, if any (step `teach`)."""
     for teacher in setting.config["teachers"]:
         path = setting.made / "teach" / teacher / f"{benchmark.name.replace('/', '-')}.jsonl"
         if path.is_file():

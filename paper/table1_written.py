@@ -1,7 +1,7 @@
-"""Table 1, the written texts themselves: what networks predict beside what a teacher wrote (chain of thought).
+"""Table 1, written texts: views that networks predict, compared with texts that a teacher wrote (chain of thought).
 
-On the posts that a teacher wrote about, ranked among themselves by the questions they answer: the texts, embedded, and
-internalizers that were trained without the post's thread. These posts are few and near to each other.
+Ranks only the posts that a teacher wrote about, for the questions they answer: by embeddings of the texts, and by
+internalizers trained without the post's thread. These posts are few and similar to each other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xetrieval.evaluate.views import restricted
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
-    """A record a system and encoder."""
+    """One record per system and encoder."""
     facts, step = setting.config["taught"], setting.step("table1_written")
     lessons, documents = setting.lessons([step["teacher"]]), setting.corpus([facts["corpus"]])
     whole = benchmark_of_pairs("posts with written texts", documents, Path(setting.data(facts["pairs"])))
@@ -36,8 +36,8 @@ def run(setting: Setting) -> list[dict[str, Any]]:
             folds = learn_in_folds(lessons, encoder, how(setting, form), step["folds"])
             place = [folds.of_source[document.text] for document in part.benchmark.documents]
             views = cross_fitted_views(folds.internalizers, place, vectors.documents)
-            told = {"system": "internalizer", "form": form, "teacher": f"{step['teacher']}, other threads"}
-            systems.append(ViewSystem(told, views))
+            system = {"system": "internalizer", "form": form, "teacher": f"{step['teacher']}, other threads"}
+            systems.append(ViewSystem(system, views))
         found = compare_views(part.benchmark, vectors, systems, name)
         records += [{"part": f"{len(part.benchmark.documents)} posts", **record} for record in found]
     return records

@@ -1,6 +1,6 @@
-"""Teacher texts by language models, where the config names any: of the taught corpus, and of every set's documents.
+"""Have language models write teacher texts: about the taught corpus, and about the documents of every set.
 
-The second are the paper's chain-of-thought reasoner; they cost most. Every answer is on disk before it is used.
+The latter are the paper's chain-of-thought reasoner and cost the most. Every answer is saved before it is used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xetrieval.views import ASPECTS
 
 
 def run(setting: Setting) -> None:
-    """teach/TEACHER/corpus.jsonl and teach/TEACHER/SET.jsonl."""
+    """Write teach/TEACHER/corpus.jsonl and teach/TEACHER/SET.jsonl."""
     prompts = [read_prompt(aspect) for aspect in ASPECTS]
     config = TeachConfig(concurrency=setting.step("teach")["concurrency"])
     groups = {setting.config["encoders"][name]["sets"] for name in setting.config["encoders"]}

@@ -1,8 +1,8 @@
-"""Internalizers in two forms, and the autoencoders that all other steps compare.
+"""Train internalizers in two forms, and the autoencoders that all other steps compare.
 
-ours-SEED    raw and reasoned vectors (paper, section 3)      raw-SEED    raw vectors alone, as many samples
-ours-few     raw and reasoned vectors of a quarter of the texts: as many different vectors as raw-SEED has
-ours-paper   with internalizers of the paper's own form       ours-with, raw-with   the sets' documents among the rows
+ours-SEED    raw and reasoned vectors (paper, section 3)      raw-SEED    raw vectors only, with as many samples
+ours-few     raw and reasoned vectors of a quarter of the texts: as many distinct vectors as raw-SEED
+ours-paper   with internalizers of the paper's form           ours-with, raw-with   rows include the sets' documents
 untrained    random directions
 """
 
@@ -26,7 +26,7 @@ from xetrieval.sae.train import SaeConfig
 
 
 def run(setting: Setting) -> None:
-    """Each is a folder of its own; those that are there are not trained again."""
+    """Train each into its own folder, unless the folder exists."""
     internalizers(setting)
     seeds, seed = setting.config["seeds"], setting.config["seed"]
     apart, mixed = (np.load(setting.made / f"{name}.npy", mmap_mode="r") for name in ("apart", "with"))
@@ -48,7 +48,7 @@ def run(setting: Setting) -> None:
 
 
 def internalizers(setting: Setting) -> None:
-    """nets/residual and nets/paper of the teachers that the config names; nets/echo learned to give its input back."""
+    """Train nets/residual and nets/paper on the configured teachers, and nets/echo to reproduce its input."""
     encoder, facts = setting.encoder(setting.config["main"]), setting.config["internalizer"]
     lessons = setting.lessons(facts["teachers"])
     echoes = [lesson._replace(target=lesson.source) for lesson in lessons]
@@ -65,12 +65,12 @@ def internalizers(setting: Setting) -> None:
 
 
 def reasoned(setting: Setting, rows: str, form: str) -> Any:
-    """[n, 1 + views, m] of apart.npy or with.npy."""
+    """The views of apart.npy or with.npy, [n, 1 + views, m]."""
     nets = load_internalizers(setting.made / "nets" / form).internalizers
     vectors = np.load(setting.made / f"{rows}.npy", mmap_mode="r")
     return reasoned_rows(vectors, nets, setting.made / f"{rows}-{form}.npy", Bar("views").stage)
 
 
 def flat(views: Any) -> Any:
-    """One row a vector."""
+    """The same vectors as rows."""
     return views.reshape(-1, views.shape[2])

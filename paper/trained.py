@@ -1,4 +1,4 @@
-"""What the step `train` left, as explainers."""
+"""The autoencoders of the step `train`, as explainers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xetrieval.sae import load_sae
 
 
 def trained(setting: Setting, sae: str, nets: str | None = "residual") -> Explainer:
-    """An autoencoder with internalizers, or None for an encoder's own vectors alone."""
+    """An autoencoder with its internalizers, or without any if `nets` is None."""
     own = {} if nets is None else load_internalizers(setting.made / "nets" / nets).internalizers
     seen, opened = np.load(setting.made / "apart.npy", mmap_mode="r")[:32768], load_sae(setting.made / "saes" / sae)
     return from_parts(sae, setting.encoder(setting.config["main"]).identity, opened.sae, own, seen)

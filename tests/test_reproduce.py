@@ -245,7 +245,7 @@ def test_configs_and_results_that_cannot_be_used_are_refused_by_name(tmp_path: P
     (tmp_path / "fig7.json").unlink()
     older = {"autoencoder": "topk-8-4", "with_sets": False, "kinds": {"original": {"fvu": 0.5}}}
     (tmp_path / "fig4.json").write_text(json.dumps({"figures": [older], "facts": {}}))
-    with pytest.raises(DamagedError, match=r"fig4\.json: not what this step measures now .'fvu_ci'"):
+    with pytest.raises(DamagedError, match=r"fig4\.json: written by another version of this step .'fvu_ci'"):
         draw_all(tmp_path)
 
 
@@ -255,7 +255,7 @@ def test_two_processes_do_not_work_in_one_folder(data: Path, tmp_path: Path) -> 
     with alone(tmp_path / "lock", "held by this test"):
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert run.returncode == 2
-    assert "another process works there" in " ".join(run.stderr.split())
+    assert "locked: another process is working here" in " ".join(run.stderr.split())
     assert "Traceback" not in run.stderr
 
 
@@ -297,7 +297,7 @@ def test_a_model_is_put_together_from_parts(tmp_path: Path, monkeypatch: pytest.
 
 def test_other_bytes_are_refused_and_removed(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF and something else")
-    with pytest.raises(DamagedError, match="not the bytes"):
+    with pytest.raises(DamagedError, match="sha256 differs"):
         check(tmp_path / "m.gguf", "0" * 64)
     assert not (tmp_path / "m.gguf").exists()
 

@@ -113,7 +113,7 @@ def test_folds_keep_threads_together_and_no_network_saw_its_own_fold(monkeypatch
 
 
 def test_too_few_threads_for_the_folds_are_refused() -> None:
-    with pytest.raises(InputError, match="3 threads cannot be dealt into 5 folds"):
+    with pytest.raises(InputError, match="3 threads cannot form 5 folds"):
         learn_in_folds(lessons(3), HashingEncoder(32), InternalizerConfig(), 5)
 
 

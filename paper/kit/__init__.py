@@ -1,1 +1,1 @@
-"""What only the paper's scripts use: its own measures, figures, tables and corpora."""
+"""Measures, figures, tables and corpora that only the paper's scripts use."""

@@ -1,4 +1,4 @@
-"""Benchmarks of pairs, their digests, and a pair short enough to print."""
+"""Benchmarks of pairs, their digests, and a pair that is short enough to print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xetrieval.files import digest_of
 
 
 def benchmark_of_pairs(name: str, documents: list[Document], pairs: Path) -> Benchmark:
-    """A pairs file (question-id, answer-id, ...) as a benchmark: documents that are questions search for their answers.
+    """A pairs file (question-id, answer-id, ...) as a benchmark: each question is a query for its answers.
 
     Raises:
         InputError: no such file, a line that cannot be used, or no question of it is among the documents.
@@ -23,19 +23,19 @@ def benchmark_of_pairs(name: str, documents: list[Document], pairs: Path) -> Ben
         if question in known:
             judged.setdefault(question, {})[answer] = 1
     if not judged:
-        raise InputError(f"{pairs}: none of its questions is in the corpus; was it made from another one?")
+        raise InputError(f"{pairs}: none of its questions is in the corpus; it may belong to another corpus")
     return Benchmark(name, documents, list(judged), [known[query].text for query in judged], judged)
 
 
 def digest(benchmark: Benchmark) -> str:
-    """sha256 of all that a measurement reads of it: documents, queries, judgments."""
+    """sha256 of everything that a measurement reads: documents, queries, judgments."""
     documents = [[document.id, document.text] for document in benchmark.documents]
     judgments = [sorted(benchmark.judgments[query].items()) for query in benchmark.query_ids]
     return digest_of([documents, benchmark.query_ids, benchmark.queries, judgments])
 
 
 def first_short_pair(benchmark: Benchmark, query_letters: int = 400, document_letters: int = 1500) -> tuple[str, str]:
-    """The first judged query with a relevant document that are both short enough to be shown.
+    """The first judged query and relevant document that are both short enough to print.
 
     Raises:
         InputError: there is none.

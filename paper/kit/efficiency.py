@@ -1,4 +1,4 @@
-"""How long explaining takes as the corpus grows (paper, section 8, Fig. 6), from vectors that are there already."""
+"""How long explaining takes as the corpus grows (paper, section 8, Fig. 6), from existing vectors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from xetrieval.explain import Explainer
 
 @dataclass(frozen=True)
 class EfficiencyConfig:
-    """Numbers of documents, and how often each is timed; the median is reported.
+    """Numbers of documents, and how often to time each; the median is reported.
 
-    `seconds_per_text` is what a language model takes for one text: beside it stands what writing the texts would take.
+    `seconds_per_text` is how long a language model takes for one text; it gives the time to write all texts.
     """
 
     documents: tuple[int, ...] = (1000, 3000, 10_000)
@@ -31,13 +31,13 @@ class EfficiencyConfig:
 
     def __post_init__(self) -> None:
         if not self.documents or min(self.documents) < 1 or self.repeats < 1:
-            raise InputError("efficiency: at least one document, timed at least once")
+            raise InputError("efficiency: documents and repeats must be at least 1")
 
 
 def efficiency(
     explainer: Explainer, benchmark: Benchmark, vectors: BenchmarkVectors, config: EfficiencyConfig | None = None
 ) -> list[dict[str, Any]]:
-    """One record a size: {dataset, documents, views_and_codes_s, explanations_s, written_s}, medians in seconds.
+    """One record per size: {dataset, documents, views_and_codes_s, explanations_s, written_s}, medians in seconds.
 
     A larger size than the corpus repeats its documents. Each document is explained against one query.
     """
@@ -72,7 +72,7 @@ def efficiency(
 def growth(
     explainer: Explainer, z: Float32, sizes: Sequence[int], queries: int = 100, seed: int = 0, timed: int = 10
 ) -> list[dict[str, Any]]:
-    """Every document against one query and against many, ours and the release's way (paper, section 8, Fig. 6).
+    """Every document against one query and against many, by our method and the release's (paper, section 8, Fig. 6).
 
     One record a size, seconds: {documents, queries, timed, ours_documents, ours_query, ours_query_span, ours_one,
     ours_many, release_...}. The documents' part is done once. A query's part is done for `timed` queries, the two ways

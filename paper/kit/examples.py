@@ -1,4 +1,4 @@
-"""The examples of an autoencoder's features, gathered once and read again."""
+"""The examples of an autoencoder's features, gathered once and then read from disk."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from xetrieval.sae import SparseAutoencoder
 def gathered_examples(
     folder: Path, sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig, report: Report | None = None
 ) -> ExampleFolder:
-    """The examples of an autoencoder from `folder`, gathered and written there first if they are not.
+    """Read the examples of an autoencoder from `folder`; gather and write them first if the folder does not exist.
 
     Raises:
-        MismatchError: the folder holds those of another autoencoder.
+        MismatchError: the folder has examples of another autoencoder.
     """
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ STEERED = {"key": "key", "key_raw_sae": "key, raw autoencoder", "nonkey": "not k
 
 
 def draw_views(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Change of NDCG@10 by views (Table 1): a panel an encoder, a line a system.
+    """Change of NDCG@10 by views (Table 1): one panel per encoder, one line per system.
 
     A diamond is the mean over sets with its 95 % interval, a dot a single set; of one set, its own interval.
     Sets that share their source with teacher texts are left out, as in the table.
@@ -100,7 +100,7 @@ def draw_raw_and_reasoned(records: Sequence[dict[str, Any]], path: Path) -> None
 
 
 def draw_detection(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Density of detection scores over features, a panel a judge and kind of silent texts (Fig. 5).
+    """Density of detection scores over features, one panel per judge and kind of silent texts (Fig. 5).
 
     Raises:
         InputError: no records. MissingExtra: matplotlib is not installed.
@@ -132,9 +132,9 @@ def density(values: Sequence[float], grid: Float64) -> Float64:
 
 
 def draw_intervention(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Erase and keep-only by set of features, true and false positives apart, means over the benchmarks (Fig. 7).
+    """Erase and keep-only by set of features, for true and false positives, means over the benchmarks (Fig. 7).
 
-    Bars are the sets; beside each stand the two random ones of its size. Whiskers span the benchmarks.
+    Next to the bar of each set are two random sets of the same size. Whiskers span the benchmarks.
 
     Raises:
         InputError: no records. MissingExtra: matplotlib is not installed.
@@ -150,7 +150,7 @@ def draw_intervention(records: Sequence[dict[str, Any]], path: Path) -> None:
             for place, name in enumerate(SETS):
                 found = [r["sets"][name][part] for r in some if name in r["sets"] and key in r["sets"][name][part]]
                 _bar(axis, place - 0.27, sign, [figures[key] for figures in found], COLOURS[place])
-                if name != "control":  # active ones outside the control are the shared ones
+                if name != "control":  # outside the control, active features are the shared ones
                     _bar(axis, place, sign, [figures[f"{key}_random"] for figures in found], RANDOM[0])
                 _bar(axis, place + 0.27, sign, [figures[f"{key}_random_live"] for figures in found], RANDOM[1])
             axis.axhline(0, color="#888888", linewidth=1)
@@ -163,7 +163,7 @@ def draw_intervention(records: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def _bar(axis: Any, x: float, sign: float, values: Sequence[float], colour: str) -> None:
-    """The mean of one value a benchmark, and the span of all."""
+    """A bar for the mean over benchmarks, with whiskers for their range."""
     if values:
         y = sign * np.array(values)
         ends = np.abs(np.array([[y.min()], [y.max()]]) - y.mean())
@@ -243,7 +243,7 @@ def draw_steering(records: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def draw_efficiency(result: dict[str, Any], path: Path) -> None:
-    """Seconds against documents, seconds logarithmic (in the style of Fig. 6); what is extrapolated is dashed.
+    """Seconds (logarithmic) against documents, in the style of Fig. 6; extrapolations are dashed.
 
     Raises:
         InputError: no records. MissingExtra: matplotlib is not installed.

@@ -25,14 +25,16 @@ class Folds(NamedTuple):
 
 
 def learn_in_folds(pairs: Sequence[TeacherPair], encoder: Encoder, config: InternalizerConfig, folds: int = 5) -> Folds:
-    """Learn once for each fold without it; whole threads fall together, dealt by the config's seed.
+    """For each fold, learn from the other folds. Threads stay whole; the seed of the config deals them.
 
     Raises:
-        InputError: fewer threads than folds, or fewer than two folds.
+        InputError: fewer than two folds, or fewer threads than folds.
     """
     threads = sorted({pair.thread for pair in pairs})
     if folds < 2 or len(threads) < folds:
-        raise InputError(f"{len(threads)} threads cannot be dealt into {folds} folds; give at least 2 and no more")
+        raise InputError(
+            f"{len(threads)} threads cannot form {folds} folds; choose between 2 and the number of threads"
+        )
     order = np.random.default_rng(config.seed).permutation(len(threads))
     fold = {threads[row]: int(place % folds) for place, row in enumerate(order)}
     nets = [
@@ -45,7 +47,7 @@ def learn_in_folds(pairs: Sequence[TeacherPair], encoder: Encoder, config: Inter
 def cross_fitted_views(
     folds: Sequence[Mapping[Aspect, Internalizer]], fold_of: Sequence[int], documents: Float32
 ) -> dict[Aspect, Float32]:
-    """R_t(z) where each document's network is that of its fold, trained without it; each [d, m]."""
+    """R_t(z) of each document by the networks of its fold, which never saw it; each [d, m]."""
     place = np.asarray(fold_of)
     views = {aspect: np.empty_like(documents) for aspect in in_order(folds[0])}
     for fold, nets in enumerate(folds):

@@ -1,4 +1,4 @@
-"""An explainer put together from parts, its features nameless: what comparisons of autoencoders need."""
+"""An explainer assembled from parts, without labels, to compare autoencoders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def from_parts(
     internalizers: Mapping[Aspect, Internalizer],
     vectors: Any,
 ) -> Explainer:
-    """Features without names; how often each is active is counted on `vectors` [n, m] of the encoder."""
+    """An explainer without labels. The frequency of each feature is counted on `vectors` [n, m]."""
     fired, seen = np.zeros(sae.features, np.int64), max(1, len(vectors))
     for start in range(0, len(vectors), BLOCK):
         codes = sae.encode(np.asarray(vectors[start : start + BLOCK], np.float32))

@@ -19,8 +19,8 @@ from xetrieval.data.sources import read_corpora
 from xetrieval.errors import InputError
 from xetrieval.files import read_json
 
-SHORTEST: Final = 100  # letters: shorter posts say too little to be taught
-KINDS: Final = {"1": "q", "2": "a"}  # questions and answers; a dump holds other kinds too
+SHORTEST: Final = 100  # characters: shorter posts have too little content to teach
+KINDS: Final = {"1": "q", "2": "a"}  # questions and answers; a dump has other kinds too
 BLOCKS: Final = frozenset({"p", "br", "li", "pre", "div", "blockquote", "h1", "h2", "h3", "tr"})
 
 
@@ -52,7 +52,7 @@ def read_quotas(path: Path) -> dict[str, int]:
 
 
 def sampled_posts(folder: Path, quotas: Mapping[str, int]) -> list[Document]:
-    """Of each community the posts whose ids have the smallest hashes, as many as its quota; fewer if it has fewer.
+    """Of each community the posts whose ids have the smallest hashes, up to its quota.
 
     Raises:
         InputError: a community's Posts.xml is missing or broken.
@@ -65,9 +65,9 @@ def sampled_posts(folder: Path, quotas: Mapping[str, int]) -> list[Document]:
 
 
 def read_posts(path: Path, community: str) -> Iterator[Document]:
-    """Questions (title and body) and answers of one community, HTML taken away, one at a time.
+    """Questions (title and body) and answers of one community, without HTML, one at a time.
 
-    An answer's thread is its question. Posts of fewer than 100 letters are left out.
+    An answer's thread is its question. Posts of fewer than 100 characters are skipped.
 
     Raises:
         InputError: no such file, or XML that cannot be read.
@@ -109,7 +109,7 @@ class _Reader(HTMLParser):
 
 
 def plain_text(html: str) -> str:
-    """The text of a post: tags taken away, a line for each block, code kept."""
+    """The text of a post: without tags, one line per block, with code."""
     reader = _Reader()
     reader.feed(html)
     reader.close()

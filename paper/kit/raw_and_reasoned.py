@@ -61,5 +61,5 @@ def raw_and_reasoned(
 
 
 def _ends(values: Float64) -> list[float]:
-    """What 95 % of them lie between."""
+    """The 2.5 % and 97.5 % quantiles."""
     return [float(end) for end in np.quantile(values, [0.025, 0.975])]

@@ -1,4 +1,4 @@
-"""How the paper's release finds shared features, to be timed beside ours: from its description, in PyTorch.
+"""How the paper's release finds shared features, in PyTorch from its description, to compare its speed with ours.
 
 Dense codes [n, F] of the query and of every view, a Python set of the active ids of each row, set intersections of each
 view, their sorted union. It gives ids alone; ours give the same ids with activations and shares.
@@ -15,7 +15,7 @@ Sets = list[set[int]]
 
 
 class ReleaseWay:
-    """The release's way with an explainer's own weights.
+    """The release's method with the weights of an explainer.
 
     Raises:
         InputError: thresholds instead of k. MissingExtra: torch is not installed.
@@ -60,5 +60,5 @@ class ReleaseWay:
         return out
 
     def explain(self, q: Any, z: Any) -> list[dict[str, Any]]:
-        """All of it, from vectors [n, m]."""
+        """The whole computation, from vectors [n, m]."""
         return self.shared(self.active(self.encode(q)), [self.active(self.encode(view)) for view in self.views(z)])

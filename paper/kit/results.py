@@ -1,4 +1,4 @@
-"""Results as JSON that a person can read and a repository can hold: what fits goes on one line."""
+"""Compact, readable JSON for results: whatever fits goes on one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WIDEST: Final = 1200  # characters of an object or list of several levels on one
 
 
 def as_json(value: Any, indent: str = "") -> str:
-    """JSON with a newline at its end. Flat objects and lists take one line each, others where they are short."""
+    """JSON with a final newline. Flat objects and lists take one line each, and so do others if they are short."""
     return f"{_text(value, indent)}\n"
 
 
@@ -27,7 +27,7 @@ def _text(value: Any, indent: str) -> str:
 
 
 def _flat(value: Any) -> bool:
-    """Whether no member holds more than numbers, texts or short lists of them."""
+    """Whether every member is a number, a text or a short list of these."""
     members = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
     return all(not isinstance(m, dict | list | tuple) or _short(m) for m in members)
 

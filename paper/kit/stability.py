@@ -1,9 +1,9 @@
-"""Does an explanation stay when the query is said in other words, or when the autoencoder is trained with another seed?
+"""Does an explanation stay the same for a paraphrased query, or for an autoencoder trained with another seed?
 
 Explanations A and B of pairs that should agree. For the features that A shows, weighted by |share|:
 
     kept     the part that B shows too
-    chance   the same with B taken from another pair: what two explanations agree in whatever they explain
+    chance   the same with B taken from another pair: how far any two explanations agree
 
 Between two autoencoders a feature counts as kept where B shows one whose direction has a cosine of 0.7 or more with it.
 """
@@ -23,11 +23,11 @@ from xetrieval.intervals import bootstrap
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.projection import FeatureSets
 
-ALIKE: Final = 0.7  # cosine of directions from which on two features of different autoencoders count as one
+ALIKE: Final = 0.7  # minimum cosine of directions for two features of different autoencoders to count as the same
 
 
 class Shown(NamedTuple):
-    """What an explanation shows: features by falling |share|."""
+    """The top features of an explanation, by decreasing |share|."""
 
     features: IntArray
     shares: Float64
@@ -57,7 +57,7 @@ def stability(
         InputError: another number of explanations, or fewer than two.
     """
     if len(first) != len(second) or len(first) < 2:
-        raise InputError(f"{len(first)} explanations and {len(second)}: give two or more pairs, as many of each")
+        raise InputError(f"{len(first)} explanations and {len(second)}: give the same number of each, at least 2")
     order = np.random.default_rng(seed).permutation(len(first))
     stranger = np.empty(len(first), np.int64)
     stranger[order] = np.roll(order, 1)  # never the pair itself
@@ -91,7 +91,7 @@ def alike_features(first: SparseAutoencoder, second: SparseAutoencoder, cosine: 
         InputError: autoencoders of different dimensions.
     """
     if first.dimension != second.dimension:
-        raise InputError(f"autoencoders of dimension {first.dimension} and {second.dimension} have nothing in common")
+        raise InputError(f"autoencoders of dimension {first.dimension} and {second.dimension} cannot be compared")
     a, b = (s.directions / np.linalg.norm(s.directions, axis=1, keepdims=True) for s in (first, second))
     return np.asarray(a @ b.T >= cosine)
 

@@ -1,6 +1,6 @@
 """The paper's tables, from the records of measurements, as Markdown.
 
-Means over sets with 95 % intervals from drawing sets again; intervals of single sets stand in the records.
+Means over sets with 95 % intervals from drawing sets again; the records have the intervals of single sets.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ def markdown(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def over_sets(values: Iterable[float], digits: int = 3, sign: str = "") -> str:
-    """MEAN (LOW to HIGH) of one value a set; a single one stands alone, none is -."""
+    """MEAN (LOW to HIGH) of one value a set; a single value has no interval, none is -."""
     found = np.array(list(values), np.float64)
     if not len(found):
         return "-"
     mean, low, high = bootstrap(found)
-    said = f"{mean:{sign}.{digits}f}"
-    return said if len(found) < 2 else f"{said} ({low:{sign}.{digits}f} to {high:{sign}.{digits}f})"
+    text = f"{mean:{sign}.{digits}f}"
+    return text if len(found) < 2 else f"{text} ({low:{sign}.{digits}f} to {high:{sign}.{digits}f})"
 
 
 def grouped(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any, list[Record]]:
-    """Records by what they have in common, in their order."""
+    """Records grouped by a key, in their order."""
     out: dict[Any, list[Record]] = {}
     for record in records:
         out.setdefault(key(record), []).append(record)
@@ -40,7 +40,7 @@ def grouped(records: Iterable[Record], key: Callable[[Record], Any]) -> dict[Any
 
 
 def views_table(records: Sequence[Record]) -> str:
-    """NDCG@10 with and without views (Table 1): a line a system; sets that a teacher text came from are left out."""
+    """NDCG@10 with and without views (Table 1): one line per system, without sets that teacher texts came from."""
     columns = ("measured on", "encoder", "system", "teacher", "form", "weights", "sets", "NDCG@10", "change")
     rows = []
     for key, some in grouped((r for r in records if not r.get("teacher_seen")), _system).items():
@@ -52,7 +52,7 @@ def views_table(records: Sequence[Record]) -> str:
 
 
 def _change(some: Sequence[Record]) -> str:
-    """Over sets; of one set alone, with the interval over its queries."""
+    """Over sets; for a single set, with the interval over its queries."""
     if len(some) > 1:
         return over_sets((r["delta"] for r in some), 2, "+")
     return f"{some[0]['delta']:+.2f} ({some[0]['ci_low']:+.2f} to {some[0]['ci_high']:+.2f})"
@@ -118,7 +118,7 @@ def _less(ends: Sequence[float] | None) -> str:
 
 
 def names_table(planted: Sequence[Record], scores: Sequence[Record]) -> str:
-    """The judges' own accuracy, then the scores of names (Fig. 5)."""
+    """The accuracy of the judges, then the scores of labels (Fig. 5)."""
     own = (
         (r["judge"], r["negatives"], "-" if r["value"] is None else f"{r['value']:.3f} {_ci(r['ci'])}", r["texts"])
         for r in planted
@@ -214,7 +214,7 @@ def _steered(records: Sequence[Record]) -> Iterator[tuple[Any, ...]]:
 
 
 def cases_table(records: Sequence[Record], most: int = 6) -> str:
-    """The strongest names of each case under both autoencoders."""
+    """The strongest labels of each case under both autoencoders."""
 
     def strongest(explanation: Record) -> str:
         named = [f for f in explanation["feature_explanations"] if f["hypothesis"]]

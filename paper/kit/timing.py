@@ -13,7 +13,7 @@ from xetrieval.teachers.written import TeachConfig, show_document
 
 
 class Timing(NamedTuple):
-    """Seconds of each text, in the order of writing; the first question, which loads the model, is not among them."""
+    """Seconds per text, in order. The first request, which loads the model, is not counted."""
 
     model: str
     seconds: list[float]
@@ -21,19 +21,21 @@ class Timing(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Seconds a text."""
+        """Mean seconds per text."""
         return sum(self.seconds) / len(self.seconds)
 
 
 def time_teacher(
     documents: Sequence[Document], prompts: Sequence[Prompt], model: ChatModel, config: TeachConfig | None = None
 ) -> Timing:
-    """Ask for every text once, one after the other. Give a model without a cache."""
+    """Request every text once, in sequence. The model must have no cache."""
     letters = (config or TeachConfig()).letters
-    asked = [prompt.request(show_document(document.text, letters)[0]) for document in documents for prompt in prompts]
-    model.ask(asked[0])
+    requests = [
+        prompt.request(show_document(document.text, letters)[0]) for document in documents for prompt in prompts
+    ]
+    model.ask(requests[0])
     seconds, tokens = [], 0
-    for request in asked:
+    for request in requests:
         started = time.perf_counter()
         tokens += model.ask(request).usage.completion
         seconds.append(time.perf_counter() - started)

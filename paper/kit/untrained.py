@@ -1,4 +1,4 @@
-"""The floor of every comparison: an autoencoder that learnt nothing (the paper's Random SAE)."""
+"""The floor of every comparison: an autoencoder that learned nothing (the paper's Random SAE)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xetrieval.sae.model import SparseAutoencoder
 
 
 def untrained_sae(features: int, mean: Float32, k: int, seed: int = 0) -> SparseAutoencoder:
-    """F random unit directions that both read and write, around `mean` [m] of the vectors, k of them active."""
+    """F random unit directions, used for encoder and decoder, around `mean` [m] of the vectors, k of them active."""
     rng = np.random.default_rng(seed)
     directions = l2norm(rng.standard_normal((features, len(mean)))).astype(np.float32)
     return SparseAutoencoder(

@@ -1,7 +1,7 @@
-"""Words left out of a document in the order of what they carry, the text encoded anew: what token attribution can do.
+"""Deletes words from a document by their attribution and encodes it again: how faithful token attribution is.
 
-The curve beside those of `faithfulness`: the n words with the largest attribution are left out, or they alone are kept,
-and the text is encoded again. Attribution of a word is its tokens' part of <q, z>, exact for mean pooling.
+A curve to compare with `faithfulness`: the n words with the largest attribution are deleted, or only they are kept,
+and the text is encoded again. The attribution of a word is its tokens' part of <q, z>, exact for mean pooling.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def word_curves(
     """{steps, orders: {attribution, random}}, curves and areas as in `faithfulness`, over words instead of features.
 
     Raises:
-        InputError: the encoder does not show its tokens.
+        InputError: the encoder does not expose its tokens.
     """
     config = config or FaithfulnessConfig()
     rng = np.random.default_rng(config.seed)
@@ -48,12 +48,10 @@ def word_curves(
 
 
 def _words(encoder: Encoder, text: str, q: Float32) -> list[tuple[int, int]]:
-    """Places of the words that were read, the largest part of the score first."""
+    """Spans of the words that were read, by decreasing part of the score."""
     tokens = token_vectors(encoder, text, "document")
     if tokens is None:
-        raise InputError(
-            f"{encoder.identity.name} does not show its tokens; words cannot be ordered by what they carry"
-        )
+        raise InputError(f"{encoder.identity.name} does not expose its tokens, so words have no attribution")
     parts = tokens.vectors @ q
     words = [match.span() for match in WORD.finditer(text)]
     starts = np.array([start for start, _ in words] or [0])
