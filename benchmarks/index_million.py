@@ -32,7 +32,7 @@ from xetrieval.index.search.concepts import idf
 from xetrieval.index.search.faiss import faiss_path, make_faiss
 from xetrieval.index.search.quantised import make_coarse
 from xetrieval.index.store.verify import folder_bytes
-from xetrieval.sae import load_sae
+from xetrieval.sae import SparseAutoencoder
 
 QUERIES = 60
 RESULT = Path(__file__).with_suffix(".json")
@@ -90,7 +90,7 @@ def again(task: str) -> dict[str, Any]:
 def made_explainer(given: argparse.Namespace) -> Explainer:
     explainer = xetrieval.load("minilm")
     if given.sae is not None:
-        sae = load_sae(given.sae).sae
+        sae = SparseAutoencoder.load(given.sae)
         features = tuple(Feature(i, None, None, 0.0) for i in range(sae.features))
         explainer = replace(explainer, sae=sae, features=features, families=())
     explainer.save(given.work / "explainer", overwrite=True)

@@ -16,7 +16,7 @@ from paper.kit.raw_and_reasoned import raw_and_reasoned
 from paper.kit.tables import raw_and_reasoned_table
 from paper.setting import Setting
 from xetrieval.internalizer import load_internalizers
-from xetrieval.sae import load_sae
+from xetrieval.sae import read_sae_folder
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     nets = {kind: load_internalizers(setting.made / "nets" / name).internalizers for kind, name in kinds.items()}
     records = []
     for folder in folders(setting):
-        opened = load_sae(folder)
+        opened = read_sae_folder(folder)
         config = opened.provenance.get("config", {})
         facts = {"autoencoder": folder.name, "with_sets": "with" in folder.parent.name + folder.name}
         facts |= {"variant": config.get("variant", "untrained"), "target_l0": config.get("l0", opened.sae.k)}

@@ -18,7 +18,7 @@ from paper.setting import Setting
 from paper.trained import trained
 from xetrieval.evaluate import InterventionConfig, intervention
 from xetrieval.files import write_text
-from xetrieval.sae import load_sae
+from xetrieval.sae import SparseAutoencoder
 
 LEFT_OUT = re.compile("_ci$|^explained_without_bias")
 SYSTEMS = (  # name, autoencoder, internalizers, its raw counterpart
@@ -36,7 +36,8 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     config = InterventionConfig(queries=setting.step("fig7")["queries"], seed=setting.config["seed"])
     there = [system for system in SYSTEMS if (setting.made / "saes" / system[1]).exists()]
     opened = {
-        name: (trained(setting, sae, nets), load_sae(setting.made / "saes" / raw).sae) for name, sae, nets, raw in there
+        name: (trained(setting, sae, nets), SparseAutoencoder.load(setting.made / "saes" / raw))
+        for name, sae, nets, raw in there
     }
     records, bar = [], Bar("pairs")
     sets = setting.config["sets"][setting.config["encoders"][setting.config["main"]]["sets"]]

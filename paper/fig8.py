@@ -14,7 +14,7 @@ from paper.kit.tables import steering_table
 from paper.progress import Bar
 from paper.setting import Setting
 from xetrieval.evaluate import SteeringConfig, steering
-from xetrieval.sae import load_sae
+from xetrieval.sae import SparseAutoencoder
 
 SYSTEMS = (
     ("apart", "ours-0", "raw-0"),
@@ -26,7 +26,7 @@ SYSTEMS = (
 
 def run(setting: Setting) -> list[dict[str, Any]]:
     """One record per system, set and number of features."""
-    opened = {name: [load_sae(setting.made / "saes" / sae).sae for sae in saes] for name, *saes in SYSTEMS
+    opened = {name: [SparseAutoencoder.load(setting.made / "saes" / sae) for sae in saes] for name, *saes in SYSTEMS
               if (setting.made / "saes" / saes[0]).exists()}  # fmt: skip
     records, bar = [], Bar("steering")
     sets = setting.config["sets"][setting.config["encoders"][setting.config["main"]]["sets"]]

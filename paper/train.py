@@ -21,7 +21,6 @@ from xetrieval.fitting.internalizers import train_to_folder as learn_to_folder
 from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.internalizer import load_internalizers
 from xetrieval.internalizer.train import InternalizerConfig
-from xetrieval.sae import save_sae
 from xetrieval.sae.train import SaeConfig
 
 
@@ -44,7 +43,7 @@ def run(setting: Setting) -> None:
         train_to_folder(rows, config, setting.made / "saes" / name, report=Bar(name).training)
     if not (setting.made / "saes" / "untrained").exists():
         mean = np.asarray(apart[:8192], np.float32).mean(axis=0)
-        save_sae(untrained_sae(ours.features, mean, ours.used_k, seed), setting.made / "saes" / "untrained")
+        untrained_sae(ours.features, mean, ours.used_k, seed).save(setting.made / "saes" / "untrained")
 
 
 def internalizers(setting: Setting) -> None:

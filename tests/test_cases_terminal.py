@@ -16,7 +16,6 @@ from index_data import SMALL, records, write_corpus
 
 from xetrieval.features import Family
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.sae.files import save_sae
 from xetrieval.steer import SteeringProfile
 
 EVIL = "\x1b]0;PWNED\x07\x1b[31m\x9b32m\u202e\u200b[bold]x[/bold] <script>alert(1)</script>"
@@ -58,7 +57,7 @@ class Home:
         self.index = open_index(folder / "index")
         SteeringProfile({1: 0.5}, evil.sae.digest, EVIL, EVIL).save(folder / "profile.json")
         self.sae = folder / "sae"
-        save_sae(evil.sae, self.sae, facts, facts)
+        evil.sae.save(self.sae, facts, facts)
         np.save(folder / "q.npy", self.index.query_vector("word1")[0])
         (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": f"{EVIL} word1"}) + "\n")
         (folder / "qrels.tsv").write_text("q\td0\t1\n")

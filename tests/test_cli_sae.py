@@ -23,7 +23,7 @@ from typer.main import get_command
 from xetrieval.cli.app import app
 from xetrieval.explain import load
 from xetrieval.files.folders import claim
-from xetrieval.sae import load_sae, save_sae
+from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.formats import FORMATS
 from xetrieval.sae.variants import VARIANTS
 
@@ -47,7 +47,7 @@ def test_train_makes_a_folder_that_evaluate_and_info_read(tmp_path: Path, vector
     assert not (tmp_path / "s.work").exists()
     found = json.loads(run("sae", "evaluate", tmp_path / "s", "--vectors", vectors, "--format", "json").stdout)
     assert set(found) == {"rows", "fvu", "mse", "cosine", "l0", "dead", "dense", "duplicates"}
-    x, sae = planted(600), load_sae(tmp_path / "s").sae
+    x, sae = planted(600), SparseAutoencoder.load(tmp_path / "s")
     error = ((x - sae.decode(sae.encode(x))) ** 2).sum(1)
     assert found["mse"] == pytest.approx(float(error.mean()), rel=1e-4)
     assert found["fvu"] == pytest.approx(float(error.sum() / ((x - x.mean(0)) ** 2).sum()), rel=1e-4)
@@ -67,7 +67,7 @@ def test_the_three_kinds_of_vector_files_train_the_same(tmp_path: Path, vectors:
     weights = []
     for name in ("v.npy", "v.safetensors", "v.parquet"):
         assert run("sae", "train", tmp_path / name, *SMALL, "--output", tmp_path / f"o-{name}").returncode == 0
-        weights.append(load_sae(tmp_path / f"o-{name}").sae.encoder_weight)
+        weights.append(SparseAutoencoder.load(tmp_path / f"o-{name}").encoder_weight)
     assert np.array_equal(weights[0], weights[1])
     assert np.array_equal(weights[0], weights[2])
 
@@ -99,13 +99,13 @@ def test_a_sweep_trains_every_cell_and_writes_one_table(tmp_path: Path, vectors:
             assert 0 < record[kind]["fvu"] < 0.7
         assert record["intruder"]["accuracy"] > 0.3, "the planted parts are easily told apart"
         assert 0 <= record["dead"] <= 1
-    sae = load_sae(tmp_path / "w" / "relu-48-5").sae
+    sae = SparseAutoencoder.load(tmp_path / "w" / "relu-48-5")
     assert sae.features == 48
     assert "relu" in run(*call[:-2]).stdout, "run again: nothing is trained anew, the table is shown"
 
 
 def test_evaluate_ranks_by_reconstructed_vectors(tmp_path: Path, shared_data: Path) -> None:
-    save_sae(random_sae(features=256, dimension=64, k=200), tmp_path / "s")
+    random_sae(features=256, dimension=64, k=200).save(tmp_path / "s")
     call = ("sae", "evaluate", tmp_path / "s", "--data", shared_data / "english-dup", "--encoder", "hashing:64")
     found = json.loads(run(*call, "--format", "json").stdout)
     assert set(found) == {"benchmarks", "ndcg10", "ndcg10_reconstructed"}
@@ -129,7 +129,7 @@ def test_convert_and_refuse_what_would_be_lost(tmp_path: Path, vectors: Path) ->
     done = run("sae", "convert", "--from", "xetrieval", "--to", "saelens", tmp_path / "s", tmp_path / "lens")
     assert done.returncode == 0, done.stderr
     x = planted(50, seed=8)
-    one, other = load_sae(tmp_path / "s").sae, FORMATS["saelens"].read(tmp_path / "lens")
+    one, other = SparseAutoencoder.load(tmp_path / "s"), FORMATS["saelens"].read(tmp_path / "lens")
     assert np.allclose(one.encode(x).dense(48), other.encode(x).dense(48), atol=1e-6)
     refused(
         run("sae", "convert", "--from", "xetrieval", "--to", "sparsify", tmp_path / "s", tmp_path / "no"),

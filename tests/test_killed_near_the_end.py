@@ -37,11 +37,11 @@ def dying(step, before):
     return do
 
 if what == "save":
-    import xetrieval.fitting.pipeline as place
-    place.save = dying(place.save, False)
+    import xetrieval.explain.explainer as place
+    place.write_explainer = dying(place.write_explainer, False)
 elif what == "publish":
-    import xetrieval.fitting.autoencoder as place
-    place.save_sae = dying(place.save_sae, False)
+    import xetrieval.sae.files as place
+    place.write_sae_folder = dying(place.write_sae_folder, False)
 else:
     os.replace = dying(os.replace, True)
 sys.argv = ["xetrieval", *sys.argv[3:]]

@@ -36,7 +36,7 @@ from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.internalizer.train import InternalizerConfig
 from xetrieval.labels import ExamplesConfig, passage_blocks
 from xetrieval.llm import Answer, Request, Usage
-from xetrieval.sae import load_sae
+from xetrieval.sae import read_sae_folder
 from xetrieval.sae.train import SaeConfig
 from xetrieval.teachers import TeacherPair, read_prompt
 from xetrieval.views import ASPECTS
@@ -77,11 +77,11 @@ def test_reasoned_rows_hold_each_vector_with_its_views(tmp_path: Path) -> None:
 def test_training_to_a_folder_is_done_once_and_leaves_no_state(tmp_path: Path) -> None:
     rows, config = unit(600, seed=4), SaeConfig(features=32, l0=4, epochs=1, batch_size=100)
     train_to_folder(rows, config, tmp_path / "a" / "sae", {"why": "test"})
-    folder = load_sae(tmp_path / "a" / "sae")
+    folder = read_sae_folder(tmp_path / "a" / "sae")
     assert (folder.provenance["rows"], folder.provenance["steps"], folder.provenance["why"]) == (600, 6, "test")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["sae"]
     train_to_folder(unit(10), config, tmp_path / "a" / "sae")
-    assert load_sae(tmp_path / "a" / "sae").provenance["rows"] == 600
+    assert read_sae_folder(tmp_path / "a" / "sae").provenance["rows"] == 600
 
 
 def lessons(threads: int) -> list[TeacherPair]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.sae import SparseAutoencoder, SparseCodes, load_sae, read_release_sae, save_sae
+from xetrieval.sae import SparseAutoencoder, SparseCodes, read_release_sae, read_sae_folder
 from xetrieval.sae.compiled_codes import compiled_codes
 from xetrieval.sae.kernels import kernels_for
 from xetrieval.sae.select import top_k
@@ -119,17 +119,17 @@ def test_a_row_that_half_precision_cannot_decide_is_scored_again() -> None:
 
 def test_an_autoencoder_is_saved_whole_and_read_again(tmp_path: Path) -> None:
     for place, sae in enumerate((random_sae(), with_thresholds(random_sae()))):
-        save_sae(sae, tmp_path / str(place), {"variant": "x"}, {"fvu": 0.25}, "{}\n")
-        read = load_sae(tmp_path / str(place))
+        sae.save(tmp_path / str(place), {"variant": "x"}, {"fvu": 0.25}, "{}\n")
+        read = read_sae_folder(tmp_path / str(place))
         assert read.provenance == {"variant": "x"}
         assert read.metrics == {"fvu": 0.25}
         assert np.array_equal(read.sae.encode(unit(9)).dense(128), sae.encode(unit(9)).dense(128))
     with pytest.raises(InputError, match="exists already"):
-        save_sae(sae, tmp_path / "0")
+        sae.save(tmp_path / "0")
     weights = tmp_path / "0" / "sae.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(DamagedError, match="sha256"):
-        load_sae(tmp_path / "0")
+        read_sae_folder(tmp_path / "0")
 
 
 def test_decode_is_the_weighted_sum_of_directions_and_the_bias() -> None:

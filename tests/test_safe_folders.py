@@ -20,7 +20,6 @@ from index_data import SMALL, build_small, records, write_corpus
 from xetrieval.errors import InputError
 from xetrieval.files import Work, new_folder, write_bytes
 from xetrieval.index import BuildConfig, Corpus, build_index
-from xetrieval.sae import save_sae
 
 PRECIOUS = {
     ".env.local": b"SECRET=1\n",
@@ -56,7 +55,7 @@ def untouched(folder: Path) -> None:
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("given")
     random_explainer(cache=True).save(home / "toy")
-    save_sae(random_sae(), home / "dictionary")
+    random_sae().save(home / "dictionary")
     write_corpus(home / "corpus.jsonl", records(40))
     np.save(home / "v.npy", unit(60))
     toy, examples = home / "toy", home / "seen"

@@ -28,7 +28,7 @@ from xetrieval.features import Feature
 from xetrieval.fitting.texts import encode_training, training_texts
 from xetrieval.labels import keyphrase_labels, top_examples
 from xetrieval.render.page import page
-from xetrieval.sae import load_sae
+from xetrieval.sae import SparseAutoencoder
 
 CASES = ("scifact", "nq-qed", "arguana", "stackexchange-qa")
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     given = parser.parse_args()
     ours = xetrieval.load("minilm")
-    sae = load_sae(given.work / "raw").sae
+    sae = SparseAutoencoder.load(given.work / "raw")
     nameless = tuple(Feature(i, None, None, 0.0) for i in range(sae.features))
     raw = named(replace(ours, name="raw", sae=sae, internalizers={}, features=nameless, families=()), given)
     folder = given.work / "cases"

@@ -24,7 +24,6 @@ from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.fitting.texts import encode_training, training_texts
-from xetrieval.sae import save_sae
 from xetrieval.sae.train import SaeConfig, Stack, train_many
 
 CONFIGS: dict[str, tuple[bool, SaeConfig]] = {  # of all views, and how
@@ -50,7 +49,7 @@ def main() -> None:
         started = time.perf_counter()
         trained = train_many(stacks[of_views], [config])[0]
         provenance = {"rows": len(stacks[of_views]), "views": of_views, "config": config.to_dict()}
-        save_sae(trained.sae, target, provenance, {"held_out_fvu": trained.held_out_fvu})
+        trained.sae.save(target, provenance, {"held_out_fvu": trained.held_out_fvu})
         Console().print(f"{name}: {time.perf_counter() - started:.0f} s, FVU {trained.held_out_fvu}")
 
 

@@ -28,7 +28,7 @@ from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import FaithfulnessConfig, benchmark_vectors, faithfulness
 from xetrieval.explain import Explainer
 from xetrieval.features import Feature
-from xetrieval.sae import SparseAutoencoder, load_sae
+from xetrieval.sae import SparseAutoencoder
 from xetrieval.teachers import read_teacher
 
 DATASETS = (*UNSEEN, "nq-qed", "stackexchange-qa")
@@ -41,8 +41,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     given = parser.parse_args()
-    shipped, raw = xetrieval.load("minilm"), load_sae(given.work / "raw").sae
-    other = with_sae(shipped, load_sae(given.work / "reseeded").sae)
+    shipped, raw = xetrieval.load("minilm"), SparseAutoencoder.load(given.work / "raw")
+    other = with_sae(shipped, SparseAutoencoder.load(given.work / "reseeded"))
     encoder = CachedEncoder(open_encoder("minilm", precision=given.precision))
     plain = open_encoder("minilm", precision=given.precision)  # texts without some words are not worth keeping
     records: list[dict[str, Any]] = []

@@ -25,7 +25,7 @@ from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
-from xetrieval.sae import SparseAutoencoder, load_sae, save_sae
+from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.train import train_sae
 from xetrieval.teachers import read_teacher
 
@@ -74,8 +74,8 @@ def train_raw(texts: list[str], encoder: CachedEncoder, output: Path) -> SparseA
     """On as many training rows as the explainer's, which come from four views of the same texts."""
     if not output.exists():
         trained = train_sae(encoder.encode_document(texts), explaining_sae(1024, 16, 48, 24))
-        save_sae(trained, output, {"rows": len(texts), "views": False}, {})
-    return load_sae(output).sae
+        trained.save(output, {"rows": len(texts), "views": False}, {})
+    return SparseAutoencoder.load(output)
 
 
 def lines(posts: list[Document], taught: set[str], count: int, sentences: int) -> list[str]:

@@ -16,7 +16,7 @@ from paper.studies.minilm import RESULTS, UNSEEN, data
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
-from xetrieval.sae import load_sae
+from xetrieval.sae import SparseAutoencoder
 
 DATASETS = (*UNSEEN, "nq-qed", "stackexchange-qa", "medquad")
 
@@ -33,7 +33,7 @@ def main() -> None:
     explainer = xetrieval.load(given.explainer)
     encoder = CachedEncoder(open_encoder("minilm", precision=given.precision))
     config = InterventionConfig(queries=given.queries)
-    raw = None if given.raw_sae is None else load_sae(given.raw_sae).sae
+    raw = None if given.raw_sae is None else SparseAutoencoder.load(given.raw_sae)
     records = []
     for name in track(given.datasets, "pair check"):
         benchmark = read_benchmark(data() / name)

@@ -29,7 +29,7 @@ from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import IntruderSample, SweepConfig, SweepData, benchmark_vectors, sweep
 from xetrieval.evaluate.plots import plot_sweep
 from xetrieval.fitting.texts import training_texts
-from xetrieval.sae import load_sae
+from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import Measured
 from xetrieval.sae.train import SaeConfig
 from xetrieval.views import ASPECTS
@@ -87,7 +87,7 @@ def main() -> None:
     for record in records:
         record["held_out_rows"] = {kind: record[kind] for kind in sweep_data.kinds}
         record["held_out_l0"] = (record["original"]["l0"] + 3 * record["reasoned"]["l0"]) / 4  # three views a row
-        record |= on_unseen(load_sae(folder_of(given, record)).sae, given, unseen)
+        record |= on_unseen(SparseAutoencoder.load(folder_of(given, record)), given, unseen)
     path = RESULTS / f"{given.name}.json"
     path.write_text(as_json({"facts": facts, "records": records}))
     plot_sweep(records, path.with_suffix(".png"))

@@ -25,7 +25,7 @@ from paper.studies.minilm import RESULTS, UNSEEN, data
 from xetrieval.data.benchmark import read_benchmark, sample_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import SteeringConfig, benchmark_vectors, steering
-from xetrieval.sae import load_sae
+from xetrieval.sae import SparseAutoencoder
 
 DATASETS = (*UNSEEN, "nq-qed", "stackexchange-qa")
 SHARES = (1 / 32, 1 / 8)
@@ -43,7 +43,7 @@ def main() -> None:
     records: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
     if given.work is not None:
         records = [record for record in records if record["encoder"] != "minilm"]
-        ours, raw = (load_sae(given.work / name).sae for name in ("reasoned-3072", "raw-3072"))
+        ours, raw = (SparseAutoencoder.load(given.work / name) for name in ("reasoned-3072", "raw-3072"))
         encoder = CachedEncoder(open_encoder("minilm", precision=given.precision))
         records += measure("minilm", [(name, None, None) for name in DATASETS], encoder, ours, raw)
         path.write_text(as_json(records))
@@ -51,7 +51,7 @@ def main() -> None:
         records = [record for record in records if record["encoder"] != "all-mpnet-base-v2"]
         ours = xetrieval.load(given.mpnet_explainer).sae
         encoder = CachedEncoder(open_encoder(given.mpnet, precision=given.precision))
-        records += measure("all-mpnet-base-v2", list(SETS), encoder, ours, load_sae(given.mpnet_raw).sae)
+        records += measure("all-mpnet-base-v2", list(SETS), encoder, ours, SparseAutoencoder.load(given.mpnet_raw))
         path.write_text(as_json(records))
     draw_steering(records, RESULTS / "steering.png")
 

@@ -89,10 +89,10 @@ def intervention(
     """Erase the shared features, keep only them: how the score moves, beside size-matched random sets."""
     from ..evaluate import InterventionConfig
     from ..evaluate import intervention as run
-    from ..sae import load_sae
+    from ..sae import SparseAutoencoder
 
     opened = open_explainer(shared.explainer, None, shared.cache)
-    raw = None if raw_sae is None else load_sae(raw_sae).sae
+    raw = None if raw_sae is None else SparseAutoencoder.load(raw_sae)
     config = InterventionConfig(seed=shared.seed)
     shared.run("intervention", opened.encoder, lambda b, vectors: [run(opened, b, vectors, config, raw)])
 
@@ -108,10 +108,10 @@ def faithfulness(
     """Take out, or keep, more and more features: does what an explanation shows first carry most?"""
     from ..evaluate import FaithfulnessConfig
     from ..evaluate import faithfulness as run
-    from ..sae import load_sae
+    from ..sae import SparseAutoencoder
 
     opened = open_explainer(shared.explainer, None, shared.cache)
-    raw = None if raw_sae is None else load_sae(raw_sae).sae
+    raw = None if raw_sae is None else SparseAutoencoder.load(raw_sae)
     config = FaithfulnessConfig(seed=shared.seed)
     shared.run("faithfulness", opened.encoder, lambda b, vectors: [run(opened, b, vectors, config, raw)])
 
@@ -130,14 +130,14 @@ def steering(
     from ..errors import InputError
     from ..evaluate import SteeringConfig
     from ..evaluate import steering as run
-    from ..sae import load_sae
+    from ..sae import SparseAutoencoder
 
     try:
         factors = tuple(float(part) for part in alphas.split(","))
     except ValueError as error:
         raise InputError(f"--alphas {alphas!r}: give numbers by commas, e.g. 0,1,2") from error
     opened = open_explainer(shared.explainer, None, shared.cache)
-    raw = None if raw_sae is None else load_sae(raw_sae).sae
+    raw = None if raw_sae is None else SparseAutoencoder.load(raw_sae)
     config = SteeringConfig(factors, fraction, shared.seed)
     shared.run("steering", opened.encoder, lambda b, vectors: run(opened.sae, b, vectors, config, raw))
 

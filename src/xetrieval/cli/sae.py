@@ -122,7 +122,7 @@ def evaluate(
     from ..data.benchmark import read_benchmark
     from ..encoders import map_vectors
     from ..errors import InputError
-    from ..sae import load_sae
+    from ..sae import SparseAutoencoder
     from ..sae.measure import evaluate_sae
     from ..sae.train import Stack
     from ..sae.train.rows import check_rows
@@ -131,7 +131,7 @@ def evaluate(
         raise InputError("nothing to measure on: give --vectors FILE, or --data FOLDER and --encoder E")
     if data and encoder is None:
         raise InputError("--data needs --encoder: what reads the benchmark's texts")
-    sae = load_sae(folder).sae
+    sae = SparseAutoencoder.load(folder)
     left_out = collector(skip_bad)
     benchmarks = [read_benchmark(path, left_out) for path in data or []]
     say_left_out(left_out, None)
@@ -228,10 +228,10 @@ def info(
     format: FormatOption = Format.text,
 ) -> None:
     """Show an autoencoder: its size, its form, what it was made from, its figures."""
-    from ..sae import load_sae
+    from ..sae import read_sae_folder
     from ..sae.measure import duplicate_fraction
 
-    found = load_sae(folder)
+    found = read_sae_folder(folder)
     facts = {
         "features": found.sae.features,
         "dimension": found.sae.dimension,

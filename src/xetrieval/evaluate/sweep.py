@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..files import claim, write_text
-from ..sae import SparseAutoencoder, save_sae
+from ..sae import SparseAutoencoder
 from ..sae.measure import duplicate_fraction, measured
 from ..sae.train import SaeConfig, Stack, train_many
 from ..sae.train.loop import Report
@@ -92,7 +92,7 @@ def sweep(
             record["intruder"] = intruder_score(result.sae, data.judged)._asdict()
         folder = output / f"{one.variant}-{one.features}-{one.l0:g}"
         if not folder.exists():
-            save_sae(result.sae, folder, {"config": one.to_dict(), "kinds": list(data.kinds)}, record)
+            result.sae.save(folder, {"config": one.to_dict(), "kinds": list(data.kinds)}, record)
         records.append(record)
         write_text(output / "sweep.json", json.dumps(records, indent=1) + "\n")
     return records

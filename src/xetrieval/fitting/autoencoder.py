@@ -11,7 +11,7 @@ from typing import Any
 from ..encoders import map_vectors
 from ..errors import DivergedError, InputError
 from ..files import Work, digest_of, parse_json, stamp_of, write_text
-from ..sae import load_sae, save_sae
+from ..sae import read_sae_folder
 from ..sae.files import SaeFolder
 from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
 from ..sae.train.config import check_device
@@ -52,7 +52,7 @@ def train_from_files(
             if not resumed or isinstance(error, DivergedError):
                 work.end()  # nothing there that the next run could go on from
             raise
-    return load_sae(output)
+    return read_sae_folder(output)
 
 
 def _train(
@@ -75,7 +75,7 @@ def _train(
     }
     metrics = {} if trained.held_out_fvu is None else {"held_out_fvu": trained.held_out_fvu}
     work.publishing()
-    save_sae(trained.sae, output, provenance, metrics, log.text())
+    trained.sae.save(output, provenance, metrics, log.text())
 
 
 def train_to_folder(
@@ -94,7 +94,7 @@ def train_to_folder(
     state = output.with_name(output.name + ".state.safetensors")
     trained = train_many(Stack([rows]), [config], report, None, state)[0]
     facts = {**(provenance or {}), "rows": len(rows), "steps": trained.steps, "config": config.to_dict()}
-    save_sae(trained.sae, output, facts)
+    trained.sae.save(output, facts)
     state.unlink()
 
 

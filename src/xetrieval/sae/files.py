@@ -88,18 +88,10 @@ class SaeFolder(NamedTuple):
     metrics: dict[str, Any]
 
 
-def save_sae(
-    sae: SparseAutoencoder,
-    folder: Path,
-    provenance: Mapping[str, Any] | None = None,
-    metrics: Mapping[str, Any] | None = None,
-    log: str = "",
+def write_sae_folder(
+    sae: SparseAutoencoder, folder: Path, provenance: Mapping[str, Any], metrics: Mapping[str, Any], log: str
 ) -> None:
-    """Write an autoencoder as a folder, whole or not at all.
-
-    Raises:
-        InputError: the folder exists already, or cannot be written.
-    """
+    """Write an autoencoder as a folder; see `SparseAutoencoder.save`."""
     with new_folder(folder) as scratch:
         write_sae(sae, scratch / WEIGHTS)
         if log:
@@ -108,14 +100,14 @@ def save_sae(
             "features": sae.features,
             "dimension": sae.dimension,
             "k": sae.k,
-            "made_from": dict(provenance or {}),
-            "figures": dict(metrics or {}),
+            "made_from": dict(provenance),
+            "figures": dict(metrics),
         }
         write_manifest(scratch, KIND, facts, [WEIGHTS])
 
 
-def load_sae(folder: Path) -> SaeFolder:
-    """Read what `save_sae` wrote.
+def read_sae_folder(folder: Path) -> SaeFolder:
+    """Read an autoencoder with what is known of it.
 
     Raises:
         InputError: no such folder. DamagedError: a file was altered, is missing, or is of an unknown version.

@@ -6,9 +6,11 @@ Two forms of g serve all variants: the k largest scores of a row, or the scores 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +63,37 @@ class SparseAutoencoder:
 
     def __repr__(self) -> str:
         return f"SparseAutoencoder({self.features:,} features of {self.dimension} dimensions, active: {self.form})"
+
+    @classmethod
+    def load(cls, folder: str | Path) -> SparseAutoencoder:
+        """Open an autoencoder that `save` wrote.
+
+        Raises:
+            InputError: there is no such folder.
+            DamagedError: a file was altered, is missing, or has an unknown version.
+        """
+        from .files import read_sae_folder
+
+        return read_sae_folder(Path(folder)).sae
+
+    def save(
+        self,
+        folder: str | Path,
+        provenance: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        log: str = "",
+    ) -> None:
+        """Write this autoencoder as a folder, completely or not at all.
+
+        Args:
+            provenance, metrics: what is known of it, for its config.json.
+            log: one JSON object a line, about its training.
+        Raises:
+            InputError: the folder exists already, or cannot be written.
+        """
+        from .files import write_sae_folder
+
+        write_sae_folder(self, Path(folder), provenance or {}, metrics or {}, log)
 
     @property
     def features(self) -> int:

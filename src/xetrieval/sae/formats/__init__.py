@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ...errors import InputError
-from ..files import load_sae, save_sae
 from ..model import SparseAutoencoder
 from . import dictionary_learning, saelens, sentence_transformers, sparsify
 from .release import read_release_sae, write_release_sae
@@ -23,7 +22,7 @@ class Format(NamedTuple):
 
 
 FORMATS: Final[dict[str, Format]] = {
-    "xetrieval": Format(lambda path: load_sae(path).sae, lambda sae, path: save_sae(sae, path)),
+    "xetrieval": Format(SparseAutoencoder.load, lambda sae, path: sae.save(path)),
     "release": Format(read_release_sae, write_release_sae),
     "dictionary-learning": Format(dictionary_learning.read, dictionary_learning.write),
     "saelens": Format(saelens.read, saelens.write),
