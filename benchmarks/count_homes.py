@@ -1,4 +1,4 @@
-"""Count how many homes the library's ideas have, at one or more revisions; writes count_homes.json beside this file.
+"""Count the types, conversions, signatures and lines of src at one or more revisions; writes count_homes.json.
 
     python benchmarks/count_homes.py [REVISION ...]      default: HEAD; each is read through `git archive`
 

@@ -53,7 +53,7 @@ def main() -> None:
 
 @contextmanager
 def busy(loops: int) -> Iterator[None]:
-    """So many processes that never rest."""
+    """Run this many busy loops."""
     running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
     try:
         yield

@@ -2,7 +2,7 @@
 
     index_million.py --vectors V.npy --work DIR [--rows 1000000] [--sae DIR]
 
-V.npy holds real vectors of the shipped explainer's encoder; they are repeated with noise up to the rows asked for.
+V.npy has real vectors of the shipped explainer's encoder; they are repeated with noise up to the rows asked for.
 All figures of a record are from one run; queries are vectors of V moved a little: encoding them is left out.
 """
 
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def again(task: str) -> dict[str, Any]:
-    """The same script with one task, in a process of its own."""
+    """Run this script with one task in its own process."""
     environment = {**os.environ, "OPENBLAS_THREAD_TIMEOUT": "10"}  # as the command line sets it
     done = subprocess.run(
         [sys.executable, __file__, task, *sys.argv[1:]], capture_output=True, text=True, env=environment
@@ -166,7 +166,7 @@ def build(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def rss_anonymous() -> int:
-    """kB of this process that are no pages of mapped files; 0 where the system does not say."""
+    """kB of this process without pages of mapped files; 0 if the system does not report it."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.is_file() else []
     return next((int(line.split()[1]) for line in lines if line.startswith("RssAnon")), 0)

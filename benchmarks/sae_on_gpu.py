@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def compare(shape: Shape, device: str) -> dict[str, Any]:
-    """Rows a second of both, and how far their losses lie apart."""
+    """Rows per second of both, and the difference of their losses."""
     x = vectors(shape, 2 * shape.batch)
     rows = torch.from_numpy(x).to(device)
     arms: dict[str, Arm] = {
@@ -70,7 +70,7 @@ def compare(shape: Shape, device: str) -> dict[str, Any]:
 
 
 def wait(device: str) -> None:
-    """Until the card has done what it was told."""
+    """Wait for the GPU to finish."""
     if device == "cuda":
         torch.cuda.synchronize()
 

@@ -118,7 +118,7 @@ def peak(shape: Shape, name: str) -> float:
     small = tensor[:64]
     arm.step(small)  # loads and compiles what there is
     before = int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
-    Path("/proc/self/clear_refs").write_text("5")  # the kernel's high-water mark starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the kernel's high-water mark
     for start in range(0, len(x), shape.batch):
         arm.step(tensor[start : start + shape.batch])
     high = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024

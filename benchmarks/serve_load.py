@@ -2,7 +2,7 @@
 
     serve_load.py --vectors V.npy --work DIR [--seconds 60]
 
-V.npy holds vectors of the shipped explainer's encoder (see index_million.py); documents are ids with made-up words, for
+V.npy has vectors of the shipped explainer's encoder (see index_million.py); documents are ids with made-up words, for
 what is measured is the server. Clients ask different queries by text, with explanations. Then what should not hurt:
 far more clients at once than are let in, clients that leave before they are answered, and SIGTERM while some wait.
 """
@@ -124,7 +124,7 @@ async def load(clients: int, seconds: float, pid: int) -> dict[str, Any]:
 
 
 async def overload(clients: int) -> dict[str, Any]:
-    """All at once: those that find no place are told so quickly."""
+    """All at once: requests over the limit are refused quickly."""
     rng = random.Random(1)
 
     async def one(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[int, float]:

@@ -265,7 +265,7 @@ def test_what_is_missing_is_said_before_anything_is_run(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in away}
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert run.returncode == 2
-    said = "error: missing: $XETRIEVAL_TEST_CHAT, set rivers, set markets, corpus posts; --dry-run says more"
+    said = "error: missing: $XETRIEVAL_TEST_CHAT, set rivers, set markets, corpus posts; run with --dry-run for details"
     assert " ".join(run.stderr.split()) == said
     assert not (tmp_path / "w").exists()
 

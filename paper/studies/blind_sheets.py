@@ -1,4 +1,4 @@
-"""Blind sheets for a reader: can a feature be named plainly, and does its own name fit better than another's?
+"""Blind sheets for a reader: can a feature be labelled plainly, and does its own label fit better than another's?
 
     xetrieval label examples minilm CORPUS... --output EXAMPLES
     python -m paper.studies.blind_sheets sheets --examples EXAMPLES --work DIR
@@ -6,11 +6,11 @@
     python -m paper.studies.blind_sheets score --work DIR
         answers.json beside them -> names/readings.json
 
-plain   200 features, their eight strongest texts and no name: yes if six of the eight share one specific subject
-choice  200 others, their five strongest texts and two names in random order: its own, and any other feature's
-near    100 others, the same with the name of the feature of the nearest direction
+plain   200 features, their eight strongest texts and no label: yes if six of the eight share one specific subject
+choice  200 others, their five strongest texts and two labels in random order: its own, and any other feature's
+near    100 others, the same with the label of the feature of the nearest direction
 
-All texts are of the judged side, which no name was made from. The reader never sees the key. answers.json holds
+All texts are from the judged side, which no label was made from. The reader never sees the key. answers.json has
 {"plain": [numbers of the features that are NOT plain], "choice": ["A", "B", ...], "near": [...]}.
 """
 

@@ -2,9 +2,9 @@
 
     python -m paper.studies.case_studies --work DIR    DIR: that of control_saes.py, with raw
 
-A judged query of each of four benchmarks with its relevant document. The raw autoencoder's features are named by key
-phrases of the training texts that activate them, for nobody has read them. Texts and pages go to DIR/cases: the
-documents are not ours to pass on.
+A judged query of each of four benchmarks with its relevant document. The raw autoencoder's features are labelled by
+key phrases of the training texts that activate them. Texts and pages go to DIR/cases, because we may not redistribute
+the documents.
 """
 
 from __future__ import annotations

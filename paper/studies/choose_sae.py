@@ -1,4 +1,4 @@
-"""Which F and k? Explained against names, on corpora the autoencoder never saw -> results/choose_sae.json
+"""Which F and k? The explained fraction against label quality, on unseen corpora -> results/choose_sae.json
 
     python -m paper.studies.choose_sae train F,k[,K] ... --work DIR
         train each on the same vectors with k, measure with K (default k)

@@ -1,11 +1,11 @@
-"""The autoencoders that ours is compared with -> WORK/raw, reseeded, reasoned-3072, raw-3072
+"""Autoencoders to compare ours with -> WORK/raw, reseeded, reasoned-3072, raw-3072
 
     raw             of the texts' vectors alone, as many training rows as ours had (four times the epochs), F = 1024
     reseeded        like the shipped one before pruning, with another seed
     reasoned-3072   all four views, F = 3072, k = 64
     raw-3072        the texts' vectors alone, F = 3072, k = 64, as many training rows
 
-Vectors are those of fit_minilm.py, encoded with bfloat16 products unless they lie in the cache. Some 20 minutes beside.
+Vectors are those of fit_minilm.py, encoded with bfloat16 products unless cached. About 20 minutes of training.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def views(work: Path) -> np.ndarray:  # type: ignore[type-arg]
-    """[4 n, m] in half precision: the texts' vectors and what the shipped internalizers make of them."""
+    """[4 n, m] in half precision: the texts' vectors and their views by the shipped internalizers."""
     path = work / "views.npy"
     if not (work / "original.npy").is_file():
         texts = training_texts(read_corpora(data() / name for name in TRAINED_ON), 9)

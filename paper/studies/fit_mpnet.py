@@ -1,7 +1,7 @@
 """An explainer for all-mpnet-base-v2 (768 dimensions), checked on three sets -> results/mpnet_check.json
 
-It reads some 3 texts a second and core, so it is fitted on posts that carry teacher texts, the beginnings of --posts
-others, and --sentences single sentences: far less than minilm. Everything is cached; run it again to go on.
+The model reads about 3 texts per second and core, so the explainer is fitted on posts that have teacher texts, the
+beginnings of --posts others, and --sentences single sentences: far less than minilm. Rerun it to resume.
 """
 
 from __future__ import annotations

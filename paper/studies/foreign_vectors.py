@@ -1,8 +1,8 @@
-"""Which vectors are taken for another model's: how the encoder's own are reconstructed, and how others are.
+"""How well are the encoder's own vectors reconstructed, and those of other models? Basis of the foreign-vector check.
 
-    python studies/foreign_vectors.py DATA [NAME=VECTORS.npy ...] > studies/results/foreign_vectors.json
+    python -m paper.studies.foreign_vectors DATA [NAME=VECTORS.npy ...] > paper/studies/results/foreign_vectors.json
 
-DATA holds benchmarks in the BEIR layout: 200 documents and 60 queries of each are read with the shipped explainer's
+DATA has benchmarks in the BEIR layout: 200 documents and 60 queries of each are read with the shipped explainer's
 encoder. Further files are other models' vectors, of the same dimension.
 """
 
@@ -27,7 +27,7 @@ SMALL = (1, 4, 16)  # rows of a small sample, drawn 200 times
 
 
 def figures(explainer: Any, x: Any) -> dict[str, Any]:
-    """Of all rows, and the share of small samples that would be flagged."""
+    """Figures of all rows, and the fraction of small samples that would be flagged."""
     unit = np.asarray(l2norm(as_vectors(x)), np.float32)
     found, rng = likeness(explainer, unit), np.random.default_rng(0)
     assert found is not None

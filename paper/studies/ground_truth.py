@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def signals(explainer: Any, vectors: Float32) -> dict[str, Float32]:
-    """What each system says of every document, [n, any]."""
+    """The values of each system for every document, [n, any]."""
     features = explainer.sae.features
     rng = np.random.default_rng(0)
     random = l2norm(rng.standard_normal((features, vectors.shape[1]))).astype(np.float32)
@@ -86,7 +86,7 @@ def members(documents: list[Document], kind: str) -> dict[str, NDArray[np.bool_]
 def separate(
     systems: dict[str, Float32], classes: dict[str, NDArray[np.bool_]], half: NDArray[np.int64]
 ) -> list[dict[str, Any]]:
-    """One record a class: chosen on half 0, measured on half 1."""
+    """One record per class: chosen on half 0, measured on half 1."""
     names = [n for n, inside in classes.items() if min(inside[half == 0].sum(), inside[half == 1].sum()) >= 10]
     inside = np.stack([classes[name] for name in names])
     rows: list[dict[str, Any]] = [{"class": name, "documents": int(classes[name].sum())} for name in names]

@@ -1,9 +1,9 @@
-"""Each way to search an index, on the shared benchmarks -> results/index_modes.json
+"""Every search mode, on the shared benchmarks -> results/index_modes.json
 
     python -m paper.studies.index_modes --work DIR [DATASET ...]
 
-NDCG@10 of the encoder's own ranking, with views, by concept-level sparse retrieval, BM25 and the hybrid of both; beside
-them what `xetrieval doctor` says of the explainer on that corpus.
+NDCG@10 of the encoder's own ranking, with views, by concept-level sparse retrieval, BM25 and the hybrid of both; with
+the report of `xetrieval doctor` on that corpus.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs="*", default=list(DATASETS))
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--queries", type=int, default=400, help="a seeded sample of so many")
+    parser.add_argument("--queries", type=int, default=400, help="how many queries to sample")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     given = parser.parse_args()
     records = []
@@ -84,7 +84,7 @@ def indexed(benchmark: Benchmark, name: str, given: argparse.Namespace) -> tuple
 
 
 def ndcg(index: Index, benchmark: Benchmark, queries: Any, options: dict[str, Any]) -> float:
-    """A query's own document is left out of its ranking."""
+    """NDCG@10 without the query's own document."""
     ranked = []
     for text, vector, identifier in zip(benchmark.queries, queries, benchmark.query_ids, strict=True):
         rows = rank(index, Query(text, vector, **options), 11).rows.tolist()

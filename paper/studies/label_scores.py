@@ -1,8 +1,8 @@
-"""How far the shipped explainer's names hold, beside a raw and a random autoencoder (paper, section 7 and Fig. 5).
+"""Label quality of the shipped explainer, compared with a raw and a random autoencoder (paper, section 7, Fig. 5).
 
-Names are judged on a pool of 2,400 documents that no name was made from: of the side of the corpus that labellers never
-see. Three autoencoders of one size: the shipped one (raw and reasoned vectors), one trained on raw vectors alone, and a
-random one. All three get names from the same labeller (key phrases); the shipped one also has its real names.
+Labels are judged on a pool of 2,400 documents from the side of the corpus that labellers never see. Three autoencoders
+of the same size: the shipped one (raw and reasoned vectors), one trained on raw vectors only, and a random one. All
+three get labels from the same labeller (key phrases); the shipped one also has its real labels.
 
     python -m paper.studies.label_scores --mpnet FOLDER --work DIR [--llm gguf:FILE]
 
@@ -180,7 +180,7 @@ def keep(result: dict[str, Any], name: str, scored: Scored, features: int, named
 
 
 def forced_choice(examples: Iterable[FeatureExamples], names: dict[int, str], judge: Judge) -> dict[str, Any]:
-    """Own name or another feature's: which one do the strongest judged texts fit better?"""
+    """Do the strongest judged texts fit a feature's own label better than another feature's?"""
     rng, right = np.random.default_rng(0), []
     able = [f for f in examples if f.feature_id in names and len(f.judged.top) >= 5]
     judge.prepare(names.values(), {e.shown for f in able for e in f.judged.top[:5]})

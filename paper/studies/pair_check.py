@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("datasets", nargs="*", default=list(DATASETS))
     parser.add_argument("--explainer", default="minilm")
     parser.add_argument("--raw-sae", type=Path, help="folder of an autoencoder of raw vectors, as the set `direct`")
-    parser.add_argument("--queries", type=int, default=None, help="a seeded sample of so many queries")
+    parser.add_argument("--queries", type=int, default=None, help="how many queries to sample")
     parser.add_argument("--output", type=Path, default=RESULTS / "pair_check.json")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     given = parser.parse_args()

@@ -1,6 +1,6 @@
-"""What do features carry that could not be named, and would another training have fewer of them?
+"""What do unlabelled features carry, and would another training have fewer of them?
 
-    xetrieval label import FITTED studies/names/minilm_1024.csv --output WHOLE
+    xetrieval label import FITTED paper/studies/names/minilm_1024.csv --output WHOLE
     python -m paper.studies.prune_check --whole WHOLE --mpnet FOLDER --work DIR
 
 FITTED is what fit_minilm.py makes, with the features in the order of the worksheet (else `xetrieval label transfer`).

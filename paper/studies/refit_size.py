@@ -1,7 +1,7 @@
 """How many documents does a refit on one's own corpus need? -> results/refit_size.json
 
-On ArguAna, which the shipped explainer never saw: autoencoders on so many of its documents and up to nine sentences of
-each, against the shipped one, all measured on the same documents kept apart. Epochs grow as documents shrink, so that
+On ArguAna, which the shipped explainer never saw: autoencoders on a number of its documents and up to nine sentences of
+each, compared with the shipped one on the same held-out documents. Epochs grow as documents shrink, so that
 each sees at least 400,000 rows.
 """
 

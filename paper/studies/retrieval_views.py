@@ -45,7 +45,7 @@ DATASETS = (
     "stackexchange-qa",
 )
 CLIMATE = "climate-fever-evidence"
-OPENING = 600  # letters of a post that mpnet reads for its lessons: long ones cost hours here
+OPENING = 600  # characters of a post that mpnet reads for its lessons: long posts take hours
 SMALLER = ("written, 100 posts", "written, 300 posts")
 FOLDS = 5
 
@@ -178,7 +178,7 @@ def of_openings(
 
 
 def opening(text: str) -> str:
-    """The first letters of a text, to the end of a word."""
+    """The beginning of a text, cut at the end of a word."""
     return text if len(text) <= OPENING else text[:OPENING].rsplit(" ", 1)[0]
 
 
@@ -243,7 +243,7 @@ def local(texts: Path, encoder: Encoder, documents: list[Document]) -> list[dict
 
 
 def short(encoder: Encoder) -> str:
-    """The encoder's name without a folder."""
+    """The name of the encoder without its folder."""
     return Path(encoder.identity.name).name
 
 

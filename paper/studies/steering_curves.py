@@ -5,7 +5,7 @@
     python -m paper.studies.steering_curves --mpnet MODEL --mpnet-explainer DIR --mpnet-raw DIR
 
 Key features by RUS, found on one half of the queries and used on the other; 1/32 and 1/8 of the features (96 and 384 of
-3,072). Beside them features that say nothing, features of like frequency, and the key features of a raw autoencoder.
+3,072). Controls: uninformative features, features of similar frequency, and the key features of a raw autoencoder.
 """
 
 from __future__ import annotations

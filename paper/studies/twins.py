@@ -1,10 +1,10 @@
-"""Shares where a dictionary has near-duplicate directions: apart, and as one.
+"""Shares when a dictionary has near-duplicate directions: as separate features, and joined.
 
 The shipped dictionary is doubled: every direction gets a twin of a given cosine, and so does every encoder row.
 For pairs of texts it measures sum |share| / |sum of shares| and the largest |share| / score (scores of .2 and more),
 before twins are joined (as coefficients of their own) and after (the lines of an explanation).
 
-    python studies/twins.py > studies/results/twins.json
+    python -m paper.studies.twins > paper/studies/results/twins.json
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TEXTS = (
 
 
 def doubled(explainer: Explainer, cosine: float, seed: int = 0) -> Explainer:
-    """Every direction with a twin, twice as many active."""
+    """Double the dictionary: every direction gets a twin, and twice as many features are active."""
     sae, rng = explainer.sae, np.random.default_rng(seed)
 
     def twins(rows: Any) -> Any:

@@ -1,4 +1,4 @@
-"""results/retrieval_views.json as Markdown: a line a system, averaged over the sets that no teacher text came from."""
+"""results/retrieval_views.json as Markdown: one line per system, averaged over sets without teacher texts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def weights(record: dict[str, Any]) -> str:
-    """How the views counted."""
+    """The weights of the views."""
     return "learned" if isinstance(record["weights"], list) else "sum"
 
 

@@ -36,11 +36,11 @@ VALUES = (
     *("[bold]", "{", "ü" * 300, "--"),
 )
 HARM = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
-LONG = {"epochs", "features", "limit", "notes", "name"}  # of `fit`: values that are good, and long work
+LONG = {"epochs", "features", "limit", "notes", "name"}  # options of `fit` whose valid values start long work
 
 
 def base(home: Path) -> dict[tuple[str, ...], list[object]]:
-    """Commands to which each try adds one option with one value. `fit` and `sae train` name no file there is."""
+    """Commands; each attempt adds one option with one value. `fit` and `sae train` name files that do not exist."""
     ix, ex, replay = home / "index", home / "explainer", f"replay:{home / 'answers.jsonl'}"
     return {
         ("explain",): ["red apple", "an apple is red", "-x", ex],
@@ -63,7 +63,7 @@ def base(home: Path) -> dict[tuple[str, ...], list[object]]:
 
 
 def options(path: tuple[str, ...]) -> list[tuple[str, bool]]:
-    """(an option's longest name, whether it takes a value)."""
+    """(the longest name of an option, whether it takes a value)."""
     found = typer.main.get_command(app)
     for name in path:
         found = found.commands[name]  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Folders from strangers, each with one change and its hashes made right again: refused in words, or read."""
+"""Folders from strangers, each with one change and with hashes recomputed: refused with a message, or read."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
-"""The frame of the attempts: tries of one kind, each in a process of its own, and what came of them.
+"""Run attempts of one kind, each in its own process, and count the outcomes.
 
-A try is a name and a function that returns a word. These words, and every error of ours, mean that it held:
+An attempt is a name and a function that returns an outcome. These outcomes, and all errors of ours, count as passed:
 
-    right      an answer, without NaN; the very one that was wanted where the script compares it
-    refused    in words, by an error of ours (or exit code 2 and one line)
-    found      the damage was found and its file named
-    the same   after a kill and a second run, all as without the kill
+    right      an answer without NaN, and the expected one if the script compares it
+    refused    with a message, by an error of ours (or exit code 2 and one line)
+    found      the damage was found and the file was named
+    the same   after a kill and a second run, everything is as without the kill
 
-Anything else did not hold: another word, a traceback, a signal, no end within the time. A script is bounded: it stops
-trying after 100 seconds and says how many tries there were.
+Anything else failed: another outcome, a traceback, a signal, a timeout. A script stops after 100 seconds and records
+the number of attempts.
 
-    python studies/robustness/index_flips.py        one script; writes results/index_flips.json
-    python studies/robustness/render.py             the table of docs/robustness.md from results/*.json
+    python -m paper.studies.robustness.index_flips        one script; writes results/index_flips.json
+    python -m paper.studies.robustness.render             the table of docs/robustness.md from results/*.json
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Try(NamedTuple):
     """One attempt."""
 
     kind: str  # line of the table
-    name: str  # says which, where it did not hold
+    name: str  # identifies the attempt if it fails
     do: Callable[[], str]
 
 
 def attempt(do: Callable[[], str], patience: float = PATIENCE) -> str:
-    """What came of one try, made in a process of its own."""
+    """The outcome of one attempt, made in its own process."""
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
@@ -69,7 +69,7 @@ def attempt(do: Callable[[], str], patience: float = PATIENCE) -> str:
 
 
 def warm(do: Callable[[], object]) -> None:
-    """Import here what `do` imports, in a process of its own, so that not every try does it anew."""
+    """Import what `do` imports once, before forking, so that attempts do not import it again."""
     with tempfile.TemporaryDirectory() as home:
         seen = Path(home) / "modules"
         child = os.fork()
@@ -94,7 +94,7 @@ def _outcome(do: Callable[[], str]) -> str:
 
 
 def command(*arguments: object) -> tuple[int, str, str]:
-    """The command line in this process: exit code, standard output, standard error. A traceback goes through."""
+    """Run the command line in this process: exit code, standard output, standard error. Exceptions propagate."""
     from xetrieval.cli import main
 
     out, err, code = StringIO(), StringIO(), 0
@@ -108,7 +108,7 @@ def command(*arguments: object) -> tuple[int, str, str]:
 
 
 def refusal(code: int, errors: str) -> str:
-    """Whether a command was refused as it should be: exit code 2, words, no traceback."""
+    """Whether a command was refused properly: exit code 2, a message, no traceback."""
     lines = [line for line in errors.splitlines() if line.strip()]
     if code == 2 and lines and "Traceback" not in errors and len(lines[-1]) < 1000:
         return "refused"
@@ -116,7 +116,7 @@ def refusal(code: int, errors: str) -> str:
 
 
 def carry_out(area: str, tries: Iterable[Try], results: Path = RESULTS) -> dict[str, object]:
-    """Make the tries, count, and write results/AREA.json."""
+    """Make the attempts, count the outcomes, and write results/AREA.json."""
     began, tried, held = time.monotonic(), Counter[str](), Counter[str]()
     failed = []
     for one in tries:
@@ -133,7 +133,7 @@ def carry_out(area: str, tries: Iterable[Try], results: Path = RESULTS) -> dict[
 
 
 def counted(area: str, tried: Mapping[str, int], failed: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """The same record of tries that a script made in its own way; `failed` holds (kind, what did not hold)."""
+    """The same record for attempts that a script made itself; `failed` has (kind, what failed)."""
     made = Counter(tried)
     held = made - Counter(kind for kind, _ in failed)
     lines = [{"kind": kind, "try": what, "outcome": "did not hold"} for kind, what in failed]

@@ -1,4 +1,4 @@
-"""What the attempts start from: a small explainer, a corpus and its index, all made up, none of which loads a model."""
+"""What the attempts start from: a small made-up explainer, a corpus and its index, none of which loads a model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def explainer(features: int = 128, m: int = 64) -> Explainer:
 
 
 def corpus(path: Path, count: int, prefix: str = "d", seed: int = 0) -> Path:
-    """So many short documents with metadata."""
+    """Write `count` short documents with metadata."""
     rng = random.Random(seed)
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
@@ -54,7 +54,7 @@ def corpus(path: Path, count: int, prefix: str = "d", seed: int = 0) -> Path:
 
 
 def in_child(do: object) -> None:
-    """Work that starts threads, in a process of its own: the one that forks the tries must have none."""
+    """Do work that starts threads in a child process: the process that forks the attempts must have none."""
     child = os.fork()
     if child == 0:
         do()  # type: ignore[operator]
@@ -64,7 +64,7 @@ def in_child(do: object) -> None:
 
 
 def index(home: Path, count: int = 100, *, fast: bool = False) -> Path:
-    """An index, with everything that makes it faster if asked."""
+    """An index, with everything that makes it faster if `fast`."""
 
     def make() -> None:
         build_index(Corpus((corpus(home / "corpus.jsonl", count),)), explainer(), home / "index", CUT)

@@ -1,8 +1,8 @@
-"""Requests that a server should never meet, in the process and as raw bytes; see frame.py
+"""Requests that a server should never see, in-process and as raw bytes; see frame.py
 
 Every field of every route with every odd value, missing and too many fields, odd addresses, hosts, headers, methods and
-paths, below a prefix too; then malformed HTTP over a socket. An answer holds where its status is below 500, where its
-JSON is strict (no NaN), one line says what was wrong, and neither a trace nor a path of the machine is in it.
+paths, below a prefix too; then malformed HTTP over a socket. An answer passes if its status is below 500, its JSON is
+strict (no NaN), one line says what was wrong, and it contains neither a trace nor a path of the machine.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ MALFORMED = (
 )  # fmt: skip
 
 
-Failed = list[tuple[str, str]]  # kind, what did not hold
+Failed = list[tuple[str, str]]  # kind, what failed
 RAW_HTTP = "malformed HTTP"
 
 
@@ -160,7 +160,7 @@ def requests() -> Iterator[Asked]:
 
 
 def wrong(answer: Any, secrets: tuple[str, ...]) -> str | None:
-    """What does not hold, or None."""
+    """What is wrong with an answer, or None."""
     if answer.status_code >= 500:
         return f"status {answer.status_code}"
     text = answer.text
@@ -187,7 +187,7 @@ def _finite(value: Any) -> bool:
 
 
 def in_process(folder: Path, profiles: Path) -> tuple[dict[str, int], Failed]:
-    """How many requests of each kind were tried, and those that did not hold."""
+    """The number of requests of each kind, and those that failed."""
     tried: dict[str, int] = {}
     failed: Failed = []
     index, limits = open_index(folder), Limits(body=1 << 20)

@@ -1,4 +1,4 @@
-"""The arrays of an index changed at random: each way of asking ends in an answer or in words, within its time."""
+"""Change the arrays of an index at random: every kind of query must answer or refuse, in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single bits flipped in every file of an index with all that makes it faster: does `index verify` find each?"""
+"""Flip single bits in every file of an index: does `index verify` find each?"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def verified(folder: Path, path: Path, bit: int) -> str:
 
 
 def searched(folder: Path, path: Path, bit: int, by: str) -> str:
-    """What was not verified is searched all the same: an answer or a refusal, no traceback, no signal."""
+    """Search an unverified index: an answer or a refusal, no traceback, no signal."""
     whole = path.read_bytes()
     data = bytearray(whole)
     data[bit // 8] ^= 1 << bit % 8

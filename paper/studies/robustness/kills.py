@@ -1,6 +1,6 @@
-"""Commands killed at a random moment of their work on files, then run again: the same in the end, nothing left behind.
+"""Kill commands at a random moment and run them again: the result must be the same, with nothing left behind.
 
-The moment is the n-th file that is opened, renamed, removed or cut, so that every step is as likely as any other.
+The moment is the n-th file that is opened, renamed, removed or truncated, so that every step is equally likely.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EVENTS = ("open", "os.rename", "os.remove", "os.truncate", "os.mkdir", "os.rmdir
 
 
 def killed(do: Callable[[], object], at: int) -> bool:
-    """Whether `do` died at its n-th such event; where it has fewer, it ended."""
+    """Whether `do` was killed at its n-th event; it ends normally if it has fewer."""
     child = os.fork()
     if child == 0:
         seen = 0
@@ -43,7 +43,7 @@ def killed(do: Callable[[], object], at: int) -> bool:
 
 
 def content(folder: Path) -> dict[str, object]:
-    """Every file by its bytes, databases by what they hold; training logs have timings."""
+    """Every file by its bytes and databases by their content, except timings in training logs."""
     return {
         path.relative_to(folder).as_posix(): Texts(path).digest() if path.suffix == ".sqlite" else path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -52,7 +52,7 @@ def content(folder: Path) -> dict[str, object]:
 
 
 def same(start: Path | None, do: Callable[[Path], object], whole: Path, at: int) -> str:
-    """Kill, run again, compare with the folder that nobody killed."""
+    """Kill, run again, and compare with the folder of an undisturbed run."""
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home) / whole.name
         if start is not None:
@@ -77,7 +77,7 @@ def ran(*arguments: object) -> None:
 
 
 def verbs(home: Path) -> dict[str, tuple[str | None, Callable[[Path], object], int]]:
-    """A name; the folder that it starts from; what it does; among how many events the moment is drawn."""
+    """A name, the folder to start from, the work, and the number of events among which to kill it."""
     one, two = Corpus((home / "one.jsonl",)), Corpus((home / "two.jsonl",))
     small = ("--encoder", "hashing", "-F", 16, "-k", 2, "--epochs", 1, "--sentences", 0, "--name", "x")
     adding = CUT.__class__(shard_rows=64, block=16, adding=True)
@@ -95,7 +95,7 @@ def verbs(home: Path) -> dict[str, tuple[str | None, Callable[[Path], object], i
 
 
 def given(home: Path) -> None:
-    """What the verbs read, and what each makes when nobody kills it."""
+    """The input of the commands, and what each makes when it is not killed."""
     import numpy as np
 
     corpus(home / "one.jsonl", 100)

@@ -1,4 +1,4 @@
-"""The table of docs/robustness.md, from results/*.json: python studies/robustness/render.py."""
+"""The table of docs/robustness.md, from results/*.json: python -m paper.studies.robustness.render."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEGIN, END = "<!-- table: paper/studies/robustness/render.py -->", "<!-- end of 
 
 
 def table() -> str:
-    """One line a kind, a sum an area."""
+    """One line per kind, a sum per area."""
     lines = ["| what was tried | tries | held |", "|---|---|---|"]
     for path in sorted(RESULTS.glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
