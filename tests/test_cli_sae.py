@@ -199,7 +199,7 @@ def test_a_killed_training_goes_on_and_a_full_disk_loses_nothing(tmp_path: Path,
     base = [sys.executable, "-m", "xetrieval", "sae", "train", str(vectors), *map(str, SMALL)]
     long = [*base, "--epochs", "60", "--output", str(tmp_path / "s")]
     slow = (
-        "import xetrieval.sae.train.loop as loop\nloop.SAVE_EVERY = loop.SAVE_SHARE = 0.0\n"
+        "import xetrieval.sae.train.loop as loop\nloop.SAVE_EVERY = loop.SAVE_FACTOR = 0.0\n"
         "from xetrieval.cli import main\nmain()"
     )
     running = subprocess.Popen([sys.executable, "-c", slow, *long[3:]], stderr=subprocess.DEVNULL)

@@ -77,7 +77,7 @@ def test_measures_do_not_depend_on_how_rows_lie_in_files() -> None:
     sae, x = random_sae(), unit(900)
     whole, parts = evaluate_sae(sae, x), evaluate_sae(sae, Stack([x[:100], x[100:]]))
     assert whole == pytest.approx(parts)
-    assert whole["l0"] == pytest.approx((sae.encode(x).values > 0).sum(1).mean())
+    assert whole.l0 == pytest.approx((sae.encode(x).values > 0).sum(1).mean())
 
 
 def test_duplicates_are_directions_nearly_equal_whatever_their_length() -> None:

@@ -156,8 +156,8 @@ def test_figures_of_an_autoencoder_hold_whatever_the_mean_and_the_scale_of_its_v
     wide, back = x.astype(np.float64), sae.decode(sae.encode(x)).astype(np.float64)
     error, spread = ((wide - back) ** 2).sum(), ((wide - wide.mean(axis=0)) ** 2).sum()
     cosines = (wide * back).sum(axis=1) / np.linalg.norm(wide, axis=1) / np.linalg.norm(back, axis=1)
-    assert found["fvu"] == pytest.approx(error / spread, rel=1e-6)
-    assert found["cosine"] == pytest.approx(cosines.mean(), abs=1e-9)
+    assert found.fvu == pytest.approx(error / spread, rel=1e-6)
+    assert found.cosine == pytest.approx(cosines.mean(), abs=1e-9)
 
 
 def test_small_rows_that_differ_are_not_called_equal() -> None:

@@ -33,7 +33,7 @@ def test_training_finds_planted_directions_and_few_die() -> None:
     x = planted(4000)
     sae = train_sae(x, SaeConfig(features=64, l0=3, epochs=30, batch_size=128, learning_rate=3e-3))
     assert sae.k == 3
-    assert reconstruction(sae, planted(1000, seed=1))["fvu"] < 0.15
+    assert reconstruction(sae, planted(1000, seed=1)).fvu < 0.15
     assert np.allclose(np.linalg.norm(sae.decoder_weight, axis=0), 1, atol=1e-4)
 
 
@@ -43,8 +43,8 @@ def test_every_variant_reaches_the_sparsity_asked_for_on_rows_it_never_saw(name:
     config = SaeConfig(features=96, l0=6, variant=name, epochs=10, batch_size=128, learning_rate=2e-3, centre=centre)
     sae = train_sae(planted(6000), config)
     found = reconstruction(sae, planted(2000, seed=1))
-    assert found["l0"] == pytest.approx(6, rel=0.05)
-    assert found["fvu"] < (0.45 if name == "jumprelu" else 0.3)
+    assert found.l0 == pytest.approx(6, rel=0.05)
+    assert found.fvu < (0.45 if name == "jumprelu" else 0.3)
 
 
 def test_a_fixed_coefficient_stays_and_a_larger_one_gives_a_sparser_code() -> None:
@@ -54,7 +54,7 @@ def test_a_fixed_coefficient_stays_and_a_larger_one_gives_a_sparser_code() -> No
     tight = train_sae(planted(4000), replace(config, penalty=0.3))
     assert set(seen) == {0.01}
     x = planted(500, seed=1)
-    assert reconstruction(tight, x)["l0"] < 0.7 * reconstruction(loose, x)["l0"]
+    assert reconstruction(tight, x).l0 < 0.7 * reconstruction(loose, x).l0
 
 
 def test_same_seed_same_weights_and_another_seed_others() -> None:
@@ -86,7 +86,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("xetrieval.sae.train.loop.SAVE_EVERY", 0.0)
-    monkeypatch.setattr("xetrieval.sae.train.loop.SAVE_SHARE", 0.0)
+    monkeypatch.setattr("xetrieval.sae.train.loop.SAVE_FACTOR", 0.0)
     x, state = planted(500), tmp_path / "state"
     config = replace(QUICK, variant=name, resample_every=0.2, dead_after=2, held_out=0.1)
 
@@ -113,7 +113,7 @@ def test_killed_at_any_moment_it_resumes_to_the_same_weights(tmp_path: Path) -> 
         "import sys, numpy as np\n"
         "from pathlib import Path\n"
         "import xetrieval.sae.train.loop as loop\n"
-        "loop.SAVE_EVERY = loop.SAVE_SHARE = 0.0\n"
+        "loop.SAVE_EVERY = loop.SAVE_FACTOR = 0.0\n"
         "from xetrieval.sae import write_sae\n"
         "from xetrieval.sae.train import SaeConfig, train_sae\n"
         "config = SaeConfig(features=64, l0=4, variant='jumprelu', epochs=30, batch_size=64)\n"
@@ -248,7 +248,7 @@ def test_the_space_of_training_is_folded_into_the_weights(name: str, centre: str
         trainer.step(torch.from_numpy(inside))
     sae = finish(config, trainer.weights(), scaling, inside)
     if name in ("batchtopk", "matryoshka"):  # in training a count over the batch, in use a threshold
-        assert reconstruction(sae, x)["l0"] == pytest.approx(4, rel=0.02)
+        assert reconstruction(sae, x).l0 == pytest.approx(4, rel=0.02)
         return
     centred = torch.from_numpy(inside) - trainer.w["bd"]
     pattern, entries = trainer._entries(centred)

@@ -47,10 +47,10 @@ def raw_and_reasoned(
             spread += ((x - found.mean) ** 2).sum(axis=1)
         share = np.concatenate([part[place :: len(parts)] for place, part in enumerate(parts)])
         out[name] = {
-            **found.reconstruction(),
+            **found.reconstruction()._asdict(),
             "rows": found.rows,
-            "features_active": int((found.fired > 0).sum()),
-            "features_active_equal": int((measured(sae, share).fired > 0).sum()),
+            "features_active": int((found.activity.active > 0).sum()),
+            "features_active_equal": int((measured(sae, share).activity.active > 0).sum()),
         }
         drawn[name] = (draws @ squared) / (draws @ spread)
         out[name]["fvu_ci"] = _ends(drawn[name])

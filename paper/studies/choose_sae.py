@@ -32,12 +32,12 @@ from xetrieval.evaluate import InterventionConfig, benchmark_vectors, interventi
 from xetrieval.explain import Explainer
 from xetrieval.features import Feature
 from xetrieval.files import read_arrays, write_arrays
-from xetrieval.fitting.figures import reconstruction
 from xetrieval.fitting.texts import TrainingTexts, encode_training, training_texts
 from xetrieval.internalizer import Internalizer
 from xetrieval.internalizer.train import InternalizerConfig, train_internalizer
 from xetrieval.labels import top_examples
 from xetrieval.sae import SparseAutoencoder
+from xetrieval.sae.measure import reconstruction
 from xetrieval.sae.train import SaeConfig, train_sae
 from xetrieval.teachers import read_teacher
 from xetrieval.views import ASPECTS
@@ -124,8 +124,8 @@ def train_one(
         "rows": len(rows),
         "seconds": round(seconds),
     }
-    record["fvu_original"] = reconstruction(sae, vectors[held])["fvu"]
-    record["fvu_reasoned"] = reconstruction(sae, views[held][:, 1:].reshape(-1, 384).astype(np.float32))["fvu"]
+    record["fvu_original"] = reconstruction(sae, vectors[held]).fvu
+    record["fvu_reasoned"] = reconstruction(sae, views[held][:, 1:].reshape(-1, 384).astype(np.float32)).fvu
     record["dead"] = float((top.frequency == 0).mean())
     record["dense"] = float((top.frequency > 0.1 * len(vectors)).mean())
     for name in JUDGED_ON:

@@ -21,8 +21,8 @@ from xetrieval.arrays import Float32
 from xetrieval.data import read_corpora
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.fitting.config import explaining_sae
-from xetrieval.fitting.figures import reconstruction
 from xetrieval.fitting.texts import training_texts
+from xetrieval.sae.measure import reconstruction
 from xetrieval.sae.train import train_sae
 
 SIZES = (100, 300, 1000, 3000, 7600)
@@ -39,7 +39,7 @@ def main() -> None:
     held, rest = order[:HELD], order[HELD:]
     measured = encoder.encode_document([documents[row].text for row in held])
     shipped = xetrieval.load("minilm").sae
-    records = [{"autoencoder": "shipped", **reconstruction(shipped, measured)}]
+    records = [{"autoencoder": "shipped", **reconstruction(shipped, measured)._asdict()}]
     for size in SIZES:
         texts = training_texts([documents[row] for row in rest[:size]], 9).texts
         records.append({"autoencoder": f"of {size} documents", "documents": size, **fitted(encoder, texts, measured)})
@@ -54,7 +54,7 @@ def fitted(encoder: CachedEncoder, texts: list[str], measured: Float32) -> dict[
     features = min(1024, len(vectors))
     sae = train_sae(vectors, explaining_sae(features, 16, epochs, 24))
     figures = {"rows": len(vectors), "epochs": epochs, "seconds": round(time.perf_counter() - started, 1)}
-    return {**figures, "features": features, **reconstruction(sae, measured)}
+    return {**figures, "features": features, **reconstruction(sae, measured)._asdict()}
 
 
 if __name__ == "__main__":

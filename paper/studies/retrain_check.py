@@ -83,15 +83,15 @@ def measure(shipped: Any, sae: SparseAutoencoder, encoder: CachedEncoder, sample
     table = tuple(Feature(j, None, None, float(top.frequency[j]) / len(sample.vectors)) for j in range(sae.features))
     explainer = replace(shipped, sae=sae, features=table)
     record: dict[str, Any] = {"intruder": intruder_score(sae, sample)._asdict()}
-    record["duplicates"] = evaluate_sae(sae, sample.vectors)["duplicates"]
+    record["duplicates"] = evaluate_sae(sae, sample.vectors).duplicates
     for name in JUDGED_ON:
         benchmark = read_benchmark(data() / name)
         vectors = benchmark_vectors(benchmark, encoder)
         sets = intervention(explainer, benchmark, vectors, InterventionConfig(queries=300, bootstrap=200))["sets"]
         keys = ("size", "erase", "erase_random", "explained", "explained_ci", "explained_random")
         record[name] = {key: sets["xetrieval"][key] for key in keys}
-        record[name]["fvu"] = reconstruction(sae, vectors.documents)["fvu"]
-        record[name]["l0"] = reconstruction(sae, vectors.documents)["l0"]
+        record[name]["fvu"] = reconstruction(sae, vectors.documents).fvu
+        record[name]["l0"] = reconstruction(sae, vectors.documents).l0
     return record
 
 

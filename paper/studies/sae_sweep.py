@@ -114,7 +114,11 @@ def on_unseen(sae: Any, given: argparse.Namespace, vectors: Any) -> dict[str, An
         for part in parts:
             for start in range(0, len(part), 8192):
                 found.add(part[start : start + 8192])
-        out[kind] = {**found.reconstruction(), "features_active": int((found.fired > 0).sum()), "rows": found.rows}
+        out[kind] = {
+            **found.reconstruction()._asdict(),
+            "features_active": int((found.activity.active > 0).sum()),
+            "rows": found.rows,
+        }
     return out
 
 

@@ -144,7 +144,7 @@ def evaluate(
         if stack.shape[1] != sae.dimension:
             raise InputError(f"{vectors[0]}: dimension is {stack.shape[1]}, the autoencoder's is {sae.dimension}")
         check_rows(stack, np.arange(len(stack)), least=1)
-        record = {"rows": len(stack), **evaluate_sae(sae, stack)}
+        record = evaluate_sae(sae, stack)._asdict()
     if data and encoder is not None:
         record["benchmarks"] = _ranked(sae, benchmarks, encoder, cache)
         first = next(iter(record["benchmarks"].values()))

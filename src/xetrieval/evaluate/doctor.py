@@ -23,6 +23,7 @@ from ..explain.foreign import unlike
 from ..index import Index
 from ..index.search.dense import dense
 from ..index.search.ranking import Query, explain_rows
+from ..sae.measure import Measured
 from .retrieval import DEPTH, ndcg10_of_rankings
 
 Report = Callable[[str, int, int, str], None]  # stage, done, total, note
@@ -107,8 +108,9 @@ def checkup(
     sample = np.sort(rng.permutation(alive)[:SAMPLE])
     z = index.vectors(sample)
     read = [index.document(int(row)).read for row in sample]
-    back = sae.decode(index.codes(sample, index.manifest.views[0]))
-    unit = np.asarray(l2norm(back), np.float32)
+    measured = Measured(sae)
+    measured.add(z, index.codes(sample, index.manifest.views[0]))
+    reconstruction = measured.reconstruction()
     tell = report or _silent
     asked, kind, rows = _asked(index, queries, sample, rng, tell)
     explained = _explained(index, asked, tell)
@@ -119,12 +121,11 @@ def checkup(
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.metrics.get("original", {})
     failing, failed = _failing(index, queries, judgments, tell)
-    spread = float(((z - z.mean(axis=0)) ** 2).sum())
     found = Checkup(
         documents=len(index),
-        cosine=round(float(np.einsum("nm,nm->n", z, unit).mean()), 4),
+        cosine=round(reconstruction.cosine, 4),
         cosine_on_card=card.get("cosine"),
-        fvu=round(float(((z - back) ** 2).sum() / spread), 4) if spread > 1e-9 * len(z) else None,
+        fvu=None if np.isnan(reconstruction.fvu) else round(reconstruction.fvu, 4),
         fvu_on_card=card.get("fvu"),
         explained=round(1 - sum(one.remainder for one in explained) / total, 4) if asked else None,
         remainder=round(sum(abs(one.remainder) for one in explained) / total, 4) if asked else None,

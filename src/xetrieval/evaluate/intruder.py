@@ -48,7 +48,7 @@ def intruder_score(sae: SparseAutoencoder, sample: IntruderSample, seed: int = 0
     """
     if len(sample.vectors) != len(sample.judge):
         raise InputError(f"{len(sample.vectors)} vectors for {len(sample.judge)} of the judge; give one row a text")
-    codes = sae.encode(sample.vectors)
+    codes = sae.encode(sample.vectors, bulk=True)
     top = top_examples(codes, sae.features, TOP)
     rng = np.random.default_rng(seed)
     eligible = np.flatnonzero((top.frequency >= LEAST_TEXTS) & (top.frequency < len(codes)))

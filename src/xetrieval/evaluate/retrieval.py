@@ -87,7 +87,7 @@ def reconstructed(sae: SparseAutoencoder, vectors: BenchmarkVectors) -> Benchmar
 
 
 def _unit(sae: SparseAutoencoder, x: Float32) -> Float32:
-    return np.asarray(l2norm(sae.decode(sae.encode(x))), np.float32)
+    return np.asarray(l2norm(sae.decode(sae.encode(x, bulk=True))), np.float32)
 
 
 def with_views(

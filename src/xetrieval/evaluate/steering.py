@@ -94,7 +94,7 @@ class _Side:
 
     def __init__(self, sae: SparseAutoencoder, vectors: BenchmarkVectors) -> None:
         self.sae, self.vectors = sae, vectors
-        self.queries, self.documents = sae.encode(vectors.queries), sae.encode(vectors.documents)
+        self.queries, self.documents = sae.encode(vectors.queries, bulk=True), sae.encode(vectors.documents, bulk=True)
 
     def steered(self, ids: IntArray, alpha: float, error_kept: bool) -> BenchmarkVectors:
         """Both sides with the activations of `ids` scaled, unit rows."""

@@ -15,7 +15,7 @@ from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..files import claim, write_text
 from ..sae import SparseAutoencoder
-from ..sae.measure import duplicate_fraction, measured
+from ..sae.measure import Activity, duplicate_fraction, measured
 from ..sae.train import SaeConfig, Stack, train_many
 from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
@@ -120,12 +120,9 @@ def measure(sae: SparseAutoencoder, stack: Stack, held: NDArray[np.bool_], data:
     for name, start, end in zip(data.kinds, stack.starts, stack.starts[1:], strict=False):
         rows = start + np.flatnonzero(held[start:end])[:MEASURED]
         found = measured(sae, stack.take(rows))
-        out[name] = {**found.reconstruction(), "features_active": int((found.fired > 0).sum()), "rows": len(rows)}
-    learnt = np.flatnonzero(~held)
-    fired, seen = np.zeros(sae.features, np.int64), 0
+        active = int((found.activity.active > 0).sum())
+        out[name] = {**found.reconstruction()._asdict(), "features_active": active, "rows": len(rows)}
+    learnt, activity = np.flatnonzero(~held), Activity(sae.features)
     for first in range(0, len(learnt), 65_536):
-        codes = sae.encode(stack.take(learnt[first : first + 65_536]))
-        fired += np.bincount(codes.features[codes.values > 0], minlength=sae.features)
-        seen += len(codes)
-    out |= {"dead": float((fired == 0).mean()), "dense": float((fired > 0.1 * seen).mean())}
-    return {**out, "duplicates": duplicate_fraction(sae)}
+        activity.add(sae.encode(stack.take(learnt[first : first + 65_536]), bulk=True))
+    return {**out, "dead": activity.dead, "dense": activity.dense, "duplicates": duplicate_fraction(sae)}

@@ -59,13 +59,13 @@ def likeness(explainer: Explainer, x: Float32) -> Likeness | None:
     if not card - random >= LEAST_GAP:
         return None
     found = reconstruction(explainer.sae, x[:ROWS])
-    return Likeness(min(ROWS, len(x)), found["cosine"], found["fvu"], float(card), random)
+    return Likeness(min(ROWS, len(x)), found.cosine, found.fvu, float(card), random)
 
 
 def random_cosine(sae: SparseAutoencoder) -> float:
     """The mean cosine of random unit rows with their reconstruction."""
     rows = np.random.default_rng(0).standard_normal((RANDOM_ROWS, sae.dimension))
-    return reconstruction(sae, np.asarray(l2norm(rows), np.float32))["cosine"]
+    return reconstruction(sae, np.asarray(l2norm(rows), np.float32)).cosine
 
 
 def unlike(explainer: Explainer, x: Float32, what: str = "these vectors") -> str | None:

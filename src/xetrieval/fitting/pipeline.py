@@ -22,8 +22,8 @@ from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
 from ..teachers import TeacherPair, read_spec, read_teacher
 from .config import FitConfig, Report
-from .figures import held_out_rows, measure
 from .internalizers import learn
+from .metrics import card_metrics, held_out_rows
 from .reasoned import reasoned_rows
 from .texts import TrainingTexts, TrainingVectors, encode_training, training_texts
 
@@ -99,7 +99,7 @@ def fit(
         draft = work.folder / DRAFT
         explainer.save(draft, overwrite=True)
         stored = load(draft)  # half-precision weights, as users will run them: the figures are theirs
-        metrics = {**explainer.metrics, **measure(stored.sae, views, held if held.any() else ~held)}
+        metrics = {**explainer.metrics, **card_metrics(stored.sae, views, held if held.any() else ~held)}
         work.publishing()
         replace(stored, metrics=metrics).save(output)
     return _published(output, encoder)
@@ -153,7 +153,7 @@ def _label(
     sae: SparseAutoencoder, texts: TrainingTexts, vectors: Float32, config: FitConfig, tell: Report
 ) -> tuple[Feature, ...]:
     tell("label", 0, sae.features, "")
-    top = top_examples(sae.encode(vectors), sae.features, config.label_examples)
+    top = top_examples(sae.encode(vectors, bulk=True), sae.features, config.label_examples)
     step = max(1, len(texts.texts) // 20_000)
     labels = keyphrase_labels(
         texts.texts.__getitem__,

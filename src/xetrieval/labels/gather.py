@@ -150,7 +150,7 @@ class _First:
         for passage in block.passages:
             self.digest.update(f"{passage.id}\0{passage.text}\0".encode("utf-8", "surrogatepass"))
         count, n = self.sae.features, len(block.passages)
-        codes = self.sae.encode(block.vectors)
+        codes = self.sae.encode(block.vectors, bulk=True)
         row, feature, value = active_entries(codes)
         sides, owner = _sides(block.passages, self.seed), _owners(block.passages)
         place = sides[row] * count + feature
@@ -199,7 +199,7 @@ def _hard(sae: SparseAutoencoder, blocks: Blocks, first: _First, config: Example
     for block in blocks():
         sides, n = _sides(block.passages, config.seed), len(block.passages)
         nearness = block.vectors @ centres.T
-        codes = sae.encode(block.vectors)
+        codes = sae.encode(block.vectors, bulk=True)
         row, feature, _ = active_entries(codes)
         nearness[row, feature] = -np.inf
         if config.per_document:
@@ -286,7 +286,7 @@ class _Reader:
         owner = _owners(block.passages)
         self.start = np.searchsorted(owner, owner)  # of the passages of the same document
         self.end = np.searchsorted(owner, owner, side="right")
-        codes = sae.encode(block.vectors)
+        codes = sae.encode(block.vectors, bulk=True)
         self.active = [set(f[v > 0].tolist()) for f, v in zip(codes.features, codes.values, strict=True)]
 
     def example(self, row: int, feature: int, value: float) -> Example:

@@ -61,8 +61,8 @@ def match_features(
     pairs[own] = nearest[own]
     both, here, there, rows = np.zeros(old.features), np.zeros(old.features), np.zeros(new.features), 0
     for block in vectors:
-        row_old, feature_old, _ = active_entries(old.encode(block))
-        row_new, feature_new, _ = active_entries(new.encode(block))
+        row_old, feature_old, _ = active_entries(old.encode(block, bulk=True))
+        row_new, feature_new, _ = active_entries(new.encode(block, bulk=True))
         here += np.bincount(feature_old, minlength=old.features)
         there += np.bincount(feature_new, minlength=new.features)
         fires = row_new * new.features + feature_new

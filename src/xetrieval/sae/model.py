@@ -5,7 +5,6 @@ Two forms of g serve all variants: the k largest scores of a row, or the scores 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +21,7 @@ from .codes import SparseCodes
 from .select import above, top_k
 
 TILE_NUMBERS = 1 << 22  # scores that exist at one time: 16 MiB
-WORTH_SWITCHING, WORTH_LOADING = 1 << 19, 1 << 28  # scores
+WORTH_COMPILING, WORTH_COMPILING_ONCE = 1 << 19, 1 << 28  # scores of a block among many, and of a single call
 Scoring = Literal["float32", "bfloat16"]
 
 
@@ -115,13 +114,15 @@ class SparseAutoencoder:
         """W^T [F, m], contiguous: one feature direction a row."""
         return np.ascontiguousarray(self.decoder_weight.T)
 
-    def encode(self, x: Float32, scoring: Scoring = "float32") -> SparseCodes:
+    def encode(self, x: Float32, scoring: Scoring = "float32", *, bulk: bool = False) -> SparseCodes:
         """Codes of the rows of `x` [n, m], fp32. Only one tile of scores [rows, F] exists at a time.
 
-        Large jobs run on PyTorch and the compiled loops of training where both are installed (or loaded already), and
-        on NumPy alone otherwise. Ties at the k-th place are broken arbitrarily; they do not occur on real embeddings.
+        Large jobs run on PyTorch and the compiled loops of training where both are installed, all others on NumPy: only
+        the size of the job and `bulk` decide. The two differ in the last bits, and in how they break ties at the k-th
+        place, which do not occur on real embeddings.
 
         Args:
+            bulk: whether this is one of many calls, so that loading PyTorch (seconds) pays for smaller jobs.
             scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; pays on processors
                 and GPUs with bfloat16 units), re-scores them in fp32, and scores a row anew in fp32 where the bound
                 on the rounding does not prove the support: it is the one that fp32 gives.
@@ -131,7 +132,7 @@ class SparseAutoencoder:
         x, bias = self._matrix(x), self._score_bias
         if x.size and not np.isfinite(sizes := np.maximum(x.max(axis=1), -x.min(axis=1))).all():
             raise InputError(f"autoencoder: row {int(np.argmin(np.isfinite(sizes)))} holds NaN or infinite numbers")
-        if (scoring == "bfloat16" and self.k is not None) or _worth_compiling(len(x) * self.features):
+        if (scoring == "bfloat16" and self.k is not None) or _compiles(len(x) * self.features, bulk):
             from .compiled_codes import compiled_codes
 
             return compiled_codes(x, self.encoder_weight, bias, self.k, self.thresholds, scoring)
@@ -196,11 +197,10 @@ class SparseAutoencoder:
             yield scores
 
 
-def _worth_compiling(scores: int) -> bool:
-    """Whether loading (seconds) and switching to PyTorch and the compiled loops saves time on so many scores."""
-    if "torch" in sys.modules and "numba" in sys.modules:
-        return scores >= WORTH_SWITCHING
-    return scores >= WORTH_LOADING and find_spec("torch") is not None and find_spec("numba") is not None
+def _compiles(scores: int, bulk: bool) -> bool:
+    """Whether a job of this size runs on PyTorch and the compiled loops."""
+    worth = scores >= (WORTH_COMPILING if bulk else WORTH_COMPILING_ONCE)
+    return worth and find_spec("torch") is not None and find_spec("numba") is not None
 
 
 _NOTHING = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))

@@ -65,7 +65,7 @@ class Decompose:
     def __call__(self, batch: Batch) -> Batch:
         out = dict(batch)
         for place, view in enumerate(self.explainer.views):
-            codes = self.explainer.sae.encode(out["vectors"] if place == 0 else out.pop(f"{view}.vectors"))
+            codes = self.explainer.sae.encode(out["vectors"] if place == 0 else out.pop(f"{view}.vectors"), bulk=True)
             out[f"{view}.features"], out[f"{view}.values"] = codes
         return out
 

@@ -18,9 +18,10 @@ from ...extras import require
 from ...files import digest_of, read_arrays, write_arrays
 from ..measure import reconstruction
 from ..model import SparseAutoencoder
+from ..stack import Matrix, Stack
 from .config import SaeConfig, SaeProgress, check_device
 from .finish import finish
-from .rows import BadRows, Checked, Stack, batches, check_rows
+from .rows import BadRows, Checked, batches, check_rows
 from .scaling import Scaling, scaling_of
 from .stop import EarlyStop
 from .trainer import Trainer
@@ -44,7 +45,7 @@ class Trained(NamedTuple):
 
 
 def train_sae(
-    vectors: Any,
+    vectors: Matrix | Stack,
     config: SaeConfig,
     report: Callable[[SaeProgress], None] | None = None,
     rows: NDArray[np.int64] | None = None,
@@ -69,7 +70,7 @@ def train_sae(
 
 
 def train_many(
-    vectors: Any,
+    vectors: Matrix | Stack,
     configs: Sequence[SaeConfig],
     report: Report | None = None,
     rows: NDArray[np.int64] | None = None,
@@ -192,7 +193,7 @@ def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
     with np.errstate(all="ignore"):  # what overflows here is refused in words
         sae = finish(trainer.config, w, plan.scaling, plan.sample)
         _check_result(sae, trainer, plan)
-    fvu = reconstruction(sae, plan.held_out)["fvu"] if len(plan.held_out) else None
+    fvu = reconstruction(sae, plan.held_out).fvu if len(plan.held_out) else None
     return Trained(sae, trainer.done, trainer.resampled, None if fvu is None or np.isnan(fvu) else fvu)
 
 
@@ -201,7 +202,7 @@ def _check_result(sae: SparseAutoencoder, trainer: Trainer, plan: _Plan) -> None
     if not all(np.isfinite(array).all() for array in (sae.encoder_weight, sae.encoder_bias, sae.decoder_bias)):
         raise trainer.diverged("a weight is")
     some = plan.train[:: max(1, len(plan.train) // LOOKED_AT)][:LOOKED_AT]
-    fvu = reconstruction(sae, plan.stack.take(some))["fvu"]
+    fvu = reconstruction(sae, plan.stack.take(some)).fvu
     said = f"the result reconstructs its own training vectors worse than their mean would (FVU {fvu:.3g}, the mean: 1)"
     if not fvu < DIVERGED:
         raise DivergedError(f"training diverged: {said}; lower the learning rate (it was {trainer.config.rate:g})")

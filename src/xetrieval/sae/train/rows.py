@@ -1,56 +1,20 @@
-"""Rows to train on: checked once, drawn in an order that a seed fixes, read from memory or from larger files."""
+"""Rows to train on: checked once, then drawn in an order that the seed decides, from memory or from larger files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
 from ...errors import InputError
+from ..stack import CHECKED, Stack
 
 BLOCK = 256  # rows that lie together in a file are read together
 WINDOW_BYTES = 64 << 20  # of a shuffling window: blocks are drawn at random, then the rows of as many as fit
-CHECKED = 1 << 13  # rows read at one time
 BadRows = Literal["refuse", "drop"]
-
-
-class Stack:
-    """Several matrices [n_i, m] of one dimension as one; they may be memory-mapped, and are never joined.
-
-    Raises:
-        InputError: no matrix, or dimensions that differ.
-    """
-
-    def __init__(self, parts: Sequence[Any], names: Sequence[str] | None = None) -> None:
-        names = names or [f"matrix {place}" for place in range(len(parts))]
-        if not parts:
-            raise InputError("autoencoder: no vectors to train on")
-        for part, name in zip(parts, names, strict=True):
-            if part.ndim != 2:
-                raise InputError(f"{name}: expected shape [n, m], got {list(part.shape)}")
-            if part.shape[1] != parts[0].shape[1]:
-                raise InputError(f"{name}: dimension is {part.shape[1]}, {names[0]} has {parts[0].shape[1]}")
-        self.parts = list(parts)
-        self.starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-        self.shape = (int(self.starts[-1]), int(parts[0].shape[1]))
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def take(self, rows: NDArray[np.int64]) -> Float32:
-        """Rows [n, m] in float32; read in ascending order, given back in the order asked for."""
-        order = np.argsort(rows, kind="stable")
-        ascending = rows[order]
-        out = np.empty((len(rows), self.shape[1]), np.float32)
-        cuts = np.searchsorted(ascending, self.starts)
-        for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
-            for first in range(low, high, CHECKED):  # no second copy of what may be a large window
-                last = min(first + CHECKED, high)
-                out[order[first:last]] = part[ascending[first:last] - start]
-        return out
 
 
 class Checked(NamedTuple):

@@ -1,0 +1,43 @@
+"""What a fit reports of its autoencoder, measured on documents that it did not learn from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import as_vectors
+from ..sae import SparseAutoencoder
+from ..sae.measure import BLOCK, Activity, reconstruction
+from .config import FitConfig
+
+MOST_ROWS = 20_000  # enough for three digits
+
+
+def held_out_rows(owner: NDArray[np.int64], documents: int, config: FitConfig) -> NDArray[np.bool_]:
+    """True for the rows of held-out documents and of their sentences."""
+    count = int(config.held_out * documents)
+    chosen = np.random.default_rng(config.sae.seed).permutation(documents)[:count]
+    return np.isin(owner, chosen)
+
+
+def card_metrics(sae: SparseAutoencoder, views: NDArray[np.float16], held: NDArray[np.bool_]) -> dict[str, Any]:
+    """What the model card shows: the reconstruction of held-out rows, and dead and dense features over all rows.
+
+    Original and reasoned vectors are measured apart. Equal rows have no FVU.
+    """
+    rows = np.flatnonzero(held)[:MOST_ROWS]
+    metrics: dict[str, Any] = {"held_out_rows": len(rows)}
+    for name, columns in (("original", [0]), ("reasoned", list(range(1, views.shape[1])))):
+        if columns:
+            x = as_vectors(np.asarray(views[rows][:, columns], np.float32).reshape(-1, sae.dimension))
+            measured = reconstruction(sae, x)._asdict()
+            metrics[name] = {key: measured[key] for key in ("fvu", "cosine", "l0") if not math.isnan(measured[key])}
+    activity = Activity(sae.features)
+    every = max(1, len(views) // 100_000)
+    for start in range(0, len(views), BLOCK):
+        block = np.asarray(views[start : start + BLOCK : every], np.float32).reshape(-1, sae.dimension)
+        activity.add(sae.encode(block, bulk=True))
+    return {**metrics, "dead_features": activity.dead, "dense_features": activity.dense}
