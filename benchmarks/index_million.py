@@ -28,10 +28,10 @@ from xetrieval.explain import Explainer
 from xetrieval.features import Feature
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.build.stages import Decompose, Given, Reason
-from xetrieval.index.search.concepts import idf
-from xetrieval.index.search.faiss import faiss_path, make_faiss
-from xetrieval.index.search.quantised import make_coarse
-from xetrieval.index.store.verify import folder_bytes
+from xetrieval.index.build.verify import folder_bytes
+from xetrieval.index.search.engines.quantised import open_copies
+from xetrieval.index.search.nearest import accelerate
+from xetrieval.index.search.sparse import idf
 from xetrieval.sae import SparseAutoencoder
 
 QUERIES = 60
@@ -189,19 +189,21 @@ def search(given: argparse.Namespace) -> dict[str, Any]:
     q += 0.4 * noise / np.linalg.norm(noise, axis=1, keepdims=True)
     q /= np.linalg.norm(q, axis=1, keepdims=True)
     out: dict[str, Any] = {"queries": QUERIES, "hits_explained": 10}
-    index.__dict__["coarse"] = False
+    assert index.companion(open_copies) is None, "the exact scan is timed without the 8-bit copy"
     exact = timed(index, q, out, "exact_fp32")
-    out["coarse_bytes"] = make_coarse(index)
-    del index.__dict__["coarse"]
-    coarse = timed(index, q, out, "coarse_scan_exact")
-    assert all(a == b for a, b in zip(exact, coarse, strict=True)), "the 8-bit scan found others"
+    out["coarse_bytes"] = accelerate(index, "quantised").bytes
+    index = open_index(given.work / "index")
+    quantised = timed(index, q, out, "coarse_scan_exact")
+    assert all(a == b for a, b in zip(exact, quantised, strict=True)), "the 8-bit scan found others"
     started = time.perf_counter()
-    out["faiss_made"] = make_faiss(index) | {"seconds": round(time.perf_counter() - started, 1)}
+    made = accelerate(index, "faiss")
+    out["faiss_made"] = made._asdict() | {"seconds": round(time.perf_counter() - started, 1)}
     found = timed(index, q, out, "faiss")
     out["faiss"]["recall_at_10"] = round(
         float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, found, strict=True)])), 4
     )
-    faiss_path(index).rename(faiss_path(index).with_suffix(".off"))
+    for path in index.folder.glob("faiss-*.index"):
+        path.rename(path.with_suffix(".off"))
     timed(index, q, out, "concept_sparse", by="sparse")
     out["concept_sparse_python_ms"] = in_python(index, q[:5])
     out["peak_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -22,8 +22,8 @@ from index_data import build_small
 from xetrieval.errors import DamagedError, XetrievalError
 from xetrieval.files import digest_of
 from xetrieval.index import Corpus, build_index, open_index
+from xetrieval.index.build.verify import verify_index
 from xetrieval.index.store.manifest import read_index_manifest
-from xetrieval.index.store.verify import verify_index
 
 
 def script(name: str, target: Path) -> Path:
@@ -41,7 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out.mkdir()
     build_index(Corpus((CASES / "corpus" / "ok.jsonl",)), random_explainer(), out / "good")
     shutil.copytree(out / "good", out / "good_accelerated")
-    accepted(run("index", "accelerate", out / "good_accelerated", "--scan", "--faiss"))
+    accepted(run("index", "accelerate", out / "good_accelerated", "quantised", "faiss"))
     accepted(run("search", out / "good_accelerated", "tyres", "--by", "bm25"))
     return script("indexes", out)
 

@@ -21,10 +21,9 @@ from xetrieval.errors import InputError
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.build.compact import compact_index
 from xetrieval.index.build.delete import delete_documents
-from xetrieval.index.search.faiss import make_faiss
-from xetrieval.index.search.quantised import make_coarse
+from xetrieval.index.build.verify import verify_index
+from xetrieval.index.search.nearest import accelerate
 from xetrieval.index.store.layout import BUILDING
-from xetrieval.index.store.verify import verify_index
 
 SECRET = "zanzibarite"
 QUERIES = ("word1 word2", "word7", "word30 word31 word32")
@@ -51,7 +50,7 @@ def changed(home: Path, count: int = 200) -> Path:
 def answers(index: Index, query: str, by: str, filters: Any = None) -> list[tuple[str, float]]:
     if by == "concept":
         query = '"label 3" OR #8^2 NOT "label 5"'
-    return [(hit.id, hit.score) for hit in index.search(query, len(index), by, filters)]
+    return [(hit.id, hit.score) for hit in index.search(query, len(index), by, filters=filters)]
 
 
 def assert_same(first: list[tuple[str, float]], second: list[tuple[str, float]]) -> None:
@@ -68,7 +67,7 @@ def everywhere(folder: Path) -> bytes:
 
 def test_answers_stay_and_what_was_deleted_is_in_no_file(tmp_path: Path) -> None:
     folder = changed(tmp_path)
-    make_coarse(open_index(folder))
+    accelerate(open_index(folder), "quantised")
     reader = open_index(folder)
     modes = ("dense", "sparse", "bm25", "hybrid", "concept")
     before = {(query, by): answers(reader, query, by) for query in QUERIES for by in modes}
@@ -136,14 +135,14 @@ def test_deleted_documents_can_come_back(tmp_path: Path) -> None:
 def test_what_makes_search_faster_goes_with_what_it_was_made_of(tmp_path: Path) -> None:
     pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
     folder = build_small(tmp_path, 200)
-    make_faiss(open_index(folder))
-    make_coarse(open_index(folder))
+    accelerate(open_index(folder), "faiss")
+    accelerate(open_index(folder), "quantised")
     delete_documents(folder, ["d70"])
     done = accepted(run("index", "compact", folder))
     assert "accelerate" in done.stderr
     assert not list(folder.glob("faiss-*"))
     assert not list((folder / "scan").iterdir())
-    make_coarse(open_index(folder))
+    accelerate(open_index(folder), "quantised")
     verify_index(folder)
     assert "nothing in it was deleted" in accepted(run("index", "compact", folder)).stderr
 

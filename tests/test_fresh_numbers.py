@@ -205,7 +205,7 @@ def test_an_index_of_one_dimension_is_asked_all_that_another_is(tmp_path: Path) 
         ["index", "report", built],
         ["index", "delete", built, "d1"],
         ["index", "compact", built],
-        ["index", "accelerate", built, "--scan"],
+        ["index", "accelerate", built, "quantised"],
         ["index", "verify", built],
     ):
         accepted(run(*command))

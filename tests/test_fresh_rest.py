@@ -18,7 +18,7 @@ from test_cli import run
 from xetrieval.encoders import Counts, HashingEncoder, open_encoder
 from xetrieval.errors import DamagedError, InputError
 from xetrieval.index import open_index
-from xetrieval.index.store.verify import verify_index
+from xetrieval.index.build.verify import verify_index
 from xetrieval.steer import SteeringProfile
 from xetrieval.teachers import read_teacher
 
@@ -59,11 +59,11 @@ def test_counted_words_without_their_record_are_damaged(tmp_path: Path) -> None:
 def test_a_faiss_file_without_its_record_is_not_used(tmp_path: Path) -> None:
     """As a run killed between the two leaves it: the answer is that of an exact scan."""
     pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
-    from xetrieval.index.search.faiss import make_faiss
+    from xetrieval.index.search.nearest import accelerate
 
     folder = build_small(tmp_path, 40)
     wanted = [(hit.id, hit.score) for hit in open_index(folder).search("word1 word2", 5, exact=True)]
-    make_faiss(open_index(folder))
+    accelerate(open_index(folder), "faiss")
     next(folder.glob("faiss-*.json")).unlink()
     assert [(hit.id, hit.score) for hit in open_index(folder).search("word1 word2", 5)] == wanted
 

@@ -14,6 +14,7 @@ import xetrieval
 SOURCE = Path(xetrieval.__file__).parent
 ROOMS = (  # each imports only from rooms before it
     ("errors",),
+    ("registry",),
     ("extras", "options", "views"),
     ("arrays",),
     ("intervals",),

@@ -19,7 +19,7 @@ from xetrieval.explain import Explanation
 from xetrieval.files import alone
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.build.delete import delete_documents
-from xetrieval.index.store.verify import verify_index
+from xetrieval.index.build.verify import verify_index
 
 COUNT = 200
 
@@ -176,7 +176,10 @@ def test_documents_of_one_word_and_of_a_million(tmp_path: Path) -> None:
 def test_two_writers_are_kept_apart(tmp_path: Path) -> None:
     corpus = Corpus((write_corpus(tmp_path / "c.jsonl", records(10)),))
     (tmp_path / "index").mkdir()
-    with alone(tmp_path / "index" / ".lock", ""), pytest.raises(InputError, match="another process is writing"):
+    with (
+        alone(tmp_path / "index" / ".lock", ""),
+        pytest.raises(InputError, match="another process is writing"),
+    ):
         build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
 
 

@@ -16,7 +16,7 @@ from xetrieval.data.chunks import Chunking
 from xetrieval.errors import InputError
 from xetrieval.index import Built, Corpus, build_index, open_index
 from xetrieval.index.build.delete import delete_documents
-from xetrieval.index.store.verify import verify_index
+from xetrieval.index.build.verify import verify_index
 
 CUT = Chunking(60)
 

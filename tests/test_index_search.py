@@ -17,8 +17,11 @@ from xetrieval.files import alone, sha256_of_file
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
 from xetrieval.index.ask.listing import listing
 from xetrieval.index.build.delete import delete_documents
-from xetrieval.index.search.concepts import idf, parse
+from xetrieval.index.search.concept import parse
 from xetrieval.index.search.dense import steered_rows
+from xetrieval.index.search.nearest import accelerate
+from xetrieval.index.search.sparse import idf
+from xetrieval.registry import SEARCH_MODES
 from xetrieval.steer import SteeringProfile, steered_vectors
 
 COUNT = 200
@@ -55,7 +58,7 @@ def test_dense_search_is_exact(index: Index) -> None:
 
 
 def test_an_8_bit_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
-    from xetrieval.index.search.quantised import make_coarse, to_coarse, to_fixed
+    from xetrieval.index.search.engines.quantised import open_copies, quantised, to_fixed
 
     z = unit(3000, seed=8)
     z[1500:1600] = z[:100] + 1e-4 * unit(100, seed=9)  # near-ties: rounding alone would mix them up
@@ -64,18 +67,18 @@ def test_an_8_bit_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", z)
     build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", BuildConfig(512))
     delete_documents(tmp_path / "index", ["7", "1507"])
-    exact, coarse = open_index(tmp_path / "index"), open_index(tmp_path / "index")
-    assert make_coarse(coarse) == 3000 * (64 + 8)
-    assert coarse.coarse
-    exact.__dict__["coarse"] = False
+    exact, fast = open_index(tmp_path / "index"), open_index(tmp_path / "index")
+    assert exact.companion(open_copies) is None  # from here on it scans
+    assert accelerate(fast, "quantised") == (3000 * (64 + 8), 1.0)
+    assert fast.companion(open_copies) is not None
     for seed in range(20):
         q = z[[seed]] + 0.02 * unit(1, seed=seed)
         for k in (1, 10, 300):
-            a, b = (index.search(q, k) for index in (exact, coarse))
+            a, b = (index.search(q, k) for index in (exact, fast))
             assert [hit.row for hit in a] == [hit.row for hit in b]
             np.testing.assert_allclose([hit.score for hit in a], [hit.score for hit in b], atol=1e-6)
     q, z = unit(200, seed=3), unit(500, seed=4)
-    copy = to_coarse(z)
+    copy = quantised(z)
     products = to_fixed(q).astype(np.int64) @ copy.numbers.astype(np.int64).T
     off = np.abs(products * copy.scale - q.astype(np.float64) @ z.astype(np.float64).T)
     assert (off <= copy.off).all()
@@ -84,14 +87,11 @@ def test_an_8_bit_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
 
 def test_faiss_finds_most_and_scores_exactly(tmp_path: Path) -> None:
     pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
-    from xetrieval.index.search.faiss import make_faiss
-
     np.save(tmp_path / "v.npy", unit(4000, seed=8))
     build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", BuildConfig(1000))
     delete_documents(tmp_path / "index", ["17"])
     index = open_index(tmp_path / "index")
-    facts = make_faiss(index)
-    assert facts["recall_at_10"] > 0.7
+    assert accelerate(index, "faiss").recall_at_10 > 0.7
     q = unit(4000, seed=8)[[17]]
     exact, fast = index.search(q, 10, exact=True), index.search(q, 10)
     of = {hit.row: hit.score for hit in exact}
@@ -105,7 +105,6 @@ def test_a_faiss_file_is_made_alone_and_of_the_index_as_it_is_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
-    from xetrieval.index.search import faiss as approximate
     from xetrieval.index.store import sealed
 
     hashed: list[Path] = []
@@ -113,14 +112,14 @@ def test_a_faiss_file_is_made_alone_and_of_the_index_as_it_is_now(
     folder = build_small(tmp_path, 40)
     stale = open_index(folder)
     delete_documents(folder, ["d3"])
-    approximate.make_faiss(open_index(folder))
+    accelerate(open_index(folder), "faiss")
     assert len(hashed) == 1
     made = {path.name: path.read_bytes() for path in folder.glob("faiss-*")}
     with pytest.raises(InputError, match="was changed since it was opened"):
-        approximate.make_faiss(stale)
+        accelerate(stale, "faiss")
     current = open_index(folder)
-    with alone(folder / ".lock", ""), pytest.raises(InputError, match="another process is writing there"):
-        approximate.make_faiss(current)
+    with alone(folder / ".lock", ""), pytest.raises(InputError, match="another process is writing this index"):
+        accelerate(current, "faiss")
     assert {path.name: path.read_bytes() for path in folder.glob("faiss-*")} == made
     assert current.search("word1 word2", 5)
 
@@ -136,7 +135,7 @@ def test_filters_are_exact(index: Index) -> None:
         index.search("word1", filters={"place": ["x"]})
 
 
-@pytest.mark.parametrize("by", ["dense", "sparse", "bm25", "hybrid", "concept"])
+@pytest.mark.parametrize("by", SEARCH_MODES)
 def test_the_parts_of_every_hit_add_up_to_its_score(index: Index, by: str) -> None:
     query = '"label 3" #8^2 label OR -"label 5"' if by == "concept" else "word1 word2 word2 word9"
     query = '"label 3" OR #8^2 NOT "label 5"' if by == "concept" else query
@@ -155,13 +154,13 @@ def test_views_are_added_with_their_weights(index: Index) -> None:
     q, _ = index.query_vector("word4 word5")
     views = index.explainer.reasoned(index.vectors(np.arange(COUNT)))
     wanted = views[0] @ q + 0.5 * (views[1] @ q) + 0.25 * (views[3] @ q)
-    hits = index.search("word4 word5", 12, weights={"qa": 0.5, "purpose": 0.25})
+    hits = index.search("word4 word5", 12, views={"qa": 0.5, "purpose": 0.25})
     assert [hit.row for hit in hits] == np.argsort(-wanted, kind="stable")[:12].tolist()
     for hit in hits:
         assert isinstance(hit.explanation, Breakdown)
         assert hit.explanation.score == pytest.approx(wanted[hit.row], abs=1e-5)
     with pytest.raises(InputError, match="this index has qa, summary, purpose"):
-        index.search("word4", weights={"absent": 1})
+        index.search("word4", views={"absent": 1})
 
 
 def test_steering_equals_editing_the_vectors(index: Index) -> None:
@@ -205,7 +204,7 @@ def test_concepts_are_terms(index: Index) -> None:
     weighted = index.search("#8^3 #3", 5, "concept")
     np.testing.assert_allclose([h.score for h in weighted], np.sort(3 * codes[:, 8] + codes[:, 3])[::-1][:5], rtol=1e-6)
     terms = parse('+"Label 3" -#9 label^0.5', [f for f in index.explainer.features if f.feature_id < 12])
-    assert [(t.features, t.weight, t.must, t.must_not) for t in terms] == [
+    assert [(t.features, t.weight, t.required, t.excluded) for t in terms] == [
         ((3,), 1.0, True, False),
         ((9,), 1.0, False, True),
         ((1, 3, 5, 7, 9, 11), 0.5, False, False),
@@ -214,7 +213,7 @@ def test_concepts_are_terms(index: Index) -> None:
         '"x': "cannot read",
         "-#3": "at least one",
         "#999": "no feature 999",
-        "zzz": "in its name",
+        "zzz": "in its label",
     }.items():
         with pytest.raises(InputError, match=words):
             index.search(wrong, 3, "concept")
@@ -224,9 +223,9 @@ def test_searches_that_make_no_sense_are_refused(index: Index) -> None:
     for arguments, words in (
         ({"query": " "}, "empty"),
         ({"query": "x", "by": "magic"}, "choose one of"),
-        ({"query": "x", "k": 0}, "at least one"),
+        ({"query": "x", "k": 0}, "at least 1"),
         ({"query": "y" * 200_001}, "at most 200,000"),
-        ({"query": "x", "by": "bm25", "weights": {"qa": 1}}, "do not go together"),
+        ({"query": "x", "by": "bm25", "views": {"qa": 1}}, "cannot be combined"),
         ({"query": unit(2)}, "one at a time"),
         ({"query": unit(1), "by": "bm25"}, "give the query as text"),
     ):

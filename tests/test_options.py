@@ -23,8 +23,11 @@ from xetrieval.errors import InputError
 from xetrieval.explain import load
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.ask.why import why
+from xetrieval.index.search.mode import SearchOptions
 from xetrieval.index.search.ranking import prepare
-from xetrieval.options import TABLE, Apart, Needs, check
+from xetrieval.options import TABLE, WITHOUT_TEXT, Apart, Needs, OfMode, check
+from xetrieval.options import rules as rules_of
+from xetrieval.registry import SEARCH_MODES
 from xetrieval.steer import SteeringProfile
 
 QUERY = " ".join(WORDS[:6])
@@ -81,7 +84,7 @@ def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def rules(verb: str, options: set[str], called: Mapping[str, str]) -> Iterator[Apart | Needs]:
     """The rules of a verb for one door, by its own names; `called` maps the door's names to the table's."""
     own = {table: name for name, table in called.items()} | {n: n for n in options if n not in called}
-    for rule in TABLE[verb]:
+    for rule in rules_of(verb, "sparse"):  # `by` is sparse wherever it is set
         if rule[0] in own and rule[1] in own:
             yield type(rule)(own[rule[0]], own[rule[1]], rule[2])
 
@@ -128,7 +131,7 @@ def try_all(
         given = answer(some)
         said = given if isinstance(given, str) else ""
         if broken(some):
-            assert "do not go together" in said or " needs " in said, (pair, given)
+            assert "cannot be combined" in said or " needs " in said, (pair, given)
             refusals += 1
             continue
         assert not said, (pair, said)
@@ -144,20 +147,22 @@ def test_the_table_names_options_that_there_are() -> None:
     from xetrieval.cli.index import Given
     from xetrieval.serve import schemas as s
 
-    named = {name for table in TABLE.values() for rule in table for name in rule[:2]}
-    python = [Index.search, Index.why, why, prepare, cli_search, cli_why, cli_explain, Given]
+    named = {name for verb in TABLE for rule in rules_of(verb, "hybrid") for name in rule[:2]}
+    python = [Index.search, Index.why, why, SearchOptions, cli_search, cli_why, cli_explain, Given]
     there = {name for function in python for name in inspect.signature(function).parameters}
     there |= set(s.SearchAsked.model_fields) | set(s.ContrastAsked.model_fields) | set(s.ExplainAsked.model_fields)
-    otherwise = {"text": "document", "input": "source", "views": "weights", "vector": "query", "words": "by",
+    otherwise = {"text": "document", "input": "source", "vector": "query",
                  "written_as": "format", "sources": "source"}  # fmt: skip
     assert not {otherwise.get(name, name) for name in named} - there
+    accepted_by_some = {option for mode in SEARCH_MODES.values() for option in mode.accepts}
     for rule in (rule for table in TABLE.values() for rule in table):
+        assert not isinstance(rule, OfMode) or rule.accepted in accepted_by_some | {WITHOUT_TEXT}
         assert rule.reason
-        assert rule[0] != rule[1]
+        assert isinstance(rule, OfMode) or rule[0] != rule[1]
 
 
 def test_a_value_that_says_nothing_is_not_given() -> None:
-    check("search", {"steer": None, "by": False, "views": {}, "good": [], "exact": False})
+    check("search", {"steer": None, "overview": False, "views": {}, "good": [], "exact": False})
     with pytest.raises(InputError, match=r"^--top needs --explain: "):
         check("search", {"top": 0}, {"top": "--top", "explain": "--explain"})
 
@@ -276,9 +281,9 @@ def test_no_other_ranking_is_steered_seen_through_views_or_given_evidence(home: 
     index, query = home.folder / "index", "label" if by == "concept" else QUERY
     steer = ("--steer", home.folder / "profile.json")
     for more in (steer, ("--view", "qa=0.3"), ("--exact",), ("--overview",)):
-        refused(run("search", index, query, "--by", by, *more), f"--by {by}", str(more[0]), "do not go together")
+        refused(run("search", index, query, "--by", by, *more), f"--by {by}", str(more[0]), "cannot be combined")
     for more in (steer, ("--view", "qa=0.3"), ("--evidence",), ("--counterfactual",), ("--over", "best2")):
-        refused(run("why", index, query, "best1", "--by", by, *more), f"--by {by}", str(more[0]), "do not go together")
+        refused(run("why", index, query, "best1", "--by", by, *more), f"--by {by}", str(more[0]), "cannot be combined")
 
 
 # ------------------------------------------------------------------ HTTP
@@ -352,29 +357,29 @@ def in_python(function: Callable[..., Any], values: Mapping[str, Any], base: Map
 
 
 def test_every_pair_of_arguments_in_python(home: Home) -> None:
-    search = {"k": 3, "by": "sparse", "filters": {"site": ["cs"]}, "steer": home.profile, "weights": {"qa": 0.3},
+    search = {"k": 3, "by": "sparse", "filters": {"site": ["cs"]}, "steer": home.profile, "views": {"qa": 0.3},
               "exact": True}  # fmt: skip
     assert set(search) == set(inspect.signature(home.index.search).parameters) - {"query"}
     call = in_python(home.index.search, search, {"query": QUERY})
-    try_all("search", set(search), {"weights": "views"}, call, {"exact"})  # no faiss index here
+    try_all("search", set(search), {}, call, {"exact"})  # no faiss index here
     asked = {"over": "best2", "k": 1, "counterfactual": True, "evidence": 3}
     assert set(asked) == set(inspect.signature(home.index.why).parameters) - {"query", "doc_id"}
     try_all("why", set(asked), {}, in_python(home.index.why, asked, {"query": QUERY, "doc_id": "best1"}))
 
     def of_query(**given: Any) -> Any:
-        ranking = {name: given.pop(name) for name in ("by", "steer", "weights") if name in given}
-        return why(home.index, prepare(home.index, QUERY, **ranking), "best1", **given)
+        ranking = SearchOptions(**{name: given.pop(name) for name in ("by", "steer", "views") if name in given})
+        return why(home.index, prepare(home.index, QUERY, ranking), "best1", **given)
 
-    whole = {**asked, "by": "sparse", "steer": home.profile, "weights": {"qa": 0.3}}
-    try_all("why", set(whole), {"weights": "views"}, in_python(of_query, whole, {}))
+    whole = {**asked, "by": "sparse", "steer": home.profile, "views": {"qa": 0.3}}
+    try_all("why", set(whole), {}, in_python(of_query, whole, {}))
     vector = home.index.query_vector(QUERY)[0]
     for by in ("bm25", "hybrid", "concept"):
-        with pytest.raises(InputError, match="a query vector and a search by words do not go together"):
+        with pytest.raises(InputError, match=f"by {by} and a query vector cannot be combined"):
             home.index.search(vector, by=by)
 
 
 def test_no_evidence_is_given_for_a_steered_document(home: Home) -> None:
     steered = home.index.search(QUERY, 1, steer=home.profile)[0].explanation
-    with pytest.raises(InputError, match="a steered document and evidence do not go together"):
+    with pytest.raises(InputError, match="a steered document and evidence cannot be combined"):
         home.index.explainer.with_evidence(steered)
     assert load(home.explainer).name == "toy"

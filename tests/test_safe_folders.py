@@ -149,7 +149,7 @@ def test_files_beside_an_index_survive_everything_that_happens_to_it(tmp_path: P
     more = write_corpus(tmp_path / "more.jsonl", [{**r, "_id": f"x{r['_id']}"} for r in records(20)])
     accepted(run("index", "add", folder, more))
     accepted(run("index", "delete", folder, "d3"))
-    accepted(run("index", "accelerate", folder, "--scan"))
+    accepted(run("index", "accelerate", folder, "quantised"))
     accepted(run("search", folder, "word1", "--by", "bm25"))
     accepted(run("index", "delete", folder, "d4"))
     accepted(run("search", folder, "word1", "--by", "bm25"))

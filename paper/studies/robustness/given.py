@@ -69,12 +69,11 @@ def index(home: Path, count: int = 100, *, fast: bool = False) -> Path:
     def make() -> None:
         build_index(Corpus((corpus(home / "corpus.jsonl", count),)), explainer(), home / "index", CUT)
         if fast:
-            from xetrieval.index.search.faiss import make_faiss
-            from xetrieval.index.search.quantised import make_coarse
+            from xetrieval.index.search.nearest import accelerate
 
             opened = open_index(home / "index")
-            make_coarse(opened)
-            make_faiss(opened)
+            accelerate(opened, "quantised")
+            accelerate(opened, "faiss")
             opened.search(QUERY, by="bm25")
 
     in_child(make)

@@ -29,7 +29,7 @@ ASKED: dict[str, Callable[[Index], Any]] = {
     "by concept": lambda index: [hit.to_dict(True) for hit in index.search("#3", 5, "concept")],
     "sparse": lambda index: [hit.to_dict(True) for hit in index.search(QUERY, 5, "sparse")],
     "why": lambda index: index.why(QUERY, "d3", "d70", counterfactual=True).to_dict(),
-    "views": lambda index: [hit.to_dict(True) for hit in index.search(QUERY, 5, weights={"qa": 0.3})],
+    "views": lambda index: [hit.to_dict(True) for hit in index.search(QUERY, 5, views={"qa": 0.3})],
     "frequency": lambda index: index.frequency.tolist(),
 }
 

@@ -12,7 +12,7 @@ from paper.studies.robustness.frame import Try, carry_out
 from paper.studies.robustness.given import QUERY, index
 from xetrieval.errors import DamagedError
 from xetrieval.index import open_index
-from xetrieval.index.store.verify import verify_index
+from xetrieval.index.build.verify import verify_index
 
 FLIPS = 30  # of a file
 

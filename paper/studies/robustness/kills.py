@@ -84,7 +84,11 @@ def verbs(home: Path) -> dict[str, tuple[str | None, Callable[[Path], object], i
     return {
         "index build": (None, lambda folder: build_index(one, explainer(), folder, CUT), 160),
         "index add": ("index build", lambda folder: build_index(two, explainer(), folder, adding), 160),
-        "index accelerate --scan": ("index build", lambda folder: ran("index", "accelerate", folder, "--scan"), 90),
+        "index accelerate quantised": (
+            "index build",
+            lambda folder: ran("index", "accelerate", folder, "quantised"),
+            90,
+        ),
         "fit": (None, lambda folder: ran("fit", home / "one.jsonl", *small, "--output", folder), 260),
         "sae train": (
             None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..options import check
+from ..registry import SEARCH_ENGINES
 from .console import give_json, output_console, say
 from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import (
@@ -113,10 +114,9 @@ def compact(index: Folder) -> None:
     Interrupted, it goes on where it stopped: run the same command again. It needs free space for what stays.
     """
     from ..index.build.compact import compact_index
-    from ..index.search.faiss import FILES
-    from ..index.search.quantised import FOLDER
+    from ..index.search.nearest import has_engine_files
 
-    fast = index.is_dir() and any(path.name == FOLDER or FILES.fullmatch(path.name) for path in index.iterdir())
+    fast = has_engine_files(index)
     with progress_bar() as bar:
         task = bar.add_task("compact", total=None, note="")
         done = compact_index(index, lambda rows, total: bar.update(task, completed=rows, total=total))
@@ -132,32 +132,30 @@ def compact(index: Folder) -> None:
 @app.command()
 def accelerate(
     index: Folder,
-    scan: Annotated[bool, typer.Option("--scan", help="An 8-bit copy, scanned first; results stay exact.")] = False,
-    faiss: Annotated[bool, typer.Option("--faiss", help="A faiss index; some hits may be missed.")] = False,
+    engines: Annotated[
+        list[str],
+        typer.Argument(metavar="ENGINE...", help="; ".join(f"{name}: {e.about}" for name, e in SEARCH_ENGINES.items())),
+    ],
 ) -> None:
     """Make dense search faster, from about 200,000 documents on."""
-    from ..errors import InputError
     from ..index import open_index
-    from ..index.search.faiss import make_faiss
-    from ..index.search.quantised import make_coarse
+    from ..index.search.nearest import accelerate as make
+    from ..index.search.nearest import engine
 
-    if not scan and not faiss:
-        raise InputError("say how: --scan, --faiss, or both")
+    for name in engines:
+        engine(name)  # refused before any is made
     opened = open_index(index)
-    if scan:
-        say(f"8-bit copy: {make_coarse(opened) / 2**20:,.0f} MiB; search stays exact")
-    if faiss:
-        made = make_faiss(opened)
-        say(
-            f"faiss: {made['cells']:,} cells, {made['bytes'] / 2**20:,.0f} MiB, finds {made['recall_at_10']:.1%} of "
-            "the exact top 10; `search --exact` scans all"
-        )
+    for name in engines:
+        made = make(opened, name)
+        exact = SEARCH_ENGINES[name].exact
+        note = "search stays exact" if exact else f"finds {made.recall_at_10:.1%} of the exact top 10"
+        say(f"{name}: {made.bytes / 2**20:,.0f} MiB; {note}{'' if exact else '; `search --exact` scans all vectors'}")
 
 
 @app.command()
 def verify(index: Folder) -> None:
     """Compare every file with its hash; any damaged byte is found. Files that are not of the index are named."""
-    from ..index.store.verify import verify_index
+    from ..index.build.verify import verify_index
 
     with progress_bar() as bar:
         task = bar.add_task("verify", total=None, note="")
@@ -176,7 +174,7 @@ def info(index: Folder) -> None:
     from rich.text import Text
 
     from ..index import open_index
-    from ..index.store.verify import folder_bytes
+    from ..index.build.verify import folder_bytes
     from ..render.terminal import printable
 
     opened = open_index(index)
@@ -230,7 +228,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     from ..errors import InputError
     from ..index import BuildConfig, Corpus, build_index
     from ..index.build.sources import open_store
-    from ..index.search.faiss import WORTH
+    from ..index.search.nearest import LARGE
     from .streams import readable
 
     vectors, store, chunk = given.vectors, given.store, given.chunk
@@ -277,5 +275,5 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
             f"{built.unreadable:,} of {built.added + built.updated:,} documents are mostly unknown to the encoder: it "
             "knows at most half of their tokens, and can hardly find them"
         )
-    if built.documents >= WORTH:
-        say(f"of this size, search is faster after `xetrieval index accelerate {output} --faiss`")
+    if built.documents >= LARGE:
+        say(f"of this size, search is faster after `xetrieval index accelerate {output} faiss`")

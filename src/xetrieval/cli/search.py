@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import shortened
-from ..options import WORDS, check
+from ..options import check
+from ..registry import SEARCH_MODES
 from .console import as_json, give_json, give_line, output_console, say
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
 from .shown import check_output, show, written
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
     from ..index.ask.why import Why
     from ..steer import SteeringProfile
 
+TYPED = ("by", "steer", "exact", "overview", "good", "bad", "top", "explain", "over", "counterfactual", "evidence")
+SPELLED = {name: f"--{name}" for name in TYPED}  # options as they are typed
+SPELLED |= {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 QueryVector = Annotated[
     Path | None,
     typer.Option("--query-vector", help="Instead of a query: its vector (.npy, .safetensors, .parquet); no encoder."),
 ]
-By = Annotated[str, typer.Option("--by", help="dense, concept, sparse, bm25 or hybrid.")]
+By = Annotated[
+    str, typer.Option("--by", help="; ".join(f"{name}: {mode.about}" for name, mode in SEARCH_MODES.items()))
+]
 Steer = Annotated[Path | None, typer.Option("--steer", help="A steering profile (JSON).")]
 Views = Annotated[
     list[str] | None, typer.Option("--view", help="VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may repeat.")
@@ -53,7 +59,7 @@ def search(
             "must hold, but = on one field again means either.",
         ),
     ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, whatever faiss says.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, even where a faiss index exists.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Also what carries each score.")] = False,
     overview: Annotated[
         bool, typer.Option("--overview", help="Also what the hits have in common and what splits them.")
@@ -71,18 +77,17 @@ def search(
     """Search an index; each hit can say why it was found."""
     from ..index import open_index
     from ..index.ask.listing import listing
-    from ..index.search.ranking import hits as hits_of
-    from ..index.search.ranking import prepare, rank
+    from ..index.search.mode import SearchOptions
+    from ..index.search.ranking import search as search_index
     from ..render.terminal import steered_note
 
-    asked: dict[str, Any] = {"by": by != "dense", "steer": steer, "views": view, "exact": exact, "explain": explain}
-    asked |= {"query": query, "vector": query_vector, "words": by in WORDS}
-    check("search", {**asked, "overview": overview, "good": good, "bad": bad, "top": top is not None}, spelled(by))
+    asked: dict[str, Any] = {"query": query, "vector": query_vector, "steer": steer, "views": view, "exact": exact}
+    asked |= {"explain": explain, "overview": overview, "good": good, "bad": bad, "top": top is not None}
+    check("search", asked, SPELLED, by)
     opened = open_index(index, explainer)
     words, profile = read_query(query, query_vector), read_steering(opened, steer)
-    opened.conditions(filter)  # refused before the query is encoded
-    prepared = prepare(opened, words, by, profile, read_weights(view), exact=exact)
-    hits, read = hits_of(opened, prepared, rank(opened, prepared, k, filter)), prepared.read
+    hits, prepared = search_index(opened, words, k, SearchOptions(by, profile, read_weights(view), exact), filter)
+    read = prepared.read
     listed = listing(opened, hits, good or (), bad or ()) if overview else None
     if format is Format.json:
         record: dict[str, Any] = {
@@ -134,18 +139,20 @@ def why(
     from ..explain import DEFAULT_TOP, Explanation
     from ..index import open_index
     from ..index.ask.why import why as ask
+    from ..index.search.mode import SearchOptions
     from ..index.search.ranking import prepare
 
-    asked: dict[str, Any] = {"by": by != "dense", "steer": steer, "views": view, "over": over, "k": k}
-    asked |= {"query": query if doc_id is not None else None, "vector": query_vector}
-    check("why", {**asked, "counterfactual": counterfactual, "evidence": evidence}, spelled(by))
+    asked: dict[str, Any] = {"query": query if doc_id is not None else None, "vector": query_vector, "over": over}
+    asked |= {"k": k, "counterfactual": counterfactual, "evidence": evidence, "steer": steer, "views": view}
+    check("why", asked, SPELLED, by)
     check_output(output, steer, query_vector, index, None if explainer is None else Path(explainer))
     if query_vector is not None and doc_id is None:  # `why INDEX DOC_ID --query-vector FILE`
         doc_id, query = query, None
     if doc_id is None:
         raise InputError("give a query and the document's id: xetrieval why INDEX QUERY DOC_ID")
     opened = open_index(index, explainer)
-    prepared = prepare(opened, read_query(query, query_vector), by, read_steering(opened, steer), read_weights(view))
+    options = SearchOptions(by, read_steering(opened, steer), read_weights(view))
+    prepared = prepare(opened, read_query(query, query_vector), options)
     shown = (DEFAULT_TOP if top is None else top) if evidence else None
     answer = ask(opened, prepared, doc_id, over, k, counterfactual, shown)
     if format is ReportFormat.json:
@@ -178,20 +185,6 @@ def read_query(text: str | None, vector: Path | None) -> Any:
     if len(found) != 1:
         raise InputError(f"{vector}: holds {len(found)} vectors; a query is one")
     return found
-
-
-def spelled(by: str) -> dict[str, str]:
-    """The options of search and why as they are typed."""
-    typed = ("steer", "exact", "overview", "good", "bad", "top", "explain", "over", "counterfactual", "evidence")
-    names = {
-        "by": f"--by {shortened(by, 40)}",
-        "views": "--view",
-        "k": "--hits",
-        "query": "QUERY",
-        "vector": "--query-vector",
-        "words": f"--by {by}",
-    }
-    return names | {name: f"--{name}" for name in typed}
 
 
 def read_weights(given: list[str] | None) -> dict[str, float]:

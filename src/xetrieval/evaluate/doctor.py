@@ -21,8 +21,9 @@ from ..errors import InputError, MismatchError
 from ..explain import Explanation
 from ..explain.foreign import unlike
 from ..index import Index
-from ..index.search.dense import dense
-from ..index.search.ranking import Query, explain_rows
+from ..index.search.mode import Query
+from ..index.search.nearest import nearest
+from ..index.search.ranking import explain_rows
 from ..sae.measure import Measured
 from .retrieval import DEPTH, ndcg10_of_rankings
 
@@ -229,7 +230,7 @@ def _explained(index: Index, asked: list[Query], tell: Report) -> list[Explanati
     out: list[Explanation] = []
     for place, query in enumerate(asked, 1):
         assert query.vector is not None
-        rows = dense(index, query.vector, 3, None).rows
+        rows = nearest(index, query.vector, 3).rows
         out += [one for one in explain_rows(index, query, rows) if isinstance(one, Explanation)]
         tell("explain", place, len(asked), "")
     return out
@@ -244,7 +245,7 @@ def _retention(
     for place, query in enumerate(asked, 1):
         tell("rank anew", place, len(asked), "")
         assert query.vector is not None
-        rows = dense(index, query.vector, 100, None).rows
+        rows = nearest(index, query.vector, 100).rows
         q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
         scores = l2norm(sae.decode(index.codes(rows, view))) @ q
         plain.append(rows[:DEPTH])
@@ -269,7 +270,7 @@ def _failing(
         tell("judge", place + 1, len(judgments), "")
         text = queries[place] if isinstance(queries[place], str) else f"query {place + 1}"
         q, _ = index.query_vector(queries[place])
-        rows = dense(index, q, DEPTH, None).rows
+        rows = nearest(index, q, DEPTH).rows
         relevant = {name for name, grade in judged.items() if grade > 0}
         if relevant & {index.document(int(row)).id for row in rows}:
             continue

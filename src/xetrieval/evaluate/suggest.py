@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64
 from ..errors import InputError
 from ..index import Index
-from ..index.search.dense import dense, steered
+from ..index.search.mode import Query, SearchOptions
+from ..index.search.nearest import nearest
+from ..index.search.ranking import rank
 from ..sae import SparseCodes
 from ..steer import SteeringProfile, steered_scores
 from ..steer.learn import Competition, LearnConfig, competition_of, learn_factors
@@ -167,14 +169,10 @@ class _Task:
     def ndcg(self, queries: Rows, factors: Mapping[int, float]) -> Float64:
         """NDCG@10 of queries, ranked over the whole index."""
         profile = SteeringProfile(factors, self.index.explainer.sae.digest)
-        ranked = []
-        for query in queries:
-            found = (
-                steered(self.index, self.q[query], DEPTH + 1, None, profile)
-                if factors
-                else dense(self.index, self.q[query], DEPTH + 1, None)
-            ).rows
-            ranked.append(self._ids(query, found))
+        options = SearchOptions(steer=profile, exact=True)
+        ranked = [
+            self._ids(query, rank(self.index, Query("", self.q[query], options), DEPTH + 1).rows) for query in queries
+        ]
         return ndcg10_of_rankings([self.judgments[query] for query in queries], ranked)
 
     def quick(self, queries: Rows, factors: Mapping[int, float]) -> float:
@@ -255,7 +253,7 @@ def _task(
         codes.dense(index.manifest.features),
         [np.array([place_of[int(row)] for row in rows]) for rows in rows_of],
     )
-    best = [dense(index, vector, config.reranked, None).rows for vector in q]
+    best = [nearest(index, vector, config.reranked).rows for vector in q]
     near = [_Near(rows, index.vectors(rows), index.codes(rows, index.manifest.views[0])) for rows in best]
     kept = [judgments[place] for place in used]
     return _Task(index, q, kept, [-1 if row is None else row for row in own_rows], competition, near)

@@ -3,6 +3,7 @@
 from .build.corpus import Corpus
 from .build.pipeline import BuildConfig, Built, build_index
 from .index import Index, open_index
+from .search.mode import SearchOptions
 from .search.ranking import Hit
 
-__all__ = ["BuildConfig", "Built", "Corpus", "Hit", "Index", "build_index", "open_index"]
+__all__ = ["BuildConfig", "Built", "Corpus", "Hit", "Index", "SearchOptions", "build_index", "open_index"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +21,7 @@ from typing_extensions import TypedDict
 from ..explain.records import ContrastRecord, ExplanationRecord
 from ..index.ask.records import HitRecord, ListingRecord, MoveRecord
 from ..index.store.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES
+from ..registry import SEARCH_MODES
 
 MOST_LETTERS = 200_000
 
@@ -31,6 +33,12 @@ def _feature_id(key: object) -> object:
     if not (key.isascii() and key.isdigit() and len(key) <= 10 and key == str(int(key))):
         raise ValueError(f"{key[:60]!a} is no feature; give its number, such as 12")
     return int(key)
+
+
+def _mode(name: str) -> str:
+    if name not in SEARCH_MODES:
+        raise ValueError(f"choose one of {', '.join(SEARCH_MODES)}")
+    return name
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
@@ -52,7 +60,7 @@ Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 ByField = dict[Annotated[str, StringConstraints(max_length=LONGEST)], Values | dict[Operator, Values]]
 Texts = list[Annotated[StrictStr, StringConstraints(max_length=2 * LONGEST)]]
 Filters = Annotated[ByField, Field(max_length=MOST_CONDITIONS)] | Annotated[Texts, Field(max_length=MOST_CONDITIONS)]
-Mode = Literal["dense", "concept", "sparse", "bm25", "hybrid"]
+Mode = Annotated[str, AfterValidator(_mode), Field(json_schema_extra={"enum": [*SEARCH_MODES]})]
 
 
 class Asked(BaseModel):

@@ -22,8 +22,9 @@ from ..index.ask.moves import moves
 from ..index.ask.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
 from ..index.ask.report import report
 from ..index.ask.why import rank_of, why
-from ..index.search.ranking import explain_rows, hits, prepare, rank
-from ..options import WORDS, check
+from ..index.search.mode import SearchOptions
+from ..index.search.ranking import explain_rows, prepare, search
+from ..options import check
 from ..steer import SteeringProfile
 from ..steer.learn import LearnConfig, competition_of, learn_factors
 from . import schemas as s
@@ -48,9 +49,7 @@ class Service:
     def __init__(self, indexes: Mapping[str, Index], explainer: Explainer, profiles: Path) -> None:
         self._encoders: dict[str, SharedEncoder] = {}
         self._reopening, self._looked = threading.Lock(), dict.fromkeys(indexes, time.monotonic())
-        self.indexes = dict(indexes)
-        for index in self.indexes.values():
-            index.explainer = self._sharing(index.explainer)
+        self.indexes = {name: self._shared(index) for name, index in indexes.items()}
         self._own = self._sharing(explainer)
         self.profiles = profiles
         self._reports: dict[str, tuple[Index, ReportRecord]] = {}
@@ -68,12 +67,12 @@ class Service:
 
     def _look(self, name: str) -> None:
         """Open an index anew where it was changed or rebuilt; requests that are at work end on what they began with."""
-        cut = self.indexes[name].was_cut()
+        cut = self.indexes[name].truncated_file()
         if not self._reopening.acquire(blocking=cut is not None):  # somebody is at it: what is open answers meanwhile
             return
         try:
             index = self.indexes[name]
-            cut = index.was_cut()
+            cut = index.truncated_file()
             if cut is None and time.monotonic() - self._looked[name] < LOOKS_EVERY:
                 return
             if cut or not index.is_current():
@@ -85,8 +84,7 @@ class Service:
                         raise DamagedError(f"{cut}: overwritten while it was served; {remedy}") from error
                     LOG.warning("%s: changed, and cannot be opened now: %s", name, error)
                 else:
-                    opened.explainer = self._sharing(opened.explainer)
-                    self.indexes[name] = opened
+                    self.indexes[name] = self._shared(opened)
             self._looked[name] = time.monotonic()
         finally:
             self._reopening.release()
@@ -104,6 +102,9 @@ class Service:
         except XetrievalError:  # asked for a text, it says why
             return replace(one, cache=False)
         return replace(one, cache=False).with_encoder(self._encoders[digest])
+
+    def _shared(self, index: Index) -> Index:
+        return index.with_explainer(self._sharing(index.explainer))
 
     def describe(self) -> list[s.IndexAnswer]:
         """All indexes."""
@@ -124,11 +125,10 @@ class Service:
 
     def search(self, asked: s.SearchAsked) -> s.SearchAnswer:
         """Hits of a query."""
-        check("search", _given(asked, by=asked.by != "dense", words=asked.by in WORDS, explain=asked.explain), IN_HTTP)
+        check("search", _given(asked, explain=asked.explain), IN_HTTP, asked.by)
         name, index = self.index(asked.index)
-        index.conditions(asked.filters)  # refused before the query is encoded
-        query = prepare(index, _asked(asked), asked.by, _profile(index, asked.factors), asked.weights)
-        found = hits(index, query, rank(index, query, asked.k, asked.filters))
+        options = SearchOptions(asked.by, _profile(index, asked.factors), asked.weights)
+        found, query = search(index, _asked(asked), asked.k, options, asked.filters)
         answer: s.SearchAnswer = {
             "query": asked.query or "",
             "index": name,
@@ -137,8 +137,8 @@ class Service:
             "read_tokens": query.read.tokens,
             "hits": [hit.to_dict(asked.explain, asked.top) for hit in found],
         }
-        if query.steer is not None:
-            answer["steered"] = query.steer.to_dict()
+        if options.steer is not None:
+            answer["steered"] = options.steer.to_dict()
         if asked.overview:
             answer["overview"] = listing(index, found, asked.good, asked.bad).to_dict()
         return answer
@@ -183,7 +183,7 @@ class Service:
         else:
             _, index = self.index(asked.index)
             row = self._row(index, asked.doc_id or "")
-            query = prepare(index, asked.query, steer=_profile(index, asked.factors))
+            query = prepare(index, asked.query, SearchOptions(steer=_profile(index, asked.factors)))
             found = explain_rows(index, query, np.array([row]))[0]
             assert isinstance(found, Explanation)
             made, explainer = found, index.explainer

@@ -12,7 +12,7 @@ from ...labels.card import feature_card, search_features
 from .records import BinRecord, FeatureCardRecord, FeaturePageRecord, FeatureRowRecord, NeighbourRecord
 
 if TYPE_CHECKING:
-    from ..index import Index
+    from ..store.reader import IndexReader as Index
 
 BINS: Final = 12
 EXAMPLES: Final = 6

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..index import Index
+    from ..store.reader import IndexReader as Index
 
 SHARE: Final = 0.5  # of the documents: a line in more of them is named
 SHARE_OF_SAMPLE: Final = 0.4  # where a line in so many of the sample is counted in all

@@ -17,7 +17,7 @@ from ..search.ranking import Hit, explain_rows
 from .records import ListFeatureRecord, ListingRecord
 
 if TYPE_CHECKING:
-    from ..index import Index
+    from ..store.reader import IndexReader as Index
 
 NEARLY_ALL: Final = 0.8  # of the hits
 SHOWN: Final = 6

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...steer import SteeringProfile
+from ..search.mode import SearchOptions
 from ..search.ranking import prepare, rank
-from ..store.texts import Stored
+from ..store.texts import StoredDocument
 from .records import MoveRecord
 from .why import rank_of
 
 if TYPE_CHECKING:
-    from ..index import Index
+    from ..store.reader import IndexReader as Index
 
 
 class Move(NamedTuple):
@@ -23,7 +24,7 @@ class Move(NamedTuple):
     before_rank: int
     score: float
     before_score: float
-    document: Stored
+    document: StoredDocument
 
     def to_dict(self) -> MoveRecord:
         """As JSON holds it."""
@@ -39,7 +40,7 @@ class Move(NamedTuple):
 
 def moves(index: Index, query: str | Any, profile: SteeringProfile, k: int = 10) -> list[Move]:
     """The best k documents with the profile."""
-    asked = prepare(index, query, steer=profile)
+    asked = prepare(index, query, SearchOptions(steer=profile))
     assert asked.vector is not None
     ranked = rank(index, asked, k)
     plain = index.vectors(ranked.rows) @ asked.vector

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from ...arrays import Float32
 from ...explain import attribute, overlap
 from ...sae.projection import FeatureSets
-from ..search.dense import dense
+from ..search.nearest import nearest
 from .lines import CommonLine, common_lines
 from .records import ReportRecord
 
 if TYPE_CHECKING:
-    from ..index import Index, Rows
+    from ..store.reader import IndexReader as Index
+    from ..store.reader import Rows
 
 BOILERPLATE: Final = 0.25  # of all documents: a feature that so many have tells none from another
 TWINS: Final = 0.8  # Jaccard of the documents that two features have
@@ -206,7 +207,7 @@ def _hubs(index: Index, probes: Rows, most: int) -> tuple[Hub, ...]:
     z = index.vectors(probes)
     near = np.full((len(probes), NEIGHBOURS), -1, np.int64)
     for place, (row, vector) in enumerate(zip(probes.tolist(), z, strict=True)):
-        found = dense(index, vector, NEIGHBOURS + 1, None).rows
+        found = nearest(index, vector, NEIGHBOURS + 1).rows
         kept = found[found != row][:NEIGHBOURS]
         near[place, : len(kept)] = kept
     rows, counts = np.unique(near[near >= 0], return_counts=True)

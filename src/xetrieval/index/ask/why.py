@@ -18,13 +18,14 @@ from ...explain.counterfactual_search import LARGEST_FACTOR, MOST_ERASED
 from ...explain.rank_change import RankChange
 from ...options import check
 from ...render.terminal import printable, shorten
-from ..search.dense import scan
-from ..search.ranking import IN_PYTHON, Query, explain_rows, rank
+from ..search.mode import Query
+from ..search.nearest import shard_scores
+from ..search.ranking import IN_PYTHON, explain_rows, rank
 from .records import WhyRecord
 
 if TYPE_CHECKING:
-    from ..index import Index
-    from ..store.texts import Stored
+    from ..store.reader import IndexReader as Index
+    from ..store.texts import StoredDocument
 
 TOP: Final = 10  # documents
 
@@ -35,9 +36,9 @@ class Why:
 
     rank: int  # from 1; of equal scores the earlier row first
     documents: int  # that are ranked
-    document: Stored
+    document: StoredDocument
     explanation: Explanation | Breakdown
-    over: Stored | None = None  # what it is compared with
+    over: StoredDocument | None = None  # what it is compared with
     over_rank: int | None = None
     contrast: Contrast | None = None
     change: RankChange | None = None
@@ -104,19 +105,19 @@ def why(
     Raises:
         InputError: no such document; a comparison or a counterfactual of a ranking that is not the encoder's own.
     """
-    given = {"over": over, "k": k, "counterfactual": counterfactual, "evidence": evidence is not None}
-    steered = query.steer is not None and query.steer.factors
-    check("why", {"by": query.by != "dense", "steer": steered, "views": query.weights, **given}, IN_PYTHON)
+    ranking = {"steer": query.options.factors, "views": query.options.views}
+    questions = {"over": over, "k": k, "counterfactual": counterfactual, "evidence": evidence is not None}
+    check("why", ranking | questions, IN_PYTHON, query.options.by)
     row, k = index.row_of(doc_id), TOP if k is None else k
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise InputError("why: the top of a ranking holds at least one document; k is a whole number")
+        raise InputError("k must be a whole number, at least 1")
     if query.plain and query.vector is not None:
         place = rank_of(index, query.vector, row)
     else:
         ranked = rank(index, query, len(index)).rows
         found = np.flatnonzero(ranked == row)
         if not len(found):
-            raise InputError(f"{doc_id!r} is not found at all by --by {query.by} for this query")
+            raise InputError(f"{doc_id!r} is not found by {query.options.by} for this query")
         place = int(found[0]) + 1
     explanation = explain_rows(index, query, np.array([row]))[0]
     compared = over is not None or (query.plain and place > k)
@@ -139,7 +140,7 @@ def why(
 
 def rank_of(index: Index, q: Float32, row: int) -> int:
     """Rank by cosine among all documents; of equal scores the earlier row stands first."""
-    scores = np.concatenate([scan(index, shard, q) for shard in index.shards])
+    scores = np.concatenate([shard_scores(index, shard, q) for shard in index.shards])
     return 1 + int((scores > scores[row]).sum()) + int((scores[:row] == scores[row]).sum())
 
 

@@ -7,7 +7,6 @@ throws the unfinished work away. Readers see the index as it was before, or as i
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,21 +22,18 @@ from ...data.corpus import Piece
 from ...encoders import Counts
 from ...errors import InputError
 from ...files import digest_of
-from ..index import Index, open_index
-from ..search import faiss as approximate
-from ..search import lexical
-from ..search import quantised as coarse
+from ..search.companions import companions
 from ..store.layout import BUILDING, RECORD, SHARD_ROWS, SHARDS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import begin_building, end_building, is_compaction, is_job, remove_unfinished
-from ..store.texts import Stored
-from ..store.verify import folder_bytes
+from ..store.reader import IndexReader
+from ..store.texts import StoredDocument
 from .pipeline import write_manifest_with, writing
 from .stages import Batch
+from .verify import folder_bytes
 from .writer import ShardWriter
 
 BLOCK: Final = 4096  # documents that are copied at once
-COPY: Final = re.compile(r"(\d{6,})\.(i8|f32|json)")  # the 8-bit copy of a shard
 Rows = NDArray[np.int64]
 Tell = Callable[[int, int], None]  # documents done, documents to be copied
 
@@ -95,7 +91,7 @@ def _compact(folder: Path, manifest: Manifest, tell: Tell, shard_rows: int) -> M
     if not is_compaction(folder / BUILDING, job):
         remove_unfinished(folder, manifest.names)
         begin_building(folder, {"compact": job})
-    index = open_index(folder)
+    index = IndexReader.open(folder)
     parts = list(_parts(index, shard_rows))
     total, done = sum(len(part.rows) for part in parts), 0
     shards = []
@@ -113,7 +109,7 @@ def _tell(tell: Tell, before: int, total: int, rows: int) -> None:
     tell(before + rows, total)
 
 
-def _parts(index: Index, shard_rows: int) -> Iterator[_Part]:
+def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
     """The shards of the index to be, in the order of rows."""
     number, dirty = index.manifest.next_shard, False
     waiting: list[tuple[str, dict[str, Any], Rows]] = []
@@ -144,7 +140,7 @@ def _parts(index: Index, shard_rows: int) -> Iterator[_Part]:
     yield from flush()
 
 
-def _write(index: Index, part: _Part, tell: Callable[[int], None]) -> dict[str, Any]:
+def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict[str, Any]:
     """One new shard; gone on with where it stopped, nothing to do where it is sealed."""
     sealed, manifest = index.folder / SHARDS / part.name, index.manifest
     if not (sealed / RECORD).is_file():
@@ -161,7 +157,7 @@ def _write(index: Index, part: _Part, tell: Callable[[int], None]) -> dict[str, 
     return record
 
 
-def _document(stored: Stored) -> Document:
+def _document(stored: StoredDocument) -> Document:
     piece = None
     if stored.parent is not None and stored.start is not None and stored.end is not None:
         piece = Piece(stored.parent, stored.start, stored.end)
@@ -169,7 +165,7 @@ def _document(stored: Stored) -> Document:
     return Document(stored.id, stored.text, stored.text, stored.id, fields, piece)
 
 
-def _batch(index: Index, rows: Rows, stored: list[Stored]) -> Batch:
+def _batch(index: IndexReader, rows: Rows, stored: list[StoredDocument]) -> Batch:
     """What is stored of some rows, as it came out of the stages."""
     read = [(one.read.unread, one.read.unknown, one.read.tokens) for one in stored]
     columns = np.array([[-1 if number is None else number for number in one] for one in read], np.int32)
@@ -182,16 +178,10 @@ def _batch(index: Index, rows: Rows, stored: list[Stored]) -> Batch:
 def _clean(folder: Path, manifest: Manifest) -> None:
     """Remove shards that are no longer named, and what was made of them or of an older generation."""
     remove_unfinished(folder, manifest.names)
-    generation = f"{manifest.generation:06d}"
-    for path in sorted(folder.iterdir()):
-        old = path.name.split(".")[0].rpartition("-")[2] != generation
-        if old and lexical.FOLDER.fullmatch(path.name) and path.is_dir():
-            shutil.rmtree(path)
-        elif old and approximate.FILES.fullmatch(path.name):
-            path.unlink()
-    copies = folder / coarse.FOLDER
-    for path in sorted(copies.iterdir()) if copies.is_dir() else ():
-        copy = COPY.fullmatch(path.name)
-        if copy and copy[1] not in manifest.names:
-            path.unlink()
+    for companion in companions():
+        for path in companion.stale(folder, manifest):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     end_building(folder)

@@ -165,7 +165,7 @@ def writing(output: Path) -> Iterator[None]:
     made, lock = not output.exists(), output / ".lock"
     check_writable(output)
     try:
-        with alone(lock, f"{output}: another process is writing there; wait for it to end"):
+        with alone(lock, f"{output}: locked: another process is writing this index"):
             sweep(output, keep=".bm25")
             yield
     except BaseException:

@@ -15,7 +15,7 @@ from .texts import Texts, fingerprint
 
 
 class IdLookup:
-    """IdLookup of an index's documents, over the texts of its shards and its deleted rows, ascending."""
+    """Finds documents by id, over the texts of its shards and its deleted rows, ascending."""
 
     def __init__(self, texts: Sequence[Texts], firsts: Sequence[int], deleted: NDArray[np.int64]) -> None:
         self.texts, self.firsts, self.deleted = texts, firsts, deleted

@@ -10,12 +10,12 @@ from ...encoders import read_texts
 from ...errors import MismatchError, shortened
 
 if TYPE_CHECKING:
-    from ..index import Index
+    from .reader import IndexReader
 
 SAME: Final = 0.99  # cosine; what a server gives for a text twice is nearer
 
 
-def check_same_encoder(index: Index) -> None:
+def check_same_encoder(index: IndexReader) -> None:
     """Encode one document anew and compare; behind a name there may be another model by now.
 
     Nothing is compared where a hash of the weights decides, or where vectors were given with the documents.

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ...arrays import Float32, IntArray
 from ...errors import DamagedError
 from ...views import View
-from ..search.quantised import Coarse, open_coarse
 from .layout import POSTINGS, TEXTS, VECTORS, code_files, map_array
 from .sealed import REMEDY, check_ids, check_numbers, check_starts
 from .texts import Texts
@@ -47,16 +46,11 @@ class Shard:
         return vectors
 
     @cached_property
-    def coarse(self) -> Coarse:
-        """The 8-bit copy, memory-mapped."""
-        return open_coarse(self)
-
-    @cached_property
     def texts(self) -> Texts:
         """The documents themselves."""
         return Texts(self.folder / TEXTS)
 
-    def hold(self, views: Sequence[View]) -> None:
+    def open_files(self, views: Sequence[View]) -> None:
         """Open every file now, so that a reader has them even when the shard is replaced."""
         for view in views:
             self.ragged(view, np.empty(0, np.int64))
@@ -109,7 +103,7 @@ class Shard:
         status = path.stat()
         self.mapped[path] = (status.st_ino, status.st_size)
 
-    def was_cut(self) -> Path | None:
+    def truncated_file(self) -> Path | None:
         """A mapped file that was overwritten in place by a shorter one: to read past its end would end the process."""
         for path, (inode, size) in list(self.mapped.items()):
             try:

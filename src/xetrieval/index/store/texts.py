@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS kinds (
 COLUMNS: Final = "row, id, title, text, parent, start, end, unread, unknown, tokens, metadata"
 
 
-class Stored(NamedTuple):
+class StoredDocument(NamedTuple):
     """A document as the index keeps it. `row` is its place in the shard, or in the index where an index gives it."""
 
     row: int
@@ -102,7 +102,7 @@ class Texts:
         found = self._all("SELECT mark FROM documents WHERE row = ?", (row,))
         return bytes(found[0][0]) if found else b""
 
-    def get(self, row: int) -> Stored:
+    def get(self, row: int) -> StoredDocument:
         """One document."""
         found = self._all(f"SELECT {COLUMNS} FROM documents WHERE row = ?", (row,))
         if not found:
@@ -117,6 +117,10 @@ class Texts:
         """
         return self._all(query, values)
 
+    def first_texts(self, count: int) -> list[str]:
+        """The texts of the first rows."""
+        return [text for (text,) in self._all("SELECT text FROM documents ORDER BY row LIMIT ?", (count,))]
+
     def kinds(self) -> Iterable[tuple[str, str, bool]]:
         """Metadata fields with the kinds of their values, and whether those stand in lists."""
         found = self._all("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed", ())
@@ -126,7 +130,7 @@ class Texts:
         """Documents of which the encoder knows at most half of the tokens."""
         return int(self._all("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens", ())[0][0])
 
-    def all(self) -> Iterator[Stored]:
+    def all(self) -> Iterator[StoredDocument]:
         """Every document, by row."""
         try:
             for found in self.db.execute(f"SELECT {COLUMNS} FROM documents ORDER BY row"):
@@ -190,7 +194,7 @@ def _metadata(document: Document) -> dict[str, Any]:
         raise InputError(f"document {document.id[:100]!r}: {error}") from error
 
 
-def _stored(path: Path, found: Any) -> Stored:
+def _stored(path: Path, found: Any) -> StoredDocument:
     row, identifier, title, text, parent, start, end, unread, unknown, tokens, metadata = found
     texts, numbers = (identifier, title, text), (start, end, unknown, tokens)
     if (
@@ -201,4 +205,4 @@ def _stored(path: Path, found: Any) -> Stored:
     ):
         raise DamagedError(f"{path}: row {row} holds values of a wrong kind; run `xetrieval index verify`")
     read = Reading(unread, unknown, tokens)
-    return Stored(row, identifier, title, text, parent, start, end, read, read_metadata(path, metadata))
+    return StoredDocument(row, identifier, title, text, parent, start, end, read, read_metadata(path, metadata))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ...errors import DamagedError
 from ...files import read_json
@@ -15,14 +15,12 @@ from ...files.atomic import is_scratch
 from ...files.folders import LOCK
 from ...files.kind import NAME as CONFIG
 from ...files.manifest import check_file
-from ..search.quantised import FOLDER as SCAN
-from .layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS
-from .manifest import Manifest, read_index_manifest
-from .ours import is_job
-from .sealed import check_database, check_seal, read_seal, seal_text
-from .texts import Texts
-
-SEALS: Final = re.compile(r"faiss-\d{6,}\.json|bm25-\d{6,}/seal\.json|scan/\d{6,}\.json")
+from ..search.companions import companions
+from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS
+from ..store.manifest import Manifest, read_index_manifest
+from ..store.ours import is_job
+from ..store.sealed import check_database, check_seal, read_seal, seal_text
+from ..store.texts import Texts
 
 
 class Verified(NamedTuple):
@@ -64,19 +62,10 @@ def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
         for file, promised in record["files"].items():
             yield shard / file, partial(check_file, shard / file, promised)
         yield shard / TEXTS, partial(_check_texts, shard / TEXTS, str(record["texts"]))
-    for path in sorted(_seals(folder)):
+    for path in sorted({seal for companion in companions() for seal in companion.seals(folder)}):
         yield path, partial(check_seal, path)
         for name in read_seal(path)["files"]:
             yield path.parent / name, lambda: None  # compared with its seal
-
-
-def _seals(folder: Path) -> Iterator[Path]:
-    """The records of companion files. Counted words are published with theirs, so it is missed where it is not there;
-    other copies get theirs last, and without one they are not in use."""
-    counted = (path / "seal.json" for path in folder.glob("bm25-*") if path.is_dir())
-    for seal in (*counted, *folder.glob("faiss-*.json"), *folder.glob(f"{SCAN}/*.json")):
-        if SEALS.fullmatch(seal.relative_to(folder).as_posix()):
-            yield seal
 
 
 def _check_written(path: Path, record: dict[str, Any]) -> None:

@@ -1,0 +1,153 @@
+"""Ranking by words: BM25 (bm25s). The words of an index are counted at their first use and kept beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+from ...arrays import Float64
+from ...errors import InputError
+from ...explain import Breakdown
+from ...extras import require
+from ...files import alone, check_writable
+from ...files.atomic import scratch_beside
+from ..store.manifest import Manifest, read_index_manifest
+from ..store.reader import IndexReader, Rows
+from ..store.sealed import check_seal, write_seal
+from .mode import Query, Ranked, Ranking, best, word
+
+SEAL: Final = "seal.json"
+FOLDER: Final = re.compile(r"bm25-(\d{6,})")
+METHOD: Final = "lucene"
+PROBED: Final = 100  # documents of a shard that are searched for text
+_COUNTING: Final = threading.Lock()
+
+
+class Lexicon:
+    """The BM25 score of every word in every document: a sparse matrix by word. Deleted documents are left out."""
+
+    def __init__(self, retriever: Any, package: ModuleType, alive: Rows) -> None:
+        self._retriever, self._package, self._alive = retriever, package, alive
+
+    def words(self, query: str) -> list[tuple[str, int]]:
+        """The query's words that some document has, with their numbers; a repeated word is repeated."""
+        tokens = self._package.tokenize([query], stopwords="en", return_ids=False, show_progress=False)[0]
+        vocabulary = self._retriever.vocab_dict
+        return [(token, int(vocabulary[token])) for token in tokens if token in vocabulary]
+
+    def column(self, word: int) -> tuple[Rows, Float64]:
+        """Rows that have a word, and its score in each."""
+        matrix = self._retriever.scores
+        low, high = int(matrix["indptr"][word]), int(matrix["indptr"][word + 1])
+        return self._alive[matrix["indices"][low:high]], matrix["data"][low:high].astype(np.float64)
+
+
+class Bm25(Ranking):
+    """By BM25; documents without any word of the query are not found."""
+
+    def __init__(self, index: IndexReader, query: Query) -> None:
+        super().__init__(index, query)
+        lexicon = index.companion(open_lexicon)
+        self.columns = [(token, *lexicon.column(number)) for token, number in lexicon.words(query.text)]
+        self.scores: Float64 = np.zeros(index.manifest.rows)
+        for _, rows, values in self.columns:
+            self.scores[rows] += values
+
+    def rank(self, k: int, among: Rows | None) -> Ranked:
+        """Of a filtered index too, words count as in the whole index."""
+        rows = np.flatnonzero(self.scores > 0) if among is None else among[self.scores[among] > 0]
+        return best(rows, self.scores[rows], k)
+
+    def split(self, rows: Rows) -> list[Breakdown]:
+        """By word."""
+        return [
+            self.taken_apart(row, (word(*item) for item in self.shares(row).items()), score=float(self.scores[row]))
+            for row in rows.tolist()
+        ]
+
+    def shares(self, row: int) -> dict[str, float]:
+        """What each word of the query adds to a row's score."""
+        out: dict[str, float] = {}
+        for token, rows, values in self.columns:
+            positions = np.flatnonzero(rows == row)
+            if len(positions):
+                out[token] = out.get(token, 0.0) + float(values[positions[0]])
+        return out
+
+    @classmethod
+    def seals(cls, folder: Path) -> Iterable[Path]:
+        """The words are published together with their seal: a folder without one is damaged."""
+        return (path / SEAL for path in folder.iterdir() if FOLDER.fullmatch(path.name) and path.is_dir())
+
+    @classmethod
+    def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
+        """Words that were counted in another generation."""
+        names = {path: FOLDER.fullmatch(path.name) for path in folder.iterdir() if path.is_dir()}
+        return [path for path, name in names.items() if name and int(name[1]) != manifest.generation]
+
+
+MODE = Bm25
+
+
+def open_lexicon(index: IndexReader) -> Lexicon:
+    """The words of this generation of an index, counted at first use and kept in its folder.
+
+    Raises:
+        InputError: an index without texts. MissingExtra: bm25s is not installed.
+    """
+    with _COUNTING:
+        return _open(index)
+
+
+def _open(index: IndexReader) -> Lexicon:
+    package = require("bm25s", "index")
+    home = index.folder / f"bm25-{index.manifest.generation:06d}"
+    if not home.is_dir():
+        if not any(text.strip() for shard in index.shards for text in shard.texts.first_texts(PROBED)):
+            raise InputError(f"{index.folder}: built from vectors alone; without texts there are no words to search")
+        if not len(index):
+            raise InputError(f"{index.folder}: every document in this index was deleted")
+        retriever = _count(index, package)
+        now = read_index_manifest(index.folder).generation
+        if now != index.manifest.generation or not os.access(index.folder, os.W_OK):
+            return Lexicon(retriever, package, index.alive)  # an older state, or a read-only folder: not kept
+        _keep(retriever, home)
+    check_seal(home / SEAL)
+    loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)
+    return Lexicon(loaded, package, index.alive)
+
+
+def _count(index: IndexReader, package: Any) -> Any:
+    alive = np.zeros(index.manifest.rows, bool)
+    alive[index.alive] = True
+    texts = [one.text for shard in index.shards for one in shard.texts.all() if alive[shard.first + one.row]]
+    tokens = package.tokenize(texts, stopwords="en", show_progress=False)
+    retriever = package.BM25(method=METHOD)
+    retriever.index(tokens, show_progress=False)
+    return retriever
+
+
+def _keep(retriever: Any, home: Path) -> None:
+    check_writable(home.parent)
+    with alone(home.with_suffix(".lock"), f"{home}: locked: another process is counting the words; try again soon"):
+        if home.is_dir():
+            return
+        scratch = scratch_beside(home)
+        try:
+            scratch.mkdir()
+            retriever.save(scratch, show_progress=False)
+            write_seal(scratch / SEAL, sorted(scratch.iterdir()))
+            scratch.rename(home)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            for old in sorted(home.parent.iterdir()):
+                if FOLDER.fullmatch(old.name) and old.is_dir() and old.name < home.name:
+                    shutil.rmtree(old, ignore_errors=True)

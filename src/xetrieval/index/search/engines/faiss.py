@@ -1,0 +1,133 @@
+"""faiss for large indexes: an inverted file of coarse cells, whose candidates are scored again in fp32.
+
+Every hit has its exact score; a document in a cell that is not probed is missed. Recall against the exact scan is
+measured when the file is made, on vectors of the index, and recorded beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ....arrays import Float32
+from ....errors import DamagedError
+from ....extras import require
+from ....files.atomic import scratch_beside
+from ...store.manifest import Manifest
+from ...store.reader import IndexReader
+from ...store.sealed import check_ids, check_seal, write_seal
+from ..mode import Ranked, best
+from ..nearest import Engine, Made, exact_scores, nearest
+
+FILES: Final = re.compile(r"faiss-(\d{6,})\.(index|json)")
+OVERFETCH: Final = 4
+PROBED: Final = 48  # cells that a query looks at
+TESTED: Final = 64  # queries that recall is measured on
+
+
+class Faiss(Engine):
+    """An inverted file of faiss."""
+
+    def make(self, index: IndexReader) -> Made:
+        """The file of this generation; older ones are removed."""
+        faiss = require("faiss", "faiss")
+        rows, m = index.manifest.rows, index.manifest.dimension
+        cells = int(min(4096 if rows >= 4_000_000 else 1024, max(1, rows // 64, round(rows**0.5))))
+        made = faiss.index_factory(m, f"IVF{cells},SQfp16", faiss.METRIC_INNER_PRODUCT)
+        rng = np.random.default_rng(0)
+        sample = np.sort(rng.choice(rows, min(rows, 64 * cells), replace=False))
+        made.train(index.vectors(sample))
+        for shard in index.shards:
+            for start in range(0, shard.rows, 1 << 14):
+                made.add(np.ascontiguousarray(shard.vectors[start : start + (1 << 14)]))
+        made.nprobe = PROBED
+        path = _path(index)
+        scratch = scratch_beside(path)
+        try:
+            faiss.write_index(made, str(scratch))
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+        for old in self.stale(index.folder, index.manifest):
+            old.unlink()
+        bytes_written, recall = path.stat().st_size, _recall(index, made, rng)
+        facts = {"cells": cells, "probed": PROBED, "bytes": bytes_written, "recall_at_10": recall}
+        write_seal(path.with_suffix(".json"), [path], facts)  # last: a file without a seal is not used
+        return Made(bytes_written, recall)
+
+    def ready(self, index: IndexReader, k: int) -> bool:
+        """Whether this generation has a complete file."""
+        path = _path(index)
+        return path.is_file() and path.with_suffix(".json").is_file()
+
+    def nearest(self, index: IndexReader, q: Float32, k: int) -> Ranked:
+        """Candidates of the probed cells, scored in fp32."""
+        path = _path(index)
+        status = path.stat()
+        opened = _open(path, (status.st_ino, status.st_mtime_ns, status.st_size))
+        if opened.ntotal != index.manifest.rows or opened.d != index.manifest.dimension:
+            raise DamagedError(f"{path}: belongs to another index; remove it, or make it again")
+        return _nearest(index, opened, q, k)
+
+    @classmethod
+    def seals(cls, folder: Path) -> Iterable[Path]:
+        """One for each generation that has a file."""
+        return (path for path in _files(folder) if path.suffix == ".json")
+
+    @classmethod
+    def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
+        """Files of other generations."""
+        return (path for path, number in _files(folder).items() if number != manifest.generation)
+
+
+ENGINE: Final = Faiss()
+
+
+def _path(index: IndexReader) -> Path:
+    return index.folder / f"faiss-{index.manifest.generation:06d}.index"
+
+
+def _files(folder: Path) -> dict[Path, int]:
+    """Its files, with the generation of each."""
+    names = {path: FILES.fullmatch(path.name) for path in sorted(folder.iterdir())}
+    return {path: int(name[1]) for path, name in names.items() if name}
+
+
+def _nearest(index: IndexReader, opened: Any, q: Float32, k: int) -> Ranked:
+    _, near = opened.search(q[None], OVERFETCH * k + len(index.deleted[:k]))
+    rows = np.sort(near[0][near[0] >= 0]).astype(np.int64)
+    check_ids(rows, index.manifest.rows, _path(index))
+    rows = np.setdiff1d(rows, index.deleted, assume_unique=True)
+    return best(rows, exact_scores(index, q, rows), k)
+
+
+def _recall(index: IndexReader, made: Any, rng: np.random.Generator) -> float:
+    """Fraction of the exact top 10 that it finds, for vectors of the index moved a little."""
+    rows = rng.choice(index.manifest.rows, min(index.manifest.rows, TESTED), replace=False)
+    z = index.vectors(np.sort(rows))
+    noise = rng.standard_normal(z.shape).astype(np.float32)
+    q = z + 0.5 * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    q /= np.linalg.norm(q, axis=1, keepdims=True)
+    fractions = [
+        np.isin(nearest(index, one, 10).rows, _nearest(index, made, one, 10).rows).mean()
+        for one in q.astype(np.float32)
+    ]
+    return round(float(np.mean(fractions)), 4)
+
+
+@lru_cache(maxsize=4)
+def _open(path: Path, _: tuple[int, ...]) -> Any:
+    """The file, after its hash was checked: faiss trusts what it reads. Opened again when it was replaced."""
+    faiss = require("faiss", "faiss")
+    check_seal(path.with_suffix(".json"))
+    try:
+        opened = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+    except RuntimeError as error:
+        raise DamagedError(f"{path}: faiss cannot read it ({str(error)[:120]}); remove it, or make it again") from error
+    opened.nprobe = PROBED
+    return opened

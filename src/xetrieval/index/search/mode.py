@@ -1,0 +1,152 @@
+"""What every search mode has in common: the query, its options, and the protocol of a mode's file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...arrays import Float32, Float64
+from ...errors import shortened
+from ...explain import Breakdown, Explanation, Part
+from ...explain.reading import NOT_COUNTED, Reading
+from ...steer import SteeringProfile
+from ...views import View
+from ..store.manifest import Manifest
+from ..store.reader import IndexReader, Rows
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How documents are ranked; the command line, HTTP and Python all fill this in.
+
+    Args:
+        by: a search mode of `registry`.
+        steer: scales the documents' activations before they are scored.
+        views: the weight of each view whose score is added.
+        exact: scan all vectors, even where an approximate engine is there.
+    """
+
+    by: str = "dense"
+    steer: SteeringProfile | None = None
+    views: Mapping[View, float] = field(default_factory=dict)
+    exact: bool = False
+
+    @property
+    def factors(self) -> Mapping[int, float]:
+        """Features with the factors that they are scaled by."""
+        return {} if self.steer is None else self.steer.factors
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query as it is ranked: its text, its vector, or both."""
+
+    text: str
+    vector: Float32 | None  # [m]; None where the mode needs none
+    options: SearchOptions = SearchOptions()  # frozen
+    read: Reading = NOT_COUNTED  # how much of it the encoder could read
+
+    def __repr__(self) -> str:
+        return f"Query({shortened(self.text, 80)!r}, by {self.options.by})"
+
+    @property
+    def plain(self) -> bool:
+        """Whether it ranks by the encoder's own score."""
+        return self.options.by == "dense" and not self.options.views and not self.options.factors
+
+
+class Ranked(NamedTuple):
+    """Rows by falling score."""
+
+    rows: Rows
+    scores: Float64
+
+
+class Companion:
+    """Something that keeps files beside an index; by default it keeps none."""
+
+    @classmethod
+    def seals(cls, folder: Path) -> Iterable[Path]:
+        """The records that hold the hashes of its files, one for each complete set of files."""
+        return ()
+
+    @classmethod
+    def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
+        """Files and folders of it that were made for another state of the index than `manifest`."""
+        return ()
+
+
+class Ranking(Companion, ABC):
+    """One query ranked in one mode. The file of a mode names its class in `MODE`."""
+
+    def __init__(self, index: IndexReader, query: Query) -> None:
+        self.index, self.query = index, query
+
+    @property
+    def q(self) -> Float32:
+        """The query's vector, in modes that need it."""
+        assert self.query.vector is not None
+        return self.query.vector
+
+    @abstractmethod
+    def rank(self, k: int, among: Rows | None) -> Ranked:
+        """The best k rows; `among` restricts them to some rows, ascending, none of which was deleted."""
+
+    @abstractmethod
+    def split(self, rows: Rows) -> Sequence[Explanation | Breakdown]:
+        """The score of each row taken apart, from what the index stores."""
+
+    def feature(self, j: int, share: float, detail: Mapping[str, float]) -> Part:
+        """What a feature adds to a score."""
+        return Part("feature", self.index.explainer.features[j].name, share, j, detail)
+
+    def taken_apart(
+        self, row: int, terms: Iterable[Part], note: str = "", *, score: float | None = None, bias: float = 0.0,
+        remainder: float = 0.0, mode: str = ""
+    ) -> Breakdown:  # fmt: skip
+        """One row's score; without `score`, the terms are all of it."""
+        document, ordered = self.index.document(row), sorted(terms, key=lambda term: -term.share)
+        return Breakdown(
+            score=sum(term.share for term in ordered) if score is None else score,
+            mode=mode or self.query.options.by,
+            parts=tuple(ordered),
+            bias=bias,
+            remainder=remainder,
+            note=note,
+            doc_id=document.id,
+            query=self.query.text,
+            document=document.text,
+        )
+
+
+def word(text: str, share: float) -> Part:
+    """What a word adds to a score."""
+    return Part("word", f'"{text}"', share)
+
+
+def mode_class(name: str) -> type[Ranking]:
+    """The class of a search mode."""
+    found: type[Ranking] = import_module(f"{__package__}.{name}").MODE
+    return found
+
+
+def best(rows: Rows, scores: Float64, k: int) -> Ranked:
+    """The k largest; equal scores by row."""
+    top = _largest(scores, k)
+    top = top[np.lexsort((rows[top], -scores[top]))]
+    return Ranked(rows[top], scores[top])
+
+
+def _largest(scores: Float32 | Float64, k: int) -> Rows:
+    """Positions of the k largest, in any order; of equal ones at the cutoff the first."""
+    if k >= len(scores):
+        return np.arange(len(scores))
+    cutoff = np.partition(scores, len(scores) - k)[len(scores) - k]
+    above = np.flatnonzero(scores > cutoff)
+    return np.concatenate([above, np.flatnonzero(scores == cutoff)[: k - len(above)]])

@@ -1,0 +1,262 @@
+"""An index opened for reading: documents, vectors, codes and postings by row, all read from its files."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Float32, as_vectors, l2norm
+from ...encoders import read_texts
+from ...errors import DamagedError, InputError, MismatchError
+from ...explain import Explainer, Reading, load
+from ...explain.pairs import reading
+from ...files.kind import NAME as CONFIG
+from ...sae import SparseCodes
+from ...views import View
+from .filters import Condition, Filters, Kinds, check_fields, matching_rows, parse_filters
+from .ids import IdLookup
+from .layout import BUILDING, EXPLAINER, SHARDS
+from .manifest import Manifest, read_index_manifest
+from .ours import is_job
+from .same_encoder import check_same_encoder
+from .sealed import check_numbers
+from .shard import Shard
+from .texts import StoredDocument
+
+Rows = NDArray[np.int64]
+T = TypeVar("T")
+
+CHECKED: Final = 4096  # vectors read at once whose numbers are checked; of more, their scores are checked
+KEPT_OPEN: Final = 32  # shards up to which a reader opens every file at once, so that it outlives `index compact`
+
+
+class IndexReader:
+    """Documents with their vectors, codes and texts. It does not change while it is open."""
+
+    def __init__(self, folder: Path, manifest: Manifest, explainer: Explainer, identity: tuple[int, ...]) -> None:
+        self.folder, self.manifest, self.explainer, self.identity = folder, manifest, explainer, identity
+        self.shards = [
+            Shard(folder / SHARDS / name, record, first, manifest.dimension, manifest.features)
+            for (name, record), first in zip(manifest.shards, manifest.firsts, strict=True)
+        ]
+        self.deleted: Rows = manifest.deleted(folder)
+        self._encoder_checked = False
+        self._companions: dict[object, Any] = {}
+        self._opening = threading.RLock()
+
+    @classmethod
+    def open(cls, folder: str | Path, explainer: str | Path | Explainer | None = None) -> Self:
+        """Open an index. Only its manifest and its explainer are loaded; the other files are mapped.
+
+        Args:
+            explainer: another copy of the explainer, perhaps with other labels; refused unless its weights are equal.
+        Raises:
+            InputError: there is no index, or its build is unfinished. DamagedError: it cannot be read.
+            MismatchError: another explainer.
+        """
+        path = Path(folder)
+        if not (path / CONFIG).is_file() and is_job(path / BUILDING):
+            raise InputError(f"{path}: the build of this index is unfinished; rerun the same `index build` to resume")
+        identity = identity_of(path)  # before the manifest is read, so that a change in between is noticed later
+        manifest = read_index_manifest(path)
+        if not isinstance(explainer, Explainer):
+            copied, explainer = explainer is not None, load(path / EXPLAINER if explainer is None else explainer)
+        else:
+            copied = True
+        if copied and explainer.digest != manifest.explainer_digest:
+            raise MismatchError(
+                f"{path} was built with the explainer {manifest.explainer}, whose weights differ from those of "
+                f"{explainer.name}"
+            )
+        shape = (manifest.dimension, manifest.features, manifest.views)
+        if shape != (explainer.sae.dimension, explainer.sae.features, tuple(explainer.views)):
+            raise DamagedError(
+                f"{path / CONFIG}: {manifest.dimension} dimensions, {manifest.features} features and views "
+                f"{', '.join(manifest.views)} do not match its explainer; restore it"
+            )
+        reader = cls(path, manifest, explainer, identity)
+        for shard in reader.shards if len(reader.shards) <= KEPT_OPEN else ():
+            shard.open_files(manifest.views)
+        return reader
+
+    def with_explainer(self, explainer: Explainer) -> Self:
+        """The same index, read with another copy of its explainer; files that are open are shared."""
+        other = copy.copy(self)
+        other.explainer = explainer
+        return other
+
+    def is_current(self) -> bool:
+        """Whether the folder still holds what was opened: nothing was added, deleted or rebuilt since."""
+        return self.identity == identity_of(self.folder)
+
+    def truncated_file(self) -> Path | None:
+        """A file of this index that a shorter one has overwritten in place, which no reader can survive."""
+        return next((path for shard in self.shards if (path := shard.truncated_file())), None)
+
+    def companion(self, opener: Callable[[IndexReader], T]) -> T:
+        """What `opener` opens beside this index, such as counted words; opened once."""
+        with self._opening:
+            if opener not in self._companions:
+                self._companions[opener] = opener(self)
+            opened: T = self._companions[opener]
+            return opened
+
+    def __len__(self) -> int:
+        return self.manifest.alive
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r}, {len(self):,} documents)"
+
+    # ------------------------------------------------------------------ documents
+
+    def row_of(self, doc_id: str) -> int:
+        """The row of a document.
+
+        Raises:
+            InputError: there is no such document, or it was deleted.
+        """
+        row = self.find(doc_id)
+        if row is None:
+            raise InputError(f"{self.folder}: no document {doc_id!r} in this index")
+        return row
+
+    def find(self, doc_id: str) -> int | None:
+        """The row of a document; None if it is not there."""
+        return self._ids.find(doc_id)
+
+    def document(self, row: int) -> StoredDocument:
+        """The document in a row."""
+        shard = self.shard_of(row)
+        return shard.texts.get(row - shard.first)._replace(row=row)
+
+    def shard_of(self, row: int) -> Shard:
+        """The shard that holds a row."""
+        return self.shards[int(np.searchsorted(self._firsts, row, side="right")) - 1]
+
+    def vectors(self, rows: Rows) -> Float32:
+        """Vectors of `rows` [n, m], in their order."""
+        out = np.empty((len(rows), self.manifest.dimension), np.float32)
+        for shard, positions in self._by_shard(rows):
+            out[positions] = shard.vectors[rows[positions] - shard.first]
+        if len(rows) <= CHECKED:
+            check_numbers(out, self.folder)
+        return out
+
+    def codes(self, rows: Rows, view: View) -> SparseCodes:
+        """Codes of `rows` in one view, in their order."""
+        parts = self._by_shard(rows)
+        if not parts:
+            return SparseCodes(np.empty((0, 1), np.int32), np.empty((0, 1), np.float32))
+        found = [shard.ragged(view, rows[positions] - shard.first) for shard, positions in parts]
+        codes = SparseCodes.of_ragged(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        return codes.rows(np.argsort(np.concatenate([positions for _, positions in parts])))
+
+    def all_codes(self, rows: Rows) -> list[SparseCodes]:
+        """Codes of `rows` in every view, the original view first."""
+        return [self.codes(rows, view) for view in self.manifest.views]
+
+    @cached_property
+    def alive(self) -> Rows:
+        """Rows that were not deleted, ascending."""
+        return np.setdiff1d(np.arange(self.manifest.rows), self.deleted, assume_unique=True)
+
+    @property
+    def fields(self) -> list[str]:
+        """Metadata fields that a filter can name."""
+        return sorted(self.kinds)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """The same fields, with the kinds of their values."""
+        found: dict[str, set[tuple[str, bool]]] = {}
+        for shard in self.shards:
+            for name, kind, in_list in shard.texts.kinds():
+                found.setdefault(name, set()).add((kind, in_list))
+        return {name: frozenset(kinds) for name, kinds in found.items()}
+
+    def conditions(self, filters: Filters | None) -> tuple[Condition, ...]:
+        """Filters as conditions on the fields of this index; refused as `matching` does."""
+        conditions = parse_filters(filters)
+        if conditions:
+            check_fields(conditions, self.kinds)
+        return conditions
+
+    def matching(self, filters: Filters) -> Rows:
+        """Rows that satisfy every filter, ascending, deleted ones included.
+
+        Args:
+            filters: see `filters`: ["year>=2020", "ok=true"], or {"year": [2019, 2020], "price": {"<": 3}}.
+        Raises:
+            InputError: a filter that cannot be read, a field that no document has, or a value of another kind.
+        """
+        conditions = self.conditions(filters)
+        out = [matching_rows(shard.texts, shard.rows, conditions) + shard.first for shard in self.shards]
+        return np.concatenate([*out, np.empty(0, np.int64)])
+
+    # ------------------------------------------------------------------ features
+
+    @cached_property
+    def frequency(self) -> Rows:
+        """How many documents have each feature in their original view, [F]."""
+        counts = np.zeros(self.manifest.features, np.int64)
+        for shard in self.shards:
+            counts += np.diff(shard.posting_starts)
+        for shard, positions in self._by_shard(self.deleted):
+            _, features, _ = shard.ragged(self.manifest.views[0], self.deleted[positions] - shard.first)
+            counts -= np.bincount(features, minlength=len(counts))
+        return counts
+
+    def postings(self, feature: int) -> tuple[Rows, Float32]:
+        """Rows that have a feature in their original view, ascending, and its activation in each."""
+        parts = [shard.posting(feature) for shard in self.shards]
+        rows = [part.rows + shard.first for part, shard in zip(parts, self.shards, strict=True)]
+        nothing = np.empty(0, np.float32)
+        return np.concatenate([*rows, np.empty(0, np.int64)]), np.concatenate([*(p.values for p in parts), nothing])
+
+    # ------------------------------------------------------------------ queries
+
+    def query_vector(self, query: str | object) -> tuple[Float32, Reading]:
+        """A query as a unit vector [m], and how much of it the encoder could read; a vector is only normalised.
+
+        Raises:
+            MismatchError: the encoder is no longer the one that encoded the documents.
+        """
+        if isinstance(query, str):
+            if not self._encoder_checked:
+                check_same_encoder(self)
+                self._encoder_checked = True
+            q, counts = read_texts(self.explainer.encoder, [query], "query")
+            return q[0], reading(counts, 0)
+        q = as_vectors(query, self.manifest.dimension, "query vector")
+        if len(q) != 1:
+            raise InputError(f"{len(q)} query vectors; search takes one at a time")
+        return np.asarray(l2norm(q)[0], np.float32), Reading()
+
+    @cached_property
+    def _ids(self) -> IdLookup:
+        return IdLookup([shard.texts for shard in self.shards], self.manifest.firsts, self.deleted)
+
+    @cached_property
+    def _firsts(self) -> Rows:
+        return np.array(self.manifest.firsts, np.int64)
+
+    def _by_shard(self, rows: Rows) -> list[tuple[Shard, Rows]]:
+        """Shards with the positions of the `rows` that they hold."""
+        owner = np.searchsorted(self._firsts, rows, side="right") - 1
+        return [(self.shards[number], np.flatnonzero(owner == number)) for number in np.unique(owner)]
+
+
+def identity_of(folder: Path) -> tuple[int, ...]:
+    """What changes whenever an index's config.json is replaced."""
+    try:
+        status = (folder / CONFIG).stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
