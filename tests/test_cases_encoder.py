@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -238,8 +239,8 @@ SMALL = FitConfig(sae=explaining_sae(16, 4, 1, 4), sentences_per_document=0)
 def test_two_functions_of_one_dimension_are_two_encoders(tmp_path: Path) -> None:
     first, second = Function(), Function(1)
     corpus = [CASES / "benchmark/base"]
-    one = fit(corpus, first, [], tmp_path / "one", SMALL, cache=tmp_path / "cache")
-    two = fit(corpus, second, [], tmp_path / "two", SMALL, cache=tmp_path / "cache")
+    one = fit(corpus, first, [], tmp_path / "one", replace(SMALL, cache=tmp_path / "cache"))
+    two = fit(corpus, second, [], tmp_path / "two", replace(SMALL, cache=tmp_path / "cache"))
     assert second.asked >= 36
     assert one.sae.digest != two.sae.digest
     assert one.encoder_identity.digest != two.encoder_identity.digest

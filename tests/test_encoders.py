@@ -29,6 +29,7 @@ from xetrieval.encoders import (
 )
 from xetrieval.encoders import minilm as minilm_module
 from xetrieval.encoders.model_folder import ModelFolder
+from xetrieval.encoders.open import OPENERS
 from xetrieval.errors import DamagedError, EndpointError, InputError, MismatchError, MissingExtra
 
 
@@ -53,6 +54,39 @@ class CountingEncoder:
 
 
 # ------------------------------------------------------------------ the protocol
+
+
+@pytest.fixture(params=[*OPENERS, "function"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Encoder:
+    """Every kind of encoder that `open_encoder` knows, by its key in the table."""
+    vectors = HashingEncoder(8).encode_document(["red", "blue"])
+    if request.param == "function":
+        return open_encoder(HashingEncoder(8).encode_document, name="mine", version="1")
+    if request.param == "vectors:":
+        np.save(tmp_path / "v.npy", vectors)
+        (tmp_path / "v.npy.ids.txt").write_text("red\nblue\n")
+        return open_encoder(f"vectors:{tmp_path / 'v.npy'}")
+    if request.param.endswith("//"):
+        encoder = OPENERS[request.param](f"{request.param}127.0.0.1:9/v1#m", "float32")
+        assert isinstance(encoder, EndpointEncoder)
+        assert encoder.model == "m"
+        encoder._request = lambda texts: HashingEncoder(8).encode_document(texts)  # type: ignore[method-assign]
+        return encoder
+    try:
+        return open_encoder(request.param.replace("hashing:", "hashing:8"))
+    except MissingExtra as absent:
+        pytest.skip(str(absent))
+
+
+def test_every_encoder_keeps_the_protocol(opened: Encoder) -> None:
+    assert isinstance(opened, Encoder)
+    assert opened.identity == opened.identity
+    for encode in (opened.encode_query, opened.encode_document):
+        assert encode(["red", "blue"]).shape == (2, opened.identity.dimension)
+    encoded = read_texts(opened, ["blue", "red", "blue"], "document")
+    assert np.allclose(np.linalg.norm(encoded.vectors, axis=1), 1, atol=1e-5)
+    assert (encoded.vectors[0] == encoded.vectors[2]).all()
+    assert not np.allclose(encoded.vectors[0], encoded.vectors[1])
 
 
 def test_the_hashing_encoder_gives_the_same_vectors_everywhere() -> None:

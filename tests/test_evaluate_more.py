@@ -68,9 +68,9 @@ def test_the_steered_vector_is_what_the_equation_says() -> None:
     scaled = codes.copy()
     scaled[:, ids] *= 1.5
     expected = scaled @ sae.decoder_weight.T + sae.decoder_bias
-    assert np.allclose(side.steered(ids, 1.5, False).documents, l2norm(expected), atol=1e-5)
+    assert np.allclose(side.steered(ids, 1.5, error_kept=False).documents, l2norm(expected), atol=1e-5)
     kept = vectors.documents + (scaled - codes) @ sae.decoder_weight.T
-    assert np.allclose(side.steered(ids, 1.5, True).documents, l2norm(kept), atol=1e-5)
+    assert np.allclose(side.steered(ids, 1.5, error_kept=True).documents, l2norm(kept), atol=1e-5)
 
 
 def test_utility_counts_matched_less_as_many_unmatched_pairs() -> None:

@@ -129,7 +129,7 @@ def test_the_auxiliary_loss_has_the_gradients_of_the_dense_form() -> None:
     scale = ((x - x.mean(0)) ** 2).sum() / ((error - error.mean(0)) ** 2).sum()
     (scale / 32 * ((error - f @ w["Wd"][dead]) ** 2).sum(1).mean()).backward()
     grads = {key: torch.zeros_like(value) for key, value in trainer.w.items()}
-    teach_dead(torch, trainer.w, grads, dead, centred, error, 1 / 32, tile=100)
+    teach_dead(trainer.w, grads, dead, centred, error, 1 / 32, tile=100)
     for key in ("We", "be", "Wd"):
         assert torch.allclose(grads[key], w[key].grad, rtol=0, atol=1e-5 * float(w[key].grad.abs().max())), key
         assert not grads[key][1:40:2].any(), "living features learn nothing from it"

@@ -43,9 +43,9 @@ def main() -> None:
             xetrieval.open_encoder("minilm", precision="bfloat16"),
             teachers(),
             given.output,
-            xetrieval.FitConfig(sae=explaining_sae(given.features, given.k, given.epochs, given.inference_k)),
-            name="minilm",
-            notes=NOTES,
+            xetrieval.FitConfig(
+                sae=explaining_sae(given.features, given.k, given.epochs, given.inference_k), name="minilm", notes=NOTES
+            ),
             report=report,
         )
     print(explainer.metrics)

@@ -54,8 +54,7 @@ def main() -> None:
             open_encoder(given.model, precision=precision),
             teachers()[:2],
             given.output,
-            xetrieval.FitConfig(sentences_per_document=0, sae=explaining_sae(1024, 16, 12, 24)),
-            name="mpnet",
+            xetrieval.FitConfig(sentences_per_document=0, sae=explaining_sae(1024, 16, 12, 24), name="mpnet"),
             report=lambda stage, done, total, note: Console().print(stage, done, total, note),
         )
         encoder = CachedEncoder(open_encoder(given.model, precision=precision))

@@ -62,7 +62,7 @@ class EndpointError(XetrievalError):
         too_large: it answered more than is read; that says something of this request, not of the server.
     """
 
-    def __init__(self, message: str, status: int = 0, refused: bool = False, too_large: bool = False) -> None:
+    def __init__(self, message: str, status: int = 0, *, refused: bool = False, too_large: bool = False) -> None:
         super().__init__(message)
         self.status, self.refused, self.too_large = status, refused, too_large
 

@@ -274,8 +274,8 @@ def toy(home: Path) -> Path:
     texts = [{"_id": f"d{i}", "text": " ".join(f"word{(i * j) % 23}" for j in range(1, 9)), "n": i} for i in range(60)]
     corpus = home / "corpus.jsonl"
     corpus.write_text("".join(json.dumps(one) + "\n" for one in texts))
-    config = FitConfig(sentences_per_document=0, sae=explaining_sae(32, 4))
-    explainer = fit([corpus], "hashing", [], home / "explainer", config, cache=home / "cache")
+    config = FitConfig(sentences_per_document=0, sae=explaining_sae(32, 4), cache=home / "cache")
+    explainer = fit([corpus], "hashing", [], home / "explainer", config)
     build_index(Corpus((corpus,)), explainer, home / "toy")
     return home / "toy"
 

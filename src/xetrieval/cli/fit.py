@@ -54,6 +54,9 @@ def fit(
         sentences_per_document=sentences,
         internalizer=InternalizerConfig(form=form, seed=seed),  # type: ignore[arg-type]  # checked there
         sae=explaining_sae(features, k, epochs, inference_k, seed),
+        name=name,
+        notes=notes,
+        cache=cache,
     )
     opened = opened_encoder(encoder, precision)
     left_out = collector(skip_bad)
@@ -64,9 +67,6 @@ def fit(
             teacher or [],
             output,
             config,
-            name=name,
-            notes=notes,
-            cache=cache,
             report=show_bar(bar),
             left_out=left_out,
         )

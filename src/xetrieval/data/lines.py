@@ -56,7 +56,7 @@ class Line(NamedTuple):
         raw = json.dumps(self.record, default=str)[:1000].encode()
         return BadLine(self.path, self.number, reason, raw, self.unit)
 
-    def text(self, field: str, required: bool = True) -> str | BadLine:
+    def text(self, field: str, *, required: bool = True) -> str | BadLine:
         """The text in `field`; "" where it is absent and not required."""
         value = self.record.get(field)
         if value is None and not required:
@@ -85,7 +85,7 @@ def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]
         if isinstance(line, BadLine):
             yield line
         else:
-            yield _parse(path, line.number, line.raw, nan, seen == 1)
+            yield _parse(path, line.number, line.raw, nan, first=seen == 1)
     if not seen:
         raise InputError(f"{shown(path)}: the file is empty")
 
@@ -114,7 +114,7 @@ class RawLine(NamedTuple):
     raw: bytes
 
 
-def byte_lines(path: Path, blank: bool = False) -> Iterator[RawLine | BadLine]:
+def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine]:
     """The lines of a file, plain or gzip; one that is too long is a bad line, and never in memory.
 
     Args:
@@ -192,7 +192,7 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _parse(path: Path, number: int, raw: bytes, nan: Nan, first: bool) -> Line | BadLine:
+def _parse(path: Path, number: int, raw: bytes, nan: Nan, *, first: bool) -> Line | BadLine:
     try:
         record = parse_json(raw, nan)
     except InputError as error:

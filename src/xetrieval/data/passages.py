@@ -37,8 +37,8 @@ def passages_of(document: Document, per_document: int) -> list[Passage]:
     """The document and up to `per_document` of its sentences."""
     sentences = drawn_sentences(document, per_document)
     return [
-        Passage(document.id, document.text, document.id, True),
-        *(Passage(f"{document.id}#{place}", text, document.id, False) for place, text in sentences),
+        Passage(document.id, document.text, document.id, whole=True),
+        *(Passage(f"{document.id}#{place}", text, document.id, whole=False) for place, text in sentences),
     ]
 
 

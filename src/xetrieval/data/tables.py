@@ -32,7 +32,7 @@ def read_csv(path: Path) -> Iterator[Document | BadLine]:
         if columns is None:
             if isinstance(row, BadLine):
                 raise row.error()
-            columns = _check_header(path, row, tabs)
+            columns = _check_header(path, row, tabs=tabs)
         elif isinstance(row, BadLine):
             yield row
         elif len(row) != len(columns):
@@ -183,7 +183,7 @@ def _iso(value: datetime | time | timedelta, nanoseconds: int) -> str:
     return f"{whole}.{digits or '000000'}{nanoseconds:03d}{zone}"
 
 
-def _check_header(path: Path, names: Sequence[str], tabs: bool) -> list[str]:
+def _check_header(path: Path, names: Sequence[str], *, tabs: bool) -> list[str]:
     for letter, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
         if len(names) == 1 and letter in names[0]:
             raise InputError(

@@ -4,7 +4,7 @@ from ..identity import EncoderIdentity, Role
 from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .cache import CachedEncoder
 from .endpoint import EndpointEncoder
-from .function import FunctionEncoder
+from .function import FunctionEncoder, TextFunction
 from .hashing import HashingEncoder
 from .open import open_encoder
 from .precomputed import PrecomputedEncoder
@@ -26,6 +26,7 @@ __all__ = [
     "PrecomputedEncoder",
     "Role",
     "SentenceTransformerEncoder",
+    "TextFunction",
     "TokenVectors",
     "as_text",
     "as_texts",

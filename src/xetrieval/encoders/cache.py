@@ -47,7 +47,7 @@ class CachedEncoder:
     """
 
     def __init__(
-        self, encoder: Encoder, folder: str | Path | None = None, report: Report | None = None, grows: bool = True
+        self, encoder: Encoder, folder: str | Path | None = None, report: Report | None = None, *, grows: bool = True
     ) -> None:
         self.encoder, self.report, self.grows = encoder, report, grows
         self.folder = Path(folder) if folder else cache_folder()

@@ -44,6 +44,12 @@ class EndpointEncoder:
         self.query_prompt, self.document_prompt = query_prompt, document_prompt
         self.batch_size, self.remote = batch_size, Remote(self.base_url, timeout, attempts)
 
+    @classmethod
+    def parse(cls, text: str) -> EndpointEncoder:
+        """The encoder of URL#MODEL."""
+        url, _, model = text.partition("#")
+        return cls(url, model)
+
     @cached_property
     def identity(self) -> EncoderIdentity:
         """Name and dimension; asks the server once. The weights behind it cannot be seen."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 from uuid import uuid4
+
+from numpy.typing import ArrayLike
 
 from ..arrays import Float32, as_vectors
 from ..errors import InputError
 from ..identity import FUNCTION, UNNAMED, EncoderIdentity
 from .texts import as_texts
 
-TextFunction = Callable[[Sequence[str]], Any]
+TextFunction = Callable[[Sequence[str]], ArrayLike]
 NOT_KEPT = (
     "a function without a name and a version cannot be told from another one: its vectors are not kept on disk, and "
     'no later process can use what is fitted with it; give both: open_encoder(function, name="...", version="...")'

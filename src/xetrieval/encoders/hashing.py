@@ -38,6 +38,14 @@ class HashingEncoder:
         )
         self._direction = lru_cache(maxsize=65536)(self._hashed)
 
+    @classmethod
+    def parse(cls, text: str) -> HashingEncoder:
+        """The encoder of hashing:DIMENSION."""
+        dimension = text.removeprefix("hashing:")
+        if dimension and not dimension.isdigit():
+            raise InputError(f"encoder {text!r}: give the dimension as a number, e.g. hashing:256")
+        return cls(int(dimension or 64))
+
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m], unit rows."""
         return self._encode(texts)

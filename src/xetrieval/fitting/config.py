@@ -1,10 +1,11 @@
-"""What a fit is asked to do."""
+"""The configuration of a fit."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
@@ -15,7 +16,7 @@ Report = Callable[[str, int, int, str], None]  # stage, done, total, note
 
 
 def explaining_sae(features: int, k: int, epochs: int = 4, inference_k: int | None = None, seed: int = 0) -> SaeConfig:
-    """How a fit trains its autoencoder: topk at Gao et al.'s own rate, and half as many features again in use.
+    """How a fit trains its autoencoder: topk at the learning rate of Gao et al., with 1.5 k features active in use.
 
     Four times the rate, the default elsewhere, reconstructs better but neither explains nor names better
     (`paper/studies/results/retrain_check.json`).
@@ -32,13 +33,22 @@ def explaining_sae(features: int, k: int, epochs: int = 4, inference_k: int | No
 
 @dataclass(frozen=True)
 class FitConfig:
-    """All choices of a fit; the defaults are those of the explainer that ships."""
+    """All choices of a fit; the defaults are those of the explainer that ships.
 
-    sentences_per_document: int = 9  # beside the document itself; 0 for none
-    held_out: float = 0.02  # of the documents, with their sentences: the figures on the card are theirs
-    label_examples: int = 20  # top texts that a label is made from
+    Args:
+        name: of the explainer; by default its folder's.
+        notes: a paragraph for the model card: where the data is from, and under which licence.
+        cache: the folder for encoded texts; None is the user's cache folder.
+    """
+
+    sentences_per_document: int = 9  # encoded in addition to the document itself
+    held_out: float = 0.02  # fraction of the documents, with their sentences; the card's metrics are measured on them
+    label_examples: int = 20  # strongest texts of a feature, from which its label is made
     internalizer: InternalizerConfig = field(default_factory=InternalizerConfig)
     sae: SaeConfig = field(default_factory=lambda: explaining_sae(1024, 16, inference_k=24))
+    name: str | None = None
+    notes: str = ""
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
         if self.sentences_per_document < 0 or not 0 <= self.held_out < 0.5 or self.label_examples < 1:

@@ -1,9 +1,9 @@
-"""The four stages of a fit. What each one made lies in OUTPUT.work, named by a hash of all that made it."""
+"""The four stages of a fit. OUTPUT.work keeps the result of each, named by a hash of everything it depends on."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import Float32
 from ..data import Document, LeftOut, read_corpora
-from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, open_encoder, precision_of
+from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction, open_encoder, precision_of
 from ..errors import InputError
 from ..explain import Explainer, load
 from ..features import Feature
@@ -33,34 +33,29 @@ WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", DRAFT)
 
 def fit(
     corpora: Sequence[str | Path],
-    encoder: str | Path | Encoder | Callable[..., Any],
+    encoder: str | Path | Encoder | TextFunction,
     teachers: Sequence[str],
     output: str | Path,
     config: FitConfig | None = None,
-    name: str | None = None,
-    notes: str = "",
-    cache: Path | None = None,
     report: Report | None = None,
     left_out: LeftOut | None = None,
 ) -> Explainer:
     """Fit an explainer for `encoder` on `corpora`, write it to `output`, and load it from there.
 
-    Run again after an interruption with the same arguments and it goes on where it stopped.
+    An interrupted fit resumes when it is called again with the same arguments.
 
     Args:
-        encoder: one, or what `open_encoder` makes one of; a function without a name and a version is encoded anew each
-            time, and nobody can go on with its explainer later.
-        teachers: see `teachers.read_teacher`; none gives an explainer of the original view alone.
-        notes: a paragraph for the model card: where the data is from and under which licence.
-        cache: where encoded texts are kept; None is the user's cache folder.
-        left_out: takes the rows of corpora that cannot be used; None refuses the first.
+        encoder: an encoder, or what `open_encoder` takes. Vectors of a function without a name and a version are not
+            cached, and no later process can use its explainer.
+        teachers: see `teachers.read_teacher`; without any, the explainer has the original view alone.
+        left_out: collects the rows of corpora that cannot be used; None refuses the first.
     Raises:
         InputError: `output` exists already, or a corpus or teacher cannot be used.
     """
     _check_lists(corpora=corpora, teachers=teachers)
     encoder = open_encoder(encoder)
     config, output, tell = config or FitConfig(), Path(output), report or (lambda *_: None)
-    with Work(output, "fit", _job(corpora, encoder, teachers, config, name, notes), WORK) as work:
+    with Work(output, "fit", _job(corpora, encoder, teachers, config), WORK) as work:
         if work.published:
             return _published(output, encoder)
         documents = read_corpora((Path(corpus) for corpus in corpora), left_out)
@@ -70,7 +65,7 @@ def fit(
 
         per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
         texts = training_texts(documents, per_document)
-        reader = _reader(encoder, cache, tell)
+        reader = _reader(encoder, config.cache, tell)
         vectors = encode_training(reader, texts)
         tell(
             "encode",
@@ -88,17 +83,17 @@ def fit(
         features = _label(sae, texts, vectors.vectors, config, tell)
 
         explainer = Explainer(
-            name=name or Path(os.path.realpath(output)).name,
+            name=config.name or Path(os.path.realpath(output)).name,
             encoder_identity=encoder.identity,
             sae=sae,
             internalizers=internalizers,
             features=features,
-            provenance=_made_from(corpora, documents, texts, vectors, teachers, lessons, config, notes),
+            provenance=_provenance(corpora, documents, texts, vectors, teachers, lessons, config),
             metrics={"internalizers": lessons_learned},
         )
         draft = work.folder / DRAFT
         explainer.save(draft, overwrite=True)
-        stored = load(draft)  # half-precision weights, as users will run them: the figures are theirs
+        stored = load(draft)  # half-precision weights, as users will run them: the metrics are theirs
         metrics = {**explainer.metrics, **card_metrics(stored.sae, views, held if held.any() else ~held)}
         work.publishing()
         replace(stored, metrics=metrics).save(output)
@@ -111,12 +106,11 @@ def _check_lists(**given: Any) -> None:
             raise InputError(f"fit: {what} is one {type(several).__name__}, not a list; write [{str(several)!r}]")
 
 
-def _job(*facts: Any) -> str:
-    """What the same command has in common with itself, run again on the same files."""
-    corpora, encoder, teachers, config, name, notes = facts
+def _job(corpora: Sequence[str | Path], encoder: Encoder, teachers: Sequence[str], config: FitConfig) -> str:
+    """What identifies a fit, so that the same command on the same files resumes it."""
     read = [[os.path.realpath(path), stamp_of(path)] for path in map(Path, corpora)]
     taught = [[teacher, stamp_of(Path(read_spec(teacher).source))] for teacher in teachers]
-    return digest_of([read, _known_as(encoder), taught, config.to_dict(), name, notes])
+    return digest_of([read, _known_as(encoder), taught, config.to_dict(), config.name, config.notes])
 
 
 def _known_as(encoder: Encoder) -> list[str]:
@@ -173,7 +167,7 @@ def _label(
     )
 
 
-def _made_from(
+def _provenance(
     corpora: Sequence[str | Path],
     documents: Sequence[Document],
     texts: TrainingTexts,
@@ -181,7 +175,6 @@ def _made_from(
     teachers: Sequence[str],
     lessons: Sequence[TeacherPair],
     config: FitConfig,
-    notes: str,
 ) -> dict[str, Any]:
     return {
         "corpora": [Path(corpus).name for corpus in corpora],
@@ -193,6 +186,6 @@ def _made_from(
         "sentences": len(texts.texts) - texts.documents,
         "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
         "lessons": len(lessons),
-        "notes": notes,
+        "notes": config.notes,
         "config": config.to_dict(),
     }

@@ -66,7 +66,7 @@ class OpenAIChat:
             return self.remote.post("chat/completions", body)
         except EndpointError as error:
             message = f"{error}; asked for model {self.model}"
-            raise EndpointError(message, error.status, error.refused, error.too_large) from error
+            raise EndpointError(message, error.status, refused=error.refused, too_large=error.too_large) from error
 
     def _read(self, answer: dict[str, Any]) -> Answer:
         try:

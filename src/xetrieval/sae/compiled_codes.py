@@ -14,7 +14,7 @@ times as slow as either alone. PyTorch and the loops share one.)
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -61,17 +61,23 @@ def _tiles(torch: Any, x: Any, We: Any, be: Any) -> Any:
 
 def top_k_by_candidates(torch: Any, kernels: Kernels, x: Any, We: Any, be: Any, k: int) -> tuple[Any, Any]:
     """Ids (int32) and fp32 values of the k largest scores x We^T + be of each row, [n, k]."""
-    features = len(We)
-    half = We.bfloat16()
-    longest = float(We.norm(dim=1).max())
-    tile = max(16, TILE_NUMBERS // features)
-    parts = [_tile(torch, kernels, x[i : i + tile], We, be, half, longest, k) for i in range(0, len(x), tile)]
+    scorer = _Scorer(We, be, We.bfloat16(), float(We.norm(dim=1).max()))
+    tile = max(16, TILE_NUMBERS // len(We))
+    parts = [_tile(torch, kernels, x[i : i + tile], scorer, k) for i in range(0, len(x), tile)]
     if not parts:
         return torch.empty((0, k), dtype=torch.int32), torch.empty((0, k))
     return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 
 
-def _tile(torch: Any, kernels: Kernels, x: Any, We: Any, be: Any, half: Any, longest: float, k: int) -> tuple[Any, Any]:
+class _Scorer(NamedTuple):
+    We: Any
+    be: Any
+    half: Any  # We in bfloat16
+    longest: float  # max_j ||w_j||
+
+
+def _tile(torch: Any, kernels: Kernels, x: Any, scorer: _Scorer, k: int) -> tuple[Any, Any]:
+    We, be, half, longest = scorer
     n, width = len(x), min(len(We), PER_K * k)
     rough = (x.bfloat16() @ half.T).float() + be
     ids, coarse = kernels.top_k(rough, width)

@@ -31,7 +31,7 @@ KIND: Final = Kind("xetrieval-sae", 1, "an autoencoder")
 WEIGHTS: Final = "sae.safetensors"
 
 
-def write_sae(sae: SparseAutoencoder, path: Path, half: bool = False) -> None:
+def write_sae(sae: SparseAutoencoder, path: Path, *, half: bool = False) -> None:
     """Write the arrays, whole or not at all; the two weights in half precision if asked."""
     shorten = half_precision if half else np.asarray
     arrays: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...extras import require
 from ..kernels import Kernels
 
 WEAK, STRONG = 0.2, 1.0  # size of a new encoder row, in mean rows: strong where it must win a place among k
@@ -25,7 +26,6 @@ class Silence:
 
 
 def teach_dead(
-    torch: Any,
     w: dict[str, Any],
     grads: dict[str, Any],
     dead: Any,
@@ -42,6 +42,7 @@ def teach_dead(
     this one by that of e; with the main loss left as it is, the ratio of the two remains. One tile of scores [tile,
     dead] exists at a time.
     """
+    torch = require("torch", "train")
     n, m = centred.shape
     width = min(len(dead), max(1, m // 2))
     variance = ((centred - centred.mean(0)) ** 2).sum()
@@ -59,7 +60,7 @@ def teach_dead(
 
 
 def resample(
-    torch: Any, w: dict[str, Any], optimiser: Any, silence: Silence, centred: Any, error: Any, counted: bool, rng: Any
+    w: dict[str, Any], optimiser: Any, silence: Silence, centred: Any, error: Any, rng: Any, *, counted: bool
 ) -> int:
     """Start dead features anew on rows that are reconstructed badly (Bricken et al. 2023); how many.
 
@@ -73,6 +74,7 @@ def resample(
     dead = silence.dead[: len(centred)]
     if not len(dead):
         return 0
+    torch = silence.torch
     alive = torch.ones(len(silence.steps), dtype=torch.bool, device=dead.device)
     alive[silence.dead] = False
     if not alive.any():

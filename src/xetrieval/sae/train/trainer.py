@@ -80,7 +80,7 @@ class Trainer:
         grads = self._gradients(pattern, entries, f, made, by_feature, centred, done)
         if len(self.silence.dead) and config.aux_alpha:
             tile = tile_rows(config.features)
-            teach_dead(self.torch, self.w, grads, self.silence.dead, centred, made.error, config.aux_alpha, tile)
+            teach_dead(self.w, grads, self.silence.dead, centred, made.error, config.aux_alpha, tile)
         self._descend(grads, config.schedule(done))
         if self._penalised:
             self._drive(l0, f, done, n)
@@ -211,7 +211,7 @@ class Trainer:
             return
         rng = np.random.default_rng([self.config.seed, self.done])
         counted = self.config.kind.architecture in ("topk", "batchtopk")
-        self.resampled += resample(self.torch, self.w, self.optimiser, self.silence, centred, error, counted, rng)
+        self.resampled += resample(self.w, self.optimiser, self.silence, centred, error, rng, counted=counted)
 
     @property
     def _penalised(self) -> bool:
