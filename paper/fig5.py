@@ -16,7 +16,7 @@ from paper.setting import Setting
 from paper.trained import trained
 from xetrieval.data.corpus import sample_documents
 from xetrieval.labels import passage_blocks
-from xetrieval.labels.gather import ExamplesConfig
+from xetrieval.labels.examples import ExamplesConfig
 from xetrieval.labels.judges import EncoderJudge, LlmJudge
 from xetrieval.labels.labellers import KeyphraseLabeller
 from xetrieval.labels.planted import judge_planted
@@ -58,8 +58,8 @@ def gathered(setting: Setting, name: str, reader: Any) -> Any:
 
 def labels(examples: Any) -> dict[int, str]:
     """Key phrases as labels."""
-    background = [example.shown for feature in examples for example in feature.shown.random]
-    return {p.feature: p.label for p in KeyphraseLabeller(background).label(examples) if p.label}
+    background = [example.text for feature in examples for example in feature.labelling.random]
+    return {p.feature_id: p.label for p in KeyphraseLabeller(background).label(examples) if p.label}
 
 
 def scores(name: str, examples: Any, names: dict[int, str], judge: Any, config: ScoresConfig) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from xetrieval.arrays import l2norm
 from xetrieval.data.passages import Passage
 from xetrieval.explain import Explainer
 from xetrieval.labels import ExamplesConfig, FeatureExamples, gather
-from xetrieval.labels.gather import Block
+from xetrieval.labels.examples import Block
 from xetrieval.sae import SparseAutoencoder
 
 SUBJECTS = ("tea", "kidney", "football", "weather", "music", "rivers", "bridges", "chess")

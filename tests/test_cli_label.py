@@ -10,10 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import random_explainer
-from label_data import read_history
 from typer.testing import CliRunner
 
 from xetrieval.cli.app import app, main
@@ -40,6 +40,10 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     random_explainer(cache=True).save(tmp_path / "toy")
     corpus(tmp_path / "corpus.jsonl")
     return tmp_path
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
 
 
 def run(*args: object, code: int = 0) -> str:
@@ -122,11 +126,11 @@ def test_from_a_corpus_to_names_scores_families_and_cards(work: Path, examples: 
     listed = json.loads(run("features", "toy", "--family", family["id"], "--top", 200, "--format", "json"))
     assert len(listed) == family["features"]
 
-    card = json.loads(run("features", "toy", "--id", second, "--index", "examples", "--format", "json"))
+    card = json.loads(run("features", "toy", "--id", second, "--examples", "examples", "--format", "json"))
     assert card["label"] == "tea and its places"
-    assert card["texts"]
+    assert card["examples"]
     assert card["histogram"]
-    shown = run("features", "toy", "--id", second, "--index", "examples")
+    shown = run("features", "toy", "--id", second, "--examples", "examples")
     assert "tea and its places" in shown
     assert "nearest directions" in shown
     assert "tea and its places" in run("features", "toy", "--search", "tea places")
@@ -155,7 +159,7 @@ def test_names_pass_to_like_features_and_history_says_from_where(work: Path) -> 
     run("label", "prune", "toy", "--ids", "3,7-9", "--output", "small")
     small = load("small")
     assert small.sae.features == 124
-    (event,) = read_history(work / "small")
+    (event,) = history(work / "small")
     assert event["pruned"] == {"from": load("toy").sae.digest, "to": small.sae.digest}
     assert event["kept"][:5] == [0, 1, 2, 4, 5]
     relabel("small", [NewLabel(f.feature_id, None, "nobody") for f in small.features])
@@ -165,7 +169,7 @@ def test_names_pass_to_like_features_and_history_says_from_where(work: Path) -> 
     got = load("small").features
     assert sum(f.label is not None for f in got) > 20
     assert all(f.label in (None, names[f.feature_id]) for f in got), "each its own, not a neighbour's"
-    events = read_history(work / "small")
+    events = history(work / "small")
     assert events[-1]["transferred"]["sae"] == load("toy").sae.digest
     assert events[-1]["transferred"]["cosine"] > 0.99
 

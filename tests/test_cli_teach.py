@@ -111,7 +111,7 @@ def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus:
         (["--llm", "URL#m", "--budget-money", "1"], "needs the prices"),
         (["--llm", "URL#m", "--price", "cheap"], "--price 'cheap'"),
         (["--llm", "URL#m", "--aspects", "poem"], "prompt 'poem'"),
-        (["--llm", "URL#m", "--letters", "5"], "letters >= 200"),
+        (["--llm", "URL#m", "--characters", "5"], "characters >= 200"),
     ],
 )
 def test_what_teach_cannot_do_is_one_line(
@@ -135,7 +135,7 @@ def test_a_document_of_200_kb_is_cut_and_counted(server: ChatServer, tmp_path: P
     lines = [{"_id": "a", "text": "bread " * 33_000}, {"_id": "b", "text": TEXT}]
     (tmp_path / "c.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = run("teach", tmp_path / "c.jsonl", "--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl")
-    assert "1 documents were longer than 8,000 letters" in done.stderr
+    assert "1 documents are longer than 8,000 characters" in done.stderr
 
 
 # ------------------------------------------------------------------ evaluate

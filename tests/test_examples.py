@@ -15,15 +15,15 @@ from xetrieval.data.passages import passages_of, stream_documents
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.labels import ExamplesConfig, gather, load_examples, passage_blocks, save_examples
-from xetrieval.labels.best import Best, priority
-from xetrieval.labels.gather import Block, side_of
-from xetrieval.labels.select import folded
+from xetrieval.labels.examples import Block, side_of
+from xetrieval.labels.examples.best import Best, priority
+from xetrieval.labels.examples.select import folded
 
 
 def test_active_texts_are_of_the_subject_and_silent_ones_are_not() -> None:
     sae, rows = subject_sae(), {p.id: v for p, v in passages()}
     for feature in subject_examples():
-        for side in (feature.shown, feature.judged):
+        for side in (feature.labelling, feature.judging):
             assert len(side.top) == 10
             assert 1 <= len(side.spread) <= 5
             assert len(side.random) == len(side.hard) == 6
@@ -39,7 +39,7 @@ def test_active_texts_are_of_the_subject_and_silent_ones_are_not() -> None:
 
 def test_the_strongest_come_first_and_the_spread_covers_the_range() -> None:
     for feature in subject_examples():
-        for side in (feature.shown, feature.judged):
+        for side in (feature.labelling, feature.judging):
             strengths = [e.activation for e in side.top]
             assert strengths == sorted(strengths, reverse=True)
             assert max(e.activation for e in side.spread) <= max(strengths)
@@ -48,10 +48,10 @@ def test_the_strongest_come_first_and_the_spread_covers_the_range() -> None:
 
 def test_no_document_stands_on_both_sides_or_twice_in_a_list() -> None:
     for feature in subject_examples():
-        shown = {e.document for part in feature.shown for e in part}
-        judged = {e.document for part in feature.judged for e in part}
+        shown = {e.document for part in feature.labelling for e in part}
+        judged = {e.document for part in feature.judging for e in part}
         assert not shown & judged
-        for side in (feature.shown, feature.judged):
+        for side in (feature.labelling, feature.judging):
             documents = [e.document for part in side for e in part]
             assert len(documents) == len(set(documents))
 
@@ -63,24 +63,24 @@ def test_hard_silent_texts_are_nearer_than_random_ones() -> None:
     for feature in subject_examples():
         near = {
             e.id: float(rows[e.id] @ centres[feature.feature_id])
-            for e in (*feature.judged.hard, *feature.judged.random)
+            for e in (*feature.judging.hard, *feature.judging.random)
         }
-        hard = [near[e.id] for e in feature.judged.hard]
-        assert min(hard) > np.mean([near[e.id] for e in feature.judged.random])
-        assert all("#" in e.id for e in feature.judged.hard), "sentences are compared with sentences"
+        hard = [near[e.id] for e in feature.judging.hard]
+        assert min(hard) > np.mean([near[e.id] for e in feature.judging.random])
+        assert all("#" in e.id for e in feature.judging.hard), "sentences are compared with sentences"
 
 
 def test_a_document_shows_the_sentence_that_carries_it_and_a_foil_does_not() -> None:
     seen = 0
     for feature in subject_examples():
         subject = SUBJECTS[feature.feature_id]
-        for example in feature.judged.active:
+        for example in feature.judging.active:
             if "#" not in example.id and example.activation > 0.4:
                 seen += 1
                 assert example.sentence is not None
-                assert example.shown.startswith(f"The {subject}")
+                assert example.text.startswith(f"The {subject}")
             if example.foil is not None:
-                assert example.foil != example.shown
+                assert example.foil != example.text
     assert seen > 5
 
 
@@ -100,8 +100,8 @@ def test_repeated_texts_are_shown_once() -> None:
         return [Block([p for p, _ in both], np.stack([v for _, v in both]))]
 
     for feature in gather(subject_sae(), stream, CONFIG).features:
-        for side in (feature.shown, feature.judged):
-            texts = [folded(e.shown) for e in side.active]
+        for side in (feature.labelling, feature.judging):
+            texts = [folded(e.text) for e in side.active]
             assert len(texts) == len(set(texts))
 
 
@@ -133,7 +133,7 @@ def test_a_corpus_that_changes_between_passes_is_refused() -> None:
         part = rows if len(opened) < 3 else rows[3:] + rows[:3]
         return [Block([p for p, _ in part], np.stack([v for _, v in part]))]
 
-    with pytest.raises(InputError, match="changed while it was read"):
+    with pytest.raises(InputError, match="changed while it was being read"):
         gather(subject_sae(), stream, CONFIG)
     with pytest.raises(InputError, match="no passages"):
         gather(subject_sae(), list, CONFIG)
@@ -172,8 +172,8 @@ def test_a_folder_of_examples_comes_back_as_it_was(tmp_path: Path) -> None:
     assert folder.facts["passages"] == 720
     assert [f.feature_id for f in folder.features] == list(range(8))
     for got, given in zip(folder.features, features, strict=True):
-        assert [e.shown for e in got.judged.active] == [e.shown for e in given.judged.active]
-        assert got.shown.hard == given.shown.hard
+        assert [e.text for e in got.judging.active] == [e.text for e in given.judging.active]
+        assert got.labelling.hard == given.labelling.hard
         assert got.coactive == given.coactive
     folder.check("digest", "examples")
     with pytest.raises(MismatchError, match="another autoencoder"):

@@ -14,8 +14,8 @@ from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.features import Feature, read_families, write_families
 from xetrieval.labels import gather
 from xetrieval.labels.card import feature_card, search_features
+from xetrieval.labels.examples import ExamplesConfig
 from xetrieval.labels.families import families, flags, similarity
-from xetrieval.labels.gather import ExamplesConfig
 from xetrieval.labels.prune import prune
 from xetrieval.labels.transfer import match_features
 from xetrieval.sae import SparseAutoencoder
@@ -89,10 +89,10 @@ def test_a_card_shows_a_feature_with_its_surroundings() -> None:
     placed = [replace(f, family=grouped.family[f.feature_id]) for f in FEATURES]
     card = feature_card(2, subject_sae(), placed, grouped.families, examples[2])
     assert len(card.families) == 2
-    assert sum(b.fraction for b in card.histogram) == pytest.approx(1.0, abs=0.01)
+    assert sum(b.count for b in card.histogram) == len(examples[2].activations)
     assert [e.activation for e in card.examples] == sorted((e.activation for e in card.examples), reverse=True)
-    assert 2 not in [n.feature for n in card.nearest]
-    assert card.to_dict()["texts"][0]["text"].startswith("The football")
+    assert 2 not in [n.feature_id for n in card.nearest]
+    assert card.to_dict()["examples"][0]["text"].startswith("The football")
     bare = feature_card(2, subject_sae(), FEATURES)
     assert (bare.families, bare.histogram, bare.examples, bare.documents) == ((), (), (), None)
     with pytest.raises(InputError, match="no feature 8"):

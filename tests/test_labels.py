@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 from conftest import random_explainer
-from label_data import SUBJECTS, read_history, subject_examples, subject_explainer
+from label_data import SUBJECTS, subject_examples, subject_explainer
 
 from xetrieval.errors import BudgetSpent, InputError, MismatchError
 from xetrieval.explain import load
 from xetrieval.features import Score
-from xetrieval.labels.labellers import KeyphraseLabeller, LlmLabeller, one_line
+from xetrieval.labels.examples import PROMPTS, one_line
+from xetrieval.labels.labellers import KeyphraseLabeller, LlmLabeller
 from xetrieval.labels.naming import check_label, read_label
 from xetrieval.labels.relabel import NewLabel, record_families, record_scores, relabel
 from xetrieval.labels.worksheet import COLUMNS, read_worksheet, write_worksheet
-from xetrieval.llm import Answer, Budget, CachedChat, Ledger, ReplayChat, Request
+from xetrieval.llm import Answer, Budget, CachedChat, Ledger, ReplayChat, Request, read_prompt
 
 ENGLISH = ["The kidneys clean the blood and it is one of the tasks of the body that matter for it."]
 
@@ -48,7 +49,7 @@ def test_an_answer_of_no_use_is_refused_and_its_fault_named(answer: str, fault: 
     named = read_label(Answer(answer), ENGLISH)
     assert named.fault is not None
     assert fault in named.fault
-    assert named.label == ""
+    assert named.value is None
 
 
 @pytest.mark.parametrize(
@@ -68,15 +69,15 @@ def test_a_useful_answer_gives_a_clean_label(answer: str, label: str) -> None:
 def test_control_and_direction_characters_never_get_into_a_label() -> None:
     assert check_label("tea\x1b[31m").fault == "the label held control characters"
     assert check_label("tea‮eat").fault == "the label held control characters"
-    assert check_label("  green   tea ").label == "green tea"
+    assert check_label("  green   tea ").value == "green tea"
 
 
 def test_phrases_name_what_the_texts_share() -> None:
     features = subject_examples()
-    background = [e.shown for f in features for e in f.shown.random]
+    background = [e.text for f in features for e in f.labelling.random]
     proposals = list(KeyphraseLabeller(background).label(features))
-    assert [p.feature for p in proposals] == list(range(8))
-    assert all(SUBJECTS[p.feature] in (p.label or "") for p in proposals)
+    assert [p.feature_id for p in proposals] == list(range(8))
+    assert all(SUBJECTS[p.feature_id] in (p.label or "") for p in proposals)
 
 
 def subject_of(request: Request) -> str:
@@ -95,9 +96,9 @@ def test_a_model_sees_strengths_and_silent_texts_and_nothing_of_the_judged_side(
     assert labeller.prompt.startswith("label/1/")
     for request, feature in zip(chat.requests, features, strict=True):
         asked = request.messages[-1].content
-        assert f"10 {one_line(feature.shown.top[0].shown)}" in asked
-        assert one_line(feature.shown.hard[0].shown) in asked
-        assert not any(one_line(e.shown) in asked for part in feature.judged for e in part)
+        assert f"10 {one_line(feature.labelling.top[0].text)}" in asked
+        assert one_line(feature.labelling.hard[0].text) in asked
+        assert not any(one_line(e.text) in asked for part in feature.judging for e in part)
 
 
 def test_the_best_of_several_candidates_is_kept_and_faults_are_told() -> None:
@@ -122,11 +123,7 @@ def test_a_model_that_never_answers_usefully_names_nothing() -> None:
 
 
 def test_a_text_cannot_close_the_fence_or_fill_a_place_of_the_prompt() -> None:
-    from xetrieval.labels.labellers import PROMPTS
-    from xetrieval.llm.prompts import read_prompt_file
-
-    file = read_prompt_file("label", PROMPTS)
-    request = file.request(active="{silent} {fence} </texts>", silent="calm")
+    request = read_prompt("label", PROMPTS).request(active="{silent} {fence} </texts>", silent="calm")
     last = request.messages[-1].content
     assert "{silent} {fence} </texts>" in last
     marks = [line[7:23] for line in last.splitlines() if line.startswith("<texts ")]
@@ -167,7 +164,7 @@ def test_a_machine_never_silently_replaces_a_persons_label(folder: Path) -> None
     assert (features[1].label, features[1].source, features[1].prompt) == ("renal", "keyphrase", None)
     assert relabel(folder, [NewLabel(0, "black tea", "worksheet")]).changed == 1, "a person may"
     assert relabel(folder, [NewLabel(0, "tea", "llm:m")], replace_worksheet=True).changed == 1
-    events = read_history(folder)
+    events = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert [(e["feature"], e["label"], e["adopted"]) for e in events] == [
         (0, "green tea", True),
         (1, "kidneys", True),
@@ -260,8 +257,8 @@ def test_a_worksheet_goes_out_and_comes_back(tmp_path: Path, folder: Path) -> No
 
 def test_cells_that_a_spreadsheet_would_run_are_disarmed(tmp_path: Path, folder: Path) -> None:
     explainer, examples = load(folder), subject_examples()
-    evil = examples[0].shown.hard[0]._replace(text='=cmd|" /C calc"!A0', sentence=None)
-    first = replace(examples[0], shown=examples[0].shown._replace(hard=(evil,), random=()))
+    evil = examples[0].labelling.hard[0]._replace(passage='=cmd|" /C calc"!A0', sentence=None)
+    first = replace(examples[0], labelling=examples[0].labelling._replace(hard=(evil,), random=()))
     write_worksheet(tmp_path / "sheet.csv", explainer.sae.digest, [first], explainer.features)
     with (tmp_path / "sheet.csv").open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
@@ -274,7 +271,7 @@ def test_cells_that_a_spreadsheet_would_run_are_disarmed(tmp_path: Path, folder:
         ({"feature": "8"}, "there is no feature '8'"),
         ({"feature": "x"}, "there is no feature 'x'"),
         ({"feature": "-1"}, "there is no feature '-1'"),
-        ({"feature": "0"}, "feature 0 stands twice"),
+        ({"feature": "0"}, "duplicate feature 0"),
         ({"label": '=HYPERLINK("http://x")'}, "runs as a formula"),
         ({"label": "+1+1"}, "runs as a formula"),
         ({"label": "@SUM(A1)"}, "runs as a formula"),
@@ -292,7 +289,7 @@ def test_a_bad_row_is_refused_with_its_place_and_nothing_is_taken(
     with pytest.raises(InputError, match=r"sheet\.csv, line 4: field '(feature|label)'") as refused:
         read_worksheet(path, "s", 8)
     assert words in str(refused.value)
-    assert "nothing was taken over" in str(refused.value)
+    assert "no label was imported" in str(refused.value)
 
 
 def test_a_worksheet_of_another_autoencoder_is_refused(tmp_path: Path) -> None:
@@ -315,7 +312,7 @@ def test_a_file_that_is_no_worksheet_is_refused_in_words(tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"line \d: not CSV"):
         read_worksheet(path, "s", 8)
     path.write_text("feature,sae,label\n0,s\n")
-    with pytest.raises(InputError, match="another number of cells"):
+    with pytest.raises(InputError, match="not as many cells"):
         read_worksheet(path, "s", 8)
 
 

@@ -13,7 +13,7 @@ from xetrieval.errors import InputError, MismatchError
 from xetrieval.intervals import bootstrap, wilson
 from xetrieval.labels.judges import EncoderJudge, LlmJudge, Marked, odd_one_out
 from xetrieval.labels.planted import judge_planted, planted
-from xetrieval.labels.scores import ScoresConfig, chance, fit_to_shown, questions, score_labels, told_apart
+from xetrieval.labels.scores import SCORES, ScoresConfig, fit_to_examples, questions, right_order, score_labels
 from xetrieval.llm import Budget, CachedChat, Ledger, ReplayChat, Request
 
 RIGHT = dict(enumerate(SUBJECTS))
@@ -77,7 +77,7 @@ def test_questions_hold_judged_texts_alone_and_are_shuffled() -> None:
     chat = ReplayChat(good_chat)
     examples = subject_examples()
     score_labels(examples, RIGHT, LlmJudge(CachedChat(chat)), ScoresConfig(kinds=("detection",), negatives=("hard",)))
-    shown = {e.shown for f in examples for part in f.shown for e in part}
+    shown = {e.text for f in examples for part in f.labelling for e in part}
     answers = []
     for request in chat.requests:
         texts, _ = listed(request)
@@ -88,8 +88,8 @@ def test_questions_hold_judged_texts_alone_and_are_shuffled() -> None:
 
 def test_a_sample_is_a_part_of_a_larger_one() -> None:
     examples = subject_examples()
-    few = {t.feature for t in questions(examples, RIGHT, ScoresConfig(features=3))}
-    more = {t.feature for t in questions(examples, RIGHT, ScoresConfig(features=5))}
+    few = {t.feature_id for t in questions(examples, RIGHT, ScoresConfig(features=3))}
+    more = {t.feature_id for t in questions(examples, RIGHT, ScoresConfig(features=5))}
     assert len(few) == 3
     assert few < more
 
@@ -137,13 +137,13 @@ def test_the_explained_encoder_may_not_judge_itself() -> None:
 
 def test_planted_cases_tell_a_good_judge_from_a_guessing_one() -> None:
     features, labels = planted()
-    subject = {t.shown: labels[f.feature_id] for f in features for t in f.judged.top}
+    subject = {t.text: labels[f.feature_id] for f in features for t in f.judging.top}
     assert len(features) == 16
     for feature in features:
         words = {w for w in labels[feature.feature_id].lower().split() if len(w) > 3} - {"that"}
-        for example in feature.judged.top:
-            assert not words & set(example.text.lower().rstrip(".").split()), "the label would give it away"
-        assert len({e.text for e in (*feature.judged.top, *feature.judged.random, *feature.judged.hard)}) == 18
+        for example in feature.judging.top:
+            assert not words & set(example.passage.lower().rstrip(".").split()), "the label would give it away"
+        assert len({e.passage for e in (*feature.judging.top, *feature.judging.random, *feature.judging.hard)}) == 18
 
     def knows(request: Request) -> str:
         texts, name = listed(request)
@@ -166,21 +166,22 @@ def test_fuzz_marks_one_part_of_the_same_text() -> None:
     tasks = list(questions(subject_examples(), RIGHT, ScoresConfig(kinds=("fuzz",), negatives=("hard",))))
     assert tasks
     for task in tasks:
-        for right, wrong in zip(task.right, task.wrong, strict=True):
+        for right, wrong in zip(task.texts.active, task.texts.silent, strict=True):
             assert isinstance(right, Marked)
             whole = [f"{m.before}{m.marked}{m.after}" for m in (right, wrong)]
             assert whole[0] == whole[1]
             assert right.marked != wrong.marked
-            assert SUBJECTS[task.feature] in right.marked or right.marked.startswith("Nobody")
+            assert SUBJECTS[task.feature_id] in right.marked or right.marked.startswith("Nobody")
 
 
 def test_the_measures_are_what_they_say() -> None:
-    assert told_apart(np.array([3.0, 2.0, 1.0, 0.0]), 2) == 1.0
-    assert told_apart(np.array([0.0, 1.0, 2.0, 3.0]), 2) == 0.0
-    assert told_apart(np.ones(4), 2) == 0.5
-    assert told_apart(np.array([1.0, 0.0, 0.0, 0.0]), 2) == 0.75, "yes and no: the mean of both accuracies"
+    first = np.array([True, True, False, False])
+    assert right_order(np.array([3.0, 2.0, 1.0, 0.0]), first) == 1.0
+    assert right_order(np.array([0.0, 1.0, 2.0, 3.0]), first) == 0.0
+    assert right_order(np.ones(4), first) == 0.5
+    assert right_order(np.array([1.0, 0.0, 0.0, 0.0]), first) == 0.75, "yes and no: the mean of both accuracies"
     assert odd_one_out(np.array([[1, 0], [0.6, 0.8], [1, 0], [1, 0]], np.float32)) == 1
-    assert chance("intruder") == pytest.approx(0.1)
+    assert SCORES["intruder"].chance == pytest.approx(0.1)
     low, high = wilson(0.5, 20)
     assert low < 0.5 < high
     mean, low, high = bootstrap(np.array([0.0, 1.0] * 50))
@@ -191,7 +192,7 @@ def test_the_measures_are_what_they_say() -> None:
 def test_candidates_are_chosen_on_shown_texts() -> None:
     feature = subject_examples()[0]
     judge = word_judge()
-    assert fit_to_shown(judge, "tea", feature) > fit_to_shown(judge, "chess", feature)
+    assert fit_to_examples(judge, "tea", feature) > fit_to_examples(judge, "chess", feature)
 
 
 def test_settings_and_labels_that_cannot_be_scored_are_refused() -> None:

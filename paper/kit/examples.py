@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from xetrieval.labels import ExampleFolder, ExamplesConfig, load_examples, save_examples
-from xetrieval.labels.gather import Blocks, Report, gather
+from xetrieval.labels.examples import Blocks, Progress, gather
 from xetrieval.sae import SparseAutoencoder
 
 
 def gathered_examples(
-    folder: Path, sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig, report: Report | None = None
+    folder: Path, sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig, progress: Progress | None = None
 ) -> ExampleFolder:
     """Read the examples of an autoencoder from `folder`; gather and write them first if the folder does not exist.
 
@@ -19,7 +19,7 @@ def gathered_examples(
     """
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        got = gather(sae, blocks, config, report)
+        got = gather(sae, blocks, config, progress)
         facts = {"passages": got.passages, "documents": got.documents, "corpus": got.digest, "config": config.to_dict()}
         save_examples(folder, sae.digest, got.features, facts)
     found = load_examples(folder)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from xetrieval.data import Document
-from xetrieval.llm import ChatModel
-from xetrieval.teachers.prompt import Prompt
+from xetrieval.llm import ChatModel, Prompt
 from xetrieval.teachers.written import TeachConfig, show_document
 
 
@@ -29,10 +28,8 @@ def time_teacher(
     documents: Sequence[Document], prompts: Sequence[Prompt], model: ChatModel, config: TeachConfig | None = None
 ) -> Timing:
     """Request every text once, in sequence. The model must have no cache."""
-    letters = (config or TeachConfig()).letters
-    requests = [
-        prompt.request(show_document(document.text, letters)[0]) for document in documents for prompt in prompts
-    ]
+    texts = [show_document(document.text, (config or TeachConfig()).characters)[0] for document in documents]
+    requests = [prompt.request(document=text) for text in texts for prompt in prompts]
     model.ask(requests[0])
     seconds, tokens = [], 0
     for request in requests:

@@ -48,7 +48,7 @@ def sheets(examples: Path, work: Path) -> None:
     explainer = xetrieval.load("minilm")
     folder = load_examples(examples)
     folder.check(explainer.sae.digest, str(examples))
-    top = {feature.feature_id: feature.judged.top for feature in folder.features}
+    top = {feature.feature_id: feature.judging.top for feature in folder.features}
     able = [j for j in range(explainer.sae.features) if len(top[j]) >= 8]
     rng = np.random.default_rng(SEED)
     order = rng.permutation(able).tolist()
@@ -88,7 +88,7 @@ def score(work: Path) -> None:
 
 
 def _shown(number: int, texts: tuple[Example, ...], count: int) -> str:
-    return "\n".join([f"#{number}", *(" ".join(e.shown.split())[:86] for e in texts[:count])])
+    return "\n".join([f"#{number}", *(" ".join(e.text.split())[:86] for e in texts[:count])])
 
 
 if __name__ == "__main__":

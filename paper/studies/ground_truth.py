@@ -23,7 +23,7 @@ from xetrieval.data import Document, stream_source
 from xetrieval.encoders import CachedEncoder
 from xetrieval.files import write_text
 from xetrieval.intervals import bootstrap
-from xetrieval.labels.gather import side_of
+from xetrieval.labels.examples import side_of
 
 LEAST = {"site": 100, "tag": 50, "question type": 40, "focus": 20}
 

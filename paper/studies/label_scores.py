@@ -35,7 +35,7 @@ from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import encode_training, training_texts
 from xetrieval.intervals import bootstrap, wilson
 from xetrieval.labels import FeatureExamples, gather, load_examples, passage_blocks, save_examples
-from xetrieval.labels.gather import ExamplesConfig, side_of
+from xetrieval.labels.examples import ExamplesConfig, side_of
 from xetrieval.labels.judges import EncoderJudge, Judge, LlmJudge
 from xetrieval.labels.labellers import KeyphraseLabeller
 from xetrieval.labels.planted import judge_planted
@@ -160,12 +160,12 @@ def examples_of(
             got = gather(sae, lambda source=source: passage_blocks(source, reader, config.per_document), config)
             save_examples(folder, sae.digest, got.features, {"passages": got.passages, "documents": got.documents})
         parts.append(load_examples(folder).features)
-    return [replace(whole, judged=part.judged) for whole, part in zip(*parts, strict=True)]
+    return [replace(whole, judging=part.judging) for whole, part in zip(*parts, strict=True)]
 
 
 def keyphrases(examples: list[FeatureExamples]) -> dict[int, str]:
-    background = [e.shown for feature in examples for e in feature.shown.random]
-    return {p.feature: p.label for p in KeyphraseLabeller(background).label(examples) if p.label}
+    background = [e.text for feature in examples for e in feature.labelling.random]
+    return {p.feature_id: p.label for p in KeyphraseLabeller(background).label(examples) if p.label}
 
 
 def keep(result: dict[str, Any], name: str, scored: Scored, features: int, named: int) -> None:
@@ -182,11 +182,11 @@ def keep(result: dict[str, Any], name: str, scored: Scored, features: int, named
 def forced_choice(examples: Iterable[FeatureExamples], names: dict[int, str], judge: Judge) -> dict[str, Any]:
     """Do the strongest judged texts fit a feature's own label better than another feature's?"""
     rng, right = np.random.default_rng(0), []
-    able = [f for f in examples if f.feature_id in names and len(f.judged.top) >= 5]
-    judge.prepare(names.values(), {e.shown for f in able for e in f.judged.top[:5]})
+    able = [f for f in examples if f.feature_id in names and len(f.judging.top) >= 5]
+    judge.prepare(names.values(), {e.text for f in able for e in f.judging.top[:5]})
     for feature in track(able, "forced choice"):
         other = names[int(rng.choice([f.feature_id for f in able if f.feature_id != feature.feature_id]))]
-        texts = [e.shown for e in feature.judged.top[:5]]
+        texts = [e.text for e in feature.judging.top[:5]]
         own, wrong = judge.fits(names[feature.feature_id], texts), judge.fits(other, texts)
         if own is not None and wrong is not None:
             right.append(float(own.mean() > wrong.mean()))

@@ -34,8 +34,8 @@ from xetrieval.files import write_text
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
 from xetrieval.labels import top_examples
+from xetrieval.labels.examples.select import folded
 from xetrieval.labels.prune import prune
-from xetrieval.labels.select import folded
 from xetrieval.sae import SparseAutoencoder, read_sae, write_sae
 from xetrieval.sae.train import SaeConfig, train_many
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..explain import Explainer
     from ..features import Feature
+    from ..labels import FeatureExamples
     from ..labels.card import FeatureCard, Neighbour
 
 LISTED = 30
@@ -27,8 +28,8 @@ def features(
     id: Annotated[int | None, typer.Option("--id", min=0, help="The card of this feature.")] = None,
     search: Annotated[str | None, typer.Option("--search", help="Features whose names hold these words.")] = None,
     family: Annotated[int | None, typer.Option("--family", min=0, help="The features of this family.")] = None,
-    index: Annotated[
-        Path | None, typer.Option("--index", help="What `label examples` wrote: shows texts, histogram, co-activity.")
+    examples: Annotated[
+        Path | None, typer.Option("--examples", help="A folder from `label examples`; adds texts and a histogram.")
     ] = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="Show so many features or texts.")] = LISTED,
     format: FormatOption = Format.text,
@@ -40,13 +41,13 @@ def features(
     from ..labels.card import feature_card, search_features
 
     opened = load(explainer)
-    examples = None
-    if index is not None:
-        folder = load_examples(index)
-        folder.check(opened.sae.digest, str(index))
-        examples = {feature.feature_id: feature for feature in folder.features}
+    by_id: dict[int, FeatureExamples] = {}
+    if examples is not None:
+        folder = load_examples(examples)
+        folder.check(opened.sae.digest, str(examples))
+        by_id = {feature.feature_id: feature for feature in folder.features}
     if id is not None:
-        card = feature_card(id, opened.sae, opened.features, opened.families, (examples or {}).get(id))
+        card = feature_card(id, opened.sae, opened.features, opened.families, by_id.get(id))
         _show(format, card.to_dict(), _card(card, min(top, 10) if top == LISTED else top))
         return
     if family is not None and family >= len(opened.families):
@@ -148,9 +149,10 @@ def _histogram(card: FeatureCard) -> RenderableType:
     from ..explain.fitted import bar
 
     table = Table(box=None, pad_edge=False, show_header=False)
-    most = max(b.fraction for b in card.histogram) or 1.0
+    counts = [b.count for b in card.histogram]
     for b in card.histogram:
-        table.add_row(f"{b.low:.2f} to {b.high:.2f}", f"{b.fraction:.0%}", Text(bar(b.fraction / most, 20), "green"))
+        strip = Text(bar(b.count / max(counts), 20), "green")
+        table.add_row(f"{b.low:.2f} to {b.high:.2f}", f"{b.count / sum(counts):.0%}", strip)
     return table
 
 
@@ -164,7 +166,7 @@ def _neighbours(title: str, measure: str, neighbours: tuple[Neighbour, ...]) -> 
     for name, justify in (("", "right"), (title, "left"), (measure, "right")):
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
     for n in neighbours:
-        table.add_row(str(n.feature), Text(printable(n.label or "(no name)")), f"{n.nearness:.2f}")
+        table.add_row(str(n.feature_id), Text(printable(n.label or "(no name)")), f"{n.nearness:.2f}")
     return table
 
 
@@ -173,7 +175,7 @@ def _texts(card: FeatureCard, count: int) -> RenderableType:
     from rich.text import Text
 
     from ..explain.fitted import bar
-    from ..labels.labellers import one_line
+    from ..labels.examples import one_line
     from ..render.terminal import printable
 
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -183,5 +185,5 @@ def _texts(card: FeatureCard, count: int) -> RenderableType:
     most = card.examples[0].activation or 1.0
     for e in card.examples[:count]:
         value = Text(bar(e.activation / most, 6), "green")
-        table.add_row(f"{e.activation:.2f}", value, Text(printable(one_line(e.shown))))
+        table.add_row(f"{e.activation:.2f}", value, Text(printable(one_line(e.text))))
     return table

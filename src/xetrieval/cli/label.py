@@ -20,8 +20,8 @@ from .shared import with_options
 if TYPE_CHECKING:
     from ..data import LeftOut
     from ..explain import Explainer
-    from ..labels import ExampleFolder, FeatureExamples
-    from ..labels.gather import Block, ExamplesConfig
+    from ..labels import ExampleFolder, ExamplesConfig, FeatureExamples
+    from ..labels.examples import Block
     from ..labels.labellers import Labeller, Proposal
     from ..labels.relabel import NewLabel, Relabelled
 
@@ -109,7 +109,7 @@ def keyphrase(
 
     opened, folder = _both(explainer, examples)
     chosen = _chosen(opened, folder, ids, unnamed)
-    background = [e.shown for f in folder.features for e in f.shown.random]
+    background = [e.text for f in folder.features for e in f.labelling.random]
     _label(explainer, KeyphraseLabeller(background), chosen, output, replace_worksheet)
 
 
@@ -137,17 +137,17 @@ def llm(
     """
     from ..labels.judges import LlmJudge
     from ..labels.labellers import LlmLabeller
-    from ..labels.scores import fit_to_shown
-    from ..llm.estimate import estimate
+    from ..labels.scores import fit_to_examples
+    from ..llm import estimate
 
     opened, folder = _both(explainer, examples)
     chosen = _chosen(opened, folder, ids, unnamed)
     model = options.open()
     judges = _encoder_judge(judge, opened, options.cache) if judge is not None else LlmJudge(model)
-    labeller = LlmLabeller(model, candidates, partial(fit_to_shown, judges), retries, options.concurrency, prompt)
+    labeller = LlmLabeller(model, candidates, partial(fit_to_examples, judges), retries, options.concurrency, prompt)
     if dry_run:
-        requests = (labeller.request(f, attempt) for f in chosen for attempt in range(candidates))
-        options.say_costs(f"{len(chosen):,} features, {candidates} candidates each", estimate(model, requests))
+        costs = estimate(model, labeller.requests(chosen))
+        options.say_costs(f"{len(chosen):,} features, {candidates} candidates each", costs)
         return
     stopped = _label(explainer, labeller, chosen, output, replace_worksheet)
     say(f"{used(model)}")
@@ -235,7 +235,7 @@ def transfer(
         if feature.label and feature.source:
             event = {"sae": source.sae.digest, **match.fields}
             labels.append(NewLabel(match.new, feature.label, feature.source, feature.prompt, transferred=event))
-    _say(relabel(new, labels, output, replace_worksheet), output or new)
+    _say(relabel(new, labels, output, replace_worksheet=replace_worksheet), output or new)
     say(
         f"{len(matched.accepted):,} features matched, {len(matched.refused):,} nearest pairs refused "
         f"(cosine below {cosine:g} or overlap below {overlap:g}), "
@@ -368,9 +368,9 @@ def _label(
                 proposals.append(proposal)
         except BudgetSpent as spent:
             stopped = str(spent)
-    top = {f.feature_id: tuple(e.id for e in f.shown.top[:8]) for f in chosen}
-    new = [_new(labeller, p, top[p.feature]) for p in sorted(proposals) if p.label]
-    _say(relabel(explainer, new, output, replace_worksheet), output or explainer)
+    top = {f.feature_id: tuple(e.id for e in f.labelling.top[:8]) for f in chosen}
+    new = [_new(labeller, p, top[p.feature_id]) for p in sorted(proposals) if p.label]
+    _say(relabel(explainer, new, output, replace_worksheet=replace_worksheet), output or explainer)
     for fault, count in Counter(p.fault for p in proposals if p.fault).most_common():
         say(f"{count:,} features left as they were: {fault}")
     return stopped
@@ -379,7 +379,7 @@ def _label(
 def _new(labeller: Labeller, proposal: Proposal, examples: tuple[str, ...]) -> NewLabel:
     from ..labels.relabel import NewLabel
 
-    return NewLabel(proposal.feature, proposal.label, labeller.source, labeller.prompt, (), examples)
+    return NewLabel(proposal.feature_id, proposal.label, labeller.source, labeller.prompt, (), examples)
 
 
 def _say(done: Relabelled, target: str | Path) -> None:

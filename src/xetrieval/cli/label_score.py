@@ -28,7 +28,9 @@ def score(
     judge: Annotated[
         str | None, typer.Option("--judge", help="An encoder other than the explained one; or give --llm.")
     ] = None,
-    kinds: Annotated[str, typer.Option("--kinds", help="By commas.")] = "detection,fuzz,intruder",
+    kinds: Annotated[
+        str | None, typer.Option("--kinds", help="detection, fuzz, intruder, by commas; default: all.")
+    ] = None,
     negatives: Annotated[str, typer.Option("--negatives", help="Silent texts: random, hard, or both.")] = "random,hard",
     features: Annotated[int | None, typer.Option("--features", min=1, help="A sample; default: all.")] = None,
     texts: Annotated[int, typer.Option("--texts", min=4, help="Active texts of a feature, and silent ones.")] = 10,
@@ -54,7 +56,7 @@ def score(
     from ..labels import load_examples
     from ..labels.planted import judge_planted
     from ..labels.relabel import check_target, record_scores
-    from ..labels.scores import ScoresConfig, score_labels
+    from ..labels.scores import SCORES, ScoresConfig, score_labels
 
     if (judge is None) == (options.llm is None):
         raise InputError("give --judge ENCODER or --llm MODEL, one of the two")
@@ -63,14 +65,14 @@ def score(
     if write:
         check_target(explainer, output)
     config = ScoresConfig(
-        _parts(kinds),
-        _parts(negatives),
-        features,
-        texts,
-        "strongest" if strongest else "range",
-        shuffled,
-        options.concurrency,
-        seed,
+        kinds=tuple(SCORES) if kinds is None else _parts(kinds),
+        negatives=_parts(negatives),
+        features=features,
+        texts=texts,
+        active="strongest" if strongest else "range",
+        shuffled=shuffled,
+        concurrency=options.concurrency,
+        seed=seed,
     )
     judges, model = _judge(judge, at_once, opened, options)
     labels = {feature.feature_id: feature.label for feature in opened.features if feature.label}

@@ -31,8 +31,10 @@ def teach(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="This many documents, drawn by their ids; default: all.")
     ] = None,
-    letters: Annotated[int, typer.Option("--letters", help="Letters of a document that the model is shown.")] = 8000,
-    retries: Annotated[int, typer.Option("--retries", help="How often an unusable answer is asked for again.")] = 2,
+    characters: Annotated[
+        int, typer.Option("--characters", help="The model reads this many characters of a document.")
+    ] = 8000,
+    retries: Annotated[int, typer.Option("--retries", help="Further attempts after an unusable answer.")] = 2,
     dry_run: DryRun = False,
     skip_bad: SkipBad = False,
 ) -> None:
@@ -46,7 +48,7 @@ def teach(
     from ..teachers import teach as run
     from ..teachers.written import cost_of
 
-    config = TeachConfig(letters, retries, options.concurrency)
+    config = TeachConfig(characters, retries, options.concurrency)
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
     left_out, passed = collector(skip_bad), PassedOver()
     if not dry_run:
@@ -83,7 +85,7 @@ def _say(taught: Taught, model: CachedChat, output: Path, documents: int, config
     ]
     if taught.cut:
         lines.append(
-            f"{taught.cut:,} documents were longer than {config.letters:,} letters; the model saw their beginning"
+            f"{taught.cut:,} documents are longer than {config.characters:,} characters; the model read their beginning"
         )
     lines += [f"{count:,} texts given up: {fault}" for fault, count in taught.failed.most_common()]
     if taught.stopped is not None:

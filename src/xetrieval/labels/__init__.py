@@ -1,8 +1,18 @@
-"""Features to labels: which texts make a feature fire, what they have in common, and how far the label holds."""
+"""Labels of features: the texts that activate a feature, who labels it from them, and how well the label fits."""
 
-from .examples import Example, FeatureExamples, Texts, TopExamples, top_examples
-from .files import ExampleFolder, load_examples, save_examples
-from .gather import ExamplesConfig, gather, passage_blocks
+from .examples import (
+    Example,
+    ExampleFolder,
+    ExamplesConfig,
+    FeatureExamples,
+    Side,
+    TopExamples,
+    gather,
+    load_examples,
+    passage_blocks,
+    save_examples,
+    top_examples,
+)
 from .keyphrases import keyphrase_labels
 
 __all__ = [
@@ -10,7 +20,7 @@ __all__ = [
     "ExampleFolder",
     "ExamplesConfig",
     "FeatureExamples",
-    "Texts",
+    "Side",
     "TopExamples",
     "gather",
     "keyphrase_labels",

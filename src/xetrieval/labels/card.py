@@ -1,119 +1,121 @@
-"""All that is known of one feature, in one place: what the terminal, JSON and the page show."""
+"""Everything known about one feature: what the terminal and JSON show."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ..arrays import l2norm
+from ..arrays import Float32, l2norm
 from ..errors import InputError
 from ..features import Family, Feature
 from ..sae import SparseAutoencoder
 from .examples import Example, FeatureExamples
 from .keyphrases import fold
 
-BINS = 12
+BINS: Final = 12
 
 
 class Neighbour(NamedTuple):
-    """Another feature and how near it is: cosine of directions, or Jaccard's index of what activates both."""
+    """Another feature and how near it is: cosine of directions, or Jaccard index of the passages that activate both."""
 
-    feature: int
+    feature_id: int
     label: str | None
     nearness: float
 
 
-class Bin(NamedTuple):
-    """Activations from `low` to `high` in a sample, as a fraction of it."""
+@dataclass(frozen=True)
+class Bin:
+    """How many activations lie between `low` and `high`."""
 
     low: float
     high: float
-    fraction: float
+    count: int
 
 
 @dataclass(frozen=True)
 class FeatureCard:
-    """A feature with its surroundings; what needs examples is empty without them."""
+    """A feature with its surroundings. What needs examples is empty without them."""
 
     feature: Feature
     families: tuple[str, ...]  # upper and lower
     nearest: tuple[Neighbour, ...]
     coactive: tuple[Neighbour, ...]
-    histogram: tuple[Bin, ...]
+    histogram: tuple[Bin, ...]  # of a sample of activations
     documents: int | None
     examples: tuple[Example, ...]  # strongest first
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """For JSON."""
         return {
             **self.feature.to_dict(),
-            "families": list(self.families),
-            "nearest": [n._asdict() for n in self.nearest],
-            "coactive": [n._asdict() for n in self.coactive],
-            "histogram": [b._asdict() for b in self.histogram],
+            "families": self.families,
+            "nearest": [neighbour._asdict() for neighbour in self.nearest],
+            "coactive": [neighbour._asdict() for neighbour in self.coactive],
+            "histogram": [asdict(bin) for bin in self.histogram],
             "documents": self.documents,
-            "texts": [{"id": e.id, "activation": e.activation, "text": e.shown} for e in self.examples],
+            "examples": [{"id": e.id, "text": e.text, "activation": e.activation} for e in self.examples],
         }
 
 
 def feature_card(
-    number: int,
+    feature_id: int,
     sae: SparseAutoencoder,
     features: Sequence[Feature],
     families: Sequence[Family] = (),
     examples: FeatureExamples | None = None,
     neighbours: int = 5,
 ) -> FeatureCard:
-    """The card of feature `number`.
+    """The card of one feature.
 
     Raises:
         InputError: there is no such feature.
     """
-    if not 0 <= number < len(features):
-        raise InputError(f"there is no feature {number} (0 to {len(features) - 1})")
+    if not 0 <= feature_id < len(features):
+        raise InputError(f"there is no feature {feature_id} (0 to {len(features) - 1})")
     unit = l2norm(sae.directions)
-    cosine = unit @ unit[number]
-    cosine[number] = -np.inf
+    cosine = unit @ unit[feature_id]
+    cosine[feature_id] = -np.inf
     nearest = np.argsort(-cosine, kind="stable")[:neighbours]
-    own = features[number].family
+    family = features[feature_id].family
     path: list[str] = []
-    while own is not None and own < len(families):
-        path.insert(0, families[own].name)
-        own = families[own].parent
-    coactive = examples.coactive[:neighbours] if examples is not None else ()
+    while family is not None and family < len(families):
+        path.insert(0, families[family].name)
+        family = families[family].parent
+    active = (*examples.labelling.active, *examples.judging.active) if examples else ()
     return FeatureCard(
-        feature=features[number],
+        feature=features[feature_id],
         families=tuple(path),
         nearest=tuple(Neighbour(int(j), features[j].label, round(float(cosine[j]), 4)) for j in nearest),
-        coactive=tuple(Neighbour(j, features[j].label, index) for j, index in coactive),
-        histogram=_histogram(examples.activations) if examples is not None else (),
-        documents=None if examples is None else examples.documents,
-        examples=() if examples is None else _all(examples),
+        coactive=tuple(
+            Neighbour(j, features[j].label, index) for j, index in (examples.coactive[:neighbours] if examples else ())
+        ),
+        histogram=histogram(np.array(examples.activations, np.float32)) if examples else (),
+        documents=examples.documents if examples else None,
+        examples=tuple(sorted(active, key=lambda e: (-e.activation, e.id))),
     )
 
 
 def search_features(text: str, features: Sequence[Feature]) -> list[Feature]:
-    """Features whose label holds every word of `text`, else any, by how many words it holds; plural and case aside."""
-    words = {fold(word) for word in text.split()}
-    held = {f.feature_id: len(words & {fold(w.strip(".,;:()")) for w in (f.label or "").split()}) for f in features}
-    whole = text.strip().casefold()
-    found = [f for f in features if held[f.feature_id] or (whole and whole in (f.label or "").casefold())]
-    return sorted(found, key=lambda f: (-held[f.feature_id], len((f.label or "").split()), -f.frequency, f.feature_id))
+    """Features whose labels contain words of `text`, ignoring case and plural; those with most of them first."""
+    words, whole = {fold(word) for word in text.split()}, text.strip().casefold()
+    ranked = []
+    for feature in features:
+        label = (feature.label or "").split()
+        matches = len(words & {fold(word.strip(".,;:()")) for word in label})
+        if matches or (whole and whole in (feature.label or "").casefold()):
+            ranked.append(((-matches, len(label), -feature.frequency, feature.feature_id), feature))
+    return [feature for _, feature in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _histogram(activations: Sequence[float]) -> tuple[Bin, ...]:
-    if not activations:
+def histogram(activations: Float32) -> tuple[Bin, ...]:
+    """How many of the activations lie in each of twelve equal intervals from 0 to the largest."""
+    if not len(activations):
         return ()
-    counts, edges = np.histogram(activations, bins=BINS, range=(0.0, max(activations)))
+    counts, edges = np.histogram(activations, bins=BINS, range=(0.0, float(activations.max())))
     return tuple(
-        Bin(round(float(low), 4), round(float(high), 4), round(float(count) / len(activations), 4))
+        Bin(round(float(low), 4), round(float(high), 4), int(count))
         for count, low, high in zip(counts, edges, edges[1:], strict=False)
     )
-
-
-def _all(examples: FeatureExamples) -> tuple[Example, ...]:
-    both = (*examples.shown.active, *examples.judged.active)
-    return tuple(sorted(both, key=lambda e: (-e.activation, e.id)))

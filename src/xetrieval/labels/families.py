@@ -1,6 +1,6 @@
-"""Thousands of features as a tree that a reader can walk: families of families, named by what their labels share.
+"""Thousands of features as a tree that a reader can browse: families of families, named after their labels.
 
-Two features are near if their directions are and if they are active on the same passages:
+Two features are similar if their directions are and if the same passages activate them:
 similarity = (max(0, cosine) + sqrt(Jaccard)) / 2, average linkage (SciPy), cut at two heights.
 """
 
@@ -18,12 +18,11 @@ from ..arrays import Float32, l2norm
 from ..errors import InputError
 from ..extras import require
 from ..features import Family, Feature
+from ..sae.measure import DENSE, DUPLICATE
 from .examples import FeatureExamples
 from .keyphrases import candidates
 from .naming import MIXED
 
-DENSE: Final = 0.1  # of passages: a feature active on more says little
-DUPLICATE_COSINE: Final = 0.9
 DUPLICATE_JACCARD: Final = 0.7
 WORDS: Final = 3  # in a family's name
 
@@ -45,10 +44,12 @@ def families(
     """Group features.
 
     Args:
-        directions: [F, m]. examples: their co-activation is used. features: their labels name the families.
-        sizes: how many families on the upper and the lower level; by default sqrt(F) / 2 and F / 8.
+        directions: [F, m].
+        examples: for their co-activations.
+        features: for their labels, which name the families.
+        sizes: the number of upper and of lower families; by default sqrt(F) / 2 and F / 8.
     Raises:
-        InputError: fewer than four features, or other sizes than 1 <= upper <= lower <= F.
+        InputError: fewer than four features, or not 1 <= upper <= lower <= F.
         MissingExtra: SciPy is not installed.
     """
     count = len(directions)
@@ -61,31 +62,37 @@ def families(
     coarse = hierarchy.fcluster(tree, upper, "maxclust")
     fine = hierarchy.fcluster(tree, lower, "maxclust")
     nodes: list[Family] = []
-    own = np.zeros(count, np.int64)
+    family = np.zeros(count, np.int64)
     names = _Names(features)
+
+    def add(members: NDArray[np.int64], parent: int | None) -> int:
+        name = names.of(members, near)
+        nodes.append(Family(len(nodes), name, parent, features=len(members), centre=_centre(members, near)))
+        return len(nodes) - 1
+
     for top in np.unique(coarse):
         members = np.flatnonzero(coarse == top)
-        parent = len(nodes)
-        nodes.append(Family(parent, names.of(members, near), None, len(members), _centre(members, near)))
-        for leaf in np.unique(fine[members]):  # a cut lower down only splits
+        parent = add(members, None)
+        for leaf in np.unique(fine[members]):  # a lower cut only splits the groups of an upper one
             inside = members[fine[members] == leaf]
-            own[inside] = len(nodes)
-            nodes.append(Family(len(nodes), names.of(inside, near), parent, len(inside), _centre(inside, near)))
-    return Grouped(nodes, own.tolist(), flags(directions, examples))
+            family[inside] = add(inside, parent)
+    return Grouped(nodes, family.tolist(), flags(directions, examples))
 
 
 def default_sizes(count: int) -> tuple[int, int]:
-    """sqrt(F) / 2 families on the upper level, F / 8 on the lower."""
+    """sqrt(F) / 2 upper and F / 8 lower families."""
     return max(2, round(math.sqrt(count) / 2)), max(2, count // 8)
 
 
 def similarity(directions: Float32, examples: Sequence[FeatureExamples]) -> Float32:
     """[F, F] in [0, 1], 1 on the diagonal."""
-    cosine = l2norm(directions) @ l2norm(directions).T
+    unit = l2norm(directions)
+    cosine = unit @ unit.T
     together = np.zeros_like(cosine)
     for feature in examples:
+        j = feature.feature_id
         for other, index in feature.coactive:
-            together[feature.feature_id, other] = together[other, feature.feature_id] = math.sqrt(index)
+            together[j, other] = together[other, j] = math.sqrt(index)
     near = (np.clip(cosine, 0.0, 1.0) + together) / 2
     near = (near + near.T) / 2
     np.fill_diagonal(near, 1.0)
@@ -93,18 +100,17 @@ def similarity(directions: Float32, examples: Sequence[FeatureExamples]) -> Floa
 
 
 def flags(directions: Float32, examples: Sequence[FeatureExamples]) -> list[tuple[str, ...]]:
-    """dense, and duplicate:ID where an earlier feature has nearly the same direction or activations."""
+    """Flags: "dense"; "duplicate:ID" if an earlier feature has nearly the same direction or activations."""
     unit = l2norm(directions)
-    out: list[list[str]] = [[] for _ in examples]
+    table: list[list[str]] = [[] for _ in examples]
     for feature in examples:
+        j = feature.feature_id
         if feature.frequency > DENSE:
-            out[feature.feature_id].append("dense")
-        twins = set(np.flatnonzero(unit[: feature.feature_id] @ unit[feature.feature_id] > DUPLICATE_COSINE).tolist())
-        twins |= {
-            other for other, index in feature.coactive if other < feature.feature_id and index > DUPLICATE_JACCARD
-        }
-        out[feature.feature_id] += [f"duplicate:{twin}" for twin in sorted(twins)]
-    return [tuple(found) for found in out]
+            table[j].append("dense")
+        twins = set(np.flatnonzero(unit[:j] @ unit[j] > DUPLICATE).tolist())
+        twins |= {other for other, index in feature.coactive if other < j and index > DUPLICATE_JACCARD}
+        table[j] += [f"duplicate:{twin}" for twin in sorted(twins)]
+    return [tuple(own) for own in table]
 
 
 class _Names:
@@ -112,29 +118,29 @@ class _Names:
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self.labels = [(f.label or "").removeprefix(MIXED) for f in features]
-        self.words = [set(candidates(label)) for label in self.labels]
-        self.everywhere = Counter(word for words in self.words for word in words if " " not in word)
-        self.named = sum(bool(label) for label in self.labels)
+        self.phrases = [candidates(label) for label in self.labels]
+        self.everywhere = Counter(word for phrases in self.phrases for word in phrases if " " not in word)
+        self.labelled = sum(bool(label) for label in self.labels)
 
     def of(self, members: NDArray[np.int64], near: Float32) -> str:
-        """The words that set its labels apart, if two or more hold them; else the labels of its two most central."""
-        named = [int(j) for j in members if self.labels[j]]
-        inside = Counter(word for j in named for word in self.words[j] if " " not in word)
+        """Words that set the group's labels apart, if two or more labels share them; else its two central labels."""
+        labelled = [int(j) for j in members if self.labels[j]]
+        inside = Counter(word for j in labelled for word in self.phrases[j] if " " not in word)
 
         def score(word: str) -> float:
-            lift = (inside[word] / len(named)) / (self.everywhere[word] / self.named)
+            lift = (inside[word] / len(labelled)) / (self.everywhere[word] / self.labelled)
             return inside[word] * math.log(lift) if lift > 1 else 0.0
 
-        shared = [word for word in inside if inside[word] >= max(2, min(4, len(named) // 20)) and score(word) > 0]
+        shared = [word for word in inside if inside[word] >= max(2, min(4, len(labelled) // 20)) and score(word) > 0]
         shared = sorted(shared, key=lambda word: (-score(word), word))[:WORDS]
-        if len(shared) > 1 or (shared and inside[shared[0]] > len(named) // 2):
-            return ", ".join(self._written(word, named) for word in shared)
-        central = sorted(named, key=lambda j: (-float(near[j, members].sum()), j))[:2]
+        if len(shared) > 1 or (shared and inside[shared[0]] > len(labelled) // 2):
+            return ", ".join(self._written(word, labelled) for word in shared)
+        central = sorted(labelled, key=lambda j: (-float(near[j, members].sum()), j))[:2]
         return " / ".join(self.labels[j] for j in central) or f"feature {int(members[0])} and others"
 
-    def _written(self, word: str, named: list[int]) -> str:
+    def _written(self, word: str, labelled: list[int]) -> str:
         """A folded word as most labels write it."""
-        forms = Counter(form for j in named for key, form in candidates(self.labels[j]).items() if key == word)
+        forms = Counter(self.phrases[j][word] for j in labelled if word in self.phrases[j])
         return max(forms, key=lambda form: (forms[form], form))
 
 

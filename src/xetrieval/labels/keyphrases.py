@@ -1,8 +1,8 @@
-"""Labels without a language model: the phrases that set a feature's top texts apart from all the others.
+"""Labels without a language model: the phrases that set a feature's top texts apart from all others.
 
-A phrase (one to three words) is scored by how many of the feature's top texts hold it, times how much more
-often they hold it than texts do at large:  n_top * log( (n_top / top) / ((n_all + 1) / (all + 1)) ).
-Counting texts, not occurrences, keeps one repetitive text from naming the feature.
+The score of a phrase (one to three words) is the number of the feature's top texts with it, times how much more
+frequent it is among them than among texts in general:  n_top * log( (n_top / top) / ((n_all + 1) / (all + 1)) ).
+It counts texts, not occurrences, so that one repetitive text cannot decide the label.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Final
 WORD: Final = re.compile(r"[^\W_][\w'’+#-]*|[A-Za-z]\+\+")
 LONGEST_PHRASE: Final = 3
 MOST_WORDS: Final = 8
-LEAST_TEXTS: Final = 3  # that hold a phrase, for it to count at all
-FURTHER_TEXTS: Final = 0.25  # of the top texts, and
+LEAST_TEXTS: Final = 3  # with a phrase
+FURTHER_TEXTS: Final = 0.25  # of the top texts, with a second or third phrase
 FURTHER_SCORE: Final = 0.4  # of the first phrase's score, for a second or third phrase
 STOP: Final = frozenset(
     """a about above after again against all also am an and any anyone anything are aren't around as at be because
@@ -42,12 +42,12 @@ def keyphrase_labels(
     background: Iterable[int],
     phrases: int = 3,
 ) -> list[str | None]:
-    """A label of one to eight words per feature; None where its texts have nothing in common.
+    """A label of one to eight words per feature; None if its texts have nothing in common.
 
     Args:
         texts: the text of a row.
         examples: per feature the rows of its top texts.
-        background: rows that stand for texts at large.
+        background: rows of texts in general.
     """
     everywhere: Counter[str] = Counter()
     size = 0
@@ -58,47 +58,47 @@ def keyphrase_labels(
 
 
 def candidates(text: str) -> dict[str, str]:
-    """Phrases of a text: folded form -> as written. No phrase starts or ends with a stop word."""
-    found: dict[str, str] = {}
+    """Phrases of a text: folded form -> form in the text. No phrase starts or ends with a stop word."""
+    phrases: dict[str, str] = {}
     for clause in re.split(r"[.,;:!?()\[\]{}\"\n|<>=]+", text):
         words = WORD.findall(clause)
         folded = [fold(word) for word in words]
         for start in range(len(words)):
             for end in range(start + 1, min(start + LONGEST_PHRASE, len(words)) + 1):
-                if _fit(words[start], folded[start]) and _fit(words[end - 1], folded[end - 1]):
-                    found.setdefault(" ".join(folded[start:end]), " ".join(words[start:end]))
-    return found
+                if _informative(words[start], folded[start]) and _informative(words[end - 1], folded[end - 1]):
+                    phrases.setdefault(" ".join(folded[start:end]), " ".join(words[start:end]))
+    return phrases
 
 
 def fold(word: str) -> str:
-    """Lower case and without a plural s, so that Kidney and kidneys count as one."""
+    """Lower case and without a plural s, so that Kidney and kidneys are one word."""
     word = word.lower().replace("’", "'").removesuffix("'s")
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
     return word
 
 
-def _fit(word: str, folded: str) -> bool:
+def _informative(word: str, folded: str) -> bool:
     return len(folded) > 1 and word.lower() not in STOP and folded not in STOP and not folded.isdigit()
 
 
 def _label(texts: list[str], everywhere: Counter[str], size: int, phrases: int) -> str | None:
     if not texts:
         return None
-    holds: Counter[str] = Counter()
+    texts_with: Counter[str] = Counter()
     written: dict[str, Counter[str]] = {}
     for text in texts:
         for phrase, form in candidates(text).items():
-            holds[phrase] += 1
+            texts_with[phrase] += 1
             written.setdefault(phrase, Counter())[form] += 1
 
     def score(phrase: str) -> float:
-        lift = (holds[phrase] / len(texts)) / ((everywhere[phrase] + 1) / (size + 1))
+        lift = (texts_with[phrase] / len(texts)) / ((everywhere[phrase] + 1) / (size + 1))
         words = len(phrase.split())
-        return holds[phrase] * math.log(lift) * (1.0 + 0.15 * (words - 1)) if lift > 1 else 0.0
+        return texts_with[phrase] * math.log(lift) * (1.0 + 0.15 * (words - 1)) if lift > 1 else 0.0
 
     least = min(LEAST_TEXTS, len(texts))
-    ranked = sorted((p for p in holds if holds[p] >= least), key=lambda p: (-score(p), p))
+    ranked = sorted((p for p in texts_with if texts_with[p] >= least), key=lambda p: (-score(p), p))
     chosen: list[str] = []
     for phrase in ranked:
         words = set(phrase.split())
@@ -108,7 +108,7 @@ def _label(texts: list[str], everywhere: Counter[str], size: int, phrases: int) 
             continue
         if chosen and score(phrase) < FURTHER_SCORE * score(chosen[0]):
             break
-        if chosen and holds[phrase] < FURTHER_TEXTS * len(texts):
+        if chosen and texts_with[phrase] < FURTHER_TEXTS * len(texts):
             continue
         if sum(len(p.split()) for p in [*chosen, phrase]) <= MOST_WORDS:
             chosen.append(phrase)
@@ -116,7 +116,7 @@ def _label(texts: list[str], everywhere: Counter[str], size: int, phrases: int) 
 
 
 def _form(forms: Counter[str]) -> str:
-    # A capital that only stands at the start of sentences is not part of the name.
+    # A capital that only sentences start with is not part of the label.
     best = max(forms, key=lambda form: (forms[form], form))
     lower = best[0].lower() + best[1:]
-    return lower if lower in forms and best not in (lower,) else best
+    return lower if lower in forms and best != lower else best

@@ -1,17 +1,19 @@
-"""Is it a label? One rule for every source: models, worksheets and release files."""
+"""Is it a label? One rule for every source: models, worksheets and release files.
+
+The faults are sentences that models read; see `llm.checks` before rewording one.
+"""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
-from ..llm import Answer
-from ..teachers.checks import FUNCTION_WORDS, REFUSAL, clean, script_of, words_of
+from ..llm import Answer, Checked
+from ..llm.checks import REFUSAL, clean, function_words, other_script, unprintable, words_of
 
 MOST_WORDS: Final = 8
-MOST_LETTERS: Final = 100
+MOST_CHARACTERS: Final = 100
 LINE: Final = re.compile(r"^\W*label\W*:\s*(?P<label>.+?)\s*$", re.IGNORECASE)
 MARKUP: Final = re.compile(r"<[^>]*>|https?://|[`{}\[\]|\\]|\*\*|^[#>]", re.IGNORECASE)
 MIXED: Final = "mixed: "
@@ -23,81 +25,56 @@ EMPTY_WORDS: Final = frozenset(
 )
 
 
-class Named(NamedTuple):
-    """A label, or why there is none."""
-
-    label: str
-    fault: str | None  # None: it is of use
-
-
-def read_label(answer: Answer, texts: Iterable[str]) -> Named:
-    """The label on the last line of an answer, as the prompt asks for it.
+def read_label(answer: Answer, texts: Iterable[str]) -> Checked[str]:
+    """The label on the last line of an answer, as the prompt demands it.
 
     Args:
-        texts: that it names; it must be in their language and script.
+        texts: the label must be in their language and script.
     """
     text = clean(answer.text)
     if not text:
-        return Named("", "it was empty")
-    if _unprintable(answer.text):
-        return Named("", "it held control characters")
+        return Checked(None, "it was empty")
+    if unprintable(answer.text):
+        return Checked(None, "it held control characters")
     if REFUSAL.match(text):
-        return Named("", "it was a refusal")
+        return Checked(None, "it was a refusal")
     match = LINE.match(text.splitlines()[-1])
     if match is None:
         cut = "; it was cut off" if answer.finish == "length" else ""
-        return Named("", f"its last line was not LABEL: and a name{cut}")
+        return Checked(None, f"its last line was not LABEL: and a name{cut}")
     return check_label(match["label"].strip(" \"'.“”*"), texts)
 
 
-def check_label(label: str, texts: Iterable[str] = ()) -> Named:
-    """A label of one to eight words that says something.
+def check_label(label: str, texts: Iterable[str] = ()) -> Checked[str]:
+    """A specific label of one to eight words, or what is wrong with it.
 
-    A prefix "mixed: " does not count: mixed features are named by their parts.
+    The prefix "mixed: " is not counted: a mixed feature is labelled with its parts.
     """
     label = " ".join(label.split())
     fault = _fault(label, " ".join(texts))
-    return Named("" if fault else label, fault)
+    return Checked(None, fault) if fault else Checked(label)
 
 
 def _fault(label: str, source: str) -> str | None:
     words = label.removeprefix(MIXED).split()
     if not words:
         return "the label was empty"
-    if _unprintable(label):
+    if unprintable(label):
         return "the label held control characters"
     if MARKUP.search(label):
         return "the label held markup"
     if REFUSAL.match(label):
         return "it was a refusal"
-    if len(words) > MOST_WORDS or len(label) > MOST_LETTERS:
-        return f"the label had {len(words)} words and {len(label)} letters, at most {MOST_WORDS} and {MOST_LETTERS}"
+    if len(words) > MOST_WORDS or len(label) > MOST_CHARACTERS:
+        return f"the label had {len(words)} words and {len(label)} letters, at most {MOST_WORDS} and {MOST_CHARACTERS}"
     if all(word.strip(".,;:()").casefold() in EMPTY_WORDS for word in words):
         return "the label says nothing; be specific"
-    return _other_language(label, source)
-
-
-def _unprintable(text: str) -> bool:
-    """Whether it holds control, formatting or direction-changing characters, line breaks aside."""
-    return any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") for c in text if c not in "\n\r\t")
+    differs = other_script(label, source) or _other_language(label, source)
+    return f"the label was in {differs}" if differs else None
 
 
 def _other_language(label: str, source: str) -> str | None:
-    """A label is too short to count words in; two function words of another language, none of the texts' own, tell."""
-    script, own = script_of(label), script_of(source)
-    if script and own and script != own:
-        return f"the label was in {script.title()} letters instead of {own.title()}"
-    theirs = _hits(words_of(source))
-    if not theirs:
-        return None
-    language = max(theirs, key=lambda name: theirs[name])
-    found = _hits(words_of(label))
-    other = max(found, key=lambda name: found[name], default=language)
-    if found.get(other, 0) >= 2 and found.get(other, 0) > found.get(language, 0) + 1:
-        return f"the label was in {other} instead of {language}"
-    return None
-
-
-def _hits(words: list[str]) -> dict[str, int]:
-    counts = {name: sum(word in known.split() for word in words) for name, known in FUNCTION_WORDS.items()}
-    return {name: count for name, count in counts.items() if count}
+    """A label is short: two more function words of another language than of the texts' own language decide."""
+    theirs, own = function_words(words_of(source)), function_words(words_of(label))
+    (expected, certain), (language, count) = theirs.most_common(1)[0], own.most_common(1)[0]
+    return f"{language} instead of {expected}" if certain and count >= 2 and count > own[expected] + 1 else None

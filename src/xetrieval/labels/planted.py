@@ -1,7 +1,7 @@
-"""Cases whose answers are known: what is a judge worth, before it judges labels?
+"""How good is a judge? Cases with known answers, to try before it judges labels.
 
-Sixteen subjects with six sentences each, written for this purpose, in pairs that lie close together; no sentence holds
-the words of its label. Everything goes through the code that scores labels.
+Sixteen subjects with six sentences each, written for this purpose, in pairs of similar subjects; no sentence contains
+the words of its label. They are scored by the same code as labels.
 """
 
 from __future__ import annotations
@@ -12,45 +12,44 @@ from typing import Any, Final
 
 from ..features import Negatives
 from ..intervals import wilson
-from .examples import Example, FeatureExamples, Texts
+from .examples import Example, FeatureExamples, Side
 from .judges import Judge
-from .scores import LEAST_DOCUMENTS, NEGATIVES, ScoresConfig, chance, score_labels
+from .scores import NEGATIVES, SCORES, ScoresConfig, score_labels
 
 FILE: Final = Path(__file__).resolve().parent / "planted.jsonl"
+WITH_LABEL: Final = tuple(name for name, score in SCORES.items() if score.needs_label)
 
 
 def planted() -> tuple[list[FeatureExamples], dict[int, str]]:
-    """The cases as features, and their labels. Hard contrasts are the sentences of the near subject."""
+    """The cases as features, and their labels. Hard negatives are the sentences of the similar subject."""
     subjects = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
     texts = {subject["label"]: subject["texts"] for subject in subjects}
     features = []
-    for place, subject in enumerate(subjects):
+    for i, subject in enumerate(subjects):
         others = [s["label"] for s in subjects if s["label"] not in (subject["label"], subject["near"])]
-        far = [texts[others[(place + step) % len(others)]][step % 6] for step in range(6)]
+        far = [texts[others[(i + step) % len(others)]][step % 6] for step in range(6)]
         active, near = subject["texts"], texts[subject["near"]]
-        nothing = Texts((), (), (), ())
-        judged = Texts(
+        judging = Side(
             top=tuple(_example(text, 1.0, foil) for text, foil in zip(active, near, strict=True)),
             spread=(),
             random=tuple(_example(text) for text in far),
             hard=tuple(_example(text) for text in near),
         )
-        features.append(FeatureExamples(place, LEAST_DOCUMENTS, 0.0, (), nothing, judged, ()))
-    return features, {place: subject["label"] for place, subject in enumerate(subjects)}
+        nothing = Side((), (), (), ())
+        features.append(FeatureExamples(i, len(active), 0.0, (), labelling=nothing, judging=judging, coactive=()))
+    return features, {i: subject["label"] for i, subject in enumerate(subjects)}
 
 
 def judge_planted(
     judge: Judge,
     concurrency: int = 1,
     seed: int = 0,
-    kinds: tuple[str, ...] = ("detection", "fuzz"),
+    kinds: tuple[str, ...] = WITH_LABEL,
     negatives: tuple[Negatives, ...] = NEGATIVES,
 ) -> list[dict[str, Any]]:
-    """A judge's own accuracy, for each of `kinds` and `negatives`.
+    """A judge's accuracy, for each of `kinds` and `negatives`, with Wilson's interval over all sentences judged.
 
-    Records are {kind, negatives, value, ci, chance, texts, unanswered}.
-
-    The interval is Wilson's, over all sentences judged.
+    Records are {judge, kind, negatives, value, ci, chance, texts, unanswered}.
     """
     features, labels = planted()
     config = ScoresConfig(kinds, negatives, shuffled=False, concurrency=concurrency, seed=seed)
@@ -67,9 +66,9 @@ def judge_planted(
                     "judge": judge.name,
                     "kind": kind,
                     "negatives": silent,
-                    "value": None if value is None else round(value, 4),  # no usable answer at all
+                    "value": None if value is None else round(value, 4),  # None: no usable answer at all
                     "ci": [round(low, 4), round(high, 4)],
-                    "chance": chance(kind),
+                    "chance": SCORES[kind].chance,
                     "texts": texts,
                     "unanswered": len(features) - len(values),
                 }
@@ -78,4 +77,4 @@ def judge_planted(
 
 
 def _example(text: str, activation: float = 0.0, foil: str | None = None) -> Example:
-    return Example(text, text, text, activation, None, foil)
+    return Example(text, text, text, activation, foil=foil)

@@ -1,14 +1,15 @@
-"""New labels, scores and families for an explainer in a folder: one table, and a history that only grows."""
+"""Write labels, scores and families into the folder of an explainer, and record every label in its history."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import InputError
 from ..explain import Explainer
@@ -18,107 +19,94 @@ from ..files import alone, cache_folder, check_folder, check_new_folder, check_w
 from ..files.folders import sweep_beside
 from .families import Grouped
 
-PERSON: Final = "worksheet"  # the source whose labels only a person replaces
+PERSON: Final = "worksheet"  # a label from this source is replaced only by another one from it
+
+Change: TypeAlias = Callable[[Explainer], tuple[Iterable[Feature], list[dict[str, Any]]]]  # new features, new history
 
 
 class NewLabel(NamedTuple):
-    """A label for a feature, or None to take its label away."""
+    """A label for a feature, or None to remove its label."""
 
-    feature: int
+    feature_id: int
     label: str | None
     source: str
     prompt: str | None = None
     scores: tuple[Score, ...] = ()
-    examples: tuple[str, ...] | None = None  # ids; None leaves those it has
-    transferred: Mapping[str, Any] | None = None  # of which autoencoder and feature it was, and how alike they are
+    examples: tuple[str, ...] | None = None  # ids; None keeps the present ones
+    transferred: Mapping[str, Any] | None = None  # from which autoencoder and feature, and how similar the two are
 
 
 class Relabelled(NamedTuple):
-    """What a run changed."""
+    """How many labels a run changed."""
 
     changed: int
     same: int
-    kept: int  # labels by a person that a machine's did not replace; the history has what was offered
+    kept: int  # labels by a person that were not replaced; the history records what was proposed
 
 
 def relabel(
-    source: str | Path, labels: Iterable[NewLabel], output: Path | None = None, replace_worksheet: bool = False
+    source: str | Path, labels: Iterable[NewLabel], output: Path | None = None, *, replace_worksheet: bool = False
 ) -> Relabelled:
-    """Write labels into an explainer's table, or into a copy of it.
+    """Write labels into an explainer, or into a copy of it.
 
-    A label from anything but a worksheet never replaces a worksheet's, unless `replace_worksheet`.
+    A worksheet's label is replaced only by another worksheet's, unless `replace_worksheet`.
 
     Raises:
         InputError: the shipped explainer without `output`, an `output` that exists, or an unknown feature.
     """
-    counts = {"changed": 0, "same": 0, "kept": 0}
+    counts: Counter[str] = Counter()
 
-    def change(explainer: Explainer) -> tuple[Explainer, list[dict[str, Any]]]:
+    def change(explainer: Explainer) -> tuple[list[Feature], list[dict[str, Any]]]:
         table, events = list(explainer.features), []
         for new in labels:
-            if not 0 <= new.feature < len(table):
-                raise InputError(f"explainer {explainer.name} has no feature {new.feature}")
-            old = table[new.feature]
-            event = _event(old, new)
+            if not 0 <= new.feature_id < len(table):
+                raise InputError(f"explainer {explainer.name} has no feature {new.feature_id}")
+            old = table[new.feature_id]
             if (old.label, old.source, old.prompt) == (new.label, new.source, new.prompt):
                 counts["same"] += 1
                 continue
-            if old.source == PERSON and new.source != PERSON and not replace_worksheet:
-                counts["kept"] += 1
-                events.append({**event, "adopted": False})
-                continue
-            counts["changed"] += 1
-            events.append({**event, "adopted": True})
-            table[new.feature] = replace(
-                old,
-                label=new.label,
-                source=new.source if new.label else None,
-                prompt=new.prompt,
-                scores=new.scores,
-                examples=old.examples if new.examples is None else new.examples,
-            )
-        return replace(explainer, features=tuple(table)), events
+            adopted = old.source != PERSON or new.source == PERSON or replace_worksheet
+            counts["changed" if adopted else "kept"] += 1
+            events.append({**_event(old, new), "adopted": adopted})
+            if adopted:
+                table[new.feature_id] = replace(
+                    old,
+                    label=new.label,
+                    source=new.source if new.label else None,
+                    prompt=new.prompt,
+                    scores=new.scores,
+                    examples=old.examples if new.examples is None else new.examples,
+                )
+        return table, events
 
     _rewrite(source, output, change)
-    return Relabelled(**counts)
+    return Relabelled(counts["changed"], counts["same"], counts["kept"])
 
 
 def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], output: Path | None = None) -> None:
-    """Write scores beside the labels they are of; those of the same kind, texts and judge are replaced."""
-
-    def change(explainer: Explainer) -> tuple[Explainer, list[dict[str, Any]]]:
-        return replace(
-            explainer, features=tuple(_scored(f, scores.get(f.feature_id, ())) for f in explainer.features)
-        ), []
-
-    _rewrite(source, output, change)
+    """Write scores beside their labels; a score of the same kind, texts and judge is replaced."""
+    _rewrite(source, output, lambda old: ((_scored(f, scores.get(f.feature_id, ())) for f in old.features), []))
 
 
 def record_families(
     source: str | Path, grouped: Grouped, frequency: Sequence[float], output: Path | None = None
 ) -> None:
-    """Write a tree, where each feature hangs in it, and how often each is active on the examples' corpus."""
+    """Write a tree of families, the place of each feature in it, and each feature's frequency in the examples."""
 
-    def change(explainer: Explainer) -> tuple[Explainer, list[dict[str, Any]]]:
-        table = tuple(
-            replace(
-                f,
-                family=grouped.family[f.feature_id],
-                flags=grouped.flags[f.feature_id],
-                frequency=round(frequency[f.feature_id], 7),
-            )
-            for f in explainer.features
-        )
-        return replace(explainer, features=table, families=tuple(grouped.families)), []
+    def change(explainer: Explainer) -> tuple[list[Feature], list[dict[str, Any]]]:
+        return [
+            replace(f, family=grouped.family[j], flags=grouped.flags[j], frequency=round(frequency[j], 7))
+            for j, f in enumerate(explainer.features)
+        ], []
 
-    _rewrite(source, output, change)
+    _rewrite(source, output, change, families=tuple(grouped.families))
 
 
 def check_target(source: str | Path, output: Path | None) -> Path:
-    """Where a change of `source` is written; asked before long work starts.
+    """The folder that a change of `source` is written to. Call it before long work starts.
 
     Raises:
-        InputError: the shipped explainer without `output`, an `output` that exists, or one that cannot be written.
+        InputError: the shipped explainer without `output`, an `output` that exists, or a folder that is read-only.
     """
     folder = find(source)
     if output is None and Path(os.path.realpath(folder)).parent == SHIPPED:
@@ -131,35 +119,33 @@ def check_target(source: str | Path, output: Path | None) -> Path:
 
 
 def history_of(folder: Path) -> str:
-    """What history.jsonl holds, as it stands."""
+    """The content of history.jsonl, empty if there is none."""
     path = folder / HISTORY
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def now() -> str:
-    """This second, UTC, as history writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def history_line(**facts: Any) -> str:
+    """A line of history.jsonl, with the time."""
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return json.dumps({"at": at, **facts}, ensure_ascii=False) + "\n"
 
 
-def _rewrite(
-    source: str | Path,
-    output: Path | None,
-    change: Callable[[Explainer], tuple[Explainer, list[dict[str, Any]]]],
-) -> None:
+def _rewrite(source: str | Path, output: Path | None, change: Change, **fields: Any) -> None:
     folder, target = find(source), check_target(source, output)
     lock = cache_folder() / f"relabel-{digest_of(os.path.realpath(target))[:16]}.lock"
     check_writable(lock.parent)
     with alone(lock, f"{target}: another process is writing it; wait for it"):
         sweep_beside(target)
-        changed, events = change(Explainer.load(folder))
-        added = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
-        write_explainer(changed, target, overwrite=output is None, history=history_of(folder) + added)
+        explainer = Explainer.load(folder)
+        features, events = change(explainer)
+        changed = replace(explainer, features=tuple(features), **fields)
+        history = history_of(folder) + "".join(history_line(**event) for event in events)
+        write_explainer(changed, target, overwrite=output is None, history=history)
 
 
 def _event(old: Feature, new: NewLabel) -> dict[str, Any]:
     return {
-        "at": now(),
-        "feature": new.feature,
+        "feature": new.feature_id,
         "label": new.label,
         "source": new.source,
         **({"prompt": new.prompt} if new.prompt else {}),

@@ -1,9 +1,9 @@
-"""Labels from one autoencoder to another: only between features that point alike and fire alike, and never silently."""
+"""Match the features of two autoencoders that have nearly the same direction and activations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -12,25 +12,26 @@ from ..errors import InputError, MismatchError
 from ..sae import SparseAutoencoder
 from .examples import active_entries
 
-LEAST_COSINE, LEAST_OVERLAP = 0.7, 0.3
+LEAST_COSINE: Final = 0.7
+LEAST_OVERLAP: Final = 0.3
 
 
 class Match(NamedTuple):
-    """A feature of the old autoencoder, and the one of the new that is each other's nearest direction."""
+    """Two features, each the other's nearest direction."""
 
     old: int
     new: int
     cosine: float  # of their directions
-    overlap: float  # Jaccard's index of the passages on which they are active
+    overlap: float  # Jaccard index of the passages on which they are active
 
     @property
     def fields(self) -> dict[str, float | int]:
-        """As history records it."""
+        """For the history."""
         return {"feature": self.old, "cosine": round(self.cosine, 4), "overlap": round(self.overlap, 4)}
 
 
 class Matched(NamedTuple):
-    """Pairs that pass both bounds, and those that are nearest to each other and do not."""
+    """Matches within both bounds, and the others."""
 
     accepted: list[Match]
     refused: list[Match]
@@ -43,43 +44,38 @@ def match_features(
     least_cosine: float = LEAST_COSINE,
     least_overlap: float = LEAST_OVERLAP,
 ) -> Matched:
-    """Pairs of features that are each other's nearest by direction, with how often they are active together.
+    """Pairs of features that are each other's nearest direction, and how often both are active.
 
     Args:
-        vectors: blocks [n, m] of the encoder that both were trained for.
+        vectors: blocks [n, m] from the encoder of both autoencoders.
     Raises:
-        MismatchError: other dimensions. InputError: a bound outside [0, 1], or no vectors.
+        MismatchError: different dimensions. InputError: a bound outside [0, 1], or no vectors.
     """
     if old.dimension != new.dimension:
         raise MismatchError(f"autoencoders of {old.dimension} and {new.dimension} dimensions; their encoders differ")
     if not (0 <= least_cosine <= 1 and 0 <= least_overlap <= 1):
-        raise InputError("transfer: bounds lie between 0 and 1")
+        raise InputError("transfer: both bounds must be between 0 and 1")
     cosine = l2norm(old.directions) @ l2norm(new.directions).T
     nearest, back = cosine.argmax(axis=1), cosine.argmax(axis=0)
-    own = np.flatnonzero(back[nearest] == np.arange(old.features))
-    pairs = np.full(old.features, -1)
-    pairs[own] = nearest[own]
-    both, here, there, rows = np.zeros(old.features), np.zeros(old.features), np.zeros(new.features), 0
+    mutual = np.flatnonzero(back[nearest] == np.arange(old.features))
+    partner = np.full(old.features, -1)
+    partner[mutual] = nearest[mutual]
+    both, old_count, new_count = np.zeros(old.features), np.zeros(old.features), np.zeros(new.features)
+    rows = 0
     for block in vectors:
         row_old, feature_old, _ = active_entries(old.encode(block, bulk=True))
         row_new, feature_new, _ = active_entries(new.encode(block, bulk=True))
-        here += np.bincount(feature_old, minlength=old.features)
-        there += np.bincount(feature_new, minlength=new.features)
-        fires = row_new * new.features + feature_new
-        expected = row_old * new.features + pairs[feature_old]
-        together = np.isin(expected, fires) & (pairs[feature_old] >= 0)
+        old_count += np.bincount(feature_old, minlength=old.features)
+        new_count += np.bincount(feature_new, minlength=new.features)
+        # An entry (row, feature) as one number, to find the partner of each old entry among the new ones.
+        active = row_new * new.features + feature_new
+        expected = row_old * new.features + partner[feature_old]
+        together = np.isin(expected, active) & (partner[feature_old] >= 0)
         both += np.bincount(feature_old[together], minlength=old.features)
         rows += len(block)
     if not rows:
         raise InputError("transfer: no texts to compare activations on")
-    matches = [
-        Match(
-            int(j),
-            int(pairs[j]),
-            float(cosine[j, pairs[j]]),
-            float(both[j] / max(1.0, here[j] + there[pairs[j]] - both[j])),
-        )
-        for j in own
-    ]
-    good = [m for m in matches if m.cosine >= least_cosine and m.overlap >= least_overlap]
-    return Matched(good, [m for m in matches if m not in good])
+    overlap = both / np.maximum(1.0, old_count + new_count[partner] - both)
+    matches = [Match(int(j), int(partner[j]), float(cosine[j, partner[j]]), float(overlap[j])) for j in mutual]
+    accepted = [m for m in matches if m.cosine >= least_cosine and m.overlap >= least_overlap]
+    return Matched(accepted, [m for m in matches if m not in accepted])

@@ -1,4 +1,4 @@
-"""A table that a person fills in: one row a feature, with its examples, and an empty column for a label."""
+"""A spreadsheet that a person fills in: one row a feature, with its examples and an empty column for a label."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from typing import Final
 from ..errors import InputError, MismatchError
 from ..features import Feature
 from ..files import write_text
-from .examples import Example, FeatureExamples
-from .labellers import one_line
+from .examples import Example, FeatureExamples, one_line
 from .naming import check_label
 
 COLUMNS: Final = ("feature", "sae", "label", "label_now", "source_now", "documents", "active", "silent")
 NEEDED: Final = ("feature", "sae", "label")
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-SHOWN: Final = 12
+TEXTS: Final = 12  # in a cell
 
 
 def write_worksheet(path: Path, sae: str, examples: Iterable[FeatureExamples], features: Sequence[Feature]) -> int:
-    """Write a CSV for a spreadsheet, UTF-8. A cell that a spreadsheet would run as a formula gets a ' before it.
+    """Write a CSV file in UTF-8. A ' precedes a cell that a spreadsheet would run as a formula.
 
     Returns:
         the number of rows.
@@ -40,62 +39,63 @@ def write_worksheet(path: Path, sae: str, examples: Iterable[FeatureExamples], f
             feature.label or "",
             feature.source or "",
             str(e.documents),
-            _lines(e.shown.active, numbers=True),
-            _lines((*e.shown.hard[: SHOWN // 2], *e.shown.random[: SHOWN // 4]), numbers=False),
+            _cell(e.labelling.active, "{0.activation:.2f}  {1}"),
+            _cell((*e.labelling.hard[: TEXTS // 2], *e.labelling.random[: TEXTS // 4]), "{1}"),
         )
         writer.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
         count += 1
-    write_text(path, "﻿" + out.getvalue())  # spreadsheets take a file without the mark for another encoding
+    write_text(path, "﻿" + out.getvalue())  # without this mark spreadsheets guess another encoding
     return count
 
 
 def read_worksheet(
     path: Path, sae: str, features: int, examples: Mapping[int, FeatureExamples] | None = None
 ) -> dict[int, str]:
-    """The labels of a worksheet, by feature; rows without one are left out.
+    """The labels of a worksheet, by feature. Rows without a label are skipped.
 
     Args:
-        examples: a label must be in their language.
+        examples: labels must be in the language of these.
     Raises:
-        InputError: a row that cannot be used; the message names line and field, and how many more there are.
-        MismatchError: the worksheet is of another autoencoder.
+        InputError: an unusable row; the message names line and field, and how many more rows are unusable.
+        MismatchError: the worksheet belongs to another autoencoder.
     """
-    found: dict[int, str] = {}
+    labels: dict[int, str] = {}
     faults: list[str] = []
     for line, row in _rows(path):
         if row["sae"].strip() != sae:
             raise MismatchError(
-                f"{path}, line {line}: field 'sae' is {row['sae'].strip()[:40]!r}, the explainer's is {sae}; labels of "
-                "another autoencoder are taken over with `xetrieval label transfer`"
+                f"{path}, line {line}: field 'sae' is {row['sae'].strip()[:40]!r}, the explainer's is {sae}; copy "
+                "labels of another autoencoder with `xetrieval label transfer`"
             )
-        fault = _read(row, features, found, examples)
+        fault = _read(row, features, labels, examples)
         if fault is not None:
             faults.append(f"{path}, line {line}: {fault}")
     if faults:
-        more = f" (and {len(faults) - 1} more rows that cannot be used)" if len(faults) > 1 else ""
-        raise InputError(f"{faults[0]}{more}; nothing was taken over")
-    return found
+        more = f" (and {len(faults) - 1} more unusable rows)" if len(faults) > 1 else ""
+        raise InputError(f"{faults[0]}{more}; no label was imported")
+    return labels
 
 
 def _read(
-    row: Mapping[str, str], features: int, found: dict[int, str], examples: Mapping[int, FeatureExamples] | None
+    row: Mapping[str, str], features: int, labels: dict[int, str], examples: Mapping[int, FeatureExamples] | None
 ) -> str | None:
-    """Add the label of a row, or say what is wrong with it."""
+    """Add the label of a row to `labels`, or return what is wrong with the row."""
     number = row["feature"].strip()
     if not (number.isascii() and number.isdigit() and len(number) < 10 and int(number) < features):
         return f"field 'feature': there is no feature {number[:20]!r} (0 to {features - 1})"
-    if int(number) in found:
-        return f"field 'feature': feature {number} stands twice"
+    feature = int(number)
+    if feature in labels:
+        return f"field 'feature': duplicate feature {number}"
     label = row["label"].strip()
     if not label:
         return None
     if label.startswith(FORMULA):
         return f"field 'label': starts with {label[0]!r}, which a spreadsheet runs as a formula"
-    texts = [e.shown for e in examples[int(number)].shown.active] if examples and int(number) in examples else []
-    named = check_label(label, texts)
-    if named.fault is not None:
-        return f"field 'label': {named.fault}"
-    found[int(number)] = named.label
+    texts = [e.text for e in examples[feature].labelling.active] if examples and feature in examples else []
+    checked = check_label(label, texts)
+    if checked.value is None:
+        return f"field 'label': {checked.fault}"
+    labels[feature] = checked.value
     return None
 
 
@@ -107,23 +107,23 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 (byte {error.start + 1}); save it as CSV UTF-8") from error
     header = content.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)  # spreadsheets write what their country uses
+    delimiter = max(",;\t", key=header.count)  # spreadsheets use the one of their locale
     reader = csv.DictReader(StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
         if missing:
-            raise InputError(f"{path}, line 1: no column {missing[0]!r}; keep the first line as it was exported")
+            raise InputError(f"{path}, line 1: no column {missing[0]!r}; keep the first line as exported")
         line = 2
         for row in reader:
             if None in row or any(value is None for value in row.values()):
-                raise InputError(f"{path}, line {line}: another number of cells than the first line has")
+                raise InputError(f"{path}, line {line}: not as many cells as in the first line")
             yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: not CSV ({error})") from error
 
 
-def _lines(examples: Sequence[Example], numbers: bool) -> str:
-    step = max(1, len(examples) // SHOWN)
-    shown = examples[::step][:SHOWN]
-    return "\n".join(f"{e.activation:.2f}  {one_line(e.shown)}" if numbers else one_line(e.shown) for e in shown)
+def _cell(examples: Sequence[Example], form: str) -> str:
+    """Some of the examples, one a line."""
+    step = max(1, len(examples) // TEXTS)
+    return "\n".join(form.format(e, one_line(e.text)) for e in examples[::step][:TEXTS])

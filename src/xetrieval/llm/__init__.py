@@ -1,12 +1,15 @@
 """Prompts in, texts out: any OpenAI-compatible server, a local model, or a replay; cached, budgeted, resumable."""
 
+from .ask import ask, attempts
 from .base import Answer, ChatModel, Message, Request, Usage
 from .budget import Budget, Ledger
 from .cache import CachedChat
+from .checks import Checked
 from .client import OpenAIChat
 from .estimate import Estimate, estimate
 from .open import open_llm
 from .parallel import in_parallel
+from .prompt import Prompt, read_prompt
 from .replay import ReplayChat
 
 __all__ = [
@@ -14,14 +17,19 @@ __all__ = [
     "Budget",
     "CachedChat",
     "ChatModel",
+    "Checked",
     "Estimate",
     "Ledger",
     "Message",
     "OpenAIChat",
+    "Prompt",
     "ReplayChat",
     "Request",
     "Usage",
+    "ask",
+    "attempts",
     "estimate",
     "in_parallel",
     "open_llm",
+    "read_prompt",
 ]

@@ -1,7 +1,7 @@
-"""Document to view texts: written by a language model, or texts that exist already."""
+"""Teacher texts of documents: written by a language model, or texts that exist already."""
 
 from .existing import TeacherPair, read_spec, read_teacher
-from .prompt import Prompt, read_prompt
+from .prompt import read_prompt
 from .written import Taught, TeachConfig, teach
 
-__all__ = ["Prompt", "Taught", "TeachConfig", "TeacherPair", "read_prompt", "read_spec", "read_teacher", "teach"]
+__all__ = ["Taught", "TeachConfig", "TeacherPair", "read_prompt", "read_spec", "read_teacher", "teach"]

@@ -1,4 +1,4 @@
-"""A language model writes a text about every document in every aspect. Resumes, never invents, never asks twice."""
+"""A language model writes a text about every document in every aspect. Runs resume and never pay for a text twice."""
 
 from __future__ import annotations
 
@@ -7,45 +7,46 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..data import BadLine, Document, read_json_lines
 from ..errors import BudgetSpent, EndpointError, InputError
 from ..files import alone, cache_folder, check_writable, digest_of, replacing
-from ..llm import CachedChat, Estimate, Request, estimate, in_parallel
+from ..llm import CachedChat, Estimate, Prompt, Request, ask, estimate, in_parallel
 from .checks import check
 from .existing import text_sha256
-from .prompt import Prompt
 
-SERVER_FAILURES = 3  # in a row: the server is down, not one document at fault
-ONE_DOCUMENT = (400, 413, 422)  # statuses that speak of the request, not of the server
+SERVER_FAILURES = 3  # in a row: the server is down, rather than one document at fault
+ONE_DOCUMENT = (400, 413, 422)  # statuses that blame the request, not the server
+CUT_SEARCH = 200  # characters before the limit in which a space is looked for
 
-Report = Callable[[int, int, str], None]  # lessons done, lessons in all, a note
+Progress = Callable[[int, int, str], None]  # texts done, texts in total, a note
 
 
 @dataclass(frozen=True)
 class TeachConfig:
-    """How documents are shown and answers asked for."""
+    """How much of a document the model reads, and how it is asked."""
 
-    letters: int = 8000  # of a document that the model is shown; what is cut off is counted and said
-    retries: int = 2  # how often an answer of no use is asked for again
+    characters: int = 8000  # of a document; how much longer documents are is recorded
+    retries: int = 2  # further attempts after an unusable answer
     concurrency: int = 8
 
     def __post_init__(self) -> None:
-        if self.letters < 200 or self.retries < 0 or self.concurrency < 1:
-            raise InputError("teach: letters >= 200, retries >= 0, concurrency >= 1")
+        if self.characters < CUT_SEARCH or self.retries < 0 or self.concurrency < 1:
+            raise InputError(f"teach: characters >= {CUT_SEARCH}, retries >= 0, concurrency >= 1")
 
 
 @dataclass
 class Taught:
-    """What a run wrote."""
+    """What the output contains after a run."""
 
-    documents: int = 0  # with every aspect done, in the output
+    documents: int = 0  # with every aspect attempted
     texts: int = 0
-    cut: int = 0  # documents longer than the model was shown
-    failed: Counter[str] = field(default_factory=Counter)  # fault -> lessons given up
-    stopped: str | None = None  # why it ended before all documents were done
+    cut: int = 0  # documents of which the model read only the beginning
+    failed: Counter[str] = field(default_factory=Counter)  # fault -> texts that were given up
+    stopped: str | None = None  # why the run ended early
 
 
 class _Lesson(NamedTuple):
@@ -59,28 +60,28 @@ class _Outcome(NamedTuple):
     server: EndpointError | None = None
 
 
-def show_document(text: str, letters: int) -> tuple[str, int]:
-    """The part of a document that a model is shown, and how many letters are not."""
-    if len(text) <= letters:
+def show_document(text: str, characters: int) -> tuple[str, int]:
+    """The part of a document that the model reads, and how many characters were cut off."""
+    if len(text) <= characters:
         return text, 0
-    shown = text[:letters]
-    end = shown.rfind(" ", letters - 200)
-    shown = shown[:end] if end > 0 else shown
-    return f"{shown}\n[{len(text) - len(shown):,} more letters of this document are not shown]", len(text) - len(shown)
+    end = text.rfind(" ", characters - CUT_SEARCH, characters)
+    kept = text[: end if end > 0 else characters]
+    cut = len(text) - len(kept)
+    return f"{kept}\n[{cut:,} more letters of this document are not shown]", cut  # part of the cache key
 
 
 def requests(documents: Sequence[Document], prompts: Sequence[Prompt], config: TeachConfig) -> Iterator[Request]:
-    """The first request of every lesson."""
+    """The first request for every document and prompt."""
     for document in documents:
-        shown, _ = show_document(document.text, config.letters)
+        text, _ = show_document(document.text, config.characters)
         for prompt in prompts:
-            yield prompt.request(shown)
+            yield prompt.request(document=text)
 
 
 def cost_of(
     documents: Sequence[Document], prompts: Sequence[Prompt], model: CachedChat, config: TeachConfig | None = None
 ) -> Estimate:
-    """What `teach` would cost, without asking anything."""
+    """What `teach` would cost. Sends nothing."""
     return estimate(model, requests(documents, prompts, config or TeachConfig()))
 
 
@@ -90,33 +91,33 @@ def teach(
     model: CachedChat,
     output: Path,
     config: TeachConfig | None = None,
-    report: Report | None = None,
+    progress: Progress | None = None,
 ) -> Taught:
-    """Write `output`: {"_id", ASPECT: text, ..., "text_sha256", "teacher", "prompts"} a line and document.
+    """Write one line a document to `output`: {"_id", ASPECT: text, ..., "text_sha256", "teacher", "prompts"}.
 
-    An answer that is of no use is asked for again, then recorded under "failed" with its fault. A budget that is spent
-    ends the run: documents that are done are written, and the same call goes on from there. So does an error.
+    An unusable answer is requested again, and in the end recorded under "failed" with its fault. When the budget is
+    spent or an error occurs, the finished documents are written; the same call then resumes.
 
     Raises:
-        InputError: `output` is there already and of another teacher, prompt or kind.
+        InputError: `output` exists and was written by another teacher or other prompts, or is another kind of file.
         EndpointError: no server, a wrong key, an unknown model, or a server that stays down.
     """
-    config, tell = config or TeachConfig(), report or (lambda *_: None)
+    config, progress = config or TeachConfig(), progress or (lambda *_: None)
     if not documents:
         raise InputError("teach: no documents")
     check_writable(output.parent)
-    lock = cache_folder() / f"teach-{digest_of(os.path.realpath(output))[:16]}.lock"  # not left beside the output
+    lock = cache_folder() / f"teach-{digest_of(os.path.realpath(output))[:16]}.lock"  # no lock file beside the output
     check_writable(lock.parent)
     with alone(lock, f"{output}: another process is writing it; wait for it"):
-        return _teach(_Run(documents, prompts, model, output, config), tell)
+        return _teach(_Run(documents, prompts, model, output, config), progress)
 
 
-def _teach(run: _Run, tell: Report) -> Taught:
+def _teach(run: _Run, progress: Progress) -> Taught:
     documents, prompts, model = run.documents, run.prompts, run.model
     todo = [_Lesson(document, prompt) for document in documents if document.id not in run.done for prompt in prompts]
     total, finished = len(documents) * len(prompts), len(run.done) * len(prompts)
     failures, answered = 0, False
-    tell(finished, total, _note(model, run.taught))
+    progress(finished, total, _note(model, run.taught))
     try:
         for lesson, outcome in in_parallel(run.learn, todo, run.config.concurrency):
             finished += 1
@@ -125,7 +126,7 @@ def _teach(run: _Run, tell: Report) -> Taught:
             failures = failures + 1 if outcome.server is not None else 0
             if outcome.server is not None and (not answered or failures >= SERVER_FAILURES):
                 raise outcome.server
-            tell(finished, total, _note(model, run.taught))
+            progress(finished, total, _note(model, run.taught))
     except BudgetSpent as spent:
         run.taught.stopped = str(spent)
     finally:
@@ -137,12 +138,16 @@ class _Run:
     """The records of one run, by document."""
 
     def __init__(
-        self, documents: Sequence[Document], prompts: Sequence[Prompt], model: CachedChat, output: Path, config: Any
+        self,
+        documents: Sequence[Document],
+        prompts: Sequence[Prompt],
+        model: CachedChat,
+        output: Path,
+        config: TeachConfig,
     ) -> None:
         self.documents, self.prompts, self.model, self.output = documents, prompts, model, output
-        self.config: TeachConfig = config
-        self.taught = Taught()
-        self.identities = {prompt.aspect: prompt.identity for prompt in prompts}
+        self.config, self.taught = config, Taught()
+        self.identities = {prompt.name: prompt.identity for prompt in prompts}
         if len(self.identities) < len(prompts):
             raise InputError("teach: two prompts for one aspect")
         self.earlier = self._read() if output.exists() else {}
@@ -150,26 +155,22 @@ class _Run:
         self.open: dict[str, dict[str, Any]] = {}
 
     def learn(self, lesson: _Lesson) -> _Outcome:
-        """Ask, check, ask again. Runs in many threads."""
-        shown, _ = show_document(lesson.document.text, self.config.letters)
-        fault: str | None = None
-        for attempt in range(self.config.retries + 1):
-            try:
-                answer = self.model.ask(lesson.prompt.request(shown, attempt, fault))
-            except EndpointError as error:
-                if error.status in ONE_DOCUMENT:
-                    return _Outcome(None, f"the server refused it: {error}")
-                if error.too_large:
-                    return _Outcome(None, f"the answer is too large: {error}")
-                return _Outcome(None, f"the server failed: {error}", error)
-            text, fault = check(answer, lesson.document.text, lesson.prompt)
-            if fault is None:
-                return _Outcome(text, None)
-        return _Outcome(None, fault)
+        """Ask for one text. Runs in many threads."""
+        document, prompt = lesson
+        text, _ = show_document(document.text, self.config.characters)
+        check_text = partial(check, document=document.text, prompt=prompt)
+        try:
+            return _Outcome(*ask(self.model, prompt, check_text, self.config.retries, document=text))
+        except EndpointError as error:
+            if error.status in ONE_DOCUMENT:
+                return _Outcome(None, f"the server refused it: {error}")
+            if error.too_large:
+                return _Outcome(None, f"the answer is too large: {error}")
+            return _Outcome(None, f"the server failed: {error}", error)
 
     def record(self, lesson: _Lesson, outcome: _Outcome) -> None:
-        """Keep one outcome; a document is done when all its aspects are."""
-        document, aspect = lesson.document, lesson.prompt.aspect
+        """Keep one outcome; a document is done when all its aspects have one."""
+        document, aspect = lesson.document, lesson.prompt.name
         entry = self.open.setdefault(document.id, {"_id": document.id, "failed": {}})
         if outcome.text is not None:
             entry[aspect] = outcome.text
@@ -180,9 +181,9 @@ class _Run:
             self.done[document.id] = self._finish(document, self.open.pop(document.id))
 
     def write(self) -> None:
-        """Write the documents that are done, in the corpus's order, in one step.
+        """Write the finished documents in one step, in corpus order.
 
-        One that was to be tried again, and was not yet, keeps what the earlier run had of it.
+        A document whose failed texts were not tried again keeps its record from the earlier run.
         """
         known = self.earlier | self.done
         present = [known[document.id] for document in self.documents if document.id in known]
@@ -195,7 +196,7 @@ class _Run:
                     file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
     def _finish(self, document: Document, entry: dict[str, Any]) -> dict[str, Any]:
-        _, cut = show_document(document.text, self.config.letters)
+        _, cut = show_document(document.text, self.config.characters)
         texts = {aspect: entry[aspect] for aspect in self.identities if aspect in entry}
         return {
             "_id": document.id,
@@ -208,22 +209,20 @@ class _Run:
         }
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        """Documents that an earlier run of the same teacher has done already; some lack texts that failed."""
+        """The records of an earlier run of the same teacher; some lack texts that failed."""
         texts = {document.id: text_sha256(document.text) for document in self.documents}
         done = {}
         for line in read_json_lines(self.output):
             if isinstance(line, BadLine):
-                raise InputError(f"{self.output} exists already and is not a file of texts; choose another output")
+                raise InputError(f"{self.output} exists and is not a file of teacher texts; choose another output")
             record = line.record
             if (record.get("teacher"), record.get("prompts")) != (self.model.name, self.identities):
                 raise InputError(
-                    f"{self.output} exists already, made by another teacher or other prompts; choose another output"
+                    f"{self.output} exists, written by another teacher or other prompts; choose another output"
                 )
             identifier = record.get("_id")
             if identifier not in texts:
-                raise InputError(
-                    f"{self.output}: its document {identifier!r} is not in this corpus; choose another output"
-                )
+                raise InputError(f"{self.output}: document {identifier!r} is not in this corpus; choose another output")
             if record.get("text_sha256") == texts[identifier]:
                 done[str(identifier)] = record
         return done

@@ -72,7 +72,7 @@ def feature_in_index(index: Index, number: int) -> FeatureCardRecord:
         **_row(index, card.feature),
         "families": list(card.families),
         "scores": [_score(score) for score in card.feature.scores],
-        "nearest": [_neighbour(index, n.feature, n.label, n.nearness) for n in card.nearest],
+        "nearest": [_neighbour(index, n.feature_id, n.label, n.nearness) for n in card.nearest],
         "histogram": _histogram(values),
         "examples": examples,  # type: ignore[typeddict-item]
     }

@@ -1,7 +1,7 @@
-"""Prompts are files: a head of `name: value` lines, then the turns, each after a line `--- system` or `--- user`.
+"""Prompts are text files: a head of `name: value` lines, then turns, each after a line `--- system` or `--- user`.
 
-In the turns {fence} is a mark around what strangers wrote, which that text cannot know; other names in braces are the
-caller's.
+A turn may contain places such as {document}, which the caller fills. {fence} becomes a mark that the filled-in text
+cannot predict, so that the text cannot pretend to end where it does not.
 """
 
 from __future__ import annotations
@@ -22,25 +22,22 @@ PLACE: Final = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True)
-class PromptFile:
-    """The head and the turns of a prompt."""
+class Prompt:
+    """The head and the turns of a prompt file."""
 
+    name: str
     path: Path
     fields: Mapping[str, str]
     turns: tuple[tuple[str, str], ...]  # role, template
-
-    @property
-    def digest(self) -> str:
-        """A hash of the words."""
-        return digest_of([list(turn) for turn in self.turns])[:12]
+    schema: Mapping[str, Any] | None = None  # that answers must fit; None asks for plain text
 
     @property
     def identity(self) -> str:
-        """NAME/VERSION/HASH, as answers are recorded under."""
-        return f"{self.path.stem}/{self.field('version')}/{self.digest}"
+        """NAME/VERSION/HASH of the turns. It is recorded with every answer and is part of the cache key."""
+        return f"{self.name}/{self.field('version')}/{digest_of([list(turn) for turn in self.turns])[:12]}"
 
     def field(self, name: str) -> str:
-        """A line of the head.
+        """A field of the head.
 
         Raises:
             InputError: it is missing.
@@ -49,28 +46,39 @@ class PromptFile:
             raise InputError(f"{self.path}: the line {name!r} is missing before the turns")
         return self.fields[name]
 
-    def number(self, name: str, otherwise: int) -> int:
+    def number(self, name: str, default: int) -> int:
         """A whole number of the head.
 
         Raises:
-            InputError: it is not one.
+            InputError: it is not a whole number.
         """
         try:
-            return int(self.fields.get(name, otherwise))
+            return int(self.fields.get(name, default))
         except ValueError as error:
             raise InputError(f"{self.path}: {name}: {error}") from error
 
-    def messages(self, **values: str) -> tuple[Message, ...]:
-        """The turns with every {name} replaced once: what a value holds in braces stays as it is."""
-        known = {"fence": fence_of(*values.values()), **values}
-        fill = lambda match: known.get(match[1], match[0])  # noqa: E731
-        return tuple(Message(role, PLACE.sub(fill, text)) for role, text in self.turns)  # type: ignore[arg-type]
+    def require_places(self, *names: str) -> None:
+        """Refuse a prompt without these places.
 
-    def request(
-        self, schema: Mapping[str, Any] | None = None, attempt: int = 0, fault: str | None = None, **values: str
-    ) -> Request:
-        """The request; on a second attempt the last answer's fault is named."""
-        messages = list(self.messages(**values))
+        Raises:
+            InputError: no turn contains one of them.
+        """
+        for name in names:
+            if not any("{" + name + "}" in text for _, text in self.turns):
+                raise InputError(f"{self.path}: no turn contains {{{name}}}")
+
+    def request(self, attempt: int = 0, fault: str | None = None, **values: str) -> Request:
+        """The request with every place filled once; braces inside a value stay as they are.
+
+        Args:
+            attempt: 0, or how often the model was asked before; later attempts are sampled at a higher temperature.
+            fault: what was wrong with the last answer. The model reads it, so it is part of the cache key.
+        """
+        known = {"fence": fence_of(*values.values()), **values}
+        messages = [
+            Message(role, PLACE.sub(lambda match: known.get(match[1], match[0]), text))  # type: ignore[arg-type]  # a role
+            for role, text in self.turns
+        ]
         if fault is not None:
             last = messages[-1]
             messages[-1] = last._replace(content=f"{last.content}\n\nAn earlier answer was of no use: {fault}.")
@@ -78,29 +86,29 @@ class PromptFile:
             tuple(messages),
             self.number("max_tokens", 300),
             temperature=min(0.3 * attempt, 0.9),
-            schema=schema,
+            schema=self.schema,
             version=self.identity,
             attempt=attempt,
         )
 
 
 def fence_of(*texts: str) -> str:
-    """A mark that `texts` cannot hold but by a chance of one in 2^64."""
+    """A mark that occurs in `texts` with a chance of one in 2^64."""
     return sha256(b"fence\0" + "\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def read_prompt_file(source: str | Path, folder: Path) -> PromptFile:
-    """A prompt of `folder`, by its name, or one in a file.
+def read_prompt(source: str | Path, folder: Path, schema: Mapping[str, Any] | None = None) -> Prompt:
+    """The prompt of that name in `folder`, or the prompt in a file.
 
     Raises:
-        InputError: no such prompt, not UTF-8, or it does not end with a user's turn.
+        InputError: no such prompt, not UTF-8, or the last turn is not a user's.
     """
     path = folder / f"{source}.txt"
     if not (isinstance(source, str) and path.is_file()):
         path = Path(source)
     if not path.is_file():
         shipped = ", ".join(sorted(file.stem for file in folder.glob("*.txt")))
-        raise InputError(f"prompt {str(source)!r}: no such file, and none that ships ({shipped})")
+        raise InputError(f"prompt {str(source)!r}: no such file; the prompts that ship are {shipped}")
     try:
         head, *parts = TURN.split(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
@@ -108,7 +116,7 @@ def read_prompt_file(source: str | Path, folder: Path) -> PromptFile:
     turns = tuple((role, text.strip()) for role, text in zip(parts[::2], parts[1::2], strict=True))
     if not turns or turns[-1][0] != "user":
         raise InputError(f"{path}: the last turn must be '--- user'")
-    return PromptFile(path, _fields(path, head), turns)
+    return Prompt(path.stem, path, _fields(path, head), turns, schema)
 
 
 def _fields(path: Path, head: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Examples as a folder: config.json, and examples.jsonl with one feature a line. It holds text of the corpus."""
+"""Examples as a folder: config.json, and examples.jsonl with one feature a line. It contains text of the corpus."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..data import BadLine, read_json_lines
-from ..errors import DamagedError, MismatchError
-from ..files import Kind, new_folder, read_manifest, write_manifest, write_text
-from .examples import Example, FeatureExamples, Texts
+from ...data import BadLine, read_json_lines
+from ...errors import DamagedError, MismatchError
+from ...files import Kind, new_folder, read_manifest, write_manifest, write_text
+from .base import Example, FeatureExamples, Side
 
 KIND: Final = Kind("xetrieval-examples", 1, "examples")
 EXAMPLES: Final = "examples.jsonl"
-MOST_LETTERS: Final = 600  # of a text that is kept
+MOST_CHARACTERS: Final = 600  # of a stored text
+SIDES: Final = {"labelling": "shown", "judging": "judged"}  # field -> key in the file
 
 
 @dataclass(frozen=True)
 class ExampleFolder:
-    """The examples of every feature of one autoencoder, and what they were drawn from."""
+    """The examples of every feature of one autoencoder, and the corpus they come from."""
 
     sae: str  # digest
     facts: Mapping[str, Any]
@@ -30,7 +31,7 @@ class ExampleFolder:
         """Refuse examples of another autoencoder.
 
         Raises:
-            MismatchError: they are.
+            MismatchError: they belong to another one.
         """
         if self.sae != sae:
             raise MismatchError(
@@ -39,7 +40,7 @@ class ExampleFolder:
 
 
 def save_examples(folder: Path, sae: str, features: Sequence[FeatureExamples], facts: Mapping[str, Any]) -> None:
-    """Write a folder, whole or not at all.
+    """Write a new folder, whole or not at all.
 
     Raises:
         InputError: it exists, or cannot be written.
@@ -54,7 +55,7 @@ def load_examples(folder: Path) -> ExampleFolder:
     """Read what `save_examples` wrote.
 
     Raises:
-        InputError: no such folder. DamagedError: a file was altered, is missing, or has another form.
+        InputError: no such folder. DamagedError: a file was altered, is missing, or has another format.
     """
     config = read_manifest(folder, KIND)
     features: list[FeatureExamples] = []
@@ -66,31 +67,31 @@ def load_examples(folder: Path) -> ExampleFolder:
         facts = {key: value for key, value in config.items() if key not in ("format", "format_version", "files", "sae")}
         return ExampleFolder(str(config["sae"]), facts, features)
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"{folder}: not examples of this release ({error!r}); gather them again") from error
+        raise DamagedError(f"{folder}: not examples of this version ({error!r}); gather them again") from error
 
 
 def _record(feature: FeatureExamples) -> dict[str, Any]:
+    sides = {key: getattr(feature, field)._asdict() for field, key in SIDES.items()}
     return {
         "id": feature.feature_id,
         "documents": feature.documents,
         "frequency": round(feature.frequency, 7),
-        "activations": list(feature.activations),
-        "shown": _side(feature.shown),
-        "judged": _side(feature.judged),
-        "coactive": [list(pair) for pair in feature.coactive],
+        "activations": feature.activations,
+        **{key: {kind: [_example(e) for e in side[kind]] for kind in side} for key, side in sides.items()},
+        "coactive": feature.coactive,
     }
-
-
-def _side(texts: Texts) -> dict[str, Any]:
-    return {name: [_example(example) for example in examples] for name, examples in texts._asdict().items()}
 
 
 def _example(example: Example) -> dict[str, Any]:
-    facts = example._asdict() | {
-        name: text[:MOST_LETTERS] if (text := getattr(example, name)) else None for name in ("text", "sentence", "foil")
+    whole = example.sentence and example.sentence != example.passage
+    facts = {
+        "id": example.id,
+        "document": example.document,
+        "text": example.passage[: MOST_CHARACTERS // 2 if whole else MOST_CHARACTERS],
+        "activation": example.activation,
+        "sentence": example.sentence and example.sentence[:MOST_CHARACTERS],
+        "foil": example.foil and example.foil[:MOST_CHARACTERS],
     }
-    if example.sentence and example.sentence != example.text:
-        facts["text"] = example.text[: MOST_LETTERS // 2]
     return {key: value for key, value in facts.items() if value is not None}
 
 
@@ -100,11 +101,14 @@ def _feature(record: Mapping[str, Any]) -> FeatureExamples:
         documents=int(record["documents"]),
         frequency=float(record["frequency"]),
         activations=tuple(map(float, record["activations"])),
-        shown=_texts(record["shown"]),
-        judged=_texts(record["judged"]),
         coactive=tuple((int(j), float(index)) for j, index in record["coactive"]),
+        **{field: _side(record[key]) for field, key in SIDES.items()},
     )
 
 
-def _texts(record: Mapping[str, Any]) -> Texts:
-    return Texts(**{name: tuple(Example(**example) for example in record[name]) for name in Texts._fields})
+def _side(record: Mapping[str, Any]) -> Side:
+    return Side(**{kind: tuple(_read_example(**facts) for facts in record[kind]) for kind in Side._fields})
+
+
+def _read_example(text: str, **facts: Any) -> Example:
+    return Example(passage=text, **facts)

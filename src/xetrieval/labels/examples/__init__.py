@@ -1,0 +1,33 @@
+"""The texts on which features are active or silent: how they are gathered from a corpus and kept in a folder.
+
+Documents are dealt to two sides by a hash of their ids: labellers see one side, judges the other. No label is judged on
+a text that it was made from.
+"""
+
+from .base import PROMPTS, Example, FeatureExamples, Side, one_line
+from .best import TopExamples, active_entries, top_examples
+from .blocks import Block, Blocks, passage_blocks, side_of
+from .folder import ExampleFolder, load_examples, save_examples
+from .gather import ExamplesConfig, Gathered, Progress, gather
+
+__all__ = [
+    "PROMPTS",
+    "Block",
+    "Blocks",
+    "Example",
+    "ExampleFolder",
+    "ExamplesConfig",
+    "FeatureExamples",
+    "Gathered",
+    "Progress",
+    "Side",
+    "TopExamples",
+    "active_entries",
+    "gather",
+    "load_examples",
+    "one_line",
+    "passage_blocks",
+    "save_examples",
+    "side_of",
+    "top_examples",
+]

@@ -1,0 +1,66 @@
+"""From candidates to examples: no text and no document twice, and spread over the activation range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from .base import Example, Side
+
+SPARE: Final = 3  # candidates for each example that is wanted: some repeat a text or a document
+
+
+class Counts(NamedTuple):
+    """How many examples of each kind."""
+
+    top: int
+    spread: int
+    contrast: int
+
+
+class Candidates(NamedTuple):
+    """Rows of one feature on one side, best first, more than are wanted."""
+
+    top: list[tuple[int, float]]  # row and activation
+    sample: list[tuple[int, float]]  # of all active rows, uniformly
+    random: list[int]
+    hard: list[int]
+
+
+def select(candidates: Candidates, texts: Mapping[int, Example], counts: Counts) -> Side:
+    """The strongest, some over the rest of the range, and silent texts of either kind.
+
+    Args:
+        texts: the example of each row.
+    """
+    seen: set[str] = set()
+    top = _new([texts[row] for row, _ in candidates.top], counts.top, seen)
+    spread = _new([texts[row] for row, _ in candidates.sample], len(candidates.sample), set(seen))
+    spread.sort(key=lambda example: (-example.activation, example.id))
+    if len(spread) > counts.spread:
+        spread = [spread[int(i)] for i in np.linspace(0, len(spread) - 1, counts.spread).round()]
+    _new(spread, len(spread), seen)
+    hard = _new([texts[row] for row in candidates.hard], counts.contrast, seen)  # scarcer than random ones: first
+    random = _new([texts[row] for row in candidates.random], counts.contrast, seen)
+    return Side(tuple(top), tuple(spread), tuple(random), tuple(hard))
+
+
+def _new(examples: Iterable[Example], count: int, seen: set[str]) -> list[Example]:
+    """The first `count` examples whose document and texts are not in `seen`; they are added to it."""
+    chosen: list[Example] = []
+    for example in examples:
+        if len(chosen) == count:
+            break
+        keys = {f"document {example.document}", folded(example.passage), folded(example.text)}
+        if not keys & seen:
+            seen |= keys
+            chosen.append(example)
+    return chosen
+
+
+def folded(text: str) -> str:
+    """Texts with equal letters, apart from case, count as the same text."""
+    return re.sub(r"[\W\d_]+", " ", text).strip().casefold() or text

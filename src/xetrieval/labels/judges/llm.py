@@ -1,0 +1,111 @@
+"""A judge that asks a language model about numbered texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ...arrays import Float64
+from ...errors import InputError
+from ...files import parse_json
+from ...llm import Answer, ChatModel, Checked, ask, read_prompt
+from ..examples import PROMPTS, one_line
+from .base import Marked, Text
+
+FITS, INTRUDER = "fits", "intruder"  # the keys of the answers
+SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    key: {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}
+    for key, value in {
+        FITS: {"type": "array", "items": {"type": "integer"}},
+        INTRUDER: {"type": "integer"},
+    }.items()
+}
+
+
+class LlmJudge:
+    """A language model that reads numbered texts and answers with numbers.
+
+    Args:
+        at_once: texts in one question; small models do better with few.
+        retries: further attempts after an unusable answer.
+        prompts: names of prompts that ship, or files: for plain texts, for marked texts, and to find an intruder.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        at_once: int = 10,
+        retries: int = 1,
+        prompts: tuple[str | Path, str | Path, str | Path] = ("detection", "fuzz", "intruder"),
+    ) -> None:
+        if at_once < 1 or retries < 0:
+            raise InputError("judge: at_once >= 1, retries >= 0")
+        self.model, self.at_once, self.retries = model, at_once, retries
+        self.plain, self.marked, self.odd = (
+            read_prompt(prompt, PROMPTS, SCHEMAS[key])
+            for prompt, key in zip(prompts, (FITS, FITS, INTRUDER), strict=True)
+        )
+
+    @property
+    def name(self) -> str:
+        """llm:MODEL."""
+        return f"llm:{self.model.name}"
+
+    def prepare(self, labels: Iterable[str], texts: Iterable[Text]) -> None:
+        """Nothing to do."""
+
+    def fits(self, label: str, texts: Sequence[Text]) -> Float64 | None:
+        """1 where the model says that the label fits, else 0."""
+        prompt = self.marked if isinstance(texts[0], Marked) else self.plain
+        parts: list[Float64] = []
+        for start in range(0, len(texts), self.at_once):
+            lines = [_line(text) for text in texts[start : start + self.at_once]]
+
+            def check(answer: Answer, count: int = len(lines)) -> Checked[Float64]:
+                numbers = _json(answer.text).get(FITS)
+                if not isinstance(numbers, list) or not all(type(n) is int and 1 <= n <= count for n in numbers):
+                    return Checked(None, 'it was not {"fits": [NUMBERS]} with numbers of texts')
+                return Checked(np.isin(np.arange(1, count + 1), numbers).astype(np.float64))
+
+            fits = ask(self.model, prompt, check, self.retries, texts=_numbered(lines), label=label).value
+            if fits is None:
+                return None
+            parts.append(fits)
+        return np.concatenate(parts)
+
+    def intruder(self, texts: Sequence[str]) -> int | None:
+        """The text that the model names."""
+
+        def check(answer: Answer) -> Checked[int]:
+            number = _json(answer.text).get(INTRUDER)
+            if type(number) is not int or not 1 <= number <= len(texts):
+                return Checked(None, 'it was not {"intruder": NUMBER} with the number of a text')
+            return Checked(number - 1)
+
+        lines = [_line(text) for text in texts]
+        return ask(self.model, self.odd, check, self.retries, texts=_numbered(lines)).value
+
+
+def _line(text: Text) -> str:
+    if isinstance(text, str):
+        return one_line(text)
+    parts = (one_line(text.before), f"[[{one_line(text.marked)}]]", one_line(text.after))
+    return " ".join(filter(None, parts))
+
+
+def _numbered(lines: Sequence[str]) -> str:
+    return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
+
+
+def _json(text: str) -> dict[str, Any]:
+    """The first JSON object without nested objects in an answer, else {}."""
+    match = re.search(r"\{[^{}]*\}", text)
+    try:
+        value = parse_json(match[0]) if match else {}
+    except InputError:
+        return {}
+    return value if isinstance(value, dict) else {}

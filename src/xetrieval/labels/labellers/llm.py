@@ -1,0 +1,107 @@
+"""Labels from a language model that sees active and silent texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+from ...errors import InputError
+from ...llm import CachedChat, Request, attempts, in_parallel, read_prompt
+from ..examples import PROMPTS, Example, FeatureExamples, one_line
+from ..naming import read_label
+from .base import Progress, Proposal
+
+Rating: TypeAlias = Callable[[str, FeatureExamples], float]  # how well a label fits a feature's labelling side
+
+SILENT = 10  # silent texts in a prompt
+
+
+class LlmLabeller:
+    """Asks for several candidates and keeps the one that fits the labelling side best.
+
+    Args:
+        candidates: labels per feature; those after the first are sampled at a higher temperature.
+        rating: chooses between candidates; required for more than one.
+        retries: further attempts after an unusable answer.
+        prompt: the name of a prompt that ships, or a file.
+    """
+
+    def __init__(
+        self,
+        model: CachedChat,
+        candidates: int = 1,
+        rating: Rating | None = None,
+        retries: int = 2,
+        concurrency: int = 8,
+        prompt: str | Path = "label",
+    ) -> None:
+        if candidates < 1 or retries < 0:
+            raise InputError("labels: candidates >= 1, retries >= 0")
+        if candidates > 1 and rating is None:
+            raise InputError("labels: several candidates need a judge to choose between them")
+        self.model, self.candidates, self.rating = model, candidates, rating
+        self.retries, self.concurrency = retries, concurrency
+        self._prompt = read_prompt(prompt, PROMPTS)
+        self._prompt.require_places("active", "fence")
+
+    @property
+    def source(self) -> str:
+        """llm:MODEL."""
+        return f"llm:{self.model.name}"
+
+    @property
+    def prompt(self) -> str:
+        """NAME/VERSION/HASH."""
+        return self._prompt.identity
+
+    def requests(self, features: Sequence[FeatureExamples]) -> Iterator[Request]:
+        """The requests for `features`, as if every answer were usable."""
+        for feature in features:
+            for attempt in range(self.candidates):
+                yield self._prompt.request(attempt, **_texts(feature))
+
+    def label(self, features: Sequence[FeatureExamples], progress: Progress | None = None) -> Iterator[Proposal]:
+        """One proposal a feature, in order of completion."""
+        for done, (_, proposal) in enumerate(in_parallel(self._label, features, self.concurrency), 1):
+            if progress is not None:
+                progress(done, len(features), f"{self.model.ledger.usage.total:,} tokens")
+            yield proposal
+
+    def _label(self, feature: FeatureExamples) -> Proposal:
+        active = [example.text for example in feature.labelling.active]
+        if not active:
+            return Proposal(feature.feature_id, None, "no text activates it")
+        labels: dict[str, None] = {}
+        failures = 0
+        answers = attempts(self.model, self._prompt, partial(read_label, texts=active), **_texts(feature))
+        for answer in islice(answers, self.candidates + self.retries):
+            if answer.value is None:
+                failures += 1
+            else:
+                labels[answer.value] = None
+            if len(labels) == self.candidates or failures > self.retries:
+                break
+        if not labels:
+            return Proposal(feature.feature_id, None, answer.fault)
+        best = next(iter(labels))
+        if self.rating is not None and len(labels) > 1:
+            rating = self.rating
+            best = max(labels, key=lambda label: rating(label, feature))
+        return Proposal(feature.feature_id, best)
+
+
+def _texts(feature: FeatureExamples) -> dict[str, str]:
+    """The places of the prompt, filled."""
+    side = feature.labelling
+    most = max((example.activation for example in side.active), default=1.0)
+    lines = [f"{max(1, round(10 * e.activation / most))} {one_line(e.text)}" for e in side.active]
+    silent = [one_line(e.text) for e in _alternate(side.hard, side.random)[:SILENT]]
+    return {"active": "\n".join(lines), "silent": "\n".join(silent)}
+
+
+def _alternate(first: Sequence[Example], second: Sequence[Example]) -> list[Example]:
+    count = max(len(first), len(second))
+    return [part[i] for i in range(count) for part in (first, second) if i < len(part)]

@@ -1,0 +1,30 @@
+"""How well labels describe their features, on texts that no labeller saw. One file a score; table.py lists them.
+
+detection   a judge that knows only the label tells active texts from silent ones (paper, section 7; chance 0.5)
+fuzz        the same for parts of texts: of two sentences one is marked, the active or the silent one (chance 0.5)
+intruder    no label: which of nine strong texts and one silent text does not belong? (paper, section 6; chance 0.1;
+            features active on at least 50 documents)
+
+Active texts are spread over the feature's activation range, or are its strongest alone: most activations are weak, and
+labels describe those worst. Silent texts are drawn at random, or hard: those nearest to the active ones. Detection and
+fuzz give the fraction of (active, silent) pairs that the judge puts in the right order, ties counting half; for a judge
+that answers yes or no on equal numbers of both, that is its accuracy.
+"""
+
+from .base import LEAST_TEXTS, NEGATIVES, LabelScore, right_order
+from .run import Question, Scored, ScoresConfig, fit_to_examples, questions, score_labels
+from .table import SCORES
+
+__all__ = [
+    "LEAST_TEXTS",
+    "NEGATIVES",
+    "SCORES",
+    "LabelScore",
+    "Question",
+    "Scored",
+    "ScoresConfig",
+    "fit_to_examples",
+    "questions",
+    "right_order",
+    "score_labels",
+]

@@ -1,0 +1,191 @@
+"""Score many labels with one judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ...errors import BudgetSpent, InputError
+from ...features import Active, Negatives, Score
+from ...intervals import bootstrap, wilson
+from ...llm import in_parallel
+from ..examples import FeatureExamples
+from ..judges import Judge
+from .base import LEAST_TEXTS, NEGATIVES, Draw, Texts, over_range, right_order
+from .table import SCORES
+
+Progress: TypeAlias = Callable[[int, int, str], None]  # questions done, questions in total, a note
+
+
+@dataclass(frozen=True)
+class ScoresConfig:
+    """Which scores, on how many features and texts."""
+
+    kinds: tuple[str, ...] = tuple(SCORES)
+    negatives: tuple[Negatives, ...] = NEGATIVES
+    features: int | None = None  # a seeded sample; None: all
+    texts: int = 10  # active ones, and as many silent ones
+    active: Active = "range"  # active texts over the whole activation range, or the strongest alone
+    shuffled: bool = True  # also score each label on another feature's texts
+    concurrency: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = {*self.kinds} - {*SCORES} | {*self.negatives} - {*NEGATIVES}
+        if unknown or not self.kinds or not self.negatives:
+            raise InputError(f"scores: kinds are {', '.join(SCORES)}; negatives are {', '.join(NEGATIVES)}")
+        if self.texts < LEAST_TEXTS or (self.features is not None and self.features < 1):
+            raise InputError(f"scores: at least {LEAST_TEXTS} texts and one feature")
+
+
+class Question(NamedTuple):
+    """One question about one feature."""
+
+    feature_id: int
+    kind: str
+    negatives: Negatives
+    label: str  # empty if the score needs none
+    texts: Texts
+    shuffled: bool = False  # the label belongs to another feature
+
+
+@dataclass
+class Scored:
+    """Scores by feature."""
+
+    judge: str
+    config: ScoresConfig
+    scores: dict[int, list[Score]] = field(default_factory=dict)
+    shuffled: dict[int, list[Score]] = field(default_factory=dict)
+    failed: int = 0  # questions without a usable answer
+    stopped: str | None = None  # why the run ended early
+
+    def values(self, kind: str, negatives: Negatives, *, shuffled: bool = False) -> dict[int, float]:
+        """The value of every feature that has one."""
+        table = self.shuffled if shuffled else self.scores
+        return {
+            feature: score.value
+            for feature, scores in sorted(table.items())
+            for score in scores
+            if (score.kind, score.negatives) == (kind, negatives)
+        }
+
+    def summary(self) -> list[dict[str, Any]]:
+        """One record for each kind and negatives: mean over features with a bootstrap interval, chance, baseline."""
+        records = []
+        for kind in self.config.kinds:
+            for negatives in self.config.negatives:
+                values = self.values(kind, negatives)
+                if not values:
+                    continue
+                record: dict[str, Any] = {
+                    "kind": kind,
+                    "negatives": negatives,
+                    "active": self.config.active,
+                    "judge": self.judge,
+                    "features": len(values),
+                    **_mean("mean", values, self.config.seed),
+                    "chance": SCORES[kind].chance,
+                    "texts": self.config.texts,
+                    "seed": self.config.seed,
+                }
+                other = self.values(kind, negatives, shuffled=True)
+                records.append(record | (_mean("shuffled_labels", other, self.config.seed) if other else {}))
+        return records
+
+
+def score_labels(
+    examples: Sequence[FeatureExamples],
+    labels: Mapping[int, str],
+    judge: Judge,
+    config: ScoresConfig | None = None,
+    progress: Progress | None = None,
+) -> Scored:
+    """Score labelled features on the judging side of their examples.
+
+    A spent budget ends the run: `stopped` says why, and the answers so far are kept.
+
+    Raises:
+        InputError: no labelled feature has enough texts.
+    """
+    config = config or ScoresConfig()
+    asked = list(questions(examples, labels, config))
+    if not asked:
+        raise InputError(f"scores: no labelled feature has {LEAST_TEXTS} active and as many silent texts to judge")
+    judge.prepare({q.label for q in asked if q.label}, {text for q in asked for side in q.texts for text in side})
+    scored = Scored(judge.name, config)
+    answers = in_parallel(lambda question: _score(question, judge, config), asked, config.concurrency)
+    try:
+        for done, (question, score) in enumerate(answers, 1):
+            if score is None:
+                scored.failed += 1
+            else:
+                table = scored.shuffled if question.shuffled else scored.scores
+                table.setdefault(question.feature_id, []).append(score)
+            if progress is not None:
+                progress(done, len(asked), f"{scored.failed} without a usable answer" if scored.failed else "")
+    except BudgetSpent as spent:
+        scored.stopped = str(spent)
+    return scored
+
+
+def questions(
+    examples: Sequence[FeatureExamples], labels: Mapping[int, str], config: ScoresConfig
+) -> Iterator[Question]:
+    """All questions of a run, feature by feature in a seeded order; a run on more features only adds questions."""
+    able = [feature for feature in examples if labels.get(feature.feature_id)]
+    order = np.random.default_rng(config.seed).permutation(len(able))[: config.features]
+    chosen = [able[int(i)] for i in order]
+    names = [labels[feature.feature_id] for feature in chosen]
+    draw = Draw(config.texts, config.active == "strongest", config.seed)
+    for i, feature in enumerate(chosen):
+        other = next((name for name in names[i + 1 :] + names[:i] if name != names[i]), None)
+        for negatives in config.negatives:
+            for kind in config.kinds:
+                score = SCORES[kind]
+                texts = score.texts(feature, negatives, draw)
+                if texts is None:
+                    continue
+                label = names[i] if score.needs_label else ""
+                yield Question(feature.feature_id, kind, negatives, label, texts)
+                if config.shuffled and other is not None and score.needs_label:
+                    yield Question(feature.feature_id, kind, negatives, other, texts, shuffled=True)
+
+
+def fit_to_examples(judge: Judge, label: str, feature: FeatureExamples) -> float:
+    """How well a label fits the labelling side, to choose between candidates; 0 without a usable answer."""
+    side = feature.labelling
+    active = [example.text for example in over_range(side.active, 10)]
+    silent = [example.text for example in (*side.hard[:5], *side.random[:5])]
+    fits = judge.fits(label, [*active, *silent])
+    return 0.0 if fits is None or not silent else right_order(fits, np.arange(len(fits)) < len(active))
+
+
+def _score(question: Question, judge: Judge, config: ScoresConfig) -> Score | None:
+    kind, texts = SCORES[question.kind], [*question.texts.active, *question.texts.silent]
+    order = np.random.default_rng([config.seed, question.feature_id, 1]).permutation(len(texts))
+    shuffled = [texts[int(i)] for i in order]
+    value = kind.value(judge, question.label, shuffled, order < len(question.texts.active))
+    if value is None:
+        return None
+    low, high = wilson(value, kind.trials(len(texts)))
+    return Score(
+        kind=kind.name,
+        negatives=question.negatives,
+        judge=judge.name,
+        value=round(value, 4),
+        low=round(low, 4),
+        high=round(high, 4),
+        chance=kind.chance,
+        texts=len(texts),
+        seed=config.seed,
+        active=config.active,
+    )
+
+
+def _mean(name: str, values: Mapping[int, float], seed: int) -> dict[str, Any]:
+    mean, low, high = bootstrap(np.array(list(values.values())), seed=seed)
+    return {name: round(mean, 4), f"{name}_ci": [round(low, 4), round(high, 4)]}
