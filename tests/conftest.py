@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xetrieval.arrays import l2norm
+from xetrieval.data import Document
+from xetrieval.data.python_docs import python_docs
 from xetrieval.encoders import HashingEncoder
 from xetrieval.explain import Explainer
 from xetrieval.features import Feature
 from xetrieval.internalizer import Internalizer
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.views import ASPECTS
+
+
+@cache
+def documentation() -> tuple[Document, ...]:
+    """300 passages of this Python's documentation, parsed once for all tests."""
+    return tuple(python_docs(300))
 
 
 def random_sae(features: int = 128, dimension: int = 64, k: int = 16, seed: int = 0) -> SparseAutoencoder:

@@ -16,11 +16,10 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from conftest import random_explainer, random_internalizer, random_sae, unit
+from conftest import documentation, random_explainer, random_internalizer, random_sae, unit
 from test_sae import release_state
 
 from xetrieval.cli import main
-from xetrieval.data.python_docs import python_docs
 from xetrieval.explain import load
 from xetrieval.internalizer import write_release_internalizer
 from xetrieval.views import ASPECTS
@@ -296,7 +295,7 @@ def test_the_demo_answers_from_this_pythons_documentation(toy: Path) -> None:
 
 @pytest.fixture(scope="module")
 def records() -> list[dict]:
-    return [{"_id": d.id, "title": d.fields["title"], "text": d.body} for d in python_docs(150)]
+    return [{"_id": d.id, "title": d.fields["title"], "text": d.body} for d in documentation()[::2]]
 
 
 @pytest.fixture
@@ -323,7 +322,7 @@ def test_fit_makes_an_explainer_that_explains(corpus: Path, tmp_path: Path) -> N
 
 
 def test_a_fit_killed_in_training_goes_on_and_ends_the_same(corpus: Path, tmp_path: Path) -> None:
-    call = ["fit", corpus, *SMALL, "--epochs", 60, "--name", "same", "--output"]
+    call = ["fit", corpus, *SMALL, "--epochs", 25, "--name", "same", "--output"]
     command = [sys.executable, "-m", "xetrieval", *map(str, call), str(tmp_path / "made")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     work = tmp_path / "made.work"

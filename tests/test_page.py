@@ -20,6 +20,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from conftest import documentation
 from index_data import write_corpus
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
@@ -54,12 +55,11 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server on the demo's index and on one of hostile documents."""
-    from xetrieval.data.python_docs import python_docs
 
     home = tmp_path_factory.mktemp("page")
     HOME[:] = [home]
     write_corpus(
-        home / "docs.jsonl", [{"_id": d.id, "title": d.fields["title"], "text": d.body} for d in python_docs(300)]
+        home / "docs.jsonl", [{"_id": d.id, "title": d.fields["title"], "text": d.body} for d in documentation()]
     )
     evil = [
         {
