@@ -50,7 +50,7 @@ def cli_page() -> str:
         options = [p for p in command.params if p.param_type_name == "option" and not p.hidden and p.name != "help"]
         for title, rows in (
             ("argument", [(_argument(p), _cell(p.help or "")) for p in arguments]),
-            ("option", [(_option(p), _cell(_help(p, types.get(p.name, "")))) for p in options]),
+            ("option", [(_option(p), _cell(_help(p, types.get(p.name, [])))) for p in options]),
         ):
             if rows:
                 lines += ["", f"| {title} | |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
@@ -67,21 +67,22 @@ def _option(param: typing.Any) -> str:
     return names if param.is_flag else f"{names} {(param.metavar or param.name).strip('<>').upper()}"
 
 
-def _help(param: typing.Any, choices: str) -> str:
+def _help(param: typing.Any, choices: list[str]) -> str:
     default = param.default.value if isinstance(param.default, enum.Enum) else param.default
-    notes = [choices] if choices and choices not in (param.help or "") else []
+    help_text = param.help or ""
+    notes = [f"One of {', '.join(choices)}."] if not all(choice in help_text for choice in choices) else []
     notes += [f"Default: {default}."] if default not in (None, False, "", [], ()) and not callable(default) else []
-    notes += ["May be repeated."] if param.multiple else []
-    return " ".join([param.help or "", *notes])
+    notes += ["May be repeated."] if param.multiple and "repeat" not in help_text else []
+    return " ".join([help_text if help_text.endswith((".", ")")) or not notes else f"{help_text}.", *notes])
 
 
-def _choices(callback: Callable[..., object]) -> dict[str, str]:
+def _choices(callback: Callable[..., object]) -> dict[str, list[str]]:
     """The values of parameters that take one of a few."""
     found = {}
     for name, hint in typing.get_type_hints(callback).items():
         for one in (hint, *typing.get_args(hint)):
             if isinstance(one, type) and issubclass(one, enum.Enum):
-                found[name] = f"One of {', '.join(str(member.value) for member in one)}."
+                found[name] = [str(member.value) for member in one]
     return found
 
 

@@ -224,6 +224,17 @@ def test_files_that_are_named_exist(page: Path) -> None:
             assert any((base / span).exists() for base in (ROOT, ROOT / "src" / "xetrieval")), span
 
 
+def test_the_picture_of_the_house_is_true() -> None:
+    """Every arrow between rooms is an import, and every room is in the picture."""
+    picture = (ROOT / "docs" / "architecture.md").read_text().split("```mermaid")[1].split("```")[0]
+    arrows = re.findall(r"^  (\w+)(?:\[.*?\])? --> (\w+)", picture, flags=re.MULTILINE)
+    source = ROOT / "src" / "xetrieval"
+    assert {path.parent.name for path in source.glob("*/__init__.py")} <= {room for arrow in arrows for room in arrow}
+    for room, other in arrows:
+        code = "".join(path.read_text() for path in (source / room).rglob("*.py"))
+        assert room == "web" or re.search(rf"from \.+{other}\b", code), f"{room} --> {other}"
+
+
 def test_every_page_is_in_the_table_of_contents() -> None:
     contents = (ROOT / "docs" / "README.md").read_text()
     for page in (ROOT / "docs").glob("*.md"):
