@@ -7,6 +7,7 @@ the document, and live features of similar frequency. `direct` is the set that a
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     sets = setting.config["sets"][setting.config["encoders"][setting.config["main"]]["sets"]]
     for place, (benchmark, vectors) in enumerate(setting.sets(setting.config["main"])):
         for name, (explainer, raw) in opened.items():
-            records.append({"system": name, **intervention(explainer, benchmark, vectors, config, raw)})
+            records.append({"system": name, **asdict(intervention(explainer, benchmark, vectors, config, raw))})
         bar.at(place + 1, len(sets), benchmark.name)
     write_text(setting.made / "fig7.json", as_json(records))
     return [summary(record) for record in records]

@@ -6,6 +6,7 @@ of similar frequency, and the key features of a raw autoencoder trained on as ma
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
             for share in setting.step("fig8")["shares"]:
                 facts = {"encoder": name, "features": ours.features, "most_features": round(share * ours.features)}
                 config = SteeringConfig(fraction=share, seed=setting.config["seed"])
-                records += [{**facts, **record} for record in steering(ours, benchmark, vectors, config, raw)]
+                records += [{**facts, **asdict(record)} for record in steering(ours, benchmark, vectors, config, raw)]
         bar.at(place + 1, len(sets), benchmark.name)
     return records
 

@@ -8,6 +8,7 @@ the documents of a set, the written texts too (chain of thought).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
             systems = list(of_networks(nets, vectors.documents)) + list(of_written(setting, benchmark, encoder))
             found = compare_views(benchmark, vectors, systems, name)
             seen = benchmark.name in setting.config["corpus"].get("relatives", [])
-            records += [{"part": "sets", "teacher_seen": seen, **record} for record in found]
+            records += [{"part": "sets", "teacher_seen": seen, **asdict(record)} for record in found]
     return records
 
 

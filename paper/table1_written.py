@@ -6,6 +6,7 @@ internalizers trained without the post's thread. These posts are few and similar
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
             system = {"system": "internalizer", "form": form, "teacher": f"{step['teacher']}, other threads"}
             systems.append(ViewSystem(system, views))
         found = compare_views(part.benchmark, vectors, systems, name)
-        records += [{"part": f"{len(part.benchmark.documents)} posts", **record} for record in found]
+        records += [{"part": f"{len(part.benchmark.documents)} posts", **asdict(record)} for record in found]
     return records
 
 

@@ -34,11 +34,11 @@ def test_steering_by_one_is_reconstruction_and_with_the_error_kept_is_nothing() 
     )
     few = BenchmarkVectors(vectors.queries[held], vectors.documents)
     for name in ("key", "nonkey", "random"):
-        assert dropped["ndcg10"][name][1] == pytest.approx(100 * ndcg10(part, reconstructed(sae, few)), abs=1e-2)
-        assert kept["ndcg10"][name][1] == pytest.approx(100 * ndcg10(part, few), abs=1e-2)
-    assert (dropped["error_kept"], kept["error_kept"]) == (False, True)
-    assert dropped["half"] == "held out"
-    assert dropped["sizes"]["nonkey"] <= dropped["sizes"]["key"] <= 16
+        assert dropped.ndcg10[name][1] == pytest.approx(100 * ndcg10(part, reconstructed(sae, few)), abs=1e-2)
+        assert kept.ndcg10[name][1] == pytest.approx(100 * ndcg10(part, few), abs=1e-2)
+    assert (dropped.error_kept, kept.error_kept) == (False, True)
+    assert dropped.half == "held out"
+    assert dropped.sizes["nonkey"] <= dropped.sizes["key"] <= 16
 
 
 def test_key_features_are_the_topics_and_erasing_them_alone_destroys_the_ranking() -> None:
@@ -55,7 +55,7 @@ def test_key_features_are_the_topics_and_erasing_them_alone_destroys_the_ranking
     record = steering(explainer.sae, benchmark, vectors, SteeringConfig(alphas=(0.0, 1.0), fraction=0.5))[1]
     rus = utility(_Side(explainer.sae, vectors), benchmark, vectors, np.arange(120), 0)
     assert set(np.argsort(-rus)[:6]) == set(range(6))
-    gain = {name: curve[1] - curve[0] for name, curve in record["ndcg10"].items()}
+    gain = {name: curve[1] - curve[0] for name, curve in record.ndcg10.items()}
     assert gain["key"] > 20
     assert gain["key"] > gain["nonkey"] + 20
 
@@ -114,10 +114,10 @@ def worded(count: int = 60) -> tuple:
 def test_labels_that_fit_are_told_from_shuffled_ones() -> None:
     explainer, benchmark, vectors, judge = worded()
     record = labels(explainer, benchmark, vectors, judge, LabelsConfig(texts=3))
-    assert record["auc"] > 0.85
-    assert abs(record["auc_shuffled"] - 0.5) < 0.15
-    assert record["auc_ci"][0] <= record["auc"] <= record["auc_ci"][1]
-    assert record["features"] >= 8
+    assert record.auc > 0.85
+    assert abs(record.auc_shuffled - 0.5) < 0.15
+    assert record.auc_ci[0] <= record.auc <= record.auc_ci[1]
+    assert record.features >= 8
 
 
 def test_a_judge_is_never_the_encoder_it_judges() -> None:

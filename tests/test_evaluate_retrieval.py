@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,15 +66,15 @@ def test_ndcg_of_each_query_by_hand() -> None:
 def test_a_record_for_each_system_with_paired_figures() -> None:
     benchmark, vectors, view = noisy()
     alone, better = retrieval(benchmark, vectors, {"qa": view}, FACTS)
-    assert alone["system"] == "none"
-    assert (alone["delta"], alone["p_value"], alone["form"]) == (0.0, 1.0, None)
-    assert better["ndcg10"] == pytest.approx(alone["ndcg10"] + better["delta"], abs=2e-3)
-    assert 0 < better["ci_low"] <= better["delta"] <= better["ci_high"]
-    assert better["p_value"] < 0.01
-    assert better["weights"] == {"qa": 1.0}
-    assert set(better) == {
+    assert alone.system == "none"
+    assert (alone.delta, alone.p_value, alone.form) == (0.0, 1.0, None)
+    assert better.ndcg10 == pytest.approx(alone.ndcg10 + better.delta, abs=2e-3)
+    assert 0 < better.ci_low <= better.delta <= better.ci_high
+    assert better.p_value < 0.01
+    assert better.weights == {"qa": 1.0}
+    assert set(asdict(better)) == {
         *("dataset", "encoder", "system", "form", "teacher", "weights"),
-        *("ndcg10", "delta", "ci_low", "ci_high", "p_value", "queries"),
+        *("ndcg10", "delta", "ci_low", "ci_high", "p_value", "queries", "documents"),
     }
     assert retrieval(benchmark, vectors, {}, FACTS) == [alone]
 
@@ -137,10 +138,10 @@ def test_no_query_helps_to_choose_its_own_weights(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "learn_weights", learn)
     monkeypatch.setattr(module, "ndcg10_by_query", score)
     _, record = retrieval(benchmark, vectors, {"qa": view}, FACTS, RetrievalConfig("learned"))
-    assert len(record["weights"]) == 2
+    assert len(record.weights) == 2
     for rows, queries in zip(trained, ranked[1:], strict=True):
         assert queries == {f"q{row}" for row in range(40)} - {f"q{row}" for row in rows}
-    assert record["queries"] == 40
+    assert record.queries == 40
     with pytest.raises(InputError, match="sum or learned"):
         RetrievalConfig("all")
 

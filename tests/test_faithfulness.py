@@ -30,17 +30,17 @@ def case() -> tuple[Benchmark, BenchmarkVectors]:
 def test_curves_are_those_of_the_edited_vectors(case: tuple[Benchmark, BenchmarkVectors]) -> None:
     explainer = random_explainer()
     record = faithfulness(explainer, *case, SMALL, raw=random_sae(seed=7))
-    assert set(record["orders"]) == {"share", "random", "raw_sae"}
-    curve = record["orders"]["share"]
-    assert curve["deletion"][0] == pytest.approx(1, abs=1e-4)  # nothing erased
-    ours, random = curve["deletion_area"], record["orders"]["random"]["deletion_area"]
+    assert set(record.orders) == {"share", "random", "raw_sae"}
+    curve = record.orders["share"]
+    assert curve.deletion[0] == pytest.approx(1, abs=1e-4)  # nothing erased
+    ours, random = curve.deletion_area, record.orders["random"].deletion_area
     assert ours <= random  # the largest shares first
-    assert curve["deletion_area_ci"][0] <= ours <= curve["deletion_area_ci"][1]
-    np.testing.assert_allclose(ours, np.interp([1, 2, 3, 4], SMALL.steps, curve["deletion"]).mean(), atol=2e-4)
-    explained = [point["explained"] for point in record["explained"]]
+    assert curve.deletion_area_ci[0] <= ours <= curve.deletion_area_ci[1]
+    np.testing.assert_allclose(ours, np.interp([1, 2, 3, 4], SMALL.steps, curve.deletion).mean(), atol=2e-4)
+    explained = [point.explained for point in record.explained]
     assert len(explained) == 4
     for key in ("shown", "all_shared", "random_active"):
-        assert -1 <= record["rank"][key] <= 1
+        assert -1 <= getattr(record.rank, key) <= 1
 
 
 def test_one_step_of_a_curve_by_hand(case: tuple[Benchmark, BenchmarkVectors]) -> None:
@@ -56,8 +56,8 @@ def test_one_step_of_a_curve_by_hand(case: tuple[Benchmark, BenchmarkVectors]) -
     sets = FeatureSets.of(first)
     gone = np.einsum("nm,nm->n", q, erase(explainer.sae, z, sets)) / cosine
     kept = np.einsum("nm,nm->n", q, keep_only(explainer.sae, z, sets)) / cosine
-    assert record["orders"]["share"]["deletion"][1] == pytest.approx(gone.mean(), abs=1e-3)
-    assert record["orders"]["share"]["insertion"][1] == pytest.approx(kept.mean(), abs=1e-3)
+    assert record.orders["share"].deletion[1] == pytest.approx(gone.mean(), abs=1e-3)
+    assert record.orders["share"].insertion[1] == pytest.approx(kept.mean(), abs=1e-3)
 
 
 def test_words_that_carry_the_score_go_first() -> None:

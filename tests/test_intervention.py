@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -85,25 +86,25 @@ def test_rankings_leave_out_own_and_repeated_documents() -> None:
 def test_the_record_has_every_set_with_its_controls_of_equal_size() -> None:
     benchmark, vectors = toy_benchmark()
     record = intervention(random_explainer(), benchmark, vectors, InterventionConfig(bootstrap=50))
-    assert set(record["sets"]) == {"xetrieval", "original_view", "control"}
-    assert record["pairs"] <= 40
-    for measured in record["sets"].values():
+    assert set(record.sets) == {"xetrieval", "original_view", "control"}
+    assert record.pairs <= 40
+    for measured in record.sets.values():
         assert measured["size"] == pytest.approx(measured["size_random_live"], abs=0.3)
         assert measured["size_random"] <= measured["size"] + 1e-9
         low, high = measured["erase_ci"]
         assert low <= measured["erase"] <= high
-        assert measured["tp"]["pairs"] + measured["fp"]["pairs"] == record["pairs"]
+        assert measured["tp"]["pairs"] + measured["fp"]["pairs"] == record.pairs
     again = intervention(random_explainer(), benchmark, vectors, InterventionConfig(bootstrap=50))
-    assert json.dumps(record) == json.dumps(again)
+    assert json.dumps(asdict(record)) == json.dumps(asdict(again))
 
 
 def test_a_raw_autoencoder_is_measured_the_same_way() -> None:
     benchmark, vectors = toy_benchmark()
     explainer, config = random_explainer(), InterventionConfig(bootstrap=50)
-    same = intervention(explainer, benchmark, vectors, config, raw=explainer.sae)["sets"]
+    same = intervention(explainer, benchmark, vectors, config, raw=explainer.sae).sets
     for key in ("size", "erase", "keep_only", "explained", "explained_without_bias"):
         assert same["direct"][key] == same["original_view"][key]
-    other = intervention(explainer, benchmark, vectors, config, raw=random_sae(seed=1))["sets"]
+    other = intervention(explainer, benchmark, vectors, config, raw=random_sae(seed=1)).sets
     assert other["direct"]["erase"] != same["direct"]["erase"]
     assert other["direct"]["size"] == pytest.approx(other["direct"]["size_random_live"], abs=0.3)
     assert {key: other[key] for key in ("xetrieval", "original_view", "control")} == {
@@ -136,7 +137,7 @@ def test_shared_features_carry_the_score_on_real_pairs(shared_data: Path) -> Non
     small = Benchmark("scifact-small", documents, ids, whole.queries[:40], whole.judgments)
     explainer = load("minilm", cache=False)
     vectors = benchmark_vectors(small, open_encoder("minilm"))
-    measured = intervention(explainer, small, vectors, InterventionConfig(bootstrap=100))["sets"]["xetrieval"]
+    measured = intervention(explainer, small, vectors, InterventionConfig(bootstrap=100)).sets["xetrieval"]
     assert measured["erase"] > 2 * measured["erase_random"]
     assert measured["erase"] > 2 * measured["erase_random_live"]
     assert measured["explained"] > measured["explained_random"] + 0.2

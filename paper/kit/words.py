@@ -7,6 +7,7 @@ and the text is encoded again. The attribution of a word is its tokens' part of 
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from xetrieval.arrays import Float32, Float64
 from xetrieval.data.benchmark import Benchmark
 from xetrieval.encoders import Encoder, read_texts, token_vectors
 from xetrieval.errors import InputError
-from xetrieval.evaluate.faithfulness import FaithfulnessConfig, area
+from xetrieval.evaluate.faithfulness import FaithfulnessConfig, curves_of
 from xetrieval.evaluate.pairs import InterventionConfig, draw_pairs
 from xetrieval.evaluate.vectors import BenchmarkVectors
 
@@ -78,12 +79,7 @@ def _curves(
     for step in config.steps:
         deleted.append(_scores(encoder, [_without(t, w[:step]) for t, w in zip(texts, order, strict=True)], q) / whole)
         inserted.append(_scores(encoder, [_only(t, w[:step]) for t, w in zip(texts, order, strict=True)], q) / whole)
-    return {
-        "deletion": [round(float(values.mean()), 4) for values in deleted],
-        "insertion": [round(float(values.mean()), 4) for values in inserted],
-        **area("deletion_area", deleted, query, config),
-        **area("insertion_area", inserted, query, config),
-    }
+    return asdict(curves_of(deleted, inserted, query, config))
 
 
 def _scores(encoder: Encoder, texts: list[str], q: Float32) -> Float64:

@@ -131,7 +131,7 @@ def train_one(
     for name in JUDGED_ON:
         benchmark = read_benchmark(data() / name)
         config = InterventionConfig(queries=300, bootstrap=100)
-        sets = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), config)["sets"]
+        sets = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), config).sets
         keys = (
             "size",
             "erase",

@@ -9,7 +9,7 @@ questions they duplicate) and by a language model (summaries of posts).
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def main() -> None:
     for name in track(given.datasets, "faithfulness"):
         benchmark = read_benchmark(data() / name)
         vectors = benchmark_vectors(benchmark, encoder)
-        record = {"unseen_in_training": name in UNSEEN, **faithfulness(shipped, benchmark, vectors, raw=raw)}
+        record = {"unseen_in_training": name in UNSEEN, **asdict(faithfulness(shipped, benchmark, vectors, raw=raw))}
         record["words"] = word_curves(plain, benchmark, vectors, WORDS)
         record["another_seed"] = reseeded(shipped, other, vectors)
         records.append(record)

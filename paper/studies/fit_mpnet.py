@@ -10,6 +10,7 @@ import argparse
 import json
 import random
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,8 @@ def main() -> None:
     records = []
     for name, queries, size in SETS:
         benchmark = sample_benchmark(read_benchmark(data() / name), queries, size)
-        record = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), InterventionConfig(), raw)
+        vectors = benchmark_vectors(benchmark, encoder)
+        record = asdict(intervention(explainer, benchmark, vectors, InterventionConfig(), raw))
         records.append({"encoder": "all-mpnet-base-v2", "documents": len(benchmark.documents), **record})
         Console(width=150).print(name, {k: v for k, v in record["sets"]["xetrieval"].items() if isinstance(v, float)})
     figures = {"figures": dict(explainer.metrics), "made_from": dict(explainer.provenance)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def main() -> None:
     records = []
     for name in track(given.datasets, "pair check"):
         benchmark = read_benchmark(data() / name)
-        record = intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), config, raw)
+        record = asdict(intervention(explainer, benchmark, benchmark_vectors(benchmark, encoder), config, raw))
         record = {"unseen_in_training": name in UNSEEN, **record}
         records.append(
             {"explainer": explainer.name, "features": explainer.sae.features, "k": explainer.sae.k, **record}

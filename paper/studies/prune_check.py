@@ -172,7 +172,7 @@ def left_out(explainer: Explainer, mixed: NDArray[np.bool_], coherence: NDArray[
         vectors = benchmark_vectors(benchmark, reader)
         for part, drop in parts.items():
             smaller = prune(explainer, drop) if drop else explainer
-            figures = intervention(smaller, benchmark, vectors, InterventionConfig(bootstrap=200))["sets"]["xetrieval"]
+            figures = intervention(smaller, benchmark, vectors, InterventionConfig(bootstrap=200)).sets["xetrieval"]
             fields = ("pairs", "size", "explained", "explained_ci", "explained_random", "erase", "erase_random")
             plain = round(1 - float(np.delete(mixed, drop).mean()), 4)
             record = {"dataset": name, "left_out": part, "features": smaller.sae.features, "plain": plain}

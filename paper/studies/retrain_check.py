@@ -87,7 +87,7 @@ def measure(shipped: Any, sae: SparseAutoencoder, encoder: CachedEncoder, sample
     for name in JUDGED_ON:
         benchmark = read_benchmark(data() / name)
         vectors = benchmark_vectors(benchmark, encoder)
-        sets = intervention(explainer, benchmark, vectors, InterventionConfig(queries=300, bootstrap=200))["sets"]
+        sets = intervention(explainer, benchmark, vectors, InterventionConfig(queries=300, bootstrap=200)).sets
         keys = ("size", "erase", "erase_random", "explained", "explained_ci", "explained_random")
         record[name] = {key: sets["xetrieval"][key] for key in keys}
         record[name]["fvu"] = reconstruction(sae, vectors.documents).fvu

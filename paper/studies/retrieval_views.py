@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def measured(benchmark: Benchmark, encoder: Encoder, nets: list[Any]) -> list[di
         facts = {"encoder": short(encoder), "system": "internalizer", "form": form, "teacher": teacher}
         learned = form == "residual" and teacher not in SMALLER
         for weights in ("sum", "learned") if learned else ("sum",):
-            found = retrieval(benchmark, vectors, views, facts, RetrievalConfig(weights))
+            found = measured_views(benchmark, vectors, views, facts, RetrievalConfig(weights))
             records += found[1:] if records else found
     return records
 
@@ -211,14 +212,14 @@ def chain_of_thought(documents: list[Document], encoder: Encoder) -> Iterator[li
     records: list[dict[str, Any]] = []
     for weights in ("sum", "learned"):
         facts = {"encoder": short(encoder), "system": "cot", "form": None, "teacher": "written, 720 posts"}
-        found = retrieval(views.benchmark, vectors, views.views, facts, RetrievalConfig(weights))
+        found = measured_views(views.benchmark, vectors, views.views, facts, RetrievalConfig(weights))
         records += found[1:] if records else found
         for form in ("residual", "paper"):
             folds = learn_in_folds(written, encoder, InternalizerConfig(form=form), FOLDS)  # type: ignore[arg-type]
             place = [folds.of_source[document.text] for document in views.benchmark.documents]
             predicted = cross_fitted_views(folds.internalizers, place, vectors.documents)
             facts = {**facts, "system": "internalizer", "form": form, "teacher": f"written, {FOLDS} folds"}
-            records += retrieval(views.benchmark, vectors, predicted, facts, RetrievalConfig(weights))[1:]
+            records += measured_views(views.benchmark, vectors, predicted, facts, RetrievalConfig(weights))[1:]
     yield [{**record, "documents": len(views.benchmark.documents)} for record in records]
 
 
@@ -237,9 +238,14 @@ def local(texts: Path, encoder: Encoder, documents: list[Document]) -> list[dict
             ("internalizer", "residual", "written, 720 posts", internalized(nets, vectors.documents)),
         ):
             facts = {"encoder": short(encoder), "system": system, "form": form, "teacher": teacher}
-            found = retrieval(part.benchmark, vectors, views, facts, RetrievalConfig(weights))
+            found = measured_views(part.benchmark, vectors, views, facts, RetrievalConfig(weights))
             records += found[1:] if records else found
     return [{**record, "documents": len(part.benchmark.documents), "texts_missing": part.missing} for record in records]
+
+
+def measured_views(*args: Any) -> list[dict[str, Any]]:
+    """The results of `retrieval` as records."""
+    return [asdict(result) for result in retrieval(*args)]
 
 
 def short(encoder: Encoder) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def measure(name: str, sets: list[Any], encoder: CachedEncoder, ours: Any, raw: 
                         "features": ours.features,
                         "most_features": round(share * ours.features),
                         "unseen_in_training": dataset in UNSEEN,
-                        **record,
+                        **asdict(record),
                     }
                 )
     return out

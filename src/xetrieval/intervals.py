@@ -18,6 +18,10 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    def rounded(self, digits: int) -> Estimate:
+        """All three, rounded."""
+        return Estimate(*(round(value, digits) for value in self))
+
 
 def wilson(proportion: float, trials: float) -> tuple[float, float]:
     """Wilson 95 % interval for a proportion observed over `trials` trials."""

@@ -13,6 +13,7 @@ from .options import open_explainer, opened_encoder
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
     from ..evaluate import BenchmarkVectors
+    from ..evaluate.retrieval import RetrievalResult
 
 app = typer.Typer(help="Measure retrieval, intervention, faithfulness, steering and more.", no_args_is_help=True)
 
@@ -43,7 +44,7 @@ def retrieval(
     forms = "+".join(sorted({net.form for net in nets.values()}))
     facts = {"encoder": reader.identity.name, "system": "internalizer", "form": forms, "teacher": "as trained"}
 
-    def measure(benchmark: Benchmark, vectors: BenchmarkVectors) -> list[dict[str, Any]]:
+    def measure(benchmark: Benchmark, vectors: BenchmarkVectors) -> list[RetrievalResult]:
         if not texts:
             return run(benchmark, vectors, internalized(nets, vectors.documents), facts, config)
         lessons = [pair for name in texts for pair in read_teacher(name, benchmark.documents)]
@@ -57,7 +58,7 @@ def retrieval(
         records = run(part.benchmark, few, internalized(nets, few.documents), facts, config)
         said = {**facts, "system": "cot", "form": None, "teacher": "+".join(Path(name).name for name in texts)}
         records += run(part.benchmark, few, part.views, said, config)[1:]
-        return [{**record, "documents": len(part.benchmark.documents)} for record in records]
+        return records
 
     shared.run("retrieval", reader, measure)
 

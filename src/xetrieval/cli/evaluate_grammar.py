@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
     from ..evaluate import BenchmarkVectors
 
-Measure = Callable[["Benchmark", "BenchmarkVectors"], list[dict[str, Any]]]
+Measure = Callable[["Benchmark", "BenchmarkVectors"], list[Any]]  # results of one kind, frozen dataclasses
 Data = Annotated[
     list[str],
     typer.Option("--data", help="BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may repeat."),
@@ -60,7 +60,7 @@ class Shared:
         from ..files.atomic import STANDARD
 
         check_output(self.output, *map(Path, self.data), Path(self.explainer))
-        records: list[dict[str, Any]] = []
+        results: list[Any] = []
         left_out = collector(self.skip_bad)
         benchmarks = [
             sample_benchmark(open_benchmark(name, left_out), self.queries, self.documents, self.seed)
@@ -74,24 +74,24 @@ class Shared:
                 reader.report = lambda done, total: show("encode", done, total, "")
             for place, benchmark in enumerate(benchmarks):
                 show(what, place, len(benchmarks), benchmark.name)
-                records += measure(benchmark, benchmark_vectors(benchmark, reader))
+                results += measure(benchmark, benchmark_vectors(benchmark, reader))
                 show(what, place + 1, len(benchmarks), benchmark.name)
                 if self.output is not None and not is_stream(self.output):
-                    self._write(records)
+                    self._write(results)
         if self.output is not None and is_stream(self.output):  # what went through cannot be replaced by more
-            self._write(records)
+            self._write(results)
         if str(self.output) == STANDARD:  # the records are there already
             return
         if self.format is Format.json:
-            give_json(records)
+            give_json([asdict(result) for result in results])
         else:
-            print_table(what, records)
+            print_table(what, results)
 
-    def _write(self, records: list[dict[str, Any]]) -> None:
+    def _write(self, results: list[Any]) -> None:
         from ..files import write_text
 
         assert self.output is not None
-        write_text(self.output, json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.output, json.dumps([asdict(result) for result in results], indent=1, ensure_ascii=False) + "\n")
 
 
 shares = with_options(Shared, first=2)

@@ -1,8 +1,8 @@
-"""The records of each evaluation as a table."""
+"""The results of each evaluation as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .console import output_console
@@ -10,10 +10,16 @@ from .console import output_console
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ..evaluate.faithfulness import FaithfulnessResult
+    from ..evaluate.intervention import InterventionResult
+    from ..evaluate.labels import LabelsResult
+    from ..evaluate.retrieval import RetrievalResult
+    from ..evaluate.steering import SteeringResult
 
-def print_table(what: str, records: list[dict[str, Any]]) -> None:
-    """Print the records of one kind of evaluation."""
-    output_console().print(TABLES[what](records))
+
+def print_table(what: str, results: Sequence[Any]) -> None:
+    """Print the results of one kind of evaluation."""
+    output_console().print(TABLES[what](results))
 
 
 def _table(columns: Sequence[str], left: int = 2) -> Table:
@@ -25,20 +31,20 @@ def _table(columns: Sequence[str], left: int = 2) -> Table:
     return table
 
 
-def retrieval(records: list[dict[str, Any]]) -> Table:
+def retrieval(results: Sequence[RetrievalResult]) -> Table:
     """One line a system; a star where the difference is significant at 0.05."""
     table = _table(("dataset", "system", "weights", "NDCG@10", "change", "95 % interval", "p", "queries"), 3)
-    for r in records:
-        alone = r["system"] == "none"
+    for r in results:
+        alone = r.system == "none"
         table.add_row(
-            r["dataset"] if alone else "",
-            r["system"] + ("" if alone or not r["form"] else f" ({r['form']})"),
-            "" if alone else _weights(r["weights"]),
-            f"{r['ndcg10']:.2f}",
-            "" if alone else f"{r['delta']:+.2f}{'*' if r['p_value'] < 0.05 else ''}",
-            "" if alone else f"{r['ci_low']:+.2f} to {r['ci_high']:+.2f}",
-            "" if alone else f"{r['p_value']:.3f}",
-            str(r["queries"]),
+            r.dataset if alone else "",
+            r.system + ("" if alone or not r.form else f" ({r.form})"),
+            "" if alone else _weights(r.weights),
+            f"{r.ndcg10:.2f}",
+            "" if alone else f"{r.delta:+.2f}{'*' if r.p_value < 0.05 else ''}",
+            "" if alone else f"{r.ci_low:+.2f} to {r.ci_high:+.2f}",
+            "" if alone else f"{r.p_value:.3f}",
+            str(r.queries),
         )
     return table
 
@@ -49,13 +55,13 @@ def _weights(weights: Any) -> str:
     return " / ".join(_weights(half) for half in weights)
 
 
-def intervention(records: list[dict[str, Any]]) -> Table:
+def intervention(results: Sequence[InterventionResult]) -> Table:
     """One line a set; in brackets the size-matched random set active in z."""
     table = _table(("dataset", "set", "features", "erase", "keep-only", "explained"))
-    for r in records:
-        for name, s in r["sets"].items():
+    for r in results:
+        for name, s in r.sets.items():
             table.add_row(
-                r["dataset"] if name == "xetrieval" else "",
+                r.dataset if name == "xetrieval" else "",
                 name,
                 f"{s['size']:.1f}",
                 f"{s['erase']:+.3f} ({s['erase_random']:+.3f})",
@@ -65,53 +71,53 @@ def intervention(records: list[dict[str, Any]]) -> Table:
     return table
 
 
-def steering(records: list[dict[str, Any]]) -> Table:
+def steering(results: Sequence[SteeringResult]) -> Table:
     """NDCG@10 by factor, one line a set."""
-    alphas = [f"x{alpha:g}" for alpha in records[0]["alphas"]]
+    alphas = [f"x{alpha:g}" for alpha in results[0].alphas]
     table = _table(("dataset", "set", "features", *alphas))
-    for r in records:
-        for name, curve in r["ndcg10"].items():
-            first = f"{r['dataset']}{', error kept' if r['error_kept'] else ''}" if name == "key" else ""
-            size = r["sizes"].get(name)
+    for r in results:
+        for name, curve in r.ndcg10.items():
+            first = f"{r.dataset}{', error kept' if r.error_kept else ''}" if name == "key" else ""
+            size = r.sizes.get(name)
             table.add_row(first, name, "" if size is None else str(size), *(f"{value:.2f}" for value in curve))
     return table
 
 
-def faithfulness(records: list[dict[str, Any]]) -> Table:
+def faithfulness(results: Sequence[FaithfulnessResult]) -> Table:
     """Areas of one line an order: lower is more faithful for deletion, higher for insertion."""
     table = _table(("dataset", "order", "features", "deletion", "insertion", "rank, shown", "rank, random"))
-    for r in records:
-        for name, order in r["orders"].items():
+    for r in results:
+        for name, order in r.orders.items():
             first = name == "share"
             table.add_row(
-                r["dataset"] if first else "",
+                r.dataset if first else "",
                 name,
-                f"{r['features']:.1f}" if first else "",
-                f"{order['deletion_area']:.3f}",
-                f"{order['insertion_area']:.3f}",
-                f"{r['rank']['shown']:.2f}" if first else "",
-                f"{r['rank']['random_active']:.2f}" if first else "",
+                f"{r.features:.1f}" if first else "",
+                f"{order.deletion_area:.3f}",
+                f"{order.insertion_area:.3f}",
+                f"{r.rank.shown:.2f}" if first else "",
+                f"{r.rank.random_active:.2f}" if first else "",
             )
     return table
 
 
-def labels(records: list[dict[str, Any]]) -> Table:
+def labels(results: Sequence[LabelsResult]) -> Table:
     """AUC beside shuffled labels; chance is 0.5."""
     table = _table(("dataset", "judge", "features", "AUC", "95 % interval", "shuffled labels"))
-    for r in records:
-        low, high = r["auc_ci"]
+    for r in results:
+        low, high = r.auc_ci
         table.add_row(
-            r["dataset"],
-            r["judge"],
-            str(r["features"]),
-            f"{r['auc']:.3f}",
+            r.dataset,
+            r.judge,
+            str(r.features),
+            f"{r.auc:.3f}",
             f"{low:.3f} to {high:.3f}",
-            f"{r['auc_shuffled']:.3f}",
+            f"{r.auc_shuffled:.3f}",
         )
     return table
 
 
-TABLES = {
+TABLES: dict[str, Callable[[Any], Table]] = {
     "retrieval": retrieval,
     "intervention": intervention,
     "faithfulness": faithfulness,

@@ -15,6 +15,7 @@ numbers of features for all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -27,7 +28,7 @@ from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..explain import DEFAULT_TOP, Explainer, attribute, overlap
 from ..extras import require
-from ..intervals import cluster_bootstrap
+from ..intervals import Estimate, bootstrap, cluster_bootstrap
 from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import FeatureSets
 from ..steer import erase_and_keep
@@ -68,17 +69,69 @@ class _Order(NamedTuple):
     features: list[IntArray]
 
 
+@dataclass(frozen=True)
+class ExplainedAt:
+    """How much of the scores the bias and the first `features` features explain, with a 95 % interval.
+
+    A score near zero distorts the mean of ratios; the ratios of sums are safe from that.
+    """
+
+    features: int
+    explained: float
+    low: float
+    high: float
+    explained_of_sums: float
+    remainder_of_sums: float
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Deletion and insertion at each step of one order, and the areas under them."""
+
+    deletion: tuple[float, ...]
+    insertion: tuple[float, ...]
+    deletion_area: float
+    deletion_area_ci: tuple[float, float]
+    insertion_area: float
+    insertion_area_ci: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class RankAgreement:
+    """Spearman's correlation of the scores with those of the features shown, of all shared ones, of random ones."""
+
+    queries: int
+    documents: int
+    shown: float
+    shown_ci: tuple[float, float]
+    all_shared: float
+    all_shared_ci: tuple[float, float]
+    random_active: float
+    random_active_ci: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class FaithfulnessResult:
+    """The curves of a benchmark's pairs, by order: share, random, raw_sae."""
+
+    dataset: str
+    pairs: int
+    queries: int
+    features: float
+    steps: tuple[int, ...]
+    explained: tuple[ExplainedAt, ...]
+    orders: Mapping[str, Curves]
+    rank: RankAgreement
+
+
 def faithfulness(
     explainer: Explainer,
     benchmark: Benchmark,
     vectors: BenchmarkVectors,
     config: FaithfulnessConfig | None = None,
     raw: SparseAutoencoder | None = None,
-) -> dict[str, Any]:
-    """One record: {dataset, pairs, steps, explained, orders: {share, random, raw_sae}, rank}.
-
-    Each order has deletion and insertion curves [steps] and their areas with intervals; `rank` has Spearman's
-    correlations for the features shown, for all shared ones, and for as many random active ones.
+) -> FaithfulnessResult:
+    """Measure the explanations of a benchmark's pairs.
 
     Args:
         raw: an autoencoder of raw vectors, for the order raw_sae.
@@ -96,16 +149,16 @@ def faithfulness(
     }
     if raw is not None:
         orders["raw_sae"] = _Order(raw, _by_share(raw, q, z, [raw.encode(z)]))
-    return {
-        "dataset": benchmark.name,
-        "pairs": len(q),
-        "queries": len(np.unique(pairs.query)),
-        "features": round(float(np.mean([len(ids) for ids in chosen])), 2),
-        "steps": list(config.steps),
-        "explained": _explained(explainer.sae, q, z, chosen, pairs.query, config),
-        "orders": {name: _curves(order, q, z, pairs.query, config) for name, order in orders.items()},
-        "rank": _rank(explainer, benchmark, vectors, config, rng),
-    }
+    return FaithfulnessResult(
+        dataset=benchmark.name,
+        pairs=len(q),
+        queries=len(np.unique(pairs.query)),
+        features=round(float(np.mean([len(ids) for ids in chosen])), 2),
+        steps=config.steps,
+        explained=_explained(explainer.sae, q, z, chosen, pairs.query, config),
+        orders={name: _curves(order, q, z, pairs.query, config) for name, order in orders.items()},
+        rank=_rank(explainer, benchmark, vectors, config, rng),
+    )
 
 
 def _by_share(sae: SparseAutoencoder, q: Float32, z: Float32, views: list[SparseCodes]) -> list[IntArray]:
@@ -125,54 +178,62 @@ def _explained(
     chosen: list[IntArray],
     query: NDArray[np.int64],
     config: FaithfulnessConfig,
-) -> list[dict[str, float]]:
+) -> tuple[ExplainedAt, ...]:
     parts = attribute(q, z, sae.directions, sae.decoder_bias, FeatureSets.of(chosen))
     starts = np.concatenate([[0], np.cumsum([len(ids) for ids in chosen])])
     out = []
     for step in config.steps:
         shown = np.array([parts.shares[a : min(a + step, b)].sum() for a, b in pairwise(starts)])
-        mean, low, high = cluster_bootstrap((parts.bias + shown) / parts.score, query, config.bootstrap, config.seed)
+        ratio = cluster_bootstrap((parts.bias + shown) / parts.score, query, config.bootstrap, config.seed)
         own = parts.score - parts.bias
-        sums = {  # a score near zero cannot blow these up, as it can the mean
-            "explained_of_sums": round(float((parts.bias + shown).sum() / parts.score.sum()), 4),
-            "remainder_of_sums": round(float(np.abs(own - shown).sum() / max(1e-12, np.abs(own).sum())), 4),
-        }
         out.append(
-            {"features": step, "explained": round(mean, 4), "low": round(low, 4), "high": round(high, 4), **sums}
+            ExplainedAt(
+                step,
+                *ratio.rounded(4),
+                explained_of_sums=round(float((parts.bias + shown).sum() / parts.score.sum()), 4),
+                remainder_of_sums=round(float(np.abs(own - shown).sum() / max(1e-12, np.abs(own).sum())), 4),
+            )
         )
-    return out
+    return tuple(out)
 
 
-def _curves(
-    order: _Order, q: Float32, z: Float32, query: NDArray[np.int64], config: FaithfulnessConfig
-) -> dict[str, Any]:
+def _curves(order: _Order, q: Float32, z: Float32, query: NDArray[np.int64], config: FaithfulnessConfig) -> Curves:
     cosine = np.einsum("nm,nm->n", q, z).astype(np.float64)
     deleted, inserted = [], []
     for step in config.steps:
         erased, kept = erase_and_keep(order.sae, z, FeatureSets.of([ids[:step] for ids in order.features]))
         deleted.append(np.einsum("nm,nm->n", q, erased) / cosine)
         inserted.append(np.einsum("nm,nm->n", q, kept) / cosine)
-    return {
-        "deletion": [round(float(values.mean()), 4) for values in deleted],
-        "insertion": [round(float(values.mean()), 4) for values in inserted],
-        **area("deletion_area", deleted, query, config),
-        **area("insertion_area", inserted, query, config),
-    }
+    return curves_of(deleted, inserted, query, config)
 
 
-def area(name: str, curve: list[Float64], query: NDArray[np.int64], config: FaithfulnessConfig) -> dict[str, Any]:
+def curves_of(
+    deleted: Sequence[Float64], inserted: Sequence[Float64], query: NDArray[np.int64], config: FaithfulnessConfig
+) -> Curves:
+    """The curves of values [pairs] at each step, with the areas under them."""
+    below, above = (_area(curve, query, config) for curve in (deleted, inserted))
+    return Curves(
+        deletion=tuple(round(float(values.mean()), 4) for values in deleted),
+        insertion=tuple(round(float(values.mean()), 4) for values in inserted),
+        deletion_area=below.mean,
+        deletion_area_ci=(below.low, below.high),
+        insertion_area=above.mean,
+        insertion_area_ci=(above.low, above.high),
+    )
+
+
+def _area(curve: Sequence[Float64], query: NDArray[np.int64], config: FaithfulnessConfig) -> Estimate:
     """The mean over 1 .. N of the curve, with straight lines between its steps."""
     steps = np.array(config.steps)
     every = np.arange(1, steps.max() + 1)
     stacked = np.stack(curve, axis=1)
     areas = np.array([np.interp(every, steps, row).mean() for row in stacked])
-    mean, low, high = cluster_bootstrap(areas, query, config.bootstrap, config.seed)
-    return {name: round(mean, 4), f"{name}_ci": [round(low, 4), round(high, 4)]}
+    return cluster_bootstrap(areas, query, config.bootstrap, config.seed).rounded(4)
 
 
 def _rank(
     explainer: Explainer, benchmark: Benchmark, vectors: BenchmarkVectors, config: FaithfulnessConfig, rng: Any
-) -> dict[str, Any]:
+) -> RankAgreement:
     stats = require("scipy.stats", "eval")
     sae = explainer.sae
     ranked = ranking(benchmark, vectors, config.depth)
@@ -193,9 +254,16 @@ def _rank(
             kept = erase_and_keep(sae, z, FeatureSets.of(features))[1]
             value = float(stats.spearmanr(cosine, np.einsum("nm,nm->n", q, kept)).statistic)
             found[name].append(0.0 if np.isnan(value) else value)
-    out: dict[str, Any] = {"queries": len(found["shown"]), "documents": config.depth, "shown": config.shown}
-    for name, values in found.items():
-        each = np.array(values)
-        mean, low, high = cluster_bootstrap(each, np.arange(len(each)), config.bootstrap, config.seed)
-        out |= {name: round(mean, 4), f"{name}_ci": [round(low, 4), round(high, 4)]}
-    return out
+    few, every, other = (
+        bootstrap(np.array(values), config.bootstrap, config.seed).rounded(4) for values in found.values()
+    )
+    return RankAgreement(
+        queries=len(found["shown"]),
+        documents=config.depth,
+        shown=few.mean,
+        shown_ci=(few.low, few.high),
+        all_shared=every.mean,
+        all_shared_ci=(every.low, every.high),
+        random_active=other.mean,
+        random_active_ci=(other.low, other.high),
+    )

@@ -3,13 +3,14 @@
 Sets compared on the same pairs and with the same autoencoder: the features of the explanation (xetrieval), those
 shared with the original view alone (original_view), and active features of z that are not shared (control). With
 another autoencoder, one of the encoder's vectors alone: what it finds shared by q and z (direct).
-Beside each set stand two of its own size, for size alone moves the score: random ones among the active features
-of z outside the set, and random live features outside it of like frequency.
+Size alone moves the score, so each set is compared with two of its own size: random active features of z outside
+the set, and random living features outside it of similar frequency.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -29,17 +30,32 @@ from .vectors import BenchmarkVectors
 FREQUENCY_ROWS: Final = 4096  # documents on which a raw autoencoder's frequencies are counted
 
 
+@dataclass(frozen=True)
+class InterventionResult:
+    """What erasing and keeping sets of features does to the scores of a benchmark's pairs.
+
+    Attributes:
+        sets: name -> {size, erase, keep_only, explained, ..., each with _random, _random_live and _ci}, and the same
+            under tp and fp for relevant and other pairs. erase is the mean drop of the cosine (positive where the score
+            falls), keep_only its mean change.
+    """
+
+    dataset: str
+    queries: int
+    pairs: int
+    tp_pairs: int
+    mean_score: float
+    sets: Mapping[str, Mapping[str, Any]]
+
+
 def intervention(
     explainer: Explainer,
     benchmark: Benchmark,
     vectors: BenchmarkVectors,
     config: InterventionConfig | None = None,
     raw: SparseAutoencoder | None = None,
-) -> dict[str, Any]:
-    """One record: {dataset, pairs, sets: {NAME: {size, erase, keep_only, explained, ..., each with _ci, tp, fp}}}.
-
-    erase is the mean drop of the cosine (positive when the score falls), keep_only its mean change. `raw` gives the set
-    "direct".
+) -> InterventionResult:
+    """Erase and keep the features of each pair's explanation, and the control sets. `raw` gives the set "direct".
 
     Raises:
         InputError: no query with a relevant document, or a `raw` of another dimension.
@@ -63,14 +79,14 @@ def intervention(
             "_random_live": _measure(sae, q, z, _random_live(chosen, frequency, rng)),
         }
         sets[name] = _summary(measured, pairs, config)
-    return {
-        "dataset": benchmark.name,
-        "queries": len(np.unique(pairs.query)),
-        "pairs": len(q),
-        "tp_pairs": int(pairs.relevant.sum()),
-        "mean_score": float(np.einsum("nm,nm->n", q, z).mean()),
-        "sets": sets,
-    }
+    return InterventionResult(
+        dataset=benchmark.name,
+        queries=len(np.unique(pairs.query)),
+        pairs=len(q),
+        tp_pairs=int(pairs.relevant.sum()),
+        mean_score=float(np.einsum("nm,nm->n", q, z).mean()),
+        sets=sets,
+    )
 
 
 class _System(NamedTuple):

@@ -1,7 +1,7 @@
-"""Do labels fit? A judge reads label and texts and never the activations: an encoder other than the one explained.
+"""Do labels fit? The judge is an encoder other than the one explained; it reads labels and texts, never activations.
 
 For each labelled feature, does the label's embedding rank texts that activate it above texts that do not? The area
-under that curve is 0.5 by chance; the same with labels shuffled among features stands beside it.
+under that curve is 0.5 by chance; it is compared with that of labels shuffled among the features.
 """
 
 from __future__ import annotations
@@ -23,11 +23,26 @@ from .vectors import BenchmarkVectors
 
 @dataclass(frozen=True)
 class LabelsConfig:
-    """How many labelled features are judged, on how many texts that activate each, and as many that do not."""
+    """How many labelled features are judged, and on how many texts that activate each (and as many that do not)."""
 
     features: int | None = 200  # a seeded sample; None is all
     texts: int = 10
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class LabelsResult:
+    """How well a judge tells texts that activate a feature from others by the feature's label."""
+
+    dataset: str
+    judge: str
+    features: int
+    auc: float
+    auc_ci: tuple[float, float]
+    auc_shuffled: float  # with labels exchanged among the features
+    auc_shuffled_ci: tuple[float, float]
+    texts: int
+    chance: float = 0.5
 
 
 def labels(
@@ -36,8 +51,8 @@ def labels(
     vectors: BenchmarkVectors,
     judge: Encoder,
     config: LabelsConfig | None = None,
-) -> dict[str, Any]:
-    """One record {dataset, judge, features, auc, auc_ci, auc_shuffled, auc_shuffled_ci, chance, texts}.
+) -> LabelsResult:
+    """Measure the labels of an explainer on the documents of a benchmark.
 
     Args:
         vectors: of the benchmark under the explained encoder.
@@ -64,11 +79,17 @@ def labels(
     names = read_texts(judge, [str(explainer.features[feature].label) for feature in chosen], "query").vectors
     right = _auc(names, texts, place.reshape(shown.shape), config.texts)
     wrong = _auc(np.roll(names, 1, axis=0), texts, place.reshape(shown.shape), config.texts)
-    record: dict[str, Any] = {"dataset": benchmark.name, "judge": judge.identity.name, "features": len(chosen)}
-    for name, values in (("auc", right), ("auc_shuffled", wrong)):
-        mean, low, high = bootstrap(values, seed=config.seed)
-        record |= {name: round(mean, 4), f"{name}_ci": [round(low, 4), round(high, 4)]}
-    return {**record, "chance": 0.5, "texts": config.texts}
+    auc, shuffled = (bootstrap(values, seed=config.seed).rounded(4) for values in (right, wrong))
+    return LabelsResult(
+        dataset=benchmark.name,
+        judge=judge.identity.name,
+        features=len(chosen),
+        auc=auc.mean,
+        auc_ci=(auc.low, auc.high),
+        auc_shuffled=shuffled.mean,
+        auc_shuffled_ci=(shuffled.low, shuffled.high),
+        texts=config.texts,
+    )
 
 
 def _texts(activation: Float32, count: int, rng: Any) -> Any:
@@ -80,7 +101,7 @@ def _texts(activation: Float32, count: int, rng: Any) -> Any:
 
 
 def _auc(names: Float32, texts: Float32, place: Any, count: int) -> Float64:
-    """Share of (active, inactive) pairs that a label ranks rightly, ties half, [f]."""
+    """Fraction of (active, inactive) pairs that a label ranks correctly, [f]; a tie counts one half."""
     scores = np.einsum("fm,ftm->ft", names, texts[place])
     active, inactive = scores[:, :count, None], scores[:, None, count:]
     return np.asarray(((active > inactive) + 0.5 * (active == inactive)).mean((1, 2)), np.float64)

@@ -22,6 +22,7 @@ from .vectors import BenchmarkVectors, of_queries, ranking
 from .weights import WeightsConfig, learn_weights
 
 DEPTH = 10
+Weights = Mapping[Aspect, float] | Sequence[Mapping[Aspect, float]] | None  # of views; one a half where learned
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,33 @@ def with_views(
     return vectors._replace(documents=total.astype(np.float32))
 
 
+@dataclass(frozen=True)
+class RetrievalResult:
+    """NDCG@10 of one system, in percent, and its paired difference to the encoder alone."""
+
+    dataset: str
+    encoder: str
+    system: str  # none, internalizer or cot
+    form: str | None
+    teacher: str | None
+    weights: Weights
+    ndcg10: float
+    delta: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    queries: int
+    documents: int
+
+
 def retrieval(
     benchmark: Benchmark,
     vectors: BenchmarkVectors,
     views: Mapping[Aspect, Float32],
     facts: Mapping[str, Any],
     config: RetrievalConfig | None = None,
-) -> list[dict[str, Any]]:
-    """Two records: the encoder alone, and with `views`.
-
-    Each is {dataset, encoder, system, form, teacher, weights, ndcg10, delta, ci_low, ci_high, p_value, queries}, NDCG
-    and differences in percent.
+) -> list[RetrievalResult]:
+    """Two results: the encoder alone, and with `views`.
 
     Args:
         views: aspect -> [d, m] unit vectors of the documents.
@@ -134,22 +151,28 @@ def compare_views(
     systems: Iterable[ViewSystem],
     encoder: str,
     config: RetrievalConfig | None = None,
-) -> list[dict[str, Any]]:
-    """The encoder alone, then each system, all on the same queries; records as `retrieval` describes them."""
+) -> list[RetrievalResult]:
+    """The encoder alone, then each system, all on the same queries."""
     config = config or RetrievalConfig()
     base = ndcg10_by_query(benchmark, vectors)
-    shared = {"dataset": benchmark.name, "encoder": encoder}
-    nothing = {"system": "none", "form": None, "teacher": None, "weights": None}
-    records = [{**shared, **nothing, **_figures(base, base, config)}]
+
+    def result(facts: Mapping[str, Any], weights: Weights, scored: Float64) -> RetrievalResult:
+        described: dict[str, Any] = {key: facts.get(key) for key in ("system", "form", "teacher")}
+        measured = _compared(scored, base, config)
+        return RetrievalResult(
+            benchmark.name, encoder, **described, weights=weights, documents=len(benchmark.documents), **measured
+        )
+
+    results = [result({"system": "none"}, None, base)]
     for system in systems:
+        weights: Weights
         if system.weights == "sum":
-            weights: Any = dict.fromkeys(system.views, 1.0)
+            weights = dict.fromkeys(system.views, 1.0)
             scored = ndcg10_by_query(benchmark, with_views(vectors, system.views, weights))
         else:
             scored, weights = _cross_fitted(benchmark, vectors, system.views, config)
-        facts = {key: system.facts.get(key) for key in ("system", "form", "teacher")}
-        records.append({**shared, **facts, "weights": weights, **_figures(scored, base, config)})
-    return records
+        results.append(result(system.facts, weights, scored))
+    return results
 
 
 def _cross_fitted(
@@ -168,7 +191,7 @@ def _cross_fitted(
     return scored, learned
 
 
-def _figures(scored: Float64, base: Float64, config: RetrievalConfig) -> dict[str, Any]:
+def _compared(scored: Float64, base: Float64, config: RetrievalConfig) -> dict[str, Any]:
     difference = 100 * (scored - base)
     low, high, p_value = paired_test(difference, config.resamples, config.seed)
     return {

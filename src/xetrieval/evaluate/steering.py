@@ -8,8 +8,8 @@ x' = x + W ((alpha_S - 1) * c).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from ..sae import SparseAutoencoder, SparseCodes
 from .retrieval import ndcg10_by_query
 from .vectors import BenchmarkVectors, of_queries, ranking
 
-HARD = 100  # unmatched documents are drawn from the query's best so many
+HARD = 100  # unmatched documents are drawn from this many of the query's best
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,30 @@ class SteeringConfig:
             raise InputError("steering: factors of 0 or more, and a fraction of the features between 0 and 1")
 
 
+@dataclass(frozen=True)
+class SteeringResult:
+    """NDCG@10 of a benchmark's held-out queries, in percent, for each set of features and each factor."""
+
+    dataset: str
+    queries: int
+    alphas: tuple[float, ...]
+    ndcg10: Mapping[str, Sequence[float]]  # key, nonkey, random, key_raw_sae -> one value a factor
+    sizes: Mapping[str, int]  # of each set
+    error_kept: bool
+    half: str = "held out"
+
+
 def steering(
     sae: SparseAutoencoder,
     benchmark: Benchmark,
     vectors: BenchmarkVectors,
     config: SteeringConfig | None = None,
     raw_sae: SparseAutoencoder | None = None,
-) -> list[dict[str, Any]]:
-    """Two records {dataset, alphas, ndcg10: {key, nonkey, random, key_raw_sae}, sizes, error_kept, half}, in percent.
+) -> list[SteeringResult]:
+    """Two results: the vectors decoded from scaled codes, and the same with the reconstruction error kept.
 
     Args:
-        raw_sae: one trained on encoder vectors alone, to steer with its own key features beside.
+        raw_sae: one trained on encoder vectors alone; it is steered with its own key features.
     Raises:
         InputError: too few queries to halve, or none with a relevant document.
     """
@@ -78,15 +91,14 @@ def steering(
                 _ranked(raw, part, held, raw_key, alpha, error_kept=error_kept) for alpha in config.alphas
             ]
         records.append(
-            {
-                "dataset": benchmark.name,
-                "queries": len(held),
-                "alphas": list(config.alphas),
-                "ndcg10": curves,
-                "sizes": {name: len(ids) for name, ids in {**sets, **raw_set}.items()},
-                "error_kept": error_kept,
-                "half": "held out",
-            }
+            SteeringResult(
+                dataset=benchmark.name,
+                queries=len(held),
+                alphas=config.alphas,
+                ndcg10=curves,
+                sizes={name: len(ids) for name, ids in {**sets, **raw_set}.items()},
+                error_kept=error_kept,
+            )
         )
     return records
 
