@@ -15,6 +15,7 @@ from paper.kit.tables import cases_table
 from paper.setting import Setting
 from paper.trained import trained
 from xetrieval.explain import Explainer
+from xetrieval.explain.release_format import release_record
 from xetrieval.files import write_text
 from xetrieval.render.page import page
 
@@ -30,13 +31,13 @@ def run(setting: Setting) -> list[dict[str, Any]]:
         found = {name: explainer.explain(query, document) for name, explainer in both.items()}
         text = [f"query: {query}", "", f"document: {document}"]
         for name, explanation in found.items():
-            text += ["", f"{name}: {len(explanation.features)} features shared", str(explanation)]
+            text += ["", f"{name}: {len(explanation.terms)} features shared", str(explanation)]
             shown = both[name].with_evidence(explanation) if name == "ours" else explanation
             write_text(folder / f"{benchmark.name}-{name}.html", page(shown))
         write_text(folder / f"{benchmark.name}.txt", "\n".join(text) + "\n")
-        names = [{feature.label for feature in one.features if feature.label} for one in found.values()]
+        names = [{term.label for term in one.terms if term.label} for one in found.values()]
         records.append({"dataset": benchmark.name, "names_of_both": sorted(names[0] & names[1]),
-                        **{name: one.to_dict() for name, one in found.items()}})  # fmt: skip
+                        **{name: release_record(one) for name, one in found.items()}})  # fmt: skip
     return records
 
 

@@ -206,7 +206,7 @@ def test_a_repr_is_one_short_line_and_a_text_is_readable(small_index: Path) -> N
     breakdown = index.search("word1", 1, by="sparse")[0].explanation
     pairs = explainer.explain_pairs(["red apple"] * 2, ["an apple is red"] * 2)
     shown = [explainer, explainer.sae, explainer.internalizers["qa"], explainer.encoder, index, last, hits[0], answer,
-             answer.contrast, answer.explanation, answer.change, breakdown, pairs, last.query,
+             answer.contrast, answer.explanation, answer.counterfactual, breakdown, pairs, last.query,
              index.codes(np.arange(30), "original"),
              SteeringProfile(dict.fromkeys(range(500), 2.0), "x"), *hits]  # fmt: skip
     for one in shown:
@@ -246,7 +246,7 @@ def test_a_narrow_terminal_loses_the_bar_and_never_a_figure(
         monkeypatch.setenv("COLUMNS", "200")
         if "--overview" in command:
             ids = json.loads(run("search", small_index, "word1 word2", "--format", "json").stdout)["hits"]
-            command = tuple(ids[0]["id"] if word == "d1" else word for word in command)
+            command = tuple(ids[0]["doc_id"] if word == "d1" else word for word in command)
         wide = accepted(run(*command)).stdout
         monkeypatch.setenv("COLUMNS", str(columns))
         narrow = accepted(run(*command)).stdout

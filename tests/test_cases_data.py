@@ -147,7 +147,7 @@ def documents(index: Path, query: str = "tyres", *options: object) -> dict[str, 
         raise AssertionError(f"{name} is no JSON")
 
     found = json.loads(accepted(done).stdout, parse_constant=refuse)
-    return {hit["id"]: hit for hit in found["hits"]}
+    return {hit["doc_id"]: hit for hit in found["hits"]}
 
 
 def text_of(index: Path, identifier: str) -> str:

@@ -109,7 +109,9 @@ def searched(folder: Path) -> Done:
 def right_or_refused(done: Done, wanted: str) -> None:
     if done.returncode == 0:
         found, right = (json.loads(text)["hits"] for text in (done.stdout, wanted))
-        assert [(h["id"], round(h["score"], 4)) for h in found] == [(h["id"], round(h["score"], 4)) for h in right]
+        assert [(h["doc_id"], round(h["score"], 4)) for h in found] == [
+            (h["doc_id"], round(h["score"], 4)) for h in right
+        ]
     else:
         refused(done)
 

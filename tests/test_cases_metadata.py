@@ -37,7 +37,7 @@ def hits(index: Path, query: str, *options: object) -> list[dict[str, Any]]:
 
 
 def ids(found: list[dict[str, Any]]) -> str:
-    return " ".join(sorted(hit["id"] for hit in found))
+    return " ".join(sorted(hit["doc_id"] for hit in found))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def shelf(toy: Path) -> Path:
 )
 def test_filters_of_the_command_line_and_of_python(shelf: Path, condition: str, wanted: str) -> None:
     assert ids(hits(shelf, "tyres", "--filter", condition)) == wanted
-    assert " ".join(sorted(hit.id for hit in open_index(shelf).search("tyres", 10, filters=[condition]))) == wanted
+    assert " ".join(sorted(hit.doc_id for hit in open_index(shelf).search("tyres", 10, filters=[condition]))) == wanted
 
 
 def test_an_unknown_field_and_a_malformed_filter_are_refused(shelf: Path) -> None:
@@ -114,7 +114,7 @@ def test_parent_start_and_end_are_the_users_own_fields(toy: Path, tmp_path: Path
     assert ids(found) == "a b c"
     record = json.loads((CASES / "corpus" / f"{case}.jsonl").read_text().splitlines()[1 if case == "parentstr" else 0])
     own = {name: value for name, value in record.items() if name in ("parent", "start", "end")}
-    assert next(hit for hit in found if hit["id"] == record["_id"])["metadata"] == own
+    assert next(hit for hit in found if hit["doc_id"] == record["_id"])["metadata"] == own
     assert not any({"parent", "start", "end"} & set(hit) for hit in found)
     done = accepted(run("index", "delete", index, "a"))
     assert "2 documents left" in done.stderr
@@ -166,7 +166,7 @@ def test_a_column_of_whole_numbers_with_a_gap(toy: Path, tmp_path: Path) -> None
         ("src.depth>9", "b"),
     ):
         assert ids(hits(index, "tyres", "--filter", condition)) == wanted, condition
-    metadata = {hit["id"]: hit["metadata"] for hit in hits(index, "tyres")}
+    metadata = {hit["doc_id"]: hit["metadata"] for hit in hits(index, "tyres")}
     assert metadata["b"]["year"] is None
     assert metadata["a"]["price"] == 1.5
     assert metadata["a"]["day"] == "2024-05-01"
@@ -196,6 +196,6 @@ def test_the_report_names_the_line_that_stands_in_every_page(toy: Path, tmp_path
     line = "Still stuck? Write to help@example.org and we answer within a day."
     assert line in accepted(run("index", "report", index)).stdout
     found = json.loads(accepted(run("index", "report", index, "--format", "json")).stdout)["boilerplate_lines"]
-    assert {"line": line, "documents": 5, "share_of_documents": 1.0} in found
+    assert {"line": line, "documents": 5, "fraction": 1.0} in found
     assert ids(hits(index, "get my money back", "--filter", "tags~billing")) == "refund.md"
     assert ids(hits(index, "password", "--filter", "updated>2025-01-01")) == "login.md"

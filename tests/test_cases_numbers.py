@@ -15,8 +15,7 @@ from conftest import random_explainer, random_sae, unit
 import xetrieval
 from xetrieval.arrays import as_vectors, l2norm
 from xetrieval.errors import DivergedError, InputError, MismatchError, TrainingWarning
-from xetrieval.explain import Explanation, FeatureShare, attribute
-from xetrieval.explain.breakdown import Breakdown
+from xetrieval.explain import Explanation, Term, attribute
 from xetrieval.explain.explanation import twin_label
 from xetrieval.sae.kernels import kernels_for
 from xetrieval.sae.projection import FeatureSets, project
@@ -128,7 +127,7 @@ def test_the_sum_check_fails_on_nan() -> None:
         with pytest.raises(MismatchError, match="nan"):
             attribute(q, z, sae.directions, sae.decoder_bias, sets)
     with pytest.raises(MismatchError, match="nan"):
-        Breakdown(score=float("nan"), mode="test", parts=())
+        Explanation(float("nan"), 0.0, 0.0, (), mode="test")
 
 
 def test_codes_of_nan_and_infinity_are_refused() -> None:
@@ -278,13 +277,13 @@ def test_twins_are_one_line_and_no_share_outgrows_the_score(twins) -> None:  # t
     pairs = [(q, d) for q in [*texts, "tyres", "how does bread rise"] for d in texts]
     merged = 0
     for one in twins.explain_pairs([q for q, _ in pairs], [d for _, d in pairs]):
-        shares = [feature.share for feature in one.features]
+        shares = [term.share for term in one.terms]
         assert one.bias + sum(shares) + one.remainder == pytest.approx(one.score, abs=1e-5)
         if shares and abs(sum(shares)) > 0.05:
             assert sum(map(abs, shares)) / abs(sum(shares)) < 2
         if one.score >= 0.2:
             assert max(map(abs, shares)) <= 1.5 * one.score
-        merged += any(feature.twins for feature in one.features)
+        merged += any(term.twins for term in one.terms)
         assert len(set(one.shared_features)) == len(one.shared_features)
     assert merged > len(pairs) / 2
 
@@ -292,26 +291,25 @@ def test_twins_are_one_line_and_no_share_outgrows_the_score(twins) -> None:  # t
 def test_that_twins_were_joined_is_said_everywhere(twins) -> None:  # type: ignore[no-untyped-def]
     texts = corpus_texts()
     one = twins.with_evidence(twins.explain(texts[0], texts[0]))
-    joined = next(feature for feature in one.features if feature.twins)
+    joined = next(term for term in one.terms if term.twins)
     record = one.to_dict()
-    entry = next(e for e in record["feature_explanations"] if e["feature_id"] == joined.id)
+    entry = next(e for e in record["terms"] if e["feature_id"] == joined.feature_id)
     assert entry["twins"] == list(joined.twins)
     assert set(joined.twins) <= set(record["shared_features"])
     for text in (str(one), one._repr_html_()):
         assert "nearly the same direction" in text
-    for item in one.evidence.features:  # the parts of a line add up to its share
-        line = next(f for f in one.features if f.id == item.feature_id)
-        for side in (item.document, item.query):
+    for line in (term for term in one.terms if term.words):  # the parts of a line add up to its share
+        for side in (line.words.document, line.words.query):
             if side.method == "exact":
                 total = sum(s.share for s in side.sentences) + side.special + side.prompt + side.constant
                 assert total + side.rounding == pytest.approx(line.share, abs=1e-6)
     compared = twins.with_evidence(twins.contrast(texts[0], texts[0], texts[1]))
-    lead = sum(f.difference for f in compared.features) + compared.remainder_difference
+    lead = sum(a.share - b.share for a, b in compared.pairs) + compared.remainder
     assert lead == pytest.approx(compared.difference, abs=1e-5)
-    assert any(f.twins for f in compared.features)
+    assert any(term.twins for term in compared.first.terms)
     assert "nearly the same direction" in str(compared)
-    first = next(f for f in compared.features if f.twins)
-    assert first.to_dict()["twins"] == list(first.twins)
+    first = next(term for term in compared.first.terms if term.twins)
+    assert next(e for e in compared.to_dict()["first"]["terms"] if "twins" in e)["twins"] == list(first.twins)
 
 
 def test_two_labels_stand_on_one_line() -> None:
@@ -370,8 +368,8 @@ def test_no_percentage_is_shown_where_it_means_nothing() -> None:
 
 def test_explained_is_none_near_zero_below_it_and_above_two() -> None:
     def explanation(score: float, bias: float, share: float) -> Explanation:
-        part = FeatureShare(1, None, share, 1.0, {})
-        return Explanation(score, bias, score - bias - share, (part,), {})
+        part = Term("feature", 1, None, share, 1.0)
+        return Explanation(score, bias, score - bias - share, (part,))
 
     for score, bias, share, whole, alone in (
         (0.5, 0.1, 0.3, 0.8, 0.6),

@@ -69,8 +69,8 @@ SAID = {
 def test_unknown_text_is_counted_and_said(case: dict[str, str]) -> None:
     record = json.loads(accepted(explained(query=case["query"], document=case["doc"])).stdout)
     query, document = COUNTED[case["name"]]
-    assert record["unknown_tokens"] == {"query": query[0], "document": document[0]}
-    assert record["read_tokens"] == {"query": query[1], "document": document[1]}
+    assert record["read_query"] == {"unread": 0, "unknown": query[0], "tokens": query[1]}
+    assert record["read_document"] == {"unread": 0, "unknown": document[0], "tokens": document[1]}
     screen = " ".join(accepted(run("explain", case["query"], case["doc"])).stdout.split())
     if case["name"] == "english":
         assert "unknown" not in screen
@@ -85,7 +85,7 @@ def test_a_file_of_pairs_says_how_many_cannot_be_read(tmp_path: Path) -> None:
     done = run("explain", "--input", CASES / "text/unknown.jsonl", "--output", tmp_path / "out.jsonl")
     assert "5 of them have text that is mostly unknown" in accepted(done).stderr
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [r["unknown_tokens"]["document"] for r in records] == [COUNTED[c["name"]][1][0] for c in UNKNOWN]
+    assert [r["read_document"]["unknown"] for r in records] == [COUNTED[c["name"]][1][0] for c in UNKNOWN]
 
 
 def test_an_index_counts_documents_that_cannot_be_read(tmp_path: Path) -> None:
@@ -96,14 +96,14 @@ def test_an_index_counts_documents_that_cannot_be_read(tmp_path: Path) -> None:
     done = run("index", "build", corpus, "--output", tmp_path / "ix")
     assert "2 of 4 documents are mostly unknown to the encoder" in accepted(done).stderr
     hits = json.loads(accepted(run("search", tmp_path / "ix", "🙂", "--explain", "--format", "json")).stdout)
-    assert (hits["unknown_tokens"], hits["read_tokens"]) == (1, 1)
-    assert {hit["id"]: hit["unknown_tokens"] for hit in hits["hits"]} == {"0": 1, "1": 0, "2": 1, "3": 4}
+    assert (hits["read"]["unknown"], hits["read"]["tokens"]) == (1, 1)
+    assert {hit["doc_id"]: hit["read"]["unknown"] for hit in hits["hits"]} == {"0": 1, "1": 0, "2": 1, "3": 4}
     done = accepted(run("search", tmp_path / "ix", "🙂"))
     assert "all of the query is unknown" in done.stderr
     assert "most of the document is unknown to the encoder (4 of 5 tokens)" in done.stdout
-    by_id = {hit["id"]: hit["explanation"] for hit in hits["hits"]}
-    assert by_id["0"]["unknown_tokens"] == {"query": 1, "document": 1}
-    assert by_id["2"]["read_tokens"]["document"] == 12
+    by_id = {hit["doc_id"]: hit["explanation"] for hit in hits["hits"]}
+    assert (by_id["0"]["read_query"]["unknown"], by_id["0"]["read_document"]["unknown"]) == (1, 1)
+    assert by_id["2"]["read_document"]["tokens"] == 12
     why = accepted(run("why", tmp_path / "ix", "🙂", "0")).stdout
     assert "all of the query is unknown" in " ".join(why.split())
     compared = json.loads(accepted(run("why", tmp_path / "ix", "bread", "0", "--over", "3", "--format", "json")).stdout)
@@ -111,7 +111,8 @@ def test_an_index_counts_documents_that_cannot_be_read(tmp_path: Path) -> None:
         accepted(run("doctor", tmp_path / "ix", "--queries", tmp_path / "q.jsonl", "--format", "json")).stdout
     )
     assert report["unknown_documents"] == 0.5
-    assert compared["contrast"]["unknown_tokens"] == {"query": 0, "first": 1, "second": 4}
+    assert compared["contrast"]["first"]["read_query"]["unknown"] == 0
+    assert [compared["contrast"][side]["read_document"]["unknown"] for side in ("first", "second")] == [1, 4]
 
 
 def test_zero_width_text_in_a_corpus_is_refused_or_said(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def build(folder: Path, name: str | Path, index: Path, *options: object):  # typ
 def first_hit(folder: Path, name: str, tmp_path: Path, *options: object) -> tuple[str, float]:
     accepted(build(folder, name, tmp_path / "ix", *options))
     found = json.loads(accepted(run("search", tmp_path / "ix", QUERY, "-k", 1, "--format", "json")).stdout)
-    return found["hits"][0]["id"], found["hits"][0]["score"]
+    return found["hits"][0]["doc_id"], found["hits"][0]["score"]
 
 
 def explain(folder: Path, name: str, out: Path):  # type: ignore[no-untyped-def]

@@ -83,40 +83,40 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
         run("explain", "red apple", "an apple is red", "-x", toy, "--format", "json", "--top", 2).stdout
     )
     assert list(record) == [
-        "query_id",
-        "doc_id",
         "score",
         "bias",
         "remainder",
-        "explained",
-        "explained_without_bias",
-        "shared_features",
-        "per_view_shared_features",
-        "feature_explanations",
+        "terms",
+        "other_terms",
+        "mode",
+        "query",
+        "document",
         "explainer",
         "encoder",
-        "truncated",
-        "unread_tokens",
-        "unknown_tokens",
-        "read_tokens",
-        "other_features",
+        "read_query",
+        "read_document",
+        "per_view",
+        "shared_features",
+        "explained",
+        "explained_without_bias",
+        "notes",
     ]
-    assert list(record["per_view_shared_features"]) == ["original", "qa", "summary", "purpose"]
-    first = record["feature_explanations"][0]
-    assert list(first) == ["feature_id", "hypothesis", "share", "query_activation", "view_activations"]
-    shares = [entry["share"] for entry in record["feature_explanations"]]
+    assert list(record["per_view"]) == ["original", "qa", "summary", "purpose"]
+    first = record["terms"][0]
+    assert list(first) == ["kind", "feature_id", "label", "share", "query_activation", "view_activations"]
+    shares = [entry["share"] for entry in record["terms"]]
     assert shares == sorted(shares, reverse=True)
-    parts = record["bias"] + sum(shares) + record["other_features"]["share"] + record["remainder"]
+    parts = record["bias"] + sum(shares) + record["other_terms"]["share"] + record["remainder"]
     assert parts == pytest.approx(record["score"], abs=1e-5)
-    assert len(record["shared_features"]) == 2 + record["other_features"]["count"]
+    assert len(record["shared_features"]) == 2 + record["other_terms"]["count"]
 
 
 def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_path: Path) -> None:
     pair = ("explain", "red apple", "an apple is red. the sky is blue", "-x", toy, "--top", 2)
     assert "where it comes from" in run(*pair, "--evidence").stdout
     record = json.loads(run(*pair, "--evidence", "--format", "json").stdout)
-    shown = [entry["feature_id"] for entry in record["feature_explanations"]]
-    assert [entry["feature_id"] for entry in record["evidence"]["features"]] == shown
+    shown = [entry["feature_id"] for entry in record["terms"]]
+    assert [entry["feature_id"] for entry in record["terms"] if entry["words"]["document"]["sentences"]] == shown
     record = json.loads(run(*pair, "--chunks", "--format", "json").stdout)
     assert (record["chunk"], len(record["chunks"])) == (0, 1)
     over = run(*pair, "--over", "the sky is blue", "--counterfactual")
@@ -129,13 +129,13 @@ def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_p
         assert "red apple" in (tmp_path / name).read_text() or format != "html"
         assert (tmp_path / name).read_text() == run(*pair, "--format", format).stdout or format == "text"
     record = json.loads(run(*pair, "--over", "the sky is blue", "--format", "json").stdout)
-    assert record["difference"] == pytest.approx(record["first_score"] - record["second_score"])
-    assert len(record["features"]) == 2
+    assert record["difference"] == pytest.approx(record["first"]["score"] - record["second"]["score"])
+    assert len(record["first"]["terms"]) == len(record["second"]["terms"]) == 2
     done = run("explain", "--input", pairs, "--output", tmp_path / "out.jsonl", "-x", toy, "--evidence", "--top", 1)
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert records
-    assert all(len(record["evidence"]["features"]) == 1 for record in records)
+    assert all(len(record["terms"]) == 1 and record["terms"][0]["words"] for record in records)
 
 
 def test_a_file_of_pairs_becomes_a_file_of_explanations(toy: Path, pairs: Path, tmp_path: Path) -> None:
@@ -143,7 +143,8 @@ def test_a_file_of_pairs_becomes_a_file_of_explanations(toy: Path, pairs: Path, 
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [(r["query_id"], r["doc_id"]) for r in records] == [("q", "d0"), ("q", "d1"), ("q", "d2")]
-    assert "other_features" not in records[0]
+    assert "other_terms" not in records[0]
+    assert "query" not in records[0]  # the texts are in the file of pairs
     assert records[0]["explainer"] == "toy"
 
 
@@ -152,8 +153,7 @@ def test_text_past_the_limit_is_counted_and_said(toy: Path, tmp_path: Path) -> N
     text = run("explain", "red apple", long, "-x", toy)
     assert "last 44 tokens of the document" in text.stdout
     record = json.loads(run("explain", "red apple", long, "-x", toy, "--format", "json").stdout)
-    assert record["truncated"] is True
-    assert record["unread_tokens"] == {"query": 0, "document": 44}
+    assert (record["read_query"]["unread"], record["read_document"]["unread"]) == (0, 44)
 
 
 BAD = {

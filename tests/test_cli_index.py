@@ -40,12 +40,12 @@ def test_search_prints_hits_and_gives_them_as_json(home: Path) -> None:
     found = as_json(run("search", home / "index", "word1 word2", "-k", 4, "--explain", "--format", "json", "-n", 2))
     assert found["query"] == "word1 word2"
     assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3, 4]
-    told = {"rank", "id", "score", "title", "snippet", "metadata", "unknown_tokens", "read_tokens", "explanation"}
+    told = {"rank", "doc_id", "score", "title", "snippet", "metadata", "read", "explanation"}
     assert set(found["hits"][0]) == told
-    assert len(found["hits"][0]["explanation"]["feature_explanations"]) == 2
+    assert len(found["hits"][0]["explanation"]["terms"]) == 2
     shown = run("search", home / "index", "word1 word2", "-k", 4, "--explain").stdout
     for hit in found["hits"]:
-        assert hit["id"] in shown
+        assert hit["doc_id"] in shown
         assert f"{hit['score']:+.4f}" in shown
     for by in ("sparse", "bm25", "hybrid"):
         assert as_json(run("search", home / "index", "word1 word2", "--by", by, "--format", "json"))["hits"]
@@ -56,40 +56,42 @@ def test_search_prints_hits_and_gives_them_as_json(home: Path) -> None:
 
 
 def test_an_overview_goes_with_the_hits(home: Path) -> None:
-    ids = [hit["id"] for hit in as_json(run("search", home / "index", "word1", "--format", "json"))["hits"]]
+    ids = [hit["doc_id"] for hit in as_json(run("search", home / "index", "word1", "--format", "json"))["hits"]]
     shown = run("search", home / "index", "word1", "--overview", "--bad", ids[0], "--bad", ids[3]).stdout
     assert "what the 10 hits have in common" in shown
     assert "what brings in the bad ones" in shown
     record = as_json(run("search", home / "index", "word1", "--overview", "--format", "json"))["overview"]
     assert set(record) == {"hits", "common", "splitting"}
-    refused(run("search", home / "index", "word1", "--overview", "--good", "absent"), "none of the 10 hits")
+    refused(run("search", home / "index", "word1", "--overview", "--good", "absent"), "not one of the 10 hits")
 
 
 def test_why_says_the_rank_the_rival_and_the_change(home: Path, tmp_path: Path) -> None:
     hits = as_json(run("search", home / "index", "word1 word2", "-k", 30, "--format", "json"))["hits"]
-    low = run("why", home / "index", "word1 word2", hits[20]["id"], "--counterfactual", "--evidence").stdout
+    low = run("why", home / "index", "word1 word2", hits[20]["doc_id"], "--counterfactual", "--evidence").stdout
     assert "rank 21 of 120" in low
-    assert f"compared below with {hits[9]['id']}, rank 10" in low
+    assert f"compared below with {hits[9]['doc_id']}, rank 10" in low
     assert "enter the top 10" in low or "no factor up to" in low
     assert "where the difference comes from" in low
-    record = as_json(run("why", home / "index", "word1 word2", hits[0]["id"], "--counterfactual", "--format", "json"))
+    record = as_json(
+        run("why", home / "index", "word1 word2", hits[0]["doc_id"], "--counterfactual", "--format", "json")
+    )
     assert (record["rank"], record["documents"]) == (1, 120)
     assert record["explanation"]["score"] == pytest.approx(hits[0]["score"], abs=1e-6)
     assert "contrast" not in record
     both = as_json(
-        run("why", home / "index", "word1 word2", hits[0]["id"], "--over", hits[1]["id"], "--format", "json")
+        run("why", home / "index", "word1 word2", hits[0]["doc_id"], "--over", hits[1]["doc_id"], "--format", "json")
     )
     assert both["contrast"]["difference"] == pytest.approx(hits[0]["score"] - hits[1]["score"], abs=1e-6)
     page = tmp_path / "why.html"
-    done = run("why", home / "index", "word1 word2", hits[20]["id"], "--format", "html", "--output", page)
+    done = run("why", home / "index", "word1 word2", hits[20]["doc_id"], "--format", "html", "--output", page)
     assert done.returncode == 0, done.stderr
     assert page.read_text().startswith("<!doctype html>")
-    assert f"{hits[20]['id']} stands at rank 21 of 120" in page.read_text()
+    assert f"{hits[20]['doc_id']} rank 21 of 120" in page.read_text()
     text = tmp_path / "why.txt"
-    run("why", home / "index", "word1 word2", hits[0]["id"], "--counterfactual", "--output", text)
-    assert "stands at rank 1 of 120" in text.read_text()
+    run("why", home / "index", "word1 word2", hits[0]["doc_id"], "--counterfactual", "--output", text)
+    assert "rank 1 of 120" in text.read_text()
     assert "the top 10" in text.read_text()
-    sparse = run("why", home / "index", "word1 word2", hits[0]["id"], "--by", "sparse")
+    sparse = run("why", home / "index", "word1 word2", hits[0]["doc_id"], "--by", "sparse")
     assert "activation" in sparse.stdout
     refused(run("why", home / "index", "word1", "absent"), "no document 'absent'")
     refused(run("why", home / "index", "word1", "d1", "--by", "bm25", "--over", "d2"), "the encoder's own ranking")
@@ -100,7 +102,8 @@ def test_a_profile_is_learned_and_applied(home: Path, tmp_path: Path) -> None:
     feature = int(np.argmax(index.frequency))
     clicks = tmp_path / "clicks.jsonl"
     lines = [
-        {"query": f"word{i} word{i + 1}", "doc_id": index.search(f"word{i} word{i + 1}", 1)[0].id} for i in range(12)
+        {"query": f"word{i} word{i + 1}", "doc_id": index.search(f"word{i} word{i + 1}", 1)[0].doc_id}
+        for i in range(12)
     ]
     clicks.write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = run("steer", "suggest", home / "index", "--clicks", clicks, "--output", tmp_path / "p.json")
@@ -117,7 +120,7 @@ def test_a_profile_is_learned_and_applied(home: Path, tmp_path: Path) -> None:
     steered = as_json(
         run("search", home / "index", "word1 word2", "--steer", tmp_path / "q.json", "--explain", "--format", "json")
     )
-    assert [hit["id"] for hit in record["hits"]] == [hit["id"] for hit in steered["hits"]]
+    assert [hit["doc_id"] for hit in record["hits"]] == [hit["doc_id"] for hit in steered["hits"]]
     assert steered["hits"][0]["explanation"]["steered"] == {str(feature): 0.0}
     refused(run("steer", "suggest", home / "index", "--output", tmp_path / "x.json"), "give --data FOLDER")
 
@@ -232,7 +235,7 @@ def test_vectors_are_indexed_from_the_command_line(home: Path, tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     index = open_index(tmp_path / "i")
-    assert index.search(unit(120)[5], 1)[0].id == "d5"
+    assert index.search(unit(120)[5], 1)[0].doc_id == "d5"
     np.save(tmp_path / "v.npy", unit(119))
     refused(
         run(

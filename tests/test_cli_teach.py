@@ -63,9 +63,9 @@ def test_an_explainer_carries_a_view_of_any_name(server: ChatServer, corpus: Pat
     explainer = load(tmp_path / "x")
     assert explainer.views == ("original", "heading")
     explanation = explainer.explain(TEXT, TEXT)
-    assert "heading" in explanation.to_dict()["per_view_shared_features"]
+    assert "heading" in explanation.to_dict()["per_view"]
     assert "further views: h heading" in str(explanation)
-    shown = any(feature.view_activations["heading"] > 0 for feature in explanation.features)
+    shown = any(feature.view_activations["heading"] > 0 for feature in explanation.terms)
     assert ("heading" in explanation._repr_html_()) == shown
 
 

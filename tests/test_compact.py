@@ -50,7 +50,7 @@ def changed(home: Path, count: int = 200) -> Path:
 def answers(index: Index, query: str, by: str, filters: Any = None) -> list[tuple[str, float]]:
     if by == "concept":
         query = '"label 3" OR #8^2 NOT "label 5"'
-    return [(hit.id, hit.score) for hit in index.search(query, len(index), by, filters=filters)]
+    return [(hit.doc_id, hit.score) for hit in index.search(query, len(index), by, filters=filters)]
 
 
 def assert_same(first: list[tuple[str, float]], second: list[tuple[str, float]]) -> None:
@@ -72,7 +72,7 @@ def test_answers_stay_and_what_was_deleted_is_in_no_file(tmp_path: Path) -> None
     modes = ("dense", "sparse", "bm25", "hybrid", "concept")
     before = {(query, by): answers(reader, query, by) for query in QUERIES for by in modes}
     filtered = answers(reader, "word1", "dense", ["n>50", "tags~t1"])
-    documents = {hit.id: hit.document._replace(row=0) for hit in reader.search("word1", 500)}
+    documents = {hit.doc_id: replace(hit.document, row=0) for hit in reader.search("word1", 500)}
     frequency = reader.frequency.copy()
     assert SECRET.encode() in everywhere(folder)
     done = compact_index(folder, shard_rows=64)
@@ -87,9 +87,9 @@ def test_answers_stay_and_what_was_deleted_is_in_no_file(tmp_path: Path) -> None
     for (query, by), wanted in before.items():
         assert_same(answers(index, query, by), wanted)
     assert_same(answers(index, "word1", "dense", ["n>50", "tags~t1"]), filtered)
-    assert {hit.id: hit.document._replace(row=0) for hit in index.search("word1", 500)} == documents
+    assert {hit.doc_id: replace(hit.document, row=0) for hit in index.search("word1", 500)} == documents
     np.testing.assert_array_equal(index.frequency, frequency)
-    assert_same([(hit.id, hit.score) for hit in reader.search("word1 word2", 500)], before["word1 word2", "dense"])
+    assert_same([(hit.doc_id, hit.score) for hit in reader.search("word1 word2", 500)], before["word1 word2", "dense"])
     assert reader.document(reader.row_of("d100")).text == index.document(index.row_of("d100")).text
     verify_index(folder)
     again = content(folder)
@@ -118,7 +118,7 @@ def test_shards_without_deleted_documents_are_not_written_anew(tmp_path: Path) -
     assert (folder / "shards" / "000000" / "vectors.f32").stat().st_mtime_ns == kept
     add(folder, [{"_id": "new", "text": "a new one"}])
     assert open_index(folder).manifest.shards[-1][0] == "000005"
-    assert open_index(folder).search("a new one", 1)[0].id == "new"
+    assert open_index(folder).search("a new one", 1)[0].doc_id == "new"
     verify_index(folder)
 
 

@@ -13,8 +13,8 @@ from test_render import HOSTILE
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError
 from xetrieval.explain import attribute
-from xetrieval.explain.fitted import bars
-from xetrieval.render.terminal import plain_text
+from xetrieval.render.fitted import bars
+from xetrieval.render.text import plain_text
 from xetrieval.sae.projection import FeatureSets
 
 QUERY = "how do vaccines protect a child"
@@ -30,46 +30,44 @@ def explainer():  # type: ignore[no-untyped-def]
 def test_the_differences_add_up_over_the_union(explainer) -> None:  # type: ignore[no-untyped-def]
     both = explainer.contrast(QUERY, FIRST, SECOND)
     alone = [explainer.explain(QUERY, document) for document in (FIRST, SECOND)]
-    assert [both.first_score, both.second_score] == pytest.approx([why.score for why in alone], abs=1e-7)
+    assert [both.first.score, both.second.score] == pytest.approx([why.score for why in alone], abs=1e-7)
     union = set(alone[0].shared_features) | set(alone[1].shared_features)
-    assert {feature.id for feature in both.features} == union
-    assert sum(f.difference for f in both.features) + both.remainder_difference == pytest.approx(
-        both.difference, abs=1e-6
-    )
-    for side, remainder, score in (
-        ("first", both.first_remainder, both.first_score),
-        ("second", both.second_remainder, both.second_score),
-    ):
-        shares = sum(getattr(feature, side) for feature in both.features)
-        assert both.bias + shares + remainder == pytest.approx(score, abs=1e-6)
-    sizes = [abs(feature.difference) for feature in both.features]
+    assert {term.feature_id for term in both.first.terms} == union
+    assert sum(a.share - b.share for a, b in both.pairs) + both.remainder == pytest.approx(both.difference, abs=1e-6)
+    assert both.first.bias == both.second.bias
+    for side in (both.first, both.second):
+        shares = sum(term.share for term in side.terms)
+        assert side.bias + shares + side.remainder == pytest.approx(side.score, abs=1e-6)
+    sizes = [abs(a.share - b.share) for a, b in both.pairs]
     assert sizes == sorted(sizes, reverse=True)
 
 
 def test_its_shares_are_those_of_attribution_over_the_union(explainer) -> None:  # type: ignore[no-untyped-def]
     both = explainer.contrast(QUERY, FIRST, SECOND)
-    union = np.array(sorted(f.id for f in both.features), np.int32)
+    union = np.array(sorted(term.feature_id for term in both.first.terms), np.int32)
     q, z = explainer.encoder.encode_query([QUERY]), explainer.encoder.encode_document([SECOND])
     parts = attribute(q, z, explainer.sae.directions, explainer.sae.decoder_bias, FeatureSets.of([union]))
     expected = dict(zip(union.tolist(), parts.shares.tolist(), strict=True))
-    for feature in both.features:
-        assert feature.second == pytest.approx(expected[feature.id], abs=1e-6)
+    for term in both.second.terms:
+        assert term.share == pytest.approx(expected[term.feature_id], abs=1e-6)
 
 
 def test_it_says_which_document_has_a_feature(explainer) -> None:  # type: ignore[no-untyped-def]
     both = explainer.contrast(QUERY, FIRST, SECOND)
-    for feature in both.features:
-        for document, views in ((FIRST, feature.first_views), (SECOND, feature.second_views)):
-            why = explainer.explain(QUERY, document)
-            assert any(views.values()) == (feature.id in why.shared_features)
-            for own in why.features:
-                if own.id == feature.id:
+    for pair in both.pairs:
+        for document, term in zip((FIRST, SECOND), pair, strict=True):
+            why, views = explainer.explain(QUERY, document), term.view_activations
+            assert any(views.values()) == (term.feature_id in why.shared_features)
+            for own in why.terms:
+                if own.feature_id == term.feature_id:
                     assert {view: own.view_activations[view] for view in views} == pytest.approx(dict(views))
 
 
 def test_swapping_the_documents_swaps_the_signs(explainer) -> None:  # type: ignore[no-untyped-def]
     one, other = explainer.contrast(QUERY, FIRST, SECOND), explainer.contrast(QUERY, SECOND, FIRST)
-    assert [(f.id, f.difference) for f in one.features] == [(f.id, -f.difference) for f in other.features]
+    assert [(a.feature_id, a.share - b.share) for a, b in one.pairs] == [
+        (a.feature_id, b.share - a.share) for a, b in other.pairs
+    ]
     assert one.difference == -other.difference
 
 
@@ -80,16 +78,21 @@ def test_what_is_shown_still_adds_up(explainer, count: int) -> None:  # type: ig
     *parts, score = [row for row in rows if row]
     np.testing.assert_allclose(np.sum(parts, axis=0), score, atol=1e-4 * len(parts))
     assert "union" in plain_text(both, count)
-    record = json.loads(json.dumps(both.to_dict(count), allow_nan=False))
-    total = sum(f["difference"] for f in record["features"]) + record["other_features"]["difference"]
-    assert total + record["remainder_difference"] == pytest.approx(record["difference"], abs=1e-6)
-    assert len(record["features"]) == min(count, len(both.features))
+    record = json.loads(json.dumps(both.top(count).to_dict(), allow_nan=False))
+    first, second = (
+        record[side]["remainder"]
+        + record[side]["other_terms"]["share"]
+        + sum(t["share"] for t in record[side]["terms"])
+        for side in ("first", "second")
+    )
+    assert first - second == pytest.approx(record["difference"], abs=1e-6)
+    assert len(record["first"]["terms"]) == len(record["second"]["terms"]) == min(count, len(both.pairs))
 
 
 def test_hostile_texts_and_bad_counts(explainer) -> None:  # type: ignore[no-untyped-def]
     both = explainer.contrast(QUERY, HOSTILE, SECOND)
     assert "<script" not in both._repr_html_()
-    with pytest.raises(InputError, match="-1 features"):
+    with pytest.raises(InputError, match="-1 terms"):
         both.top(-1)
     with pytest.raises(InputError, match="document 2 is empty"):
         explainer.contrast(QUERY, FIRST, "  ")

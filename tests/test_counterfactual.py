@@ -12,7 +12,7 @@ from conftest import random_explainer, random_sae, unit
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
 from xetrieval.explain import smallest_boost, smallest_erasure
-from xetrieval.render.terminal import plain_text
+from xetrieval.render.text import plain_text
 from xetrieval.sae.projection import FeatureSets
 from xetrieval.steer import erase
 
@@ -112,13 +112,13 @@ def test_the_changes_change_the_places_of_two_documents() -> None:
     change = both.counterfactual
     assert change is not None
     assert change.ahead == ("first" if both.difference >= 0 else "second")
-    assert change.erased_score is None or change.erased_score < change.behind_score
-    assert change.boosted_score is None or change.boosted_score > change.ahead_score
+    assert change.erase is None or change.erase.score < change.behind_score
+    assert change.boost is None or change.boost.score > change.ahead_score
     swapped = explainer.contrast(texts[0], texts[2], texts[1], counterfactual=True).counterfactual
     assert swapped is not None
-    assert (swapped.ahead, swapped.erased, swapped.factor) == (change.behind, change.erased, change.factor)
+    assert (swapped.ahead, swapped.erase, swapped.boost) == (change.behind, change.erase, change.boost)
     text = plain_text(both, width=200)
-    assert ("without label" in text or "without feature" in text) if change.erased else "shared features hold" in text
+    assert ("without label" in text or "without feature" in text) if change.erase else "shared features hold" in text
     record = json.loads(json.dumps(both.to_dict(), allow_nan=False))["counterfactual"]
-    assert (record["erase"] is None) == (change.erased_score is None)
-    assert (record["boost"] is None) == (change.factor is None)
+    assert (record["erase"] is None) == (change.erase is None)
+    assert (record["boost"] is None) == (change.boost is None)

@@ -25,17 +25,22 @@ from xetrieval.encoders import (
 )
 from xetrieval.encoders.minilm import packaged
 from xetrieval.errors import InputError
-from xetrieval.explain import Explainer, TokenShare, attribute
+from xetrieval.explain import Explainer, Explanation, Term, TokenShare, attribute
 from xetrieval.explain.chunks import chunk_places
-from xetrieval.explain.evidence import words
+from xetrieval.explain.evidence import joined_words
 from xetrieval.explain.token_shares import document_token_shares, query_token_shares, shares_of
-from xetrieval.render.terminal import plain_text
+from xetrieval.render.text import plain_text
 from xetrieval.sae.projection import FeatureSets
 
 QUERY = "how do vaccines protect a child"
 DOCUMENT = (
     "Vaccines train the immune system.\r\nThey protect a child – and others! Ice cream does not.\n- naïve İstanbul 漢字"
 )
+
+
+def worded(why: Explanation) -> list[Term]:
+    """The terms whose words are known."""
+    return [term for term in why.terms if term.words is not None]
 
 
 def toy() -> Explainer:
@@ -77,11 +82,10 @@ def test_a_token_carries_what_the_share_is_linear_in() -> None:
 def test_evidence_adds_up_and_points_into_the_text() -> None:
     why = toy().explain(QUERY, DOCUMENT)
     shown = toy().with_evidence(why, top=3)
-    assert shown.evidence is not None
-    assert len(shown.evidence.features) == min(3, len(why.features)) > 0
-    for item in shown.evidence.features:
-        share = next(f.share for f in why.features if f.id == item.feature_id)
-        for side, text in ((item.document, DOCUMENT), (item.query, QUERY)):
+    assert len(worded(shown)) == min(3, len(why.terms)) > 0
+    for item in worded(shown):
+        share = next(term.share for term in why.terms if term.feature_id == item.feature_id)
+        for side, text in ((item.words.document, DOCUMENT), (item.words.query, QUERY)):
             assert side.method == "exact"
             outside = side.special + side.prompt + side.constant + side.rounding
             assert sum(s.share for s in side.sentences) + outside == pytest.approx(share, abs=1e-12)
@@ -89,7 +93,7 @@ def test_evidence_adds_up_and_points_into_the_text() -> None:
             assert abs(side.rounding) < 1e-5
             assert [text[s.start : s.end] for s in side.sentences] == [s.text for s in side.sentences]
             assert all(text[t.start : t.end].strip() for t in side.tokens)
-    pieces = [DOCUMENT[t.start : t.end] for t in shown.evidence.features[0].document.tokens]
+    pieces = [DOCUMENT[t.start : t.end] for t in worded(shown)[0].words.document.tokens]
     assert pieces[:2] == ["Vaccines", "train"]
     assert pieces[-4:] == ["İ", "İ", "stanbul", "漢字"]  # its small letter is two, and has one place
 
@@ -97,9 +101,9 @@ def test_evidence_adds_up_and_points_into_the_text() -> None:
 def test_a_sentences_own_activation_is_that_of_its_vector() -> None:
     explainer = toy()
     shown = explainer.with_evidence(explainer.explain(QUERY, DOCUMENT), top=None)
-    assert shown.evidence is not None
-    for item in shown.evidence.features:
-        for sentence in item.document.sentences:
+    assert worded(shown) == list(shown.terms)
+    for item in shown.terms:
+        for sentence in item.words.document.sentences:
             alone = explainer.sae.encode(explainer.encoder.encode_document([sentence.text])).dense(128)[0]
             assert sentence.activation == pytest.approx(alone[item.feature_id], abs=1e-6)
 
@@ -111,18 +115,17 @@ def test_an_encoder_that_shows_no_tokens_is_estimated_by_leaving_out() -> None:
     explainer = Explainer("blind", blind.identity, base.sae, base.internalizers, base.features, cache=False)
     explainer = explainer.with_encoder(blind)
     why = explainer.with_evidence(explainer.explain(QUERY, DOCUMENT), top=2)
-    assert why.evidence is not None
-    item = why.evidence.features[0]
-    share = next(f.share for f in why.features if f.id == item.feature_id)
+    item = worded(why)[0]
+    share = item.share
     ids = np.array(why.shared_features, np.int32)
     q, z = hashing.encode_query([QUERY])[0], hashing.encode_document([DOCUMENT.split("\r\n", 1)[1]])[0]
     without = shares_of(q, z, base.sae.directions, base.sae.decoder_bias, ids)[list(ids).index(item.feature_id)]
-    assert item.document.method == "estimate"
-    assert item.document.sentences[0].share == pytest.approx(share - without, abs=1e-6)
-    assert item.query.sentences[0].share == pytest.approx(share)  # a lone sentence has it all
+    assert item.words.document.method == "estimate"
+    assert item.words.document.sentences[0].share == pytest.approx(share - without, abs=1e-6)
+    assert item.words.query.sentences[0].share == pytest.approx(share)  # a lone sentence has it all
     assert "an estimate" in plain_text(why)
     assert "an estimate" in why._repr_html_()
-    assert "tokens" not in why.to_dict()["evidence"]["features"][0]["document"]
+    assert all("tokens" not in t["words"]["document"] for t in why.to_dict()["terms"] if "words" in t)
 
 
 def test_text_past_the_limit_is_shown_as_unread() -> None:
@@ -130,11 +133,10 @@ def test_text_past_the_limit_is_shown_as_unread() -> None:
     limit = encoder.identity.max_tokens or 0
     document = "Vaccines protect a child. " * (limit // 5) + "vaccines " * 4 + "The end is never seen."
     why = toy().with_evidence(toy().explain(QUERY, document), top=1)
-    assert why.evidence is not None
-    end = why.evidence.document_read_to
+    end = why.document_read_to
     assert end is not None
     assert len(encoder.token_vectors(document[end:], "document").spans) == why.read_document.unread
-    sentences = why.evidence.features[0].document.sentences
+    sentences = worded(why)[0].words.document.sentences
     assert [s.read for s in sentences[-1:]] == [sentences[-1].start < end]
     assert "never read in the document" in plain_text(why)
 
@@ -149,7 +151,7 @@ def test_a_token_with_the_space_before_it_belongs_to_its_own_sentence() -> None:
     shares = [
         [
             s.share
-            for s in explainer.with_evidence(explainer.explain(QUERY, DOCUMENT)).evidence.features[0].document.sentences
+            for s in worded(explainer.with_evidence(explainer.explain(QUERY, DOCUMENT)))[0].words.document.sentences
         ]
         for explainer in (plain, spacious)
     ]
@@ -188,7 +190,7 @@ def test_the_chunk_that_wins_is_the_one_explained() -> None:
     assert why.score == pytest.approx(max(scores), abs=1e-6)
     assert why.document == document[why.chunks[why.chunk].start : why.chunks[why.chunk].end]
     assert f"best chunk of {len(scores)}" in plain_text(why, width=300)
-    assert explainer.with_evidence(why, 1).evidence is not None
+    assert len(worded(explainer.with_evidence(why, 1))) == 1
     record = why.to_dict()
     assert record["chunks"][record["chunk"]]["score"] == why.score
     short = explainer.explain_chunks(QUERY, DOCUMENT)
@@ -207,8 +209,8 @@ def test_evidence_of_vectors_is_refused() -> None:
 
 def test_hostile_text_stays_text() -> None:
     why = toy().with_evidence(toy().explain(HOSTILE, HOSTILE), top=None)
-    assert why.evidence is not None
-    assert why.evidence.features
+    assert why.terms
+    assert worded(why) == list(why.terms)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", plain_text(why))
     html = why._repr_html_()
     assert "<script" not in html
@@ -221,9 +223,8 @@ def test_hostile_text_stays_text() -> None:
 def test_any_text_can_be_asked_about(text: str) -> None:
     explainer = toy()
     why = explainer.with_evidence(explainer.explain(text, text), top=None)
-    assert why.evidence is not None
-    for item in why.evidence.features:
-        spans = [(token.start, token.end) for token in item.document.tokens]
+    for item in worded(why):
+        spans = [(token.start, token.end) for token in item.words.document.tokens]
         assert all(0 <= start < end <= len(text) for start, end in spans)
         assert spans == sorted(spans)
 
@@ -231,7 +232,7 @@ def test_any_text_can_be_asked_about(text: str) -> None:
 def test_pieces_of_words_are_joined() -> None:
     text = "un-happiness, 漢"
     tokens = tuple(TokenShare(a, b, 1.0) for a, b in ((0, 2), (2, 3), (3, 8), (8, 12), (12, 13), (14, 15)))
-    assert words(tokens, text) == [("un", 1), ("-", 1), ("happiness", 2), (",", 1), ("漢", 1)]
+    assert joined_words(tokens, text) == [("un", 1), ("-", 1), ("happiness", 2), (",", 1), ("漢", 1)]
 
 
 @pytest.mark.parametrize(
@@ -268,9 +269,9 @@ def test_minilm_shows_the_tokens_its_vector_is_the_mean_of() -> None:
         assert "".join(pieces) == re.sub(r"\s", "", text)
     why = explainer.with_evidence(explainer.explain("how do vaccines work", text * 100))
     assert why.read_document.unread > 0
-    assert why.evidence is not None
-    assert why.evidence.document_read_to is not None
-    assert all(abs(item.document.rounding) < 1e-4 for item in why.evidence.features)
+    assert why.document_read_to is not None
+    assert worded(why)
+    assert all(abs(item.words.document.rounding) < 1e-4 for item in worded(why))
 
 
 def copy_of_minilm(folder: Path, prompts: dict[str, str], cls: bool) -> Path:

@@ -110,23 +110,23 @@ def test_rows_with_features_in_common_get_the_same_result_as_alone() -> None:
 
 def test_an_explanation_adds_up_and_names_what_it_shows() -> None:
     pair = random_explainer().explain("how do locks work", "a lock works by letting one thread pass")
-    assert pair.bias + sum(f.share for f in pair.features) + pair.remainder == pytest.approx(pair.score, abs=1e-6)
+    assert pair.bias + sum(term.share for term in pair.terms) + pair.remainder == pytest.approx(pair.score, abs=1e-6)
     same = random_explainer().explain("how do locks work", "how do locks work")
     assert same.explained == pytest.approx((same.score - same.remainder) / same.score)
     assert same.bias < 0 or same.explained_without_bias == pytest.approx(same.explained - same.bias / same.score)
-    assert [f.share for f in pair.features] == sorted((f.share for f in pair.features), reverse=True)
+    assert [term.share for term in pair.terms] == sorted((term.share for term in pair.terms), reverse=True)
     assert set(pair.shared_features) == set().union(*map(set, pair.per_view.values()))
-    assert {f.name for f in pair.features} == {f.label or f"feature {f.id}" for f in pair.features}
+    assert {term.name for term in pair.terms} == {t.label or f"feature {t.feature_id}" for t in pair.terms}
 
 
 def test_what_is_shown_still_adds_up() -> None:
     pair = random_explainer().explain("how do locks work", "a lock works by letting one thread pass")
-    assert len(pair.features) > 3
+    assert len(pair.terms) > 3
     for count in (0, 1, 3, 1000):
-        record = pair.to_dict(count)
-        total = sum(entry["share"] for entry in record["feature_explanations"]) + record["other_features"]["share"]
+        record = pair.top(count).to_dict()
+        total = sum(entry["share"] for entry in record["terms"]) + record["other_terms"]["share"]
         assert record["bias"] + total + record["remainder"] == pytest.approx(pair.score, abs=1e-6)
-        assert len(record["feature_explanations"]) + record["other_features"]["count"] == len(pair.features)
+        assert len(record["terms"]) + record["other_terms"]["count"] == len(pair.terms)
         assert record["shared_features"] == list(pair.shared_features)
     with pytest.raises(InputError, match="give 0 or more"):
         pair.top(-1)
@@ -144,7 +144,7 @@ def test_vectors_and_texts_give_the_same_explanation() -> None:
     )
     assert by_vector.score == pytest.approx(by_text.score, abs=1e-6)
     assert by_vector.shared_features == by_text.shared_features
-    assert [f.share for f in by_vector.features] == pytest.approx([f.share for f in by_text.features], abs=1e-6)
+    assert [t.share for t in by_vector.terms] == pytest.approx([t.share for t in by_text.terms], abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_count_of_hits_is_a_whole_number(tmp_path: Path, k: Any) -> None:
     if k is not None:  # there it is the usual number
         with pytest.raises(InputError, match="at least one document"):
             index.why("tea", "a", k=k)
-    assert [hit.id for hit in index.search("tea", k=np.int64(1))] == ["a"]
+    assert [hit.doc_id for hit in index.search("tea", k=np.int64(1))] == ["a"]
 
 
 def test_ids_beside_a_parquet_file_count_and_two_lists_that_differ_are_refused(tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ def test_a_faiss_file_without_its_record_is_not_used(tmp_path: Path) -> None:
     from xetrieval.index.search.nearest import accelerate
 
     folder = build_small(tmp_path, 40)
-    wanted = [(hit.id, hit.score) for hit in open_index(folder).search("word1 word2", 5, exact=True)]
+    wanted = [(hit.doc_id, hit.score) for hit in open_index(folder).search("word1 word2", 5, exact=True)]
     accelerate(open_index(folder), "faiss")
     next(folder.glob("faiss-*.json")).unlink()
-    assert [(hit.id, hit.score) for hit in open_index(folder).search("word1 word2", 5)] == wanted
+    assert [(hit.doc_id, hit.score) for hit in open_index(folder).search("word1 word2", 5)] == wanted
 
 
 @pytest.mark.parametrize("factor", [0.0, 1.0])

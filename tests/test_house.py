@@ -15,7 +15,7 @@ SOURCE = Path(xetrieval.__file__).parent
 ROOMS = (  # each imports only from rooms before it
     ("errors",),
     ("registry",),
-    ("extras", "options", "views"),
+    ("extras", "options", "records", "text", "views"),
     ("arrays",),
     ("intervals",),
     ("files",),
@@ -35,8 +35,8 @@ ROOMS = (  # each imports only from rooms before it
     ("serve",),
     ("cli",),
 )
-DRAWS_ITSELF = ("explain/shown.py", "render")  # print(explanation): the one import that points the other way
-CORE = ("attribution", "fitted", "reading", "support", "token_shares")  # of explain: arrays in, numbers out
+DRAWS_ITSELF = ("explain/printing.py", "render")  # print(explanation): the one import that points the other way
+CORE = ("attribution", "reading", "support", "token_shares")  # of explain: arrays in, numbers out
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 

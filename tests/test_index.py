@@ -208,7 +208,7 @@ def test_vectors_that_exist_already_need_no_encoder(tmp_path: Path) -> None:
     index = open_index(tmp_path / "index")
     np.testing.assert_allclose(index.vectors(np.arange(150)), z / 3, atol=1e-6)
     hit = index.search(z[7], 1)[0]
-    assert (hit.id, round(hit.score, 5)) == ("doc 7", 1.0)
+    assert (hit.doc_id, round(hit.score, 5)) == ("doc 7", 1.0)
     assert isinstance(hit.explanation, Explanation)
 
 
@@ -267,11 +267,11 @@ def test_documents_are_added_replaced_and_deleted(tmp_path: Path) -> None:
     index = open_index(target)
     assert index.document(index.row_of("d5")).text == "Title 5\nsomething else entirely"
     assert index.row_of("d5") >= 100
-    assert index.search("something else entirely", 1)[0].id == "d5"
-    assert [hit.id for hit in index.search("word1", 20, filters={"site": ["new"]})] == ["d6"]
+    assert index.search("something else entirely", 1)[0].doc_id == "d5"
+    assert [hit.doc_id for hit in index.search("word1", 20, filters={"site": ["new"]})] == ["d6"]
     assert delete_documents(target, ["d5", "d7"]) == 108
     index = open_index(target)
-    found = {hit.id for hit in index.search("something else entirely", 108)}
+    found = {hit.doc_id for hit in index.search("something else entirely", 108)}
     assert len(found) == 108
     assert not {"d5", "d7"} & found
     with pytest.raises(InputError, match="no document 'd5'"):

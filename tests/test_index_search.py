@@ -12,10 +12,10 @@ from conftest import random_explainer, unit
 from index_data import SMALL, build_small
 
 from xetrieval.errors import InputError, MismatchError
-from xetrieval.explain import Breakdown, Explanation
+from xetrieval.explain import Explanation
 from xetrieval.files import alone, sha256_of_file
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
-from xetrieval.index.ask.listing import listing
+from xetrieval.index.ask.overview import overview
 from xetrieval.index.build.delete import delete_documents
 from xetrieval.index.search.concept import parse
 from xetrieval.index.search.dense import steered_rows
@@ -143,11 +143,11 @@ def test_the_parts_of_every_hit_add_up_to_its_score(index: Index, by: str) -> No
     assert hits
     for hit in hits:
         why = hit.explanation
-        parts = [f.share for f in why.features] if isinstance(why, Explanation) else [p.share for p in why.parts]
-        assert why.bias + why.remainder + sum(parts) == pytest.approx(hit.score, abs=1e-5)
+        assert why.mode == by
+        assert why.bias + why.remainder + sum(term.share for term in why.terms) == pytest.approx(hit.score, abs=1e-5)
         assert f"{why.score:+.4f}" in str(why)
         assert f"{why.score:+.4f}" in why._repr_html_()
-        json.dumps(hit.to_dict(True, 3))
+        json.dumps(hit.with_explanation(3).to_dict())
 
 
 def test_views_are_added_with_their_weights(index: Index) -> None:
@@ -157,7 +157,7 @@ def test_views_are_added_with_their_weights(index: Index) -> None:
     hits = index.search("word4 word5", 12, views={"qa": 0.5, "purpose": 0.25})
     assert [hit.row for hit in hits] == np.argsort(-wanted, kind="stable")[:12].tolist()
     for hit in hits:
-        assert isinstance(hit.explanation, Breakdown)
+        assert hit.explanation.mode == "views"
         assert hit.explanation.score == pytest.approx(wanted[hit.row], abs=1e-5)
     with pytest.raises(InputError, match="this index has qa, summary, purpose"):
         index.search("word4", views={"absent": 1})
@@ -168,7 +168,7 @@ def test_steering_equals_editing_the_vectors(index: Index) -> None:
     query = index.query_vector("word1 word2 word3")[0]
     top = index.search("word1 word2 word3", 1)[0].explanation
     assert isinstance(top, Explanation)
-    factors = {top.features[0].id: 0.0, 17: 2.5, 40: 1.0}
+    factors = {top.terms[0].feature_id: 0.0, 17: 2.5, 40: 1.0}
     z = steered_vectors(sae, index.vectors(rows), index.codes(rows, "original"), factors)
     wanted = z @ query.astype(np.float64)
     hits = index.search("word1 word2 word3", 15, steer=SteeringProfile(factors, sae.digest))
@@ -179,7 +179,7 @@ def test_steering_equals_editing_the_vectors(index: Index) -> None:
         why = hit.explanation
         assert isinstance(why, Explanation)
         assert why.score == pytest.approx(hit.score, abs=1e-6)
-        assert top.features[0].id not in why.per_view["original"]
+        assert top.terms[0].feature_id not in why.per_view["original"]
         assert "steered: " in str(why)
     with pytest.raises(MismatchError, match="belongs to the autoencoder"):
         index.search("word1", steer=SteeringProfile({3: 2.0}, "another"))
@@ -245,17 +245,18 @@ def test_every_document_knows_its_rank_and_its_rival(index: Index) -> None:
         assert answer.rank == place + 1
         assert answer.documents == COUNT
         assert answer.explanation.score == pytest.approx(scores[row], abs=1e-6)
-        assert answer.change is not None
-        assert answer.change.inside == (place < 10)
+        assert answer.counterfactual is not None
+        assert answer.counterfactual.inside == (place < 10)
         if place < 10:
             assert answer.contrast is None
-            assert answer.change.edge == pytest.approx(scores[order[10]], abs=1e-6)
+            assert answer.counterfactual.cutoff_score == pytest.approx(scores[order[10]], abs=1e-6)
         else:
-            assert answer.over_rank == 10
+            assert answer.over is not None
+            assert answer.over.rank == 10
             assert answer.contrast is not None
-            assert answer.contrast.second_score == pytest.approx(scores[order[9]], abs=1e-6)
-        assert answer.change.sentences()
-        json.dumps(answer.to_dict(3))
+            assert answer.contrast.second.score == pytest.approx(scores[order[9]], abs=1e-6)
+        assert answer.counterfactual.sentences
+        json.dumps(answer.top(3).to_dict())
 
 
 def test_a_change_of_rank_is_one(index: Index) -> None:
@@ -266,41 +267,41 @@ def test_a_change_of_rank_is_one(index: Index) -> None:
     query = "word1 word2 word3"
     q = index.query_vector(query)[0].astype(np.float64)
     first = index.search(query, 1)[0]
-    change = index.why(query, first.id, k=3, counterfactual=True).change
+    change = index.why(query, first.doc_id, k=3, counterfactual=True).counterfactual
     assert change is not None
-    assert change.erased
-    ids = np.array([i for i, _ in change.erased], np.int32)
+    assert change.erase is not None
+    ids = np.array([feature.feature_id for feature in change.erase.features], np.int32)
     z = index.vectors(np.array([first.row]))
     assert float(erase(index.explainer.sae, z, FeatureSets.of([ids]))[0] @ q) < index.search(query, 4)[3].score
     boosted = 0
     for hit in index.search(query, 30)[5:]:
-        change = index.why(query, hit.id, k=5, counterfactual=True).change
+        change = index.why(query, hit.doc_id, k=5, counterfactual=True).counterfactual
         assert change is not None
-        if change.factor is None:
-            assert "no factor up to" in change.sentences()[0]
+        if change.boost is None:
+            assert "no factor up to" in change.sentences[0]
             continue
         boosted += 1
         rows = np.array([hit.row])
-        factors = dict.fromkeys(change.boosted, change.factor)
+        factors = dict.fromkeys(change.boost.features, change.boost.factor)
         moved = steered_vectors(index.explainer.sae, index.vectors(rows), index.codes(rows, "original"), factors)
-        assert float(moved[0] @ q) == pytest.approx(change.score, abs=1e-6)
-        assert float(moved[0] @ q) > change.edge
+        assert float(moved[0] @ q) == pytest.approx(change.boost.score, abs=1e-6)
+        assert float(moved[0] @ q) > change.cutoff_score
     assert boosted
 
 
 def test_a_list_says_what_its_hits_share(index: Index) -> None:
     hits = index.search("word1 word2 word3", 8)
-    shares = [{f.id: f.share for f in hit.explanation.features} for hit in hits]  # type: ignore[union-attr]
-    listed = listing(index, hits, bad=[hits[0].id, hits[1].id])
-    for row in (*listed.common, *listed.splitting, *listed.misleading):
-        assert row.hits == sum(row.id in has for has in shares)
-        assert row.mean == pytest.approx(np.mean([has.get(row.id, 0) for has in shares]))
-        assert row.bad == pytest.approx(np.mean([has.get(row.id, 0) for has in shares[:2]]))
-        assert row.good == pytest.approx(np.mean([has.get(row.id, 0) for has in shares[2:]]))
-    assert all(row.bad > row.good for row in listed.misleading)
-    assert listed.misleading
-    with pytest.raises(InputError, match="none of the 8 hits"):
-        listing(index, hits, good=["absent"])
+    shares = [{term.feature_id: term.share for term in hit.explanation.terms} for hit in hits]
+    found = overview(index, hits, bad=[hits[0].doc_id, hits[1].doc_id])
+    for row in (*found.common, *found.splitting, *found.misleading):
+        assert row.hits == sum(row.feature_id in has for has in shares)
+        assert row.mean_share == pytest.approx(np.mean([has.get(row.feature_id, 0) for has in shares]))
+        assert row.bad == pytest.approx(np.mean([has.get(row.feature_id, 0) for has in shares[:2]]))
+        assert row.good == pytest.approx(np.mean([has.get(row.feature_id, 0) for has in shares[2:]]))
+    assert all(row.bad > row.good for row in found.misleading)
+    assert found.misleading
+    with pytest.raises(InputError, match="not one of the 8 hits"):
+        overview(index, hits, good=["absent"])
 
 
 # ---------------------------------------------------------------------- report and doctor
@@ -313,14 +314,14 @@ def test_a_report_counts_what_is_there(index: Index) -> None:
     codes = index.codes(np.arange(COUNT), "original").dense(128)
     has = codes > 0
     common = has.sum(axis=0) >= max(20, 0.25 * COUNT)
-    assert {j for j, _, _ in found.boilerplate} == set(np.flatnonzero(common).tolist())
+    assert {feature.feature_id for feature in found.boilerplate} == set(np.flatnonzero(common).tolist())
     strongest = np.where(common, 0, codes).argmax(axis=1)
     assert {t.name: t.documents for t in found.topics} == {
         index.explainer.features[j].label or f"feature {j}": int((strongest == j).sum()) for j in np.unique(strongest)
     }
-    assert found.silent == int((~has.any(axis=0)).sum())
+    assert found.dead_features == int((~has.any(axis=0)).sum())
     for twins in found.twins:
-        a, b = has[:, twins.first], has[:, twins.second]
+        a, b = has[:, twins.first.feature_id], has[:, twins.second.feature_id]
         assert (a & b).sum() / (a | b).sum() == pytest.approx(twins.jaccard, abs=1e-3)
     json.dumps(found.to_dict())
 
@@ -337,17 +338,17 @@ def test_a_hub_is_found_and_said_why(tmp_path: Path) -> None:
     build_index(Corpus((), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "index", SMALL)
     index = open_index(tmp_path / "index")
     hub = report(index).hubs[0]
-    assert hub.id == "0"
+    assert hub.doc_id == "0"
     assert hub.found > 100
-    assert hub.features
+    assert hub.explanation.terms
     shares = [
-        {f.id: f.share for f in index.why(index.vectors(np.array([row]))[0], "0").explanation.features}  # type: ignore[union-attr]
+        {term.feature_id: term.share for term in index.why(index.vectors(np.array([row]))[0], "0").explanation.terms}
         for row in range(1, 301)
         if 0 in {hit.row for hit in index.search(index.vectors(np.array([row]))[0], 11)}
     ]
     assert len(shares) == hub.found
-    feature, _, mean = hub.features[0]
-    assert np.mean([has.get(feature, 0.0) for has in shares]) == pytest.approx(mean, abs=1e-3)
+    first = hub.explanation.terms[0]
+    assert np.mean([has.get(first.feature_id, 0.0) for has in shares]) == pytest.approx(first.share, abs=1e-3)
 
 
 def test_a_checkup_measures_and_advises(index: Index) -> None:
@@ -365,13 +366,15 @@ def test_a_checkup_measures_and_advises(index: Index) -> None:
     assert advice(replace(fine, cosine_on_card=found.cosine + 0.2), "xetrieval fit")[0].startswith("refit")
     assert any("--chunk" in line for line in advice(replace(fine, unread_documents=0.3), "xetrieval fit"))
     queries = ["word1 word2", "word3 word4", "word5"]
-    best = [index.search(query, 1)[0].id for query in queries]
-    worst = index.search(queries[2], COUNT)[-1].id
+    best = [index.search(query, 1)[0].doc_id for query in queries]
+    worst = index.search(queries[2], COUNT)[-1].doc_id
     judged = checkup(index, queries, [{best[0]: 1}, {best[1]: 1}, {worst: 1}])
     assert (judged.judged, judged.failed) == (3, 1)
     assert judged.failing[0].queries == ("word5",)
     wrong = index.search("word5", 3)
-    mean = np.mean([{f.id: f.share for f in h.explanation.features}.get(judged.failing[0].feature, 0) for h in wrong])  # type: ignore[union-attr]
+    mean = np.mean(
+        [{t.feature_id: t.share for t in h.explanation.terms}.get(judged.failing[0].feature, 0) for h in wrong]
+    )
     assert judged.failing[0].mean_share == pytest.approx(mean, abs=1e-4)
     with pytest.raises(InputError, match="as many queries"):
         checkup(index, queries, [{}])

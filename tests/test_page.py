@@ -194,16 +194,16 @@ def test_why_not_by_id_and_by_words(page: Any, address: str) -> None:
     searched(page, address)
     found = json.loads(urlopen(address + "v1/features?limit=1").read())["features"][0]["feature_id"]
     absent = json.loads(urlopen(f"{address}v1/features/{found}").read())["examples"]
-    wanted = next(one["id"] for one in absent if one["id"] not in titles(page))
+    wanted = next(one["doc_id"] for one in absent if one["doc_id"] not in titles(page))
     page.locator(".whynot summary").click()
     page.fill("#wanted", wanted)
     page.get_by_role("button", name="why not?").click()
     page.wait_for_selector(".whynot .contrast")
-    assert "stands at rank" in page.locator(".whynot").inner_text()
+    assert "has rank" in page.locator(".whynot").inner_text()
     page.fill("#wanted", "open a compressed archive")
     page.get_by_role("button", name="why not?").click()
     page.locator(".offered button").first.click()
-    page.wait_for_selector(".whynot >> text=stands at rank")
+    page.wait_for_selector(".whynot >> text=has rank")
 
 
 def test_steering_moves_the_ranking_and_goes_into_the_link(page: Any, address: str) -> None:

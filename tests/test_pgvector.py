@@ -44,7 +44,7 @@ def test_an_index_is_built_from_a_table(url: str, tmp_path: Path) -> None:
     index = open_index(tmp_path / "index")
     np.testing.assert_allclose(index.vectors(np.arange(90)), unit(90), atol=1e-6)
     hit = index.search(unit(90)[[41]], 1, filters={"site": ["ai"]})[0]
-    assert (hit.id, hit.document.text, hit.document.metadata) == ("41", "text 41", {"site": "ai"})
+    assert (hit.doc_id, hit.document.text, hit.document.metadata) == ("41", "text 41", {"site": "ai"})
     assert isinstance(hit.explanation, Explanation)
     assert "postgres" in str(index.manifest.history)
     assert "@" not in (tmp_path / "index" / "config.json").read_text()  # where the server is stays out of it

@@ -10,10 +10,11 @@ import pytest
 from conftest import random_explainer
 
 from xetrieval.encoders import HashingEncoder
-from xetrieval.explain import Contrast, Explanation, FeatureShare, Reading
-from xetrieval.explain.fitted import bar
+from xetrieval.explain import Contrast, Explanation, Reading, Term
+from xetrieval.render.fitted import bar
 from xetrieval.render.page import page
-from xetrieval.render.terminal import plain_text, printable
+from xetrieval.render.text import plain_text
+from xetrieval.text import printable
 
 HOSTILE = '<script>alert(1)</script>\x1b[31mred\x1b[0m\u202ereversed & "quoted"\nsecond line'
 
@@ -21,12 +22,12 @@ HOSTILE = '<script>alert(1)</script>\x1b[31mred\x1b[0m\u202ereversed & "quoted"\
 def hostile() -> Explanation:
     views = {"original": 0.2, "qa": 0.0, "summary": 0.1, "purpose": 0.0}
     features = (
-        FeatureShare(3, HOSTILE, 0.30, 0.5, views),
-        FeatureShare(4, None, 0.20, 0.5, views),
-        FeatureShare(5, "below zero", -0.10, 0.5, views),
+        Term("feature", 3, HOSTILE, 0.30, 0.5, views),
+        Term("feature", 4, None, 0.20, 0.5, views),
+        Term("feature", 5, "below zero", -0.10, 0.5, views),
     )
     per_view = {"original": (3, 4, 5), "qa": (), "summary": (3, 4, 5), "purpose": ()}
-    return Explanation(0.6, 0.05, 0.15, features, per_view, read_document=Reading(57))
+    return Explanation(0.6, 0.05, 0.15, features, per_view=per_view, read_document=Reading(57))
 
 
 def test_the_lines_of_the_table_add_up_to_the_score() -> None:
@@ -69,7 +70,7 @@ def test_a_real_explanation_prints_itself_and_converts() -> None:
 
 
 def test_a_score_of_zero_has_no_fractions_and_no_nan_in_json() -> None:
-    zero = Explanation(0.0, 0.1, -0.1, (), {"original": (), "qa": (), "summary": (), "purpose": ()})
+    zero = Explanation(0.0, 0.1, -0.1, (), per_view={"original": (), "qa": (), "summary": (), "purpose": ()})
     assert zero.explained is None
     assert json.loads(json.dumps(zero.to_dict(), allow_nan=False))["explained"] is None
     assert "too near zero" in str(zero)

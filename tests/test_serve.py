@@ -51,28 +51,29 @@ def post(client: TestClient, path: str, status: int = 200, **body: Any) -> Any:
 def test_it_answers_what_the_library_answers(client: TestClient, index: Index) -> None:
     hits = index.search("word1 word2", 5)
     answer = post(client, "search", query="word1 word2", k=5, overview=True)
-    assert [hit["id"] for hit in answer["hits"]] == [hit.id for hit in hits]
-    assert answer["hits"][0]["explanation"] == json.loads(json.dumps(hits[0].explanation.to_dict(8)))
+    assert [hit["doc_id"] for hit in answer["hits"]] == [hit.doc_id for hit in hits]
+    assert answer["hits"][0]["explanation"] == json.loads(
+        json.dumps(hits[0].explanation.top(8).without_texts().to_dict())
+    )
     assert answer["overview"]["hits"] == 5
-    why = index.why("word1 word2", hits[3].id, k=2, counterfactual=True).to_dict()
-    assert post(client, "why", query="word1 word2", doc_id=hits[3].id, k=2) == json.loads(json.dumps(why))
-    explained = post(client, "explain", query="word1 word2", doc_id=hits[1].id, evidence=True)
+    why = index.why("word1 word2", hits[3].doc_id, k=2, counterfactual=True).to_dict()
+    assert post(client, "why", query="word1 word2", doc_id=hits[3].doc_id, k=2) == json.loads(json.dumps(why))
+    explained = post(client, "explain", query="word1 word2", doc_id=hits[1].doc_id, evidence=True)
     assert explained["rank"] == 2
-    assert explained["explanation"]["score"] == pytest.approx(hits[1].score, abs=1e-6)
-    assert explained["explanation"]["evidence"]["features"]
+    assert explained["score"] == pytest.approx(hits[1].score, abs=1e-6)
+    assert all(term["words"]["document"]["sentences"] for term in explained["terms"])
     pair = post(client, "explain", query="red apple", document="an apple is red")
-    assert pair["rank"] is None
-    shares = [f["share"] for f in pair["explanation"]["feature_explanations"]]
-    total = pair["explanation"]["bias"] + pair["explanation"]["remainder"] + sum(shares)
-    assert total == pytest.approx(pair["explanation"]["score"], abs=1e-5)
-    contrast = post(client, "contrast", query="word1", doc_id=hits[0].id, over=hits[1].id)["contrast"]
+    assert "rank" not in pair
+    total = pair["bias"] + pair["remainder"] + sum(term["share"] for term in pair["terms"])
+    assert total == pytest.approx(pair["score"], abs=1e-5)
+    contrast = post(client, "contrast", query="word1", doc_id=hits[0].doc_id, over=hits[1].doc_id)
     assert contrast["counterfactual"]["ahead"] in ("first", "second")
-    assert post(client, "contrast", query="a", first="b c", second="d e")["second"] == "d e"
+    assert post(client, "contrast", query="a", first="b c", second="d e")["second"]["document"] == "d e"
 
 
 def test_features_documents_and_report(client: TestClient, index: Index) -> None:
     found = client.get("/v1/features", params={"search": "label 7", "limit": 3}).json()
-    assert found["features"][0]["hypothesis"] == "label 7"
+    assert found["features"][0]["label"] == "label 7"
     everything = client.get("/v1/features", params={"limit": 500}).json()
     assert everything["total"] == 128
     assert [f["documents"] for f in everything["features"]] == sorted(index.frequency.tolist(), reverse=True)
@@ -89,16 +90,17 @@ def test_features_documents_and_report(client: TestClient, index: Index) -> None
 
 def test_steering_is_applied_suggested_and_kept(client: TestClient, index: Index) -> None:
     plain = post(client, "search", query="word1 word2", k=6)["hits"]
-    made = post(client, "steering/suggest", query="word1 word2", good=[plain[4]["id"]], bad=[plain[0]["id"]])
+    made = post(client, "steering/suggest", query="word1 word2", good=[plain[4]["doc_id"]], bad=[plain[0]["doc_id"]])
     assert 0 < len(made["factors"]) <= 4
     factors = {str(f["feature_id"]): f["factor"] for f in made["factors"]}
     gap = {
-        hit["id"]: hit["score"] for hit in post(client, "search", query="word1 word2", k=100, factors=factors)["hits"]
+        hit["doc_id"]: hit["score"]
+        for hit in post(client, "search", query="word1 word2", k=100, factors=factors)["hits"]
     }
     before = plain[0]["score"] - plain[4]["score"]
-    assert gap[plain[0]["id"]] - gap[plain[4]["id"]] < before
+    assert gap[plain[0]["doc_id"]] - gap[plain[4]["doc_id"]] < before
     moves = post(client, "steering/apply", query="word1 word2", factors=factors, k=6)["hits"]
-    assert {move["before_rank"] for move in moves} != {move["rank"] for move in moves} or factors
+    assert [move["before_rank"] for move in moves] != [move["rank"] for move in moves]
     kept = post(client, "steering/profiles", name="less of it", factors=factors, note="a test")
     assert client.get("/v1/steering/profiles").json()["profiles"] == [kept]
     post(client, "steering/profiles", 422, name="../escape", factors={})
@@ -132,7 +134,7 @@ def test_refusals_are_one_line(client: TestClient, path: str, body: Any, status:
 
 def test_what_goes_wrong_inside_stays_inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app({"toy": open_index(folder)}, random_explainer())
-    monkeypatch.setattr("xetrieval.serve.service.prepare", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("xetrieval.serve.service.search", lambda *_, **__: 1 / 0)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         answer = client.post("/v1/search", json={"query": "x"})
     assert answer.status_code == 500
@@ -239,9 +241,9 @@ def test_the_schema_names_every_route_with_its_answer(client: TestClient) -> Non
             content = facts["responses"]["200"]["content"]
             assert "text/html" in content or "$ref" in content["application/json"]["schema"], path
     names = schema["components"]["schemas"]
-    assert {"ExplanationRecord", "ContrastRecord", "HitRecord", "FeatureCardRecord"} <= set(names)
-    shares = names["FeatureRecord"]["properties"]
-    assert set(shares) == {"feature_id", "hypothesis", "share", "query_activation", "view_activations", "twins"}
+    assert {"Explanation", "Contrast", "Hit", "IndexFeature"} <= set(names)
+    term = set(names["Term"]["properties"])
+    assert term >= {"kind", "feature_id", "label", "share", "query_activation", "view_activations", "detail", "twins"}
 
 
 def test_the_page_is_built_for_this_api() -> None:

@@ -33,7 +33,7 @@ def client_of(folder: Path) -> TestClient:
 def ids(client: TestClient, **body: Any) -> list[str]:
     answer = client.post("/v1/search", json={"k": 100, **body})
     assert answer.status_code == 200, answer.text
-    return [hit["id"] for hit in answer.json()["hits"]]
+    return [hit["doc_id"] for hit in answer.json()["hits"]]
 
 
 def documents(client: TestClient) -> int:
@@ -138,9 +138,9 @@ def test_an_index_of_vectors_alone_is_searched_by_a_vector(alone: Path) -> None:
             run("search", alone / "index", "--query-vector", alone / "q.npy", "--explain", "--format", "json")
         ).stdout
     )
-    assert found["hits"][0]["id"] == "7"
+    assert found["hits"][0]["doc_id"] == "7"
     assert found["hits"][0]["score"] == pytest.approx(1, abs=1e-5)
-    assert found["hits"][0]["explanation"]["feature_explanations"]
+    assert found["hits"][0]["explanation"]["terms"]
     why = accepted(run("why", alone / "index", "7", "--query-vector", alone / "q.npy", "--format", "json"))
     assert json.loads(why.stdout)["rank"] == 1
     by_words = refused(run("search", alone / "index", "bread"))
@@ -175,7 +175,7 @@ def test_a_search_by_vector_loads_no_encoder(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(Explainer, "encoder", property(closed))
     done = accepted(run("search", folder, "--query-vector", tmp_path / "q.npy", "-k", 1, "--format", "json"))
-    assert json.loads(done.stdout)["hits"][0]["id"] == "d5"
+    assert json.loads(done.stdout)["hits"][0]["doc_id"] == "d5"
 
 
 def test_the_case_of_a_search_by_vector(tmp_path: Path) -> None:
@@ -189,6 +189,6 @@ def test_the_case_of_a_search_by_vector(tmp_path: Path) -> None:
         run("search", tmp_path / "ix", "--query-vector", folder / "query1.npy", "-k", 1, "--format", "json")
     )
     hit = json.loads(found.stdout)["hits"][0]
-    assert hit["id"] == "d0"
+    assert hit["doc_id"] == "d0"
     assert hit["score"] == pytest.approx(0.4346, abs=1e-3)
     assert CASES.is_dir()

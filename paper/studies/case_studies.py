@@ -24,6 +24,7 @@ from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.explain import Explainer
+from xetrieval.explain.release_format import release_record
 from xetrieval.features import Feature
 from xetrieval.fitting.texts import encode_training, training_texts
 from xetrieval.labels import keyphrase_labels, top_examples
@@ -48,10 +49,10 @@ def main() -> None:
     for name in CASES:
         query, document = first_short_pair(read_benchmark(data() / name))
         both = {"ours": ours.explain(query, document), "raw": raw.explain(query, document)}
-        records.append({"dataset": name, **{key: one.to_dict() for key, one in both.items()}})
+        records.append({"dataset": name, **{key: release_record(one) for key, one in both.items()}})
         text = [f"query: {query}", "", f"document: {document}", ""]
         for key, one in both.items():
-            text += [f"{key}: {len(one.features)} features shared", str(one), ""]
+            text += [f"{key}: {len(one.terms)} features shared", str(one), ""]
             (folder / f"{name}-{key}.html").write_text(page(ours.with_evidence(one) if key == "ours" else one))
         (folder / f"{name}.txt").write_text("\n".join(text))
     (RESULTS / "case_studies.json").write_text(as_json(records))

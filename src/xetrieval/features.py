@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -35,6 +36,11 @@ class Score(NamedTuple):
     active: Active = "range"  # active texts from the whole activation range, or only the strongest
 
 
+def feature_name(label: str | None, feature_id: int) -> str:
+    """What a feature is called: its label, or "feature 17" if it has none."""
+    return label or f"feature {feature_id}"
+
+
 @dataclass(frozen=True)
 class Feature:
     """One feature of an autoencoder and its label."""
@@ -52,7 +58,13 @@ class Feature:
     @property
     def name(self) -> str:
         """The label, or "feature 17" if there is none."""
-        return self.label or f"feature {self.feature_id}"
+        return feature_name(self.label, self.feature_id)
+
+    @cached_property
+    def confidence(self) -> float | None:
+        """Mean detection score of the label; None where it was never judged."""
+        values = [score.value for score in self.scores if score.kind == "detection"]
+        return sum(values) / len(values) if values else None
 
     def to_dict(self) -> dict[str, Any]:
         """All fields but the empty ones."""

@@ -25,11 +25,11 @@ CHANGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "empty": lambda *_: b"",
 }
 ASKED: dict[str, Callable[[Index], Any]] = {
-    "search": lambda index: [hit.to_dict(True) for hit in index.search(QUERY, 5, exact=True)],
-    "by concept": lambda index: [hit.to_dict(True) for hit in index.search("#3", 5, "concept")],
-    "sparse": lambda index: [hit.to_dict(True) for hit in index.search(QUERY, 5, "sparse")],
+    "search": lambda index: [hit.explanation.to_dict() for hit in index.search(QUERY, 5, exact=True)],
+    "by concept": lambda index: [hit.explanation.to_dict() for hit in index.search("#3", 5, "concept")],
+    "sparse": lambda index: [hit.explanation.to_dict() for hit in index.search(QUERY, 5, "sparse")],
     "why": lambda index: index.why(QUERY, "d3", "d70", counterfactual=True).to_dict(),
-    "views": lambda index: [hit.to_dict(True) for hit in index.search(QUERY, 5, views={"qa": 0.3})],
+    "views": lambda index: [hit.explanation.to_dict() for hit in index.search(QUERY, 5, views={"qa": 0.3})],
     "frequency": lambda index: index.frequency.tolist(),
 }
 

@@ -50,7 +50,7 @@ def use_utf8() -> None:
 
 def say(text: str) -> None:
     """One line on standard error."""
-    from ..render.terminal import printable
+    from ..text import printable
 
     sys.stderr.write(f"{printable(text)}\n")
 
@@ -62,7 +62,7 @@ def give(text: str) -> None:
 
 def give_line(text: str) -> None:
     """One line on standard output."""
-    from ..render.terminal import printable
+    from ..text import printable
 
     give(f"{printable(text)}\n")
 

@@ -84,15 +84,18 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
 def _answer(index: Index, question: str, hits: int) -> None:
     from rich.text import Text
 
-    from ..render.terminal import printable, table_of
+    from ..render.text import table_of
+    from ..text import printable
 
     console = output_console()
     console.print()
     console.print(Text(printable(question), "bold"))
     found = index.search(question, hits)
     for hit in found:
-        console.print(Text(f"  {hit.rank}. {hit.score:.3f}  {printable(hit.id)}", "cyan" if hit.rank == 1 else "dim"))
+        console.print(
+            Text(f"  {hit.rank}. {hit.score:.3f}  {printable(hit.doc_id)}", "cyan" if hit.rank == 1 else "dim")
+        )
         if hit.rank == 1:
             console.print(Text(f"     {printable(hit.snippet)}", "italic"))
-    console.print(Text(f"\nWhy {printable(found[0].id)} came first:", "bold"))
+    console.print(Text(f"\nWhy {printable(found[0].doc_id)} came first:", "bold"))
     console.print(table_of(found[0].explanation))

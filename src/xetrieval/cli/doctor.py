@@ -71,8 +71,8 @@ def _print(found: Checkup) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.fitted import bar
-    from ..render.terminal import printable, shorten
+    from ..render.fitted import bar
+    from ..text import printable, shorten
 
     console = output_console()
     table = Table(box=None, pad_edge=False, header_style="dim")

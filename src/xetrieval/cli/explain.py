@@ -103,7 +103,7 @@ def _texts(opened: Explainer, texts: list[str | None], counterfactual: bool, chu
     assert query is not None
     assert document is not None
     if over is not None:
-        return opened.contrast(query, document, over, counterfactual)
+        return opened.contrast(query, document, over, counterfactual=counterfactual)
     return opened.explain_chunks(query, document) if chunks else opened.explain(query, document)
 
 
@@ -151,7 +151,7 @@ def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str
     rows = [str(row) for row in range(len(q.vectors))]
     names = PairNames(q.ids or rows, z.ids or rows)
     pairs = opened.explain_vectors(q.vectors, z.vectors, names)
-    lines = "".join(f"{as_json(pair.to_dict(top))}\n" for pair in pairs)
+    lines = "".join(f"{as_json(pair.top(top).to_dict())}\n" for pair in pairs)
     if output is None:
         give(lines)
     else:

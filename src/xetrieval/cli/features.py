@@ -79,8 +79,8 @@ def _table(found: list[Feature], top: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from ..explain.fitted import Column, Fitted, Line
-    from ..render.terminal import printable
+    from ..render.fitted import Column, Fitted, Line
+    from ..text import printable
 
     lines = []
     for f in found[:top]:
@@ -95,7 +95,7 @@ def _families(explainer: Explainer) -> RenderableType:
     from rich.text import Text
     from rich.tree import Tree
 
-    from ..render.terminal import printable
+    from ..text import printable
 
     tree = Tree(Text(f"{printable(explainer.name)}: {explainer.sae.features:,} features; --family ID lists one"))
     for upper in (f for f in explainer.families if f.parent is None):
@@ -110,7 +110,7 @@ def _card(card: FeatureCard, texts: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from ..render.terminal import printable
+    from ..text import printable
 
     feature = card.feature
     head = [Text(f"{feature.feature_id}  {printable(feature.label or '(no name)')}", "bold")]
@@ -146,7 +146,7 @@ def _histogram(card: FeatureCard) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.fitted import bar
+    from ..render.fitted import bar
 
     table = Table(box=None, pad_edge=False, show_header=False)
     counts = [b.count for b in card.histogram]
@@ -160,7 +160,7 @@ def _neighbours(title: str, measure: str, neighbours: tuple[Neighbour, ...]) -> 
     from rich.table import Table
     from rich.text import Text
 
-    from ..render.terminal import printable
+    from ..text import printable
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in (("", "right"), (title, "left"), (measure, "right")):
@@ -174,9 +174,9 @@ def _texts(card: FeatureCard, count: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from ..explain.fitted import bar
     from ..labels.examples import one_line
-    from ..render.terminal import printable
+    from ..render.fitted import bar
+    from ..text import printable
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("activation", no_wrap=True, justify="right")

@@ -175,7 +175,7 @@ def info(index: Folder) -> None:
 
     from ..index import open_index
     from ..index.build.verify import folder_bytes
-    from ..render.terminal import printable
+    from ..text import printable
 
     opened = open_index(index)
     manifest = opened.manifest

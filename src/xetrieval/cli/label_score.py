@@ -129,7 +129,7 @@ def _judge(judge: str | None, at_once: int, explainer: Explainer, options: LlmOp
 def _print(planted: list[dict[str, Any]], scored: Scored) -> None:
     from rich.table import Table
 
-    from ..render.terminal import printable
+    from ..text import printable
 
     console = output_console()
     console.print(f"judge {printable(scored.judge)}", highlight=False)

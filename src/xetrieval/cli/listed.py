@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..index.ask.listing import Listing
+    from ..index.ask.overview import Overview
     from ..index.ask.report import CorpusReport
 
 
-def print_listing(console: Console, listed: Listing) -> None:
-    """Common features, those that split the hits, and those that bring in what is not wanted."""
+def print_overview(console: Console, found: Overview) -> None:
+    """Common features, those that split the hits, and those that bring in the unwanted ones."""
     from rich.text import Text
 
-    from ..explain.fitted import Column, Fitted, Line
-    from ..render.terminal import printable
+    from ..render.fitted import Column, Fitted, Line
+    from ..text import printable
 
     parts = [
-        (f"what the {listed.hits} hits have in common", listed.common, False),
-        ("what splits them", listed.splitting, False),
+        (f"what the {found.hits} hits have in common", found.common, False),
+        ("what splits them", found.splitting, False),
     ]
-    if listed.judged:
-        parts.append(("what brings in the bad ones", listed.misleading, True))
+    if found.judged:
+        parts.append(("what brings in the bad ones", found.misleading, True))
     for title, rows, judged in parts:
         console.print(Text(f"\n{title}", "bold"))
         if not rows:
@@ -34,23 +34,31 @@ def print_listing(console: Console, listed: Listing) -> None:
         lines = []
         for row in rows:
             figures = (f"{row.good:+.4f}", f"{row.bad:+.4f}") if judged else (f"{row.spread:.4f}",)
-            value = row.bad - row.good if judged else row.mean
-            found = (str(row.id), f"{row.hits}/{listed.hits}", f"{row.mean:+.4f}", *figures)
-            lines.append(Line((Text(printable(row.name)), *found), value, "red" if value < 0 or judged else "green"))
+            value = row.bad - row.good if judged else row.mean_share
+            shared = (str(row.feature_id), f"{row.hits}/{found.hits}", f"{row.mean_share:+.4f}", *figures)
+            lines.append(Line((Text(printable(row.name)), *shared), value, "red" if value < 0 or judged else "green"))
         console.print(Fitted(columns, lines, bar=12))
 
 
 def print_report(console: Console, found: CorpusReport) -> None:
-    """Families with counts, then what is amiss."""
+    """Families with counts, then uninformative features, repeated lines, near-duplicates and hubs."""
     from rich.text import Text
 
-    from ..explain.fitted import Column, Fitted, Line
-    from ..render.terminal import printable
+    from ..render.fitted import Column, Fitted, Line
+    from ..text import printable
 
-    console.print(Text(f"{found.documents:,} documents; {found.silent:,} features that none of them has\n", "bold"))
+    def heading(text: str) -> None:
+        console.print(Text(f"\n{text}", "bold"))
+
+    def line(text: str) -> None:
+        console.print(f"  {text}", markup=False, highlight=False)
+
+    console.print(
+        Text(f"{found.documents:,} documents; {found.dead_features:,} features are in none of them\n", "bold")
+    )
     lines = [
         Line(
-            (Text(printable(topic.name)), f"{topic.documents:,}", Text(printable(topic.features[0][1]), "dim")),
+            (Text(printable(topic.name)), f"{topic.documents:,}", Text(printable(topic.features[0].name), "dim")),
             float(topic.documents),
         )
         for topic in found.topics
@@ -58,24 +66,22 @@ def print_report(console: Console, found: CorpusReport) -> None:
     columns = (Column("about", 44), Column("documents"), Column("most of them by", 30))
     console.print(Fitted(columns, lines, bar=14))
     if found.boilerplate:
-        console.print(Text("\nfeatures that a quarter of the documents has: they tell none apart", "bold"))
-        for feature, name, share in found.boilerplate[:10]:
-            console.print(f"  {share:>5.0%}  {feature:>5}  {printable(name)}", markup=False, highlight=False)
-    if found.lines:
-        console.print(Text("\nlines that stand in more than half of the documents: boilerplate", "bold"))
-        for one in found.lines[:10]:
-            line = f"  {one.share:>5.0%}  {printable(one.line[:200])}"
-            console.print(line, markup=False, highlight=False)
+        heading("features in a quarter of the documents or more: too common to be informative")
+        for feature in found.boilerplate[:10]:
+            line(f"{feature.fraction:>5.0%}  {feature.feature_id:>5}  {printable(feature.name)}")
+    if found.boilerplate_lines:
+        heading("lines in more than half of the documents: boilerplate")
+        for one in found.boilerplate_lines[:10]:
+            line(f"{one.fraction:>5.0%}  {printable(one.line[:200])}")
     if found.twins:
-        console.print(Text("\nfeatures that the same documents have: near-duplicates", "bold"))
+        heading("features that the same documents have: near-duplicates")
         for twins in found.twins[:10]:
-            line = f"  {twins.jaccard:.2f}  {printable(twins.first_name)} / {printable(twins.second_name)}"
-            console.print(line, markup=False, highlight=False)
+            line(f"{twins.jaccard:.2f}  {printable(twins.first.name)} / {printable(twins.second.name)}")
     if found.hubs:
-        console.print(Text(f"\ndocuments that turn up for everything ({found.probes} documents asked)", "bold"))
+        heading(f"hubs: documents found for very many queries ({found.probes} documents were the queries)")
         for hub in found.hubs:
-            console.print(
-                Text.assemble(f"  {hub.found:>4} times, {hub.expected:g} expected  ", (printable(hub.id), "cyan"))
-            )
-            why = ", ".join(f"{printable(name)} {share:+.3f}" for _, name, share in hub.features)
-            console.print(Text(f"        {why}, bias {hub.bias:+.3f}, remainder {hub.remainder:+.3f}", "dim"))
+            found_times = f"  {hub.found:>4} times, {hub.expected:g} expected  "
+            console.print(Text.assemble(found_times, (printable(hub.doc_id), "cyan")))
+            mean = hub.explanation
+            terms = ", ".join(f"{printable(term.name)} {term.share:+.3f}" for term in mean.terms)
+            console.print(Text(f"        {terms}, bias {mean.bias:+.3f}, remainder {mean.remainder:+.3f}", "dim"))

@@ -90,6 +90,6 @@ def _bars() -> Progress:
 
 
 def _plain(text: str) -> str:
-    from ..render.terminal import printable
+    from ..text import printable
 
     return printable(text)

@@ -17,7 +17,7 @@ from .shown import check_output, show, written
 
 if TYPE_CHECKING:
     from ..index import Hit, Index
-    from ..index.ask.listing import Listing
+    from ..index.ask.overview import Overview
     from ..index.ask.why import Why
     from ..steer import SteeringProfile
 
@@ -75,11 +75,12 @@ def search(
     explainer: ExplainerCopy = None,
 ) -> None:
     """Search an index; each hit can say why it was found."""
+    from ..explain.explanation import steered_note
     from ..index import open_index
-    from ..index.ask.listing import listing
+    from ..index.ask.answer import search_answer
+    from ..index.ask.overview import overview as overview_of
     from ..index.search.mode import SearchOptions
     from ..index.search.ranking import search as search_index
-    from ..render.terminal import steered_note
 
     asked: dict[str, Any] = {"query": query, "vector": query_vector, "steer": steer, "views": view, "exact": exact}
     asked |= {"explain": explain, "overview": overview, "good": good, "bad": bad, "top": top is not None}
@@ -87,27 +88,15 @@ def search(
     opened = open_index(index, explainer)
     words, profile = read_query(query, query_vector), read_steering(opened, steer)
     hits, prepared = search_index(opened, words, k, SearchOptions(by, profile, read_weights(view), exact), filter)
-    read = prepared.read
-    listed = listing(opened, hits, good or (), bad or ()) if overview else None
+    common = overview_of(opened, hits, good or (), bad or ()) if overview else None
     if format is Format.json:
-        record: dict[str, Any] = {
-            "query": query or "",
-            "unread_tokens": read.unread,
-            "unknown_tokens": read.unknown,
-            "read_tokens": read.tokens,
-            "hits": [hit.to_dict(explain, top) for hit in hits],
-        }
-        if profile is not None:
-            record["steered"] = profile.to_dict()
-        if listed is not None:
-            record["overview"] = listed.to_dict()
-        give_json(record)
+        give_json(search_answer(prepared, hits, common, explain=explain, top=top).to_dict())
     else:
         if profile is not None:
-            give_line(steered_note(sorted(profile.factors.items())))
-        for note in read.notes("query"):
+            give_line(steered_note(profile.factors))
+        for note in prepared.read.notes("query"):
             say(note)
-        _print(hits, explain, top, listed)
+        _print(hits, explain, top, common)
 
 
 def why(
@@ -136,7 +125,7 @@ def why(
 ) -> None:
     """Say why a document stands where it does, and not higher."""
     from ..errors import InputError
-    from ..explain import DEFAULT_TOP, Explanation
+    from ..explain import DEFAULT_TOP
     from ..index import open_index
     from ..index.ask.why import why as ask
     from ..index.search.mode import SearchOptions
@@ -154,20 +143,18 @@ def why(
     options = SearchOptions(by, read_steering(opened, steer), read_weights(view))
     prepared = prepare(opened, read_query(query, query_vector), options)
     shown = (DEFAULT_TOP if top is None else top) if evidence else None
-    answer = ask(opened, prepared, doc_id, over, k, counterfactual, shown)
+    answer = ask(opened, prepared, doc_id, over, k, counterfactual=counterfactual, evidence=shown)
     if format is ReportFormat.json:
-        written(f"{as_json({'query': query or '', **answer.to_dict(top)})}\n", output)
+        written(f"{as_json(answer.top(top).to_dict())}\n", output)
         return
-    notes = [] if answer.change is None else answer.change.sentences()
-    if not isinstance(answer.explanation, Explanation):  # which says so itself
-        notes += [*prepared.read.notes("query"), *answer.document.read.notes("document")]
+    notes = answer.notes
     if format is ReportFormat.text and output is None:
         _head(answer)
         if answer.contrast is not None:
             show(answer.explanation, top, format, None)
             output_console().print()
     else:
-        notes.insert(0, f"{answer.document.id} stands at rank {answer.rank:,} of {answer.documents:,}")
+        notes.insert(0, answer.head[0])
     # A page and a file hold one thing: the comparison where there is one.
     show(answer.contrast or answer.explanation, top, format, output, notes)
 
@@ -210,11 +197,12 @@ def read_steering(index: Index, path: Path | None) -> SteeringProfile | None:
     return None if path is None else SteeringProfile.load(path, index.explainer.sae)
 
 
-def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | None) -> None:
+def _print(hits: list[Hit], explain: bool, top: int | None, common: Overview | None) -> None:
     from rich.text import Text
 
     from ..explain import DEFAULT_TOP
-    from ..render.terminal import printable, table_of
+    from ..render.text import table_of
+    from ..text import printable
 
     console = output_console()
     if not hits:
@@ -225,8 +213,8 @@ def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | No
             Text.assemble(
                 (f"{hit.rank:>3}. ", "dim"),
                 (f"{hit.score:.4f}  ", "bold"),
-                (printable(hit.id), "cyan"),
-                (f"  {title}" if title and title != hit.id else "", ""),
+                (printable(hit.doc_id), "cyan"),
+                (f"  {title}" if title and title != hit.doc_id else "", ""),
             )
         )
         console.print(Text(f"     {printable(hit.snippet)}", "dim"))
@@ -236,22 +224,25 @@ def _print(hits: list[Hit], explain: bool, top: int | None, listed: Listing | No
         if explain:
             console.print(table_of(hit.explanation, DEFAULT_TOP if top is None else top))
             console.print()
-    if listed is not None:
-        from .listed import print_listing
+    if common is not None:
+        from .listed import print_overview
 
-        print_listing(console, listed)
+        print_overview(console, common)
 
 
 def _head(answer: Why) -> None:
     from rich.text import Text
 
-    from ..render.terminal import printable, shorten
+    from ..text import shorten
 
     console = output_console()
-    place = f"rank {answer.rank:,} of {answer.documents:,}"
-    console.print(Text.assemble((printable(answer.document.id), "cyan"), f"  {place}"))
-    console.print(Text(shorten(answer.document.text), "dim"))
-    if answer.over is not None:
-        name = f"{printable(answer.over.id)}, rank {answer.over_rank:,}"
-        console.print(Text(f"compared below with {name}: {shorten(answer.over.text, 100)}", "dim"))
+    first, *rest = answer.head
+    console.print(Text(first, "cyan"))
+    for line in rest:
+        console.print(Text(line, "dim"))
+    if answer.over is not None and answer.contrast is not None:
+        text = shorten(answer.contrast.second.document, 100)
+        console.print(
+            Text(f"compared below with {shorten(answer.over.doc_id)}, rank {answer.over.rank:,}: {text}", "dim")
+        )
     console.print()

@@ -1,4 +1,4 @@
-"""An explanation on the screen or in a file, as text, JSON or a page."""
+"""An explanation on the screen or in a file: text, JSON, Markdown or a page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .console import as_json, give, output_console, say
 from .options import ReportFormat
 
 if TYPE_CHECKING:
-    from ..explain import Breakdown, Contrast, Explanation
+    from ..explain import Contrast, Explanation
 
 
 def check_output(output: Path | None, *sources: Path | None) -> None:
-    """Before any work: whether the file can be written, and is none of those that are read."""
+    """Refuse, before any work, a file that cannot be written or that is an input."""
     from ..files import check_apart, check_file
 
     if output is not None:
@@ -23,7 +23,7 @@ def check_output(output: Path | None, *sources: Path | None) -> None:
 
 
 def show(
-    shown: Explanation | Contrast | Breakdown,
+    shown: Explanation | Contrast,
     top: int | None,
     format: ReportFormat,
     output: Path | None,
@@ -32,11 +32,12 @@ def show(
     """Print it, or write it; `notes` are lines of text about it, which JSON has fields for instead."""
     from ..explain import DEFAULT_TOP
     from ..render.page import page
-    from ..render.terminal import plain_text, printable, table_of
+    from ..render.text import plain_text, table_of
+    from ..text import printable
 
     some = DEFAULT_TOP if top is None else top
     if format is ReportFormat.json:
-        text = f"{as_json(shown.to_dict(top))}\n"
+        text = f"{as_json(shown.top(top).to_dict())}\n"
     elif format is ReportFormat.html:
         text = page(shown, some, notes)
     elif output is None:

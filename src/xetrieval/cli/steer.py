@@ -106,19 +106,18 @@ def apply(
         chosen.save(save)
         say(f"written to {save}")
     if format is Format.json:
-        record = {"query": query, "steered": chosen.to_dict(), "hits": [move.to_dict() for move in found]}
-        give_json(record)
+        give_json(found.to_dict())
         return
     from rich.table import Table
     from rich.text import Text
 
-    from ..render.terminal import printable, shorten
+    from ..text import printable, shorten
 
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for column in ("rank", "before", "", "score", "before"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("document", overflow="ellipsis", no_wrap=True, ratio=1)
-    for move in found:
+    for move in found.hits:
         rose = move.before_rank - move.rank
         arrow = Text(f"▲{rose}", "green") if rose > 0 else Text(f"▼{-rose}", "red") if rose < 0 else Text("·", "dim")
         table.add_row(
@@ -127,7 +126,7 @@ def apply(
             arrow,
             f"{move.score:.4f}",
             f"{move.before_score:.4f}",
-            Text.assemble((printable(move.document.id), "cyan"), f"  {shorten(move.document.text, 120)}"),
+            Text.assemble((printable(move.doc_id), "cyan"), f"  {shorten(move.text, 120)}"),
         )
     output_console().print(table)
 
@@ -135,8 +134,8 @@ def apply(
 def _print_profile(index: Index, profile: SteeringProfile) -> None:
     from rich.text import Text
 
-    from ..explain.fitted import Column, Fitted, Line
-    from ..render.terminal import printable
+    from ..render.fitted import Column, Fitted, Line
+    from ..text import printable
 
     if not profile.factors:
         return

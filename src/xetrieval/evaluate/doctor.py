@@ -231,7 +231,7 @@ def _explained(index: Index, asked: list[Query], tell: Report) -> list[Explanati
     for place, query in enumerate(asked, 1):
         assert query.vector is not None
         rows = nearest(index, query.vector, 3).rows
-        out += [one for one in explain_rows(index, query, rows) if isinstance(one, Explanation)]
+        out += explain_rows(index, query, rows)
         tell("explain", place, len(asked), "")
     return out
 
@@ -278,8 +278,8 @@ def _failing(
         explained = explain_rows(index, Query("", q), rows[:WRONG])
         shares: dict[int, float] = {}
         for one in explained:
-            for feature in one.features if isinstance(one, Explanation) else ():
-                shares[feature.id] = shares.get(feature.id, 0.0) + feature.share / len(explained)
+            for j, share in ((j, term.share) for term in one.terms for j in term.ids[:1]):
+                shares[j] = shares.get(j, 0.0) + share / len(explained)
         if shares:
             worst = max(shares, key=lambda j: shares[j])
             groups.setdefault(worst, []).append((text, shares[worst]))

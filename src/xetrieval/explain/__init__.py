@@ -1,13 +1,12 @@
-"""Why a query and a document get their score: the explainer, and each question asked of it."""
+"""Why a query and a document get their score: the explainer, and each question it answers."""
 
-from .attribution import Attribution, attribute
+from .attribution import Attribution, attribute, attribute_shared
 from .batch import explain_file
-from .breakdown import Breakdown, Part
-from .contrast import Contrast, FeatureContrast
-from .counterfactual_search import Boost, Erasure, smallest_boost, smallest_erasure
-from .evidence import Evidence, FeatureEvidence, SentenceShare, TextEvidence, TokenShare
+from .contrast import Contrast
+from .counterfactual import RankChange, Swap, smallest_boost, smallest_erasure
+from .evidence import SentenceShare, TextEvidence, TokenShare, Words
 from .explainer import Explainer
-from .explanation import DEFAULT_TOP, Chunk, Explanation, FeatureShare
+from .explanation import DEFAULT_TOP, Chunk, Explanation, OtherTerms, Term
 from .pairs import ExplainedPairs
 from .reading import Reading
 from .support import Overlap, overlap
@@ -17,25 +16,23 @@ load = Explainer.load
 __all__ = [
     "DEFAULT_TOP",
     "Attribution",
-    "Boost",
-    "Breakdown",
     "Chunk",
     "Contrast",
-    "Erasure",
-    "Evidence",
     "ExplainedPairs",
     "Explainer",
     "Explanation",
-    "FeatureContrast",
-    "FeatureEvidence",
-    "FeatureShare",
+    "OtherTerms",
     "Overlap",
-    "Part",
+    "RankChange",
     "Reading",
     "SentenceShare",
+    "Swap",
+    "Term",
     "TextEvidence",
     "TokenShare",
+    "Words",
     "attribute",
+    "attribute_shared",
     "explain_file",
     "load",
     "overlap",

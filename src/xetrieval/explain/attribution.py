@@ -15,6 +15,7 @@ among them, and explanations show them as one line. The span, the sum and all ot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,7 +23,9 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
 from ..errors import MismatchError
+from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import FeatureSets, project
+from .support import Overlap, overlap
 
 TOLERANCE: Final = 1e-5  # on |bias + shares + remainder - score|
 
@@ -62,6 +65,15 @@ def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32
         worst = int(np.argmax(gap - limit))
         raise MismatchError(f"pair {worst}: the parts add up to the score only within {gap[worst]:.1e}")
     return Attribution(score, bias, shares, remainder, total, twins)
+
+
+def attribute_shared(
+    sae: SparseAutoencoder, q: Float32, z: Float32, query: SparseCodes, views: Sequence[SparseCodes]
+) -> tuple[Overlap, Attribution]:
+    """The features that query i shares with document i, and the scores split over them; codes by row, as q and z."""
+    shared = overlap(query, views, sae.features)
+    sets = FeatureSets(shared.starts, shared.features)
+    return shared, attribute(q, z, sae.directions, sae.decoder_bias, sets)
 
 
 def joint(shares: Float64, twins: NDArray[np.int64]) -> Float64:

@@ -57,9 +57,10 @@ def explain_file(
             for explanation in explainer.explain_pairs(queries, documents, names):
                 if evidence:
                     explanation = explainer.with_evidence(explanation, DEFAULT_TOP if top is None else top)
-                record = explanation.to_dict(top)
-                truncated += bool(record["truncated"])
-                unreadable += explanation.read_query.unreadable or explanation.read_document.unreadable
+                record = explanation.top(top).without_texts().to_dict()  # the source has the texts
+                readings = (explanation.read_query, explanation.read_document)
+                truncated += any(read.unread for read in readings)
+                unreadable += any(read.unreadable for read in readings)
                 file.write(json.dumps(record, ensure_ascii=is_stream(target)).encode() + b"\n")
             file.flush()
             explained += len(block)

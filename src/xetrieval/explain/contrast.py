@@ -1,155 +1,148 @@
-"""Why one document stands above another: the shares of both over the same features, and their differences.
+"""Why one document scores above another: both scores taken apart over the same features.
 
 With S the union of O(q,d1) and O(q,d2),
 
     s(q,d1) - s(q,d2) = sum_{j in S} (share_1j - share_2j) + remainder_1 - remainder_2
 
-The bias is the query's alone and cancels. Over one S the shares can be compared; they differ from those that each
-document's own explanation shows.
+The bias depends on the query alone and cancels. Over one S the shares can be compared; they differ from the shares in
+each document's own explanation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from ..errors import InputError
-from ..views import View
-from .counterfactual import Counterfactual
-from .evidence import Evidence
-from .reading import NOT_COUNTED, Reading
-from .records import ContrastRecord, FeatureContrastRecord
-from .shown import Shown
+import numpy as np
+
+from ..arrays import Float32
+from ..errors import shortened
+from ..sae import SparseCodes
+from ..sae.projection import FeatureSets
+from .attribution import attribute
+from .counterfactual import Swap
+from .explanation import Explanation, OtherTerms, Term, groups_of, joined, largest, twin_notes
+from .printing import PrintsItself
+from .support import overlap
+
+if TYPE_CHECKING:
+    from .explainer import Explainer
 
 UNION_NOTE: Final = (
     "shares are over the union of both documents' shared features, so they differ from those of each alone"
 )
 
 
-@dataclass(frozen=True)
-class FeatureContrast:
-    """One feature's share in both scores."""
-
-    id: int
-    label: str | None
-    first: float
-    second: float
-    query_activation: float
-    first_views: Mapping[View, float]  # activations; all 0: the document does not have the feature
-    second_views: Mapping[View, float]
-    twins: tuple[int, ...] = ()  # other features of nearly the same direction, whose shares are in these
-
-    @property
-    def difference(self) -> float:
-        """What it adds to the first document's lead."""
-        return self.first - self.second
-
-    @property
-    def name(self) -> str:
-        """The label, or the id where there is none."""
-        return self.label or " / ".join(f"feature {j}" for j in (self.id, *self.twins))
-
-    def to_dict(self) -> FeatureContrastRecord:
-        """As JSON holds it."""
-        record: FeatureContrastRecord = {
-            "feature_id": self.id,
-            "hypothesis": self.label,
-            "first": self.first,
-            "second": self.second,
-            "difference": self.difference,
-            "query_activation": self.query_activation,
-            "first_view_activations": dict(self.first_views),
-            "second_view_activations": dict(self.second_views),
-        }
-        if self.twins:
-            record["twins"] = list(self.twins)
-        return record
-
-
 @dataclass(frozen=True, repr=False)
-class Contrast(Shown):
-    """difference = sum of the features' differences + difference of the remainders. Prints itself."""
+class Contrast(PrintsItself):
+    """Two explanations whose terms are the same features in the same order, by |difference|. Prints itself."""
 
-    first_score: float
-    second_score: float
-    bias: float  # the same in both scores
-    first_remainder: float
-    second_remainder: float
-    features: tuple[FeatureContrast, ...]  # the union, by |difference|, largest first
-    explainer: str = ""
-    encoder: str = ""
-    read_query: Reading = NOT_COUNTED  # how much of it the encoder could read
-    read_first: Reading = NOT_COUNTED
-    read_second: Reading = NOT_COUNTED
-    query: str = field(default="", repr=False)
-    first: str = field(default="", repr=False)
-    second: str = field(default="", repr=False)
-    evidence: tuple[Evidence, Evidence] | None = field(default=None, repr=False)  # of both, if asked for
-    counterfactual: Counterfactual | None = None  # what would make them change places, if asked for
+    first: Explanation
+    second: Explanation
+    counterfactual: Swap | None = None  # what would swap the documents, if requested
+
+    json_also = ("difference", "notes")
+
+    def __repr__(self) -> str:
+        query = f", query={shortened(self.first.query, 40)!r}" if self.first.query else ""
+        return f"Contrast(difference={self.difference:+.4f}, {len(self.first.terms)} terms{query})"
 
     @property
     def difference(self) -> float:
-        """Score of the first document less that of the second."""
-        return self.first_score - self.second_score
+        """Score of the first document minus that of the second."""
+        return self.first.score - self.second.score
 
     @property
-    def remainder_difference(self) -> float:
-        """The part of it that no shared feature accounts for."""
-        return self.first_remainder - self.second_remainder
+    def remainder(self) -> float:
+        """The part of the difference that no shared feature accounts for."""
+        return self.first.remainder - self.second.remainder
 
-    def top(self, count: int | None) -> tuple[tuple[FeatureContrast, ...], tuple[FeatureContrast, ...]]:
-        """The `count` features of largest |difference|, and the others.
+    @property
+    def pairs(self) -> tuple[tuple[Term, Term], ...]:
+        """The term of each feature in both scores."""
+        return tuple(zip(self.first.terms, self.second.terms, strict=True))
+
+    @property
+    def other_terms(self) -> OtherTerms | None:
+        """The terms that `top` left out; its share is their part of the difference."""
+        first, second = self.first.other_terms, self.second.other_terms
+        if first is None or second is None:
+            return None
+        return replace(first, share=first.share - second.share)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know beside the terms, one sentence each."""
+        return (
+            UNION_NOTE,
+            *(self.counterfactual.sentences if self.counterfactual is not None else ()),
+            *self.first.read_query.notes("query"),
+            *self.first.read_document.notes("first document"),
+            *self.second.read_document.notes("second document"),
+            *twin_notes(self.first.terms),
+        )
+
+    def top(self, count: int | None) -> Contrast:
+        """The same contrast with its `count` terms of largest |difference|; the others are added up in `other_terms`.
 
         Raises:
             InputError: a negative count.
         """
-        if count is not None and count < 0:
-            raise InputError(f"cannot show {count} features; give 0 or more")
-        return self.features[:count], self.features[len(self.features) if count is None else count :]
+        if count is None:
+            return self
+        kept = largest([a.share - b.share for a, b in self.pairs], count)
+        return Contrast(self.first.only(kept), self.second.only(kept), self.counterfactual)
 
-    def to_dict(self, top: int | None = None) -> ContrastRecord:
-        """As JSON holds it. With `top`, the other features stand summed in other_features."""
-        shown, others = self.top(top)
-        record: ContrastRecord = {
-            "first_score": self.first_score,
-            "second_score": self.second_score,
-            "difference": self.difference,
-            "bias": self.bias,
-            "first_remainder": self.first_remainder,
-            "second_remainder": self.second_remainder,
-            "remainder_difference": self.remainder_difference,
-            "shared_features": sorted(j for f in self.features for j in (f.id, *f.twins)),
-            "features": [feature.to_dict() for feature in shown],
-            "note": UNION_NOTE,
-            "explainer": self.explainer,
-            "encoder": self.encoder,
-            "unread_tokens": {
-                "query": self.read_query.unread,
-                "first": self.read_first.unread,
-                "second": self.read_second.unread,
+
+def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
+    """Document z[0] against z[1] (unit rows [2, m]) for the query q [m]."""
+    sae = explainer.sae
+    query = sae.encode(q[None])
+    twice = SparseCodes(np.repeat(query.features, 2, axis=0), np.repeat(query.values, 2, axis=0))
+    shared = overlap(twice, explainer.codes(z), sae.features)
+    union = np.unique(shared.features)
+    parts = attribute(np.stack([q, q]), z, sae.directions, sae.decoder_bias, FeatureSets.of([union, union]))
+    shares = parts.shares.reshape(2, len(union))
+    activations = np.zeros((2, len(union), len(explainer.views)), np.float32)
+    query_activation = np.zeros(len(union), np.float32)
+    for document in range(2):
+        rows = shared.of(document)
+        positions = np.searchsorted(union, shared.features[rows])
+        activations[document, positions] = shared.view_activations[rows]
+        query_activation[positions] = shared.query_activation[rows]
+
+    def terms(document: int) -> list[Term]:
+        made = [
+            Term(
+                "feature",
+                int(j),
+                explainer.features[j].label,
+                float(shares[document, i]),
+                float(query_activation[i]),
+                dict(zip(explainer.views, activations[document, i].tolist(), strict=True)),
+                confidence=explainer.features[j].confidence,
+            )
+            for i, j in enumerate(union)
+        ]
+        groups = groups_of(parts.twins[: len(union)].tolist())
+        return [joined([made[i] for i in group]) if len(group) > 1 else made[group[0]] for group in groups]
+
+    pairs = sorted(
+        zip(terms(0), terms(1), strict=True), key=lambda pair: (-abs(pair[0].share - pair[1].share), pair[0].ids)
+    )
+    first, second = (
+        Explanation(
+            score=float(parts.score[document]),
+            bias=float(parts.bias[0]),
+            remainder=float(parts.remainder[document]),
+            terms=tuple(pair[document] for pair in pairs),
+            explainer=explainer.name,
+            encoder=explainer.encoder_identity.name,
+            per_view={
+                view: tuple(union[activations[document, :, column] > 0].tolist())
+                for column, view in enumerate(explainer.views)
             },
-            "unknown_tokens": {
-                "query": self.read_query.unknown,
-                "first": self.read_first.unknown,
-                "second": self.read_second.unknown,
-            },
-            "read_tokens": {
-                "query": self.read_query.tokens,
-                "first": self.read_first.tokens,
-                "second": self.read_second.tokens,
-            },
-        }
-        if top is not None:
-            record["other_features"] = {
-                "count": len(others),
-                "first": sum(f.first for f in others),
-                "second": sum(f.second for f in others),
-                "difference": sum(f.difference for f in others),
-            }
-        if self.evidence is not None:
-            first, second = self.evidence
-            record["evidence"] = {"first": first.to_dict(), "second": second.to_dict()}
-        if self.counterfactual is not None:
-            record["counterfactual"] = self.counterfactual.to_dict()
-        return record
+        )
+        for document in range(2)
+    )
+    return Contrast(first, second)

@@ -1,66 +1,324 @@
-"""What would have to change for two documents to change places."""
+"""What would have to change: the fewest features to erase from a document, or one factor on those it has.
+
+For a set T of features, erase gives z_T = z - W_T beta_T with beta_T = (G_TT + lambda I)^-1 u_T, so that
+
+    <q, z_T> = <q, z> - <a_T, beta_T>        a = W^T q,  u = W^T (z - b),  v = W^T z,  G = W^T W
+    ||z_T||^2 = ||z||^2 - 2 <v_T, beta_T> + beta_T^T G_TT beta_T
+
+Scoring a set costs |T|^3 for any m. The result is scored once more on the edited vector itself.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import combinations
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from .records import CounterfactualRecord
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64, IntArray
+from ..errors import MismatchError
+from ..features import Feature
+from ..records import Record
+from ..sae import SparseAutoencoder, SparseCodes
+from ..sae.projection import RIDGE, FeatureSets
+from ..steer.project import erase
+from .support import overlap
+
+if TYPE_CHECKING:
+    from .explainer import Explainer
+
+MARGIN: Final = 1e-6  # scores closer than this count as equal
+MOST_ERASED: Final = 24
+SUBSETS: Final = 12  # for sets up to this size all subsets are tried
+LARGEST_FACTOR: Final = 100.0
+
+Sets = NDArray[np.intp]  # [n, t], rows of positions in S
+
+
+class NamedFeature(NamedTuple):
+    """A feature by number and name."""
+
+    feature_id: int
+    name: str
+
+
+class Erase(NamedTuple):
+    """Features whose erasure from the document does it, and its score then."""
+
+    features: tuple[NamedFeature, ...]
+    score: float
+    minimal: bool  # no proper subset does it
+
+
+class Scale(NamedTuple):
+    """One factor on the activations of these features of the document that does it, and its score then."""
+
+    features: tuple[int, ...]  # what the query shares with the document's original view
+    factor: float
+    score: float
 
 
 @dataclass(frozen=True)
-class Counterfactual:
-    """Two changes, each by itself: features erased from the document ahead, or a factor on the one behind."""
+class Swap(Record):
+    """What would swap two documents. Two changes, each by itself: to the document ahead, or to the one behind."""
 
     ahead: Literal["first", "second"]
     ahead_score: float
     behind_score: float
-    erased: tuple[tuple[int, str], ...]  # (id, name); empty: no set was found
-    erased_score: float | None  # of the document ahead, without them
-    minimal: bool  # no proper subset of `erased` does it
+    erase: Erase | None  # from the document ahead; None: no set was found
+    boost: Scale | None  # of the document behind; None: no factor was found
     most_erased: int  # features that the search may take at once
-    boosted: tuple[int, ...]  # what the query shares with the other's original view
-    factor: float | None  # on their activations; None: none was found
-    boosted_score: float | None  # of the document behind, with it
-    largest_factor: float
+
+    json_also = ("sentences",)
 
     @property
     def behind(self) -> Literal["first", "second"]:
         """The other document."""
         return "second" if self.ahead == "first" else "first"
 
-    def sentences(self) -> list[str]:
+    @property
+    def sentences(self) -> tuple[str, str]:
         """Both changes in words."""
-        if self.erased_score is None:
+        if self.erase is None:
             erased = f"no {self.most_erased} or fewer shared features hold the {self.ahead} document above the other"
         else:
-            names = "; ".join(name for _, name in self.erased)
-            least = "" if self.minimal else " (perhaps not the fewest)"
             erased = (
-                f"without {names}{least}, the {self.ahead} document would score {self.erased_score:+.4f}, "
+                f"{_without(self.erase)}, the {self.ahead} document would score {self.erase.score:+.4f}, "
                 f"below the {self.behind} with {self.behind_score:+.4f}"
             )
-        if self.factor is None:
-            lifted = f"no factor up to {self.largest_factor:g} on what the {self.behind} document shares lifts it above"
-        else:
-            lifted = (
-                f"with {self.factor:.2f} times the activation of what it shares with the query, the {self.behind} "
-                f"document would pass the {self.ahead} with its {self.ahead_score:+.4f}"
+        if self.boost is None:
+            return (
+                erased,
+                f"no factor up to {LARGEST_FACTOR:g} on what the {self.behind} document shares lifts it above",
             )
-        return [erased, lifted]
+        return erased, (
+            f"with {self.boost.factor:.2f} times the activation of what it shares with the query, the {self.behind} "
+            f"document would pass the {self.ahead} with its {self.ahead_score:+.4f}"
+        )
 
-    def to_dict(self) -> CounterfactualRecord:
-        """As JSON holds it."""
-        return {
-            "ahead": self.ahead,
-            "erase": None
-            if self.erased_score is None
-            else {
-                "features": [{"feature_id": i, "name": name} for i, name in self.erased],
-                "score": self.erased_score,
-                "minimal": self.minimal,
-            },
-            "boost": None
-            if self.factor is None
-            else {"features": list(self.boosted), "factor": self.factor, "score": self.boosted_score},
-        }
+
+@dataclass(frozen=True)
+class RankChange(Record):
+    """What would take a document out of the top k of a ranking, or into it."""
+
+    rank: int  # of the document now
+    k: int
+    cutoff_score: float  # the score to fall below (it is in the top k), or to exceed (it is not)
+    erase: Erase | None = None
+    boost: Scale | None = None
+    most_erased: int = 0
+
+    json_also = ("sentences",)
+
+    @property
+    def inside(self) -> bool:
+        """Whether the document is in the top k now."""
+        return self.rank <= self.k
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The change in words."""
+        ends = f"the top {self.k}, which ends at {self.cutoff_score:+.4f}"
+        if self.inside and self.erase is None:
+            return (f"no {self.most_erased} or fewer shared features hold the document in the top {self.k}",)
+        if self.erase is not None:
+            return (f"{_without(self.erase)}, the document would score {self.erase.score:+.4f} and leave {ends}",)
+        if self.boost is None:
+            shared = "what the document shares with the query"
+            return (f"no factor up to {LARGEST_FACTOR:g} on {shared} lifts it into {ends}",)
+        times = f"{self.boost.factor:.2f} times the activation of what it shares with the query"
+        return (f"with {times}, the document would enter {ends}",)
+
+
+def _without(erased: Erase) -> str:
+    names = "; ".join(feature.name for feature in erased.features)
+    return f"without {names}{'' if erased.minimal else ' (perhaps not the fewest)'}"
+
+
+def swap_vectors(explainer: Explainer, q: Float32, z: Float32) -> Swap:
+    """What would swap the documents z[0] and z[1] (unit rows [2, m]) for q [m]. Equal scores: the first is ahead."""
+    scores = z.astype(np.float64) @ q.astype(np.float64)
+    ahead = int(np.argmax(scores))
+    behind = 1 - ahead
+    sae = explainer.sae
+    views = explainer.codes(z[[ahead]])
+    erased, most = least_erasure(sae, explainer.features, (q, z[ahead]), views, float(scores[behind]))
+    boost = least_boost(sae, (q, z[behind]), sae.encode(z[[behind]]), float(scores[ahead]))
+    return Swap("second" if ahead else "first", float(scores[ahead]), float(scores[behind]), erased, boost, most)
+
+
+def least_erasure(
+    sae: SparseAutoencoder,
+    features: Sequence[Feature],
+    pair: tuple[Float32, Float32],
+    views: Sequence[SparseCodes],
+    below: float,
+) -> tuple[Erase | None, int]:
+    """The fewest features whose erasure takes a pair's score below `below`, and how many the search may take.
+
+    Args:
+        pair: q [m] and z [m]. views: the document's codes in every view.
+    """
+    shared = overlap(sae.encode(pair[0][None]), views, sae.features).features
+    found = smallest_erasure(sae, *pair, shared, below)
+    named = () if found is None else tuple(NamedFeature(j, features[j].name) for j in found.features.tolist())
+    most = min(MOST_ERASED, len(shared))
+    return (None if found is None else Erase(named, found.score, found.minimal)), most
+
+
+def least_boost(
+    sae: SparseAutoencoder, pair: tuple[Float32, Float32], original: SparseCodes, above: float
+) -> Scale | None:
+    """The least factor on what a query shares with a document's original view that takes the score above `above`."""
+    own = overlap(sae.encode(pair[0][None]), [original], sae.features)
+    found = smallest_boost(sae, *pair, own.features, own.view_activations[:, 0], above)
+    return None if found is None else Scale(tuple(own.features.tolist()), found.factor, found.score)
+
+
+class Erasure(NamedTuple):
+    """Features whose erasure takes the score below the limit."""
+
+    features: IntArray  # ascending
+    score: float  # of the edited document
+    minimal: bool  # every proper subset was tried and does not do it
+
+
+class Boost(NamedTuple):
+    """The factor on a document's activations that takes its score above the limit."""
+
+    factor: float  # > 1
+    score: float
+
+
+def smallest_erasure(
+    sae: SparseAutoencoder, q: Float32, z: Float32, features: IntArray, below: float, most: int = MOST_ERASED
+) -> Erasure | None:
+    """The smallest part of `features` (S) whose erasure takes <q, z'> below `below`; None where none is found.
+
+    All sets of one and two are tried. Larger ones grow greedily, at each step by the feature that lowers the score
+    most, and are then cut back to the smallest part that still does it. Of sets of one size, the one of lowest score.
+
+    Args:
+        q: [m], unit. z: [m], unit. most: features that may be erased at once.
+    """
+    space = _Space.of(sae, q, z, features)
+    limit = below - MARGIN
+    for size in range(1, min(2, len(features), most) + 1):
+        found = space.lowest(_all_sets(range(len(features)), size))
+        if found is not None and found[1] < limit:
+            return _scored_again(sae, q, z, features, *found, minimal=True)
+    grown = _grow(space, len(features), limit, most)
+    if grown is None:
+        return None
+    chosen, minimal = _cut_back(space, grown, limit)
+    return _scored_again(sae, q, z, features, chosen, float(space.scores(chosen[None])[0]), minimal)
+
+
+def smallest_boost(
+    sae: SparseAutoencoder, q: Float32, z: Float32, features: IntArray, activations: Float32, above: float
+) -> Boost | None:
+    """The smallest factor > 1 on `activations` c of `features` S that takes the score above `above`.
+
+    z' = z + (alpha - 1) W_S c_S; <q, l2norm(z')> = `above` is a quadratic in alpha, solved exactly. None where no
+    factor up to 100 does it.
+    """
+    edit = activations.astype(np.float64) @ sae.directions[features].astype(np.float64)
+    q64, z64, limit = q.astype(np.float64), z.astype(np.float64), above + MARGIN
+    score, gain = float(q64 @ z64), float(q64 @ edit)
+    norm2, cross, edit2 = float(z64 @ z64), float(z64 @ edit), float(edit @ edit)
+    square = limit * limit
+    roots = np.roots([gain**2 - square * edit2, 2 * (score * gain - square * cross), score**2 - square * norm2])
+    for root in np.sort(roots[np.abs(roots.imag) < 1e-12].real):
+        factor = 1 + float(root) * (1 + 1e-9)
+        if not 1 < factor <= LARGEST_FACTOR:
+            continue
+        moved = z64 + (factor - 1) * edit
+        reached = float(q64 @ moved) / float(np.linalg.norm(moved))
+        if reached > above:
+            return Boost(factor, reached)
+    return None
+
+
+class _Space(NamedTuple):
+    """All that a score after erasing part of S depends on."""
+
+    score: float
+    norm2: float
+    a: Float64  # [S]
+    u: Float64  # [S]
+    v: Float64  # [S]
+    gram: Float64  # [S, S]
+
+    @classmethod
+    def of(cls, sae: SparseAutoencoder, q: Float32, z: Float32, features: IntArray) -> _Space:
+        W = sae.directions[features].astype(np.float64)
+        q64, z64 = q.astype(np.float64), z.astype(np.float64)
+        v = W @ z64
+        return cls(float(q64 @ z64), float(z64 @ z64), W @ q64, v - W @ sae.decoder_bias.astype(np.float64), v, W @ W.T)
+
+    def scores(self, sets: Sets) -> Float64:
+        """<q, l2norm(z_T)> for each row T of `sets`, [n]."""
+        gram = self.gram[sets[:, :, None], sets[:, None, :]]
+        ridge = RIDGE * np.eye(sets.shape[1])
+        beta = np.linalg.solve(gram + ridge, self.u[sets][:, :, None])[:, :, 0]
+        inner = np.einsum("nt,nts,ns->n", beta, gram, beta)
+        norm2 = self.norm2 - 2 * np.einsum("nt,nt->n", self.v[sets], beta) + inner
+        return np.asarray((self.score - np.einsum("nt,nt->n", self.a[sets], beta)) / np.sqrt(norm2))
+
+    def lowest(self, sets: Sets) -> tuple[NDArray[np.intp], float] | None:
+        """The row of lowest score, and that score."""
+        if not len(sets):
+            return None
+        scores = self.scores(sets)
+        best = int(np.argmin(scores))
+        return sets[best], float(scores[best])
+
+
+def _all_sets(positions: range | NDArray[np.intp], size: int) -> Sets:
+    return np.array(list(combinations(positions, size)), np.intp).reshape(-1, size)
+
+
+def _grow(space: _Space, count: int, limit: float, most: int) -> NDArray[np.intp] | None:
+    chosen = np.empty(0, np.intp)
+    while len(chosen) < min(count, most):
+        others = np.setdiff1d(np.arange(count), chosen)
+        tried = np.column_stack([np.tile(chosen, (len(others), 1)), others])
+        found = space.lowest(tried)
+        if found is None:
+            return None
+        chosen = found[0]
+        if found[1] < limit:
+            return chosen
+    return None
+
+
+def _cut_back(space: _Space, chosen: NDArray[np.intp], limit: float) -> tuple[NDArray[np.intp], bool]:
+    while len(chosen) > SUBSETS:
+        found = space.lowest(np.stack([np.delete(chosen, i) for i in range(len(chosen))]))
+        if found is None or found[1] >= limit:
+            return chosen, False
+        chosen = found[0]
+    for size in range(3, len(chosen)):
+        found = space.lowest(_all_sets(chosen, size))
+        if found is not None and found[1] < limit:
+            return found[0], True
+    return chosen, True
+
+
+def _scored_again(
+    sae: SparseAutoencoder,
+    q: Float32,
+    z: Float32,
+    features: IntArray,
+    chosen: NDArray[np.intp],
+    expected: float,
+    minimal: bool,
+) -> Erasure:
+    ids = np.sort(features[chosen])
+    score = float(erase(sae, z[None], FeatureSets.of([ids]))[0] @ q.astype(np.float64))
+    if abs(score - expected) > MARGIN:
+        raise MismatchError(f"erasing {len(ids)} features gives {score:.9f}, by the small form {expected:.9f}")
+    return Erasure(ids, score, minimal)

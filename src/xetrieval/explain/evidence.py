@@ -1,110 +1,80 @@
-"""Where a feature's share comes from: the sentences and words of the document and of the query."""
+"""Where a term's share comes from: the sentences and words of the document and of the query.
+
+The split is exact where the encoder gives a vector per token and its embedding is their mean; elsewhere it is estimated
+by leaving out one sentence at a time.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from .records import EvidenceRecord, TextEvidenceRecord
+import numpy as np
+
+from ..arrays import Float32, Float64, IntArray
+from ..data import split_sentences
+from ..data.sentences import Sentence
+from ..encoders import Role, TokenVectors, read_texts, token_vectors
+from ..errors import InputError
+from ..options import check
+from .token_shares import TokenShares, document_token_shares, query_token_shares, shares_of
+
+if TYPE_CHECKING:
+    from .contrast import Contrast
+    from .explainer import Explainer
+    from .explanation import Explanation
 
 Method = Literal["exact", "estimate"]
+TOLERANCE: Final = 1e-3  # of a share: where the tokens add up to the ranked vector less closely, the split is estimated
 
 
-@dataclass(frozen=True)
-class TokenShare:
-    """text[start:end], one token, and its part of a feature's share."""
+class TokenShare(NamedTuple):
+    """text[start:end], one token, and its part of a term's share."""
 
     start: int
     end: int
     share: float
 
 
-@dataclass(frozen=True)
-class SentenceShare:
-    """text[start:end], its part of a feature's share, and what the feature makes of it alone."""
+class SentenceShare(NamedTuple):
+    """text[start:end], its part of a term's share, and the feature's activation on the sentence alone."""
 
     start: int
     end: int
     text: str
     share: float  # exact: the sum of its tokens. estimate: what the share loses without the sentence
-    activation: float  # of the feature on the sentence's own vector, as a second opinion; 0 where it is silent
+    activation: float  # of the feature on the sentence's own vector, as a second opinion; 0 where it is not active
     read: bool  # False: past the encoder's limit
 
 
 @dataclass(frozen=True)
 class TextEvidence:
-    """One side of a feature. Where `method` is exact, share = sentences + special + prompt + constant + rounding."""
+    """One side of a term. Where `method` is exact, share = sentences + special + prompt + constant + rounding."""
 
     method: Method
     sentences: tuple[SentenceShare, ...]  # in the order of the text
     tokens: tuple[TokenShare, ...] = ()  # those of the text; none where `method` is estimate
     special: float = 0.0  # tokens that the model adds
     prompt: float = 0.0  # tokens of the encoder's prompt
-    constant: float = 0.0  # -<p_j, b><q, w_j>, which is of no token
-    rounding: float = 0.0  # between this reading of the text and the one that was ranked
+    constant: float = 0.0  # -<p_j, b><q, w_j>, which belongs to no token
+    rounding: float = 0.0  # difference between this reading of the text and the one that was ranked
 
     @property
     def strongest(self) -> tuple[SentenceShare, ...]:
         """The sentences that were read, by signed share, largest first."""
         return tuple(sorted((s for s in self.sentences if s.read), key=lambda s: -s.share))
 
-    def to_dict(self) -> TextEvidenceRecord:
-        """As JSON holds it."""
-        record: TextEvidenceRecord = {
-            "method": self.method,
-            "sentences": [
-                {
-                    "start": s.start,
-                    "end": s.end,
-                    "text": s.text,
-                    "share": s.share,
-                    "activation": s.activation,
-                    "read": s.read,
-                }
-                for s in self.sentences
-            ],
-        }
-        if self.method == "exact":
-            record["tokens"] = [{"start": t.start, "end": t.end, "share": t.share} for t in self.tokens]
-            record["special"], record["prompt"] = self.special, self.prompt
-            record["constant"], record["rounding"] = self.constant, self.rounding
-        return record
-
 
 @dataclass(frozen=True)
-class FeatureEvidence:
-    """Both sides of one feature. Each side splits the same share."""
+class Words:
+    """Both sides of one term. Each side splits the same share."""
 
-    feature_id: int
     document: TextEvidence
     query: TextEvidence
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """Evidence for the shown features of one explanation."""
-
-    features: tuple[FeatureEvidence, ...]
-    query_read_to: int | None = None  # characters of the query that the encoder read; None: all, or not known
-    document_read_to: int | None = None
-
-    def of(self, feature_id: int) -> FeatureEvidence | None:
-        """The evidence of one feature, if it is there."""
-        return next((f for f in self.features if f.feature_id == feature_id), None)
-
-    def to_dict(self) -> EvidenceRecord:
-        """As JSON holds it."""
-        return {
-            "query_read_to": self.query_read_to,
-            "document_read_to": self.document_read_to,
-            "features": [
-                {"feature_id": f.feature_id, "document": f.document.to_dict(), "query": f.query.to_dict()}
-                for f in self.features
-            ],
-        }
-
-
-def words(tokens: tuple[TokenShare, ...], text: str) -> list[tuple[str, float]]:
+def joined_words(tokens: tuple[TokenShare, ...], text: str) -> list[tuple[str, float]]:
     """Tokens joined to words: pieces that touch, with a letter or digit on either side of the seam."""
     out: list[tuple[int, int, float]] = []
     for token in tokens:
@@ -113,3 +83,173 @@ def words(tokens: tuple[TokenShare, ...], text: str) -> list[tuple[str, float]]:
         else:
             out.append((token.start, token.end, token.share))
     return [(text[start:end], share) for start, end, share in out]
+
+
+class _Pair(NamedTuple):
+    """One explanation, as both sides need it."""
+
+    explainer: Explainer
+    features: IntArray  # S, all shared features, ascending
+    groups: list[IntArray]  # [S] positions in `features` of each term: the feature and its twins
+    shares: Float64  # [S] of each term
+    q: Float32  # [m]
+    z: Float32  # [m]
+
+
+class _Side(NamedTuple):
+    """One text, its sentences, and the shares over them; rows are those of S."""
+
+    text: str
+    sentences: list[Sentence]
+    by_sentence: Float64  # [S, sentences]
+    activations: Float32  # [S, sentences]
+    tokens: TokenVectors | None  # None: estimated
+    split: TokenShares | None
+
+
+def with_evidence(explainer: Explainer, explanation: Explanation, top: int | None) -> Explanation:
+    """The explanation with the words behind its `top` terms of largest |share|.
+
+    Raises:
+        InputError: it was made from vectors, without texts, or of a steered document.
+    """
+    check("explain", {"steer": explanation.steered, "evidence": True}, {"steer": "a steered document"})
+    if explanation.mode != "dense":
+        raise InputError(f"evidence needs a dense explanation; this one is of the {explanation.mode} score")
+    return _with_words(explainer, explanation, [j for term in explanation.top(top).terms for j in term.ids[:1]])
+
+
+def contrast_with_evidence(explainer: Explainer, contrast: Contrast, top: int | None) -> Contrast:
+    """The contrast with the words behind its `top` terms of largest |difference|, in both documents.
+
+    Raises:
+        InputError: it was made from vectors, without texts.
+    """
+    chosen = [j for term in contrast.top(top).first.terms for j in term.ids[:1]]
+    first, second = (_with_words(explainer, side, chosen) for side in (contrast.first, contrast.second))
+    return replace(contrast, first=first, second=second)
+
+
+def _with_words(explainer: Explainer, explanation: Explanation, chosen: Sequence[int]) -> Explanation:
+    """The explanation with the words behind the terms of the features `chosen`."""
+    if not explanation.query or not explanation.document:
+        raise InputError("evidence needs the texts; this explanation was made from vectors alone")
+    terms = sorted((term for term in explanation.terms if term.ids), key=lambda term: term.ids[0])
+    features = np.array(sorted(j for term in terms for j in term.ids), np.int32)
+    pair = _Pair(
+        explainer,
+        features,
+        [np.searchsorted(features, term.ids).astype(np.int32) for term in terms],
+        np.array([term.share for term in terms], np.float64),
+        read_texts(explainer.encoder, [explanation.query], "query").vectors[0],
+        read_texts(explainer.encoder, [explanation.document], "document").vectors[0],
+    )
+    query, document = _side(pair, explanation.query, "query"), _side(pair, explanation.document, "document")
+    row = {term.feature_id: i for i, term in enumerate(terms)}
+    words = {j: Words(_evidence(pair, document, row[j]), _evidence(pair, query, row[j])) for j in chosen}
+    return replace(
+        explanation,
+        terms=tuple(
+            replace(term, words=words.get(term.feature_id or 0) if term.ids else None) for term in explanation.terms
+        ),
+        query_read_to=_read_to(query.tokens, explanation.read_query.unread),
+        document_read_to=_read_to(document.tokens, explanation.read_document.unread),
+    )
+
+
+def _side(pair: _Pair, text: str, role: Role) -> _Side:
+    sentences = split_sentences(text)
+    own = read_texts(pair.explainer.encoder, [sentence.text for sentence in sentences], role).vectors
+    sae = pair.explainer.sae
+    activations = sae.encode(own).dense(sae.features)[:, pair.features].T
+    activations = np.array([activations[group].max(axis=0) for group in pair.groups]).reshape(-1, len(sentences))
+    tokens = token_vectors(pair.explainer.encoder, text, role)
+    if tokens is not None:
+        split = _split(pair, tokens.vectors, role)
+        if len(pair.shares) == 0 or np.abs(split.total - pair.shares).max() <= TOLERANCE:
+            return _Side(text, sentences, _by_sentence(split, tokens, sentences), activations, tokens, split)
+    return _Side(text, sentences, _left_out(pair, text, sentences, role), activations, None, None)
+
+
+def _split(pair: _Pair, tokens: Float32, role: Role) -> TokenShares:
+    sae = pair.explainer.sae
+    if role == "document":
+        split = document_token_shares(pair.q, tokens, sae.directions, sae.decoder_bias, pair.features)
+    else:
+        split = query_token_shares(pair.z, tokens, sae.directions, sae.decoder_bias, pair.features)
+    return TokenShares(_by_term(pair, split.tokens), _by_term(pair, split.constant))
+
+
+def _by_term(pair: _Pair, parts: Float64) -> Float64:
+    """Parts of each feature of S, added up over the features of one term."""
+    if len(pair.groups) == len(pair.features):
+        return parts
+    return np.stack([parts[group].sum(axis=0) for group in pair.groups])
+
+
+def _by_sentence(split: TokenShares, tokens: TokenVectors, sentences: list[Sentence]) -> Float64:
+    out = np.zeros((len(split.tokens), len(sentences)))
+    starts = np.array([sentence.start for sentence in sentences])
+    for i, ((start, end), kind) in enumerate(zip(tokens.spans, tokens.kinds, strict=True)):
+        if kind == "text":  # a token belongs to where it ends: some tokenizers include the space before it
+            last = max(start, end - 1)
+            out[:, max(0, int(np.searchsorted(starts, last, side="right")) - 1)] += split.tokens[:, i]
+    return out
+
+
+def _left_out(pair: _Pair, text: str, sentences: list[Sentence], role: Role) -> Float64:
+    """What each share loses when a sentence is left out of the text, with S fixed; a single sentence has all of it."""
+    rests = [text[: sentence.start] + text[sentence.end :] for sentence in sentences]
+    if not all(rest.strip() for rest in rests):
+        return np.repeat(pair.shares[:, None], len(sentences), axis=1)
+    sae = pair.explainer.sae
+    without = [
+        _by_term(
+            pair,
+            shares_of(
+                rest if role == "query" else pair.q,
+                rest if role == "document" else pair.z,
+                sae.directions,
+                sae.decoder_bias,
+                pair.features,
+            ),
+        )
+        for rest in read_texts(pair.explainer.encoder, rests, role).vectors
+    ]
+    return np.asarray(pair.shares[:, None] - np.stack(without, axis=1))
+
+
+def _evidence(pair: _Pair, side: _Side, row: int) -> TextEvidence:
+    read_to = len(side.text) if side.tokens is None else max((end for _, end in side.tokens.spans), default=0)
+    sentences = tuple(
+        SentenceShare(
+            sentence.start,
+            sentence.end,
+            sentence.text,
+            float(side.by_sentence[row, i]),
+            float(side.activations[row, i]),
+            read=sentence.start < read_to,
+        )
+        for i, sentence in enumerate(side.sentences)
+    )
+    if side.tokens is None or side.split is None:
+        return TextEvidence("estimate", sentences)
+    shares = side.split.tokens[row]
+    of = {kind: float(shares[[k == kind for k in side.tokens.kinds]].sum()) for kind in ("special", "prompt")}
+    return TextEvidence(
+        "exact",
+        sentences,
+        tuple(
+            TokenShare(start, end, float(share))
+            for (start, end), kind, share in zip(side.tokens.spans, side.tokens.kinds, shares, strict=True)
+            if kind == "text"
+        ),
+        of["special"],
+        of["prompt"],
+        float(side.split.constant[row]),
+        float(pair.shares[row] - side.split.total[row]),
+    )
+
+
+def _read_to(tokens: TokenVectors | None, unread: int) -> int | None:
+    return max(end for _, end in tokens.spans) if tokens is not None and unread else None

@@ -29,19 +29,16 @@ from ..features import Family, Feature
 from ..identity import FUNCTION, explainer_digest
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
-from ..sae.projection import FeatureSets
 from ..views import ORIGINAL, Aspect, in_order
-from .attribution import attribute
+from .attribution import attribute_shared
 from .chunks import explain_chunks
-from .contrast import Contrast
-from .contrast_of import contrast_vectors
-from .counterfactual_of import counterfactual_vectors
-from .evidence_of import contrast_with_evidence, with_evidence
+from .contrast import Contrast, contrast_vectors
+from .counterfactual import swap_vectors
+from .evidence import contrast_with_evidence, with_evidence
 from .explanation import DEFAULT_TOP, Explanation
 from .folder import read_explainer, write_explainer
 from .foreign import unlike
 from .pairs import ExplainedPairs, PairNames, reading
-from .support import overlap
 
 
 @dataclass
@@ -175,8 +172,7 @@ class Explainer:
         names: PairNames | None = None,
     ) -> ExplainedPairs:
         """The same from unit vectors and codes that exist already, as an index keeps them."""
-        shared = overlap(query, views, self.sae.features)
-        parts = attribute(q, z, self.sae.directions, self.sae.decoder_bias, FeatureSets(shared.starts, shared.features))
+        shared, parts = attribute_shared(self.sae, q, z, query, views)
         return ExplainedPairs(
             overlap=shared,
             attribution=parts,
@@ -199,7 +195,7 @@ class Explainer:
     @overload
     def with_evidence(self, explained: Contrast, top: int | None = DEFAULT_TOP) -> Contrast: ...
     def with_evidence(self, explained: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> Explanation | Contrast:
-        """The explanation or contrast with the sentences and words that carry its `top` features.
+        """The explanation or contrast with the sentences and words behind its `top` terms.
 
         Raises:
             InputError: it was made from vectors, without texts.
@@ -207,10 +203,10 @@ class Explainer:
         if isinstance(explained, Contrast):
             return contrast_with_evidence(self, explained, top)
         if not isinstance(explained, Explanation):
-            raise InputError(f"evidence is of an explanation or a contrast, not of a {type(explained).__name__}")
+            raise InputError(f"evidence needs an Explanation or a Contrast, not a {type(explained).__name__}")
         return with_evidence(self, explained, top)
 
-    def contrast(self, query: str, first: str, second: str, counterfactual: bool = False) -> Contrast:
+    def contrast(self, query: str, first: str, second: str, *, counterfactual: bool = False) -> Contrast:
         """Why `first` scores above `second` for this query, or below it; and what would make them change places.
 
         Raises:
@@ -223,16 +219,12 @@ class Explainer:
         )
         q, read_q = read_texts(self.encoder, [query], "query")
         z, read_d = read_texts(self.encoder, [first, second], "document")
-        return replace(
-            contrast_vectors(self, q[0], z),
-            counterfactual=counterfactual_vectors(self, q[0], z) if counterfactual else None,
-            read_query=reading(read_q, 0),
-            read_first=reading(read_d, 0),
-            read_second=reading(read_d, 1),
-            query=query,
-            first=first,
-            second=second,
+        made, read_query = contrast_vectors(self, q[0], z), reading(read_q, 0)
+        one, other = (
+            replace(side, query=query, document=text, read_query=read_query, read_document=reading(read_d, i))
+            for i, (side, text) in enumerate(((made.first, first), (made.second, second)))
         )
+        return Contrast(one, other, swap_vectors(self, q[0], z) if counterfactual else None)
 
     # ------------------------------------------------------------------ its parts, for other uses
 

@@ -1,22 +1,25 @@
-"""What a person or a program gets back: one score, taken apart."""
+"""A score taken apart: bias, terms and remainder, which add up to it whatever the document was ranked by."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, NamedTuple
 
-from ..errors import InputError
+from ..errors import InputError, MismatchError, shortened
+from ..features import feature_name
 from ..views import View
-from .evidence import Evidence
+from .attribution import TOLERANCE
+from .evidence import Words
+from .printing import PrintsItself
 from .reading import NOT_COUNTED, Reading
-from .records import ExplanationRecord, FeatureRecord
-from .shown import Shown
 
-LEAST_SCORE: Final = 0.1  # nearer to zero, the parts are large beside the score, whatever they are
-LEAST_OWN: Final = 0.05  # of |score - bias|: what is there for features to explain
+BIAS: Final = "bias (any document of this kind)"
+REMAINDER: Final = "remainder (not explained)"
+LEAST_SCORE: Final = 0.1  # nearer to zero, any part is large beside the score
+LEAST_OWN: Final = 0.05  # of |score - bias|, which is what features can explain
 MOST_EXPLAINED: Final = 2.0
-DEFAULT_TOP: Final = 8  # features that are shown unless another number is asked for
+DEFAULT_TOP: Final = 8  # terms shown unless another number is given
 
 
 class Chunk(NamedTuple):
@@ -28,130 +31,211 @@ class Chunk(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FeatureShare:
-    """One feature that query and document share, and the part of the score that it carries."""
+class Term:
+    """One feature or one word, and its share of the score."""
 
-    id: int
-    label: str | None  # None: nobody has named it
+    kind: Literal["feature", "word"]
+    feature_id: int | None  # None: a word
+    label: str | None  # the feature's label, or the word; None: the feature has no label
     share: float  # signed, in units of the score
-    query_activation: float
-    view_activations: Mapping[View, float]  # 0 where the feature is silent in that view
-    twins: tuple[int, ...] = ()  # other features of nearly the same direction, whose share is in this one; see TWIN
+    query_activation: float | None = None  # of the feature in the query, where the score is a cosine
+    view_activations: Mapping[View, float] = field(
+        default_factory=dict
+    )  # 0 where the feature is not active in that view
+    detail: Mapping[str, float] = field(
+        default_factory=dict
+    )  # what the share is made of: a share per view, or activations and weights
+    twins: tuple[int, ...] = ()  # other features of nearly the same direction; their shares are included
+    confidence: float | None = None  # mean detection score of the label; None: it was never judged
+    words: Words | None = None  # where in both texts the share comes from; see `Explainer.with_evidence`
 
     @property
     def name(self) -> str:
-        """The label, or the id where there is none; of twins, all of them."""
-        return self.label or " / ".join(f"feature {j}" for j in (self.id, *self.twins))
+        """The label, or the feature's number where it has none; the numbers of all twins."""
+        return self.label or " / ".join(feature_name(None, j) for j in self.ids)
 
-    def to_dict(self) -> FeatureRecord:
-        """The release's entry (feature_id, hypothesis), extended."""
-        record: FeatureRecord = {
-            "feature_id": self.id,
-            "hypothesis": self.label,
-            "share": self.share,
-            "query_activation": self.query_activation,
-            "view_activations": dict(self.view_activations),
-        }
-        if self.twins:
-            record["twins"] = list(self.twins)
-        return record
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The feature and its twins; empty for a word."""
+        return () if self.feature_id is None else (self.feature_id, *self.twins)
 
 
-def twin_label(labels: Sequence[str | None], ids: Sequence[int]) -> str | None:
-    """One name for features of nearly the same direction: their labels, each once, and the ids of those without one."""
-    if not any(labels):
-        return None
-    named = zip(labels, ids, strict=True)
-    return " / ".join(dict.fromkeys(label or f"feature {j}" for label, j in named))
+@dataclass(frozen=True)
+class OtherTerms:
+    """The terms that `top` left out, added up."""
+
+    count: int
+    share: float
+    label: str  # "3 more features"
 
 
 @dataclass(frozen=True, repr=False)
-class Explanation(Shown):
-    """score = bias + sum of shares + remainder. Prints itself in a terminal and in a notebook."""
+class Explanation(PrintsItself):
+    """score = bias + shares of the terms + remainder. Prints itself in a terminal and in a notebook.
 
-    score: float  # the retriever's own
-    bias: float  # <q, b>: what every document of this corpus gets for being in it
-    remainder: float  # what no shared feature accounts for
-    features: tuple[FeatureShare, ...]  # O(q,d), by signed share, largest first
-    per_view: Mapping[View, tuple[int, ...]]  # feature ids shared with each view
+    Raises:
+        MismatchError: the parts do not add up to the score within 1e-5.
+    """
+
+    score: float  # the ranking's own
+    bias: float  # <q, b>: what every document of this corpus gets
+    remainder: float  # what no term accounts for
+    terms: tuple[Term, ...]  # by signed share, largest first
+    other_terms: OtherTerms | None = None  # set by `top`
+    mode: str = "dense"  # what the score is: dense, views, concept, sparse, bm25 or hybrid
+    note: str = ""  # how to read it
     query_id: str = ""
     doc_id: str = ""
+    query: str = ""
+    document: str = ""
+    rank: int | None = None  # of the document, where the explanation comes from an index
     explainer: str = ""
     encoder: str = ""
     read_query: Reading = NOT_COUNTED  # how much of it the encoder could read
     read_document: Reading = NOT_COUNTED
-    query: str = field(default="", repr=False)
-    document: str = field(default="", repr=False)
+    query_read_to: int | None = None  # with evidence: characters that the encoder read; None: all of them
+    document_read_to: int | None = None
+    per_view: Mapping[View, tuple[int, ...]] = field(default_factory=dict)  # feature ids shared with each view
     chunk: int | None = None  # which of `chunks` this explains, where the document was scored by chunks
-    chunks: tuple[Chunk, ...] = field(default=(), repr=False)
-    steered: tuple[tuple[int, float], ...] = ()  # (feature, factor) of the profile that its document was ranked with
-    evidence: Evidence | None = field(default=None, repr=False)  # where the shown features come from, if asked for
+    chunks: tuple[Chunk, ...] = ()
+    steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor of the profile used for ranking
+
+    json_also = ("shared_features", "explained", "explained_without_bias", "notes")
+
+    def __post_init__(self) -> None:
+        gap = abs(self.bias + self.remainder + self.total - self.score)
+        if not gap <= TOLERANCE * max(1.0, abs(self.score)):  # written this way, NaN fails
+            raise MismatchError(f"{self.mode}: the parts add up to the score only within {gap:.1e}")
+
+    def __repr__(self) -> str:
+        texts = (("doc_id", self.doc_id), ("query", self.query))
+        about = "".join(f", {name}={shortened(text, 40)!r}" for name, text in texts if text)
+        return f"Explanation(score={self.score:+.4f}, {len(self.terms)} terms{about})"
+
+    @property
+    def total(self) -> float:
+        """Sum of the shares of all terms."""
+        return sum(term.share for term in self.terms) + (self.other_terms.share if self.other_terms else 0.0)
 
     @property
     def shared_features(self) -> tuple[int, ...]:
         """O(q,d), ids ascending."""
-        return tuple(sorted(j for feature in self.features for j in (feature.id, *feature.twins)))
+        return tuple(sorted(set().union(*self.per_view.values())))
 
     @property
     def explained(self) -> float | None:
-        """(bias + sum of shares) / score, from 0 to 2; None where a percentage of the score would mean nothing.
+        """(bias + sum of shares) / score, from 0 to 2; None where a percentage would mean nothing.
 
-        That is where the score lies within 0.1 of zero, or the parts and the score have opposite signs.
+        That is where the score is within 0.1 of zero, or the parts and the score have opposite signs.
         """
-        return _part_of(self.bias + sum(feature.share for feature in self.features), self.score)
+        return _part_of(self.bias + self.total, self.score)
 
     @property
     def explained_without_bias(self) -> float | None:
-        """Sum of shares / score; None as above, and where the bias has the other sign or is all but the whole score."""
+        """Sum of shares / score; None as above, and where the bias has the other sign or is nearly the whole score."""
         if self.explained is None or self.bias * self.score < 0 or abs(self.score - self.bias) < LEAST_OWN:
             return None
-        return _part_of(sum(feature.share for feature in self.features), self.score)
+        return _part_of(self.total, self.score)
 
-    def top(self, count: int | None) -> tuple[tuple[FeatureShare, ...], tuple[FeatureShare, ...]]:
-        """The `count` features of largest |share|, and the others; both by signed share.
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know beside the terms, one sentence each; most explanations need none."""
+        return (
+            *([self.note] if self.note else []),
+            *([steered_note(self.steered)] if self.steered else []),
+            *([_chunk_note(self)] if len(self.chunks) > 1 else []),
+            *self.read_query.notes("query"),
+            *self.read_document.notes("document"),
+            *twin_notes(self.terms),
+        )
+
+    def top(self, count: int | None) -> Explanation:
+        """The same explanation with its `count` terms of largest |share|; the others are added up in `other_terms`.
 
         Raises:
             InputError: a negative count.
         """
-        if count is None or count >= len(self.features):
-            return self.features, ()
-        if count < 0:
-            raise InputError(f"cannot show {count} features; give 0 or more")
-        chosen = {f.id for f in sorted(self.features, key=lambda f: -abs(f.share))[:count]}
-        shown = tuple(f for f in self.features if f.id in chosen)
-        return shown, tuple(f for f in self.features if f.id not in chosen)
+        return self if count is None else self.only(largest([term.share for term in self.terms], count))
 
-    def to_dict(self, top: int | None = None) -> ExplanationRecord:
-        """The release's fields, extended. With `top`, the other features stand summed in other_features."""
-        shown, others = self.top(top)
-        record: ExplanationRecord = {
-            "query_id": self.query_id,
-            "doc_id": self.doc_id,
-            "score": self.score,
-            "bias": self.bias,
-            "remainder": self.remainder,
-            "explained": self.explained,
-            "explained_without_bias": self.explained_without_bias,
-            "shared_features": list(self.shared_features),
-            "per_view_shared_features": {view: list(ids) for view, ids in self.per_view.items()},
-            "feature_explanations": [feature.to_dict() for feature in shown],
-            "explainer": self.explainer,
-            "encoder": self.encoder,
-            "truncated": self.read_query.unread > 0 or self.read_document.unread > 0,
-            "unread_tokens": {"query": self.read_query.unread, "document": self.read_document.unread},
-            "unknown_tokens": {"query": self.read_query.unknown, "document": self.read_document.unknown},
-            "read_tokens": {"query": self.read_query.tokens, "document": self.read_document.tokens},
-        }
-        if top is not None:
-            record["other_features"] = {"count": len(others), "share": sum(f.share for f in others)}
-        if self.steered:
-            record["steered"] = {str(feature): factor for feature, factor in self.steered}
-        if self.chunk is not None:
-            record["chunk"] = self.chunk
-            record["chunks"] = [{"start": c.start, "end": c.end, "score": c.score} for c in self.chunks]
-        if self.evidence is not None:
-            record["evidence"] = self.evidence.to_dict()
-        return record
+    def without_texts(self) -> Explanation:
+        """The same explanation without the texts of query and document, for lists of many."""
+        return replace(self, query="", document="")
+
+    def only(self, positions: Sequence[int]) -> Explanation:
+        """The same explanation with the terms at these positions; the others are added up in `other_terms`."""
+        kept = set(positions)
+        others = [term for i, term in enumerate(self.terms) if i not in kept]
+        before = self.other_terms or OtherTerms(0, 0.0, "")
+        count, share = before.count + len(others), before.share + sum(term.share for term in others)
+        what = "feature" if all(term.kind == "feature" for term in self.terms) else "term"
+        label = f"{count} more {what}{'' if count == 1 else 's'}"
+        terms = tuple(term for i, term in enumerate(self.terms) if i in kept)
+        return replace(self, terms=terms, other_terms=OtherTerms(count, share, label))
+
+
+def largest(values: Sequence[float], count: int) -> list[int]:
+    """Positions of the `count` values of largest size, ascending.
+
+    Raises:
+        InputError: a negative count.
+    """
+    if count < 0:
+        raise InputError(f"cannot show {count} terms; give 0 or more")
+    return sorted(sorted(range(len(values)), key=lambda i: -abs(values[i]))[:count])
+
+
+def twin_label(labels: Sequence[str | None], ids: Sequence[int]) -> str | None:
+    """One label for features of nearly the same direction: each label once, and the ids of features without one."""
+    if not any(labels):
+        return None
+    return " / ".join(dict.fromkeys(feature_name(label, j) for label, j in zip(labels, ids, strict=True)))
+
+
+def joined(group: Sequence[Term]) -> Term:
+    """One term for features of nearly the same direction: their shares added up, the activations of the strongest."""
+    first, *others = sorted(group, key=lambda term: -(term.query_activation or 0.0))
+    return replace(
+        first,
+        label=twin_label([term.label for term in (first, *others)], [j for t in (first, *others) for j in t.ids]),
+        share=sum(term.share for term in group),
+        view_activations={view: max(t.view_activations[view] for t in group) for view in first.view_activations},
+        twins=tuple(j for term in others for j in term.ids),
+    )
+
+
+def groups_of(leaders: Sequence[int]) -> list[list[int]]:
+    """Positions of the terms that share a line: those with the same leader."""
+    groups: dict[int, list[int]] = {}
+    for position, leader in enumerate(leaders):
+        groups.setdefault(leader, []).append(position)
+    return list(groups.values())
+
+
+def twin_notes(terms: Sequence[Term]) -> list[str]:
+    """That features of nearly the same direction share a line, where some do."""
+    groups = [" and ".join(map(str, term.ids)) for term in terms if term.twins]
+    if not groups:
+        return []
+    listed = "; ".join(groups[:6]) + ("; ..." if len(groups) > 6 else "")
+    return [f"features of nearly the same direction are one line with one share: {listed}"]
+
+
+def steered_note(steered: Mapping[int, float], most: int = 8) -> str:
+    """Which features of the documents were scaled."""
+    factors = [f"{feature_name(None, feature)} × {factor:g}" for feature, factor in sorted(steered.items())]
+    more = f" and {len(factors) - most} more" if len(factors) > most else ""
+    return f"steered: {', '.join(factors[:most])}{more}"
+
+
+def _chunk_note(explanation: Explanation) -> str:
+    chunk = explanation.chunks[explanation.chunk or 0]
+    others = sorted((c for c in explanation.chunks if c is not chunk), key=lambda c: -c.score)
+    listed = ", ".join(f"{c.start}-{c.end} {c.score:+.4f}" for c in others[:4])
+    more = f", {len(others) - 4} more below" if len(others) > 4 else ""
+    return (
+        f"the document's best chunk of {len(explanation.chunks)}, characters {chunk.start}-{chunk.end}; "
+        f"the others: {listed}{more}"
+    )
 
 
 def _part_of(part: float, score: float) -> float | None:

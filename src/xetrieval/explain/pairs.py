@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..encoders import Counts
 from ..errors import shortened
 from ..features import Feature
 from ..views import VIEWS, View
 from .attribution import Attribution
-from .explanation import Explanation, FeatureShare, twin_label
+from .explanation import Explanation, Term, groups_of, joined
 from .reading import Reading
 from .support import Overlap
 
@@ -70,17 +69,27 @@ class ExplainedPairs(Sequence[Explanation]):
     def _explanation(self, i: int) -> Explanation:
         rows = self.overlap.of(i)
         ids = self.overlap.features[rows]
-        shares = self.attribution.shares[rows]
-        query = self.overlap.query_activation[rows]
         activations = self.overlap.view_activations[rows]
+        columns = (ids, self.attribution.shares[rows], self.overlap.query_activation[rows], activations)
         absent: dict[View, float] = dict.fromkeys((*VIEWS, *self.views), 0.0)
-        columns = (ids, shares, query, activations)
-        rows_of = zip(*(column.tolist() for column in columns), strict=True)
-        features = [
-            FeatureShare(j, self.features[j].label, share, strength, absent | dict(zip(self.views, views, strict=True)))
-            for j, share, strength, views in rows_of
+        terms = [
+            Term(
+                "feature",
+                j,
+                self.features[j].label,
+                share,
+                query,
+                absent | dict(zip(self.views, views, strict=True)),
+                confidence=self.features[j].confidence,
+            )
+            for j, share, query, views in zip(*(column.tolist() for column in columns), strict=True)
         ]
-        joined = joined_twins(features, self.attribution.twins[rows] - rows.start)
+        leaders = self.attribution.twins[rows] - rows.start
+        if (leaders != np.arange(len(leaders))).any():
+            terms = [
+                joined([terms[i] for i in group]) if len(group) > 1 else terms[group[0]]
+                for group in groups_of(leaders.tolist())
+            ]
         per_view: dict[View, tuple[int, ...]] = dict.fromkeys((*VIEWS, *self.views), ())
         for column, view in enumerate(self.views):
             per_view[view] = tuple(ids[activations[:, column] > 0].tolist())
@@ -89,39 +98,14 @@ class ExplainedPairs(Sequence[Explanation]):
             score=float(self.attribution.score[i]),
             bias=float(self.attribution.bias[i]),
             remainder=float(self.attribution.remainder[i]),
-            features=tuple(sorted(joined, key=lambda f: (-f.share, f.id))),
-            per_view=per_view,
+            terms=tuple(sorted(terms, key=lambda term: (-term.share, term.ids))),
             query_id=str(names.query_ids[i]) if len(names.query_ids) else "",
             doc_id=str(names.doc_ids[i]) if len(names.doc_ids) else "",
+            query=names.queries[i] if len(names.queries) else "",
+            document=names.documents[i] if len(names.documents) else "",
             explainer=self.explainer,
             encoder=self.encoder,
             read_query=reading(names.read_queries, i),
             read_document=reading(names.read_documents, i),
-            query=names.queries[i] if len(names.queries) else "",
-            document=names.documents[i] if len(names.documents) else "",
+            per_view=per_view,
         )
-
-
-def joined_twins(features: list[FeatureShare], leaders: NDArray[np.int64]) -> list[FeatureShare]:
-    """One line for features of nearly the same direction: their shares summed, the activations of the strongest.
-
-    Args:
-        leaders: for each feature, the place of the first of its group; mostly its own.
-    """
-    if (leaders == np.arange(len(leaders))).all():
-        return features
-    groups: dict[int, list[FeatureShare]] = {}
-    for feature, leader in zip(features, leaders.tolist(), strict=True):
-        groups.setdefault(leader, []).append(feature)
-    return [_joined(group) if len(group) > 1 else group[0] for group in groups.values()]
-
-
-def _joined(group: list[FeatureShare]) -> FeatureShare:
-    first, *others = sorted(group, key=lambda f: -f.query_activation)
-    return replace(
-        first,
-        label=twin_label([f.label for f in (first, *others)], [f.id for f in (first, *others)]),
-        share=sum(f.share for f in group),
-        view_activations={view: max(f.view_activations[view] for f in group) for view in first.view_activations},
-        twins=tuple(f.id for f in others),
-    )

@@ -53,7 +53,7 @@ class Index(IndexReader):
         evidence: int | None = None,
     ) -> Why:
         """Why a document has its rank; see `xetrieval.index.ask.why.why`."""
-        return why(self, prepare(self, query), doc_id, over, k, counterfactual, evidence)
+        return why(self, prepare(self, query), doc_id, over, k, counterfactual=counterfactual, evidence=evidence)
 
 
 def open_index(folder: str | Path, explainer: str | Path | Explainer | None = None) -> Index:

@@ -1,1 +1,1 @@
-"""A result to rows once, and the rows to what a person looks at."""
+"""A result becomes rows once (`rows`); each output draws those rows: text, html, page, markdown."""

@@ -20,14 +20,22 @@ from starlette.types import Receive, Scope, Send
 
 from .. import __version__
 from ..errors import InputError, XetrievalError
-from ..explain import Explainer
+from ..explain import Contrast, Explainer, Explanation
+from ..explain.explanation import BIAS, REMAINDER
 from ..files import cache_folder, parse_json
 from ..index import Index
-from ..index.ask.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
+from ..index.ask.answer import SearchAnswer
+from ..index.ask.catalogue import FeaturePage, IndexFeature
+from ..index.ask.moves import SteeredRanking
+from ..index.ask.report import CorpusReport
+from ..index.ask.why import Why
+from ..index.store.texts import StoredDocument
+from ..records import record_of
 from ..render.page import page
 from . import schemas as s
 from .address import LOOPBACK, check_prefix, host_names, place_of
 from .limits import Gate, Limits, asked_words
+from .models import model_of
 from .service import NotFound, Service, plain
 
 PAGE: Final = Path(__file__).parent / "page"
@@ -110,47 +118,48 @@ def _either(names: set[str]) -> str:
 def _asking(app: FastAPI, service: Service) -> None:
     route = _route(app)
 
-    @app.get("/v1/health", response_model=s.HealthAnswer, responses={422: s.Problem[422]})
+    @app.get("/v1/health", response_model=model_of(s.Health), responses={422: s.Problem[422]})
     def health() -> Any:
         """Whether the server is there, and which indexes it has."""
-        return {"status": "ok", "version": __version__, "indexes": service.describe()}
+        words = {"bias": BIAS, "remainder": REMAINDER}
+        return _json(s.Health("ok", __version__, service.describe(), words))
 
-    @route("POST", "/v1/search", s.SearchAnswer)
+    @route("POST", "/v1/search", SearchAnswer)
     def search(asked: s.SearchAsked) -> Any:
         """Documents for a query, each with what carries its score."""
-        return service.search(asked)
+        return _json(service.search(asked))
 
     @route("POST", "/v1/find", s.FindAnswer)
     def find(asked: s.FindAsked) -> Any:
         """A document that somebody has in mind, by its id or by words of it."""
-        return service.find(asked)
+        return _json(service.find(asked))
 
-    @route("POST", "/v1/explain", s.ExplainAnswer)
+    @route("POST", "/v1/explain", Explanation)
     def explain(asked: s.ExplainAsked) -> Any:
         """Why a document gets its score: by id in an index, or any text."""
-        return service.explain(asked)
+        return _json(service.explain(asked))
 
-    @route("POST", "/v1/contrast", s.ContrastAnswer)
+    @route("POST", "/v1/contrast", Contrast)
     def contrast(asked: s.ContrastAsked) -> Any:
         """Why one document scores above another, and what would swap them."""
-        return service.contrast(asked)
+        return _json(service.contrast(asked))
 
-    @route("POST", "/v1/why", WhyRecord)
+    @route("POST", "/v1/why", Why)
     def why(asked: s.WhyAsked) -> Any:
         """Why a document stands at its rank and not higher; with what would move it."""
-        return service.why(asked)
+        return _json(service.why(asked))
 
     @app.post("/v1/report.html", response_class=HTMLResponse, responses=s.Problem)
     def report_html(asked: s.ExplainAsked) -> Any:
         """One explanation as a page to keep or send."""
-        answer = service.explanation(asked)
-        return HTMLResponse(page(answer, asked.top))
+        answer = service.explain(asked)
+        return HTMLResponse(page(answer, None))
 
 
 def _browsing(app: FastAPI, service: Service) -> None:
     route = _route(app)
 
-    @route("GET", "/v1/features", FeaturePageRecord)
+    @route("GET", "/v1/features", FeaturePage)
     def features(
         index: IndexName = None,
         search: Annotated[str, Query(max_length=200)] = "",
@@ -159,55 +168,60 @@ def _browsing(app: FastAPI, service: Service) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Any:
         """Features by name, by family, or all."""
-        return service.features(index, search, family, offset, limit)
+        return _json(service.features(index, search, family, offset, limit))
 
-    @route("GET", "/v1/features/{feature_id}", FeatureCardRecord)
+    @route("GET", "/v1/features/{feature_id}", IndexFeature)
     def feature(feature_id: s.FeatureId, index: IndexName = None) -> Any:
         """One feature: name, scores of the name, neighbours, and documents of the index that have it most."""
-        return service.feature(index, feature_id)
+        return _json(service.feature(index, feature_id))
 
-    @route("GET", "/v1/documents", DocumentRecord)
+    @route("GET", "/v1/documents", StoredDocument)
     def document(id: Annotated[str, Query(min_length=1, max_length=1000)], index: IndexName = None) -> Any:
         """A document as it is stored."""
-        return service.document(index, id)
+        return _json(service.document(index, id))
 
-    @route("GET", "/v1/report", ReportRecord)
+    @route("GET", "/v1/report", CorpusReport)
     def report(index: IndexName = None) -> Any:
         """What a corpus is about."""
-        return service.report(index)
+        return _json(service.report(index))
 
 
 def _steering(app: FastAPI, service: Service) -> None:
     route = _route(app)
 
-    @route("POST", "/v1/steering/apply", s.MovesAnswer)
+    @route("POST", "/v1/steering/apply", SteeredRanking)
     def apply(asked: s.ApplyAsked) -> Any:
         """A ranking with features turned up or down, and where its documents stood before."""
-        return service.moves(asked)
+        return _json(service.moves(asked))
 
-    @route("POST", "/v1/steering/suggest", s.SuggestAnswer)
+    @route("POST", "/v1/steering/suggest", s.Suggestion)
     def suggest(asked: s.ThumbsAsked) -> Any:
         """Factors from thumbs on the hits of one query."""
-        return service.suggest(asked)
+        return _json(service.suggest(asked))
 
-    @route("GET", "/v1/steering/profiles", s.ProfilesAnswer)
+    @route("GET", "/v1/steering/profiles", s.Profiles)
     def profiles(index: IndexName = None) -> Any:
         """Profiles that were kept."""
-        return service.kept_profiles(index)
+        return _json(service.kept_profiles(index))
 
-    @route("POST", "/v1/steering/profiles", s.ProfileAnswer)
+    @route("POST", "/v1/steering/profiles", s.Profile)
     def keep(asked: s.ProfileAsked) -> Any:
-        """Keep a profile; one of the same name is replaced."""
-        return service.keep_profile(asked)
+        """Keep a profile."""
+        return _json(service.keep_profile(asked))
 
 
 def _route(app: FastAPI) -> Callable[[str, str, Any], Callable[[Any], Any]]:
     """A decorator for a route, with the type of its answer and the ways in which it is refused."""
 
     def route(method: str, path: str, answer: Any) -> Callable[[Any], Any]:
-        return app.api_route(path, methods=[method], response_model=answer, responses=s.Problem)
+        return app.api_route(path, methods=[method], response_model=model_of(answer), responses=s.Problem)
 
     return route
+
+
+def _json(answer: Any) -> JSONResponse:
+    """A library's answer as JSON. FastAPI describes it by its type and passes it on as it is."""
+    return JSONResponse(record_of(answer))
 
 
 def _page() -> Any:

@@ -1,8 +1,10 @@
-"""What is asked. What is answered are the library's own records, so that API and library cannot disagree."""
+"""Requests. The answers are the library's own types, so that API and library cannot disagree."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,12 +20,13 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from ..explain.records import ContrastRecord, ExplanationRecord
-from ..index.ask.records import HitRecord, ListingRecord, MoveRecord
+from ..explain import DEFAULT_TOP
+from ..index.search.ranking import Hit
 from ..index.store.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES
+from ..records import Record
 from ..registry import SEARCH_MODES
 
-MOST_LETTERS = 200_000
+MOST_CHARACTERS = 200_000
 
 
 def _feature_id(key: object) -> object:
@@ -41,7 +44,7 @@ def _mode(name: str) -> str:
     return name
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS)]
 QueryText = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -49,11 +52,11 @@ Vector = Annotated[
     list[float],
     Field(min_length=1, max_length=16_384, description="Instead of query: a vector by the same encoder."),
 ]
-Factor = Annotated[float, Field(ge=0, le=100)]
+FactorValue = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
-Factors = dict[Annotated[FeatureId, BeforeValidator(_feature_id)], Factor]
-Top = Annotated[int | None, Field(ge=0, le=1000, description="Features shown; the others are summed.")]
+Factors = dict[Annotated[FeatureId, BeforeValidator(_feature_id)], FactorValue]
+Top = Annotated[int | None, Field(ge=0, le=1000, description="Terms shown; the others are added up.")]
 Value = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, StringConstraints(max_length=LONGEST)]
 Values = Value | Annotated[list[Value], Field(max_length=MOST_VALUES)]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
@@ -90,7 +93,7 @@ class SearchAsked(OfIndex):
     factors: Factors = Field(default={}, max_length=500, description="Steering: feature to factor.")
     weights: dict[FieldName, Weight] = Field(default={}, max_length=20, description="Views added to the dense score.")
     explain: bool = True
-    top: Top = 8
+    top: Top = DEFAULT_TOP
     overview: bool = False
     good: list[DocId] = Field(default=[], max_length=100, description="Ids of relevant hits, for the overview.")
     bad: list[DocId] = Field(default=[], max_length=100)
@@ -164,7 +167,8 @@ class ProfileAsked(OfIndex):
     note: str = Field(default="", max_length=1000)
 
 
-class IndexAnswer(TypedDict):
+@dataclass(frozen=True)
+class IndexInfo(Record):
     """One index of this server."""
 
     name: str
@@ -172,95 +176,67 @@ class IndexAnswer(TypedDict):
     explainer: str
     encoder: str
     features: int
-    views: list[str]
-    fields: list[str]
+    views: tuple[str, ...]
+    metadata_fields: tuple[str, ...]
     dimension: int
-    sae: str  # digest of its autoencoder: what a steering profile belongs to
+    sae: str  # digest of its autoencoder, which a steering profile belongs to
+
+    json_keys = (
+        *("name", "documents", "explainer", "encoder", "features", "views"),
+        *("fields=metadata_fields", "dimension", "sae"),
+    )
 
 
-class HealthAnswer(TypedDict):
+@dataclass(frozen=True)
+class Health(Record):
     """Whether the server is there, and what it has."""
 
     status: Literal["ok"]
     version: str
-    indexes: list[IndexAnswer]
+    indexes: tuple[IndexInfo, ...]
+    words: Mapping[str, str]  # names of the rows that are not terms, as every output has them
 
 
-class SearchAnswer(TypedDict):
-    """Hits; the overview if it was asked for."""
+@dataclass(frozen=True)
+class FindAnswer(Record):
+    """The document with that id, or those most like the words."""
 
-    query: str
-    index: str
-    unread_tokens: int
-    unknown_tokens: int | None  # of those read, the ones that the tokenizer does not know; null: not counted
-    read_tokens: int | None
-    hits: list[HitRecord]
-    steered: NotRequired[dict[str, float]]  # feature -> factor: scores and explanations are of steered documents
-    overview: NotRequired[ListingRecord]
+    doc_id: str | None
+    hits: tuple[Hit, ...]
 
 
-class FindAnswer(TypedDict):
-    """The document of that very id, or those that are most like the words."""
-
-    id: str | None
-    hits: list[HitRecord]
-
-
-class ExplainAnswer(TypedDict):
-    """An explanation with the texts it is about."""
-
-    query: str
-    document: str
-    rank: int | None
-    explanation: ExplanationRecord
-    confidence: dict[str, float]  # of the shown features' names, by feature: see FeatureRowRecord; judged ones alone
-
-
-class ContrastAnswer(TypedDict):
-    """A comparison with the texts it is about."""
-
-    query: str
-    first: str
-    second: str
-    contrast: ContrastRecord
-
-
-class NamedFactor(TypedDict):
+@dataclass(frozen=True)
+class Factor(Record):
     """One feature of a profile."""
 
     feature_id: int
-    hypothesis: str | None
+    label: str | None
     factor: float
 
 
-class MovesAnswer(TypedDict):
-    """The steered ranking beside the plain one."""
-
-    query: str
-    steered: dict[str, float]  # feature -> factor; what is called before is without it
-    hits: list[MoveRecord]
-
-
-class SuggestAnswer(TypedDict):
+@dataclass(frozen=True)
+class Suggestion(Record):
     """Factors that would lift the liked hits above the disliked ones."""
 
-    factors: list[NamedFactor]
+    factors: tuple[Factor, ...]
     note: str
 
 
-class ProfileAnswer(TypedDict):
-    """A kept profile."""
+@dataclass(frozen=True)
+class Profile(Record):
+    """A saved profile."""
 
     name: str
-    factors: list[NamedFactor]
+    factors: tuple[Factor, ...]
     provenance: str
     note: str
 
 
-class ProfilesAnswer(TypedDict):
-    """All kept profiles of an index's autoencoder."""
+@dataclass(frozen=True)
+class Profiles(Record):
+    """All saved profiles of an index's autoencoder."""
 
-    profiles: list[ProfileAnswer]
+    profiles: tuple[Profile, ...]
 
 
 class Refusal(TypedDict):

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,16 +14,17 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import DamagedError, InputError, XetrievalError
-from ..explain import DEFAULT_TOP, Explainer, Explanation
+from ..explain import DEFAULT_TOP, Contrast, Explainer, Explanation
 from ..index import Index, open_index
-from ..index.ask.catalogue import confidence_of, feature_in_index, feature_page
-from ..index.ask.listing import listing
-from ..index.ask.moves import moves
-from ..index.ask.records import DocumentRecord, FeatureCardRecord, FeaturePageRecord, ReportRecord, WhyRecord
-from ..index.ask.report import report
-from ..index.ask.why import rank_of, why
+from ..index.ask.answer import SearchAnswer, search_answer
+from ..index.ask.catalogue import FeaturePage, IndexFeature, feature_in_index, feature_page
+from ..index.ask.moves import SteeredRanking, moves
+from ..index.ask.overview import overview
+from ..index.ask.report import CorpusReport, report
+from ..index.ask.why import Why, all_scores, rank_in, why
 from ..index.search.mode import SearchOptions
 from ..index.search.ranking import explain_rows, prepare, search
+from ..index.store.texts import StoredDocument
 from ..options import check
 from ..steer import SteeringProfile
 from ..steer.learn import LearnConfig, competition_of, learn_factors
@@ -52,7 +53,7 @@ class Service:
         self.indexes = {name: self._shared(index) for name, index in indexes.items()}
         self._own = self._sharing(explainer)
         self.profiles = profiles
-        self._reports: dict[str, tuple[Index, ReportRecord]] = {}
+        self._reports: dict[str, tuple[Index, CorpusReport]] = {}
 
     def index(self, name: str | None) -> tuple[str, Index]:
         """An index by name; the first where none is named."""
@@ -106,92 +107,60 @@ class Service:
     def _shared(self, index: Index) -> Index:
         return index.with_explainer(self._sharing(index.explainer))
 
-    def describe(self) -> list[s.IndexAnswer]:
+    def describe(self) -> tuple[s.IndexInfo, ...]:
         """All indexes."""
-        return [
-            {
-                "name": name,
-                "documents": len(index),
-                "explainer": index.manifest.explainer,
-                "encoder": index.manifest.encoder,
-                "features": index.manifest.features,
-                "views": list(index.manifest.views),
-                "fields": index.fields,
-                "dimension": index.manifest.dimension,
-                "sae": index.explainer.sae.digest,
-            }
+        return tuple(
+            s.IndexInfo(
+                name=name,
+                documents=len(index),
+                explainer=index.manifest.explainer,
+                encoder=index.manifest.encoder,
+                features=index.manifest.features,
+                views=index.manifest.views,
+                metadata_fields=tuple(index.fields),
+                dimension=index.manifest.dimension,
+                sae=index.explainer.sae.digest,
+            )
             for name, index in map(self.index, self.indexes)
-        ]
+        )
 
-    def search(self, asked: s.SearchAsked) -> s.SearchAnswer:
+    def search(self, asked: s.SearchAsked) -> SearchAnswer:
         """Hits of a query."""
         check("search", _given(asked, explain=asked.explain), IN_HTTP, asked.by)
-        name, index = self.index(asked.index)
+        _, index = self.index(asked.index)
         options = SearchOptions(asked.by, _profile(index, asked.factors), asked.weights)
         found, query = search(index, _asked(asked), asked.k, options, asked.filters)
-        answer: s.SearchAnswer = {
-            "query": asked.query or "",
-            "index": name,
-            "unread_tokens": query.read.unread,
-            "unknown_tokens": query.read.unknown,
-            "read_tokens": query.read.tokens,
-            "hits": [hit.to_dict(asked.explain, asked.top) for hit in found],
-        }
-        if options.steer is not None:
-            answer["steered"] = options.steer.to_dict()
-        if asked.overview:
-            answer["overview"] = listing(index, found, asked.good, asked.bad).to_dict()
-        return answer
+        common = overview(index, found, asked.good, asked.bad) if asked.overview else None
+        return search_answer(query, found, common, explain=asked.explain, top=asked.top)
 
     def find(self, asked: s.FindAsked) -> s.FindAnswer:
-        """A document by its id, else by words of it."""
+        """A document by its id, otherwise by words of it."""
         _, index = self.index(asked.index)
         wanted = asked.wanted.strip()
         if wanted and index.find(wanted) is not None:
-            return {"id": wanted, "hits": []}
-        return {"id": None, "hits": [hit.to_dict() for hit in index.search(asked.wanted, asked.k)]}
+            return s.FindAnswer(wanted, ())
+        return s.FindAnswer(None, tuple(index.search(asked.wanted, asked.k)))
 
-    def explain(self, asked: s.ExplainAsked) -> s.ExplainAnswer:
+    def explain(self, asked: s.ExplainAsked) -> Explanation:
         """One document for one query."""
-        made, explainer, index = self._explained(asked)
-        place = None
-        if index is not None and not made.steered:
-            place = rank_of(index, index.query_vector(asked.query)[0], self._row(index, asked.doc_id or ""))
-        names = explainer.features
-        judged = {feature.id: confidence_of(names[feature.id]) for feature in made.top(asked.top)[0]}
-        return {
-            "query": asked.query,
-            "document": made.document,
-            "rank": place,
-            "explanation": made.to_dict(asked.top),
-            "confidence": {str(number): value for number, value in judged.items() if value is not None},
-        }
-
-    def explanation(self, asked: s.ExplainAsked) -> Explanation:
-        """The same as the library has it."""
-        return self._explained(asked)[0]
-
-    def _explained(self, asked: s.ExplainAsked) -> tuple[Explanation, Explainer, Index | None]:
-        """With what explained it and the index it is from; looked up once, whatever becomes of the index meanwhile."""
         check("explain", _given(asked), IN_HTTP)
         if asked.doc_id is None and asked.document is None:
             raise InputError("give doc_id, or document as text: one of the two")
-        index: Index | None = None
         if asked.document is not None:
             explainer = self._explainer(asked.index)
             made = explainer.explain(asked.query, asked.document)
         else:
             _, index = self.index(asked.index)
-            row = self._row(index, asked.doc_id or "")
+            explainer, row = index.explainer, self._row(index, asked.doc_id or "")
             query = prepare(index, asked.query, SearchOptions(steer=_profile(index, asked.factors)))
-            found = explain_rows(index, query, np.array([row]))[0]
-            assert isinstance(found, Explanation)
-            made, explainer = found, index.explainer
+            made = explain_rows(index, query, np.array([row]))[0]
+            if not made.steered and query.vector is not None:
+                made = replace(made, rank=rank_in(all_scores(index, query.vector), row))
         if asked.evidence:
             made = explainer.with_evidence(made, asked.top)
-        return made, explainer, index
+        return made.top(asked.top)
 
-    def contrast(self, asked: s.ContrastAsked) -> s.ContrastAnswer:
+    def contrast(self, asked: s.ContrastAsked) -> Contrast:
         """Two documents for one query."""
         check("contrast", _given(asked), IN_HTTP)
         if asked.first is not None and asked.second is not None:
@@ -208,73 +177,59 @@ class Service:
             raise InputError("give first and second as texts, or doc_id and over")
         if asked.evidence:
             made = explainer.with_evidence(made, asked.top)
-        return {
-            "query": asked.query,
-            "first": made.first,
-            "second": made.second,
-            "contrast": made.to_dict(asked.top),
-        }
+        return made.top(asked.top)
 
-    def why(self, asked: s.WhyAsked) -> WhyRecord:
-        """Why a document stands where it does, what it would have to beat, what would change it."""
+    def why(self, asked: s.WhyAsked) -> Why:
+        """Why a document has its rank, what it would have to beat, what would change it."""
         check("why", _given(asked), IN_HTTP)
         _, index = self.index(asked.index)
         for name in (asked.doc_id, asked.over):
             if name is not None:
                 self._row(index, name)
-        shown = (DEFAULT_TOP if asked.top is None else asked.top) if asked.evidence else None
-        query = prepare(index, _asked(asked))
+        evidence = (DEFAULT_TOP if asked.top is None else asked.top) if asked.evidence else None
         k = asked.k if "k" in asked.model_fields_set else None
-        return why(index, query, asked.doc_id, asked.over, k, asked.counterfactual, shown).to_dict(asked.top)
+        found = why(
+            index,
+            prepare(index, _asked(asked)),
+            asked.doc_id,
+            asked.over,
+            k,
+            counterfactual=asked.counterfactual,
+            evidence=evidence,
+        )
+        return found.top(asked.top)
 
-    def document(self, name: str | None, identifier: str) -> DocumentRecord:
+    def document(self, name: str | None, identifier: str) -> StoredDocument:
         """A document as it is stored."""
         _, index = self.index(name)
-        stored = index.document(self._row(index, identifier))
-        return {
-            "id": stored.id,
-            "title": stored.title,
-            "text": stored.text,
-            "metadata": stored.metadata,
-            "parent": stored.parent,
-            "start": stored.start,
-            "end": stored.end,
-            "unread_tokens": stored.read.unread,
-            "unknown_tokens": stored.read.unknown,
-            "read_tokens": stored.read.tokens,
-        }
+        return index.document(self._row(index, identifier))
 
-    def features(self, name: str | None, search: str, family: int | None, offset: int, limit: int) -> FeaturePageRecord:
+    def features(self, name: str | None, search: str, family: int | None, offset: int, limit: int) -> FeaturePage:
         """Some features of an index."""
         return feature_page(self.index(name)[1], search, family, offset, limit)
 
-    def feature(self, name: str | None, number: int) -> FeatureCardRecord:
+    def feature(self, name: str | None, number: int) -> IndexFeature:
         """One feature of an index."""
         _, index = self.index(name)
         if number >= index.manifest.features:
             raise NotFound(f"there is no feature {number} (0 to {index.manifest.features - 1})")
         return feature_in_index(index, number)
 
-    def report(self, name: str | None) -> ReportRecord:
-        """What a corpus is about; looked at once."""
+    def report(self, name: str | None) -> CorpusReport:
+        """What a corpus is about; computed once."""
         found, index = self.index(name)
-        looked_at, made = self._reports.get(found, (None, None))
-        if made is None or looked_at is not index:
-            made = report(index).to_dict()
+        reported, made = self._reports.get(found, (None, None))
+        if made is None or reported is not index:
+            made = report(index)
             self._reports[found] = index, made
         return made
 
-    def moves(self, asked: s.ApplyAsked) -> s.MovesAnswer:
+    def moves(self, asked: s.ApplyAsked) -> SteeredRanking:
         """A ranking with factors and without."""
         _, index = self.index(asked.index)
-        profile = SteeringProfile(asked.factors, index.explainer.sae.digest)
-        return {
-            "query": asked.query,
-            "steered": profile.to_dict(),
-            "hits": [move.to_dict() for move in moves(index, asked.query, profile, asked.k)],
-        }
+        return moves(index, asked.query, SteeringProfile(asked.factors, index.explainer.sae.digest), asked.k)
 
-    def suggest(self, asked: s.ThumbsAsked) -> s.SuggestAnswer:
+    def suggest(self, asked: s.ThumbsAsked) -> s.Suggestion:
         """A few factors under which the liked hits would rank above the disliked ones."""
         if not asked.good or not asked.bad:
             raise InputError("mark at least one hit as good and one as bad")
@@ -293,19 +248,19 @@ class Service:
         learned = learn_factors(competition, LearnConfig(asked.features, 0.01, 1))
         factors = {j: round(factor, 2) for j, factor in learned.items() if abs(factor - 1) >= 0.05}
         note = "one query's thumbs: see what they do to others before you keep them"
-        return {"factors": _named(index, factors), "note": note}
+        return s.Suggestion(_factors(index, factors), note)
 
-    def kept_profiles(self, name: str | None) -> s.ProfilesAnswer:
+    def kept_profiles(self, name: str | None) -> s.Profiles:
         """Profiles kept for the autoencoder of an index."""
         _, index = self.index(name)
         folder = self._folder(index)
-        found = [
-            _profile_answer(index, path.stem, SteeringProfile.load(path, index.explainer.sae))
+        found = (
+            _profile_of(index, path.stem, SteeringProfile.load(path, index.explainer.sae))
             for path in sorted(folder.glob("*.json"))
-        ]
-        return {"profiles": found}
+        )
+        return s.Profiles(tuple(found))
 
-    def keep_profile(self, asked: s.ProfileAsked) -> s.ProfileAnswer:
+    def keep_profile(self, asked: s.ProfileAsked) -> s.Profile:
         """Keep a profile under a name; one of that name is replaced."""
         _, index = self.index(asked.index)
         if not PROFILE_FILE.fullmatch(asked.name):
@@ -315,7 +270,7 @@ class Service:
         folder = self._folder(index)
         folder.mkdir(parents=True, exist_ok=True)
         profile.save(folder / f"{asked.name}.json")
-        return _profile_answer(index, asked.name, profile)
+        return _profile_of(index, asked.name, profile)
 
     def _folder(self, index: Index) -> Path:
         return self.profiles / index.explainer.sae.digest
@@ -353,16 +308,12 @@ def _check(index: Index, factors: Mapping[int, float]) -> None:
             raise InputError(f"there is no feature {feature} (0 to {index.manifest.features - 1})")
 
 
-def _named(index: Index, factors: Mapping[int, float]) -> list[s.NamedFactor]:
-    return [
-        {"feature_id": j, "hypothesis": index.explainer.features[j].label, "factor": factor}
-        for j, factor in sorted(factors.items())
-    ]
+def _factors(index: Index, factors: Mapping[int, float]) -> tuple[s.Factor, ...]:
+    return tuple(s.Factor(j, index.explainer.features[j].label, factor) for j, factor in sorted(factors.items()))
 
 
-def _profile_answer(index: Index, name: str, profile: SteeringProfile) -> s.ProfileAnswer:
-    factors: Sequence[s.NamedFactor] = _named(index, profile.factors)
-    return {"name": name, "factors": list(factors), "provenance": profile.provenance, "note": profile.note}
+def _profile_of(index: Index, name: str, profile: SteeringProfile) -> s.Profile:
+    return s.Profile(name, _factors(index, profile.factors), profile.provenance, profile.note)
 
 
 def plain(message: str, indexes: Mapping[str, Any], asked: str = "") -> str:

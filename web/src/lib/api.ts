@@ -239,7 +239,7 @@ export interface paths {
         put?: never;
         /**
          * Keep
-         * @description Keep a profile; one of the same name is replaced.
+         * @description Keep a profile.
          */
         post: operations["keep_v1_steering_profiles_post"];
         delete?: never;
@@ -312,10 +312,10 @@ export interface components {
             query: string;
         };
         /**
-         * BinRecord
-         * @description How many documents have it so strongly.
+         * Bin
+         * @description How many documents have an activation from `low` to `high`.
          */
-        BinRecord: {
+        Bin: {
             /** Count */
             count: number;
             /** High */
@@ -324,43 +324,10 @@ export interface components {
             low: number;
         };
         /**
-         * BoostRecord
-         * @description One factor on the activations of these features, and the score then.
+         * Chunk
+         * @description document[start:end] of a long document, and its score.
          */
-        BoostRecord: {
-            /** Factor */
-            factor: number;
-            /** Features */
-            features: number[];
-            /** Score */
-            score: number | null;
-        };
-        /**
-         * BreakdownRecord
-         * @description score = bias + parts + remainder, of a ranking that is not by cosine alone.
-         */
-        BreakdownRecord: {
-            /** Bias */
-            bias: number;
-            /** Doc Id */
-            doc_id: string;
-            /** Mode */
-            mode: string;
-            /** Note */
-            note?: string;
-            other_parts?: components["schemas"]["OthersRecord"];
-            /** Parts */
-            parts: components["schemas"]["PartRecord"][];
-            /** Remainder */
-            remainder: number;
-            /** Score */
-            score: number;
-        };
-        /**
-         * ChunkRecord
-         * @description document[start:end], and its score.
-         */
-        ChunkRecord: {
+        Chunk: {
             /** End */
             end: number;
             /** Score */
@@ -369,29 +336,29 @@ export interface components {
             start: number;
         };
         /**
-         * CommonLineRecord
-         * @description A line that stands in most documents.
+         * CommonLine
+         * @description A line, with its white space normalised, and how many documents have it.
          */
-        CommonLineRecord: {
+        CommonLine: {
             /** Documents */
             documents: number;
+            /** Fraction */
+            fraction: number;
             /** Line */
             line: string;
-            /** Share Of Documents */
-            share_of_documents: number;
         };
         /**
-         * ContrastAnswer
-         * @description A comparison with the texts it is about.
+         * Contrast
+         * @description Two explanations whose terms are the same features in the same order, by |difference|. Prints itself.
          */
-        ContrastAnswer: {
-            contrast: components["schemas"]["ContrastRecord"];
-            /** First */
-            first: string;
-            /** Query */
-            query: string;
-            /** Second */
-            second: string;
+        Contrast: {
+            counterfactual?: components["schemas"]["Swap"] | null;
+            /** Difference */
+            difference: number;
+            first: components["schemas"]["Explanation"];
+            /** Notes */
+            notes: string[];
+            second: components["schemas"]["Explanation"];
         };
         /**
          * ContrastAsked
@@ -417,173 +384,57 @@ export interface components {
             second?: string | null;
             /**
              * Top
-             * @description Features shown; the others are summed.
+             * @description Terms shown; the others are added up.
              */
             top?: number | null;
         };
         /**
-         * ContrastRecord
-         * @description difference = the features' differences + the remainders'.
+         * CorpusReport
+         * @description What the documents of an index are about, and what is wrong with them.
          */
-        ContrastRecord: {
-            /** Bias */
-            bias: number;
-            counterfactual?: components["schemas"]["CounterfactualRecord"];
-            /** Difference */
-            difference: number;
-            /** Encoder */
-            encoder: string;
-            evidence?: components["schemas"]["EvidenceOfTwoRecord"];
-            /** Explainer */
-            explainer: string;
-            /** Features */
-            features: components["schemas"]["FeatureContrastRecord"][];
-            /** First Remainder */
-            first_remainder: number;
-            /** First Score */
-            first_score: number;
-            /** Note */
-            note: string;
-            other_features?: components["schemas"]["OtherContrastsRecord"];
-            read_tokens: components["schemas"]["CountedOfTwoRecord"];
-            /** Remainder Difference */
-            remainder_difference: number;
-            /** Second Remainder */
-            second_remainder: number;
-            /** Second Score */
-            second_score: number;
-            /** Shared Features */
-            shared_features: number[];
-            unknown_tokens: components["schemas"]["CountedOfTwoRecord"];
-            unread_tokens: components["schemas"]["UnreadOfTwoRecord"];
+        CorpusReport: {
+            /** Boilerplate */
+            boilerplate: components["schemas"]["CountedFeature"][];
+            /** Boilerplate Lines */
+            boilerplate_lines: components["schemas"]["CommonLine"][];
+            /** Dead Features */
+            dead_features: number;
+            /** Documents */
+            documents: number;
+            /** Hubs */
+            hubs: components["schemas"]["Hub"][];
+            /** Probes */
+            probes: number;
+            /** Topics */
+            topics: components["schemas"]["Topic"][];
+            /** Twins */
+            twins: components["schemas"]["Twins"][];
         };
         /**
-         * CountedFeatureRecord
-         * @description A feature and a figure of it: how many documents, which share of them, or its share of a score.
+         * CountedFeature
+         * @description A feature and the documents that have it.
          */
-        CountedFeatureRecord: {
+        CountedFeature: {
             /** Documents */
-            documents?: number;
+            documents: number;
             /** Feature Id */
             feature_id: number;
-            /** Name */
-            name: string;
-            /** Share */
-            share?: number;
-            /** Share Of Documents */
-            share_of_documents?: number;
+            /** Fraction */
+            fraction: number;
+            /** Label */
+            label: string | null;
         };
         /**
-         * CountedOfTwoRecord
-         * @description Tokens of a text; null where the encoder cannot count them.
+         * Erase
+         * @description Features whose erasure from the document does it, and its score then.
          */
-        CountedOfTwoRecord: {
-            /** First */
-            first: number | null;
-            /** Query */
-            query: number | null;
-            /** Second */
-            second: number | null;
-        };
-        /**
-         * CountedRecord
-         * @description Tokens of a text; null where the encoder cannot count them.
-         */
-        CountedRecord: {
-            /** Document */
-            document: number | null;
-            /** Query */
-            query: number | null;
-        };
-        /**
-         * CounterfactualRecord
-         * @description What would swap two documents.
-         */
-        CounterfactualRecord: {
-            /**
-             * Ahead
-             * @enum {string}
-             */
-            ahead: "first" | "second";
-            boost: components["schemas"]["BoostRecord"] | null;
-            erase: components["schemas"]["EraseRecord"] | null;
-        };
-        /**
-         * DocumentRecord
-         * @description A document as it is stored.
-         */
-        DocumentRecord: {
-            /** End */
-            end: number | null;
-            /** Id */
-            id: string;
-            /** Metadata */
-            metadata: {
-                [key: string]: unknown;
-            };
-            /** Parent */
-            parent: string | null;
-            /** Read Tokens */
-            read_tokens: number | null;
-            /** Start */
-            start: number | null;
-            /** Text */
-            text: string;
-            /** Title */
-            title: string;
-            /** Unknown Tokens */
-            unknown_tokens: number | null;
-            /** Unread Tokens */
-            unread_tokens: number;
-        };
-        /**
-         * EraseRecord
-         * @description Features whose erasure does it, and the score then.
-         */
-        EraseRecord: {
+        Erase: {
             /** Features */
-            features: components["schemas"]["NamedFeatureRecord"][];
+            features: components["schemas"]["NamedFeature"][];
             /** Minimal */
             minimal: boolean;
             /** Score */
-            score: number | null;
-        };
-        /**
-         * EvidenceOfTwoRecord
-         * @description In either document.
-         */
-        EvidenceOfTwoRecord: {
-            first: components["schemas"]["EvidenceRecord"];
-            second: components["schemas"]["EvidenceRecord"];
-        };
-        /**
-         * EvidenceRecord
-         * @description Of all shown features; where reading ended, None for a text that was read whole.
-         */
-        EvidenceRecord: {
-            /** Document Read To */
-            document_read_to: number | null;
-            /** Features */
-            features: components["schemas"]["FeatureEvidenceRecord"][];
-            /** Query Read To */
-            query_read_to: number | null;
-        };
-        /**
-         * ExplainAnswer
-         * @description An explanation with the texts it is about.
-         */
-        ExplainAnswer: {
-            /** Confidence */
-            confidence: {
-                [key: string]: number;
-            };
-            /** Document */
-            document: string;
-            explanation: components["schemas"]["ExplanationRecord"];
-            /** Query */
-            query: string;
-            /** Rank */
-            rank: number | null;
+            score: number;
         };
         /**
          * ExplainAsked
@@ -618,42 +469,59 @@ export interface components {
             query: string;
             /**
              * Top
-             * @description Features shown; the others are summed.
+             * @description Terms shown; the others are added up.
              */
             top?: number | null;
         };
         /**
-         * ExplanationRecord
-         * @description score = bias + shares + remainder.
+         * Explanation
+         * @description score = bias + shares of the terms + remainder. Prints itself in a terminal and in a notebook.
+         *
+         *     Raises:
+         *         MismatchError: the parts do not add up to the score within 1e-5.
          */
-        ExplanationRecord: {
+        Explanation: {
             /** Bias */
             bias: number;
             /** Chunk */
-            chunk?: number;
+            chunk?: number | null;
             /** Chunks */
-            chunks?: components["schemas"]["ChunkRecord"][];
+            chunks?: components["schemas"]["Chunk"][];
             /** Doc Id */
-            doc_id: string;
+            doc_id?: string;
+            /** Document */
+            document?: string;
+            /** Document Read To */
+            document_read_to?: number | null;
             /** Encoder */
-            encoder: string;
-            evidence?: components["schemas"]["EvidenceRecord"];
+            encoder?: string;
             /** Explained */
             explained: number | null;
             /** Explained Without Bias */
             explained_without_bias: number | null;
             /** Explainer */
-            explainer: string;
-            /** Feature Explanations */
-            feature_explanations: components["schemas"]["FeatureRecord"][];
-            other_features?: components["schemas"]["OthersRecord"];
-            /** Per View Shared Features */
-            per_view_shared_features: {
+            explainer?: string;
+            /** Mode */
+            mode: string;
+            /** Note */
+            note?: string;
+            /** Notes */
+            notes: string[];
+            other_terms?: components["schemas"]["OtherTerms"] | null;
+            /** Per View */
+            per_view?: {
                 [key: string]: number[];
             };
+            /** Query */
+            query?: string;
             /** Query Id */
-            query_id: string;
-            read_tokens: components["schemas"]["CountedRecord"];
+            query_id?: string;
+            /** Query Read To */
+            query_read_to?: number | null;
+            /** Rank */
+            rank?: number | null;
+            read_document: components["schemas"]["Reading"];
+            read_query: components["schemas"]["Reading"];
             /** Remainder */
             remainder: number;
             /** Score */
@@ -664,16 +532,28 @@ export interface components {
             steered?: {
                 [key: string]: number;
             };
-            /** Truncated */
-            truncated: boolean;
-            unknown_tokens: components["schemas"]["CountedRecord"];
-            unread_tokens: components["schemas"]["UnreadRecord"];
+            /** Terms */
+            terms: components["schemas"]["Term"][];
         };
         /**
-         * FamilyRecord
-         * @description A family of features.
+         * Factor
+         * @description One feature of a profile.
          */
-        FamilyRecord: {
+        Factor: {
+            /** Factor */
+            factor: number;
+            /** Feature Id */
+            feature_id: number;
+            /** Label */
+            label: string | null;
+        };
+        /**
+         * Family
+         * @description A node of the tree of features. Features belong to a lower family; an upper family has no parent.
+         */
+        Family: {
+            /** Centre */
+            centre: number;
             /** Features */
             features: number;
             /** Id */
@@ -684,126 +564,38 @@ export interface components {
             parent: number | null;
         };
         /**
-         * FeatureCardRecord
-         * @description All that is known of one feature, in this index.
+         * FeatureExample
+         * @description A document in which the feature is strong.
          */
-        FeatureCardRecord: {
-            /** Confidence */
-            confidence: number | null;
-            /** Documents */
-            documents: number;
-            /** Examples */
-            examples: components["schemas"]["FeatureExampleRecord"][];
-            /** Families */
-            families: string[];
-            /** Family */
-            family: number | null;
-            /** Feature Id */
-            feature_id: number;
-            /** Histogram */
-            histogram: components["schemas"]["BinRecord"][];
-            /** Hypothesis */
-            hypothesis: string | null;
-            /** Nearest */
-            nearest: components["schemas"]["NeighbourRecord"][];
-            /** Scores */
-            scores: components["schemas"]["NameScoreRecord"][];
-            /** Share Of Documents */
-            share_of_documents: number;
-            /** Source */
-            source: string | null;
-        };
-        /**
-         * FeatureContrastRecord
-         * @description One feature in both scores.
-         */
-        FeatureContrastRecord: {
-            /** Difference */
-            difference: number;
-            /** Feature Id */
-            feature_id: number;
-            /** First */
-            first: number;
-            /** First View Activations */
-            first_view_activations: {
-                [key: string]: number;
-            };
-            /** Hypothesis */
-            hypothesis: string | null;
-            /** Query Activation */
-            query_activation: number;
-            /** Second */
-            second: number;
-            /** Second View Activations */
-            second_view_activations: {
-                [key: string]: number;
-            };
-            /** Twins */
-            twins?: number[];
-        };
-        /**
-         * FeatureEvidenceRecord
-         * @description Both sides of one feature.
-         */
-        FeatureEvidenceRecord: {
-            document: components["schemas"]["TextEvidenceRecord"];
-            /** Feature Id */
-            feature_id: number;
-            query: components["schemas"]["TextEvidenceRecord"];
-        };
-        /**
-         * FeatureExampleRecord
-         * @description A document that has it strongly.
-         */
-        FeatureExampleRecord: {
+        FeatureExample: {
             /** Activation */
             activation: number;
-            /** Id */
-            id: string;
+            /** Doc Id */
+            doc_id: string;
             /** Text */
             text: string;
             /** Title */
             title: string;
         };
         /**
-         * FeaturePageRecord
+         * FeaturePage
          * @description Some of the features.
          */
-        FeaturePageRecord: {
+        FeaturePage: {
             /** Families */
-            families: components["schemas"]["FamilyRecord"][];
+            families: components["schemas"]["Family"][];
             /** Features */
-            features: components["schemas"]["FeatureRowRecord"][];
+            features: components["schemas"]["FeatureRow"][];
             /** Offset */
             offset: number;
             /** Total */
             total: number;
         };
         /**
-         * FeatureRecord
-         * @description One shared feature: the release's entry, extended.
-         */
-        FeatureRecord: {
-            /** Feature Id */
-            feature_id: number;
-            /** Hypothesis */
-            hypothesis: string | null;
-            /** Query Activation */
-            query_activation: number;
-            /** Share */
-            share: number;
-            /** Twins */
-            twins?: number[];
-            /** View Activations */
-            view_activations: {
-                [key: string]: number;
-            };
-        };
-        /**
-         * FeatureRowRecord
+         * FeatureRow
          * @description A feature in a list.
          */
-        FeatureRowRecord: {
+        FeatureRow: {
             /** Confidence */
             confidence: number | null;
             /** Documents */
@@ -812,22 +604,22 @@ export interface components {
             family: number | null;
             /** Feature Id */
             feature_id: number;
-            /** Hypothesis */
-            hypothesis: string | null;
-            /** Share Of Documents */
-            share_of_documents: number;
+            /** Fraction */
+            fraction: number;
+            /** Label */
+            label: string | null;
             /** Source */
             source: string | null;
         };
         /**
          * FindAnswer
-         * @description The document of that very id, or those that are most like the words.
+         * @description The document with that id, or those most like the words.
          */
         FindAnswer: {
+            /** Doc Id */
+            doc_id: string | null;
             /** Hits */
-            hits: components["schemas"]["HitRecord"][];
-            /** Id */
-            id: string | null;
+            hits: components["schemas"]["Hit"][];
         };
         /**
          * FindAsked
@@ -845,12 +637,12 @@ export interface components {
             wanted: string;
         };
         /**
-         * HealthAnswer
+         * Health
          * @description Whether the server is there, and what it has.
          */
-        HealthAnswer: {
+        Health: {
             /** Indexes */
-            indexes: components["schemas"]["IndexAnswer"][];
+            indexes: components["schemas"]["IndexInfo"][];
             /**
              * Status
              * @constant
@@ -858,28 +650,32 @@ export interface components {
             status: "ok";
             /** Version */
             version: string;
+            /** Words */
+            words: {
+                [key: string]: string;
+            };
         };
         /**
-         * HitRecord
-         * @description One document found.
+         * Hit
+         * @description One document found. `explanation` is made when it is looked at.
          */
-        HitRecord: {
+        Hit: {
+            /** Doc Id */
+            doc_id: string;
             /** End */
             end?: number | null;
-            /** Explanation */
-            explanation?: components["schemas"]["ExplanationRecord"] | components["schemas"]["BreakdownRecord"];
-            /** Id */
-            id: string;
+            explanation?: components["schemas"]["Explanation"] | null;
             /** Metadata */
             metadata: {
                 [key: string]: unknown;
             };
+            /** Notes */
+            notes?: string[];
             /** Parent */
-            parent?: string;
+            parent?: string | null;
             /** Rank */
             rank: number;
-            /** Read Tokens */
-            read_tokens: number | null;
+            read: components["schemas"]["Reading"];
             /** Score */
             score: number;
             /** Snippet */
@@ -888,34 +684,57 @@ export interface components {
             start?: number | null;
             /** Title */
             title: string;
-            /** Unknown Tokens */
-            unknown_tokens: number | null;
         };
         /**
-         * HubRecord
-         * @description A document that turns up for everything.
+         * Hub
+         * @description A document among the nearest of very many others, and what brings it there.
          */
-        HubRecord: {
-            /** Bias */
-            bias: number;
+        Hub: {
+            /** Doc Id */
+            doc_id: string;
             /** Expected */
             expected: number;
-            /** Features */
-            features: components["schemas"]["CountedFeatureRecord"][];
+            explanation: components["schemas"]["Explanation"];
             /** Found */
             found: number;
-            /** Id */
-            id: string;
-            /** Remainder */
-            remainder: number;
             /** Title */
             title: string;
         };
         /**
-         * IndexAnswer
+         * IndexFeature
+         * @description All that is known of one feature in this index.
+         */
+        IndexFeature: {
+            /** Confidence */
+            confidence: number | null;
+            /** Documents */
+            documents: number;
+            /** Examples */
+            examples: components["schemas"]["FeatureExample"][];
+            /** Families */
+            families: string[];
+            /** Family */
+            family: number | null;
+            /** Feature Id */
+            feature_id: number;
+            /** Fraction */
+            fraction: number;
+            /** Histogram */
+            histogram: components["schemas"]["Bin"][];
+            /** Label */
+            label: string | null;
+            /** Nearest */
+            nearest: components["schemas"]["NearFeature"][];
+            /** Scores */
+            scores: components["schemas"]["Score"][];
+            /** Source */
+            source: string | null;
+        };
+        /**
+         * IndexInfo
          * @description One index of this server.
          */
-        IndexAnswer: {
+        IndexInfo: {
             /** Dimension */
             dimension: number;
             /** Documents */
@@ -936,50 +755,16 @@ export interface components {
             views: string[];
         };
         /**
-         * ListFeatureRecord
-         * @description A feature over a list of hits.
+         * Move
+         * @description One document of the steered ranking, and its rank before.
          */
-        ListFeatureRecord: {
-            /** Bad */
-            bad?: number;
-            /** Feature Id */
-            feature_id: number;
-            /** Good */
-            good?: number;
-            /** Hits */
-            hits: number;
-            /** Mean Share */
-            mean_share: number;
-            /** Name */
-            name: string;
-            /** Spread */
-            spread: number;
-        };
-        /**
-         * ListingRecord
-         * @description What a list of hits is made of.
-         */
-        ListingRecord: {
-            /** Common */
-            common: components["schemas"]["ListFeatureRecord"][];
-            /** Hits */
-            hits: number;
-            /** Misleading */
-            misleading?: components["schemas"]["ListFeatureRecord"][];
-            /** Splitting */
-            splitting: components["schemas"]["ListFeatureRecord"][];
-        };
-        /**
-         * MoveRecord
-         * @description A document of the steered ranking, and where it stood before.
-         */
-        MoveRecord: {
+        Move: {
             /** Before Rank */
             before_rank: number;
             /** Before Score */
             before_score: number;
-            /** Id */
-            id: string;
+            /** Doc Id */
+            doc_id: string;
             /** Rank */
             rank: number;
             /** Score */
@@ -988,127 +773,94 @@ export interface components {
             title: string;
         };
         /**
-         * MovesAnswer
-         * @description The steered ranking beside the plain one.
+         * NamedFeature
+         * @description A feature by number and name.
          */
-        MovesAnswer: {
-            /** Hits */
-            hits: components["schemas"]["MoveRecord"][];
-            /** Query */
-            query: string;
-            /** Steered */
-            steered: {
-                [key: string]: number;
-            };
-        };
-        /**
-         * NameScoreRecord
-         * @description How far a name holds, to one judge.
-         */
-        NameScoreRecord: {
-            /** Chance */
-            chance: number;
-            /** High */
-            high: number;
-            /** Judge */
-            judge: string;
-            /** Kind */
-            kind: string;
-            /** Low */
-            low: number;
-            /** Texts */
-            texts: number;
-            /** Value */
-            value: number;
-        };
-        /**
-         * NamedFactor
-         * @description One feature of a profile.
-         */
-        NamedFactor: {
-            /** Factor */
-            factor: number;
-            /** Feature Id */
-            feature_id: number;
-            /** Hypothesis */
-            hypothesis: string | null;
-        };
-        /**
-         * NamedFeatureRecord
-         * @description A feature by id and name.
-         */
-        NamedFeatureRecord: {
+        NamedFeature: {
             /** Feature Id */
             feature_id: number;
             /** Name */
             name: string;
         };
         /**
-         * NeighbourRecord
-         * @description Another feature whose direction is near.
+         * NearFeature
+         * @description Another feature of similar direction.
          */
-        NeighbourRecord: {
+        NearFeature: {
             /** Documents */
             documents: number;
             /** Feature Id */
             feature_id: number;
-            /** Hypothesis */
-            hypothesis: string | null;
+            /** Label */
+            label: string | null;
             /** Nearness */
             nearness: number;
         };
         /**
-         * OtherContrastsRecord
-         * @description What is not shown, summed.
+         * Other
+         * @description The document that another is compared with.
          */
-        OtherContrastsRecord: {
-            /** Count */
-            count: number;
-            /** Difference */
-            difference: number;
-            /** First */
-            first: number;
-            /** Second */
-            second: number;
+        Other: {
+            /** Doc Id */
+            doc_id: string;
+            /** Rank */
+            rank: number;
+            /** Title */
+            title: string;
         };
         /**
-         * OthersRecord
-         * @description What is not shown, summed.
+         * OtherTerms
+         * @description The terms that `top` left out, added up.
          */
-        OthersRecord: {
+        OtherTerms: {
             /** Count */
             count: number;
+            /** Label */
+            label: string;
             /** Share */
             share: number;
         };
         /**
-         * PartRecord
-         * @description What one feature or word adds.
+         * Overview
+         * @description What a list of hits is made of.
          */
-        PartRecord: {
-            /** Detail */
-            detail: {
-                [key: string]: number;
-            };
+        Overview: {
+            /** Common */
+            common: components["schemas"]["OverviewFeature"][];
+            /** Hits */
+            hits: number;
+            /** Misleading */
+            misleading?: components["schemas"]["OverviewFeature"][];
+            /** Splitting */
+            splitting: components["schemas"]["OverviewFeature"][];
+        };
+        /**
+         * OverviewFeature
+         * @description One feature over a list of hits.
+         */
+        OverviewFeature: {
+            /** Bad */
+            bad: number;
             /** Feature Id */
-            feature_id?: number;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "feature" | "word";
-            /** Name */
-            name: string;
-            /** Share */
-            share: number;
+            feature_id: number;
+            /** Good */
+            good: number;
+            /** Hits */
+            hits: number;
+            /** Label */
+            label: string | null;
+            /** Mean Share */
+            mean_share: number;
+            /** Spread */
+            spread: number;
         };
         /**
-         * ProfileAnswer
-         * @description A kept profile.
+         * Profile
+         * @description A saved profile.
          */
-        ProfileAnswer: {
+        Profile: {
             /** Factors */
-            factors: components["schemas"]["NamedFactor"][];
+            factors: components["schemas"]["Factor"][];
             /** Name */
             name: string;
             /** Note */
@@ -1136,26 +888,42 @@ export interface components {
             note: string;
         };
         /**
-         * ProfilesAnswer
-         * @description All kept profiles of an index's autoencoder.
+         * Profiles
+         * @description All saved profiles of an index's autoencoder.
          */
-        ProfilesAnswer: {
+        Profiles: {
             /** Profiles */
-            profiles: components["schemas"]["ProfileAnswer"][];
+            profiles: components["schemas"]["Profile"][];
         };
         /**
-         * RankChangeRecord
-         * @description What would take a document out of the top k, or into it.
+         * RankChange
+         * @description What would take a document out of the top k of a ranking, or into it.
          */
-        RankChangeRecord: {
-            boost: components["schemas"]["BoostRecord"] | null;
-            /** Edge */
-            edge: number;
-            erase: components["schemas"]["EraseRecord"] | null;
+        RankChange: {
+            boost?: components["schemas"]["Scale"] | null;
+            /** Cutoff Score */
+            cutoff_score: number;
+            erase?: components["schemas"]["Erase"] | null;
             /** K */
             k: number;
+            /** Most Erased */
+            most_erased: number;
             /** Rank */
             rank: number;
+            /** Sentences */
+            sentences: string[];
+        };
+        /**
+         * Reading
+         * @description Of one text. None: nobody counted.
+         */
+        Reading: {
+            /** Tokens */
+            tokens: number | null;
+            /** Unknown */
+            unknown: number | null;
+            /** Unread */
+            unread: number;
         };
         /**
          * Refusal
@@ -1166,61 +934,66 @@ export interface components {
             error: string;
         };
         /**
-         * ReportRecord
-         * @description What a corpus is about.
+         * Scale
+         * @description One factor on the activations of these features of the document that does it, and its score then.
          */
-        ReportRecord: {
-            /** Boilerplate */
-            boilerplate: components["schemas"]["CountedFeatureRecord"][];
-            /** Boilerplate Lines */
-            boilerplate_lines: components["schemas"]["CommonLineRecord"][];
-            /** Documents */
-            documents: number;
-            /** Hubs */
-            hubs: components["schemas"]["HubRecord"][];
-            /** Probes */
-            probes: number;
-            /** Silent Features */
-            silent_features: number;
-            /** Topics */
-            topics: components["schemas"]["TopicRecord"][];
-            /** Twins */
-            twins: components["schemas"]["TwinsRecord"][];
+        Scale: {
+            /** Factor */
+            factor: number;
+            /** Features */
+            features: number[];
+            /** Score */
+            score: number;
         };
         /**
-         * RivalRecord
-         * @description The document that another is compared with.
+         * Score
+         * @description How well a label describes its feature, as one judge measured it.
          */
-        RivalRecord: {
-            /** Id */
-            id: string;
-            /** Rank */
-            rank: number | null;
-            /** Title */
-            title: string;
+        Score: {
+            /**
+             * Active
+             * @enum {string}
+             */
+            active: "range" | "strongest";
+            /** Chance */
+            chance: number;
+            /** High */
+            high: number;
+            /** Judge */
+            judge: string;
+            /** Kind */
+            kind: string;
+            /** Low */
+            low: number;
+            /**
+             * Negatives
+             * @enum {string}
+             */
+            negatives: "random" | "hard";
+            /** Seed */
+            seed: number;
+            /** Texts */
+            texts: number;
+            /** Value */
+            value: number;
         };
         /**
          * SearchAnswer
-         * @description Hits; the overview if it was asked for.
+         * @description Hits of a query, and the overview if requested.
          */
         SearchAnswer: {
             /** Hits */
-            hits: components["schemas"]["HitRecord"][];
-            /** Index */
-            index: string;
-            overview?: components["schemas"]["ListingRecord"];
+            hits: components["schemas"]["Hit"][];
+            /** Notes */
+            notes: string[];
+            overview?: components["schemas"]["Overview"] | null;
             /** Query */
             query: string;
-            /** Read Tokens */
-            read_tokens: number | null;
+            read: components["schemas"]["Reading"];
             /** Steered */
             steered?: {
                 [key: string]: number;
             };
-            /** Unknown Tokens */
-            unknown_tokens: number | null;
-            /** Unread Tokens */
-            unread_tokens: number;
         };
         /**
          * SearchAsked
@@ -1286,7 +1059,7 @@ export interface components {
             query?: string | null;
             /**
              * Top
-             * @description Features shown; the others are summed.
+             * @description Terms shown; the others are added up.
              * @default 8
              */
             top: number | null;
@@ -1302,10 +1075,10 @@ export interface components {
             };
         };
         /**
-         * SentenceRecord
-         * @description A sentence's part of a share, and its own activation of the feature.
+         * SentenceShare
+         * @description text[start:end], its part of a term's share, and the feature's activation on the sentence alone.
          */
-        SentenceRecord: {
+        SentenceShare: {
             /** Activation */
             activation: number;
             /** End */
@@ -1320,37 +1093,127 @@ export interface components {
             text: string;
         };
         /**
-         * SuggestAnswer
+         * SteeredRanking
+         * @description The best documents with a profile.
+         */
+        SteeredRanking: {
+            /** Hits */
+            hits: components["schemas"]["Move"][];
+            /** Query */
+            query: string;
+            /** Steered */
+            steered: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * StoredDocument
+         * @description A document as the index keeps it. `row` is its place in the shard, or in the index where an index gives it.
+         */
+        StoredDocument: {
+            /** Doc Id */
+            doc_id: string;
+            /** End */
+            end: number | null;
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** Parent */
+            parent: string | null;
+            read: components["schemas"]["Reading"];
+            /** Start */
+            start: number | null;
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+        };
+        /**
+         * Suggestion
          * @description Factors that would lift the liked hits above the disliked ones.
          */
-        SuggestAnswer: {
+        Suggestion: {
             /** Factors */
-            factors: components["schemas"]["NamedFactor"][];
+            factors: components["schemas"]["Factor"][];
             /** Note */
             note: string;
         };
         /**
-         * TextEvidenceRecord
-         * @description Where a share comes from in one text.
+         * Swap
+         * @description What would swap two documents. Two changes, each by itself: to the document ahead, or to the one behind.
          */
-        TextEvidenceRecord: {
+        Swap: {
+            /**
+             * Ahead
+             * @enum {string}
+             */
+            ahead: "first" | "second";
+            /** Ahead Score */
+            ahead_score: number;
+            /** Behind Score */
+            behind_score: number;
+            boost: components["schemas"]["Scale"] | null;
+            erase: components["schemas"]["Erase"] | null;
+            /** Most Erased */
+            most_erased: number;
+            /** Sentences */
+            sentences: string[];
+        };
+        /**
+         * Term
+         * @description One feature or one word, and its share of the score.
+         */
+        Term: {
+            /** Confidence */
+            confidence?: number | null;
+            /** Detail */
+            detail?: {
+                [key: string]: number;
+            };
+            /** Feature Id */
+            feature_id: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "feature" | "word";
+            /** Label */
+            label: string | null;
+            /** Query Activation */
+            query_activation?: number | null;
+            /** Share */
+            share: number;
+            /** Twins */
+            twins?: number[];
+            /** View Activations */
+            view_activations?: {
+                [key: string]: number;
+            };
+            words?: components["schemas"]["Words"] | null;
+        };
+        /**
+         * TextEvidence
+         * @description One side of a term. Where `method` is exact, share = sentences + special + prompt + constant + rounding.
+         */
+        TextEvidence: {
             /** Constant */
-            constant?: number;
+            constant: number;
             /**
              * Method
              * @enum {string}
              */
             method: "exact" | "estimate";
             /** Prompt */
-            prompt?: number;
+            prompt: number;
             /** Rounding */
-            rounding?: number;
+            rounding: number;
             /** Sentences */
-            sentences: components["schemas"]["SentenceRecord"][];
+            sentences: components["schemas"]["SentenceShare"][];
             /** Special */
-            special?: number;
+            special: number;
             /** Tokens */
-            tokens?: components["schemas"]["TokenRecord"][];
+            tokens?: components["schemas"]["TokenShare"][];
         };
         /**
          * ThumbsAsked
@@ -1379,10 +1242,10 @@ export interface components {
             query: string;
         };
         /**
-         * TokenRecord
-         * @description A token's part of a share.
+         * TokenShare
+         * @description text[start:end], one token, and its part of a term's share.
          */
-        TokenRecord: {
+        TokenShare: {
             /** End */
             end: number;
             /** Share */
@@ -1391,54 +1254,44 @@ export interface components {
             start: number;
         };
         /**
-         * TopicRecord
-         * @description A family, and the documents in which it is strongest.
+         * Topic
+         * @description A family of features, or a feature where there are no families.
          */
-        TopicRecord: {
+        Topic: {
             /** Documents */
             documents: number;
             /** Features */
-            features: components["schemas"]["CountedFeatureRecord"][];
+            features: components["schemas"]["CountedFeature"][];
             /** Name */
             name: string;
         };
         /**
-         * TwinsRecord
+         * Twins
          * @description Two features that the same documents have.
          */
-        TwinsRecord: {
-            /** First */
-            first: number;
-            /** First Name */
-            first_name: string;
+        Twins: {
+            first: components["schemas"]["CountedFeature"];
             /** Jaccard */
             jaccard: number;
-            /** Second */
-            second: number;
-            /** Second Name */
-            second_name: string;
+            second: components["schemas"]["CountedFeature"];
         };
         /**
-         * UnreadOfTwoRecord
-         * @description Tokens past the encoder's limit.
+         * Why
+         * @description One document's place in the ranking of a query.
          */
-        UnreadOfTwoRecord: {
-            /** First */
-            first: number;
-            /** Query */
-            query: number;
-            /** Second */
-            second: number;
-        };
-        /**
-         * UnreadRecord
-         * @description Tokens past the encoder's limit.
-         */
-        UnreadRecord: {
-            /** Document */
-            document: number;
-            /** Query */
-            query: number;
+        Why: {
+            contrast?: components["schemas"]["Contrast"] | null;
+            counterfactual?: components["schemas"]["RankChange"] | null;
+            /** Doc Id */
+            doc_id: string;
+            /** Documents */
+            documents: number;
+            explanation: components["schemas"]["Explanation"];
+            over?: components["schemas"]["Other"] | null;
+            /** Rank */
+            rank: number;
+            /** Title */
+            title: string;
         };
         /**
          * WhyAsked
@@ -1470,30 +1323,19 @@ export interface components {
             query?: string | null;
             /**
              * Top
-             * @description Features shown; the others are summed.
+             * @description Terms shown; the others are added up.
              */
             top?: number | null;
             /** Vector */
             vector?: number[] | null;
         };
         /**
-         * WhyRecord
-         * @description Why a document stands where it does.
+         * Words
+         * @description Both sides of one term. Each side splits the same share.
          */
-        WhyRecord: {
-            contrast?: components["schemas"]["ContrastRecord"];
-            counterfactual?: components["schemas"]["RankChangeRecord"];
-            /** Documents */
-            documents: number;
-            /** Explanation */
-            explanation: components["schemas"]["ExplanationRecord"] | components["schemas"]["BreakdownRecord"];
-            /** Id */
-            id: string;
-            over?: components["schemas"]["RivalRecord"];
-            /** Rank */
-            rank: number;
-            /** Title */
-            title: string;
+        Words: {
+            document: components["schemas"]["TextEvidence"];
+            query: components["schemas"]["TextEvidence"];
         };
     };
     responses: never;
@@ -1523,7 +1365,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ContrastAnswer"];
+                    "application/json": components["schemas"]["Contrast"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -1592,7 +1434,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentRecord"];
+                    "application/json": components["schemas"]["StoredDocument"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -1661,7 +1503,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ExplainAnswer"];
+                    "application/json": components["schemas"]["Explanation"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -1733,7 +1575,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FeaturePageRecord"];
+                    "application/json": components["schemas"]["FeaturePage"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -1803,7 +1645,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FeatureCardRecord"];
+                    "application/json": components["schemas"]["IndexFeature"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -1937,7 +1779,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HealthAnswer"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
             /** @description A field is missing, or not what it has to be. */
@@ -1969,7 +1811,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ReportRecord"];
+                    "application/json": components["schemas"]["CorpusReport"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -2176,7 +2018,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MovesAnswer"];
+                    "application/json": components["schemas"]["SteeredRanking"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -2244,7 +2086,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProfilesAnswer"];
+                    "application/json": components["schemas"]["Profiles"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -2313,7 +2155,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProfileAnswer"];
+                    "application/json": components["schemas"]["Profile"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -2382,7 +2224,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SuggestAnswer"];
+                    "application/json": components["schemas"]["Suggestion"];
                 };
             };
             /** @description The request cannot be answered; says why. */
@@ -2451,7 +2293,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WhyRecord"];
+                    "application/json": components["schemas"]["Why"];
                 };
             };
             /** @description The request cannot be answered; says why. */

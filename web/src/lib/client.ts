@@ -2,26 +2,21 @@
 import type { components } from "./api";
 
 type Schemas = components["schemas"];
-export type Hit = Schemas["HitRecord"];
-export type Explanation = Schemas["ExplanationRecord"];
-export type Breakdown = Schemas["BreakdownRecord"];
-export type Contrast = Schemas["ContrastRecord"];
-export type Evidence = Schemas["EvidenceRecord"];
-export type Why = Schemas["WhyRecord"];
-export type FeatureRow = Schemas["FeatureRowRecord"];
-export type FeatureCard = Schemas["FeatureCardRecord"];
-export type FeaturePage = Schemas["FeaturePageRecord"];
-export type IndexInfo = Schemas["IndexAnswer"];
-export type Health = Schemas["HealthAnswer"];
+export type Hit = Schemas["Hit"];
+export type Term = Schemas["Term"];
+export type Explanation = Schemas["Explanation"];
+export type Contrast = Schemas["Contrast"];
+export type TextEvidence = Schemas["TextEvidence"];
+export type Why = Schemas["Why"];
+export type FeatureCard = Schemas["IndexFeature"];
+export type FeaturePage = Schemas["FeaturePage"];
+export type Health = Schemas["Health"];
 export type SearchAnswer = Schemas["SearchAnswer"];
 export type Found = Schemas["FindAnswer"];
-export type ExplainAnswer = Schemas["ExplainAnswer"];
-export type ContrastAnswer = Schemas["ContrastAnswer"];
-export type Move = Schemas["MoveRecord"];
-export type Suggestion = Schemas["SuggestAnswer"];
-export type Profile = Schemas["ProfileAnswer"];
-export type Report = Schemas["ReportRecord"];
-export type Document = Schemas["DocumentRecord"];
+export type SteeredRanking = Schemas["SteeredRanking"];
+export type Suggestion = Schemas["Suggestion"];
+export type Profile = Schemas["Profile"];
+export type Report = Schemas["CorpusReport"];
 
 async function answer<T>(response: Response): Promise<T> {
   if (response.ok) return (await response.json()) as T;

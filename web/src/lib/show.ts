@@ -1,29 +1,26 @@
-import type { Breakdown, Evidence, Explanation } from "./client";
+import type { Explanation, Term, TextEvidence } from "./client";
+import { info } from "./state.svelte";
 
 export type Piece = { id: number; name: string; share: number; kind: "feature" | "word" | "other" | "bias" | "remainder" };
 
-// The parts of a score, in the order in which they are drawn: features by share, then what is nobody's.
-export function pieces(explanation: Explanation | Breakdown): Piece[] {
-  const out: Piece[] = [];
-  if ("parts" in explanation) {
-    for (const part of explanation.parts)
-      out.push({ id: part.feature_id ?? -1, name: part.name, share: part.share, kind: part.kind });
-    if (explanation.other_parts && explanation.other_parts.count > 0)
-      out.push({ id: -1, name: `${explanation.other_parts.count} more`, share: explanation.other_parts.share, kind: "other" });
-  } else {
-    for (const f of explanation.feature_explanations)
-      out.push({ id: f.feature_id, name: nameOf(f), share: f.share, kind: "feature" });
-    if (explanation.other_features && explanation.other_features.count > 0)
-      out.push({ id: -1, name: `${explanation.other_features.count} more features`, share: explanation.other_features.share, kind: "other" });
-  }
-  if (explanation.bias) out.push({ id: -1, name: "bias: any document of this kind", share: explanation.bias, kind: "bias" });
-  if (explanation.remainder) out.push({ id: -1, name: "remainder: not explained", share: explanation.remainder, kind: "remainder" });
+// The parts of a score, in the order in which they are drawn: terms by share, then what belongs to none.
+export function pieces(explanation: Explanation): Piece[] {
+  const out: Piece[] = explanation.terms.map((term) => ({ id: term.feature_id ?? -1, name: nameOf(term), share: term.share, kind: term.kind }));
+  const other = explanation.other_terms;
+  if (other?.count) out.push({ id: -1, name: other.label, share: other.share, kind: "other" });
+  for (const kind of ["bias", "remainder"] as const)
+    if (explanation[kind]) out.push({ id: -1, name: info.words[kind] ?? kind, share: explanation[kind], kind });
   return out;
 }
 
-// A feature's name; of twins that nobody named, all of them, for their share is one.
-export function nameOf(f: { feature_id: number; hypothesis: string | null; twins?: number[] }): string {
-  return f.hypothesis ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
+// A feature's label, or its number; of twins without labels all numbers, for their share is one.
+export function nameOf(f: { feature_id: number | null; label: string | null; twins?: number[] }): string {
+  return f.label ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
+}
+
+// The feature whose words are marked: the one under the pointer, otherwise the first.
+export function markedTerm(terms: Term[], lit: number): Term | undefined {
+  return terms.find((term) => term.feature_id === lit) ?? terms[0];
 }
 
 // One colour a feature, the same wherever it turns up.
@@ -37,10 +34,9 @@ export function signed(value: number, digits = 3): string {
 
 export type Run = { text: string; weight: number; read: boolean };
 
-// A text cut where its evidence says: each run with its part of the share, over the largest.
-export function runs(text: string, evidence: Evidence | undefined, feature: number, side: "document" | "query"): Run[] {
-  const found = evidence?.features.find((one) => one.feature_id === feature)?.[side];
-  const end = (side === "document" ? evidence?.document_read_to : evidence?.query_read_to) ?? text.length;
+// A text cut where its evidence says: each run with its part of the share, relative to the largest.
+export function runs(text: string, found: TextEvidence | undefined, readTo: number | null | undefined): Run[] {
+  const end = readTo ?? text.length;
   const spans = found ? (found.tokens ?? found.sentences) : [];
   const most = Math.max(1e-9, ...spans.map((span) => Math.abs(span.share)));
   const points = toUtf16(text);
@@ -61,7 +57,7 @@ export function runs(text: string, evidence: Evidence | undefined, feature: numb
 function toUtf16(text: string): number[] | null {
   if (!/[\ud800-\udfff]/.test(text)) return null;
   const out = [0];
-  for (const letter of text) out.push((out[out.length - 1] ?? 0) + letter.length);
+  for (const character of text) out.push((out[out.length - 1] ?? 0) + character.length);
   return out;
 }
 
@@ -71,28 +67,6 @@ function slice(points: number[] | null, text: string, start: number, end: number
 
 function length(points: number[] | null, text: string): number {
   return points ? points.length - 1 : text.length;
-}
-
-// What the encoder could not read of a text; most texts have nothing of it. Counts that are null were not taken.
-export function unreadNotes(what: string, tokens: number | null, unknown: number | null, unread: number): string[] {
-  const out: string[] = [];
-  if (tokens === 0) out.push(`The encoder can read nothing of the ${what}: this score says nothing about it.`);
-  else if (tokens && unknown) {
-    const counted = `${unknown.toLocaleString()} of ${tokens.toLocaleString()} tokens`;
-    if (unknown * 2 >= tokens)
-      out.push(`${unknown === tokens ? "All" : "Most"} of the ${what} is unknown to the encoder (${counted}): this score says little about it.`);
-    else out.push(`${counted} of the ${what} ${unknown === 1 ? "is" : "are"} unknown to the encoder.`);
-  }
-  if (unread) out.push(`The last ${unread.toLocaleString()} tokens of the ${what} lie past the encoder's limit and had no part in the score.`);
-  return out;
-}
-
-export function unreadOf(explanation: Explanation): string[] {
-  const { read_tokens: read, unknown_tokens: unknown, unread_tokens: unread } = explanation;
-  return [
-    ...unreadNotes("query", read.query, unknown.query, unread.query),
-    ...unreadNotes("document", read.document, unknown.document, unread.document),
-  ];
 }
 
 export async function copy(text: string): Promise<boolean> {

@@ -18,7 +18,7 @@ export const ui = $state({
 
 // A feature under the pointer lights up everywhere. Not in the address.
 export const lit = $state({ feature: -1 });
-export const info = $state({ sae: "" }); // of the index that is shown
+export const info = $state({ sae: "", words: {} as Record<string, string> }); // of the index that is shown; names of rows
 
 export function read(): void {
   const given = new URLSearchParams(location.search);

@@ -2,27 +2,90 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from ...arrays import Float32
 from ...errors import InputError
-from ...features import Feature
+from ...features import Family, Feature, Score
 from ...labels.card import feature_card, search_features
-from .records import BinRecord, FeatureCardRecord, FeaturePageRecord, FeatureRowRecord, NeighbourRecord
+from ...records import Record
 
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
 
 BINS: Final = 12
 EXAMPLES: Final = 6
-EXAMPLE_LETTERS: Final = 400
+EXAMPLE_CHARACTERS: Final = 400
+
+
+@dataclass(frozen=True)
+class FeatureRow(Record):
+    """A feature in a list."""
+
+    feature_id: int
+    label: str | None
+    source: str | None  # who made the label
+    documents: int  # of this index that have it
+    fraction: float  # of all documents of this index
+    confidence: float | None  # mean detection score of its label; None where it was never judged
+    family: int | None
+
+
+@dataclass(frozen=True)
+class FeaturePage(Record):
+    """Some of the features."""
+
+    total: int
+    offset: int
+    features: tuple[FeatureRow, ...]
+    families: tuple[Family, ...]
+
+
+class NearFeature(NamedTuple):
+    """Another feature of similar direction."""
+
+    feature_id: int
+    label: str | None
+    nearness: float
+    documents: int
+
+
+@dataclass(frozen=True)
+class Bin:
+    """How many documents have an activation from `low` to `high`."""
+
+    low: float
+    high: float
+    count: int
+
+
+class FeatureExample(NamedTuple):
+    """A document in which the feature is strong."""
+
+    doc_id: str
+    title: str
+    text: str
+    activation: float
+
+
+@dataclass(frozen=True)
+class IndexFeature(FeatureRow):
+    """All that is known of one feature in this index."""
+
+    families: tuple[str, ...]
+    scores: tuple[Score, ...]  # of its label
+    nearest: tuple[NearFeature, ...]
+    histogram: tuple[Bin, ...]
+    examples: tuple[FeatureExample, ...]
 
 
 def feature_page(
     index: Index, search: str = "", family: int | None = None, offset: int = 0, limit: int = 50
-) -> FeaturePageRecord:
-    """Some features: those whose names hold the words of `search`, else all by how many documents have them.
+) -> FeaturePage:
+    """Some features: those whose labels have the words of `search`, otherwise all by how many documents have them.
 
     Raises:
         InputError: no such family.
@@ -38,15 +101,12 @@ def feature_page(
         found = [feature for feature in found if feature.family in inside]
     if not search.strip():
         found.sort(key=lambda feature: (-int(index.frequency[feature.feature_id]), feature.feature_id))
-    rows = [_row(index, feature) for feature in found[offset : offset + limit]]
-    families = [
-        {"id": one.id, "name": one.name, "parent": one.parent, "features": one.features} for one in explainer.families
-    ]
-    return {"total": len(found), "offset": offset, "features": rows, "families": families}  # type: ignore[typeddict-item]
+    rows = tuple(FeatureRow(*_row(index, feature)) for feature in found[offset : offset + limit])
+    return FeaturePage(len(found), offset, rows, explainer.families)
 
 
-def feature_in_index(index: Index, number: int) -> FeatureCardRecord:
-    """The card of one feature, with the documents of this index that have it most.
+def feature_in_index(index: Index, number: int) -> IndexFeature:
+    """One feature, with the documents of this index that have it most.
 
     Raises:
         InputError: there is no such feature.
@@ -57,71 +117,35 @@ def feature_in_index(index: Index, number: int) -> FeatureCardRecord:
     kept = ~np.isin(rows, index.deleted, assume_unique=True)
     rows, values = rows[kept], values[kept]
     top = np.argsort(-values, kind="stable")[:EXAMPLES]
-    examples = []
-    for row, value in zip(rows[top].tolist(), values[top].tolist(), strict=True):
-        document = index.document(row)
-        examples.append(
-            {
-                "id": document.id,
-                "title": document.title,
-                "text": document.text[:EXAMPLE_LETTERS],
-                "activation": float(value),
-            }
-        )
-    return {
-        **_row(index, card.feature),
-        "families": list(card.families),
-        "scores": [_score(score) for score in card.feature.scores],
-        "nearest": [_neighbour(index, n.feature_id, n.label, n.nearness) for n in card.nearest],
-        "histogram": _histogram(values),
-        "examples": examples,  # type: ignore[typeddict-item]
-    }
-
-
-def confidence_of(feature: Feature) -> float | None:
-    """Mean detection score of a feature's name; None where it was never judged."""
-    detection = [score.value for score in feature.scores if score.kind == "detection"]
-    return float(np.mean(detection)) if detection else None
-
-
-def _row(index: Index, feature: Feature) -> FeatureRowRecord:
-    return {
-        "feature_id": feature.feature_id,
-        "hypothesis": feature.label,
-        "source": feature.source,
-        "documents": int(index.frequency[feature.feature_id]),
-        "share_of_documents": float(index.frequency[feature.feature_id] / max(1, len(index))),
-        "confidence": confidence_of(feature),
-        "family": feature.family,
-    }
-
-
-def _score(score: Any) -> Any:
-    return {
-        "kind": score.kind,
-        "judge": score.judge,
-        "value": score.value,
-        "low": score.low,
-        "high": score.high,
-        "chance": score.chance,
-        "texts": score.texts,
-    }
-
-
-def _neighbour(index: Index, number: int, label: str | None, nearness: float) -> NeighbourRecord:
-    return {
-        "feature_id": number,
-        "hypothesis": label,
-        "nearness": nearness,
-        "documents": int(index.frequency[number]),
-    }
-
-
-def _histogram(values: Any) -> list[BinRecord]:
-    if not len(values):
-        return []
-    counts, edges = np.histogram(values, bins=BINS, range=(0.0, float(values.max())))
-    return [
-        {"low": float(low), "high": float(high), "count": int(count)}
-        for count, low, high in zip(counts, edges, edges[1:], strict=False)
+    strongest = [
+        (index.document(row), value) for row, value in zip(rows[top].tolist(), values[top].tolist(), strict=True)
     ]
+    return IndexFeature(
+        *_row(index, card.feature),
+        families=card.families,
+        scores=card.feature.scores,
+        nearest=tuple(
+            NearFeature(near.feature_id, near.label, near.nearness, int(index.frequency[near.feature_id]))
+            for near in card.nearest
+        ),
+        histogram=_histogram(values),
+        examples=tuple(
+            FeatureExample(stored.id, stored.title, stored.text[:EXAMPLE_CHARACTERS], value)
+            for stored, value in strongest
+        ),
+    )
+
+
+def _row(index: Index, feature: Feature) -> tuple[int, str | None, str | None, int, float, float | None, int | None]:
+    documents = int(index.frequency[feature.feature_id])
+    fraction = documents / max(1, len(index))
+    return feature.feature_id, feature.label, feature.source, documents, fraction, feature.confidence, feature.family
+
+
+def _histogram(values: Float32) -> tuple[Bin, ...]:
+    if not len(values):
+        return ()
+    counts, edges = np.histogram(values, bins=BINS, range=(0.0, float(values.max())))
+    return tuple(
+        Bin(float(low), float(high), int(count)) for count, low, high in zip(counts, edges, edges[1:], strict=False)
+    )

@@ -1,7 +1,7 @@
-"""Lines that stand in most documents of an index: footers, banners and menus, which make every document alike.
+"""Lines that most documents of an index have: footers, banners and menus, which make all documents alike.
 
-Documents are counted, not the pieces they were cut into. Lines are looked for in a seeded sample of the documents, and
-those that are common there are counted in all of them.
+Documents are counted, not the pieces they were cut into. Candidate lines come from a seeded sample of the documents;
+those that are common there are counted in all documents.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
 
-SHARE: Final = 0.5  # of the documents: a line in more of them is named
-SHARE_OF_SAMPLE: Final = 0.4  # where a line in so many of the sample is counted in all
+FRACTION: Final = 0.5  # of the documents: a line in more of them is named
+FRACTION_OF_SAMPLE: Final = 0.4  # where a line in so many of the sample is counted in all
 FEWEST_DOCUMENTS: Final = 5  # an index of fewer has no boilerplate: everything is in most of them
-LETTERS: Final = 3  # that a line must have: }, --- and the like are no text
+FEWEST_LETTERS: Final = 3  # a line with fewer, such as } or ---, is not text
 LONGEST: Final = 500  # characters: a longer line is a paragraph
 MOST: Final = 50  # lines named
 BLOCK: Final = 4096  # rows read at once
@@ -30,11 +30,11 @@ QUERY: Final = "SELECT row, id, title, text, parent, start, end FROM documents W
 
 
 class CommonLine(NamedTuple):
-    """A line, white space made even, and how many documents hold it."""
+    """A line, with its white space normalised, and how many documents have it."""
 
     line: str
     documents: int
-    share: float
+    fraction: float  # of all documents
 
 
 class _Whole(NamedTuple):
@@ -53,7 +53,7 @@ def common_lines(index: Index, seed: int = 0) -> tuple[CommonLine, ...]:
     chosen = np.sort(np.random.default_rng(seed).choice(len(blocks), SAMPLED, replace=False))
     sampled = [whole.lines for whole in _wholes(index, [blocks[place] for place in chosen.tolist()])]
     counts = Counter(line for lines in sampled for line in lines)
-    wanted = frozenset(line for line, count in counts.items() if count >= SHARE_OF_SAMPLE * len(sampled))
+    wanted = frozenset(line for line, count in counts.items() if count >= FRACTION_OF_SAMPLE * len(sampled))
     return _counted(index, blocks, wanted) if wanted else ()
 
 
@@ -77,7 +77,7 @@ def _counted(index: Index, blocks: list[tuple[int, int]], wanted: frozenset[str]
         counts[line] += len(np.unique(np.frombuffer(keys, np.uint64)))
     if documents < FEWEST_DOCUMENTS:
         return ()
-    found = sorted((-count, line) for line, count in counts.items() if count > SHARE * documents)
+    found = sorted((-count, line) for line, count in counts.items() if count > FRACTION * documents)
     return tuple(CommonLine(line, -count, round(-count / documents, 4)) for count, line in found[:MOST])
 
 
@@ -114,4 +114,4 @@ def _joined(parts: list[Any]) -> list[str]:
 
 
 def _says(line: str) -> bool:
-    return len(line) <= LONGEST and sum(letter.isalpha() for letter in line) >= LETTERS
+    return len(line) <= LONGEST and sum(character.isalpha() for character in line) >= FEWEST_LETTERS

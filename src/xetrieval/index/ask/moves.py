@@ -1,52 +1,54 @@
-"""A ranking with a steering profile beside the one without."""
+"""A ranking with a steering profile, and the ranks of its documents without it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from ...arrays import Float32
+from ...records import Record
 from ...steer import SteeringProfile
 from ..search.mode import SearchOptions
 from ..search.ranking import prepare, rank
-from ..store.texts import StoredDocument
-from .records import MoveRecord
-from .why import rank_of
+from .why import all_scores, rank_in
 
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
 
 
-class Move(NamedTuple):
-    """One document of the steered ranking, and where it stood before."""
+@dataclass(frozen=True)
+class Move(Record):
+    """One document of the steered ranking, and its rank before."""
 
+    doc_id: str
+    title: str
+    text: str
     rank: int
     before_rank: int
     score: float
     before_score: float
-    document: StoredDocument
 
-    def to_dict(self) -> MoveRecord:
-        """As JSON holds it."""
-        return {
-            "id": self.document.id,
-            "title": self.document.title,
-            "rank": self.rank,
-            "before_rank": self.before_rank,
-            "score": self.score,
-            "before_score": self.before_score,
-        }
+    json_keys = ("doc_id", "title", "rank", "before_rank", "score", "before_score")
 
 
-def moves(index: Index, query: str | Any, profile: SteeringProfile, k: int = 10) -> list[Move]:
+@dataclass(frozen=True)
+class SteeredRanking(Record):
+    """The best documents with a profile."""
+
+    query: str
+    steered: Mapping[int, float]  # feature -> factor; what is called before is without it
+    hits: tuple[Move, ...]
+
+
+def moves(index: Index, query: str | Float32, profile: SteeringProfile, k: int = 10) -> SteeredRanking:
     """The best k documents with the profile."""
-    asked = prepare(index, query, SearchOptions(steer=profile))
-    assert asked.vector is not None
-    ranked = rank(index, asked, k)
-    plain = index.vectors(ranked.rows) @ asked.vector
-    return [
-        Move(place, rank_of(index, asked.vector, row), score, float(before), index.document(row))
-        for place, (row, score, before) in enumerate(
-            zip(ranked.rows.tolist(), ranked.scores.tolist(), np.asarray(plain), strict=True), 1
-        )
-    ]
+    prepared = prepare(index, query, SearchOptions(steer=profile))
+    assert prepared.vector is not None
+    ranked, plain = rank(index, prepared, k), all_scores(index, prepared.vector)
+    made = []
+    for place, (row, score) in enumerate(zip(ranked.rows.tolist(), ranked.scores.tolist(), strict=True), 1):
+        stored = index.document(row)
+        before = rank_in(plain, row)
+        made.append(Move(stored.id, stored.title, stored.text, place, before, score, float(plain[row])))
+    return SteeredRanking(prepared.text, dict(sorted(profile.factors.items())), tuple(made))

@@ -1,4 +1,4 @@
-"""What a corpus is about, read off its index: families of features, features that say nothing, documents found for all.
+"""What a corpus is about, from its index: families of features, uninformative features, hub documents.
 
 Counts are exact; what compares documents with each other is measured on a seeded sample.
 """
@@ -6,127 +6,94 @@ Counts are exact; what compares documents with each other is measured on a seede
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
-from ...explain import attribute, overlap
-from ...sae.projection import FeatureSets
+from ...explain import Explanation, Term, attribute_shared
+from ...features import feature_name
+from ...records import Record
 from ..search.nearest import nearest
 from .lines import CommonLine, common_lines
-from .records import ReportRecord
 
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
     from ..store.reader import Rows
 
-BOILERPLATE: Final = 0.25  # of all documents: a feature that so many have tells none from another
+BOILERPLATE: Final = 0.25  # of all documents: a feature that this many have is uninformative
 TWINS: Final = 0.8  # Jaccard of the documents that two features have
 SAMPLE: Final = 20_000  # documents that features are compared on
-PROBES: Final = 400  # documents asked for their neighbours
+PROBES: Final = 400  # documents whose neighbours are searched for
 NEIGHBOURS: Final = 10
 BLOCK: Final = 1 << 13
-FEWEST: Final = 20  # documents that a feature must have to be called anything
+HUB_TERMS: Final = 4
+FEWEST: Final = 20  # documents below which a feature is not judged
+
+
+class CountedFeature(NamedTuple):
+    """A feature and the documents that have it."""
+
+    feature_id: int
+    label: str | None
+    documents: int
+    fraction: float  # of all documents
+
+    @property
+    def name(self) -> str:
+        """The label, or the number where there is none."""
+        return feature_name(self.label, self.feature_id)
 
 
 class Topic(NamedTuple):
-    """A family of features, or a feature where there are none."""
+    """A family of features, or a feature where there are no families."""
 
     name: str
     documents: int  # in which it is the strongest, by the activations of its features in the original view
-    features: tuple[tuple[int, str, int], ...]  # its most frequent: id, name, documents
+    features: tuple[CountedFeature, ...]  # its most frequent ones
 
 
 class Twins(NamedTuple):
     """Two features that the same documents have."""
 
-    first: int
-    first_name: str
-    second: int
-    second_name: str
+    first: CountedFeature
+    second: CountedFeature
     jaccard: float
 
 
 class Hub(NamedTuple):
     """A document among the nearest of very many others, and what brings it there."""
 
-    id: str
+    doc_id: str
     title: str
     found: int  # times among the nearest ten of a probe
-    expected: float  # of a document like any other
-    features: tuple[tuple[int, str, float], ...]  # id, name, mean share over those times
-    bias: float  # mean
-    remainder: float
+    expected: float  # of an average document
+    explanation: Explanation  # the mean over those times, with its largest terms
 
 
 @dataclass(frozen=True)
-class CorpusReport:
-    """See the module."""
+class CorpusReport(Record):
+    """What the documents of an index are about, and what is wrong with them."""
 
     documents: int
     topics: tuple[Topic, ...]  # by documents, most first
-    boilerplate: tuple[tuple[int, str, float], ...]  # features: id, name, share of the documents
-    lines: tuple[CommonLine, ...]  # that stand in more than half of the documents
+    boilerplate: tuple[CountedFeature, ...]  # features of at least a quarter of the documents
+    boilerplate_lines: tuple[CommonLine, ...]  # lines of more than half of the documents
     twins: tuple[Twins, ...]
     hubs: tuple[Hub, ...]
-    probes: int
-    silent: int  # features that no document has
-
-    def to_dict(self) -> ReportRecord:
-        """As JSON holds it."""
-        return {
-            "documents": self.documents,
-            "topics": [
-                {
-                    "name": topic.name,
-                    "documents": topic.documents,
-                    "features": [{"feature_id": j, "name": n, "documents": c} for j, n, c in topic.features],
-                }
-                for topic in self.topics
-            ],
-            "boilerplate": [{"feature_id": j, "name": n, "share_of_documents": s} for j, n, s in self.boilerplate],
-            "boilerplate_lines": [
-                {"line": one.line, "documents": one.documents, "share_of_documents": one.share} for one in self.lines
-            ],
-            "twins": [
-                {
-                    "first": twins.first,
-                    "first_name": twins.first_name,
-                    "second": twins.second,
-                    "second_name": twins.second_name,
-                    "jaccard": twins.jaccard,
-                }
-                for twins in self.twins
-            ],
-            "hubs": [
-                {
-                    "id": hub.id,
-                    "title": hub.title,
-                    "found": hub.found,
-                    "expected": hub.expected,
-                    "features": [{"feature_id": j, "name": n, "share": s} for j, n, s in hub.features],
-                    "bias": hub.bias,
-                    "remainder": hub.remainder,
-                }
-                for hub in self.hubs
-            ],
-            "probes": self.probes,
-            "silent_features": self.silent,
-        }
+    probes: int  # documents whose neighbours were searched for
+    dead_features: int  # features that no document has
 
 
 def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> CorpusReport:
-    """Look at a whole index."""
+    """The report of a whole index."""
     count = len(index)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     rng = np.random.default_rng(seed)
     frequency = index.frequency
     common = np.flatnonzero(frequency >= max(FEWEST, BOILERPLATE * count))
-    boilerplate = tuple(
-        (int(j), _name(index, j), float(frequency[j] / count)) for j in common[np.argsort(-frequency[common])]
-    )
+    boilerplate = tuple(_counted(index, j) for j in common[np.argsort(-frequency[common])].tolist())
     sample = np.sort(rng.permutation(alive)[:SAMPLE])
     probes = np.sort(rng.permutation(alive)[:PROBES])
     return CorpusReport(
@@ -153,9 +120,9 @@ def _topics(index: Index, most: int) -> tuple[Topic, ...]:
             rows = np.arange(start, min(start + BLOCK, shard.rows))
             sizes, ids, values = shard.ragged(index.manifest.views[0], rows)
             family, row = of_feature[ids], np.repeat(np.arange(len(rows)), sizes)
-            told = family >= 0
-            place = row[told] * len(names) + family[told]
-            total = np.bincount(place, values[told], len(rows) * len(names)).reshape(len(rows), len(names))
+            known = family >= 0
+            place = row[known] * len(names) + family[known]
+            total = np.bincount(place, values[known], len(rows) * len(names)).reshape(len(rows), len(names))
             gone = np.isin(rows + shard.first, index.deleted, assume_unique=True)
             some = total.any(axis=1) & ~gone
             counts += np.bincount(total[some].argmax(axis=1), minlength=len(names))
@@ -164,8 +131,7 @@ def _topics(index: Index, most: int) -> tuple[Topic, ...]:
         members = np.flatnonzero(of_feature == family)
         if counts[family]:
             top = members[np.argsort(-frequency[members], kind="stable")][:3]
-            of_top = tuple((int(j), _name(index, j), int(frequency[j])) for j in top)
-            out.append(Topic(names[family], int(counts[family]), of_top))
+            out.append(Topic(names[family], int(counts[family]), tuple(_counted(index, j) for j in top.tolist())))
     return tuple(out)
 
 
@@ -173,7 +139,7 @@ def _families(index: Index) -> tuple[list[str], NDArray[np.int64]]:
     """Names of the upper families, and for each feature its family's place; -1: it has none."""
     features = index.explainer.features
     if not index.explainer.families:
-        return [_name(index, feature.feature_id) for feature in features], np.arange(len(features))
+        return [feature.name for feature in features], np.arange(len(features))
     upper = [family for family in index.explainer.families if family.parent is None]
     place = {family.id: at for at, family in enumerate(upper)}
     for family in index.explainer.families:
@@ -196,14 +162,14 @@ def _twins(index: Index, sample: Rows) -> tuple[Twins, ...]:
     first, second = np.nonzero(np.triu(jaccard >= TWINS, 1))
     order = np.argsort(-jaccard[first, second], kind="stable")
     return tuple(
-        Twins(int(a), _name(index, a), int(b), _name(index, b), round(float(jaccard[i, j]), 3))
+        Twins(_counted(index, int(a)), _counted(index, int(b)), round(float(jaccard[i, j]), 3))
         for i, j in zip(first[order], second[order], strict=True)
         for a, b in [(used[i], used[j])]
     )
 
 
 def _hubs(index: Index, probes: Rows, most: int) -> tuple[Hub, ...]:
-    """Documents found far more often than one would be by chance, asked by documents themselves."""
+    """Documents found far more often than expected by chance, where other documents are the queries."""
     z = index.vectors(probes)
     near = np.full((len(probes), NEIGHBOURS), -1, np.int64)
     for place, (row, vector) in enumerate(zip(probes.tolist(), z, strict=True)):
@@ -222,24 +188,23 @@ def _hubs(index: Index, probes: Rows, most: int) -> tuple[Hub, ...]:
 
 def _hub(index: Index, row: int, found: int, expected: float, q: Float32) -> Hub:
     """Mean shares over the probes that found it."""
-    sae = index.explainer.sae
+    sae, known = index.explainer.sae, index.explainer.features
     same: NDArray[np.int64] = np.full(len(q), row)
-    z, views = index.vectors(same), index.all_codes(same)
-    shared = overlap(sae.encode(q), views, sae.features)
-    parts = attribute(q, z, sae.directions, sae.decoder_bias, FeatureSets(shared.starts, shared.features))
+    shared, parts = attribute_shared(sae, q, index.vectors(same), sae.encode(q), index.all_codes(same))
     shares = np.bincount(shared.features, weights=parts.shares, minlength=sae.features) / len(q)
-    top = np.argsort(-shares, kind="stable")[:4]
-    document = index.document(row)
-    return Hub(
-        document.id,
-        document.title,
-        found,
-        round(expected, 2),
-        tuple((int(j), _name(index, j), round(float(shares[j]), 4)) for j in top if shares[j] > 0),
-        round(float(parts.bias.mean()), 4),
-        round(float(parts.remainder.mean()), 4),
+    ordered = [j for j in np.argsort(-shares, kind="stable").tolist() if shares[j]]
+    explanation = Explanation(
+        score=float(parts.score.mean()),
+        bias=float(parts.bias.mean()),
+        remainder=float(parts.remainder.mean()),
+        terms=tuple(Term("feature", j, known[j].label, float(shares[j])) for j in ordered),
+        note=f"the mean over {found} documents near this one",
     )
+    document = index.document(row)
+    kept = explanation.only([i for i, term in enumerate(explanation.terms[:HUB_TERMS]) if term.share > 0])
+    return Hub(document.id, document.title, found, round(expected, 2), kept)
 
 
-def _name(index: Index, feature: Any) -> str:
-    return index.explainer.features[int(feature)].name
+def _counted(index: Index, feature: int) -> CountedFeature:
+    documents = int(index.frequency[feature])
+    return CountedFeature(feature, index.explainer.features[feature].label, documents, documents / max(1, len(index)))

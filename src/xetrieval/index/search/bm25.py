@@ -15,7 +15,7 @@ import numpy as np
 
 from ...arrays import Float64
 from ...errors import InputError
-from ...explain import Breakdown
+from ...explain import Explanation
 from ...extras import require
 from ...files import alone, check_writable
 from ...files.atomic import scratch_beside
@@ -66,7 +66,7 @@ class Bm25(Ranking):
         rows = np.flatnonzero(self.scores > 0) if among is None else among[self.scores[among] > 0]
         return best(rows, self.scores[rows], k)
 
-    def split(self, rows: Rows) -> list[Breakdown]:
+    def split(self, rows: Rows) -> list[Explanation]:
         """By word."""
         return [
             self.taken_apart(row, (word(*item) for item in self.shares(row).items()), score=float(self.scores[row]))

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ...errors import InputError
-from ...explain import Breakdown
+from ...explain import Explanation
 from ...features import Feature
 from ..store.reader import IndexReader, Rows
 from .mode import Query, Ranked, Ranking, best
@@ -61,7 +61,7 @@ class ByConcept(Ranking):
         rows = np.flatnonzero(allowed & (scores > 0))
         return best(rows, scores[rows], k)
 
-    def split(self, rows: Rows) -> list[Breakdown]:
+    def split(self, rows: Rows) -> list[Explanation]:
         """By the query's features."""
         codes = self.index.codes(rows, self.index.manifest.views[0])
         weights: dict[int, float] = {}

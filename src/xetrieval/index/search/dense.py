@@ -14,7 +14,7 @@ import numpy as np
 
 from ...arrays import Float32, Float64
 from ...errors import InputError
-from ...explain import Breakdown, Explanation
+from ...explain import Explanation
 from ...explain.pairs import PairNames
 from ...sae import SparseCodes
 from ...steer import steered_scores, steered_vectors
@@ -76,7 +76,7 @@ class Steered(Cosine):
         z = steered_vectors(self.index.explainer.sae, self.index.vectors(rows), views[0], factors)
         views = [steered_codes(views[0], factors), *views[1:]]
         explained = self._explained(rows, np.asarray(z, np.float32), views)
-        return [replace(one, steered=tuple(sorted(factors.items()))) for one in explained]
+        return [replace(one, steered=dict(sorted(factors.items()))) for one in explained]
 
     @property
     def _factors(self) -> dict[int, float]:
@@ -95,7 +95,7 @@ class Dense(Ranking):
         """The ranking of that form."""
         return self.form.rank(k, among)
 
-    def split(self, rows: Rows) -> Sequence[Explanation | Breakdown]:
+    def split(self, rows: Rows) -> Sequence[Explanation]:
         """The split of that form."""
         return self.form.split(rows)
 

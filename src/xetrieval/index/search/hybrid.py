@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from ...explain import Breakdown
+from ...explain import Explanation
 from ..store.reader import IndexReader, Rows
 from .bm25 import Bm25
 from .dense import Cosine
@@ -36,11 +37,11 @@ class Hybrid(Ranking):
         cosine = self.index.vectors(rows).astype(np.float64) @ self.q.astype(np.float64)
         return best(rows, (1 - LEXICAL_WEIGHT) * cosine + self.scale * self.words.scores[rows], k)
 
-    def split(self, rows: Rows) -> list[Breakdown]:
+    def split(self, rows: Rows) -> list[Explanation]:
         """By features for the cosine, by words for BM25."""
         own, out = 1 - LEXICAL_WEIGHT, []
         for cosine, row in zip(Cosine(self.index, self.query).split(rows), rows.tolist(), strict=True):
-            terms = [self.feature(feature.id, own * feature.share, {}) for feature in cosine.features]
+            terms = [replace(term, share=own * term.share) for term in cosine.terms]
             terms += [word(text, self.scale * share) for text, share in self.words.shares(row).items()]
             out.append(
                 self.taken_apart(

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...arrays import Float32, Float64
 from ...errors import shortened
-from ...explain import Breakdown, Explanation, Part
+from ...explain import Explanation, Term
 from ...explain.reading import NOT_COUNTED, Reading
 from ...steer import SteeringProfile
 from ...views import View
@@ -99,35 +99,38 @@ class Ranking(Companion, ABC):
         """The best k rows; `among` restricts them to some rows, ascending, none of which was deleted."""
 
     @abstractmethod
-    def split(self, rows: Rows) -> Sequence[Explanation | Breakdown]:
+    def split(self, rows: Rows) -> Sequence[Explanation]:
         """The score of each row taken apart, from what the index stores."""
 
-    def feature(self, j: int, share: float, detail: Mapping[str, float]) -> Part:
+    def feature(self, j: int, share: float, detail: Mapping[str, float]) -> Term:
         """What a feature adds to a score."""
-        return Part("feature", self.index.explainer.features[j].name, share, j, detail)
+        known = self.index.explainer.features[j]
+        return Term("feature", j, known.label, share, detail=detail, confidence=known.confidence)
 
     def taken_apart(
-        self, row: int, terms: Iterable[Part], note: str = "", *, score: float | None = None, bias: float = 0.0,
+        self, row: int, terms: Iterable[Term], note: str = "", *, score: float | None = None, bias: float = 0.0,
         remainder: float = 0.0, mode: str = ""
-    ) -> Breakdown:  # fmt: skip
+    ) -> Explanation:  # fmt: skip
         """One row's score; without `score`, the terms are all of it."""
         document, ordered = self.index.document(row), sorted(terms, key=lambda term: -term.share)
-        return Breakdown(
+        return Explanation(
             score=sum(term.share for term in ordered) if score is None else score,
-            mode=mode or self.query.options.by,
-            parts=tuple(ordered),
             bias=bias,
             remainder=remainder,
+            terms=tuple(ordered),
+            mode=mode or self.query.options.by,
             note=note,
             doc_id=document.id,
             query=self.query.text,
             document=document.text,
+            read_query=self.query.read,
+            read_document=document.read,
         )
 
 
-def word(text: str, share: float) -> Part:
+def word(text: str, share: float) -> Term:
     """What a word adds to a score."""
-    return Part("word", f'"{text}"', share)
+    return Term("word", None, f'"{text}"', share)
 
 
 def mode_class(name: str) -> type[Ranking]:

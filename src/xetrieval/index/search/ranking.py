@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from ...errors import InputError, MismatchError, shortened
-from ...explain import Breakdown, Explanation
+from ...explain import Explanation, Reading
 from ...explain.reading import NOT_COUNTED
 from ...extras import require
 from ...options import check
+from ...records import Record
 from ...registry import search_mode
-from ...render.terminal import printable
 from ...steer import SteeringProfile
-from ..ask.records import HitRecord
+from ...text import printable
 from ..store.filters import Filters
 from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
@@ -32,21 +32,21 @@ TOGETHER: Final = 16  # hits explained at once
 
 
 class _Together:
-    """A few neighbouring hits, explained at once when the first of them is looked at: they share most of the work."""
+    """A few neighbouring hits, explained at once when the first is looked at: they share most of the work."""
 
     def __init__(self, index: IndexReader, query: Query, rows: Rows) -> None:
         self.index, self.query, self.rows = index, query, rows
 
     @cached_property
-    def _made(self) -> dict[int, Explanation | Breakdown]:
+    def _made(self) -> dict[int, Explanation]:
         return dict(zip(self.rows.tolist(), explain_rows(self.index, self.query, self.rows), strict=True))
 
-    def explanation(self, row: int) -> Explanation | Breakdown:
+    def explanation(self, row: int) -> Explanation:
         return self._made[row]
 
 
 @dataclass(frozen=True, eq=False)
-class Hit:
+class Hit(Record):
     """One document found. `explanation` is made when it is looked at."""
 
     rank: int
@@ -55,18 +55,28 @@ class Hit:
     index: IndexReader = field(repr=False)
     query: Query = field(repr=False)
     together: _Together = field(repr=False)
+    written: Explanation | None = field(default=None, repr=False)  # the explanation in JSON; see `with_explanation`
+
+    json_keys = (
+        *("rank", "doc_id", "score", "title", "snippet", "metadata", "read"),
+        *("parent?", "start?", "end?", "notes?", "explanation?=written"),
+    )
 
     def __repr__(self) -> str:
-        return f"Hit({self.rank}, {shortened(self.id, 60)!r}, score={self.score:+.4f})"
+        return f"Hit({self.rank}, {shortened(self.doc_id, 60)!r}, score={self.score:+.4f})"
 
     def __str__(self) -> str:
-        title = self.document.title
-        named = f"{printable(self.id)}  {printable(title)}" if title and title != self.id else printable(self.id)
+        title = self.title
+        named = (
+            f"{printable(self.doc_id)}  {printable(title)}"
+            if title and title != self.doc_id
+            else printable(self.doc_id)
+        )
         return f"{self.rank:>3}. {self.score:.4f}  {named}\n     {printable(self.snippet)}"
 
     def _repr_html_(self) -> str:
-        head = f"<b>{self.rank}.</b> {self.score:.4f} <code>{escape(printable(self.id))}</code>"
-        title = f" {escape(printable(self.document.title))}" if self.document.title else ""
+        head = f"<b>{self.rank}.</b> {self.score:.4f} <code>{escape(printable(self.doc_id))}</code>"
+        title = f" {escape(printable(self.title))}" if self.title else ""
         return f"<div>{head}{title}<br><small>{escape(printable(self.snippet))}</small></div>"
 
     @cached_property
@@ -75,9 +85,44 @@ class Hit:
         return self.index.document(self.row)
 
     @property
-    def id(self) -> str:
+    def doc_id(self) -> str:
         """Its id."""
         return self.document.id
+
+    @property
+    def title(self) -> str:
+        """Its title; empty where it has none."""
+        return self.document.title
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Its metadata."""
+        return self.document.metadata
+
+    @property
+    def read(self) -> Reading:
+        """How much of it the encoder could read."""
+        return self.document.read
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That the encoder can hardly read it, where that is so."""
+        return tuple(self.read.notes("document")) if self.read.unreadable else ()
+
+    @property
+    def parent(self) -> str | None:
+        """The document that it is a piece of."""
+        return self.document.parent
+
+    @property
+    def start(self) -> int | None:
+        """Where the piece starts in its parent."""
+        return self.document.start
+
+    @property
+    def end(self) -> int | None:
+        """Where the piece ends."""
+        return self.document.end
 
     @property
     def snippet(self) -> str:
@@ -86,28 +131,13 @@ class Hit:
         return text if len(text) <= SNIPPET else text[: SNIPPET - 1].rstrip() + "…"
 
     @cached_property
-    def explanation(self) -> Explanation | Breakdown:
-        """Why it has this score; the parts add up to it, whatever the mode."""
+    def explanation(self) -> Explanation:
+        """Why it has this score; the parts add up to it in every mode."""
         return self.together.explanation(self.row)
 
-    def to_dict(self, explain: bool = False, top: int | None = None) -> HitRecord:
-        """As JSON holds it."""
-        stored = self.document
-        record: HitRecord = {
-            "rank": self.rank,
-            "id": stored.id,
-            "score": self.score,
-            "title": stored.title,
-            "snippet": self.snippet,
-            "metadata": stored.metadata,
-            "unknown_tokens": stored.read.unknown,
-            "read_tokens": stored.read.tokens,
-        }
-        if stored.parent is not None:
-            record["parent"], record["start"], record["end"] = stored.parent, stored.start, stored.end
-        if explain:
-            record["explanation"] = self.explanation.to_dict(top)
-        return record
+    def with_explanation(self, top: int | None = None) -> Hit:
+        """This hit with its explanation in JSON: `top` terms, without the texts."""
+        return replace(self, written=self.explanation.top(top).without_texts())
 
 
 class Found(NamedTuple):
@@ -183,7 +213,7 @@ def rank(index: IndexReader, query: Query, k: int, filters: Filters | None = Non
     return mode_class(query.options.by)(index, query).rank(k, among)
 
 
-def explain_rows(index: IndexReader, query: Query, rows: Rows) -> Sequence[Explanation | Breakdown]:
+def explain_rows(index: IndexReader, query: Query, rows: Rows) -> Sequence[Explanation]:
     """The score of each of these rows taken apart, from what is stored."""
     return mode_class(query.options.by)(index, query).split(rows)
 

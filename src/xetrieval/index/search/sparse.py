@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Float64
-from ...explain import Breakdown
+from ...explain import Explanation
 from ..store.reader import IndexReader, Rows
 from .mode import Query, Ranked, Ranking, best
 
@@ -42,7 +42,7 @@ class Sparse(Ranking):
             among = among[scores[among] > 0]
         return best(among, scores[among], k)
 
-    def split(self, rows: Rows) -> list[Breakdown]:
+    def split(self, rows: Rows) -> list[Explanation]:
         """By the features that query and document share."""
         codes = self.index.codes(rows, self.index.manifest.views[0])
         out = []

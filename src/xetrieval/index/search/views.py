@@ -9,9 +9,8 @@ import numpy as np
 
 from ...arrays import Float64
 from ...errors import InputError
-from ...explain import Breakdown, attribute, overlap
+from ...explain import Explanation, attribute_shared
 from ...sae import SparseCodes
-from ...sae.projection import FeatureSets
 from ...views import View
 from ..store.reader import IndexReader, Rows
 from .mode import Query, Ranked, Ranking, best
@@ -36,11 +35,11 @@ class Views(Ranking):
         scores: Float64 = np.stack([(view @ self.q).astype(np.float64) for view in views], axis=1)
         return best(rows, scores @ np.array([1.0, *(weights.get(v, 0.0) for v in self.index.manifest.views[1:])]), k)
 
-    def split(self, rows: Rows) -> list[Breakdown]:
+    def split(self, rows: Rows) -> list[Explanation]:
         """By feature; the features of a view are those that the query shares with that view."""
         return [self._split(row) for row in rows.tolist()]
 
-    def _split(self, row: int) -> Breakdown:
+    def _split(self, row: int) -> Explanation:
         index, sae = self.index, self.index.explainer.sae
         used: Mapping[View, float] = {index.manifest.views[0]: 1.0, **self.query.options.views}
         used = {view: weight for view, weight in used.items() if weight}
@@ -48,13 +47,12 @@ class Views(Ranking):
         shard = index.shard_of(row)
         columns = zip(*(shard.ragged(view, np.array([row - shard.first])) for view in used), strict=True)
         codes = SparseCodes.of_ragged(*(np.concatenate(column) for column in columns))
-        shared = overlap(sae.encode(self.q[None]).rows(np.zeros(len(used), np.int64)), [codes], sae.features)
-        parts = attribute(
+        shared, parts = attribute_shared(
+            sae,
             np.repeat(self.q[None], len(used), axis=0),
             np.concatenate([every[view] for view in used]),
-            sae.directions,
-            sae.decoder_bias,
-            FeatureSets(shared.starts, shared.features),
+            sae.encode(self.q[None]).rows(np.zeros(len(used), np.int64)),
+            [codes],
         )
         by_feature: dict[int, dict[View, float]] = {}
         for number, (view, weight) in enumerate(used.items()):

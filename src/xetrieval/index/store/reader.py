@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -134,7 +135,7 @@ class IndexReader:
     def document(self, row: int) -> StoredDocument:
         """The document in a row."""
         shard = self.shard_of(row)
-        return shard.texts.get(row - shard.first)._replace(row=row)
+        return replace(shard.texts.get(row - shard.first), row=row)
 
     def shard_of(self, row: int) -> Shard:
         """The shard that holds a row."""

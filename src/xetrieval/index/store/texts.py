@@ -7,14 +7,16 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ...data import Document
 from ...data.values import plain
 from ...errors import DamagedError, InputError, XetrievalError
 from ...explain import Reading
+from ...records import Record
 from .metadata import facts
 from .sealed import open_sealed, read_metadata
 
@@ -33,7 +35,8 @@ CREATE TABLE IF NOT EXISTS kinds (
 COLUMNS: Final = "row, id, title, text, parent, start, end, unread, unknown, tokens, metadata"
 
 
-class StoredDocument(NamedTuple):
+@dataclass(frozen=True)
+class StoredDocument(Record):
     """A document as the index keeps it. `row` is its place in the shard, or in the index where an index gives it."""
 
     row: int
@@ -45,6 +48,8 @@ class StoredDocument(NamedTuple):
     end: int | None
     read: Reading  # how much of it the encoder could read
     metadata: dict[str, Any]
+
+    json_keys = ("doc_id=id", "title", "text", "metadata", "parent", "start", "end", "read")
 
 
 class Texts:

@@ -1,0 +1,39 @@
+"""The answer of a search, the same from the command line, the API and Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...explain import Reading
+from ...records import Record
+from ..search.mode import Query
+from ..search.ranking import Hit
+from .overview import Overview
+
+
+@dataclass(frozen=True)
+class SearchAnswer(Record):
+    """Hits of a query, and the overview if requested."""
+
+    query: str
+    read: Reading  # how much of the query the encoder could read
+    hits: tuple[Hit, ...]
+    steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor: scores are of steered documents
+    overview: Overview | None = None
+
+    json_also = ("notes",)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the encoder could not read of the query."""
+        return tuple(self.read.notes("query"))
+
+
+def search_answer(
+    query: Query, hits: Sequence[Hit], overview: Overview | None, *, explain: bool, top: int | None
+) -> SearchAnswer:
+    """The answer; with `explain`, each hit has its explanation of `top` terms."""
+    steered = dict(sorted(query.options.factors.items()))
+    listed = tuple(hit.with_explanation(top) if explain else hit for hit in hits)
+    return SearchAnswer(query.text, query.read, listed, steered, overview)

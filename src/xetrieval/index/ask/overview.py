@@ -1,0 +1,112 @@
+"""A ranking as a whole: what its hits have in common, what splits them, and what brings in the unwanted ones.
+
+Shares are those in each hit's own explanation; a feature that a hit does not share counts 0 there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...features import feature_name
+from ...records import Record
+from ..search.ranking import Hit
+
+if TYPE_CHECKING:
+    from ..store.reader import IndexReader as Index
+
+NEARLY_ALL: Final = 0.8  # of the hits
+FEATURES: Final = 6  # in each part
+
+
+@dataclass(frozen=True)
+class OverviewFeature(Record):
+    """One feature over a list of hits."""
+
+    feature_id: int
+    label: str | None
+    hits: int  # number of hits that share it with the query
+    mean_share: float  # over all hits
+    spread: float  # standard deviation of its share
+    good: float  # mean share in hits judged relevant; 0 where none was judged
+    bad: float  # and in those judged not to be
+
+    @property
+    def name(self) -> str:
+        """The label, or the number where there is none."""
+        return feature_name(self.label, self.feature_id)
+
+
+@dataclass(frozen=True)
+class Overview(Record):
+    """What a list of hits is made of."""
+
+    hits: int
+    common: tuple[OverviewFeature, ...]  # in at least 80 % of the hits, by mean share
+    splitting: tuple[OverviewFeature, ...]  # in some but not in others, by how far their shares differ
+    misleading: tuple[OverviewFeature, ...]  # more in the bad hits than in the good ones, by the difference
+    judged: bool
+
+    json_keys = ("hits", "common", "splitting", "misleading?")
+
+
+def overview(
+    index: Index, hits: Sequence[Hit], good: Sequence[str] = (), bad: Sequence[str] = (), features: int = FEATURES
+) -> Overview:
+    """What the hits of one dense search are made of.
+
+    Args:
+        good, bad: ids of hits judged relevant, and not. With `good` alone all other hits count as bad; with `bad`
+            alone all others as good.
+    Raises:
+        InputError: hits of another mode, or an id that is not one of them.
+    """
+    if not hits:
+        return Overview(0, (), (), (), judged=False)
+    ids = [hit.doc_id for hit in hits]
+    for name in (*good, *bad):
+        if name not in ids:
+            raise InputError(f"{name!r} is not one of the {len(hits)} hits; search for more of them")
+    if any(hit.explanation.mode != "dense" for hit in hits):
+        raise InputError("an overview needs the cosine's shares: search by dense, without --view")
+    share_of = [{j: term.share for term in hit.explanation.terms for j in term.ids[:1]} for hit in hits]
+    every = sorted(set().union(*share_of))
+    shares = np.array([[own.get(j, 0.0) for j in every] for own in share_of]).reshape(len(hits), -1)
+    shared = np.array([[j in own for j in every] for own in share_of]).reshape(len(hits), -1)
+    wanted, unwanted = _judged(ids, good, bad)
+    rows = [
+        OverviewFeature(
+            feature_id=j,
+            label=index.explainer.features[j].label,
+            hits=int(shared[:, i].sum()),
+            mean_share=float(shares[:, i].mean()),
+            spread=float(shares[:, i].std()),
+            good=float(shares[wanted, i].mean()) if wanted.any() else 0.0,
+            bad=float(shares[unwanted, i].mean()) if unwanted.any() else 0.0,
+        )
+        for i, j in enumerate(every)
+    ]
+    most = NEARLY_ALL * len(hits)
+    judged = bool(wanted.any() and unwanted.any())
+    misleading = [row for row in rows if row.bad > max(row.good, 0.0)] if judged else []
+    return Overview(
+        len(hits),
+        tuple(sorted((row for row in rows if row.hits >= most), key=lambda row: -row.mean_share)[:features]),
+        tuple(sorted((row for row in rows if row.hits < most), key=lambda row: -row.spread)[:features]),
+        tuple(sorted(misleading, key=lambda row: row.good - row.bad)[:features]),
+        judged,
+    )
+
+
+def _judged(ids: Sequence[str], good: Sequence[str], bad: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    wanted, unwanted = np.isin(ids, list(good)), np.isin(ids, list(bad))
+    if not bad:
+        unwanted = ~wanted & bool(good)
+    if not good:
+        wanted = ~unwanted & bool(bad)
+    return wanted, unwanted

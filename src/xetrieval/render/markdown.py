@@ -1,0 +1,46 @@
+"""A result as Markdown, to paste into an issue. Every text in it is escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+
+from ..explain.contrast import Contrast
+from ..explain.explanation import DEFAULT_TOP, Explanation
+from ..text import printable, shorten
+from .rows import evidence_lines, rows_of, with_sides
+
+
+def markdown(result: Explanation | Contrast, top: int | None = DEFAULT_TOP, notes: Sequence[str] = ()) -> str:
+    """The texts, the table, the notes and the words behind each row."""
+    rows = rows_of(result, top)
+    lines = [f"**{rows.title}**", ""]
+    lines += [f"> {name}: {literal(shorten(text, 400))}" + "\n>" for name, text in rows.texts if text]
+    figures = ["---:"] * (len(rows.columns) - 2)
+    lines += ["", _cells(rows.columns), _cells(["---", "---", *figures])]
+    lines += [_cells([literal(row.name), literal(row.note), *_figures(row.values)]) for row in rows.rows]
+    lines.append(
+        _cells(["**score**", literal(rows.summary), *(f"**{figure}**" for figure in _figures(rows.score.values))])
+    )
+    lines += ["", *(f"- {literal(printable(note))}" for note in (*notes, *rows.notes, *rows.unread))]
+    for row in with_sides(rows.rows):
+        lines += ["", f"**{literal(row.name)}** {row.value:+.4f}", ""]
+        lines += [
+            f"- {side.name}: {share} {literal(text)}" for side in row.sides for share, text in evidence_lines(side)
+        ]
+    lines += ["", f"<sub>{literal(rows.source)}</sub>"]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
+
+
+def literal(text: str) -> str:
+    """`text` with the characters escaped that Markdown or HTML would act on."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|~@-])", r"\\\1", escape(text, quote=False))
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _figures(values: Sequence[float]) -> list[str]:
+    return [f"{value:+.4f}" for value in values]

@@ -1,0 +1,206 @@
+"""The rows of a result, in order, with every word that a person reads beside them. Each output draws these rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from string import ascii_lowercase
+from typing import Final, NamedTuple
+
+from ..explain.contrast import Contrast
+from ..explain.evidence import TextEvidence, joined_words
+from ..explain.explanation import BIAS, DEFAULT_TOP, LEAST_SCORE, REMAINDER, Explanation, Term
+from ..text import printable, shorten
+from ..views import View
+
+VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}
+ESTIMATE: Final = "an estimate: what the share loses without the sentence"
+
+
+class Side(NamedTuple):
+    """One text, and the words in it that one row's share comes from."""
+
+    name: str
+    evidence: TextEvidence
+    text: str
+
+
+class Row(NamedTuple):
+    """One line: a term, the other terms, the bias, the remainder, or the score."""
+
+    kind: str  # feature, word, others, bias, remainder or score
+    name: str
+    short: str  # where the share comes from, for a narrow column
+    note: str  # the same in words
+    values: tuple[float, ...]  # one for each column of figures; the bar shows the last
+    sides: tuple[Side, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """What the bar shows."""
+        return self.values[-1]
+
+
+class Rows(NamedTuple):
+    """A result as lines that add up to the last one."""
+
+    title: str
+    columns: tuple[str, ...]  # name, where from, then the figures
+    rows: tuple[Row, ...]
+    score: Row
+    summary: str  # how much of the score is explained
+    notes: tuple[str, ...]
+    legend: str  # what the letters of `short` mean, where they are unusual
+    words_title: str  # above the words behind each row
+    unread: tuple[str, ...]  # texts that the encoder did not read, where words were requested
+    texts: tuple[tuple[str, str], ...]  # name, text
+    source: str  # what made it
+
+
+def rows_of(result: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> Rows:
+    """The rows of a result, with its `top` terms."""
+    if isinstance(result, Contrast):
+        return _contrast(result.top(top))
+    return _explanation(result if result.other_terms else result.top(top))
+
+
+def _explanation(explanation: Explanation) -> Rows:
+    letters, cosine = view_letters(explanation.per_view), explanation.mode == "dense"
+    rows = [_term(explanation, term, letters) for term in explanation.terms]
+    if explanation.other_terms and explanation.other_terms.count:
+        rows.append(Row("others", explanation.other_terms.label, "", "", (explanation.other_terms.share,)))
+    if cosine or explanation.bias or explanation.remainder:
+        rows.append(Row("bias", BIAS, "", "", (explanation.bias,)))
+        rows.append(Row("remainder", REMAINDER, "", "", (explanation.remainder,)))
+    texts = (("query", explanation.query), ("document", explanation.document))
+    usual = [f"{letter} {view}" for view, letter in letters.items() if view not in VIEW_LETTERS]
+    return Rows(
+        title=f"Why this document scores {explanation.score:+.4f}{' when steered' if explanation.steered else ''}",
+        columns=("feature", "views", "share") if cosine else ("term", "by", "share"),
+        rows=tuple(rows),
+        score=Row("score", "score", "", "", (explanation.score,)),
+        summary=_summary(explanation) if cosine else "",
+        notes=tuple(printable(note) for note in explanation.notes),
+        legend=f"further views: {', '.join(usual)}" if usual else "",
+        words_title="where it comes from",
+        unread=_unread((*texts[0], explanation.query_read_to), (*texts[1], explanation.document_read_to)),
+        texts=texts,
+        source=_source(explanation) if cosine else f"ranked by {explanation.mode}",
+    )
+
+
+def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row:
+    active = [view for view in letters if term.view_activations.get(view, 0.0) > 0]
+    by = " ".join(f"{name} {value:.2f}" for name, value in term.detail.items())
+    short = by if term.detail else "".join(letter if view in active else "·" for view, letter in letters.items())
+    sides = (
+        ()
+        if term.words is None
+        else (
+            Side("document", term.words.document, explanation.document),
+            Side("query", term.words.query, explanation.query),
+        )
+    )
+    return Row(term.kind, printable(term.name), short, by or ", ".join(active), (term.share,), sides)
+
+
+def _contrast(contrast: Contrast) -> Rows:
+    first, second = contrast.first, contrast.second
+    rows = []
+    for a, b in contrast.pairs:
+        where = ("both" if any(b.view_activations.values()) else "1st") if any(a.view_activations.values()) else "2nd"
+        sides = (
+            ()
+            if a.words is None or b.words is None
+            else (
+                Side("first", a.words.document, first.document),
+                Side("second", b.words.document, second.document),
+            )
+        )
+        rows.append(Row("feature", printable(a.name), where, where, _both(a.share, b.share), sides))
+    if first.other_terms and second.other_terms and first.other_terms.count:
+        values = _both(first.other_terms.share, second.other_terms.share)
+        rows.append(Row("others", first.other_terms.label, "", "", values))
+    rows.append(Row("bias", BIAS, "", "", _both(first.bias, second.bias)))
+    rows.append(Row("remainder", REMAINDER, "", "", _both(first.remainder, second.remainder)))
+    texts = (("query", first.query), ("first document", first.document), ("second document", second.document))
+    ends = (first.query_read_to, first.document_read_to, second.document_read_to)
+    where = "above" if contrast.difference >= 0 else "below"
+    return Rows(
+        title=f"Why the first document scores {abs(contrast.difference):.4f} {where} the second",
+        columns=("feature", "in", "first", "second", "difference"),
+        rows=tuple(rows),
+        score=Row("score", "score", "", "", _both(first.score, second.score)),
+        summary="",
+        notes=tuple(printable(note) for note in contrast.notes),
+        legend="",
+        words_title="where the difference comes from",
+        unread=_unread(*((name, text, end) for (name, text), end in zip(texts, ends, strict=True))),
+        texts=texts,
+        source=_source(first),
+    )
+
+
+def _both(first: float, second: float) -> tuple[float, ...]:
+    return first, second, first - second
+
+
+def _source(explanation: Explanation) -> str:
+    return f"explainer {printable(explanation.explainer)}, encoder {printable(explanation.encoder)}"
+
+
+def _unread(*ends: tuple[str, str, int | None]) -> tuple[str, ...]:
+    return tuple(
+        f"never read in the {name}, from character {end} on: {shorten(text[end:])}"
+        for name, text, end in ends
+        if end is not None
+    )
+
+
+def _summary(explanation: Explanation) -> str:
+    """How much of the score the features account for; nothing where a percentage would mean nothing."""
+    if explanation.explained is None:
+        return "too near zero for a percentage" if abs(explanation.score) < LEAST_SCORE else ""
+    alone = explanation.explained_without_bias
+    return f"explained {explanation.explained:.0%}" + ("" if alone is None else f", without bias {alone:.0%}")
+
+
+def view_letters(views: Iterable[View]) -> dict[View, str]:
+    """A letter for each view: the usual ones, then the first free letter of the name."""
+    letters: dict[View, str] = {}
+    for view in views:
+        choices = VIEW_LETTERS.get(view, "") + view + ascii_lowercase
+        letters[view] = next((c for c in choices if c.isalpha() and c not in letters.values()), "?")
+    return letters
+
+
+def evidence_lines(side: Side, sentences: int = 2, most_words: int = 6) -> list[tuple[str, str]]:
+    """(share, text) of the strongest sentences, of everything else together, then the strongest words."""
+    found = side.evidence
+    read = found.strongest
+    shown, others = read[:sentences], read[sentences:]
+    lines = [(f"{s.share:+.4f}", f"{shorten(s.text)}{_alone(s.activation)}") for s in shown]
+    if found.method == "estimate":
+        return [*lines, ("", ESTIMATE)]
+    outside = {"special tokens": found.special, "prompt": found.prompt, "constant": found.constant + found.rounding}
+    outside = {kind: share for kind, share in outside.items() if abs(share) >= 5e-5}
+    if len(read) <= 1:
+        lines = []
+    elif others or outside:
+        more = [f"{len(others)} more sentence{'s' if len(others) > 1 else ''}"] if others else []
+        rest = sum(s.share for s in others) + sum(outside.values())
+        lines.append((f"{rest:+.4f}", ", ".join([*more, *outside])))
+    spoken = [word for word in joined_words(found.tokens, side.text) if any(c.isalnum() for c in word[0])]
+    strongest = sorted(spoken, key=lambda word: -abs(word[1]))[:most_words]
+    entries = [f"{printable(word)} {share:+.3f}" for word, share in strongest]
+    if len(read) <= 1:
+        entries += [f"({kind} {share:+.3f})" for kind, share in outside.items()]
+    return [*lines, ("words", " · ".join(entries))]
+
+
+def _alone(activation: float) -> str:
+    return "" if activation > 0 else "  [by itself it does not activate this feature]"
+
+
+def with_sides(rows: Sequence[Row]) -> list[Row]:
+    """The rows whose words are known."""
+    return [row for row in rows if row.sides]

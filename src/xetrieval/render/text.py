@@ -1,0 +1,64 @@
+"""A result as aligned lines with bars, for a terminal. Control characters in its texts never reach the terminal."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..explain.contrast import Contrast
+from ..explain.explanation import DEFAULT_TOP, Explanation
+from .fitted import Column, Fitted, Line
+from .rows import Row, Rows, evidence_lines, rows_of, with_sides
+
+COLOURS: Final = {"word": "cyan", "bias": "blue", "remainder": "yellow"}
+
+
+def table_of(result: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> RenderableType:
+    """The table: its lines add up to the score."""
+    rows = rows_of(result, top)
+    name, where, *figures = rows.columns
+    columns = (Column(name, 46), Column(where, 24), *(Column(figure) for figure in figures))
+    total = Line((Text("score", "bold"), "", *(Text(f"{value:+.4f}", "bold") for value in rows.score.values)))
+    bar_title = "second · first" if isinstance(result, Contrast) else ""
+    table = Fitted(columns, [_line(row) for row in rows.rows], total, rows.summary, bar_title)
+    notes = [Text(note, "yellow") for note in rows.notes]
+    if rows.legend:
+        notes.append(Text(rows.legend, "dim"))
+    return Group(table, *notes, *_words(rows))
+
+
+def plain_text(result: Explanation | Contrast, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
+    """The table without colour."""
+    console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(table_of(result, top))
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
+
+
+def _line(row: Row) -> Line:
+    style = "red" if row.value < 0 else COLOURS.get(row.kind, "green")
+    *sides, value = (f"{value:+.4f}" for value in row.values)
+    return Line((Text(row.name), Text(row.short, "dim"), *sides, Text(value, style)), row.value, style)
+
+
+def _words(rows: Rows) -> list[RenderableType]:
+    """The sentences and words behind each row, under its name."""
+    explained = with_sides(rows.rows)
+    if not explained:
+        return []
+    blocks: list[RenderableType] = [Text(""), Text(rows.words_title, "dim")]
+    for row in explained:
+        table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
+        table.add_column("side", no_wrap=True, min_width=10)
+        table.add_column("share", justify="right", no_wrap=True, min_width=7)
+        table.add_column("text", overflow="fold")
+        for side in row.sides:
+            for i, (share, text) in enumerate(evidence_lines(side)):
+                style = "red" if share.startswith("-") else "green" if share.startswith("+") else "dim"
+                table.add_row(Text("" if i else f"  {side.name}", "dim"), Text(share, style), Text(text))
+        blocks += [Text.assemble((row.name, "bold"), f"  {row.value:+.4f}"), table]
+    return [*blocks, *(Text(note, "yellow") for note in rows.unread)]
