@@ -14,7 +14,8 @@ times as slow as either alone. PyTorch and the loops share one.)
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from ..extras import require
 from .codes import SparseCodes
 from .kernels import Kernels, kernels_for
 from .kernels.pattern import Pattern
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PER_K: Final = 2  # candidates for each kept feature
 EPSILON: Final = 2.0**-7
@@ -51,7 +55,7 @@ def compiled_codes(
     return SparseCodes.of_ragged(counts, columns, activations)
 
 
-def _tiles(torch: Any, x: Any, We: Any, be: Any) -> Any:
+def _tiles(torch: ModuleType, x: Tensor, We: Tensor, be: Tensor) -> Tensor:
     tile = max(16, TILE_NUMBERS // len(We))
     memory = torch.empty(min(tile, len(x)), len(We))
     for first in range(0, len(x), tile):
@@ -59,7 +63,9 @@ def _tiles(torch: Any, x: Any, We: Any, be: Any) -> Any:
         yield first, torch.addmm(be, rows, We.T, out=memory[: len(rows)])
 
 
-def top_k_by_candidates(torch: Any, kernels: Kernels, x: Any, We: Any, be: Any, k: int) -> tuple[Any, Any]:
+def top_k_by_candidates(
+    torch: ModuleType, kernels: Kernels, x: Tensor, We: Tensor, be: Tensor, k: int
+) -> tuple[Tensor, Tensor]:
     """Ids (int32) and fp32 values of the k largest scores x We^T + be of each row, [n, k]."""
     scorer = _Scorer(We, be, We.bfloat16(), float(We.norm(dim=1).max()))
     tile = max(16, TILE_NUMBERS // len(We))
@@ -70,13 +76,13 @@ def top_k_by_candidates(torch: Any, kernels: Kernels, x: Any, We: Any, be: Any, 
 
 
 class _Scorer(NamedTuple):
-    We: Any
-    be: Any
-    half: Any  # We in bfloat16
+    We: Tensor
+    be: Tensor
+    half: Tensor  # We in bfloat16
     longest: float  # max_j ||w_j||
 
 
-def _tile(torch: Any, kernels: Kernels, x: Any, scorer: _Scorer, k: int) -> tuple[Any, Any]:
+def _tile(torch: ModuleType, kernels: Kernels, x: Tensor, scorer: _Scorer, k: int) -> tuple[Tensor, Tensor]:
     We, be, half, longest = scorer
     n, width = len(x), min(len(We), PER_K * k)
     rough = (x.bfloat16() @ half.T).float() + be

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Pattern(NamedTuple):
     """Entries of a sparse [n, F] matrix, row by row: row i owns the places starts[i] : starts[i + 1]."""
 
-    starts: Any  # int64 [n + 1]
-    columns: Any  # int32 [entries], the features
+    starts: Tensor  # int64 [n + 1]
+    columns: Tensor  # int32 [entries], the features
 
 
 class Transposed(NamedTuple):
     """The same entries by feature: feature j owns the slots starts[j] : starts[j + 1]."""
 
-    starts: Any  # int64 [F + 1]
-    rows: Any  # int32 [entries]
-    places: Any  # int32 [entries], each slot's place in the row-by-row order
+    starts: Tensor  # int64 [F + 1]
+    rows: Tensor  # int32 [entries]
+    places: Tensor  # int32 [entries], each slot's place in the row-by-row order

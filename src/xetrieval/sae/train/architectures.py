@@ -7,9 +7,12 @@ is on the pattern of those entries alone: one number an entry, none for the zero
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..kernels.pattern import Transposed
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SMALLEST = 1e-3  # f^p is taken of f + this, so that its slope stays finite at 0
 
@@ -17,16 +20,16 @@ SMALLEST = 1e-3  # f^p is taken of f + this, so that its slope stays finite at 0
 class Entries(NamedTuple):
     """The entries of a batch: pre-activations and the features they belong to."""
 
-    z: Any  # [entries]
-    columns: Any  # int32 [entries]
+    z: Tensor  # [entries]
+    columns: Tensor  # int32 [entries]
     rows: int  # n
 
 
 class Pulled(NamedTuple):
     """What backward gives: the gradient that goes through W_e, and those of further parameters."""
 
-    through: Any  # [entries], d loss / d <W_e,j, x_i - b>
-    further: dict[str, Any]  # name -> [F]
+    through: Tensor  # [entries], d loss / d <W_e,j, x_i - b>
+    further: dict[str, Tensor]  # name -> [F]
 
 
 class Sparsity(NamedTuple):
@@ -41,19 +44,19 @@ class Architecture(Protocol):
 
     own: tuple[str, ...]  # parameters beside We, be, Wd, bd
 
-    def bounds(self, w: dict[str, Any]) -> Any:
+    def bounds(self, w: dict[str, Tensor]) -> Tensor:
         """An entry matters if its pre-activation exceeds this, [F]; None where a count decides."""
 
-    def activate(self, w: dict[str, Any], at: Entries) -> Any:
+    def activate(self, w: dict[str, Tensor], at: Entries) -> Tensor:
         """f of each entry, >= 0."""
 
     def backward(
-        self, w: dict[str, Any], at: Entries, pulls: Any, sparsity: Sparsity, by_feature: Transposed, sums: Any
+        self, w: dict[str, Tensor], at: Entries, pulls: Tensor, sparsity: Sparsity, by_feature: Transposed, sums: Tensor
     ) -> Pulled:
         """From pulls = d error / d f of each entry."""
 
 
-def power_slope(f: Any, power: float) -> Any:
+def power_slope(f: Tensor, power: float) -> Tensor:
     """d/df of (f + s)^p, s = SMALLEST; 1 where p = 1."""
     return 1.0 if power == 1.0 else power * (f + SMALLEST) ** (power - 1.0)
 
@@ -63,16 +66,16 @@ class Rectified:
 
     own: tuple[str, ...] = ()
 
-    def bounds(self, w: dict[str, Any]) -> Any:
+    def bounds(self, w: dict[str, Tensor]) -> Tensor:
         """Zero."""
         return w["be"].new_zeros(len(w["be"]))
 
-    def activate(self, w: dict[str, Any], at: Entries) -> Any:
+    def activate(self, w: dict[str, Tensor], at: Entries) -> Tensor:
         """ReLU."""
         return at.z.clamp_min(0.0)
 
     def backward(
-        self, w: dict[str, Any], at: Entries, pulls: Any, sparsity: Sparsity, by_feature: Transposed, sums: Any
+        self, w: dict[str, Tensor], at: Entries, pulls: Tensor, sparsity: Sparsity, by_feature: Transposed, sums: Tensor
     ) -> Pulled:
         """Through the entries above zero."""
         if sparsity.coefficient:
@@ -90,23 +93,23 @@ class Gated:
 
     own: tuple[str, ...] = ("r", "bm")
 
-    def bounds(self, w: dict[str, Any]) -> Any:
+    def bounds(self, w: dict[str, Tensor]) -> Tensor:
         """The gate opens above zero."""
         return w["be"].new_zeros(len(w["be"]))
 
-    def activate(self, w: dict[str, Any], at: Entries) -> Any:
+    def activate(self, w: dict[str, Tensor], at: Entries) -> Tensor:
         """The size, where the gate is open."""
         return self._size(w, at)[1].clamp_min(0.0)
 
     def backward(
         self,
-        w: dict[str, Any],
+        w: dict[str, Tensor],
         at: Entries,
-        pulls: Any,
+        pulls: Tensor,
         sparsity: Sparsity,
         by_feature: Transposed,
-        sums: Any,
-        gate_pulls: Any = None,
+        sums: Tensor,
+        gate_pulls: Tensor = None,
     ) -> Pulled:
         """The size learns from the error, the gate from the penalty and from its own error."""
         scaled, size = self._size(w, at)
@@ -116,7 +119,7 @@ class Gated:
         further = {"be": sums(by_feature, gate), "r": sums(by_feature, dsize * scaled), "bm": sums(by_feature, dsize)}
         return Pulled(through, further)
 
-    def _size(self, w: dict[str, Any], at: Entries) -> tuple[Any, Any]:
+    def _size(self, w: dict[str, Tensor], at: Entries) -> tuple[Tensor, Tensor]:
         scaled = w["r"].exp()[at.columns] * (at.z - w["be"][at.columns])
         return scaled, scaled + w["bm"][at.columns]
 
@@ -134,16 +137,16 @@ class Jumping:
     def __init__(self) -> None:
         self.width = 0.0  # epsilon; known once the weights are
 
-    def bounds(self, w: dict[str, Any]) -> Any:
+    def bounds(self, w: dict[str, Tensor]) -> Tensor:
         """The lower end of the window."""
         return w["theta"] - self.width / 2
 
-    def activate(self, w: dict[str, Any], at: Entries) -> Any:
+    def activate(self, w: dict[str, Tensor], at: Entries) -> Tensor:
         """z above theta, else 0."""
         return at.z * (at.z > w["theta"][at.columns])
 
     def backward(
-        self, w: dict[str, Any], at: Entries, pulls: Any, sparsity: Sparsity, by_feature: Transposed, sums: Any
+        self, w: dict[str, Tensor], at: Entries, pulls: Tensor, sparsity: Sparsity, by_feature: Transposed, sums: Tensor
     ) -> Pulled:
         """z learns above theta; theta within the window."""
         theta = w["theta"][at.columns]

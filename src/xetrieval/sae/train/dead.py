@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ...extras import require
 from ..kernels import Kernels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 WEAK, STRONG = 0.2, 1.0  # size of a new encoder row, in mean rows: strong where it must win a place among k
 
@@ -13,12 +19,12 @@ WEAK, STRONG = 0.2, 1.0  # size of a new encoder row, in mean rows: strong where
 class Silence:
     """How many steps ago each feature fired last."""
 
-    def __init__(self, torch: Any, features: int, dead_after: int, device: str) -> None:
+    def __init__(self, torch: ModuleType, features: int, dead_after: int, device: str) -> None:
         self.torch, self.dead_after = torch, dead_after
         self.steps = torch.zeros(features, dtype=torch.int64, device=device)
         self.dead = torch.empty(0, dtype=torch.int64, device=device)  # ids, as of the last step
 
-    def update(self, fired: Any) -> None:
+    def update(self, fired: Tensor) -> None:
         """After a batch in which the features where `fired` [F] is true were active."""
         self.steps += 1
         self.steps[fired] = 0
@@ -26,11 +32,11 @@ class Silence:
 
 
 def teach_dead(
-    w: dict[str, Any],
-    grads: dict[str, Any],
-    dead: Any,
-    centred: Any,
-    error: Any,
+    w: dict[str, Tensor],
+    grads: dict[str, Tensor],
+    dead: Tensor,
+    centred: Tensor,
+    error: Tensor,
     alpha: float,
     tile: int,
 ) -> None:
@@ -60,7 +66,14 @@ def teach_dead(
 
 
 def resample(
-    w: dict[str, Any], optimiser: Any, silence: Silence, centred: Any, error: Any, rng: Any, *, counted: bool
+    w: dict[str, Tensor],
+    optimiser: Optimizer,
+    silence: Silence,
+    centred: Tensor,
+    error: Tensor,
+    rng: np.random.Generator,
+    *,
+    counted: bool,
 ) -> int:
     """Start dead features anew on rows that are reconstructed badly (Bricken et al. 2023); how many.
 
@@ -99,6 +112,6 @@ def resample(
     return len(dead)
 
 
-def fired_features(kernels: Kernels, by_feature: Any, f: Any) -> Any:
+def fired_features(kernels: Kernels, by_feature: Tensor, f: Tensor) -> Tensor:
     """Whether each feature is active in the batch, [F]."""
     return kernels.sums(by_feature, f) > 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +14,14 @@ from ..kernels.pattern import Pattern
 from .config import SaeConfig
 from .scaling import geometric_median
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 SAMPLE = 4096  # rows that thresholds and sizes are set on
 NOISE = 0.02  # a dimension, beside a direction of norm 1
 
 
-def initial_weights(torch: Any, kernels: Kernels, config: SaeConfig, sample: Float32) -> dict[str, Any]:
+def initial_weights(torch: ModuleType, kernels: Kernels, config: SaeConfig, sample: Float32) -> dict[str, Tensor]:
     """Parameters by name, on the device: We [F, m], be [F], Wd [F, m] (unit rows), bd [m], and the architecture's own.
 
     bd is the geometric median. Directions start on data points, so that few features are born where no data is. The
@@ -58,7 +62,9 @@ def initial_weights(torch: Any, kernels: Kernels, config: SaeConfig, sample: Flo
     return weights
 
 
-def _threshold_and_size(torch: Any, kernels: Kernels, config: SaeConfig, x: Any, Wd: Any) -> tuple[float, float]:
+def _threshold_and_size(
+    torch: ModuleType, kernels: Kernels, config: SaeConfig, x: Tensor, Wd: Tensor
+) -> tuple[float, float]:
     """The threshold that leaves `l0` scores a row, and the factor that reconstructs best with what is left."""
     per_row = min(config.features, max(1, round(4 * config.l0)))
     ids, values = [], []

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..kernels import Kernels
 from ..kernels.pattern import Pattern
 from .config import SaeConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TILE_NUMBERS = 1 << 22  # scores at one time: 16 MiB; smaller tiles slow the product, larger ones the selection
 SLACK = 0.12  # how far below the last cut of a batch the next one may lie before its scores are read again
@@ -17,7 +21,7 @@ class Found(NamedTuple):
     """The pattern of a batch, its pre-activations, and where it was cut."""
 
     pattern: Pattern
-    z: Any  # [entries]
+    z: Tensor  # [entries]
     guess: float
 
 
@@ -27,12 +31,12 @@ def tile_rows(features: int) -> int:
 
 
 def score_entries(
-    torch: Any,
+    torch: ModuleType,
     kernels: Kernels,
     config: SaeConfig,
-    architecture: Any,
-    w: dict[str, Any],
-    centred: Any,
+    architecture: Tensor,
+    w: dict[str, Tensor],
+    centred: Tensor,
     guess: float,
 ) -> Found:
     """z = W_e (x - b) + b_e at the entries that matter to the variant, rows in order."""
@@ -45,7 +49,7 @@ def score_entries(
     return Found(pattern, z, guess)
 
 
-def _row_wise(torch: Any, kernels: Kernels, config: SaeConfig, w: dict[str, Any], centred: Any) -> Found:
+def _row_wise(torch: ModuleType, kernels: Kernels, config: SaeConfig, w: dict[str, Tensor], centred: Tensor) -> Found:
     k = config.k
     if config.scoring == "bfloat16":
         from ..compiled_codes import top_k_by_candidates
@@ -59,7 +63,7 @@ def _row_wise(torch: Any, kernels: Kernels, config: SaeConfig, w: dict[str, Any]
 
 
 def _batch_wise(
-    torch: Any, kernels: Kernels, config: SaeConfig, w: dict[str, Any], centred: Any, guess: float
+    torch: ModuleType, kernels: Kernels, config: SaeConfig, w: dict[str, Tensor], centred: Tensor, guess: float
 ) -> Found:
     """The k n largest positive scores of the batch, exactly: those above a guess are gathered, then cut."""
     wanted = max(1, round(config.l0 * len(centred)))
@@ -81,13 +85,15 @@ def _batch_wise(
     return Found(Pattern(before[pattern.starts], pattern.columns[kept]), z[kept], cut * (1 - SLACK))
 
 
-def _above(torch: Any, kernels: Kernels, w: dict[str, Any], centred: Any, bounds: Any) -> tuple[Pattern, Any]:
+def _above(
+    torch: ModuleType, kernels: Kernels, w: dict[str, Tensor], centred: Tensor, bounds: Tensor
+) -> tuple[Pattern, Tensor]:
     parts = [kernels.above(scores, bounds) for scores in _tiles(torch, w, centred)]
     counts, columns, z = (torch.cat([part[place] for part in parts]) for place in range(3))
     return Pattern(kernels.starts(counts), columns), z
 
 
-def _tiles(torch: Any, w: dict[str, Any], centred: Any) -> Any:
+def _tiles(torch: ModuleType, w: dict[str, Tensor], centred: Tensor) -> Tensor:
     """Scores of a few rows at a time, each in the memory of the one before."""
     tile = tile_rows(len(w["be"]))
     memory = torch.empty(min(tile, len(centred)), len(w["be"]), device=centred.device)

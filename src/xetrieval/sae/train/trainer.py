@@ -9,7 +9,8 @@ on the pattern of the entries that matter. Scores cost 2 m F, the rest 8 m L0 a 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ from .dead import Silence, fired_features, resample, teach_dead
 from .initial import initial_weights
 from .scores import score_entries, tile_rows
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 CLIP = 1.0  # of the gradient's norm over all parameters
 LAST_RESAMPLING = 0.75
 FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # near where they end on embeddings; far too small a one lets L0 run away
@@ -34,9 +38,9 @@ FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # near where they end on embeddings; fa
 class Reconstruction(NamedTuple):
     """The errors of a batch, and who learns from which."""
 
-    error: Any  # x - x^ of all features [n, m]
-    pulls: Any  # d loss / d f of each entry
-    sources: list[tuple[int, int, Any]]  # features first..last learn their directions from this error [n, m]
+    error: Tensor  # x - x^ of all features [n, m]
+    pulls: Tensor  # d loss / d f of each entry
+    sources: list[tuple[int, int, Tensor]]  # features first..last learn their directions from this error [n, m]
 
 
 class Trainer:
@@ -48,7 +52,7 @@ class Trainer:
     """
 
     def __init__(self, config: SaeConfig, sample: Float32, steps: int) -> None:
-        self.torch: Any = require("torch", "train")
+        self.torch: ModuleType = require("torch", "train")
         self.config, self.steps, self.done = config, steps, 0
         self.kernels: Kernels = kernels_for(config.device)
         self.architecture = architecture(config.kind.architecture)
@@ -61,7 +65,7 @@ class Trainer:
         self.guess = math.nan  # batchtopk: where the last batch was cut
         self.resampled = 0
 
-    def step(self, x: Any) -> SaeProgress:
+    def step(self, x: Tensor) -> SaeProgress:
         """Learn from one batch of the training space, [n, m] on the device.
 
         Raises:
@@ -128,12 +132,12 @@ class Trainer:
 
     # ------------------------------------------------------------------ the parts of a step
 
-    def _entries(self, centred: Any) -> tuple[Pattern, Entries]:
+    def _entries(self, centred: Tensor) -> tuple[Pattern, Entries]:
         found = score_entries(self.torch, self.kernels, self.config, self.architecture, self.w, centred, self.guess)
         self.guess = found.guess
         return found.pattern, Entries(found.z, found.pattern.columns, len(centred))
 
-    def _reconstruct(self, pattern: Pattern, f: Any, centred: Any) -> Reconstruction:
+    def _reconstruct(self, pattern: Pattern, f: Tensor, centred: Tensor) -> Reconstruction:
         n, features = len(centred), self.config.features
         if not self.config.kind.nested:
             error, pulls = self.kernels.decode_and_pull(pattern, f, self.w["Wd"], centred, -2.0 / n)
@@ -154,7 +158,7 @@ class Trainer:
             sources.append((first, last, total))
         return Reconstruction(rest, pulls, sources)
 
-    def _part(self, pattern: Pattern, first: int, last: int) -> tuple[Any, Pattern]:
+    def _part(self, pattern: Pattern, first: int, last: int) -> tuple[Tensor, Pattern]:
         """The entries of some features, and their pattern."""
         chosen = (pattern.columns >= first) & (pattern.columns < last)
         before = self.torch.zeros(len(chosen) + 1, dtype=self.torch.int64, device=chosen.device)
@@ -165,12 +169,12 @@ class Trainer:
         self,
         pattern: Pattern,
         entries: Entries,
-        f: Any,
+        f: Tensor,
         made: Reconstruction,
         by_feature: Transposed,
-        centred: Any,
+        centred: Tensor,
         done: float,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Tensor]:
         kernels, w, n = self.kernels, self.w, len(centred)
         sparsity = Sparsity(self.control.coefficient if self._penalised else 0.0, self.config.power(done))
         given = (w, entries, made.pulls, sparsity, by_feature, kernels.sums)
@@ -186,7 +190,7 @@ class Trainer:
         grads["bd"] = made.sources[-1][2].sum(0) * (-2.0 / n) - kernels.sums(by_feature, pulled.through) @ w["We"]
         return grads
 
-    def _descend(self, grads: dict[str, Any], schedule: float) -> None:
+    def _descend(self, grads: dict[str, Tensor], schedule: float) -> None:
         squared = self.kernels.tangent(grads["Wd"], self.w["Wd"])  # directions stay on the unit sphere
         squared += sum(float((grad**2).sum()) for name, grad in grads.items() if name != "Wd")
         norm = math.sqrt(self._finite("gradient", squared))
@@ -198,14 +202,14 @@ class Trainer:
         if "theta" in self.w:
             self.w["theta"].clamp_min_(0.0)
 
-    def _drive(self, l0: float, f: Any, done: float, n: int) -> None:
+    def _drive(self, l0: float, f: Tensor, done: float, n: int) -> None:
         self.control.update(l0)
         power, following = self.config.power(done), self.config.power((self.done + 1) / self.steps)
         if power != following:
             active = f[f > 0]
             self.control.rescale(float((active**power).sum()) / n, float((active**following).sum()) / n)
 
-    def _resample_if_due(self, centred: Any, error: Any) -> None:
+    def _resample_if_due(self, centred: Tensor, error: Tensor) -> None:
         every = self.config.resample_every
         if every is None or self.done > LAST_RESAMPLING * self.steps or self.done % max(1, int(every * self.steps)):
             return
