@@ -46,7 +46,11 @@ def explain(
     top: TopOption = None,
     format: Annotated[
         ReportFormat | None,
-        typer.Option("--format", help="text (default), json, or html: one page, readable without a network."),
+        typer.Option(
+            "--format",
+            help="text (default), json, markdown (to paste into an issue), html (one page that needs no network), or "
+            "release (field names of the paper's release).",
+        ),
     ] = None,
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also the sentences and words that carry the shown features.")

@@ -203,7 +203,7 @@ def info(index: Folder) -> None:
 @app.command()
 def report(
     index: Folder,
-    topics: Annotated[int, typer.Option("--topics", min=1, help="How many families are shown.")] = 15,
+    topics: Annotated[int, typer.Option("--topics", min=1, help="How many families are shown.")] = 20,
     format: FormatOption = Format.text,
 ) -> None:
     """What this corpus is about: families, features that say nothing, documents found for everything."""

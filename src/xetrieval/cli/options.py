@@ -39,10 +39,17 @@ class ReportFormat(StrEnum):
     text = "text"
     json = "json"
     html = "html"
+    markdown = "markdown"
+    release = "release"
 
 
 ReportFormatOption = Annotated[
-    ReportFormat, typer.Option("--format", help="text, json, or html: one page, readable without a network.")
+    ReportFormat,
+    typer.Option(
+        "--format",
+        help="text, json, markdown (to paste into an issue), html (one page that needs no network), or release (field "
+        "names of the paper's release).",
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
 CacheOption = Annotated[

@@ -30,7 +30,10 @@ def show(
     notes: Sequence[str] = (),
 ) -> None:
     """Print it, or write it; `notes` are lines of text about it, which JSON has fields for instead."""
-    from ..explain import DEFAULT_TOP
+    from ..errors import InputError
+    from ..explain import DEFAULT_TOP, Explanation
+    from ..explain.release_format import release_record
+    from ..render.markdown import markdown
     from ..render.page import page
     from ..render.text import plain_text, table_of
     from ..text import printable
@@ -38,8 +41,16 @@ def show(
     some = DEFAULT_TOP if top is None else top
     if format is ReportFormat.json:
         text = f"{as_json(shown.top(top).to_dict())}\n"
+    elif format is ReportFormat.release:
+        if not isinstance(shown, Explanation) or shown.mode != "dense":
+            raise InputError(
+                "--format release needs the explanation of one dense score; give no --over and no other mode"
+            )
+        text = f"{as_json(release_record(shown.top(top)))}\n"
     elif format is ReportFormat.html:
         text = page(shown, some, notes)
+    elif format is ReportFormat.markdown:
+        text = markdown(shown, some, notes)
     elif output is None:
         console = output_console()
         console.print(table_of(shown, some))

@@ -127,11 +127,11 @@ class Service:
     def search(self, asked: s.SearchAsked) -> SearchAnswer:
         """Hits of a query."""
         check("search", _given(asked, explain=asked.explain), IN_HTTP, asked.by)
-        _, index = self.index(asked.index)
+        name, index = self.index(asked.index)
         options = SearchOptions(asked.by, _profile(index, asked.factors), asked.weights)
         found, query = search(index, _asked(asked), asked.k, options, asked.filters)
         common = overview(index, found, asked.good, asked.bad) if asked.overview else None
-        return search_answer(query, found, common, explain=asked.explain, top=asked.top)
+        return replace(search_answer(query, found, common, explain=asked.explain, top=asked.top), index=name)
 
     def find(self, asked: s.FindAsked) -> s.FindAnswer:
         """A document by its id, otherwise by words of it."""

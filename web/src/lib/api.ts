@@ -984,6 +984,8 @@ export interface components {
         SearchAnswer: {
             /** Hits */
             hits: components["schemas"]["Hit"][];
+            /** Index */
+            index?: string;
             /** Notes */
             notes: string[];
             overview?: components["schemas"]["Overview"] | null;

@@ -21,6 +21,7 @@ class SearchAnswer(Record):
     hits: tuple[Hit, ...]
     steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor: scores are of steered documents
     overview: Overview | None = None
+    index: str = ""  # its name on a server
 
     json_also = ("notes",)
 

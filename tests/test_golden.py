@@ -1,0 +1,92 @@
+"""What each output draws, byte by byte: tests/golden/. XETRIEVAL_GOLDEN=write writes the files again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from xetrieval.explain import (
+    Chunk,
+    Contrast,
+    Explanation,
+    Reading,
+    SentenceShare,
+    Swap,
+    Term,
+    TextEvidence,
+    TokenShare,
+    Words,
+)
+from xetrieval.explain.counterfactual import Erase, NamedFeature
+from xetrieval.render.html import fragment_of
+from xetrieval.render.markdown import markdown
+from xetrieval.render.page import page
+from xetrieval.render.text import plain_text
+
+GOLDEN = Path(__file__).parent / "golden"
+QUERY, DOCUMENT = "how do vaccines work", "Vaccines train the immune system. Ice cream | is <cold>."
+DRAW = {"text": plain_text, "html": fragment_of, "page.html": page, "markdown": markdown}
+
+
+def evidence() -> TextEvidence:
+    sentences = (
+        SentenceShare(0, 33, DOCUMENT[:33], 0.25, 0.4, read=True),
+        SentenceShare(34, 56, DOCUMENT[34:], 0.04, 0.0, read=True),
+    )
+    return TextEvidence("exact", sentences, (TokenShare(0, 8, 0.2), TokenShare(9, 14, 0.05)), constant=0.01)
+
+
+def explanation() -> Explanation:
+    views = {"original": 0.3, "qa": 0.0, "summary": 0.1, "purpose": 0.0}
+    guess = TextEvidence("estimate", (SentenceShare(0, 20, QUERY, 0.3, 0.2, read=True),))
+    return Explanation(
+        score=0.52,
+        bias=0.1,
+        remainder=0.07,
+        terms=(
+            Term("feature", 3, "immune system", 0.3, 0.5, views, twins=(9,), words=Words(evidence(), guess)),
+            Term("feature", 4, None, 0.1, 0.4, views),
+            Term("feature", 5, "cold & <ice>", -0.05, 0.2, views),
+        ),
+        doc_id="d1",
+        query=QUERY,
+        document=DOCUMENT,
+        explainer="toy",
+        encoder="hashing:64",
+        read_document=Reading(3, 0, 10),
+        document_read_to=33,
+        per_view={"original": (3, 4, 5, 9), "qa": (), "summary": (3, 4, 5, 9), "purpose": ()},
+        chunk=0,
+        chunks=(Chunk(0, 33, 0.52), Chunk(34, 56, 0.11)),
+    )
+
+
+def bm25() -> Explanation:
+    terms = (Term("word", None, '"vaccines"', 1.5), Term("word", None, '"work"', 0.25))
+    return Explanation(1.75, 0.0, 0.0, terms, mode="bm25", query=QUERY, document=DOCUMENT)
+
+
+def contrast() -> Contrast:
+    def side(score: float, shares: tuple[float, float], active: float) -> Explanation:
+        terms = (
+            Term("feature", 3, "immune system", shares[0], 0.5, {"original": active}),
+            Term("feature", 4, None, shares[1], 0.4, {"original": 0.2}),
+        )
+        remainder = score - 0.1 - sum(shares)
+        return Explanation(score, 0.1, remainder, terms, query=QUERY, document=DOCUMENT, explainer="toy", encoder="e")
+
+    swap = Swap("first", 0.5, 0.3, Erase((NamedFeature(3, "immune system"),), 0.21, minimal=True), None, 2)
+    return Contrast(side(0.5, (0.3, 0.05), 0.3), side(0.3, (0.0, 0.12), 0.0), swap)
+
+
+@pytest.mark.parametrize("output", DRAW)
+@pytest.mark.parametrize("result", [explanation, bm25, contrast])
+def test_each_output_draws_what_it_drew(result, output: str) -> None:  # type: ignore[no-untyped-def]
+    drawn = DRAW[output](result(), 2)
+    path = GOLDEN / f"{result.__name__}.{output}"
+    if os.environ.get("XETRIEVAL_GOLDEN") == "write":
+        GOLDEN.mkdir(exist_ok=True)
+        path.write_text(drawn, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == drawn
