@@ -31,12 +31,12 @@ def main() -> None:
         print(hits[0].explanation, end="\n\n")
 
         answer = index.why("how long do dogs sleep", "sleep", over=hits[0].doc_id)
-        print(f"{answer.document.id} stands at {answer.rank}:")
+        print(f"{answer.doc_id} has rank {answer.rank}:")
         print(answer.contrast, end="\n\n")
 
         strongest = hits[0].explanation.terms[0]
         profile = xetrieval.SteeringProfile(
-            {strongest.id: 0.0}, index.explainer.sae.digest, note=f"without {strongest.name}"
+            {strongest.feature_id: 0.0}, index.explainer.sae.digest, note=f"without {strongest.name}"
         )
         for hit in index.search("how long do dogs sleep", steer=profile):
             print(hit.rank, hit.doc_id, round(hit.score, 4), profile.note)
