@@ -227,7 +227,7 @@ def test_steering_moves_the_ranking_and_goes_into_the_link(page: Any, address: s
         page.get_by_role("button", name="download").click()
     profile = json.loads(Path(download.value.path()).read_text())
     assert profile["factors"]
-    assert profile["sae"] == json.loads(urlopen(f"{address}v1/health").read())["indexes"][0]["sae"]
+    assert profile["sae_digest"] == json.loads(urlopen(f"{address}v1/health").read())["indexes"][0]["sae"]
     page.get_by_role("button", name="reset").click()
     page.wait_for_selector(".slider", state="detached")
     page.wait_for_function(f"names => {TITLES} === names", arg=",".join(before))
