@@ -105,7 +105,7 @@ def _numbers(x: Any, name: str) -> NDArray[Any]:
 
 
 def _tensor(x: Any, name: str) -> NDArray[Any]:
-    """A torch tensor, wherever it lies and whatever its type."""
+    """A torch tensor, on any device and of any type."""
     tensor = x.detach()
     tensor = tensor.to_dense() if getattr(tensor, "is_sparse", False) else tensor
     if str(tensor.dtype).removeprefix("torch.") in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):

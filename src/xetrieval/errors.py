@@ -58,7 +58,7 @@ class EndpointError(XetrievalError):
 
     Attributes:
         status: the HTTP status, 0 where there was none.
-        refused: the server will not answer this request however often it is asked.
+        refused: retrying this request will not help.
         too_large: it answered more than is read; that says something of this request, not of the server.
     """
 

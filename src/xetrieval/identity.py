@@ -63,7 +63,7 @@ class EncoderIdentity:
         return self.query_prompt if role == "query" else self.document_prompt
 
     def to_dict(self) -> dict[str, Any]:
-        """As config.json holds it."""
+        """As written to config.json."""
         return asdict(self)
 
     @classmethod

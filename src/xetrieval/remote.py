@@ -1,4 +1,4 @@
-"""One JSON request to a server, asked again when that can help. Embedding servers and language models share it."""
+"""One JSON request to a server, retried where that can help. Embedding servers and language models share it."""
 
 from __future__ import annotations
 

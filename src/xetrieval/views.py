@@ -2,7 +2,7 @@
 
 `original` is the encoder's own vector. Every other view is what an internalizer makes of it: the embedding that a text
 written about the document in some aspect would have had. The paper's aspects are a question-answer list, a summary and
-a statement of purpose; any other name can stand beside them.
+a statement of purpose; other names may be added.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check_aspect(name: str, where: str) -> Aspect:
     """`name`, if an aspect may have it.
 
     Raises:
-        InputError: it may not; `where` stands first in the message.
+        InputError: it may not; `where` begins the message.
     """
     if not NAME.fullmatch(name) or name in RESERVED:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Long documents cut into pieces of whole sentences that overlap, with their places in the original."""
+"""Long documents cut into pieces of whole sentences that overlap, with their spans in the original."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import InputError
 from .corpus import Document, Piece
 from .sentences import split_sentences
 
-LONGEST_TITLE: Final = 120  # letters
+LONGEST_TITLE: Final = 120  # characters
 
 
 class Chunking(NamedTuple):
@@ -32,10 +32,10 @@ class Chunking(NamedTuple):
 def pieces(document: Document, chunking: Chunking) -> Iterator[Document]:
     """The pieces of a document, as documents ID#1, ID#2, ...; one that fits stays whole, under its own id.
 
-    text[start:end] of the document's body is what a piece holds; a title stands before each.
+    text[start:end] of the document's body is the content of a piece; a title is put before each.
     """
     body = document.body
-    base = document.piece.start if document.piece else 0  # front matter stands before the body of some files
+    base = document.piece.start if document.piece else 0  # some files have front matter before the body
     if len(body) <= chunking.size:
         yield document._replace(piece=Piece(document.id, base, base + len(body)))
         return
@@ -54,7 +54,7 @@ def begins_with(text: str, title: str) -> bool:
 
 
 def places(text: str, chunking: Chunking) -> list[tuple[int, int]]:
-    """Where the pieces lie. A sentence longer than a piece is cut."""
+    """The span of each piece. A sentence longer than a piece is cut."""
     size, overlap = chunking.check()
     spans: list[tuple[int, int]] = []
     for sentence in split_sentences(text):

@@ -12,7 +12,7 @@ OWN_FIELDS: Final = frozenset({"_id", "id", "title", "text", "metadata"})
 
 
 class Piece(NamedTuple):
-    """Where a document lies in the one that it was cut from: parent's text[start:end]."""
+    """The span of a document in the one it was cut from: parent's text[start:end]."""
 
     parent: str
     start: int
@@ -45,7 +45,7 @@ def documents_of(lines: Iterable[Line | BadLine]) -> Iterator[Document | BadLine
 
 
 def document_of(line: Line) -> Document | BadLine:
-    """The document that a record stands for; bad without an id, or with neither title nor text.
+    """The document of a record; bad without an id, or with neither title nor text.
 
     Fields beside those we own are metadata, as the entries of an object `metadata` are; of one name in both, the entry
     of `metadata` counts. An `id` that stands beside an `_id` and is another is metadata too.

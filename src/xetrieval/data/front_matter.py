@@ -13,13 +13,13 @@ from typing import Any, Final, NamedTuple
 
 from ..files import is_whole
 
-LONGEST: Final = 64 << 10  # letters; what is longer is no front matter
+LONGEST: Final = 64 << 10  # characters; longer text is not front matter
 OPEN: Final = re.compile(r"---[ \t]*\r?\n")
 CLOSE: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$\n?", re.MULTILINE)
 
 
 class FrontMatter(NamedTuple):
-    """The facts that stand before a page's text, and where the text begins."""
+    """The metadata before a page's text, and where the text begins."""
 
     facts: dict[str, Any]
     start: int

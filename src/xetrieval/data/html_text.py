@@ -34,10 +34,10 @@ class _Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self.title: list[str] = []
-        self.silent = self.in_title = self.drawing = 0
+        self.hidden = self.in_title = self.drawing = 0
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.silent += tag in SILENT
+        self.hidden += tag in SILENT
         self.drawing += tag == "svg"
         self.in_title += tag == "title" and not self.title and not self.drawing  # a drawing's title is not the page's
         if tag in BLOCKS:
@@ -49,7 +49,7 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag in SILENT:
-            self.silent = max(0, self.silent - 1)
+            self.hidden = max(0, self.hidden - 1)
         if tag == "title":
             self.in_title = 0
         if tag == "svg":
@@ -60,7 +60,7 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.in_title:
             self.title.append(data)
-        elif not self.silent:
+        elif not self.hidden:
             self.parts.append(data)
 
 

@@ -17,7 +17,7 @@ FIELDS: Final = ["file", "line", "reason", "text"]
 
 
 class LeftOut:
-    """The bad rows of a run that goes on without them. A row that is read twice is counted once."""
+    """The bad rows that a run leaves out. A row that is read twice is counted once."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[Path, int, str], BadLine] = {}

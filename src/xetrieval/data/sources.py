@@ -1,4 +1,4 @@
-"""Where a corpus may lie: a BEIR folder, JSON lines, CSV, Parquet, or a folder of text, Markdown and HTML files.
+"""The forms that a corpus may have: a BEIR folder, JSON lines, CSV, Parquet, or a folder of text, Markdown and HTML files.
 
 All are read one document at a time, always in the same order. A document's `fields` hold `title` and `metadata`; a
 piece of a longer one knows its place as `piece`.
@@ -20,7 +20,7 @@ from .pages import PAGE_FILES, read_folder, read_page
 from .passed_over import PassedOver
 from .tables import read_csv, read_parquet
 
-FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, unless told otherwise
+FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, by default
 
 Reader = Callable[[Path], Iterator[Document | BadLine]]
 

@@ -1,4 +1,4 @@
-"""Values of metadata, whatever gave them, as JSON holds them."""
+"""Values of metadata from any source, converted to JSON values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEEPEST: Final = 100  # levels of nested metadata
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A value as JSON holds it: dates in ISO form, decimals as numbers, NaN and infinities as null.
+    """A value as JSON: dates in ISO form, decimals as numbers, NaN and infinities as null.
 
     Raises:
         InputError: nested more than 100 levels deep. The message is the reason alone.

@@ -51,7 +51,7 @@ class Counts(NamedTuple):
 
 
 def not_counted(count: int) -> Counts:
-    """Of so many texts that nobody counted."""
+    """Counts of `count` texts that were not counted."""
     nobody = np.full(count, NOT_COUNTED, np.int32)
     return Counts(np.zeros(count, np.int32), nobody, nobody.copy())
 
@@ -63,7 +63,7 @@ def encoder_notes(encoder: Encoder) -> tuple[str, ...]:
 
 
 def precision_of(encoder: Encoder) -> str:
-    """How its matrix products are computed: float32, or bfloat16 where it was asked for."""
+    """How its matrix products are computed: float32 or bfloat16."""
     return str(getattr(encoder, "precision", "float32"))
 
 
@@ -86,7 +86,7 @@ def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
     """Encode `texts`, each distinct one once, checked on the way in and on the way out.
 
     Raises:
-        InputError: a bare text, an entry that is no text, an empty text, or a vector that is zero or not finite.
+        InputError: a bare text, an entry that is not text, an empty text, or a vector that is zero or not finite.
         MismatchError: the encoder returned another number or dimension of vectors than promised.
     """
     texts = as_texts(texts, role)

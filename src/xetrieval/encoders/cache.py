@@ -28,7 +28,7 @@ from .tokens import TokenVectors, token_vectors
 
 BLOCK = 512  # texts per transaction
 PROBE = "Is this still the same encoder?"
-SAME = 0.999  # cosine; what the same server gives for a text twice is nearer
+SAME = 0.999  # cosine; two answers of the same server are nearer
 LAYOUT = 4  # of the table
 SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
     text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL, unknown INTEGER NOT NULL,
@@ -160,7 +160,7 @@ class CachedEncoder:
         return np.frombuffer(row[0], np.float32), row[1:]
 
     def _compare(self, db: sqlite3.Connection, role: Role) -> None:
-        """Where weights cannot be seen, one fixed text is encoded anew: behind the name there may be another model.
+        """Where weights cannot be seen, one fixed text is encoded again, since the name may now stand for another model.
 
         Raises:
             MismatchError: the encoder gives another vector than the one that was kept.

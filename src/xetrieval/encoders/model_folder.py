@@ -9,7 +9,7 @@ Counted, wherever they lie in the folder (copies for other runtimes, `onnx` and 
 - vocabularies and merges (vocab*.txt, merges*.txt, *.model, ...), line ends aside
 
 Left out is what changes no vector: names and versions (`PROVENANCE`), how batches were cut and filled when the
-tokenizer was stored (`truncation`, `padding`: set anew at every call), the length limit and prompts (fields of the
+tokenizer was stored (`truncation`, `padding`: set at every call), the length limit and prompts (fields of the
 identity, with what is really in use), the name of the similarity (checked instead, see `similarity`), records of
 trainings, and model cards.
 """
@@ -272,13 +272,13 @@ def _without_provenance(value: Any) -> Any:
 
 
 def _holds(name: str, family: str) -> bool:
-    """Whether the words of `family` stand next to each other in a name, whole."""
+    """Whether the words of `family` are consecutive whole words of a name."""
     words, wanted = (re.findall(r"[a-z0-9]+", text.lower()) for text in (name, family))
     return any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
 
 
 def _kind(entry: dict[str, Any]) -> str:
-    """Transformer, Pooling, ...: where the class lies differs by release."""
+    """Transformer, Pooling, ...: the module of the class differs by release."""
     return str(entry.get("type", "")).rsplit(".", 1)[-1]
 
 

@@ -15,7 +15,7 @@ from .vector_files import read_vectors
 
 
 class PrecomputedEncoder:
-    """A vector file as an encoder: what it is asked to encode are ids (else row numbers), not texts.
+    """A vector file as an encoder: it looks up ids (or row numbers) instead of encoding texts.
 
     Args:
         column: of a Parquet file; None takes "vector", or else the only column of vectors.

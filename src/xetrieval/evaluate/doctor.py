@@ -48,7 +48,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkup:
-    """See the module; each figure beside that of the model card, None where the card has none."""
+    """Metrics of an index, with those of the model card; None where the card has none."""
 
     documents: int
     cosine: float  # of reconstructed vectors to the documents'
@@ -60,10 +60,10 @@ class Checkup:
     remainder_of_own: float | None  # |remainder| over |score - bias|: of what there is for features to explain
     asked: int
     asked_are: str  # "queries", "titles", or "nothing"
-    silent: float  # share of the features that no document has
-    saturated: float  # share of the features that a quarter of the documents have
-    unread_documents: float  # share of the documents with text past the encoder's limit
-    unknown_documents: float  # share of the documents of which the encoder knows at most half of the tokens
+    silent: float  # fraction of the features that no document has
+    saturated: float  # fraction of the features that a quarter of the documents have
+    unread_documents: float  # fraction of the documents with text past the encoder's limit
+    unknown_documents: float  # fraction of the documents of which the encoder knows at most half of the tokens
     retention: float | None  # of the best ten, or of NDCG@10 where there are judgments
     retention_is: str
     advice: tuple[str, ...]
@@ -72,7 +72,7 @@ class Checkup:
     judged: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The checkup as JSON."""
         from dataclasses import asdict
 
         return {**asdict(self), "failing": [group._asdict() for group in self.failing]}

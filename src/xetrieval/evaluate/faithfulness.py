@@ -43,7 +43,7 @@ class FaithfulnessConfig:
     """How much is measured.
 
     Args:
-        queries: a seeded sample of so many, at most four pairs each.
+        queries: size of the seeded sample, at most four pairs each.
         steps: numbers of features; areas are over those above 0.
         ranked_queries, depth: whose top documents are ranked again, and how many of them.
         shown: features that each of these keeps.

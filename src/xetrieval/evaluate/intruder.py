@@ -1,6 +1,6 @@
 """Are a feature's top texts about one thing? An intruder among them must be found (paper, section on mono-semanticity).
 
-Per feature: its nine most activating texts and one random text on which it is silent. The paper lets a language model
+Per feature: its nine most activating texts and one random text on which it is inactive. The paper lets a language model
 name the intruder; here the judge is the embedding of ANOTHER encoder: it names the text with the least mean cosine to
 the other nine. (The encoder under study would favour features that are narrow in its own space, so small k.)
 """

@@ -84,7 +84,7 @@ class Suggestion:
         return figures if self.helps else f"no gain that can be told from none: {figures}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The suggestion as JSON."""
         return {
             "factors": {str(feature): factor for feature, factor in sorted(self.profile.factors.items())},
             "queries": self.queries,

@@ -58,7 +58,7 @@ def read_internalizers(path: Path, forms: Mapping[Aspect, Any]) -> dict[Aspect, 
 
 
 class InternalizerFolder(NamedTuple):
-    """Internalizers and what is known of them."""
+    """Internalizers with their provenance and metrics."""
 
     internalizers: dict[Aspect, Internalizer]
     encoder: dict[str, Any]  # the identity's fields

@@ -32,7 +32,7 @@ class InternalizerConfig:
             raise InputError(f"internalizer form {self.form!r} is unknown; choose one of {', '.join(FORMS)}")
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The configuration as JSON."""
         return asdict(self)
 
 

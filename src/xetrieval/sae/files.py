@@ -81,7 +81,7 @@ def _whole(array: Any, path: Path) -> int:
 
 
 class SaeFolder(NamedTuple):
-    """An autoencoder and what is known of it."""
+    """An autoencoder with its provenance and metrics."""
 
     sae: SparseAutoencoder
     provenance: dict[str, Any]
@@ -107,7 +107,7 @@ def write_sae_folder(
 
 
 def read_sae_folder(folder: Path) -> SaeFolder:
-    """Read an autoencoder with what is known of it.
+    """Read an autoencoder with its provenance and metrics.
 
     Raises:
         InputError: no such folder. DamagedError: a file was altered, is missing, or is of an unknown version.

@@ -4,7 +4,7 @@
 
     <q, z'> = (<q,z> + sum_j (alpha_j - 1) c_j <q,w_j>) / sqrt(||z||^2 + 2 <z,e> + ||e||^2)
 
-The remainder of z stays, the supports are not chosen anew, and no text is encoded. The result is that of editing the
+The remainder of z stays, the supports are not chosen again, and no text is encoded. The result is that of editing the
 vectors themselves.
 """
 
@@ -36,7 +36,7 @@ class SteeringProfile:
     """{feature: factor}. A factor of 1 changes nothing, 0 takes the feature out, 2 doubles it; 100 is the most.
 
     Raises:
-        InputError: a feature that is no whole number, a factor that is no number from 0 to 100.
+        InputError: a feature that is not a whole number, or a factor outside 0 to 100.
     """
 
     factors: Mapping[int, float]
@@ -69,7 +69,7 @@ class SteeringProfile:
         return replace(self, factors={**self.factors, **put})
 
     def to_dict(self) -> dict[str, float]:
-        """{feature: factor}, as JSON holds it."""
+        """{feature: factor}, as in the JSON file."""
         return {str(feature): factor for feature, factor in sorted(self.factors.items())}
 
     def save(self, path: str | Path) -> None:
@@ -108,7 +108,7 @@ def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
     """`factors` as {feature: factor} of plain numbers.
 
     Raises:
-        InputError: no mapping, a feature that is no whole number, a factor that is no number from 0 to 100.
+        InputError: no mapping, a feature that is not a whole number, or a factor outside 0 to 100.
     """
     if not isinstance(factors, Mapping):
         raise InputError(f"factors: give {{feature: factor}}, not a {type(factors).__name__}")

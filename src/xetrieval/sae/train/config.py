@@ -141,7 +141,7 @@ class SaeConfig:
         return max(1, int(self.dead_after * steps if self.dead_after < 1 else self.dead_after))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The configuration as JSON."""
         return asdict(self)
 
 
@@ -169,5 +169,5 @@ class SaeProgress(NamedTuple):
     loss: float  # mean squared error of a row, in the space of training
     fvu: float  # squared error of this batch over its variance
     l0: float  # active features a row
-    dead: int  # features silent for `dead_after` of training
+    dead: int  # features inactive for `dead_after` of training
     penalty: float  # the coefficient lambda; 0 where there is none

@@ -1,4 +1,4 @@
-"""A penalty whose coefficient is driven so that the code reaches the sparsity that was asked for."""
+"""A penalty whose coefficient is driven so that the code reaches the target sparsity."""
 
 from __future__ import annotations
 

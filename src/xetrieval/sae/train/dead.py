@@ -1,4 +1,4 @@
-"""Features that no longer fire: counted in steps, taught by the auxiliary loss, or started anew."""
+"""Features that no longer fire: counted in steps, taught by the auxiliary loss, or reinitialised."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def resample(
     *,
     counted: bool,
 ) -> int:
-    """Start dead features anew on rows that are reconstructed badly (Bricken et al. 2023); how many.
+    """Reinitialise dead features from badly reconstructed rows (Bricken et al. 2023); returns how many.
 
     A row is drawn in proportion to its squared error. Its direction becomes the decoder row, and a multiple of the
     mean living encoder row's norm the encoder row; biases and thresholds take the living features' median, in the

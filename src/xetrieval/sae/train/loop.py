@@ -40,7 +40,7 @@ class Trained(NamedTuple):
 
     sae: SparseAutoencoder
     steps: int  # done; fewer than planned after an early stop
-    resampled: int  # features started anew
+    resampled: int  # features reinitialised
     held_out_fvu: float | None  # of the finished autoencoder, on up to 4,096 held-out rows
 
 
@@ -58,7 +58,7 @@ def train_sae(
 
     Args:
         rows: train on these rows alone. checkpoint: a file that holds the state once a minute; if it exists, training
-            goes on from it. bad_rows: "drop" leaves out rows that are zero, NaN or infinite.
+            resumes from it. bad_rows: "drop" leaves out rows that are zero, NaN or infinite.
 
     Raises:
         InputError: fewer than two rows, all rows equal, rows that cannot be used. DamagedError: the checkpoint is of

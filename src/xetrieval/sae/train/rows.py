@@ -12,7 +12,7 @@ from ...arrays import Float32
 from ...errors import InputError
 from ..stack import CHECKED, Stack
 
-BLOCK = 256  # rows that lie together in a file are read together
+BLOCK = 256  # neighbouring rows of a file that are read together
 WINDOW_BYTES = 64 << 20  # of a shuffling window: blocks are drawn at random, then the rows of as many as fit
 BadRows = Literal["refuse", "drop"]
 

@@ -236,7 +236,7 @@ class Trainer:
     # ------------------------------------------------------------------ what a checkpoint keeps
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything a later process needs to go on exactly here."""
+        """The complete state, from which a later process resumes exactly."""
         out = {f"w.{name}": tensor.cpu().numpy() for name, tensor in self.w.items()}
         for name, parameter in self.w.items():
             for key, value in self.optimiser.state.get(parameter, {}).items():
