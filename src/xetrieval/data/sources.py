@@ -1,4 +1,4 @@
-"""The forms that a corpus may have: a BEIR folder, JSON lines, CSV, Parquet, or a folder of text, Markdown and HTML files.
+"""A corpus is a BEIR folder, JSON lines, CSV, Parquet, or a folder of text, Markdown and HTML files.
 
 All are read one document at a time, always in the same order. A document's `fields` hold `title` and `metadata`; a
 piece of a longer one knows its place as `piece`.

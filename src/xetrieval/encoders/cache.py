@@ -160,7 +160,7 @@ class CachedEncoder:
         return np.frombuffer(row[0], np.float32), row[1:]
 
     def _compare(self, db: sqlite3.Connection, role: Role) -> None:
-        """Where weights cannot be seen, one fixed text is encoded again, since the name may now stand for another model.
+        """Where weights cannot be seen, one fixed text is encoded again, as the name may now stand for another model.
 
         Raises:
             MismatchError: the encoder gives another vector than the one that was kept.

@@ -62,7 +62,7 @@ def sweep(
     report: Report | None = None,
     bad_rows: BadRows = "refuse",
 ) -> list[dict[str, Any]]:
-    """Train all, write each as a folder and the table as OUTPUT/sweep.json; an interrupted sweep resumes when it is run again.
+    """Train all, write each as a folder and the table as OUTPUT/sweep.json; resumes if interrupted.
 
     Raises:
         InputError: see `train_many`; kinds of different shapes; an output that holds something else.
