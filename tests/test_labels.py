@@ -320,3 +320,24 @@ def test_history_holds_what_json_holds(folder: Path) -> None:
     relabel(folder, [NewLabel(0, "naïve tea", "worksheet")])
     (line,) = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["label"] == "naïve tea"
+
+
+LABELLERS = {
+    "keyphrase": lambda: KeyphraseLabeller([e.text for f in subject_examples() for e in f.labelling.random]),
+    "llm": lambda: LlmLabeller(CachedChat(ReplayChat(lambda r: f"LABEL: {subject_of(r)} in places"))),
+}
+
+
+@pytest.mark.parametrize("labeller", LABELLERS)
+def test_every_labeller_proposes_one_label_a_feature_and_reports_progress(labeller: str) -> None:
+    features, seen = subject_examples(), []
+    nothing = features[0].labelling._replace(top=(), spread=())
+    features[0] = replace(features[0], labelling=nothing)
+    opened = LABELLERS[labeller]()
+    assert opened.source.partition(":")[0] == labeller
+    proposals = sorted(opened.label(features, lambda done, total, _: seen.append((done, total))))
+    assert [p.feature_id for p in proposals] == list(range(8))
+    assert proposals[0].label is None
+    assert proposals[0].fault
+    assert all(check_label(p.label or "").fault is None and p.fault is None for p in proposals[1:])
+    assert seen == [(done, 8) for done in range(1, 9)]

@@ -10,8 +10,9 @@ from label_data import CONFIG, SUBJECTS, subject_examples, subject_sae
 
 from xetrieval.encoders import FunctionEncoder, HashingEncoder
 from xetrieval.errors import InputError, MismatchError
+from xetrieval.features import Negatives
 from xetrieval.intervals import bootstrap, wilson
-from xetrieval.labels.judges import EncoderJudge, LlmJudge, Marked, odd_one_out
+from xetrieval.labels.judges import EncoderJudge, Judge, LlmJudge, Marked, odd_one_out
 from xetrieval.labels.planted import judge_planted, planted
 from xetrieval.labels.scores import SCORES, ScoresConfig, fit_to_examples, questions, right_order, score_labels
 from xetrieval.llm import Budget, CachedChat, Ledger, ReplayChat, Request
@@ -204,3 +205,32 @@ def test_settings_and_labels_that_cannot_be_scored_are_refused() -> None:
         score_labels(subject_examples(), {}, word_judge())
     assert CONFIG.top > 9
     assert subject_sae().features == 8
+
+
+@pytest.fixture(params=["encoder", "llm"])
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """Every judge; a new one is a line here."""
+    return {"encoder": word_judge, "llm": lambda: LlmJudge(CachedChat(ReplayChat(good_chat)))}[request.param]()
+
+
+@pytest.mark.parametrize("kind", SCORES)
+@pytest.mark.parametrize("negatives", ["random", "hard"])
+def test_every_score_works_with_every_judge(kind: str, negatives: Negatives, judge: Judge) -> None:
+    score, config = SCORES[kind], ScoresConfig(kinds=(kind,), negatives=(negatives,))
+    scored = score_labels(subject_examples(), RIGHT, judge, config)
+    assert len(scored.scores) == len(SUBJECTS)
+    for (one,) in scored.scores.values():
+        assert (one.kind, one.negatives, one.judge, one.chance) == (kind, negatives, judge.name, score.chance)
+        assert 0 <= one.low <= one.value <= one.high <= 1
+    assert np.mean([one.value for (one,) in scored.scores.values()]) > 0.9
+    assert bool(scored.shuffled) == score.needs_label
+
+
+def test_every_judge_answers_both_questions(judge: Judge) -> None:
+    texts = ["The tea of place ab.", "The chess of place ab.", "The tea of place cd."]
+    judge.prepare(["tea"], texts)
+    for form in (texts, [Marked("Before.", text, "") for text in texts]):
+        fits = judge.fits("tea", form)
+        assert fits is not None
+        assert fits.argmin() == 1
+    assert judge.intruder(texts) == 1

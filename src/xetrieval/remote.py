@@ -23,7 +23,6 @@ RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 FIRST_WAIT: Final = 0.5  # seconds; doubles with every attempt, up to LONGEST_BACKOFF
 LONGEST_BACKOFF: Final = 16.0
 LARGEST: Final = 8 << 20  # bytes of an answer, unpacked
-LONGEST_NUMBER: Final = 300  # digits of an integer; a longer one is read as null
 
 
 @dataclass(frozen=True)
@@ -198,28 +197,12 @@ def _headers() -> dict[str, str]:
 
 
 def _object(content: bytes) -> tuple[dict[str, Any] | None, str]:
-    """The JSON object, or None and what is wrong with it. One absurd number does not cost the whole answer."""
+    """The JSON object, or None and what is wrong with it."""
     try:
-        answer = parse_json(content, nan="null")
+        answer = parse_json(content, nan="lenient")
     except InputError as error:
-        try:
-            answer = json.loads(content.decode(), parse_int=_whole, parse_float=_finite, parse_constant=_null)
-        except (ValueError, RecursionError):
-            return None, str(error)
+        return None, str(error)
     return (answer, "") if isinstance(answer, dict) else (None, f"but {type(answer).__name__}")
-
-
-def _whole(digits: str) -> int | None:
-    return int(digits) if len(digits) <= LONGEST_NUMBER else None
-
-
-def _null(_: str) -> None:
-    return None
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
 
 
 def _problem(status: int, answer: dict[str, Any] | None) -> str:

@@ -21,6 +21,7 @@ from ..errors import InputError, MismatchError
 from ..explain import Explanation
 from ..explain.foreign import unlike
 from ..index import Index
+from ..index.ask.report import BOILERPLATE
 from ..index.search.mode import Query
 from ..index.search.nearest import nearest
 from ..index.search.ranking import explain_rows
@@ -31,7 +32,6 @@ Report = Callable[[str, int, int, str], None]  # stage, done, total, note
 
 SAMPLE: Final = 2000  # documents
 ASKED: Final = 200  # queries, or titles in their place
-SATURATED: Final = 0.25  # of the documents
 FEWEST: Final = 100  # documents from which on figures mean something
 WRONG: Final = 3  # hits of a failing query that are looked at
 NEEDED: Final = 1_000  # documents; docs/index.md has what fewer and more of them give
@@ -134,7 +134,7 @@ def checkup(
         asked=len(asked),
         asked_are=kind,
         silent=round(float((frequency == 0).mean()), 4),
-        saturated=round(float((frequency >= SATURATED).mean()), 4),
+        saturated=round(float((frequency >= BOILERPLATE).mean()), 4),
         unread_documents=round(float(np.mean([reading.unread > 0 for reading in read])), 4),
         unknown_documents=round(float(np.mean([reading.unreadable for reading in read])), 4),
         retention=None if retention is None else round(retention, 4),

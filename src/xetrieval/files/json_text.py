@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, NoReturn
 
 from ..errors import DamagedError, InputError, XetrievalError
 
-Nan = Literal["refuse", "null"]
+Nan = Literal["refuse", "null", "lenient"]
+LONGEST_NUMBER: Final = 300  # digits of an integer; "lenient" reads a longer one as null
 DEEPEST: Final = 200  # levels; what reads the value goes down them one by one
 
 
@@ -17,7 +18,9 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
     """The value that `content` holds, with UTF-8 and a byte-order mark taken care of.
 
     Args:
-        nan: NaN and Infinity are not JSON, but pandas and others write them: "refuse" them, or read "null".
+        nan: NaN and Infinity are not JSON, but pandas and others write them: "refuse" them, or read "null". "lenient"
+            also reads null for numbers that are too large, and accepts all else that Python's parser does: one absurd
+            number must not cost a whole answer that was paid for.
     Raises:
         InputError: not UTF-8, not JSON, nested too deeply, a number too large, a name twice in one object, or half a
             character (a lone surrogate). The message is the reason alone; callers put the place before it.
@@ -36,6 +39,8 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
         raise
     except ValueError as error:  # Python reads no integer of more than 4,300 digits
         raise InputError("not usable JSON (a number with thousands of digits)") from error
+    if nan == "lenient":
+        return value
     if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(value)
     if "\\ud" in text or "\\uD" in text or isinstance(content, str):  # bytes hold a lone surrogate as an escape alone
@@ -81,6 +86,15 @@ def _null(_: str) -> None:
     return None
 
 
+def _integer_or_null(digits: str) -> int | None:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else None
+
+
+def _finite_or_null(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
 def _check_depth(value: Any) -> None:
     level, depth = [value], 0
     while level:
@@ -104,6 +118,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODERS: Final = {
     "refuse": json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_refuse_constant),
     "null": json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_null),
+    "lenient": json.JSONDecoder(parse_int=_integer_or_null, parse_float=_finite_or_null, parse_constant=_null),
 }
 
 
