@@ -15,7 +15,7 @@ from index_data import SMALL
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain import Explanation
 from xetrieval.index import Corpus, build_index, open_index
-from xetrieval.index.build.sources import open_store
+from xetrieval.index.build.stores import open_store
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_an_index_is_built_from_a_table(url: str, tmp_path: Path) -> None:
         ("#absent", "does not exist"),
         ("#Docs", "no column 'id' for the id; it has doc_id, body"),
         ("#Docs?id=doc_id&title=head", "no column 'head'"),
-        ("#Docs?key=doc_id", "is no place of a column"),
+        ("#Docs?key=doc_id", "is not the role of a column"),
         ("#holes", "the vector is NULL"),
         ("", "name the table"),
     ],

@@ -9,7 +9,6 @@ import pytest
 from index_data import build_small
 
 from xetrieval.errors import InputError
-from xetrieval.explain import Explanation
 from xetrieval.index import Index, SearchOptions, open_index
 from xetrieval.index.ask.why import why
 from xetrieval.index.search.companions import companions
@@ -54,9 +53,8 @@ def test_scores_fall_and_their_splits_add_up_to_them(index: Index, by: str, text
     assert len(ranked.rows) == len(set(ranked.rows.tolist())) > 5
     assert (np.diff(ranked.scores) <= 0).all()
     for split, row, score in zip(explain_rows(index, query, ranked.rows), ranked.rows, ranked.scores, strict=True):
-        terms = split.features if isinstance(split, Explanation) else split.parts
         assert split.score == pytest.approx(score, abs=1e-6)
-        assert split.bias + sum(term.share for term in terms) + split.remainder == pytest.approx(score, abs=1e-5)
+        assert split.bias + sum(term.share for term in split.terms) + split.remainder == pytest.approx(score, abs=1e-5)
         assert split.doc_id == index.document(int(row)).id
 
 
@@ -86,10 +84,10 @@ def test_what_a_mode_does_not_accept_is_refused(index: Index, by: str, text: str
     else:
         assert index.search(q, 3, by)
     query, best = prepare(index, text, SearchOptions(by)), index.search(text, 1, by)[0]
-    assert why(index, query, best.id).rank == 1
+    assert why(index, query, best.doc_id).rank == 1
     if "comparison" not in SEARCH_MODES[by].accepts:
         with pytest.raises(InputError, match=f"by {by} and counterfactual cannot be combined"):
-            why(index, query, best.id, counterfactual=True)
+            why(index, query, best.doc_id, counterfactual=True)
 
 
 @pytest.mark.parametrize("name", SEARCH_ENGINES)

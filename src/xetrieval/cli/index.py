@@ -227,7 +227,7 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     from ..encoders import encoder_notes
     from ..errors import InputError
     from ..index import BuildConfig, Corpus, build_index
-    from ..index.build.sources import open_store
+    from ..index.build.stores import open_store
     from ..index.search.nearest import LARGE
     from .streams import readable
 

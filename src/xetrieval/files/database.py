@@ -32,10 +32,9 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
             try:
                 _prepare(db, schema)
-                ours = _things(db) == _expected(schema)  # before any of it is asked: a view may never end
-            except UnicodeDecodeError:  # a name or a message of SQLite that is no text
-                ours = False
-            if not ours:
+            except UnicodeDecodeError as error:
+                raise DamagedError(f"{path}: {what} is damaged (a name in it is not text); delete it") from error
+            if not has_tables_of(db, schema):  # before any of it is read: a view may never end
                 raise DamagedError(f"{path}: {what} is damaged (it holds other tables than ours); delete it")
             yield db
     except sqlite3.OperationalError as error:
@@ -58,6 +57,14 @@ def _prepare(db: sqlite3.Connection, schema: str) -> None:
             time.sleep(0.01)
 
 
+def has_tables_of(db: sqlite3.Connection, schema: str) -> bool:
+    """Whether a database holds the tables of `schema`, and no other table, index, view or trigger."""
+    try:
+        return _things(db) == _expected(schema)
+    except UnicodeDecodeError:  # a name or a message of SQLite that is not text
+        return False
+
+
 def _things(db: sqlite3.Connection) -> frozenset[tuple[Any, ...]]:
     bytes_of = ", ".join(f"CAST({column} AS BLOB)" for column in ("type", "name", "tbl_name", "sql"))  # may be no text
     return frozenset(db.execute(f"SELECT {bytes_of} FROM sqlite_master LIMIT 100").fetchall())
@@ -66,5 +73,5 @@ def _things(db: sqlite3.Connection) -> frozenset[tuple[Any, ...]]:
 @cache
 def _expected(schema: str) -> frozenset[tuple[Any, ...]]:
     with closing(sqlite3.connect(":memory:")) as db:
-        db.execute(schema)
+        db.executescript(schema)
         return _things(db)

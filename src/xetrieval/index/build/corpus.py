@@ -21,7 +21,7 @@ from ...errors import InputError, shortened
 from ...files import digest_of, sha256_of_file
 from ..store.ids import whole_of
 from ..store.texts import fingerprint
-from .sources import VectorStore
+from .stores import VectorStore
 
 Report = Callable[[str, int, int, str], None]  # stage, done, total, note
 CHECKED: Final = 8192  # vectors looked at together

@@ -10,7 +10,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from ...errors import DamagedError, InputError, XetrievalError
 from ...files import digest_of, parse_json, read_json, sha256_of_file, write_text
 from ...files.atomic import scratch_beside
+from ...files.database import has_tables_of
 from ...files.manifest import check_file
 
 LONGEST: Final = 1 << 28  # bytes of one value in a database
@@ -44,11 +44,11 @@ def open_sealed(path: Path, schema: str) -> sqlite3.Connection:
     )
     try:
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
-        found = _things(db)
+        ours = has_tables_of(db, schema)
     except sqlite3.Error as error:
         db.close()
         raise DamagedError(f"{path}: damaged ({error}); {REMEDY}") from error
-    if found != _expected(schema):
+    if not ours:
         db.close()
         raise DamagedError(f"{path}: its tables are not those of an index; {REMEDY}")
     return db
@@ -103,20 +103,6 @@ def read_metadata(path: Path, stored: Any) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise DamagedError(f"{path}: the metadata of a document is no JSON object; {REMEDY}")
     return metadata
-
-
-def _things(db: sqlite3.Connection) -> frozenset[tuple[Any, ...]]:
-    return frozenset(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall())
-
-
-@cache
-def _expected(schema: str) -> frozenset[tuple[Any, ...]]:
-    db = sqlite3.connect(":memory:")
-    try:
-        db.executescript(schema)
-        return _things(db)
-    finally:
-        db.close()
 
 
 # ---------------------------------------------------------------------- arrays

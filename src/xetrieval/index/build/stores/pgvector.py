@@ -1,54 +1,36 @@
-"""Where vectors already live: one small protocol, and PostgreSQL with pgvector.
+"""Vectors in PostgreSQL with pgvector.
 
     postgresql://user@host/db#TABLE
     postgresql://user@host/db#TABLE?id=doc_id&text=body&title=head&vector=embedding
 
-Columns that are not named so are metadata. A vector column is pgvector's `vector` or `halfvec`, or real[].
+Columns that have no role are metadata. A vector column is pgvector's `vector` or `halfvec`, or real[].
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import numpy as np
 
-from ...arrays import Float32
-from ...data import Document
-from ...errors import InputError
-from ...extras import require
+from ....data import Document
+from ....errors import InputError
+from ....extras import require
+from .base import Record, VectorStore
 
-FETCHED: Final = 1000  # rows that cross the wire at once
-PLACES: Final = ("id", "text", "title", "vector")
-
-
-class Record(NamedTuple):
-    """A document and the vector that it has already."""
-
-    document: Document
-    vector: Float32  # [m]
-
-
-class VectorStore(Protocol):
-    """Anything that can be read in one order, twice over."""
-
-    @property
-    def name(self) -> str:
-        """What the index's manifest calls it; holds no password."""
-
-    def records(self) -> Iterator[Record]:
-        """Every document, always in the same order."""
+FETCHED: Final = 1000  # rows that are fetched at once
+ROLES: Final = ("id", "text", "title", "vector")
 
 
 @dataclass(frozen=True)
-class PgVector:
-    """A table of PostgreSQL, read through a cursor on the server: memory stays flat."""
+class PgVector(VectorStore):
+    """A table of PostgreSQL, read through a cursor on the server, so memory use stays constant."""
 
     url: str  # without table; passwords may come from PGPASSWORD or .pgpass
     table: str
-    columns: tuple[tuple[str, str], ...] = ()  # (place, column): id, text, title, vector
+    columns: tuple[tuple[str, str], ...] = ()  # (role, column)
 
     @property
     def name(self) -> str:
@@ -76,19 +58,19 @@ class PgVector:
             raise InputError(f"{self.name}: {str(error).strip().splitlines()[0]}") from error
 
     def _columns(self, connection: Any, sql: Any) -> list[str]:
-        """All columns of the table, those with a place first, in the order of PLACES."""
+        """All columns of the table, those with a role first, in the order of ROLES."""
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(self._identifier(sql)))
             there = [column.name for column in cursor.description]
         chosen = self._chosen()
         given = dict(self.columns)
-        for place, column in chosen.items():
-            if column not in there and (place in ("id", "vector") or place in given):
+        for role, column in chosen.items():
+            if column not in there and (role in ("id", "vector") or role in given):
                 raise InputError(
-                    f"{self.name}: no column {column!r} for the {place}; it has {', '.join(there)}; "
-                    f"name it by ?{place}=COLUMN"
+                    f"{self.name}: no column {column!r} for the {role}; it has {', '.join(there)}; "
+                    f"name it by ?{role}=COLUMN"
                 )
-        first = [chosen[place] for place in PLACES if chosen[place] in there]
+        first = [chosen[role] for role in ROLES if chosen[role] in there]
         return [*first, *(column for column in there if column not in first)]
 
     def _query(self, sql: Any, columns: list[str]) -> Any:
@@ -107,7 +89,7 @@ class PgVector:
         if identifier is None or vector is None:
             missing = "id" if identifier is None else "vector"
             raise InputError(f"{self.name}, row {number} ({identifier!r}): the {missing} is NULL")
-        text, title = (str(row.pop(chosen[place], None) or "").strip() for place in ("text", "title"))
+        text, title = (str(row.pop(chosen[role], None) or "").strip() for role in ("text", "title"))
         whole = f"{title}\n{text}".strip()
         metadata = {name: value for name, value in row.items() if value is not None}
         name = str(identifier)
@@ -121,21 +103,22 @@ class PgVector:
     def _identifier(self, sql: Any) -> Any:
         return sql.Identifier(*self.table.split("."))
 
+    @classmethod
+    def of_url(cls, url: str) -> PgVector:
+        """The table that a URL names.
 
-def open_store(source: str) -> VectorStore:
-    """The store that a URL names.
+        Raises:
+            InputError: no table, or an unknown role of a column.
+        """
+        server, _, rest = url.partition("#")
+        table, _, options = rest.partition("?")
+        if not table:
+            raise InputError("store: name the table after a #, e.g. postgresql://localhost/db#documents")
+        columns = tuple(parse_qsl(options))
+        for role, _ in columns:
+            if role not in ROLES:
+                raise InputError(f"store: {role!r} is not the role of a column; choose from {', '.join(ROLES)}")
+        return cls(server, table, columns)
 
-    Raises:
-        InputError: an unknown kind, no table, or a column for a place that there is not.
-    """
-    if not source.startswith(("postgresql://", "postgres://")):
-        raise InputError(f"store {source!r}: give postgresql://HOST/DATABASE#TABLE")
-    url, _, rest = source.partition("#")
-    table, _, options = rest.partition("?")
-    if not table:
-        raise InputError("store: name the table behind a #, e.g. postgresql://localhost/db#documents")
-    columns = tuple(parse_qsl(options))
-    for place, _ in columns:
-        if place not in PLACES:
-            raise InputError(f"store: {place!r} is no place of a column; name {', '.join(PLACES)}")
-    return PgVector(url, table, columns)
+
+STORE = PgVector

@@ -1,0 +1,52 @@
+"""What every store of vectors has in common: documents that already have vectors, read in a fixed order."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from importlib import import_module
+from typing import NamedTuple, Self
+
+from ....arrays import Float32
+from ....data import Document
+from ....errors import InputError, shortened
+from ....registry import VECTOR_STORES
+
+
+class Record(NamedTuple):
+    """A document and its vector."""
+
+    document: Document
+    vector: Float32  # [m]
+
+
+class VectorStore(ABC):
+    """A store of vectors. Its file names its class in `STORE`."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Its name in the manifest of an index; it contains no password."""
+
+    @abstractmethod
+    def records(self) -> Iterator[Record]:
+        """Every document, in the same order each time."""
+
+    @classmethod
+    @abstractmethod
+    def of_url(cls, url: str) -> Self:
+        """The store that a URL names; InputError where it names none."""
+
+
+def open_store(url: str) -> VectorStore:
+    """The store that a URL names, by the URL's scheme.
+
+    Raises:
+        InputError: an unknown scheme, or a URL that the store cannot read.
+    """
+    scheme, _, rest = url.partition("://")
+    if not rest or scheme not in VECTOR_STORES:
+        known = ", ".join(f"{name}://..." for name in VECTOR_STORES)
+        raise InputError(f"store {shortened(url, 60)!r}: unknown kind of store; give {known}")
+    found: type[VectorStore] = import_module(f"{__package__}.{VECTOR_STORES[scheme]}").STORE
+    return found.of_url(url)
