@@ -269,7 +269,7 @@ def test_a_budget_of_requests_holds(server: ChatServer, tmp_path: Path) -> None:
 def test_a_budget_of_tokens_or_money_is_never_gone_over(server: ChatServer, tmp_path: Path, kind: str) -> None:
     limit = {"tokens": 900} if kind == "tokens" else {"money": 9e-4, "prompt_price": 1.0, "completion_price": 1.0}
     model = CachedChat(OpenAIChat(server.url, "m"), tmp_path / "a.sqlite", Ledger(Budget(**limit)))
-    with pytest.raises(BudgetSpent, match="could go over the budget"):
+    with pytest.raises(BudgetSpent, match="could exceed the budget"):
         list(in_parallel(model.ask, [ask("word " * 70 + str(i)) for i in range(50)], 5))
     assert 0 < model.ledger.usage.total <= 900
     assert model.ledger.usage.total == 110 * len(server.requests)

@@ -119,7 +119,7 @@ def test_clicks_are_counted_alike_whoever_reads_them(tmp_path: Path) -> None:
 def test_judgments_are_not_taken_for_pairs(tmp_path: Path, content: str) -> None:
     path = tmp_path / "pairs.tsv"
     path.write_text(content)
-    with pytest.raises(InputError, match="judgments with grades are no pairs"):
+    with pytest.raises(InputError, match="judgments with grades are not pairs"):
         read_teacher(str(path), corpus(2))
 
 

@@ -1,4 +1,4 @@
-"""What a language model is asked and what it answers."""
+"""Requests to a language model, and its answers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """One question, with everything that can change its answer.
+    """One request, with everything that can change the answer.
 
     Args:
         max_tokens: the answer's length limit.
         schema: JSON schema that the answer must fit; None asks for plain text.
-        version: of the prompt; another version is another request, whatever its words.
-        attempt: 0, or how often the same was asked before and answered with something of no use.
+        version: of the prompt; part of the cache key.
+        attempt: 0, or how many unusable answers came before; part of the cache key.
     """
 
     messages: tuple[Message, ...]
@@ -33,7 +33,7 @@ class Request:
     attempt: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """What the cache key is a hash of, with the model's name."""
         return {
             "messages": [message._asdict() for message in self.messages],
             "max_tokens": self.max_tokens,
@@ -45,37 +45,37 @@ class Request:
 
 
 class Usage(NamedTuple):
-    """Tokens of one answer or of many."""
+    """Tokens of one or more answers."""
 
     prompt: int = 0
     completion: int = 0
 
     @property
     def total(self) -> int:
-        """Both together."""
+        """Prompt and completion."""
         return self.prompt + self.completion
 
 
 class Answer(NamedTuple):
-    """What came back. An empty text is an answer too; whoever asked decides whether it is of use."""
+    """The model's text. It may be empty; the caller decides whether it is usable."""
 
     text: str
     usage: Usage = Usage()
-    finish: str = "stop"  # "length" where it was cut at max_tokens
-    cached: bool = False  # it cost nothing this time
+    finish: str = "stop"  # "length" if it was cut at max_tokens
+    cached: bool = False  # it cost nothing
 
 
 @runtime_checkable
 class ChatModel(Protocol):
-    """Anything that answers requests. May be asked from several threads at once."""
+    """Anything that answers requests, from several threads at once."""
 
     @property
     def name(self) -> str:
-        """What its answers are recorded under; two models of one name answer alike."""
+        """Part of the cache key; models of one name must give the same answers."""
 
     def ask(self, request: Request) -> Answer:
         """The answer.
 
         Raises:
-            EndpointError: none is to be had. BudgetSpent: asking would cost too much.
+            EndpointError: no answer. BudgetSpent: the request could cost too much.
         """

@@ -1,4 +1,4 @@
-"""A limit that holds: the most a request can cost is set aside before it is sent."""
+"""A strict limit: before a request is sent, the most it can cost is reserved."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..errors import BudgetSpent, InputError
 from .base import Answer, Request, Usage
 
 BYTES_PER_TOKEN = 4.0  # of prose, on average
-LEAST_BYTES_PER_TOKEN = 2.0  # of anything but symbols: what is set aside counts with this
+LEAST_BYTES_PER_TOKEN = 2.0  # of anything but symbols; reservations assume this
 TOKENS_PER_MESSAGE = 8  # what a chat template adds
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits of one run; None is no limit. Money needs prices, per million tokens, in the same currency."""
+    """Limits of one run; None: no limit. Prices are per million tokens, in the currency of `money`."""
 
     requests: int | None = None
     tokens: int | None = None
@@ -28,26 +28,26 @@ class Budget:
         for name in ("requests", "tokens", "money"):
             limit = getattr(self, name)
             if limit is not None and not (math.isfinite(limit) and limit > 0):
-                raise InputError(f"a budget of {limit} {name} lets nothing be asked; leave it out for no limit")
+                raise InputError(f"the budget of {name} is {limit}; it must be positive, or omitted for no limit")
         if min(self.prompt_price, self.completion_price) < 0 or not math.isfinite(
             self.prompt_price + self.completion_price
         ):
-            raise InputError("prices are per million tokens and not negative")
+            raise InputError("prices per million tokens must not be negative")
         if self.money is not None and not self.prompt_price + self.completion_price:
             raise InputError("a budget of money needs the prices per million tokens of prompts and of answers")
 
     def cost(self, usage: Usage) -> float:
-        """What tokens cost at these prices."""
+        """The price of these tokens."""
         return (usage.prompt * self.prompt_price + usage.completion * self.completion_price) / 1e6
 
 
 def about(request: Request) -> Usage:
-    """Tokens that a request will likely take: its text at 4 bytes a token, and half of the answer's limit."""
+    """The likely tokens of a request: its text at 4 bytes a token, and half the limit of the answer."""
     return Usage(_prompt_tokens(request, BYTES_PER_TOKEN), request.max_tokens // 2)
 
 
 def at_most(request: Request) -> Usage:
-    """Tokens that a request can take: its text at 2 bytes a token, and the whole of the answer's limit."""
+    """The most tokens of a request: its text at 2 bytes a token, and the whole limit of the answer."""
     return Usage(_prompt_tokens(request, LEAST_BYTES_PER_TOKEN), request.max_tokens)
 
 
@@ -57,7 +57,7 @@ def _prompt_tokens(request: Request, bytes_per_token: float) -> int:
 
 
 def _counted(answer: Answer, reserved: Usage) -> Usage:
-    """Tokens of an answer; each count that is missing or absurd is what was set aside, never nothing."""
+    """Tokens of an answer. A missing or absurd count is taken to be the reserved one, never zero."""
     prompt, completion = answer.usage
     if not completion and (answer.text or not prompt):
         completion = reserved.completion
@@ -65,10 +65,10 @@ def _counted(answer: Answer, reserved: Usage) -> Usage:
 
 
 class Ledger:
-    """What a run has used, and what its open requests may yet use. Safe between threads.
+    """What a run has used, and what its pending requests may use. Thread-safe.
 
-    A server that counts more than was set aside (a tokenizer that splits finer, hidden reasoning) makes all later
-    requests set aside as many times more.
+    If a server counts more than was reserved (a finer tokenizer, hidden reasoning), later reservations grow by the
+    same factor.
     """
 
     def __init__(self, budget: Budget | None = None) -> None:
@@ -83,10 +83,10 @@ class Ledger:
         return self.budget.cost(self.usage)
 
     def reserve(self, request: Request) -> Usage:
-        """Set aside the most that `request` can take.
+        """Reserve the most that `request` can use.
 
         Raises:
-            BudgetSpent: that would go over a limit; nothing is set aside.
+            BudgetSpent: that would exceed a limit; nothing is reserved.
         """
         bound, budget = at_most(request), self.budget
         with self._lock:
@@ -99,18 +99,18 @@ class Ledger:
                 raise BudgetSpent(f"the budget of {budget.requests:,} requests is used up")
             if budget.tokens is not None and after.total > budget.tokens:
                 raise BudgetSpent(
-                    f"the next request could go over the budget of {budget.tokens:,} tokens ({self.usage.total:,} used)"
+                    f"the next request could exceed the budget of {budget.tokens:,} tokens ({self.usage.total:,} used)"
                 )
             if budget.money is not None and budget.cost(after) > budget.money:
                 raise BudgetSpent(
-                    f"the next request could go over the budget of {budget.money:g} (used {self.cost:.4g})"
+                    f"the next request could exceed the budget of {budget.money:g} (used {self.cost:.4g})"
                 )
             self.requests += 1
             self._open = Usage(self._open.prompt + most.prompt, self._open.completion + most.completion)
         return most
 
     def settle(self, reserved: Usage, answer: Answer | None) -> None:
-        """Put what was used in the place of what was set aside; what the server does not count, stays as set aside."""
+        """Replace a reservation by what was used; counts that the server does not report stay as reserved."""
         used = Usage() if answer is None else _counted(answer, reserved)
         with self._lock:
             self._open = Usage(self._open.prompt - reserved.prompt, self._open.completion - reserved.completion)
@@ -118,6 +118,6 @@ class Ledger:
             self._finer = max(self._finer, self._finer * used.total / max(1, reserved.total))
 
     def free(self) -> None:
-        """Count an answer that was there already."""
+        """Count an answer from the cache."""
         with self._lock:
             self.cached += 1

@@ -1,7 +1,7 @@
-"""Answers on disk, so that nothing is asked, or paid for, twice.
+"""Answers on disk, so that none is paid for twice.
 
-One SQLite file; each answer under a hash of everything that made it: model, messages, limits, schema, prompt version,
-attempt. An answer is on disk before anyone sees it, each in a transaction of its own, so a killed run loses none.
+One SQLite file. The key of an answer is a hash of model, messages, limits, schema, prompt version and attempt. Every
+answer is stored in its own transaction before it is used, so a killed run loses none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..files import cache_folder, database, digest_of
 from .base import Answer, ChatModel, Request, Usage
 from .budget import Ledger
 
-LOST = (0, 200)  # no status, or an answer that could not be read
+LOST = (0, 200)  # no status, or an unreadable answer
 SCHEMA = """CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, finish TEXT NOT NULL,
@@ -26,11 +26,11 @@ SCHEMA = """CREATE TABLE IF NOT EXISTS answers (
 
 
 class CachedChat:
-    """A model whose answers are kept in a file and whose use is held within a budget.
+    """A model whose answers are stored in a file and whose use is limited by a budget.
 
     Args:
-        path: the file; None is llm.sqlite in the user's cache folder.
-        ledger: counts what is used and refuses what would be too much; one is made if none is given.
+        path: the file; by default llm.sqlite in the user's cache folder.
+        ledger: counts what is used and enforces the budget; by default one without a budget.
     """
 
     def __init__(self, model: ChatModel, path: Path | None = None, ledger: Ledger | None = None) -> None:
@@ -40,14 +40,14 @@ class CachedChat:
 
     @property
     def name(self) -> str:
-        """That of the model inside."""
+        """The name of the model inside."""
         return self.model.name
 
     def ask(self, request: Request) -> Answer:
-        """The answer from the file, else from the model.
+        """The answer from the file, or else from the model.
 
         Raises:
-            BudgetSpent: it is not in the file, and asking could cost too much.
+            BudgetSpent: it is not in the file, and the request could cost too much.
         """
         key = self.key(request)
         with self._alone(key):
@@ -60,7 +60,7 @@ class CachedChat:
                 answer = self.model.ask(request)
                 self._keep(key, request, answer)
             except EndpointError as error:
-                if error.status in LOST:  # it may have been answered, and be paid for, all the same
+                if error.status in LOST:  # the server may have answered, and charged, nevertheless
                     answer = Answer("", reserved)
                 raise
             finally:
@@ -68,11 +68,11 @@ class CachedChat:
             return answer
 
     def key(self, request: Request) -> str:
-        """The hash that an answer is kept under."""
+        """The hash that an answer is stored under."""
         return digest_of({"model": self.name, **request.to_dict()})
 
     def known(self, request: Request) -> Answer | None:
-        """The answer that is kept, or None."""
+        """The stored answer, or None."""
         with self._open() as db:
             row = db.execute(
                 "SELECT text, prompt_tokens, completion_tokens, finish FROM answers WHERE key = ?",
@@ -82,17 +82,17 @@ class CachedChat:
 
     def _keep(self, key: str, request: Request, answer: Answer) -> None:
         text = answer.text.encode("utf-8", "replace").decode()  # half a character cannot be stored
-        asked = json.dumps(request.to_dict(), sort_keys=True)
+        content = json.dumps(request.to_dict(), sort_keys=True)
         with self._open() as db, db:
             db.execute(
                 "INSERT OR REPLACE INTO answers (key, model, request, text, prompt_tokens, completion_tokens, finish) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (key, self.name, asked, text, *answer.usage, answer.finish),
+                (key, self.name, content, text, *answer.usage, answer.finish),
             )
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[None]:
-        """Two threads that want the same answer ask for it once."""
+        """Two threads with the same request send it once."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:

@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's chat completions: POST {base_url}/chat/completions."""
+"""Any server with OpenAI's chat completions API: POST {base_url}/chat/completions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ..errors import EndpointError, InputError
 from ..remote import Remote, said_wrong
 from .base import Answer, Request, Usage
 
-MOST_TOKENS: Final = 1 << 24  # of one answer; a server that counts more is not believed
+MOST_TOKENS: Final = 1 << 24  # of one answer; a larger count is ignored
 
 
 class OpenAIChat:
-    """A model behind a server. The key comes from the environment (XETRIEVAL_API_KEY, OPENAI_API_KEY) alone.
+    """A model behind a server. The API key comes only from the environment (XETRIEVAL_API_KEY, OPENAI_API_KEY).
 
-    A request with a schema is sent with `response_format`; a server that does not know it is asked again without.
+    A request with a schema is sent with `response_format`, and again without it if the server does not support that.
 
     Args:
         base_url: up to and without /chat/completions, e.g. http://localhost:8000/v1.
-        name: what answers are recorded under, if the address says too little (a port that changes).
+        name: part of the cache key; by default the address and the model. Give one if the port changes.
     Raises:
-        InputError: not a web address, or no model.
+        InputError: not a web address, or no model name.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class OpenAIChat:
         """The server's answer.
 
         Raises:
-            EndpointError: no server, a wrong key, an unknown model, or nothing of use after all attempts.
+            EndpointError: no server, a wrong key, an unknown model, or no usable answer after all attempts.
         """
         body: dict[str, Any] = {
             "model": self.model,
@@ -58,7 +58,7 @@ class OpenAIChat:
             if error.status not in (400, 422):
                 raise
         answer = self._read(self._post(body))
-        self._offers_schema = False  # it was the schema that it refused
+        self._offers_schema = False  # without the schema it worked
         return answer
 
     def _post(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -76,16 +76,16 @@ class OpenAIChat:
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             said = said_wrong(answer) or repr(error)
             raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({said})") from error
-        if isinstance(text, list):  # some servers give parts
+        if isinstance(text, list):  # some servers send parts
             text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
         if not isinstance(text, str):
             raise EndpointError(f"{self.remote.base_url}: the answer's content is not text but {type(text).__name__}")
-        whole, finish = (words.encode("utf-8", "replace").decode() for words in (text, finish))  # no half characters
+        whole, finish = (words.encode("utf-8", "replace").decode() for words in (text, finish))  # no lone surrogates
         return Answer(whole, _usage(answer.get("usage")), finish[:100])
 
 
 def _usage(usage: Any) -> Usage:
-    """Tokens as the server counts them; zero where it does not, or absurdly (see `Ledger.settle`)."""
+    """Tokens as the server counts them; zero for a missing or absurd count (see `Ledger.settle`)."""
     counts = usage if isinstance(usage, dict) else {}
     return Usage(*(_tokens(counts.get(name)) for name in ("prompt_tokens", "completion_tokens")))
 

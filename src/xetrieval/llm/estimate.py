@@ -1,4 +1,4 @@
-"""What a run would cost, before it is started."""
+"""What a run would cost, before it starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .cache import CachedChat
 
 
 class Estimate(NamedTuple):
-    """Requests that would be sent, and tokens and money: likely, and at most. Answers at hand cost nothing."""
+    """Requests to send, and tokens and money: likely, and at most. Answers in the cache cost nothing."""
 
     requests: int
     at_hand: int
@@ -22,7 +22,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(model: CachedChat, requests: Iterable[Request], budget: Budget | None = None) -> Estimate:
-    """Count without asking. Answers that are of no use and asked for again come on top."""
+    """Count without sending anything. Further attempts after unusable answers are not included."""
     budget = budget or model.ledger.budget
     sent = at_hand = 0
     likely, most = Usage(), Usage()

@@ -1,4 +1,4 @@
-"""A GGUF file served on this machine by llama.cpp (xllamacpp), spoken to over HTTP like any other server."""
+"""A GGUF file served on this machine by llama.cpp (xllamacpp), used over HTTP like any other server."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CONTEXT = 4096  # tokens of prompt and answer together
 
 
 class LocalChat:
-    """A local model. Loading happens at the first question; it answers one at a time, which on CPUs is no slower.
+    """A local model. It loads at the first request and answers one at a time, which is no slower on CPUs.
 
-    Its name is the file's name and hash, so answers stay valid wherever the file lies.
+    Its name is the file's name and hash, so cached answers stay valid if the file moves.
 
     Raises:
         InputError: no such file. DamagedError: not a GGUF file. MissingExtra: xllamacpp is not installed.
@@ -44,7 +44,7 @@ class LocalChat:
 
     def ask(self, request: Request) -> Answer:
         """The model's answer."""
-        with self._lock:  # one sequence at a time, so a second question waits here instead of timing out
+        with self._lock:  # one sequence at a time, so a second request waits here instead of timing out
             if self._client is None:
                 self._client = self._start()
             return self._client.ask(request)

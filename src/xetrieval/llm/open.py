@@ -1,4 +1,4 @@
-"""A language model by what names it."""
+"""Open a language model by its name on the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def open_llm(source: str, timeout: float = 120.0, attempts: int = 5) -> ChatMode
     """http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.
 
     Raises:
-        InputError: none of these, or no such file. MissingExtra: gguf without xllamacpp.
+        InputError: none of these, or no such file. MissingExtra: gguf without xllamacpp installed.
     """
     kind, _, rest = source.partition(":")
     if kind in ("http", "https"):

@@ -1,4 +1,4 @@
-"""Many slow calls at once, results as they come, nothing started that is not wanted any more."""
+"""Run slow calls in parallel and yield results as they complete; start nothing after an error."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def in_parallel(
 ) -> Iterator[tuple[Item, Result]]:
     """Each item with its result, in the order of completion; at most `concurrency` calls run at once.
 
-    The first error ends it: calls that run are waited for (their answers may be paid for already), and what they
-    gave is yielded before the error is raised.
+    The first error ends the run. Calls in progress are awaited, since their answers may cost money, and their results
+    are yielded before the error is raised.
 
     Raises:
-        InputError: a concurrency below one. Anything that `function` raises.
+        InputError: concurrency < 1. Anything that `function` raises.
     """
     if concurrency < 1:
-        raise InputError(f"concurrency {concurrency}: at least one request at a time")
+        raise InputError(f"concurrency must be at least 1, not {concurrency}")
     source: Iterator[Item | object] = iter(items)
     running: dict[Future[Result], Item] = {}
     failed: BaseException | None = None

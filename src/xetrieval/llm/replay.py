@@ -1,7 +1,7 @@
-"""A model that gives answers written down beforehand: the test double, and a way to run without a server.
+"""A model with prepared answers: for tests, and to run without a server.
 
-A replay file has one JSON object a line: {"contains": TEXT, "answer": TEXT}. The first line whose text stands in the
-last message of the request answers it; a line without "contains" answers anything.
+A replay file has one JSON object a line: {"contains": TEXT, "answer": TEXT}. A request is answered by the first line
+whose text is in its last message; a line without "contains" answers any request.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Script = Callable[[Request], str | None]
 
 
 class ReplayChat:
-    """Answers by a function of the request, or from a file; keeps the requests it saw.
+    """Answers from a function of the request, or from a file; records all requests.
 
     Raises:
         InputError: no such file, or a line that is not an answer.
@@ -46,21 +46,21 @@ class ReplayChat:
             lines.append((contains, answer))
 
         def script(request: Request) -> str | None:
-            asked = request.messages[-1].content
-            return next((answer for contains, answer in lines if contains in asked), None)
+            content = request.messages[-1].content
+            return next((answer for contains, answer in lines if contains in content), None)
 
         return cls(script, f"replay:{path.name}:{digest_of(lines)[:12]}")
 
     @property
     def name(self) -> str:
-        """What its answers are recorded under."""
+        """Part of the cache key."""
         return self._name
 
     def ask(self, request: Request) -> Answer:
         """The answer of the script.
 
         Raises:
-            EndpointError: it has none.
+            EndpointError: the script has no answer.
         """
         with self._lock:
             self.requests.append(request)

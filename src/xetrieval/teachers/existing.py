@@ -1,15 +1,15 @@
 """Teacher texts that exist already: written ones, a document's own field, questions with answers, queries with clicks.
 
-texts.jsonl[.gz]   {"_id", "summary", "purpose", "qa"}, each if it is there: one target per aspect and document; what
-                   `xetrieval teach` wrote names its aspects itself
-pairs.tsv[.gz]     question id, answer id: the answer's target is its question; more columns need a head line
-                   that begins with question-id, answer-id
+texts.jsonl[.gz]   {"_id", "summary", "purpose", "qa"}, all but the id optional: one target per aspect and document;
+                   a file from `xetrieval teach` names its aspects itself
+pairs.tsv[.gz]     question id, answer id: the answer's target is its question; a file with more columns needs a header
+                   line that begins with question-id, answer-id
 clicks.jsonl[.gz]  {"query", "doc_id", "clicks"}: the document's target is the query, weighted by log2(1 + clicks)
 field:NAME         the field is the document's target, e.g. field:title
 
-SOURCE=ASPECT says which view is learned (if nothing is said, summary of a field, qa of pairs and clicks), and of texts
-which field is read.
-SOURCE@WEIGHT says how much its lessons count beside those of other teachers, e.g. pairs.tsv@0.5.
+SOURCE=ASPECT names the view that is learned (default: summary for a field, qa for pairs and clicks); for texts it also
+names the field that is read.
+SOURCE@WEIGHT weights the lessons against those of other teachers, e.g. pairs.tsv@0.5.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..data.lines import Line, read_tab_lines
 from ..errors import InputError
 from ..views import ASPECTS, Aspect, check_aspect, in_order
 
-HEAD: Final = ["question-id", "answer-id"]  # of a file of pairs; what other columns it names is passed over
+HEAD: Final = ["question-id", "answer-id"]  # of a file of pairs; other columns are ignored
 LARGEST_WEIGHT: Final = 1e6
 SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<weight>[^@=/\\]*))?")
 
@@ -51,10 +51,10 @@ class TeacherSpec(NamedTuple):
 
 
 def read_spec(text: str) -> TeacherSpec:
-    """Take SOURCE[=ASPECT][@WEIGHT] apart. A file whose own name holds = or @ is taken as it is.
+    """Parse SOURCE[=ASPECT][@WEIGHT]. If a file has exactly this name, even with = or @, it is the source.
 
     Raises:
-        InputError: a name no view can have, or a weight that is not above zero.
+        InputError: an impossible name for a view, or a weight that is not positive.
     """
     match = None if Path(text).is_file() else SPEC.fullmatch(text)
     if match is None:
@@ -73,15 +73,15 @@ def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | N
     """The lessons of one teacher on a corpus.
 
     Args:
-        left_out: takes the lines of its file that cannot be used; None refuses the first.
+        left_out: collects unusable lines; None: the first one raises.
     Raises:
-        InputError: no such file, a bad line, a name no view can have, texts written about another text than the
-            document of that id here, or nothing in it that belongs to the corpus.
+        InputError: no such file, a bad line, an impossible name for a view, texts about another version of a document,
+            or nothing that belongs to the corpus.
     """
     source, aspect, weight = read_spec(spec)
     if source.startswith("field:"):
         lessons = list(_from_field(source.removeprefix("field:"), aspect or "summary", documents))
-        reason = "no document has a text in that field, beside its own text"
+        reason = "no document has a text in that field besides its own text"
     else:
         path = Path(source)
         if not path.is_file():
@@ -93,7 +93,7 @@ def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | N
             lessons = list(_from_pairs(path, aspect or "qa", known))
         else:
             lessons = list(usable(_from_lines(path, aspect, known), left_out))
-        reason = "none of its ids is in the corpus, or none with anything to learn; was it made from another one?"
+        reason = "none of its ids is in the corpus, or those have nothing to learn; was it made from another corpus?"
     if not lessons:
         raise InputError(f"teacher {source}: {reason}")
     return [lesson._replace(weight=lesson.weight * weight) for lesson in lessons]
@@ -123,7 +123,7 @@ def _from_lines(path: Path, aspect: Aspect | None, known: Mapping[str, Document]
             elif before != lesson.target:
                 raise InputError(
                     f"{path}, line {line.number}: document {str(identifier)[:60]!r} has another {lesson.aspect} in an "
-                    "earlier line; keep the right one"
+                    "earlier line; keep one of the two"
                 )
 
 
@@ -132,7 +132,7 @@ def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[Te
     if written_of is not None and written_of != text_sha256(document.text):
         raise InputError(
             f"{line.path}, line {line.number}: the text was written about another version of document "
-            f"{document.id!r}; make the texts anew, or give the corpus they were made from"
+            f"{document.id!r}; write the texts again, or give the corpus they were made from"
         )
     prompts = line.record.get("prompts")
     written = prompts if isinstance(prompts, dict) else ASPECTS
@@ -156,14 +156,14 @@ def _click(line: Line, known: Mapping[str, Document], aspect: Aspect) -> Iterato
 
 
 def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
-    pairs: dict[tuple[str, str], None] = {}  # each once, however often the file has it
+    pairs: dict[tuple[str, str], None] = {}  # without duplicates
     named = False
     for number, columns in read_tab_lines(path, 2):
         named = named or (not pairs and columns[:2] == HEAD)
-        if len(columns) > 2 and not named:  # a grade that is passed over would teach what was judged wrong
+        if len(columns) > 2 and not named:  # ignoring grades would teach answers that were judged wrong
             raise InputError(
-                f"{path}, line {number}: {len(columns)} columns, and no head line {' '.join(HEAD)}; judgments with "
-                "grades are no pairs: give a question's id and its answer's, two columns"
+                f"{path}, line {number}: {len(columns)} columns, but no header line {' '.join(HEAD)}; judgments with "
+                "grades are not pairs: give two columns, a question's id and its answer's"
             )
         pairs[columns[0], columns[1]] = None
     for question_id, answer_id in pairs:
@@ -175,7 +175,7 @@ def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> It
 def _from_field(name: str, aspect: Aspect, documents: Sequence[Document]) -> Iterator[TeacherPair]:
     for document in documents:
         value: Any = document.fields.get(name) if name == "title" else document.fields.get("metadata", {}).get(name)
-        # The field must not be read from the source itself: a title is learned from the body alone.
+        # The source must not contain its target: a title is learned from the body alone.
         if isinstance(value, str) and value.strip() and document.body and value.strip() != document.body:
             yield TeacherPair(aspect, document.body, value.strip(), document.thread)
 
