@@ -107,7 +107,7 @@ def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus:
         (["--llm", "URL#m", "--mood", "404"], "asked for model m"),
         (["--llm", "URL"], "#MODEL"),
         (["--llm", "gguf:none.gguf"], "no such file"),
-        (["--llm", "URL#m", "--budget-requests", "0"], "budget of 0 requests"),
+        (["--llm", "URL#m", "--budget-requests", "0"], "budget of requests is 0"),
         (["--llm", "URL#m", "--budget-money", "1"], "needs the prices"),
         (["--llm", "URL#m", "--price", "cheap"], "--price 'cheap'"),
         (["--llm", "URL#m", "--aspects", "poem"], "prompt 'poem'"),

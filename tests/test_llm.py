@@ -356,7 +356,7 @@ def test_an_error_ends_it_and_loses_nothing_that_was_answered() -> None:
     assert {i for i, _ in islice(results, 2)} == {0, 2}
     with pytest.raises(EndpointError):
         next(results)
-    with pytest.raises(InputError, match="at least one"):
+    with pytest.raises(InputError, match="at least 1"):
         list(in_parallel(work, [1], 0))
 
 
