@@ -39,6 +39,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [
@@ -61,6 +62,7 @@ def test_all_numbers_are_there_whatever_the_console_takes(toy: Path, environment
     assert not plain.stdout.isascii()
 
 
+@pytest.mark.slow
 def test_text_that_a_console_was_not_declared_to_take_is_utf8(toy: Path) -> None:
     given = ["explain", "красное яблоко", "яблоко 苹果", "-x", str(toy), "--format", "json"]
     code = f"import sys\nsys.argv = ['xetrieval', *{given!r}]\nfrom xetrieval.cli import main\nmain()"
@@ -70,6 +72,7 @@ def test_text_that_a_console_was_not_declared_to_take_is_utf8(toy: Path) -> None
     assert "яблоко" in wrong.stderr.decode("utf-8")
 
 
+@pytest.mark.slow
 def test_every_module_loads_without_what_linux_alone_has() -> None:
     names = [
         ".".join(("xetrieval", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
@@ -225,6 +228,7 @@ def test_a_repr_is_one_short_line_and_a_text_is_readable(small_index: Path) -> N
 FIGURE = re.compile(r"[-+]\d\.\d{4}|\d+%|\b\d+/\d+\b|\b\d\.\d{4}\b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [30, 40, 60, 79])
 def test_a_narrow_terminal_loses_the_bar_and_never_a_figure(
     toy: Path, small_index: Path, columns: int, monkeypatch: pytest.MonkeyPatch
@@ -269,6 +273,7 @@ def test_negative_parts_draw_to_the_left(toy: Path, monkeypatch: pytest.MonkeyPa
             assert (left in "█▐", bool(right)) == (difference < 0, difference > 0), line
 
 
+@pytest.mark.slow
 def test_doctor_says_how_far_it_is_what_needs_no_query_and_the_command_for_a_refit(
     small_index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -136,6 +137,7 @@ def test_http_refuses_the_same(client: Any, path: str, body: str, statuses: tupl
     assert len(answer.json()["error"]) < 600
 
 
+@pytest.mark.slow
 def test_a_steered_answer_says_so_at_every_door(home: Path, client: Any, tmp_path: Path) -> None:
     steer = ("--steer", home / "p.json")
     assert "steered: feature 3 × 0" in accepted(run("search", home / "ix", "tyres", *steer)).stdout

@@ -15,6 +15,9 @@ from conftest import random_explainer
 
 from xetrieval.index import open_index
 
+pytestmark = pytest.mark.slow
+
+
 BASE = CASES / "benchmark" / "base"
 CORPUS, FOLDER = CASES / "corpus", CASES / "folder"
 

@@ -47,6 +47,7 @@ def score(done: Done) -> float:
 # ------------------------------------------------------------------ the same encoder or another one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "release5/plain", "abge-test", "bge-copies/plain", SNAPSHOT, "unnormalised"])
 def test_what_a_folder_is_called_decides_nothing(models: Path, name: str) -> None:
     done = explained("--encoder", models / name)
@@ -54,6 +55,7 @@ def test_what_a_folder_is_called_decides_nothing(models: Path, name: str) -> Non
     assert "guessed" not in done.stderr
 
 
+@pytest.mark.slow
 def test_fit_guesses_no_prompts_from_a_path(models: Path, tmp_path: Path) -> None:
     folder = models / "release5" / "plain"
     done = run("fit", CASES / "benchmark/base", "--encoder", folder, "--output", tmp_path / "out", *SMALL_FIT)
@@ -62,6 +64,7 @@ def test_fit_guesses_no_prompts_from_a_path(models: Path, tmp_path: Path) -> Non
     assert (encoder["query_prompt"], encoder["document_prompt"]) == ("", "")
 
 
+@pytest.mark.slow
 def test_prompts_guessed_from_a_models_own_name_are_printed(models: Path, tmp_path: Path) -> None:
     folder = _copy(models / "plain", tmp_path / "any", "config.json", _name_or_path="intfloat/e5-tiny")
     done = run("fit", CASES / "benchmark/base", "--encoder", folder, "--output", tmp_path / "out", *SMALL_FIT)
@@ -73,6 +76,7 @@ def test_prompts_guessed_from_a_models_own_name_are_printed(models: Path, tmp_pa
     assert "guessed from its name" in accepted(done).stderr
 
 
+@pytest.mark.slow
 def test_another_tokenizer_is_another_encoder_and_leaves_the_cache_alone(models: Path, tmp_path: Path) -> None:
     refused(explained("--encoder", models / "cased", "--cache", tmp_path), "tokenizer")
     CachedEncoder(open_encoder(models / "cased"), tmp_path).encode_query([QUERY])
@@ -80,6 +84,7 @@ def test_another_tokenizer_is_another_encoder_and_leaves_the_cache_alone(models:
     assert score(explained("--cache", tmp_path)) == pytest.approx(SCORE, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_default_prompt_is_part_of_the_identity_and_never_put_before_a_text(models: Path) -> None:
     refused(explained("--encoder", models / "clustering"), "configuration")
     encoder = open_encoder(models / "clustering")
@@ -88,6 +93,7 @@ def test_a_default_prompt_is_part_of_the_identity_and_never_put_before_a_text(mo
     assert any("'clustering'" in note for note in encoder.notes)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_queries_and_documents_are_encoded_as_sentence_transformers_does(models: Path) -> None:
     import sentence_transformers
 
@@ -120,6 +126,7 @@ def _copy(source: Path, target: Path, file: str, **fields: object) -> Path:
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["explain", "fit", "index", "open_encoder"])
 @pytest.mark.parametrize("kind", ["dot", "euclidean", "manhattan"])
 def test_what_is_no_cosine_is_refused_by_name_at_every_door(models: Path, tmp_path: Path, kind: str, door: str) -> None:
@@ -153,6 +160,7 @@ def test_a_model_whose_name_says_dot_is_refused_unless_its_files_say_cosine(
     assert open_encoder(cosine).identity.dimension == 384
 
 
+@pytest.mark.slow
 def test_vectors_that_are_cut_are_refused(models: Path) -> None:
     refused(explained("--encoder", models / "truncated"), "128", "384")
     assert open_encoder(models / "truncated").encode_query(["bread"]).shape == (1, 128)
@@ -167,6 +175,7 @@ def test_no_more_is_read_than_the_model_has_positions(models: Path) -> None:
     assert np.allclose(vectors[0], vectors[1], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "fields"),
     [
@@ -187,6 +196,7 @@ def test_every_file_that_decides_vectors_is_part_of_the_identity(
     assert changed.digest != open_encoder("minilm").identity.digest
 
 
+@pytest.mark.slow
 def test_files_that_decide_no_vector_are_not(models: Path, tmp_path: Path) -> None:
     folder = _copy(models / "plain", tmp_path / "m", "config.json", _name_or_path="x", transformers_version="9")
     for name in ("config.json", "tokenizer_config.json", "modules.json"):
@@ -272,6 +282,7 @@ def test_another_model_behind_the_same_name_is_noticed(tmp_path: Path) -> None:
             CachedEncoder(open_encoder(Function(1), name="mine", version="1"), tmp_path).encode_document(texts)
 
 
+@pytest.mark.slow
 def test_a_model_object_is_refused_with_what_to_give_instead() -> None:
     import sentence_transformers
 
@@ -317,6 +328,7 @@ def test_the_ids_of_a_vector_file_are_part_of_its_identity(tmp_path: Path) -> No
 # ------------------------------------------------------------------ encoded once
 
 
+@pytest.mark.slow
 def test_an_index_encodes_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     encode = SentenceTransformerEncoder.encode_document

@@ -122,6 +122,7 @@ def peak() -> float:
     return most / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["bomb", "endless"])
 def test_an_answer_without_end_stops_at_a_limit_and_the_others_go_on(
     endpoint: Start, mode: str, tmp_path: Path
@@ -137,17 +138,20 @@ def test_an_answer_without_end_stops_at_a_limit_and_the_others_go_on(
     assert all("larger than" in record["failed"]["summary"] for record in records)
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_is_given_up_after_the_whole_time(endpoint: Start, tmp_path: Path) -> None:
     started = time.monotonic()
     refused(teach(endpoint, "drip", tmp_path), "1.5 s")
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["deep", "deepobject", "html", "redirect"])
 def test_an_answer_of_no_use_fails_in_words(endpoint: Start, mode: str, tmp_path: Path) -> None:
     refused(teach(endpoint, mode, tmp_path), {"redirect": "HTTP 307"}.get(mode, "no JSON object"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["hugeusage", "bigusage"])
 def test_an_absurd_count_of_tokens_does_not_cost_the_answer(endpoint: Start, mode: str, tmp_path: Path) -> None:
     accepted(teach(endpoint, mode, tmp_path))

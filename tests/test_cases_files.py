@@ -25,6 +25,8 @@ from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.index.build.verify import verify_index
 from xetrieval.index.store.manifest import read_index_manifest
 
+pytestmark = pytest.mark.slow
+
 
 def script(name: str, target: Path) -> Path:
     """What cases/make/NAME.py writes, made in this process."""

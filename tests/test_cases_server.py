@@ -57,6 +57,7 @@ def asking(folder: Path) -> Iterator[TestClient]:
 # ------------------------------------------------------------------ tokens and names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", ["", " ", "\t\n", "a;b", "größe", 'a"b'])
 def test_a_token_that_protects_nothing_is_refused(folder: Path, token: str) -> None:
     refused(run("serve", folder, "--host", "0.0.0.0", "--token", token), "token")
@@ -65,6 +66,7 @@ def test_a_token_that_protects_nothing_is_refused(folder: Path, token: str) -> N
         make(folder, token=token)
 
 
+@pytest.mark.slow
 def test_names_that_are_none_are_refused() -> None:
     refused(run("serve", "--allow-host", "http://search.example.org"), "host name")
     refused(run("serve", "--allow-host", ""), "host name")
@@ -72,6 +74,7 @@ def test_names_that_are_none_are_refused() -> None:
         refused(run("serve", "--root-path", path), "path prefix")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "status"),
     [
@@ -117,6 +120,7 @@ def mounted(folder: Path, **options: Any) -> Any:
     return outer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["proxy keeps it", "proxy takes it off", "mounted"])
 def test_page_api_limits_and_token_work_below_a_path(folder: Path, way: str) -> None:
     """`sent` is what comes to the server for /why/... in a browser."""
@@ -337,6 +341,7 @@ def health(port: int) -> bytes:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", [None, "a token"])
 def test_half_sent_requests_are_closed_and_others_answered_meanwhile(folder: Path, token: str | None) -> None:
     limits = Limits(arrival=1.0)
@@ -350,6 +355,7 @@ def test_half_sent_requests_are_closed_and_others_answered_meanwhile(folder: Pat
         assert expected in health(port).split(b"\r\n", 1)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first", [b"", b"\r\n", HEAD, BODY, GET + b"POST", GET + BODY, HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n"]
 )

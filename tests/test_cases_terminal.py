@@ -18,6 +18,9 @@ from xetrieval.features import Family
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.steer import SteeringProfile
 
+pytestmark = pytest.mark.slow
+
+
 EVIL = "\x1b]0;PWNED\x07\x1b[31m\x9b32m\u202e\u200b[bold]x[/bold] <script>alert(1)</script>"
 HARM = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 

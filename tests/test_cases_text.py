@@ -65,6 +65,7 @@ SAID = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", UNKNOWN, ids=[case["name"] for case in UNKNOWN])
 def test_unknown_text_is_counted_and_said(case: dict[str, str]) -> None:
     record = json.loads(accepted(explained(query=case["query"], document=case["doc"])).stdout)
@@ -88,6 +89,7 @@ def test_a_file_of_pairs_says_how_many_cannot_be_read(tmp_path: Path) -> None:
     assert [r["read_document"]["unknown"] for r in records] == [COUNTED[c["name"]][1][0] for c in UNKNOWN]
 
 
+@pytest.mark.slow
 def test_an_index_counts_documents_that_cannot_be_read(tmp_path: Path) -> None:
     corpus = tmp_path / "c.jsonl"
     texts = ["🙂🙂🙂", "Yeast makes bread rise.", "साइकिल के टायर में हवा भरें", "如何做面包"]
@@ -115,6 +117,7 @@ def test_an_index_counts_documents_that_cannot_be_read(tmp_path: Path) -> None:
     assert [compared["contrast"][side]["read_document"]["unknown"] for side in ("first", "second")] == [1, 4]
 
 
+@pytest.mark.slow
 def test_zero_width_text_in_a_corpus_is_refused_or_said(tmp_path: Path) -> None:
     done = run("index", "build", CASES / "corpus/zerow.jsonl", "--output", tmp_path / "ix")
     if done.returncode == 2:

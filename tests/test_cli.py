@@ -111,6 +111,7 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
     assert len(record["shared_features"]) == 2 + record["other_terms"]["count"]
 
 
+@pytest.mark.slow
 def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_path: Path) -> None:
     pair = ("explain", "red apple", "an apple is red. the sky is blue", "-x", toy, "--top", 2)
     assert "where it comes from" in run(*pair, "--evidence").stdout
@@ -205,6 +206,7 @@ def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, conten
     assert not (tmp_path / "out.jsonl").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -282,6 +284,7 @@ def test_import_release_makes_a_folder_that_explains(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_the_demo_answers_from_this_pythons_documentation(toy: Path) -> None:
     done = run("demo", "how do I open a file", "-x", toy, "--passages", 60)
     assert done.returncode == 0, done.stderr
@@ -308,6 +311,7 @@ def corpus(tmp_path: Path, records: list[dict]) -> Path:
 SMALL = ("--encoder", "hashing:48", "--teacher", "field:title", "--features", 96, "--k", 6)
 
 
+@pytest.mark.slow
 def test_fit_makes_an_explainer_that_explains(corpus: Path, tmp_path: Path) -> None:
     done = run("fit", corpus, *SMALL, "--epochs", 3, "--output", tmp_path / "made")
     assert done.returncode == 0, done.stderr
@@ -321,6 +325,7 @@ def test_fit_makes_an_explainer_that_explains(corpus: Path, tmp_path: Path) -> N
     refused(run("fit", corpus, *SMALL, "--output", tmp_path / "made"), "exists already")
 
 
+@pytest.mark.slow
 def test_a_fit_killed_in_training_goes_on_and_ends_the_same(corpus: Path, tmp_path: Path) -> None:
     call = ["fit", corpus, *SMALL, "--epochs", 25, "--name", "same", "--output"]
     command = [sys.executable, "-m", "xetrieval", *map(str, call), str(tmp_path / "made")]
@@ -361,6 +366,7 @@ def test_fit_without_a_teacher_has_the_original_view_alone(tmp_path: Path) -> No
     refused(run(*call, "--teacher", "field:text", *other), "no document has a text in that field")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "words"),
     [

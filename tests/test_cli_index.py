@@ -36,6 +36,7 @@ def as_json(done: Done) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_search_prints_hits_and_gives_them_as_json(home: Path) -> None:
     found = as_json(run("search", home / "index", "word1 word2", "-k", 4, "--explain", "--format", "json", "-n", 2))
     assert found["query"] == "word1 word2"
@@ -65,6 +66,7 @@ def test_an_overview_goes_with_the_hits(home: Path) -> None:
     refused(run("search", home / "index", "word1", "--overview", "--good", "absent"), "not one of the 10 hits")
 
 
+@pytest.mark.slow
 def test_why_says_the_rank_the_rival_and_the_change(home: Path, tmp_path: Path) -> None:
     hits = as_json(run("search", home / "index", "word1 word2", "-k", 30, "--format", "json"))["hits"]
     low = run("why", home / "index", "word1 word2", hits[20]["doc_id"], "--counterfactual", "--evidence").stdout
@@ -97,6 +99,7 @@ def test_why_says_the_rank_the_rival_and_the_change(home: Path, tmp_path: Path) 
     refused(run("why", home / "index", "word1", "d1", "--by", "bm25", "--over", "d2"), "the encoder's own ranking")
 
 
+@pytest.mark.slow
 def test_a_profile_is_learned_and_applied(home: Path, tmp_path: Path) -> None:
     index = open_index(home / "index")
     feature = int(np.argmax(index.frequency))
@@ -125,6 +128,7 @@ def test_a_profile_is_learned_and_applied(home: Path, tmp_path: Path) -> None:
     refused(run("steer", "suggest", home / "index", "--output", tmp_path / "x.json"), "give --data FOLDER")
 
 
+@pytest.mark.slow
 def test_an_index_is_changed_and_checked(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     assert run("index", "build", home / "corpus.jsonl", "--output", folder, "-x", home / "toy").returncode == 0

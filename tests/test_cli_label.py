@@ -20,6 +20,9 @@ from xetrieval.cli.app import app, main
 from xetrieval.explain import load
 from xetrieval.labels.relabel import NewLabel, relabel
 
+pytestmark = pytest.mark.slow
+
+
 WORDS = ["tea", "kidney", "football", "weather", "music", "river", "bridge", "chess", "garden", "engine"]
 
 

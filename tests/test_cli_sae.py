@@ -27,6 +27,9 @@ from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.formats import FORMATS
 from xetrieval.sae.variants import VARIANTS
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = ("--features", 48, "--l0", 4, "--epochs", 2, "--batch-size", 64)
 
 

@@ -36,6 +36,7 @@ def corpus(tmp_path: Path) -> Path:
 # ------------------------------------------------------------------ teach
 
 
+@pytest.mark.slow
 def test_teach_writes_texts_that_internalizers_learn_from(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
     texts, folder = tmp_path / "texts.jsonl", tmp_path / "nets"
     done = run("teach", corpus, "--llm", f"{server.url}#m", "--output", texts, "--price", "1,2")
@@ -56,6 +57,7 @@ def test_teach_writes_texts_that_internalizers_learn_from(server: ChatServer, co
     refused(run("internalizer", "evaluate", folder, corpus, *other), "belong to another encoder")
 
 
+@pytest.mark.slow
 def test_an_explainer_carries_a_view_of_any_name(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
     options = ("--encoder", "hashing:32", "-F", 32, "-k", 4, "--epochs", 1, "--sentences", 0)
     done = run("fit", corpus, *options, "--teacher", "field:title=heading", "--output", tmp_path / "x")
@@ -99,6 +101,7 @@ def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus:
     assert len((tmp_path / "t.jsonl").read_text().splitlines()) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -150,6 +153,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "extra"),
     [

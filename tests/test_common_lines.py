@@ -30,6 +30,7 @@ def build(home: Path, chunking: Chunking | None = None, count: int = 40) -> Path
     return home / "index"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunking", [None, Chunking(90, 40), Chunking(200)])
 def test_a_line_in_more_than_half_of_the_documents_is_named(tmp_path: Path, chunking: Chunking | None) -> None:
     folder = build(tmp_path, chunking)

@@ -65,6 +65,7 @@ def everywhere(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
+@pytest.mark.slow
 def test_answers_stay_and_what_was_deleted_is_in_no_file(tmp_path: Path) -> None:
     folder = changed(tmp_path)
     accelerate(open_index(folder), "quantised")
@@ -132,6 +133,7 @@ def test_deleted_documents_can_come_back(tmp_path: Path) -> None:
     assert open_index(folder).manifest.rows == 30
 
 
+@pytest.mark.slow
 def test_what_makes_search_faster_goes_with_what_it_was_made_of(tmp_path: Path) -> None:
     pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
     folder = build_small(tmp_path, 200)
@@ -156,6 +158,7 @@ def test_what_cannot_be_compacted_is_refused(tmp_path: Path) -> None:
     assert compact_index(folder).documents == 1
 
 
+@pytest.mark.slow
 def test_a_begun_compaction_gives_way_to_changes(tmp_path: Path) -> None:
     folder = changed(tmp_path)
 
@@ -195,6 +198,7 @@ def test_an_unfinished_build_is_not_compacted(tmp_path: Path) -> None:
     assert compact_index(folder).documents == 149
 
 
+@pytest.mark.slow
 def test_additions_and_compactions_killed_at_any_point_go_on_to_the_same_index(tmp_path: Path) -> None:
     script = Path(__file__).with_name("index_data.py")
     done = subprocess.run([sys.executable, script, tmp_path, "changes"], capture_output=True, text=True, timeout=300)
@@ -205,6 +209,7 @@ def test_additions_and_compactions_killed_at_any_point_go_on_to_the_same_index(t
 STEP = st.tuples(st.sampled_from(["put", "delete"]), st.sets(st.integers(0, 11), min_size=1, max_size=6))
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(steps=st.lists(STEP, min_size=1, max_size=4), seed=st.integers(0, 99))
 def test_compacting_keeps_all_answers(tmp_path_factory: pytest.TempPathFactory, steps: Any, seed: int) -> None:

@@ -82,6 +82,7 @@ def test_a_search_too_short_or_hopeless_finds_nothing() -> None:
     assert smallest_erasure(SAE, q, z, features[:0], 0.9) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_the_boost_is_the_smallest_factor(seed: int) -> None:
     q, z, features = case(seed, 6)

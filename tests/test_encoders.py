@@ -312,6 +312,7 @@ def test_prompts_stand_before_queries_and_documents(server: Server) -> None:
     assert [r["input"] for r in server.requests[-2:]] == [["query: a"], ["passage: b"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moods", [["429"], ["500", "503"], ["cut"]])
 def test_a_server_that_recovers_is_asked_again(server: Server, moods: list[str]) -> None:
     encoder = EndpointEncoder(server.url, "m")
@@ -320,6 +321,7 @@ def test_a_server_that_recovers_is_asked_again(server: Server, moods: list[str])
     assert encoder.encode_query(["a"]).shape == (1, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moods", "words"),
     [
@@ -447,6 +449,7 @@ def test_a_module_outside_the_folder_is_refused(tmp_path: Path, path: str) -> No
         SentenceTransformerEncoder(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["sentence_transformers.models.Nothing", "no.such.Thing", "os.system"])
 def test_a_model_that_does_not_load_is_refused_in_words(tmp_path: Path, module: str) -> None:
     pytest.importorskip("sentence_transformers")

@@ -63,6 +63,7 @@ def test_ndcg_of_each_query_by_hand() -> None:
     assert len(found) == 10
 
 
+@pytest.mark.slow
 def test_a_record_for_each_system_with_paired_figures() -> None:
     benchmark, vectors, view = noisy()
     alone, better = retrieval(benchmark, vectors, {"qa": view}, FACTS)
@@ -250,6 +251,7 @@ def test_ir_datasets_are_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------ the real sets
 
 
+@pytest.mark.slow
 def test_arguana_has_its_own_documents_left_out_and_absent_ones_counted(shared_data: Path) -> None:
     benchmark = sample_benchmark(open_benchmark(shared_data / "arguana"), queries=300)
     whole = open_benchmark(shared_data / "arguana")
@@ -265,6 +267,7 @@ def test_arguana_has_its_own_documents_left_out_and_absent_ones_counted(shared_d
     assert len(ndcg10_by_query(benchmark, vectors)) == 300
 
 
+@pytest.mark.slow
 def test_written_texts_belong_to_their_posts(shared_data: Path) -> None:
     documents = read_corpora([shared_data / "stackexchange"])
     lessons = read_teacher(str(shared_data / "teacher" / "texts.jsonl.gz"), documents)

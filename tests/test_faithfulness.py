@@ -27,6 +27,7 @@ def case() -> tuple[Benchmark, BenchmarkVectors]:
     return benchmark, BenchmarkVectors(unit(20, seed=1), unit(60, seed=2))
 
 
+@pytest.mark.slow
 def test_curves_are_those_of_the_edited_vectors(case: tuple[Benchmark, BenchmarkVectors]) -> None:
     explainer = random_explainer()
     record = faithfulness(explainer, *case, SMALL, raw=random_sae(seed=7))

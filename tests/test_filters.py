@@ -138,6 +138,7 @@ CONDITION = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(documents=DOCUMENTS, conditions=st.lists(CONDITION, min_size=1, max_size=2, unique_by=lambda one: one[:2]))
 def test_filters_find_what_a_look_at_every_document_finds(documents: Any, conditions: Any) -> None:
@@ -221,6 +222,7 @@ def test_what_a_filter_finds(shelf: Texts, filters: Any, wanted: list[int]) -> N
     assert find(shelf, len(SHELF), filters) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filters", "words"),
     [

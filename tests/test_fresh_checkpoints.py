@@ -19,6 +19,7 @@ from xetrieval.sae.formats import FORMATS
 ODD: list[Any] = [None, -1, "x", [], {}, 10**30, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "file"), [("dictionary-learning", "config.json"), ("saelens", "cfg.json")])
 def test_a_setting_of_the_wrong_kind_is_refused_or_does_not_count(tmp_path: Path, name: str, file: str) -> None:
     if name == "dictionary-learning":
@@ -72,6 +73,7 @@ def test_a_folder_of_encoded_texts_is_a_text_or_a_path(tmp_path: Path) -> None:
     assert CachedEncoder(HashingEncoder(), str(tmp_path / "kept")).knows(texts[0], "query")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [2.5, "3", True, 0, -1, float("nan"), None])
 def test_a_count_of_hits_is_a_whole_number(tmp_path: Path, k: Any) -> None:
     corpus = tmp_path / "c.jsonl"

@@ -160,6 +160,7 @@ def test_figures_of_an_autoencoder_hold_whatever_the_mean_and_the_scale_of_its_v
     assert found.cosine == pytest.approx(cosines.mean(), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_small_rows_that_differ_are_not_called_equal() -> None:
     from xetrieval.sae.train import SaeConfig, train_sae
 
@@ -187,6 +188,7 @@ def test_a_feature_is_set_once_and_in_plain_numbers(given: list[str]) -> None:
     assert SteeringProfile({3: 0.5}, sae.digest).with_factors(["3=1.5e0", "4=.5"], sae).factors == {3: 1.5, 4: 0.5}
 
 
+@pytest.mark.slow
 def test_an_index_of_one_dimension_is_asked_all_that_another_is(tmp_path: Path) -> None:
     ids = [f"d{n}" for n in range(100)]
     write_corpus(tmp_path / "c.jsonl", [{"_id": one, "text": f"text of {one}"} for one in ids])

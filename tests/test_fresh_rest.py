@@ -31,6 +31,7 @@ def test_a_pair_that_a_file_repeats_is_one_lesson(tmp_path: Path) -> None:
     assert len(read_teacher(str(tmp_path / "pairs.tsv"), read_corpora([tmp_path / "c.jsonl"]))) == 1
 
 
+@pytest.mark.slow
 def test_empty_files_of_a_folder_are_counted(tmp_path: Path) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()
@@ -75,6 +76,7 @@ def test_a_profile_that_names_an_unknown_feature_is_refused(tmp_path: Path, fact
         index.search("word1", steer=SteeringProfile({9999: factor}, index.explainer.sae.digest))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [[0], [2, 1, 0]])
 def test_a_model_folder_that_encodes_nothing_is_damaged(tmp_path: Path, order: list[int]) -> None:
     folder = tmp_path / "model"
@@ -112,6 +114,7 @@ def test_a_query_that_cannot_be_read_is_said_where_nothing_is_found(
     assert "unknown to the encoder" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [[3], [3, 3], [3] * 50])
 def test_rows_without_variance_have_no_share_of_it(tmp_path: Path, rows: list[int]) -> None:
     x = unit(200, 16)
@@ -129,6 +132,7 @@ def test_doctor_of_one_document_claims_no_variance(tmp_path: Path) -> None:
     assert "none" in accepted(run("doctor", folder)).stdout
 
 
+@pytest.mark.slow
 def test_a_link_that_leads_back_to_itself_is_refused_wherever_a_path_is_given(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     corpus = write_corpus(tmp_path / "c.jsonl", records(40))

@@ -12,6 +12,9 @@ from index_data import SMALL, records, write_corpus
 
 from xetrieval.index import Corpus, build_index, open_index
 
+pytestmark = pytest.mark.slow
+
+
 schemathesis = pytest.importorskip("schemathesis", reason="pip install schemathesis")
 
 

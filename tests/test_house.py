@@ -53,6 +53,7 @@ def imported_rooms(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_each_room_imports_only_from_rooms_above_it() -> None:
     wrong = [
         f"{path.relative_to(SOURCE)} imports {other}"
@@ -70,6 +71,7 @@ def test_the_core_knows_no_text_and_no_encoder() -> None:
         assert not imported_rooms(path) & {"encoders", "data", "teachers", "cli"}, path
 
 
+@pytest.mark.slow
 def test_files_stay_short_and_the_library_prints_nothing() -> None:
     for path in modules():
         text = path.read_text()
@@ -80,6 +82,7 @@ def test_files_stay_short_and_the_library_prints_nothing() -> None:
             ], path
 
 
+@pytest.mark.slow
 def test_functions_stay_short_and_take_few_parameters() -> None:
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text())):

@@ -23,6 +23,7 @@ def folder(attack: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_odd_requests_hold(attack: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every = attack.requests
     monkeypatch.setattr(attack, "requests", lambda: islice(every(), 0, None, 4))  # all of them: the script itself
@@ -32,6 +33,7 @@ def test_odd_requests_hold(attack: Any, folder: Path, tmp_path: Path, monkeypatc
     assert len(tried) == 9
 
 
+@pytest.mark.slow
 def test_malformed_requests_hold(attack: Any, folder: Path) -> None:
     _, failed = attack.over_a_socket(folder, 0.5)
     assert not failed

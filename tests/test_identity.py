@@ -70,6 +70,7 @@ FIELDS = {
 IDENTITIES = st.builds(EncoderIdentity, name=st.sampled_from(["x", "y"]), **FIELDS)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(first=IDENTITIES, second=IDENTITIES)
 def test_two_encoders_share_a_digest_only_if_nothing_but_the_name_of_known_weights_differs(

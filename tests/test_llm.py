@@ -83,6 +83,7 @@ def test_the_wait_doubles_where_the_server_does_not_say(server: ChatServer, monk
     assert all(0.75 * 0.01 * 2**i <= wait <= 1.25 * 0.01 * 2**i for i, wait in enumerate(waits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["1", "0.7"])
 def test_retry_after_is_honoured(server: ChatServer, value: str) -> None:
     server.moods = [f"429:{value}"]
@@ -90,6 +91,7 @@ def test_retry_after_is_honoured(server: ChatServer, value: str) -> None:
     assert server.times[1] - server.times[0] >= float(value)
 
 
+@pytest.mark.slow
 def test_retry_after_may_be_a_date_and_may_ask_too_much(server: ChatServer) -> None:
     server.moods = [f"503:{formatdate(time.time() + 2, usegmt=True)}"]
     OpenAIChat(server.url, "m").ask(ask())
@@ -206,6 +208,7 @@ def test_a_damaged_cache_is_said_so(tmp_path: Path) -> None:
         CachedChat(ReplayChat(lambda _: "x"), tmp_path / "llm.sqlite").ask(ask())
 
 
+@pytest.mark.slow
 def test_many_may_open_a_new_cache_at_once(tmp_path: Path) -> None:
     for turn in range(10):
         model = CachedChat(ReplayChat(lambda request: request.messages[-1].content), tmp_path / f"{turn}.sqlite")
@@ -335,6 +338,7 @@ def test_an_estimate_asks_nothing_and_knows_what_is_at_hand(tmp_path: Path) -> N
 # ------------------------------------------------------------------ many at once, and the double
 
 
+@pytest.mark.slow
 def test_at_most_so_many_run_at_once(server: ChatServer) -> None:
     server.moods = ["slow"] * 4
     model = OpenAIChat(server.url, "m")

@@ -192,6 +192,7 @@ def on_the_command_line(
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("opened_once")
 def test_every_pair_of_options_of_search(home: Home, tmp_path: Path) -> None:
     values: dict[str, list[object]] = {
@@ -217,6 +218,7 @@ def test_every_pair_of_options_of_search(home: Home, tmp_path: Path) -> None:
     try_all("search", set(values), VIEW, call, {"exact", "explainer"}, {"query", "query_vector"})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("opened_once")
 def test_every_pair_of_options_of_why(home: Home, tmp_path: Path) -> None:
     values: dict[str, list[object]] = {
@@ -239,6 +241,7 @@ def test_every_pair_of_options_of_why(home: Home, tmp_path: Path) -> None:
     try_all("why", set(values), VIEW, call, {"explainer"}, {"query", "query_vector"})
 
 
+@pytest.mark.slow
 def test_every_pair_of_options_of_explain(home: Home, tmp_path: Path) -> None:
     values: dict[str, list[object]] = {
         "text": [QUERY, home.long],
@@ -276,6 +279,7 @@ def test_every_pair_of_options_of_explain(home: Home, tmp_path: Path) -> None:
     try_all("explain", set(values), {"source": "input"}, call, {"encoder", "skip_bad"}, asked_about)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["bm25", "hybrid", "sparse", "concept"])
 def test_no_other_ranking_is_steered_seen_through_views_or_given_evidence(home: Home, by: str) -> None:
     index, query = home.folder / "index", "label" if by == "concept" else QUERY
@@ -313,6 +317,7 @@ def over_http(client: Any, path: str, base: Mapping[str, Any], values: Mapping[s
 IN_HTTP = {"factors": "steer", "weights": "views", "document": "text"}
 
 
+@pytest.mark.slow
 def test_every_pair_of_fields_over_http(home: Home, client: Any) -> None:
     from xetrieval.serve import schemas as s
 

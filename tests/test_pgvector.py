@@ -36,6 +36,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
+@pytest.mark.slow
 def test_an_index_is_built_from_a_table(url: str, tmp_path: Path) -> None:
     store = open_store(f"{url}#Docs?id=doc_id&text=body")
     with pytest.raises(MismatchError, match="hashing:64"):  # these are not what it gives these texts
@@ -50,6 +51,7 @@ def test_an_index_is_built_from_a_table(url: str, tmp_path: Path) -> None:
     assert "@" not in (tmp_path / "index" / "config.json").read_text()  # where the server is stays out of it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rest", "words"),
     [
@@ -66,6 +68,7 @@ def test_tables_that_cannot_be_read_are_refused(url: str, tmp_path: Path, rest: 
         build_index(Corpus((), store=open_store(url + rest)), random_explainer(), tmp_path / "index", SMALL)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason='pip install "xetrieval[pgvector]"')
     store = open_store("postgresql://127.0.0.1:1/none?connect_timeout=2#t")

@@ -12,6 +12,9 @@ from sentence_transformers import SentenceTransformer
 
 from xetrieval.encoders import open_encoder
 
+pytestmark = pytest.mark.slow
+
+
 QUERY, DOCUMENT = ["how do vaccines work"], ["A vaccine trains the immune system."]
 
 

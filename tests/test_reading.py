@@ -35,6 +35,7 @@ def check_words(error: XetrievalError) -> None:
     assert len(str(error)) < 700
 
 
+@pytest.mark.slow
 @given(PAIRS, st.sampled_from(["\t", " ", "\t0\t", " Q0 "]), st.sampled_from(["", ".0"]), st.booleans())
 def test_judgments_survive_every_form(
     scratch: Path, pairs: dict[tuple[str, str], int], between: str, more: str, head: bool
@@ -74,6 +75,7 @@ LINES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(LINES, st.booleans())
 def test_no_json_lines_file_ends_in_a_traceback(scratch: Path, lines: list[bytes], skip: bool) -> None:
     path = scratch / "any.jsonl"
@@ -112,6 +114,7 @@ def test_no_page_of_html_ends_in_a_traceback(text: str) -> None:
     page_text(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "front",
     [

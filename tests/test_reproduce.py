@@ -117,6 +117,7 @@ def of(done: Path) -> Path:
     return made_folder(CONFIG, done.parent / "work")
 
 
+@pytest.mark.slow
 def test_every_step_leaves_its_figures_with_seed_versions_hashes_and_duration(done: Path) -> None:
     for name in ORDER:
         facts = json.loads((done / f"{name}.json").read_text())["facts"]
@@ -124,6 +125,7 @@ def test_every_step_leaves_its_figures_with_seed_versions_hashes_and_duration(do
         assert facts["data_sha256"], name
 
 
+@pytest.mark.slow
 def test_figures_and_tables_are_drawn_from_the_results_alone(done: Path, tmp_path: Path) -> None:
     for name in ORDER:
         (tmp_path / f"{name}.json").write_bytes((done / f"{name}.json").read_bytes())
@@ -135,6 +137,7 @@ def test_figures_and_tables_are_drawn_from_the_results_alone(done: Path, tmp_pat
     assert "nan" not in table
 
 
+@pytest.mark.slow
 def test_a_table_leaves_out_the_sets_that_teacher_texts_came_from(done: Path) -> None:
     from paper.kit.tables import views_table
 
@@ -146,11 +149,13 @@ def test_a_table_leaves_out_the_sets_that_teacher_texts_came_from(done: Path) ->
     assert f"| 1 | {alone['ndcg10']:.2f} |" in whole[0]
 
 
+@pytest.mark.slow
 def test_written_texts_of_a_sets_documents_are_the_chain_of_thought(done: Path) -> None:
     systems = {(r["dataset"], r["system"], r["teacher"]) for r in figures(done, "table1")}
     assert {("markets", "cot", "model"), ("rivers", "cot", "model")} <= systems
 
 
+@pytest.mark.slow
 def test_each_figure_has_the_autoencoder_with_and_without_the_sets(done: Path) -> None:
     assert {r["with_sets"] for r in figures(done, "fig3")} == {False, True}
     assert {r["with_sets"] for r in figures(done, "fig4")} == {False, True}
@@ -159,6 +164,7 @@ def test_each_figure_has_the_autoencoder_with_and_without_the_sets(done: Path) -
         assert {"apart", "with the sets"} <= {r[key] for r in figures(done, name)}
 
 
+@pytest.mark.slow
 def test_the_raw_autoencoder_had_as_many_samples(done: Path) -> None:
     def made(name: str) -> dict[str, int]:
         return json.loads((of(done) / "saes" / name / "config.json").read_text())["made_from"]
@@ -169,6 +175,7 @@ def test_the_raw_autoencoder_had_as_many_samples(done: Path) -> None:
     assert made("ours-few")["steps"] == made("raw-0")["steps"]
 
 
+@pytest.mark.slow
 def test_the_autoencoders_apart_saw_no_document_of_a_set(done: Path, data: Path) -> None:
     from xetrieval.encoders import HashingEncoder
 
@@ -217,6 +224,7 @@ def test_an_unknown_step_is_refused_in_one_line(tmp_path: Path) -> None:
         Steps.read(TINY, tmp_path, ["fig9"])
 
 
+@pytest.mark.slow
 def test_the_runner_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "paper", "--scale", str(TINY), "--work", str(tmp_path / "w")]
     command += ["--results", str(tmp_path / "r"), "--only", "encode", "models"]
@@ -249,6 +257,7 @@ def test_configs_and_results_that_cannot_be_used_are_refused_by_name(tmp_path: P
         draw_all(tmp_path)
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_work_in_one_folder(data: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "paper", "--scale", str(TINY), "--work", str(tmp_path), "--only", "models"]
     environment = {**os.environ, "XETRIEVAL_DATA": str(data), "XETRIEVAL_TEST_CHAT": "http://127.0.0.1:9/v1#none"}
@@ -259,6 +268,7 @@ def test_two_processes_do_not_work_in_one_folder(data: Path, tmp_path: Path) -> 
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said_before_anything_is_run(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "paper", "--scale", str(TINY), "--work", str(tmp_path / "w")]
     away = ("XETRIEVAL_DATA", "XETRIEVAL_TEST_CHAT")
@@ -307,6 +317,7 @@ def test_scripts_stay_short() -> None:
         assert len(path.read_text().splitlines()) <= 80, path
 
 
+@pytest.mark.slow
 def test_the_dry_run_of_the_papers_scale_says_what_is_missing_and_what_it_costs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "paper", "--scale", "paper", "--dry-run", "--work", str(tmp_path)]
     away = ("XETRIEVAL_DATA", "XETRIEVAL_DUMP", "XETRIEVAL_LLM", "XETRIEVAL_SIGNAL1M")

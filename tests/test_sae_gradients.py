@@ -84,6 +84,7 @@ def caught(trainer: Trainer, x: Any) -> dict[str, Any]:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device_kernels", [False, True])
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("done", [0, 60])  # p has been annealed by then

@@ -29,6 +29,7 @@ from xetrieval.sae.variants import VARIANTS
 QUICK = SaeConfig(features=48, l0=3, epochs=2, batch_size=64)
 
 
+@pytest.mark.slow
 def test_training_finds_planted_directions_and_few_die() -> None:
     x = planted(4000)
     sae = train_sae(x, SaeConfig(features=64, l0=3, epochs=30, batch_size=128, learning_rate=3e-3))
@@ -37,6 +38,7 @@ def test_training_finds_planted_directions_and_few_die() -> None:
     assert np.allclose(np.linalg.norm(sae.decoder_weight, axis=0), 1, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("centre", ["none", "mean", "whiten"])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_reaches_the_sparsity_asked_for_on_rows_it_never_saw(name: str, centre: str) -> None:
@@ -47,6 +49,7 @@ def test_every_variant_reaches_the_sparsity_asked_for_on_rows_it_never_saw(name:
     assert found.fvu < (0.45 if name == "jumprelu" else 0.3)
 
 
+@pytest.mark.slow
 def test_a_fixed_coefficient_stays_and_a_larger_one_gives_a_sparser_code() -> None:
     config = SaeConfig(features=96, l0=6, variant="relu", epochs=4, batch_size=128, learning_rate=2e-3)
     seen: list[float] = []
@@ -273,6 +276,7 @@ def test_the_geometric_median_is_not_moved_by_a_far_point() -> None:
     assert np.linalg.norm(far.mean(0) - x.mean(0)) > 50
 
 
+@pytest.mark.slow
 def test_training_stops_when_held_out_rows_gain_nothing_and_keeps_the_best() -> None:
     x = np.concatenate([planted(600)] * 2)
     config = SaeConfig(features=64, l0=3, epochs=400, batch_size=256, learning_rate=5e-3, held_out=0.2, early_stop=2)

@@ -89,6 +89,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_folder_that_is_not_ours_is_refused_and_stays_as_it_is(
     given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str
@@ -132,6 +133,7 @@ def test_work_removes_what_it_made_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in work.folder.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_files_beside_an_index_survive_everything_that_happens_to_it(tmp_path: Path) -> None:
     folder = build_small(tmp_path, 40)
     mine = {
@@ -239,6 +241,7 @@ def test_a_link_stays_and_its_file_is_replaced(toy: tuple[object, ...], tmp_path
     assert stat.S_IMODE((tmp_path / "real" / "x.json").stat().st_mode) == 0o640
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["/dev/null", "/dev/stdout"])
 def test_a_device_is_written_through(toy: tuple[object, ...], tmp_path: Path, device: str) -> None:
     command = [sys.executable, "-m", "xetrieval", "explain", "bread", "yeast", *map(str, toy), "--format", "json"]
@@ -366,6 +369,7 @@ def states(folder: Path) -> str:
     return "".join((folder / name).read_text() for name in ("a", "config.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_folder_replaced_by_a_process_that_dies_at_any_rename_is_old_or_new(tmp_path: Path, exchange: bool) -> None:
     script = (
@@ -412,6 +416,7 @@ def test_names_of_scratch_that_we_did_not_make_are_nobodys(tmp_path: Path) -> No
     assert CASES.is_dir()
 
 
+@pytest.mark.slow
 def test_no_output_replaces_what_the_command_reads(tmp_path: Path) -> None:
     """Neither a file that is read nor one of a folder that is read: index, explainer, benchmark."""
     explainer = random_explainer()

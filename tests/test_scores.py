@@ -136,6 +136,7 @@ def test_the_explained_encoder_may_not_judge_itself() -> None:
         EncoderJudge(HashingEncoder(64), EXPLAINED)
 
 
+@pytest.mark.slow
 def test_planted_cases_tell_a_good_judge_from_a_guessing_one() -> None:
     features, labels = planted()
     subject = {t.text: labels[f.feature_id] for f in features for t in f.judging.top}

@@ -88,6 +88,7 @@ def test_features_documents_and_report(client: TestClient, index: Index) -> None
     assert client.get("/v1/health").json()["indexes"][0]["documents"] == 150
 
 
+@pytest.mark.slow
 def test_steering_is_applied_suggested_and_kept(client: TestClient, index: Index) -> None:
     plain = post(client, "search", query="word1 word2", k=6)["hits"]
     made = post(client, "steering/suggest", query="word1 word2", good=[plain[4]["doc_id"]], bad=[plain[0]["doc_id"]])
@@ -109,6 +110,7 @@ def test_steering_is_applied_suggested_and_kept(client: TestClient, index: Index
     post(client, "search", 422, query="word1", factors={"1": -1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
@@ -246,6 +248,7 @@ def test_the_schema_names_every_route_with_its_answer(client: TestClient) -> Non
     assert term >= {"kind", "feature_id", "label", "share", "query_activation", "view_activations", "detail", "twins"}
 
 
+@pytest.mark.slow
 def test_the_page_is_built_for_this_api() -> None:
     """web/openapi.json, from which the page's types are made, is what the server says of itself."""
     from xetrieval.serve.schema import schema

@@ -45,6 +45,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "LOOKS_EVERY", 0.0)
 
 
+@pytest.mark.slow
 def test_a_served_index_that_changes_is_noticed_without_a_restart(tmp_path: Path, at_once: None) -> None:
     folder = build_small(tmp_path, 30)
     with client_of(folder) as client:
@@ -132,6 +133,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_an_index_of_vectors_alone_is_searched_by_a_vector(alone: Path) -> None:
     found = json.loads(
         accepted(
@@ -178,6 +180,7 @@ def test_a_search_by_vector_loads_no_encoder(tmp_path: Path, monkeypatch: pytest
     assert json.loads(done.stdout)["hits"][0]["doc_id"] == "d5"
 
 
+@pytest.mark.slow
 def test_the_case_of_a_search_by_vector(tmp_path: Path) -> None:
     with models_loaded_once():
         folder = made("vectors", tmp_path)

@@ -36,6 +36,7 @@ def planted(index: Index, factors: dict[int, float], queries: int = 60) -> tuple
     return q, [{str(row): 1 for row in np.argsort(-of_query)[:2]} for of_query in scores]
 
 
+@pytest.mark.slow
 def test_planted_factors_are_found_and_help(index: Index) -> None:
     common = np.argsort(-index.frequency)[:2]
     q, judged = planted(index, {int(common[0]): 4.0, int(common[1]): 0.0}, 120)
@@ -50,6 +51,7 @@ def test_planted_factors_are_found_and_help(index: Index) -> None:
     json.dumps(made.to_dict())
 
 
+@pytest.mark.slow
 def test_where_nothing_helps_it_says_so(index: Index) -> None:
     q, judged = planted(index, {})
     made = suggest(index, q, judged, FAST)

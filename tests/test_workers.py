@@ -67,6 +67,7 @@ def test_an_error_in_a_batch_is_raised_and_the_setting_is_left_as_it_was() -> No
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.slow
 def test_minilm_gives_the_model_s_own_vectors() -> None:
     encoder, texts = minilm(), ["how do vaccines work", *(f"{text} is a number of words." for text in TEXTS[:20])]
     own = encoder._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
@@ -74,6 +75,7 @@ def test_minilm_gives_the_model_s_own_vectors() -> None:
     assert np.abs(encoder.encode_query(texts[:1]) - own[:1]).max() < 2e-6
 
 
+@pytest.mark.slow
 def test_a_tokenizer_is_never_used_by_two_threads_at_once() -> None:
     encoder = minilm()
     failures: list[str] = []
