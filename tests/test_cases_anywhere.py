@@ -204,7 +204,7 @@ def test_a_repr_is_one_short_line_and_a_text_is_readable(small_index: Path) -> N
     explainer = index.explainer
     hits = index.search("word1 " * 90, 30)
     last = hits[-1]
-    answer = index.why("word1 " * 90, last.id, k=3, counterfactual=True)
+    answer = index.why("word1 " * 90, last.doc_id, k=3, counterfactual=True)
     assert answer.contrast is not None
     breakdown = index.search("word1", 1, by="sparse")[0].explanation
     pairs = explainer.explain_pairs(["red apple"] * 2, ["an apple is red"] * 2)

@@ -153,7 +153,7 @@ def test_the_release_becomes_an_explainer_with_its_labels(released: Path) -> Non
     made = import_release(released / "sae_model.pt", released, HashingEncoder(64), released / "labels.txt")
     assert [feature.label for feature in made.features[4:7]] == ["name 4", None, "name 6"]
     pair = replace(made, cache=False).explain("red apple", "an apple is red")
-    assert pair.bias + sum(f.share for f in pair.features) + pair.remainder == pytest.approx(pair.score, abs=1e-6)
+    assert pair.bias + sum(f.share for f in pair.terms) + pair.remainder == pytest.approx(pair.score, abs=1e-6)
 
 
 def test_a_release_that_does_not_fit_is_refused(released: Path) -> None:
@@ -191,8 +191,8 @@ def test_the_shipped_explainer_explains_a_real_pair() -> None:
     )
     assert pair.score > 0.5
     assert pair.explained > 0.5
-    assert pair.bias + sum(f.share for f in pair.features) + pair.remainder == pytest.approx(pair.score, abs=1e-5)
-    names = " ".join(feature.name.lower() for feature in pair.features)
+    assert pair.bias + sum(f.share for f in pair.terms) + pair.remainder == pytest.approx(pair.score, abs=1e-5)
+    names = " ".join(feature.name.lower() for feature in pair.terms)
     assert "kidney" in names or "diet" in names or "renal" in names
 
 

@@ -90,7 +90,7 @@ def test_views_and_codes_take_vectors_alone(explainer: Explainer) -> None:
 
 
 def test_evidence_is_of_an_explanation(explainer: Explainer) -> None:
-    with pytest.raises(InputError, match="evidence is of an explanation"):
+    with pytest.raises(InputError, match="evidence needs an Explanation"):
         explainer.with_evidence("why")  # type: ignore[call-overload]
 
 

@@ -175,7 +175,7 @@ def test_an_index_is_refused_with_another_explainer(tmp_path: Path, part: str) -
     (tmp_path / "c.jsonl").write_text('{"_id": "a", "text": "one two"}\n{"_id": "b", "text": "three"}\n')
     build_index(Corpus((tmp_path / "c.jsonl",)), explainer, tmp_path / "ix")
     assert len(open_index(tmp_path / "ix", explainer)) == 2
-    with pytest.raises(MismatchError, match="other weights"):
+    with pytest.raises(MismatchError, match="weights differ"):
         open_index(tmp_path / "ix", other)
 
 

@@ -91,7 +91,7 @@ def test_nothing_is_encoded_twice_beyond_the_last_block(tmp_path: Path) -> None:
     failing = replace(explainer, cache=False).with_encoder(Failing())
     with pytest.raises(KeyboardInterrupt):
         build_index(corpus, failing, tmp_path / "index", SMALL)
-    with pytest.raises(InputError, match="has not ended"):
+    with pytest.raises(InputError, match="is unfinished"):
         open_index(tmp_path / "index")
     build_index(corpus, failing, tmp_path / "index", SMALL)
     assert len(seen) == 101
@@ -290,9 +290,9 @@ def test_documents_are_added_replaced_and_deleted(tmp_path: Path) -> None:
 def test_an_index_of_another_explainer_is_not_added_to(folder: Path, tmp_path: Path) -> None:
     corpus = Corpus((write_corpus(tmp_path / "c.jsonl", records(3)),))
     other = replace(random_explainer(), sae=replace(random_explainer().sae, k=8))
-    with pytest.raises(MismatchError, match="other weights"):
+    with pytest.raises(MismatchError, match="with other weights"):
         build_index(corpus, other, folder, replace(SMALL, adding=True))
-    with pytest.raises(MismatchError, match="other weights"):
+    with pytest.raises(MismatchError, match="weights differ"):
         open_index(folder, other)
 
 

@@ -59,7 +59,7 @@ def test_an_explainer_from_parts_counts_how_often_each_feature_is_active() -> No
     explainer = from_parts("parts", HashingEncoder(64).identity, sae, NETS, z)
     fired = (sae.encode(z).dense(sae.features) > 0).mean(axis=0)
     assert np.allclose([f.frequency for f in explainer.features], fired, atol=1e-6)
-    assert explainer.explain_vectors(z[:3], z[3:6])[0].features is not None
+    assert explainer.explain_vectors(z[:3], z[3:6])[0].terms is not None
 
 
 def test_reasoned_rows_hold_each_vector_with_its_views(tmp_path: Path) -> None:

@@ -97,13 +97,13 @@ def test_factors_fall_where_the_loss_does() -> None:
 def test_moves_show_where_documents_stood(index: Index) -> None:
     q = unit(1, seed=9)
     before = index.search(q, 300)
-    rank = {hit.row: hit.rank for hit in before}
+    rank = {hit.doc_id: hit.rank for hit in before}
     feature = int(index.codes(np.array([before[0].row]), "original").support(0)[0])
     profile = SteeringProfile({feature: 0.0}, index.explainer.sae.digest)
-    found = moves(index, q, profile, 300)
+    found = moves(index, q, profile, 300).hits
     assert [move.rank for move in found] == list(range(1, 301))
     for move in found:
-        assert move.before_rank == rank[move.document.row]
+        assert move.before_rank == rank[move.doc_id]
         assert move.before_score == pytest.approx(before[move.before_rank - 1].score, abs=1e-6)
     assert any(move.rank != move.before_rank for move in found)
 
