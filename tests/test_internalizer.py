@@ -36,6 +36,7 @@ def test_the_residual_form_starts_at_the_identity() -> None:
     assert fitted.cosine == pytest.approx(fitted.raw_cosine, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["paper", "residual"])
 def test_training_learns_a_rotation(form: str) -> None:
     rng = np.random.default_rng(0)
@@ -109,6 +110,7 @@ def test_parts_that_do_not_fit_are_refused() -> None:
 # ------------------------------------------------------------------ mixing, reports, files
 
 
+@pytest.mark.slow
 def test_weights_decide_which_teacher_is_followed() -> None:
     z, towards, away = unit(200), unit(200, seed=1), unit(200, seed=2)
     both, targets = np.concatenate([z, z]), np.concatenate([towards, away])
