@@ -1,0 +1,188 @@
+"""How much of the scores of a set of pairs the shared features carry: the one definition behind every table.
+
+    explained   sum of shares / sum of (score - bias)
+    remainder   sum |remainder| / sum |score - bias|
+    features    mean |S|, before anything is hidden or joined
+
+Sums, not means of quotients: a score near the bias cannot blow them up. Only the original view counts:
+S = supp(g(q)) & supp(g(z)).
+Beside each figure stand those of untrained dictionaries (`untrained`), by the same rule and on the same pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64
+from ..data.benchmark import Benchmark
+from ..errors import InputError
+from ..explain import attribute, overlap
+from ..sae import SparseAutoencoder
+from ..sae.projection import FeatureSets
+from .pairs import Pairs
+from .untrained import SEEDS, Spread, untrained
+from .vectors import BenchmarkVectors, ranking
+
+PER_QUERY: Final = 3
+MOST_PAIRS: Final = 1200
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Of some pairs. A figure over no pair is NaN."""
+
+    pairs: int
+    explained: float
+    remainder: float
+    features: float
+    bias: float  # sum of biases / sum of scores
+    with_bias: float  # sum of (bias + shares) / sum of scores
+    named: float | None = None  # sum of the shares of named features / sum of (score - bias)
+
+
+@dataclass(frozen=True)
+class ExplainedBeside:
+    """A dictionary beside untrained ones on the same pairs."""
+
+    every: Explained
+    relevant: Explained  # the pairs that are judged relevant
+    others: Explained
+    covariance: tuple[Explained, ...]  # untrained, one a seed; directions drawn from the covariance of the corpus
+    isotropic: tuple[Explained, ...]
+
+    @property
+    def explained_untrained(self) -> float:
+        """Mean over the seeds, directions drawn from the covariance of the corpus."""
+        return float(np.mean([one.explained for one in self.covariance]))
+
+    @property
+    def margin(self) -> float:
+        """explained minus that mean."""
+        return self.every.explained - self.explained_untrained
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it, rounded; untrained ones as means over the seeds."""
+        parts = {name: _rounded(asdict(getattr(self, name))) for name in ("every", "relevant", "others")}
+        means = {}
+        for name in ("covariance", "isotropic"):
+            found: tuple[Explained, ...] = getattr(self, name)
+            means[name] = {
+                field: round(float(np.mean([getattr(one, field) for one in found])), 4)
+                for field in ("explained", "remainder", "features")
+            } | {"least": _end(found, min), "most": _end(found, max), "seeds": len(found)}
+        return {**parts, "untrained": means, "margin": round(self.margin, 4)}
+
+
+def best_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, seed: int = 0) -> Pairs:
+    """The three best documents of each query, at most 1,200 pairs: whole queries are drawn where there are more.
+
+    Raises:
+        InputError: there is no pair.
+    """
+    ranked = ranking(benchmark, vectors, PER_QUERY)
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(ranked))[: MOST_PAIRS // PER_QUERY])
+    place, rank = np.nonzero(ranked[drawn] >= 0)
+    query = drawn[place]
+    document = ranked[query, rank]
+    if not len(query):
+        raise InputError(f"{benchmark.name}: no pairs to measure")
+    relevant = [
+        benchmark.judgments[benchmark.query_ids[i]].get(benchmark.documents[row].id, 0) > 0
+        for i, row in zip(query.tolist(), document.tolist(), strict=True)
+    ]
+    return Pairs(query, document, np.array(relevant, bool))
+
+
+@dataclass(frozen=True)
+class PairParts:
+    """The parts of the scores of n pairs, of which any subset can be summed."""
+
+    score: Float64  # [n]
+    bias: Float64  # [n]
+    shares: Float64  # [n], sums over S
+    remainder: Float64  # [n]
+    sizes: NDArray[np.int64]  # [n], |S|
+    named: Float64 | None  # [n], of named features alone
+
+    def over(self, rows: NDArray[np.bool_]) -> Explained:
+        """The figures of the pairs that are marked, [n]."""
+        own = (self.score - self.bias)[rows]
+        score = self.score[rows].sum()
+        return Explained(
+            pairs=int(rows.sum()),
+            explained=_quotient(self.shares[rows].sum(), own.sum()),
+            remainder=_quotient(np.abs(self.remainder[rows]).sum(), np.abs(own).sum()),
+            features=_quotient(self.sizes[rows].sum(), rows.sum()),
+            bias=_quotient(self.bias[rows].sum(), score),
+            with_bias=_quotient((self.bias + self.shares)[rows].sum(), score),
+            named=None if self.named is None else _quotient(self.named[rows].sum(), own.sum()),
+        )
+
+
+def pair_parts(sae: SparseAutoencoder, q: Float32, z: Float32, named: NDArray[np.bool_] | None = None) -> PairParts:
+    """Of pairs of rows of `q` and `z` [n, m].
+
+    Args:
+        named: which features have a name that is shown, [F].
+    """
+    shared = overlap(sae.encode(q), [sae.encode(z)], sae.features)
+    parts = attribute(q, z, sae.directions, sae.decoder_bias, FeatureSets(shared.starts, shared.features))
+    on_named = None
+    if named is not None:
+        pair = np.repeat(np.arange(len(q)), shared.sizes)
+        shares = parts.shares * named[shared.features]
+        on_named = np.bincount(pair, weights=shares, minlength=len(q)).astype(np.float64)
+    return PairParts(parts.score, parts.bias, parts.total, parts.remainder, shared.sizes, on_named)
+
+
+def explained(sae: SparseAutoencoder, q: Float32, z: Float32, named: NDArray[np.bool_] | None = None) -> Explained:
+    """The figures of all pairs; see `pair_parts`."""
+    return pair_parts(sae, q, z, named).over(np.ones(len(q), bool))
+
+
+def explained_beside(
+    sae: SparseAutoencoder,
+    vectors: BenchmarkVectors,
+    pairs: Pairs,
+    corpus: Float32 | None = None,
+    named: NDArray[np.bool_] | None = None,
+) -> ExplainedBeside:
+    """The figures of a dictionary on `pairs`, relevant ones and others apart, and of ten untrained ones.
+
+    Args:
+        corpus: what the covariance is of; None: the documents.
+    """
+    q, z = vectors.queries[pairs.query], vectors.documents[pairs.document]
+    parts = pair_parts(sae, q, z, named)
+    rows = vectors.documents if corpus is None else corpus
+
+    def controls(spread: Spread) -> tuple[Explained, ...]:
+        return tuple(explained(untrained(sae, rows, spread, seed), q, z) for seed in range(SEEDS))
+
+    return ExplainedBeside(
+        parts.over(np.ones(len(q), bool)),
+        parts.over(pairs.relevant),
+        parts.over(~pairs.relevant),
+        controls("covariance"),
+        controls("isotropic"),
+    )
+
+
+def _quotient(part: Any, whole: Any) -> float:
+    return float(part) / float(whole) if whole else float("nan")
+
+
+def _end(found: tuple[Explained, ...], which: Any) -> float:
+    return round(float(which(one.explained for one in found)), 4)
+
+
+def _rounded(record: dict[str, Any]) -> dict[str, Any]:
+    """Four decimals; NaN as null, which JSON can hold."""
+    return {
+        key: (None if value != value else round(value, 4)) if isinstance(value, float) else value
+        for key, value in record.items()
+    }

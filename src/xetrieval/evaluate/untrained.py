@@ -1,0 +1,69 @@
+"""Dictionaries that learned nothing: what an explanation is worth has to be read beside what they explain.
+
+Any dictionary explains something, for each text activates the directions along which it happens to lie. So each figure
+of a trained one stands beside those of random directions with the same F, the same bias and the same rule of activity.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, l2norm
+from ..sae import SparseAutoencoder
+
+Spread = Literal["covariance", "isotropic"]
+SEEDS: Final = 5
+ROWS: Final = 32_768  # of the corpus, on which a covariance is taken and a threshold set
+
+
+def untrained(
+    sae: SparseAutoencoder, corpus: Float32, spread: Spread = "covariance", seed: int = 0
+) -> SparseAutoencoder:
+    """Random unit directions that both read and write, in the place of those of `sae`.
+
+        w_j = g_j / ||g_j||,   g_j ~ N(0, C) with C the covariance of the corpus, or N(0, I) where `spread` is isotropic
+
+    With k, the k largest of a row are active, as in `sae`. With thresholds, one common threshold leaves as many
+    features of a row active on the corpus as `sae` does.
+
+    Args:
+        corpus: vectors [n, m]; the first 32,768 of a seeded order are used.
+    """
+    rows = _sample(corpus)
+    rng = np.random.default_rng([seed, spread == "isotropic"])
+    drawn = rng.standard_normal((sae.features, sae.dimension))
+    if spread == "covariance":
+        centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
+        values, axes = np.linalg.eigh(centred.T @ centred / max(1, len(rows) - 1))
+        drawn = drawn * np.sqrt(np.maximum(values, 0.0)) @ axes.T
+    directions = l2norm(drawn).astype(np.float32)
+    thresholds = None if sae.k is not None else _thresholds(sae, rows, directions)
+    return SparseAutoencoder(
+        directions,
+        np.zeros(sae.features, np.float32),
+        np.ascontiguousarray(directions.T),
+        sae.decoder_bias,
+        sae.k,
+        thresholds,
+    )
+
+
+def _sample(corpus: Float32) -> Float32:
+    if len(corpus) <= ROWS:
+        return corpus
+    chosen: NDArray[np.int64] = np.sort(np.random.default_rng(0).permutation(len(corpus))[:ROWS])
+    return corpus[chosen]
+
+
+def _thresholds(sae: SparseAutoencoder, rows: Float32, directions: Float32) -> Float32:
+    """One threshold for all features, at which as many are active in all on `rows` as `sae` has active there."""
+    wanted = int((sae.encode(rows).values > 0).sum())
+    scores = ((rows - sae.decoder_bias) @ directions.T).reshape(-1)
+    if not 0 < wanted < len(scores):
+        return np.zeros(sae.features, np.float32)
+    edge = np.partition(scores, [len(scores) - wanted - 1, len(scores) - wanted])
+    level = max(0.0, float(edge[len(scores) - wanted - 1 : len(scores) - wanted + 1].mean()))
+    return np.full(sae.features, level, np.float32)
