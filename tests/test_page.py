@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -20,8 +18,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from conftest import documentation
-from index_data import write_corpus
+from page_data import HOSTILE, QUERY, chromium, searched, serving, titles
 
 pytestmark = pytest.mark.slow
 
@@ -33,15 +30,6 @@ pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')
 WEB = Path(__file__).resolve().parent.parent / "web"
 TITLES = "[...document.querySelectorAll('.hits .title')].map(e => e.innerText.trim()).join()"
 HOME: list[Path] = []  # where the indexes are
-QUERY = "read settings from an ini file"
-HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\u202eabc"
-
-
-def chromium() -> str | None:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    return None
 
 
 @pytest.fixture(scope="module")
@@ -57,50 +45,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server on the demo's index and on one of hostile documents."""
-
     home = tmp_path_factory.mktemp("page")
     HOME[:] = [home]
-    write_corpus(
-        home / "docs.jsonl", [{"_id": d.id, "title": d.fields["title"], "text": d.body} for d in documentation()]
-    )
-    evil = [
-        {
-            "_id": f"{HOSTILE}{number}",
-            "title": f"{HOSTILE} {number}",
-            "text": f"{HOSTILE} settings file {number} 🎉" + extra,
-        }
-        for number, extra in enumerate(("", " word" * 20_000, "x" * 100_000))
-    ]
-    write_corpus(home / "evil.jsonl", evil)
-    from dataclasses import replace
-
-    from xetrieval.explain import load
-
-    minilm = load("minilm")
-    names = tuple(replace(feature, label=f"{HOSTILE} {feature.label}") for feature in minilm.features)
-    replace(minilm, features=names).save(home / "hostile")
-    env = {**os.environ, "XETRIEVAL_CACHE": str(home / "cache")}
-    for name in ("docs", "evil"):
-        own = home / "hostile" if name == "evil" else "minilm"
-        call = [sys.executable, "-m", "xetrieval", "index", "build", home / f"{name}.jsonl", "--output", home / name]
-        call += ["-x", own]
-        subprocess.run(call, check=True, env=env, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    call = [sys.executable, "-m", "xetrieval", "serve", home / "docs", home / "evil", "--port", str(port), "--quiet"]
-    server = subprocess.Popen(call, env=env)
-    url = f"http://127.0.0.1:{port}/"
-    for _ in range(300):
-        try:
-            urlopen(f"{url}v1/health", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield url
-    server.terminate()
-    assert server.wait(timeout=20) in (0, -15)
+    with serving(home) as url:
+        yield url
 
 
 @pytest.fixture
@@ -116,15 +64,6 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     yield tab
     assert not wrong
     context.close()
-
-
-def searched(page: Any, address: str, query: str = QUERY, rest: str = "") -> None:
-    page.goto(f"{address}?q={query.replace(' ', '+')}{rest}")
-    page.wait_for_selector(".hits > li")
-
-
-def titles(page: Any) -> list[str]:
-    return [text.strip() for text in page.locator(".hits .title").all_inner_texts()]
 
 
 def test_the_first_content_is_quick_and_small(page: Any, address: str) -> None:
@@ -280,7 +219,7 @@ def test_names_carry_how_sure_they_are_whatever_their_place(page: Any, address: 
     page.on("request", lambda request: asked.append(request.url))
     searched(page, address)
     page.locator(".hits .title").first.click()
-    page.wait_for_selector(".why tbody .name[title*='chance 0.5']")
+    page.wait_for_selector(".why tbody .name[title*='50 % is chance']")
     assert not [url for url in asked if "/v1/features" in url]
 
 
@@ -326,7 +265,7 @@ def test_features_are_browsed_and_found(page: Any, address: str) -> None:
     page.locator(".catalogue .name").first.click()
     page.wait_for_selector("aside .histogram span")
     assert page.locator(".examples-of li").count() == 6
-    assert "chance 0.5" in page.locator("aside").inner_text()
+    assert "50 % is chance" in page.locator("aside").inner_text()
     own = page.locator("aside").inner_text()
     page.locator("aside .nearest .name").first.click()
     page.wait_for_function("own => document.querySelector('aside').innerText !== own", arg=own)
