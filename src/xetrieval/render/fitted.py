@@ -63,7 +63,7 @@ class Fitted:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         widths = self._widths()
         room = options.max_width - sum(widths) - GAP * len(widths)
-        drawn = room >= LEAST_BAR
+        drawn = room >= max(LEAST_BAR, cell_len(self.bar_title))
         for place in [i for i in reversed(range(len(widths))) if self.columns[i].words]:
             over = sum(widths) + GAP * (len(widths) - 1) - options.max_width
             widths[place] -= max(0, min(over, widths[place] - LEAST_NAME))
