@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import random_explainer
+from index_data import SMALL, records, write_corpus
 
+from xetrieval import BuildConfig, Corpus, SteeringProfile, build_index, open_encoder
 from xetrieval.data.front_matter import split_front_matter
+from xetrieval.data.html_text import page_text
 from xetrieval.data.values import plain
 from xetrieval.errors import InputError
 from xetrieval.files import check_new_folder, is_vacant, new_folder, write_text
 from xetrieval.files.atomic import check_apart
 from xetrieval.files.folders import sweep
+from xetrieval.index.search.ranking import _checked_weights
 from xetrieval.index.store.filters import parse_filters
+from xetrieval.internalizer.train import InternalizerConfig
 
 
 @pytest.mark.parametrize("title", ["3.10", "1.10", "1e3", "+1", "-0", "true", "010", "2024-01-02"])
@@ -72,3 +80,66 @@ def test_the_journal_of_a_killed_write_is_swept(tmp_path: Path) -> None:
     (tmp_path / "mine-journal").write_bytes(b"")
     sweep(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine-journal"]
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>river</p><!--><p>stone</p><p>cloud</p><!-- end -->", "river\nstone\ncloud"),
+        ("<p>river</p><!-- c --!><p>stone</p><!-- d --><p>x</p>", "river\nstone\nx"),
+        ("<!---><p>stone</p><!-- e --><p>x</p>", "stone\nx"),
+        ("<p>stone</p><script>1</script\t\n bar><p>x</p>", "stone\nx"),
+        ("<!-- <p>hidden --><p>river<!-->x", "riverx"),
+        ("<script>a = '<!--';</script><p>seen</p>", "seen"),
+        ("<!--[if !IE]><!--><p>seen</p><!--<![endif]-->", "seen"),
+        ("one<!-- a -->two", "onetwo"),
+        ("<style>p {}</style >after", "after"),
+    ],
+)
+def test_comments_and_scripts_end_where_browsers_end_them(html: str, text: str) -> None:
+    assert page_text(f"<title>T</title>{html}") == ("T", text)
+
+
+@pytest.mark.parametrize("weight", [True, None, "0.5", float("nan"), 1e9])
+def test_a_weight_of_a_view_is_a_number(weight: object) -> None:
+    with pytest.raises(InputError, match="is not a number from"):
+        _checked_weights({"qa": weight})  # type: ignore[dict-item]
+
+
+def test_weights_of_numpy_are_plain_floats() -> None:
+    (weight,) = _checked_weights({"qa": np.float16(0.5)}).values()
+    assert type(weight) is float
+
+
+@pytest.mark.parametrize("validation", [-1, 0, 1.0, 1.5, True, math.nan, 1e308, "x"])
+def test_the_fraction_of_validation_lies_between_0_and_1(validation: object) -> None:
+    with pytest.raises(InputError, match="between 0 and 1"):
+        InternalizerConfig(validation=validation)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("field", "value"), [("note", 5), ("note", "\ud800"), ("provenance", b"x"), ("note", None)])
+def test_the_notes_of_a_profile_are_text(field: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"{field} of a steering profile"):
+        SteeringProfile({3: 2.0}, "digest", **{field: value})  # type: ignore[arg-type]
+
+
+def test_a_profile_is_not_saved_over_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="folder"):
+        SteeringProfile({3: 2.0}, "digest").save(tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"shard_rows": 1.5}, {"shard_rows": None}, {"block": math.nan}, {"block": 10**30}])
+def test_the_sizes_of_a_build_are_whole_numbers(wrong: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="whole number"):
+        BuildConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_index_is_built_from_paths_as_texts(tmp_path: Path) -> None:
+    source = write_corpus(tmp_path / "c.jsonl", records(20))
+    built = build_index(Corpus((str(source),)), random_explainer(), str(tmp_path / "ix"), SMALL)  # type: ignore[arg-type]
+    assert built.added == 20
+
+
+def test_a_function_without_numbers_is_refused() -> None:
+    with pytest.raises(InputError, match="without numbers"):
+        open_encoder(lambda texts: np.zeros((len(texts), 0)), name="e", version="1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Final
 
@@ -27,6 +28,12 @@ BLOCKS: Final = frozenset(
     | {"ol", "option", "p", "pre", "section", "summary", "table", "td", "th", "tr", "ul"}
 )
 SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # what a reader of the page does not see
+
+# The standard library's reader ends some comments and scripts later than browsers do (HTML, section 13.2.5): `<!-->`,
+# `--!>` and `</script\tx>` end them too. What would be swallowed is text of the page.
+UNSEEN: Final = re.compile(
+    r"<(script|style)\b[^>]*>.*?(?:</\1[\s/>][^>]*>?|</\1>|\Z)|<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL | re.IGNORECASE
+)
 
 
 class _Page(HTMLParser):
@@ -67,7 +74,7 @@ class _Page(HTMLParser):
 def page_text(html: str) -> tuple[str, str]:
     """Title and text of a page: a line for each block, scripts and styles left out."""
     reader = _Page()
-    reader.feed(html)
+    reader.feed(UNSEEN.sub("", html))
     reader.close()
     lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
     return " ".join("".join(reader.title).split()), "\n".join(line for line in lines if line)

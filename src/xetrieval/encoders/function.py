@@ -43,6 +43,8 @@ class FunctionEncoder:
             )
         self._document, self._query = document, query or document
         dimension = self.encode_document(["dimension probe"]).shape[1]
+        if not dimension:
+            raise InputError("the function returned vectors without numbers, of shape [1, 0]; give [n, m] with m >= 1")
         known_as = f"{FUNCTION}{name}" if name else f"{UNNAMED}{uuid4().hex}"
         self.identity = EncoderIdentity(name=known_as, dimension=dimension, version=version or "")
 

@@ -30,6 +30,9 @@ class InternalizerConfig:
     def __post_init__(self) -> None:
         if self.form not in FORMS:
             raise InputError(f"internalizer form {self.form!r} is unknown; choose one of {', '.join(FORMS)}")
+        number = isinstance(self.validation, int | float) and not isinstance(self.validation, bool)
+        if not number or not 0 < self.validation < 1:  # written this way, NaN fails
+            raise InputError(f"internalizer validation {self.validation!r:.40}: give a fraction between 0 and 1")
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON."""

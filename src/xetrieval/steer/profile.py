@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray, l2norm
 from ..errors import InputError, MismatchError, shortened
-from ..files import parse_json, read_bytes, write_text
+from ..files import check_file, is_whole, parse_json, read_bytes, write_text
 from ..sae import SparseAutoencoder, SparseCodes
 
 LARGEST_FACTOR: Final = 100.0
@@ -46,6 +46,10 @@ class SteeringProfile:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factors", check_factors(self.factors))
+        for name in ("sae_digest", "provenance", "note"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not is_whole(value):
+                raise InputError(f"{name} of a steering profile: give text, not {shortened(repr(value), 40)}")
 
     def __repr__(self) -> str:
         some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
@@ -74,6 +78,7 @@ class SteeringProfile:
 
     def save(self, path: str | Path) -> None:
         """Write this profile as JSON, completely or not at all."""
+        check_file(Path(path))
         record = {**asdict(self), "factors": self.to_dict()}
         write_text(Path(path), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
@@ -101,7 +106,10 @@ class SteeringProfile:
         factors = {
             _feature(path, key, sae.features): _factor(path, key, value) for key, value in record["factors"].items()
         }
-        return cls(factors, sae.digest, str(record.get("provenance", "")), str(record.get("note", "")))
+        try:
+            return cls(factors, sae.digest, record.get("provenance", ""), record.get("note", ""))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def check_factors(factors: Mapping[int, float]) -> dict[int, float]:

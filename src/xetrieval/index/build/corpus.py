@@ -58,6 +58,10 @@ class Corpus:
     passed: PassedOver | None = None
     _open: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.sources, str | Path):  # one bare source is refused where the documents are read
+            object.__setattr__(self, "sources", tuple(map(Path, self.sources)))
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # another process opens the vectors itself
 

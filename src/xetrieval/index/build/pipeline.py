@@ -67,8 +67,10 @@ class BuildConfig:
     force: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.shard_rows <= SHARD_ROWS or (self.block is not None and self.block < 1):
-            raise InputError(f"index: a shard holds 1 to {SHARD_ROWS} documents, a block at least one")
+        for name, value in (("shard_rows", self.shard_rows), ("block", self.block)):
+            none = value is None and name == "block"
+            if not none and (type(value) is not int or not 0 < value <= SHARD_ROWS):
+                raise InputError(f"index: {name} {value!r:.40}: give a whole number from 1 to {SHARD_ROWS}")
         if self.engine not in ("loop", "ray"):
             raise InputError(f"index: engine {self.engine!r} is unknown; choose loop or ray")
 
@@ -111,7 +113,7 @@ class Job(NamedTuple):
 def build_index(
     corpus: Corpus,
     explainer: Explainer,
-    output: Path,
+    output: str | Path,
     config: BuildConfig | None = None,
     report: Report | None = None,
 ) -> Built:
@@ -125,7 +127,7 @@ def build_index(
         InputError: a line that cannot be used, an id twice, an unfinished build of something else, another process at
             work there. MismatchError: the index was made by another explainer.
     """
-    config, tell = config or BuildConfig(), report or (lambda *_: None)
+    config, tell, output = config or BuildConfig(), report or (lambda *_: None), Path(output)
     with writing(output):
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
         if manifest is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -19,6 +19,7 @@ from ...records import Record
 from ...registry import search_mode
 from ...steer import SteeringProfile
 from ...text import printable
+from ...views import View
 from ..store.filters import Filters
 from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
@@ -176,15 +177,26 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
         raise InputError(f"the query has {len(text):,} characters; give at most {LONGEST_QUERY:,}")
     combined = {"steer": options.steer, "views": options.views, "exact": options.exact}
     check("search", {**combined, "vector": not isinstance(query, str)}, IN_PYTHON, options.by)
-    for view, weight in options.views.items():
-        if not abs(weight) <= LARGEST_WEIGHT:  # written this way, NaN fails
-            most = f"{LARGEST_WEIGHT:g}"
-            raise InputError(f"view {view!r}: weight {weight:g} is not a number from -{most} to {most}")
+    options = replace(options, views=_checked_weights(options.views))
     _check_profile(index, options.steer)
     if mode.package:
         require(mode.package, "index")
     vector, read = index.query_vector(query) if "vector" in mode.needs else (None, NOT_COUNTED)
     return Query(text, vector, options, read)
+
+
+def _checked_weights(views: Mapping[View, float]) -> dict[View, float]:
+    """The weights as plain floats: those of NumPy would keep their own precision in the sums."""
+    if not isinstance(views, Mapping):
+        raise InputError(f"views: give {{view: weight}}, not a {type(views).__name__}")
+    checked = {}
+    for view, weight in views.items():
+        number = weight.item() if isinstance(weight, np.generic) else weight
+        if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= LARGEST_WEIGHT:
+            most = f"{LARGEST_WEIGHT:g}"
+            raise InputError(f"view {view!r}: weight {weight!r:.40} is not a number from -{most} to {most}")
+        checked[view] = float(number)
+    return checked
 
 
 def _check_profile(index: IndexReader, profile: SteeringProfile | None) -> None:
