@@ -94,6 +94,7 @@ def test_the_journal_of_a_killed_write_is_swept(tmp_path: Path) -> None:
         ("<!--[if !IE]><!--><p>seen</p><!--<![endif]-->", "seen"),
         ("one<!-- a -->two", "onetwo"),
         ("<style>p {}</style >after", "after"),
+        ("<script>1</script>near<style>p {}</style><p>seen</p>", "near\nseen"),
     ],
 )
 def test_comments_and_scripts_end_where_browsers_end_them(html: str, text: str) -> None:

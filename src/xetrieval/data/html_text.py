@@ -32,7 +32,7 @@ SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # what a
 # The standard library's reader ends some comments and scripts later than browsers do (HTML, section 13.2.5): `<!-->`,
 # `--!>` and `</script\tx>` end them too. What would be swallowed is text of the page.
 UNSEEN: Final = re.compile(
-    r"<(script|style)\b[^>]*>.*?(?:</\1[\s/>][^>]*>?|</\1>|\Z)|<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL | re.IGNORECASE
+    r"<(script|style)\b[^>]*>.*?(?:</\1(?:[\s/][^>]*)?>|\Z)|<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL | re.IGNORECASE
 )
 
 
