@@ -142,7 +142,7 @@ def test_training_follows_dictionary_learning_step_by_step(batch_top_k: bool) ->
     shape = arms.Shape(64, 256, 8, 128)
     x = arms.vectors(shape, 1024)
     name = "batchtopk" if batch_top_k else "topk"
-    one, other = arms.ours(shape, x, name), arms.dictionary_learning(shape, x, batch_top_k)
+    one, other = arms.ours(shape, x, name), arms.dictionary_learning(shape, x, batch_top_k=batch_top_k)
     for first in range(0, 1024, 128):
         rows = torch.from_numpy(x[first : first + 128])
         assert one.step(rows) == pytest.approx(other.step(rows), rel=1e-4)
