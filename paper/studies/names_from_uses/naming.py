@@ -21,9 +21,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64
-from .phrases import Phrases
-from .uses import Uses, over_the_range
+from paper.studies.names_from_uses.phrases import Phrases
+from paper.studies.names_from_uses.uses import Uses, over_the_range
+from xetrieval.arrays import Float32, Float64
 
 USES: Final = 40  # of a feature, over the range of its shares
 APART: Final = 3  # of ten: a name is checked on uses that it was not made from

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from xetrieval.labels.phrases import phrases_of
-from xetrieval.labels.use_names import UseTexts, names_from_uses
-from xetrieval.labels.uses import Uses, neighbours, over_the_range, uses_of
+from paper.studies.names_from_uses.naming import UseTexts, names_from_uses
+from paper.studies.names_from_uses.phrases import phrases_of
+from paper.studies.names_from_uses.uses import Uses, neighbours, over_the_range, uses_of
 from xetrieval.sae import SparseAutoencoder
 
 

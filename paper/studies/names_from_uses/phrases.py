@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float64
-from .keyphrases import LONGEST_PHRASE, STOP, WORD, fold
+from xetrieval.arrays import Float64
+from xetrieval.labels.keyphrases import LONGEST_PHRASE, STOP, WORD, fold
 
 READ: Final = 2000  # characters of a text that phrases are taken from: more than encoders read of it, mostly
 LEAST_TEXTS: Final = 2  # that hold a phrase, for it to name anything

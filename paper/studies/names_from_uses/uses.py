@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64
-from ..explain import attribute, overlap
-from ..sae import SparseAutoencoder
-from ..sae.projection import FeatureSets
+from xetrieval.arrays import Float32, Float64
+from xetrieval.explain import attribute, overlap
+from xetrieval.sae import SparseAutoencoder
+from xetrieval.sae.projection import FeatureSets
 
 NEIGHBOURS: Final = 3
 LEAST: Final = 0.05  # of score - bias: what carries less is not a use
