@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from unittest import mock
 from test_cli import Done, run
 
 CASES = Path(__file__).parent / "cases"
+CORPUS, FOLDER = CASES / "corpus", CASES / "folder"
+QUERY, DOCUMENT, SCORE = "How Does BREAD Rise", "YEAST Makes BREAD Rise.", 0.7905  # the score by MiniLM
+SNAPSHOT = "snapshots/3fae5c0d9b1f4e5a8c7d2b6e5f40a1b2c3d4e5f6"
+SMALL_FIT = ("-F", "16", "-k", "4", "--inference-k", "4")
 
 
 def made(kind: str, folder: Path) -> Path:
@@ -61,3 +66,18 @@ def models_loaded_once() -> Iterator[None]:
 
 
 __all__ = ["CASES", "Done", "accepted", "made", "models_loaded_once", "refused", "run"]
+
+
+def explained(*more: object, query: str = QUERY, document: str = DOCUMENT) -> Done:
+    """`xetrieval explain` of the pair of these cases, as JSON."""
+    return run("explain", query, document, "--format", "json", *more)
+
+
+def score(done: Done) -> float:
+    """The score that `explained` printed."""
+    return float(json.loads(accepted(done).stdout)["score"])
+
+
+def evaluate(home: Path, folder: Path, *options: object) -> Done:
+    """`xetrieval evaluate retrieval` of a benchmark folder, as JSON."""
+    return run("evaluate", "retrieval", "--data", folder, "--cache", home / "cache", "--format", "json", *options)

