@@ -60,7 +60,7 @@ def demo(
     for question in [query] if query is not None else QUESTIONS:
         _answer(found, question, hits)
     if index is not None:
-        say(f'go on with: xetrieval search {index} "{QUESTIONS[0]}" --explain')
+        say(f'try next: xetrieval search {index} "{QUESTIONS[0]}" --explain')
 
 
 def _index(explainer: Explainer, documents: list[Document], folder: Path | None, cache: Path | None) -> Index:
@@ -82,6 +82,7 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
 
 
 def _answer(index: Index, question: str, hits: int) -> None:
+    from rich.padding import Padding
     from rich.text import Text
 
     from ..render.text import table_of
@@ -96,6 +97,6 @@ def _answer(index: Index, question: str, hits: int) -> None:
             Text(f"  {hit.rank}. {hit.score:.3f}  {printable(hit.doc_id)}", "cyan" if hit.rank == 1 else "dim")
         )
         if hit.rank == 1:
-            console.print(Text(f"     {printable(hit.snippet)}", "italic"))
+            console.print(Padding(Text(printable(hit.snippet), "italic"), (0, 0, 0, 5)))
     console.print(Text(f"\nWhy {printable(found[0].doc_id)} came first:", "bold"))
     console.print(table_of(found[0].explanation))

@@ -198,6 +198,7 @@ def read_steering(index: Index, path: Path | None) -> SteeringProfile | None:
 
 
 def _print(hits: list[Hit], explain: bool, top: int | None, common: Overview | None) -> None:
+    from rich.padding import Padding
     from rich.text import Text
 
     from ..explain import DEFAULT_TOP
@@ -217,7 +218,7 @@ def _print(hits: list[Hit], explain: bool, top: int | None, common: Overview | N
                 (f"  {title}" if title and title != hit.doc_id else "", ""),
             )
         )
-        console.print(Text(f"     {printable(hit.snippet)}", "dim"))
+        console.print(Padding(Text(printable(hit.snippet), "dim"), (0, 0, 0, 5)))
         if hit.document.read.unreadable and not explain:
             for note in hit.document.read.notes("document"):
                 console.print(Text(f"     {note}", "yellow"))
