@@ -192,7 +192,7 @@ def test_an_unfinished_build_is_not_compacted(tmp_path: Path) -> None:
     more = Corpus((write_corpus(tmp_path / "more.jsonl", [{**r, "_id": f"x{r['_id']}"} for r in records(50)]),))
     with pytest.raises(KeyboardInterrupt):
         build_index(more, random_explainer(), folder, replace(SMALL, adding=True), stop)
-    with pytest.raises(InputError, match="unfinished build"):
+    with pytest.raises(InputError, match="a build of this index is unfinished"):
         compact_index(folder)
     assert build_index(more, random_explainer(), folder, replace(SMALL, adding=True)).documents == 149
     assert compact_index(folder).documents == 149

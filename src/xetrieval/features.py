@@ -36,6 +36,13 @@ class Score(NamedTuple):
     active: Active = "range"  # active texts from the whole activation range, or only the strongest
 
 
+def check_feature_ids(feature_ids: Iterable[int], count: int) -> None:
+    """Raise InputError unless each id is one of 0 .. count - 1."""
+    for feature_id in feature_ids:
+        if not 0 <= feature_id < count:
+            raise InputError(f"there is no feature {feature_id} (0 to {count - 1})")
+
+
 def feature_name(label: str | None, feature_id: int) -> str:
     """What a feature is called: its label, or "feature 17" if it has none."""
     return label or f"feature {feature_id}"

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..arrays import Float32, l2norm
-from ..errors import InputError
-from ..features import Family, Feature
+from ..features import Family, Feature, check_feature_ids
 from ..sae import SparseAutoencoder
 from .examples import Example, FeatureExamples
 from .keyphrases import fold
@@ -73,8 +72,7 @@ def feature_card(
     Raises:
         InputError: there is no such feature.
     """
-    if not 0 <= feature_id < len(features):
-        raise InputError(f"there is no feature {feature_id} (0 to {len(features) - 1})")
+    check_feature_ids([feature_id], len(features))
     unit = l2norm(sae.directions)
     cosine = unit @ unit[feature_id]
     cosine[feature_id] = -np.inf

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import DamagedError, InputError, XetrievalError
 from ..explain import DEFAULT_TOP, Contrast, Explainer, Explanation
+from ..features import check_feature_ids
 from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
 from ..index.ask.catalogue import FeaturePage, IndexFeature, feature_in_index, feature_page
@@ -266,7 +267,7 @@ class Service:
         if not PROFILE_FILE.fullmatch(asked.name):
             raise InputError("a profile's name has letters, digits, spaces, and . _ -")
         profile = SteeringProfile(asked.factors, index.explainer.sae.digest, "the page", asked.note)
-        _check(index, asked.factors)
+        check_feature_ids(asked.factors, index.manifest.features)
         folder = self._folder(index)
         folder.mkdir(parents=True, exist_ok=True)
         profile.save(folder / f"{asked.name}.json")
@@ -298,14 +299,8 @@ def _given(asked: s.Asked, **instead: Any) -> dict[str, Any]:
 def _profile(index: Index, factors: Mapping[int, float]) -> SteeringProfile | None:
     if not factors:
         return None
-    _check(index, factors)
+    check_feature_ids(factors, index.manifest.features)
     return SteeringProfile(factors, index.explainer.sae.digest)
-
-
-def _check(index: Index, factors: Mapping[int, float]) -> None:
-    for feature in factors:
-        if feature >= index.manifest.features:
-            raise InputError(f"there is no feature {feature} (0 to {index.manifest.features - 1})")
 
 
 def _factors(index: Index, factors: Mapping[int, float]) -> tuple[s.Factor, ...]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray, l2norm
 from ..errors import InputError, MismatchError, shortened
+from ..features import check_feature_ids
 from ..files import check_file, is_whole, parse_json, read_bytes, write_text
 from ..sae import SparseAutoencoder, SparseCodes
 
@@ -166,8 +167,7 @@ def _change(
     factors = check_factors(factors)
     if len(codes) != documents:
         raise MismatchError(f"{len(codes)} codes for {documents} documents; give one of each")
-    if absent := [feature for feature in factors if not 0 <= feature < sae.features]:
-        raise InputError(f"there is no feature {absent[0]}; the autoencoder has {sae.features}, from 0 on")
+    check_feature_ids(factors, sae.features)
     ids = np.array(sorted(feature for feature, factor in factors.items() if factor != 1), np.int32)
     less_one = np.array([factors[int(feature)] - 1 for feature in ids], np.float64)
     place: NDArray[np.int64] = np.full(sae.features, -1, np.int64)

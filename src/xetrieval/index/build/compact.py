@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...data import Document
 from ...data.corpus import Piece
@@ -25,16 +24,15 @@ from ...files import digest_of
 from ..search.companions import companions
 from ..store.layout import BUILDING, RECORD, SHARD_ROWS, SHARDS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
-from ..store.ours import begin_building, end_building, is_compaction, is_job, remove_unfinished
-from ..store.reader import IndexReader
+from ..store.ours import begin_building, check_finished, end_building, is_compaction, remove_unfinished, writing
+from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
-from .pipeline import write_manifest_with, writing
+from .pipeline import write_manifest_with
 from .stages import Batch
 from .verify import folder_bytes
 from .writer import ShardWriter
 
 BLOCK: Final = 4096  # documents that are copied at once
-Rows = NDArray[np.int64]
 Tell = Callable[[int, int], None]  # documents done, documents to be copied
 
 
@@ -69,8 +67,7 @@ def compact_index(folder: Path, report: Tell | None = None, shard_rows: int = SH
     read_index_manifest(folder)
     with writing(folder):
         manifest = read_index_manifest(folder)
-        if is_job(folder / BUILDING) and not is_compaction(folder / BUILDING):
-            raise InputError(f"{folder} holds an unfinished build; finish it by the command that began it")
+        check_finished(folder)
         before, removed = folder_bytes(folder), manifest.gone
         if manifest.gone:
             if not manifest.alive:

@@ -10,11 +10,11 @@ import numpy as np
 
 from ...errors import InputError
 from ...files import digest_of
-from ..store.layout import BUILDING, SHARDS, TEXTS
+from ..store.layout import SHARDS, TEXTS
 from ..store.manifest import read_index_manifest
-from ..store.ours import abandon_compaction, is_job
+from ..store.ours import abandon_compaction, check_finished, writing
 from ..store.texts import Texts
-from .pipeline import write_manifest_with, writing
+from .pipeline import write_manifest_with
 
 
 def delete_documents(folder: Path, ids: Sequence[str]) -> int:
@@ -29,8 +29,7 @@ def delete_documents(folder: Path, ids: Sequence[str]) -> int:
     with writing(folder):
         manifest = read_index_manifest(folder)
         abandon_compaction(folder, manifest.names)
-        if is_job(folder / BUILDING):
-            raise InputError(f"{folder} holds an unfinished build; finish it by the command that began it")
+        check_finished(folder)
         gone = set(manifest.deleted(folder).tolist())
         rows: set[int] = set()
         shards = [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
@@ -21,8 +20,7 @@ from numpy.typing import NDArray
 from ...encoders import precision_of
 from ...errors import DamagedError, InputError, MismatchError
 from ...explain import Explainer, load
-from ...files import alone, check_writable, digest_of, read_json, sha256_of_file, write_bytes, write_text
-from ...files.folders import sweep
+from ...files import digest_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
 from ..store.ids import Change, IdLookup, change
 from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
@@ -32,10 +30,10 @@ from ..store.ours import (
     JOB,
     abandon_compaction,
     begin_building,
-    check_ours,
     end_building,
     read_job,
     remove_unfinished,
+    writing,
 )
 from ..store.texts import Texts
 from .corpus import Corpus, Entry, Report, blocks, survey
@@ -154,28 +152,6 @@ def build_index(
 def _unreadable(output: Path, job: Job) -> int:
     names = (shard_name(number) for number in range(job.first, job.first + len(job.sizes)))
     return sum(Texts(output / SHARDS / name / TEXTS).unreadable() for name in names)
-
-
-@contextmanager
-def writing(output: Path) -> Iterator[None]:
-    """Alone in an index's folder, which is made if it is absent, and gone again if nothing came to be in it.
-
-    Raises:
-        InputError: the folder holds something that is not an index, or another process is writing there.
-    """
-    check_ours(output)
-    made, lock = not output.exists(), output / ".lock"
-    check_writable(output)
-    try:
-        with alone(lock, f"{output}: locked: another process is writing this index"):
-            sweep(output, keep=".bm25")
-            yield
-    except BaseException:
-        if made and {path.name for path in output.iterdir()} <= {lock.name}:
-            with suppress(OSError):
-                lock.unlink(missing_ok=True)
-                output.rmdir()
-        raise
 
 
 def build_in_loop(

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,10 @@ from ...files.atomic import said_where
 from ...files.folders import sweep
 from ...sae import SparseCodes
 from ...views import ORIGINAL, View
-from ..store.layout import POSTINGS, RECORD, SHARD_ROWS, TEXTS, array_type, code_files, map_array
+from ..store.layout import POSTINGS, PROGRESS, RECORD, SHARD_ROWS, TEXTS, VECTORS, array_type, code_files, map_array
 from ..store.sealed import settle
 from ..store.texts import Texts
 from .stages import Batch, codes_of
-
-PROGRESS: Final = "progress.json"
 
 
 class ShardWriter:
@@ -43,13 +41,13 @@ class ShardWriter:
     @property
     def files(self) -> list[str]:
         """What blocks are appended to."""
-        return ["vectors.f32", *(name for view in self.views for name in code_files(view, self.features))]
+        return [VECTORS, *(name for view in self.views for name in code_files(view, self.features))]
 
     def append(self, documents: Sequence[Document], batch: Batch) -> None:
         """A block that has been through the stages."""
         if self.rows + len(documents) > SHARD_ROWS:
             raise ValueError("the shard is full")
-        self._write("vectors.f32", batch["vectors"])
+        self._write(VECTORS, batch["vectors"])
         for view in self.views:
             starts, features, values = code_files(view, self.features)
             sizes, ids, activations = ragged(codes_of(batch, view))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...explain import Explanation
-from ...features import Feature
+from ...features import Feature, check_feature_ids
 from ..store.reader import IndexReader, Rows
 from .mode import Query, Ranked, Ranking, best
 
@@ -124,8 +124,7 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
 
 def _resolve(words: str, number: int | None, features: Sequence[Feature]) -> tuple[int, ...]:
     if number is not None:
-        if number >= len(features):
-            raise InputError(f"concept query: there is no feature {number}; there are {len(features)}, from 0 on")
+        check_feature_ids([number], len(features))
         return (number,)
     wanted = words.casefold().split()
     if not wanted:

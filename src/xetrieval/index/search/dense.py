@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 
 from ...arrays import Float32, Float64
-from ...errors import InputError
 from ...explain import Explanation
 from ...explain.pairs import PairNames
 from ...sae import SparseCodes
@@ -116,8 +115,6 @@ def steered_rows(index: IndexReader, q: Float32, rows: Rows, factors: Mapping[in
 
 def touched(index: IndexReader, factors: Mapping[int, float]) -> Rows:
     """Rows that have one of these features, ascending."""
-    if absent := [feature for feature in factors if not 0 <= feature < index.manifest.features]:
-        raise InputError(f"there is no feature {absent[0]}; the index has {index.manifest.features}, from 0 on")
     return np.unique(np.concatenate([*(index.postings(feature)[0] for feature in factors), np.empty(0, np.int64)]))
 
 

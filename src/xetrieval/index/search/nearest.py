@@ -11,10 +11,9 @@ import numpy as np
 
 from ...arrays import Float32, Float64
 from ...errors import InputError
-from ...files import alone, check_writable
-from ...files.folders import LOCK
 from ...registry import SEARCH_ENGINES
 from ..store.layout import VECTORS
+from ..store.ours import writing
 from ..store.reader import IndexReader, Rows
 from ..store.sealed import check_numbers
 from ..store.shard import Shard
@@ -71,8 +70,7 @@ def accelerate(index: IndexReader, name: str) -> Made:
             index was changed since it was opened.
     """
     made_by = engine(name)
-    check_writable(index.folder)
-    with alone(index.folder / LOCK, f"{index.folder}: locked: another process is writing this index"):
+    with writing(index.folder):
         if not index.is_current():
             raise InputError(f"{index.folder}: was changed since it was opened; open it again")
         return made_by.make(index)

@@ -14,6 +14,7 @@ from ...errors import InputError, MismatchError, shortened
 from ...explain import Explanation, Reading
 from ...explain.reading import NOT_COUNTED
 from ...extras import require
+from ...features import check_feature_ids
 from ...options import check
 from ...records import Record
 from ...registry import search_mode
@@ -204,11 +205,10 @@ def _check_profile(index: IndexReader, profile: SteeringProfile | None) -> None:
         return
     if not isinstance(profile, SteeringProfile):
         raise InputError(f"steer by a SteeringProfile, not by a {type(profile).__name__}")
-    own, features = index.explainer.sae.digest, index.manifest.features
+    own = index.explainer.sae.digest
     if profile.sae_digest != own:
         raise MismatchError(f"the steering profile belongs to the autoencoder {profile.sae_digest}, not to {own}")
-    if unknown := [j for j in profile.factors if not 0 <= j < features]:
-        raise InputError(f"there is no feature {unknown[0]}; the index has {features}, from 0 on")
+    check_feature_ids(profile.factors, index.manifest.features)
 
 
 def rank(index: IndexReader, query: Query, k: int, filters: Filters | None = None) -> Ranked:

@@ -36,6 +36,7 @@ BUILDING: Final = "building"
 TEXTS: Final = "documents.sqlite"
 VECTORS: Final = "vectors.f32"
 RECORD: Final = "shard.json"
+PROGRESS: Final = "progress.json"  # of a shard that is being written
 POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")
 TYPES: Final[dict[str, Any]] = {
     "f32": np.dtype("<f4"),

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from ...errors import DamagedError, InputError, XetrievalError
-from ...files import is_vacant, kind_of, new_folder, read_json, recover, write_text
-from ...files.folders import check_names_folder, remove_known, sweep
-from .layout import BUILDING, KIND, RECORD, SHARDS, TEXTS
+from ...files import alone, check_writable, is_vacant, kind_of, new_folder, read_json, recover, write_text
+from ...files.folders import LOCK, check_names_folder, remove_known, sweep
+from .layout import BUILDING, KIND, PROGRESS, RECORD, SHARDS, TEXTS
 
 JOB: Final = "job.json"
 JOB_FORMAT: Final = "xetrieval-index-build"
-SHARD_FILES: Final = ("*.f32", "*.f16", "*.u16", "*.u32", f"{TEXTS}*", RECORD, "progress.json")
+SHARD_FILES: Final = ("*.f32", "*.f16", "*.u16", "*.u32", f"{TEXTS}*", RECORD, PROGRESS)
 DELETED: Final = re.compile(r"deleted-\d{6,}\.u64")
 _SHARD: Final = re.compile(r"\d{6,}")
 
@@ -39,6 +40,28 @@ def check_ours(folder: Path) -> None:
         raise InputError(
             f"{folder} is there already and holds something that is not an index; choose another folder, or empty it"
         )
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Be the only process that writes an index. Its folder is made; if the work fails, an empty one is removed again.
+
+    Raises:
+        InputError: the folder contains something that is not an index, or another process is writing there.
+    """
+    check_ours(folder)
+    made, lock = not folder.exists(), folder / LOCK
+    check_writable(folder)
+    try:
+        with alone(lock, f"{folder}: locked: another process is writing this index"):
+            sweep(folder, keep=".bm25")
+            yield
+    except BaseException:
+        if made and {path.name for path in folder.iterdir()} <= {lock.name}:
+            with suppress(OSError):
+                lock.unlink(missing_ok=True)
+                folder.rmdir()
+        raise
 
 
 def is_job(building: Path) -> bool:
@@ -74,6 +97,12 @@ def is_compaction(building: Path, job: str | None = None) -> bool:
     except DamagedError:
         return False
     return record is not None and "compact" in record and job in (None, record["compact"])
+
+
+def check_finished(folder: Path) -> None:
+    """Raise InputError where a build of this index is unfinished; an unfinished compaction does not count."""
+    if is_job(folder / BUILDING) and not is_compaction(folder / BUILDING):
+        raise InputError(f"{folder}: a build of this index is unfinished; finish it with the command that began it")
 
 
 def abandon_compaction(folder: Path, named: Container[str]) -> None:

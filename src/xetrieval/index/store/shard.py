@@ -54,9 +54,7 @@ class Shard:
         """Open every file now, so that a reader has them even when the shard is replaced."""
         for view in views:
             self.ragged(view, np.empty(0, np.int64))
-        assert self.vectors is not None
-        assert self.texts is not None
-        assert self.posting_starts is not None
+        _ = self.vectors, self.texts, self.posting_starts
 
     def ragged(self, view: View, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], IntArray, Float32]:
         """Codes of some rows, counted within the shard: how many each has, then ids and activations in a row."""
