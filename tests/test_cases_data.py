@@ -210,7 +210,7 @@ def test_the_known_scores_of_a_plain_corpus(home: Path, tmp_path: Path) -> None:
         ("semi.csv", ("semicolons", "text")),
         ("cp1252.csv", ("not UTF-8", "line 3", "byte 6")),
         ("empty.csv", ("line 3", "neither title nor text")),
-        ("dupcol.csv", ("two columns 'text'",)),
+        ("dupcol.csv", ("duplicate column 'text'",)),
     ],
 )
 def test_corpora_that_cannot_be_read_are_refused_and_spoil_nothing(

@@ -188,7 +188,7 @@ def test_what_is_no_list_of_texts_is_refused_in_words(texts: object, words: str)
 
 @pytest.mark.parametrize("text", [None, 5, ["bread"], b"bread"])
 def test_explain_takes_one_text_each(text: object) -> None:
-    with pytest.raises(XetrievalError, match="not a text"):
+    with pytest.raises(XetrievalError, match="not text"):
         random_explainer().explain(text, "bread")  # type: ignore[arg-type]
     with pytest.raises(XetrievalError, match="the first document is"):
         random_explainer().contrast("bread", text, "bread")  # type: ignore[arg-type]

@@ -171,7 +171,7 @@ def test_parquet_rows_that_differ_are_named(tmp_path: Path) -> None:
         ({"vector": pa.array([[True, False]])}, "quantised"),
         ({"vector": [[1.0], [2.0]], "id": ["a", None]}, "row 1"),
         ({"vector": [[1.0], [2.0]], "id": ["a", "a"]}, "'a'"),
-        ({"vector": [[1.0], [2.0]], "id": [1.5, 2.5]}, "no ids"),
+        ({"vector": [[1.0], [2.0]], "id": [1.5, 2.5]}, "store ids as"),
         ({"x": ["a"]}, "--vector-column"),
     ):
         with pytest.raises(InputError, match=words):

@@ -204,7 +204,7 @@ def test_documents_are_streamed_and_shared_ones_taken_once(tmp_path: Path) -> No
     assert [p.id for b in blocks for p in b.passages][:1] == ["a"]
     assert sum(len(b.vectors) for b in blocks) == sum(len(b.passages) for b in blocks)
     (tmp_path / "two.jsonl").write_text(json.dumps({"_id": "a", "text": "other"}) + "\n")
-    with pytest.raises(InputError, match="stands for another text"):
+    with pytest.raises(InputError, match="already has another text"):
         list(stream_documents([tmp_path / "one.jsonl", tmp_path / "two.jsonl"]))
 
 

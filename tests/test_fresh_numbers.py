@@ -71,9 +71,9 @@ def test_the_columns_of_a_table_are_not_its_texts(explainer: Explainer) -> None:
 
 
 def test_half_a_character_is_refused_in_words(explainer: Explainer, index: Index) -> None:
-    with pytest.raises(InputError, match="query 2 holds half a character"):
+    with pytest.raises(InputError, match="query 2 contains half a character"):
         explainer.explain_pairs(["tea", "\ud800"], ["kettle", "leaf"])
-    with pytest.raises(InputError, match="the document holds half a character"):
+    with pytest.raises(InputError, match="the document contains half a character"):
         explainer.explain("tea", "a\udfffb")
     with pytest.raises(InputError, match="half a character"):
         index.search("\ud83d tea")
@@ -106,7 +106,7 @@ def test_a_matrix_file_that_is_longer_than_it_says_is_refused(tmp_path: Path) ->
     with path.open("wb") as file:  # as a loop over batches leaves it
         np.save(file, unit(4))
         np.save(file, unit(4, seed=1))
-    with pytest.raises(DamagedError, match="longer than its head says"):
+    with pytest.raises(DamagedError, match="longer than its header says"):
         read_vectors(path)
 
 

@@ -107,7 +107,7 @@ def test_every_file_without_text_is_counted_where_it_is_read(tmp_path: Path) -> 
     assert note.endswith("or of a kind that is not read (2 without text, 1 .pdf)")
     passed = PassedOver()
     assert not list(stream_source(tmp_path / "app.html", passed=passed))
-    assert "app.html: 1 file was passed over" in passed.notes[0]
+    assert "app.html: 1 file was skipped" in passed.notes[0]
 
 
 @pytest.mark.parametrize("front", ["title: Foo: bar", "title: x\ntitle: y"])

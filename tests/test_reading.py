@@ -230,12 +230,12 @@ def test_parquet_keeps_nanoseconds(tmp_path: Path) -> None:
 def test_parquet_that_cannot_be_used_is_refused_by_column_and_row(tmp_path: Path) -> None:
     ids = ["a", "b"]
     for columns, words in (
-        ({"id": [b"a", b"b"], "text": ["x", "y"]}, "column id holds binary"),
-        ({"id": [1.0, 2.0], "text": ["x", "y"]}, "column id holds double"),
-        ({"id": ids, "text": [1, 2]}, "column text holds int64"),
+        ({"id": [b"a", b"b"], "text": ["x", "y"]}, "column id is of type binary"),
+        ({"id": [1.0, 2.0], "text": ["x", "y"]}, "column id is of type double"),
+        ({"id": ids, "text": [1, 2]}, "column text is of type int64"),
         ({"id": ids, "text": ["x", None]}, "row 2: document 'b' has neither title nor text"),
         ({"id": ["a", None], "text": ["x", "y"]}, "row 2: field '_id' is missing"),
-        ({"id": ids, "text": ["x", "y"], "image": [b"1", b"2"]}, "column image holds binary"),
+        ({"id": ids, "text": ["x", "y"], "image": [b"1", b"2"]}, "column image is of type binary"),
         ({"id": ids, "body": ["x", "y"]}, "expected columns"),
     ):
         with pytest.raises(InputError, match=words):
@@ -277,7 +277,7 @@ def test_columns_of_judgments_that_are_no_judgments_are_refused(tmp_path: Path) 
         ("q\tx\td\t1\n", "not 0 or Q0"),
         ("q\td\t0.5\n", "'0.5' is not a whole number"),
         ("q\td\t１\n", "is not a whole number"),
-        ("query-id\tcorpus-id\tscore\n", "holds no judgments"),
+        ("query-id\tcorpus-id\tscore\n", "no judgments in it"),
         ("q\td\t1\nq\td\tscore\n", "line 2: the grade 'score'"),
     ):
         path.write_text(content)

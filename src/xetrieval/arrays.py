@@ -19,7 +19,7 @@ IntArray = NDArray[np.int32]
 
 SMALLEST: Final = 2.0**-40  # a row whose largest number lies between these can be squared in float32
 LARGEST: Final = 2.0**40
-QUANTISED: Final = "quantised vectors are no embeddings as they are; give the vectors that they were made from"
+QUANTISED: Final = "quantised vectors are not embeddings; give the vectors that they were made from"
 
 
 def l2norm(x: NDArray[Any]) -> NDArray[Any]:

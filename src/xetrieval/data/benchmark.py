@@ -23,7 +23,7 @@ class Benchmark:
     query_ids: list[str]
     queries: list[str]
     judgments: Judgments  # documents may be absent
-    notes: tuple[str, ...] = ()  # what a person should know of it: queries left out, judged documents that are absent
+    notes: tuple[str, ...] = ()  # on queries left out and judged documents that are absent
 
 
 def read_benchmark(folder: Path, left_out: LeftOut | None = None) -> Benchmark:
@@ -41,7 +41,7 @@ def read_benchmark(folder: Path, left_out: LeftOut | None = None) -> Benchmark:
 
 
 def checked(benchmark: Benchmark) -> Benchmark:
-    """It, with a note on judged documents that are not in the corpus.
+    """The benchmark, with a note on judged documents that are not in the corpus.
 
     Raises:
         InputError: none of them is.

@@ -1,4 +1,4 @@
-"""A query log: which documents people took for which query."""
+"""A query log: which documents people clicked for which query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def read_clicks(path: Path, left_out: LeftOut | None = None) -> tuple[list[str],
     Args:
         left_out: takes the lines that cannot be used; None refuses the first.
     Raises:
-        InputError: a line without query or doc_id, or whose clicks are no count.
+        InputError: a line without query or doc_id, or whose clicks are not a count.
     """
     clicked: dict[str, dict[str, int]] = {}
     for query, document, clicks in usable(map(_click, read_json_lines(path, nan="null")), left_out):

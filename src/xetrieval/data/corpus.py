@@ -47,8 +47,8 @@ def documents_of(lines: Iterable[Line | BadLine]) -> Iterator[Document | BadLine
 def document_of(line: Line) -> Document | BadLine:
     """The document of a record; bad without an id, or with neither title nor text.
 
-    Fields beside those we own are metadata, as the entries of an object `metadata` are; of one name in both, the entry
-    of `metadata` counts. An `id` that stands beside an `_id` and is another is metadata too.
+    Other fields are metadata, and so are the entries of an object `metadata`, which win over fields of the same name.
+    An `id` that differs from the `_id` is metadata too.
     """
     record = line.record
     identifier = record.get("_id") if record.get("_id") not in (None, "") else record.get("id")

@@ -23,13 +23,13 @@ class FrontMatter(NamedTuple):
 
     facts: dict[str, Any]
     start: int
-    unread: bool = False  # it is there, but no YAML that can be read
+    unread: bool = False  # it is there, but is not readable YAML
 
 
 def split_front_matter(text: str) -> FrontMatter:
     """The front matter of a page.
 
-    Without one, or with one that is not closed or no YAML mapping: no facts, and all of it is text.
+    Without one, or where it is not closed or is not a YAML mapping: no facts, and all of it is text.
     """
     opened = OPEN.match(text)
     closed = CLOSE.search(text, opened.end(), opened.end() + LONGEST) if opened else None
@@ -44,10 +44,10 @@ def split_front_matter(text: str) -> FrontMatter:
 
 
 def _yaml(text: str) -> Any:
-    """A YAML document as JSON has it.
+    """A YAML document as JSON values.
 
     Raises:
-        ValueError: no YAML, an alias, a value that JSON does not have, or nesting without end.
+        ValueError: not YAML, an alias, a value that JSON does not have, or endless nesting.
     """
     import yaml
 
@@ -80,7 +80,7 @@ def _loader() -> Any:
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # by PyYAML
             made = super().construct_mapping(node, deep)
             if len(made) != len(node.value):
-                raise yaml.YAMLError("a key is there twice")
+                raise yaml.YAMLError("duplicate key")
             return made
 
     for tag, form, first in (
@@ -106,4 +106,4 @@ def _plain(value: Any) -> Any:
         raise ValueError("not a finite number")
     if value is None or isinstance(value, bool | int | float):
         return value
-    raise ValueError(f"{type(value).__name__} is no JSON")
+    raise ValueError(f"{type(value).__name__} is not JSON")

@@ -19,13 +19,13 @@ def read_irds(name: str) -> Benchmark:
         MissingExtra: ir-datasets is not installed.
     """
     package = require("ir_datasets", "irds")
-    logging.getLogger("ir_datasets").setLevel(logging.CRITICAL)  # its attempts; the last reason is in the error
+    logging.getLogger("ir_datasets").setLevel(logging.CRITICAL)  # of its attempts; the error has the last reason
     try:
         dataset = package.load(name)
     except KeyError as error:
         raise InputError(f"irds:{name}: ir-datasets has no such data set") from error
     if not (dataset.has_docs() and dataset.has_queries() and dataset.has_qrels()):
-        raise InputError(f"irds:{name}: has no documents, queries or judgments of its own; name a split, e.g. /test")
+        raise InputError(f"irds:{name}: lacks documents, queries or judgments; name a split, e.g. /test")
     try:
         judgments: dict[str, dict[str, int]] = {}
         for judgment in dataset.qrels_iter():

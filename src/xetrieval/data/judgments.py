@@ -14,14 +14,14 @@ from .lines import BadLine, Line, byte_lines, decoded, read_json_lines, shown
 Judgments = dict[str, dict[str, int]]  # query id -> document id -> grade
 
 GRADE: Final = re.compile(r"[+-]?[0-9]{1,6}(?:\.0{1,6})?", re.ASCII)
-HEAD: Final = re.compile(r"[^\W\d_][\w -]*")  # a column's name
+HEADER: Final = re.compile(r"[^\W\d_][\w -]*")  # a column's name
 NUMBER_WORDS: Final = frozenset({"nan", "inf", "infinity", "none", "null", "na"})
 ITERATION: Final = re.compile(r"[Qq]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 QUERY_IDS: Final = ("_id", "id", "query_id", "qid")  # the first that a line has is its id
 
 
 class JudgedQueries(NamedTuple):
-    """Queries that have judgments, and what was said of them."""
+    """Queries that have judgments, and notes on those left out."""
 
     ids: list[str]
     texts: list[str]
@@ -71,10 +71,10 @@ def read_judged_queries(qrels: Path, queries: Path, left_out: LeftOut | None = N
 
 
 def read_judgments(path: Path, left_out: LeftOut | None = None) -> Judgments:
-    """{query id: {document id: grade}} of a qrels file, plain or gzip, with tabs or blanks between columns.
+    """{query id: {document id: grade}} of a qrels file, plain or gzip, with tabs or spaces between columns.
 
     Three columns are BEIR's (query, document, grade), four are TREC's (query, 0 or Q0, document, grade). A first line
-    whose grade is a word is a head line; lines that begin with # and blank lines are passed over; grades 1.0 are 1.
+    whose grade is a word is a header; lines that begin with # and blank lines are skipped; grades 1.0 are 1.
 
     Raises:
         InputError: no such file, a line that cannot be used, or two grades for a pair. DamagedError: a damaged gzip.
@@ -88,7 +88,7 @@ def read_judgments(path: Path, left_out: LeftOut | None = None) -> Judgments:
                 f"{of_query[document]} in an earlier line, and {grade} here"
             )
     if not judgments:
-        raise InputError(f"{shown(path)}: holds no judgments")
+        raise InputError(f"{shown(path)}: no judgments in it")
     return judgments
 
 
@@ -98,7 +98,7 @@ def read_queries(path: Path, judged: Container[str] | None = None, left_out: Lef
     Args:
         judged: ids with judgments. These need a text, and every query an id; None where nothing is judged.
     Raises:
-        InputError: no such file, a line that cannot be used, or an id that stands for two texts.
+        InputError: no such file, a line that cannot be used, or an id with two texts.
     """
     texts: dict[str, str] = {}
     empty = 0
@@ -107,17 +107,17 @@ def read_queries(path: Path, judged: Container[str] | None = None, left_out: Lef
         if not text:
             empty += 1
         elif texts.setdefault(name, text) != text:
-            raise InputError(f"{shown(path)}, line {number}: query id {name[:60]!r} is there with another text")
+            raise InputError(f"{shown(path)}, line {number}: query id {name[:60]!r} already has another text")
     if not texts:
-        raise InputError(f"{shown(path)}: holds no query with a text")
+        raise InputError(f"{shown(path)}: no query with a text in it")
     return Queries(list(texts), list(texts.values()), empty)
 
 
 def absent_documents(judgments: Mapping[str, Mapping[str, int]], there: Callable[[str], bool]) -> list[str]:
-    """What is to be said of judged documents that the corpus does not hold: nothing, or one sentence.
+    """Notes on judged documents that are not in the corpus: none, or one sentence.
 
     Raises:
-        InputError: it holds none of them.
+        InputError: none of them is in it.
     """
     pairs = sum(map(len, judgments.values()))
     known = {document: there(document) for of_query in judgments.values() for document in of_query}
@@ -163,10 +163,10 @@ def _judgments(path: Path) -> Iterator[tuple[int, str, str, int] | BadLine]:
         first, columns = not columns, columns or len(values)
         if len(values) != columns or columns not in (3, 4):
             wanted = "3 columns (query, document, grade) or 4 (TREC)" if columns not in (3, 4) else f"{columns} columns"
-            reason = f"expected {wanted} with tabs or blanks between, found {len(values)}"
+            reason = f"expected {wanted} separated by tabs or spaces, found {len(values)}"
             columns = columns if columns in (3, 4) else 0
             yield BadLine(path, line.number, reason, text[:1000].encode())
-        elif not (first and _head(values)):
+        elif not (first and _is_header(values)):
             yield _judgment(path, line.number, values)
 
 
@@ -184,6 +184,6 @@ def _judgment(path: Path, number: int, values: list[str]) -> tuple[int, str, str
     return number, query, document, int(grade.partition(".")[0])
 
 
-def _head(values: list[str]) -> bool:
-    """Whether these are names of columns: the last is a word, where a grade would stand."""
-    return bool(HEAD.fullmatch(values[-1])) and values[-1].lower() not in NUMBER_WORDS
+def _is_header(values: list[str]) -> bool:
+    """Whether these are names of columns: the last is a word instead of a grade."""
+    return bool(HEADER.fullmatch(values[-1])) and values[-1].lower() not in NUMBER_WORDS

@@ -41,7 +41,7 @@ class LeftOut:
         return len(self._rows)
 
     def check(self, used: int, what: str) -> None:
-        """Refuse to go on with nothing.
+        """Refuse to continue with nothing.
 
         Raises:
             InputError: rows were left out and none was used.
@@ -50,7 +50,7 @@ class LeftOut:
             raise InputError(f"{what}: no usable row; the first: {self.rows[0].error()}")
 
     def write(self, target: Path) -> Path | None:
-        """The rows as JSON lines {file, line, reason, text} beside `target`; an old list goes where there are none."""
+        """The rows as JSON lines {file, line, reason, text} beside `target`; without any, an old list is deleted."""
         path = list_beside(target)
         if path is None:
             return None
@@ -98,6 +98,6 @@ def usable(rows: Iterable[T | BadLine], left_out: LeftOut | None = None) -> Iter
         if not isinstance(row, BadLine):
             yield row
         elif left_out is None:
-            raise InputError(f"{row.error()}; mend it, or leave such rows out with --skip-bad")
+            raise InputError(f"{row.error()}; fix it, or leave such rows out with --skip-bad")
         else:
             left_out.add(row)

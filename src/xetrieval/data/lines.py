@@ -15,7 +15,7 @@ from ..errors import DamagedError, InputError
 from ..files import parse_json
 from ..files.json_text import Nan
 
-KINDS: Final = (  # first bytes of what is no text in UTF-8, what it is, and what to do
+KINDS: Final = (  # first bytes of files that are not UTF-8 text, what they are, and what to do
     (b"\x1f\x8b", "packed with gzip", "give it a name that ends in .gz"),
     (b"BZh", "packed with bzip2", "unpack it"),
     (b"\xfd7zXZ\x00", "packed with xz", "unpack it"),
@@ -71,10 +71,10 @@ class Line(NamedTuple):
 
 
 def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]:
-    """The objects of a JSON lines file; blank lines are passed over.
+    """The objects of a JSON lines file; blank lines are skipped.
 
     Args:
-        nan: what becomes of NaN and Infinity, which are not JSON: "refuse" them, or read "null".
+        nan: what to do with NaN and Infinity, which are not JSON: "refuse" them, or read them as "null".
     Raises:
         InputError: no such file, an unreadable one, a JSON array, or a file without any line.
         DamagedError: a gzip file that is cut short or altered.
@@ -91,7 +91,7 @@ def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]
 
 
 def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Line number and columns of a tab-separated file, plain or gzip; blank lines are passed over.
+    """Line number and columns of a tab-separated file, plain or gzip; blank lines are skipped.
 
     Raises:
         InputError: no such file, a line with fewer columns, or one that is not UTF-8. DamagedError: a damaged gzip.
@@ -102,7 +102,7 @@ def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
             raise text.error()
         values = text.rstrip("\r\n").split("\t")
         if len(values) < columns:
-            raise InputError(f"{shown(path)}, line {line.number}: expected {columns} columns with tabs between")
+            raise InputError(f"{shown(path)}, line {line.number}: expected {columns} columns separated by tabs")
         yield line.number, values
 
 
@@ -115,10 +115,10 @@ class RawLine(NamedTuple):
 
 
 def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine]:
-    """The lines of a file, plain or gzip; one that is too long is a bad line, and never in memory.
+    """The lines of a file, plain or gzip; one that is too long is a bad line and is never read into memory.
 
     Args:
-        blank: whether blank lines are given too.
+        blank: whether to yield blank lines too.
     Raises:
         InputError: no such file, or an unreadable one. DamagedError: a gzip file that is cut short or altered.
     """
@@ -152,17 +152,17 @@ def check_file(path: Path) -> None:
     """
     try:
         there = path.exists()
-    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+    except (OSError, ValueError):  # a name that is too long, or contains a zero byte
         there = False
     if not there or path.is_dir():
         raise InputError(f"{shown(path)}: no such file")
     if not path.is_file():
-        raise InputError(f"{shown(path)}: a pipe or a device, which can be read only once; give a file")
+        raise InputError(f"{shown(path)}: a pipe or a device can be read only once; give a file")
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file, plain or gzip by its ending, to read; faults of the disk and of gzip end in words.
+    """A file, plain or gzip by its ending, to read; errors of the disk and of gzip are raised as ours.
 
     Raises:
         InputError: no such file, or an unreadable one. DamagedError: a gzip file that is cut short or altered.

@@ -1,4 +1,4 @@
-"""Files of text as documents: Markdown with its front matter, HTML without its tags, anything else as it is."""
+"""Text files as documents: Markdown with its front matter, HTML without its tags, other files unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
 
 
 def read_folder(folder: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
-    """The text, Markdown and HTML files of a folder, by path; hidden ones are passed over.
+    """The text, Markdown and HTML files of a folder, by path; hidden ones are skipped.
 
     Args:
         passed: takes the visible files that give no document.
@@ -45,13 +45,13 @@ def read_folder(folder: Path, passed: PassedOver) -> Iterator[Document | BadLine
 
 
 def read_page(path: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
-    """One file; nothing where it holds no text, which `passed` takes."""
+    """One file; without text it gives no document and goes to `passed`."""
     check_file(path)
     yield from _page(path, path.name, path, passed)
 
 
 def _page(path: Path, name: str, source: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
-    name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a name that is not UTF-8 can be printed so
+    name = os.fsencode(name).decode("utf-8", "backslashreplace")  # printable even if it is not UTF-8
     try:
         if path.stat().st_size > LARGEST:
             yield BadLine(path, 0, f"larger than {LARGEST >> 20} MB; cut it into pages")
@@ -90,7 +90,7 @@ def _page(path: Path, name: str, source: Path, passed: PassedOver) -> Iterator[D
 
 
 def _text_of(title: Any, facts: dict[str, Any]) -> str:
-    """A title of front matter; one that is no text or number stays metadata."""
+    """A title of front matter; one that is not text or a number stays metadata."""
     if isinstance(title, str | int | float) and not isinstance(title, bool):
         return " ".join(str(title).split())
     if title is not None:

@@ -30,7 +30,7 @@ def read_pairs(path: Path) -> Iterator[Pair | BadLine]:
         if isinstance(pair, Pair) and isinstance(line, Line) and {"query_id", "doc_id"} <= line.record.keys():
             ids = (pair.query_id, pair.doc_id)
             if ids in seen:
-                pair = line.bad(f"query_id {ids[0]!r} with doc_id {ids[1]!r} stands in line {seen[ids]} already")
+                pair = line.bad(f"query_id {ids[0]!r} with doc_id {ids[1]!r} is in line {seen[ids]} already")
             else:
                 seen[ids] = pair.line
         yield pair

@@ -51,7 +51,7 @@ def stream_documents(
         left_out: takes the rows that cannot be used; None refuses the first.
         passed: takes the files that give no document.
     Raises:
-        InputError: a line that cannot be used, or an id that stands for two texts.
+        InputError: a line that cannot be used, or an id with two texts.
     """
     known: dict[bytes, bytes] = {}
     for path in paths:
@@ -60,7 +60,7 @@ def stream_documents(
             first = known.setdefault(key, text)
             if first is not text:
                 if first != text:
-                    raise InputError(f"{path}: id {document.id!r} stands for another text earlier on")
+                    raise InputError(f"{path}: id {document.id!r} already has another text")
                 continue
             yield document
 

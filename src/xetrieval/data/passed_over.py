@@ -1,4 +1,4 @@
-"""What a corpus of files holds beside its documents: files without text or of other kinds, front matter not read."""
+"""Files of a corpus that gave no document, and front matter that could not be read."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class PassedOver:
         self._files.setdefault(source, {})[path] = kind
 
     def add_unread(self, source: Path, path: Path) -> None:
-        """A page of `source` whose front matter is no YAML that can be read, and became text."""
+        """A page of `source` whose front matter is not readable YAML, and was taken as text."""
         self._unread.setdefault(source, set()).add(path)
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know, a sentence a source and kind."""
-        said = [_files(source, Counter(kinds.values())) for source, kinds in self._files.items()]
-        return said + [_pages(source, sorted(pages)) for source, pages in self._unread.items()]
+        """A sentence for each source and kind."""
+        notes = [_files(source, Counter(kinds.values())) for source, kinds in self._files.items()]
+        return notes + [_pages(source, sorted(pages)) for source, pages in self._unread.items()]
 
 
 def _files(source: Path, counts: Counter[str]) -> str:
@@ -38,9 +38,7 @@ def _files(source: Path, counts: Counter[str]) -> str:
     number = sum(counts.values())
     were = "file was" if number == 1 else "files were"
     more = ", ..." if len(counts) > 6 else ""
-    return (
-        f"{shown(source)}: {number:,} {were} passed over: without text, or of a kind that is not read ({kinds}{more})"
-    )
+    return f"{shown(source)}: {number:,} {were} skipped: without text, or of a kind that is not read ({kinds}{more})"
 
 
 def _pages(source: Path, pages: list[Path]) -> str:

@@ -1,7 +1,7 @@
 """A corpus is a BEIR folder, JSON lines, CSV, Parquet, or a folder of text, Markdown and HTML files.
 
-All are read one document at a time, always in the same order. A document's `fields` hold `title` and `metadata`; a
-piece of a longer one knows its place as `piece`.
+All are read one document at a time, always in the same order. A document's `fields` are `title` and `metadata`;
+`piece` is its place in the document that it was cut from.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def stream_source(
 def read_corpora(
     paths: Iterable[Path], left_out: LeftOut | None = None, passed: PassedOver | None = None
 ) -> list[Document]:
-    """All documents of several corpora. One that two corpora share, id and text, is taken once.
+    """All documents of several corpora. One that is in two corpora, with the same id and text, is taken once.
 
     Args:
         left_out: takes the rows that cannot be used; None refuses the first.
         passed: takes the files that give no document.
     Raises:
-        InputError: a line that cannot be used, an id that stands for two texts, or twice in one corpus, or no document.
+        InputError: a line that cannot be used, an id with two texts, a duplicate id in one corpus, or no document.
     """
     documents: dict[str, Document] = {}
     home: dict[str, Path] = {}

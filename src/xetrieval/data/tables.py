@@ -24,7 +24,7 @@ def read_csv(path: Path) -> Iterator[Document | BadLine]:
     """The rows of a .csv (commas, fields in quotation marks where needed) or .tsv (tabs; a quotation mark is text).
 
     Raises:
-        InputError: no such file, columns that are missing or there twice, or a file that is not CSV.
+        InputError: no such file, missing or duplicate columns, or a file that is not CSV.
     """
     tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
     columns: list[str] | None = None
@@ -126,11 +126,11 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
-    """The rows of a batch; of one that Python cannot hold (text that is not UTF-8, a date too far off), the reason."""
+    """The rows of a batch; the reason where Python cannot represent one (text not UTF-8, a date too far off)."""
     try:
         yield from batch.to_pylist()
         return
-    except (ValueError, OverflowError):  # of some row, which is not said
+    except (ValueError, OverflowError):  # of some row; the error does not name it
         pass
     for place in range(batch.num_rows):
         try:
@@ -150,14 +150,14 @@ def _check_schema(path: Path, arrow: Any, schema: Any) -> list[str]:
         kind = kind.value_type if types.is_dictionary(kind) else kind
         text = types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view" or types.is_null(kind)
         if name in KEYS and not (text or (name in ("_id", "id") and types.is_integer(kind))):
-            raise InputError(f"{shown(path)}: column {name} holds {kind}, not text; convert it")
+            raise InputError(f"{shown(path)}: column {name} is of type {kind}, not text; convert it")
         if "binary" in str(kind):
-            raise InputError(f"{shown(path)}: column {name} holds {kind}, which is no metadata; leave it out")
+            raise InputError(f"{shown(path)}: column {name} is of type {kind}, which cannot be metadata; leave it out")
     return columns
 
 
 def _as_text(arrow: Any, batch: Any) -> Any:
-    """Times in nanoseconds, which Python does not hold, as the text that they become."""
+    """Times in nanoseconds, which Python cannot represent, as text."""
     types = arrow.types
     for place, field in enumerate(batch.schema):
         kind = field.type
@@ -196,8 +196,8 @@ def _check_header(path: Path, names: Sequence[str], *, tabs: bool) -> list[str]:
 def _check_columns(path: Path, names: Sequence[str]) -> list[str]:
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
-        raise InputError(f"{shown(path)}: two columns {twice[0][:100]!r}; rename or remove one")
+        raise InputError(f"{shown(path)}: duplicate column {twice[0][:100]!r}; rename or remove one")
     if not {"_id", "id"} & set(names) or not {"text", "title"} & set(names):
         listed = ", ".join(name[:60] for name in names[:20])
-        raise InputError(f"{shown(path)}: expected columns _id (or id) and text, it has {listed}")
+        raise InputError(f"{shown(path)}: expected columns _id (or id) and text, found {listed}")
     return list(names)

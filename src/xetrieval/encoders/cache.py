@@ -2,8 +2,8 @@
 
 One SQLite file per (encoder, role), named by a hash of everything that made its vectors: the encoder's identity, the
 prompt, the precision. Inside it, each text by its own sha256, with a seal over all that is kept of it: a changed byte
-is never taken for a vector. Every block of new vectors is one transaction, so a
-killed run loses at most one block. An encoder that cannot be known again (a function without a name) is never kept.
+is never taken for a vector. Every block of new vectors is one transaction, so a killed run loses at most one block.
+The vectors of an encoder that cannot be recognised later (a function without a name) are never kept.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class CachedEncoder:
     """An encoder whose vectors are kept in `folder`.
 
     Args:
-        grows: False: what is there is used, nothing is added.
+        grows: False reads the cache and adds nothing to it.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class CachedEncoder:
             return db.execute("SELECT 1 FROM vectors WHERE text_sha256 = ?", (_key(text),)).fetchone() is not None
 
     def path(self, role: Role) -> Path:
-        """The file that holds the vectors of this role."""
+        """The file with the vectors of this role."""
         identity = self.identity
         facts = [
             identity.digest,
@@ -149,7 +149,7 @@ class CachedEncoder:
         """The vector [m] and the counts of a text, or None.
 
         Raises:
-            DamagedError: they are not what was kept.
+            DamagedError: they have changed since they were kept.
         """
         found = db.execute(FIND, (key,)).fetchone()
         if found is None:
@@ -163,7 +163,7 @@ class CachedEncoder:
         """Where weights cannot be seen, one fixed text is encoded again, as the name may now stand for another model.
 
         Raises:
-            MismatchError: the encoder gives another vector than the one that was kept.
+            MismatchError: the encoder's vector differs from the one in the cache.
         """
         identity = self.identity
         if identity.weights_sha256 is not None or not identity.lasting or role in self._compared:
@@ -174,8 +174,8 @@ class CachedEncoder:
             self._add(db, [key], probe)
         elif (near := float(found[0] @ probe.vectors[0])) < SAME:
             raise MismatchError(
-                f"{identity.name} gives other vectors than those kept under this name (cosine {near:.3f} for the same "
-                f"text): it is another model or another version; delete {self.path(role)}, or give another cache"
+                f"{identity.name}: its vectors differ from those in the cache (cosine {near:.3f} for the same text); "
+                f"the model or its version has changed; delete {self.path(role)}, or use another cache"
             )
         self._compared.add(role)
 

@@ -25,7 +25,7 @@ class EndpointEncoder:
         base_url: up to and without /embeddings, e.g. http://localhost:8000/v1.
         query_prompt, document_prompt: put before every text, for models that want them.
     Raises:
-        InputError: not a web address. EndpointError: the server does not answer usefully.
+        InputError: not a web address. EndpointError: the server gives no usable answer.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class EndpointEncoder:
         answer = self.remote.post("embeddings", body, max(LARGEST, BYTES_OF_A_VECTOR * len(texts)))
         rows = answer.get("data")
         if not isinstance(rows, list):
-            said = said_wrong(answer) or "there is no list in its field data"
-            raise EndpointError(f"{self.base_url}: the answer is not a list of embeddings ({said})")
+            reason = said_wrong(answer) or "its field 'data' is not a list"
+            raise EndpointError(f"{self.base_url}: the answer has no embeddings ({reason})")
         if len(rows) != len(texts):
             raise EndpointError(f"{self.base_url}: {len(rows)} embeddings for {len(texts)} texts")
         placed: dict[int, Any] = {}
@@ -102,7 +102,7 @@ class EndpointEncoder:
 
 
 def _numbers(vector: Any, size: int) -> bool:
-    """Whether `vector` is a list of `size` numbers; a number that JSON cannot hold is None here."""
+    """Whether `vector` is a list of `size` numbers; a number that JSON cannot express is None here."""
     return isinstance(vector, list) and len(vector) == size and all(_number(x) for x in vector)
 
 

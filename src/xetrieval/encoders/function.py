@@ -14,7 +14,7 @@ from .texts import as_texts
 
 TextFunction = Callable[[Sequence[str]], ArrayLike]
 NOT_KEPT = (
-    "a function without a name and a version cannot be told from another one: its vectors are not kept on disk, and "
+    "a function without a name and a version cannot be identified: its vectors are not kept on disk, and "
     'no later process can use what is fitted with it; give both: open_encoder(function, name="...", version="...")'
 )
 
@@ -23,9 +23,9 @@ class FunctionEncoder:
     """Wrap one function, or two where queries and documents are encoded differently.
 
     Args:
-        name, version: stand for the weights, which cannot be seen; change the version whenever the vectors change, for
-            it is all that caches and explainers can know. Without both, each wrapped function is an encoder of its own:
-            nothing of it is kept on disk, and no other one is ever taken for it.
+        name, version: stand for the weights, which cannot be seen. Change the version whenever the vectors change:
+            caches and explainers cannot notice it otherwise. Without both, each wrapped function is a separate
+            encoder, and nothing of it is kept on disk.
     Raises:
         InputError: one of name and version without the other, or vectors that cannot be used.
     """

@@ -62,7 +62,9 @@ class HashingEncoder:
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors:
         """The words as they are read, [T, m]."""
-        owner = [place for place, letter in enumerate(text) for _ in letter.lower()]  # some letters become two
+        owner = [
+            place for place, character in enumerate(text) for _ in character.lower()
+        ]  # lower-casing makes two of some
         words = list(WORD.finditer(text.lower()))[: self.identity.max_tokens]
         spans = tuple((owner[word.start()], owner[word.end() - 1] + 1) for word in words)
         vectors = np.stack([self._direction(word.group()) for word in words])

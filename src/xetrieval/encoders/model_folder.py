@@ -1,10 +1,10 @@
 """The folder of a sentence-transformers model: what in it decides a vector, read without loading the model.
 
-Counted, wherever they lie in the folder (copies for other runtimes, `onnx` and the like, aside):
+Counted, wherever they are in the folder (copies for other runtimes, `onnx` and the like, aside):
 
 - the weights: *.safetensors of a folder, or its pytorch_model*.bin
 - modules.json: the kind and order of the modules, without a last normalisation (every vector is normalised)
-- every configuration file (*.json) of model, tokenizer and modules, as what it says, not as bytes: the order of keys
+- every configuration file (*.json) of model, tokenizer and modules, by content, not by bytes: the order of keys
   and the ends of lines mean nothing
 - vocabularies and merges (vocab*.txt, merges*.txt, *.model, ...), line ends aside
 
@@ -55,7 +55,7 @@ FAMILY_PROMPTS: Final = (
     ("arctic-embed", ("Represent this sentence for searching relevant passages: ", "")),
     ("nomic-embed", ("search_query: ", "search_document: ")),
 )
-DOT_FAMILIES: Final = ("dot", "tas-b", "contriever", "dpr")  # trained for dot products, from before files said so
+DOT_FAMILIES: Final = ("dot", "tas-b", "contriever", "dpr")  # trained for dot products before files recorded it
 REMEDY: Final = (
     "Choose a model for cosine, or if your search does use cosine with it, "
     f'set "similarity_fn_name": "cosine" in {SETTINGS}'
@@ -63,7 +63,7 @@ REMEDY: Final = (
 
 
 class Prompts(NamedTuple):
-    """What is put before queries and documents, and what there is to say about it."""
+    """What is put before queries and documents, and notes on it."""
 
     query: str
     document: str
@@ -83,13 +83,13 @@ class ModelFolder:
         for entry in self.modules:
             place = Path(str(entry.get("path", "")))
             if place.is_absolute() or ".." in place.parts:
-                raise DamagedError(f"{folder / 'modules.json'}: a module lies outside the folder ({str(place)!r})")
+                raise DamagedError(f"{folder / 'modules.json'}: a module is outside the folder ({str(place)!r})")
         self.transformer = folder / str(self.modules[0].get("path", "")) if self.modules else folder
         self.config = _record(self.transformer / "config.json")
         self.settings = _record(folder / SETTINGS)
 
     def weights_sha256(self) -> str:
-        """Hash of the model's weight files: of the file itself where there is one."""
+        """Hash of the model's weight files; a single file's own hash."""
         files = []
         for place in self._folders():
             files += sorted(place.glob("*.safetensors")) or sorted(place.glob("pytorch_model*.bin"))
@@ -107,21 +107,21 @@ class ModelFolder:
         facts: dict[str, Any] = {}
         for place in self._folders():
             for path in sorted(place.iterdir()):
-                if path.is_file() and (said := _said(path)) is not None:
-                    facts[self._place(path)] = said
+                if path.is_file() and (content := _content(path)) is not None:
+                    facts[self._place(path)] = content
         kept = {key: self.settings.get(key) for key in ("default_prompt_name", "truncate_dim")}
         return digest_of([self._kinds(), facts, {key: value for key, value in kept.items() if value is not None}])
 
     def prompts(self) -> Prompts:
         """The model's own: what sentence-transformers' encode_query and encode_document put before a text.
 
-        Where its files say nothing, not even that there are none, a family known by the model's own name decides.
+        Where its files say nothing, not even that there are none, the family that its own name shows decides.
         """
         notes: list[str] = []
         default = self.settings.get("default_prompt_name")
         own = self.settings.get("prompts") or {}
         if not isinstance(own, dict):
-            raise DamagedError(f"{self.folder / SETTINGS}: prompts are not named texts")
+            raise DamagedError(f"{self.folder / SETTINGS}: prompts must map names to texts")
         if default and default not in ("query", "document"):
             notes.append(f"its default prompt {default!r} is for another task and is not put before texts")
         others = [key for key in ("passage", "corpus") if own.get(key)]
@@ -131,7 +131,7 @@ class ModelFolder:
             return Prompts(str(own.get("query") or ""), str(own.get("document") or ""), tuple(notes))
         for name in self.names():
             for family, (query, passage) in FAMILY_PROMPTS:
-                if _holds(name, family):
+                if _has_words(name, family):
                     if query or passage:
                         notes.append(
                             f"its files name no prompts; guessed from its name {name!r}: {query!r} before queries, "
@@ -153,13 +153,13 @@ class ModelFolder:
         if kind != "cosine":
             what = "dot product of vectors that differ in length" if kind == "dot" else f"{named} distance"
             raise InputError(
-                f"{self.hub_name or self.folder}: this model ranks by {what}; xetrieval explains cosine alone, and its "
+                f"{self.hub_name or self.folder}: this model ranks by {what}; xetrieval explains cosine only, and its "
                 f"ranks would differ. {REMEDY}"
             )
         for name in () if named or self.normalised else self.names():
-            if any(_holds(name, family) for family in DOT_FAMILIES):
+            if any(_has_words(name, family) for family in DOT_FAMILIES):
                 raise InputError(
-                    f"{name}: this model was trained to rank by dot product; xetrieval explains cosine alone, and its "
+                    f"{name}: this model was trained to rank by dot product; xetrieval explains cosine only, and its "
                     f"ranks would differ. {REMEDY}"
                 )
         return ()
@@ -218,7 +218,7 @@ class ModelFolder:
                     return int(config[key])
         hidden = self.config.get("hidden_size")
         if not isinstance(hidden, int):
-            raise DamagedError(f"{self.folder}: no configuration file says the dimension of its vectors")
+            raise DamagedError(f"{self.folder}: no configuration file gives the dimension of its vectors")
         return hidden
 
     def _kinds(self) -> list[str]:
@@ -228,7 +228,7 @@ class ModelFolder:
         return kinds
 
     def _folders(self) -> list[Path]:
-        """The folder and those of its modules; all of them where modules hold further ones."""
+        """The folder and those of its modules; all of them where modules contain others."""
         deep = any(_kind(entry) in ("Router", "Asym") for entry in self.modules)
         within = [self.folder] if deep else [self.folder / str(e["path"]) for e in self.modules if e.get("path")]
         found = {self.folder}
@@ -245,22 +245,22 @@ class ModelFolder:
         return path.relative_to(self.folder).as_posix()
 
 
-def _said(path: Path) -> Any:
-    """What a file says that may change a vector; None where it says no such thing."""
+def _content(path: Path) -> Any:
+    """The content of a file that may change a vector; None where nothing in it can."""
     if any(fnmatch(path.name, pattern) for pattern in VOCABULARIES):
         return sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
     if path.suffix != ".json" or any(fnmatch(path.name, pattern) for pattern in BYSTANDERS):
         return None
-    content = path.read_bytes()
+    raw = path.read_bytes()
     try:
-        said = parse_json(content)
-    except InputError:  # a vocabulary may hold half characters; a configuration that is damaged fails at loading
-        return sha256(content).hexdigest()
-    if path.name == "tokenizer.json" and isinstance(said, dict):
-        said = {key: value for key, value in said.items() if key not in ("truncation", "padding")}
+        content = parse_json(raw)
+    except InputError:  # a vocabulary may contain half characters; a configuration that is damaged fails at loading
+        return sha256(raw).hexdigest()
+    if path.name == "tokenizer.json" and isinstance(content, dict):
+        content = {key: value for key, value in content.items() if key not in ("truncation", "padding")}
     elif path.name.endswith("config.json"):
-        said = _without_provenance(said)
-    return digest_of(said)
+        content = _without_provenance(content)
+    return digest_of(content)
 
 
 def _without_provenance(value: Any) -> Any:
@@ -271,7 +271,7 @@ def _without_provenance(value: Any) -> Any:
     return {key: _without_provenance(one) for key, one in value.items() if key not in PROVENANCE}
 
 
-def _holds(name: str, family: str) -> bool:
+def _has_words(name: str, family: str) -> bool:
     """Whether the words of `family` are consecutive whole words of a name."""
     words, wanted = (re.findall(r"[a-z0-9]+", text.lower()) for text in (name, family))
     return any(words[at : at + len(wanted)] == wanted for at in range(len(words)))

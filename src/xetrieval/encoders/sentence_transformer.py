@@ -167,7 +167,7 @@ class SentenceTransformerEncoder:
             model.eval().encode(["a"], prompt="", show_progress_bar=False)
         except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
             raise DamagedError(
-                f"{self.folder}: the model loads but encodes nothing; modules.json must name all of its modules, in "
+                f"{self.folder}: the model loads but cannot encode; modules.json must list all of its modules, in "
                 f"order ({shortened(str(error) or type(error).__name__, 120)})"
             ) from error
         return model
@@ -192,7 +192,7 @@ def _mode(pooling: Any) -> str:
 
 
 def _places(offsets: list[list[int]], special: list[int], prompt: int) -> tuple[list[tuple[int, int]], list[TokenKind]]:
-    """Spans in the text after a prompt of so many letters, and what each token is."""
+    """Spans in the text after a prompt of `prompt` characters, and the kind of each token."""
     spans: list[tuple[int, int]] = []
     kinds: list[TokenKind] = []
     for (start, end), is_special in zip(offsets, special, strict=True):
@@ -223,7 +223,7 @@ def find_model(source: str | Path) -> Path:
         except Exception as error:  # the hub client's errors span three libraries; each means "not to be had"
             reason = error
     raise InputError(
-        f"encoder {str(source)!r}: no such folder, and the model hub does not give it ({type(reason).__name__}); "
+        f"encoder {str(source)!r}: no such folder, and the model hub did not return it ({type(reason).__name__}); "
         "give a model folder, a hub name, minilm, hashing, or URL#MODEL"
     ) from reason
 

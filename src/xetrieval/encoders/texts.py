@@ -1,4 +1,4 @@
-"""Texts as people hand them over: lists, tuples, arrays, columns of a table, generators."""
+"""Texts in the forms in which they arrive: lists, tuples, arrays, columns of a table, generators."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def as_texts(texts: Any, what: str = "text") -> list[str]:
     """`texts` as a list of plain strings: from a list, a tuple, a NumPy array, a pandas column or a generator.
 
     Raises:
-        InputError: one bare text where several are expected, something without an order, an entry that is no
-            text, or one that holds half a character.
+        InputError: one bare text where several are expected, something without an order, an entry that is not
+            text, or one that contains half a character.
     """
     if isinstance(texts, str | bytes | bytearray):
         raise InputError(f"expected a list of {what} texts, got one {type(texts).__name__}; write [text]")
@@ -28,7 +28,7 @@ def as_texts(texts: Any, what: str = "text") -> list[str]:
         raise InputError(f"expected a list of {what} texts, got {_named(texts)} ({error})") from error
     for index, text in enumerate(found):
         if not isinstance(text, str):
-            raise InputError(f"{what} {index + 1} is {_named(text)}, not a text")
+            raise InputError(f"{what} {index + 1} is {_named(text)}, not text")
         _check_whole(text, f"{what} {index + 1}")
     return [str(text) for text in found]  # NumPy's own strings become plain ones
 
@@ -37,17 +37,17 @@ def as_text(text: Any, what: str) -> str:
     """`text` as one plain string.
 
     Raises:
-        InputError: it is none, or holds half a character.
+        InputError: it is not text, or contains half a character.
     """
     if not isinstance(text, str):
-        raise InputError(f"the {what} is {_named(text)}, not a text")
+        raise InputError(f"the {what} is {_named(text)}, not text")
     _check_whole(text, f"the {what}")
     return str(text)
 
 
 def _check_whole(text: str, what: str) -> None:
     if not is_whole(text):
-        raise InputError(f"{what} holds half a character (a lone surrogate)")
+        raise InputError(f"{what} contains half a character (a lone surrogate)")
 
 
 def _named(value: Any) -> str:

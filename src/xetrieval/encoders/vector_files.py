@@ -4,8 +4,8 @@
 .safetensors    one matrix, or the one called "vectors"; ids as for .npy
 .parquet        a column of lists: the one that is named, else "vector", else the only one; ids in `_id` or `id`
 
-Numbers are float16, bfloat16, float32, float64 or signed integers; what a file's head says is compared with the file's
-size before anything is read or allocated.
+Numbers are float16, bfloat16, float32, float64 or signed integers. A file's header is compared with the file's size
+before anything is read or allocated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..extras import require
 from ..files import parse_json
 
 ENDINGS: Final = (".npy", ".safetensors", ".parquet")
-MOST_HEAD: Final = 64 << 20  # bytes of a safetensors head
+LARGEST_HEADER: Final = 64 << 20  # bytes, of a safetensors file
 TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I8": "i1", "I16": "<i2", "I32": "<i4"}
 SCALED: Final = {"U8", "U16", "U32", "U64", "BOOL"}
 
@@ -62,12 +62,12 @@ def read_vectors(path: Path, column: str | None = None) -> VectorFile:
     Args:
         column: of a Parquet file; None takes "vector", or else the only column of vectors.
     Raises:
-        InputError: no such file or column, an unknown ending, rows that are zero or not finite, repeated ids.
-        DamagedError: the file is not what its ending says.
+        InputError: no such file or column, an unknown ending, rows that are zero or not finite, duplicate ids.
+        DamagedError: the file is not of the type that its ending names.
     """
     matrix = map_vectors(path, column)
     if isinstance(matrix, BrainFloats | np.memmap):
-        matrix = np.array(matrix)  # what is explained does not change with the file
+        matrix = np.array(matrix)  # a copy, which does not change with the file
     vectors = as_vectors(matrix, name=str(path))
     return VectorFile(vectors, vector_ids(path, len(vectors)))
 
@@ -75,11 +75,11 @@ def read_vectors(path: Path, column: str | None = None) -> VectorFile:
 def map_vectors(path: Path, column: str | None = None) -> Any:
     """A matrix of vectors [n, m] without reading it: .npy and .safetensors are memory-mapped, Parquet is read.
 
-    Its rows are not checked; who reads them does.
+    Its rows are not checked; the reader checks them.
 
     Raises:
         InputError: no such file or column, an unknown ending, not a matrix of numbers.
-        DamagedError: the file is not what its ending says, or of another length than it says.
+        DamagedError: the file is not of the type that its ending names, or its length differs from its header.
     """
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
@@ -105,7 +105,7 @@ def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
     """The ids that came with the `rows` vectors of a file; None where there are none.
 
     Raises:
-        InputError: ids that are no text, repeated, or of another number than the vectors.
+        InputError: ids that are not text, duplicate ids, or not one id per vector.
     """
     if path.suffix.lower() == ".parquet":
         ids, where = _parquet_ids(path), str(path)
@@ -115,7 +115,9 @@ def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
     if beside.is_file():
         own, ids = ids, _text_ids(beside)
         if own is not None and list(own) != list(ids):
-            raise InputError(f"{path}: other ids in it than in {beside}; remove the file that is not of these vectors")
+            raise InputError(
+                f"{path}: its ids differ from those in {beside}; remove that file if it is not for these vectors"
+            )
         where = str(beside)
     if ids is None:
         return None
@@ -135,7 +137,7 @@ def _map_npy(path: Path) -> Any:
     size = path.stat().st_size
     with path.open("rb") as file:
         if file.read(4) == b"PK\x03\x04":
-            raise InputError(f"{path}: an archive of arrays (.npz); save the matrix alone, by numpy.save")
+            raise InputError(f"{path}: an archive of arrays (.npz); save the matrix alone, with numpy.save")
         file.seek(0)
         try:
             version = np.lib.format.read_magic(file)
@@ -145,22 +147,22 @@ def _map_npy(path: Path) -> Any:
             raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
         start = file.tell()
     check_kind(kind, str(path))
-    _check_head(path, shape, kind.itemsize, size - start, exact=True)
+    _check_header(path, shape, kind.itemsize, size - start, exact=True)
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False) if math.prod(shape) else np.empty(shape, kind)
     except (ValueError, EOFError, OverflowError) as error:
         raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
 
 
-def _check_head(path: Path, shape: Any, itemsize: int, there: int, *, exact: bool = False) -> None:
-    """Compare what a head says with what the file holds; nothing is allocated."""
+def _check_header(path: Path, shape: Any, itemsize: int, there: int, *, exact: bool = False) -> None:
+    """Compare a header with the size of the file; nothing is allocated."""
     if not isinstance(shape, tuple | list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise DamagedError(f"{path}: its head gives no shape (whole numbers from 0 on); fetch or make it again")
+        raise DamagedError(f"{path}: its header has no valid shape; fetch or make it again")
     wanted = math.prod(shape) * itemsize
     if wanted > there:
-        raise DamagedError(f"{path}: shorter than its head says, or damaged; fetch or make it again")
+        raise DamagedError(f"{path}: shorter than its header says, or damaged; fetch or make it again")
     if exact and wanted < there:
-        raise DamagedError(f"{path}: longer than its head says: several matrices, or damaged; write one anew")
+        raise DamagedError(f"{path}: longer than its header says: several matrices, or damaged; save one matrix")
 
 
 # ---------------------------------------------------------------------------------------------------- .safetensors
@@ -171,7 +173,7 @@ def _map_safetensors(path: Path) -> Any:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(size - 8, MOST_HEAD):
+        if not 2 <= length <= min(size - 8, LARGEST_HEADER):
             raise damaged
         try:
             header = parse_json(file.read(length))
@@ -181,7 +183,7 @@ def _map_safetensors(path: Path) -> Any:
         raise damaged
     names = sorted(name for name in header if name != "__metadata__")
     if "vectors" not in names and len(names) != 1:
-        raise InputError(f"{path}: holds {_listed(names)}; name the matrix of vectors 'vectors'")
+        raise InputError(f"{path}: contains {_listed(names)}; name the matrix of vectors 'vectors'")
     entry = header["vectors" if "vectors" in names else names[0]]
     if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
         raise damaged
@@ -196,7 +198,7 @@ def _map_safetensors(path: Path) -> Any:
     if not 0 <= start <= end <= size - 8 - length:
         raise damaged
     dtype, shape = np.dtype(TYPES[kind]), entry.get("shape")
-    _check_head(path, shape, dtype.itemsize, end - start, exact=True)
+    _check_header(path, shape, dtype.itemsize, end - start, exact=True)
     if not math.prod(shape):  # type: ignore[arg-type]  # checked there
         return np.empty(tuple(shape), np.float32)  # type: ignore[arg-type]
     sides: tuple[int, ...] = tuple(shape)  # type: ignore[arg-type]
@@ -217,7 +219,7 @@ def _read_parquet(path: Path, column: str | None) -> NDArray[Any]:
         kind = file.schema_arrow.field(name).type.value_type
         read = file.read(columns=[name])[name]
     if arrow.types.is_boolean(kind) or arrow.types.is_unsigned_integer(kind):
-        raise InputError(f"{path}: column {name!r} holds {kind} numbers: {QUANTISED}")
+        raise InputError(f"{path}: column {name!r} has numbers of type {kind}: {QUANTISED}")
     parts, width, before = [], -1, 0
     for chunk in read.chunks:
         if chunk.null_count:
@@ -235,7 +237,7 @@ def _read_parquet(path: Path, column: str | None) -> NDArray[Any]:
             values = chunk.flatten()
             if values.null_count:
                 row = before + int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0]) // max(1, width)
-                raise InputError(f"{path}: row {row} of {name!r} holds a NULL among its numbers (rows count from 0)")
+                raise InputError(f"{path}: row {row} of {name!r} contains a NULL (rows count from 0)")
             parts.append(values.to_numpy(zero_copy_only=False).reshape(len(chunk), width))
         before += len(chunk)
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
@@ -264,7 +266,9 @@ def _vector_column(path: Path, arrow: Any, schema: Any, column: str | None) -> s
         )
     if not is_vectors(schema.field(name).type):
         kind = shortened(str(schema.field(name).type), 40)
-        raise InputError(f"{path}: column {name!r} holds {kind}, not lists of numbers; name another by --vector-column")
+        raise InputError(
+            f"{path}: column {name!r} is of type {kind}, not lists of numbers; name another by --vector-column"
+        )
     return name
 
 
@@ -277,7 +281,7 @@ def _parquet_ids(path: Path) -> Sequence[str] | None:
         kind = file.schema_arrow.field(names[0]).type
         text = arrow.types.is_string(kind) or arrow.types.is_large_string(kind) or str(kind) == "string_view"
         if not text and not arrow.types.is_integer(kind):
-            raise InputError(f"{path}: column {names[0]!r} holds {kind}, no ids; store them as text or whole numbers")
+            raise InputError(f"{path}: column {names[0]!r} is of type {kind}; store ids as text or whole numbers")
         ids = file.read(columns=[names[0]])[names[0]].to_pylist()
     if None in ids:
         raise InputError(f"{path}: row {ids.index(None)} has no id (NULL in {names[0]!r}; rows count from 0)")
@@ -285,7 +289,7 @@ def _parquet_ids(path: Path) -> Sequence[str] | None:
 
 
 class _WholeParquet:
-    """What pyarrow raises at a file that is damaged, in words."""
+    """Turns what pyarrow raises for a damaged file into a DamagedError."""
 
     def __init__(self, path: Path, arrow: Any) -> None:
         self.path, self.arrow = path, arrow

@@ -31,13 +31,14 @@ def train_from_files(
     bad_rows: BadRows = "refuse",
     show: Show | None = None,
 ) -> SaeFolder:
-    """Train on the vectors of several files together and write OUTPUT. Run again to go on after an interruption.
+    """Train on the vectors of several files together and write OUTPUT. Call it again to resume after an interruption.
 
-    While it runs, OUTPUT.work holds the state, saved once a minute, and log.jsonl.
+    While it runs, OUTPUT.work has the state, saved once a minute, and log.jsonl.
 
     Raises:
-        InputError: `output` exists, a file cannot be used, or its rows cannot. DamagedError: OUTPUT.work is of another
-            training. DivergedError: see `train_sae`; OUTPUT.work is removed then.
+        InputError: `output` exists, or a file or its rows cannot be used.
+        DamagedError: OUTPUT.work belongs to another training.
+        DivergedError: see `train_sae`; OUTPUT.work is removed then.
     """
     check_device(config.device)
     stack = Stack([map_vectors(path) for path in paths], [str(path) for path in paths])
@@ -50,7 +51,7 @@ def train_from_files(
                 _train(stack, paths, config, output, work, bad_rows, show)
         except (InputError, DivergedError) as error:
             if not resumed or isinstance(error, DivergedError):
-                work.end()  # nothing there that the next run could go on from
+                work.end()  # the next run could not resume from it
             raise
     return read_sae_folder(output)
 
@@ -81,12 +82,12 @@ def _train(
 def train_to_folder(
     rows: Any, config: SaeConfig, output: Path, provenance: dict[str, Any] | None = None, report: Report | None = None
 ) -> None:
-    """Train on rows [n, m] that are at hand and write OUTPUT; one that is there is left as it is.
+    """Train on rows [n, m] in memory and write OUTPUT; an existing OUTPUT is left as it is.
 
-    While it runs OUTPUT.state.safetensors holds the state, saved once a minute, and the same call goes on from there.
+    While it runs OUTPUT.state.safetensors has the state, saved once a minute, and the same call resumes from it.
 
     Raises:
-        InputError: rows that cannot be used. DamagedError: the state is of another training.
+        InputError: rows that cannot be used. DamagedError: the state belongs to another training.
     """
     if output.exists():
         return
@@ -99,7 +100,7 @@ def train_to_folder(
 
 
 class _Log:
-    """One JSON line every so many steps, kept whole on disk; a resumed training goes on in it."""
+    """About LOGGED JSON lines over a training; a resumed training continues them."""
 
     def __init__(self, path: Path, config: SaeConfig, show: Show | None) -> None:
         self.path, self.config, self.show = path, config, show

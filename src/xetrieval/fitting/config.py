@@ -52,7 +52,7 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         if self.sentences_per_document < 0 or not 0 <= self.held_out < 0.5 or self.label_examples < 1:
-            raise InputError("fit: sentences_per_document >= 0, 0 <= held_out < 0.5, label_examples >= 1")
+            raise InputError("fit: needs sentences_per_document >= 0, 0 <= held_out < 0.5 and label_examples >= 1")
 
     def to_dict(self) -> dict[str, Any]:
         """As the explainer's config.json records it."""

@@ -132,5 +132,5 @@ def report_on(
                 }
             )
     if not records:
-        raise InputError(f"these teachers say nothing about {', '.join(internalizers)}")
+        raise InputError(f"these teachers have no lessons for {', '.join(internalizers)}")
     return records

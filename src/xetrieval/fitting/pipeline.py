@@ -61,7 +61,7 @@ def fit(
         documents = read_corpora((Path(corpus) for corpus in corpora), left_out)
         lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents, left_out)]
         if lessons and isinstance(encoder, PrecomputedEncoder):
-            raise InputError("vectors that exist already cannot be extended by teacher texts; leave out --teacher")
+            raise InputError("existing vectors cannot include those of teacher texts; leave out --teacher")
 
         per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
         texts = training_texts(documents, per_document)
@@ -71,7 +71,7 @@ def fit(
             "encode",
             len(texts.texts),
             len(texts.texts),
-            f"{vectors.truncated} documents longer than the encoder reads",
+            f"{vectors.truncated} documents are longer than the encoder reads",
         )
 
         made = digest_of([_known_as(encoder), digest_of(texts.texts), digest_of([list(p) for p in lessons])])

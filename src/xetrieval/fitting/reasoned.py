@@ -20,7 +20,7 @@ def reasoned_rows(
 ) -> Any:
     """z and R_t(z) of every row, [n, 1 + views, m] in half precision, memory-mapped from `path`.
 
-    A file that is there is taken as it is: name it after all that made it.
+    An existing file is used as it is: name it after everything that its rows depend on.
     """
     nets = [internalizers[aspect] for aspect in in_order(internalizers)]
     if not path.is_file():

@@ -51,7 +51,7 @@ def training_texts(documents: Sequence[Document], per_document: int) -> Training
 
 
 def encode_training(encoder: Encoder, texts: TrainingTexts) -> TrainingVectors:
-    """The vectors of all rows. A vector file is asked by id, anything else by text."""
+    """The vectors of all rows. A vector file is read by id, any other encoder by text."""
     keys = texts.ids if isinstance(encoder, PrecomputedEncoder) else texts.texts
     vectors, counts = read_texts(encoder, keys, "document")
     of_documents = counts.of(slice(texts.documents))
