@@ -213,4 +213,4 @@ def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("xetrieval.explain.load", interrupted)
     done = run("info")
     assert done.returncode == 130
-    assert "interrupted; run the same command again to go on" in done.stderr
+    assert "interrupted; run the same command again to resume" in done.stderr

@@ -32,7 +32,7 @@ class SearchEngine(NamedTuple):
 COSINE: Final = frozenset({"steer", "views", "exact", "overview", "comparison", "evidence"})
 SEARCH_MODES: Final[Mapping[str, SearchMode]] = {
     "dense": SearchMode("cosine of the encoder's vectors", frozenset({"vector"}), COSINE),
-    "concept": SearchMode("features named by a person", frozenset({"text"})),
+    "concept": SearchMode("labelled features that the query names", frozenset({"text"})),
     "sparse": SearchMode("features that query and document share, rare ones first", frozenset({"vector"})),
     "bm25": SearchMode("words", frozenset({"text"}), package="bm25s"),
     "hybrid": SearchMode("half cosine, half words", frozenset({"text", "vector"}), package="bm25s"),

@@ -12,6 +12,6 @@ def main() -> None:
     try:
         from .app import main as run
     except KeyboardInterrupt:
-        sys.stderr.write("xetrieval: interrupted; run the same command again to go on\n")
+        sys.stderr.write("xetrieval: interrupted; run the same command again to resume\n")
         sys.exit(130)
     run()

@@ -74,7 +74,7 @@ app.add_typer(evaluate, name="evaluate")
 
 
 INTERRUPTED: Final = 130
-STOPPED: Final = "xetrieval: interrupted; run the same command again to go on"
+STOPPED: Final = "xetrieval: interrupted; run the same command again to resume"
 UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]  # what typer raises for a command it cannot read
 
 

@@ -33,7 +33,7 @@ def doctor(
     explainer: ExplainerCopy = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Examine an index: is its explainer good enough here, what is amiss, which queries fail and by what."""
+    """Examine an index: is its explainer good enough, what is wrong, and which queries fail because of what."""
     from ..data.judgments import absent_documents, read_judged_queries, read_queries
     from ..errors import InputError
     from ..evaluate.doctor import checkup

@@ -87,7 +87,7 @@ def intervention(
         typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone: what it finds shared, as `direct`."),
     ] = None,
 ) -> None:
-    """Erase the shared features, keep only them: how the score moves, beside size-matched random sets."""
+    """Erase the shared features, or keep only them: how the score changes, compared with random sets of equal size."""
     from ..evaluate import InterventionConfig
     from ..evaluate import intervention as run
     from ..sae import SparseAutoencoder
@@ -106,7 +106,7 @@ def faithfulness(
         Path | None, typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone, its order beside ours.")
     ] = None,
 ) -> None:
-    """Take out, or keep, more and more features: does what an explanation shows first carry most?"""
+    """Erase or keep more and more features: do those that an explanation shows first carry the most?"""
     from ..evaluate import FaithfulnessConfig
     from ..evaluate import faithfulness as run
     from ..sae import SparseAutoencoder
@@ -122,10 +122,12 @@ def faithfulness(
 def steering(
     shared: Shared,
     raw_sae: Annotated[
-        Path | None, typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone, to steer with beside.")
+        Path | None, typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone, to steer with as well.")
     ] = None,
-    alphas: Annotated[str, typer.Option("--alphas", help="Factors, by commas.")] = "0,0.5,1,1.5,2",
-    fraction: Annotated[float, typer.Option("--fraction", help="Of all features, the most that a set holds.")] = 0.125,
+    alphas: Annotated[str, typer.Option("--alphas", help="Factors, separated by commas.")] = "0,0.5,1,1.5,2",
+    fraction: Annotated[
+        float, typer.Option("--fraction", help="The most features in a set, as a fraction of all.")
+    ] = 0.125,
 ) -> None:
     """Scale the features that matter, found on half of the queries: NDCG@10 of the other half."""
     from ..errors import InputError
@@ -148,9 +150,9 @@ def steering(
 def labels(
     shared: Shared,
     judge: Annotated[str, typer.Option("--judge", help="An encoder other than the explained one.")],
-    features: Annotated[int | None, typer.Option("--features", min=2, help="A sample of so many features.")] = 200,
+    features: Annotated[int | None, typer.Option("--features", min=2, help="A sample of this many features.")] = 200,
 ) -> None:
-    """Does a label rank texts that activate its feature above others, to a judge that sees only the words?"""
+    """Does a judge that sees only the words of a label rank texts that activate its feature above others?"""
     from ..encoders import CachedEncoder, open_encoder
     from ..evaluate import LabelsConfig
     from ..evaluate import labels as run

@@ -27,14 +27,15 @@ Data = Annotated[
     list[str],
     typer.Option("--data", help="BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may repeat."),
 ]
-Queries = Annotated[int | None, typer.Option("--queries", min=1, help="A sample of so many queries; default: all.")]
+Queries = Annotated[int | None, typer.Option("--queries", min=1, help="A sample of this many queries; default: all.")]
 Documents = Annotated[
-    int | None, typer.Option("--documents", min=1, help="Judged documents and others up to so many; default: all.")
+    int | None,
+    typer.Option("--documents", min=1, help="Judged documents, filled up with others to this many; default: all."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same samples.")]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", help="Also write the records there, JSON; - prints them instead of the table."),
+    typer.Option("--output", help="Also write the records to this JSON file; - prints them instead of the table."),
 ]
 
 

@@ -27,10 +27,11 @@ def explain(
     query: Annotated[str | None, typer.Argument(help="The query.")] = None,
     document: Annotated[str | None, typer.Argument(help="The document; - is standard input.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON lines with query, doc and, if any, query_id, doc_id; or -.")
+        Path | None, typer.Option("--input", help="JSON lines with query, doc and optionally query_id, doc_id; or -.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="A file for it; with --input, one explanation a line. Default: -.")
+        Path | None,
+        typer.Option("--output", help="Where to write it; with --input, one per line. Default: -."),
     ] = None,
     skip_bad: SkipBad = False,
     query_vectors: Annotated[
@@ -39,7 +40,7 @@ def explain(
     ] = None,
     document_vectors: Annotated[
         Path | None,
-        typer.Option("--document-vectors", help="Vectors of the documents, row by row with the queries."),
+        typer.Option("--document-vectors", help="Vectors of the documents, in the order of the queries."),
     ] = None,
     explainer: ExplainerOption = "minilm",
     encoder: EncoderOption = None,
@@ -53,20 +54,20 @@ def explain(
         ),
     ] = None,
     evidence: Annotated[
-        bool, typer.Option("--evidence", help="Also the sentences and words that carry the shown features.")
+        bool, typer.Option("--evidence", help="Also show which sentences and words carry each feature.")
     ] = False,
     chunks: Annotated[
-        bool, typer.Option("--chunks", help="Score a long document in chunks; explain the best, list the others.")
+        bool, typer.Option("--chunks", help="Score a long document in chunks; explain the best and list the others.")
     ] = False,
     over: Annotated[
-        str | None, typer.Option("--over", help="A second document: say why the first scores above it, or below.")
+        str | None, typer.Option("--over", help="A second document: explain why the first scores above or below it.")
     ] = None,
     counterfactual: Annotated[
-        bool, typer.Option("--counterfactual", help="With --over: the least change that makes them change places.")
+        bool, typer.Option("--counterfactual", help="With --over: the smallest change that would swap them.")
     ] = False,
     cache: CacheOption = None,
 ) -> None:
-    """Say why a document gets its score: features, shares, remainder."""
+    """Explain why a document gets its score: features, shares, remainder."""
     from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from .streams import texts_or_input

@@ -26,15 +26,15 @@ def features(
         str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")
     ] = "minilm",
     id: Annotated[int | None, typer.Option("--id", min=0, help="The card of this feature.")] = None,
-    search: Annotated[str | None, typer.Option("--search", help="Features whose names hold these words.")] = None,
+    search: Annotated[str | None, typer.Option("--search", help="Features whose labels contain these words.")] = None,
     family: Annotated[int | None, typer.Option("--family", min=0, help="The features of this family.")] = None,
     examples: Annotated[
         Path | None, typer.Option("--examples", help="A folder from `label examples`; adds texts and a histogram.")
     ] = None,
-    top: Annotated[int, typer.Option("--top", "-n", min=1, help="Show so many features or texts.")] = LISTED,
+    top: Annotated[int, typer.Option("--top", "-n", min=1, help="Show this many features or texts.")] = LISTED,
     format: FormatOption = Format.text,
 ) -> None:
-    """Families of features, a search among their names, or the card of one."""
+    """List families of features, search their labels, or show the card of one feature."""
     from ..errors import InputError
     from ..explain import load
     from ..labels import load_examples

@@ -27,7 +27,7 @@ def fit(
     features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 1024,
     k: Annotated[int, typer.Option("--k", "-k", help="How many are active in training.")] = 16,
     inference_k: Annotated[
-        int | None, typer.Option("--inference-k", help="How many in use; default: 1.5 times k.")
+        int | None, typer.Option("--inference-k", help="How many are active in use; default: 1.5 times k.")
     ] = None,
     epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 4,
     sentences: Annotated[int, typer.Option("--sentences", help="Sentences drawn from each document.")] = 9,
@@ -41,7 +41,7 @@ def fit(
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Fit an explainer: encode, internalize, train, label. Run it again to go on after an interruption."""
+    """Fit an explainer: encode, internalize, train, label. If interrupted, run it again to resume."""
     from ..errors import InputError
     from ..fitting import FitConfig
     from ..fitting import fit as run

@@ -25,7 +25,7 @@ from .options import (
 from .progress import progress_bar
 from .shared import with_options
 
-app = typer.Typer(help="Make an index of a corpus: build, add, delete, compact, verify, info.", no_args_is_help=True)
+app = typer.Typer(help="Make and maintain an index of a corpus.", no_args_is_help=True)
 
 Sources = Annotated[
     list[Path] | None,
@@ -47,23 +47,22 @@ class Given:
     ] = None
     vector_column: VectorColumn = None
     force: Annotated[
-        bool, typer.Option("--force", help="Take given vectors that are hardly those of the explainer's encoder.")
+        bool,
+        typer.Option("--force", help="Accept vectors that seem to come from another encoder than the explainer's."),
     ] = False
     store: Annotated[
-        str | None, typer.Option("--store", help="Where vectors live: postgresql://HOST/DB#TABLE (docs/index.md).")
+        str | None, typer.Option("--store", help="A store of vectors: postgresql://HOST/DB#TABLE (docs/index.md).")
     ] = None
-    chunk: Annotated[int | None, typer.Option("--chunk", help="Cut documents into pieces of so many characters.")] = (
+    chunk: Annotated[int | None, typer.Option("--chunk", help="Cut documents into pieces of this many characters.")] = (
         None
     )
     overlap: Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")] = 0
     cache: CacheOption = None
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Keep encoded texts nowhere but in the index (else 1.6 KB a text more).")
+        bool, typer.Option("--no-cache", help="Do not cache encoded texts (the cache takes 1.6 KB per text).")
     ] = False
     engine: Annotated[str, typer.Option("--engine", help="loop, or ray: the same work on a cluster.")] = "loop"
-    restart: Annotated[bool, typer.Option("--restart", help="Throw away an unfinished build of something else.")] = (
-        False
-    )
+    restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished build of something else.")] = False
     skip_bad: SkipBad = False
 
 
@@ -75,17 +74,17 @@ def build(
     sources: Sources = None,
     explainer: ExplainerOption = "minilm",
 ) -> None:
-    """Build an index. Interrupted, it goes on where it stopped: run the same command again."""
+    """Build an index. If interrupted, run the same command again to resume."""
     _build(given, sources or [], explainer, output)
 
 
 @app.command()
 @with_options(Given)
 def add(given: Given, index: Folder, sources: Sources = None) -> None:
-    """Add documents; one whose id is there and whose text or metadata changed is replaced, with all its pieces.
+    """Add documents, and replace those whose text or metadata changed, with all their pieces.
 
-    A document that is gone from the corpus stays in the index: `index delete` takes it out. What was replaced is never
-    found again, but its text stays in the index's files until `index compact`.
+    Documents that are no longer in the corpus stay in the index until `index delete` removes them. Replaced texts are
+    no longer found, but they stay in the index's files until `index compact`.
     """
     from ..errors import InputError
     from ..index.store.layout import EXPLAINER
@@ -98,9 +97,9 @@ def add(given: Given, index: Folder, sources: Sources = None) -> None:
 @app.command()
 def delete(
     index: Folder,
-    ids: Annotated[list[str], typer.Argument(help="Ids of documents; of a document cut in pieces, its own or theirs.")],
+    ids: Annotated[list[str], typer.Argument(help="Ids of documents, or of pieces of documents.")],
 ) -> None:
-    """Delete documents; they are never found again, but their texts stay in the index's files until `index compact`."""
+    """Delete documents; they are no longer found, but their texts stay in the index's files until `index compact`."""
     from ..index.build.delete import delete_documents
 
     left = delete_documents(index, ids)
@@ -109,9 +108,9 @@ def delete(
 
 @app.command()
 def compact(index: Folder) -> None:
-    """Remove what was deleted or replaced from the index's files. What it finds stays the same.
+    """Remove deleted and replaced documents from the index's files. Search results do not change.
 
-    Interrupted, it goes on where it stopped: run the same command again. It needs free space for what stays.
+    If interrupted, run the same command again to resume. It needs free disk space for the documents that remain.
     """
     from ..index.build.compact import compact_index
     from ..index.search.nearest import has_engine_files
@@ -154,7 +153,7 @@ def accelerate(
 
 @app.command()
 def verify(index: Folder) -> None:
-    """Compare every file with its hash; any damaged byte is found. Files that are not of the index are named."""
+    """Compare every file with its hash to find any damage, and list files that do not belong to the index."""
     from ..index.build.verify import verify_index
 
     with progress_bar() as bar:
@@ -169,7 +168,7 @@ def verify(index: Folder) -> None:
 
 @app.command()
 def info(index: Folder) -> None:
-    """What an index holds and what it was made from."""
+    """Show what an index contains and what it was made from."""
     from rich.table import Table
     from rich.text import Text
 
@@ -203,10 +202,10 @@ def info(index: Folder) -> None:
 @app.command()
 def report(
     index: Folder,
-    topics: Annotated[int, typer.Option("--topics", min=1, help="How many families are shown.")] = 20,
+    topics: Annotated[int, typer.Option("--topics", min=1, help="How many families to show.")] = 20,
     format: FormatOption = Format.text,
 ) -> None:
-    """What this corpus is about: families, features that say nothing, documents found for everything."""
+    """Show what this corpus is about: families, uninformative features, documents found for almost any query."""
 
     from ..index import open_index
     from ..index.ask.report import report as look

@@ -14,7 +14,7 @@ def info(
     source: Annotated[str, typer.Argument(metavar="DIR", help="minilm, or the folder of an explainer.")] = "minilm",
     format: FormatOption = Format.text,
 ) -> None:
-    """Show an explainer: its encoder, features, names, data and figures."""
+    """Show an explainer: its encoder, features, labels, data and figures."""
     from ..explain import load
 
     explainer = load(source)

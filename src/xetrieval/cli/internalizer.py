@@ -33,13 +33,13 @@ def train(
     output: Annotated[Path, typer.Option("--output", help="The new folder.")],
     form: Annotated[str, typer.Option("--form", help="residual, or the paper's.")] = "residual",
     hidden: Annotated[int, typer.Option("--hidden", min=1, help="h, the hidden size.")] = 512,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="At most so many passes.")] = 100,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="At most this many passes.")] = 100,
     patience: Annotated[int, typer.Option("--patience", min=1, help="Passes without gain before it stops.")] = 5,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same networks.")] = 0,
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Train one network for each aspect that the teachers speak of. The paper's protocol; seconds after encoding."""
+    """Train one network for each aspect of the teachers' texts, as in the paper; takes seconds after encoding."""
     from ..data import PassedOver, read_corpora
     from ..encoders import CachedEncoder
     from ..fitting.internalizers import train_to_folder
@@ -78,7 +78,7 @@ def evaluate(
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """How near the views come to what these teachers' texts embed to, and, with --data, what they do to rankings."""
+    """Measure how close views come to the embeddings of teachers' texts and, with --data, their effect on rankings."""
     from ..data import PassedOver, read_corpora
     from ..data.benchmark import open_benchmark
     from ..encoders import CachedEncoder

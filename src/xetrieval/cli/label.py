@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from ..labels.labellers import Labeller, Proposal
     from ..labels.relabel import NewLabel, Relabelled
 
-app = typer.Typer(help="Name features and say how far the names hold. Start with `examples`.", no_args_is_help=True)
+app = typer.Typer(help="Label features and score the labels. Start with `examples`.", no_args_is_help=True)
 ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
 ExamplesOption = Annotated[Path, typer.Option("--examples", help="What `xetrieval label examples` wrote.")]
-Ids = Annotated[str | None, typer.Option("--ids", help="These features alone, by commas; 10-19 is a range.")]
-Unnamed = Annotated[bool, typer.Option("--unnamed", help="Features without a name alone.")]
+Ids = Annotated[str | None, typer.Option("--ids", help="Only these features, separated by commas; 10-19 is a range.")]
+Unnamed = Annotated[bool, typer.Option("--unnamed", help="Only features without a label.")]
 Replace = Annotated[
-    bool, typer.Option("--replace-worksheet", help="Also replace names that a person gave with a worksheet.")
+    bool, typer.Option("--replace-worksheet", help="Also replace labels that a person gave with a worksheet.")
 ]
 Corpora = Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON lines file; may repeat.")]
 PerDocument = Annotated[int, typer.Option("--per-document", min=0, help="Sentences drawn from each document.")]
@@ -41,17 +41,17 @@ PerDocument = Annotated[int, typer.Option("--per-document", min=0, help="Sentenc
 def examples(
     explainer: ExplainerArgument,
     corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON lines files.")],
-    output: Annotated[Path, typer.Option("--output", help="The new folder. It holds text of the corpus.")],
+    output: Annotated[Path, typer.Option("--output", help="The new folder. It will contain text of the corpus.")],
     encoder: Annotated[str | None, typer.Option("--encoder", help="Another copy of the explainer's encoder.")] = None,
     per_document: PerDocument = 9,
-    top: Annotated[int, typer.Option("--top", min=1, help="Strongest texts of a feature, on either side.")] = 10,
+    top: Annotated[int, typer.Option("--top", min=1, help="Strongest texts of a feature, on each side.")] = 10,
     spread: Annotated[int, typer.Option("--spread", min=1, help="Texts over the rest of the range.")] = 10,
-    contrast: Annotated[int, typer.Option("--contrast", min=1, help="Silent texts, random and hard.")] = 10,
+    contrast: Annotated[int, typer.Option("--contrast", min=1, help="Inactive texts, random and hard.")] = 10,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same examples.")] = 0,
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Gather the texts that features are named from and judged on. The corpus is streamed; encoding is cached."""
+    """Collect the texts from which features are labelled and judged. The corpus is streamed; encoding is cached."""
     from ..files import check_new_folder
     from ..labels import ExamplesConfig, gather, save_examples
 
@@ -104,7 +104,7 @@ def keyphrase(
     unnamed: Unnamed = False,
     replace_worksheet: Replace = False,
 ) -> None:
-    """Names from the phrases that a feature's texts share and others lack. Offline, seconds."""
+    """Label features with phrases that their texts share and others lack. Offline; takes seconds."""
     from ..labels.labellers import KeyphraseLabeller
 
     opened, folder = _both(explainer, examples)
@@ -120,7 +120,9 @@ def llm(
     explainer: ExplainerArgument,
     examples: ExamplesOption,
     output: OutputFolder = None,
-    candidates: Annotated[int, typer.Option("--candidates", min=1, help="Names asked for; the best is kept.")] = 3,
+    candidates: Annotated[
+        int, typer.Option("--candidates", min=1, help="Labels to ask for; the best one is kept.")
+    ] = 3,
     judge: Annotated[
         str | None, typer.Option("--judge", help="An encoder that chooses between them; default: the model itself.")
     ] = None,
@@ -131,9 +133,9 @@ def llm(
     replace_worksheet: Replace = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Names from a language model that sees active texts with their strengths, and silent ones.
+    """Let a language model write labels. It sees active texts with their strengths, and inactive ones.
 
-    Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
+    Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
     from ..labels.judges import LlmJudge
     from ..labels.labellers import LlmLabeller
@@ -152,7 +154,7 @@ def llm(
     stopped = _label(explainer, labeller, chosen, output, replace_worksheet)
     say(f"{used(model)}")
     if stopped is not None:
-        say(f"stopped: {stopped}; run the same command with a larger budget to go on")
+        say(f"stopped: {stopped}; run the same command with a larger budget to resume")
         raise typer.Exit(3)
 
 
@@ -164,7 +166,7 @@ def export(
     ids: Ids = None,
     unnamed: Unnamed = False,
 ) -> None:
-    """Write a worksheet: one row a feature, with its texts, and an empty column for a name."""
+    """Write a worksheet: one row per feature, with its texts and an empty column for a label."""
     from ..labels.worksheet import write_worksheet
 
     opened, folder = _both(explainer, examples)
@@ -177,11 +179,11 @@ def import_(
     explainer: ExplainerArgument,
     worksheet: Annotated[Path, typer.Argument(metavar="WORKSHEET", help="What `export` wrote, filled in.")],
     examples: Annotated[
-        Path | None, typer.Option("--examples", help="Also check that names are in the language of the texts.")
+        Path | None, typer.Option("--examples", help="Also check that labels are in the language of the texts.")
     ] = None,
     output: OutputFolder = None,
 ) -> None:
-    """Take over the names of a worksheet; all of them, or none if a row cannot be used."""
+    """Take labels from a worksheet: all of them, or none if a row cannot be used."""
     from ..explain import load
     from ..labels.relabel import PERSON, NewLabel, relabel
     from ..labels.worksheet import read_worksheet
@@ -197,18 +199,18 @@ def import_(
 
 @app.command()
 def transfer(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="The explainer whose names are taken over.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The explainer that has the labels.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The explainer that gets them.")],
     corpora: Corpora,
-    cosine: Annotated[float, typer.Option("--cosine", help="Least cosine of two directions.")] = 0.7,
-    overlap: Annotated[float, typer.Option("--overlap", help="Least Jaccard index of their activations.")] = 0.3,
+    cosine: Annotated[float, typer.Option("--cosine", help="Lowest cosine of two directions.")] = 0.7,
+    overlap: Annotated[float, typer.Option("--overlap", help="Lowest Jaccard index of their activations.")] = 0.3,
     per_document: PerDocument = 9,
     output: OutputFolder = None,
     replace_worksheet: Replace = False,
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Names of one autoencoder for the like features of another: alike in direction and in what activates them."""
+    """Copy labels to another autoencoder's features with a similar direction and similar active texts."""
     from ..errors import MismatchError
     from ..labels import ExamplesConfig
     from ..labels.relabel import NewLabel, relabel
@@ -277,9 +279,9 @@ def prune(
     explainer: ExplainerArgument,
     output: Annotated[Path, typer.Option("--output", help="The new explainer.")],
     ids: Ids = None,
-    mixed: Annotated[bool, typer.Option("--mixed", help="Features whose names start with 'mixed:'.")] = False,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Features whose labels start with 'mixed:'.")] = False,
 ) -> None:
-    """A smaller explainer, without features that say nothing; the others keep directions and names."""
+    """Make a smaller explainer without uninformative features; the others keep directions and labels."""
     from ..errors import InputError
     from ..explain import load
     from ..labels.naming import MIXED

@@ -29,27 +29,27 @@ def score(
         str | None, typer.Option("--judge", help="An encoder other than the explained one; or give --llm.")
     ] = None,
     kinds: Annotated[
-        str | None, typer.Option("--kinds", help="detection, fuzz, intruder, by commas; default: all.")
+        str | None, typer.Option("--kinds", help="detection, fuzz, intruder, separated by commas; default: all.")
     ] = None,
-    negatives: Annotated[str, typer.Option("--negatives", help="Silent texts: random, hard, or both.")] = "random,hard",
+    negatives: Annotated[str, typer.Option("--negatives", help="Inactive texts: random or hard.")] = "random,hard",
     features: Annotated[int | None, typer.Option("--features", min=1, help="A sample; default: all.")] = None,
-    texts: Annotated[int, typer.Option("--texts", min=4, help="Active texts of a feature, and silent ones.")] = 10,
+    texts: Annotated[int, typer.Option("--texts", min=4, help="Active texts per feature, and inactive ones.")] = 10,
     strongest: Annotated[
-        bool, typer.Option("--strongest", help="The strongest active texts alone, not the whole range.")
+        bool, typer.Option("--strongest", help="Only the strongest active texts, not the whole range.")
     ] = False,
-    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Texts in one question to a language model.")] = 10,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Texts per question to a language model.")] = 10,
     shuffled: Annotated[
-        bool, typer.Option("--shuffled/--no-shuffled", help="Also score names on other features' texts.")
+        bool, typer.Option("--shuffled/--no-shuffled", help="Also score labels on other features' texts.")
     ] = True,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same questions.")] = 0,
-    json_output: Annotated[Path | None, typer.Option("--records", help="Also write all values there, JSON.")] = None,
-    write: Annotated[bool, typer.Option("--write/--no-write", help="Write scores beside the names.")] = True,
+    json_output: Annotated[Path | None, typer.Option("--records", help="Also write all values to this file.")] = None,
+    write: Annotated[bool, typer.Option("--write/--no-write", help="Store the scores with the labels.")] = True,
     output: OutputFolder = None,
     format: FormatOption = Format.text,
 ) -> None:
-    """Score names by detection, fuzz and intruder; first of all, what the judge itself is worth.
+    """Score labels by detection, fuzz and intruder, after testing the judge itself.
 
-    Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
+    Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
     from ..errors import InputError
     from ..explain import load
@@ -94,7 +94,7 @@ def score(
     if model is not None:
         say(f"{used(model)}")
     if scored.stopped is not None:
-        say(f"stopped: {scored.stopped}; run the same command with a larger budget to go on")
+        say(f"stopped: {scored.stopped}; run the same command with a larger budget to resume")
         raise typer.Exit(3)
 
 

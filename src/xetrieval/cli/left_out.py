@@ -19,7 +19,7 @@ SkipBad = Annotated[
     bool,
     typer.Option(
         "--skip-bad",
-        help="Leave unusable rows out, list them with reasons in OUTPUT.bad.jsonl (no output: here), and go on.",
+        help="Skip unusable rows and list them with reasons in OUTPUT.bad.jsonl, or here if there is no output file.",
     ),
 ]
 

@@ -22,10 +22,14 @@ class LlmOptions:
     llm: Annotated[str | None, typer.Option("--llm", help="http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.")] = None
     concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests at once.")] = 8
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that an answer may take.")] = 120.0
-    budget_requests: Annotated[int | None, typer.Option("--budget-requests", help="Stop before more requests.")] = None
-    budget_tokens: Annotated[int | None, typer.Option("--budget-tokens", help="Stop before more tokens.")] = None
+    budget_requests: Annotated[
+        int | None, typer.Option("--budget-requests", help="Stop before exceeding this many requests.")
+    ] = None
+    budget_tokens: Annotated[
+        int | None, typer.Option("--budget-tokens", help="Stop before exceeding this many tokens.")
+    ] = None
     budget_money: Annotated[
-        float | None, typer.Option("--budget-money", help="Stop before more money; needs --price.")
+        float | None, typer.Option("--budget-money", help="Stop before exceeding this much money; needs --price.")
     ] = None
     price: Annotated[
         str | None, typer.Option("--price", help="PROMPT,ANSWER: money per million tokens, e.g. 0.25,1.0.")
@@ -79,5 +83,5 @@ def used(model: CachedChat) -> str:
     )
 
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would cost and ask nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would cost without asking the model.")]
 OutputFolder = Annotated[Path | None, typer.Option("--output", help="A copy with the change, instead of the original.")]

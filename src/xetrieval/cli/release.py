@@ -19,7 +19,9 @@ def import_release(
     ],
     encoder: Annotated[str, typer.Option("--encoder", help="The encoder they were made for: name or folder.")],
     output: Annotated[Path, typer.Option("--output", help="The new explainer's folder.")],
-    labels: Annotated[Path | None, typer.Option("--labels", help="Text file; line i names feature i.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="Text file; line i is the label of feature i.")
+    ] = None,
 ) -> None:
     """Make an explainer from the files that the paper released."""
     from ..release import import_release as join

@@ -41,10 +41,10 @@ def train(
         str,
         typer.Option("--variant", help="topk, batchtopk, relu, gated, jumprelu, p-anneal, gated-anneal or matryoshka."),
     ] = "topk",
-    l0: Annotated[float, typer.Option("--l0", help="Active features a row; reached in every variant.")] = 64,
+    l0: Annotated[float, typer.Option("--l0", help="Active features per row, for any variant.")] = 64,
     features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 3072,
     epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 4,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Rows a step.")] = 1024,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Rows per step.")] = 1024,
     centre: Annotated[
         str, typer.Option("--centre", help="none, mean, or whiten: the space of training, folded into the weights.")
     ] = "none",
@@ -55,11 +55,13 @@ def train(
         float | None, typer.Option("--penalty", help="A fixed coefficient instead of one driven to --l0.")
     ] = None,
     resample_every: Annotated[
-        float | None, typer.Option("--resample-every", help="Start silent features anew each such part of training.")
+        float | None,
+        typer.Option("--resample-every", help="Restart dead features after each such fraction of training."),
     ] = None,
-    held_out: Annotated[float, typer.Option("--held-out", help="Part of the rows kept for looks at FVU.")] = 0.0,
+    held_out: Annotated[float, typer.Option("--held-out", help="Fraction of the rows held out to measure FVU.")] = 0.0,
     early_stop: Annotated[
-        int | None, typer.Option("--early-stop", help="Stop after so many looks without gain; needs --held-out.")
+        int | None,
+        typer.Option("--early-stop", help="Stop after this many measurements without gain; needs --held-out."),
     ] = None,
     scoring: Annotated[
         str, typer.Option("--scoring", help="float32, or bfloat16 candidates re-scored exactly (topk).")
@@ -71,7 +73,7 @@ def train(
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the curves to this .png, .pdf or .svg.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same weights.")] = 0,
 ) -> None:
-    """Train an autoencoder on vectors. Run it again to go on after an interruption."""
+    """Train an autoencoder on vectors. If interrupted, run it again to resume."""
     from ..fitting import train_from_files
     from ..sae.train import SaeConfig
 
@@ -204,7 +206,7 @@ def convert(
     ],
     to: Annotated[str, typer.Option("--to", help="One of the six.")],
 ) -> None:
-    """Convert a checkpoint. One that would lose something is refused, with the reason."""
+    """Convert a checkpoint. A conversion that would lose something is refused, with the reason."""
     from ..sae.formats import FORMATS
     from ..sae.formats import convert as run
 
@@ -227,7 +229,7 @@ def info(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An autoencoder's folder.")],
     format: FormatOption = Format.text,
 ) -> None:
-    """Show an autoencoder: its size, its form, what it was made from, its figures."""
+    """Show an autoencoder: size, form, training data and figures."""
     from ..sae import read_sae_folder
     from ..sae.measure import duplicate_fraction
 

@@ -19,13 +19,14 @@ def sweep(
     vectors: Annotated[Path, typer.Argument(metavar="VECTORS", help="Original vectors: .npy, .safetensors, .parquet.")],
     output: Annotated[Path, typer.Option("--output", help="Folder for the autoencoders and sweep.json.")],
     reasoned: Annotated[
-        list[Path] | None, typer.Option("--reasoned", help="Views of the same rows; learnt too, measured apart.")
+        list[Path] | None,
+        typer.Option("--reasoned", help="Views of the same rows, learned as well but measured separately."),
     ] = None,
     variants: Annotated[str, typer.Option("--variants", help="Separated by commas.")] = SEVEN,
-    l0: Annotated[str, typer.Option("--l0", help="Active features a row, separated by commas.")] = "16,32,64,128,256",
+    l0: Annotated[str, typer.Option("--l0", help="Active features per row, separated by commas.")] = "16,32,64,128,256",
     features: Annotated[str, typer.Option("--features", "-F", help="Separated by commas.")] = "1536",
     epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 2,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Rows a step.")] = 1024,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Rows per step.")] = 1024,
     centre: Annotated[str, typer.Option("--centre", help="none, mean or whiten.")] = "none",
     data: Annotated[list[Path] | None, typer.Option("--data", help="A benchmark (BEIR layout); may repeat.")] = None,
     encoder: Annotated[str | None, typer.Option("--encoder", help="Reads the benchmarks' texts.")] = None,
@@ -39,7 +40,7 @@ def sweep(
     cache: CacheOption = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Train every variant at every sparsity and size in one pass, and measure them. It resumes."""
+    """Train every variant at every sparsity and size in one pass, and measure them. It resumes if interrupted."""
     from ..encoders import map_vectors
     from ..errors import InputError
     from ..evaluate import IntruderSample, SweepConfig, SweepData

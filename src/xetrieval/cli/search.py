@@ -37,14 +37,14 @@ Views = Annotated[
     list[str] | None, typer.Option("--view", help="VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may repeat.")
 ]
 ExplainerCopy = Annotated[
-    str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer with other names.")
+    str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer with other labels.")
 ]
 
 
 def search(
     index: IndexArgument,
     query: Annotated[
-        str | None, typer.Argument(help="The query; with --by concept names: '\"kidney disease\" -#12'.")
+        str | None, typer.Argument(help="The query; with --by concept, labels: '\"kidney disease\" -#12'.")
     ] = None,
     query_vector: QueryVector = None,
     k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
@@ -56,13 +56,13 @@ def search(
         typer.Option(
             "--filter",
             help="site=cs, 'year>=2020', 'date<2025-01-31', 'src.lang!=en', 'tags~new' (contains); may repeat: all "
-            "must hold, but = on one field again means either.",
+            "must hold, except that several = on one field mean any of these.",
         ),
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, even where a faiss index exists.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Also what carries each score.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also explain each score.")] = False,
     overview: Annotated[
-        bool, typer.Option("--overview", help="Also what the hits have in common and what splits them.")
+        bool, typer.Option("--overview", help="Also show what the hits have in common and what divides them.")
     ] = False,
     good: Annotated[
         list[str] | None, typer.Option("--good", help="Id of a relevant hit, for --overview; may repeat.")
@@ -74,7 +74,7 @@ def search(
     format: FormatOption = Format.text,
     explainer: ExplainerCopy = None,
 ) -> None:
-    """Search an index; each hit can say why it was found."""
+    """Search an index; --explain shows why each hit was found."""
     from ..explain.explanation import steered_note
     from ..index import open_index
     from ..index.ask.answer import search_answer
@@ -105,25 +105,33 @@ def why(
     doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document.")] = None,
     over: Annotated[
         str | None,
-        typer.Option("--over", help="Compare with this document; without it, one below the top is compared with it."),
+        typer.Option(
+            "--over",
+            help="Compare with this document. By default, one outside the top is compared with the last one in it.",
+        ),
     ] = None,
     k: Annotated[
-        int | None, typer.Option("--hits", "-k", min=1, help="How many documents the top has; default: 10.")
+        int | None, typer.Option("--hits", "-k", min=1, help="How many documents count as the top; default: 10.")
     ] = None,
     counterfactual: Annotated[
-        bool, typer.Option("--counterfactual", help="The least change that moves it out of the top, or into it.")
+        bool,
+        typer.Option(
+            "--counterfactual", help="Also show the smallest change that would move it out of the top, or into it."
+        ),
     ] = False,
-    evidence: Annotated[bool, typer.Option("--evidence", help="Also the sentences and words behind it.")] = False,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also show which sentences and words carry the shares.")
+    ] = False,
     by: By = "dense",
     steer: Steer = None,
     view: Views = None,
     top: TopOption = None,
     format: ReportFormatOption = ReportFormat.text,
-    output: Annotated[Path | None, typer.Option("--output", help="A file for it.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Where to write it.")] = None,
     query_vector: QueryVector = None,
     explainer: ExplainerCopy = None,
 ) -> None:
-    """Say why a document stands where it does, and not higher."""
+    """Explain why a document has its rank, and is not higher."""
     from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from ..index import open_index

@@ -23,27 +23,30 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def serve(
     indexes: Annotated[
-        list[Path] | None, typer.Argument(metavar="INDEX...", help="Folders of indexes; none: texts alone.")
+        list[Path] | None,
+        typer.Argument(metavar="INDEX...", help="Folders of indexes; without one, only texts can be explained."),
     ] = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port.")] = PORT,
-    host: Annotated[str, typer.Option("--host", help="Another address than this machine's own needs a token.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen on; any but this machine's own needs a token.")
+    ] = ("127.0.0.1"),
     token: Annotated[
         str | None,
-        typer.Option("--token", envvar="XETRIEVAL_TOKEN", help="What every request must carry.", show_envvar=True),
+        typer.Option(
+            "--token", envvar="XETRIEVAL_TOKEN", help="The token that every request must carry.", show_envvar=True
+        ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="A name it may be addressed by, besides this machine's own."),
+        typer.Option("--allow-host", metavar="NAME", help="A further host name that requests may use."),
     ] = None,
     root_path: Annotated[
-        str, typer.Option("--root-path", metavar="/NAME", help="What its paths begin with, behind a proxy.")
+        str, typer.Option("--root-path", metavar="/NAME", help="The prefix of its paths behind a proxy.")
     ] = "",
     explainer: ExplainerOption = "minilm",
-    quiet: Annotated[bool, typer.Option("--quiet", help="No line for each request.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not log requests.")] = False,
 ) -> None:
-    """Serve the API and the page. Requests are logged without what was asked."""
+    """Serve the API and the page. The log does not contain queries."""
     from ..errors import InputError
     from ..index import open_index
     from ..serve.address import check_prefix, check_token, host_names

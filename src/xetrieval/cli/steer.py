@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..index import Index
     from ..steer import SteeringProfile
 
-app = typer.Typer(help="Turn features up and down: learn a profile, see what it does.", no_args_is_help=True)
+app = typer.Typer(help="Turn features up and down: learn a profile, see its effect.", no_args_is_help=True)
 
 
 @app.command()
@@ -31,12 +31,12 @@ def suggest(
     clicks: Annotated[
         Path | None, typer.Option("--clicks", help='JSON lines {"query", "doc_id", "clicks"} of a query log.')
     ] = None,
-    queries: Annotated[int | None, typer.Option("--queries", min=10, help="A sample of so many queries.")] = None,
+    queries: Annotated[int | None, typer.Option("--queries", min=10, help="A sample of this many queries.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same folds.")] = 0,
     format: FormatOption = Format.text,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Learn a profile from judgments or clicks; says what it gains on queries it did not learn from."""
+    """Learn a profile from judgments or clicks, and measure its gain on queries that it did not learn from."""
     from ..data.benchmark import open_benchmark, sample_benchmark
     from ..data.clicks import read_clicks
     from ..data.judgments import absent_documents
@@ -81,13 +81,15 @@ def apply(
     query: Annotated[str, typer.Argument(help="The query.")],
     profile: Annotated[Path | None, typer.Option("--profile", help="A profile (JSON).")] = None,
     factor: Annotated[
-        list[str] | None, typer.Option("--set", help="FEATURE=FACTOR: 0 takes it out, 2 doubles it; may repeat.")
+        list[str] | None, typer.Option("--set", help="FEATURE=FACTOR: 0 removes the feature, 2 doubles it; may repeat.")
     ] = None,
-    save: Annotated[Path | None, typer.Option("--save", help="Write profile and --set together there.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write the profile, including --set, to this file.")
+    ] = None,
     k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
     format: FormatOption = Format.text,
 ) -> None:
-    """Rank with and without a profile, side by side. Nothing is changed in the index."""
+    """Rank with and without a profile, side by side. The index does not change."""
     from ..errors import InputError
     from ..index import open_index
     from ..index.ask.moves import moves

@@ -26,21 +26,21 @@ def teach(
     corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON lines files.")],
     output: Annotated[Path, typer.Option("--output", help="The file of texts, JSON lines.")],
     aspects: Annotated[
-        str, typer.Option("--aspects", help="summary, purpose, qa, or prompt files of your own, by commas.")
+        str, typer.Option("--aspects", help="summary, purpose, qa, or your own prompt files, separated by commas.")
     ] = "summary,purpose,qa",
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="This many documents, drawn by their ids; default: all.")
+        int | None, typer.Option("--limit", min=1, help="Only this many documents, sampled by their ids; default: all.")
     ] = None,
     characters: Annotated[
-        int, typer.Option("--characters", help="The model reads this many characters of a document.")
+        int, typer.Option("--characters", help="How many characters of a document the model reads.")
     ] = 8000,
     retries: Annotated[int, typer.Option("--retries", help="Further attempts after an unusable answer.")] = 2,
     dry_run: DryRun = False,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Let a language model write a summary, purpose and question-answer list of every document.
+    """Let a language model write a summary, a purpose and a question-answer list for every document.
 
-    Run it again to go on after an interruption; no answer is paid for twice. Exit code 3: the budget ended it.
+    Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
     from ..data import PassedOver, read_corpora, sample_documents
     from ..errors import InputError
@@ -89,6 +89,6 @@ def _say(taught: Taught, model: CachedChat, output: Path, documents: int, config
         )
     lines += [f"{count:,} texts given up: {fault}" for fault, count in taught.failed.most_common()]
     if taught.stopped is not None:
-        lines.append(f"stopped: {taught.stopped}; run the same command with a larger budget to go on")
+        lines.append(f"stopped: {taught.stopped}; run the same command with a larger budget to resume")
     for line in lines:
         say(line)
