@@ -151,7 +151,7 @@ def test_vectors_and_texts_give_the_same_explanation() -> None:
     ("q", "z", "words"),
     [
         (np.zeros((1, 64)), unit(1), "query vectors: row 0 is zero"),
-        (unit(1), np.full((1, 64), np.nan), "document vectors: row 0 holds NaN"),
+        (unit(1), np.full((1, 64), np.nan), "document vectors: row 0 contains NaN"),
         (unit(1), unit(1, 32), "document vectors: dimension is 32, expected 64"),
         (unit(2), unit(1), "2 query vectors for 1 document"),
         (["a"], unit(1), "query vectors: not an array of numbers"),

@@ -11,6 +11,7 @@ from paper.kit.words import word_curves
 from xetrieval.data import Document
 from xetrieval.data.benchmark import Benchmark
 from xetrieval.encoders import HashingEncoder
+from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, FaithfulnessConfig, faithfulness
 from xetrieval.sae.projection import FeatureSets
 from xetrieval.steer import erase, keep_only
@@ -42,6 +43,12 @@ def test_curves_are_those_of_the_edited_vectors(case: tuple[Benchmark, Benchmark
     assert len(explained) == 4
     for key in ("shown", "all_shared", "random_active"):
         assert -1 <= getattr(record.rank, key) <= 1
+
+
+@pytest.mark.parametrize("steps", [(), (0,), (4, 2, 1), (1, 1)])
+def test_steps_of_curves_ascend(steps: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="ascending steps"):
+        FaithfulnessConfig(steps=steps)
 
 
 def test_one_step_of_a_curve_by_hand(case: tuple[Benchmark, BenchmarkVectors]) -> None:

@@ -220,7 +220,7 @@ def test_vectors_that_exist_already_need_no_encoder(tmp_path: Path) -> None:
     [
         (unit(150)[:, :32], "dimension is 32, expected 64"),
         (np.where(np.arange(150)[:, None] == 120, 0, unit(150)), "row 120 is zero"),
-        (np.where(np.arange(150)[:, None] == 149, np.nan, unit(150)), "row 149 holds NaN"),
+        (np.where(np.arange(150)[:, None] == 149, np.nan, unit(150)), "row 149 contains NaN"),
     ],
 )
 def test_vectors_that_cannot_be_used_leave_nothing_in_the_way(tmp_path: Path, vectors: np.ndarray, words: str) -> None:

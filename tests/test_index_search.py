@@ -380,5 +380,5 @@ def test_a_checkup_measures_and_advises(index: Index) -> None:
         [{t.feature_id: t.share for t in h.explanation.terms}.get(judged.failing[0].feature, 0) for h in wrong]
     )
     assert judged.failing[0].mean_share == pytest.approx(mean, abs=1e-4)
-    with pytest.raises(InputError, match="as many queries"):
+    with pytest.raises(InputError, match="judgments for each query"):
         checkup(index, queries, [{}])

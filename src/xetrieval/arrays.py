@@ -62,7 +62,7 @@ def as_vectors(x: Any, dimension: int | None = None, name: str = "vectors", firs
     sizes = _magnitudes(array)
     if not np.isfinite(sizes).all():
         row = first + int(np.flatnonzero(~np.isfinite(sizes))[0])
-        raise InputError(f"{name}: row {row} holds NaN or infinite numbers (rows count from 0)")
+        raise InputError(f"{name}: row {row} contains NaN or infinite numbers (rows count from 0)")
     if not sizes.all():
         row = first + int(np.flatnonzero(sizes == 0)[0])
         raise InputError(f"{name}: row {row} is zero (rows count from 0); a zero vector has no direction")

@@ -18,7 +18,7 @@ def read_clicks(path: Path, left_out: LeftOut | None = None) -> tuple[list[str],
         InputError: a line without query or doc_id, or whose clicks are not a count.
     """
     clicked: dict[str, dict[str, int]] = {}
-    for query, document, clicks in usable(map(_click, read_json_lines(path, nan="null")), left_out):
+    for query, document, clicks in usable(map(click_of, read_json_lines(path, nan="null")), left_out):
         of_query = clicked.setdefault(query, {})
         of_query[document] = of_query.get(document, 0) + clicks
     if not clicked:
@@ -26,14 +26,10 @@ def read_clicks(path: Path, left_out: LeftOut | None = None) -> tuple[list[str],
     return list(clicked), list(clicked.values())
 
 
-def _click(line: Line | BadLine) -> tuple[str, str, int] | BadLine:
+def click_of(line: Line | BadLine) -> tuple[str, str, int] | BadLine:
+    """Query, document id and number of clicks of a line."""
     if isinstance(line, BadLine):
         return line
-    return click_of(line)
-
-
-def click_of(line: Line) -> tuple[str, str, int] | BadLine:
-    """Query, document id and number of clicks of a line."""
     query, document, clicks = line.text("query"), line.record.get("doc_id"), line.record.get("clicks", 1)
     if isinstance(query, BadLine):
         return query

@@ -7,25 +7,8 @@ from html.parser import HTMLParser
 from typing import Final
 
 BLOCKS: Final = frozenset(
-    {"address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "div", "dl", "dt", "fieldset"}
-    | {
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-    }
-    | {"ol", "option", "p", "pre", "section", "summary", "table", "td", "th", "tr", "ul"}
+    """address article aside blockquote body br caption dd div dl dt fieldset figcaption figure footer form h1
+    h2 h3 h4 h5 h6 header hr li main nav ol option p pre section summary table td th tr ul""".split()  # noqa: SIM905  # one a line would fill a screen
 )
 SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # what a reader of the page does not see
 

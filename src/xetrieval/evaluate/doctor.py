@@ -1,4 +1,4 @@
-"""Is this explainer good enough for this corpus? The figures of its model card, measured here, and what to do.
+"""Is this explainer good enough for this corpus? The metrics of its model card, measured here, and what to do.
 
 A card's figures are from documents like those it was fitted on. On another corpus the autoencoder reconstructs less,
 the remainder of explanations grows, and features stay silent. With judged queries also: what ranking by reconstructed
@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -55,7 +55,7 @@ class Checkup:
     cosine_on_card: float | None
     fvu: float | None  # None: all documents are alike, there is no variance
     fvu_on_card: float | None
-    explained: float | None  # bias + shares, over the scores of queries with their best; None: nothing was asked
+    explained: float | None  # bias + shares, over the scores of queries with their best; None: no queries
     remainder: float | None  # |remainder| over |score|, summed likewise
     remainder_of_own: float | None  # |remainder| over |score - bias|: of what there is for features to explain
     asked: int
@@ -73,8 +73,6 @@ class Checkup:
 
     def to_dict(self) -> dict[str, Any]:
         """The checkup as JSON."""
-        from dataclasses import asdict
-
         return {**asdict(self), "failing": [group._asdict() for group in self.failing]}
 
 
@@ -88,15 +86,15 @@ def checkup(
     """Examine an index.
 
     Args:
-        queries: texts, or vectors [q, m]; without them documents' titles are asked; where there are none, what needs a
-            query is left out.
+        queries: texts, or vectors [q, m]; without them documents' titles are the queries; without titles, figures that
+            need a query are left out.
         judgments: of each query, {document id: grade}.
         report: called with (stage, done, total, note).
     Raises:
-        InputError: judgments without queries, or another number of them, or an index without documents.
+        InputError: judgments without queries or not one for each, or an index without documents.
     """
     if judgments is not None and (queries is None or len(queries) != len(judgments)):
-        raise InputError("give judgments for as many queries as there are")
+        raise InputError("give one set of judgments for each query")
     if judgments is not None:
         absent_documents(
             {str(place): one for place, one in enumerate(judgments)}, lambda name: index.find(name) is not None
@@ -112,7 +110,7 @@ def checkup(
     measured = Measured(sae)
     measured.add(z, index.codes(sample, index.manifest.views[0]))
     reconstruction = measured.reconstruction()
-    tell = report or _silent
+    tell = report or (lambda *_: None)
     asked, kind, rows = _asked(index, queries, sample, rng, tell)
     explained = _explained(index, asked, tell)
     total = sum(abs(one.score) for one in explained) or 1.0  # sums: a score near 0 would blow up a mean of ratios
@@ -144,8 +142,6 @@ def checkup(
         failed=failed,
         judged=0 if judgments is None else len(judgments),
     )
-    from dataclasses import replace
-
     foreign = unlike(index.explainer, z, "the vectors of this index")
     return replace(found, advice=(*((foreign,) if foreign else ()), *advice(found, _refit(index))))
 
@@ -176,7 +172,7 @@ def advice(
         lines.append(f"{found.silent:.0%} of the features are about things that this corpus does not have")
     if found.saturated > 0.02:
         lines.append(
-            f"{found.saturated:.1%} of the features are in a quarter of all documents and tell none from another"
+            f"{found.saturated:.1%} of the features are in a quarter of all documents and distinguish none of them"
         )
     if found.unread_documents > 0.05:
         lines.append(
@@ -186,12 +182,12 @@ def advice(
     if found.unknown_documents > 0.05:
         lines.append(
             f"{found.unknown_documents:.0%} of the documents are mostly unknown to the encoder: it was made for other "
-            "languages or characters; take another one"
+            "languages or characters; use another one"
         )
     if found.retention is not None and found.retention < 0.7:
         lines.append(f"rankings change much when only what the features capture is kept ({found.retention_is})")
     if found.remainder is None:
-        lines.append("nothing was asked: give --queries FILE to see how much of the scores is explained")
+        lines.append("no queries: give --queries FILE to see how much of the scores is explained")
     return tuple(lines)
 
 
@@ -201,10 +197,6 @@ def _refit(index: Index) -> str:
     words = ["xetrieval", "fit", *(sources or ["CORPUS"])]
     words += ["--encoder", index.explainer.encoder_identity.name, "--output", "my-explainer"]
     return shlex.join(words)
-
-
-def _silent(stage: str, done: int, total: int, note: str) -> None:
-    """Report to nobody."""
 
 
 def _asked(index: Index, queries: Any, sample: Any, rng: Any, tell: Report) -> tuple[list[Query], str, list[int]]:
@@ -243,7 +235,7 @@ def _retention(
     sae, view = index.explainer.sae, index.manifest.views[0]
     plain, kept = [], []
     for place, query in enumerate(asked, 1):
-        tell("rank anew", place, len(asked), "")
+        tell("rank again", place, len(asked), "")
         assert query.vector is not None
         rows = nearest(index, query.vector, 100).rows
         q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
@@ -251,11 +243,11 @@ def _retention(
         plain.append(rows[:DEPTH])
         kept.append(rows[np.argsort(-scores, kind="stable")][:DEPTH])
     if judgments is None:
-        shares = [np.isin(a, b).mean() for a, b in zip(plain, kept, strict=True)]
-        return float(np.mean(shares)), "share of the best ten kept by reconstructed vectors"
+        kept_of_ten = [np.isin(a, b).mean() for a, b in zip(plain, kept, strict=True)]
+        return float(np.mean(kept_of_ten)), "fraction of the best ten kept by reconstructed vectors"
     names = [[[index.document(int(row)).id for row in rows] for rows in side] for side in (plain, kept)]
     before, after = (float(ndcg10_of_rankings(judgments, side).mean()) for side in names)
-    return (after / before if before else 0.0), "share of NDCG@10 kept by reconstructed vectors"
+    return (after / before if before else 0.0), "fraction of NDCG@10 kept by reconstructed vectors"
 
 
 def _failing(

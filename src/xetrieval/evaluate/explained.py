@@ -6,7 +6,7 @@
 
 Sums, not means of quotients: a score near the bias cannot blow them up. Only the original view counts:
 S = supp(g(q)) & supp(g(z)).
-Beside each figure stand those of untrained dictionaries (`untrained`), by the same rule and on the same pairs.
+Each figure is compared with that of untrained dictionaries (`untrained`), by the same rule and on the same pairs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_PAIRS: Final = 1200
 
 @dataclass(frozen=True)
 class Explained:
-    """Of some pairs. A figure over no pair is NaN."""
+    """Figures of some pairs; NaN over no pair."""
 
     pairs: int
     explained: float
@@ -65,7 +65,7 @@ class ExplainedBeside:
         return self.every.explained - self.explained_untrained
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it, rounded; untrained ones as means over the seeds."""
+        """As JSON, rounded; untrained ones as means over the seeds."""
         parts = {name: _rounded(asdict(getattr(self, name))) for name in ("every", "relevant", "others")}
         means = {}
         for name in ("covariance", "isotropic"):
@@ -151,10 +151,10 @@ def explained_beside(
     corpus: Float32 | None = None,
     named: NDArray[np.bool_] | None = None,
 ) -> ExplainedBeside:
-    """The figures of a dictionary on `pairs`, relevant ones and others apart, and of ten untrained ones.
+    """The figures of a dictionary on `pairs`, relevant ones and others separately, and of ten untrained dictionaries.
 
     Args:
-        corpus: what the covariance is of; None: the documents.
+        corpus: vectors whose covariance is used; None: the documents.
     """
     q, z = vectors.queries[pairs.query], vectors.documents[pairs.document]
     parts = pair_parts(sae, q, z, named)
@@ -181,7 +181,7 @@ def _end(found: tuple[Explained, ...], which: Any) -> float:
 
 
 def _rounded(record: dict[str, Any]) -> dict[str, Any]:
-    """Four decimals; NaN as null, which JSON can hold."""
+    """Four decimals; NaN as null, as JSON has no NaN."""
     return {
         key: (None if value != value else round(value, 4)) if isinstance(value, float) else value
         for key, value in record.items()

@@ -1,4 +1,4 @@
-"""Does what an explanation shows carry the score? Curves over the number of features, beside orders that know less.
+"""Does what an explanation shows carry the score? Curves over the number of features, compared with simpler orders.
 
 Of pairs near the top of their rankings, features S ordered by |share|:
 
@@ -58,8 +58,9 @@ class FaithfulnessConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.queries < 1 or self.ranked_queries < 1 or self.depth < 3 or self.shown < 1 or max(self.steps) < 1:
-            raise InputError("faithfulness: at least one query, one feature, and three documents to rank")
+        least = min(self.queries, self.ranked_queries, self.shown, max(self.steps, default=0))
+        if least < 1 or self.depth < 3 or list(self.steps) != sorted(set(self.steps)):
+            raise InputError("faithfulness: needs one query, one feature, three documents to rank, and ascending steps")
 
 
 class _Order(NamedTuple):

@@ -3,7 +3,7 @@
 Sets compared on the same pairs and with the same autoencoder: the features of the explanation (xetrieval), those
 shared with the original view alone (original_view), and active features of z that are not shared (control). With
 another autoencoder, one of the encoder's vectors alone: what it finds shared by q and z (direct).
-Size alone moves the score, so each set is compared with two of its own size: random active features of z outside
+Size alone moves the score, so each set is compared with two of the same size: random active features of z outside
 the set, and random living features outside it of similar frequency.
 """
 

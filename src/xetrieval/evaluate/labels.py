@@ -63,8 +63,7 @@ def labels(
     config = config or LabelsConfig()
     check_judge(judge.identity, explainer.encoder_identity)
     codes = explainer.sae.encode(vectors.documents, bulk=True)
-    dense = np.zeros((len(vectors.documents), explainer.sae.features), np.float32)
-    np.put_along_axis(dense, codes.features.astype(np.int64), codes.values, 1)
+    dense = codes.dense(explainer.sae.features)
     active = (dense > 0).sum(0)
     able = (active >= config.texts) & (len(dense) - active >= config.texts)
     chosen = [f.feature_id for f in explainer.features if f.label and able[f.feature_id]]

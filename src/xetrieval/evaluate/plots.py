@@ -71,7 +71,7 @@ def plot_curves(log: Path, path: Path) -> None:
         raise bad.error()
     lines = [line.record for line in found if isinstance(line, Line)]
     if not lines:
-        raise InputError(f"{log}: holds no steps")
+        raise InputError(f"{log}: no steps in it")
     figure, axes = subplots(2, 2, (9, 6))
     for axis, name in zip(axes.flat, ("loss", "fvu", "l0", "dead"), strict=True):
         axis.plot([line["step"] for line in lines], [line[name] for line in lines], linewidth=1.2)

@@ -1,8 +1,8 @@
-"""A steering profile learned from judgments or clicks, and what it is worth on queries that it did not learn from.
+"""A steering profile learned from judgments or clicks, and its gain on queries that it did not learn from.
 
-Queries are cut into folds. For each fold, how many features may move and how firmly they are held is chosen by cross-
+Queries are cut into folds. For each fold, how many features may move and how strong the ridge is are chosen by cross-
 validation among the other folds, a profile is learned from those, and the fold's queries are ranked with it: the gain
-is measured on queries that had no part in any choice. The profile that is given back learns from all of them.
+is measured on queries that had no part in any choice. The returned profile learns from all of them.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Report = Callable[[str, int, int, str], None]
 
 @dataclass(frozen=True)
 class SuggestConfig:
-    """What is tried.
+    """What to try.
 
     Args:
-        features, ridges: tried against each other; no features at all is always among what can be chosen.
-        documents: that compete beside the judged ones, drawn at random from the index (its own top ranks would be
+        features, ridges: all combinations are tried, and so is no steering at all.
+        documents: compete with the judged ones, drawn at random from the index (its own top ranks would be
             documents that it overrates, and the loss would turn against what they have).
     """
 
@@ -81,7 +81,7 @@ class Suggestion:
         )
         if not self.profile.factors:
             return f"no gain: no profile does better in cross-validation than leaving the ranking alone ({figures})"
-        return figures if self.helps else f"no gain that can be told from none: {figures}"
+        return figures if self.helps else f"no significant gain: {figures}"
 
     def to_dict(self) -> dict[str, Any]:
         """The suggestion as JSON."""

@@ -1,4 +1,4 @@
-"""Many autoencoders in one pass over the data, and one table of what they are worth (paper, Fig. 3 and 4)."""
+"""Many autoencoders in one pass over the data, and one table of their metrics (paper, Fig. 3 and 4)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def sweep(
     """Train all, write each as a folder and the table as OUTPUT/sweep.json; resumes if interrupted.
 
     Raises:
-        InputError: see `train_many`; kinds of different shapes; an output that holds something else.
+        InputError: see `train_many`; kinds of different shapes; an output with other content.
     """
     configs = config.configs()
     stack = Stack(list(data.kinds.values()), list(data.kinds))
@@ -99,7 +99,7 @@ def sweep(
 
 
 def held_out_rows(stack: Stack, kinds: int, config: SweepConfig) -> NDArray[np.bool_]:
-    """True for held-out rows. A row's views are held out with it: a kind may hold n rows, or several times n.
+    """True for held-out rows. A row's views are held out with it: a kind may have n rows, or several times n.
 
     Raises:
         InputError: a kind has another number of rows than a multiple of the first one's.
@@ -108,7 +108,7 @@ def held_out_rows(stack: Stack, kinds: int, config: SweepConfig) -> NDArray[np.b
     n = int(lengths[0])
     if (lengths % n).any():
         raise InputError(
-            f"kinds of {lengths.tolist()} rows: each must hold the first one's rows, once or several times"
+            f"kinds of {lengths.tolist()} rows: each must have the first one's rows, once or several times"
         )
     chosen = np.random.default_rng(config.base.seed).random(n) < config.held_out
     return np.concatenate([np.tile(chosen, length // n) for length in lengths])

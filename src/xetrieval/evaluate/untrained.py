@@ -1,7 +1,7 @@
-"""Dictionaries that learned nothing: what an explanation is worth has to be read beside what they explain.
+"""Dictionaries that learned nothing: the baseline for what a trained one explains.
 
-Any dictionary explains something, for each text activates the directions along which it happens to lie. So each figure
-of a trained one stands beside those of random directions with the same F, the same bias and the same rule of activity.
+Any dictionary explains something, because each text activates the directions that happen to be near it. So each figure
+of a trained one is compared with that of random directions with the same F, the same bias and the same activation rule.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROWS: Final = 32_768  # of the corpus, on which a covariance is taken and a thre
 def untrained(
     sae: SparseAutoencoder, corpus: Float32, spread: Spread = "covariance", seed: int = 0
 ) -> SparseAutoencoder:
-    """Random unit directions that both read and write, in the place of those of `sae`.
+    """Random unit directions that serve as encoder and decoder, instead of those of `sae`.
 
         w_j = g_j / ||g_j||,   g_j ~ N(0, C) with C the covariance of the corpus, or N(0, I) where `spread` is isotropic
 

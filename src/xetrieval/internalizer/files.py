@@ -1,4 +1,4 @@
-"""Internalizers in a file, and in a folder of their own.
+"""Internalizers in a file or in a folder.
 
 internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2 (weights in half precision)
 config.json                 format version, encoder whose vectors they take, forms, what they were made from, figures
@@ -43,7 +43,7 @@ def read_internalizers(path: Path, forms: Mapping[Aspect, Any]) -> dict[Aspect, 
     """
     arrays = {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()} if forms else {}
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise DamagedError(f"{path}: holds numbers that are NaN or infinite")
+        raise DamagedError(f"{path}: contains NaN or infinite numbers")
     try:
         return {
             check_aspect(aspect, str(path)): Internalizer(

@@ -35,7 +35,7 @@ def write_release_internalizer(internalizer: Internalizer, path: Path) -> None:
     """
     if internalizer.form != "paper":
         raise MismatchError(
-            "the release's layout can only hold the paper's form; "
+            "the release's layout supports only the paper's form; "
             "this internalizer is residual (it adds its input), fit one with --form paper to export it"
         )
     torch = require("torch", "encoders")

@@ -1,4 +1,4 @@
-"""An autoencoder in a file, or in a folder of its own.
+"""An autoencoder in a file, or in a folder.
 
 sae.safetensors    encoder.weight [F, m], encoder.bias [F], decoder.weight [m, F], b_dec [m]; k [] or thresholds [F]
 config.json        format version, how it was trained, what on, metrics, hash of the file
@@ -59,10 +59,10 @@ def read_sae(path: Path, k: int | None = None) -> SparseAutoencoder:
     names = ("encoder.weight", "encoder.bias", "decoder.weight", "b_dec")
     missing = [name for name in names if name not in arrays]
     if missing:
-        raise DamagedError(f"{path}: not an autoencoder of this library, it lacks {', '.join(missing)}")
+        raise DamagedError(f"{path}: not an autoencoder of this library: it lacks {', '.join(missing)}")
     weights = [np.asarray(arrays[name], np.float32) for name in names]
     if not all(np.isfinite(array).all() for array in weights):
-        raise DamagedError(f"{path}: holds numbers that are NaN or infinite")
+        raise DamagedError(f"{path}: contains NaN or infinite numbers")
     thresholds = np.asarray(arrays["thresholds"], np.float32) if "thresholds" in arrays and k is None else None
     if thresholds is None and k is None:
         if "k" not in arrays:
@@ -114,6 +114,6 @@ def read_sae_folder(folder: Path) -> SaeFolder:
     """
     config = read_manifest(folder, KIND)
     if WEIGHTS not in config["files"]:
-        raise DamagedError(f"{folder}/config.json: names no {WEIGHTS}")
+        raise DamagedError(f"{folder}/config.json: does not list {WEIGHTS}")
     provenance, metrics = (facts_of(config, field, folder) for field in ("made_from", "figures"))
     return SaeFolder(read_sae(folder / WEIGHTS), provenance, metrics)

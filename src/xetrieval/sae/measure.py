@@ -131,7 +131,9 @@ def evaluate_sae(sae: SparseAutoencoder, vectors: Matrix | Stack) -> SaeMetrics:
     found = measured(sae, vectors)
     metrics = found.reconstruction()
     if not np.isfinite(metrics.fvu):
-        raise InputError(f"{found.rows:,} rows, all equal or nearly so: there is no variance to explain; give others")
+        raise InputError(
+            f"{found.rows:,} rows, all equal or nearly so: there is no variance to explain; give other vectors"
+        )
     return SaeMetrics(found.rows, *metrics, found.activity.dead, found.activity.dense, duplicate_fraction(sae))
 
 

@@ -124,14 +124,14 @@ class SparseAutoencoder:
         Args:
             bulk: whether this is one of many calls, so that loading PyTorch (seconds) pays for smaller jobs.
             scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; pays on processors
-                and GPUs with bfloat16 units), re-scores them in fp32, and scores a row anew in fp32 where the bound
+                and GPUs with bfloat16 units), re-scores them in fp32, and scores a row again in fp32 where the bound
                 on the rounding does not prove the support: it is the one that fp32 gives.
         Raises:
-            InputError: not a matrix of numbers, another dimension, a row that holds NaN or infinite numbers.
+            InputError: not a matrix of numbers, another dimension, a row with NaN or infinite numbers.
         """
         x, bias = self._matrix(x), self._score_bias
         if x.size and not np.isfinite(sizes := np.maximum(x.max(axis=1), -x.min(axis=1))).all():
-            raise InputError(f"autoencoder: row {int(np.argmin(np.isfinite(sizes)))} holds NaN or infinite numbers")
+            raise InputError(f"autoencoder: row {int(np.argmin(np.isfinite(sizes)))} contains NaN or infinite numbers")
         if (scoring == "bfloat16" and self.k is not None) or _compiles(len(x) * self.features, bulk):
             from .compiled_codes import compiled_codes
 
@@ -161,7 +161,7 @@ class SparseAutoencoder:
             except ValueError as error:
                 raise InputError("autoencoder: not a matrix of numbers (rows of different lengths)") from error
             check_kind(given.dtype, "autoencoder")
-            with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused as such
+            with np.errstate(over="ignore"):  # what float32 cannot represent is infinite, and refused as such
                 matrix = given.astype(np.float32)
         if matrix.ndim != 2 or matrix.shape[1] != self.dimension:
             raise InputError(f"autoencoder: expected vectors [n, {self.dimension}], got shape {list(matrix.shape)}")

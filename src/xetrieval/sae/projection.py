@@ -36,7 +36,7 @@ class FeatureSets(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """beta and P_S(u) of n rows, and how a second vector lies along the same directions."""
+    """beta and P_S(u) of n rows, and the products of a second vector with the same directions."""
 
     beta: Float64  # [rows], aligned with FeatureSets.features
     inside: Float64  # [n, m], P_S(u) = W_S beta
@@ -49,7 +49,7 @@ def project(directions: Float32, sets: FeatureSets, u: Float64, q: Float64) -> P
 
     Args:
         directions: W^T [F, m], one feature direction a row, contiguous.
-        q: [n, m], measured along each direction while that is at hand.
+        q: [n, m], also multiplied with each direction of its set.
     """
     sizes = np.diff(sets.starts)
     rows = len(sets.features)

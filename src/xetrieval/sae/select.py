@@ -25,7 +25,7 @@ def top_k(scores: Float32, k: int) -> tuple[IntArray, Float32]:
     Where scores tie at the k-th place, any of the tied columns may be kept.
 
     Raises:
-        InputError: a score is NaN, and nothing can be said of its row.
+        InputError: a score is NaN, so the row has no k largest.
     """
     kept = _top_k_ids(scores, k)
     return kept.astype(np.int32), np.take_along_axis(scores, kept, axis=1)

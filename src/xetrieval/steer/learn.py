@@ -1,9 +1,9 @@
-"""A steering profile from judged queries: a few factors, held near 1.
+"""A steering profile from judged queries: a few factors near 1.
 
 Over competing documents, a softmax of beta (<q,z> + sum_j delta_j c_dj <q,w_j>) should give the judged ones the
 probability, with delta_j = alpha_j - 1. Loss: cross-entropy + ridge * ||delta||^2. The features that may move are those
-along which the loss falls most steeply at delta = 0. Norms of steered vectors are left out of the loss, and in when the
-profile is used.
+along which the loss falls most steeply at delta = 0. The loss ignores the norms of steered vectors; using the profile
+does not.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ..arrays import Float32, Float64
 from ..errors import InputError
 from ..extras import require
 
-MOST: Final = 4.0  # no factor is larger
+LARGEST: Final = 4.0  # factor
 SHARPNESS: Final = 20.0  # beta before it is learned
 
 
 @dataclass(frozen=True)
 class LearnConfig:
-    """How many features may move, how strongly factors are held to 1, and the fewest queries a feature must touch."""
+    """How many features may move, how strongly factors are pulled to 1, and the fewest queries a feature must touch."""
 
     features: int = 16
     ridge: float = 0.03
@@ -33,7 +33,9 @@ class LearnConfig:
 
     def __post_init__(self) -> None:
         if self.features < 1 or self.ridge <= 0 or self.fewest_queries < 1:
-            raise InputError("steering: at least one feature, a ridge above 0, features of at least one query")
+            raise InputError(
+                "steering: needs at least one feature, a ridge above 0, and at least one query per feature"
+            )
 
 
 class Competition(NamedTuple):
@@ -75,7 +77,7 @@ def learn_factors(competition: Competition, config: LearnConfig | None = None) -
 
     start = np.zeros(1 + len(chosen))
     start[0] = np.log(SHARPNESS)
-    bounds = [(0.0, np.log(1000.0)), *[(-1.0, MOST - 1)] * len(chosen)]
+    bounds = [(0.0, np.log(1000.0)), *[(-1.0, LARGEST - 1)] * len(chosen)]
     found = optimize.minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": 200})
     factors = np.round(1 + found.x[1:], 3)
     return {int(feature): float(factor) for feature, factor in zip(chosen, factors, strict=True) if factor != 1}

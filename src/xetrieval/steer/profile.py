@@ -4,8 +4,8 @@
 
     <q, z'> = (<q,z> + sum_j (alpha_j - 1) c_j <q,w_j>) / sqrt(||z||^2 + 2 <z,e> + ||e||^2)
 
-The remainder of z stays, the supports are not chosen again, and no text is encoded. The result is that of editing the
-vectors themselves.
+The remainder of z stays, the supports are not chosen again, and no text is encoded. The result is the same as that of
+editing the vectors.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NUMBER: Final = re.compile(
 
 @dataclass(frozen=True)
 class SteeringProfile:
-    """{feature: factor}. A factor of 1 changes nothing, 0 takes the feature out, 2 doubles it; 100 is the most.
+    """{feature: factor}. A factor of 1 changes nothing, 0 removes the feature, 2 doubles it; the maximum is 100.
 
     Raises:
         InputError: a feature that is not a whole number, or a factor outside 0 to 100.
@@ -57,10 +57,10 @@ class SteeringProfile:
         return f"SteeringProfile({len(self.factors)} factors: {{{some}{', …' if len(self.factors) > 5 else ''}}})"
 
     def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
-        """This profile with FEATURE=FACTOR texts put in; they count before the factors that it has.
+        """This profile with FEATURE=FACTOR texts added; they replace its own factors.
 
         Raises:
-            InputError: a text that is not of that form, no feature, no factor, or a feature twice.
+            InputError: a text of another form, an unknown feature, an invalid factor, or a duplicate feature.
         """
         put: dict[int, float] = {}
         for text in given:
@@ -69,7 +69,7 @@ class SteeringProfile:
                 raise InputError(f"{shortened(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5")
             feature = _feature(text, key, sae.features)
             if feature in put:
-                raise InputError(f"{shortened(text, 80)!r}: feature {feature} has a factor already; give it one")
+                raise InputError(f"{shortened(text, 80)!r}: feature {feature} has two factors; give one")
             put[feature] = _factor(text, key, float(value))
         return replace(self, factors={**self.factors, **put})
 
@@ -117,14 +117,14 @@ def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
     """`factors` as {feature: factor} of plain numbers.
 
     Raises:
-        InputError: no mapping, a feature that is not a whole number, or a factor outside 0 to 100.
+        InputError: not a mapping, a feature that is not a whole number, or a factor outside 0 to 100.
     """
     if not isinstance(factors, Mapping):
         raise InputError(f"factors: give {{feature: factor}}, not a {type(factors).__name__}")
     checked: dict[int, float] = {}
     for feature, factor in factors.items():
         if isinstance(feature, bool) or not isinstance(feature, int | np.integer):
-            raise InputError(f"factors: {shortened(repr(feature), 40)} is no feature; give its number")
+            raise InputError(f"factors: {shortened(repr(feature), 40)} is not a feature; give its number")
         if isinstance(factor, np.generic):
             factor = factor.item()
         checked[int(feature)] = _factor("", str(feature), factor)
@@ -139,8 +139,8 @@ def steered_scores(
     Args:
         q: [Q, m], unit. z: [n, m], unit. codes: of z, n rows. factors: {feature: alpha}.
     Raises:
-        MismatchError: another number of codes than documents. InputError: a feature that is not there, a
-            factor that is no number from 0 to 100.
+        MismatchError: not one code per document. InputError: an unknown feature, or a factor that is not a
+            number from 0 to 100.
     """
     ids, change = _change(sae, len(z), codes, factors)
     scores = np.asarray(q.astype(np.float64) @ z.astype(np.float64).T)
@@ -155,7 +155,7 @@ def steered_scores(
 
 
 def steered_vectors(sae: SparseAutoencoder, z: Float32, codes: SparseCodes, factors: Mapping[int, float]) -> Float64:
-    """z' of every document, [n, m], unit rows: for an index that is to keep them."""
+    """z' of every document, [n, m], unit rows: for an index that stores them."""
     ids, change = _change(sae, len(z), codes, factors)
     return l2norm(z.astype(np.float64) + change @ sae.directions[ids].astype(np.float64))
 
@@ -166,7 +166,7 @@ def _change(
     """The steered features [t], and (alpha_j - 1) c_j of each document [n, t]."""
     factors = check_factors(factors)
     if len(codes) != documents:
-        raise MismatchError(f"{len(codes)} codes for {documents} documents; give one of each")
+        raise MismatchError(f"{len(codes)} codes for {documents} documents; give one for each")
     check_feature_ids(factors, sae.features)
     ids = np.array(sorted(feature for feature, factor in factors.items() if factor != 1), np.int32)
     less_one = np.array([factors[int(feature)] - 1 for feature in ids], np.float64)
@@ -181,15 +181,15 @@ def _change(
 
 def _feature(path: Path | str, key: str, features: int) -> int:
     if not (re.fullmatch(r"0|[1-9][0-9]{0,8}", key, re.ASCII) and int(key) < features):  # one way to write each
-        where, said = shortened(str(path), 80), shortened(key, 40)
-        raise InputError(f"{where}: factors: {said!r} is no feature; the autoencoder has {features}, from 0 on")
+        where, found = shortened(str(path), 80), shortened(key, 40)
+        raise InputError(f"{where}: factors: {found!r} is not a feature; the autoencoder has 0 to {features - 1}")
     return int(key)
 
 
 def _factor(path: Path | str, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST_FACTOR:
-        where, said = f"{shortened(str(path), 80)}: " if str(path) else "", shortened(repr(value), 40)
+        where, found = f"{shortened(str(path), 80)}: " if str(path) else "", shortened(repr(value), 40)
         raise InputError(
-            f"{where}factors: {shortened(key, 40)}: {said} is no factor; give a number from 0 to {LARGEST_FACTOR:g}"
+            f"{where}factors: {shortened(key, 40)}: {found} is not a factor; give a number from 0 to {LARGEST_FACTOR:g}"
         )
     return float(value)

@@ -14,7 +14,7 @@ from ..sae.projection import FeatureSets, project
 
 
 def erase(sae: SparseAutoencoder, z: Float32, sets: FeatureSets) -> Float64:
-    """Rows of `z` [n, m] with the span of their own feature set taken out, unit norm."""
+    """Rows of `z` [n, m] without the span of their feature set, unit norm."""
     return erase_and_keep(sae, z, sets)[0]
 
 

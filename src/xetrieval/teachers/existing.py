@@ -27,7 +27,7 @@ from ..data.lines import Line, read_tab_lines
 from ..errors import InputError
 from ..views import ASPECTS, Aspect, check_aspect, in_order
 
-HEAD: Final = ["question-id", "answer-id"]  # of a file of pairs; other columns are ignored
+HEADER: Final = ["question-id", "answer-id"]  # of a file of pairs; other columns are ignored
 LARGEST_WEIGHT: Final = 1e6
 SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<weight>[^@=/\\]*))?")
 
@@ -159,10 +159,10 @@ def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> It
     pairs: dict[tuple[str, str], None] = {}  # without duplicates
     named = False
     for number, columns in read_tab_lines(path, 2):
-        named = named or (not pairs and columns[:2] == HEAD)
+        named = named or (not pairs and columns[:2] == HEADER)
         if len(columns) > 2 and not named:  # ignoring grades would teach answers that were judged wrong
             raise InputError(
-                f"{path}, line {number}: {len(columns)} columns, but no header line {' '.join(HEAD)}; judgments with "
+                f"{path}, line {number}: {len(columns)} columns, but no header line {' '.join(HEADER)}; judgments with "
                 "grades are not pairs: give two columns, a question's id and its answer's"
             )
         pairs[columns[0], columns[1]] = None

@@ -122,7 +122,7 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
         }
     tensors = {name: _tensor(torch, name, value) for name, value in state.items()}
     if path.exists() and not path.is_dir():
-        raise InputError(f"{path} exists already and is no folder; choose another output")
+        raise InputError(f"{path} exists already and is not a folder; choose another output")
     with new_folder(path) as scratch:
         torch.save(tensors, scratch / FILE)
         write_text(scratch / "config.json", json.dumps({"trainer": trainer, "buffer": {}}, indent=2) + "\n")

@@ -26,10 +26,10 @@ def check_keys(path: Path, arrays: Arrays, needed: Sequence[str], allowed: Seque
         raise DamagedError(f"{path}: lacks {', '.join(missing)}")
     extra = sorted(set(arrays) - set(needed) - set(allowed))
     if extra:
-        raise DamagedError(f"{path}: holds {', '.join(extra)}, which this format does not have")
+        raise DamagedError(f"{path}: contains {', '.join(extra)}, which this format does not have")
     broken = [name for name in arrays if not np.isfinite(np.asarray(arrays[name], np.float64)).all()]
     if broken:
-        raise DamagedError(f"{path}: {broken[0]} holds NaN or infinite numbers")
+        raise DamagedError(f"{path}: {broken[0]} contains NaN or infinite numbers")
 
 
 def read_config(path: Path) -> dict[str, Any]:

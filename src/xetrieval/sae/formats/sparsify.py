@@ -26,7 +26,7 @@ def read(path: Path) -> SparseAutoencoder:
         raise DamagedError(f"{path}: activation {config['activation']!r} has no exact form here; only topk has")
     for key in ("skip_connection", "transcode"):
         if config.get(key):
-            raise DamagedError(f"{path}: {key} is set; a transcoder is no autoencoder of one space")
+            raise DamagedError(f"{path}: {key} is set; a transcoder is not an autoencoder of one space")
     if not isinstance(config.get("k"), int):
         raise DamagedError(f"{path}/cfg.json: field k is missing or not a whole number")
     state = read_float32(path / WEIGHTS)

@@ -49,9 +49,9 @@ class SaeConfig:
     nested: Fractions = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # matryoshka: prefixes that reconstruct alone
     aux_alpha: float = 1 / 32  # weight of what silent features make of the error (Gao et al.)
     dead_after: float | int = 0.02  # steps without firing; below 1 a fraction of all steps
-    resample_every: float | None = None  # silent features start anew each so much of training, until 0.75 of it
+    resample_every: float | None = None  # dead features restart after each such part of training, until 0.75 of it
     scoring: Scoring = "float32"  # bfloat16: candidates in half precision, re-scored exactly; same codes
-    early_stop: int | None = None  # stop after so many looks at held-out rows (each 1/20 of training) without gain
+    early_stop: int | None = None  # stop after this many looks at held-out rows (each 1/20 of training) without gain
     held_out: float = 0.0  # of the rows, for those looks; early_stop needs some
     device: str = "cpu"
     seed: int = 0

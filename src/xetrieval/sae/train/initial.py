@@ -25,7 +25,7 @@ def initial_weights(torch: ModuleType, kernels: Kernels, config: SaeConfig, samp
     """Parameters by name, on the device: We [F, m], be [F], Wd [F, m] (unit rows), bd [m], and the architecture's own.
 
     bd is the geometric median. Directions start on data points, so that few features are born where no data is. The
-    encoder is their multiple: thresholds are set so that L0 is what was asked for, then the size so that the first
+    encoder is their multiple: thresholds are set for the wanted L0, then the size so that the first
     reconstruction is the best of its kind (a common factor leaves which features are active alone).
 
     Args:

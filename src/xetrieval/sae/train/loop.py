@@ -30,13 +30,13 @@ SAMPLE = 32_768  # rows that scales, first weights and final thresholds are set 
 LOOKED_AT = 4096  # held-out rows of a look
 LOOKS = 20  # over the whole training
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
-SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds; and at least so many times what saving takes
+SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds, but at least this many times as long as saving takes
 
 Report = Callable[[int, SaeProgress], None]  # which autoencoder, its step
 
 
 class Trained(NamedTuple):
-    """What a training gives."""
+    """The result of a training."""
 
     sae: SparseAutoencoder
     steps: int  # done; fewer than planned after an early stop
@@ -57,13 +57,15 @@ def train_sae(
     Same seed, same weights on one kind of processor, interrupted or not.
 
     Args:
-        rows: train on these rows alone. checkpoint: a file that holds the state once a minute; if it exists, training
+        rows: train on these rows alone. checkpoint: a file for the state, written once a minute; if it exists, training
             resumes from it. bad_rows: "drop" leaves out rows that are zero, NaN or infinite.
 
     Raises:
-        InputError: fewer than two rows, all rows equal, rows that cannot be used. DamagedError: the checkpoint is of
-            another training. DivergedError: the numbers grew without bound, or the result is far worse than the mean;
-            a checkpoint is removed then. MissingExtra: torch or numba is absent.
+        InputError: fewer than two rows, all rows equal, rows that cannot be used.
+        DamagedError: the checkpoint belongs to another training.
+        DivergedError: the numbers grew without bound, or the result is far worse than the mean; the checkpoint is
+            removed then.
+        MissingExtra: torch or numba is absent.
     """
     tell = None if report is None else lambda _, progress: report(progress)
     return train_many(vectors, [config], tell, rows, checkpoint, bad_rows)[0].sae
@@ -203,11 +205,15 @@ def _check_result(sae: SparseAutoencoder, trainer: Trainer, plan: _Plan) -> None
         raise trainer.diverged("a weight is")
     some = plan.train[:: max(1, len(plan.train) // LOOKED_AT)][:LOOKED_AT]
     fvu = reconstruction(sae, plan.stack.take(some)).fvu
-    said = f"the result reconstructs its own training vectors worse than their mean would (FVU {fvu:.3g}, the mean: 1)"
+    problem = (
+        f"the result reconstructs its own training vectors worse than their mean would (FVU {fvu:.3g}, the mean: 1)"
+    )
     if not fvu < DIVERGED:
-        raise DivergedError(f"training diverged: {said}; lower the learning rate (it was {trainer.config.rate:g})")
+        raise DivergedError(f"training diverged: {problem}; lower the learning rate (it was {trainer.config.rate:g})")
     if fvu > USELESS:
-        warnings.warn(f"{said}; train longer, or with another learning rate or sparsity", TrainingWarning, stacklevel=2)
+        warnings.warn(
+            f"{problem}; train longer, or with another learning rate or sparsity", TrainingWarning, stacklevel=2
+        )
 
 
 def _save(path: Path, made: str, done: int, trainers: Sequence[Trainer], stops: Sequence[EarlyStop]) -> None:
@@ -227,7 +233,7 @@ def _restore(path: Path | None, made: str, trainers: Sequence[Trainer], stops: S
     arrays: Any = read_arrays(path)
     if "made" not in arrays or arrays["made"].tobytes().hex() != made:
         raise DamagedError(
-            f"{path}: the state of another training (vectors or settings differ); remove it to begin anew"
+            f"{path}: the state of another training (vectors or settings differ); remove it to start again"
         )
     for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
         own = {name.split(".", 1)[1]: array for name, array in arrays.items() if name.startswith(f"{place}.")}

@@ -43,7 +43,7 @@ def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refus
     bad = np.concatenate([zeros, brokens])
     if len(bad) and bad_rows != "drop":
         kind = f"{len(brokens)} rows with NaN or infinite numbers and {len(zeros)} zero rows"
-        raise InputError(f"vectors: {kind}, the first is row {int(bad.min())}; mend or drop them (--bad-rows drop)")
+        raise InputError(f"vectors: {kind}, the first is row {int(bad.min())}; fix or drop them (--bad-rows drop)")
     usable = np.setdiff1d(rows, bad) if len(bad) else rows
     if len(usable) < least:
         raise InputError(f"autoencoder: {len(usable)} rows are too few to train on")
@@ -59,7 +59,7 @@ def batches(stack: Stack, rows: NDArray[np.int64], size: int, seed: int, epoch: 
     """The batches [size, m] of one epoch from batch `skip` on; the last may be smaller.
 
     Rows that fit into one window are shuffled whole. Of more, blocks of neighbouring rows are drawn at random into
-    windows, and the rows of a window are shuffled: files are read in runs, and memory holds one window.
+    windows, and the rows of a window are shuffled: files are read in runs, and only one window is in memory.
     """
     rng = np.random.default_rng([seed, epoch])
     window_batches = max(1, window_rows(stack.shape[1]) // size)
@@ -82,4 +82,4 @@ def batches(stack: Stack, rows: NDArray[np.int64], size: int, seed: int, epoch: 
         x = stack.take(rows[inside])
         for offset in range(0, len(inside), size):
             if first + offset // size >= skip:
-                yield x[offset : offset + size].copy()  # a view would keep its window alive beside the next
+                yield x[offset : offset + size].copy()  # a view would keep its window alive together with the next
