@@ -30,7 +30,7 @@ GOOD = b'{"query": "q", "doc": "d", "query_id": "a", "doc_id": "b"}\n'
         (b"no json\n", "line 2: not JSON"),
         (b"[1, 2]\n", "line 2: not a JSON object but list"),
         (b'{"query": "\xff", "doc": "d"}\n', "line 2: not UTF-8"),
-        (b'{"query": "\\ud800", "doc": "d"}\n', "line 2: holds half a character"),
+        (b'{"query": "\\ud800", "doc": "d"}\n', "line 2: contains half a character"),
         (b'{"query": "q", "doc": "' + b"x" * 5_000_000 + b'"}\n', "line 2: longer than 4 MB"),
         (b"[" * 100_000 + b"\n", "line 2: not usable JSON (nested too deeply)"),
         (GOOD, "line 2: query_id 'a' with doc_id 'b' is in line 1"),

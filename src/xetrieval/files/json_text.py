@@ -124,4 +124,4 @@ _DECODERS: Final = {
 
 def _check_characters(value: Any) -> None:
     if not is_whole(json.dumps(value, ensure_ascii=False)):
-        raise InputError("holds half a character (a lone surrogate)")
+        raise InputError("contains half a character (a lone surrogate)")

@@ -1,10 +1,10 @@
 """Filters on metadata: read for the command line, HTTP and Python alike, and applied to the texts of a shard.
 
-As text, FIELD OPERATOR VALUE; all must hold, but `=` on one field again is either:
+As text, FIELD OPERATOR VALUE. A document must satisfy all of them; of several `=` on one field, one is enough:
 
     ok=true   year=2020   year>=2020   date<2025-01-01   src.site=en   tags~slow   site!=cs
 
-Blanks around an operator are its own (`site = cs`); after a field's name written close to it they belong to the value.
+Blanks on both sides of an operator are dropped (`site = cs`); after `site=` they belong to the value.
 
 As JSON, a list of such texts, or fields with values of JSON's own types: {"year": [2019, 2020], "ok": true,
 "price": {">=": 2, "<": 3}}. A condition that is a text leaves open what its value means: `year=2020` finds the number
@@ -14,7 +14,7 @@ form; one without time is the whole day.
 =        the value, or for a list one of its elements
 !=       everything that = does not find, documents without the field too
 < <= > >= numbers and dates
-~        a list that has the element, or a text that holds the letters
+~        a list that has the element, or a text that contains the value
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .metadata import fits, moment, text_key
 from .texts import Texts
 
 Filters = Mapping[str, Any] | Sequence[str]
-Kinds = Mapping[str, frozenset[tuple[str, bool]]]  # field -> kinds of its values, and whether they stand in lists
+Kinds = Mapping[str, frozenset[tuple[str, bool]]]  # field -> kinds of its values, and whether a list contains them
 
 MOST_CONDITIONS: Final = 50
 MOST_VALUES: Final = 1000  # of one condition
@@ -57,8 +57,8 @@ _CONDITION: Final = re.compile(r"(.+?)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 _NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*|(?=\.\d))(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
-class Asked(NamedTuple):
-    """A value and all that it may mean."""
+class Operand(NamedTuple):
+    """The value of a condition, and all that it may mean."""
 
     shown: str
     text: str | None = None
@@ -80,7 +80,7 @@ class Condition(NamedTuple):
 
     field: str
     operator: str
-    values: tuple[Asked, ...]
+    values: tuple[Operand, ...]
 
     def __str__(self) -> str:
         return f"{self.field}{self.operator}{'|'.join(value.shown for value in self.values[:3])}"
@@ -89,20 +89,20 @@ class Condition(NamedTuple):
 # ---------------------------------------------------------------------- reading
 
 
-def parse_filters(given: Filters | None) -> tuple[Condition, ...]:
+def parse_filters(filters: Filters | None) -> tuple[Condition, ...]:
     """The conditions that filters stand for.
 
     Raises:
         InputError: a filter that cannot be read, or too many of them.
     """
-    if given is None:
+    if filters is None:
         return ()
-    if isinstance(given, Mapping):
-        found = [one for name, asked in given.items() for one in _of_json(name, asked)]
-    elif isinstance(given, str | bytes) or not isinstance(given, Sequence):
-        raise InputError(f"filters {_shown(given)}: give a list of conditions, or fields with values; {EXAMPLE}")
+    if isinstance(filters, Mapping):
+        found = [one for name, value in filters.items() for one in _of_json(name, value)]
+    elif isinstance(filters, str | bytes) or not isinstance(filters, Sequence):
+        raise InputError(f"filters {_shown(filters)}: give a list of conditions, or fields with values; {EXAMPLE}")
     else:
-        found = _either([_of_text(text) for text in given])
+        found = _either([_of_text(text) for text in filters])
     if len(found) > MOST_CONDITIONS:
         raise InputError(f"{len(found)} filters; give at most {MOST_CONDITIONS}")
     return tuple(found)
@@ -120,10 +120,10 @@ def _of_text(text: Any) -> Condition:
     return _checked(Condition(field, sign, (_untyped(value),)))
 
 
-def _untyped(text: str) -> Asked:
+def _untyped(text: str) -> Operand:
     inner = text.strip()  # blanks around a number, a date or a truth value mean nothing
     truth = {"true": True, "false": False}.get(inner.lower())
-    return Asked(text, text, _number(inner), truth, moment(inner))
+    return Operand(text, text, _number(inner), truth, moment(inner))
 
 
 def _number(text: str) -> int | float | None:
@@ -146,45 +146,45 @@ def _either(conditions: Iterable[Condition]) -> list[Condition]:
     return list(out.values())
 
 
-def _of_json(field: Any, asked: Any) -> list[Condition]:
+def _of_json(field: Any, condition: Any) -> list[Condition]:
     if not isinstance(field, str) or not field:
         raise InputError(f"filter on {_shown(field)}: the name of a field is a text that is not empty")
-    if not isinstance(asked, Mapping):
-        return [_checked(Condition(field, "=", _typed_values(field, asked)))]
-    if not asked:
+    if not isinstance(condition, Mapping):
+        return [_checked(Condition(field, "=", _typed_values(field, condition)))]
+    if not condition:
         raise InputError(f'filter {field!r}: give a value, or an operator with one, e.g. {{">=": 2020}}')
     out = []
-    for sign, value in asked.items():
+    for sign, value in condition.items():
         if sign not in OPERATORS:
-            raise InputError(f"filter {field!r}: {_shown(sign)} is no operator; choose one of {' '.join(OPERATORS)}")
+            raise InputError(f"filter {field!r}: {_shown(sign)} is not an operator; choose from {' '.join(OPERATORS)}")
         out.append(_checked(Condition(field, sign, _typed_values(field, value))))
     return out
 
 
-def _typed_values(field: str, given: Any) -> tuple[Asked, ...]:
-    values = given if isinstance(given, list | tuple | set | frozenset | np.ndarray) else [given]
+def _typed_values(field: str, value: Any) -> tuple[Operand, ...]:
+    values = value if isinstance(value, list | tuple | set | frozenset | np.ndarray) else [value]
     if len(values) == 0:
         raise InputError(f"filter {field!r}: an empty list; give at least one value")
-    return tuple(_typed(field, value) for value in values)
+    return tuple(_typed(field, one) for one in values)
 
 
-def _typed(field: str, given: Any) -> Asked:
-    value = plain(given)
+def _typed(field: str, raw: Any) -> Operand:
+    value = plain(raw)
     if isinstance(value, int) and value.bit_length() > LARGEST:
         raise InputError(f"filter {field[:40]!r}: a whole number of more than {LARGEST:,} bits")
     shown = _shown(value)
     if isinstance(value, bool):
-        return Asked(shown, truth=value)
+        return Operand(shown, truth=value)
     if isinstance(value, int | float):
-        return Asked(shown, number=value)
+        return Operand(shown, number=value)
     if isinstance(value, str):
-        return Asked(shown, text=value, when=moment(value))
-    raise InputError(f"filter {field!r}: {_shown(given)} is neither text, number, date, true nor false")
+        return Operand(shown, text=value, when=moment(value))
+    raise InputError(f"filter {field!r}: {_shown(raw)} is neither text, number, date, true nor false")
 
 
 def _checked(one: Condition) -> Condition:
     if any(not is_whole(text) for text in (one.field, *(value.text or "" for value in one.values))):
-        raise InputError("filter: a field or a value is not UTF-8, or holds half a character (a lone surrogate)")
+        raise InputError("filter: a field or a value is not UTF-8, or contains half a character (a lone surrogate)")
     if len(one.field) > LONGEST or any(len(value.text or "") > LONGEST for value in one.values):
         raise InputError(f"filter {one.field[:40]!r}: longer than {LONGEST:,} characters")
     if len(one.values) > MOST_VALUES:
@@ -193,12 +193,12 @@ def _checked(one: Condition) -> Condition:
         return one
     if len(one.values) > 1:
         raise InputError(f"filter {one.field!r}: {one.operator} takes one value; a list goes with = and !=")
-    asked = one.values[0]
-    if one.operator == "~" and asked.text == "":
-        raise InputError(f"filter {str(one)!r}: every text holds no letters; give some")
-    if one.operator in ORDER and asked.number is None and asked.when is None:
+    operand = one.values[0]
+    if one.operator == "~" and operand.text == "":
+        raise InputError(f"filter {str(one)!r}: ~ needs some text to look for")
+    if one.operator in ORDER and operand.number is None and operand.when is None:
         raise InputError(
-            f"filter {str(one)!r}: {one.operator} compares numbers and dates, and {asked.shown} is neither; "
+            f"filter {str(one)!r}: {one.operator} compares numbers and dates, and {operand.shown} is neither; "
             "e.g. 'year>=2020', 'date<2025-01-31'"
         )
     return one
@@ -229,68 +229,68 @@ def check_fields(conditions: Iterable[Condition], kinds: Kinds) -> None:
                 f"filter {one.field[:100]!r}: no document has that field; this index has "
                 f"{names or 'no metadata at all'}"
             )
-        for asked in one.values:
-            if not _can_match(one.operator, asked, there):
-                raise InputError(f"filter {str(one)[:100]!r}: {_mismatch(one, asked, there)}")
+        for operand in one.values:
+            if not _can_match(one.operator, operand, there):
+                raise InputError(f"filter {str(one)[:100]!r}: {_mismatch(one, operand, there)}")
 
 
-def _can_match(sign: str, asked: Asked, there: frozenset[tuple[str, bool]]) -> bool:
+def _can_match(sign: str, operand: Operand, there: frozenset[tuple[str, bool]]) -> bool:
     kinds = {kind for kind, _ in there}
     if sign in ORDER:
-        return bool(kinds & asked.kinds - {"text", "long", "bool"})
+        return bool(kinds & operand.kinds - {"text", "long", "bool"})
     if sign == "~":
         elements = {kind for kind, listed in there if listed}
-        return bool(elements & asked.kinds) or (
-            asked.text is not None and bool({("text", False), ("long", False)} & there)
+        return bool(elements & operand.kinds) or (
+            operand.text is not None and bool({("text", False), ("long", False)} & there)
         )
-    return bool(kinds & asked.kinds) or (asked.text is not None and bool(kinds & {"text", "long"}))
+    return bool(kinds & operand.kinds) or (operand.text is not None and bool(kinds & {"text", "long"}))
 
 
-def _mismatch(one: Condition, asked: Asked, there: frozenset[tuple[str, bool]]) -> str:
+def _mismatch(one: Condition, operand: Operand, there: frozenset[tuple[str, bool]]) -> str:
     kinds = {kind for kind, _ in there}
-    holds = sorted({"dates" if kind == "date" else WORDS[kind] for kind in kinds})
-    if "dates" in holds and one.operator in ORDER:
-        holds = [word for word in holds if word != "text"]
-    what = f"the field holds {' and '.join(holds)}"
+    words = sorted({"dates" if kind == "date" else WORDS[kind] for kind in kinds})
+    if "dates" in words and one.operator in ORDER:
+        words = [word for word in words if word != "text"]
+    what = f"its values are {' and '.join(words)}"
     if one.operator == "~" and not any(listed for _, listed in there):
-        return f"{what}; ~ asks what is in a list or a text"
+        return f"{what}; ~ looks into lists and texts"
     if one.operator in ORDER and not kinds & {"number", "big", "date"}:
         return f"{what}; {one.operator} compares numbers and dates"
-    return f"{what}, and {asked.shown} is none of them"
+    return f"{what}; {operand.shown} is of another kind"
 
 
 def matching_rows(texts: Texts, rows: int, conditions: Sequence[Condition]) -> NDArray[np.int64]:
-    """Rows of a shard of so many rows that satisfy every condition, ascending."""
+    """Rows among the `rows` of a shard that satisfy every condition, ascending."""
     left = np.arange(rows, dtype=np.int64)
     for one in conditions:
-        found = np.array(sorted({row for asked in one.values for row in _rows(texts, one, asked)}), np.int64)
+        found = np.array(sorted({row for operand in one.values for row in _rows(texts, one, operand)}), np.int64)
         left = left[np.isin(left, found, assume_unique=True, invert=one.operator == "!=")]
     return left
 
 
-def _rows(texts: Texts, one: Condition, asked: Asked) -> Iterable[int]:
+def _rows(texts: Texts, one: Condition, operand: Operand) -> Iterable[int]:
     found: set[int] = set()
     if one.operator in ORDER:
-        if asked.number is not None:
-            found |= _numbers(texts, one.field, one.operator, asked.number, False)
-        if asked.when is not None:
-            # A day is one moment wide for < and >=, and ends after its last for <= and >.
-            start, after = asked.when
+        if operand.number is not None:
+            found |= _numbers(texts, one.field, one.operator, operand.number, False)
+        if operand.when is not None:
+            # < and >= compare with the first moment of a day, <= and > with its last.
+            start, after = operand.when
             sign, at = {"<": ("<", start), "<=": ("<", after), ">": (">=", after), ">=": (">=", start)}[one.operator]
             found |= _select(texts, one.field, "date", f"value {sign} ?", (at,))
         return found
     elements = one.operator == "~"
-    if asked.text is not None:
-        kind, key = text_key(asked.text)
+    if operand.text is not None:
+        kind, key = text_key(operand.text)
         found |= _select(texts, one.field, kind, "value = ?", (key,), elements)
         if elements:
-            found |= _holding(texts, one.field, asked.text)
-    if asked.number is not None:
-        found |= _numbers(texts, one.field, "=", asked.number, elements)
-    if asked.truth is not None:
-        found |= _select(texts, one.field, "bool", "value = ?", (int(asked.truth),), elements)
-    if asked.when is not None:
-        found |= _select(texts, one.field, "date", "value >= ? AND value < ?", asked.when, elements)
+            found |= _containing(texts, one.field, operand.text)
+    if operand.number is not None:
+        found |= _numbers(texts, one.field, "=", operand.number, elements)
+    if operand.truth is not None:
+        found |= _select(texts, one.field, "bool", "value = ?", (int(operand.truth),), elements)
+    if operand.when is not None:
+        found |= _select(texts, one.field, "date", "value >= ? AND value < ?", operand.when, elements)
     return found
 
 
@@ -313,12 +313,12 @@ def _numbers(texts: Texts, field: str, sign: str, number: int | float, elements:
     return found | {row for value, row in texts.select(query, (field, "number")) if compare(value, number)}
 
 
-def _holding(texts: Texts, field: str, letters: str) -> set[int]:
-    """Rows with a text outside of lists that holds these letters."""
-    found = _select(texts, field, "text", "NOT listed AND instr(value, ?) > 0", (letters,))
+def _containing(texts: Texts, field: str, part: str) -> set[int]:
+    """Rows with a text outside of lists that contains `part`."""
+    found = _select(texts, field, "text", "NOT listed AND instr(value, ?) > 0", (part,))
     query = "SELECT DISTINCT row FROM fields WHERE name = ? AND kind = 'long' AND NOT listed"
     for (row,) in texts.select(query, (field,)):
-        found |= {row for text in _texts_of(texts.get(row).metadata, field) if letters in text}
+        found |= {row for text in _texts_of(texts.get(row).metadata, field) if part in text}
     return found
 
 
