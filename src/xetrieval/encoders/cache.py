@@ -23,12 +23,12 @@ from ..files import cache_folder, database, digest_of
 from ..identity import EncoderIdentity, Role
 from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .function import NOT_KEPT
+from .same import SAME_SERVER, first_difference
 from .texts import as_texts
 from .tokens import TokenVectors, token_vectors
 
 BLOCK = 512  # texts per transaction
 PROBE = "Is this still the same encoder?"
-SAME = 0.999  # cosine; two answers of the same server are nearer
 LAYOUT = 4  # of the table
 SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
     text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL, unknown INTEGER NOT NULL,
@@ -172,10 +172,10 @@ class CachedEncoder:
         found = self._find(db, key, role)
         if found is None:
             self._add(db, [key], probe)
-        elif (near := float(found[0] @ probe.vectors[0])) < SAME:
+        elif (other := first_difference(probe.vectors, found[0][None], SAME_SERVER)) is not None:
             raise MismatchError(
-                f"{identity.name}: its vectors differ from those in the cache (cosine {near:.3f} for the same text); "
-                f"the model or its version has changed; delete {self.path(role)}, or use another cache"
+                f"{identity.name}: its vectors differ from those in the cache (cosine {other.cosine:.3f} for the same "
+                f"text); the model or its version has changed; delete {self.path(role)}, or use another cache"
             )
         self._compared.add(role)
 

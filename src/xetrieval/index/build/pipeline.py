@@ -37,7 +37,7 @@ from ..store.ours import (
 )
 from ..store.texts import Texts
 from .corpus import Corpus, Entry, Report, blocks, survey
-from .given import check_given
+from .corpus_vectors import check_corpus_vectors
 from .stages import Batch, Stage, chain, run
 from .writer import ShardWriter
 
@@ -248,7 +248,7 @@ def _job(
     """The job that lies there unfinished, if it is this one, else a new one; and the rows that it replaces."""
     looked = survey(corpus, explainer.sae.dimension, report)
     if corpus.encoded and not config.force:
-        check_given(corpus, explainer)
+        check_corpus_vectors(corpus, explainer)
     block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
     precision = None if corpus.encoded else precision_of(explainer.encoder)
     facts = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, block]

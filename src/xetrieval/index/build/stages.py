@@ -24,7 +24,7 @@ Stage = Callable[[Batch], Batch]
 
 
 class Encode:
-    """text -> vectors [n, m], and what of them was read."""
+    """text -> vectors [n, m], and how much of each text was read."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
@@ -34,8 +34,8 @@ class Encode:
         return {**batch, "vectors": vectors, "counts": counts}
 
 
-class Given:
-    """Vectors that exist already: checked, made unit rows."""
+class Normalise:
+    """Vectors that exist already, checked -> unit rows."""
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
@@ -57,7 +57,7 @@ class Reason:
 
 
 class Decompose:
-    """vectors of every view -> features and activations of every view; the views' own vectors are let go."""
+    """vectors of every view -> features and activations of every view; the vectors of the other views are dropped."""
 
     def __init__(self, explainer: Explainer) -> None:
         self.explainer = explainer
@@ -70,9 +70,9 @@ class Decompose:
         return out
 
 
-def chain(explainer: Explainer, given_vectors: bool, rows: int = 0) -> tuple[Stage, ...]:
-    """The stages that make what an index of so many documents stores."""
-    first: Stage = Given(explainer.sae.dimension) if given_vectors else Encode(_reader(explainer, rows))
+def chain(explainer: Explainer, encoded: bool, rows: int = 0) -> tuple[Stage, ...]:
+    """The stages that make what an index of `rows` documents stores."""
+    first: Stage = Normalise(explainer.sae.dimension) if encoded else Encode(_reader(explainer, rows))
     return (first, Reason(explainer), Decompose(explainer))
 
 
