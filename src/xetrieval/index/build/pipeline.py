@@ -46,15 +46,15 @@ TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at mos
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """How the work is cut.
+    """How a build is divided.
 
     Args:
         shard_rows: documents of a shard.
         block: documents that go through the stages at once, and are lost when a run is killed; None chooses.
-        adding: to an index that is there; otherwise one that is there is refused.
+        adding: add to an existing index; otherwise an existing index is refused.
         restart: throw away what an unfinished build of something else left behind.
         engine: "loop", or "ray" for a cluster (extra `ray`).
-        force: take vectors that are hardly those of the explainer's encoder.
+        force: accept vectors that seem to come from another encoder than the explainer's.
     """
 
     shard_rows: int = SHARD_ROWS
