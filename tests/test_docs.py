@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import xetrieval
+from xetrieval.explain.explanation import BIAS, REMAINDER
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -227,6 +228,26 @@ def test_files_that_are_named_exist(page: Path) -> None:
             assert (ROOT / path).exists(), path
         if re.fullmatch(r"[a-z_]+/[\w/]+\.(py|jsonl)|[a-z_]+/[a-z_/]+/", span):
             assert any((base / span).exists() for base in (ROOT, ROOT / "src" / "xetrieval")), span
+
+
+def test_the_table_of_changes_names_what_exists() -> None:
+    """Every file and folder in it exists; every constant or class is in a file of the same line."""
+    source = ROOT / "src" / "xetrieval"
+    table = (ROOT / "docs" / "architecture.md").read_text().split("## Which file to change")[1]
+    for line in (line for line in table.splitlines() if line.startswith("| ") and "`" in line):
+        spans = [span for span in SPAN.findall(line.split("|")[2]) if not span.startswith("make ")]
+        paths = [span for span in spans if "/" in span or span.endswith(".py")]
+        assert paths, line
+        assert all((source / path).exists() or (ROOT / path).exists() for path in paths), line
+        code = "".join((source / path).read_text() for path in paths if path.endswith(".py"))
+        assert all(re.search(rf"\b{name}\b", code) for name in spans if name not in paths), line
+
+
+@pages(WRITTEN)
+def test_tables_shown_call_the_bias_and_the_remainder_as_the_code_does(page: Path) -> None:
+    for block in BLOCK.finditer(page.read_text()):
+        names = re.findall(r"^((?:bias|remainder) \(.*?\))", block["code"], flags=re.MULTILINE)
+        assert set(names) <= {BIAS, REMAINDER}, names
 
 
 def test_the_picture_of_the_house_is_true() -> None:
