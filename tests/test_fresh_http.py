@@ -39,10 +39,10 @@ def client(folder: Path) -> Iterator[TestClient]:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ('"factors": {"1": 2, "01": 3}', "no feature"),  # the factor 2 was lost
-        ('"factors": {"1_0": 2}', "no feature"),  # feature 10 was steered
-        ('"factors": {" 1": 2}', "no feature"),
-        ('"factors": {"1.0": 2}', "no feature"),
+        ('"factors": {"1": 2, "01": 3}', "not a feature"),  # the factor 2 was lost
+        ('"factors": {"1_0": 2}', "not a feature"),  # feature 10 was steered
+        ('"factors": {" 1": 2}', "not a feature"),
+        ('"factors": {"1.0": 2}', "not a feature"),
         ('"factors": {"1": 2, "1": 3}', "twice"),
         ('"factors": {"1": true}', "valid number"),
         ('"factors": {"1": "2"}', "valid number"),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import random_explainer
+from conftest import random_explainer, random_sae
 from index_data import SMALL, records, write_corpus
 from test_cli import run
 
 pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
 from starlette.testclient import TestClient
 
-from xetrieval.explain import Explainer, load
+from xetrieval.explain import DEFAULT_TOP, Explainer, load
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.ask.answer import search_answer
 from xetrieval.index.ask.report import report
@@ -75,6 +76,17 @@ def test_explain(home: Path, client: TestClient) -> None:
     answer = explainer.with_evidence(explainer.explain(QUERY, TEXTS[0]), 3).top(3)
     api = client.post("/v1/explain", json={"query": QUERY, "document": TEXTS[0], "top": 3, "evidence": True})
     same(answer, api, "explain", QUERY, TEXTS[0], "-x", home / "toy", "--top", 3, "--evidence")
+
+
+def test_explain_all_terms_with_evidence_for_the_usual_number(tmp_path: Path) -> None:
+    many = replace(random_explainer(), sae=random_sae(k=24))
+    many.save(tmp_path / "many")
+    explainer = load(tmp_path / "many")
+    answer = explainer.with_evidence(explainer.explain(QUERY, TEXTS[0]))
+    assert len(answer.terms) > DEFAULT_TOP, "the test needs terms without words"
+    with TestClient(create_app({}, explainer), base_url="http://localhost") as client:
+        api = client.post("/v1/explain", json={"query": QUERY, "document": TEXTS[0], "evidence": True})
+    same(answer, api, "explain", QUERY, TEXTS[0], "-x", tmp_path / "many", "--evidence")
 
 
 def test_contrast(home: Path, client: TestClient) -> None:

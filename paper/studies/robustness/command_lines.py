@@ -18,8 +18,8 @@ import safetensors.numpy  # noqa: F401
 import typer.main
 
 import xetrieval.cli.clean
-import xetrieval.cli.listed
-import xetrieval.cli.shown
+import xetrieval.cli.index_tables
+import xetrieval.cli.output
 import xetrieval.evaluate.doctor
 import xetrieval.evaluate.suggest
 import xetrieval.fitting.pipeline

@@ -14,9 +14,9 @@ from .console import give_json
 from .evaluate_tables import print_table
 from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, ExplainerOption, Format, FormatOption
+from .output import check_output
 from .progress import progress_bar, show_bar
 from .shared import with_options
-from .shown import check_output
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark

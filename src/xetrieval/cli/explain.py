@@ -11,8 +11,8 @@ from ..options import check
 from .console import as_json, give, say
 from .left_out import SkipBad, collector, say_left_out
 from .options import CacheOption, EncoderOption, ExplainerOption, ReportFormat, TopOption, open_explainer, say_notes
+from .output import check_output, show
 from .progress import progress_bar
-from .shown import check_output, show
 
 if TYPE_CHECKING:
     from ..explain import Contrast, Explainer, Explanation

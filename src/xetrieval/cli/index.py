@@ -209,7 +209,7 @@ def report(
 
     from ..index import open_index
     from ..index.ask.report import report as look
-    from .listed import print_report
+    from .index_tables import print_report
 
     found = look(open_index(index), topics)
     if format is Format.json:

@@ -13,7 +13,7 @@ from ..options import check
 from ..registry import SEARCH_MODES
 from .console import as_json, give_json, give_line, output_console, say
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
-from .shown import check_output, show, written
+from .output import check_output, show, write_output
 
 if TYPE_CHECKING:
     from ..index import Hit, Index
@@ -153,7 +153,7 @@ def why(
     shown = (DEFAULT_TOP if top is None else top) if evidence else None
     answer = ask(opened, prepared, doc_id, over, k, counterfactual=counterfactual, evidence=shown)
     if format is ReportFormat.json:
-        written(f"{as_json(answer.top(top).to_dict())}\n", output)
+        write_output(f"{as_json(answer.top(top).to_dict())}\n", output)
         return
     notes = answer.notes
     if format is ReportFormat.text and output is None:
@@ -234,7 +234,7 @@ def _print(hits: list[Hit], explain: bool, top: int | None, common: Overview | N
             console.print(table_of(hit.explanation, DEFAULT_TOP if top is None else top))
             console.print()
     if common is not None:
-        from .listed import print_overview
+        from .index_tables import print_overview
 
         print_overview(console, common)
 

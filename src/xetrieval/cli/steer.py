@@ -10,9 +10,9 @@ import typer
 from .console import give_json, give_line, output_console, say
 from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import Format, FormatOption
+from .output import check_output
 from .progress import progress_bar, show_bar
 from .search import IndexArgument
-from .shown import check_output
 
 if TYPE_CHECKING:
     from ..index import Index

@@ -10,9 +10,9 @@ import typer
 from .console import say
 from .left_out import SkipBad, collector, say_all, say_left_out
 from .llm_options import DryRun, LlmOptions, used
+from .output import check_output
 from .progress import progress_bar
 from .shared import with_options
-from .shown import check_output
 
 if TYPE_CHECKING:
     from ..llm import CachedChat

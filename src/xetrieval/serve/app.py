@@ -61,7 +61,7 @@ def create_app(
         profiles: where steering profiles are kept; None: the user's cache folder.
         root_path: what its paths begin with behind a proxy, /NAME; whether the proxy takes it off does not matter.
     Raises:
-        InputError: an empty token, or one that no cookie can hold; a host name or path that is none.
+        InputError: an empty token, one that does not fit in a cookie, or an invalid host name or path.
     """
     hosts, root_path = host_names(hosts), check_prefix(root_path)
     limits = limits or Limits()
@@ -76,7 +76,7 @@ def create_app(
     )
     app.router.route_class = _Route
     app.state.service = service
-    for add in (_asking, _browsing, _steering):
+    for add in (_questions, _catalogue, _steering):
         add(app, service)
     _problems(app, service)
     app.router.default = _page()
@@ -85,7 +85,7 @@ def create_app(
 
 
 class _Body(Request):
-    """A request whose JSON is read as all JSON that is not ours: no name twice, nothing that other readers refuse."""
+    """A request whose JSON is read strictly: duplicate names and what other readers refuse are errors."""
 
     async def json(self) -> Any:
         try:
@@ -115,48 +115,48 @@ def _either(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _asking(app: FastAPI, service: Service) -> None:
+def _questions(app: FastAPI, service: Service) -> None:
     route = _route(app)
 
     @app.get("/v1/health", response_model=model_of(s.Health), responses={422: s.Problem[422]})
     def health() -> Any:
-        """Whether the server is there, and which indexes it has."""
+        """Whether the server answers, and which indexes it has."""
         words = {"bias": BIAS, "remainder": REMAINDER}
         return _json(s.Health("ok", __version__, service.describe(), words))
 
     @route("POST", "/v1/search", SearchAnswer)
-    def search(asked: s.SearchAsked) -> Any:
+    def search(request: s.SearchRequest) -> Any:
         """Documents for a query, each with what carries its score."""
-        return _json(service.search(asked))
+        return _json(service.search(request))
 
     @route("POST", "/v1/find", s.FindAnswer)
-    def find(asked: s.FindAsked) -> Any:
-        """A document that somebody has in mind, by its id or by words of it."""
-        return _json(service.find(asked))
+    def find(request: s.FindRequest) -> Any:
+        """A document that a person has in mind, by its id or by some of its words."""
+        return _json(service.find(request))
 
     @route("POST", "/v1/explain", Explanation)
-    def explain(asked: s.ExplainAsked) -> Any:
+    def explain(request: s.ExplainRequest) -> Any:
         """Why a document gets its score: by id in an index, or any text."""
-        return _json(service.explain(asked))
+        return _json(service.explain(request))
 
     @route("POST", "/v1/contrast", Contrast)
-    def contrast(asked: s.ContrastAsked) -> Any:
+    def contrast(request: s.ContrastRequest) -> Any:
         """Why one document scores above another, and what would swap them."""
-        return _json(service.contrast(asked))
+        return _json(service.contrast(request))
 
     @route("POST", "/v1/why", Why)
-    def why(asked: s.WhyAsked) -> Any:
-        """Why a document stands at its rank and not higher; with what would move it."""
-        return _json(service.why(asked))
+    def why(request: s.WhyRequest) -> Any:
+        """Why a document has its rank and not a higher one, and what would change it."""
+        return _json(service.why(request))
 
     @app.post("/v1/report.html", response_class=HTMLResponse, responses=s.Problem)
-    def report_html(asked: s.ExplainAsked) -> Any:
+    def report_html(request: s.ExplainRequest) -> Any:
         """One explanation as a page to keep or send."""
-        answer = service.explain(asked)
+        answer = service.explain(request)
         return HTMLResponse(page(answer, None))
 
 
-def _browsing(app: FastAPI, service: Service) -> None:
+def _catalogue(app: FastAPI, service: Service) -> None:
     route = _route(app)
 
     @route("GET", "/v1/features", FeaturePage)
@@ -190,24 +190,24 @@ def _steering(app: FastAPI, service: Service) -> None:
     route = _route(app)
 
     @route("POST", "/v1/steering/apply", SteeredRanking)
-    def apply(asked: s.ApplyAsked) -> Any:
-        """A ranking with features turned up or down, and where its documents stood before."""
-        return _json(service.moves(asked))
+    def apply(request: s.ApplyRequest) -> Any:
+        """A ranking with features turned up or down, and the ranks of its documents without that."""
+        return _json(service.moves(request))
 
     @route("POST", "/v1/steering/suggest", s.Suggestion)
-    def suggest(asked: s.ThumbsAsked) -> Any:
+    def suggest(request: s.ThumbsRequest) -> Any:
         """Factors from thumbs on the hits of one query."""
-        return _json(service.suggest(asked))
+        return _json(service.suggest(request))
 
     @route("GET", "/v1/steering/profiles", s.Profiles)
     def profiles(index: IndexName = None) -> Any:
-        """Profiles that were kept."""
+        """Saved profiles."""
         return _json(service.kept_profiles(index))
 
     @route("POST", "/v1/steering/profiles", s.Profile)
-    def keep(asked: s.ProfileAsked) -> Any:
-        """Keep a profile."""
-        return _json(service.keep_profile(asked))
+    def keep(request: s.ProfileRequest) -> Any:
+        """Save a profile."""
+        return _json(service.keep_profile(request))
 
 
 def _route(app: FastAPI) -> Callable[[str, str, Any], Callable[[Any], Any]]:
@@ -220,12 +220,12 @@ def _route(app: FastAPI) -> Callable[[str, str, Any], Callable[[Any], Any]]:
 
 
 def _json(answer: Any) -> JSONResponse:
-    """A library's answer as JSON. FastAPI describes it by its type and passes it on as it is."""
+    """An answer of the library as JSON; FastAPI describes its type and does not convert it."""
     return JSONResponse(record_of(answer))
 
 
 def _page() -> Any:
-    """What answers where the API has no route: the page's files, and nothing below /v1."""
+    """What answers where the API has no route: the files of the page, but nothing below /v1."""
     files = StaticFiles(directory=PAGE, html=True) if PAGE.is_dir() else None
 
     async def found(scope: Scope, receive: Receive, send: Send) -> None:
@@ -238,7 +238,7 @@ def _page() -> Any:
 
 
 def _problems(app: FastAPI, service: Service) -> None:
-    """Every refusal is one line of JSON; what went wrong inside is logged, and never told."""
+    """Every refusal is one line of JSON; internal errors are logged and never sent."""
 
     @app.exception_handler(XetrievalError)
     def refused(request: Request, error: Exception) -> Response:

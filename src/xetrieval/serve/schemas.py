@@ -30,11 +30,11 @@ MOST_CHARACTERS = 200_000
 
 
 def _feature_id(key: object) -> object:
-    """A name in an object is a text; of all that int() reads in one, "1" alone stands for feature 1."""
+    """Names in JSON are texts. int() reads many spellings of a number; only "1" is accepted for feature 1."""
     if not isinstance(key, str):
         return key
     if not (key.isascii() and key.isdigit() and len(key) <= 10 and key == str(int(key))):
-        raise ValueError(f"{key[:60]!a} is no feature; give its number, such as 12")
+        raise ValueError(f"{key[:60]!a} is not a feature; give its number, such as 12")
     return int(key)
 
 
@@ -66,19 +66,19 @@ Filters = Annotated[ByField, Field(max_length=MOST_CONDITIONS)] | Annotated[Text
 Mode = Annotated[str, AfterValidator(_mode), Field(json_schema_extra={"enum": [*SEARCH_MODES]})]
 
 
-class Asked(BaseModel):
-    """No field that is not known, and none of another type: a slip of the pen is said, not passed over."""
+class StrictRequest(BaseModel):
+    """Unknown fields and values of another type are refused."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
-class OfIndex(Asked):
+class OfIndex(StrictRequest):
     """A question about one index; the first, if none is named."""
 
     index: str | None = Field(default=None, max_length=200)
 
 
-class SearchAsked(OfIndex):
+class SearchRequest(OfIndex):
     """A search."""
 
     query: QueryText | None = Field(default=None, examples=["how do I read a file line by line"])
@@ -99,7 +99,7 @@ class SearchAsked(OfIndex):
     bad: list[DocId] = Field(default=[], max_length=100)
 
 
-class ExplainAsked(OfIndex):
+class ExplainRequest(OfIndex):
     """A query and a document: by its id in an index, or as text."""
 
     query: QueryText = Field(examples=["how do vaccines work"])
@@ -110,7 +110,7 @@ class ExplainAsked(OfIndex):
     top: Top = None
 
 
-class ContrastAsked(OfIndex):
+class ContrastRequest(OfIndex):
     """A query and two documents, by ids in an index or as texts."""
 
     query: QueryText
@@ -122,14 +122,14 @@ class ContrastAsked(OfIndex):
     top: Top = None
 
 
-class FindAsked(OfIndex):
-    """A document that somebody has in mind: its id, or some words of it."""
+class FindRequest(OfIndex):
+    """A document that a person has in mind: its id, or some of its words."""
 
     wanted: QueryText
     k: int = Field(default=5, ge=1, le=20)
 
 
-class WhyAsked(OfIndex):
+class WhyRequest(OfIndex):
     """A document of an index, its rank, and what would change it."""
 
     query: QueryText | None = None
@@ -142,7 +142,7 @@ class WhyAsked(OfIndex):
     top: Top = None
 
 
-class ApplyAsked(OfIndex):
+class ApplyRequest(OfIndex):
     """A ranking with and without factors."""
 
     query: QueryText
@@ -150,8 +150,8 @@ class ApplyAsked(OfIndex):
     k: int = Field(default=10, ge=1, le=100)
 
 
-class ThumbsAsked(OfIndex):
-    """Hits of one query that a person liked, and disliked."""
+class ThumbsRequest(OfIndex):
+    """Hits of one query that a person liked and disliked."""
 
     query: QueryText
     good: list[DocId] = Field(default=[], max_length=100)
@@ -159,8 +159,8 @@ class ThumbsAsked(OfIndex):
     features: int = Field(default=4, ge=1, le=16, description="How many features may be turned at most.")
 
 
-class ProfileAsked(OfIndex):
-    """A profile to keep."""
+class ProfileRequest(OfIndex):
+    """A profile to save."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
     factors: Factors = Field(max_length=500)
@@ -177,19 +177,14 @@ class IndexInfo(Record):
     encoder: str
     features: int
     views: tuple[str, ...]
-    metadata_fields: tuple[str, ...]
+    fields: tuple[str, ...]  # of the documents' metadata
     dimension: int
     sae: str  # digest of its autoencoder, which a steering profile belongs to
-
-    json_keys = (
-        *("name", "documents", "explainer", "encoder", "features", "views"),
-        *("fields=metadata_fields", "dimension", "sae"),
-    )
 
 
 @dataclass(frozen=True)
 class Health(Record):
-    """Whether the server is there, and what it has."""
+    """Whether the server answers, and what it has."""
 
     status: Literal["ok"]
     version: str

@@ -22,7 +22,7 @@ from ..index.ask.catalogue import FeaturePage, IndexFeature, feature_in_index, f
 from ..index.ask.moves import SteeredRanking, moves
 from ..index.ask.overview import overview
 from ..index.ask.report import CorpusReport, report
-from ..index.ask.why import Why, all_scores, rank_in, why
+from ..index.ask.why import Why, all_scores, contrast_rows, rank_in, why
 from ..index.search.mode import SearchOptions
 from ..index.search.ranking import explain_rows, prepare, search
 from ..index.store.texts import StoredDocument
@@ -34,9 +34,6 @@ from .encoder import SharedEncoder
 
 LOOKS_EVERY: Final = 1.0  # seconds between two looks at whether an index was changed
 LOG: Final = logging.getLogger("xetrieval.serve")
-PROFILE_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
-
-
 OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
 IN_HTTP: Final = {option: field for field, option in OPTIONS.items()}
 
@@ -68,9 +65,11 @@ class Service:
         return name, self.indexes[name]
 
     def _look(self, name: str) -> None:
-        """Open an index anew where it was changed or rebuilt; requests that are at work end on what they began with."""
+        """Reopen an index that was changed or rebuilt; requests under way finish on the one they started with."""
         cut = self.indexes[name].truncated_file()
-        if not self._reopening.acquire(blocking=cut is not None):  # somebody is at it: what is open answers meanwhile
+        if not self._reopening.acquire(
+            blocking=cut is not None
+        ):  # another request reopens it: the open one answers meanwhile
             return
         try:
             index = self.indexes[name]
@@ -80,7 +79,7 @@ class Service:
             if cut or not index.is_current():
                 try:
                     opened = open_index(index.folder)
-                except XetrievalError as error:  # half way through a rebuild: what is open still answers
+                except XetrievalError as error:  # in the middle of a rebuild: the open index still answers
                     if cut:
                         remedy = "copy a new index to another folder, then rename it"
                         raise DamagedError(f"{cut}: overwritten while it was served; {remedy}") from error
@@ -96,12 +95,12 @@ class Service:
         return self._own if name is None and not self.indexes else self.index(name)[1].explainer
 
     def _sharing(self, one: Explainer) -> Explainer:
-        """The explainer with the server's one copy of its encoder; without any, where it has none for texts."""
+        """The explainer with the server's single copy of its encoder; without one where it cannot read texts."""
         digest = one.encoder_identity.digest
         try:
             if digest not in self._encoders:
                 self._encoders[digest] = SharedEncoder(one.encoder)
-        except XetrievalError:  # asked for a text, it says why
+        except XetrievalError:  # a request with texts gets the reason
             return replace(one, cache=False)
         return replace(one, cache=False).with_encoder(self._encoders[digest])
 
@@ -118,87 +117,83 @@ class Service:
                 encoder=index.manifest.encoder,
                 features=index.manifest.features,
                 views=index.manifest.views,
-                metadata_fields=tuple(index.fields),
+                fields=tuple(index.fields),
                 dimension=index.manifest.dimension,
                 sae=index.explainer.sae.digest,
             )
             for name, index in map(self.index, self.indexes)
         )
 
-    def search(self, asked: s.SearchAsked) -> SearchAnswer:
+    def search(self, request: s.SearchRequest) -> SearchAnswer:
         """Hits of a query."""
-        check("search", _given(asked, explain=asked.explain), IN_HTTP, asked.by)
-        name, index = self.index(asked.index)
-        options = SearchOptions(asked.by, _profile(index, asked.factors), asked.weights)
-        found, query = search(index, _asked(asked), asked.k, options, asked.filters)
-        common = overview(index, found, asked.good, asked.bad) if asked.overview else None
-        return replace(search_answer(query, found, common, explain=asked.explain, top=asked.top), index=name)
+        check("search", _options_of(request, explain=request.explain), IN_HTTP, request.by)
+        name, index = self.index(request.index)
+        options = SearchOptions(request.by, _profile(index, request.factors), request.weights)
+        found, query = search(index, _query_of(request), request.k, options, request.filters)
+        common = overview(index, found, request.good, request.bad) if request.overview else None
+        return replace(search_answer(query, found, common, explain=request.explain, top=request.top), index=name)
 
-    def find(self, asked: s.FindAsked) -> s.FindAnswer:
+    def find(self, request: s.FindRequest) -> s.FindAnswer:
         """A document by its id, otherwise by words of it."""
-        _, index = self.index(asked.index)
-        wanted = asked.wanted.strip()
+        _, index = self.index(request.index)
+        wanted = request.wanted.strip()
         if wanted and index.find(wanted) is not None:
             return s.FindAnswer(wanted, ())
-        return s.FindAnswer(None, tuple(index.search(asked.wanted, asked.k)))
+        return s.FindAnswer(None, tuple(index.search(request.wanted, request.k)))
 
-    def explain(self, asked: s.ExplainAsked) -> Explanation:
+    def explain(self, request: s.ExplainRequest) -> Explanation:
         """One document for one query."""
-        check("explain", _given(asked), IN_HTTP)
-        if asked.doc_id is None and asked.document is None:
-            raise InputError("give doc_id, or document as text: one of the two")
-        if asked.document is not None:
-            explainer = self._explainer(asked.index)
-            made = explainer.explain(asked.query, asked.document)
-        else:
-            _, index = self.index(asked.index)
-            explainer, row = index.explainer, self._row(index, asked.doc_id or "")
-            query = prepare(index, asked.query, SearchOptions(steer=_profile(index, asked.factors)))
+        check("explain", _options_of(request), IN_HTTP)
+        if request.document is not None:
+            explainer = self._explainer(request.index)
+            made = explainer.explain(request.query, request.document)
+        elif request.doc_id is not None:
+            _, index = self.index(request.index)
+            explainer, row = index.explainer, self._row(index, request.doc_id)
+            query = prepare(index, request.query, SearchOptions(steer=_profile(index, request.factors)))
             made = explain_rows(index, query, np.array([row]))[0]
             if not made.steered and query.vector is not None:
                 made = replace(made, rank=rank_in(all_scores(index, query.vector), row))
-        if asked.evidence:
-            made = explainer.with_evidence(made, asked.top)
-        return made.top(asked.top)
+        else:
+            raise InputError("give doc_id, or document as text: one of the two")
+        if request.evidence:
+            made = explainer.with_evidence(made, _evidence_terms(request))
+        return made.top(request.top)
 
-    def contrast(self, asked: s.ContrastAsked) -> Contrast:
+    def contrast(self, request: s.ContrastRequest) -> Contrast:
         """Two documents for one query."""
-        check("contrast", _given(asked), IN_HTTP)
-        if asked.first is not None and asked.second is not None:
-            explainer = self._explainer(asked.index)
-            made = explainer.contrast(asked.query, asked.first, asked.second, counterfactual=True)
-        elif asked.doc_id is not None and asked.over is not None:
-            _, index = self.index(asked.index)
-            for name in (asked.doc_id, asked.over):
-                self._row(index, name)
-            found = why(index, prepare(index, asked.query), asked.doc_id, asked.over, counterfactual=True).contrast
-            assert found is not None
-            made, explainer = found, index.explainer
+        check("contrast", _options_of(request), IN_HTTP)
+        if request.first is not None and request.second is not None:
+            explainer = self._explainer(request.index)
+            made = explainer.contrast(request.query, request.first, request.second, counterfactual=True)
+        elif request.doc_id is not None and request.over is not None:
+            _, index = self.index(request.index)
+            explainer, rows = index.explainer, (self._row(index, request.doc_id), self._row(index, request.over))
+            made = contrast_rows(index, prepare(index, request.query), *rows, counterfactual=True)
         else:
             raise InputError("give first and second as texts, or doc_id and over")
-        if asked.evidence:
-            made = explainer.with_evidence(made, asked.top)
-        return made.top(asked.top)
+        if request.evidence:
+            made = explainer.with_evidence(made, _evidence_terms(request))
+        return made.top(request.top)
 
-    def why(self, asked: s.WhyAsked) -> Why:
+    def why(self, request: s.WhyRequest) -> Why:
         """Why a document has its rank, what it would have to beat, what would change it."""
-        check("why", _given(asked), IN_HTTP)
-        _, index = self.index(asked.index)
-        for name in (asked.doc_id, asked.over):
+        check("why", _options_of(request), IN_HTTP)
+        _, index = self.index(request.index)
+        for name in (request.doc_id, request.over):
             if name is not None:
                 self._row(index, name)
-        evidence = (DEFAULT_TOP if asked.top is None else asked.top) if asked.evidence else None
-        k = asked.k if "k" in asked.model_fields_set else None
+        k = request.k if "k" in request.model_fields_set else None
         found = why(
             index,
-            prepare(index, _asked(asked)),
-            asked.doc_id,
-            asked.over,
+            prepare(index, _query_of(request)),
+            request.doc_id,
+            request.over,
             k,
-            counterfactual=asked.counterfactual,
-            evidence=evidence,
+            counterfactual=request.counterfactual,
+            evidence=_evidence_terms(request) if request.evidence else None,
         )
-        return found.top(asked.top)
+        return found.top(request.top)
 
     def document(self, name: str | None, identifier: str) -> StoredDocument:
         """A document as it is stored."""
@@ -225,28 +220,28 @@ class Service:
             self._reports[found] = index, made
         return made
 
-    def moves(self, asked: s.ApplyAsked) -> SteeredRanking:
+    def moves(self, request: s.ApplyRequest) -> SteeredRanking:
         """A ranking with factors and without."""
-        _, index = self.index(asked.index)
-        return moves(index, asked.query, SteeringProfile(asked.factors, index.explainer.sae.digest), asked.k)
+        _, index = self.index(request.index)
+        return moves(index, request.query, SteeringProfile(request.factors, index.explainer.sae.digest), request.k)
 
-    def suggest(self, asked: s.ThumbsAsked) -> s.Suggestion:
+    def suggest(self, request: s.ThumbsRequest) -> s.Suggestion:
         """A few factors under which the liked hits would rank above the disliked ones."""
-        if not asked.good or not asked.bad:
+        if not request.good or not request.bad:
             raise InputError("mark at least one hit as good and one as bad")
-        if set(asked.good) & set(asked.bad):
+        if set(request.good) & set(request.bad):
             raise InputError("a hit cannot be both good and bad")
-        _, index = self.index(asked.index)
-        rows = np.array([self._row(index, name) for name in (*asked.good, *asked.bad)])
-        q, _ = index.query_vector(asked.query)
+        _, index = self.index(request.index)
+        rows = np.array([self._row(index, name) for name in (*request.good, *request.bad)])
+        q, _ = index.query_vector(request.query)
         z, sae = index.vectors(rows), index.explainer.sae
         competition = competition_of(
             (z.astype(np.float64) @ q.astype(np.float64))[None],
             np.asarray(q[None] @ sae.directions.T, np.float32),
             index.codes(rows, index.manifest.views[0]).dense(sae.features),
-            [np.arange(len(asked.good))],
+            [np.arange(len(request.good))],
         )
-        learned = learn_factors(competition, LearnConfig(asked.features, 0.01, 1))
+        learned = learn_factors(competition, LearnConfig(request.features, 0.01, 1))
         factors = {j: round(factor, 2) for j, factor in learned.items() if abs(factor - 1) >= 0.05}
         note = "one query's thumbs: see what they do to others before you keep them"
         return s.Suggestion(_factors(index, factors), note)
@@ -261,17 +256,15 @@ class Service:
         )
         return s.Profiles(tuple(found))
 
-    def keep_profile(self, asked: s.ProfileAsked) -> s.Profile:
+    def keep_profile(self, request: s.ProfileRequest) -> s.Profile:
         """Keep a profile under a name; one of that name is replaced."""
-        _, index = self.index(asked.index)
-        if not PROFILE_FILE.fullmatch(asked.name):
-            raise InputError("a profile's name has letters, digits, spaces, and . _ -")
-        profile = SteeringProfile(asked.factors, index.explainer.sae.digest, "the page", asked.note)
-        check_feature_ids(asked.factors, index.manifest.features)
+        _, index = self.index(request.index)
+        profile = SteeringProfile(request.factors, index.explainer.sae.digest, "the page", request.note)
+        check_feature_ids(request.factors, index.manifest.features)
         folder = self._folder(index)
         folder.mkdir(parents=True, exist_ok=True)
-        profile.save(folder / f"{asked.name}.json")
-        return _profile_of(index, asked.name, profile)
+        profile.save(folder / f"{request.name}.json")
+        return _profile_of(index, request.name, profile)
 
     def _folder(self, index: Index) -> Path:
         return self.profiles / index.explainer.sae.digest
@@ -283,16 +276,21 @@ class Service:
         return row
 
 
-def _asked(asked: s.SearchAsked | s.WhyAsked) -> Any:
+def _query_of(request: s.SearchRequest | s.WhyRequest) -> Any:
     """The query: a text, or a vector of the index's encoder."""
-    if (asked.query is None) == (asked.vector is None):
+    if (request.query is None) == (request.vector is None):
         raise InputError("give query as text, or vector: one of the two")
-    return asked.query if asked.vector is None else asked.vector
+    return request.query if request.vector is None else request.vector
 
 
-def _given(asked: s.Asked, **instead: Any) -> dict[str, Any]:
-    """The fields of a request as the table of options calls them; a field left at its default was not asked for."""
-    fields = {OPTIONS.get(name, name): getattr(asked, name) for name in asked.model_fields_set}
+def _evidence_terms(request: s.ExplainRequest | s.ContrastRequest | s.WhyRequest) -> int:
+    """How many terms get their words: those shown, or 8 where all are."""
+    return DEFAULT_TOP if request.top is None else request.top
+
+
+def _options_of(request: s.StrictRequest, **instead: Any) -> dict[str, Any]:
+    """The fields of a request as the table of options calls them; fields left out are absent."""
+    fields = {OPTIONS.get(name, name): getattr(request, name) for name in request.model_fields_set}
     return {**fields, **instead}
 
 
@@ -311,12 +309,12 @@ def _profile_of(index: Index, name: str, profile: SteeringProfile) -> s.Profile:
     return s.Profile(name, _factors(index, profile.factors), profile.provenance, profile.note)
 
 
-def plain(message: str, indexes: Mapping[str, Any], asked: str = "") -> str:
-    """An error's words without the paths of this machine; what stands in `asked` is the asker's own, and stays."""
+def plain(message: str, indexes: Mapping[str, Any], request: str = "") -> str:
+    """An error's words without the paths of this machine; what the request itself contains stays."""
     for name, index in indexes.items():
         message = message.replace(str(index.folder), f"index {name}")
 
     def hidden(found: re.Match[str]) -> str:
-        return found.group() if found.group() in asked else "(a path of the server)"
+        return found.group() if found.group() in request else "(a path of the server)"
 
     return re.sub(r"(?<![\w.@~+-])(?:/[\w.@~+-]+){2,}/?", hidden, message)

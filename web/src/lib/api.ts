@@ -115,7 +115,7 @@ export interface paths {
         put?: never;
         /**
          * Find
-         * @description A document that somebody has in mind, by its id or by words of it.
+         * @description A document that a person has in mind, by its id or by some of its words.
          */
         post: operations["find_v1_find_post"];
         delete?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Whether the server is there, and which indexes it has.
+         * @description Whether the server answers, and which indexes it has.
          */
         get: operations["health_v1_health_get"];
         put?: never;
@@ -215,7 +215,7 @@ export interface paths {
         put?: never;
         /**
          * Apply
-         * @description A ranking with features turned up or down, and where its documents stood before.
+         * @description A ranking with features turned up or down, and the ranks of its documents without that.
          */
         post: operations["apply_v1_steering_apply_post"];
         delete?: never;
@@ -233,13 +233,13 @@ export interface paths {
         };
         /**
          * Profiles
-         * @description Profiles that were kept.
+         * @description Saved profiles.
          */
         get: operations["profiles_v1_steering_profiles_get"];
         put?: never;
         /**
          * Keep
-         * @description Keep a profile.
+         * @description Save a profile.
          */
         post: operations["keep_v1_steering_profiles_post"];
         delete?: never;
@@ -279,7 +279,7 @@ export interface paths {
         put?: never;
         /**
          * Why
-         * @description Why a document stands at its rank and not higher; with what would move it.
+         * @description Why a document has its rank and not a higher one, and what would change it.
          */
         post: operations["why_v1_why_post"];
         delete?: never;
@@ -293,10 +293,10 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * ApplyAsked
+         * ApplyRequest
          * @description A ranking with and without factors.
          */
-        ApplyAsked: {
+        ApplyRequest: {
             /** Factors */
             factors: {
                 [key: string]: number;
@@ -361,10 +361,10 @@ export interface components {
             second: components["schemas"]["Explanation"];
         };
         /**
-         * ContrastAsked
+         * ContrastRequest
          * @description A query and two documents, by ids in an index or as texts.
          */
-        ContrastAsked: {
+        ContrastRequest: {
             /** Doc Id */
             doc_id?: string | null;
             /**
@@ -437,10 +437,10 @@ export interface components {
             score: number;
         };
         /**
-         * ExplainAsked
+         * ExplainRequest
          * @description A query and a document: by its id in an index, or as text.
          */
-        ExplainAsked: {
+        ExplainRequest: {
             /** Doc Id */
             doc_id?: string | null;
             /**
@@ -622,10 +622,10 @@ export interface components {
             hits: components["schemas"]["Hit"][];
         };
         /**
-         * FindAsked
-         * @description A document that somebody has in mind: its id, or some words of it.
+         * FindRequest
+         * @description A document that a person has in mind: its id, or some of its words.
          */
-        FindAsked: {
+        FindRequest: {
             /** Index */
             index?: string | null;
             /**
@@ -638,7 +638,7 @@ export interface components {
         };
         /**
          * Health
-         * @description Whether the server is there, and what it has.
+         * @description Whether the server answers, and what it has.
          */
         Health: {
             /** Indexes */
@@ -869,10 +869,10 @@ export interface components {
             provenance: string;
         };
         /**
-         * ProfileAsked
-         * @description A profile to keep.
+         * ProfileRequest
+         * @description A profile to save.
          */
-        ProfileAsked: {
+        ProfileRequest: {
             /** Factors */
             factors: {
                 [key: string]: number;
@@ -998,10 +998,10 @@ export interface components {
             };
         };
         /**
-         * SearchAsked
+         * SearchRequest
          * @description A search.
          */
-        SearchAsked: {
+        SearchRequest: {
             /**
              * Bad
              * @default []
@@ -1218,10 +1218,10 @@ export interface components {
             tokens?: components["schemas"]["TokenShare"][];
         };
         /**
-         * ThumbsAsked
-         * @description Hits of one query that a person liked, and disliked.
+         * ThumbsRequest
+         * @description Hits of one query that a person liked and disliked.
          */
-        ThumbsAsked: {
+        ThumbsRequest: {
             /**
              * Bad
              * @default []
@@ -1296,10 +1296,10 @@ export interface components {
             title: string;
         };
         /**
-         * WhyAsked
+         * WhyRequest
          * @description A document of an index, its rank, and what would change it.
          */
-        WhyAsked: {
+        WhyRequest: {
             /**
              * Counterfactual
              * @default true
@@ -1357,7 +1357,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ContrastAsked"];
+                "application/json": components["schemas"]["ContrastRequest"];
             };
         };
         responses: {
@@ -1495,7 +1495,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ExplainAsked"];
+                "application/json": components["schemas"]["ExplainRequest"];
             };
         };
         responses: {
@@ -1706,7 +1706,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["FindAsked"];
+                "application/json": components["schemas"]["FindRequest"];
             };
         };
         responses: {
@@ -1872,7 +1872,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ExplainAsked"];
+                "application/json": components["schemas"]["ExplainRequest"];
             };
         };
         responses: {
@@ -1941,7 +1941,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SearchAsked"];
+                "application/json": components["schemas"]["SearchRequest"];
             };
         };
         responses: {
@@ -2010,7 +2010,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ApplyAsked"];
+                "application/json": components["schemas"]["ApplyRequest"];
             };
         };
         responses: {
@@ -2147,7 +2147,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProfileAsked"];
+                "application/json": components["schemas"]["ProfileRequest"];
             };
         };
         responses: {
@@ -2216,7 +2216,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ThumbsAsked"];
+                "application/json": components["schemas"]["ThumbsRequest"];
             };
         };
         responses: {
@@ -2285,7 +2285,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WhyAsked"];
+                "application/json": components["schemas"]["WhyRequest"];
             };
         };
         responses: {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,7 +17,7 @@ from ...records import Record
 from ...text import printable, shorten
 from ..search.mode import Query
 from ..search.nearest import shard_scores
-from ..search.ranking import IN_PYTHON, explain_rows, rank
+from ..search.ranking import IN_PYTHON, check_k, explain_rows, rank
 
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
@@ -59,8 +57,7 @@ class Why(Record):
         return "\n".join([*parts, *self.notes])
 
     def _repr_html_(self) -> str:
-        def paragraphs(lines: Sequence[str]) -> str:
-            return "".join(f"<p>{escape(line)}</p>" for line in lines)
+        from ...render.html import paragraphs
 
         html = paragraphs(self.head) + self.explanation._repr_html_()
         if self.over is not None and self.contrast is not None:
@@ -114,8 +111,7 @@ def why(
     questions = {"over": over, "k": k, "counterfactual": counterfactual, "evidence": evidence is not None}
     check("why", ranking | questions, IN_PYTHON, query.options.by)
     row, k = index.row_of(doc_id), TOP if k is None else k
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise InputError("k must be a whole number, at least 1")
+    check_k(k)
     scores = np.empty(0, np.float32)
     if query.plain and query.vector is not None:
         scores = all_scores(index, query.vector)
@@ -136,7 +132,7 @@ def why(
     if other is None and place > k:
         other = int(rank(index, query, min(k + 1, len(index))).rows[k - 1])
     if other is not None:
-        contrast = _contrast(index, query, row, other, swap=counterfactual and over is not None)
+        contrast = contrast_rows(index, query, row, other, counterfactual=counterfactual and over is not None)
         if evidence is not None:
             contrast = index.explainer.with_evidence(contrast, evidence)
         against = index.document(other)
@@ -171,7 +167,8 @@ def rank_change(index: Index, q: Float32, row: int, place: int, k: int) -> RankC
     return RankChange(place, k, cutoff, erase=erased, most_erased=most)
 
 
-def _contrast(index: Index, query: Query, row: int, other: int, *, swap: bool) -> Contrast:
+def contrast_rows(index: Index, query: Query, row: int, other: int, *, counterfactual: bool = False) -> Contrast:
+    """Why a row scores above another for the encoder's own ranking of a query, or below it."""
     assert query.vector is not None
     z = index.vectors(np.array([row, other]))
     made = contrast_vectors(index.explainer, query.vector, z)
@@ -186,4 +183,4 @@ def _contrast(index: Index, query: Query, row: int, other: int, *, swap: bool) -
         )
         for side, stored in ((made.first, index.document(row)), (made.second, index.document(other)))
     )
-    return Contrast(first, second, swap_vectors(index.explainer, query.vector, z) if swap else None)
+    return Contrast(first, second, swap_vectors(index.explainer, query.vector, z) if counterfactual else None)

@@ -211,14 +211,19 @@ def _check_profile(index: IndexReader, profile: SteeringProfile | None) -> None:
     check_feature_ids(profile.factors, index.manifest.features)
 
 
+def check_k(k: object) -> None:
+    """Refuse a number of documents that is not a whole number of at least 1."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise InputError("k must be a whole number, at least 1")
+
+
 def rank(index: IndexReader, query: Query, k: int, filters: Filters | None = None) -> Ranked:
     """The best k rows of a query.
 
     Raises:
         InputError: k below 1, or a filter on an unknown field.
     """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise InputError("k must be a whole number, at least 1")
+    check_k(k)
     among = None
     if filters:
         among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True)

@@ -23,13 +23,13 @@ def check_output(output: Path | None, *sources: Path | None) -> None:
 
 
 def show(
-    shown: Explanation | Contrast,
+    result: Explanation | Contrast,
     top: int | None,
     format: ReportFormat,
     output: Path | None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Print it, or write it; `notes` are lines of text about it, which JSON has fields for instead."""
+    """Print or write a result; `notes` are lines about it for people: JSON has its own fields for them."""
     from ..errors import InputError
     from ..explain import DEFAULT_TOP, Explanation
     from ..explain.release_format import release_record
@@ -38,32 +38,32 @@ def show(
     from ..render.text import plain_text, table_of
     from ..text import printable
 
-    some = DEFAULT_TOP if top is None else top
+    terms = DEFAULT_TOP if top is None else top
     if format is ReportFormat.json:
-        text = f"{as_json(shown.top(top).to_dict())}\n"
+        text = f"{as_json(result.top(top).to_dict())}\n"
     elif format is ReportFormat.release:
-        if not isinstance(shown, Explanation) or shown.mode != "dense":
+        if not isinstance(result, Explanation) or result.mode != "dense":
             raise InputError(
                 "--format release needs the explanation of one dense score; give no --over and no other mode"
             )
-        text = f"{as_json(release_record(shown.top(top)))}\n"
+        text = f"{as_json(release_record(result.top(top)))}\n"
     elif format is ReportFormat.html:
-        text = page(shown, some, notes)
+        text = page(result, terms, notes)
     elif format is ReportFormat.markdown:
-        text = markdown(shown, some, notes)
+        text = markdown(result, terms, notes)
     elif output is None:
         console = output_console()
-        console.print(table_of(shown, some))
+        console.print(table_of(result, terms))
         for note in notes:
             console.print(printable(note))
         return
     else:
-        text = "".join(f"{line}\n" for line in (plain_text(shown, some), *notes))
-    written(text, output)
+        text = "".join(f"{line}\n" for line in (plain_text(result, terms), *notes))
+    write_output(text, output)
 
 
-def written(text: str, output: Path | None) -> None:
-    """To standard output, or to a file that is there whole or not at all."""
+def write_output(text: str, output: Path | None) -> None:
+    """Write to standard output, or to a file: completely or not at all."""
     from ..files import is_stream, write_bytes
 
     if output is None:
