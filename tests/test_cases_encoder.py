@@ -120,7 +120,7 @@ def test_what_is_no_cosine_is_refused_by_name_at_every_door(models: Path, tmp_pa
         "fit": lambda: run("fit", CASES / "benchmark/base", "--encoder", folder, "--output", out, *SMALL_FIT),
         "index": lambda: run("index", "build", corpus, "--encoder", folder, "--output", out),
     }[door]()
-    refused(done, f"ranks by {kind}", "cosine alone")
+    refused(done, f"ranks by {kind}", "cosine only")
     assert not out.exists()
 
 
@@ -256,7 +256,7 @@ def test_a_function_with_a_name_is_kept_by_name_and_version(tmp_path: Path) -> N
 def test_another_model_behind_the_same_name_is_noticed(tmp_path: Path) -> None:
     CachedEncoder(open_encoder(Function(), name="mine", version="1"), tmp_path).encode_document(["bread"])
     for texts in (["bread"], ["tyres"]):
-        with pytest.raises(MismatchError, match="another version; delete"):
+        with pytest.raises(MismatchError, match="version has changed; delete"):
             CachedEncoder(open_encoder(Function(1), name="mine", version="1"), tmp_path).encode_document(texts)
 
 

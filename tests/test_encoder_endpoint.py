@@ -98,7 +98,7 @@ def test_a_server_that_recovers_is_asked_again(server: Server, moods: list[str])
         (["401"], "HTTP 401, the key is missing or wrong; set it"),
         (["404"], "HTTP 404"),
         (["500"] * 9, "HTTP 500"),
-        (["odd"], "not a list of embeddings"),
+        (["odd"], "has no embeddings"),
         (["short"], "1 embeddings for 2 texts"),
         (["cut"] * 9, "no JSON"),
     ],

@@ -63,6 +63,13 @@ def test_no_thread_sits_on_both_sides() -> None:
     assert not inside & outside
 
 
+@pytest.mark.parametrize("validation", [0.01, 0.5, 0.99])
+def test_either_side_gets_a_thread(validation: float) -> None:
+    held = split_by_group(["a", "a", "b"], validation, seed=0)
+    assert held.any()
+    assert not held.all()
+
+
 def test_lessons_from_one_thread_are_too_few() -> None:
     with pytest.raises(InputError, match="two threads"):
         train_internalizer(unit(4), unit(4, seed=1), ["a"] * 4, InternalizerConfig())
@@ -86,7 +93,7 @@ def test_the_papers_form_goes_through_the_release_layout_unchanged(tmp_path: Pat
 
 
 def test_the_residual_form_is_refused_by_that_layout(tmp_path: Path) -> None:
-    with pytest.raises(MismatchError, match="only hold the paper's form"):
+    with pytest.raises(MismatchError, match="only the paper's form"):
         write_release_internalizer(random_internalizer(), tmp_path / "model_qa.pt")
     assert not list(tmp_path.iterdir())
 

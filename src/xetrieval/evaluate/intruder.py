@@ -21,7 +21,6 @@ from ..sae import SparseAutoencoder
 TOP = 9
 LEAST_TEXTS = 50  # that activate a feature, for it to be judged
 MOST_FEATURES = 500
-CHANCE = 1 / (TOP + 1)
 
 
 class IntruderSample(NamedTuple):
@@ -32,7 +31,7 @@ class IntruderSample(NamedTuple):
 
 
 class IntruderScore(NamedTuple):
-    """Share of intruders named; chance is 0.1."""
+    """Fraction of the intruders that the judge found; chance is 0.1."""
 
     accuracy: float
     low: float  # 95 % interval (Wilson)

@@ -51,9 +51,10 @@ class Fitted(NamedTuple):
 
 
 def split_by_group(groups: Sequence[str], validation: float, seed: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """True for validation rows. All rows of one group (a thread) fall on the same side."""
+    """True for validation rows. A group (a thread) is never split; of two or more, each side gets at least one."""
     names = np.array(sorted(set(groups)))
-    held = names[np.random.default_rng(seed).permutation(len(names))[: max(1, round(validation * len(names)))]]
+    count = max(1, min(round(validation * len(names)), len(names) - 1))
+    held = names[np.random.default_rng(seed).permutation(len(names))[:count]]
     return np.isin(np.asarray(groups), held)
 
 

@@ -77,5 +77,8 @@ def match_features(
         raise InputError("transfer: no texts to compare activations on")
     overlap = both / np.maximum(1.0, old_count + new_count[partner] - both)
     matches = [Match(int(j), int(partner[j]), float(cosine[j, partner[j]]), float(overlap[j])) for j in mutual]
-    accepted = [m for m in matches if m.cosine >= least_cosine and m.overlap >= least_overlap]
-    return Matched(accepted, [m for m in matches if m not in accepted])
+    matched = Matched([], [])
+    for m in matches:
+        within = m.cosine >= least_cosine and m.overlap >= least_overlap
+        (matched.accepted if within else matched.refused).append(m)
+    return matched
