@@ -38,16 +38,25 @@ export async function post<T>(path: string, body: unknown, signal?: AbortSignal)
   return answer<T>(await fetched(path, { method: "POST", headers, body: JSON.stringify(body), signal }));
 }
 
-export async function get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
+export async function get<T>(path: string, query: Record<string, string | number | undefined> = {}, signal?: AbortSignal): Promise<T> {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
   const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
-  return answer<T>(await fetched(`${path}?${search}`));
+  return answer<T>(await fetched(`${path}?${search}`, { signal }));
 }
 
 export async function page(body: unknown): Promise<string> {
   const headers = { "content-type": "application/json" };
   const response = await fetched("report.html", { method: "POST", headers, body: JSON.stringify(body) });
   return response.ok ? response.text() : answer<string>(response);
+}
+
+// A request made by an effect. The return value cancels it: an answer that comes later would be to an older question.
+export function follow<T>(request: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void, fail: (message: string) => void): () => void {
+  const controller = new AbortController();
+  request(controller.signal)
+    .then((answer) => controller.signal.aborted || take(answer))
+    .catch((error) => controller.signal.aborted || fail(error.message));
+  return () => controller.abort();
 }
 
 export function aborted(error: unknown): boolean {

@@ -42,8 +42,7 @@ export function read(): void {
 
 export function address(): string {
   const out = new URLSearchParams();
-  const steer = Object.entries(ui.factors)
-    .filter(([, factor]) => factor !== 1)
+  const steer = Object.entries(turned())
     .map(([feature, factor]) => `${feature}:${factor}`)
     .join(",");
   const given: [string, string, string][] = [
@@ -69,6 +68,16 @@ export function written(replace = false): void {
   if (target === location.search || (!location.search && target === location.pathname)) return;
   if (replace) history.replaceState(null, "", target);
   else history.pushState(null, "", target);
+}
+
+// The factors that change anything.
+export function turned(): Record<string, number> {
+  return Object.fromEntries(Object.entries(ui.factors).filter(([, factor]) => factor !== 1));
+}
+
+export function turn(feature: number, factor: number): void {
+  ui.factors[feature] = factor;
+  written();
 }
 
 export function go(change: Partial<typeof ui>, replace = false): void {
