@@ -9,7 +9,7 @@ The three parts are computed apart, in float64. Their sum is compared with the s
 any of them shows.
 
 Two directions of S with a cosine near 1 (twins) make a difference of large coefficients: +10.8 for one and -10.8 for
-the other under a score below 1. Together they say what one direction would; so twins have one share, dealt evenly
+the other under a score below 1. Together they say what one direction would; so twins have one share, divided evenly
 among them, and explanations show them as one line. The span, the sum and all other shares stay what they are.
 """
 
@@ -54,7 +54,7 @@ def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32
     u = z.astype(np.float64) - b64
     beta, inside, along, twins = project(directions, sets, u, q64)
     pair = np.repeat(np.arange(len(q)), np.diff(sets.starts))
-    shares = joint(beta * along, twins)
+    shares = divide_among_twins(beta * along, twins)
     total = np.bincount(pair, weights=shares, minlength=len(q)).astype(np.float64)
     bias = q64 @ b64
     remainder = np.einsum("nm,nm->n", q64, u - inside)
@@ -76,8 +76,8 @@ def attribute_shared(
     return shared, attribute(q, z, sae.directions, sae.decoder_bias, sets)
 
 
-def joint(shares: Float64, twins: NDArray[np.int64]) -> Float64:
-    """Each row its part of what it and its twins have together; rows without a twin as they are."""
+def divide_among_twins(shares: Float64, twins: NDArray[np.int64]) -> Float64:
+    """The shares, with the sum of twins divided evenly among them; rows without a twin keep theirs."""
     places = np.flatnonzero(twins != np.arange(len(twins)))
     if not len(places):
         return shares

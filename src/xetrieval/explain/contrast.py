@@ -21,7 +21,7 @@ from ..sae import SparseCodes
 from ..sae.projection import FeatureSets
 from .attribution import attribute
 from .counterfactual import Swap
-from .explanation import Explanation, OtherTerms, Term, groups_of, joined, largest, twin_notes
+from .explanation import Explanation, OtherTerms, Term, join_twins, largest, twin_notes
 from .printing import PrintsItself
 from .support import overlap
 
@@ -124,8 +124,7 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
             )
             for i, j in enumerate(union)
         ]
-        groups = groups_of(parts.twins[: len(union)].tolist())
-        return [joined([made[i] for i in group]) if len(group) > 1 else made[group[0]] for group in groups]
+        return join_twins(made, parts.twins[: len(union)].tolist())
 
     pairs = sorted(
         zip(terms(0), terms(1), strict=True), key=lambda pair: (-abs(pair[0].share - pair[1].share), pair[0].ids)

@@ -155,8 +155,8 @@ class Explainer:
         if len(q) != len(z):
             raise MismatchError(f"{len(q)} query vectors for {len(z)} document vectors; give one of each per pair")
         for x, what in ((z, "document vectors"), (q, "query vectors")):
-            if said := unlike(self, x, what):
-                warnings.warn(said, ForeignVectorsWarning, stacklevel=2)
+            if doubt := unlike(self, x, what):
+                warnings.warn(doubt, ForeignVectorsWarning, stacklevel=2)
                 break
         return self._explained(q, z, names)
 

@@ -191,7 +191,7 @@ def twin_label(labels: Sequence[str | None], ids: Sequence[int]) -> str | None:
     return " / ".join(dict.fromkeys(feature_name(label, j) for label, j in zip(labels, ids, strict=True)))
 
 
-def joined(group: Sequence[Term]) -> Term:
+def _joined(group: Sequence[Term]) -> Term:
     """One term for features of nearly the same direction: their shares added up, the activations of the strongest."""
     first, *others = sorted(group, key=lambda term: -(term.query_activation or 0.0))
     return replace(
@@ -203,12 +203,12 @@ def joined(group: Sequence[Term]) -> Term:
     )
 
 
-def groups_of(leaders: Sequence[int]) -> list[list[int]]:
-    """Positions of the terms that share a line: those with the same leader."""
-    groups: dict[int, list[int]] = {}
-    for position, leader in enumerate(leaders):
-        groups.setdefault(leader, []).append(position)
-    return list(groups.values())
+def join_twins(terms: Sequence[Term], leaders: Sequence[int]) -> list[Term]:
+    """The terms, those with the same leader as one."""
+    groups: dict[int, list[Term]] = {}
+    for term, leader in zip(terms, leaders, strict=True):
+        groups.setdefault(leader, []).append(term)
+    return [_joined(group) if len(group) > 1 else group[0] for group in groups.values()]
 
 
 def twin_notes(terms: Sequence[Term]) -> list[str]:

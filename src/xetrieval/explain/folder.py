@@ -105,7 +105,5 @@ def _assemble(make: Callable[..., Explainer], folder: Path, config: Mapping[str,
             metrics=facts_of(config, "figures", folder),
             cache=cache,
         )
-    except MismatchError as error:
-        raise DamagedError(f"{folder}: {error}") from error
-    except InputError as error:
+    except (MismatchError, InputError) as error:
         raise DamagedError(f"{folder}: {error}") from error

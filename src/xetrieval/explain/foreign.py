@@ -1,13 +1,13 @@
 """Are these vectors of the encoder that the explainer was made for? Another model's of the same dimension fit as well.
 
 A dictionary reconstructs vectors like those it was learned on, and hardly any others. The cosine of the first thousand
-with their reconstruction is held against two figures: the model card's, on held-out documents of the encoder (a real
+with their reconstruction is compared with two figures: the model card's, on held-out documents of the encoder (a real
 corpus comes near it), and what random directions get (so do vectors of other models, however good they are):
 
     limit = random + 0.4 (card - random) - 0.1 / sqrt(rows)
 
 paper/studies/foreign_vectors.py measured both sides. A model fine-tuned from the same one is between them and is not
-found: where texts are at hand, encoding a few of them is the better test.
+found: where there are texts, encoding a few of them is the better test.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 1000
 RANDOM_ROWS: Final = 256
-SHARE, SPREAD = 0.4, 0.1
+FRACTION, SPREAD = 0.4, 0.1
 LEAST_GAP: Final = 0.15  # between card and random; below, reconstruction cannot tell
 
 
@@ -41,7 +41,7 @@ class Likeness(NamedTuple):
     @property
     def limit(self) -> float:
         """The cosine below which they are taken for another model's."""
-        return self.random + SHARE * (self.card - self.random) - SPREAD / float(np.sqrt(self.rows))
+        return self.random + FRACTION * (self.card - self.random) - SPREAD / float(np.sqrt(self.rows))
 
     @property
     def foreign(self) -> bool:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
 
-import numpy as np
-
 from ..encoders import Counts
 from ..errors import shortened
 from ..features import Feature
 from ..views import VIEWS, View
 from .attribution import Attribution
-from .explanation import Explanation, Term, groups_of, joined
+from .explanation import Explanation, Term, join_twins
 from .reading import Reading
 from .support import Overlap
 
@@ -84,12 +82,7 @@ class ExplainedPairs(Sequence[Explanation]):
             )
             for j, share, query, views in zip(*(column.tolist() for column in columns), strict=True)
         ]
-        leaders = self.attribution.twins[rows] - rows.start
-        if (leaders != np.arange(len(leaders))).any():
-            terms = [
-                joined([terms[i] for i in group]) if len(group) > 1 else terms[group[0]]
-                for group in groups_of(leaders.tolist())
-            ]
+        terms = join_twins(terms, self.attribution.twins[rows].tolist())
         per_view: dict[View, tuple[int, ...]] = dict.fromkeys((*VIEWS, *self.views), ())
         for column, view in enumerate(self.views):
             per_view[view] = tuple(ids[activations[:, column] > 0].tolist())

@@ -105,7 +105,7 @@ def _joined(parts: list[Any]) -> list[str]:
     """The text that pieces were cut from. What lay between two is lost: a blank, or a new line. So both are tried."""
     out, last = ["", ""], 0
     for _, _, _, text, _, start, end in sorted(parts, key=lambda part: part[5]):
-        body = text[max(0, len(text) - (end - start)) :]  # a title stands before each piece
+        body = text[max(0, len(text) - (end - start)) :]  # each piece begins with the title
         gap = start > last
         body = body[max(0, last - start) :]
         out = [f"{before}{between if gap else ''}{body}" for before, between in zip(out, (" ", "\n"), strict=True)]
