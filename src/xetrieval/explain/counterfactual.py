@@ -83,7 +83,7 @@ class Swap(Record):
     def sentences(self) -> tuple[str, str]:
         """Both changes in words."""
         if self.erase is None:
-            erased = f"no {self.most_erased} or fewer shared features hold the {self.ahead} document above the other"
+            erased = f"{_none_of(self.most_erased)} the {self.ahead} document scores below the other"
         else:
             erased = (
                 f"{_without(self.erase)}, the {self.ahead} document would score {self.erase.score:+.4f}, "
@@ -123,7 +123,7 @@ class RankChange(Record):
         """The change in words."""
         ends = f"the top {self.k}, which ends at {self.cutoff_score:+.4f}"
         if self.inside and self.erase is None:
-            return (f"no {self.most_erased} or fewer shared features hold the document in the top {self.k}",)
+            return (f"{_none_of(self.most_erased)} the document leaves the top {self.k}",)
         if self.erase is not None:
             return (f"{_without(self.erase)}, the document would score {self.erase.score:+.4f} and leave {ends}",)
         if self.boost is None:
@@ -131,6 +131,10 @@ class RankChange(Record):
             return (f"no factor up to {LARGEST_FACTOR:g} on {shared} lifts it into {ends}",)
         times = f"{self.boost.factor:.2f} times the activation of what it shares with the query"
         return (f"with {times}, the document would enter {ends}",)
+
+
+def _none_of(most: int) -> str:
+    return f"no set of up to {most} shared features was found without which"
 
 
 def _without(erased: Erase) -> str:

@@ -1,4 +1,4 @@
-"""How much of a text its encoder could read: what lay past its limit, and what its tokenizer does not know."""
+"""How much of a text its encoder could read: what is past its limit, and what its tokenizer does not know."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Reading(NamedTuple):
-    """Of one text. None: nobody counted."""
+    """How much was read of one text. None: not counted."""
 
     unread: int = 0  # tokens past the encoder's limit: they had no part in the score
     unknown: int | None = None  # tokens read that the tokenizer does not know: all of them look the same to the encoder

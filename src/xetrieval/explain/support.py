@@ -15,7 +15,7 @@ from ..arrays import Float32, IntArray
 from ..errors import MismatchError
 from ..sae import SparseCodes
 
-TILE = 256  # pairs whose queries lie dense at one time
+TILE = 256  # pairs whose queries are dense in memory at once
 
 
 class Overlap(NamedTuple):

@@ -45,7 +45,7 @@ class Fitted:
     """The table.
 
     Args:
-        lines: the parts. total: the line under the rule, if any. note: stands beside the total, or under the table.
+        lines: the parts. total: the line under the rule, if any. note: beside the total, or under the table.
     """
 
     def __init__(

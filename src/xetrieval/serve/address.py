@@ -50,7 +50,7 @@ def check_token(token: str | None) -> None:
     """Refuse a token that protects nothing, or that no header can carry.
 
     Raises:
-        InputError: it is empty, or has other characters than a cookie can hold.
+        InputError: it is empty, or has characters that are not allowed in a cookie.
     """
     if token is None:
         return
@@ -64,7 +64,7 @@ def check_prefix(path: str) -> str:
     """The path that all of a server's paths begin with: empty, or /NAME without a slash at its end.
 
     Raises:
-        InputError: it is no path, or it hides the API's own.
+        InputError: it is not a path, or it hides the API's own.
     """
     plain = "/" + path.strip("/") if path.strip("/") else ""
     if plain and not PREFIX.fullmatch(plain):

@@ -1,4 +1,4 @@
-"""An encoder that several requests use: one at a time, and what was asked a moment ago is remembered."""
+"""An encoder that several requests use: one at a time, with the most recent texts remembered."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOG: Final = logging.getLogger("xetrieval.serve")
-BODY: Final = "xetrieval.body"  # where a request's body stands in its scope
+BODY: Final = "xetrieval.body"  # the key of a request's body in its scope
 COOKIE: Final = "xetrieval_token"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -59,7 +59,7 @@ class Gate:
         token: what every request must carry, in an Authorization header or in the cookie that ?token=... sets.
         prefix: what paths begin with, /NAME; whether a proxy takes it off before they come here does not matter.
     Raises:
-        InputError: an empty token, or one that no cookie can hold.
+        InputError: an empty token, or one that does not fit in a cookie.
     """
 
     def __init__(self, app: App, limits: Limits, hosts: frozenset[str], token: str | None, prefix: str = "") -> None:
@@ -67,7 +67,7 @@ class Gate:
         self.app, self.limits, self.hosts, self.token, self.prefix = app, limits, hosts, token, prefix
         self.turn = asyncio.Semaphore(limits.active)
         self.waiting = 0
-        self.late: set[asyncio.Task[None]] = set()  # work that nobody waits for any more, kept until it ends
+        self.late: set[asyncio.Task[None]] = set()  # work whose request has ended, kept until it is done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -94,7 +94,7 @@ class Gate:
         finally:
             facts = {
                 "method": scope["method"],
-                "path": scope["path"],  # without what was asked
+                "path": scope["path"],  # without the query string
                 "status": status,
                 "ms": round(1000 * (time.perf_counter() - started), 1),
             }

@@ -1,1 +1,1 @@
-"""Questions about an index: why this hit, what the list has in common, what the corpus holds."""
+"""Questions about an index: why this hit, what the hits have in common, what the corpus is about."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
 
 FRACTION: Final = 0.5  # of the documents: a line in more of them is named
-FRACTION_OF_SAMPLE: Final = 0.4  # where a line in so many of the sample is counted in all
+FRACTION_OF_SAMPLE: Final = 0.4  # of the sample: a line in that many is counted in all documents
 FEWEST_DOCUMENTS: Final = 5  # an index of fewer has no boilerplate: everything is in most of them
 FEWEST_LETTERS: Final = 3  # a line with fewer, such as } or ---, is not text
 LONGEST: Final = 500  # characters: a longer line is a paragraph
@@ -38,7 +38,7 @@ class CommonLine(NamedTuple):
 
 
 class _Whole(NamedTuple):
-    """A document, or the pieces of one that lie together."""
+    """A document, or the consecutive pieces of one."""
 
     id: str
     cut: bool
@@ -70,7 +70,7 @@ def _counted(index: Index, blocks: list[tuple[int, int]], wanted: frozenset[str]
             continue
         key = int.from_bytes(blake2b(whole.id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
         pieces.append(key)
-        for line in lines:  # pieces of one document may lie apart: it counts once
+        for line in lines:  # the pieces of a document may not be consecutive: it counts once
             of_pieces.setdefault(line, array("Q")).append(key)
     documents += len(np.unique(np.frombuffer(pieces, np.uint64)))
     for line, keys in of_pieces.items():
@@ -102,7 +102,7 @@ def _rows(index: Index, blocks: list[tuple[int, int]]) -> Iterator[Any]:
 
 
 def _joined(parts: list[Any]) -> list[str]:
-    """The text that pieces were cut from. What lay between two is lost: a blank, or a new line. So both are tried."""
+    """The text that pieces were cut from. The blank or line break between two is lost, so both are tried."""
     out, last = ["", ""], 0
     for _, _, _, text, _, start, end in sorted(parts, key=lambda part: part[5]):
         body = text[max(0, len(text) - (end - start)) :]  # each piece begins with the title
