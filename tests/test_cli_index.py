@@ -143,7 +143,7 @@ def test_an_index_is_changed_and_checked(home: Path, tmp_path: Path) -> None:
     vectors.write_bytes(b"x" + vectors.read_bytes()[1:])
     refused(run("index", "verify", folder), "vectors.f32: differs")
     refused(run("index", "build", tmp_path / "more.jsonl", "--output", folder), "by the explainer")
-    refused(run("index", "add", tmp_path / "absent", tmp_path / "more.jsonl"), "no index there")
+    refused(run("index", "add", tmp_path / "absent", tmp_path / "more.jsonl"), "there is no index to add to")
     refused(run("index", "build", "--output", tmp_path / "i"), "give a corpus")
     refused(run("search", tmp_path / "absent", "x"), "not the folder of an index")
 

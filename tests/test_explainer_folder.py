@@ -93,7 +93,7 @@ def edit_config(folder: Path, **changes: object) -> None:
         (lambda f: (f / "config.json").write_text("[]"), "not the configuration of an explainer"),
         (lambda f: edit_config(f, format_version=99), "format version 99 is not 2"),
         (lambda f: edit_config(f, encoder={"name": "x"}), "identity is missing, or has missing"),
-        (lambda f: edit_config(f, files={"../x": "y"}), "lies outside the folder"),
+        (lambda f: edit_config(f, files={"../x": "y"}), "is outside the folder"),
         (lambda f: edit_config(f, sae={"k": 0}), "k = 0"),
         (lambda f: edit_config(f, internalizers={"mood": {"form": "paper"}}), "'mood.w1' is missing"),
     ],

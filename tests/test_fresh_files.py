@@ -82,7 +82,7 @@ def test_vectors_of_two_texts_exchanged_in_the_cache_are_refused(cache: CachedEn
 )
 def test_a_cache_with_tables_that_are_not_ours_is_refused_at_once(cache: CachedEncoder, statement: str) -> None:
     changed(cache, ("ALTER TABLE vectors RENAME TO old", ()), (statement, ()))
-    with pytest.raises(DamagedError, match="other tables than ours"):
+    with pytest.raises(DamagedError, match="unexpected tables"):
         cache.encode_document(TEXTS)
 
 
@@ -103,11 +103,11 @@ def test_a_cache_that_is_a_pipe_or_a_folder_is_refused(cache: CachedEncoder) -> 
     path = cache.path("document")
     path.unlink()
     path.mkdir()
-    with pytest.raises(InputError, match="is to be a file"):
+    with pytest.raises(InputError, match="must be a file"):
         cache.encode_document(TEXTS)
     path.rmdir()
     os.mkfifo(path)
-    with pytest.raises(InputError, match="is to be a file"):
+    with pytest.raises(InputError, match="must be a file"):
         cache.encode_document(TEXTS)
 
 

@@ -115,7 +115,7 @@ def test_the_same_command_again_has_nothing_to_do(folder: Path, tmp_path: Path) 
     assert (again.added, again.updated, again.documents) == (0, 0, COUNT)
     assert content(folder) == before
     other = Corpus((write_corpus(tmp_path / "o.jsonl", records(3, seed=5)),))
-    with pytest.raises(InputError, match="holds an index already"):
+    with pytest.raises(InputError, match="already contains an index"):
         build_index(other, random_explainer(), folder, SMALL)
     assert content(folder) == before
 
@@ -131,7 +131,7 @@ def test_a_corpus_that_changed_during_a_build_is_refused(tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt):
         build_index(corpus, explainer, tmp_path / "index", SMALL, stop)
     write_corpus(tmp_path / "c.jsonl", records(100, seed=1))
-    with pytest.raises(InputError, match="changed meanwhile"):
+    with pytest.raises(InputError, match="has changed since"):
         build_index(corpus, explainer, tmp_path / "index", SMALL)
     assert build_index(corpus, explainer, tmp_path / "index", replace(SMALL, restart=True)).documents == 100
     verify_index(tmp_path / "index")

@@ -14,7 +14,7 @@ from xetrieval.files import is_whole, parse_json, read_json
         (b'{"a": ' + b"9" * 5000 + b"}", "thousands of digits"),
         (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deeply"),
-        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "the name 'c' twice"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "duplicate name 'c'"),
         (b'{"a": "\\ud800"}', "half a character"),
         (b'{"\\uDC00": 1}', "half a character"),
         (b"\xff{}", "not UTF-8 (byte 1)"),

@@ -90,7 +90,7 @@ def add(given: Given, index: Folder, sources: Sources = None) -> None:
     from ..index.store.layout import EXPLAINER
 
     if not (index / EXPLAINER).is_dir():
-        raise InputError(f"{index}: no index there to add to; make one with `xetrieval index build`")
+        raise InputError(f"{index}: there is no index to add to; make one with `xetrieval index build`")
     _build(given, sources or [], str(index / EXPLAINER), index, adding=True)
 
 

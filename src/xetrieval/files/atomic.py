@@ -1,4 +1,4 @@
-"""Files that hold either the old content or the new one, never something between."""
+"""Files with either the old content or the new one, never a mixture."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     check_writable(target.parent)
     scratch = scratch_beside(target)
     try:
-        with said_where(path), scratch.open("xb") as f:
+        with naming(path), scratch.open("xb") as f:
             yield f
             f.flush()
             os.fsync(f.fileno())
@@ -113,7 +113,7 @@ def _stream(path: Path) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         return
-    with said_where(path), _open_stream(path) as file:
+    with naming(path), _open_stream(path) as file:
         yield file
 
 
@@ -137,8 +137,8 @@ def _open_stream(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def said_where(path: Path) -> Iterator[None]:
-    """ "No space left on device" comes without a place: give it one."""
+def naming(path: Path) -> Iterator[None]:
+    """Name `path` in errors that name no file, such as "No space left on device"."""
     try:
         yield
     except OSError as error:
@@ -158,7 +158,7 @@ class _Characters:
 
 
 def read_bytes(path: Path) -> bytes:
-    """What a file or a pipe holds; "-" is standard input.
+    """The content of a file or a pipe; "-" is standard input.
 
     Raises:
         InputError: no such file, a device, which may never end, or a pipe that nobody writes to.

@@ -18,16 +18,16 @@ PATIENCE = 60.0  # seconds that a connection waits for others
 
 @contextmanager
 def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]:
-    """A connection to `path`, made with `schema` if it is new; `what` it holds, for messages.
+    """A connection to `path`, created with `schema` if it is new; messages call its content `what`.
 
     Raises:
         InputError: the folder cannot be written, or others kept the file busy. DamagedError: not a database, or one
-            that holds other tables, views or triggers.
+            with other tables, views or triggers.
     """
     if not path.exists():
         check_writable(path.parent)
     elif not path.is_file():
-        raise InputError(f"{path}: {what} is to be a file, and this is none; remove it")
+        raise InputError(f"{path}: {what} must be a file, and this is not one; remove it")
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
             try:
@@ -35,7 +35,7 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
             except UnicodeDecodeError as error:
                 raise DamagedError(f"{path}: {what} is damaged (a name in it is not text); delete it") from error
             if not has_tables_of(db, schema):  # before any of it is read: a view may never end
-                raise DamagedError(f"{path}: {what} is damaged (it holds other tables than ours); delete it")
+                raise DamagedError(f"{path}: {what} is damaged (it has unexpected tables); delete it")
             yield db
     except sqlite3.OperationalError as error:
         raise InputError(f"{path}: {what} cannot be used now ({error}); try again") from error
@@ -58,7 +58,7 @@ def _prepare(db: sqlite3.Connection, schema: str) -> None:
 
 
 def has_tables_of(db: sqlite3.Connection, schema: str) -> bool:
-    """Whether a database holds the tables of `schema`, and no other table, index, view or trigger."""
+    """Whether a database has the tables of `schema`, and no other table, index, view or trigger."""
     try:
         return _things(db) == _expected(schema)
     except UnicodeDecodeError:  # a name or a message of SQLite that is not text

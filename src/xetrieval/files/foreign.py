@@ -20,7 +20,7 @@ def read_torch_state(path: Path) -> dict[str, Float32]:
     """Tensors of a PyTorch state file as float32 arrays, wrappers and name prefixes taken off.
 
     Raises:
-        InputError: no such file. DamagedError: not a state file, or one that holds more than tensors.
+        InputError: no such file. DamagedError: not a state file, or one with more than tensors.
     """
     torch = require("torch", "encoders")
     if not path.is_file():
@@ -34,7 +34,7 @@ def read_torch_state(path: Path) -> dict[str, Float32]:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
     if not isinstance(state, dict):
-        raise DamagedError(f"{path}: holds a {type(state).__name__}, not a state dictionary")
+        raise DamagedError(f"{path}: contains a {type(state).__name__}, not a state dictionary")
     arrays = {}
     for name, value in state.items():
         if isinstance(value, int | float):

@@ -63,7 +63,7 @@ def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Any:
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text holds no half character (a lone surrogate), which no file can hold in UTF-8."""
+    """Whether a text has no half character (a lone surrogate), which no file can hold in UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -111,7 +111,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in made if names.count(name) > 1)
-        raise InputError(f"not usable JSON (an object has the name {twice[:60]!a} twice)")
+        raise InputError(f"not usable JSON (an object has the duplicate name {twice[:60]!a})")
     return made
 
 

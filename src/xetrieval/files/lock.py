@@ -11,10 +11,10 @@ from ..errors import InputError
 
 @contextmanager
 def alone(lock: Path, refusal: str) -> Iterator[None]:
-    """Hold the file `lock` for this process; it is let go with the process, however that ends.
+    """Lock the file `lock` for this process; the lock ends with the process, however that ends.
 
     Raises:
-        InputError: another process holds it; `refusal` is the message.
+        InputError: another process has locked it; `refusal` is the message.
     """
     from filelock import FileLock, Timeout  # reading needs no lock, and must work where there is none
 

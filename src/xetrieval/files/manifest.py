@@ -16,7 +16,7 @@ from .kind import NAME, Kind
 
 
 def write_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any], files: Sequence[str]) -> None:
-    """Write config.json; `files` lie in the folder already."""
+    """Write config.json; `files` are in the folder already."""
     hashes = {name: sha256_of_file(folder / name) for name in files}
     config = {"format": kind.format, "format_version": kind.version, **facts, "files": hashes}
     write_text(folder / NAME, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
@@ -34,13 +34,13 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
         raise DamagedError(f"{folder / NAME}: field 'files' is missing or of the wrong kind")
     for name, promised in files.items():
         if Path(name).name != name or not isinstance(promised, str):
-            raise DamagedError(f"{folder / NAME}: file {name!r} lies outside the folder")
+            raise DamagedError(f"{folder / NAME}: file {name!r} is outside the folder")
         check_file(folder / name, promised)
     return config
 
 
 def facts_of(config: Mapping[str, Any], field: str, folder: Path) -> dict[str, Any]:
-    """A field that tells of a stored thing; empty where there is none.
+    """A field that describes what is stored; empty if there is none.
 
     Raises:
         DamagedError: it is not a JSON object.

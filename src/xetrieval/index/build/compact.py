@@ -1,7 +1,7 @@
-"""An index without its deleted and replaced documents: shards that hold some are written anew, without them.
+"""An index without its deleted and replaced documents: shards that contain some are rewritten without them.
 
-Killed at any point, the same command goes on where it stopped; a build, an addition or a deletion that comes in between
-throws the unfinished work away. Readers see the index as it was before, or as it is after.
+After a kill at any point, the same command resumes; a build, an addition or a deletion in between throws the
+unfinished work away. Readers see the index as it was before, or as it is after.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ Tell = Callable[[int, int], None]  # documents done, documents to be copied
 
 
 class Compacted(NamedTuple):
-    """What came of it."""
+    """What a compaction did."""
 
     removed: int  # rows of deleted and replaced documents
-    documents: int  # that the index holds
+    documents: int  # in the index now
     bytes_before: int
     bytes_after: int
 
@@ -62,7 +62,7 @@ def compact_index(folder: Path, report: Tell | None = None, shard_rows: int = SH
     Args:
         shard_rows: documents of a new shard; shards that are less than half full are joined with a changed neighbour.
     Raises:
-        InputError: an unfinished build, another process at work there, or nothing would be left.
+        InputError: an unfinished build, another process writes the index, or no document would be left.
     """
     read_index_manifest(folder)
     with writing(folder):
@@ -77,8 +77,8 @@ def compact_index(folder: Path, report: Tell | None = None, shard_rows: int = SH
             _clean(folder, manifest)
         except OSError as error:
             raise InputError(
-                f"{folder} is compacted, but {error.filename} cannot be removed ({error.strerror}); close what has it "
-                "open, and run `xetrieval index compact` again"
+                f"{folder} is compacted, but {error.filename} cannot be removed ({error.strerror}); close the program "
+                "that has it open, and run `xetrieval index compact` again"
             ) from error
         return Compacted(removed, manifest.alive, before, folder_bytes(folder))
 
@@ -112,7 +112,7 @@ def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
     waiting: list[tuple[str, dict[str, Any], Rows]] = []
 
     def flush() -> Iterator[_Part]:
-        """The shards that wait: as they are, or, where a row of them is gone, their other rows in new ones."""
+        """The waiting shards: unchanged, or, if a row of them was deleted, their other rows in new shards."""
         nonlocal number
         if not dirty:
             for name, record, _ in waiting:
@@ -138,7 +138,7 @@ def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
 
 
 def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict[str, Any]:
-    """One new shard; gone on with where it stopped, nothing to do where it is sealed."""
+    """One new shard, resumed where it stopped; a sealed shard is done."""
     sealed, manifest = index.folder / SHARDS / part.name, index.manifest
     if not (sealed / RECORD).is_file():
         begun = index.folder / BUILDING / part.name
@@ -173,7 +173,7 @@ def _batch(index: IndexReader, rows: Rows, stored: list[StoredDocument]) -> Batc
 
 
 def _clean(folder: Path, manifest: Manifest) -> None:
-    """Remove shards that are no longer named, and what was made of them or of an older generation."""
+    """Remove shards that the manifest no longer names, and the companion files of them or of an older generation."""
     remove_unfinished(folder, manifest.names)
     for companion in companions():
         for path in companion.stale(folder, manifest):

@@ -1,4 +1,4 @@
-"""What an index is built from: corpora, or vectors with ids, looked through once before any work."""
+"""What an index is built from: corpora, or vectors with ids, checked once before any work."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ CHECKED: Final = 8192  # vectors looked at together
 
 
 class Entry(NamedTuple):
-    """One document, and the row of its vector where vectors are given."""
+    """One document, and the row of its vector if the corpus has vectors."""
 
     document: Document
     place: int
-    vector: Float32 | None = None  # where a store gives it
+    vector: Float32 | None = None  # from a store
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Corpus:
 
 
 class Survey(NamedTuple):
-    """A corpus looked through: every line can be used and every id is there once."""
+    """A corpus after one pass: every line can be used and every id is unique."""
 
     documents: int
     digest: str  # of ids, texts and metadata, in order
@@ -146,9 +146,9 @@ def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Surv
     """Read everything once. Eight bytes a document stay in memory.
 
     Args:
-        dimension: that vectors must have, where they are given.
+        dimension: of the vectors, if the corpus has any.
     Raises:
-        InputError: a line that cannot be used, an id that stands twice, another number of vectors than documents, or a
+        InputError: a line that cannot be used, a duplicate id, a different number of vectors than documents, or a
             vector of another dimension, zero, or not finite.
     """
     made, hashes, count, before = sha256(), array("Q"), 0, None
@@ -165,7 +165,7 @@ def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Surv
     if corpus.left_out is not None:
         corpus.left_out.check(count, "the corpus")
     if not count:
-        raise InputError("the corpus holds no documents")
+        raise InputError("the corpus has no documents")
     _check_ids(corpus, hashes)
     matrix = corpus.matrix()
     if matrix is not None and len(matrix) != count:
@@ -183,17 +183,19 @@ def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Surv
 
 
 def _refuse_extra(corpus: Corpus) -> None:
-    """Name a vector whose document is not there, where ids came with them."""
+    """Name a vector that has no document, if the vectors have ids."""
     ids = None if corpus.vectors is None else vector_ids(corpus.vectors, len(corpus.matrix()))
     if ids is not None and corpus.sources:
         documents = {entry.document.id for entry in corpus.entries()}
         extra = next((name for name in ids if name not in documents), None)
         if extra is not None:
-            raise InputError(f"{corpus.vectors}: a vector for {shortened(extra, 60)!r}, no document of the corpus")
+            raise InputError(
+                f"{corpus.vectors}: has a vector for {shortened(extra, 60)!r}, which the corpus does not have"
+            )
 
 
 def blocks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:
-    """So many documents at a time."""
+    """At most `size` documents at a time."""
     while block := list(islice(entries, size)):
         yield block
 
@@ -214,7 +216,7 @@ def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
 
 
 def _names(document: Document, before: str | None) -> tuple[str | None, list[str]]:
-    """Of a piece its whole; and the ids that no other document may have: its own, of a first piece its whole's too."""
+    """The whole of a piece; and the ids that no other document may have: its own, and for a first piece its whole's."""
     whole = whole_of(document)
     if document.id == whole:
         return None, [whole]

@@ -1,4 +1,4 @@
-"""Documents taken out of an index."""
+"""Deleting documents from an index."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .pipeline import write_manifest_with
 
 
 def delete_documents(folder: Path, ids: Sequence[str]) -> int:
-    """Delete documents by id; an id that was cut into pieces stands for all of them. How many documents are left.
+    """Delete documents by id, with all their pieces; return how many documents are left.
 
-    They are not found any more; their texts lie in the index's files until `compact_index`.
+    They are not found any more; their texts stay in the index's files until `compact_index`.
 
     Raises:
-        InputError: an id that is not there: then nothing is deleted. An unfinished build: end it first.
+        InputError: an unknown id (then nothing is deleted), or an unfinished build.
     """
     read_index_manifest(folder)
     with writing(folder):

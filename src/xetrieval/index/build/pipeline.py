@@ -1,7 +1,7 @@
-"""A corpus to an index, shard by shard. Run again after any interruption, with the same arguments, it goes on.
+"""A corpus to an index, shard by shard. After an interruption, the same call resumes.
 
-Work lies in INDEX/building until all of it is done; then one replacement of config.json makes it the index. Readers see
-the index as it was before, or as it is after.
+Unfinished work is in INDEX/building; when all of it is done, replacing config.json makes it the index. Readers see the
+index as it was before, or as it is after.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ class Built(NamedTuple):
     added: int
     updated: int
     unchanged: int
-    removed: int  # old pieces, or an old whole, of documents that are cut otherwise now
+    removed: int  # old pieces, or an old whole, of documents whose pieces have changed
     documents: int  # in the index now
     unreadable: int = 0  # of those written, documents of which the encoder knows at most half of the tokens
 
 
 class Job(NamedTuple):
-    """One build, as building/job.json holds it."""
+    """One build, as building/job.json records it."""
 
     digest: str  # of everything that decides the result
     base: int  # the generation it adds to; 0: a new index
@@ -118,12 +118,12 @@ def build_index(
     """Build an index in the folder `output`, or add to the one that is there.
 
     Documents whose id is new are added; one whose text or metadata changed takes the place of what was there, be it
-    whole or in pieces. One that is not in the corpus stays. Texts that were replaced are not found, but lie in the
+    whole or in pieces. One that is not in the corpus stays. Replaced texts are not found any more, but stay in the
     index's files until `compact_index`.
 
     Raises:
-        InputError: a line that cannot be used, an id twice, an unfinished build of something else, another process at
-            work there. MismatchError: the index was made by another explainer.
+        InputError: a line that cannot be used, a duplicate id, an unfinished build of something else, or another
+            process at work there. MismatchError: the index was made by another explainer.
     """
     config, tell, output = config or BuildConfig(), report or (lambda *_: None), Path(output)
     with writing(output):
@@ -179,7 +179,7 @@ def build_shard(
     block: int,
     tell: Any,
 ) -> None:
-    """One shard from its own entries, gone on with where it stopped; nothing to do where it is sealed."""
+    """One shard from its own entries, resumed where it stopped; a sealed shard is done."""
     sealed, partial = output / SHARDS / shard_name(number), output / BUILDING / shard_name(number)
     if (sealed / RECORD).is_file():
         tell(sum(1 for _ in entries))
@@ -202,13 +202,13 @@ def build_shard(
 
 
 def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:
-    """The entries that a build writes: all of them, or those that the index does not have like that."""
+    """The entries that a build writes: all of them, or those that the index does not have in this form."""
     if base is None:
         return corpus.entries()
     if corpus.encoded:
-        return corpus.entries()  # what is there already is replaced: the vectors may be others
+        return corpus.entries()  # documents of the index are replaced: their vectors may differ
     have = _ids(output, base)
-    return (entry for entry in corpus.entries() if not have.holds(entry.document))
+    return (entry for entry in corpus.entries() if not have.has(entry.document))
 
 
 def _ids(output: Path, manifest: Manifest) -> IdLookup:
@@ -245,7 +245,7 @@ def _kept(explainer: Explainer, output: Path) -> Explainer:
 def _job(
     corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, config: BuildConfig, report: Report
 ) -> tuple[Job, NDArray[np.int64]]:
-    """The job that lies there unfinished, if it is this one, else a new one; and the rows that it replaces."""
+    """The unfinished job of the folder, if it is this one, else a new one; and the rows that it replaces."""
     looked = survey(corpus, explainer.sae.dimension, report)
     if corpus.encoded and not config.force:
         check_corpus_vectors(corpus, explainer)
@@ -258,26 +258,26 @@ def _job(
         known = None if record is None else Job(**record)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedError(
-            f"{output / BUILDING / JOB}: damaged ({error}); move it elsewhere, and build again"
+            f"{output / BUILDING / JOB}: damaged ({error}); move it elsewhere and build again"
         ) from error
     current = 0 if base is None else base.generation
     if base is not None and known is None and not config.adding:
         if base.job == digest_of([*facts, 0]):  # built already, by this very command
             return Job(base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, block), np.empty(0, np.int64)
-        raise InputError(f"{output} holds an index already; add to it with `xetrieval index add`, or choose another")
+        raise InputError(f"{output} already contains an index; add to it with `xetrieval index add`, or choose another")
     if base is None and config.adding:
-        raise InputError(f"{output}: no index there to add to; make one with `xetrieval index build`")
+        raise InputError(f"{output}: there is no index to add to; make one with `xetrieval index build`")
     if known is not None and known.digest != digest_of([*facts, known.base]) and not config.restart:
         raise InputError(
-            f"{output} holds an unfinished build of other texts, or the corpus changed meanwhile; finish it by the "
-            "command that began it, or pass --restart to throw it away"
+            f"{output} contains an unfinished build of other texts, or the corpus has changed since; finish it with "
+            "the command that began it, or pass --restart to throw it away"
         )
     if known is not None and not config.restart and known.base in (current, current - 1):
         return known, replaced
     remove_unfinished(output, () if base is None else base.names)
     made = Change(looked.documents, 0, 0, 0, [])
     if base is not None:
-        made = change((entry.document for entry in corpus.entries()), _ids(output, base), corpus.encoded)
+        made = change((entry.document for entry in corpus.entries()), _ids(output, base), replace_all=corpus.encoded)
     counts = made.added, made.updated, made.unchanged, made.removed
     first = 0 if base is None else base.next_shard
     job = Job(digest_of([*facts, current]), current, first, *counts, config.shard_rows, block)

@@ -1,4 +1,4 @@
-"""Whether every byte of an index is what its manifest promises, and what lies there that no manifest names."""
+"""Whether every byte of an index is what its manifest promises, and which files no manifest names."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ..store.texts import Texts
 
 
 class Verified(NamedTuple):
-    """What was looked at."""
+    """What a check of an index found."""
 
-    files: int  # that are what they should be
-    unknown: tuple[str, ...]  # files in the folder that the index does not know, by their paths in it
+    files: int  # checked and unchanged
+    unknown: tuple[str, ...]  # files in the folder that the index does not know, as paths in it
 
 
 Check = tuple[Path, Callable[[], object]]
@@ -37,7 +37,7 @@ def verify_index(folder: Path, report: Callable[[int, int], None] | None = None)
     """Read everything.
 
     Raises:
-        DamagedError: a file is missing or differs; says which.
+        DamagedError: a file is missing or differs; the message names it.
     """
     manifest = read_index_manifest(folder)
     todo = list(_checks(folder, manifest))
@@ -50,7 +50,7 @@ def verify_index(folder: Path, report: Callable[[int, int], None] | None = None)
 
 
 def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
-    """Every file of the index, and what tells whether it is whole."""
+    """Every file of the index, with the check of its content."""
     yield folder / CONFIG, partial(_check_written, folder / CONFIG, manifest.to_dict(KIND))
     if manifest.gone:
         yield folder / manifest.deleted_file, partial(manifest.deleted, folder)
@@ -69,7 +69,7 @@ def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
 
 
 def _check_written(path: Path, record: dict[str, Any]) -> None:
-    """A record that we write in one way alone: every bit of it counts."""
+    """A record has one written form, so every bit of it is checked."""
     if not path.is_file():
         raise DamagedError(f"{path}: missing; restore it")
     found = read_json(path)

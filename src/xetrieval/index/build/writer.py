@@ -1,7 +1,7 @@
 """One shard being written: blocks are appended, each whole or not at all, until it is sealed.
 
-A block counts from the moment that progress.json says so. What a killed run left behind that is cut off when the shard
-is opened again, so the files come out the same however often it was killed.
+A block counts from the moment that progress.json says so. What a killed run wrote after that is cut off when
+the shard is opened again, so the files are the same however often the run was killed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...data import Document
 from ...errors import DamagedError
 from ...explain.pairs import reading
 from ...files import read_json, sha256_of_file, write_text
-from ...files.atomic import said_where
+from ...files.atomic import naming
 from ...files.folders import sweep
 from ...sae import SparseCodes
 from ...views import ORIGINAL, View
@@ -30,7 +30,7 @@ from .stages import Batch, codes_of
 
 
 class ShardWriter:
-    """A shard in `folder`, gone on with where it stopped."""
+    """A shard in `folder`, resumed where it stopped."""
 
     def __init__(self, folder: Path, dimension: int, features: int, views: Sequence[View]) -> None:
         self.folder, self.dimension, self.features, self.views = folder, dimension, features, tuple(views)
@@ -78,7 +78,7 @@ class ShardWriter:
         return record
 
     def _write(self, name: str, numbers: Any) -> None:
-        with said_where(self.folder / name), (self.folder / name).open("ab") as file:
+        with naming(self.folder / name), (self.folder / name).open("ab") as file:
             file.write(_as_stored(name, numbers).tobytes())
             file.flush()
             os.fsync(file.fileno())
@@ -108,7 +108,7 @@ def ragged(codes: SparseCodes) -> tuple[NDArray[np.int64], Any, Any]:
 
 def _as_stored(name: str, numbers: Any) -> NDArray[Any]:
     kind = array_type(name)
-    if kind == np.float16:  # what is active stays so, however weak
+    if kind == np.float16:  # a weak activation must not become 0
         numbers = np.clip(numbers, np.finfo(np.float16).smallest_subnormal, np.finfo(np.float16).max)
     return np.ascontiguousarray(numbers, kind)
 
@@ -121,5 +121,5 @@ def write_postings(folder: Path, features: int) -> None:
     rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     made = (np.concatenate([[0], np.cumsum(counts)]), rows[order], values[order])
     for name, numbers in zip(POSTINGS, made, strict=True):
-        with said_where(folder / name):
+        with naming(folder / name):
             (folder / name).write_bytes(np.ascontiguousarray(numbers, array_type(name)).tobytes())

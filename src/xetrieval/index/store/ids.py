@@ -21,7 +21,7 @@ class IdLookup:
         self.texts, self.firsts, self.deleted = texts, firsts, deleted
 
     def find(self, identifier: str) -> int | None:
-        """The row of an id in the index, None where there is none or it was deleted."""
+        """The row of an id in the index, None if it is absent or deleted."""
         for first, texts in zip(reversed(self.firsts), reversed(self.texts), strict=True):
             row = texts.row_of(identifier)
             if row is not None:
@@ -35,7 +35,7 @@ class IdLookup:
         return [row for row in rows if not self._deleted(row)]
 
     def whole_of(self, row: int) -> str:
-        """The id of the document that a row is a piece of, its own where it is whole."""
+        """The id of the document that a row is a piece of, its own if it is whole."""
         shard = self._shard(row)
         return self.texts[shard].whole_of(row - self.firsts[shard])
 
@@ -46,8 +46,8 @@ class IdLookup:
         at = int(np.searchsorted(self.deleted, row))
         return at < len(self.deleted) and int(self.deleted[at]) == row
 
-    def holds(self, document: Document) -> bool:
-        """Whether this very document is there: its id, with the same text and metadata."""
+    def has(self, document: Document) -> bool:
+        """Whether the index has this id with the same text and metadata."""
         row = self.find(document.id)
         if row is None:
             return False
@@ -61,17 +61,17 @@ class Change(NamedTuple):
     added: int
     updated: int
     unchanged: int
-    removed: int  # old pieces, or an old whole, of documents that are cut otherwise now
+    removed: int  # old pieces, or an old whole, of documents whose pieces have changed
     gone: list[int]  # rows of the index that are replaced or removed, ascending
 
 
-def change(documents: Iterable[Document], have: IdLookup, anew: bool) -> Change:
-    """Compare a corpus with an index. Of a document that is there, whole or in pieces, no old text stays.
+def change(documents: Iterable[Document], have: IdLookup, *, replace_all: bool) -> Change:
+    """Compare a corpus with an index. Of a document that the index has, whole or in pieces, no old text stays.
 
     Args:
-        anew: replace what is there even if it is the same, for its vectors may be others.
+        replace_all: replace equal documents too, because their vectors may differ.
     Raises:
-        InputError: an id that is the one of a piece of another document.
+        InputError: an id that already belongs to a piece of another document.
     """
     added = updated = unchanged = 0
     gone: list[int] = []
@@ -84,7 +84,7 @@ def change(documents: Iterable[Document], have: IdLookup, anew: bool) -> Change:
             if row is None:
                 added += 1
                 continue
-            if not anew and have.holds(document):
+            if not replace_all and have.has(document):
                 unchanged += 1
                 old.discard(row)
             else:
@@ -106,5 +106,5 @@ def _own_rows(have: IdLookup, identifier: str, whole: str) -> list[int]:
 
 
 def whole_of(document: Document) -> str:
-    """The id of the document that this one is a piece of, its own where it is whole."""
+    """The id of the document that this one is a piece of, its own if it is whole."""
     return document.id if document.piece is None else document.piece.parent

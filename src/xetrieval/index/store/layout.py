@@ -1,4 +1,4 @@
-"""How an index lies on disk: a folder a person can read.
+"""An index on disk: a folder that a person can read.
 
 config.json           format version, what it was made from, shards with the hash of every file, deleted rows
 explainer/            the explainer that made it
@@ -6,16 +6,16 @@ shards/000000/        up to 65,536 documents, never changed once sealed
     vectors.f32                 [n, m] unit rows
     VIEW.starts.u32             [n + 1] where each document's codes begin in the two files below
     VIEW.features.u16           feature ids (u32 where F > 65,536)
-    VIEW.values.f32 | .f16      activations: the original view in 32 bits, for scores are made of them; others in 16
+    VIEW.values.f32 | .f16      activations: the original view in 32 bits, as scores are made of them; others in 16
     postings.starts.u32         [F + 1]
     postings.rows.u16           for each feature the documents of the shard that have it in their original view
     postings.values.f32         and how strongly
     documents.sqlite            ids, titles, texts, metadata
     shard.json                  rows, hashes
 deleted-000001.u64    rows that were deleted or replaced, ascending
-building/             a build that has not ended yet
+building/             an unfinished build
 
-Arrays are raw little-endian numbers: the ending says the type, the row count the shape.
+Arrays are raw little-endian numbers: the extension gives the type, the row count the shape.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def code_files(view: View, features: int) -> tuple[str, str, str]:
 
 
 def array_type(name: str) -> Any:
-    """The type of numbers in a file, by its ending."""
+    """The type of numbers in a file, by its extension."""
     return TYPES[name.rsplit(".", 1)[1]]
 
 

@@ -19,7 +19,7 @@ from .layout import KIND, SHARD_ROWS, TYPES
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an index holds; `generation` counts the changes to it."""
+    """What an index contains; `generation` counts the changes to it."""
 
     generation: int
     job: str  # digest of the build that made this generation
@@ -62,7 +62,7 @@ class Manifest:
 
     @property
     def deleted_file(self) -> str:
-        """Where the deleted rows of this generation stand."""
+        """The file with the deleted rows of this generation."""
         return f"deleted-{self.generation:06d}.u64"
 
     def deleted(self, folder: Path) -> NDArray[np.int64]:
@@ -77,7 +77,7 @@ class Manifest:
         return rows.astype(np.int64)
 
     def to_dict(self, kind: Kind) -> dict[str, Any]:
-        """As config.json holds it, with a hash of all of it."""
+        """As written in config.json, with a hash of everything."""
         facts: dict[str, Any] = {
             "format": kind.format,
             "format_version": kind.version,
@@ -132,7 +132,7 @@ def read_index_manifest(folder: Path) -> Manifest:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{folder / NAME}: field {error} is missing or of the wrong kind") from error
     if not manifest.shards or manifest.gone > manifest.rows:
-        raise DamagedError(f"{folder / NAME}: holds no shard, or more deleted rows than rows; restore it")
+        raise DamagedError(f"{folder / NAME}: no shards, or more deleted rows than rows; restore it")
     return manifest
 
 
@@ -156,7 +156,7 @@ def _views(value: Any) -> tuple[str, ...]:
 
 
 def _hashes(value: Any) -> dict[str, str]:
-    """File names and their hashes; a file lies in its folder."""
+    """File names and their hashes; a name is not a path."""
     for name, promised in value.items():
         if Path(name).name != name or not isinstance(promised, str):
             raise ValueError(f"file {name[:80]!r}")

@@ -1,9 +1,9 @@
-"""Metadata taken apart into facts that a filter finds.
+"""Metadata split into facts that a filter can find.
 
 A nested field is named by its path, `src.site`; every element of a list is a fact of its own. Kinds of facts:
 
 bool     true, false
-number   whole and decimal numbers; whole ones beyond 64 bits stand as `big`, in digits
+number   whole and decimal numbers; integers beyond 64 bits are stored as `big`, in digits
 text     at most 256 characters; longer ones as `long`, by their hash
 date     a text that is an ISO 8601 date or time, as microseconds since 1970 (UTC where no zone is given)
 """
@@ -56,7 +56,7 @@ def _facts(name: str, value: Any, listed: bool) -> Iterator[Fact]:
 
 
 def fits(number: int | float) -> bool:
-    """Whether SQLite holds and compares a number exactly: a 64-bit integer, or a float."""
+    """Whether SQLite stores and compares a number exactly: a 64-bit integer, or a float."""
     return isinstance(number, float) or -(1 << 63) <= number < 1 << 63
 
 

@@ -1,6 +1,6 @@
-"""What in a folder is an index's: it proves itself by config.json, an unfinished build by building/job.json.
+"""Which files in a folder belong to an index: config.json marks an index, building/job.json an unfinished build.
 
-Nothing else is ever removed. A folder that holds something and proves nothing is refused before anything is touched.
+Nothing else is ever removed. A folder with other content is refused before anything is touched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHARD: Final = re.compile(r"\d{6,}")
 
 
 def check_ours(folder: Path) -> None:
-    """Refuse a folder that is neither empty, nor an index, nor a build of one that has not ended. Nothing is made.
+    """Refuse a folder that is neither empty, nor an index, nor an unfinished build of one. Nothing is created.
 
     Raises:
         InputError: it is not.
@@ -37,9 +37,7 @@ def check_ours(folder: Path) -> None:
             raise InputError(f"{folder / BUILDING} is not an unfinished build of this index; move it elsewhere")
         return
     if not is_job(folder / BUILDING):
-        raise InputError(
-            f"{folder} is there already and holds something that is not an index; choose another folder, or empty it"
-        )
+        raise InputError(f"{folder} exists already and its content is not an index; choose another folder, or empty it")
 
 
 @contextmanager
@@ -65,7 +63,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def is_job(building: Path) -> bool:
-    """Whether a folder is the work of a build that has not ended."""
+    """Whether a folder contains an unfinished build."""
     try:
         return read_job(building) is not None
     except DamagedError:
@@ -73,10 +71,10 @@ def is_job(building: Path) -> bool:
 
 
 def read_job(building: Path) -> dict[str, Any] | None:
-    """The job of an unfinished build; None where there is none.
+    """The job of an unfinished build; None if there is none.
 
     Raises:
-        DamagedError: there is one that cannot be read.
+        DamagedError: its record cannot be read.
     """
     path = building / JOB
     if not path.is_file():
@@ -84,14 +82,14 @@ def read_job(building: Path) -> dict[str, Any] | None:
     try:
         record = read_json(path)
     except XetrievalError as error:
-        raise DamagedError(f"{error}; move it elsewhere, and build again") from error
+        raise DamagedError(f"{error}; move it elsewhere and build again") from error
     if not isinstance(record, dict) or record.pop("format", None) != JOB_FORMAT:
-        raise DamagedError(f"{path}: not the job of a build of this release; move it elsewhere, and build again")
+        raise DamagedError(f"{path}: not the job of a build of this release; move it elsewhere and build again")
     return record
 
 
 def is_compaction(building: Path, job: str | None = None) -> bool:
-    """Whether a folder is the work of a compaction that has not ended; of this job, where one is given."""
+    """Whether a folder contains an unfinished compaction; if `job` is given, of that job."""
     try:
         record = read_job(building)
     except DamagedError:
@@ -106,7 +104,7 @@ def check_finished(folder: Path) -> None:
 
 
 def abandon_compaction(folder: Path, named: Container[str]) -> None:
-    """Throw away a compaction that has not ended: the index is about to change otherwise.
+    """Throw away an unfinished compaction: another change of the index is about to begin.
 
     Args:
         named: the shards that the index has.
@@ -117,7 +115,7 @@ def abandon_compaction(folder: Path, named: Container[str]) -> None:
 
 
 def begin_building(folder: Path, job: dict[str, Any]) -> None:
-    """Say in one step which build is at work: before its first file, or instead of one that is thrown away."""
+    """Record in one step which build is at work, before its first file; an abandoned build is replaced."""
     content = json.dumps({"format": JOB_FORMAT, **job})
     if is_job(folder / BUILDING):
         write_text(folder / BUILDING / JOB, content)
@@ -127,7 +125,7 @@ def begin_building(folder: Path, job: dict[str, Any]) -> None:
 
 
 def remove_unfinished(folder: Path, named: Container[str]) -> None:
-    """Remove shards that no manifest names, and begun ones; the job stays, for it is the proof that they are ours."""
+    """Remove shards that no manifest names, and unfinished ones; the job stays, as the proof that they are ours."""
     if not is_job(folder / BUILDING):
         return
     for home, kept in ((folder / SHARDS, named), (folder / BUILDING, ())):
@@ -137,7 +135,7 @@ def remove_unfinished(folder: Path, named: Container[str]) -> None:
 
 
 def end_building(folder: Path) -> None:
-    """Remove the work of a build that is published."""
+    """Remove the unfinished work of a build that is now published."""
     building = folder / BUILDING
     if not is_job(building):
         return
@@ -163,4 +161,4 @@ def remove_shard(shard: Path) -> None:
     try:
         shard.rmdir()
     except OSError as error:
-        raise InputError(f"{shard} holds files that no build made; move them elsewhere ({error.strerror})") from error
+        raise InputError(f"{shard} has files that no build made; move them elsewhere ({error.strerror})") from error

@@ -94,7 +94,7 @@ class IndexReader:
         return other
 
     def is_current(self) -> bool:
-        """Whether the folder still holds what was opened: nothing was added, deleted or rebuilt since."""
+        """Whether the folder is unchanged since it was opened: nothing was added, deleted or rebuilt."""
         return self.identity == identity_of(self.folder)
 
     def truncated_file(self) -> Path | None:
@@ -129,7 +129,7 @@ class IndexReader:
         return row
 
     def find(self, doc_id: str) -> int | None:
-        """The row of a document; None if it is not there."""
+        """The row of a document; None if there is none."""
         return self._ids.find(doc_id)
 
     def document(self, row: int) -> StoredDocument:
@@ -138,7 +138,7 @@ class IndexReader:
         return replace(shard.texts.get(row - shard.first), row=row)
 
     def shard_of(self, row: int) -> Shard:
-        """The shard that holds a row."""
+        """The shard that contains a row."""
         return self.shards[int(np.searchsorted(self._firsts, row, side="right")) - 1]
 
     def vectors(self, rows: Rows) -> Float32:
@@ -249,7 +249,7 @@ class IndexReader:
         return np.array(self.manifest.firsts, np.int64)
 
     def _by_shard(self, rows: Rows) -> list[tuple[Shard, Rows]]:
-        """Shards with the positions of the `rows` that they hold."""
+        """Shards with the positions of the `rows` that they contain."""
         owner = np.searchsorted(self._firsts, rows, side="right") - 1
         return [(self.shards[number], np.flatnonzero(owner == number)) for number in np.unique(owner)]
 

@@ -1,4 +1,4 @@
-"""What is read back is distrusted: databases with other tables, arrays of other lengths, numbers that are none.
+"""Files that are read back are checked: the tables of databases, the lengths of arrays, numbers that are not finite.
 
 Sizes and shapes are compared when a file is opened, ids and numbers when they are used; whole files by `index verify`.
 """
@@ -32,10 +32,10 @@ REMEDY: Final = "restore it, or build the index again"
 
 
 def open_sealed(path: Path, schema: str) -> sqlite3.Connection:
-    """A database that nobody writes any more, read-only; it holds the tables of `schema`, and nothing else.
+    """A finished database, read-only; it contains the tables of `schema`, and nothing else.
 
     Raises:
-        DamagedError: no database, or one with other tables, indexes, views or triggers.
+        DamagedError: not a database, or one with other tables, indexes, views or triggers.
     """
     if not path.is_file():
         raise DamagedError(f"{path}: missing; {REMEDY}")
@@ -50,12 +50,12 @@ def open_sealed(path: Path, schema: str) -> sqlite3.Connection:
         raise DamagedError(f"{path}: damaged ({error}); {REMEDY}") from error
     if not ours:
         db.close()
-        raise DamagedError(f"{path}: its tables are not those of an index; {REMEDY}")
+        raise DamagedError(f"{path}: these are not the tables of an index; {REMEDY}")
     return db
 
 
 def settle(path: Path) -> None:
-    """Write a database anew as its rows say: the same bytes whatever happened to it before, nothing deleted in it."""
+    """Rewrite a database from its rows: the same rows give the same bytes, and deleted rows leave no trace."""
     scratch = scratch_beside(path)
     db = sqlite3.connect(path)
     try:
@@ -64,7 +64,7 @@ def settle(path: Path) -> None:
         db.execute("VACUUM INTO ?", (str(scratch),))
     except sqlite3.Error as error:
         scratch.unlink(missing_ok=True)
-        raise XetrievalError(f"{path}: cannot be written anew ({error})") from error
+        raise XetrievalError(f"{path}: cannot be rewritten ({error})") from error
     finally:
         db.close()
     with scratch.open("rb+") as file:
@@ -76,7 +76,7 @@ def check_database(db: sqlite3.Connection, path: Path) -> None:
     """SQLite's own check of every page and index, within a time limit.
 
     Raises:
-        DamagedError: it finds something, or does not end.
+        DamagedError: it finds damage, or takes too long.
     """
     end = time.monotonic() + PATIENCE
     db.set_progress_handler(lambda: int(time.monotonic() > end), 100_000)
@@ -91,7 +91,7 @@ def check_database(db: sqlite3.Connection, path: Path) -> None:
 
 
 def read_metadata(path: Path, stored: Any) -> dict[str, Any]:
-    """The metadata of one document as the database holds it.
+    """The metadata of one document as the database stores it.
 
     Raises:
         DamagedError: it is not a JSON object.
@@ -101,7 +101,7 @@ def read_metadata(path: Path, stored: Any) -> dict[str, Any]:
     except InputError as error:
         raise DamagedError(f"{path}: the metadata of a document is {error}; {REMEDY}") from error
     if not isinstance(metadata, dict):
-        raise DamagedError(f"{path}: the metadata of a document is no JSON object; {REMEDY}")
+        raise DamagedError(f"{path}: the metadata of a document is not a JSON object; {REMEDY}")
     return metadata
 
 
@@ -112,38 +112,38 @@ def check_starts(starts: NDArray[Any], count: int, values: int, place: Path) -> 
     """Starts [count + 1] of runs in an array of `values` numbers.
 
     Raises:
-        DamagedError: another length, or they do not ascend from 0 to the end.
+        DamagedError: a wrong length, or they do not ascend from 0 to the end.
     """
     if len(starts) != count + 1 or int(starts[0]) != 0 or int(starts[-1]) != values:
-        raise DamagedError(f"{place}: holds other runs than the manifest says; {REMEDY}")
+        raise DamagedError(f"{place}: does not match the number of rows or values in the manifest; {REMEDY}")
     if (np.asarray(starts[1:]) < np.asarray(starts[:-1])).any():
-        raise DamagedError(f"{place}: its runs do not ascend; {REMEDY}")
+        raise DamagedError(f"{place}: its numbers do not ascend; {REMEDY}")
 
 
 def check_numbers(numbers: NDArray[Any], place: Path | str) -> None:
     """Raise DamagedError where a number is NaN or infinite."""
     if not np.isfinite(numbers).all():
-        raise DamagedError(f"{place}: holds numbers that are NaN or infinite; {REMEDY}")
+        raise DamagedError(f"{place}: contains numbers that are NaN or infinite; {REMEDY}")
 
 
 def check_ids(ids: NDArray[Any], limit: int, place: Path | str) -> None:
     """Raise DamagedError where an id is not one of 0 .. limit - 1."""
     if len(ids) and (int(ids.max()) >= limit or int(ids.min()) < 0):
-        raise DamagedError(f"{place}: names number {int(ids.max())} of {limit}; {REMEDY}")
+        raise DamagedError(f"{place}: contains an id outside 0 to {limit - 1}; {REMEDY}")
 
 
-# ---------------------------------------------------------------------- what lies beside an index to make it faster
+# ---------------------------------------------------------------------- companion files, which make an index faster
 
 
 def write_seal(path: Path, files: list[Path], facts: Mapping[str, Any] | None = None) -> None:
-    """Record the hashes of companion files, which lie beside the seal or below it."""
+    """Record the hashes of companion files, which are in the folder of the seal."""
     hashes = {file.relative_to(path.parent).as_posix(): sha256_of_file(file) for file in files}
     record = {"format": COMPANION, **(facts or {}), "files": hashes}
     write_text(path, seal_text(record | {"sha256": digest_of(record)}))
 
 
 def seal_text(record: Mapping[str, Any]) -> str:
-    """The bytes of a record that holds its own hash: one way to write it, so that every bit counts."""
+    """A record with its own hash, in its only written form, so that every changed bit is found."""
     return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -174,7 +174,7 @@ def check_seal(path: Path, only: tuple[str, ...] | None = None) -> dict[str, Any
     record = read_seal(path)
     for name, promised in record["files"].items():
         if Path(name).name != name:
-            raise DamagedError(f"{path}: file {name!r} lies outside the folder")
+            raise DamagedError(f"{path}: file {name!r} is outside the folder")
         if only is None or name.endswith(only):
             check_file(path.parent / name, promised)
     return record

@@ -64,14 +64,14 @@ class Texts:
             else:
                 self.db = open_sealed(path, SCHEMA)
         except sqlite3.Error as error:
-            raise DamagedError(f"{path}: the index's texts cannot be opened ({error})") from error
+            raise DamagedError(f"{path}: the texts of the index cannot be opened ({error})") from error
 
     def add(self, first: int, documents: Sequence[Document], read: Sequence[Reading]) -> None:
         """Documents as rows first, first + 1, ...; all or none."""
         rows, fields = [], []
         for row, (document, count) in enumerate(zip(documents, read, strict=True), first):
-            given, metadata = document.fields, _metadata(document)
-            title, where = str(given.get("title") or ""), document.piece or (None, None, None)
+            metadata = _metadata(document)
+            title, where = str(document.fields.get("title") or ""), document.piece or (None, None, None)
             stored = json.dumps(metadata, ensure_ascii=False)
             rows.append((row, document.id, title, document.text, *where, *count, stored, fingerprint(document)))
             fields += [(*fact, row) for fact in facts(metadata)]
@@ -82,7 +82,7 @@ class Texts:
             self.db.executemany("INSERT OR IGNORE INTO kinds VALUES (?, ?, ?)", sorted(kinds))
 
     def cut(self, rows: int) -> None:
-        """Forget what lies at `rows` and after."""
+        """Remove row `rows` and all after it."""
         with self._writing(), self.db:
             self.db.execute("DELETE FROM documents WHERE row >= ?", (rows,))
             self.db.execute("DELETE FROM fields WHERE row >= ?", (rows,))
@@ -111,7 +111,7 @@ class Texts:
         """One document."""
         found = self._all(f"SELECT {COLUMNS} FROM documents WHERE row = ?", (row,))
         if not found:
-            raise DamagedError(f"{self.path}: has no row {row}; run `xetrieval index verify`")
+            raise DamagedError(f"{self.path}: row {row} is missing; run `xetrieval index verify`")
         return _stored(self.path, found[0])
 
     def select(self, query: str, values: tuple[Any, ...]) -> list[Any]:
@@ -127,7 +127,7 @@ class Texts:
         return [text for (text,) in self._all("SELECT text FROM documents ORDER BY row LIMIT ?", (count,))]
 
     def kinds(self) -> Iterable[tuple[str, str, bool]]:
-        """Metadata fields with the kinds of their values, and whether those stand in lists."""
+        """Metadata fields with the kinds of their values, and whether lists contain them."""
         found = self._all("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed", ())
         return ((name, kind, bool(listed)) for name, kind, listed in found)
 
@@ -144,7 +144,7 @@ class Texts:
             raise DamagedError(f"{self.path}: damaged ({error}); run `xetrieval index verify`") from error
 
     def digest(self) -> str:
-        """A hash of all that is stored, whatever the file's bytes are."""
+        """A hash of all rows; it does not depend on how SQLite stores them."""
         made = sha256()
         try:
             for table, order in (
@@ -161,14 +161,14 @@ class Texts:
         return made.hexdigest()
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self.db.close()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:  # a full disk, above all
+        except sqlite3.OperationalError as error:  # usually a full disk
             raise XetrievalError(f"{self.path}: cannot be written ({error})") from error
 
     def _all(self, query: str, values: tuple[Any, ...]) -> list[Any]:
@@ -208,6 +208,6 @@ def _stored(path: Path, found: Any) -> StoredDocument:
         or not isinstance(unread, int)
         or not all(isinstance(one, int | None) for one in numbers)
     ):
-        raise DamagedError(f"{path}: row {row} holds values of a wrong kind; run `xetrieval index verify`")
+        raise DamagedError(f"{path}: row {row} has values of the wrong type; run `xetrieval index verify`")
     read = Reading(unread, unknown, tokens)
     return StoredDocument(row, identifier, title, text, parent, start, end, read, read_metadata(path, metadata))

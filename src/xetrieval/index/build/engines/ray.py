@@ -2,7 +2,7 @@
 
 A worker reads its own part of the corpus, runs the same stages in the same blocks as the plain loop, and seals the
 shard in the index's folder, which all machines must see. What comes back is one line a shard; the manifest is made of
-them. Shards that are sealed already are not made again, so a cluster that died goes on where it stopped.
+them. Shards that are sealed already are not made again, so a build that was interrupted resumes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SWITCHES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 def build_shards(
     corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, report: Report
 ) -> None:
-    """All shards of a job, on as many workers as the cluster has room for.
+    """All shards of a job, on as many workers as fit on the cluster.
 
     Raises:
         MissingExtra: Ray is not installed. InputError: an encoder that workers cannot open by its name.
@@ -113,6 +113,6 @@ class BuildShard:
                 self.block,
                 lambda _: None,
             )
-        except XetrievalError as failed:  # would come back wrapped in the cluster's own words
+        except XetrievalError as failed:  # Ray would wrap it in its own message
             error = str(failed)
         return {"number": int(row["number"]), "rows": int(row["rows"]), "error": error}
