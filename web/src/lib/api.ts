@@ -915,7 +915,7 @@ export interface components {
         };
         /**
          * Reading
-         * @description Of one text. None: nobody counted.
+         * @description How much was read of one text. None: not counted.
          */
         Reading: {
             /** Tokens */
