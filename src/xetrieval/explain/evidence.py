@@ -106,6 +106,11 @@ class _Side(NamedTuple):
     tokens: TokenVectors | None  # None: estimated
     split: TokenShares | None
 
+    @property
+    def read_to(self) -> int:
+        """Characters that the encoder read; all of them where it does not show its tokens."""
+        return len(self.text) if self.tokens is None else max((end for _, end in self.tokens.spans), default=0)
+
 
 def with_evidence(explainer: Explainer, explanation: Explanation, top: int | None) -> Explanation:
     """The explanation with the words behind its `top` terms of largest |share|.
@@ -152,8 +157,8 @@ def _with_words(explainer: Explainer, explanation: Explanation, chosen: Sequence
         terms=tuple(
             replace(term, words=words.get(term.feature_id or 0) if term.ids else None) for term in explanation.terms
         ),
-        query_read_to=_read_to(query.tokens, explanation.read_query.unread),
-        document_read_to=_read_to(document.tokens, explanation.read_document.unread),
+        query_read_to=query.read_to if query.tokens and explanation.read_query.unread else None,
+        document_read_to=document.read_to if document.tokens and explanation.read_document.unread else None,
     )
 
 
@@ -220,7 +225,7 @@ def _left_out(pair: _Pair, text: str, sentences: list[Sentence], role: Role) -> 
 
 
 def _evidence(pair: _Pair, side: _Side, row: int) -> TextEvidence:
-    read_to = len(side.text) if side.tokens is None else max((end for _, end in side.tokens.spans), default=0)
+    read_to = side.read_to
     sentences = tuple(
         SentenceShare(
             sentence.start,
@@ -249,7 +254,3 @@ def _evidence(pair: _Pair, side: _Side, row: int) -> TextEvidence:
         float(side.split.constant[row]),
         float(pair.shares[row] - side.split.total[row]),
     )
-
-
-def _read_to(tokens: TokenVectors | None, unread: int) -> int | None:
-    return max(end for _, end in tokens.spans) if tokens is not None and unread else None

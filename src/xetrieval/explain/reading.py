@@ -33,9 +33,10 @@ class Reading(NamedTuple):
                 verb = "is" if self.unknown == 1 else "are"
                 found.append(f"{counted} of the {what} {verb} unknown to the encoder")
         if self.unread:
-            found.append(
-                f"the last {self.unread} tokens of the {what} lie past the encoder's limit and had no part in the score"
+            last = (
+                f"last token of the {what} lies" if self.unread == 1 else f"last {self.unread} tokens of the {what} lie"
             )
+            found.append(f"the {last} past the encoder's limit and had no part in the score")
         return found
 
 
