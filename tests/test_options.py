@@ -150,9 +150,11 @@ def test_the_table_names_options_that_there_are() -> None:
     named = {name for verb in TABLE for rule in rules_of(verb, "hybrid") for name in rule[:2]}
     python = [Index.search, Index.why, why, SearchOptions, cli_search, cli_why, cli_explain, Given]
     there = {name for function in python for name in inspect.signature(function).parameters}
-    there |= set(s.SearchAsked.model_fields) | set(s.ContrastAsked.model_fields) | set(s.ExplainAsked.model_fields)
+    there |= (
+        set(s.SearchRequest.model_fields) | set(s.ContrastRequest.model_fields) | set(s.ExplainRequest.model_fields)
+    )
     otherwise = {"text": "document", "input": "source", "vector": "query",
-                 "written_as": "format", "sources": "source"}  # fmt: skip
+                 "written_as": "format", "sources": "source", "encoded": "vectors"}  # fmt: skip
     assert not {otherwise.get(name, name) for name in named} - there
     accepted_by_some = {option for mode in SEARCH_MODES.values() for option in mode.accepts}
     for rule in (rule for table in TABLE.values() for rule in table):
@@ -325,11 +327,11 @@ def test_every_pair_of_fields_over_http(home: Home, client: Any) -> None:
     asked = {"query": QUERY, "vector": np.load(home.folder / "query.npy").tolist()}
     search = asked | {"k": 3, "by": "sparse", "filters": {"site": ["cs"]}, "factors": factors, "weights": {"qa": 0.3},
               "explain": True, "top": 1, "overview": True, "good": ["best0"], "bad": ["best2"]}  # fmt: skip
-    assert set(search) == set(s.SearchAsked.model_fields) - {"index"}
+    assert set(search) == set(s.SearchRequest.model_fields) - {"index"}
     call = over_http(client, "search", {"explain": False}, search)
     try_all("search", set(search), IN_HTTP, call, frozenset(), {"query", "vector"})
     explain = {"doc_id": "best1", "document": home.long, "factors": factors, "evidence": True, "top": 1}
-    assert set(explain) == set(s.ExplainAsked.model_fields) - {"query", "index"}
+    assert set(explain) == set(s.ExplainRequest.model_fields) - {"query", "index"}
     call = over_http(client, "explain", {"query": QUERY}, explain)
     try_all("explain", set(explain), IN_HTTP, call, frozenset(), {"doc_id", "document"})
     assert "report.html" in {path.rpartition("/")[2] for path in client.get("/v1/openapi.json").json()["paths"]}
@@ -337,12 +339,12 @@ def test_every_pair_of_fields_over_http(home: Home, client: Any) -> None:
         answer = client.post("/v1/report.html", json={"query": QUERY, "factors": factors, **wrong})
         assert answer.status_code == 400
     contrast = {"first": "a b", "second": "b c", "doc_id": "best1", "over": "best2", "evidence": True, "top": 1}
-    assert set(contrast) == set(s.ContrastAsked.model_fields) - {"query", "index"}
+    assert set(contrast) == set(s.ContrastRequest.model_fields) - {"query", "index"}
     call = over_http(client, "contrast", {"query": QUERY}, contrast)
     texts, ids = {"first", "second"}, {"doc_id", "over"}
     try_all("contrast", set(contrast) - {"second", "over"} | texts | ids, {}, call, frozenset(), texts | ids)
     why_asked = asked | {"over": "best2", "k": 1, "counterfactual": True, "evidence": True, "top": 1}
-    assert set(why_asked) == set(s.WhyAsked.model_fields) - {"index", "doc_id"}
+    assert set(why_asked) == set(s.WhyRequest.model_fields) - {"index", "doc_id"}
     call = over_http(client, "why", {"doc_id": "best1", "counterfactual": False}, why_asked)
     try_all("why", set(why_asked), {}, call, frozenset(), {"query", "vector"})
 

@@ -105,6 +105,8 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("store", "chunk", "a store has its own pieces"),
     Needs("overlap", "chunk", "it sets how much a piece shares with the one before"),
     Needs("vector_column", "vectors", "it names a column of that file"),
+    Needs("force", "encoded", "it accepts vectors that seem to come from another encoder"),
+    Apart("vectors", "no_cache", "vectors are not encoded, so there is nothing to cache"),
     Apart("cache", "no_cache", "encoded texts are kept in one place or not at all"),
     Apart("vectors", "cache", "vectors are not encoded, so there is nothing to cache"),
     Apart("store", "cache", "vectors are not encoded, so there is nothing to cache"),

@@ -233,9 +233,9 @@ def _build(given: Given, sources: list[Path], explainer: str, output: Path, addi
     vectors, store, chunk = given.vectors, given.store, given.chunk
     asked = {"store": store, "sources": sources, "vectors": vectors, "chunk": chunk, "overlap": given.overlap > 0}
     asked |= {"cache": given.cache, "no_cache": given.no_cache, "skip_bad": given.skip_bad}
-    asked |= {"vector_column": given.vector_column}
-    names = ("store", "vectors", "vector-column", "chunk", "overlap", "cache", "no-cache", "skip-bad")
-    typed = {name.replace("-", "_"): f"--{name}" for name in names}
+    asked |= {"vector_column": given.vector_column, "force": given.force, "encoded": vectors or store}
+    names = ("store", "vectors", "vector-column", "chunk", "overlap", "cache", "no-cache", "skip-bad", "force")
+    typed = {"encoded": "--vectors or --store"} | {name.replace("-", "_"): f"--{name}" for name in names}
     check("build", asked, {"sources": "a corpus", **typed})
     opened = open_explainer(explainer, given.encoder, False if given.no_cache else given.cache)
     if not sources and vectors is None and store is None:

@@ -14,6 +14,7 @@ from .label_score import score
 from .left_out import SkipBad, look_through
 from .llm_options import DryRun, LlmOptions, OutputFolder, used
 from .options import CacheOption
+from .output import check_output
 from .progress import progress_bar, show_bar
 from .shared import with_options
 
@@ -169,6 +170,7 @@ def export(
     """Write a worksheet: one row per feature, with its texts and an empty column for a label."""
     from ..labels.worksheet import write_worksheet
 
+    check_output(output, Path(explainer), examples)
     opened, folder = _both(explainer, examples)
     rows = write_worksheet(output, opened.sae.digest, _chosen(opened, folder, ids, unnamed), opened.features)
     say(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`")

@@ -11,6 +11,7 @@ import typer
 from .console import give_json, output_console, say
 from .llm_options import LlmOptions, OutputFolder, used
 from .options import Format, FormatOption
+from .output import check_output
 from .progress import progress_bar
 from .shared import with_options
 
@@ -60,6 +61,7 @@ def score(
 
     if (judge is None) == (options.llm is None):
         raise InputError("give --judge ENCODER or --llm MODEL, one of the two")
+    check_output(json_output, Path(explainer), examples)
     opened, folder = load(explainer), load_examples(examples)
     folder.check(opened.sae.digest, str(examples))
     if write:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .console import as_json, give, output_console, say
 from .options import ReportFormat
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..explain import Contrast, Explanation
+
+FILE_WIDTH: Final = 100  # characters of a line in a text file
 
 
 def check_output(output: Path | None, *sources: Path | None) -> None:
@@ -35,7 +40,7 @@ def show(
     from ..explain.release_format import release_record
     from ..render.markdown import markdown
     from ..render.page import page
-    from ..render.text import plain_text, table_of
+    from ..render.text import table_of
     from ..text import printable
 
     terms = DEFAULT_TOP if top is None else top
@@ -51,15 +56,29 @@ def show(
         text = page(result, terms, notes)
     elif format is ReportFormat.markdown:
         text = markdown(result, terms, notes)
-    elif output is None:
-        console = output_console()
-        console.print(table_of(result, terms))
-        for note in notes:
-            console.print(printable(note))
-        return
     else:
-        text = "".join(f"{line}\n" for line in (plain_text(result, terms), *notes))
+        with text_console(output) as console:
+            console.print(table_of(result, terms))
+            for note in notes:
+                console.print(printable(note))
+        return
     write_output(text, output)
+
+
+@contextmanager
+def text_console(output: Path | None) -> Iterator[Console]:
+    """The screen, or a console whose plain text becomes the file `output`."""
+    if output is None:
+        yield output_console()
+        return
+    from io import StringIO
+
+    from rich.console import Console
+
+    console = Console(file=StringIO(), width=FILE_WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        yield console
+    write_output("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()), output)
 
 
 def write_output(text: str, output: Path | None) -> None:

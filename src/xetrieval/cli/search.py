@@ -13,9 +13,11 @@ from ..options import check
 from ..registry import SEARCH_MODES
 from .console import as_json, give_json, give_line, output_console, say
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
-from .output import check_output, show, write_output
+from .output import check_output, show, text_console, write_output
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..index import Hit, Index
     from ..index.ask.overview import Overview
     from ..index.ask.why import Why
@@ -155,15 +157,13 @@ def why(
     if format is ReportFormat.json:
         write_output(f"{as_json(answer.top(top).to_dict())}\n", output)
         return
-    notes = answer.notes
-    if format is ReportFormat.text and output is None:
-        _head(answer)
-        if answer.contrast is not None:
-            show(answer.explanation, top, format, None)
-            output_console().print()
-    else:
-        notes.insert(0, answer.head[0])
-    # A page and a file hold one thing: the comparison where there is one.
+    if format is ReportFormat.text:
+        with text_console(output) as console:
+            _print_why(console, answer, DEFAULT_TOP if top is None else top)
+        return
+    compared = _compared_with(answer)
+    # A page holds one thing: the comparison where there is one.
+    notes = [answer.head[0], *([compared] if compared else []), *answer.notes]
     show(answer.contrast or answer.explanation, top, format, output, notes)
 
 
@@ -189,6 +189,8 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
     weights = {}
     for text in given or []:
         name, _, value = text.partition("=")
+        if name in weights:
+            raise InputError(f"--view {shortened(text, 80)!r}: {name} already has a weight; give it one")
         try:
             weights[name] = float(value or 1)
         except ValueError:
@@ -239,19 +241,31 @@ def _print(hits: list[Hit], explain: bool, top: int | None, common: Overview | N
         print_overview(console, common)
 
 
-def _head(answer: Why) -> None:
+def _print_why(console: Console, answer: Why, top: int) -> None:
+    """The document and its rank, what its score is made of, and the comparison with another."""
     from rich.text import Text
 
-    from ..text import shorten
+    from ..render.text import table_of
+    from ..text import printable
 
-    console = output_console()
     first, *rest = answer.head
     console.print(Text(first, "cyan"))
-    for line in rest:
+    compared = _compared_with(answer)
+    for line in [*rest, *([compared] if compared else [])]:
         console.print(Text(line, "dim"))
-    if answer.over is not None and answer.contrast is not None:
-        text = shorten(answer.contrast.second.document, 100)
-        console.print(
-            Text(f"compared below with {shorten(answer.over.doc_id)}, rank {answer.over.rank:,}: {text}", "dim")
-        )
     console.print()
+    console.print(table_of(answer.explanation, top))
+    if answer.contrast is not None:
+        console.print()
+        console.print(table_of(answer.contrast, top))
+    for note in answer.notes:
+        console.print(printable(note))
+
+
+def _compared_with(answer: Why) -> str | None:
+    from ..text import shorten
+
+    if answer.over is None or answer.contrast is None:
+        return None
+    text = shorten(answer.contrast.second.document, 100)
+    return f"compared below with {shorten(answer.over.doc_id)}, rank {answer.over.rank:,}: {text}"

@@ -14,7 +14,7 @@ from .evidence import Words
 from .printing import PrintsItself
 from .reading import NOT_COUNTED, Reading
 
-BIAS: Final = "bias (any document of this kind)"
+BIAS: Final = "bias (the same for any document)"
 REMAINDER: Final = "remainder (not explained)"
 LEAST_SCORE: Final = 0.1  # nearer to zero, any part is large beside the score
 LEAST_OWN: Final = 0.05  # of |score - bias|, which is what features can explain
@@ -78,7 +78,7 @@ class Explanation(PrintsItself):
     """
 
     score: float  # the ranking's own
-    bias: float  # <q, b>: what every document of this corpus gets
+    bias: float  # <q, b>: the same for any document
     remainder: float  # what no term accounts for
     terms: tuple[Term, ...]  # by signed share, largest first
     other_terms: OtherTerms | None = None  # set by `top`

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..errors import InputError, MismatchError
 from ..features import Feature
-from ..files import write_text
+from ..files import is_stream, write_text
 from .examples import Example, FeatureExamples, one_line
 from .naming import check_label
 
@@ -25,7 +25,11 @@ def write_worksheet(path: Path, sae: str, examples: Iterable[FeatureExamples], f
 
     Returns:
         the number of rows.
+    Raises:
+        InputError: `path` exists: it may be a worksheet that somebody has filled in.
     """
+    if path.exists() and not is_stream(path):
+        raise InputError(f"{path} exists already, perhaps with labels in it; choose another output or remove it first")
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)

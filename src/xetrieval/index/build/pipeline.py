@@ -7,6 +7,7 @@ index as it was before, or as it is after.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -126,13 +127,14 @@ def build_index(
             process at work there. MismatchError: the index was made by another explainer.
     """
     config, tell, output = config or BuildConfig(), report or (lambda *_: None), Path(output)
+    _check_outside(output, corpus)
     with writing(output):
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
         if manifest is not None:
             _same_explainer(output, manifest, explainer)
             abandon_compaction(output, manifest.names)
         job, replaced = _job(corpus, explainer, output, manifest, config, tell)
-        explainer = _kept(explainer, output)
+        explainer = _kept(explainer, output, published=manifest is not None)
         if manifest is not None and manifest.job == job.digest:
             end_building(output)  # built already, or killed between the last two steps
             return Built(job.added, job.updated, job.unchanged, job.removed, manifest.alive)
@@ -230,16 +232,26 @@ def own_files(folder: Path) -> list[str]:
     return sorted(name for name in names if (folder / name).is_file())
 
 
-def _kept(explainer: Explainer, output: Path) -> Explainer:
-    """The explainer as the index keeps it: what it stores is made with the very weights that will explain it."""
+def _kept(explainer: Explainer, output: Path, *, published: bool) -> Explainer:
+    """The explainer as the index keeps it: what it stores is made with the very weights that will explain it.
+
+    A published index keeps its own, with its labels. What an interrupted build saved is replaced: its labels may have
+    changed since.
+    """
     folder = output / EXPLAINER
-    if not (folder / CONFIG).is_file():
+    if not published or not (folder / CONFIG).is_file():
         explainer.save(folder, overwrite=True)
-    stored = load(folder, cache=explainer.cache)
-    if stored.digest != explainer.digest:  # left there by a build of something else
-        explainer.save(folder, overwrite=True)
-        stored = load(folder, cache=explainer.cache)
-    return stored.sharing_encoder(explainer)
+    return load(folder, cache=explainer.cache).sharing_encoder(explainer)
+
+
+def _check_outside(output: Path, corpus: Corpus) -> None:
+    place = Path(os.path.realpath(output))
+    for source in corpus.sources:
+        if source.is_dir() and Path(os.path.realpath(source)) in place.parents:
+            raise InputError(
+                f"{output}: inside the corpus folder {source}, so the index's own files would be read as documents; "
+                "choose another output"
+            )
 
 
 def _job(
