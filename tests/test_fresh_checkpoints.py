@@ -97,5 +97,5 @@ def test_ids_beside_a_parquet_file_count_and_two_lists_that_differ_are_refused(t
     parquet.write_table(arrow.table({"id": ["b", "a"], "vector": rows}), path)
     assert read_vectors(path).ids == ("b", "a")
     parquet.write_table(arrow.table({"id": ["a", "b"], "vector": rows}), path)
-    with pytest.raises(InputError, match="other ids"):
+    with pytest.raises(InputError, match="its ids differ"):
         read_vectors(path)

@@ -43,10 +43,10 @@ def client(folder: Path) -> Iterator[TestClient]:
         ('"factors": {"1_0": 2}', "not a feature"),  # feature 10 was steered
         ('"factors": {" 1": 2}', "not a feature"),
         ('"factors": {"1.0": 2}', "not a feature"),
-        ('"factors": {"1": 2, "1": 3}', "twice"),
+        ('"factors": {"1": 2, "1": 3}', "duplicate name"),
         ('"factors": {"1": true}', "valid number"),
         ('"factors": {"1": "2"}', "valid number"),
-        ('"k": 1, "k": 50', "twice"),
+        ('"k": 1, "k": 50', "duplicate name"),
         ('"k": true', "valid integer"),
         ('"k": "5"', "valid integer"),
         ('"explain": "no"', "valid boolean"),

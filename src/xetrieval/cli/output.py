@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .console import as_json, give, output_console, say
 from .options import ReportFormat
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
 
     from ..explain import Contrast, Explanation
-
-FILE_WIDTH: Final = 100  # characters of a line in a text file
 
 
 def check_output(output: Path | None, *sources: Path | None) -> None:
@@ -35,6 +32,8 @@ def show(
     notes: Sequence[str] = (),
 ) -> None:
     """Print or write a result; `notes` are lines about it for people: JSON has its own fields for them."""
+    from rich.text import Text
+
     from ..errors import InputError
     from ..explain import DEFAULT_TOP, Explanation
     from ..explain.release_format import release_record
@@ -57,28 +56,21 @@ def show(
     elif format is ReportFormat.markdown:
         text = markdown(result, terms, notes)
     else:
-        with text_console(output) as console:
-            console.print(table_of(result, terms))
-            for note in notes:
-                console.print(printable(note))
+        show_parts([table_of(result, terms), *(Text(printable(note)) for note in notes)], output)
         return
     write_output(text, output)
 
 
-@contextmanager
-def text_console(output: Path | None) -> Iterator[Console]:
-    """The screen, or a console whose plain text becomes the file `output`."""
-    if output is None:
-        yield output_console()
+def show_parts(parts: Iterable[RenderableType], output: Path | None) -> None:
+    """Print tables and lines one below the other, or write them to a file as plain text."""
+    from ..render.text import without_colour
+
+    if output is not None:
+        write_output(without_colour(*parts), output)
         return
-    from io import StringIO
-
-    from rich.console import Console
-
-    console = Console(file=StringIO(), width=FILE_WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
-    with console.capture() as capture:
-        yield console
-    write_output("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()), output)
+    console = output_console()
+    for part in parts:
+        console.print(part)
 
 
 def write_output(text: str, output: Path | None) -> None:

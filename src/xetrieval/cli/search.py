@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,10 @@ from ..options import check
 from ..registry import SEARCH_MODES
 from .console import as_json, give_json, give_line, output_console, say
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
-from .output import check_output, show, text_console, write_output
+from .output import check_output, show, show_parts, write_output
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
 
     from ..index import Hit, Index
     from ..index.ask.overview import Overview
@@ -158,8 +159,7 @@ def why(
         write_output(f"{as_json(answer.top(top).to_dict())}\n", output)
         return
     if format is ReportFormat.text:
-        with text_console(output) as console:
-            _print_why(console, answer, DEFAULT_TOP if top is None else top)
+        show_parts(_parts(answer, DEFAULT_TOP if top is None else top), output)
         return
     compared = _compared_with(answer)
     # A page holds one thing: the comparison where there is one.
@@ -241,7 +241,7 @@ def _print(hits: list[Hit], explain: bool, top: int | None, common: Overview | N
         print_overview(console, common)
 
 
-def _print_why(console: Console, answer: Why, top: int) -> None:
+def _parts(answer: Why, top: int) -> Iterator[RenderableType]:
     """The document and its rank, what its score is made of, and the comparison with another."""
     from rich.text import Text
 
@@ -249,17 +249,16 @@ def _print_why(console: Console, answer: Why, top: int) -> None:
     from ..text import printable
 
     first, *rest = answer.head
-    console.print(Text(first, "cyan"))
+    yield Text(first, "cyan")
     compared = _compared_with(answer)
     for line in [*rest, *([compared] if compared else [])]:
-        console.print(Text(line, "dim"))
-    console.print()
-    console.print(table_of(answer.explanation, top))
+        yield Text(line, "dim")
+    yield ""
+    yield table_of(answer.explanation, top)
     if answer.contrast is not None:
-        console.print()
-        console.print(table_of(answer.contrast, top))
-    for note in answer.notes:
-        console.print(printable(note))
+        yield ""
+        yield table_of(answer.contrast, top)
+    yield from (Text(printable(note)) for note in answer.notes)
 
 
 def _compared_with(answer: Why) -> str | None:

@@ -33,10 +33,23 @@ def table_of(result: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> R
 
 def plain_text(result: Explanation | Contrast, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
     """The table without colour."""
-    console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    return without_colour(table_of(result, top), width=width).rstrip()
+
+
+def without_colour(*parts: RenderableType, width: int = 100) -> str:
+    """What a console prints of these parts, as lines of plain text."""
+    console = Console(
+        file=StringIO(),
+        width=width,
+        color_system=None,
+        force_terminal=False,
+        legacy_windows=False,
+        markup=False,  # a text in brackets is a text
+    )
     with console.capture() as capture:
-        console.print(table_of(result, top))
-    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
+        for part in parts:
+            console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
 def _line(row: Row) -> Line:

@@ -47,6 +47,8 @@ class Corpus:
         left_out: takes the rows of `sources` that cannot be used; None refuses the first.
         column: of a Parquet file of vectors; None takes "vector", or else the only one.
         passed: takes the files of `sources` that give no document.
+    Raises:
+        InputError: `sources` is one bare source.
     """
 
     sources: tuple[Path, ...]
@@ -59,8 +61,9 @@ class Corpus:
     _open: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.sources, str | Path):  # one bare source is refused where the documents are read
-            object.__setattr__(self, "sources", tuple(map(Path, self.sources)))
+        if isinstance(self.sources, str | Path):
+            raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
+        object.__setattr__(self, "sources", tuple(map(Path, self.sources)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # another process opens the vectors itself
@@ -71,13 +74,7 @@ class Corpus:
         return self.vectors is not None or self.store is not None
 
     def entries(self) -> Iterator[Entry]:
-        """Every document, in order.
-
-        Raises:
-            InputError: one bare source where several are expected.
-        """
-        if isinstance(self.sources, str | Path):
-            raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
+        """Every document, in order."""
         if self.store is not None:
             return (Entry(record.document, place, record.vector) for place, record in enumerate(self.store.records()))
         if not self.sources:
