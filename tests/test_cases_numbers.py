@@ -303,8 +303,8 @@ def test_that_twins_were_joined_is_said_everywhere(twins) -> None:  # type: igno
     assert set(joined.twins) <= set(record["shared_features"])
     for text in (str(one), one._repr_html_()):
         assert "nearly the same direction" in text
-    for line in (term for term in one.terms if term.words):  # the parts of a line add up to its share
-        for side in (line.words.document, line.words.query):
+    for line in (term for term in one.terms if term.evidence):  # the parts of a line add up to its share
+        for side in (line.evidence.document, line.evidence.query):
             if side.method == "exact":
                 total = sum(s.share for s in side.sentences) + side.special + side.prompt + side.constant
                 assert total + side.rounding == pytest.approx(line.share, abs=1e-6)

@@ -117,7 +117,7 @@ def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_p
     assert "where it comes from" in run(*pair, "--evidence").stdout
     record = json.loads(run(*pair, "--evidence", "--format", "json").stdout)
     shown = [entry["feature_id"] for entry in record["terms"]]
-    assert [entry["feature_id"] for entry in record["terms"] if entry["words"]["document"]["sentences"]] == shown
+    assert [entry["feature_id"] for entry in record["terms"] if entry["evidence"]["document"]["sentences"]] == shown
     record = json.loads(run(*pair, "--chunks", "--format", "json").stdout)
     assert (record["chunk"], len(record["chunks"])) == (0, 1)
     over = run(*pair, "--over", "the sky is blue", "--counterfactual")
@@ -136,7 +136,7 @@ def test_evidence_and_contrast_as_text_and_as_json(toy: Path, pairs: Path, tmp_p
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert records
-    assert all(len(record["terms"]) == 1 and record["terms"][0]["words"] for record in records)
+    assert all(len(record["terms"]) == 1 and record["terms"][0]["evidence"] for record in records)
 
 
 def test_a_file_of_pairs_becomes_a_file_of_explanations(toy: Path, pairs: Path, tmp_path: Path) -> None:

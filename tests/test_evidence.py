@@ -40,7 +40,7 @@ DOCUMENT = (
 
 def worded(why: Explanation) -> list[Term]:
     """The terms whose words are known."""
-    return [term for term in why.terms if term.words is not None]
+    return [term for term in why.terms if term.evidence is not None]
 
 
 def toy() -> Explainer:
@@ -85,7 +85,7 @@ def test_evidence_adds_up_and_points_into_the_text() -> None:
     assert len(worded(shown)) == min(3, len(why.terms)) > 0
     for item in worded(shown):
         share = next(term.share for term in why.terms if term.feature_id == item.feature_id)
-        for side, text in ((item.words.document, DOCUMENT), (item.words.query, QUERY)):
+        for side, text in ((item.evidence.document, DOCUMENT), (item.evidence.query, QUERY)):
             assert side.method == "exact"
             outside = side.special + side.prompt + side.constant + side.rounding
             assert sum(s.share for s in side.sentences) + outside == pytest.approx(share, abs=1e-12)
@@ -93,7 +93,7 @@ def test_evidence_adds_up_and_points_into_the_text() -> None:
             assert abs(side.rounding) < 1e-5
             assert [text[s.start : s.end] for s in side.sentences] == [s.text for s in side.sentences]
             assert all(text[t.start : t.end].strip() for t in side.tokens)
-    pieces = [DOCUMENT[t.start : t.end] for t in worded(shown)[0].words.document.tokens]
+    pieces = [DOCUMENT[t.start : t.end] for t in worded(shown)[0].evidence.document.tokens]
     assert pieces[:2] == ["Vaccines", "train"]
     assert pieces[-4:] == ["İ", "İ", "stanbul", "漢字"]  # its small letter is two, and has one place
 
@@ -103,7 +103,7 @@ def test_a_sentences_own_activation_is_that_of_its_vector() -> None:
     shown = explainer.with_evidence(explainer.explain(QUERY, DOCUMENT), top=None)
     assert worded(shown) == list(shown.terms)
     for item in shown.terms:
-        for sentence in item.words.document.sentences:
+        for sentence in item.evidence.document.sentences:
             alone = explainer.sae.encode(explainer.encoder.encode_document([sentence.text])).dense(128)[0]
             assert sentence.activation == pytest.approx(alone[item.feature_id], abs=1e-6)
 
@@ -120,12 +120,12 @@ def test_an_encoder_that_shows_no_tokens_is_estimated_by_leaving_out() -> None:
     ids = np.array(why.shared_features, np.int32)
     q, z = hashing.encode_query([QUERY])[0], hashing.encode_document([DOCUMENT.split("\r\n", 1)[1]])[0]
     without = shares_of(q, z, base.sae.directions, base.sae.decoder_bias, ids)[list(ids).index(item.feature_id)]
-    assert item.words.document.method == "estimate"
-    assert item.words.document.sentences[0].share == pytest.approx(share - without, abs=1e-6)
-    assert item.words.query.sentences[0].share == pytest.approx(share)  # a lone sentence has it all
+    assert item.evidence.document.method == "estimate"
+    assert item.evidence.document.sentences[0].share == pytest.approx(share - without, abs=1e-6)
+    assert item.evidence.query.sentences[0].share == pytest.approx(share)  # a lone sentence has it all
     assert "an estimate" in plain_text(why)
     assert "an estimate" in why._repr_html_()
-    assert all("tokens" not in t["words"]["document"] for t in why.to_dict()["terms"] if "words" in t)
+    assert all("tokens" not in t["evidence"]["document"] for t in why.to_dict()["terms"] if "evidence" in t)
 
 
 def test_text_past_the_limit_is_shown_as_unread() -> None:
@@ -136,7 +136,7 @@ def test_text_past_the_limit_is_shown_as_unread() -> None:
     end = why.document_read_to
     assert end is not None
     assert len(encoder.token_vectors(document[end:], "document").spans) == why.read_document.unread
-    sentences = worded(why)[0].words.document.sentences
+    sentences = worded(why)[0].evidence.document.sentences
     assert [s.read for s in sentences[-1:]] == [sentences[-1].start < end]
     assert "never read in the document" in plain_text(why)
 
@@ -151,7 +151,7 @@ def test_a_token_with_the_space_before_it_belongs_to_its_own_sentence() -> None:
     shares = [
         [
             s.share
-            for s in worded(explainer.with_evidence(explainer.explain(QUERY, DOCUMENT)))[0].words.document.sentences
+            for s in worded(explainer.with_evidence(explainer.explain(QUERY, DOCUMENT)))[0].evidence.document.sentences
         ]
         for explainer in (plain, spacious)
     ]
@@ -225,7 +225,7 @@ def test_any_text_can_be_asked_about(text: str) -> None:
     explainer = toy()
     why = explainer.with_evidence(explainer.explain(text, text), top=None)
     for item in worded(why):
-        spans = [(token.start, token.end) for token in item.words.document.tokens]
+        spans = [(token.start, token.end) for token in item.evidence.document.tokens]
         assert all(0 <= start < end <= len(text) for start, end in spans)
         assert spans == sorted(spans)
 
@@ -273,7 +273,7 @@ def test_minilm_shows_the_tokens_its_vector_is_the_mean_of() -> None:
     assert why.read_document.unread > 0
     assert why.document_read_to is not None
     assert worded(why)
-    assert all(abs(item.words.document.rounding) < 1e-4 for item in worded(why))
+    assert all(abs(item.evidence.document.rounding) < 1e-4 for item in worded(why))
 
 
 def copy_of_minilm(folder: Path, prompts: dict[str, str], cls: bool) -> Path:

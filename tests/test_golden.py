@@ -10,6 +10,7 @@ import pytest
 from xetrieval.explain import (
     Chunk,
     Contrast,
+    Evidence,
     Explanation,
     Reading,
     SentenceShare,
@@ -17,7 +18,6 @@ from xetrieval.explain import (
     Term,
     TextEvidence,
     TokenShare,
-    Words,
 )
 from xetrieval.explain.counterfactual import Erase, NamedFeature
 from xetrieval.render.html import fragment_of
@@ -46,7 +46,7 @@ def explanation() -> Explanation:
         bias=0.1,
         remainder=0.07,
         terms=(
-            Term("feature", 3, "immune system", 0.3, 0.5, views, twins=(9,), words=Words(evidence(), guess)),
+            Term("feature", 3, "immune system", 0.3, 0.5, views, twins=(9,), evidence=Evidence(evidence(), guess)),
             Term("feature", 4, None, 0.1, 0.4, views),
             Term("feature", 5, "cold & <ice>", -0.05, 0.2, views),
         ),

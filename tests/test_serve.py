@@ -61,7 +61,7 @@ def test_it_answers_what_the_library_answers(client: TestClient, index: Index) -
     explained = post(client, "explain", query="word1 word2", doc_id=hits[1].doc_id, evidence=True)
     assert explained["rank"] == 2
     assert explained["score"] == pytest.approx(hits[1].score, abs=1e-6)
-    assert all(term["words"]["document"]["sentences"] for term in explained["terms"])
+    assert all(term["evidence"]["document"]["sentences"] for term in explained["terms"])
     pair = post(client, "explain", query="red apple", document="an apple is red")
     assert "rank" not in pair
     total = pair["bias"] + pair["remainder"] + sum(term["share"] for term in pair["terms"])

@@ -4,7 +4,7 @@ from .attribution import Attribution, attribute, attribute_shared
 from .batch import explain_file
 from .contrast import Contrast
 from .counterfactual import RankChange, Swap, smallest_boost, smallest_erasure
-from .evidence import SentenceShare, TextEvidence, TokenShare, Words
+from .evidence import Evidence, SentenceShare, TextEvidence, TokenShare
 from .explainer import Explainer
 from .explanation import DEFAULT_TOP, Chunk, Explanation, OtherTerms, Term
 from .pairs import ExplainedPairs
@@ -18,6 +18,7 @@ __all__ = [
     "Attribution",
     "Chunk",
     "Contrast",
+    "Evidence",
     "ExplainedPairs",
     "Explainer",
     "Explanation",
@@ -30,7 +31,6 @@ __all__ = [
     "Term",
     "TextEvidence",
     "TokenShare",
-    "Words",
     "attribute",
     "attribute_shared",
     "explain_file",

@@ -67,7 +67,7 @@ class TextEvidence:
 
 
 @dataclass(frozen=True)
-class Words:
+class Evidence:
     """Both sides of one term. Each side splits the same share."""
 
     document: TextEvidence
@@ -151,11 +151,11 @@ def _with_words(explainer: Explainer, explanation: Explanation, chosen: Sequence
     )
     query, document = _side(pair, explanation.query, "query"), _side(pair, explanation.document, "document")
     row = {term.feature_id: i for i, term in enumerate(terms)}
-    words = {j: Words(_evidence(pair, document, row[j]), _evidence(pair, query, row[j])) for j in chosen}
+    found = {j: Evidence(_evidence(pair, document, row[j]), _evidence(pair, query, row[j])) for j in chosen}
     return replace(
         explanation,
         terms=tuple(
-            replace(term, words=words.get(term.feature_id or 0) if term.ids else None) for term in explanation.terms
+            replace(term, evidence=found.get(term.feature_id or 0) if term.ids else None) for term in explanation.terms
         ),
         query_read_to=query.read_to if query.tokens and explanation.read_query.unread else None,
         document_read_to=document.read_to if document.tokens and explanation.read_document.unread else None,

@@ -10,7 +10,7 @@ from ..errors import InputError, MismatchError, shortened
 from ..features import feature_name
 from ..views import View
 from .attribution import TOLERANCE
-from .evidence import Words
+from .evidence import Evidence
 from .printing import PrintsItself
 from .reading import NOT_COUNTED, Reading
 
@@ -47,7 +47,7 @@ class Term:
     )  # what the share is made of: a share per view, or activations and weights
     twins: tuple[int, ...] = ()  # other features of nearly the same direction; their shares are included
     confidence: float | None = None  # mean detection score of the label; None: it was never judged
-    words: Words | None = None  # where in both texts the share comes from; see `Explainer.with_evidence`
+    evidence: Evidence | None = None  # where in both texts the share comes from; see `Explainer.with_evidence`
 
     @property
     def name(self) -> str:

@@ -94,10 +94,10 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
     short = by if term.detail else "".join(letter if view in active else "·" for view, letter in letters.items())
     sides = (
         ()
-        if term.words is None
+        if term.evidence is None
         else (
-            Side("document", term.words.document, explanation.document),
-            Side("query", term.words.query, explanation.query),
+            Side("document", term.evidence.document, explanation.document),
+            Side("query", term.evidence.query, explanation.query),
         )
     )
     return Row(term.kind, printable(term.name), short, by or ", ".join(active), (term.share,), sides)
@@ -110,10 +110,10 @@ def _contrast(contrast: Contrast) -> Rows:
         where = ("both" if any(b.view_activations.values()) else "1st") if any(a.view_activations.values()) else "2nd"
         sides = (
             ()
-            if a.words is None or b.words is None
+            if a.evidence is None or b.evidence is None
             else (
-                Side("first", a.words.document, first.document),
-                Side("second", b.words.document, second.document),
+                Side("first", a.evidence.document, first.document),
+                Side("second", b.evidence.document, second.document),
             )
         )
         rows.append(Row("feature", printable(a.name), where, where, _both(a.share, b.share), sides))

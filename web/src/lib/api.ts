@@ -437,6 +437,14 @@ export interface components {
             score: number;
         };
         /**
+         * Evidence
+         * @description Both sides of one term. Each side splits the same share.
+         */
+        Evidence: {
+            document: components["schemas"]["TextEvidence"];
+            query: components["schemas"]["TextEvidence"];
+        };
+        /**
          * ExplainRequest
          * @description A query and a document: by its id in an index, or as text.
          */
@@ -1173,6 +1181,7 @@ export interface components {
             detail?: {
                 [key: string]: number;
             };
+            evidence?: components["schemas"]["Evidence"] | null;
             /** Feature Id */
             feature_id: number | null;
             /**
@@ -1192,7 +1201,6 @@ export interface components {
             view_activations?: {
                 [key: string]: number;
             };
-            words?: components["schemas"]["Words"] | null;
         };
         /**
          * TextEvidence
@@ -1330,14 +1338,6 @@ export interface components {
             top?: number | null;
             /** Vector */
             vector?: number[] | null;
-        };
-        /**
-         * Words
-         * @description Both sides of one term. Each side splits the same share.
-         */
-        Words: {
-            document: components["schemas"]["TextEvidence"];
-            query: components["schemas"]["TextEvidence"];
         };
     };
     responses: never;
