@@ -8,7 +8,7 @@ from .encoders import Encoder
 from .errors import InputError, MismatchError
 from .explain import Explainer
 from .features import Feature
-from .files import sha256_of_file
+from .files import path_of, sha256_of_file
 from .internalizer import read_release_internalizer
 from .sae import read_release_sae
 from .views import ASPECTS
@@ -30,11 +30,11 @@ def import_release(
         InputError: a file is absent. DamagedError: a file has another layout.
         MismatchError: dimensions that differ, or another number of labels than features.
     """
-    folder, sae_path = Path(internalizers), Path(sae)
+    folder, sae_path = path_of(internalizers), path_of(sae)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of internalizers")
     autoencoder = read_release_sae(sae_path)
-    names = _labels(Path(labels), autoencoder.features) if labels is not None else [None] * autoencoder.features
+    names = _labels(path_of(labels), autoencoder.features) if labels is not None else [None] * autoencoder.features
     paths = {aspect: folder / f"model_{aspect}.pt" for aspect in ASPECTS}
     return Explainer(
         name=name,

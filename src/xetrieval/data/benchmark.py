@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import path_of
 from .corpus import Document
 from .judgments import Judgments, absent_documents, read_judged_queries
 from .left_out import LeftOut
@@ -91,8 +92,8 @@ def open_benchmark(source: str | Path, left_out: LeftOut | None = None) -> Bench
 
         return checked(read_irds(text.removeprefix("irds:")))
     home = os.environ.get("XETRIEVAL_DATA")
-    if Path(source).is_dir():
-        return read_benchmark(Path(source), left_out)
+    if path_of(source).is_dir():
+        return read_benchmark(path_of(source), left_out)
     if home and (Path(home) / text).is_dir():
         return read_benchmark(Path(home) / text, left_out)
     where = f"nor under XETRIEVAL_DATA={home}" if home else "and XETRIEVAL_DATA is not set"

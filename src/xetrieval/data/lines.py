@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from ..errors import DamagedError, InputError
-from ..files import parse_json
+from ..files import parse_json, path_of
 from ..files.json_text import Nan
 
 KINDS: Final = (  # first bytes of files that are not UTF-8 text, what they are, and what to do
@@ -150,11 +150,7 @@ def check_file(path: Path) -> None:
     Raises:
         InputError: no such file, a folder, a pipe or a device.
     """
-    try:
-        there = path.exists()
-    except (OSError, ValueError):  # a name that is too long, or contains a zero byte
-        there = False
-    if not there or path.is_dir():
+    if not path_of(path).exists() or path.is_dir():
         raise InputError(f"{shown(path)}: no such file")
     if not path.is_file():
         raise InputError(f"{shown(path)}: a pipe or a device can be read only once; give a file")

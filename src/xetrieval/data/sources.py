@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import InputError
+from ..files import path_of
 from .chunks import Chunking, pieces
 from .corpus import Document, documents_of
 from .left_out import LeftOut, usable
@@ -78,7 +79,7 @@ def read_corpora(
 
 
 def _reader(path: Path, passed: PassedOver) -> tuple[Reader, Chunking | None]:
-    if path.is_dir():
+    if path_of(path).is_dir():
         return (_read_json, None) if _corpus_file(path) != path else (partial(read_folder, passed=passed), FILES_CUT)
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending in (".csv", ".tsv"):

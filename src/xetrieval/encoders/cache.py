@@ -19,7 +19,7 @@ import numpy as np
 
 from ..arrays import Float32
 from ..errors import DamagedError, MismatchError, NotKeptWarning
-from ..files import cache_folder, database, digest_of
+from ..files import cache_folder, database, digest_of, path_of
 from ..identity import EncoderIdentity, Role
 from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .function import NOT_KEPT
@@ -50,7 +50,7 @@ class CachedEncoder:
         self, encoder: Encoder, folder: str | Path | None = None, report: Report | None = None, *, grows: bool = True
     ) -> None:
         self.encoder, self.report, self.grows = encoder, report, grows
-        self.folder = Path(folder) if folder else cache_folder()
+        self.folder = path_of(folder) if folder else cache_folder()
         self._compared: set[Role] = set()
         if not encoder.identity.lasting:
             warnings.warn(NOT_KEPT, NotKeptWarning, stacklevel=3)

@@ -15,6 +15,7 @@ import numpy as np
 from ..arrays import Float32, as_vectors, l2norm
 from ..errors import DamagedError, InputError, shortened
 from ..extras import require
+from ..files import path_of
 from ..identity import EncoderIdentity, Role
 from .base import Counts, not_counted
 from .model_folder import ModelFolder
@@ -203,12 +204,12 @@ def _places(offsets: list[list[int]], special: list[int], prompt: int) -> tuple[
 
 
 def _is_folder(source: str | Path) -> bool:
-    return Path(source).expanduser().is_dir()
+    return path_of(source).expanduser().is_dir()
 
 
 def find_model(source: str | Path) -> Path:
     """The folder of a model: `source` itself, or the hub's local copy of it, fetched if need be."""
-    folder = Path(source).expanduser()
+    folder = path_of(source).expanduser()
     if _is_folder(source):
         if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
             raise InputError(f"{folder}: not a model folder, it has neither modules.json nor config.json")

@@ -21,7 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 from ..arrays import QUANTISED, Float32, as_vectors, check_kind
 from ..errors import DamagedError, InputError, shortened
 from ..extras import require
-from ..files import parse_json
+from ..files import parse_json, path_of
 
 ENDINGS: Final = (".npy", ".safetensors", ".parquet")
 LARGEST_HEADER: Final = 64 << 20  # bytes, of a safetensors file
@@ -81,7 +81,7 @@ def map_vectors(path: Path, column: str | None = None) -> Any:
         InputError: no such file or column, an unknown ending, not a matrix of numbers.
         DamagedError: the file is not of the type that its ending names, or its length differs from its header.
     """
-    if not path.is_file():
+    if not path_of(path).is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     if column is not None and path.suffix.lower() != ".parquet":
         raise InputError(f"{path}: only a Parquet file has columns; leave out the column's name")

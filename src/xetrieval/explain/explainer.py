@@ -26,6 +26,7 @@ from ..encoders import (
 )
 from ..errors import ForeignVectorsWarning, InputError, MismatchError, shortened
 from ..features import Family, Feature
+from ..files import path_of
 from ..identity import FUNCTION, explainer_digest
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
@@ -100,7 +101,7 @@ class Explainer:
             DamagedError: a file was altered, is missing, or has an unknown version.
             MismatchError: `encoder` is a different encoder.
         """
-        explainer = read_explainer(cls, source, Path(cache) if isinstance(cache, str) else cache)
+        explainer = read_explainer(cls, source, cache if isinstance(cache, bool) else path_of(cache))
         return explainer if encoder is None else explainer.with_encoder(encoder)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -111,7 +112,7 @@ class Explainer:
         Raises:
             InputError: the folder is not empty, or cannot be written.
         """
-        write_explainer(self, Path(folder), overwrite=overwrite)
+        write_explainer(self, path_of(folder), overwrite=overwrite)
 
     # ------------------------------------------------------------------ explaining
 

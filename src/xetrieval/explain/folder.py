@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..encoders import EncoderIdentity
 from ..errors import DamagedError, InputError, MismatchError
 from ..features import read_families, read_features, write_families, write_features
-from ..files import Kind, facts_of, new_folder, read_manifest, recover, write_manifest, write_text
+from ..files import Kind, facts_of, new_folder, path_of, read_manifest, recover, write_manifest, write_text
 from ..internalizer import read_internalizers, write_internalizers
 from ..sae import read_sae, write_sae
 from .card import model_card
@@ -52,7 +52,7 @@ def find(source: str | Path) -> Path:
     Raises:
         InputError: no such explainer.
     """
-    folder = Path(source).expanduser()
+    folder = path_of(source).expanduser()
     recover(folder)
     if not folder.exists() and (SHIPPED / str(source)).is_dir():
         folder = SHIPPED / str(source)

@@ -20,6 +20,7 @@ from .json_text import is_whole, parse_json, read_json
 from .kind import Kind, kind_of
 from .lock import alone
 from .manifest import facts_of, read_manifest, write_manifest
+from .paths import path_of
 
 __all__ = [
     "Kind",
@@ -42,6 +43,7 @@ __all__ = [
     "kind_of",
     "new_folder",
     "parse_json",
+    "path_of",
     "read_arrays",
     "read_bytes",
     "read_json",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DamagedError, InputError, XetrievalError
 from .atomic import write_bytes
+from .paths import path_of
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
@@ -28,7 +29,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    if not path.is_file():
+    if not path_of(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
         arrays: dict[str, NDArray[np.generic]] = load_file(path)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from ..errors import InputError
+from .paths import check_path, path_of
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
 PATIENCE: Final = 2.0  # seconds that somebody has to come to the other end of a pipe
@@ -71,18 +72,6 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
-
-
-def check_path(path: Path) -> None:
-    """Raise InputError where ".." follows a folder that does not exist.
-
-    The system finds nothing there, so every check would pass, while the same path with ".." worked out may be
-    somebody's file or folder.
-    """
-    for n, part in enumerate(path.parts):
-        before = Path(*path.parts[:n])
-        if part == ".." and n and not before.is_dir():
-            raise InputError(f"{path}: no such folder: {before}; write the path without '..'")
 
 
 def _named_by(path: Path) -> Path:
@@ -168,7 +157,7 @@ def read_bytes(path: Path) -> bytes:
             raise InputError("standard input is closed; give a file")
         buffer = getattr(sys.stdin, "buffer", None)
         return bytes(buffer.read()) if buffer is not None else sys.stdin.read().encode()
-    if not path.exists() or path.is_dir():
+    if not path_of(path).exists() or path.is_dir():
         raise InputError(f"{path}: no such file")
     mode = path.stat().st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
@@ -199,7 +188,7 @@ def write_text(path: Path, content: str) -> None:
 
 def check_file(path: Path) -> None:
     """Before long work: raise InputError unless `path` can be written as a file. Nothing is made."""
-    if path.is_dir():
+    if path_of(path).is_dir():
         raise InputError(f"{path}: that is a folder; give a file")
     if not is_stream(path):
         check_folder(_named_by(path).parent)

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError, XetrievalError
-from .atomic import STANDARD, check_folder, check_path, check_writable, is_scratch, scratch_beside, write_text
+from .atomic import STANDARD, check_folder, check_writable, is_scratch, scratch_beside, write_text
 from .json_text import read_json
 from .kind import NAME, Kind, kind_of
 from .lock import alone
+from .paths import check_path
 
 MARK: Final = ".xetrieval"
 FORMAT: Final = "xetrieval-work"
@@ -66,9 +67,9 @@ def new_folder(target: Path, over: Kind | None = None) -> Iterator[Path]:
     Raises:
         InputError: `target` holds something else, or cannot be written.
     """
+    recover(target)
     place = Path(os.path.realpath(target))
     foreign: list[str] = []
-    recover(target)
     if over is None or is_vacant(place):
         check_new_folder(target)
     else:
@@ -226,6 +227,7 @@ class Work:
         if not place.name:  # the root of a file system: nothing lies beside it
             raise InputError(f"{output} exists already; choose another output or remove it first")
         self.folder = place.with_name(place.name + ".work")
+        check_path(self.folder)
         self._held = ExitStack()
 
     def __enter__(self) -> Work:

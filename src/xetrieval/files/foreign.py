@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Float32
 from ..errors import DamagedError, InputError
 from ..extras import require
+from .paths import path_of
 
 WRAPPERS = ("state_dict", "model_state_dict")
 PREFIXES = ("module.", "_orig_mod.")
@@ -23,7 +24,7 @@ def read_torch_state(path: Path) -> dict[str, Float32]:
         InputError: no such file. DamagedError: not a state file, or one with more than tensors.
     """
     torch = require("torch", "encoders")
-    if not path.is_file():
+    if not path_of(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)

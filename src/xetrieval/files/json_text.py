@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
 from ..errors import DamagedError, InputError, XetrievalError
+from .paths import path_of
 
 Nan = Literal["refuse", "null", "lenient"]
 LONGEST_NUMBER: Final = 300  # digits of an integer; "lenient" reads a longer one as null
@@ -54,7 +55,7 @@ def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Any:
     Raises:
         InputError: no such file. `error`: see `parse_json`.
     """
-    if not path.is_file():
+    if not path_of(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
         return parse_json(path.read_bytes())

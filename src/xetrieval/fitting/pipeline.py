@@ -16,7 +16,7 @@ from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction,
 from ..errors import InputError
 from ..explain import Explainer, load
 from ..features import Feature
-from ..files import Work, digest_of, stamp_of
+from ..files import Work, digest_of, path_of, stamp_of
 from ..labels import keyphrase_labels, top_examples
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import SaeProgress, train_sae
@@ -54,11 +54,11 @@ def fit(
     """
     _check_lists(corpora=corpora, teachers=teachers)
     encoder = open_encoder(encoder)
-    config, output, tell = config or FitConfig(), Path(output), report or (lambda *_: None)
+    config, output, tell = config or FitConfig(), path_of(output), report or (lambda *_: None)
     with Work(output, "fit", _job(corpora, encoder, teachers, config), WORK) as work:
         if work.published:
             return _published(output, encoder)
-        documents = read_corpora((Path(corpus) for corpus in corpora), left_out)
+        documents = read_corpora((path_of(corpus) for corpus in corpora), left_out)
         lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents, left_out)]
         if lessons and isinstance(encoder, PrecomputedEncoder):
             raise InputError("existing vectors cannot include those of teacher texts; leave out --teacher")
@@ -108,8 +108,8 @@ def _check_lists(**given: Any) -> None:
 
 def _job(corpora: Sequence[str | Path], encoder: Encoder, teachers: Sequence[str], config: FitConfig) -> str:
     """What identifies a fit, so that the same command on the same files resumes it."""
-    read = [[os.path.realpath(path), stamp_of(path)] for path in map(Path, corpora)]
-    taught = [[teacher, stamp_of(Path(read_spec(teacher).source))] for teacher in teachers]
+    read = [[os.path.realpath(path), stamp_of(path)] for path in map(path_of, corpora)]
+    taught = [[teacher, stamp_of(path_of(read_spec(teacher).source))] for teacher in teachers]
     return digest_of([read, _known_as(encoder), taught, config.to_dict(), config.name, config.notes])
 
 

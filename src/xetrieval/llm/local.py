@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import DamagedError, InputError
 from ..extras import processors, require
-from ..files import sha256_of_file
+from ..files import path_of, sha256_of_file
 from .base import Answer, Request
 from .client import OpenAIChat
 
@@ -25,7 +25,7 @@ class LocalChat:
     """
 
     def __init__(self, path: Path, threads: int | None = None, timeout: float = 600.0) -> None:
-        if not path.is_file():
+        if not path_of(path).is_file():
             raise InputError(f"{path}: no such file")
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
-from ..files import digest_of
+from ..files import digest_of, path_of
 from .base import Message, Request
 
 TURN: Final = re.compile(r"^--- (system|user|assistant)[ \t]*$", re.MULTILINE)
@@ -103,9 +103,9 @@ def read_prompt(source: str | Path, folder: Path, schema: Mapping[str, Any] | No
     Raises:
         InputError: no such prompt, not UTF-8, or the last turn is not a user's.
     """
-    path = folder / f"{source}.txt"
-    if not (isinstance(source, str) and path.is_file()):
-        path = Path(source)
+    path = path_of(source)
+    if isinstance(source, str) and source in {file.stem for file in folder.glob("*.txt")}:
+        path = folder / f"{source}.txt"
     if not path.is_file():
         shipped = ", ".join(sorted(file.stem for file in folder.glob("*.txt")))
         raise InputError(f"prompt {str(source)!r}: no such file; the prompts that ship are {shipped}")

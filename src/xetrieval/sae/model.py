@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arrays import Float32, check_kind
 from ..errors import InputError, MismatchError
+from ..files import path_of
 from ..identity import autoencoder_digest
 from .codes import SparseCodes
 from .select import above, top_k
@@ -73,7 +74,7 @@ class SparseAutoencoder:
         """
         from .files import read_sae_folder
 
-        return read_sae_folder(Path(folder)).sae
+        return read_sae_folder(path_of(folder)).sae
 
     def save(
         self,
@@ -92,7 +93,7 @@ class SparseAutoencoder:
         """
         from .files import write_sae_folder
 
-        write_sae_folder(self, Path(folder), provenance or {}, metrics or {}, log)
+        write_sae_folder(self, path_of(folder), provenance or {}, metrics or {}, log)
 
     @property
     def features(self) -> int:

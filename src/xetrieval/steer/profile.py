@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, IntArray, l2norm
 from ..errors import InputError, MismatchError, shortened
 from ..features import check_feature_ids
-from ..files import check_file, is_whole, parse_json, read_bytes, write_text
+from ..files import check_file, is_whole, parse_json, path_of, read_bytes, write_text
 from ..sae import SparseAutoencoder, SparseCodes
 
 LARGEST_FACTOR: Final = 100.0
@@ -79,7 +79,7 @@ class SteeringProfile:
 
     def save(self, path: str | Path) -> None:
         """Write this profile as JSON, completely or not at all."""
-        check_file(Path(path))
+        check_file(path_of(path))
         record = {**asdict(self), "factors": self.to_dict()}
         write_text(Path(path), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
@@ -91,7 +91,7 @@ class SteeringProfile:
             InputError: there is no such file, it is not JSON, or a field has the wrong type.
             MismatchError: it was made for another autoencoder.
         """
-        path = Path(path)
+        path = path_of(path)
         try:
             content = read_bytes(path)
         except OSError as error:

@@ -25,6 +25,7 @@ from ..data import BadLine, Document, LeftOut, read_json_lines, usable
 from ..data.clicks import click_of
 from ..data.lines import Line, read_tab_lines
 from ..errors import InputError
+from ..files import path_of
 from ..views import ASPECTS, Aspect, check_aspect, in_order
 
 HEADER: Final = ["question-id", "answer-id"]  # of a file of pairs; other columns are ignored
@@ -56,7 +57,7 @@ def read_spec(text: str) -> TeacherSpec:
     Raises:
         InputError: an impossible name for a view, or a weight that is not positive.
     """
-    match = None if Path(text).is_file() else SPEC.fullmatch(text)
+    match = None if path_of(text).is_file() else SPEC.fullmatch(text)
     if match is None:
         return TeacherSpec(text, None, 1.0)
     source, aspect, weight = match["source"], match["aspect"], match["weight"]
@@ -83,7 +84,7 @@ def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | N
         lessons = list(_from_field(source.removeprefix("field:"), aspect or "summary", documents))
         reason = "no document has a text in that field besides its own text"
     else:
-        path = Path(source)
+        path = path_of(source)
         if not path.is_file():
             raise InputError(
                 f"teacher {source}: no such file; give texts.jsonl, clicks.jsonl, a pairs .tsv, or field:NAME"

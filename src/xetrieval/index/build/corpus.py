@@ -18,7 +18,7 @@ from ...data.chunks import Chunking
 from ...data.sources import stream_source
 from ...encoders import map_vectors, vector_ids
 from ...errors import InputError, shortened
-from ...files import digest_of, sha256_of_file
+from ...files import digest_of, path_of, sha256_of_file
 from ..store.ids import whole_of
 from ..store.texts import fingerprint
 from .stores import VectorStore
@@ -63,7 +63,7 @@ class Corpus:
     def __post_init__(self) -> None:
         if isinstance(self.sources, str | Path):
             raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
-        object.__setattr__(self, "sources", tuple(map(Path, self.sources)))
+        object.__setattr__(self, "sources", tuple(map(path_of, self.sources)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # another process opens the vectors itself
@@ -88,7 +88,7 @@ class Corpus:
         """The vectors [n, m], memory-mapped or, from Parquet, read once; None where texts are encoded."""
         if self.vectors is None:
             return None
-        if not self.vectors.is_file():
+        if not path_of(self.vectors).is_file():
             return map_vectors(self.vectors, self.column)  # which refuses it
         now = self.vectors.stat()
         version = now.st_ino, now.st_size, now.st_mtime_ns

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...encoders import precision_of
 from ...errors import DamagedError, InputError, MismatchError
 from ...explain import Explainer, load
-from ...files import digest_of, read_json, sha256_of_file, write_bytes, write_text
+from ...files import digest_of, path_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
 from ..store.ids import Change, IdLookup, change
 from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
@@ -126,7 +126,7 @@ def build_index(
         InputError: a line that cannot be used, a duplicate id, an unfinished build of something else, or another
             process at work there. MismatchError: the index was made by another explainer.
     """
-    config, tell, output = config or BuildConfig(), report or (lambda *_: None), Path(output)
+    config, tell, output = config or BuildConfig(), report or (lambda *_: None), path_of(output)
     _check_outside(output, corpus)
     with writing(output):
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None

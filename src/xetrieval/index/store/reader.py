@@ -18,6 +18,7 @@ from ...encoders import read_texts
 from ...errors import DamagedError, InputError, MismatchError
 from ...explain import Explainer, Reading, load
 from ...explain.pairs import reading
+from ...files import path_of
 from ...files.kind import NAME as CONFIG
 from ...sae import SparseCodes
 from ...views import View
@@ -62,7 +63,7 @@ class IndexReader:
             InputError: there is no index, or its build is unfinished. DamagedError: it cannot be read.
             MismatchError: another explainer.
         """
-        path = Path(folder)
+        path = path_of(folder)
         if not (path / CONFIG).is_file() and is_job(path / BUILDING):
             raise InputError(f"{path}: the build of this index is unfinished; rerun the same `index build` to resume")
         identity = identity_of(path)  # before the manifest is read, so that a change in between is noticed later

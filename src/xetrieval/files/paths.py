@@ -1,0 +1,47 @@
+"""Paths as callers give them: refused in words where no file system takes them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Final
+
+from ..errors import InputError, shortened
+
+LONGEST_NAME: Final = 255  # bytes, or characters on Windows, of one name in a path: the limit of usual file systems
+
+
+def path_of(given: str | os.PathLike[str]) -> Path:
+    """The path that a caller gave.
+
+    Raises:
+        InputError: it is not a path, contains a NUL byte or half a character, or is too long for the file system.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise InputError(f"a path is expected, not {shortened(repr(given), 60)} ({type(given).__name__})")
+    path = Path(given)
+    try:
+        long = any(len(part if os.name == "nt" else os.fsencode(part)) > LONGEST_NAME for part in path.parts)
+        os.lstat(path)
+    except ValueError as error:
+        shown = shortened(ascii(str(path)), 80)
+        raise InputError(f"{shown}: not a path (it contains a NUL byte or half a character)") from error
+    except OSError as error:
+        long = long or error.errno == errno.ENAMETOOLONG
+    if long:
+        raise InputError(f"{shortened(str(path), 80)}: the path is too long for the file system")
+    return path
+
+
+def check_path(path: Path) -> None:
+    """Raise InputError for a path that cannot be used, and where ".." follows a folder that does not exist.
+
+    The system finds nothing there, so every check would pass, while the same path with ".." worked out may be
+    somebody's file or folder.
+    """
+    path_of(path)
+    for n, part in enumerate(path.parts):
+        before = Path(*path.parts[:n])
+        if part == ".." and n and not before.is_dir():
+            raise InputError(f"{path}: no such folder: {before}; write the path without '..'")
