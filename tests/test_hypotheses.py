@@ -10,8 +10,9 @@ import pytest
 from xetrieval.errors import DamagedError
 from xetrieval.features import Feature, Score, read_features, write_features
 from xetrieval.labels import keyphrase_labels, top_examples
-from xetrieval.labels.keyphrases import candidates, fold
+from xetrieval.labels.keyphrases import candidates
 from xetrieval.sae import SparseCodes
+from xetrieval.text import fold
 
 
 @pytest.mark.parametrize("block", [7, 1000])

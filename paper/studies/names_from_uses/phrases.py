@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xetrieval.arrays import Float64
-from xetrieval.labels.keyphrases import LONGEST_PHRASE, STOP, WORD, fold
+from xetrieval.labels.keyphrases import LONGEST_PHRASE
+from xetrieval.text import STOP_WORDS, WORD, fold
 
 READ: Final = 2000  # characters of a text that phrases are taken from: more than encoders read of it, mostly
 LEAST_TEXTS: Final = 2  # that hold a phrase, for it to name anything
@@ -77,7 +78,7 @@ def _stretches(text: str) -> list[tuple[list[str], str]]:
         before = last = ""
         for word in WORD.findall(clause):
             lower = word.lower().replace("’", "'")
-            if lower in STOP or len(word) < 2 or word.isdigit():
+            if lower in STOP_WORDS or len(word) < 2 or word.isdigit():
                 if run:
                     out.append((run, before))
                 run, last = [], lower

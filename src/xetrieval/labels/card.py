@@ -11,8 +11,8 @@ import numpy as np
 from ..arrays import Float32, l2norm
 from ..features import Family, Feature, check_feature_ids
 from ..sae import SparseAutoencoder
+from ..text import fold
 from .examples import Example, FeatureExamples
-from .keyphrases import fold
 
 BINS: Final = 12
 

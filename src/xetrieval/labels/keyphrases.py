@@ -13,27 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-WORD: Final = re.compile(r"[^\W_][\w'’+#-]*|[A-Za-z]\+\+")
+from ..text import STOP_WORDS, WORD, fold
+
 LONGEST_PHRASE: Final = 3
 MOST_WORDS: Final = 8
 LEAST_TEXTS: Final = 3  # with a phrase
 FURTHER_TEXTS: Final = 0.25  # of the top texts, with a second or third phrase
 FURTHER_SCORE: Final = 0.4  # of the first phrase's score, for a second or third phrase
-STOP: Final = frozenset(
-    """a about above after again against all also am an and any anyone anything are aren't around as at be because
-    been before being below between both but by can can't cannot come could couldn't did didn't do does doesn't
-    doing don't down during each either else etc even ever every few first following for from further get gets
-    getting give go going good got had has have haven't having he her here hers him his how however i i'd i'll
-    i'm i've if in instead into is isn't it it's its itself just keep know last least let let's like look lot made
-    make makes making many may maybe me might more most much must my need never no non not nothing now of off often
-    oh ok on once one ones only onto or other others our out over own per perhaps please put quite rather re really
-    said same say see seem seems several she should shouldn't similar simply since so some someone something still
-    such sure take tell than thank thanks that that's the their them then there there's these they they're thing
-    things think this those though through thus to too try trying two under until up upon us use used uses using
-    usually very via want wants was wasn't way we we're well went were what what's when where whether which while
-    who whom whose why will with within without won't would wouldn't yes yet you you'd you'll you're your yours
-    e.g i.e eg ie vs q a""".split()  # noqa: SIM905  # a list of words, one a line, would fill four screens
-)
 
 
 def keyphrase_labels(
@@ -70,16 +56,8 @@ def candidates(text: str) -> dict[str, str]:
     return phrases
 
 
-def fold(word: str) -> str:
-    """Lower case and without a plural s, so that Kidney and kidneys are one word."""
-    word = word.lower().replace("’", "'").removesuffix("'s")
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
-    return word
-
-
 def _informative(word: str, folded: str) -> bool:
-    return len(folded) > 1 and word.lower() not in STOP and folded not in STOP and not folded.isdigit()
+    return len(folded) > 1 and word.lower() not in STOP_WORDS and folded not in STOP_WORDS and not folded.isdigit()
 
 
 def _label(texts: list[str], everywhere: Counter[str], size: int, phrases: int) -> str | None:
