@@ -125,8 +125,17 @@ def _fields(owner: type) -> list[tuple[str, str, str]]:
     for node in typing.cast(ast.ClassDef, body).body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
             comment = re.search(r"  # (.*)$", rows[(node.end_lineno or node.lineno) - 1])
-            found.append((node.target.id, ast.unparse(node.annotation), comment[1] if comment else ""))
+            kind, option = _annotated(node.annotation)
+            found.append((node.target.id, ast.unparse(kind), option or (comment[1] if comment else "")))
     return found
+
+
+def _annotated(annotation: ast.expr) -> tuple[ast.expr, str]:
+    """A type, and the help of the option that it is on the command line, if it is one."""
+    if not isinstance(annotation, ast.Subscript) or ast.unparse(annotation.value) != "Annotated":
+        return annotation, ""
+    kind, option = typing.cast(ast.Tuple, annotation.slice).elts
+    return kind, str(ast.literal_eval(typing.cast(ast.Call, option).args[0]))
 
 
 def _signature(name: str, item: Callable[..., object]) -> list[str]:
@@ -143,7 +152,7 @@ def _signature(name: str, item: Callable[..., object]) -> list[str]:
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
             parts.append("*")
         star = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
-        typed = "" if parameter.annotation is parameter.empty else f": {parameter.annotation}"
+        typed = "" if parameter.annotation is parameter.empty else f": {_type(str(parameter.annotation))}"
         default = "" if parameter.default is parameter.empty else f" = {_default(parameter.default)}"
         parts.append(f"{star}{parameter.name}{typed}{default}")
     untyped = inspect.isclass(item) or signature.return_annotation is signature.empty
@@ -152,6 +161,10 @@ def _signature(name: str, item: Callable[..., object]) -> list[str]:
     if len(one_line) > 100:
         one_line = f"{name}(\n" + "".join(f"    {part},\n" for part in parts) + f"){returned}"
     return ["```python", one_line, "```", ""]
+
+
+def _type(annotation: str) -> str:
+    return ast.unparse(_annotated(ast.parse(annotation, mode="eval").body)[0])
 
 
 def _default(value: object) -> str:

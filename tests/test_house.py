@@ -16,6 +16,7 @@ ROOMS = (  # each imports only from rooms before it
     ("errors",),
     ("registry",),
     ("extras", "options", "records", "text", "views"),
+    ("configs",),
     ("arrays",),
     ("intervals",),
     ("files",),

@@ -21,7 +21,7 @@ from xetrieval.cli.search import search as cli_search
 from xetrieval.cli.search import why as cli_why
 from xetrieval.errors import InputError
 from xetrieval.explain import load
-from xetrieval.index import Corpus, Index, build_index, open_index
+from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
 from xetrieval.index.ask.why import why
 from xetrieval.index.search.mode import SearchOptions
 from xetrieval.index.search.ranking import prepare
@@ -144,11 +144,11 @@ def try_all(
 
 
 def test_the_table_names_options_that_there_are() -> None:
-    from xetrieval.cli.index import Given
+    from xetrieval.cli.index import CorpusOptions
     from xetrieval.serve import schemas as s
 
     named = {name for verb in TABLE for rule in rules_of(verb, "hybrid") for name in rule[:2]}
-    python = [Index.search, Index.why, why, SearchOptions, cli_search, cli_why, cli_explain, Given]
+    python = [Index.search, Index.why, why, SearchOptions, cli_search, cli_why, cli_explain, CorpusOptions, BuildConfig]
     there = {name for function in python for name in inspect.signature(function).parameters}
     there |= (
         set(s.SearchRequest.model_fields) | set(s.ContrastRequest.model_fields) | set(s.ExplainRequest.model_fields)

@@ -95,4 +95,4 @@ class Shared:
         write_text(self.output, json.dumps([asdict(result) for result in results], indent=1, ensure_ascii=False) + "\n")
 
 
-shares = with_options(Shared, first=2)
+shares = with_options

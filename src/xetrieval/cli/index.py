@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..options import check
+from ..configs import BuildConfig
 from ..registry import SEARCH_ENGINES
 from .console import give_json, output_console, say
 from .left_out import SkipBad, collector, say_all, say_left_out
@@ -18,12 +18,14 @@ from .options import (
     ExplainerOption,
     Format,
     FormatOption,
-    VectorColumn,
     open_explainer,
     say_notes,
 )
-from .progress import progress_bar
-from .shared import with_options
+from .progress import progress_bar, show_bar
+from .shared import check_options, with_options
+
+if TYPE_CHECKING:
+    from ..index import Built
 
 app = typer.Typer(help="Make and maintain an index of a corpus.", no_args_is_help=True)
 
@@ -36,8 +38,8 @@ Sources = Annotated[
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+@dataclass(frozen=True)
+class CorpusOptions:
     """Documents, and how they are read."""
 
     encoder: EncoderOption = None
@@ -45,42 +47,40 @@ class Given:
         Path | None,
         typer.Option("--vectors", help="Vectors of the documents (.npy, .safetensors, .parquet), by id or row by row."),
     ] = None
-    vector_column: VectorColumn = None
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Accept vectors that seem to come from another encoder than the explainer's."),
-    ] = False
+    vector_column: Annotated[
+        str | None,
+        typer.Option("--vector-column", help="A Parquet file's column of vectors; default: vector, or the only one."),
+    ] = None
     store: Annotated[
         str | None, typer.Option("--store", help="A store of vectors: postgresql://HOST/DB#TABLE (docs/index.md).")
     ] = None
-    chunk: Annotated[int | None, typer.Option("--chunk", help="Cut documents into pieces of this many characters.")] = (
-        None
-    )
+    chunk: Annotated[
+        int | None, typer.Option("--chunk", help="Cut documents into pieces of at most this many characters.")
+    ] = None
     overlap: Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")] = 0
     cache: CacheOption = None
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Do not cache encoded texts (the cache takes 1.6 KB per text).")
     ] = False
-    engine: Annotated[str, typer.Option("--engine", help="loop, or ray: the same work on a cluster.")] = "loop"
-    restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished build of something else.")] = False
     skip_bad: SkipBad = False
 
 
 @app.command()
-@with_options(Given)
+@with_options
 def build(
-    given: Given,
     output: Annotated[Path, typer.Option("--output", help="The index's folder.")],
+    corpus: CorpusOptions,
+    config: BuildConfig,
     sources: Sources = None,
     explainer: ExplainerOption = "minilm",
 ) -> None:
     """Build an index. If interrupted, run the same command again to resume."""
-    _build(given, sources or [], explainer, output)
+    _build(corpus, config, sources or [], explainer, output)
 
 
 @app.command()
-@with_options(Given)
-def add(given: Given, index: Folder, sources: Sources = None) -> None:
+@with_options
+def add(index: Folder, corpus: CorpusOptions, config: BuildConfig, sources: Sources = None) -> None:
     """Add documents, and replace those whose text or metadata changed, with all their pieces.
 
     Documents that are no longer in the corpus stay in the index until `index delete` removes them. Replaced texts are
@@ -91,7 +91,7 @@ def add(given: Given, index: Folder, sources: Sources = None) -> None:
 
     if not (index / EXPLAINER).is_dir():
         raise InputError(f"{index}: there is no index to add to; make one with `xetrieval index build`")
-    _build(given, sources or [], str(index / EXPLAINER), index, adding=True)
+    _build(corpus, replace(config, adding=True), sources or [], str(index / EXPLAINER), index)
 
 
 @app.command()
@@ -218,56 +218,48 @@ def report(
         print_report(output_console(), found)
 
 
-def _build(given: Given, sources: list[Path], explainer: str, output: Path, adding: bool = False) -> None:
+def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], explainer: str, output: Path) -> None:
     import time
 
     from ..data import PassedOver
     from ..data.chunks import Chunking
     from ..encoders import encoder_notes
     from ..errors import InputError
-    from ..index import BuildConfig, Corpus, build_index
+    from ..index import Corpus, build_index
     from ..index.build.stores import open_store
-    from ..index.search.nearest import LARGE
     from .streams import readable
 
-    vectors, store, chunk = given.vectors, given.store, given.chunk
-    asked = {"store": store, "sources": sources, "vectors": vectors, "chunk": chunk, "overlap": given.overlap > 0}
-    asked |= {"cache": given.cache, "no_cache": given.no_cache, "skip_bad": given.skip_bad}
-    asked |= {"vector_column": given.vector_column, "force": given.force, "encoded": vectors or store}
-    names = ("store", "vectors", "vector-column", "chunk", "overlap", "cache", "no-cache", "skip-bad", "force")
-    typed = {"encoded": "--vectors or --store"} | {name.replace("-", "_"): f"--{name}" for name in names}
-    check("build", asked, {"sources": "a corpus", **typed})
-    opened = open_explainer(explainer, given.encoder, False if given.no_cache else given.cache)
-    if not sources and vectors is None and store is None:
+    encoded = options.vectors or options.store
+    values = {**vars(options), "overlap": options.overlap > 0, "force": config.force}
+    check_options(
+        "build",
+        {**values, "sources": sources, "encoded": encoded},
+        {"sources": "a corpus", "encoded": "--vectors or --store"},
+    )
+    opened = open_explainer(explainer, options.encoder, False if options.no_cache else options.cache)
+    if not sources and not encoded:
         raise InputError("give a corpus, --vectors FILE, or --store URL")
-    chunking = None if chunk is None else Chunking(chunk, given.overlap).check()
-    config = BuildConfig(engine=given.engine, restart=given.restart, adding=adding, force=given.force)
-    if vectors is None and store is None:
+    chunking = None if options.chunk is None else Chunking(options.chunk, options.overlap).check()
+    if not encoded:
         say_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
-    left_out, passed = collector(given.skip_bad), PassedOver()
+    left_out, passed = collector(options.skip_bad), PassedOver()
     with readable(sources, left_out) as kept, progress_bar() as bar:
-        tasks: dict[str, Any] = {}
-        begun: dict[str, float] = {}
-
-        def report(stage: str, done: int, total: int, note: str) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total or None, note="")
-                begun[stage] = time.monotonic()
-            rate = done / max(1e-9, time.monotonic() - begun[stage])
-            said = note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
-            bar.update(tasks[stage], completed=done, total=total or None, note=said)
-
-        opened_store = None if store is None else open_store(store)
-        corpus = Corpus(tuple(kept), chunking, vectors, opened_store, left_out, given.vector_column, passed)
-        built = build_index(corpus, opened, output, config, report)
+        store = None if options.store is None else open_store(options.store)
+        corpus = Corpus(tuple(kept), chunking, options.vectors, store, left_out, options.vector_column, passed)
+        built = build_index(corpus, opened, output, config, show_bar(bar))
     say_left_out(left_out, output)
     say_all(passed.notes)
-    seconds = time.monotonic() - started
+    _say_built(built, output, time.monotonic() - started)
+
+
+def _say_built(built: Built, output: Path, seconds: float) -> None:
+    from ..index.search.nearest import LARGE
+
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []
-    changes += [f"{built.removed:,} old pieces gone"] if built.removed else []
-    changes += [f"{built.unchanged:,} there already"] if built.unchanged else []
+    changes += [f"{built.removed:,} old pieces removed"] if built.removed else []
+    changes += [f"{built.unchanged:,} unchanged"] if built.unchanged else []
     say(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
     if built.unreadable:
         say(

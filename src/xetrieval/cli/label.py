@@ -115,7 +115,7 @@ def keyphrase(
 
 
 @app.command()
-@with_options(LlmOptions)
+@with_options
 def llm(
     options: LlmOptions,
     explainer: ExplainerArgument,

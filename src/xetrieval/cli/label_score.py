@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..labels.scores import Scored
 
 
-@with_options(LlmOptions)
+@with_options
 def score(
     options: LlmOptions,
     explainer: Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")],

@@ -56,11 +56,6 @@ CacheOption = Annotated[
     Path | None, typer.Option("--cache", help="Folder for encoded texts (default: the user's cache folder).")
 ]
 
-VectorColumn = Annotated[
-    str | None,
-    typer.Option("--vector-column", help="The column of vectors in a Parquet file; default: vector, or the only one."),
-]
-
 
 def open_explainer(source: str, encoder: str | None, cache: Path | bool | None) -> Explainer:
     """The explainer that the options name."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..teachers.written import TeachConfig
 
 
-@with_options(LlmOptions)
+@with_options
 def teach(
     options: LlmOptions,
     corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON lines files.")],

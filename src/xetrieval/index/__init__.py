@@ -1,7 +1,8 @@
 """A corpus explained once: encoded, reasoned over and decomposed, then searched and explained in milliseconds."""
 
+from ..configs import BuildConfig
 from .build.corpus import Corpus
-from .build.pipeline import BuildConfig, Built, build_index
+from .build.pipeline import Built, build_index
 from .index import Index, open_index
 from .search.mode import SearchOptions
 from .search.ranking import Hit

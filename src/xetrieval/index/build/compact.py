@@ -16,13 +16,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from ...configs.build import SHARD_ROWS
 from ...data import Document
 from ...data.corpus import Piece
 from ...encoders import Counts
 from ...errors import InputError
 from ...files import digest_of
 from ..search.companions import companions
-from ..store.layout import BUILDING, RECORD, SHARD_ROWS, SHARDS, shard_name
+from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import begin_building, check_finished, end_building, is_compaction, remove_unfinished, writing
 from ..store.reader import IndexReader, Rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...configs import BuildConfig
 from ...encoders import precision_of
 from ...errors import DamagedError, InputError, MismatchError
 from ...explain import Explainer, load
 from ...files import digest_of, path_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
 from ..store.ids import Change, IdLookup, change
-from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARD_ROWS, SHARDS, TEXTS, TYPES, shard_name
+from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS, TYPES, shard_name
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import (
     DELETED,
@@ -43,35 +44,6 @@ from .stages import Batch, Stage, chain, run
 from .writer import ShardWriter
 
 TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at most
-
-
-@dataclass(frozen=True)
-class BuildConfig:
-    """How a build is divided.
-
-    Args:
-        shard_rows: documents of a shard.
-        block: documents that go through the stages at once, and are lost when a run is killed; None chooses.
-        adding: add to an existing index; otherwise an existing index is refused.
-        restart: throw away what an unfinished build of something else left behind.
-        engine: "loop", or "ray" for a cluster (extra `ray`).
-        force: accept vectors that seem to come from another encoder than the explainer's.
-    """
-
-    shard_rows: int = SHARD_ROWS
-    block: int | None = None
-    restart: bool = False
-    adding: bool = False
-    engine: str = "loop"
-    force: bool = False
-
-    def __post_init__(self) -> None:
-        for name, value in (("shard_rows", self.shard_rows), ("block", self.block)):
-            none = value is None and name == "block"
-            if not none and (type(value) is not int or not 0 < value <= SHARD_ROWS):
-                raise InputError(f"index: {name} {value!r:.40}: give a whole number from 1 to {SHARD_ROWS}")
-        if self.engine not in ("loop", "ray"):
-            raise InputError(f"index: engine {self.engine!r} is unknown; choose loop or ray")
 
 
 class Built(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...configs.build import SHARD_ROWS
 from ...data import Document
 from ...errors import DamagedError
 from ...explain.pairs import reading
@@ -23,7 +24,7 @@ from ...files.atomic import naming
 from ...files.folders import sweep
 from ...sae import SparseCodes
 from ...views import ORIGINAL, View
-from ..store.layout import POSTINGS, PROGRESS, RECORD, SHARD_ROWS, TEXTS, VECTORS, array_type, code_files, map_array
+from ..store.layout import POSTINGS, PROGRESS, RECORD, TEXTS, VECTORS, array_type, code_files, map_array
 from ..store.sealed import settle
 from ..store.texts import Texts
 from .stages import Batch, codes_of

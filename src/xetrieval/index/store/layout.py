@@ -29,7 +29,6 @@ from ...files import Kind
 from ...views import ORIGINAL, View
 
 KIND: Final = Kind("xetrieval-index", 2, "an index")
-SHARD_ROWS: Final = 1 << 16
 EXPLAINER: Final = "explainer"
 SHARDS: Final = "shards"
 BUILDING: Final = "building"

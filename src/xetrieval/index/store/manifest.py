@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...configs.build import SHARD_ROWS
 from ...errors import DamagedError
 from ...files import Kind, digest_of
 from ...files.kind import NAME
 from ...files.manifest import check_file, read_config
 from ...views import ORIGINAL, check_aspect
-from .layout import KIND, SHARD_ROWS, TYPES
+from .layout import KIND, TYPES
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,16 @@
+"""How a field of a configuration appears on the command line."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Option(NamedTuple):
+    """Put into `Annotated`; a field without one can be set from Python alone.
+
+    A field that is a tuple is typed as its values separated by commas.
+    """
+
+    help: str
+    flags: str = ""  # separated by spaces; without a long one, --NAME-OF-THE-FIELD is added
+    metavar: str | None = None
