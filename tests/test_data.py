@@ -42,7 +42,7 @@ def test_a_bad_line_says_where_and_what(tmp_path: Path, line: bytes, words: str)
     first, bad, last = read_pairs(path)
     assert isinstance(first, Pair)
     assert isinstance(bad, BadLine)
-    assert words in str(bad.error())
+    assert words in str(bad)
     assert len(bad.raw) <= 1000
     assert isinstance(last, Pair)
     assert last.line == 3

@@ -154,7 +154,7 @@ def _stored_lines(path: Path) -> Iterator[Line]:
     try:
         for line in read_json_lines(path):
             if isinstance(line, BadLine):
-                raise line.error()
+                raise line
             yield line
     except InputError as error:
         raise DamagedError(str(error)) from error

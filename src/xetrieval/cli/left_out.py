@@ -42,7 +42,7 @@ def say_left_out(left_out: LeftOut | None, output: Path | None) -> None:
     count = f"{len(rows):,} row{'s were' if len(rows) > 1 else ' was'} left out"
     say(count + (f"; all are listed in {path}" if path else ""))
     named = SAID if path else len(rows)
-    say_all(f"  {row.error()}" for row in rows[:named])
+    say_all(f"  {row}" for row in rows[:named])
     if len(rows) > named:
         say(f"  and {len(rows) - named:,} more")
 

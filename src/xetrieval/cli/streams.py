@@ -61,7 +61,6 @@ def readable(paths: Sequence[Path], left_out: LeftOut | None) -> Iterator[list[P
         try:
             yield kept
         except (InputError, DamagedError) as error:
-            message = str(error)
             for copied, given in names.items():
-                message = message.replace(copied, given)
-            raise type(error)(message) from error
+                error.args = (str(error).replace(copied, given),)
+            raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .left_out import LeftOut, usable
-from .lines import BadLine, Line, read_json_lines
+from .lines import Line, each, read_json_lines
 
 
 def read_clicks(path: Path, left_out: LeftOut | None = None) -> tuple[list[str], list[dict[str, int]]]:
@@ -18,7 +18,7 @@ def read_clicks(path: Path, left_out: LeftOut | None = None) -> tuple[list[str],
         InputError: a line without query or doc_id, or whose clicks are not a count.
     """
     clicked: dict[str, dict[str, int]] = {}
-    for query, document, clicks in usable(map(click_of, read_json_lines(path, nan="null")), left_out):
+    for query, document, clicks in usable(each(read_json_lines(path, nan="null"), click_of), left_out):
         of_query = clicked.setdefault(query, {})
         of_query[document] = of_query.get(document, 0) + clicks
     if not clicked:
@@ -26,16 +26,11 @@ def read_clicks(path: Path, left_out: LeftOut | None = None) -> tuple[list[str],
     return list(clicked), list(clicked.values())
 
 
-def click_of(line: Line | BadLine) -> tuple[str, str, int] | BadLine:
+def click_of(line: Line) -> tuple[str, str, int]:
     """Query, document id and number of clicks of a line."""
-    if isinstance(line, BadLine):
-        return line
-    query, document, clicks = line.text("query"), line.record.get("doc_id"), line.record.get("clicks", 1)
-    if isinstance(query, BadLine):
-        return query
-    if isinstance(document, bool) or not isinstance(document, str | int):
-        return line.bad("field 'doc_id' is missing or not text")
+    query, clicks = line.text("query"), line.record.get("clicks", 1)
+    document = line.identifier(line.record.get("doc_id"), "field 'doc_id' is missing or not text")
     whole = isinstance(clicks, int | float) and not isinstance(clicks, bool) and clicks == int(clicks)
     if not whole or not 0 <= clicks < 1 << 53:
-        return line.bad(f"field 'clicks' is not a count but {str(clicks)[:40]!r}")
-    return query.strip(), str(document), int(clicks)
+        raise line.bad(f"field 'clicks' is not a count but {str(clicks)[:40]!r}")
+    return query.strip(), document, int(clicks)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from .lines import BadLine, Line
+from .lines import Line
 
 OWN_FIELDS: Final = frozenset({"_id", "id", "title", "text", "metadata"})
 
@@ -38,39 +37,30 @@ def sample_documents(documents: list[Document], count: int | None) -> list[Docum
     return [documents[row] for row in sorted(by_hash[:count])]
 
 
-def documents_of(lines: Iterable[Line | BadLine]) -> Iterator[Document | BadLine]:
-    """Records as documents."""
-    for line in lines:
-        yield line if isinstance(line, BadLine) else document_of(line)
-
-
-def document_of(line: Line) -> Document | BadLine:
-    """The document of a record; bad without an id, or with neither title nor text.
+def document_of(line: Line) -> Document:
+    """The document of a record.
 
     Other fields are metadata, and so are the entries of an object `metadata`, which win over fields of the same name.
     An `id` that differs from the `_id` is metadata too.
+
+    Raises:
+        BadLine: it has no id, or neither title nor text.
     """
     record = line.record
-    identifier = record.get("_id") if record.get("_id") not in (None, "") else record.get("id")
-    if isinstance(identifier, bool) or not isinstance(identifier, str | int) or identifier == "":
-        return line.bad("field '_id' is missing or not text")
-    title, text = line.text("title", required=False), line.text("text", required=False)
-    for value in (title, text):
-        if isinstance(value, BadLine):
-            return value
-    title, body = str(title).strip(), str(text).strip()
+    given = record.get("_id") if record.get("_id") not in (None, "") else record.get("id")
+    identifier = line.identifier(None if given == "" else given, "field '_id' is missing or not text")
+    title, body = line.text("title", required=False).strip(), line.text("text", required=False).strip()
     whole = f"{title}\n{body}".strip()
     if not whole:
-        return line.bad(f"document {str(identifier)[:100]!r} has neither title nor text")
+        raise line.bad(f"document {identifier[:100]!r} has neither title nor text")
     metadata = {name: value for name, value in record.items() if name not in OWN_FIELDS}
-    second = record.get("id")
-    if second not in (None, "", identifier):
-        metadata["id"] = second
-    given = record.get("metadata")
-    if isinstance(given, dict):
-        metadata |= given
-    elif given is not None:
-        metadata["metadata"] = given
+    if record.get("id") not in (None, "", given):
+        metadata["id"] = record["id"]
+    entries = record.get("metadata")
+    if isinstance(entries, dict):
+        metadata |= entries
+    elif entries is not None:
+        metadata["metadata"] = entries
     parent = metadata.get("parent")
-    thread = str(parent) if isinstance(parent, str | int) and parent != "" else str(identifier)
-    return Document(str(identifier), whole, body, thread, {"title": title, "metadata": metadata})
+    thread = str(parent) if isinstance(parent, str | int) and parent != "" else identifier
+    return Document(identifier, whole, body, thread, {"title": title, "metadata": metadata})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..errors import InputError
 from .left_out import LeftOut, usable
-from .lines import BadLine, Line, byte_lines, decoded, read_json_lines, shown
+from .lines import BadLine, Line, RawLine, byte_lines, each, read_json_lines, shown
 
 Judgments = dict[str, dict[str, int]]  # query id -> document id -> grade
 
@@ -80,7 +81,10 @@ def read_judgments(path: Path, left_out: LeftOut | None = None) -> Judgments:
         InputError: no such file, a line that cannot be used, or two grades for a pair. DamagedError: a damaged gzip.
     """
     judgments: Judgments = {}
-    for number, query, document, grade in usable(_judgments(path), left_out):
+    for judgment in usable(each(byte_lines(path), _JudgmentReader().read), left_out):
+        if judgment is None:
+            continue
+        number, query, document, grade = judgment
         of_query = judgments.setdefault(query, {})
         if of_query.setdefault(document, grade) != grade:
             raise InputError(
@@ -102,7 +106,7 @@ def read_queries(path: Path, judged: Container[str] | None = None, left_out: Lef
     """
     texts: dict[str, str] = {}
     empty = 0
-    queries = (_query(line, judged) for line in read_json_lines(path, nan="null"))
+    queries = each(read_json_lines(path, nan="null"), partial(_query, judged=judged))
     for number, name, text in usable(queries, left_out):
         if not text:
             empty += 1
@@ -133,44 +137,40 @@ def absent_documents(judgments: Mapping[str, Mapping[str, int]], there: Callable
     return [f"{absent:,} of {pairs:,} judged pairs name documents that are not in the corpus, e.g. {first[:60]!r}"]
 
 
-def _query(line: Line | BadLine, judged: Container[str] | None) -> tuple[int, str, str] | BadLine:
+def _query(line: Line, judged: Container[str] | None) -> tuple[int, str, str]:
     """Line number, id and text."""
-    if isinstance(line, BadLine):
-        return line
     field = next((name for name in QUERY_IDS if line.record.get(name) not in (None, "")), None)
-    identifier = line.number if field is None else line.record[field]
+    given = line.number if field is None else line.record[field]
     if field is None and judged is not None:
-        return line.bad("field '_id' is missing: judged queries need ids")
-    if isinstance(identifier, bool) or not isinstance(identifier, str | int):
-        return line.bad(f"field {field!r} is not text but {type(identifier).__name__}")
+        raise line.bad("field '_id' is missing: judged queries need ids")
+    identifier = line.identifier(given, f"field {field!r} is not text but {type(given).__name__}")
     if "text" not in line.record:
-        return line.bad("field 'text' is missing")
-    text = line.text("text", required=judged is not None and str(identifier) in judged)
-    return text if isinstance(text, BadLine) else (line.number, str(identifier), text if text.strip() else "")
+        raise line.bad("field 'text' is missing")
+    text = line.text("text", required=judged is not None and identifier in judged)
+    return line.number, identifier, text if text.strip() else ""
 
 
-def _judgments(path: Path) -> Iterator[tuple[int, str, str, int] | BadLine]:
-    """Line number, query, document and grade."""
-    columns = 0
-    for line in byte_lines(path):
-        text = line if isinstance(line, BadLine) else decoded(line)
-        if isinstance(text, BadLine):
-            yield text
-            continue
+class _JudgmentReader:
+    """Reads the lines of one qrels file, all of which have as many columns as the first."""
+
+    columns = 0  # not known yet
+
+    def read(self, line: RawLine) -> tuple[int, str, str, int] | None:
+        """Line number, query, document and grade; None for a comment or a header."""
+        text = line.text
         if text.lstrip().startswith("#"):
-            continue
+            return None
         values = [value.strip() for value in text.split("\t")] if "\t" in text.strip() else text.split()
-        first, columns = not columns, columns or len(values)
+        first, columns = not self.columns, self.columns or len(values)
         if len(values) != columns or columns not in (3, 4):
             wanted = "3 columns (query, document, grade) or 4 (TREC)" if columns not in (3, 4) else f"{columns} columns"
             reason = f"expected {wanted} separated by tabs or spaces, found {len(values)}"
-            columns = columns if columns in (3, 4) else 0
-            yield BadLine(path, line.number, reason, text[:1000].encode())
-        elif not (first and _is_header(values)):
-            yield _judgment(path, line.number, values)
+            raise BadLine(line.path, line.number, reason, text.encode())
+        self.columns = columns
+        return None if first and _is_header(values) else (line.number, *_judgment(line, values))
 
 
-def _judgment(path: Path, number: int, values: list[str]) -> tuple[int, str, str, int] | BadLine:
+def _judgment(line: RawLine, values: list[str]) -> tuple[str, str, int]:
     query, document, grade = values[0], values[-2], values[-1]
     reason = ""
     if len(values) == 4 and not ITERATION.fullmatch(values[1]):
@@ -180,8 +180,8 @@ def _judgment(path: Path, number: int, values: list[str]) -> tuple[int, str, str
     elif not GRADE.fullmatch(grade):
         reason = f"the grade {grade[:40]!r} is not a whole number" + (" of six digits at most" if grade[40:] else "")
     if reason:
-        return BadLine(path, number, reason, "\t".join(values)[:1000].encode())
-    return number, query, document, int(grade.partition(".")[0])
+        raise BadLine(line.path, line.number, reason, "\t".join(values).encode())
+    return query, document, int(grade.partition(".")[0])
 
 
 def _is_header(values: list[str]) -> bool:

@@ -29,7 +29,8 @@ class LeftOut:
 
     def add(self, bad: BadLine) -> None:
         """One more row."""
-        bad = bad._replace(path=self._called.get(bad.path, bad.path))
+        path = self._called.get(bad.path)
+        bad = bad if path is None else BadLine(path, bad.number, bad.reason, bad.raw, bad.unit)
         self._rows.setdefault((bad.path, bad.number, bad.reason), bad)
 
     @property
@@ -47,7 +48,7 @@ class LeftOut:
             InputError: rows were left out and none was used.
         """
         if self._rows and not used:
-            raise InputError(f"{what}: no usable row; the first: {self.rows[0].error()}")
+            raise InputError(f"{what}: no usable row; the first: {self.rows[0]}")
 
     def write(self, target: Path) -> Path | None:
         """The rows as JSON lines {file, line, reason, text} beside `target`; without any, an old list is deleted."""
@@ -98,6 +99,6 @@ def usable(rows: Iterable[T | BadLine], left_out: LeftOut | None = None) -> Iter
         if not isinstance(row, BadLine):
             yield row
         elif left_out is None:
-            raise InputError(f"{row.error()}; fix it, or leave such rows out with --skip-bad")
+            raise InputError(f"{row}; fix it, or leave such rows out with --skip-bad")
         else:
             left_out.add(row)

@@ -1,4 +1,7 @@
-"""Lines of files, plain or gzip, read one at a time; a bad line is a value, so that callers decide what it means."""
+"""Lines of files, plain or gzip, read one at a time.
+
+A reader of many lines yields a bad one, so that the lines after it can be read too; what reads one line raises it.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple, TypeVar
 
 from ..errors import DamagedError, InputError
 from ..files import parse_json, path_of
@@ -28,19 +33,19 @@ KINDS: Final = (  # first bytes of files that are not UTF-8 text, what they are,
 MAX_LINE: Final = 4 << 20  # bytes; no text worth embedding is longer
 
 
-class BadLine(NamedTuple):
-    """A line that cannot be used, and why."""
+class BadLine(InputError):  # noqa: N818  # a reader yields it as a value
+    """A line that cannot be used, and why.
 
-    path: Path
-    number: int  # from 1; 0 is the file as a whole
-    reason: str
-    raw: bytes = b""  # its first bytes, at most 1,000
-    unit: str = "line"  # a Parquet file has rows
+    Args:
+        number: from 1; 0 is the file as a whole.
+        raw: the line, of which the first 1,000 bytes are kept.
+        unit: "line", or "row" in a Parquet file.
+    """
 
-    def error(self) -> InputError:
-        """The refusal, with its place."""
-        place = f", {self.unit} {self.number}" if self.number else ""
-        return InputError(f"{shown(self.path)}{place}: {self.reason}")
+    def __init__(self, path: Path, number: int, reason: str, raw: bytes = b"", unit: str = "line") -> None:
+        place = f", {unit} {number}" if number else ""
+        super().__init__(f"{shown(path)}{place}: {reason}")
+        self.path, self.number, self.reason, self.raw, self.unit = path, number, reason, raw[:1000], unit
 
 
 class Line(NamedTuple):
@@ -52,22 +57,50 @@ class Line(NamedTuple):
     unit: str = "line"
 
     def bad(self, reason: str) -> BadLine:
-        """This line, refused."""
+        """The refusal of this line."""
         raw = json.dumps(self.record, default=str)[:1000].encode()
         return BadLine(self.path, self.number, reason, raw, self.unit)
 
-    def text(self, field: str, *, required: bool = True) -> str | BadLine:
-        """The text in `field`; "" where it is absent and not required."""
+    def text(self, field: str, *, required: bool = True) -> str:
+        """The text in `field`; "" where it is absent and not required.
+
+        Raises:
+            BadLine: it is not text, or is required and missing or empty.
+        """
         value = self.record.get(field)
         if value is None and not required:
             return ""
         if value is None:
-            return self.bad(f"field {field!r} is missing")
+            raise self.bad(f"field {field!r} is missing")
         if not isinstance(value, str):
-            return self.bad(f"field {field!r} is not text but {type(value).__name__}")
+            raise self.bad(f"field {field!r} is not text but {type(value).__name__}")
         if required and not value.strip():
-            return self.bad(f"field {field!r} is empty")
+            raise self.bad(f"field {field!r} is empty")
         return value
+
+    def identifier(self, value: object, reason: str) -> str:
+        """An id as text; whole numbers are ids too.
+
+        Raises:
+            BadLine: `value` is something else, for this `reason`.
+        """
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise self.bad(reason)
+        return str(value)
+
+
+L = TypeVar("L")
+T = TypeVar("T")
+
+
+def each(lines: Iterable[L | BadLine], read: Callable[[L], T]) -> Iterator[T | BadLine]:
+    """What `read` makes of every line; a line that it refuses is a bad one."""
+    for line in lines:
+        try:
+            value = line if isinstance(line, BadLine) else read(line)
+        except BadLine as bad:
+            value = bad
+        yield value
 
 
 def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]:
@@ -79,15 +112,13 @@ def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]
         InputError: no such file, an unreadable one, a JSON array, or a file without any line.
         DamagedError: a gzip file that is cut short or altered.
     """
-    seen = 0
-    for line in byte_lines(path):
-        seen += 1
-        if isinstance(line, BadLine):
-            yield line
-        else:
-            yield _parse(path, line.number, line.raw, nan, first=seen == 1)
-    if not seen:
+    lines = byte_lines(path)
+    first = next(lines, None)
+    if first is None:
         raise InputError(f"{shown(path)}: the file is empty")
+    if not isinstance(first, BadLine):
+        _check_form(first)
+    yield from each(chain([first], lines), partial(_parse, nan=nan))
 
 
 def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
@@ -97,10 +128,9 @@ def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
         InputError: no such file, a line with fewer columns, or one that is not UTF-8. DamagedError: a damaged gzip.
     """
     for line in byte_lines(path):
-        text = line if isinstance(line, BadLine) else decoded(line)
-        if isinstance(text, BadLine):
-            raise text.error()
-        values = text.rstrip("\r\n").split("\t")
+        if isinstance(line, BadLine):
+            raise line
+        values = line.text.rstrip("\r\n").split("\t")
         if len(values) < columns:
             raise InputError(f"{shown(path)}, line {line.number}: expected {columns} columns separated by tabs")
         yield line.number, values
@@ -112,6 +142,19 @@ class RawLine(NamedTuple):
     path: Path
     number: int
     raw: bytes
+
+    @property
+    def text(self) -> str:
+        """The text of the line; a byte-order mark before the first is not part of it.
+
+        Raises:
+            BadLine: it is not UTF-8.
+        """
+        try:
+            return self.raw.decode("utf-8-sig" if self.number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            reason = f"not UTF-8 (byte {error.start + 1} of the line)"
+            raise BadLine(self.path, self.number, reason, self.raw) from error
 
 
 def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine]:
@@ -133,15 +176,6 @@ def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine
                 yield BadLine(path, number, f"longer than {MAX_LINE >> 20} MB; cut the text into passages", start)
             elif blank or raw.strip():
                 yield RawLine(path, number, raw)
-
-
-def decoded(line: RawLine) -> str | BadLine:
-    """The text of a line; a byte-order mark before the first is not part of it."""
-    try:
-        return line.raw.decode("utf-8-sig" if line.number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        reason = f"not UTF-8 (byte {error.start + 1} of the line)"
-        return BadLine(line.path, line.number, reason, line.raw[:1000])
 
 
 def check_file(path: Path) -> None:
@@ -188,17 +222,19 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _parse(path: Path, number: int, raw: bytes, nan: Nan, *, first: bool) -> Line | BadLine:
+def _check_form(first: RawLine) -> None:
+    """Refuse JSON that is not one object a line, by its first line."""
+    start = first.raw.removeprefix(b"\xef\xbb\xbf").strip()
+    if start[:1] == b"[" or start == b"{":
+        what = "a JSON array" if start[:1] == b"[" else "one JSON object over several lines"
+        raise InputError(f"{shown(first.path)}: {what}, not JSON lines; write one object a line")
+
+
+def _parse(line: RawLine, nan: Nan) -> Line:
     try:
-        record = parse_json(raw, nan)
+        record = parse_json(line.raw, nan)
     except InputError as error:
-        start = raw.removeprefix(b"\xef\xbb\xbf").strip()
-        if first and (start[:1] == b"[" or start == b"{"):
-            what = "a JSON array" if start[:1] == b"[" else "one JSON object over several lines"
-            raise InputError(f"{shown(path)}: {what}, not JSON lines; write one object a line") from error
-        return BadLine(path, number, str(error), raw[:1000])
-    if isinstance(record, list) and first:
-        raise InputError(f"{shown(path)}: a JSON array, not JSON lines; write one object a line")
+        raise BadLine(line.path, line.number, str(error), line.raw) from error
     if not isinstance(record, dict):
-        return BadLine(path, number, f"not a JSON object but {type(record).__name__}", raw[:1000])
-    return Line(path, number, record)
+        raise BadLine(line.path, line.number, f"not a JSON object but {type(record).__name__}", line.raw)
+    return Line(line.path, line.number, record)

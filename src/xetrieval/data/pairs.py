@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .lines import BadLine, Line, read_json_lines
+from .lines import BadLine, Line, each, read_json_lines
 
 
 class Pair(NamedTuple):
@@ -25,26 +25,21 @@ def read_pairs(path: Path) -> Iterator[Pair | BadLine]:
     An absent id is made from the line number. The same pair of given ids twice is a bad line.
     """
     seen: dict[tuple[str, str], int] = {}
-    for line in read_json_lines(path):
-        pair = line if isinstance(line, BadLine) else _pair(line)
-        if isinstance(pair, Pair) and isinstance(line, Line) and {"query_id", "doc_id"} <= line.record.keys():
-            ids = (pair.query_id, pair.doc_id)
-            if ids in seen:
-                pair = line.bad(f"query_id {ids[0]!r} with doc_id {ids[1]!r} is in line {seen[ids]} already")
-            else:
-                seen[ids] = pair.line
-        yield pair
+
+    def read(line: Line) -> Pair:
+        pair = _pair(line)
+        ids = (pair.query_id, pair.doc_id)
+        if {"query_id", "doc_id"} <= line.record.keys() and seen.setdefault(ids, line.number) != line.number:
+            raise line.bad(f"query_id {ids[0]!r} with doc_id {ids[1]!r} is in line {seen[ids]} already")
+        return pair
+
+    return each(read_json_lines(path), read)
 
 
-def _pair(line: Line) -> Pair | BadLine:
+def _pair(line: Line) -> Pair:
     query, document = line.text("query"), line.text("doc")
-    for text in (query, document):
-        if isinstance(text, BadLine):
-            return text
     ids = []
     for field, letter in (("query_id", "q"), ("doc_id", "d")):
         value = line.record.get(field, f"{letter}{line.number}")
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return line.bad(f"field {field!r} is not text but {type(value).__name__}")
-        ids.append(str(value))
-    return Pair(str(query), str(document), ids[0], ids[1], line.number)
+        ids.append(line.identifier(value, f"field {field!r} is not text but {type(value).__name__}"))
+    return Pair(query, document, ids[0], ids[1], line.number)

@@ -14,9 +14,9 @@ from typing import Final
 from ..errors import InputError
 from ..files import path_of
 from .chunks import Chunking, pieces
-from .corpus import Document, documents_of
+from .corpus import Document, document_of
 from .left_out import LeftOut, usable
-from .lines import BadLine, read_json_lines, shown
+from .lines import BadLine, each, read_json_lines, shown
 from .pages import PAGE_FILES, read_folder, read_page
 from .passed_over import PassedOver
 from .tables import read_csv, read_parquet
@@ -92,7 +92,7 @@ def _reader(path: Path, passed: PassedOver) -> tuple[Reader, Chunking | None]:
 
 
 def _read_json(path: Path) -> Iterator[Document | BadLine]:
-    return documents_of(read_json_lines(_corpus_file(path), nan="null"))
+    return each(read_json_lines(_corpus_file(path), nan="null"), document_of)
 
 
 def _corpus_file(path: Path) -> Path:

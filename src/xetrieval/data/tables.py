@@ -7,16 +7,17 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..errors import InputError
 from ..extras import require
 from .corpus import Document, document_of
-from .lines import MAX_LINE, BadLine, Line, byte_lines, check_file, decoded, shown
+from .lines import MAX_LINE, BadLine, Line, byte_lines, check_file, each, shown
 from .values import plain
 
 PARQUET_ROWS: Final = 1024
 KEYS: Final = ("_id", "id", "title", "text")
+Row: TypeAlias = tuple[int, list[str]]  # line number and values
 SECONDS: Final = re.compile(r"(.*?:\d\d:\d\d)(?:\.(\d{6}))?(.*)")
 
 
@@ -27,30 +28,29 @@ def read_csv(path: Path) -> Iterator[Document | BadLine]:
         InputError: no such file, missing or duplicate columns, or a file that is not CSV.
     """
     tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
-    columns: list[str] | None = None
-    for number, row in _tab_rows(path) if tabs else _comma_rows(path):
-        if columns is None:
-            if isinstance(row, BadLine):
-                raise row.error()
-            columns = _check_header(path, row, tabs=tabs)
-        elif isinstance(row, BadLine):
-            yield row
-        elif len(row) != len(columns):
-            raw = ("\t" if tabs else ",").join(row)[:1000].encode("utf-8", "replace")
-            yield BadLine(path, number, f"expected {len(columns)} columns, found {len(row)}", raw)
-        else:
-            yield document_of(Line(path, number, dict(zip(columns, row, strict=True))))
-    if columns is None:
+    rows = _tab_rows(path) if tabs else _comma_rows(path)
+    header = next(rows, None)
+    if header is None:
         raise InputError(f"{shown(path)}: the file is empty")
+    if isinstance(header, BadLine):
+        raise header
+    columns = _check_header(path, header[1], tabs=tabs)
+
+    def read(row: Row) -> Document:
+        number, values = row
+        if len(values) != len(columns):
+            raw = ("\t" if tabs else ",").join(values).encode("utf-8", "replace")
+            raise BadLine(path, number, f"expected {len(columns)} columns, found {len(values)}", raw)
+        return document_of(Line(path, number, dict(zip(columns, values, strict=True))))
+
+    yield from each(rows, read)
 
 
-def _tab_rows(path: Path) -> Iterator[tuple[int, list[str] | BadLine]]:
-    for line in byte_lines(path):
-        text = line if isinstance(line, BadLine) else decoded(line)
-        yield line.number, text if isinstance(text, BadLine) else text.rstrip("\r\n").split("\t")
+def _tab_rows(path: Path) -> Iterator[Row | BadLine]:
+    return each(byte_lines(path), lambda line: (line.number, line.text.rstrip("\r\n").split("\t")))
 
 
-def _comma_rows(path: Path) -> Iterator[tuple[int, list[str] | BadLine]]:
+def _comma_rows(path: Path) -> Iterator[Row | BadLine]:
     """Rows, which may hold line breaks in quotation marks, with the numbers of their first lines."""
     csv.field_size_limit(MAX_LINE)
     lines = _Text(path)
@@ -61,7 +61,7 @@ def _comma_rows(path: Path) -> Iterator[tuple[int, list[str] | BadLine]]:
             number, first = first, rows.line_num + 1
             bad = lines.bad(number, rows.line_num)
             if row:
-                yield number, row if bad is None else bad
+                yield (number, row) if bad is None else bad
     except csv.Error as error:
         raise InputError(f"{shown(path)}, line {first}: not CSV ({_reason(error)})") from error
 
@@ -83,10 +83,11 @@ class _Text:
     def __iter__(self) -> Iterator[str]:
         for line in self.lines:
             if isinstance(line, BadLine):
-                raise line.error()
-            text = decoded(line)
-            if isinstance(text, BadLine):
-                self.faults[line.number] = text
+                raise line
+            try:
+                text = line.text
+            except BadLine as bad:
+                self.faults[line.number] = bad
                 text = line.raw.decode("utf-8", "replace")
             yield text
 
@@ -106,16 +107,20 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
     check_file(path)
     arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
     number = 0
+
+    def read(row: tuple[dict[str, Any], str]) -> Document:
+        nonlocal number
+        number += 1
+        values, fault = row
+        if fault:
+            raise BadLine(path, number, fault, unit="row")
+        return document_of(Line(path, number, {name: plain(value) for name, value in values.items()}, "row"))
+
     try:
         with parquet.ParquetFile(path) as file:
-            columns = _check_schema(path, arrow, file.schema_arrow)
+            _check_schema(path, arrow, file.schema_arrow)
             for batch in file.iter_batches(PARQUET_ROWS):
-                for row in _rows(_as_text(arrow, batch)):
-                    number += 1
-                    if isinstance(row, str):
-                        yield BadLine(path, number, row, unit="row")
-                        continue
-                    yield document_of(Line(path, number, {name: plain(row[name]) for name in columns}, "row"))
+                yield from each(_rows(_as_text(arrow, batch)), read)
     except (arrow.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{shown(path)}: not a whole Parquet file ({reason})") from error
@@ -125,24 +130,23 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
         raise InputError(f"{shown(path)}, after row {number}: a value that cannot be read ({error})") from error
 
 
-def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
-    """The rows of a batch; the reason where Python cannot represent one (text not UTF-8, a date too far off)."""
+def _rows(batch: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """The rows of a batch, and why Python cannot represent one (text not UTF-8, a date too far off); mostly ""."""
     try:
-        yield from batch.to_pylist()
+        yield from ((row, "") for row in batch.to_pylist())
         return
     except (ValueError, OverflowError):  # of some row; the error does not name it
         pass
     for place in range(batch.num_rows):
         try:
-            (row,) = batch.slice(place, 1).to_pylist()
+            yield batch.slice(place, 1).to_pylist()[0], ""
         except UnicodeDecodeError as error:
-            row = f"a text is not UTF-8 (byte {error.start + 1})"
+            yield {}, f"a text is not UTF-8 (byte {error.start + 1})"
         except (ValueError, OverflowError) as error:
-            row = f"a value that cannot be read ({error})"
-        yield row
+            yield {}, f"a value that cannot be read ({error})"
 
 
-def _check_schema(path: Path, arrow: Any, schema: Any) -> list[str]:
+def _check_schema(path: Path, arrow: Any, schema: Any) -> None:
     columns = _check_columns(path, schema.names)
     types = arrow.types
     for name in columns:
@@ -153,7 +157,6 @@ def _check_schema(path: Path, arrow: Any, schema: Any) -> list[str]:
             raise InputError(f"{shown(path)}: column {name} is of type {kind}, not text; convert it")
         if "binary" in str(kind):
             raise InputError(f"{shown(path)}: column {name} is of type {kind}, which cannot be metadata; leave it out")
-    return columns
 
 
 def _as_text(arrow: Any, batch: Any) -> Any:

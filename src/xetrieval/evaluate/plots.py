@@ -68,7 +68,7 @@ def plot_curves(log: Path, path: Path) -> None:
     found = list(read_json_lines(log))
     bad = next((line for line in found if isinstance(line, BadLine)), None)
     if bad is not None:
-        raise bad.error()
+        raise bad
     lines = [line.record for line in found if isinstance(line, Line)]
     if not lines:
         raise InputError(f"{log}: no steps in it")

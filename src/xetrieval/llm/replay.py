@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import EndpointError, InputError
+from ..errors import EndpointError
 from ..files import digest_of
 from .base import Answer, Request, Usage
 from .budget import about
@@ -37,12 +37,10 @@ class ReplayChat:
         lines: list[tuple[str, str]] = []
         for line in read_json_lines(path):
             if isinstance(line, BadLine):
-                raise line.error()
+                raise line
             contains, answer = line.text("contains", required=False), line.record.get("answer")
-            if isinstance(contains, BadLine):
-                raise contains.error()
             if not isinstance(answer, str):
-                raise InputError(f"{path}, line {line.number}: field 'answer' is missing or not text")
+                raise line.bad("field 'answer' is missing or not text")
             lines.append((contains, answer))
 
         def script(request: Request) -> str | None:

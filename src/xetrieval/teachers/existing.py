@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from ..data import BadLine, Document, LeftOut, read_json_lines, usable
 from ..data.clicks import click_of
-from ..data.lines import Line, read_tab_lines
+from ..data.lines import Line, each, read_tab_lines
 from ..errors import InputError
 from ..files import path_of
 from ..views import ASPECTS, Aspect, check_aspect, in_order
@@ -93,42 +93,41 @@ def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | N
         if path.name.removesuffix(".gz").endswith(".tsv"):
             lessons = list(_from_pairs(path, aspect or "qa", known))
         else:
-            lessons = list(usable(_from_lines(path, aspect, known), left_out))
+            lessons = [lesson for found in usable(_from_lines(path, aspect, known), left_out) for lesson in found]
         reason = "none of its ids is in the corpus, or those have nothing to learn; was it made from another corpus?"
     if not lessons:
         raise InputError(f"teacher {source}: {reason}")
     return [lesson._replace(weight=lesson.weight * weight) for lesson in lessons]
 
 
-def _from_lines(path: Path, aspect: Aspect | None, known: Mapping[str, Document]) -> Iterator[TeacherPair | BadLine]:
-    written: dict[tuple[str, Aspect], str] = {}
-    for line in read_json_lines(path, nan="null"):
-        if isinstance(line, BadLine):
-            yield line
-            continue
+def _from_lines(
+    path: Path, aspect: Aspect | None, known: Mapping[str, Document]
+) -> Iterator[list[TeacherPair] | BadLine]:
+    """The lessons of each line."""
+    written: dict[tuple[str, Aspect], str] = {}  # document id and aspect -> text
+
+    def read(line: Line) -> list[TeacherPair]:
         if "_id" not in line.record and {"query", "doc_id"} & set(line.record):
-            yield from _click(line, known, aspect or "qa")
-            continue
-        identifier = line.record.get("_id", line.record.get("id"))
-        if isinstance(identifier, bool) or not isinstance(identifier, str | int) or identifier == "":
-            yield line.bad("neither a document's '_id' with texts, nor 'query' and 'doc_id' of a click")
-            continue
-        document = known.get(str(identifier))
-        for lesson in () if document is None else _texts(line, document, aspect):
-            before = None if isinstance(lesson, BadLine) else written.get((str(identifier), lesson.aspect))
-            if isinstance(lesson, BadLine):
-                yield lesson
-            elif before is None:
-                written[str(identifier), lesson.aspect] = lesson.target
-                yield lesson
-            elif before != lesson.target:
+            return _clicked(line, known, aspect or "qa")
+        given = line.record.get("_id", line.record.get("id"))
+        reason = "neither a document's '_id' with texts, nor 'query' and 'doc_id' of a click"
+        identifier = line.identifier(None if given == "" else given, reason)
+        document = known.get(identifier)
+        lessons = [] if document is None else _texts(line, document, aspect)
+        new = [lesson for lesson in lessons if (identifier, lesson.aspect) not in written]
+        written.update({(identifier, lesson.aspect): lesson.target for lesson in new})
+        for lesson in lessons:
+            if written[identifier, lesson.aspect] != lesson.target:
                 raise InputError(
-                    f"{path}, line {line.number}: document {str(identifier)[:60]!r} has another {lesson.aspect} in an "
+                    f"{path}, line {line.number}: document {identifier[:60]!r} has another {lesson.aspect} in an "
                     "earlier line; keep one of the two"
                 )
+        return new
+
+    return each(read_json_lines(path, nan="null"), read)
 
 
-def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[TeacherPair | BadLine]:
+def _texts(line: Line, document: Document, wanted: Aspect | None) -> list[TeacherPair]:
     written_of = line.record.get("text_sha256")
     if written_of is not None and written_of != text_sha256(document.text):
         raise InputError(
@@ -136,24 +135,18 @@ def _texts(line: Line, document: Document, wanted: Aspect | None) -> Iterator[Te
             f"{document.id!r}; write the texts again, or give the corpus they were made from"
         )
     prompts = line.record.get("prompts")
-    written = prompts if isinstance(prompts, dict) else ASPECTS
-    for name in in_order([wanted] if wanted else written):
-        value = line.text(check_aspect(name, f"{line.path}, line {line.number}"), required=False)
-        if isinstance(value, BadLine):
-            yield value
-        elif value.strip():
-            yield TeacherPair(name, document.text, value.strip(), document.thread)
+    names = in_order([wanted] if wanted else prompts if isinstance(prompts, dict) else ASPECTS)
+    place = f"{line.path}, line {line.number}"
+    texts = {name: line.text(check_aspect(name, place), required=False).strip() for name in names}
+    return [TeacherPair(name, document.text, text, document.thread) for name, text in texts.items() if text]
 
 
-def _click(line: Line, known: Mapping[str, Document], aspect: Aspect) -> Iterator[TeacherPair | BadLine]:
-    click = click_of(line)
-    if isinstance(click, BadLine):
-        yield click
-        return
-    query, identifier, clicks = click
+def _clicked(line: Line, known: Mapping[str, Document], aspect: Aspect) -> list[TeacherPair]:
+    query, identifier, clicks = click_of(line)
     document = known.get(identifier)
-    if document is not None and clicks:
-        yield TeacherPair(aspect, document.text, query, document.thread, math.log2(1 + clicks))
+    if document is None or not clicks:
+        return []
+    return [TeacherPair(aspect, document.text, query, document.thread, math.log2(1 + clicks))]
 
 
 def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> Iterator[TeacherPair]:

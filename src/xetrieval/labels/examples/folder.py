@@ -62,7 +62,7 @@ def load_examples(folder: Path) -> ExampleFolder:
     try:
         for line in read_json_lines(folder / EXAMPLES):
             if isinstance(line, BadLine):
-                raise DamagedError(str(line.error()))
+                raise DamagedError(str(line))
             features.append(_feature(line.record))
         facts = {key: value for key, value in config.items() if key not in ("format", "format_version", "files", "sae")}
         return ExampleFolder(str(config["sae"]), facts, features)
