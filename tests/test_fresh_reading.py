@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import random_explainer
 
-from xetrieval.data import Document, LeftOut, PassedOver, stream_source
+from xetrieval.data import Document, Skipped, stream_source
 from xetrieval.data.html_text import page_text
 from xetrieval.data.judgments import read_judged_queries
 from xetrieval.data.lines import BadLine, byte_lines
@@ -72,9 +72,9 @@ def test_no_reader_gives_half_a_character(tmp_path: Path) -> None:
         ("c.tsv", b"_id\ttext\n", b"a\tx%s\n"),
     ):
         (tmp_path / name).write_bytes(head + row.replace(b"%s", half))
-        left_out = LeftOut()
-        assert not list(stream_source(tmp_path / name, left_out=left_out))
-        assert len(left_out) == 1
+        skipped = Skipped(bad_rows=True)
+        assert not list(stream_source(tmp_path / name, skipped=skipped))
+        assert len(skipped.rows) == 1
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     text = arrow.Array.from_buffers(arrow.string(), 1, arrow.array([half]).buffers())
     parquet.write_table(arrow.table({"id": ["a"], "text": text}), tmp_path / "c.parquet")
@@ -85,12 +85,12 @@ def test_no_reader_gives_half_a_character(tmp_path: Path) -> None:
 def test_front_matter_is_never_text(tmp_path: Path) -> None:
     page = tmp_path / "a.md"
     page.write_text("---\ntitle: Salt\ntags: [x]\n---\n\n")
-    (document,) = read_page(page, PassedOver())
+    (document,) = read_page(page, Skipped())
     assert isinstance(document, Document)
     assert (document.text, document.body) == ("Salt", "")
     assert document.fields["metadata"] == {"tags": ["x"], "file": "a.md"}
     page.write_text("---\ntags: [x]\n---\n")
-    (bad,) = read_page(page, PassedOver())
+    (bad,) = read_page(page, Skipped())
     assert isinstance(bad, BadLine)
     assert "without a title or a text" in bad.reason
 
@@ -100,14 +100,14 @@ def test_every_file_without_text_is_counted_where_it_is_read(tmp_path: Path) -> 
     (tmp_path / "app.html").write_text("<script>" + "run();" * 1000 + "</script>")
     (tmp_path / "blank.txt").write_text(" \n" * 2500)
     (tmp_path / "b.pdf").write_text("%PDF")
-    passed = PassedOver()
+    skipped = Skipped()
     for _ in range(2):  # what is read twice is counted once
-        assert [document.id for document in stream_source(tmp_path, passed=passed)] == ["a.txt"]
-    (note,) = passed.notes
+        assert [document.id for document in stream_source(tmp_path, skipped=skipped)] == ["a.txt"]
+    (note,) = skipped.notes
     assert note.endswith("or of a kind that is not read (2 without text, 1 .pdf)")
-    passed = PassedOver()
-    assert not list(stream_source(tmp_path / "app.html", passed=passed))
-    assert "app.html: 1 file was skipped" in passed.notes[0]
+    skipped = Skipped()
+    assert not list(stream_source(tmp_path / "app.html", skipped=skipped))
+    assert "app.html: 1 file was skipped" in skipped.notes[0]
 
 
 @pytest.mark.parametrize("front", ["title: Foo: bar", "title: x\ntitle: y"])
@@ -115,10 +115,10 @@ def test_front_matter_that_cannot_be_read_is_said(tmp_path: Path, front: str) ->
     (tmp_path / "bad.md").write_text(f"---\n{front}\n---\nSalt.\n")
     (tmp_path / "good.md").write_text("---\ntitle: Salt\n---\nSalt.\n")
     (tmp_path / "rule.md").write_text("---\nSalt\n---\nand pepper\n")
-    passed = PassedOver()
-    bad, *_ = stream_source(tmp_path, passed=passed)
+    skipped = Skipped()
+    bad, *_ = stream_source(tmp_path, skipped=skipped)
     assert front in bad.body
-    (note,) = passed.notes
+    (note,) = skipped.notes
     assert "1 page has front matter that is not readable YAML, and was taken as text, e.g. bad.md" in note
 
 
@@ -156,9 +156,9 @@ def _teacher(path: Path, *records: dict[str, object]) -> str:
 def test_two_texts_of_one_document_are_refused_and_one_twice_counts_once(tmp_path: Path) -> None:
     first, other = {"_id": "d1", "summary": "of salt"}, {"_id": "d1", "summary": "of pepper"}
     assert len(read_teacher(_teacher(tmp_path / "t.jsonl", first, first), _documents())) == 1
-    for left_out in (None, LeftOut()):
+    for skipped in (None, Skipped(bad_rows=True)):
         with pytest.raises(InputError, match="line 2: document 'd1' has another summary in an earlier line"):
-            read_teacher(_teacher(tmp_path / "t.jsonl", first, other), _documents(), left_out)
+            read_teacher(_teacher(tmp_path / "t.jsonl", first, other), _documents(), skipped)
     both = _teacher(tmp_path / "t.jsonl", first, {"_id": "d1", "purpose": "to season"})
     assert {lesson.aspect for lesson in read_teacher(both, _documents())} == {"summary", "purpose"}
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xetrieval.data import LeftOut, read_corpora, stream_source
+from xetrieval.data import Skipped, read_corpora, stream_source
 from xetrieval.data.chunks import Chunking
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.html_text import page_text
@@ -55,7 +55,7 @@ def test_no_qrels_file_ends_in_a_traceback(scratch: Path, content: bytes, skip: 
     path = scratch / "any.tsv"
     path.write_bytes(content)
     try:
-        read = read_judgments(path, LeftOut() if skip else None)
+        read = read_judgments(path, Skipped(bad_rows=skip))
     except XetrievalError as error:
         check_words(error)
     else:
@@ -81,19 +81,19 @@ def test_no_json_lines_file_ends_in_a_traceback(scratch: Path, lines: list[bytes
     path = scratch / "any.jsonl"
     path.write_bytes(b"\n".join(lines))
     for read in (lambda left: read_corpora([path], left), lambda left: read_queries(path, {"1"}, left)):
-        left_out = LeftOut() if skip else None
+        skipped = Skipped(bad_rows=skip)
         try:
-            found = read(left_out)
+            found = read(skipped)
         except XetrievalError as error:
             check_words(error)
         else:
             if isinstance(found, list):  # documents: every line is one, or is listed with its reason
                 used = sum(bool(line.strip()) for line in b"\n".join(lines).split(b"\n"))
-                assert len(found) + len(left_out or ()) == used
+                assert len(found) + len(skipped.rows) == used
                 json.dumps([document.fields for document in found], allow_nan=False, ensure_ascii=False).encode()
                 assert all(document.piece is None for document in found)
-        if left_out:
-            left_out.write(path)
+        if skipped.rows:
+            skipped.write(path)
 
 
 @given(st.text("-:ab# \n[]{}&*!'\"0\t%", max_size=60), st.sampled_from(["", "---\n", "---\ntitle: x\n"]))
@@ -240,10 +240,10 @@ def test_parquet_that_cannot_be_used_is_refused_by_column_and_row(tmp_path: Path
     ):
         with pytest.raises(InputError, match=words):
             list(stream_source(table(tmp_path / "c.parquet", **columns)))
-    left_out = LeftOut()
+    skipped = Skipped(bad_rows=True)
     source = table(tmp_path / "c.parquet", id=ids, text=["x", None])
-    assert [document.id for document in stream_source(source, None, left_out)] == ["a"]
-    assert [row.number for row in left_out.rows] == [2]
+    assert [document.id for document in stream_source(source, None, skipped)] == ["a"]
+    assert [row.number for row in skipped.rows] == [2]
     source.write_bytes(source.read_bytes()[:-20])
     with pytest.raises(InputError, match="not a whole Parquet file"):
         list(stream_source(source))

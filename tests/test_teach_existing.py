@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_teach import corpus
 
-from xetrieval.data import LeftOut
+from xetrieval.data import Skipped
 from xetrieval.data.clicks import read_clicks
 from xetrieval.errors import InputError
 from xetrieval.teachers import read_teacher
@@ -94,9 +94,9 @@ def test_a_row_that_says_nothing_usable_is_not_passed_over(tmp_path: Path, line:
     path.write_text('{"_id": "d0", "summary": "dough"}\n' + line + "\n")
     with pytest.raises(InputError, match=f"line 2: .*{reason}"):
         read_teacher(str(path), corpus(2))
-    left_out = LeftOut()
-    assert len(read_teacher(str(path), corpus(2), left_out)) == 1
-    assert len(left_out) == 1
+    skipped = Skipped(bad_rows=True)
+    assert len(read_teacher(str(path), corpus(2), skipped)) == 1
+    assert len(skipped.rows) == 1
 
 
 def test_clicks_are_counted_alike_whoever_reads_them(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 from xetrieval.data.corpus import Document
-from xetrieval.data.left_out import LeftOut
+from xetrieval.data.skipped import Skipped
 from xetrieval.data.sources import read_corpora
 from xetrieval.errors import InputError
 from xetrieval.files import read_json
@@ -24,7 +24,7 @@ KINDS: Final = {"1": "q", "2": "a"}  # questions and answers; a dump has other k
 BLOCKS: Final = frozenset({"p", "br", "li", "pre", "div", "blockquote", "h1", "h2", "h3", "tr"})
 
 
-def read_sources(sources: Iterable[str], left_out: LeftOut | None = None) -> list[Document]:
+def read_sources(sources: Iterable[str], skipped: Skipped | None = None) -> list[Document]:
     """Corpora of any kind: BEIR folders and files as they are, dumps as stackexchange:FOLDER#QUOTAS.json."""
     found: list[Document] = []
     plain: list[Path] = []
@@ -34,7 +34,7 @@ def read_sources(sources: Iterable[str], left_out: LeftOut | None = None) -> lis
             found += sampled_posts(Path(folder), read_quotas(Path(quotas)))
         else:
             plain.append(Path(source))
-    return [*read_corpora(plain, left_out), *found]
+    return [*read_corpora(plain, skipped), *found]
 
 
 def read_quotas(path: Path) -> dict[str, int]:

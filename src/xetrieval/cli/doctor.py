@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import give_json, output_console
-from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import Format, FormatOption
 from .progress import progress_bar, show_bar
 from .search import ExplainerCopy, IndexArgument
+from .skipped import SkipBad, collector, report_skipped, say_all
 
 if TYPE_CHECKING:
     from ..evaluate.doctor import Checkup
@@ -45,15 +45,15 @@ def doctor(
     texts: list[str] | None = None
     judged: list[Any] | None = None
     if queries is not None:
-        left_out = collector(skip_bad)
+        skipped = collector(skip_bad)
         if qrels is not None:
-            found = read_judged_queries(qrels, queries, left_out)
+            found = read_judged_queries(qrels, queries, skipped)
             texts, judged = found.texts, [found.judgments[name] for name in found.ids]
             notes = [*found.notes, *absent_documents(found.judgments, lambda name: opened.find(name) is not None)]
         else:
-            read = read_queries(queries, None, left_out)
+            read = read_queries(queries, None, skipped)
             texts, notes = read.texts, [read.note] if read.empty else []
-        say_left_out(left_out, None)
+        report_skipped(skipped, None)
         say_all(notes)
     with progress_bar() as bar:
         made = checkup(opened, texts, judged, seed, show_bar(bar))

@@ -12,11 +12,11 @@ import typer
 
 from .console import give_json
 from .evaluate_tables import print_table
-from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, ExplainerOption, Format, FormatOption
 from .output import check_output
 from .progress import progress_bar, show_bar
 from .shared import with_options
+from .skipped import SkipBad, collector, report_skipped, say_all
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
@@ -62,12 +62,12 @@ class Shared:
 
         check_output(self.output, *map(Path, self.data), Path(self.explainer))
         results: list[Any] = []
-        left_out = collector(self.skip_bad)
+        skipped = collector(self.skip_bad)
         benchmarks = [
-            sample_benchmark(open_benchmark(name, left_out), self.queries, self.documents, self.seed)
+            sample_benchmark(open_benchmark(name, skipped), self.queries, self.documents, self.seed)
             for name in self.data
         ]
-        say_left_out(left_out, self.output)
+        report_skipped(skipped, self.output)
         say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
         with progress_bar() as bar:
             show = show_bar(bar)

@@ -9,10 +9,10 @@ import typer
 
 from ..options import check
 from .console import as_json, give, say
-from .left_out import SkipBad, collector, say_left_out
 from .options import CacheOption, EncoderOption, ExplainerOption, ReportFormat, TopOption, open_explainer, say_notes
 from .output import check_output, show
 from .progress import progress_bar
+from .skipped import SkipBad, collector, report_skipped
 
 if TYPE_CHECKING:
     from ..explain import Contrast, Explainer, Explanation
@@ -125,14 +125,14 @@ def _file(
     from ..files.atomic import STANDARD
     from .streams import readable
 
-    output, left_out = given or Path(STANDARD), collector(skip_bad)
-    with readable([source], left_out) as (kept,), progress_bar() as bar:
+    output, skipped = given or Path(STANDARD), collector(skip_bad)
+    with readable([source], skipped) as (kept,), progress_bar() as bar:
         task = bar.add_task("explain", total=None, note="")
         written = explain_file(
             opened,
             kept,
             output,
-            left_out,
+            skipped,
             top,
             lambda done, total: bar.update(task, completed=done, total=total),
             evidence,
@@ -143,7 +143,7 @@ def _file(
         say(f"{written.truncated} of them have text past the encoder's limit, which it never read")
     if written.unreadable:
         say(f"{written.unreadable} of them have text that is mostly unknown to the encoder")
-    say_left_out(left_out, output)
+    report_skipped(skipped, output)
 
 
 def _vectors(queries: Path, documents: Path, output: Path | None, explainer: str, top: int | None) -> None:

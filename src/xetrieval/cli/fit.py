@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from .console import say
-from .left_out import SkipBad, collector, say_left_out
 from .options import CacheOption, opened_encoder
 from .progress import progress_bar, show_bar
+from .skipped import SkipBad, collector, report_skipped
 
 
 def fit(
@@ -59,7 +59,7 @@ def fit(
         cache=cache,
     )
     opened = opened_encoder(encoder, precision)
-    left_out = collector(skip_bad)
+    skipped = collector(skip_bad)
     with progress_bar() as bar:
         explainer = run(
             corpora,
@@ -68,9 +68,9 @@ def fit(
             output,
             config,
             report=show_bar(bar),
-            left_out=left_out,
+            skipped=skipped,
         )
-    say_left_out(left_out, output)
+    report_skipped(skipped, output)
     named = sum(feature.label is not None for feature in explainer.features)
     say(f"explainer of {explainer.sae.features} features, {named} named, in {output}")
     if unknown := explainer.provenance.get("documents_mostly_unknown_to_the_encoder"):

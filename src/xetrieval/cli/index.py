@@ -11,7 +11,6 @@ import typer
 from ..configs import BuildConfig
 from ..registry import SEARCH_ENGINES
 from .console import give_json, output_console, say
-from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import (
     CacheOption,
     EncoderOption,
@@ -23,6 +22,7 @@ from .options import (
 )
 from .progress import progress_bar, show_bar
 from .shared import check_options, with_options
+from .skipped import SkipBad, collector, report_skipped
 
 if TYPE_CHECKING:
     from ..index import Built
@@ -221,7 +221,6 @@ def report(
 def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], explainer: str, output: Path) -> None:
     import time
 
-    from ..data import PassedOver
     from ..data.chunks import Chunking
     from ..encoders import encoder_notes
     from ..errors import InputError
@@ -243,13 +242,12 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     if not encoded:
         say_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
-    left_out, passed = collector(options.skip_bad), PassedOver()
-    with readable(sources, left_out) as kept, progress_bar() as bar:
+    skipped = collector(options.skip_bad)
+    with readable(sources, skipped) as kept, progress_bar() as bar:
         store = None if options.store is None else open_store(options.store)
-        corpus = Corpus(tuple(kept), chunking, options.vectors, store, left_out, options.vector_column, passed)
+        corpus = Corpus(tuple(kept), chunking, options.vectors, store, skipped, options.vector_column)
         built = build_index(corpus, opened, output, config, show_bar(bar))
-    say_left_out(left_out, output)
-    say_all(passed.notes)
+    report_skipped(skipped, output)
     _say_built(built, output, time.monotonic() - started)
 
 

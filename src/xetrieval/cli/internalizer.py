@@ -9,9 +9,9 @@ import typer
 
 from .console import give_json, output_console, say
 from .evaluate_tables import print_table
-from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, Format, FormatOption, opened_encoder
 from .progress import progress_bar, show_bar
+from .skipped import SkipBad, collector, report_skipped, say_all
 
 app = typer.Typer(help="Train and check internalizers: vectors to views.", no_args_is_help=True)
 
@@ -40,18 +40,17 @@ def train(
     skip_bad: SkipBad = False,
 ) -> None:
     """Train one network for each aspect of the teachers' texts, as in the paper; takes seconds after encoding."""
-    from ..data import PassedOver, read_corpora
+    from ..data import read_corpora
     from ..encoders import CachedEncoder
     from ..fitting.internalizers import train_to_folder
     from ..internalizer.train import InternalizerConfig
     from ..teachers import read_teacher
 
     config = InternalizerConfig(form=form, hidden=hidden, epochs=epochs, patience=patience, seed=seed)  # type: ignore[arg-type]
-    left_out, passed = collector(skip_bad), PassedOver()
-    documents = read_corpora(corpora, left_out, passed)
-    pairs = [pair for name in teacher for pair in read_teacher(name, documents, left_out)]
-    say_left_out(left_out, output)
-    say_all(passed.notes)
+    skipped = collector(skip_bad)
+    documents = read_corpora(corpora, skipped)
+    pairs = [pair for name in teacher for pair in read_teacher(name, documents, skipped)]
+    report_skipped(skipped, output)
     with progress_bar() as bar:
         show = show_bar(bar)
         reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
@@ -79,19 +78,18 @@ def evaluate(
     skip_bad: SkipBad = False,
 ) -> None:
     """Measure how close views come to the embeddings of teachers' texts and, with --data, their effect on rankings."""
-    from ..data import PassedOver, read_corpora
+    from ..data import read_corpora
     from ..data.benchmark import open_benchmark
     from ..encoders import CachedEncoder
     from ..evaluate import benchmark_vectors, internalized, retrieval
     from ..fitting.internalizers import open_internalizers, report_on
     from ..teachers import read_teacher
 
-    left_out, passed = collector(skip_bad), PassedOver()
-    documents = read_corpora(corpora, left_out, passed)
-    benchmarks = [open_benchmark(name, left_out) for name in data or []]
-    pairs = [pair for name in teacher for pair in read_teacher(name, documents, left_out)]
-    say_left_out(left_out, None)
-    say_all(passed.notes)
+    skipped = collector(skip_bad)
+    documents = read_corpora(corpora, skipped)
+    benchmarks = [open_benchmark(name, skipped) for name in data or []]
+    pairs = [pair for name in teacher for pair in read_teacher(name, documents, skipped)]
+    report_skipped(skipped, None)
     say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
     with progress_bar() as bar:
         show = show_bar(bar)

@@ -11,15 +11,15 @@ import typer
 
 from .console import say
 from .label_score import score
-from .left_out import SkipBad, look_through
 from .llm_options import DryRun, LlmOptions, OutputFolder, used
 from .options import CacheOption
 from .output import check_output
 from .progress import progress_bar, show_bar
 from .shared import with_options
+from .skipped import SkipBad, look_through
 
 if TYPE_CHECKING:
-    from ..data import LeftOut
+    from ..data import Skipped
     from ..explain import Explainer
     from ..labels import ExampleFolder, ExamplesConfig, FeatureExamples
     from ..labels.examples import Block
@@ -61,10 +61,10 @@ def examples(
     config = ExamplesConfig(top, spread, contrast, per_document, seed)
     named_from = {example for feature in opened.features for example in feature.examples}
     lost = set(named_from)
-    left_out = look_through(corpora, skip_bad, output)
+    skipped = look_through(corpora, skip_bad, output)
 
     def blocks() -> Iterator[Block]:
-        for block in _blocks(opened, corpora, config, left_out):
+        for block in _blocks(opened, corpora, config, skipped):
             lost.difference_update(passage.id for passage in block.passages)
             yield block
 
@@ -221,8 +221,8 @@ def transfer(
     source, target = _open(old, None, cache), _open(new, None, cache)
     if source.encoder_identity.digest != target.encoder_identity.digest:
         raise MismatchError(f"{old} explains another encoder than {new}; names pass only between features of one")
-    left_out = look_through(corpora, skip_bad, output)
-    blocks = _blocks(target, corpora, ExamplesConfig(per_document=per_document), left_out)
+    skipped = look_through(corpora, skip_bad, output)
+    blocks = _blocks(target, corpora, ExamplesConfig(per_document=per_document), skipped)
     with progress_bar() as bar:
         show, done = show_bar(bar), [0]
 
@@ -318,13 +318,11 @@ def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
     return opened, folder
 
 
-def _blocks(
-    explainer: Explainer, corpora: list[Path], config: ExamplesConfig, left_out: LeftOut | None
-) -> Iterable[Block]:
+def _blocks(explainer: Explainer, corpora: list[Path], config: ExamplesConfig, skipped: Skipped) -> Iterable[Block]:
     from ..data.passages import stream_documents
     from ..labels import passage_blocks
 
-    return passage_blocks(lambda: stream_documents(corpora, left_out), explainer.encoder, config.per_document)
+    return passage_blocks(lambda: stream_documents(corpora, skipped), explainer.encoder, config.per_document)
 
 
 def _chosen(explainer: Explainer, folder: ExampleFolder, ids: str | None, unnamed: bool) -> list[FeatureExamples]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import give_json, output_console, say
-from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, Format, FormatOption, opened_encoder
 from .progress import progress_bar
 from .sae_sweep import sweep
+from .skipped import SkipBad, collector, report_skipped, say_all
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
@@ -134,9 +134,9 @@ def evaluate(
     if data and encoder is None:
         raise InputError("--data needs --encoder: what reads the benchmark's texts")
     sae = SparseAutoencoder.load(folder)
-    left_out = collector(skip_bad)
-    benchmarks = [read_benchmark(path, left_out) for path in data or []]
-    say_left_out(left_out, None)
+    skipped = collector(skip_bad)
+    benchmarks = [read_benchmark(path, skipped) for path in data or []]
+    report_skipped(skipped, None)
     say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
     record: dict[str, Any] = {}
     if vectors:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from .console import give_json, output_console
-from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import CacheOption, Format, FormatOption, opened_encoder
 from .progress import progress_bar
+from .skipped import SkipBad, collector, report_skipped, say_all
 
 SEVEN = "relu,topk,batchtopk,gated,jumprelu,p-anneal,gated-anneal"
 
@@ -109,9 +109,9 @@ def _benchmarks(folders: list[Path], encoder: str | None, cache: Path | None, sk
     from ..evaluate import benchmark_vectors
 
     reader = CachedEncoder(opened_encoder(encoder), cache)
-    left_out = collector(skip_bad)
-    read = [read_benchmark(folder, left_out) for folder in folders]
-    say_left_out(left_out, None)
+    skipped = collector(skip_bad)
+    read = [read_benchmark(folder, skipped) for folder in folders]
+    report_skipped(skipped, None)
     say_all(f"{benchmark.name}: {note}" for benchmark in read for note in benchmark.notes)
     return [(benchmark, benchmark_vectors(benchmark, reader)) for benchmark in read]
 

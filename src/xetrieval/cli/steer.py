@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import give_json, give_line, output_console, say
-from .left_out import SkipBad, collector, say_all, say_left_out
 from .options import Format, FormatOption
 from .output import check_output
 from .progress import progress_bar, show_bar
 from .search import IndexArgument
+from .skipped import SkipBad, collector, report_skipped, say_all
 
 if TYPE_CHECKING:
     from ..index import Index
@@ -50,18 +50,18 @@ def suggest(
     check_output(output, clicks, None if data is None else Path(data), index)
     opened = open_index(index)
     own: list[str | None] | None = None
-    left_out = collector(skip_bad)
+    skipped = collector(skip_bad)
     if data is not None:
-        benchmark = sample_benchmark(open_benchmark(data, left_out), queries, None, seed)
+        benchmark = sample_benchmark(open_benchmark(data, skipped), queries, None, seed)
         texts = benchmark.queries
         judged: list[Any] = [benchmark.judgments[query] for query in benchmark.query_ids]
         own, source = list(benchmark.query_ids), benchmark.name
         say_all(benchmark.notes)
     else:
         assert clicks is not None
-        texts, judged = read_clicks(clicks, left_out)
+        texts, judged = read_clicks(clicks, skipped)
         source = clicks.name
-    say_left_out(left_out, output)
+    report_skipped(skipped, output)
     named = {str(place): one for place, one in enumerate(judged)}
     say_all(absent_documents(named, lambda name: opened.find(name) is not None))
     with progress_bar() as bar:

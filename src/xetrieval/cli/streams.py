@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..files.atomic import STANDARD, is_stream, read_bytes
 
 if TYPE_CHECKING:
-    from ..data import LeftOut
+    from ..data import Skipped
 
 NAMED = "standard input"
 
@@ -32,10 +32,10 @@ def texts_or_input(*texts: str | None) -> list[str | None]:
 
 
 @contextmanager
-def readable(paths: Sequence[Path], left_out: LeftOut | None) -> Iterator[list[Path]]:
+def readable(paths: Sequence[Path], skipped: Skipped) -> Iterator[list[Path]]:
     """Paths of JSON lines that can be read more than once: what comes through "-" or a pipe is kept for so long.
 
-    Errors and `left_out` name what was given, not the copy.
+    Errors and `skipped` name what was given, not the copy.
     """
     from tempfile import TemporaryDirectory
 
@@ -56,8 +56,7 @@ def readable(paths: Sequence[Path], left_out: LeftOut | None) -> Iterator[list[P
             copy.write_bytes(read_bytes(path))
             kept.append(copy)
             names[str(copy)] = str(name)
-            if left_out is not None:
-                left_out.call(copy, name)
+            skipped.rename(copy, name)
         try:
             yield kept
         except (InputError, DamagedError) as error:

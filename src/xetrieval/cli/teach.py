@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import say
-from .left_out import SkipBad, collector, say_all, say_left_out
 from .llm_options import DryRun, LlmOptions, used
 from .output import check_output
 from .progress import progress_bar
 from .shared import with_options
+from .skipped import SkipBad, collector, report_skipped
 
 if TYPE_CHECKING:
     from ..llm import CachedChat
@@ -42,7 +42,7 @@ def teach(
 
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
-    from ..data import PassedOver, read_corpora, sample_documents
+    from ..data import read_corpora, sample_documents
     from ..errors import InputError
     from ..teachers import TeachConfig, read_prompt
     from ..teachers import teach as run
@@ -50,14 +50,13 @@ def teach(
 
     config = TeachConfig(characters, retries, options.concurrency)
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
-    left_out, passed = collector(skip_bad), PassedOver()
+    skipped = collector(skip_bad)
     if not dry_run:
         check_output(output, *corpora)
     if not prompts:
         raise InputError("--aspects names no aspect; give summary, purpose, qa, or files with prompts")
-    documents = sample_documents(read_corpora(corpora, left_out, passed), limit)
-    say_left_out(left_out, None if dry_run else output)
-    say_all(passed.notes)
+    documents = sample_documents(read_corpora(corpora, skipped), limit)
+    report_skipped(skipped, None if dry_run else output)
     model = options.open()
     if dry_run:
         costs = cost_of(documents, prompts, model, config)

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..files import path_of
 from .corpus import Document
 from .judgments import Judgments, absent_documents, read_judged_queries
-from .left_out import LeftOut
+from .skipped import Skipped
 from .sources import read_corpora
 
 
@@ -27,17 +27,17 @@ class Benchmark:
     notes: tuple[str, ...] = ()  # on queries left out and judged documents that are absent
 
 
-def read_benchmark(folder: Path, left_out: LeftOut | None = None) -> Benchmark:
+def read_benchmark(folder: Path, skipped: Skipped | None = None) -> Benchmark:
     """Read one benchmark folder.
 
     Args:
-        left_out: takes the rows that cannot be used; None refuses the first.
+        skipped: takes what cannot be used.
     Raises:
         InputError: a file is missing, a line cannot be used, no query has judgments, or no judged document is in the
             corpus. DamagedError: a gzip file that is cut short or altered.
     """
-    judged = read_judged_queries(_qrels(folder), _either(folder / "queries.jsonl"), left_out)
-    documents = read_corpora([_either(folder / "corpus.jsonl")], left_out)
+    judged = read_judged_queries(_qrels(folder), _either(folder / "queries.jsonl"), skipped)
+    documents = read_corpora([_either(folder / "corpus.jsonl")], skipped)
     return checked(Benchmark(folder.name, documents, judged.ids, judged.texts, judged.judgments, tuple(judged.notes)))
 
 
@@ -78,11 +78,11 @@ def sample_benchmark(
     return Benchmark(benchmark.name, kept, ids, [benchmark.queries[row] for row in order], judgments, benchmark.notes)
 
 
-def open_benchmark(source: str | Path, left_out: LeftOut | None = None) -> Benchmark:
+def open_benchmark(source: str | Path, skipped: Skipped | None = None) -> Benchmark:
     """A benchmark by its folder, by its name under $XETRIEVAL_DATA, or as irds:NAME through ir-datasets.
 
     Args:
-        left_out: takes the rows that cannot be used; None refuses the first.
+        skipped: takes what cannot be used.
     Raises:
         InputError: there is none. MissingExtra: irds without ir-datasets.
     """
@@ -93,9 +93,9 @@ def open_benchmark(source: str | Path, left_out: LeftOut | None = None) -> Bench
         return checked(read_irds(text.removeprefix("irds:")))
     home = os.environ.get("XETRIEVAL_DATA")
     if path_of(source).is_dir():
-        return read_benchmark(path_of(source), left_out)
+        return read_benchmark(path_of(source), skipped)
     if home and (Path(home) / text).is_dir():
-        return read_benchmark(Path(home) / text, left_out)
+        return read_benchmark(Path(home) / text, skipped)
     where = f"nor under XETRIEVAL_DATA={home}" if home else "and XETRIEVAL_DATA is not set"
     raise InputError(f"{text}: no such folder, {where}; give a BEIR folder, its name there, or irds:NAME")
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
-from .left_out import LeftOut, usable
 from .lines import Line, each, read_json_lines
+from .skipped import Skipped, usable
 
 
-def read_clicks(path: Path, left_out: LeftOut | None = None) -> tuple[list[str], list[dict[str, int]]]:
+def read_clicks(path: Path, skipped: Skipped | None = None) -> tuple[list[str], list[dict[str, int]]]:
     """Queries in the order of their first line, and {document id: clicks} of each.
 
     Args:
-        left_out: takes the lines that cannot be used; None refuses the first.
+        skipped: takes what cannot be used.
     Raises:
         InputError: a line without query or doc_id, or whose clicks are not a count.
     """
     clicked: dict[str, dict[str, int]] = {}
-    for query, document, clicks in usable(each(read_json_lines(path, nan="null"), click_of), left_out):
+    for query, document, clicks in usable(each(read_json_lines(path, nan="null"), click_of), skipped):
         of_query = clicked.setdefault(query, {})
         of_query[document] = of_query.get(document, 0) + clicks
     if not clicked:

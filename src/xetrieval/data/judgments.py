@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..errors import InputError
-from .left_out import LeftOut, usable
 from .lines import BadLine, Line, RawLine, byte_lines, each, read_json_lines, shown
+from .skipped import Skipped, usable
 
 Judgments = dict[str, dict[str, int]]  # query id -> document id -> grade
 
@@ -44,18 +44,18 @@ class Queries(NamedTuple):
         return f"{self.empty:,} {are} left out"
 
 
-def read_judged_queries(qrels: Path, queries: Path, left_out: LeftOut | None = None) -> JudgedQueries:
+def read_judged_queries(qrels: Path, queries: Path, skipped: Skipped | None = None) -> JudgedQueries:
     """The queries of a queries.jsonl that have judgments in a qrels file.
 
     Args:
-        left_out: takes the lines that cannot be used; None refuses the first.
+        skipped: takes what cannot be used.
     Raises:
         InputError: a line that cannot be used, two grades for a pair, two texts for a query, no query with both, or no
             grade above 0.
         DamagedError: a gzip file that is cut short or altered.
     """
-    judgments = read_judgments(qrels, left_out)
-    found = read_queries(queries, judgments, left_out)
+    judgments = read_judgments(qrels, skipped)
+    found = read_queries(queries, judgments, skipped)
     rows = [(name, text) for name, text in zip(found.ids, found.texts, strict=True) if name in judgments]
     if not rows:
         raise InputError(f"{shown(queries)}: none of its queries has judgments in {shown(qrels)}")
@@ -71,7 +71,7 @@ def read_judged_queries(qrels: Path, queries: Path, left_out: LeftOut | None = N
     return JudgedQueries(ids, texts, {name: judgments[name] for name in ids}, kept)
 
 
-def read_judgments(path: Path, left_out: LeftOut | None = None) -> Judgments:
+def read_judgments(path: Path, skipped: Skipped | None = None) -> Judgments:
     """{query id: {document id: grade}} of a qrels file, plain or gzip, with tabs or spaces between columns.
 
     Three columns are BEIR's (query, document, grade), four are TREC's (query, 0 or Q0, document, grade). A first line
@@ -81,7 +81,7 @@ def read_judgments(path: Path, left_out: LeftOut | None = None) -> Judgments:
         InputError: no such file, a line that cannot be used, or two grades for a pair. DamagedError: a damaged gzip.
     """
     judgments: Judgments = {}
-    for judgment in usable(each(byte_lines(path), _JudgmentReader().read), left_out):
+    for judgment in usable(each(byte_lines(path), _JudgmentReader().read), skipped):
         if judgment is None:
             continue
         number, query, document, grade = judgment
@@ -96,7 +96,7 @@ def read_judgments(path: Path, left_out: LeftOut | None = None) -> Judgments:
     return judgments
 
 
-def read_queries(path: Path, judged: Container[str] | None = None, left_out: LeftOut | None = None) -> Queries:
+def read_queries(path: Path, judged: Container[str] | None = None, skipped: Skipped | None = None) -> Queries:
     """Ids and texts of a queries.jsonl. The id is `_id`, or where there is none `id`, `query_id` or `qid`.
 
     Args:
@@ -107,7 +107,7 @@ def read_queries(path: Path, judged: Container[str] | None = None, left_out: Lef
     texts: dict[str, str] = {}
     empty = 0
     queries = each(read_json_lines(path, nan="null"), partial(_query, judged=judged))
-    for number, name, text in usable(queries, left_out):
+    for number, name, text in usable(queries, skipped):
         if not text:
             empty += 1
         elif texts.setdefault(name, text) != text:

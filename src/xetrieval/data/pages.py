@@ -13,7 +13,7 @@ from .corpus import Document, Piece
 from .front_matter import split_front_matter
 from .html_text import page_text
 from .lines import BadLine, check_file, shown
-from .passed_over import WITHOUT_TEXT, PassedOver
+from .skipped import WITHOUT_TEXT, Skipped
 
 MARKDOWN: Final = (".md", ".markdown")
 HTML: Final = (".html", ".htm", ".xhtml")
@@ -21,11 +21,10 @@ PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
 LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
 
 
-def read_folder(folder: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
+def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
     """The text, Markdown and HTML files of a folder, by path; hidden ones are skipped.
 
     Args:
-        passed: takes the visible files that give no document.
     """
     found = False
     for path in sorted(folder.rglob("*")):
@@ -35,22 +34,22 @@ def read_folder(folder: Path, passed: PassedOver) -> Iterator[Document | BadLine
             continue
         if path.suffix.lower() in PAGE_FILES:
             found = True
-            yield from _page(path, within.as_posix(), folder, passed)
+            yield from _page(path, within.as_posix(), folder, skipped)
         else:
-            passed.add(folder, path, path.suffix.lower())
+            skipped.add_file(folder, path, path.suffix.lower())
     if not found:
         raise InputError(
             f"{shown(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
         )
 
 
-def read_page(path: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
-    """One file; without text it gives no document and goes to `passed`."""
+def read_page(path: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
+    """One file; without text it gives no document and goes to `skipped`."""
     check_file(path)
-    yield from _page(path, path.name, path, passed)
+    yield from _page(path, path.name, path, skipped)
 
 
-def _page(path: Path, name: str, source: Path, passed: PassedOver) -> Iterator[Document | BadLine]:
+def _page(path: Path, name: str, source: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
     name = os.fsencode(name).decode("utf-8", "backslashreplace")  # printable even if it is not UTF-8
     try:
         if path.stat().st_size > LARGEST:
@@ -72,14 +71,14 @@ def _page(path: Path, name: str, source: Path, passed: PassedOver) -> Iterator[D
     elif ending in MARKDOWN:
         facts, start, unread = split_front_matter(whole)
         if unread:
-            passed.add_unread(source, path)
+            skipped.add_front_matter(source, path)
         text = whole[start:]
         title = _text_of(facts.pop("title", ""), facts)
     if not text.strip():
         if facts and not title:
             yield BadLine(path, 0, "front matter without a title or a text", whole[:1000].encode())
         elif not title:
-            passed.add(source, path, WITHOUT_TEXT)
+            skipped.add_file(source, path, WITHOUT_TEXT)
         if not title:
             return
         text = ""  # a title is enough; front matter is never text

@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from .corpus import Document
-from .left_out import LeftOut
-from .passed_over import PassedOver
 from .sentences import is_prose, split_sentences
+from .skipped import Skipped
 from .sources import stream_source
 
 
@@ -42,20 +41,17 @@ def passages_of(document: Document, per_document: int) -> list[Passage]:
     ]
 
 
-def stream_documents(
-    paths: Iterable[Path], left_out: LeftOut | None = None, passed: PassedOver | None = None
-) -> Iterator[Document]:
+def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> Iterator[Document]:
     """The documents of several corpora, one at a time. Only a hash of each id and text stays in memory.
 
     Args:
-        left_out: takes the rows that cannot be used; None refuses the first.
-        passed: takes the files that give no document.
+        skipped: takes what cannot be used.
     Raises:
         InputError: a line that cannot be used, or an id with two texts.
     """
     known: dict[bytes, bytes] = {}
     for path in paths:
-        for document in stream_source(path, None, left_out, passed):
+        for document in stream_source(path, None, skipped):
             key, text = _hash(document.id), _hash(document.text)
             first = known.setdefault(key, text)
             if first is not text:

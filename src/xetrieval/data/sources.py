@@ -15,10 +15,9 @@ from ..errors import InputError
 from ..files import path_of
 from .chunks import Chunking, pieces
 from .corpus import Document, document_of
-from .left_out import LeftOut, usable
 from .lines import BadLine, each, read_json_lines, shown
 from .pages import PAGE_FILES, read_folder, read_page
-from .passed_over import PassedOver
+from .skipped import Skipped, usable
 from .tables import read_csv, read_parquet
 
 FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, by default
@@ -29,34 +28,30 @@ Reader = Callable[[Path], Iterator[Document | BadLine]]
 def stream_source(
     path: Path,
     chunking: Chunking | None = None,
-    left_out: LeftOut | None = None,
-    passed: PassedOver | None = None,
+    skipped: Skipped | None = None,
 ) -> Iterator[Document]:
     """The documents of one corpus, cut into pieces where `chunking` says so or the corpus is a folder of files.
 
     Args:
-        left_out: takes the rows that cannot be used; None refuses the first.
-        passed: takes the files that give no document.
+        skipped: takes what cannot be used.
     Raises:
         InputError: no such corpus, or a line, row or file that cannot be used.
     """
-    reader, cut = _reader(path, PassedOver() if passed is None else passed)
+    skipped = skipped or Skipped()
+    reader, cut = _reader(path, skipped)
     chunking = chunking or cut
-    for document in usable(reader(path), left_out):
+    for document in usable(reader(path), skipped):
         if chunking is None:
             yield document
         else:
             yield from pieces(document, chunking)
 
 
-def read_corpora(
-    paths: Iterable[Path], left_out: LeftOut | None = None, passed: PassedOver | None = None
-) -> list[Document]:
+def read_corpora(paths: Iterable[Path], skipped: Skipped | None = None) -> list[Document]:
     """All documents of several corpora. One that is in two corpora, with the same id and text, is taken once.
 
     Args:
-        left_out: takes the rows that cannot be used; None refuses the first.
-        passed: takes the files that give no document.
+        skipped: takes what cannot be used.
     Raises:
         InputError: a line that cannot be used, an id with two texts, a duplicate id in one corpus, or no document.
     """
@@ -64,30 +59,29 @@ def read_corpora(
     home: dict[str, Path] = {}
     given = list(paths)
     for path in given:
-        for document in stream_source(path, None, left_out, passed):
+        for document in stream_source(path, None, skipped):
             first = documents.setdefault(document.id, document)
             if home.setdefault(document.id, path) == path and first is not document:
                 raise InputError(f"{shown(path)}: duplicate document id {document.id!r}; give every document its own")
             if first.text != document.text:
                 raise InputError(f"id {document.id!r} has one text in {home[document.id]} and another in {path}")
     read = ", ".join(map(shown, given))
-    if left_out is not None:
-        left_out.check(len(documents), read)
+    (skipped or Skipped()).check(len(documents), read)
     if not documents:
         raise InputError(f"{read}: no documents in it")
     return list(documents.values())
 
 
-def _reader(path: Path, passed: PassedOver) -> tuple[Reader, Chunking | None]:
+def _reader(path: Path, skipped: Skipped) -> tuple[Reader, Chunking | None]:
     if path_of(path).is_dir():
-        return (_read_json, None) if _corpus_file(path) != path else (partial(read_folder, passed=passed), FILES_CUT)
+        return (_read_json, None) if _corpus_file(path) != path else (partial(read_folder, skipped=skipped), FILES_CUT)
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending in (".csv", ".tsv"):
         return read_csv, None
     if ending in (".parquet", ".pq"):
         return read_parquet, None
     if ending in PAGE_FILES:
-        return partial(read_page, passed=passed), FILES_CUT
+        return partial(read_page, skipped=skipped), FILES_CUT
     return _read_json, None
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..data import LeftOut, Pair, read_pairs, usable
+from ..data import Pair, Skipped, read_pairs, usable
 from ..files import check_apart, check_file, is_stream, replacing
 from .explainer import Explainer
 from .explanation import DEFAULT_TOP
@@ -29,7 +29,7 @@ def explain_file(
     explainer: Explainer,
     source: Path,
     target: Path,
-    left_out: LeftOut | None = None,
+    skipped: Skipped | None = None,
     top: int | None = None,
     report: Callable[[int, int], None] | None = None,
     evidence: bool = False,
@@ -40,18 +40,17 @@ def explain_file(
     With `evidence`, each record says where its shown features (`top`, or 8) come from.
 
     Args:
-        left_out: takes the lines that cannot be used; None refuses the first.
+        skipped: takes what cannot be used.
     Raises:
-        InputError: a bad line (without `left_out`), no usable line, or a target that cannot be written.
+        InputError: a bad line that `skipped` does not take, no usable line, or a target that cannot be written.
     """
     check_file(target)
     check_apart(target, source)
-    total = sum(1 for _ in usable(read_pairs(source), left_out))
-    if left_out is not None:
-        left_out.check(total, str(source))
+    total = sum(1 for _ in usable(read_pairs(source), skipped))
+    (skipped or Skipped()).check(total, str(source))
     explained = truncated = unreadable = 0
     with replacing(target) as file:
-        for block in _blocks(usable(read_pairs(source), left_out)):
+        for block in _blocks(usable(read_pairs(source), skipped)):
             names = PairNames([pair.query_id for pair in block], [pair.doc_id for pair in block])
             queries, documents = [pair.query for pair in block], [pair.document for pair in block]
             for explanation in explainer.explain_pairs(queries, documents, names):

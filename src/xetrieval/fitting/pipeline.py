@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..arrays import Float32
-from ..data import Document, LeftOut, read_corpora
+from ..data import Document, Skipped, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction, open_encoder, precision_of
 from ..errors import InputError
 from ..explain import Explainer, load
@@ -38,7 +38,7 @@ def fit(
     output: str | Path,
     config: FitConfig | None = None,
     report: Report | None = None,
-    left_out: LeftOut | None = None,
+    skipped: Skipped | None = None,
 ) -> Explainer:
     """Fit an explainer for `encoder` on `corpora`, write it to `output`, and load it from there.
 
@@ -48,7 +48,7 @@ def fit(
         encoder: an encoder, or what `open_encoder` takes. Vectors of a function without a name and a version are not
             cached, and no later process can use its explainer.
         teachers: see `teachers.read_teacher`; without any, the explainer has the original view alone.
-        left_out: collects the rows of corpora that cannot be used; None refuses the first.
+        skipped: takes what cannot be used.
     Raises:
         InputError: `output` exists already, or a corpus or teacher cannot be used.
     """
@@ -58,8 +58,8 @@ def fit(
     with Work(output, "fit", _job(corpora, encoder, teachers, config), WORK) as work:
         if work.published:
             return _published(output, encoder)
-        documents = read_corpora((path_of(corpus) for corpus in corpora), left_out)
-        lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents, left_out)]
+        documents = read_corpora((path_of(corpus) for corpus in corpora), skipped)
+        lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents, skipped)]
         if lessons and isinstance(encoder, PrecomputedEncoder):
             raise InputError("existing vectors cannot include those of teacher texts; leave out --teacher")
 

@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ..data import BadLine, Document, LeftOut, read_json_lines, usable
+from ..data import BadLine, Document, Skipped, read_json_lines, usable
 from ..data.clicks import click_of
 from ..data.lines import Line, each, read_tab_lines
 from ..errors import InputError
@@ -70,11 +70,11 @@ def read_spec(text: str) -> TeacherSpec:
     return TeacherSpec(source, None if aspect is None else check_aspect(aspect, f"teacher {text}"), value)
 
 
-def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | None = None) -> list[TeacherPair]:
+def read_teacher(spec: str, documents: Sequence[Document], skipped: Skipped | None = None) -> list[TeacherPair]:
     """The lessons of one teacher on a corpus.
 
     Args:
-        left_out: collects unusable lines; None: the first one raises.
+        skipped: takes what cannot be used.
     Raises:
         InputError: no such file, a bad line, an impossible name for a view, texts about another version of a document,
             or nothing that belongs to the corpus.
@@ -93,7 +93,7 @@ def read_teacher(spec: str, documents: Sequence[Document], left_out: LeftOut | N
         if path.name.removesuffix(".gz").endswith(".tsv"):
             lessons = list(_from_pairs(path, aspect or "qa", known))
         else:
-            lessons = [lesson for found in usable(_from_lines(path, aspect, known), left_out) for lesson in found]
+            lessons = [lesson for found in usable(_from_lines(path, aspect, known), skipped) for lesson in found]
         reason = "none of its ids is in the corpus, or those have nothing to learn; was it made from another corpus?"
     if not lessons:
         raise InputError(f"teacher {source}: {reason}")

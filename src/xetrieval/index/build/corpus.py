@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ...arrays import Float32, as_vectors
-from ...data import Document, LeftOut, PassedOver
+from ...data import Document, Skipped
 from ...data.chunks import Chunking
 from ...data.sources import stream_source
 from ...encoders import map_vectors, vector_ids
@@ -44,9 +44,8 @@ class Corpus:
         vectors: a file of vectors of the documents of `sources`: by id where ids came with them, else row by row;
             alone, a document is its id.
         store: documents and vectors together, from where they live; instead of `sources` and `vectors`.
-        left_out: takes the rows of `sources` that cannot be used; None refuses the first.
+        skipped: takes what cannot be used.
         column: of a Parquet file of vectors; None takes "vector", or else the only one.
-        passed: takes the files of `sources` that give no document.
     Raises:
         InputError: `sources` is one bare source.
     """
@@ -55,9 +54,8 @@ class Corpus:
     chunking: Chunking | None = None
     vectors: Path | None = None
     store: VectorStore | None = None
-    left_out: LeftOut | None = None
+    skipped: Skipped | None = None
     column: str | None = None
-    passed: PassedOver | None = None
     _open: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -107,7 +105,7 @@ class Corpus:
 
     def _documents(self) -> Iterator[Document]:
         for path in self.sources:
-            yield from stream_source(path, self.chunking, self.left_out, self.passed)
+            yield from stream_source(path, self.chunking, self.skipped)
 
     def _ids(self) -> Iterator[Document]:
         if self.vectors is None:
@@ -159,8 +157,7 @@ def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Surv
         count += 1
         if report is not None and count % 4096 == 0:
             report("read", count, 0, "")
-    if corpus.left_out is not None:
-        corpus.left_out.check(count, "the corpus")
+    (corpus.skipped or Skipped()).check(count, "the corpus")
     if not count:
         raise InputError("the corpus has no documents")
     _check_ids(corpus, hashes)
