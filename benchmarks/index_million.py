@@ -144,13 +144,15 @@ def build(given: argparse.Namespace) -> dict[str, Any]:
 
     anonymous = 0
 
-    def report(stage: str, done: int, total: int, note: str) -> None:
+    def progress(stage: str, done: int, total: int, note: str) -> None:
         nonlocal anonymous
         times.setdefault(stage, time.perf_counter())
         anonymous = max(anonymous, rss_anonymous())
 
     started = time.perf_counter()
-    built = build_index(Corpus((), vectors=given.work / "vectors.npy"), explainer, given.work / "index", report=report)
+    built = build_index(
+        Corpus((), vectors=given.work / "vectors.npy"), explainer, given.work / "index", progress=progress
+    )
     seconds = time.perf_counter() - started
     size = folder_bytes(given.work / "index")
     return {

@@ -33,7 +33,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
         kinds = {"original": views[:, 0], "reasoned": by_view(setting, rows, views)}
         config = SweepConfig(tuple(variants), tuple(sparsities["l0"]), (base.features,), base)
         found = sweep(
-            SweepData(kinds, sets, sample), config, setting.made / f"sweep-{rows}", Bar(f"sweep, {rows}").training
+            SweepData(kinds, sets, sample), config, setting.made / f"sweep-{rows}", Bar(f"sweep, {rows}").stage
         )
         records += [{"with_sets": rows == "with", **record} for record in found]
     return records

@@ -64,7 +64,7 @@ def labels(examples: Any) -> dict[int, str]:
 
 def scores(name: str, examples: Any, names: dict[int, str], judge: Any, config: ScoresConfig) -> list[dict[str, Any]]:
     """Summaries, each with the value of every feature."""
-    scored = score_labels(examples, names, judge, config, Bar(f"{name}, {judge.name[:12]}").at)
+    scored = score_labels(examples, names, judge, config, Bar(f"{name}, {judge.name[:12]}").stage)
     facts = {"autoencoder": name, "named": len(names), "of": len(examples), "unanswered": scored.failed}
     return [{**facts, **record, "values": list(scored.values(record["kind"], record["negatives"]).values())}
             for record in scored.summary()]  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 from rich.console import Console
 
@@ -29,11 +28,5 @@ class Bar:
         self.console.print(line, end="\r" if self.terminal and not over else "\n")
 
     def stage(self, stage: str, done: int, total: int, note: str) -> None:
-        """Show the progress of a named stage."""
-        self.title = stage
-        self.at(done, total, note)
-
-    def training(self, place: int, progress: Any) -> None:
-        """Show the progress of a training; with several, only the first."""
-        if place == 0:
-            self.at(progress.step, progress.steps, f"FVU {progress.fvu:.3f}")
+        """Show the progress of one stage of the work, as a `xetrieval.progress.Progress`."""
+        self.at(done, total, f"{stage} {note}")

@@ -46,7 +46,7 @@ class Setting:
         facts = self.config["encoders"][name]
         opened = open_encoder(self.filled(facts["source"]), precision=facts.get("precision", "float32"))
         self.used[f"encoder {name}"] = opened.identity.digest
-        return CachedEncoder(opened, self.work / "vectors", Bar(f"{name}: texts").at)
+        return CachedEncoder(opened, self.work / "vectors", Bar(f"{name}: texts").stage)
 
     def benchmark(self, facts: dict[str, Any]) -> Benchmark:
         """One set, sampled as configured: every judged document, and random ones up to a number."""

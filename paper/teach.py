@@ -28,4 +28,6 @@ def run(setting: Setting) -> None:
         for benchmark in map(setting.benchmark, sets):  # two encoders may have samples of one set
             parts.setdefault(benchmark.name.replace("/", "-"), {}).update({d.id: d for d in benchmark.documents})
         for part, documents in parts.items():
-            teach(list(documents.values()), prompts, model, folder / f"{part}.jsonl", config, Bar(f"{name}, {part}").at)
+            teach(
+                list(documents.values()), prompts, model, folder / f"{part}.jsonl", config, Bar(f"{name}, {part}").stage
+            )

@@ -40,7 +40,7 @@ def run(setting: Setting) -> None:
     arms |= {"ours-few": (flat(views[:: views.shape[1]]), raw), "ours-paper": (flat(paper), ours)}
     arms |= {"ours-with": (flat(of_both), ours), "raw-with": (mixed, raw)}
     for name, (rows, config) in arms.items():
-        train_to_folder(rows, config, setting.made / "saes" / name, report=Bar(name).training)
+        train_to_folder(rows, config, setting.made / "saes" / name, progress=Bar(name).stage)
     if not (setting.made / "saes" / "untrained").exists():
         mean = np.asarray(apart[:8192], np.float32).mean(axis=0)
         untrained_sae(ours.features, mean, ours.used_k, seed).save(setting.made / "saes" / "untrained")

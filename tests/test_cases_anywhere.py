@@ -17,7 +17,7 @@ from index_data import SMALL, records, write_corpus
 
 import xetrieval
 from xetrieval.cli import console
-from xetrieval.cli.progress import Bars
+from xetrieval.cli.progress import progress_bar
 from xetrieval.errors import InputError, shortened
 from xetrieval.files import alone
 from xetrieval.index import Corpus, Hit, build_index, open_index
@@ -177,16 +177,15 @@ def test_json_is_json_and_no_terminal_obeys_it() -> None:
 
 def test_without_a_terminal_progress_is_a_line_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     at = [0.0]
-    with Bars(clock=lambda: at[0]) as bars:
-        stage = bars.add_task("enc\x1b[31mode")
+    with progress_bar(clock=lambda: at[0]) as progress:
         for done in range(60):
             at[0] += 0.5
-            bars.update(stage, completed=done, total=60, note="\x1b]0;PWNED\x07 20/s")
+            progress("enc\x1b[31mode", done, 60, "\x1b]0;PWNED\x07 20/s")
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["enc[31mode: 19 of 60, ]0;PWNED 20/s", "enc[31mode: 39 of 60, ]0;PWNED 20/s",
                      "enc[31mode: 59 of 60, ]0;PWNED 20/s"]  # fmt: skip
-    with Bars(clock=lambda: 0.0) as bars:
-        bars.update(bars.add_task("quick", total=3), completed=3)
+    with progress_bar(clock=lambda: 0.0) as progress:
+        progress("quick", 3, 3, "")
     assert capsys.readouterr().err == ""
 
 
@@ -280,7 +279,7 @@ def test_doctor_says_how_far_it_is_what_needs_no_query_and_the_command_for_a_ref
     monkeypatch.setattr("xetrieval.cli.progress.EVERY", 0.0)
     done = accepted(run("doctor", small_index))
     assert re.search(r"^encode: \d+ of \d+, titles$", done.stderr, flags=re.M)
-    assert re.search(r"^explain: \d+ of \d+$", done.stderr, flags=re.M)
+    assert re.search(r"^explain: \d+ of \d+, [\d,.]+/s$", done.stderr, flags=re.M)
     rows = [{**row, "title": ""} for row in records(150)]
     build_index(Corpus((write_corpus(tmp_path / "cor pus.jsonl", rows),)), random_explainer(), tmp_path / "ix", SMALL)
     untitled = json.loads(accepted(run("doctor", tmp_path / "ix", "--format", "json")).stdout)

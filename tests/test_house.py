@@ -15,7 +15,7 @@ SOURCE = Path(xetrieval.__file__).parent
 ROOMS = (  # each imports only from rooms before it
     ("errors",),
     ("registry",),
-    ("extras", "options", "records", "text", "views"),
+    ("extras", "options", "progress", "records", "text", "views"),
     ("configs",),
     ("arrays",),
     ("intervals",),

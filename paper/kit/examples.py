@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from xetrieval.labels import ExampleFolder, ExamplesConfig, load_examples, save_examples
-from xetrieval.labels.examples import Blocks, Progress, gather
+from xetrieval.labels.examples import Blocks, gather
+from xetrieval.progress import Progress, silent
 from xetrieval.sae import SparseAutoencoder
 
 
 def gathered_examples(
-    folder: Path, sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig, progress: Progress | None = None
+    folder: Path, sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig, progress: Progress = silent
 ) -> ExampleFolder:
     """Read the examples of an autoencoder from `folder`; gather and write them first if the folder does not exist.
 

@@ -46,7 +46,7 @@ def main() -> None:
             xetrieval.FitConfig(
                 sae=explaining_sae(given.features, given.k, given.epochs, given.inference_k), name="minilm", notes=NOTES
             ),
-            report=report,
+            progress=report,
         )
     print(explainer.metrics)
 

@@ -56,7 +56,7 @@ def main() -> None:
             teachers()[:2],
             given.output,
             xetrieval.FitConfig(sentences_per_document=0, sae=explaining_sae(1024, 16, 12, 24), name="mpnet"),
-            report=lambda stage, done, total, note: Console().print(stage, done, total, note),
+            progress=lambda stage, done, total, note: Console().print(stage, done, total, note),
         )
         encoder = CachedEncoder(open_encoder(given.model, precision=precision))
         raw = train_raw([document.text for document in read_corpora([corpus])], encoder, given.raw)

@@ -111,19 +111,17 @@ def second_judge(
     for name, negatives, features, shuffled in samples:
         sae, names = labels[name]
         config = ScoresConfig(("detection",), (negatives,), features, texts=4, shuffled=shuffled)
-        scored = score_labels(examples[sae], names, model, config, progress(f"{name}, {negatives}"))
+        scored = score_labels(examples[sae], names, model, config, progress)
         keep(result, name, scored, len(examples[sae]), len(names))
         if name == real and not shuffled:
             result.setdefault("agreement", []).append(agreement(judged[name], scored, negatives))
         write(result)
 
 
-def progress(name: str) -> Any:
-    def report(done: int, total: int, note: str) -> None:
-        if done % 20 == 0 or done == total:
-            print(name, done, total, note, flush=True)
-
-    return report
+def progress(stage: str, done: int, total: int, note: str) -> None:
+    """A line every twenty cases."""
+    if done % 20 == 0 or done == total:
+        print(stage, done, total, note, flush=True)
 
 
 def raw_sae(explainer: Explainer, reader: Encoder, corpora: list[Path], path: Path) -> SparseAutoencoder:

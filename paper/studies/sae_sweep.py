@@ -64,10 +64,10 @@ def main() -> None:
     with Progress(*columns, TextColumn("{task.fields[note]}")) as bar:
         task = bar.add_task("sweep", total=None, note="")
 
-        def show(place: int, p: Any) -> None:
-            if place == 0:
-                bar.update(task, completed=p.step, total=p.steps, note=f"{time.perf_counter() - started:.0f} s")
-                (given.work / "progress.txt").write_text(f"{p.step}/{p.steps} {time.perf_counter() - started:.0f} s\n")
+        def show(_: str, done: int, total: int, note: str) -> None:
+            seconds = f"{time.perf_counter() - started:.0f} s"
+            bar.update(task, completed=done, total=total, note=f"{note}, {seconds}")
+            (given.work / "progress.txt").write_text(f"{done}/{total} {seconds}\n")
 
         records = sweep(sweep_data, config, given.work / "sweep", show)
     facts = {

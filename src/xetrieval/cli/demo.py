@@ -10,7 +10,7 @@ import typer
 
 from .console import output_console, say
 from .options import CacheOption, ExplainerOption, open_explainer
-from .progress import progress_bar, show_bar
+from .progress import progress_bar
 from .serve import PORT, run
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
 
     made_of = digest_of([explainer.digest, [document.text for document in documents]])
     target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
-    with TemporaryDirectory() as scratch, progress_bar() as bar:
+    with TemporaryDirectory() as scratch, progress_bar() as progress:
         corpus = Path(scratch) / "python-documentation.jsonl"
         records = ({"_id": d.id, "title": d.fields["title"], "text": d.body} for d in documents)
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         corpus.write_text("".join(lines), encoding="utf-8")
-        build_index(Corpus((corpus,)), explainer, target, report=show_bar(bar))
+        build_index(Corpus((corpus,)), explainer, target, progress=progress)
     return open_index(target, explainer)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from .console import give_json, output_console
 from .options import Format, FormatOption
-from .progress import progress_bar, show_bar
+from .progress import progress_bar
 from .search import ExplainerCopy, IndexArgument
 from .skipped import SkipBad, collector, report_skipped, say_all
 
@@ -55,8 +55,8 @@ def doctor(
             texts, notes = read.texts, [read.note] if read.empty else []
         report_skipped(skipped, None)
         say_all(notes)
-    with progress_bar() as bar:
-        made = checkup(opened, texts, judged, seed, show_bar(bar))
+    with progress_bar() as progress:
+        made = checkup(opened, texts, judged, seed, progress)
     if format is Format.json:
         give_json(made.to_dict())
     else:

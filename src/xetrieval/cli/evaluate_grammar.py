@@ -14,7 +14,7 @@ from .console import give_json
 from .evaluate_tables import print_table
 from .options import CacheOption, ExplainerOption, Format, FormatOption
 from .output import check_output
-from .progress import progress_bar, show_bar
+from .progress import progress_bar
 from .shared import with_options
 from .skipped import SkipBad, collector, report_skipped, say_all
 
@@ -69,14 +69,13 @@ class Shared:
         ]
         report_skipped(skipped, self.output)
         say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
-        with progress_bar() as bar:
-            show = show_bar(bar)
-            if hasattr(reader, "report"):
-                reader.report = lambda done, total: show("encode", done, total, "")
+        with progress_bar() as progress:
+            if hasattr(reader, "progress"):
+                reader.progress = progress
             for place, benchmark in enumerate(benchmarks):
-                show(what, place, len(benchmarks), benchmark.name)
+                progress(what, place, len(benchmarks), benchmark.name)
                 results += measure(benchmark, benchmark_vectors(benchmark, reader))
-                show(what, place + 1, len(benchmarks), benchmark.name)
+                progress(what, place + 1, len(benchmarks), benchmark.name)
                 if self.output is not None and not is_stream(self.output):
                     self._write(results)
         if self.output is not None and is_stream(self.output):  # what went through cannot be replaced by more

@@ -126,15 +126,14 @@ def _file(
     from .streams import readable
 
     output, skipped = given or Path(STANDARD), collector(skip_bad)
-    with readable([source], skipped) as (kept,), progress_bar() as bar:
-        task = bar.add_task("explain", total=None, note="")
+    with readable([source], skipped) as (kept,), progress_bar() as progress:
         written = explain_file(
             opened,
             kept,
             output,
             skipped,
             top,
-            lambda done, total: bar.update(task, completed=done, total=total),
+            progress,
             evidence,
         )
     say_notes(opened.notes)

@@ -9,7 +9,7 @@ import typer
 
 from .console import say
 from .options import CacheOption, opened_encoder
-from .progress import progress_bar, show_bar
+from .progress import progress_bar
 from .skipped import SkipBad, collector, report_skipped
 
 
@@ -60,14 +60,14 @@ def fit(
     )
     opened = opened_encoder(encoder, precision)
     skipped = collector(skip_bad)
-    with progress_bar() as bar:
+    with progress_bar() as progress:
         explainer = run(
             corpora,
             opened,
             teacher or [],
             output,
             config,
-            report=show_bar(bar),
+            progress=progress,
             skipped=skipped,
         )
     report_skipped(skipped, output)

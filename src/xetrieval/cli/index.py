@@ -20,7 +20,7 @@ from .options import (
     open_explainer,
     say_notes,
 )
-from .progress import progress_bar, show_bar
+from .progress import progress_bar
 from .shared import check_options, with_options
 from .skipped import SkipBad, collector, report_skipped
 
@@ -116,9 +116,8 @@ def compact(index: Folder) -> None:
     from ..index.search.nearest import has_engine_files
 
     fast = has_engine_files(index)
-    with progress_bar() as bar:
-        task = bar.add_task("compact", total=None, note="")
-        done = compact_index(index, lambda rows, total: bar.update(task, completed=rows, total=total))
+    with progress_bar() as progress:
+        done = compact_index(index, progress)
     if not done.removed:
         say(f"{index}: nothing in it was deleted or replaced; {done.documents:,} documents")
         return
@@ -156,9 +155,8 @@ def verify(index: Folder) -> None:
     """Compare every file with its hash to find any damage, and list files that do not belong to the index."""
     from ..index.build.verify import verify_index
 
-    with progress_bar() as bar:
-        task = bar.add_task("verify", total=None, note="")
-        verified = verify_index(index, lambda done, total: bar.update(task, completed=done, total=total))
+    with progress_bar() as progress:
+        verified = verify_index(index, progress)
     say(f"{index}: whole; {verified.files} files are what the manifest promises")
     for name in verified.unknown[:20]:
         say(f"not of this index: {name}")
@@ -243,10 +241,10 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
         say_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
     skipped = collector(options.skip_bad)
-    with readable(sources, skipped) as kept, progress_bar() as bar:
+    with readable(sources, skipped) as kept, progress_bar() as progress:
         store = None if options.store is None else open_store(options.store)
         corpus = Corpus(tuple(kept), chunking, options.vectors, store, skipped, options.vector_column)
-        built = build_index(corpus, opened, output, config, show_bar(bar))
+        built = build_index(corpus, opened, output, config, progress)
     report_skipped(skipped, output)
     _say_built(built, output, time.monotonic() - started)
 

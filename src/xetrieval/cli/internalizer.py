@@ -10,7 +10,7 @@ import typer
 from .console import give_json, output_console, say
 from .evaluate_tables import print_table
 from .options import CacheOption, Format, FormatOption, opened_encoder
-from .progress import progress_bar, show_bar
+from .progress import progress_bar
 from .skipped import SkipBad, collector, report_skipped, say_all
 
 app = typer.Typer(help="Train and check internalizers: vectors to views.", no_args_is_help=True)
@@ -51,11 +51,10 @@ def train(
     documents = read_corpora(corpora, skipped)
     pairs = [pair for name in teacher for pair in read_teacher(name, documents, skipped)]
     report_skipped(skipped, output)
-    with progress_bar() as bar:
-        show = show_bar(bar)
-        reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
+    with progress_bar() as progress:
+        reader = CachedEncoder(opened_encoder(encoder), cache, progress)
         facts = {"corpora": [path.name for path in corpora], "teachers": [Path(name).name for name in teacher]}
-        learned = train_to_folder(pairs, reader, output, config, facts, show)
+        learned = train_to_folder(pairs, reader, output, config, facts, progress)
     for aspect, figures in learned.metrics.items():
         say(
             f"{aspect}: {figures['pairs']:,} pairs, cosine to the teacher on validation "
@@ -91,9 +90,8 @@ def evaluate(
     pairs = [pair for name in teacher for pair in read_teacher(name, documents, skipped)]
     report_skipped(skipped, None)
     say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
-    with progress_bar() as bar:
-        show = show_bar(bar)
-        reader = CachedEncoder(opened_encoder(encoder), cache, lambda done, total: show("encode", done, total, ""))
+    with progress_bar() as progress:
+        reader = CachedEncoder(opened_encoder(encoder), cache, progress)
         nets = open_internalizers(folder, reader)
         records = report_on(nets, pairs, reader)
         facts = {

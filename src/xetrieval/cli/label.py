@@ -14,7 +14,7 @@ from .label_score import score
 from .llm_options import DryRun, LlmOptions, OutputFolder, used
 from .options import CacheOption
 from .output import check_output
-from .progress import progress_bar, show_bar
+from .progress import progress_bar
 from .shared import with_options
 from .skipped import SkipBad, look_through
 
@@ -68,8 +68,8 @@ def examples(
             lost.difference_update(passage.id for passage in block.passages)
             yield block
 
-    with progress_bar() as bar:
-        gathered = gather(opened.sae, blocks, config, show_bar(bar))
+    with progress_bar() as progress:
+        gathered = gather(opened.sae, blocks, config, progress)
     save_examples(
         output,
         opened.sae.digest,
@@ -223,13 +223,13 @@ def transfer(
         raise MismatchError(f"{old} explains another encoder than {new}; names pass only between features of one")
     skipped = look_through(corpora, skip_bad, output)
     blocks = _blocks(target, corpora, ExamplesConfig(per_document=per_document), skipped)
-    with progress_bar() as bar:
-        show, done = show_bar(bar), [0]
+    with progress_bar() as progress:
+        done = [0]
 
         def vectors() -> Iterator[Any]:
             for block in blocks:
                 done[0] += len(block.vectors)
-                show("activations", done[0], done[0], "")
+                progress("activations", done[0], done[0], "")
                 yield block.vectors
 
         matched = match_features(source.sae, target.sae, vectors(), cosine, overlap)
@@ -362,11 +362,9 @@ def _label(
     check_target(explainer, output)
     proposals: list[Proposal] = []
     stopped: str | None = None
-    with progress_bar() as bar:
-        task = bar.add_task("label", total=len(chosen), note="")
-        report = lambda done, total, note: bar.update(task, completed=done, total=total, note=note)  # noqa: E731
+    with progress_bar() as progress:
         try:
-            for proposal in labeller.label(chosen, report):
+            for proposal in labeller.label(chosen, progress):
                 proposals.append(proposal)
         except BudgetSpent as spent:
             stopped = str(spent)

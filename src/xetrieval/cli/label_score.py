@@ -78,18 +78,11 @@ def score(
     )
     judges, model = _judge(judge, at_once, opened, options)
     labels = {feature.feature_id: feature.label for feature in opened.features if feature.label}
-    with progress_bar() as bar:
-        first = bar.add_task("judge", total=1, note="cases whose answers are known")
+    with progress_bar() as progress:
+        progress("judge", 0, 1, "cases whose answers are known")
         planted = judge_planted(judges, options.concurrency)
-        bar.update(first, completed=1)
-        task = bar.add_task("score", total=None, note="")
-        scored = score_labels(
-            folder.features,
-            labels,
-            judges,
-            config,
-            lambda done, total, note: bar.update(task, completed=done, total=total, note=note),
-        )
+        progress("judge", 1, 1, "cases whose answers are known")
+        scored = score_labels(folder.features, labels, judges, config, progress)
     if write:
         record_scores(explainer, scored.scores, output)
     _report(planted, scored, json_output, format)

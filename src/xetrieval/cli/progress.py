@@ -1,81 +1,66 @@
-"""How far long work is: a bar in a terminal, elsewhere a line every ten seconds. Both on standard error."""
+"""The progress of long work: a bar in a terminal, elsewhere a line every ten seconds. Both on standard error."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from .console import say
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress as Bars
+
+    from ..progress import Progress
 
 EVERY: Final = 10.0  # seconds between two lines
 
 
-class Bars:
-    """One bar, or one kind of line, for each stage of the work; used as a context."""
+@contextmanager
+def progress_bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Progress]:
+    """Counts, rate and time left of each stage. A stage without a note shows its rate."""
+    begun: dict[str, float] = {}
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._said = clock, clock()
-        self._names: list[str] = []
-        self._totals: list[int | None] = []
-        self._bars: Progress | None = _bars() if sys.stderr.isatty() else None
+    def rated(draw: Progress) -> Progress:
+        def progress(stage: str, done: int, total: int, note: str) -> None:
+            rate = done / max(1e-9, clock() - begun.setdefault(stage, clock()))
+            draw(stage, done, total, note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"))
 
-    def __enter__(self) -> Bars:
-        if self._bars is not None:
-            self._bars.start()
-        return self
+        return progress
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def add_task(self, stage: str, total: int | None = None, note: str = "") -> int:
-        """Begin a stage; its number."""
-        self._names.append(stage)
-        self._totals.append(total)
-        if self._bars is not None:
-            return int(self._bars.add_task(_plain(stage), total=total, note=_plain(note)))
-        return len(self._names) - 1
-
-    def update(self, stage: int, completed: int | None = None, total: int | None = None, note: str = "") -> None:
-        """So far has a stage come."""
-        if self._bars is not None:
-            self._bars.update(stage, completed=completed, total=total, note=_plain(note))  # type: ignore[arg-type]
-            return
-        self._totals[stage] = self._totals[stage] if total is None else total
-        now = self._clock()
-        if now - self._said >= EVERY:
-            self._said, whole = now, self._totals[stage]
-            of = f" of {whole:,}" if whole else ""
-            done = "" if completed is None else f"{completed:,}{of}"
-            say(f"{self._names[stage]}: {', '.join(filter(None, (done, note)))}")
+    if sys.stderr.isatty():
+        with _bars() as bars:
+            yield rated(_drawn(bars))
+    else:
+        yield rated(_lines(clock))
 
 
-def progress_bar() -> Bars:
-    """Counts, rate and time left of long work."""
-    return Bars()
+def _lines(clock: Callable[[], float]) -> Progress:
+    last = clock()
+
+    def line(stage: str, done: int, total: int, note: str) -> None:
+        nonlocal last
+        if clock() - last >= EVERY:
+            last = clock()
+            say(f"{stage}: {done:,}{f' of {total:,}' if total else ''}, {note}")
+
+    return line
 
 
-def show_bar(bar: Bars) -> Callable[[str, int, int, str], None]:
-    """A report (stage, done, total, note) as one bar a stage."""
-    stages: dict[str, int] = {}
+def _drawn(bars: Bars) -> Progress:
+    tasks: dict[str, Any] = {}
 
-    def report(stage: str, done: int, total: int, note: str) -> None:
-        if stage not in stages:
-            stages[stage] = bar.add_task(stage, total=total)
-        bar.update(stages[stage], completed=done, total=total, note=note)
+    def draw(stage: str, done: int, total: int, note: str) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(_plain(stage), total=None, note="")
+        bars.update(tasks[stage], completed=done, total=total or None, note=_plain(note))
 
-    return report
+    return draw
 
 
-def _bars() -> Progress:
+def _bars() -> Bars:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -97,14 +97,8 @@ def train(
         from ..evaluate.plots import check_figure, plot_curves
 
         check_figure(plot)
-    with progress_bar() as bar:
-        task = bar.add_task(variant, total=None, note="")
-
-        def show(p: Any, rate: float) -> None:
-            note = f"loss {p.loss:.4f}  FVU {p.fvu:.3f}  L0 {p.l0:.1f}  dead {p.dead}  {rate:,.0f} rows/s"
-            bar.update(task, completed=p.step, total=p.steps, note=note)
-
-        made = train_from_files(vectors, config, output, bad_rows.value, show)
+    with progress_bar() as progress:
+        made = train_from_files(vectors, config, output, bad_rows.value, progress)
     if plot is not None:
         plot_curves(output / "log.jsonl", plot)
     say(f"autoencoder of {made.sae.features} features, {made.sae.form}, in {output}")
@@ -162,15 +156,9 @@ def _ranked(sae: Any, benchmarks: list[Benchmark], encoder: str, cache: Path | N
     from ..evaluate import benchmark_vectors, ndcg10, reconstructed
 
     out = {}
-    with progress_bar() as bar:
-        task = bar.add_task("encode", total=None, note="")
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        reader = CachedEncoder(opened_encoder(encoder), cache, show)
+    with progress_bar() as progress:
+        reader = CachedEncoder(opened_encoder(encoder), cache, progress)
         for benchmark in benchmarks:
-            bar.update(task, note=benchmark.name)
             vectors = benchmark_vectors(benchmark, reader)
             out[benchmark.name] = {
                 "ndcg10": ndcg10(benchmark, vectors),

@@ -57,7 +57,6 @@ def sweep(
     config = SweepConfig(
         variants=tuple(variants.split(",")), l0=_numbers(l0, "--l0"), features=_wholes(features), base=base
     )
-    configs = config.configs()
     kinds: dict[str, Any] = {"original": map_vectors(vectors)}
     if reasoned:
         kinds["reasoned"] = _joined([map_vectors(path) for path in reasoned])
@@ -66,14 +65,8 @@ def sweep(
         benchmarks=_benchmarks(data or [], encoder, cache, skip_bad),
         judged=None if judge is None else IntruderSample(*(map_vectors(path) for path in judge)),
     )
-    with progress_bar() as bar:
-        task = bar.add_task("sweep", total=None, note=f"{len(configs)} autoencoders")
-
-        def show(place: int, p: Any) -> None:
-            if place == 0:
-                bar.update(task, completed=p.step, total=p.steps)
-
-        records = run(given, config, output, show)
+    with progress_bar() as progress:
+        records = run(given, config, output, progress)
     if plot is not None:
         plot_sweep(records, plot)
     if format is Format.json:

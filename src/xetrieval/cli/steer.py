@@ -10,7 +10,7 @@ import typer
 from .console import give_json, give_line, output_console, say
 from .options import Format, FormatOption
 from .output import check_output
-from .progress import progress_bar, show_bar
+from .progress import progress_bar
 from .search import IndexArgument
 from .skipped import SkipBad, collector, report_skipped, say_all
 
@@ -64,8 +64,8 @@ def suggest(
     report_skipped(skipped, output)
     named = {str(place): one for place, one in enumerate(judged)}
     say_all(absent_documents(named, lambda name: opened.find(name) is not None))
-    with progress_bar() as bar:
-        made = run(opened, texts, judged, SuggestConfig(seed=seed), source, show_bar(bar), own)
+    with progress_bar() as progress:
+        made = run(opened, texts, judged, SuggestConfig(seed=seed), source, progress, own)
     made.profile.save(output)
     if format is Format.json:
         give_json(made.to_dict())

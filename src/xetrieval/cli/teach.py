@@ -62,16 +62,8 @@ def teach(
         costs = cost_of(documents, prompts, model, config)
         options.say_costs(f"{len(documents):,} documents, {len(prompts)} aspects", costs)
         return
-    with progress_bar() as bar:
-        task = bar.add_task("teach", total=len(documents) * len(prompts), note="")
-        taught = run(
-            documents,
-            prompts,
-            model,
-            output,
-            config,
-            lambda done, total, note: bar.update(task, completed=done, total=total, note=note),
-        )
+    with progress_bar() as progress:
+        taught = run(documents, prompts, model, output, config, progress)
     _say(taught, model, output, len(documents), config)
     if taught.stopped is not None:
         raise typer.Exit(3)

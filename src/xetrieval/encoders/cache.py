@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ from ..arrays import Float32
 from ..errors import DamagedError, MismatchError, NotKeptWarning
 from ..files import cache_folder, database, digest_of, path_of
 from ..identity import EncoderIdentity, Role
+from ..progress import Progress, silent
 from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .function import NOT_KEPT
 from .same import SAME_SERVER, first_difference
@@ -36,8 +37,6 @@ SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
 
 FIND = "SELECT vector, unread, unknown, tokens, seal FROM vectors WHERE text_sha256 = ?"
 
-Report = Callable[[int, int], None]  # texts done, texts in all
-
 
 class CachedEncoder:
     """An encoder whose vectors are kept in `folder`.
@@ -47,9 +46,9 @@ class CachedEncoder:
     """
 
     def __init__(
-        self, encoder: Encoder, folder: str | Path | None = None, report: Report | None = None, *, grows: bool = True
+        self, encoder: Encoder, folder: str | Path | None = None, progress: Progress = silent, *, grows: bool = True
     ) -> None:
-        self.encoder, self.report, self.grows = encoder, report, grows
+        self.encoder, self.progress, self.grows = encoder, progress, grows
         self.folder = path_of(folder) if folder else cache_folder()
         self._compared: set[Role] = set()
         if not encoder.identity.lasting:
@@ -130,8 +129,7 @@ class CachedEncoder:
                     vectors[same] = vector
                     _put(counts, same, some)
                     done += len(same)
-                if self.report is not None:
-                    self.report(done, len(texts))
+                self.progress("encode", done, len(texts), "")
         return Encoded(vectors, counts)
 
     def _add(self, db: sqlite3.Connection, keys: Sequence[bytes], encoded: Encoded) -> None:

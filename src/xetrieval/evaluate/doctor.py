@@ -8,7 +8,7 @@ vectors keeps, and the queries that fail, grouped by the features that their wro
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -25,10 +25,9 @@ from ..index.ask.report import BOILERPLATE
 from ..index.search.mode import Query
 from ..index.search.nearest import nearest
 from ..index.search.ranking import explain_rows
+from ..progress import Progress, silent
 from ..sae.measure import Measured
 from .retrieval import DEPTH, ndcg10_of_rankings
-
-Report = Callable[[str, int, int, str], None]  # stage, done, total, note
 
 SAMPLE: Final = 2000  # documents
 ASKED: Final = 200  # queries, or titles in their place
@@ -81,7 +80,7 @@ def checkup(
     queries: Sequence[str] | Float32 | None = None,
     judgments: Sequence[Mapping[str, int]] | None = None,
     seed: int = 0,
-    report: Report | None = None,
+    progress: Progress = silent,
 ) -> Checkup:
     """Examine an index.
 
@@ -89,7 +88,6 @@ def checkup(
         queries: texts, or vectors [q, m]; without them documents' titles are the queries; without titles, figures that
             need a query are left out.
         judgments: of each query, {document id: grade}.
-        report: called with (stage, done, total, note).
     Raises:
         InputError: judgments without queries or not one for each, or an index without documents.
     """
@@ -110,16 +108,15 @@ def checkup(
     measured = Measured(sae)
     measured.add(z, index.codes(sample, index.manifest.views[0]))
     reconstruction = measured.reconstruction()
-    tell = report or (lambda *_: None)
-    asked, kind, rows = _asked(index, queries, sample, rng, tell)
-    explained = _explained(index, asked, tell)
+    asked, kind, rows = _asked(index, queries, sample, rng, progress)
+    explained = _explained(index, asked, progress)
     total = sum(abs(one.score) for one in explained) or 1.0  # sums: a score near 0 would blow up a mean of ratios
     own = sum(abs(one.score - one.bias) for one in explained) or 1.0
     judged = None if judgments is None else [judgments[i] for i in rows]
-    retention, retention_is = _retention(index, asked, judged, tell) if asked else (None, "")
+    retention, retention_is = _retention(index, asked, judged, progress) if asked else (None, "")
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.metrics.get("original", {})
-    failing, failed = _failing(index, queries, judgments, tell)
+    failing, failed = _failing(index, queries, judgments, progress)
     found = Checkup(
         documents=len(index),
         cosine=round(reconstruction.cosine, 4),
@@ -199,43 +196,43 @@ def _refit(index: Index) -> str:
     return shlex.join(words)
 
 
-def _asked(index: Index, queries: Any, sample: Any, rng: Any, tell: Report) -> tuple[list[Query], str, list[int]]:
+def _asked(index: Index, queries: Any, sample: Any, rng: Any, progress: Progress) -> tuple[list[Query], str, list[int]]:
     if queries is not None:
         rows = np.sort(rng.permutation(len(queries))[:ASKED]).tolist()
         out = []
         for place, row in enumerate(rows, 1):
             q, read = index.query_vector(queries[row])
             out.append(Query("", q, read=read))
-            tell("encode", place, len(rows), "queries")
+            progress("encode", place, len(rows), "queries")
         return out, "queries", rows
     titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:ASKED]
     out = []
     with suppress(MismatchError):  # an explainer of vectors alone reads no title
         for place, title in enumerate(titles, 1):
             out.append(Query(title, index.query_vector(title)[0]))
-            tell("encode", place, len(titles), "titles")
+            progress("encode", place, len(titles), "titles")
     return out, "titles" if out else "nothing", list(range(len(out)))
 
 
-def _explained(index: Index, asked: list[Query], tell: Report) -> list[Explanation]:
+def _explained(index: Index, asked: list[Query], progress: Progress) -> list[Explanation]:
     """Each query's best three."""
     out: list[Explanation] = []
     for place, query in enumerate(asked, 1):
         assert query.vector is not None
         rows = nearest(index, query.vector, 3).rows
         out += explain_rows(index, query, rows)
-        tell("explain", place, len(asked), "")
+        progress("explain", place, len(asked), "")
     return out
 
 
 def _retention(
-    index: Index, asked: list[Query], judgments: list[Mapping[str, int]] | None, tell: Report
+    index: Index, asked: list[Query], judgments: list[Mapping[str, int]] | None, progress: Progress
 ) -> tuple[float, str]:
     """Ranking a query's best hundred again by reconstructed vectors of both sides."""
     sae, view = index.explainer.sae, index.manifest.views[0]
     plain, kept = [], []
     for place, query in enumerate(asked, 1):
-        tell("rank again", place, len(asked), "")
+        progress("rank again", place, len(asked), "")
         assert query.vector is not None
         rows = nearest(index, query.vector, 100).rows
         q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
@@ -251,7 +248,7 @@ def _retention(
 
 
 def _failing(
-    index: Index, queries: Any, judgments: Sequence[Mapping[str, int]] | None, tell: Report
+    index: Index, queries: Any, judgments: Sequence[Mapping[str, int]] | None, progress: Progress
 ) -> tuple[tuple[Group, ...], int]:
     """Queries without a relevant document in their best ten, by the feature that their wrong hits share most."""
     if judgments is None:
@@ -259,7 +256,7 @@ def _failing(
     groups: dict[int, list[tuple[str, float]]] = {}
     failed = 0
     for place, judged in enumerate(judgments):
-        tell("judge", place + 1, len(judgments), "")
+        progress("judge", place + 1, len(judgments), "")
         text = queries[place] if isinstance(queries[place], str) else f"query {place + 1}"
         q, _ = index.query_vector(queries[place])
         rows = nearest(index, q, DEPTH).rows

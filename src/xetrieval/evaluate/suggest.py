@@ -7,7 +7,7 @@ is measured on queries that had no part in any choice. The returned profile lear
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, NamedTuple
@@ -21,13 +21,13 @@ from ..index import Index
 from ..index.search.mode import Query, SearchOptions
 from ..index.search.nearest import nearest
 from ..index.search.ranking import rank
+from ..progress import Progress, silent
 from ..sae import SparseCodes
 from ..steer import SteeringProfile, steered_scores
 from ..steer.learn import Competition, LearnConfig, competition_of, learn_factors
 from .retrieval import DEPTH, ndcg10_of_rankings, paired_test
 
 Rows = NDArray[np.int64]
-Report = Callable[[str, int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def suggest(
     judgments: Sequence[Mapping[str, int]],
     config: SuggestConfig | None = None,
     provenance: str = "",
-    report: Report | None = None,
+    progress: Progress = silent,
     own: Sequence[str | None] | None = None,
 ) -> Suggestion:
     """Learn a profile for the queries of an index.
@@ -117,7 +117,7 @@ def suggest(
     Raises:
         InputError: fewer than ten queries with a relevant document in the index. MissingExtra: without `eval`.
     """
-    config, tell = config or SuggestConfig(), report or (lambda *_: None)
+    config = config or SuggestConfig()
     task = _task(index, queries, judgments, config, own)
     rng = np.random.default_rng(config.seed)
     fold = rng.permutation(len(task.q)) % config.folds
@@ -129,9 +129,9 @@ def suggest(
         factors, choice = _choose(task, np.flatnonzero(fold != number), config, number)
         base[test], moved[test] = task.ndcg(test, {}), task.ndcg(test, factors)
         choices.append(choice)
-        tell("learn", number + 1, config.folds + 1, choice)
+        progress("learn", number + 1, config.folds + 1, choice)
     factors, choice = _choose(task, np.arange(len(task.q)), config, config.folds)
-    tell("learn", config.folds + 1, config.folds + 1, choice)
+    progress("learn", config.folds + 1, config.folds + 1, choice)
     difference = 100 * (moved - base)
     low, high, p_value = paired_test(difference, config.resamples, config.seed)
     note = f"learned from {len(task.q)} judged queries: {choice}"

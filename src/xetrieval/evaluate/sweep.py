@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..files import claim, write_text
+from ..progress import Progress, silent
 from ..sae import SparseAutoencoder
 from ..sae.measure import Activity, duplicate_fraction, measured
-from ..sae.train import SaeConfig, Stack, train_many
-from ..sae.train.loop import Report
+from ..sae.train import SaeConfig, SaeStep, Stack, train_many
 from ..sae.train.rows import BadRows
 from .intruder import IntruderSample, intruder_score
 from .retrieval import ndcg10, reconstructed
@@ -59,7 +59,7 @@ def sweep(
     data: SweepData,
     config: SweepConfig,
     output: Path,
-    report: Report | None = None,
+    progress: Progress = silent,
     bad_rows: BadRows = "refuse",
 ) -> list[dict[str, Any]]:
     """Train all, write each as a folder and the table as OUTPUT/sweep.json; resumes if interrupted.
@@ -72,7 +72,12 @@ def sweep(
     held = held_out_rows(stack, len(data.kinds), config)
     claim(output, "sweep")
     state = output / "state.safetensors"
-    trained = train_many(stack, configs, report, np.flatnonzero(~held), state, bad_rows)
+
+    def on_step(place: int, step: SaeStep) -> None:
+        if place == 0:
+            progress("sweep", step.step, step.steps, f"{len(configs)} autoencoders")
+
+    trained = train_many(stack, configs, on_step, np.flatnonzero(~held), state, bad_rows)
     before = [(benchmark, vectors, ndcg10(benchmark, vectors)) for benchmark, vectors in data.benchmarks]
     records = []
     for one, result in zip(configs, trained, strict=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..data import Pair, Skipped, read_pairs, usable
 from ..files import check_apart, check_file, is_stream, replacing
+from ..progress import Progress, silent
 from .explainer import Explainer
 from .explanation import DEFAULT_TOP
 from .pairs import PairNames
@@ -31,7 +32,7 @@ def explain_file(
     target: Path,
     skipped: Skipped | None = None,
     top: int | None = None,
-    report: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
     evidence: bool = False,
 ) -> Written:
     """Explain every pair of a JSON lines file. The target appears when all is done, or not at all ("-", a pipe or a
@@ -63,8 +64,7 @@ def explain_file(
                 file.write(json.dumps(record, ensure_ascii=is_stream(target)).encode() + b"\n")
             file.flush()
             explained += len(block)
-            if report is not None:
-                report(explained, total)
+            progress("explain", explained, total, "")
     return Written(explained, truncated, unreadable)
 
 

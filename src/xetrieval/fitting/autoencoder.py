@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..encoders import map_vectors
 from ..errors import DivergedError, InputError
 from ..files import Work, digest_of, parse_json, stamp_of, write_text
+from ..progress import Progress, silent
 from ..sae import read_sae_folder
 from ..sae.files import SaeFolder
-from ..sae.train import SaeConfig, SaeProgress, Stack, train_many
+from ..sae.train import SaeConfig, SaeStep, Stack, train_many
 from ..sae.train.config import check_device
-from ..sae.train.loop import Report
 from ..sae.train.rows import BadRows
 
 LOGGED = 200  # lines over a training
 STATE = "state.safetensors"
-
-Show = Callable[[SaeProgress, float], None]  # a step, and rows a second
 
 
 def train_from_files(
@@ -29,7 +27,7 @@ def train_from_files(
     config: SaeConfig,
     output: Path,
     bad_rows: BadRows = "refuse",
-    show: Show | None = None,
+    progress: Progress = silent,
 ) -> SaeFolder:
     """Train on the vectors of several files together and write OUTPUT. Call it again to resume after an interruption.
 
@@ -48,7 +46,7 @@ def train_from_files(
         resumed = (work.folder / STATE).is_file()
         try:
             if not work.published:
-                _train(stack, paths, config, output, work, bad_rows, show)
+                _train(stack, paths, config, output, work, bad_rows, progress)
         except (InputError, DivergedError) as error:
             if not resumed or isinstance(error, DivergedError):
                 work.end()  # the next run could not resume from it
@@ -63,10 +61,10 @@ def _train(
     output: Path,
     work: Work,
     bad_rows: BadRows,
-    show: Show | None,
+    progress: Progress,
 ) -> None:
-    log = _Log(work.folder / "log.jsonl", config, show)
-    trained = train_many(stack, [config], log.step, None, work.folder / STATE, bad_rows)[0]
+    log = _Log(work.folder / "log.jsonl", config, progress)
+    trained = train_many(stack, [config], log.add, None, work.folder / STATE, bad_rows)[0]
     provenance = {
         "vectors": [path.name for path in paths],
         "rows": len(stack),
@@ -80,7 +78,7 @@ def _train(
 
 
 def train_to_folder(
-    rows: Any, config: SaeConfig, output: Path, provenance: dict[str, Any] | None = None, report: Report | None = None
+    rows: Any, config: SaeConfig, output: Path, provenance: dict[str, Any] | None = None, progress: Progress = silent
 ) -> None:
     """Train on rows [n, m] in memory and write OUTPUT; an existing OUTPUT is left as it is.
 
@@ -93,7 +91,11 @@ def train_to_folder(
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     state = output.with_name(output.name + ".state.safetensors")
-    trained = train_many(Stack([rows]), [config], report, None, state)[0]
+
+    def on_step(_: int, step: SaeStep) -> None:
+        progress("train", step.step, step.steps, step.note)
+
+    trained = train_many(Stack([rows]), [config], on_step, None, state)[0]
     facts = {**(provenance or {}), "rows": len(rows), "steps": trained.steps, "config": config.to_dict()}
     trained.sae.save(output, facts)
     state.unlink()
@@ -102,22 +104,21 @@ def train_to_folder(
 class _Log:
     """About LOGGED JSON lines over a training; a resumed training continues them."""
 
-    def __init__(self, path: Path, config: SaeConfig, show: Show | None) -> None:
-        self.path, self.config, self.show = path, config, show
+    def __init__(self, path: Path, config: SaeConfig, progress: Progress) -> None:
+        self.path, self.config, self.progress = path, config, progress
         self.lines: list[dict[str, Any]] = []
         if path.is_file():
             self.lines = [parse_json(line) for line in path.read_bytes().splitlines()]
         self.started, self.first = time.monotonic(), 0
 
-    def step(self, _: int, progress: SaeProgress) -> None:
-        self.first = self.first or progress.step
-        rows = (progress.step - self.first + 1) * self.config.batch_size
+    def add(self, _: int, step: SaeStep) -> None:
+        self.first = self.first or step.step
+        rows = (step.step - self.first + 1) * self.config.batch_size
         rate = rows / max(time.monotonic() - self.started, 1e-9)
-        if self.show is not None:
-            self.show(progress, rate)
-        if progress.step % max(1, progress.steps // LOGGED) == 0 or progress.step == progress.steps:
-            self.lines = [line for line in self.lines if line["step"] < progress.step]
-            self.lines.append({**progress._asdict(), "rows_per_second": round(rate)})
+        self.progress("train", step.step, step.steps, f"{step.note}  {rate:,.0f} rows/s")
+        if step.step % max(1, step.steps // LOGGED) == 0 or step.step == step.steps:
+            self.lines = [line for line in self.lines if line["step"] < step.step]
+            self.lines.append({**step._asdict(), "rows_per_second": round(rate)})
             write_text(self.path, self.text())
 
     def text(self) -> str:

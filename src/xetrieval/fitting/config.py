@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 from ..errors import InputError
 from ..internalizer.train import InternalizerConfig
 from ..sae.train import SaeConfig
-
-Report = Callable[[str, int, int, str], None]  # stage, done, total, note
 
 
 def explaining_sae(features: int, k: int, epochs: int = 4, inference_k: int | None = None, seed: int = 0) -> SaeConfig:

@@ -14,9 +14,9 @@ from ..errors import InputError, MismatchError
 from ..files import check_new_folder
 from ..internalizer import Internalizer, load_internalizers, save_internalizers
 from ..internalizer.train import InternalizerConfig, nearness, train_internalizer
+from ..progress import Progress, silent
 from ..teachers import TeacherPair
 from ..views import Aspect, in_order
-from .config import Report
 
 
 class Lessons(NamedTuple):
@@ -47,14 +47,13 @@ def lessons_of(pairs: Sequence[TeacherPair], aspect: Aspect, encoder: Encoder) -
 
 
 def learn(
-    pairs: Sequence[TeacherPair], encoder: Encoder, config: InternalizerConfig, report: Report | None = None
+    pairs: Sequence[TeacherPair], encoder: Encoder, config: InternalizerConfig, progress: Progress = silent
 ) -> Learned:
     """One internalizer for each aspect that has lessons.
 
     Raises:
         InputError: lessons of one thread alone.
     """
-    tell = report or (lambda *_: None)
     aspects = in_order(pair.aspect for pair in pairs)
     learned = Learned({}, {})
     for aspect in aspects:
@@ -69,7 +68,7 @@ def learn(
             "epochs": fitted.epochs,
         }
         note = f"{aspect}: cosine to the teacher {fitted.raw_cosine:.3f} -> {fitted.cosine:.3f}, {len(lessons.z)} pairs"
-        tell("internalize", len(learned.internalizers), len(aspects), note)
+        progress("internalize", len(learned.internalizers), len(aspects), note)
     return learned
 
 
@@ -79,7 +78,7 @@ def train_to_folder(
     output: Path,
     config: InternalizerConfig,
     provenance: dict[str, Any],
-    report: Report | None = None,
+    progress: Progress = silent,
 ) -> Learned:
     """Learn and write OUTPUT.
 
@@ -89,7 +88,7 @@ def train_to_folder(
     if not pairs:
         raise InputError("internalizer: no lessons; give at least one teacher")
     check_new_folder(output)
-    learned = learn(pairs, encoder, config, report)
+    learned = learn(pairs, encoder, config, progress)
     facts = {**provenance, "lessons": len(pairs), "config": config.to_dict()}
     save_internalizers(learned.internalizers, output, encoder.identity.to_dict(), facts, learned.metrics)
     return learned

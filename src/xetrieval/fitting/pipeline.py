@@ -18,10 +18,11 @@ from ..explain import Explainer, load
 from ..features import Feature
 from ..files import Work, digest_of, path_of, stamp_of
 from ..labels import keyphrase_labels, top_examples
+from ..progress import Progress, silent
 from ..sae import SparseAutoencoder, read_sae, write_sae
-from ..sae.train import SaeProgress, train_sae
+from ..sae.train import train_sae
 from ..teachers import TeacherPair, read_spec, read_teacher
-from .config import FitConfig, Report
+from .config import FitConfig
 from .internalizers import learn
 from .metrics import card_metrics, held_out_rows
 from .reasoned import reasoned_rows
@@ -37,7 +38,7 @@ def fit(
     teachers: Sequence[str],
     output: str | Path,
     config: FitConfig | None = None,
-    report: Report | None = None,
+    progress: Progress = silent,
     skipped: Skipped | None = None,
 ) -> Explainer:
     """Fit an explainer for `encoder` on `corpora`, write it to `output`, and load it from there.
@@ -54,7 +55,7 @@ def fit(
     """
     _check_lists(corpora=corpora, teachers=teachers)
     encoder = open_encoder(encoder)
-    config, output, tell = config or FitConfig(), path_of(output), report or (lambda *_: None)
+    config, output = config or FitConfig(), path_of(output)
     with Work(output, "fit", _job(corpora, encoder, teachers, config), WORK) as work:
         if work.published:
             return _published(output, encoder)
@@ -65,9 +66,9 @@ def fit(
 
         per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
         texts = training_texts(documents, per_document)
-        reader = _reader(encoder, config.cache, tell)
+        reader = _reader(encoder, config.cache, progress)
         vectors = encode_training(reader, texts)
-        tell(
+        progress(
             "encode",
             len(texts.texts),
             len(texts.texts),
@@ -75,12 +76,12 @@ def fit(
         )
 
         made = digest_of([_known_as(encoder), digest_of(texts.texts), digest_of([list(p) for p in lessons])])
-        internalizers, lessons_learned = learn(lessons, reader, config.internalizer, tell)
+        internalizers, lessons_learned = learn(lessons, reader, config.internalizer, progress)
         made = digest_of([made, config.internalizer.to_dict(), config.held_out])
         held = held_out_rows(texts.owner, texts.documents, config)
-        views = reasoned_rows(vectors.vectors, internalizers, work.folder / f"views-{made[:16]}.npy", tell)
-        sae = _train(views, ~held, config, work.folder, digest_of([made, config.sae.to_dict()]), tell)
-        features = _label(sae, texts, vectors.vectors, config, tell)
+        views = reasoned_rows(vectors.vectors, internalizers, work.folder / f"views-{made[:16]}.npy", progress)
+        sae = _train(views, ~held, config, work.folder, digest_of([made, config.sae.to_dict()]), progress)
+        features = _label(sae, texts, vectors.vectors, config, progress)
 
         explainer = Explainer(
             name=config.name or Path(os.path.realpath(output)).name,
@@ -121,32 +122,33 @@ def _published(output: Path, encoder: Encoder) -> Explainer:
     return load(output) if isinstance(encoder, PrecomputedEncoder) else load(output, encoder=encoder)
 
 
-def _reader(encoder: Encoder, cache: Path | None, tell: Report) -> Encoder:
+def _reader(encoder: Encoder, cache: Path | None, progress: Progress) -> Encoder:
     if isinstance(encoder, PrecomputedEncoder | CachedEncoder):
         return encoder
-    return CachedEncoder(encoder, cache, lambda done, total: tell("encode", done, total, ""))
+    return CachedEncoder(encoder, cache, progress)
 
 
-def _train(views: Any, used: Any, config: FitConfig, work: Path, made: str, tell: Report) -> SparseAutoencoder:
+def _train(views: Any, used: Any, config: FitConfig, work: Path, made: str, progress: Progress) -> SparseAutoencoder:
     done = work / f"sae-{made[:16]}.safetensors"
     n, width, m = views.shape
     if not done.is_file():
         rows = (np.flatnonzero(used)[:, None] * width + np.arange(width)).reshape(-1)
-
-        def show(p: SaeProgress) -> None:
-            if p.step % 20 == 0 or p.step == p.steps:
-                tell("train", p.step, p.steps, f"FVU {p.fvu:.3f}, silent {p.dead}")
-
         checkpoint = work / f"sae-{made[:16]}.checkpoint.safetensors"
-        trained = train_sae(views.reshape(n * width, m), config.sae, show, rows=rows, checkpoint=checkpoint)
+        trained = train_sae(
+            views.reshape(n * width, m),
+            config.sae,
+            lambda step: progress("train", step.step, step.steps, step.note),
+            rows=rows,
+            checkpoint=checkpoint,
+        )
         write_sae(trained, done)
     return read_sae(done)
 
 
 def _label(
-    sae: SparseAutoencoder, texts: TrainingTexts, vectors: Float32, config: FitConfig, tell: Report
+    sae: SparseAutoencoder, texts: TrainingTexts, vectors: Float32, config: FitConfig, progress: Progress
 ) -> tuple[Feature, ...]:
-    tell("label", 0, sae.features, "")
+    progress("label", 0, sae.features, "")
     top = top_examples(sae.encode(vectors, bulk=True), sae.features, config.label_examples)
     step = max(1, len(texts.texts) // 20_000)
     labels = keyphrase_labels(
@@ -154,7 +156,7 @@ def _label(
         [top.of(feature).tolist() for feature in range(sae.features)],
         range(0, len(texts.texts), step),
     )
-    tell("label", sae.features, sae.features, f"{sum(label is not None for label in labels)} named")
+    progress("label", sae.features, sae.features, f"{sum(label is not None for label in labels)} named")
     return tuple(
         Feature(
             feature_id=feature,

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..internalizer import Internalizer
+from ..progress import Progress, silent
 from ..views import Aspect, in_order
-from .config import Report
 
 BLOCK = 8192
 
 
 def reasoned_rows(
-    vectors: Any, internalizers: Mapping[Aspect, Internalizer], path: Path, report: Report | None = None
+    vectors: Any, internalizers: Mapping[Aspect, Internalizer], path: Path, progress: Progress = silent
 ) -> Any:
     """z and R_t(z) of every row, [n, 1 + views, m] in half precision, memory-mapped from `path`.
 
@@ -32,8 +32,7 @@ def reasoned_rows(
             out[start : start + BLOCK, 0] = z
             for view, net in enumerate(nets, 1):
                 out[start : start + BLOCK, view] = net(z)
-            if report is not None:
-                report("views", min(start + BLOCK, len(vectors)), len(vectors), "")
+            progress("views", min(start + BLOCK, len(vectors)), len(vectors), "")
         out.flush()
         partial.rename(path)
     return np.load(path, mmap_mode="r")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,14 +15,13 @@ from ..data import BadLine, Document, read_json_lines
 from ..errors import BudgetSpent, EndpointError, InputError
 from ..files import alone, cache_folder, check_writable, digest_of, replacing
 from ..llm import CachedChat, Estimate, Prompt, Request, ask, estimate, in_parallel
+from ..progress import Progress, silent
 from .checks import check
 from .existing import text_sha256
 
 SERVER_FAILURES = 3  # in a row: the server is down, rather than one document at fault
 ONE_DOCUMENT = (400, 413, 422)  # statuses that blame the request, not the server
 CUT_SEARCH = 200  # characters before the limit in which a space is looked for
-
-Progress = Callable[[int, int, str], None]  # texts done, texts in total, a note
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def teach(
     model: CachedChat,
     output: Path,
     config: TeachConfig | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Taught:
     """Write one line a document to `output`: {"_id", ASPECT: text, ..., "text_sha256", "teacher", "prompts"}.
 
@@ -102,7 +101,7 @@ def teach(
         InputError: `output` exists and was written by another teacher or other prompts, or is another kind of file.
         EndpointError: no server, a wrong key, an unknown model, or a server that stays down.
     """
-    config, progress = config or TeachConfig(), progress or (lambda *_: None)
+    config = config or TeachConfig()
     if not documents:
         raise InputError("teach: no documents")
     check_writable(output.parent)
@@ -117,7 +116,7 @@ def _teach(run: _Run, progress: Progress) -> Taught:
     todo = [_Lesson(document, prompt) for document in documents if document.id not in run.done for prompt in prompts]
     total, finished = len(documents) * len(prompts), len(run.done) * len(prompts)
     failures, answered = 0, False
-    progress(finished, total, _note(model, run.taught))
+    progress("teach", finished, total, _note(model, run.taught))
     try:
         for lesson, outcome in in_parallel(run.learn, todo, run.config.concurrency):
             finished += 1
@@ -126,7 +125,7 @@ def _teach(run: _Run, progress: Progress) -> Taught:
             failures = failures + 1 if outcome.server is not None else 0
             if outcome.server is not None and (not answered or failures >= SERVER_FAILURES):
                 raise outcome.server
-            progress(finished, total, _note(model, run.taught))
+            progress("teach", finished, total, _note(model, run.taught))
     except BudgetSpent as spent:
         run.taught.stopped = str(spent)
     finally:

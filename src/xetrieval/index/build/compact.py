@@ -22,6 +22,7 @@ from ...data.corpus import Piece
 from ...encoders import Counts
 from ...errors import InputError
 from ...files import digest_of
+from ...progress import Progress, silent
 from ..search.companions import companions
 from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
@@ -34,7 +35,6 @@ from .verify import folder_bytes
 from .writer import ShardWriter
 
 BLOCK: Final = 4096  # documents that are copied at once
-Tell = Callable[[int, int], None]  # documents done, documents to be copied
 
 
 class Compacted(NamedTuple):
@@ -54,7 +54,7 @@ class _Part(NamedTuple):
     rows: Rows
 
 
-def compact_index(folder: Path, report: Tell | None = None, shard_rows: int = SHARD_ROWS) -> Compacted:
+def compact_index(folder: Path, progress: Progress = silent, shard_rows: int = SHARD_ROWS) -> Compacted:
     """Remove the texts, vectors and codes of deleted and replaced documents from an index's files.
 
     What it finds stays the same, ids and scores; row numbers change. A reader that has the index open keeps working on
@@ -73,7 +73,7 @@ def compact_index(folder: Path, report: Tell | None = None, shard_rows: int = SH
         if manifest.gone:
             if not manifest.alive:
                 raise InputError(f"{folder}: every document in it was deleted; remove the folder instead")
-            manifest = _compact(folder, manifest, report or (lambda *_: None), shard_rows)
+            manifest = _compact(folder, manifest, progress, shard_rows)
         try:
             _clean(folder, manifest)
         except OSError as error:
@@ -84,7 +84,7 @@ def compact_index(folder: Path, report: Tell | None = None, shard_rows: int = SH
         return Compacted(removed, manifest.alive, before, folder_bytes(folder))
 
 
-def _compact(folder: Path, manifest: Manifest, tell: Tell, shard_rows: int) -> Manifest:
+def _compact(folder: Path, manifest: Manifest, progress: Progress, shard_rows: int) -> Manifest:
     job = digest_of([manifest.job, manifest.generation, shard_rows, "compact"])
     if not is_compaction(folder / BUILDING, job):
         remove_unfinished(folder, manifest.names)
@@ -96,15 +96,15 @@ def _compact(folder: Path, manifest: Manifest, tell: Tell, shard_rows: int) -> M
     for part in parts:
         record = part.record
         if record is None:
-            record = _write(index, part, partial(_tell, tell, done, total))
+            record = _write(index, part, partial(_tell, progress, done, total))
             done += len(part.rows)
         shards.append((part.name, record))
     made = replace(manifest, generation=manifest.generation + 1, job=job, shards=tuple(shards))
     return write_manifest_with(folder, made, np.empty(0, np.int64))
 
 
-def _tell(tell: Tell, before: int, total: int, rows: int) -> None:
-    tell(before + rows, total)
+def _tell(progress: Progress, before: int, total: int, rows: int) -> None:
+    progress("compact", before + rows, total, "")
 
 
 def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:

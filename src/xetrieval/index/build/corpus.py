@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from itertools import islice
@@ -19,11 +19,11 @@ from ...data.sources import stream_source
 from ...encoders import map_vectors, vector_ids
 from ...errors import InputError, shortened
 from ...files import digest_of, path_of, sha256_of_file
+from ...progress import Progress, silent
 from ..store.ids import whole_of
 from ..store.texts import fingerprint
 from .stores import VectorStore
 
-Report = Callable[[str, int, int, str], None]  # stage, done, total, note
 CHECKED: Final = 8192  # vectors looked at together
 
 
@@ -137,7 +137,7 @@ class Survey(NamedTuple):
     digest: str  # of ids, texts and metadata, in order
 
 
-def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Survey:
+def survey(corpus: Corpus, dimension: int, progress: Progress = silent) -> Survey:
     """Read everything once. Eight bytes a document stay in memory.
 
     Args:
@@ -155,8 +155,8 @@ def survey(corpus: Corpus, dimension: int, report: Report | None = None) -> Surv
             as_vectors(vector, dimension, f"vector of {document.id!r}")
             made.update(vector.tobytes())
         count += 1
-        if report is not None and count % 4096 == 0:
-            report("read", count, 0, "")
+        if count % 4096 == 0:
+            progress("read", count, 0, "")
     (corpus.skipped or Skipped()).check(count, "the corpus")
     if not count:
         raise InputError("the corpus has no documents")

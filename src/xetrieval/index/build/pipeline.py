@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from itertools import islice
@@ -24,6 +24,7 @@ from ...errors import DamagedError, InputError, MismatchError
 from ...explain import Explainer, load
 from ...files import digest_of, path_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
+from ...progress import Progress, silent
 from ..store.ids import Change, IdLookup, change
 from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS, TYPES, shard_name
 from ..store.manifest import Manifest, read_index_manifest
@@ -38,7 +39,7 @@ from ..store.ours import (
     writing,
 )
 from ..store.texts import Texts
-from .corpus import Corpus, Entry, Report, blocks, survey
+from .corpus import Corpus, Entry, blocks, survey
 from .corpus_vectors import check_corpus_vectors
 from .stages import Batch, Stage, chain, run
 from .writer import ShardWriter
@@ -86,7 +87,7 @@ def build_index(
     explainer: Explainer,
     output: str | Path,
     config: BuildConfig | None = None,
-    report: Report | None = None,
+    progress: Progress = silent,
 ) -> Built:
     """Build an index in the folder `output`, or add to the one that is there.
 
@@ -98,14 +99,14 @@ def build_index(
         InputError: a line that cannot be used, a duplicate id, an unfinished build of something else, or another
             process at work there. MismatchError: the index was made by another explainer.
     """
-    config, tell, output = config or BuildConfig(), report or (lambda *_: None), path_of(output)
+    config, output = config or BuildConfig(), path_of(output)
     _check_outside(output, corpus)
     with writing(output):
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
         if manifest is not None:
             _same_explainer(output, manifest, explainer)
             abandon_compaction(output, manifest.names)
-        job, replaced = _job(corpus, explainer, output, manifest, config, tell)
+        job, replaced = _job(corpus, explainer, output, manifest, config, progress)
         explainer = _kept(explainer, output, published=manifest is not None)
         if manifest is not None and manifest.job == job.digest:
             end_building(output)  # built already, or killed between the last two steps
@@ -115,7 +116,7 @@ def build_index(
         else:
             build_shards = build_in_loop
         if job.rows:
-            build_shards(corpus, explainer, output, manifest, job, tell)
+            build_shards(corpus, explainer, output, manifest, job, progress)
         if job.rows or job.removed:
             manifest = _publish(corpus, explainer, output, manifest, job, replaced)
         end_building(output)
@@ -129,7 +130,7 @@ def _unreadable(output: Path, job: Job) -> int:
 
 
 def build_in_loop(
-    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, report: Report
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress
 ) -> None:
     """All shards, one after the other, in one pass over the corpus."""
     entries, stages = wanted(corpus, output, base), chain(explainer, corpus.encoded, job.rows)
@@ -137,7 +138,7 @@ def build_in_loop(
     for number, size in enumerate(job.sizes, job.first):
 
         def tell(rows: int, before: int = done) -> None:
-            report("index", before + rows, job.rows, "")
+            progress("index", before + rows, job.rows, "")
 
         build_shard(islice(entries, size), matrix, stages, explainer, output, number, job.block, tell)
         done += size
@@ -151,7 +152,7 @@ def build_shard(
     output: Path,
     number: int,
     block: int,
-    tell: Any,
+    tell: Callable[[int], None],
 ) -> None:
     """One shard from its own entries, resumed where it stopped; a sealed shard is done."""
     sealed, partial = output / SHARDS / shard_name(number), output / BUILDING / shard_name(number)
@@ -227,10 +228,10 @@ def _check_outside(output: Path, corpus: Corpus) -> None:
 
 
 def _job(
-    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, config: BuildConfig, report: Report
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, config: BuildConfig, progress: Progress
 ) -> tuple[Job, NDArray[np.int64]]:
     """The unfinished job of the folder, if it is this one, else a new one; and the rows that it replaces."""
-    looked = survey(corpus, explainer.sae.dimension, report)
+    looked = survey(corpus, explainer.sae.dimension, progress)
     if corpus.encoded and not config.force:
         check_corpus_vectors(corpus, explainer)
     block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)

@@ -15,6 +15,7 @@ from ...files.atomic import is_scratch
 from ...files.folders import LOCK
 from ...files.kind import NAME as CONFIG
 from ...files.manifest import check_file
+from ...progress import Progress, silent
 from ..search.companions import companions
 from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS
 from ..store.manifest import Manifest, read_index_manifest
@@ -33,7 +34,7 @@ class Verified(NamedTuple):
 Check = tuple[Path, Callable[[], object]]
 
 
-def verify_index(folder: Path, report: Callable[[int, int], None] | None = None) -> Verified:
+def verify_index(folder: Path, progress: Progress = silent) -> Verified:
     """Read everything.
 
     Raises:
@@ -43,8 +44,7 @@ def verify_index(folder: Path, report: Callable[[int, int], None] | None = None)
     todo = list(_checks(folder, manifest))
     for done, (_, check) in enumerate(todo, 1):
         check()
-        if report is not None:
-            report(done, len(todo))
+        progress("verify", done, len(todo), "")
     known = {path for path, _ in todo}
     return Verified(len(todo), tuple(_unknown(folder, known)))
 

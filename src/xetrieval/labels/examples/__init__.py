@@ -8,7 +8,7 @@ from .base import PROMPTS, Example, FeatureExamples, Side, one_line
 from .best import TopExamples, active_entries, top_examples
 from .blocks import Block, Blocks, passage_blocks, side_of
 from .folder import ExampleFolder, load_examples, save_examples
-from .gather import ExamplesConfig, Gathered, Progress, gather
+from .gather import ExamplesConfig, Gathered, gather
 
 __all__ = [
     "PROMPTS",
@@ -19,7 +19,6 @@ __all__ = [
     "ExamplesConfig",
     "FeatureExamples",
     "Gathered",
-    "Progress",
     "Side",
     "TopExamples",
     "active_entries",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
 from ...arrays import l2norm
+from ...progress import Progress
 from .best import Best, active_entries, priority
 from .blocks import Block
 from .select import SPARE, Candidates
@@ -15,9 +16,7 @@ from .survey import SIDES, Survey
 FEATURES_AT_ONCE = 256  # bounds the memory of random draws
 
 
-def nearest_silent(
-    survey: Survey, blocks: Iterable[Block], *, sentences: bool, progress: Callable[[int], None]
-) -> Best:
+def nearest_silent(survey: Survey, blocks: Iterable[Block], *, sentences: bool, progress: Progress) -> Best:
     """For each side and feature the silent passages nearest to the mean of the active ones.
 
     Args:
@@ -48,7 +47,7 @@ def nearest_silent(
             silent = np.isfinite(key)
             hard.add(group[silent], rows[nearest[silent]] + done, key[silent], key[silent])
         done += len(block.passages)
-        progress(done)
+        progress("neighbours", done, survey.rows, "")
     return hard
 
 

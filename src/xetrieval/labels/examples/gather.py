@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from ...errors import InputError
+from ...progress import Progress, silent
 from ...sae import SparseAutoencoder
 from .base import FeatureExamples
 from .blocks import Blocks
@@ -19,8 +19,6 @@ from .candidates import choose_candidates, nearest_silent
 from .read import read_candidates
 from .select import Counts, select
 from .survey import Survey
-
-Progress: TypeAlias = Callable[[str, int, int, str], None]  # stage, done, total, note
 
 
 @dataclass(frozen=True)
@@ -52,14 +50,14 @@ class Gathered(NamedTuple):
 
 
 def gather(
-    sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig | None = None, progress: Progress | None = None
+    sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig | None = None, progress: Progress = silent
 ) -> Gathered:
     """Examples of every feature: the same for one corpus and seed, however the stream is cut into blocks.
 
     Raises:
         InputError: no passages, or a later pass read other passages than the first.
     """
-    config, progress = config or ExamplesConfig(), progress or (lambda *_: None)
+    config = config or ExamplesConfig()
     counts = Counts(config.top, config.spread, config.contrast)
     survey = Survey(sae, counts, config.seed)
     for block in blocks():
@@ -68,12 +66,9 @@ def gather(
     if not survey.rows:
         raise InputError("examples: the corpus has no passages")
 
-    def step(stage: str) -> Callable[[int], None]:
-        return lambda done: progress(stage, done, survey.rows, "")
-
-    hard = nearest_silent(survey, blocks(), sentences=config.per_document > 0, progress=step("neighbours"))
+    hard = nearest_silent(survey, blocks(), sentences=config.per_document > 0, progress=progress)
     candidates = choose_candidates(survey, hard)
-    texts = read_candidates(survey, blocks(), candidates, step("texts"))
+    texts = read_candidates(survey, blocks(), candidates, progress)
     features = [
         FeatureExamples(
             feature_id=j,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
 
 from ...errors import InputError
+from ...progress import Progress
 from ...sae import SparseAutoencoder
 from .base import Example
 from .best import priority
@@ -17,7 +18,7 @@ from .survey import Survey
 
 
 def read_candidates(
-    survey: Survey, blocks: Iterable[Block], candidates: list[list[Candidates]], progress: Callable[[int], None]
+    survey: Survey, blocks: Iterable[Block], candidates: list[list[Candidates]], progress: Progress
 ) -> list[dict[int, Example]]:
     """For each feature the examples of its candidates, by row.
 
@@ -40,7 +41,7 @@ def read_candidates(
             for feature, value in wanted.get(done + row, ()):
                 texts[feature][done + row] = reader.example(row, feature, value)
         done += len(block.passages)
-        progress(done)
+        progress("texts", done, survey.rows, "")
     if digest.digest() != survey.digest.digest():
         raise InputError("examples: the corpus changed while it was being read; run again")
     return texts

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
+from ...progress import Progress, silent
 from ..examples import FeatureExamples
-
-Progress: TypeAlias = Callable[[int, int, str], None]  # features done, features in total, a note
 
 
 class Proposal(NamedTuple):
@@ -29,5 +28,5 @@ class Labeller(Protocol):
     def prompt(self) -> str | None:
         """Identity of its prompt, if it has one."""
 
-    def label(self, features: Sequence[FeatureExamples], progress: Progress | None = None) -> Iterator[Proposal]:
+    def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
         """One proposal a feature, in order of completion."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ...progress import Progress, silent
 from ..examples import FeatureExamples
 from ..keyphrases import keyphrase_labels
-from .base import Progress, Proposal
+from .base import Proposal
 
 
 class KeyphraseLabeller:
@@ -17,7 +18,7 @@ class KeyphraseLabeller:
     def __init__(self, background: Iterable[str]) -> None:
         self.background = list(background)
 
-    def label(self, features: Sequence[FeatureExamples], progress: Progress | None = None) -> Iterator[Proposal]:
+    def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
         """One proposal a feature; no label if its texts share no phrase."""
         texts = [*self.background]
         rows: list[list[int]] = []
@@ -27,6 +28,5 @@ class KeyphraseLabeller:
             texts += active
         labels = keyphrase_labels(texts.__getitem__, rows, range(len(self.background)))
         for done, (feature, label) in enumerate(zip(features, labels, strict=True), 1):
-            if progress is not None:
-                progress(done, len(features), "")
+            progress("label", done, len(features), "")
             yield Proposal(feature.feature_id, label, None if label else "its texts share no phrase")

@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 from ...errors import InputError
 from ...llm import CachedChat, Request, attempts, in_parallel, read_prompt
+from ...progress import Progress, silent
 from ..examples import PROMPTS, Example, FeatureExamples, one_line
 from ..naming import read_label
-from .base import Progress, Proposal
+from .base import Proposal
 
 Rating: TypeAlias = Callable[[str, FeatureExamples], float]  # how well a label fits a feature's labelling side
 
@@ -63,11 +64,10 @@ class LlmLabeller:
             for attempt in range(self.candidates):
                 yield self._prompt.request(attempt, **_texts(feature))
 
-    def label(self, features: Sequence[FeatureExamples], progress: Progress | None = None) -> Iterator[Proposal]:
+    def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
         """One proposal a feature, in order of completion."""
         for done, (_, proposal) in enumerate(in_parallel(self._label, features, self.concurrency), 1):
-            if progress is not None:
-                progress(done, len(features), f"{self.model.ledger.usage.total:,} tokens")
+            progress("label", done, len(features), f"{self.model.ledger.usage.total:,} tokens")
             yield proposal
 
     def _label(self, feature: FeatureExamples) -> Proposal:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,12 +12,11 @@ from ...errors import BudgetSpent, InputError
 from ...features import Active, Negatives, Score
 from ...intervals import bootstrap, wilson
 from ...llm import in_parallel
+from ...progress import Progress, silent
 from ..examples import FeatureExamples
 from ..judges import Judge
 from .base import LEAST_TEXTS, NEGATIVES, Draw, Texts, over_range, right_order
 from .table import SCORES
-
-Progress: TypeAlias = Callable[[int, int, str], None]  # questions done, questions in total, a note
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def score_labels(
     labels: Mapping[int, str],
     judge: Judge,
     config: ScoresConfig | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Scored:
     """Score labelled features on the judging side of their examples.
 
@@ -125,8 +124,7 @@ def score_labels(
             else:
                 table = scored.shuffled if question.shuffled else scored.scores
                 table.setdefault(question.feature_id, []).append(score)
-            if progress is not None:
-                progress(done, len(asked), f"{scored.failed} without a usable answer" if scored.failed else "")
+            progress("score", done, len(asked), f"{scored.failed} without a usable answer" if scored.failed else "")
     except BudgetSpent as spent:
         scored.stopped = str(spent)
     return scored

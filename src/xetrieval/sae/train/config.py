@@ -161,8 +161,8 @@ def check_device(device: str) -> None:
         raise InputError(f"device {device!r} cannot be used here ({reason}); train on cpu") from error
 
 
-class SaeProgress(NamedTuple):
-    """What a training step reports."""
+class SaeStep(NamedTuple):
+    """The figures of one training step."""
 
     step: int
     steps: int
@@ -171,3 +171,8 @@ class SaeProgress(NamedTuple):
     l0: float  # active features a row
     dead: int  # features inactive for `dead_after` of training
     penalty: float  # the coefficient lambda; 0 where there is none
+
+    @property
+    def note(self) -> str:
+        """The figures that a progress bar shows."""
+        return f"loss {self.loss:.4f}  FVU {self.fvu:.3f}  L0 {self.l0:.1f}  dead {self.dead}"

@@ -19,7 +19,7 @@ from ...files import digest_of, read_arrays, write_arrays
 from ..measure import reconstruction
 from ..model import SparseAutoencoder
 from ..stack import Matrix, Stack
-from .config import SaeConfig, SaeProgress, check_device
+from .config import SaeConfig, SaeStep, check_device
 from .finish import finish
 from .rows import BadRows, Checked, batches, check_rows
 from .scaling import Scaling, scaling_of
@@ -32,7 +32,7 @@ LOOKS = 20  # over the whole training
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
 SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds, but at least this many times as long as saving takes
 
-Report = Callable[[int, SaeProgress], None]  # which autoencoder, its step
+OnStep = Callable[[int, SaeStep], None]  # which autoencoder, and the figures of its step
 
 
 class Trained(NamedTuple):
@@ -47,7 +47,7 @@ class Trained(NamedTuple):
 def train_sae(
     vectors: Matrix | Stack,
     config: SaeConfig,
-    report: Callable[[SaeProgress], None] | None = None,
+    on_step: Callable[[SaeStep], None] | None = None,
     rows: NDArray[np.int64] | None = None,
     checkpoint: Path | None = None,
     bad_rows: BadRows = "refuse",
@@ -67,14 +67,14 @@ def train_sae(
             removed then.
         MissingExtra: torch or numba is absent.
     """
-    tell = None if report is None else lambda _, progress: report(progress)
-    return train_many(vectors, [config], tell, rows, checkpoint, bad_rows)[0].sae
+    each = None if on_step is None else lambda _, step: on_step(step)
+    return train_many(vectors, [config], each, rows, checkpoint, bad_rows)[0].sae
 
 
 def train_many(
     vectors: Matrix | Stack,
     configs: Sequence[SaeConfig],
-    report: Report | None = None,
+    on_step: OnStep | None = None,
     rows: NDArray[np.int64] | None = None,
     checkpoint: Path | None = None,
     bad_rows: BadRows = "refuse",
@@ -97,7 +97,7 @@ def train_many(
     made = digest_of([[config.to_dict() for config in configs], stack.shape, len(plan.train), digest_of(plan.facts)])
     done = _restore(checkpoint, made, trainers, stops)
     try:
-        _learn(plan, trainers, stops, report, checkpoint, made, done)
+        _learn(plan, trainers, stops, on_step, checkpoint, made, done)
         return [_trained(trainer, stop, plan) for trainer, stop in zip(trainers, stops, strict=True)]
     except DivergedError:
         if checkpoint is not None:
@@ -109,7 +109,7 @@ def _learn(
     plan: _Plan,
     trainers: Sequence[Trainer],
     stops: Sequence[EarlyStop],
-    report: Report | None,
+    on_step: OnStep | None,
     checkpoint: Path | None,
     made: str,
     done: int,
@@ -122,11 +122,11 @@ def _learn(
         for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
             if stop.reached:
                 continue
-            progress = trainer.step(tensor)
-            if plan.looks_at(progress.step):
+            step = trainer.step(tensor)
+            if plan.looks_at(step.step):
                 stop.look(trainer, plan.scaling.apply(plan.held_out))
-            if report is not None:
-                report(place, progress)
+            if on_step is not None:
+                on_step(place, step)
         done += 1
         if all(stop.reached for stop in stops):
             break

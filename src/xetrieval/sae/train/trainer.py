@@ -21,7 +21,7 @@ from ...extras import require
 from ..kernels import Kernels, kernels_for
 from ..kernels.pattern import Pattern, Transposed
 from .architectures import Entries, Gated, Jumping, Sparsity, architecture
-from .config import SaeConfig, SaeProgress
+from .config import SaeConfig, SaeStep
 from .control import PenaltyControl
 from .dead import Silence, fired_features, resample, teach_dead
 from .initial import initial_weights
@@ -65,7 +65,7 @@ class Trainer:
         self.guess = math.nan  # batchtopk: where the last batch was cut
         self.resampled = 0
 
-    def step(self, x: Tensor) -> SaeProgress:
+    def step(self, x: Tensor) -> SaeStep:
         """Learn from one batch of the training space, [n, m] on the device.
 
         Raises:
@@ -92,7 +92,7 @@ class Trainer:
         self._resample_if_due(centred, made.error)
         spread = float(((x - x.mean(0)) ** 2).sum())
         dead = len(self.silence.dead)
-        return SaeProgress(
+        return SaeStep(
             self.done, self.steps, squared / n, squared / max(spread, 1e-12), l0, dead, self.control.coefficient
         )
 

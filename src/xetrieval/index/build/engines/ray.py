@@ -16,9 +16,10 @@ from typing import Any
 from ....errors import InputError, XetrievalError
 from ....explain import Explainer, load
 from ....extras import require
+from ....progress import Progress
 from ...store.layout import BUILDING, EXPLAINER
 from ...store.manifest import Manifest, read_index_manifest
-from ..corpus import Corpus, Report
+from ..corpus import Corpus
 from ..pipeline import Job, build_shard, wanted
 from ..stages import chain
 
@@ -26,7 +27,7 @@ SWITCHES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 def build_shards(
-    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, report: Report
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress
 ) -> None:
     """All shards of a job, on as many workers as fit on the cluster.
 
@@ -63,7 +64,7 @@ def build_shards(
         if line["error"]:
             raise XetrievalError(str(line["error"]))
         done += int(line["rows"])
-        report("index", done, job.rows, "")
+        progress("index", done, job.rows, "")
 
 
 def pool(resources: dict[str, float], shards: int, encoding: bool = False) -> tuple[int, float, float]:

@@ -1,0 +1,12 @@
+"""How long work reports its progress: it calls one function, which the command line draws as a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+Progress: TypeAlias = Callable[[str, int, int, str], None]  # stage, done, total (0 while unknown), note
+
+
+def silent(stage: str, done: int, total: int, note: str) -> None:
+    """The progress that nobody watches."""
