@@ -127,15 +127,7 @@ def _file(
 
     output, skipped = given or Path(STANDARD), collector(skip_bad)
     with readable([source], skipped) as (kept,), progress_bar() as progress:
-        written = explain_file(
-            opened,
-            kept,
-            output,
-            skipped,
-            top,
-            progress,
-            evidence,
-        )
+        written = explain_file(opened, kept, output, skipped, top, progress, evidence=evidence)
     say_notes(opened.notes)
     say(f"{written.explained} pairs explained" + ("" if is_stream(output) else f" in {output}"))
     if written.truncated:

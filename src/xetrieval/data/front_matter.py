@@ -77,8 +77,8 @@ def _loader() -> Any:
                     value.tag = "tag:yaml.org,2002:str"
             return node
 
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # by PyYAML
-            made = super().construct_mapping(node, deep)
+        def construct_mapping(self, node: Any, **deep: Any) -> Any:
+            made = super().construct_mapping(node, **deep)
             if len(made) != len(node.value):
                 raise yaml.YAMLError("duplicate key")
             return made

@@ -52,7 +52,7 @@ class BrainFloats:
         whole = np.ascontiguousarray(self.bits[rows]).astype(np.uint32) << np.uint32(16)
         return whole.view(np.float32)
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # by NumPy
+    def __array__(self, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> NDArray[Any]:
         return self[:] if dtype is None else self[:].astype(dtype)
 
 

@@ -33,6 +33,7 @@ def explain_file(
     skipped: Skipped | None = None,
     top: int | None = None,
     progress: Progress = silent,
+    *,
     evidence: bool = False,
 ) -> Written:
     """Explain every pair of a JSON lines file. The target appears when all is done, or not at all ("-", a pipe or a

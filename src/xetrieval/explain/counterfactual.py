@@ -218,7 +218,7 @@ def smallest_erasure(
     if grown is None:
         return None
     chosen, minimal = _cut_back(space, grown, limit)
-    return _scored_again(sae, q, z, features, chosen, float(space.scores(chosen[None])[0]), minimal)
+    return _scored_again(sae, q, z, features, chosen, float(space.scores(chosen[None])[0]), minimal=minimal)
 
 
 def smallest_boost(
@@ -319,6 +319,7 @@ def _scored_again(
     features: IntArray,
     chosen: NDArray[np.intp],
     expected: float,
+    *,
     minimal: bool,
 ) -> Erasure:
     ids = np.sort(features[chosen])

@@ -89,6 +89,7 @@ class Explainer:
         cls,
         source: str | Path,
         encoder: str | Path | Encoder | TextFunction | None = None,
+        *,
         cache: str | Path | bool = True,
     ) -> Explainer:
         """Open the explainer that ships with the package ("minilm"), or one in a folder.
@@ -101,7 +102,7 @@ class Explainer:
             DamagedError: a file was altered, is missing, or has an unknown version.
             MismatchError: `encoder` is a different encoder.
         """
-        explainer = read_explainer(cls, source, cache if isinstance(cache, bool) else path_of(cache))
+        explainer = read_explainer(cls, source, cache=cache if isinstance(cache, bool) else path_of(cache))
         return explainer if encoder is None else explainer.with_encoder(encoder)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:

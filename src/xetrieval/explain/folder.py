@@ -32,7 +32,7 @@ HISTORY: Final = "history.jsonl"
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "shipped"
 
 
-def read_explainer(make: Callable[..., Explainer], source: str | Path, cache: Path | bool) -> Explainer:
+def read_explainer(make: Callable[..., Explainer], source: str | Path, *, cache: Path | bool) -> Explainer:
     """The explainer of `source`, assembled by `make`.
 
     Raises:
@@ -41,7 +41,7 @@ def read_explainer(make: Callable[..., Explainer], source: str | Path, cache: Pa
     folder = find(source)
     config = read_manifest(folder, KIND)
     try:
-        return _assemble(make, folder, config, cache)
+        return _assemble(make, folder, config, cache=cache)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{folder}/config.json: field {error} is missing or of the wrong kind") from error
 
@@ -88,7 +88,9 @@ def write_explainer(explainer: Explainer, folder: Path, *, overwrite: bool = Fal
         write_text(scratch / "README.md", model_card(explainer))
 
 
-def _assemble(make: Callable[..., Explainer], folder: Path, config: Mapping[str, Any], cache: Path | bool) -> Explainer:
+def _assemble(
+    make: Callable[..., Explainer], folder: Path, config: Mapping[str, Any], *, cache: Path | bool
+) -> Explainer:
     try:
         k = config["sae"]["k"]
         if (k is not None and type(k) is not int) or not isinstance(config["name"], str):

@@ -49,6 +49,7 @@ class Index(IndexReader):
         doc_id: str,
         over: str | None = None,
         k: int | None = None,
+        *,
         counterfactual: bool = False,
         evidence: int | None = None,
     ) -> Why:

@@ -71,7 +71,7 @@ class Fitted:
             yield from self._stacked(widths, options.max_width)
             return
         beside = bool(self.note) and drawn and cell_len(self.note) <= room
-        yield self._table(widths, min(self.bar, room) if drawn else 0, beside)
+        yield self._table(widths, min(self.bar, room) if drawn else 0, beside=beside)
         if self.note and not beside:
             yield Text(self.note)
 
@@ -94,7 +94,7 @@ class Fitted:
             out.append(longest if column.most is None else min(longest, column.most))
         return out
 
-    def _table(self, widths: list[int], bar_width: int, beside: bool) -> Table:
+    def _table(self, widths: list[int], bar_width: int, *, beside: bool) -> Table:
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
         for column, width in zip(self.columns, widths, strict=True):
             side = "left" if column.words or not column.title else "right"

@@ -36,7 +36,7 @@ def fragment(rows: Rows, *, unfolded: bool) -> str:
     return (
         f'<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{body}'
         f'<tr><th style="text-align:left">score</th><td></td>{figures}<td>{escape(rows.summary)}</td></tr>'
-        f"</tbody></table>{paragraphs(rows.notes)}{_words(rows, unfolded)}"
+        f"</tbody></table>{paragraphs(rows.notes)}{_words(rows, unfolded=unfolded)}"
     )
 
 
@@ -68,7 +68,7 @@ def _figure(value: float) -> str:
     return f'<td style="text-align:right">{value:+.4f}</td>'
 
 
-def _words(rows: Rows, unfolded: bool) -> str:
+def _words(rows: Rows, *, unfolded: bool) -> str:
     """Each row's texts, marked where its share comes from."""
     grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:0 1rem"
     folds = "".join(

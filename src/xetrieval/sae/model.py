@@ -133,7 +133,7 @@ class SparseAutoencoder:
         x, bias = self._matrix(x), self._score_bias
         if x.size and not np.isfinite(sizes := np.maximum(x.max(axis=1), -x.min(axis=1))).all():
             raise InputError(f"autoencoder: row {int(np.argmin(np.isfinite(sizes)))} contains NaN or infinite numbers")
-        if (scoring == "bfloat16" and self.k is not None) or _compiles(len(x) * self.features, bulk):
+        if (scoring == "bfloat16" and self.k is not None) or _compiles(len(x) * self.features, bulk=bulk):
             from .compiled_codes import compiled_codes
 
             return compiled_codes(x, self.encoder_weight, bias, self.k, self.thresholds, scoring)
@@ -198,7 +198,7 @@ class SparseAutoencoder:
             yield scores
 
 
-def _compiles(scores: int, bulk: bool) -> bool:
+def _compiles(scores: int, *, bulk: bool) -> bool:
     """Whether a job of this size runs on PyTorch and the compiled loops."""
     worth = scores >= (WORTH_COMPILING if bulk else WORTH_COMPILING_ONCE)
     return worth and find_spec("torch") is not None and find_spec("numba") is not None

@@ -133,7 +133,7 @@ def build_in_loop(
     corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress
 ) -> None:
     """All shards, one after the other, in one pass over the corpus."""
-    entries, stages = wanted(corpus, output, base), chain(explainer, corpus.encoded, job.rows)
+    entries, stages = wanted(corpus, output, base), chain(explainer, encoded=corpus.encoded, rows=job.rows)
     done, matrix = 0, corpus.matrix()
     for number, size in enumerate(job.sizes, job.first):
 

@@ -70,7 +70,7 @@ class Decompose:
         return out
 
 
-def chain(explainer: Explainer, encoded: bool, rows: int = 0) -> tuple[Stage, ...]:
+def chain(explainer: Explainer, *, encoded: bool, rows: int = 0) -> tuple[Stage, ...]:
     """The stages that make what an index of `rows` documents stores."""
     first: Stage = Normalise(explainer.sae.dimension) if encoded else Encode(_reader(explainer, rows))
     return (first, Reason(explainer), Decompose(explainer))

@@ -272,7 +272,7 @@ def _rows(texts: Texts, one: Condition, operand: Operand) -> Iterable[int]:
     found: set[int] = set()
     if one.operator in ORDER:
         if operand.number is not None:
-            found |= _numbers(texts, one.field, one.operator, operand.number, False)
+            found |= _numbers(texts, one.field, one.operator, operand.number)
         if operand.when is not None:
             # < and >= compare with the first moment of a day, <= and > with its last.
             start, after = operand.when
@@ -282,34 +282,34 @@ def _rows(texts: Texts, one: Condition, operand: Operand) -> Iterable[int]:
     elements = one.operator == "~"
     if operand.text is not None:
         kind, key = text_key(operand.text)
-        found |= _select(texts, one.field, kind, "value = ?", (key,), elements)
+        found |= _select(texts, one.field, kind, "value = ?", (key,), elements=elements)
         if elements:
             found |= _containing(texts, one.field, operand.text)
     if operand.number is not None:
-        found |= _numbers(texts, one.field, "=", operand.number, elements)
+        found |= _numbers(texts, one.field, "=", operand.number, elements=elements)
     if operand.truth is not None:
-        found |= _select(texts, one.field, "bool", "value = ?", (int(operand.truth),), elements)
+        found |= _select(texts, one.field, "bool", "value = ?", (int(operand.truth),), elements=elements)
     if operand.when is not None:
-        found |= _select(texts, one.field, "date", "value >= ? AND value < ?", operand.when, elements)
+        found |= _select(texts, one.field, "date", "value >= ? AND value < ?", operand.when, elements=elements)
     return found
 
 
 def _select(
-    texts: Texts, field: str, kind: str, where: str, values: tuple[Any, ...], elements: bool = False
+    texts: Texts, field: str, kind: str, where: str, values: tuple[Any, ...], *, elements: bool = False
 ) -> set[int]:
     only = " AND listed" if elements else ""
     query = f"SELECT row FROM fields WHERE name = ? AND kind = ? AND {where}{only}"
     return {row for (row,) in texts.select(query, (field, kind, *values))}
 
 
-def _numbers(texts: Texts, field: str, sign: str, number: int | float, elements: bool) -> set[int]:
+def _numbers(texts: Texts, field: str, sign: str, number: int | float, *, elements: bool = False) -> set[int]:
     """Compared exactly, beyond 64 bits too."""
     compare = {"=": operator.eq, **ORDER}[sign]
     only = " AND listed" if elements else ""
     query = f"SELECT value, row FROM fields WHERE name = ? AND kind = ?{only}"
     found = {row for value, row in texts.select(query, (field, "big")) if compare(int(value), number)}
     if fits(number):
-        return found | _select(texts, field, "number", f"value {sign} ?", (number,), elements)
+        return found | _select(texts, field, "number", f"value {sign} ?", (number,), elements=elements)
     return found | {row for value, row in texts.select(query, (field, "number")) if compare(value, number)}
 
 

@@ -34,16 +34,16 @@ class Fact(NamedTuple):
 def facts(metadata: Mapping[str, Any]) -> Iterator[Fact]:
     """The facts of metadata that is plain already."""
     for name, value in metadata.items():
-        yield from _facts(str(name), value, False)
+        yield from _facts(str(name), value)
 
 
-def _facts(name: str, value: Any, listed: bool) -> Iterator[Fact]:
+def _facts(name: str, value: Any, *, listed: bool = False) -> Iterator[Fact]:
     if isinstance(value, Mapping):
         for inner, one in value.items():
-            yield from _facts(f"{name}.{inner}", one, listed)
+            yield from _facts(f"{name}.{inner}", one, listed=listed)
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from _facts(name, one, True)
+            yield from _facts(name, one, listed=True)
     elif isinstance(value, bool):
         yield Fact(name, "bool", int(value), listed)
     elif isinstance(value, int | float):

@@ -55,7 +55,7 @@ class StoredDocument(Record):
 class Texts:
     """A shard's documents.sqlite. Sealed shards are opened read-only."""
 
-    def __init__(self, path: Path, writable: bool = False) -> None:
+    def __init__(self, path: Path, *, writable: bool = False) -> None:
         self.path, self.lock = path, threading.Lock()
         try:
             if writable:

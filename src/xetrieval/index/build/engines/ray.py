@@ -67,7 +67,7 @@ def build_shards(
         progress("index", done, job.rows, "")
 
 
-def pool(resources: dict[str, float], shards: int, encoding: bool = False) -> tuple[int, float, float]:
+def pool(resources: dict[str, float], shards: int, *, encoding: bool = False) -> tuple[int, float, float]:
     """How many workers, and the processors and GPUs that each claims.
 
     Where texts are encoded and the cluster has GPUs, a worker has one of its own. Ray Data stalls without a word where
@@ -92,11 +92,11 @@ def encoder_name(explainer: Explainer) -> str:
 class BuildShard:
     """A worker: makes one shard after another. Encoder and explainer are opened once, on the worker itself."""
 
-    def __init__(self, corpus: Corpus, output: str, block: int, added_to: bool, encoder: str | None) -> None:
+    def __init__(self, corpus: Corpus, output: str, block: int, *, added_to: bool, encoder: str | None) -> None:
         self.corpus, self.output, self.block = corpus, Path(output), block
         self.explainer = load(self.output / EXPLAINER, encoder=encoder, cache=False)
         self.base = read_index_manifest(self.output) if added_to else None
-        self.stages = chain(self.explainer, corpus.encoded)
+        self.stages = chain(self.explainer, encoded=corpus.encoded)
         (self.output / BUILDING).mkdir(exist_ok=True)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
