@@ -128,7 +128,7 @@ def test_what_is_shown_still_adds_up() -> None:
         assert record["bias"] + total + record["remainder"] == pytest.approx(pair.score, abs=1e-6)
         assert len(record["terms"]) + record["other_terms"]["count"] == len(pair.terms)
         assert record["shared_features"] == list(pair.shared_features)
-    with pytest.raises(InputError, match="give 0 or more"):
+    with pytest.raises(InputError, match="0 or more"):
         pair.top(-1)
 
 

@@ -211,3 +211,17 @@ def test_an_index_of_one_dimension_is_asked_all_that_another_is(tmp_path: Path) 
         ["index", "verify", built],
     ):
         accepted(run(*command))
+
+
+@pytest.mark.parametrize("count", [1.5, "2", True, -1, math.nan])
+def test_a_number_of_terms_is_a_whole_number(explainer: Explainer, count: object) -> None:
+    for result in (explainer.explain("salt", "salt water"), explainer.contrast("salt", "salt water", "tax law")):
+        with pytest.raises(InputError, match="whole number"):
+            result.top(count)  # type: ignore[arg-type]
+        assert result.top(np.int64(1)) == result.top(1)
+
+
+@pytest.mark.parametrize("position", [99, -1, 0.5, "a", None])
+def test_only_terms_that_are_there_can_be_kept(explainer: Explainer, position: object) -> None:
+    with pytest.raises(InputError, match="there is no term at position"):
+        explainer.explain("salt", "salt water").only([position])  # type: ignore[list-item]

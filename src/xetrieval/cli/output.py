@@ -20,8 +20,8 @@ def check_output(output: Path | None, *sources: Path | None) -> None:
     from ..files import check_apart, check_file
 
     if output is not None:
-        check_file(output)
         check_apart(output, *sources)
+        check_file(output)
 
 
 def show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,11 @@ MARKDOWN: Final = (".md", ".markdown")
 HTML: Final = (".html", ".htm", ".xhtml")
 PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
 LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
+LONGEST_LINE: Final = 1000  # characters of a line that are searched for a title
+HEADING: Final = re.compile(r" {0,3}(?P<level>#{1,6})[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*")
+FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+CODE: Final = re.compile(r" {4}| {0,3}\t")
+REMARK: Final = re.compile(r"(`[^`]*`)|<!--.*?-->")  # a comment in a line; one in code is text
 
 
 def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
@@ -98,14 +104,27 @@ def _text_of(title: Any, facts: dict[str, Any]) -> str:
 
 
 def _heading(text: str, ending: str) -> str:
-    """The first `# heading` of Markdown, outside of code; else the first line with a letter in it."""
-    lines = [line.strip() for line in text.splitlines()]
-    if ending in MARKDOWN:
-        fence = ""
-        for line in lines:
-            mark = line[:3] if line[:3] in ("```", "~~~") else ""
-            if mark and fence in ("", mark):
-                fence = "" if fence else mark
-            elif not fence and line.startswith("# ") and line.strip("# \t"):
-                return line.strip("# \t")
-    return next((line.strip("#= \t") for line in lines if line.strip("#=- \t")), "")
+    """The first `# heading` of Markdown; else the first line with a letter in it, outside of code and comments."""
+    lines = [line[:LONGEST_LINE] for line in (_prose(text) if ending in MARKDOWN else text.splitlines())]
+    headings = [made for line in lines if (made := HEADING.fullmatch(line)) and made["text"]]
+    if ending in MARKDOWN and (first := next((one["text"] for one in headings if one["level"] == "#"), "")):
+        return first
+    line = next((line for line in lines if line.strip("#=- \t")), "")
+    heading = HEADING.fullmatch(line)
+    return heading["text"] if heading else line.lstrip("#= \t").rstrip("= \t")
+
+
+def _prose(text: str) -> Iterator[str]:
+    """The lines of Markdown that are neither code nor HTML comments."""
+    fence, comment = "", False
+    for line in text.splitlines():
+        bare = line.strip()
+        mark = FENCE.match(line)
+        if fence:
+            fence = "" if bare.startswith(fence) and not bare.strip(fence[0]) else fence
+        elif comment or line.lstrip(" ").startswith("<!--"):
+            comment = "-->" not in line
+        elif mark:
+            fence = mark[1]
+        elif not CODE.match(line):
+            yield REMARK.sub(r"\1", line[:LONGEST_LINE])

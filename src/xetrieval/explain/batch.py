@@ -46,8 +46,8 @@ def explain_file(
     Raises:
         InputError: a bad line that `skipped` does not take, no usable line, or a target that cannot be written.
     """
-    check_file(target)
     check_apart(target, source)
+    check_file(target)
     total = sum(1 for _ in usable(read_pairs(source), skipped))
     (skipped or Skipped()).check(total, str(source))
     explained = truncated = unreadable = 0

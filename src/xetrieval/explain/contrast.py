@@ -86,7 +86,7 @@ class Contrast(PrintsItself):
         """The same contrast with its `count` terms of largest |difference|; the others are added up in `other_terms`.
 
         Raises:
-            InputError: a negative count.
+            InputError: a count that is negative or not a whole number.
         """
         if count is None:
             return self

@@ -111,7 +111,7 @@ class Explainer:
         Args:
             overwrite: replace an explainer in that folder, in one step; other files in it are kept.
         Raises:
-            InputError: the folder is not empty, or cannot be written.
+            InputError: the folder is not empty, is inside an index, or cannot be written.
         """
         write_explainer(self, path_of(folder), overwrite=overwrite)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Final, Literal, NamedTuple
 
 from ..errors import InputError, MismatchError, shortened
@@ -153,7 +154,7 @@ class Explanation(PrintsItself):
         """The same explanation with its `count` terms of largest |share|; the others are added up in `other_terms`.
 
         Raises:
-            InputError: a negative count.
+            InputError: a count that is negative or not a whole number.
         """
         return self if count is None else self.only(largest([term.share for term in self.terms], count))
 
@@ -162,8 +163,17 @@ class Explanation(PrintsItself):
         return replace(self, query="", document="")
 
     def only(self, positions: Sequence[int]) -> Explanation:
-        """The same explanation with the terms at these positions; the others are added up in `other_terms`."""
+        """The same explanation with the terms at these positions; the others are added up in `other_terms`.
+
+        Raises:
+            InputError: there is no term at one of them.
+        """
         kept = set(positions)
+        if absent := kept - set(range(len(self.terms))):
+            raise InputError(
+                f"there is no term at position {shortened(repr(next(iter(absent))), 40)}; positions are "
+                f"counted from 0, and the number of terms is {len(self.terms)}"
+            )
         others = [term for i, term in enumerate(self.terms) if i not in kept]
         before = self.other_terms or OtherTerms(0, 0.0, "")
         count, share = before.count + len(others), before.share + sum(term.share for term in others)
@@ -177,10 +187,10 @@ def largest(values: Sequence[float], count: int) -> list[int]:
     """Positions of the `count` values of largest size, ascending.
 
     Raises:
-        InputError: a negative count.
+        InputError: a count that is negative or not a whole number.
     """
-    if count < 0:
-        raise InputError(f"cannot show {count} terms; give 0 or more")
+    if not isinstance(count, Integral) or isinstance(count, bool) or count < 0:
+        raise InputError(f"cannot show {shortened(repr(count), 40)} terms; give a whole number, 0 or more")
     return sorted(sorted(range(len(values)), key=lambda i: -abs(values[i]))[:count])
 
 

@@ -62,9 +62,11 @@ def find(source: str | Path) -> Path:
     return folder
 
 
-def write_explainer(explainer: Explainer, folder: Path, *, overwrite: bool = False, history: str = "") -> None:
-    """Write `explainer` as a folder; see `Explainer.save`. `history` becomes its history.jsonl."""
-    with new_folder(folder, over=KIND if overwrite else None) as scratch:
+def write_explainer(
+    explainer: Explainer, folder: Path, *, overwrite: bool = False, part: bool = False, history: str = ""
+) -> None:
+    """Write `explainer` as a folder; see `Explainer.save`. `history` becomes its history.jsonl; `part`: of an index."""
+    with new_folder(folder, over=KIND if overwrite else None, part=part) as scratch:
         sae = explainer.sae
         write_sae(sae, scratch / "sae.safetensors", half=True)
         write_internalizers(explainer.internalizers, scratch / "internalizers.safetensors")

@@ -17,7 +17,7 @@ from .database import database
 from .folders import Work, check_new_folder, claim, is_vacant, new_folder, recover
 from .hashing import digest_of, sha256_of_file, stamp_of
 from .json_text import is_whole, parse_json, read_json
-from .kind import Kind, kind_of
+from .kind import Kind, check_outside_indexes, kind_of
 from .lock import alone
 from .manifest import facts_of, read_manifest, write_manifest
 from .paths import path_of
@@ -31,6 +31,7 @@ __all__ = [
     "check_file",
     "check_folder",
     "check_new_folder",
+    "check_outside_indexes",
     "check_writable",
     "claim",
     "database",

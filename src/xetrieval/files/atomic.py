@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from ..errors import InputError
+from .kind import check_not_ours
 from .paths import check_path, path_of
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
@@ -191,7 +192,9 @@ def check_file(path: Path) -> None:
     if path_of(path).is_dir():
         raise InputError(f"{path}: that is a folder; give a file")
     if not is_stream(path):
-        check_folder(_named_by(path).parent)
+        target = _named_by(path)
+        check_folder(target.parent)
+        check_not_ours(target)
 
 
 def check_apart(output: Path, *sources: Path | None) -> None:

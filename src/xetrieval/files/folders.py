@@ -20,13 +20,12 @@ from typing import Any, Final
 from ..errors import InputError, XetrievalError
 from .atomic import STANDARD, check_folder, check_writable, is_scratch, scratch_beside, write_text
 from .json_text import read_json
-from .kind import NAME, Kind, kind_of
+from .kind import CARD, NAME, Kind, check_outside_indexes, kind_of
 from .lock import alone
 from .paths import check_path
 
 MARK: Final = ".xetrieval"
 FORMAT: Final = "xetrieval-work"
-README: Final = "README.md"
 LOCK: Final = ".lock"
 
 
@@ -50,6 +49,11 @@ def check_names_folder(target: Path) -> None:
 
 def check_new_folder(target: Path) -> None:
     """Before long work: raise InputError unless a new folder can be made at `target`. Nothing is made."""
+    _check_vacant(target)
+    check_outside_indexes(target)
+
+
+def _check_vacant(target: Path) -> None:
     check_names_folder(target)
     recover(target)
     if not is_vacant(target):
@@ -58,20 +62,23 @@ def check_new_folder(target: Path) -> None:
 
 
 @contextmanager
-def new_folder(target: Path, over: Kind | None = None) -> Iterator[Path]:
+def new_folder(target: Path, over: Kind | None = None, *, part: bool = False) -> Iterator[Path]:
     """Yield a scratch folder that becomes `target` when the block succeeds, and vanishes when it fails.
 
     Args:
         over: `target` may hold a folder of this kind: it is replaced in one step, and files in it that are not ours
             are taken over into the new one.
+        part: `target` becomes a part of the index that it is in; else it is refused there.
     Raises:
         InputError: `target` holds something else, or cannot be written.
     """
+    if not part:
+        check_outside_indexes(target)
     recover(target)
     place = Path(os.path.realpath(target))
     foreign: list[str] = []
     if over is None or is_vacant(place):
-        check_new_folder(target)
+        _check_vacant(target)
     else:
         foreign = _foreign(target, over)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +102,7 @@ def _foreign(target: Path, kind: Kind) -> list[str]:
     if kind_of(target) != kind.format:
         raise InputError(f"{target} is there already and not the folder of {kind.words}; choose another output")
     files = read_json(target / NAME).get("files")
-    ours = {NAME, *(files if isinstance(files, dict) else ())} | ({README} if files else set())
+    ours = {NAME, *(files if isinstance(files, dict) else ())} | ({CARD} if files else set())
     return sorted(name for name in os.listdir(target) if name not in ours)
 
 

@@ -15,7 +15,15 @@ from ..errors import InputError
 from ..explain import Explainer
 from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
 from ..features import Feature, Score
-from ..files import alone, cache_folder, check_folder, check_new_folder, check_writable, digest_of
+from ..files import (
+    alone,
+    cache_folder,
+    check_folder,
+    check_new_folder,
+    check_outside_indexes,
+    check_writable,
+    digest_of,
+)
 from ..files.folders import sweep_beside
 from .families import Grouped
 
@@ -106,7 +114,8 @@ def check_target(source: str | Path, output: Path | None) -> Path:
     """The folder that a change of `source` is written to. Call it before long work starts.
 
     Raises:
-        InputError: the shipped explainer without `output`, an `output` that exists, or a folder that is read-only.
+        InputError: without `output`, the shipped explainer or that of an index; an `output` that exists; or a folder
+            that is read-only.
     """
     folder = find(source)
     if output is None and Path(os.path.realpath(folder)).parent == SHIPPED:
@@ -114,6 +123,7 @@ def check_target(source: str | Path, output: Path | None) -> Path:
     if output is not None:
         check_new_folder(output)
         return output
+    check_outside_indexes(folder)
     check_folder(folder.parent)
     return folder
 

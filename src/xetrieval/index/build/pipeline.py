@@ -22,6 +22,7 @@ from ...configs import BuildConfig
 from ...encoders import precision_of
 from ...errors import DamagedError, InputError, MismatchError
 from ...explain import Explainer, load
+from ...explain.folder import write_explainer
 from ...files import digest_of, path_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
 from ...progress import Progress, silent
@@ -213,7 +214,7 @@ def _kept(explainer: Explainer, output: Path, *, published: bool) -> Explainer:
     """
     folder = output / EXPLAINER
     if not published or not (folder / CONFIG).is_file():
-        explainer.save(folder, overwrite=True)
+        write_explainer(explainer, folder, overwrite=True, part=True)
     return load(folder, cache=explainer.cache).sharing_encoder(explainer)
 
 

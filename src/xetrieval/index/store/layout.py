@@ -26,9 +26,10 @@ from typing import Any, Final
 import numpy as np
 
 from ...files import Kind
+from ...files.kind import INDEX
 from ...views import ORIGINAL, View
 
-KIND: Final = Kind("xetrieval-index", 2, "an index")
+KIND: Final = Kind(INDEX, 2, "an index")
 EXPLAINER: Final = "explainer"
 SHARDS: Final = "shards"
 BUILDING: Final = "building"

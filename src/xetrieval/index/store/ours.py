@@ -120,7 +120,7 @@ def begin_building(folder: Path, job: dict[str, Any]) -> None:
     if is_job(folder / BUILDING):
         write_text(folder / BUILDING / JOB, content)
         return
-    with new_folder(folder / BUILDING) as scratch:
+    with new_folder(folder / BUILDING, part=True) as scratch:
         write_text(scratch / JOB, content)
 
 
