@@ -130,7 +130,7 @@ def test_from_a_corpus_to_names_scores_families_and_cards(work: Path, examples: 
     assert len(listed) == family["features"]
 
     card = json.loads(run("features", "toy", "--id", second, "--examples", "examples", "--format", "json"))
-    assert card["label"] == "tea and its places"
+    assert card["feature"]["label"] == "tea and its places"
     assert card["examples"]
     assert card["histogram"]
     shown = run("features", "toy", "--id", second, "--examples", "examples")

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from xetrieval.explain import DEFAULT_TOP, Explainer, load
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.ask.answer import search_answer
+from xetrieval.index.ask.catalogue import feature_in_index
 from xetrieval.index.ask.report import report
 from xetrieval.index.search.mode import SearchOptions
 from xetrieval.index.search.ranking import search
@@ -109,6 +110,13 @@ def test_why(home: Path, index: Index, client: TestClient) -> None:
     answer = index.why(QUERY, doc_id, k=5, counterfactual=True).top(3)
     api = client.post("/v1/why", json={"query": QUERY, "doc_id": doc_id, "k": 5, "top": 3})
     same(answer, api, "why", home / "index", QUERY, doc_id, "-k", 5, "--counterfactual", "--top", 3)
+
+
+def test_feature(home: Path, index: Index, client: TestClient) -> None:
+    answer = feature_in_index(index, 5)
+    assert answer.documents
+    assert answer.examples
+    same(answer, client.get("/v1/features/5"), "features", home / "index", "--id", 5)
 
 
 def test_report(home: Path, index: Index, client: TestClient) -> None:

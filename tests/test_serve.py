@@ -243,7 +243,7 @@ def test_the_schema_names_every_route_with_its_answer(client: TestClient) -> Non
             content = facts["responses"]["200"]["content"]
             assert "text/html" in content or "$ref" in content["application/json"]["schema"], path
     names = schema["components"]["schemas"]
-    assert {"Explanation", "Contrast", "Hit", "IndexFeature"} <= set(names)
+    assert {"Explanation", "Contrast", "Hit", "FeatureCard"} <= set(names)
     term = set(names["Term"]["properties"])
     assert term >= {"kind", "feature_id", "label", "share", "query_activation", "view_activations", "detail", "twins"}
 

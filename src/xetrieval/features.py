@@ -16,6 +16,7 @@ from .data import BadLine, read_json_lines
 from .data.lines import Line
 from .errors import DamagedError, InputError
 from .files import write_text
+from .records import Record
 
 Negatives = Literal["random", "hard"]
 Active = Literal["range", "strongest"]
@@ -49,7 +50,7 @@ def feature_name(label: str | None, feature_id: int) -> str:
 
 
 @dataclass(frozen=True)
-class Feature:
+class Feature(Record):
     """One feature of an autoencoder and its label."""
 
     feature_id: int
@@ -72,12 +73,6 @@ class Feature:
         """Mean detection score of the label; None where it was never judged."""
         values = [score.value for score in self.scores if score.kind == "detection"]
         return sum(values) / len(values) if values else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields but the empty ones."""
-        facts = {**asdict(self), "scores": [score._asdict() for score in self.scores]}
-        optional = ("prompt", "scores", "family", "flags")
-        return {key: value for key, value in facts.items() if key not in optional or value not in (None, [], ())}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ LISTED = 30
 
 def features(
     explainer: Annotated[
-        str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")
+        str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer or of an index, or minilm.")
     ] = "minilm",
     id: Annotated[int | None, typer.Option("--id", min=0, help="The card of this feature.")] = None,
     search: Annotated[str | None, typer.Option("--search", help="Features whose labels contain these words.")] = None,
@@ -37,31 +37,36 @@ def features(
     """List families of features, search their labels, or show the card of one feature."""
     from ..errors import InputError
     from ..explain import load
+    from ..files import kind_of
+    from ..index import open_index
+    from ..index.ask.catalogue import feature_in_index
+    from ..index.store.layout import KIND
     from ..labels import load_examples
-    from ..labels.card import feature_card, search_features
+    from ..labels.card import feature_card, in_family, search_features
+    from ..records import record_of
 
-    opened = load(explainer)
+    index = open_index(explainer) if kind_of(Path(explainer)) == KIND.format else None
+    opened = load(explainer) if index is None else index.explainer
     by_id: dict[int, FeatureExamples] = {}
     if examples is not None:
         folder = load_examples(examples)
         folder.check(opened.sae.digest, str(examples))
         by_id = {feature.feature_id: feature for feature in folder.features}
     if id is not None:
-        card = feature_card(id, opened.sae, opened.features, opened.families, by_id.get(id))
+        if index is not None and examples is None:
+            card = feature_in_index(index, id)
+        else:
+            card = feature_card(id, opened.sae, opened.features, opened.families, by_id.get(id))
         _show(format, card.to_dict(), _card(card, min(top, 10) if top == LISTED else top))
         return
-    if family is not None and family >= len(opened.families):
-        raise InputError(f"there is no family {family}; `xetrieval features {explainer}` lists them")
     if search is not None:
         found = search_features(search, opened.features)
         if not found:
             raise InputError(f"no feature's name holds {search!r}; try one word of it")
     elif family is not None:
-        inside = {family} | {f.id for f in opened.families if f.parent == family}
-        found = [feature for feature in opened.features if feature.family in inside]
+        found = in_family(opened.features, opened.families, family)
     elif opened.families:
-        records = [{"id": f.id, "name": f.name, "parent": f.parent, "features": f.features} for f in opened.families]
-        _show(format, records, _families(opened))
+        _show(format, [record_of(f) for f in opened.families], _families(opened))
         return
     else:
         found = sorted(opened.features, key=lambda f: (-f.frequency, f.feature_id))

@@ -1,18 +1,20 @@
-"""Everything known about one feature: what the terminal and JSON show."""
+"""Everything known about one feature: its label, its surroundings, and where a corpus has it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from ..arrays import Float32, l2norm
+from ..errors import InputError
 from ..features import Family, Feature, check_feature_ids
+from ..records import Record
 from ..sae import SparseAutoencoder
 from ..text import fold
-from .examples import Example, FeatureExamples
+from .examples import FeatureExamples
 
 BINS: Final = 12
 
@@ -34,29 +36,34 @@ class Bin:
     count: int
 
 
+class FeatureExample(NamedTuple):
+    """A text in which a feature is strong: a document, or a passage of one."""
+
+    doc_id: str
+    title: str
+    text: str
+    activation: float
+
+
 @dataclass(frozen=True)
-class FeatureCard:
-    """A feature with its surroundings. What needs examples is empty without them."""
+class FeatureCard(Record):
+    """A feature, its surroundings, and where a corpus has it."""
 
     feature: Feature
     families: tuple[str, ...]  # upper and lower
     nearest: tuple[Neighbour, ...]
-    coactive: tuple[Neighbour, ...]
-    histogram: tuple[Bin, ...]  # of a sample of activations
-    documents: int | None
-    examples: tuple[Example, ...]  # strongest first
+    histogram: tuple[Bin, ...]  # empty without a corpus
+    examples: tuple[FeatureExample, ...]  # strongest first; empty without a corpus
+    coactive: tuple[Neighbour, ...] = ()
+    documents: int | None = None  # that have it
+    fraction: float | None = None  # of all documents
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            **self.feature.to_dict(),
-            "families": self.families,
-            "nearest": [neighbour._asdict() for neighbour in self.nearest],
-            "coactive": [neighbour._asdict() for neighbour in self.coactive],
-            "histogram": [asdict(bin) for bin in self.histogram],
-            "documents": self.documents,
-            "examples": [{"id": e.id, "text": e.text, "activation": e.activation} for e in self.examples],
-        }
+    json_also = ("confidence",)
+
+    @property
+    def confidence(self) -> float | None:
+        """Mean detection score of the label; None where it was never judged."""
+        return self.feature.confidence
 
 
 def feature_card(
@@ -82,18 +89,35 @@ def feature_card(
     while family is not None and family < len(families):
         path.insert(0, families[family].name)
         family = families[family].parent
-    active = (*examples.labelling.active, *examples.judging.active) if examples else ()
-    return FeatureCard(
-        feature=features[feature_id],
-        families=tuple(path),
-        nearest=tuple(Neighbour(int(j), features[j].label, round(float(cosine[j]), 4)) for j in nearest),
-        coactive=tuple(
-            Neighbour(j, features[j].label, index) for j, index in (examples.coactive[:neighbours] if examples else ())
-        ),
-        histogram=histogram(np.array(examples.activations, np.float32)) if examples else (),
-        documents=examples.documents if examples else None,
-        examples=tuple(sorted(active, key=lambda e: (-e.activation, e.id))),
+    card = FeatureCard(
+        features[feature_id],
+        tuple(path),
+        tuple(Neighbour(int(j), features[j].label, round(float(cosine[j]), 4)) for j in nearest),
+        histogram=(),
+        examples=(),
     )
+    if examples is None:
+        return card
+    active = sorted((*examples.labelling.active, *examples.judging.active), key=lambda e: (-e.activation, e.id))
+    return replace(
+        card,
+        coactive=tuple(Neighbour(j, features[j].label, index) for j, index in examples.coactive[:neighbours]),
+        documents=examples.documents,
+        histogram=histogram(np.array(examples.activations, np.float32)),
+        examples=tuple(FeatureExample(e.id, "", e.text, e.activation) for e in active),
+    )
+
+
+def in_family(features: Sequence[Feature], families: Sequence[Family], family: int) -> list[Feature]:
+    """The features of a family and of the families below it.
+
+    Raises:
+        InputError: there is no such family.
+    """
+    if not any(one.id == family for one in families):
+        raise InputError(f"there is no family {family}")
+    inside = {family} | {one.id for one in families if one.parent == family}
+    return [feature for feature in features if feature.family in inside]
 
 
 def search_features(text: str, features: Sequence[Feature]) -> list[Feature]:
@@ -113,7 +137,4 @@ def histogram(activations: Float32) -> tuple[Bin, ...]:
     if not len(activations):
         return ()
     counts, edges = np.histogram(activations, bins=BINS, range=(0.0, float(activations.max())))
-    return tuple(
-        Bin(round(float(low), 4), round(float(high), 4), int(count))
-        for count, low, high in zip(counts, edges, edges[1:], strict=False)
-    )
+    return tuple(map(Bin, edges[:-1].tolist(), edges[1:].tolist(), counts.tolist()))

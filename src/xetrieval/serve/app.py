@@ -25,11 +25,12 @@ from ..explain.explanation import BIAS, REMAINDER
 from ..files import cache_folder, parse_json
 from ..index import Index
 from ..index.ask.answer import SearchAnswer
-from ..index.ask.catalogue import FeaturePage, IndexFeature
+from ..index.ask.catalogue import FeaturePage
 from ..index.ask.moves import SteeredRanking
 from ..index.ask.report import CorpusReport
 from ..index.ask.why import Why
 from ..index.store.texts import StoredDocument
+from ..labels.card import FeatureCard
 from ..records import record_of
 from ..render.page import page
 from . import schemas as s
@@ -170,7 +171,7 @@ def _catalogue(app: FastAPI, service: Service) -> None:
         """Features by name, by family, or all."""
         return _json(service.features(index, search, family, offset, limit))
 
-    @route("GET", "/v1/features/{feature_id}", IndexFeature)
+    @route("GET", "/v1/features/{feature_id}", FeatureCard)
     def feature(feature_id: s.FeatureId, index: IndexName = None) -> Any:
         """One feature: name, scores of the name, neighbours, and documents of the index that have it most."""
         return _json(service.feature(index, feature_id))

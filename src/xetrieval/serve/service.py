@@ -18,7 +18,7 @@ from ..explain import DEFAULT_TOP, Contrast, Explainer, Explanation
 from ..features import check_feature_ids
 from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
-from ..index.ask.catalogue import FeaturePage, IndexFeature, feature_in_index, feature_page
+from ..index.ask.catalogue import FeaturePage, feature_in_index, feature_page
 from ..index.ask.moves import SteeredRanking, moves
 from ..index.ask.overview import overview
 from ..index.ask.report import CorpusReport, report
@@ -26,6 +26,7 @@ from ..index.ask.why import Why, all_scores, contrast_rows, rank_in, why
 from ..index.search.mode import SearchOptions
 from ..index.search.ranking import explain_rows, prepare, search
 from ..index.store.texts import StoredDocument
+from ..labels.card import FeatureCard
 from ..options import check
 from ..steer import SteeringProfile
 from ..steer.learn import LearnConfig, competition_of, learn_factors
@@ -204,7 +205,7 @@ class Service:
         """Some features of an index."""
         return feature_page(self.index(name)[1], search, family, offset, limit)
 
-    def feature(self, name: str | None, number: int) -> IndexFeature:
+    def feature(self, name: str | None, number: int) -> FeatureCard:
         """One feature of an index."""
         _, index = self.index(name)
         if number >= index.manifest.features:

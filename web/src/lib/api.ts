@@ -313,7 +313,7 @@ export interface components {
         };
         /**
          * Bin
-         * @description How many documents have an activation from `low` to `high`.
+         * @description How many activations lie between `low` and `high`.
          */
         Bin: {
             /** Count */
@@ -394,7 +394,7 @@ export interface components {
          */
         CorpusReport: {
             /** Boilerplate */
-            boilerplate: components["schemas"]["CountedFeature"][];
+            boilerplate: components["schemas"]["FeatureRow"][];
             /** Boilerplate Lines */
             boilerplate_lines: components["schemas"]["CommonLine"][];
             /** Dead Features */
@@ -409,20 +409,6 @@ export interface components {
             topics: components["schemas"]["Topic"][];
             /** Twins */
             twins: components["schemas"]["Twins"][];
-        };
-        /**
-         * CountedFeature
-         * @description A feature and the documents that have it.
-         */
-        CountedFeature: {
-            /** Documents */
-            documents: number;
-            /** Feature Id */
-            feature_id: number;
-            /** Fraction */
-            fraction: number;
-            /** Label */
-            label: string | null;
         };
         /**
          * Erase
@@ -572,8 +558,55 @@ export interface components {
             parent: number | null;
         };
         /**
+         * Feature
+         * @description One feature of an autoencoder and its label.
+         */
+        Feature: {
+            /** Examples */
+            examples?: string[];
+            /** Family */
+            family?: number | null;
+            /** Feature Id */
+            feature_id: number;
+            /** Flags */
+            flags?: string[];
+            /** Frequency */
+            frequency: number;
+            /** Label */
+            label: string | null;
+            /** Prompt */
+            prompt?: string | null;
+            /** Scores */
+            scores?: components["schemas"]["Score"][];
+            /** Source */
+            source: string | null;
+        };
+        /**
+         * FeatureCard
+         * @description A feature, its surroundings, and where a corpus has it.
+         */
+        FeatureCard: {
+            /** Coactive */
+            coactive?: components["schemas"]["Neighbour"][];
+            /** Confidence */
+            confidence: number | null;
+            /** Documents */
+            documents?: number | null;
+            /** Examples */
+            examples: components["schemas"]["FeatureExample"][];
+            /** Families */
+            families: string[];
+            feature: components["schemas"]["Feature"];
+            /** Fraction */
+            fraction?: number | null;
+            /** Histogram */
+            histogram: components["schemas"]["Bin"][];
+            /** Nearest */
+            nearest: components["schemas"]["Neighbour"][];
+        };
+        /**
          * FeatureExample
-         * @description A document in which the feature is strong.
+         * @description A text in which a feature is strong: a document, or a passage of one.
          */
         FeatureExample: {
             /** Activation */
@@ -601,7 +634,7 @@ export interface components {
         };
         /**
          * FeatureRow
-         * @description A feature in a list.
+         * @description A feature in a list, and how many documents of an index have it.
          */
         FeatureRow: {
             /** Confidence */
@@ -709,36 +742,6 @@ export interface components {
             title: string;
         };
         /**
-         * IndexFeature
-         * @description All that is known of one feature in this index.
-         */
-        IndexFeature: {
-            /** Confidence */
-            confidence: number | null;
-            /** Documents */
-            documents: number;
-            /** Examples */
-            examples: components["schemas"]["FeatureExample"][];
-            /** Families */
-            families: string[];
-            /** Family */
-            family: number | null;
-            /** Feature Id */
-            feature_id: number;
-            /** Fraction */
-            fraction: number;
-            /** Histogram */
-            histogram: components["schemas"]["Bin"][];
-            /** Label */
-            label: string | null;
-            /** Nearest */
-            nearest: components["schemas"]["NearFeature"][];
-            /** Scores */
-            scores: components["schemas"]["Score"][];
-            /** Source */
-            source: string | null;
-        };
-        /**
          * IndexInfo
          * @description One index of this server.
          */
@@ -791,12 +794,10 @@ export interface components {
             name: string;
         };
         /**
-         * NearFeature
-         * @description Another feature of similar direction.
+         * Neighbour
+         * @description Another feature and how near it is: cosine of directions, or Jaccard index of the passages that activate both.
          */
-        NearFeature: {
-            /** Documents */
-            documents: number;
+        Neighbour: {
             /** Feature Id */
             feature_id: number;
             /** Label */
@@ -1271,7 +1272,7 @@ export interface components {
             /** Documents */
             documents: number;
             /** Features */
-            features: components["schemas"]["CountedFeature"][];
+            features: components["schemas"]["FeatureRow"][];
             /** Name */
             name: string;
         };
@@ -1280,10 +1281,10 @@ export interface components {
          * @description Two features that the same documents have.
          */
         Twins: {
-            first: components["schemas"]["CountedFeature"];
+            first: components["schemas"]["FeatureRow"];
             /** Jaccard */
             jaccard: number;
-            second: components["schemas"]["CountedFeature"];
+            second: components["schemas"]["FeatureRow"];
         };
         /**
          * Why
@@ -1647,7 +1648,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IndexFeature"];
+                    "application/json": components["schemas"]["FeatureCard"];
                 };
             };
             /** @description The request cannot be answered; says why. */

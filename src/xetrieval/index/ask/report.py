@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ...arrays import Float32
 from ...explain import Explanation, Term, attribute_shared
-from ...features import feature_name
 from ...records import Record
 from ..search.nearest import nearest
+from .catalogue import FeatureRow, feature_row
 from .lines import CommonLine, common_lines
 
 if TYPE_CHECKING:
@@ -32,33 +32,19 @@ HUB_TERMS: Final = 4
 FEWEST: Final = 20  # documents below which a feature is not judged
 
 
-class CountedFeature(NamedTuple):
-    """A feature and the documents that have it."""
-
-    feature_id: int
-    label: str | None
-    documents: int
-    fraction: float  # of all documents
-
-    @property
-    def name(self) -> str:
-        """The label, or the number where there is none."""
-        return feature_name(self.label, self.feature_id)
-
-
 class Topic(NamedTuple):
     """A family of features, or a feature where there are no families."""
 
     name: str
     documents: int  # in which it is the strongest, by the activations of its features in the original view
-    features: tuple[CountedFeature, ...]  # its most frequent ones
+    features: tuple[FeatureRow, ...]  # its most frequent ones
 
 
 class Twins(NamedTuple):
     """Two features that the same documents have."""
 
-    first: CountedFeature
-    second: CountedFeature
+    first: FeatureRow
+    second: FeatureRow
     jaccard: float
 
 
@@ -78,7 +64,7 @@ class CorpusReport(Record):
 
     documents: int
     topics: tuple[Topic, ...]  # by documents, most first
-    boilerplate: tuple[CountedFeature, ...]  # features of at least a quarter of the documents
+    boilerplate: tuple[FeatureRow, ...]  # features of at least a quarter of the documents
     boilerplate_lines: tuple[CommonLine, ...]  # lines of more than half of the documents
     twins: tuple[Twins, ...]
     hubs: tuple[Hub, ...]
@@ -93,7 +79,7 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
     rng = np.random.default_rng(seed)
     frequency = index.frequency
     common = np.flatnonzero(frequency >= max(FEWEST, BOILERPLATE * count))
-    boilerplate = tuple(_counted(index, j) for j in common[np.argsort(-frequency[common])].tolist())
+    boilerplate = tuple(feature_row(index, j) for j in common[np.argsort(-frequency[common])].tolist())
     sample = np.sort(rng.permutation(alive)[:SAMPLE])
     probes = np.sort(rng.permutation(alive)[:PROBES])
     return CorpusReport(
@@ -131,7 +117,7 @@ def _topics(index: Index, most: int) -> tuple[Topic, ...]:
         members = np.flatnonzero(of_feature == family)
         if counts[family]:
             top = members[np.argsort(-frequency[members], kind="stable")][:3]
-            out.append(Topic(names[family], int(counts[family]), tuple(_counted(index, j) for j in top.tolist())))
+            out.append(Topic(names[family], int(counts[family]), tuple(feature_row(index, j) for j in top.tolist())))
     return tuple(out)
 
 
@@ -162,7 +148,7 @@ def _twins(index: Index, sample: Rows) -> tuple[Twins, ...]:
     first, second = np.nonzero(np.triu(jaccard >= TWINS, 1))
     order = np.argsort(-jaccard[first, second], kind="stable")
     return tuple(
-        Twins(_counted(index, int(a)), _counted(index, int(b)), round(float(jaccard[i, j]), 3))
+        Twins(feature_row(index, int(a)), feature_row(index, int(b)), round(float(jaccard[i, j]), 3))
         for i, j in zip(first[order], second[order], strict=True)
         for a, b in [(used[i], used[j])]
     )
@@ -203,8 +189,3 @@ def _hub(index: Index, row: int, found: int, expected: float, q: Float32) -> Hub
     document = index.document(row)
     kept = explanation.only([i for i, term in enumerate(explanation.terms[:HUB_TERMS]) if term.share > 0])
     return Hub(document.id, document.title, found, round(expected, 2), kept)
-
-
-def _counted(index: Index, feature: int) -> CountedFeature:
-    documents = int(index.frequency[feature])
-    return CountedFeature(feature, index.explainer.features[feature].label, documents, documents / max(1, len(index)))
