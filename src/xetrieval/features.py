@@ -6,18 +6,18 @@ The tables hold the ids of example texts, never the texts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from .data import BadLine, read_json_lines
-from .data.lines import Line
 from .errors import DamagedError, InputError
 from .files import write_text
-from .records import Record
+from .records import Record, reader_of, record_of
 
+T = TypeVar("T")
 Negatives = Literal["random", "hard"]
 Active = Literal["range", "strongest"]
 
@@ -99,26 +99,24 @@ def read_features(path: Path, count: int, sae: str) -> tuple[Feature, ...]:
         DamagedError: a wrong number of lines, a line out of order, a field of the wrong type, or labels made for
             another autoencoder.
     """
-    features: list[Feature] = []
-    for line in _stored_lines(path):
-        r = line.record
-        if r.get("sae", sae) != sae:
+
+    def read(record: dict[str, Any], place: str) -> Feature:
+        if (other := record.pop("sae", sae)) != sae:
             raise DamagedError(
-                f"{path}, line {line.number}: these labels belong to another autoencoder (sae {r['sae']}, not {sae}); "
-                "copy them with `xetrieval label transfer`"
+                f"{place}: these labels belong to another autoencoder (sae {other}, not {sae}); copy them with "
+                "`xetrieval label transfer`"
             )
-        try:
-            features.append(_feature(r, len(features)))
-        except (TypeError, ValueError, KeyError) as error:
-            raise DamagedError(f"{path}, line {line.number}: not feature {len(features)} of the table") from error
+        return reader_of(Feature)({"feature_id": record.pop("id"), **record})  # type: ignore[no-any-return]
+
+    features = _read_lines(path, read, "feature")
     if len(features) != count:
         raise DamagedError(f"{path}: {len(features)} features for an autoencoder of {count}")
-    return tuple(features)
+    return features
 
 
 def write_families(path: Path, families: Iterable[Family]) -> None:
     """Write one family a line; line i is family i."""
-    _write_lines(path, map(asdict, families))
+    _write_lines(path, map(record_of, families))
 
 
 def read_families(path: Path) -> tuple[Family, ...]:
@@ -127,46 +125,27 @@ def read_families(path: Path) -> tuple[Family, ...]:
     Raises:
         DamagedError: a line is not a family.
     """
-    families: list[Family] = []
-    for line in _stored_lines(path):
-        record: Any = line.record
-        try:
-            family = Family(**record)
-        except TypeError as error:
-            raise DamagedError(f"{path}, line {line.number}: not a family ({error})") from error
-        if family.id != len(families) or not isinstance(family.name, str):
-            raise DamagedError(f"{path}, line {line.number}: not family {len(families)}")
-        families.append(family)
-    return tuple(families)
+    return _read_lines(path, lambda record, _: reader_of(Family)(record), "family")
 
 
 def _write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
 
 
-def _stored_lines(path: Path) -> Iterator[Line]:
+def _read_lines(path: Path, read: Callable[[dict[str, Any], str], T], what: str) -> tuple[T, ...]:
     """The lines of a file that this package wrote; anything unexpected in it is damage, not bad input."""
+    found: list[T] = []
     try:
         for line in read_json_lines(path):
             if isinstance(line, BadLine):
                 raise line
-            yield line
+            place, given = f"{path}, line {line.number}", line.record.get("id")
+            try:
+                found.append(read(line.record, place))
+            except (TypeError, ValueError, KeyError) as error:
+                raise DamagedError(f"{place}: not a {what} ({error})") from error
+            if given != len(found) - 1:
+                raise DamagedError(f"{place}: not {what} {len(found) - 1}")
     except InputError as error:
         raise DamagedError(str(error)) from error
-
-
-def _feature(record: Mapping[str, Any], expected: int) -> Feature:
-    label, source, prompt, family = (record.get(key) for key in ("label", "source", "prompt", "family"))
-    if record.get("id") != expected or not all(isinstance(value, str | None) for value in (label, source, prompt)):
-        raise ValueError
-    return Feature(
-        feature_id=expected,
-        label=label,
-        source=source,
-        frequency=float(record.get("frequency") or 0.0),
-        examples=tuple(str(example) for example in record.get("examples") or ()),
-        prompt=prompt,
-        scores=tuple(Score(**score) for score in record.get("scores") or ()),
-        family=None if family is None else int(family),
-        flags=tuple(str(flag) for flag in record.get("flags") or ()),
-    )
+    return tuple(found)

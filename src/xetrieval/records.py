@@ -1,4 +1,4 @@
-"""JSON made from the types: a dataclass or a named tuple becomes an object of its fields.
+"""JSON made from the types, and read as them: a dataclass or a named tuple becomes an object of its fields.
 
 Three rules, so that a new field is written once:
 
@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
-from typing import Any, Final, NamedTuple
+from types import UnionType
+from typing import Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 EMPTY: Final[tuple[object, ...]] = (None, "", (), {})
 PLAIN: Final = frozenset((str, int, float, bool, type(None)))
@@ -85,6 +86,39 @@ def record_of(value: Any) -> Any:
         if not (key.optional and part in EMPTY):
             record[key.name] = record_of(part)
     return record
+
+
+@cache
+def reader_of(kind: Any) -> Callable[[Any], Any]:
+    """The inverse of `record_of`: a function that makes a value of this type from what JSON holds.
+
+    It raises TypeError, ValueError or KeyError where a field is missing, unknown or of another type.
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is tuple and inner[-1] is ...:
+        one = reader_of(inner[0])
+        return lambda value: tuple(map(one, _checked(value, list)))
+    if origin is tuple:
+        parts = [reader_of(part) for part in inner]
+        return lambda value: tuple(read(one) for read, one in zip(parts, _checked(value, list), strict=True))
+    if origin is UnionType:  # of a type and None
+        some = reader_of(inner[0])
+        return lambda value: None if value is None else some(value)
+    if origin is Literal:
+        return lambda value: inner[inner.index(value)]
+    if kind is float:
+        return lambda value: float(value) if type(value) is int else _checked(value, float)
+    if kind in PLAIN:
+        return lambda value: _checked(value, kind)
+    hints = get_type_hints(kind)
+    fields = {key.attribute: reader_of(hints[key.attribute]) for key in keys_of(kind)}
+    return lambda value: kind(**{name: fields[name](part) for name, part in _checked(value, dict).items()})
+
+
+def _checked(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{str(value)[:40]!r} is not {kind.__name__}")
+    return value
 
 
 def _may_be_empty(field: dataclasses.Field[Any]) -> bool:

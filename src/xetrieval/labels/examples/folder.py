@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ...data import BadLine, read_json_lines
 from ...errors import DamagedError, MismatchError
 from ...files import Kind, new_folder, read_manifest, write_manifest, write_text
+from ...records import reader_of, record_of
 from .base import Example, FeatureExamples, Side
 
-KIND: Final = Kind("xetrieval-examples", 1, "examples")
+KIND: Final = Kind("xetrieval-examples", 2, "examples")
 EXAMPLES: Final = "examples.jsonl"
 MOST_CHARACTERS: Final = 600  # of a stored text
-SIDES: Final = {"labelling": "shown", "judging": "judged"}  # field -> key in the file
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def save_examples(folder: Path, sae: str, features: Sequence[FeatureExamples], f
         InputError: it exists, or cannot be written.
     """
     with new_folder(folder) as scratch:
-        lines = [json.dumps(_record(feature), ensure_ascii=False) for feature in features]
+        short = (replace(one, labelling=_side(one.labelling), judging=_side(one.judging)) for one in features)
+        lines = [json.dumps(record_of(feature), ensure_ascii=False) for feature in short]
         write_text(scratch / EXAMPLES, "".join(f"{line}\n" for line in lines))
         write_manifest(scratch, KIND, {"sae": sae, **facts}, [EXAMPLES])
 
@@ -63,52 +64,21 @@ def load_examples(folder: Path) -> ExampleFolder:
         for line in read_json_lines(folder / EXAMPLES):
             if isinstance(line, BadLine):
                 raise DamagedError(str(line))
-            features.append(_feature(line.record))
+            features.append(reader_of(FeatureExamples)(line.record))
         facts = {key: value for key, value in config.items() if key not in ("format", "format_version", "files", "sae")}
         return ExampleFolder(str(config["sae"]), facts, features)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{folder}: not examples of this version ({error!r}); gather them again") from error
 
 
-def _record(feature: FeatureExamples) -> dict[str, Any]:
-    sides = {key: getattr(feature, field)._asdict() for field, key in SIDES.items()}
-    return {
-        "id": feature.feature_id,
-        "documents": feature.documents,
-        "frequency": round(feature.frequency, 7),
-        "activations": feature.activations,
-        **{key: {kind: [_example(e) for e in side[kind]] for kind in side} for key, side in sides.items()},
-        "coactive": feature.coactive,
-    }
-
-
-def _example(example: Example) -> dict[str, Any]:
-    whole = example.sentence and example.sentence != example.passage
-    facts = {
-        "id": example.id,
-        "document": example.document,
-        "text": example.passage[: MOST_CHARACTERS // 2 if whole else MOST_CHARACTERS],
-        "activation": example.activation,
-        "sentence": example.sentence and example.sentence[:MOST_CHARACTERS],
-        "foil": example.foil and example.foil[:MOST_CHARACTERS],
-    }
-    return {key: value for key, value in facts.items() if value is not None}
-
-
-def _feature(record: Mapping[str, Any]) -> FeatureExamples:
-    return FeatureExamples(
-        feature_id=int(record["id"]),
-        documents=int(record["documents"]),
-        frequency=float(record["frequency"]),
-        activations=tuple(map(float, record["activations"])),
-        coactive=tuple((int(j), float(index)) for j, index in record["coactive"]),
-        **{field: _side(record[key]) for field, key in SIDES.items()},
+def _shortened(example: Example) -> Example:
+    most = MOST_CHARACTERS // 2 if example.sentence and example.sentence != example.passage else MOST_CHARACTERS
+    return example._replace(
+        passage=example.passage[:most],
+        sentence=example.sentence and example.sentence[:MOST_CHARACTERS],
+        foil=example.foil and example.foil[:MOST_CHARACTERS],
     )
 
 
-def _side(record: Mapping[str, Any]) -> Side:
-    return Side(**{kind: tuple(_read_example(**facts) for facts in record[kind]) for kind in Side._fields})
-
-
-def _read_example(text: str, **facts: Any) -> Example:
-    return Example(passage=text, **facts)
+def _side(side: Side) -> Side:
+    return Side(*(tuple(map(_shortened, examples)) for examples in side))
