@@ -35,7 +35,8 @@ MOST_ERASED: Final = 24
 SUBSETS: Final = 12  # for sets up to this size all subsets are tried
 LARGEST_FACTOR: Final = 100.0
 
-Sets = NDArray[np.intp]  # [n, t], rows of positions in S
+Set = NDArray[np.intp]  # [t], positions in S
+Sets = NDArray[np.intp]  # [n, t]
 
 
 class NamedFeature(NamedTuple):
@@ -178,8 +179,7 @@ def least_boost(
 ) -> Scale | None:
     """The least factor on what a query shares with a document's original view that takes the score above `above`."""
     own = overlap(sae.encode(pair[0][None]), [original], sae.features)
-    found = smallest_boost(sae, *pair, own.features, own.view_activations[:, 0], above)
-    return None if found is None else Scale(tuple(own.features.tolist()), found.factor, found.score)
+    return smallest_boost(sae, *pair, own.features, own.view_activations[:, 0], above)
 
 
 class Erasure(NamedTuple):
@@ -188,13 +188,6 @@ class Erasure(NamedTuple):
     features: IntArray  # ascending
     score: float  # of the edited document
     minimal: bool  # every proper subset was tried and does not do it
-
-
-class Boost(NamedTuple):
-    """The factor on a document's activations that takes its score above the limit."""
-
-    factor: float  # > 1
-    score: float
 
 
 def smallest_erasure(
@@ -209,21 +202,20 @@ def smallest_erasure(
         q: [m], unit. z: [m], unit. most: features that may be erased at once.
     """
     space = _Space.of(sae, q, z, features)
-    limit = below - MARGIN
-    for size in range(1, min(2, len(features), most) + 1):
-        found = space.lowest(_all_sets(range(len(features)), size))
-        if found is not None and found[1] < limit:
-            return _scored_again(sae, q, z, features, *found, minimal=True)
-    grown = _grow(space, len(features), limit, most)
-    if grown is None:
+    found = space.smallest_set(below - MARGIN, min(len(features), most))
+    if found is None:
         return None
-    chosen, minimal = _cut_back(space, grown, limit)
-    return _scored_again(sae, q, z, features, chosen, float(space.scores(chosen[None])[0]), minimal=minimal)
+    chosen, minimal = found
+    ids, expected = np.sort(features[chosen]), float(space.scores(chosen[None])[0])
+    score = float(erase(sae, z[None], FeatureSets.of([ids]))[0] @ q.astype(np.float64))
+    if abs(score - expected) > MARGIN:
+        raise MismatchError(f"erasing {len(ids)} features gives {score:.9f}, by the small form {expected:.9f}")
+    return Erasure(ids, score, minimal)
 
 
 def smallest_boost(
     sae: SparseAutoencoder, q: Float32, z: Float32, features: IntArray, activations: Float32, above: float
-) -> Boost | None:
+) -> Scale | None:
     """The smallest factor > 1 on `activations` c of `features` S that takes the score above `above`.
 
     z' = z + (alpha - 1) W_S c_S; <q, l2norm(z')> = `above` is a quadratic in alpha, solved exactly. None where no
@@ -242,7 +234,7 @@ def smallest_boost(
         moved = z64 + (factor - 1) * edit
         reached = float(q64 @ moved) / float(np.linalg.norm(moved))
         if reached > above:
-            return Boost(factor, reached)
+            return Scale(tuple(features.tolist()), factor, reached)
     return None
 
 
@@ -272,58 +264,38 @@ class _Space(NamedTuple):
         norm2 = self.norm2 - 2 * np.einsum("nt,nt->n", self.v[sets], beta) + inner
         return np.asarray((self.score - np.einsum("nt,nt->n", self.a[sets], beta)) / np.sqrt(norm2))
 
-    def lowest(self, sets: Sets) -> tuple[NDArray[np.intp], float] | None:
+    def lowest(self, sets: Sets) -> tuple[Set, float]:
         """The row of lowest score, and that score."""
-        if not len(sets):
-            return None
         scores = self.scores(sets)
         best = int(np.argmin(scores))
         return sets[best], float(scores[best])
 
+    def smallest_set(self, limit: float, most: int) -> tuple[Set, bool] | None:
+        """The smallest set of at most `most` whose score is below `limit`, and whether no part of it does it."""
+        for size in range(1, min(2, most) + 1):
+            chosen, score = self.lowest(_all_sets(range(len(self.a)), size))
+            if score < limit:
+                return chosen, True
+        chosen, score = np.empty(0, np.intp), np.inf
+        while score >= limit:
+            if len(chosen) >= most:
+                return None
+            others = np.setdiff1d(np.arange(len(self.a)), chosen)
+            chosen, score = self.lowest(np.column_stack([np.tile(chosen, (len(others), 1)), others]))
+        return self._cut_back(chosen, limit)
 
-def _all_sets(positions: range | NDArray[np.intp], size: int) -> Sets:
+    def _cut_back(self, chosen: Set, limit: float) -> tuple[Set, bool]:
+        while len(chosen) > SUBSETS:
+            smaller, score = self.lowest(np.stack([np.delete(chosen, i) for i in range(len(chosen))]))
+            if score >= limit:
+                return chosen, False
+            chosen = smaller
+        for size in range(3, len(chosen)):
+            smaller, score = self.lowest(_all_sets(chosen, size))
+            if score < limit:
+                return smaller, True
+        return chosen, True
+
+
+def _all_sets(positions: range | Set, size: int) -> Sets:
     return np.array(list(combinations(positions, size)), np.intp).reshape(-1, size)
-
-
-def _grow(space: _Space, count: int, limit: float, most: int) -> NDArray[np.intp] | None:
-    chosen = np.empty(0, np.intp)
-    while len(chosen) < min(count, most):
-        others = np.setdiff1d(np.arange(count), chosen)
-        tried = np.column_stack([np.tile(chosen, (len(others), 1)), others])
-        found = space.lowest(tried)
-        if found is None:
-            return None
-        chosen = found[0]
-        if found[1] < limit:
-            return chosen
-    return None
-
-
-def _cut_back(space: _Space, chosen: NDArray[np.intp], limit: float) -> tuple[NDArray[np.intp], bool]:
-    while len(chosen) > SUBSETS:
-        found = space.lowest(np.stack([np.delete(chosen, i) for i in range(len(chosen))]))
-        if found is None or found[1] >= limit:
-            return chosen, False
-        chosen = found[0]
-    for size in range(3, len(chosen)):
-        found = space.lowest(_all_sets(chosen, size))
-        if found is not None and found[1] < limit:
-            return found[0], True
-    return chosen, True
-
-
-def _scored_again(
-    sae: SparseAutoencoder,
-    q: Float32,
-    z: Float32,
-    features: IntArray,
-    chosen: NDArray[np.intp],
-    expected: float,
-    *,
-    minimal: bool,
-) -> Erasure:
-    ids = np.sort(features[chosen])
-    score = float(erase(sae, z[None], FeatureSets.of([ids]))[0] @ q.astype(np.float64))
-    if abs(score - expected) > MARGIN:
-        raise MismatchError(f"erasing {len(ids)} features gives {score:.9f}, by the small form {expected:.9f}")
-    return Erasure(ids, score, minimal)
