@@ -14,8 +14,15 @@ from label_data import CONFIG, SUBJECTS, blocks, passages, subject_examples, sub
 from xetrieval.data.passages import passages_of, stream_documents
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.labels import ExamplesConfig, gather, load_examples, passage_blocks, save_examples
-from xetrieval.labels.examples import Block, side_of
+from xetrieval.labels.examples import (
+    Block,
+    ExamplesConfig,
+    gather,
+    load_examples,
+    passage_blocks,
+    save_examples,
+    side_of,
+)
 from xetrieval.labels.examples.best import Best, priority
 from xetrieval.labels.examples.select import folded
 

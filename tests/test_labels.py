@@ -335,7 +335,7 @@ def test_every_labeller_proposes_one_label_a_feature_and_reports_progress(labell
     features[0] = replace(features[0], labelling=nothing)
     opened = LABELLERS[labeller]()
     assert opened.source.partition(":")[0] == labeller
-    proposals = sorted(opened.label(features, lambda done, total, _: seen.append((done, total))))
+    proposals = sorted(opened.label(features, lambda _, done, total, __: seen.append((done, total))))
     assert [p.feature_id for p in proposals] == list(range(8))
     assert proposals[0].label is None
     assert proposals[0].fault

@@ -34,8 +34,15 @@ from xetrieval.files import write_text
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import encode_training, training_texts
 from xetrieval.intervals import bootstrap, wilson
-from xetrieval.labels import FeatureExamples, gather, load_examples, passage_blocks, save_examples
-from xetrieval.labels.examples import ExamplesConfig, side_of
+from xetrieval.labels.examples import (
+    ExamplesConfig,
+    FeatureExamples,
+    gather,
+    load_examples,
+    passage_blocks,
+    save_examples,
+    side_of,
+)
 from xetrieval.labels.judges import EncoderJudge, Judge, LlmJudge
 from xetrieval.labels.labellers import KeyphraseLabeller
 from xetrieval.labels.planted import judge_planted

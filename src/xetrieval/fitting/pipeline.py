@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..explain import Explainer, load
 from ..features import Feature
 from ..files import Work, digest_of, path_of, stamp_of
-from ..labels import keyphrase_labels, top_examples
+from ..labels.examples import top_examples
+from ..labels.keyphrases import keyphrase_labels
 from ..progress import Progress, silent
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.train import train_sae

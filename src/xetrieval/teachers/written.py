@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..data import BadLine, Document, read_json_lines
 from ..errors import BudgetSpent, EndpointError, InputError
 from ..files import alone, cache_folder, check_writable, digest_of, replacing
-from ..llm import CachedChat, Estimate, Prompt, Request, ask, estimate, in_parallel
+from ..llm import CachedChat, Prompt, Request, ask, in_parallel
 from ..progress import Progress, silent
 from .checks import check
 from .existing import text_sha256
@@ -75,13 +75,6 @@ def requests(documents: Sequence[Document], prompts: Sequence[Prompt], config: T
         text, _ = show_document(document.text, config.characters)
         for prompt in prompts:
             yield prompt.request(document=text)
-
-
-def cost_of(
-    documents: Sequence[Document], prompts: Sequence[Prompt], model: CachedChat, config: TeachConfig | None = None
-) -> Estimate:
-    """What `teach` would cost. Sends nothing."""
-    return estimate(model, requests(documents, prompts, config or TeachConfig()))
 
 
 def teach(
