@@ -24,7 +24,7 @@ from ..files import (
     check_writable,
     digest_of,
 )
-from ..files.folders import sweep_beside
+from ..files.scratch import sweep_beside
 from .families import Grouped
 
 PERSON: Final = "worksheet"  # a label from this source is replaced only by another one from it
@@ -145,7 +145,7 @@ def _rewrite(source: str | Path, output: Path | None, change: Change, **fields: 
     lock = cache_folder() / f"relabel-{digest_of(os.path.realpath(target))[:16]}.lock"
     check_writable(lock.parent)
     with alone(lock, f"{target}: another process is writing it; wait for it"):
-        sweep_beside(target)
+        sweep_beside(target, alone=True)
         explainer = Explainer.load(folder)
         features, events = change(explainer)
         changed = replace(explainer, features=tuple(features), **fields)
