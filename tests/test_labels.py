@@ -303,7 +303,7 @@ def test_a_file_that_is_no_worksheet_is_refused_in_words(tmp_path: Path) -> None
     with pytest.raises(InputError, match="no such file"):
         read_worksheet(path, "s", 8)
     path.write_bytes(b"feature,sae,label\n0,s,caf\xe9\n")
-    with pytest.raises(InputError, match="save it as CSV UTF-8"):
+    with pytest.raises(InputError, match="save it as UTF-8"):
         read_worksheet(path, "s", 8)
     path.write_text("feature,label\n0,tea\n")
     with pytest.raises(InputError, match="no column 'sae'"):

@@ -27,7 +27,7 @@ from paper.kit.results import as_json
 from paper.kit.untrained import untrained_sae
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.data import Document, read_corpora
-from xetrieval.data.passages import stream_documents
+from xetrieval.data.sources import stream_documents
 from xetrieval.encoders import CachedEncoder, Encoder
 from xetrieval.explain import Explainer
 from xetrieval.files import write_text

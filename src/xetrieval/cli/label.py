@@ -317,7 +317,7 @@ def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
 
 
 def _blocks(explainer: Explainer, corpora: list[Path], config: ExamplesConfig, skipped: Skipped) -> Iterable[Block]:
-    from ..data.passages import stream_documents
+    from ..data.sources import stream_documents
     from ..labels.examples import passage_blocks
 
     return passage_blocks(lambda: stream_documents(corpora, skipped), explainer.encoder, config.per_document)

@@ -156,6 +156,20 @@ def read_bytes(path: Path) -> bytes:
     return _read_pipe(path) if stat.S_ISFIFO(mode) else path.read_bytes()
 
 
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, without its byte-order mark.
+
+    Raises:
+        InputError: no such file, or one in another encoding.
+    """
+    if not path_of(path).is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
+
+
 def _read_pipe(path: Path) -> bytes:
     """All that is written to a pipe. Opening one the usual way would wait without end for somebody to write."""
     reads = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
