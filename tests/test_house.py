@@ -29,10 +29,11 @@ ROOMS = (  # each imports only from rooms before it
     ("steer",),
     ("explain",),
     ("labels",),
+    ("fitting",),
     ("render",),
     ("index",),
     ("release",),
-    ("fitting", "evaluate"),
+    ("evaluate",),
     ("serve",),
     ("cli",),
 )

@@ -41,7 +41,7 @@ def test_fewer_pieces_leave_none_of_the_old_ones(tmp_path: Path) -> None:
     assert put(folder, {"a": sentences("old", 9), "b": sentences("other", 2)}).added == 11
     same_start = sentences("old", 3)
     built = put(folder, {"a": same_start})
-    assert built == (0, 0, 3, 6, 5, 0)  # nothing new, and six pieces went
+    assert built[:6] == (0, 0, 3, 6, 5, 0)  # nothing new, and six pieces went
     assert sum("old" in text for text in found(folder)) == 3
     assert put(folder, {"a": same_start}) == (0, 0, 3, 0, 5, 0)
     assert put(folder, {"a": sentences("new", 5)}) == (2, 3, 0, 0, 7, 0)

@@ -23,8 +23,7 @@ from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
 from xetrieval.data.sentences import is_prose, split_sentences
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import BenchmarkVectors
-from xetrieval.evaluate.explained import best_pairs
-from xetrieval.evaluate.pairs import Pairs
+from xetrieval.evaluate.pairs import Pairs, best_pairs
 
 # The largest corpus of each set, in order of cost: passages longer than a few sentences take most of the time.
 LARGEST: Final = {

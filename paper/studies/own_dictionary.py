@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,14 +26,13 @@ from paper.studies.minilm import RESULTS
 from paper.studies.own_corpora import LARGEST, Corpus, open_corpora
 from xetrieval.arrays import Float32
 from xetrieval.errors import TrainingWarning
-from xetrieval.evaluate import BenchmarkVectors
-from xetrieval.evaluate.explained import explained_beside
+from xetrieval.explain.explained import explained_beside
+from xetrieval.fitting.rule import BATCH, rule
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction
 from xetrieval.sae.train import SaeConfig, train_sae
 
 OUTPUT: Final = RESULTS / "own_dictionary.json"
-BATCH: Final = 256
 SWEPT_SIZES: Final = (150, 500, 1000, 3000)
 SWEPT_FEATURES: Final = (64, 128, 256, 512, 1024, 2048)
 SWEPT_K: Final = (4, 8, 12, 16)
@@ -64,7 +62,8 @@ def learn(
 
 def measured(corpus: Corpus, sae: SparseAutoencoder) -> dict[str, Any]:
     """Figures of a dictionary on the pairs of a corpus."""
-    found = explained_beside(sae, BenchmarkVectors(corpus.queries, corpus.documents), corpus.pairs).to_dict()
+    q, z = corpus.queries[corpus.pairs.query], corpus.documents[corpus.pairs.document]
+    found = explained_beside(sae, q, z, corpus.documents, corpus.pairs.relevant).to_dict()
     codes = sae.encode(corpus.documents)
     active = np.bincount(codes.features[codes.values > 0], minlength=sae.features)
     used = {
@@ -82,13 +81,6 @@ def swept(corpus: Corpus) -> Iterator[tuple[int, int]]:
         if many / 16 <= features <= max(128, many / 2):
             for k in SWEPT_K:
                 yield features, k
-
-
-def rule(vectors: int) -> dict[str, int]:
-    """F: the power of two nearest to an eighth of the vectors, 64 to 2,048. k: 8 up to F = 128, else 12."""
-    features = 2 ** round(math.log2(max(1, vectors) / 8))
-    features = min(2048, max(64, features))
-    return {"features": features, "k": 8 if features <= 128 else 12}
 
 
 def choices(corpus: Corpus) -> Iterator[dict[str, Any]]:

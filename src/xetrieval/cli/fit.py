@@ -24,12 +24,18 @@ def fit(
             help="texts.jsonl, clicks.jsonl, pairs.tsv, field:NAME; with =ASPECT, @WEIGHT; may repeat.",
         ),
     ] = None,
-    features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 1024,
-    k: Annotated[int, typer.Option("--k", "-k", help="How many are active in training.")] = 16,
-    inference_k: Annotated[
-        int | None, typer.Option("--inference-k", help="How many are active in use; default: 1.5 times k.")
+    features: Annotated[
+        int | None, typer.Option("--features", "-F", help="How many features; default: an eighth of the vectors.")
     ] = None,
-    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 4,
+    k: Annotated[
+        int | None, typer.Option("--k", "-k", help="How many are active in training; default: 8 or 12.")
+    ] = None,
+    inference_k: Annotated[
+        int | None, typer.Option("--inference-k", help="How many are active in use; default: k.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Passes over the vectors; default: 600 steps of 256.")
+    ] = None,
     sentences: Annotated[int, typer.Option("--sentences", help="Sentences drawn from each document.")] = 9,
     form: Annotated[str, typer.Option("--form", help="Internalizer: residual, or the paper's.")] = "residual",
     precision: Annotated[
@@ -45,7 +51,7 @@ def fit(
     from ..errors import InputError
     from ..fitting import FitConfig
     from ..fitting import fit as run
-    from ..fitting.config import explaining_sae
+    from ..fitting.metrics import held_out_notes
     from ..internalizer.train import InternalizerConfig
 
     if precision not in ("float32", "bfloat16"):
@@ -53,7 +59,11 @@ def fit(
     config = FitConfig(
         sentences_per_document=sentences,
         internalizer=InternalizerConfig(form=form, seed=seed),  # type: ignore[arg-type]  # checked there
-        sae=explaining_sae(features, k, epochs, inference_k, seed),
+        features=features,
+        k=k,
+        inference_k=inference_k,
+        epochs=epochs,
+        seed=seed,
         name=name,
         notes=notes,
         cache=cache,
@@ -73,5 +83,7 @@ def fit(
     report_skipped(skipped, output)
     named = sum(feature.label is not None for feature in explainer.features)
     say(f"explainer of {explainer.sae.features} features, {named} named, in {output}")
+    for line in held_out_notes(explainer):
+        say(line)
     if unknown := explainer.provenance.get("documents_mostly_unknown_to_the_encoder"):
         say(f"{unknown:,} documents are mostly unknown to the encoder: it knows at most half of their tokens")

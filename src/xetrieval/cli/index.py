@@ -73,9 +73,18 @@ def build(
     config: BuildConfig,
     sources: Sources = None,
     explainer: ExplainerOption = "minilm",
+    dictionary: Annotated[
+        str | None,
+        typer.Option(
+            "--dictionary",
+            help="The features: corpus (learned from it), shipped, or another explainer's folder. Default: corpus, if "
+            "it has 150 passages or more and the explainer is the shipped one.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of a dictionary that is learned.")] = 0,
 ) -> None:
     """Build an index. If interrupted, run the same command again to resume."""
-    _build(corpus, config, sources or [], explainer, output)
+    _build(corpus, replace(config, dictionary=dictionary, seed=seed), sources or [], explainer, output)
 
 
 @app.command()
@@ -257,6 +266,7 @@ def _say_built(built: Built, output: Path, seconds: float) -> None:
     changes += [f"{built.removed:,} old pieces removed"] if built.removed else []
     changes += [f"{built.unchanged:,} unchanged"] if built.unchanged else []
     say(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
+    say(f"dictionary: {built.dictionary}")
     if built.unreadable:
         say(
             f"{built.unreadable:,} of {built.added + built.updated:,} documents are mostly unknown to the encoder: it "

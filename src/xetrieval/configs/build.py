@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final
 
 from ..errors import InputError
@@ -19,6 +21,10 @@ class BuildConfig:
         shard_rows: documents of a shard.
         block: documents that go through the stages at once, and are lost when a run is killed; None chooses.
         adding: add to an existing index; otherwise an existing index is refused.
+        dictionary: of a new index: "corpus" (one learned from it), "shipped", or the folder of another explainer of the
+            same encoder. None: learned from the corpus if the explainer is the one that ships and the corpus has at
+            least 150 passages, else that of the explainer.
+        seed: of a dictionary that is learned: same corpus and seed, same dictionary.
     """
 
     shard_rows: int = SHARD_ROWS
@@ -29,11 +35,17 @@ class BuildConfig:
     force: Annotated[bool, Option("Accept vectors that seem to come from another encoder than the explainer's.")] = (
         False
     )
+    dictionary: str | Path | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for name, value in (("shard_rows", self.shard_rows), ("block", self.block)):
             none = value is None and name == "block"
             if not none and (type(value) is not int or not 0 < value <= SHARD_ROWS):
                 raise InputError(f"index: {name} {value!r:.40}: give a whole number from 1 to {SHARD_ROWS}")
+        if type(self.seed) is not int or not 0 <= self.seed < 2**63:
+            raise InputError(f"index: seed {self.seed!r:.40}: give a whole number from 0 to 2^63 - 1")
+        if self.dictionary is not None and not isinstance(self.dictionary, str | os.PathLike):
+            raise InputError(f"index: dictionary {self.dictionary!r:.40}: give corpus, shipped, or a folder")
         if self.engine not in ("loop", "ray"):
             raise InputError(f"index: engine {self.engine!r} is unknown; choose loop or ray")

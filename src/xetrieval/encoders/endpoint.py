@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -9,15 +10,15 @@ import numpy as np
 
 from ..arrays import Float32, as_vectors
 from ..errors import EndpointError, InputError
-from ..identity import EncoderIdentity, Role
+from ..identity import EncoderIdentity
 from ..remote import LARGEST, Remote, said_wrong
-from .base import BaseEncoder
+from .texts import as_texts
 
 BYTES_OF_A_VECTOR: Final = 1 << 18  # as JSON, at most: 10,000 numbers of 25 characters
 LARGEST_NUMBER: Final = 3.4e38  # of 32 bits
 
 
-class EndpointEncoder(BaseEncoder):
+class EndpointEncoder:
     """Vectors from a server. The key comes from the environment and is never stored or shown.
 
     Args:
@@ -59,9 +60,15 @@ class EndpointEncoder(BaseEncoder):
             document_prompt=self.document_prompt,
         )
 
-    def _encode(self, texts: list[str], role: Role) -> Float32:
-        prompt = self.query_prompt if role == "query" else self.document_prompt
-        texts = [prompt + text for text in texts]
+    def encode_query(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m]."""
+        return self._encode([self.query_prompt + text for text in as_texts(texts)])
+
+    def encode_document(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m]."""
+        return self._encode([self.document_prompt + text for text in as_texts(texts)])
+
+    def _encode(self, texts: list[str]) -> Float32:
         batches = [texts[i : i + self.batch_size] for i in range(0, len(texts), self.batch_size)]
         vectors = [self._request(batch) for batch in batches]
         for one in vectors:

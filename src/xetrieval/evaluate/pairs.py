@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from ..arrays import IntArray
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from .vectors import BenchmarkVectors, ranking
+
+PER_QUERY: Final = 3
+MOST_PAIRS: Final = 1200
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,26 @@ def draw_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, config: Interven
         raise InputError(f"{benchmark.name}: no pairs to measure")
     query_rows, document_rows, relevance = zip(*drawn, strict=True)
     return Pairs(np.array(query_rows), np.array(document_rows), np.array(relevance, bool))
+
+
+def best_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, seed: int = 0) -> Pairs:
+    """The three best documents of each query, at most 1,200 pairs: whole queries are drawn where there are more.
+
+    Raises:
+        InputError: there is no pair.
+    """
+    ranked = ranking(benchmark, vectors, PER_QUERY)
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(ranked))[: MOST_PAIRS // PER_QUERY])
+    place, rank = np.nonzero(ranked[drawn] >= 0)
+    query = drawn[place]
+    document = ranked[query, rank]
+    if not len(query):
+        raise InputError(f"{benchmark.name}: no pairs to measure")
+    relevant = [
+        benchmark.judgments[benchmark.query_ids[i]].get(benchmark.documents[row].id, 0) > 0
+        for i, row in zip(query.tolist(), document.tolist(), strict=True)
+    ]
+    return Pairs(query, document, np.array(relevant, bool))
 
 
 def random_active(chosen: list[IntArray], active: list[IntArray], rng: Any) -> list[IntArray]:

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import as_vectors
+from ..explain import Explainer
 from ..sae import SparseAutoencoder
 from ..sae.measure import BLOCK, Activity, reconstruction
 from .config import FitConfig
+from .rule import FEWEST_PASSAGES
 
 MOST_ROWS = 20_000  # enough for three digits
 
@@ -19,7 +21,7 @@ MOST_ROWS = 20_000  # enough for three digits
 def held_out_rows(owner: NDArray[np.int64], documents: int, config: FitConfig) -> NDArray[np.bool_]:
     """True for the rows of held-out documents and of their sentences."""
     count = int(config.held_out * documents)
-    chosen = np.random.default_rng(config.sae.seed).permutation(documents)[:count]
+    chosen = np.random.default_rng(config.drawn_by).permutation(documents)[:count]
     return np.isin(owner, chosen)
 
 
@@ -41,3 +43,22 @@ def card_metrics(sae: SparseAutoencoder, views: NDArray[np.float16], held: NDArr
         block = np.asarray(views[start : start + BLOCK : every], np.float32).reshape(-1, sae.dimension)
         activity.add(sae.encode(block, bulk=True))
     return {**metrics, "dead_features": activity.dead, "dense_features": activity.dense}
+
+
+def held_out_notes(explainer: Explainer) -> list[str]:
+    """What a fit says of its result: figures on held-out rows, and whether there were enough documents."""
+    metrics, documents = explainer.metrics, int(explainer.provenance.get("documents", 0))
+    lines = []
+    for name, label in (("original", "vectors"), ("reasoned", "views")):
+        if "fvu" in metrics.get(name, {}):
+            figures = metrics[name]
+            lines.append(
+                f"held-out {label} ({metrics['held_out_rows']:,} rows): {figures['fvu']:.0%} of the variance is not "
+                f"reconstructed, cosine {figures['cosine']:.2f}"
+            )
+    if documents < FEWEST_PASSAGES:
+        lines.append(
+            f"warning: {documents:,} documents are few: nothing was measured below {FEWEST_PASSAGES}, and the features "
+            "may fit these documents alone"
+        )
+    return lines

@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..arrays import Float32
 from ..data import Document, Skipped, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction, open_encoder, precision_of
 from ..errors import InputError
 from ..explain import Explainer, load
-from ..features import Feature
 from ..files import Work, digest_of, path_of, stamp_of
-from ..labels.examples import top_examples
-from ..labels.keyphrases import keyphrase_labels
 from ..progress import Progress, silent
 from ..sae import SparseAutoencoder, read_sae, write_sae
-from ..sae.train import train_sae
+from ..sae.stack import Stack
+from ..sae.train import SaeConfig, train_sae
 from ..teachers import TeacherPair, read_spec, read_teacher
 from .config import FitConfig
 from .internalizers import learn
+from .labelling import label_features
 from .metrics import card_metrics, held_out_rows
 from .reasoned import reasoned_rows
+from .rule import sampled
 from .texts import TrainingTexts, TrainingVectors, encode_training, training_texts
 
 DRAFT: Final = "explainer"  # with half-precision weights, before it was measured
@@ -81,8 +81,14 @@ def fit(
         made = digest_of([made, config.internalizer.to_dict(), config.held_out])
         held = held_out_rows(texts.owner, texts.documents, config)
         views = reasoned_rows(vectors.vectors, internalizers, work.folder / f"views-{made[:16]}.npy", progress)
-        sae = _train(views, ~held, config, work.folder, digest_of([made, config.sae.to_dict()]), progress)
-        features = _label(sae, texts, vectors.vectors, config, progress)
+        used = np.flatnonzero(~held)
+        training = config.training(len(used), len(used) * views.shape[1])
+        sae = _train(views, used, training, work.folder, digest_of([made, training.to_dict()]), progress)
+        progress("label", 0, sae.features, "")
+        features = label_features(
+            sae, Stack([vectors.vectors]), texts.texts.__getitem__, texts.ids.__getitem__, config.label_examples
+        )
+        progress("label", sae.features, sae.features, f"{sum(one.label is not None for one in features)} named")
 
         explainer = Explainer(
             name=config.name or Path(os.path.realpath(output)).name,
@@ -90,7 +96,11 @@ def fit(
             sae=sae,
             internalizers=internalizers,
             features=features,
-            provenance=_provenance(corpora, documents, texts, vectors, teachers, lessons, config),
+            provenance={
+                **_provenance(corpora, documents, texts, vectors, teachers, lessons),
+                "notes": config.notes,
+                "config": {**config.to_dict(), "sae": training.to_dict()},
+            },
             metrics={"internalizers": lessons_learned},
         )
         draft = work.folder / DRAFT
@@ -129,45 +139,24 @@ def _reader(encoder: Encoder, cache: Path | None, progress: Progress) -> Encoder
     return CachedEncoder(encoder, cache, progress)
 
 
-def _train(views: Any, used: Any, config: FitConfig, work: Path, made: str, progress: Progress) -> SparseAutoencoder:
+def _train(
+    views: Any, used: NDArray[np.int64], config: SaeConfig, work: Path, made: str, progress: Progress
+) -> SparseAutoencoder:
+    """Train on some rows [used, views, m]; of very many, a sample."""
     done = work / f"sae-{made[:16]}.safetensors"
     n, width, m = views.shape
     if not done.is_file():
-        rows = (np.flatnonzero(used)[:, None] * width + np.arange(width)).reshape(-1)
+        rows = sampled((used[:, None] * width + np.arange(width)).reshape(-1), config.seed)
         checkpoint = work / f"sae-{made[:16]}.checkpoint.safetensors"
         trained = train_sae(
             views.reshape(n * width, m),
-            config.sae,
+            config,
             lambda step: progress("train", step.step, step.steps, step.note),
             rows=rows,
             checkpoint=checkpoint,
         )
         write_sae(trained, done)
     return read_sae(done)
-
-
-def _label(
-    sae: SparseAutoencoder, texts: TrainingTexts, vectors: Float32, config: FitConfig, progress: Progress
-) -> tuple[Feature, ...]:
-    progress("label", 0, sae.features, "")
-    top = top_examples(sae.encode(vectors, bulk=True), sae.features, config.label_examples)
-    step = max(1, len(texts.texts) // 20_000)
-    labels = keyphrase_labels(
-        texts.texts.__getitem__,
-        [top.of(feature).tolist() for feature in range(sae.features)],
-        range(0, len(texts.texts), step),
-    )
-    progress("label", sae.features, sae.features, f"{sum(label is not None for label in labels)} named")
-    return tuple(
-        Feature(
-            feature_id=feature,
-            label=label,
-            source="keyphrase" if label else None,
-            frequency=round(float(top.frequency[feature]) / len(texts.texts), 7),
-            examples=tuple(texts.ids[row] for row in top.of(feature)[:8]),
-        )
-        for feature, label in enumerate(labels)
-    )
 
 
 def _provenance(
@@ -177,7 +166,6 @@ def _provenance(
     vectors: TrainingVectors,
     teachers: Sequence[str],
     lessons: Sequence[TeacherPair],
-    config: FitConfig,
 ) -> dict[str, Any]:
     return {
         "corpora": [Path(corpus).name for corpus in corpora],
@@ -189,6 +177,4 @@ def _provenance(
         "sentences": len(texts.texts) - texts.documents,
         "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
         "lessons": len(lessons),
-        "notes": config.notes,
-        "config": config.to_dict(),
     }

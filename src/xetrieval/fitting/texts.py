@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,41 @@ from ..arrays import Float32
 from ..data import Document
 from ..data.passages import drawn_sentences
 from ..encoders import Encoder, PrecomputedEncoder, read_texts
+
+SENTENCES: Final = 4000  # of a corpus that learns its own autoencoder, at most
+FULL: Final = 500  # documents that give up to PER_DOCUMENT of them, the others one
+PER_DOCUMENT: Final = 9
+
+
+class DrawnSentence(NamedTuple):
+    """A sentence of a document."""
+
+    row: int  # of the document
+    id: str  # DOCUMENT#PLACE
+    text: str
+
+
+def few_sentences(documents: Iterable[Document], count: int) -> list[DrawnSentence]:
+    """At most 4,000 sentences of `count` documents: up to nine of each of some 500, then one of each of others.
+
+    Documents are drawn by their id. A sentence that is also the text of a document is left out.
+    """
+    drawn: list[tuple[float, DrawnSentence]] = []
+    whole = array("Q")
+    for row, document in enumerate(documents):
+        whole.append(_hash(document.text))
+        place_of = _hash(document.id) / 2**64
+        if place_of * count < 2 * SENTENCES:
+            some = drawn_sentences(document, PER_DOCUMENT if place_of * count < FULL else 1)
+            drawn += [(place_of, DrawnSentence(row, f"{document.id}#{place}", text)) for place, text in some]
+    drawn.sort(key=lambda one: one[0])
+    known = np.isin(np.array([_hash(one.text) for _, one in drawn], np.uint64), np.frombuffer(whole, np.uint64))
+    fresh = {one.text: one for (_, one), there in zip(drawn, known.tolist(), strict=True) if not there}
+    return list(fresh.values())[:SENTENCES]
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from .ask import ask, attempts
 from .base import Answer, ChatModel, Message, Request, Usage
 from .budget import Budget, Ledger
-from .cache import CachedChat, Estimate
+from .cache import CachedChat
 from .checks import Checked
 from .client import OpenAIChat
+from .estimate import Estimate, estimate
 from .open import open_llm
 from .parallel import in_parallel
 from .prompt import Prompt, read_prompt
@@ -27,6 +28,7 @@ __all__ = [
     "Usage",
     "ask",
     "attempts",
+    "estimate",
     "in_parallel",
     "open_llm",
     "read_prompt",

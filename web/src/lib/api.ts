@@ -1325,9 +1325,9 @@ export interface components {
             index?: string | null;
             /**
              * K
-             * @description Documents of the top; 10 where none is given.
+             * @default 10
              */
-            k?: number | null;
+            k: number;
             /** Over */
             over?: string | null;
             /** Query */

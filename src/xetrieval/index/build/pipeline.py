@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +23,9 @@ from ...explain import Explainer, load
 from ...explain.folder import write_explainer
 from ...files import digest_of, path_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
+from ...fitting.own import OWN
 from ...progress import Progress, silent
-from ..store.ids import Change, IdLookup, change
+from ..store.ids import Change, change
 from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS, TYPES, shard_name
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import (
@@ -40,10 +39,11 @@ from ..store.ours import (
     writing,
 )
 from ..store.texts import Texts
-from .corpus import Corpus, Entry, blocks, survey
+from .corpus import Corpus, Survey, survey
 from .corpus_vectors import check_corpus_vectors
-from .stages import Batch, Stage, chain, run
-from .writer import ShardWriter
+from .job import Job
+from .own import Dictionary, choose, chosen_explainer, is_learned, learn_dictionary, learned
+from .shards import build_in_loop, ids_of
 
 TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at most
 
@@ -57,30 +57,7 @@ class Built(NamedTuple):
     removed: int  # old pieces, or an old whole, of documents whose pieces have changed
     documents: int  # in the index now
     unreadable: int = 0  # of those written, documents of which the encoder knows at most half of the tokens
-
-
-class Job(NamedTuple):
-    """One build, as building/job.json records it."""
-
-    digest: str  # of everything that decides the result
-    base: int  # the generation it adds to; 0: a new index
-    first: int  # number of its first shard
-    added: int
-    updated: int
-    unchanged: int
-    removed: int
-    shard_rows: int
-    block: int
-
-    @property
-    def rows(self) -> int:
-        """Documents that it writes."""
-        return self.added + self.updated
-
-    @property
-    def sizes(self) -> list[int]:
-        """Documents of each of its shards."""
-        return [min(self.shard_rows, self.rows - at) for at in range(0, self.rows, self.shard_rows)]
+    dictionary: str = ""  # which one the index has, and why
 
 
 def build_index(
@@ -102,94 +79,66 @@ def build_index(
     """
     config, output = config or BuildConfig(), path_of(output)
     _check_outside(output, corpus)
+    explainer = chosen_explainer(explainer, config.dictionary)
     with writing(output):
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
+        looked = survey(corpus, explainer.sae.dimension, progress)
+        plan = choose(explainer, config.dictionary, looked.documents, adding=config.adding)
         if manifest is not None:
-            _same_explainer(output, manifest, explainer)
+            if not plan.learned:
+                _same_explainer(output, manifest, explainer)
             abandon_compaction(output, manifest.names)
-        job, replaced = _job(corpus, explainer, output, manifest, config, progress)
-        explainer = _kept(explainer, output, published=manifest is not None)
-        if manifest is not None and manifest.job == job.digest:
-            end_building(output)  # built already, or killed between the last two steps
-            return Built(job.added, job.updated, job.unchanged, job.removed, manifest.alive)
-        if config.engine == "ray":
-            from .engines.ray import build_shards
-        else:
-            build_shards = build_in_loop
-        if job.rows:
-            build_shards(corpus, explainer, output, manifest, job, progress)
-        if job.rows or job.removed:
-            manifest = _publish(corpus, explainer, output, manifest, job, replaced)
+        job, replaced = _job(corpus, explainer, output, manifest, config, looked, plan)
+        if manifest is None or manifest.job != job.digest:  # else built already, or killed between the last two steps
+            explainer = _make_shards(corpus, explainer, output, manifest, job, config, plan, progress)
+            if job.rows or job.removed:
+                manifest = _publish(corpus, explainer, output, manifest, job, replaced)
         end_building(output)
         assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
-        return Built(job.added, job.updated, job.unchanged, job.removed, manifest.alive, _unreadable(output, job))
+        counts = job.added, job.updated, job.unchanged, job.removed
+        return Built(*counts, manifest.alive, _unreadable(output, job), _described(plan, manifest))
+
+
+def _make_shards(
+    corpus: Corpus,
+    explainer: Explainer,
+    output: Path,
+    base: Manifest | None,
+    job: Job,
+    config: BuildConfig,
+    plan: Dictionary,
+    progress: Progress,
+) -> Explainer:
+    """All shards of a build, and the explainer that made their codes."""
+    if config.engine == "ray":
+        from .engines.ray import build_shards
+    else:
+        build_shards = build_in_loop
+    if not plan.learned:
+        explainer = _kept(explainer, output, published=base is not None)
+        if job.rows:
+            build_shards(corpus, explainer, output, base, job, progress, "whole")
+        return explainer
+    if is_learned(output):
+        explainer = learned(output, explainer)
+    else:
+        explainer = _kept(explainer, output, published=False)
+        build_shards(corpus, explainer, output, base, job, progress, "encode")
+        explainer = learn_dictionary(corpus, explainer, output, job, config.seed, plan, progress)
+    build_shards(corpus, explainer, output, base, job, progress, "code")
+    return explainer
+
+
+def _described(plan: Dictionary, manifest: Manifest) -> str:
+    """Which dictionary an index has, and why."""
+    if plan.learned and not manifest.explainer.endswith(OWN):
+        return f"that of {manifest.explainer}: this corpus's vectors cannot be learned from"
+    return plan.why
 
 
 def _unreadable(output: Path, job: Job) -> int:
     names = (shard_name(number) for number in range(job.first, job.first + len(job.sizes)))
     return sum(Texts(output / SHARDS / name / TEXTS).unreadable() for name in names)
-
-
-def build_in_loop(
-    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress
-) -> None:
-    """All shards, one after the other, in one pass over the corpus."""
-    entries, stages = wanted(corpus, output, base), chain(explainer, encoded=corpus.encoded, rows=job.rows)
-    done, matrix = 0, corpus.matrix()
-    for number, size in enumerate(job.sizes, job.first):
-
-        def tell(rows: int, before: int = done) -> None:
-            progress("index", before + rows, job.rows, "")
-
-        build_shard(islice(entries, size), matrix, stages, explainer, output, number, job.block, tell)
-        done += size
-
-
-def build_shard(
-    entries: Iterator[Entry],
-    matrix: Any,
-    stages: tuple[Stage, ...],
-    explainer: Explainer,
-    output: Path,
-    number: int,
-    block: int,
-    tell: Callable[[int], None],
-) -> None:
-    """One shard from its own entries, resumed where it stopped; a sealed shard is done."""
-    sealed, partial = output / SHARDS / shard_name(number), output / BUILDING / shard_name(number)
-    if (sealed / RECORD).is_file():
-        tell(sum(1 for _ in entries))
-        return
-    writer = ShardWriter(partial, explainer.sae.dimension, explainer.sae.features, explainer.views)
-    for _ in islice(entries, writer.rows):
-        pass  # in the shard already
-    tell(writer.rows)
-    for chunk in blocks(entries, block):
-        batch: Batch = {}
-        if matrix is not None:
-            batch["vectors"] = matrix[[entry.place for entry in chunk]]
-        elif chunk[0].vector is not None:
-            batch["vectors"] = np.stack([entry.vector for entry in chunk if entry.vector is not None])
-        else:
-            batch["text"] = np.array([entry.document.text for entry in chunk], object)
-        writer.append([entry.document for entry in chunk], run(stages, batch))
-        tell(writer.rows)
-    writer.seal(sealed)
-
-
-def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:
-    """The entries that a build writes: all of them, or those that the index does not have in this form."""
-    if base is None:
-        return corpus.entries()
-    if corpus.encoded:
-        return corpus.entries()  # documents of the index are replaced: their vectors may differ
-    have = _ids(output, base)
-    return (entry for entry in corpus.entries() if not have.has(entry.document))
-
-
-def _ids(output: Path, manifest: Manifest) -> IdLookup:
-    texts = [Texts(output / SHARDS / name / TEXTS) for name, _ in manifest.shards]
-    return IdLookup(texts, manifest.firsts, manifest.deleted(output))
 
 
 def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:
@@ -229,15 +178,21 @@ def _check_outside(output: Path, corpus: Corpus) -> None:
 
 
 def _job(
-    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, config: BuildConfig, progress: Progress
+    corpus: Corpus,
+    explainer: Explainer,
+    output: Path,
+    base: Manifest | None,
+    config: BuildConfig,
+    looked: Survey,
+    plan: Dictionary,
 ) -> tuple[Job, NDArray[np.int64]]:
     """The unfinished job of the folder, if it is this one, else a new one; and the rows that it replaces."""
-    looked = survey(corpus, explainer.sae.dimension, progress)
     if corpus.encoded and not config.force:
         check_corpus_vectors(corpus, explainer)
     block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
     precision = None if corpus.encoded else precision_of(explainer.encoder)
-    facts = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, block]
+    facts: list[Any] = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, block]
+    facts += [["learned", config.seed]] if plan.learned else []
     record = read_job(output / BUILDING)
     try:
         replaced = np.array([] if record is None else record.pop("replaced"), np.int64)
@@ -263,7 +218,7 @@ def _job(
     remove_unfinished(output, () if base is None else base.names)
     made = Change(looked.documents, 0, 0, 0, [])
     if base is not None:
-        made = change((entry.document for entry in corpus.entries()), _ids(output, base), replace_all=corpus.encoded)
+        made = change((entry.document for entry in corpus.entries()), ids_of(output, base), replace_all=corpus.encoded)
     counts = made.added, made.updated, made.unchanged, made.removed
     first = 0 if base is None else base.next_shard
     job = Job(digest_of([*facts, current]), current, first, *counts, config.shard_rows, block)

@@ -37,7 +37,7 @@ class ShardWriter:
         self.folder, self.dimension, self.features, self.views = folder, dimension, features, tuple(views)
         folder.mkdir(parents=True, exist_ok=True)
         self.texts = Texts(folder / TEXTS, writable=True)
-        self.rows = self._resume()
+        self.rows, self.coded = self._resume()  # with vectors and texts; with codes as well
 
     @property
     def files(self) -> list[str]:
@@ -45,23 +45,45 @@ class ShardWriter:
         return [VECTORS, *(name for view in self.views for name in code_files(view, self.features))]
 
     def append(self, documents: Sequence[Document], batch: Batch) -> None:
-        """A block that has been through the stages."""
+        """A block that has been through the stages; without views, its codes follow later."""
         if self.rows + len(documents) > SHARD_ROWS:
             raise ValueError("the shard is full")
         self._write(VECTORS, batch["vectors"])
+        if self.views:
+            self._write_codes(batch)
+            self.coded += len(documents)
+        self.texts.add(self.rows, documents, [reading(batch["counts"], row) for row in range(len(documents))])
+        self.rows += len(documents)
+        self._progress()
+
+    def append_codes(self, batch: Batch) -> None:
+        """The codes of the next rows that have vectors."""
+        self._write_codes(batch)
+        self.coded += len(batch["vectors"])
+        self._progress()
+
+    def vectors(self, first: int, count: int) -> Any:
+        """The vectors [n, m] of at most `count` rows."""
+        return np.array(map_array(self.folder / VECTORS, self.dimension)[first : min(self.rows, first + count)])
+
+    def close(self) -> None:
+        """Leave the shard as it is; the same call resumes it."""
+        self.texts.close()
+
+    def _write_codes(self, batch: Batch) -> None:
         for view in self.views:
             starts, features, values = code_files(view, self.features)
             sizes, ids, activations = ragged(codes_of(batch, view))
-            before = 0 if not self.rows else int(map_array(self.folder / starts)[-1])
-            if not self.rows:
+            before = 0 if not self.coded else int(map_array(self.folder / starts)[-1])
+            if not self.coded:
                 self._write(starts, np.zeros(1))
             self._write(starts, before + np.cumsum(sizes))
             self._write(features, ids)
             self._write(values, activations)
-        self.texts.add(self.rows, documents, [reading(batch["counts"], row) for row in range(len(documents))])
-        self.rows += len(documents)
-        sizes_now = {name: (self.folder / name).stat().st_size for name in self.files}
-        write_text(self.folder / PROGRESS, json.dumps({"rows": self.rows, "bytes": sizes_now}))
+
+    def _progress(self) -> None:
+        sizes = {name: (self.folder / name).stat().st_size for name in self.files}
+        write_text(self.folder / PROGRESS, json.dumps({"rows": self.rows, "coded": self.coded, "bytes": sizes}))
 
     def seal(self, target: Path) -> dict[str, Any]:
         """Make the postings, hash every file, and move the shard to `target`. Its record."""
@@ -84,8 +106,8 @@ class ShardWriter:
             file.flush()
             os.fsync(file.fileno())
 
-    def _resume(self) -> int:
-        """The rows that count; anything after them is cut off."""
+    def _resume(self) -> tuple[int, int]:
+        """The rows that count, and those with codes; anything after them is cut off."""
         path = self.folder / PROGRESS
         progress: Any = read_json(path) if path.is_file() else {"rows": 0, "bytes": {}}
         for name in self.files:
@@ -96,7 +118,7 @@ class ShardWriter:
             with file.open("ab") as opened:
                 opened.truncate(wanted)
         self.texts.cut(int(progress["rows"]))
-        return int(progress["rows"])
+        return int(progress["rows"]), int(progress.get("coded", progress["rows"]))
 
 
 def ragged(codes: SparseCodes) -> tuple[NDArray[np.int64], Any, Any]:

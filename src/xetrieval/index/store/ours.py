@@ -21,6 +21,7 @@ JOB: Final = "job.json"
 JOB_FORMAT: Final = "xetrieval-index-build"
 SHARD_FILES: Final = ("*.f32", "*.f16", "*.u16", "*.u32", f"{TEXTS}*", RECORD, PROGRESS)
 DELETED: Final = re.compile(r"deleted-\d{6,}\.u64")
+LEARNED: Final = ("sentences.f32", "sae.safetensors", "sae.state.safetensors", "learned.json")  # an own dictionary
 _SHARD: Final = re.compile(r"\d{6,}")
 
 
@@ -132,6 +133,7 @@ def remove_unfinished(folder: Path, named: Container[str]) -> None:
         for shard in sorted(home.iterdir()) if home.is_dir() else ():
             if _SHARD.fullmatch(shard.name) and shard.is_dir() and shard.name not in kept:
                 remove_shard(shard)
+    remove_known(folder / BUILDING, LEARNED)
 
 
 def end_building(folder: Path) -> None:
@@ -142,6 +144,7 @@ def end_building(folder: Path) -> None:
     for shard in sorted(building.iterdir()):
         if _SHARD.fullmatch(shard.name) and shard.is_dir():
             remove_shard(shard)
+    remove_known(building, LEARNED)
     sweep(building)
     if [path.name for path in building.iterdir()] == [JOB]:
         (building / JOB).unlink()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ...errors import DamagedError
+from ...errors import DamagedError, InputError
+from ...files import new_folder, write_arrays, write_text
 from ..model import SparseAutoencoder
-from .keys import check_keys, check_top_k, read_config, read_float32, whole_k, write_checkpoint
+from .keys import check_keys, read_config, read_float32
 
 WEIGHTS: Final = "sae.safetensors"
 KEYS: Final = ("encoder.weight", "encoder.bias", "W_dec", "b_dec")
@@ -25,21 +27,23 @@ def read(path: Path) -> SparseAutoencoder:
     for key in ("skip_connection", "transcode"):
         if config.get(key):
             raise DamagedError(f"{path}: {key} is set; a transcoder is not an autoencoder of one space")
-    k = whole_k(config, path / "cfg.json")
+    if not isinstance(config.get("k"), int):
+        raise DamagedError(f"{path}/cfg.json: field k is missing or not a whole number")
     state = read_float32(path / WEIGHTS)
     check_keys(path / WEIGHTS, state, KEYS)
     W = state["W_dec"].T.copy()
-    return SparseAutoencoder(state["encoder.weight"], state["encoder.bias"], W, state["b_dec"], k)
+    return SparseAutoencoder(state["encoder.weight"], state["encoder.bias"], W, state["b_dec"], config["k"])
 
 
 def write(sae: SparseAutoencoder, path: Path) -> None:
     """Write the folder of one sparse coder.
 
     Raises:
-        InputError: the autoencoder has thresholds, which sparsify does not have; or the folder exists already.
+        InputError: the autoencoder has thresholds, which sparsify has not; or the folder exists already.
     """
-    check_top_k(sae, "sparsify")
-    config = {
+    if sae.k is None:
+        raise InputError("sparsify keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds")
+    config: dict[str, Any] = {
         "activation": "topk",
         "expansion_factor": max(1, sae.features // sae.dimension),
         "normalize_decoder": False,
@@ -56,4 +60,6 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
         "W_dec": sae.decoder_weight.T,
         "b_dec": sae.decoder_bias,
     }
-    write_checkpoint(path, ("cfg.json", config), {WEIGHTS: arrays})
+    with new_folder(path) as scratch:
+        write_arrays(scratch / WEIGHTS, arrays)
+        write_text(scratch / "cfg.json", json.dumps(config, indent=2) + "\n")

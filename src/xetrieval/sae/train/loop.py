@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from .trainer import Trainer
 SAMPLE = 32_768  # rows that scales, first weights and final thresholds are set on
 LOOKED_AT = 4096  # held-out rows of a look
 LOOKS = 20  # over the whole training
+WORTH_THREADS = 1 << 27  # products of a step (rows, features, dimensions) from which on it uses several threads
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
 SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds, but at least this many times as long as saving takes
 
@@ -91,7 +93,15 @@ def train_many(
     if len(given) < 2:
         raise InputError(f"autoencoder: {len(given)} rows are too few to train on")
     checked = check_rows(stack, given, bad_rows)
-    plan = _Plan.of(stack, checked, first)
+    work = first.batch_size * sum(config.features for config in configs) * stack.shape[1]
+    with few_threads(one=first.device == "cpu" and work < WORTH_THREADS):
+        return _train(stack, checked, configs, on_step, checkpoint)
+
+
+def _train(
+    stack: Stack, checked: Checked, configs: Sequence[SaeConfig], on_step: OnStep | None, checkpoint: Path | None
+) -> list[Trained]:
+    plan = _Plan.of(stack, checked, configs[0])
     trainers = [Trainer(config, plan.sample, plan.steps) for config in configs]
     stops = [EarlyStop(config.early_stop) for config in configs]
     made = digest_of([[config.to_dict() for config in configs], stack.shape, len(plan.train), digest_of(plan.facts)])
@@ -103,6 +113,24 @@ def train_many(
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def few_threads(*, one: bool) -> Iterator[None]:
+    """Let PyTorch and the compiled loops use one thread, where `one` says so.
+
+    They end a loop by a barrier at which every thread spins. A step of a small training has dozens of loops of less
+    than a millisecond, so on a busy processor most of its time is spent at barriers.
+    """
+    torch = require("torch", "train")
+    before = torch.get_num_threads()
+    if one:
+        require("numba", "train").set_num_threads(1)  # first: starting its threads sets those of PyTorch too
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _learn(

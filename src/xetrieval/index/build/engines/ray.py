@@ -20,14 +20,14 @@ from ....progress import Progress
 from ...store.layout import BUILDING, EXPLAINER
 from ...store.manifest import Manifest, read_index_manifest
 from ..corpus import Corpus
-from ..pipeline import Job, build_shard, wanted
-from ..stages import chain
+from ..job import Job
+from ..shards import STAGE_NAMES, Part, ShardMaker, wanted
 
 SWITCHES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 def build_shards(
-    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress, part: Part
 ) -> None:
     """All shards of a job, on as many workers as fit on the cluster.
 
@@ -39,7 +39,8 @@ def build_shards(
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     data.DataContext.get_current().enable_progress_bars = False
-    workers, cpus, gpus = pool(ray.cluster_resources(), len(job.sizes), encoding=not corpus.encoded)
+    encoding = not corpus.encoded and part != "code"
+    workers, cpus, gpus = pool(ray.cluster_resources(), len(job.sizes), encoding=encoding)
     starts = [sum(job.sizes[:place]) for place in range(len(job.sizes))]
     rows = [
         {"number": job.first + place, "start": start, "rows": size}
@@ -50,7 +51,8 @@ def build_shards(
         "output": os.path.realpath(output),
         "block": job.block,
         "added_to": base is not None,
-        "encoder": None if corpus.encoded else encoder_name(explainer),
+        "encoder": encoder_name(explainer) if encoding else None,
+        "part": part,
     }
     done = 0
     built = data.from_items(rows, override_num_blocks=len(rows)).map(
@@ -64,7 +66,7 @@ def build_shards(
         if line["error"]:
             raise XetrievalError(str(line["error"]))
         done += int(line["rows"])
-        progress("index", done, job.rows, "")
+        progress(STAGE_NAMES[part], done, job.rows, "")
 
 
 def pool(resources: dict[str, float], shards: int, *, encoding: bool = False) -> tuple[int, float, float]:
@@ -92,28 +94,21 @@ def encoder_name(explainer: Explainer) -> str:
 class BuildShard:
     """A worker: makes one shard after another. Encoder and explainer are opened once, on the worker itself."""
 
-    def __init__(self, corpus: Corpus, output: str, block: int, *, added_to: bool, encoder: str | None) -> None:
-        self.corpus, self.output, self.block = corpus, Path(output), block
-        self.explainer = load(self.output / EXPLAINER, encoder=encoder, cache=False)
+    def __init__(
+        self, corpus: Corpus, output: str, block: int, *, added_to: bool, encoder: str | None, part: Part
+    ) -> None:
+        self.corpus, self.output, self.part = corpus, Path(output), part
+        explainer = load(self.output / EXPLAINER, encoder=encoder, cache=False)
         self.base = read_index_manifest(self.output) if added_to else None
-        self.stages = chain(self.explainer, encoded=corpus.encoded)
+        self.maker = ShardMaker(corpus, explainer, self.output, block, part)
         (self.output / BUILDING).mkdir(exist_ok=True)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        start = int(row["start"])
-        entries = islice(wanted(self.corpus, self.output, self.base), start, start + int(row["rows"]))
+        start, size = int(row["start"]), int(row["rows"])
+        entries = iter(()) if self.part == "code" else wanted(self.corpus, self.output, self.base)
         error = ""
         try:
-            build_shard(
-                entries,
-                self.corpus.matrix(),
-                self.stages,
-                self.explainer,
-                self.output,
-                int(row["number"]),
-                self.block,
-                lambda _: None,
-            )
+            self.maker.make(int(row["number"]), size, islice(entries, start, start + size), lambda _: None)
         except XetrievalError as failed:  # Ray would wrap it in its own message
             error = str(failed)
-        return {"number": int(row["number"]), "rows": int(row["rows"]), "error": error}
+        return {"number": int(row["number"]), "rows": size, "error": error}

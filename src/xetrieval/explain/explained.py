@@ -12,23 +12,17 @@ Each figure is compared with that of untrained dictionaries (`untrained`), by th
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
-from ..data.benchmark import Benchmark
-from ..errors import InputError
-from ..explain import attribute, overlap
 from ..sae import SparseAutoencoder
 from ..sae.projection import FeatureSets
-from .pairs import Pairs
+from .attribution import attribute
+from .support import overlap
 from .untrained import SEEDS, Spread, untrained
-from .vectors import BenchmarkVectors, ranking
-
-PER_QUERY: Final = 3
-MOST_PAIRS: Final = 1200
 
 
 @dataclass(frozen=True)
@@ -39,6 +33,7 @@ class Explained:
     explained: float
     remainder: float
     features: float
+    nothing_shared: float  # fraction of the pairs with no shared feature
     bias: float  # sum of biases / sum of scores
     with_bias: float  # sum of (bias + shares) / sum of scores
     named: float | None = None  # sum of the shares of named features / sum of (score - bias)
@@ -77,26 +72,6 @@ class ExplainedBeside:
         return {**parts, "untrained": means, "margin": round(self.margin, 4)}
 
 
-def best_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, seed: int = 0) -> Pairs:
-    """The three best documents of each query, at most 1,200 pairs: whole queries are drawn where there are more.
-
-    Raises:
-        InputError: there is no pair.
-    """
-    ranked = ranking(benchmark, vectors, PER_QUERY)
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(ranked))[: MOST_PAIRS // PER_QUERY])
-    place, rank = np.nonzero(ranked[drawn] >= 0)
-    query = drawn[place]
-    document = ranked[query, rank]
-    if not len(query):
-        raise InputError(f"{benchmark.name}: no pairs to measure")
-    relevant = [
-        benchmark.judgments[benchmark.query_ids[i]].get(benchmark.documents[row].id, 0) > 0
-        for i, row in zip(query.tolist(), document.tolist(), strict=True)
-    ]
-    return Pairs(query, document, np.array(relevant, bool))
-
-
 @dataclass(frozen=True)
 class PairParts:
     """The parts of the scores of n pairs, of which any subset can be summed."""
@@ -117,6 +92,7 @@ class PairParts:
             explained=_quotient(self.shares[rows].sum(), own.sum()),
             remainder=_quotient(np.abs(self.remainder[rows]).sum(), np.abs(own).sum()),
             features=_quotient(self.sizes[rows].sum(), rows.sum()),
+            nothing_shared=_quotient((self.sizes[rows] == 0).sum(), rows.sum()),
             bias=_quotient(self.bias[rows].sum(), score),
             with_bias=_quotient((self.bias + self.shares)[rows].sum(), score),
             named=None if self.named is None else _quotient(self.named[rows].sum(), own.sum()),
@@ -146,29 +122,29 @@ def explained(sae: SparseAutoencoder, q: Float32, z: Float32, named: NDArray[np.
 
 def explained_beside(
     sae: SparseAutoencoder,
-    vectors: BenchmarkVectors,
-    pairs: Pairs,
-    corpus: Float32 | None = None,
+    q: Float32,
+    z: Float32,
+    corpus: Float32,
+    relevant: NDArray[np.bool_] | None = None,
     named: NDArray[np.bool_] | None = None,
 ) -> ExplainedBeside:
-    """The figures of a dictionary on `pairs`, relevant ones and others separately, and of ten untrained dictionaries.
+    """The figures of a dictionary on pairs of rows, relevant ones and others separately, and of untrained dictionaries.
 
     Args:
-        corpus: vectors whose covariance is used; None: the documents.
+        q, z: the vectors of each pair [n, m].
+        corpus: vectors whose covariance untrained directions are drawn from.
+        relevant: pairs that are judged relevant, [n]; None: none is.
+        named: which features have a name that is shown, [F].
     """
-    q, z = vectors.queries[pairs.query], vectors.documents[pairs.document]
     parts = pair_parts(sae, q, z, named)
-    rows = vectors.documents if corpus is None else corpus
+    every = np.ones(len(q), bool)
+    relevant = ~every if relevant is None else relevant
 
     def controls(spread: Spread) -> tuple[Explained, ...]:
-        return tuple(explained(untrained(sae, rows, spread, seed), q, z) for seed in range(SEEDS))
+        return tuple(explained(control, q, z) for control in untrained(sae, corpus, spread, range(SEEDS)))
 
     return ExplainedBeside(
-        parts.over(np.ones(len(q), bool)),
-        parts.over(pairs.relevant),
-        parts.over(~pairs.relevant),
-        controls("covariance"),
-        controls("isotropic"),
+        parts.over(every), parts.over(relevant), parts.over(~relevant), controls("covariance"), controls("isotropic")
     )
 
 

@@ -6,6 +6,7 @@ of a trained one is compared with that of random directions with the same F, the
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 import numpy as np
@@ -20,9 +21,9 @@ ROWS: Final = 32_768  # of the corpus, on which a covariance is taken and a thre
 
 
 def untrained(
-    sae: SparseAutoencoder, corpus: Float32, spread: Spread = "covariance", seed: int = 0
-) -> SparseAutoencoder:
-    """Random unit directions that serve as encoder and decoder, instead of those of `sae`.
+    sae: SparseAutoencoder, corpus: Float32, spread: Spread = "covariance", seeds: Iterable[int] = (0,)
+) -> Iterator[SparseAutoencoder]:
+    """For each seed, random unit directions that serve as encoder and decoder, instead of those of `sae`.
 
         w_j = g_j / ||g_j||,   g_j ~ N(0, C) with C the covariance of the corpus, or N(0, I) where `spread` is isotropic
 
@@ -33,22 +34,22 @@ def untrained(
         corpus: vectors [n, m]; the first 32,768 of a seeded order are used.
     """
     rows = _sample(corpus)
-    rng = np.random.default_rng([seed, spread == "isotropic"])
-    drawn = rng.standard_normal((sae.features, sae.dimension))
     if spread == "covariance":
         centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
         values, axes = np.linalg.eigh(centred.T @ centred / max(1, len(rows) - 1))
-        drawn = drawn * np.sqrt(np.maximum(values, 0.0)) @ axes.T
-    directions = l2norm(drawn).astype(np.float32)
-    thresholds = None if sae.k is not None else _thresholds(sae, rows, directions)
-    return SparseAutoencoder(
-        directions,
-        np.zeros(sae.features, np.float32),
-        np.ascontiguousarray(directions.T),
-        sae.decoder_bias,
-        sae.k,
-        thresholds,
-    )
+    for seed in seeds:
+        drawn = np.random.default_rng([seed, spread == "isotropic"]).standard_normal((sae.features, sae.dimension))
+        if spread == "covariance":
+            drawn = drawn * np.sqrt(np.maximum(values, 0.0)) @ axes.T
+        directions = l2norm(drawn).astype(np.float32)
+        yield SparseAutoencoder(
+            directions,
+            np.zeros(sae.features, np.float32),
+            np.ascontiguousarray(directions.T),
+            sae.decoder_bias,
+            sae.k,
+            None if sae.k is not None else _thresholds(sae, rows, directions),
+        )
 
 
 def _sample(corpus: Float32) -> Float32:

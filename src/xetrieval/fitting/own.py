@@ -1,0 +1,204 @@
+"""An autoencoder of one corpus: its vectors to an explainer with the encoder and internalizers of another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32
+from ..explain import Explainer
+from ..explain.explained import Explained, explained
+from ..explain.untrained import ROWS as CONTROL_ROWS
+from ..explain.untrained import SEEDS, untrained
+from ..progress import Progress, silent
+from ..sae import SparseAutoencoder, read_sae, write_sae
+from ..sae.measure import reconstruction
+from ..sae.stack import Stack
+from ..sae.train import train_sae
+from .labelling import label_features
+from .rule import MOST_ROWS, sae_by_rule
+
+SAE: Final = "sae.safetensors"
+STATE: Final = "sae.state.safetensors"  # of an unfinished training
+HELD_OUT: Final = 400  # rows at most, a tenth of the sentences or, without sentences, of the documents
+FEWEST_SENTENCES: Final = 200  # to hold some of them out
+NEAREST: Final = 3
+BLOCK: Final = 8192
+OWN: Final = "-own"  # ends the name of an explainer whose dictionary is of one corpus
+TWIN: Final = 0.9999  # cosine of what counts as the same text
+
+
+class CorpusRows:
+    """A corpus as vectors to learn from: its documents, then sentences drawn from them.
+
+    Args:
+        owner: the document that each sentence is from, [s].
+        text: of a row; None where the corpus has vectors alone.
+        name: the id of a row.
+    """
+
+    def __init__(
+        self,
+        vectors: Stack,
+        owner: NDArray[np.int64],
+        text: Callable[[int], str] | None,
+        name: Callable[[int], str],
+        seed: int = 0,
+    ) -> None:
+        self.vectors, self.owner, self.text, self.name, self.seed = vectors, owner, text, name, seed
+        self.documents = len(vectors) - len(owner)
+
+    @cached_property
+    def held_out(self) -> NDArray[np.int64]:
+        """Rows that nothing is learned from, in order: they are the queries that figures are measured with."""
+        rng = np.random.default_rng([self.seed, self.documents])
+        first, count = (self.documents, len(self.owner)) if len(self.owner) >= FEWEST_SENTENCES else (0, self.documents)
+        return np.sort(first + rng.permutation(count)[: min(HELD_OUT, count // 10)])
+
+    @cached_property
+    def used(self) -> NDArray[np.int64]:
+        """Rows that are learned from, in order: a sample of very many documents, and the sentences."""
+        rows = np.setdiff1d(np.arange(len(self.vectors)), self.held_out, assume_unique=True)
+        if len(rows) <= MOST_ROWS:
+            return rows
+        documents, sentences = rows[rows < self.documents], rows[rows >= self.documents]
+        rng = np.random.default_rng([self.seed, MOST_ROWS])
+        drawn = np.sort(rng.permutation(documents)[: MOST_ROWS - len(sentences)])
+        return np.concatenate([drawn, sentences])
+
+
+class _Some:
+    """Some rows of a stack."""
+
+    def __init__(self, stack: Stack, rows: NDArray[np.int64]) -> None:
+        self.stack, self.rows = stack, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: NDArray[np.int64]) -> Float32:
+        return self.stack.take(self.rows[rows])
+
+
+def learn_own(
+    rows: CorpusRows, base: Explainer, work: Path, facts: dict[str, Any], progress: Progress = silent
+) -> Explainer:
+    """Learn an autoencoder by the rule, label its features, measure it. An interrupted training resumes from `work`.
+
+    Args:
+        base: gives the encoder and the internalizers.
+        facts: what the explainer's card says of the corpus.
+    Raises:
+        InputError: all rows are equal, or there are too few. MissingExtra: torch or numba is absent.
+    """
+    config = sae_by_rule(len(rows.used), seed=rows.seed)
+    if not (work / SAE).is_file():
+        trained = train_sae(
+            rows.vectors,
+            config,
+            lambda step: progress("learn", step.step, step.steps, step.note),
+            rows.used,
+            work / STATE,
+        )
+        write_sae(trained, work / SAE, half=True)
+    (work / STATE).unlink(missing_ok=True)
+    sae = read_sae(work / SAE, k=config.used_k if config.kind.architecture == "topk" else None)
+    progress("name", 0, sae.features, "")
+    text, used = rows.text, rows.used.tolist()
+    features = label_features(
+        sae,
+        _Some(rows.vectors, rows.used),
+        None if text is None else lambda row: text(used[row]),
+        lambda row: rows.name(used[row]),
+    )
+    progress("name", sae.features, sae.features, f"{sum(feature.label is not None for feature in features)} named")
+    provenance = {
+        **facts,
+        "documents": rows.documents,
+        "sentences": len(rows.owner),
+        "learned_from": len(rows.used),
+        "encoder_and_views_of": base.name,
+        "config": config.to_dict(),
+    }
+    frequency = np.array([feature.frequency for feature in features])
+    metrics = {
+        **measure_own(sae, rows),
+        "dead_features": int((frequency == 0).sum()),
+        "dense_features": int((frequency > 0.1).sum()),
+    }
+    return replace(
+        base,
+        name=base.name.removesuffix(OWN) + OWN,
+        sae=sae,
+        features=features,
+        families=(),
+        provenance=provenance,
+        metrics=metrics,
+    )
+
+
+def measure_own(sae: SparseAutoencoder, rows: CorpusRows) -> dict[str, Any]:
+    """How well held-out rows are reconstructed, and what the features explain of their scores with other documents."""
+    held = rows.vectors.take(rows.held_out)
+    metrics: dict[str, Any] = {"held_out_rows": len(held)}
+    if len(held) > 1:
+        found = reconstruction(sae, held)._asdict()
+        metrics["original"] = {key: found[key] for key in ("fvu", "cosine", "l0") if not math.isnan(found[key])}
+    own = np.array([rows.owner[row - rows.documents] if row >= rows.documents else row for row in rows.held_out])
+    query, document = nearest_others(held, own, rows.vectors, rows.documents)
+    if len(query):
+        z, corpus = rows.vectors.take(document), rows.vectors.take(_spread(rows.documents))
+        figures = pair_figures(sae, held[query], z, corpus)
+        kind = "sentences" if len(rows.held_out) and rows.held_out[0] >= rows.documents else "documents"
+        metrics["pairs"] = {**figures, "queries": f"held-out {kind}, each with its {NEAREST} nearest other documents"}
+    return metrics
+
+
+def pair_figures(sae: SparseAutoencoder, q: Float32, z: Float32, corpus: Float32) -> dict[str, Any]:
+    """What the features of a dictionary explain of the scores of pairs, and what untrained ones do."""
+    found = explained(sae, q, z)
+    controls: list[Explained] = [explained(one, q, z) for one in untrained(sae, corpus, seeds=range(SEEDS))]
+    by_chance = float(np.mean([one.explained for one in controls]))
+    figures = {
+        "explained": found.explained,
+        "remainder_fraction": found.remainder,
+        "features": found.features,
+        "nothing_shared": found.nothing_shared,
+        "explained_untrained": by_chance,
+        "margin": found.explained - by_chance,
+    }
+    return {"pairs": found.pairs, **{key: round(value, 4) for key, value in figures.items()}}
+
+
+def nearest_others(
+    queries: Float32, own: NDArray[np.int64], vectors: Any, documents: int, count: int = NEAREST
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each query, the rows of its nearest documents but its own, and but exact copies: pairs (query, document)."""
+    best = np.full((len(queries), count), -np.inf, np.float32)
+    row_of = np.full((len(queries), count), -1, np.int64)
+    for start in range(0, documents, BLOCK):
+        rows = np.arange(start, min(documents, start + BLOCK))
+        scores = np.asarray(queries @ vectors.take(rows).T, np.float32)
+        inside = np.flatnonzero((own >= start) & (own < start + len(rows)))
+        scores[inside, own[inside] - start] = -np.inf
+        scores[scores > TWIN] = -np.inf
+        both = np.concatenate([best, scores], axis=1)
+        ids = np.concatenate([row_of, np.broadcast_to(rows, scores.shape)], axis=1)
+        order = np.argsort(-both, axis=1, kind="stable")[:, :count]
+        best, row_of = np.take_along_axis(both, order, 1), np.take_along_axis(ids, order, 1)
+    query, rank = np.nonzero(np.isfinite(best))
+    return query, row_of[query, rank]
+
+
+def _spread(documents: int) -> NDArray[np.int64]:
+    """Rows on which the covariance of the corpus is taken."""
+    if documents <= CONTROL_ROWS:
+        return np.arange(documents)
+    return np.linspace(0, documents - 1, CONTROL_ROWS).astype(np.int64)

@@ -1,0 +1,53 @@
+"""How large an autoencoder of one corpus is, and how long it trains.
+
+Measured on eight corpora of 150 to 6,000 passages (`paper/studies/own_dictionary.py`; docs/decisions.md has the
+figures). Nothing was measured below 150 passages.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..sae.train import SaeConfig
+
+FEWEST_PASSAGES: Final = 150
+MOST_ROWS: Final = 500_000  # vectors; of more, a sample is learned from
+BATCH: Final = 256
+STEPS: Final = 600
+
+
+def rule(vectors: int) -> dict[str, int]:
+    """F: the power of two nearest to an eighth of the vectors, 64 to 2,048. k: 8 up to F = 128, else 12."""
+    features = min(2048, max(64, 2 ** round(math.log2(max(1, vectors) / 8))))
+    return {"features": features, "k": rule_k(features)}
+
+
+def rule_k(features: int) -> int:
+    """Active features a row: 8 up to F = 128, else 12; no more than there are features."""
+    return min(features, 8 if features <= 128 else 12)
+
+
+def sae_by_rule(vectors: int, rows: int | None = None, **given: Any) -> SaeConfig:
+    """How to train an autoencoder for a corpus of so many vectors (passages and sentences).
+
+    Args:
+        rows: that are trained on, where they are not the same, as with views: decides the number of epochs.
+        given: fields of SaeConfig, which come before the rule's; None is not given.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    features = given.pop("features", rule(vectors)["features"])
+    rows = min(MOST_ROWS, vectors if rows is None else rows)
+    batch = min(given.pop("batch_size", BATCH), max(1, rows))
+    made = {"l0": rule_k(features), "epochs": max(1, round(STEPS * batch / max(1, rows))), "batch_size": batch}
+    return SaeConfig(features=features, **{**made, **given})
+
+
+def sampled(rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """At most 500,000 of the rows, in order."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    return np.sort(np.random.default_rng([seed, MOST_ROWS]).permutation(rows)[:MOST_ROWS])

@@ -1,0 +1,208 @@
+"""The dictionary of an index: that of the explainer given, that of another, or one learned from the corpus itself.
+
+Learning needs all vectors first: encode, learn, code. What it makes on the way is in INDEX/building.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from ...arrays import Float32
+from ...encoders import read_texts
+from ...errors import DamagedError, DivergedError, InputError, MismatchError, MissingExtra
+from ...explain import Explainer, load
+from ...explain.folder import SHIPPED
+from ...extras import require
+from ...files import read_json, write_text
+from ...fitting.own import CorpusRows, learn_own
+from ...fitting.rule import FEWEST_PASSAGES
+from ...fitting.texts import DrawnSentence, few_sentences
+from ...progress import Progress
+from ...sae.stack import Stack
+from ..store.layout import BUILDING, EXPLAINER, TEXTS, VECTORS, map_array, shard_name
+from ..store.texts import Texts
+from .corpus import Corpus
+from .job import Job
+
+SENTENCES: Final = "sentences.f32"
+LEARNED: Final = "learned.json"
+SENTENCE_BLOCK: Final = 512
+CORPUS, SHIPPED_ONE = "corpus", "shipped"
+DEFAULT_EXPLAINER: Final = "minilm"
+
+
+class Dictionary(NamedTuple):
+    """Which dictionary an index gets, and why."""
+
+    learned: bool
+    why: str
+    required: bool = False  # learned because it was asked for: no other one takes its place
+
+
+def chosen_explainer(explainer: Explainer, dictionary: str | Path | None) -> Explainer:
+    """The explainer given, with the dictionary of another one if `dictionary` names one.
+
+    Raises:
+        InputError: there is no such explainer. MismatchError: it is of another encoder.
+    """
+    if dictionary is None or dictionary == CORPUS:
+        return explainer
+    source = DEFAULT_EXPLAINER if dictionary == SHIPPED_ONE else dictionary
+    try:
+        other = load(source, cache=explainer.cache)
+    except InputError as error:
+        raise InputError(f"dictionary: {error}; choose corpus, shipped, or the folder of an explainer") from error
+    if different := explainer.encoder_identity.differences(other.encoder_identity):
+        raise MismatchError(f"the dictionary of {source} is of another encoder than {explainer.name}: {different}")
+    if other.digest == explainer.digest:
+        return explainer
+    return replace(
+        explainer,
+        name=other.name,
+        sae=other.sae,
+        features=other.features,
+        families=other.families,
+        provenance=other.provenance,
+        metrics=other.metrics,
+    )
+
+
+def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, *, adding: bool) -> Dictionary:
+    """Whether a build learns a dictionary of the corpus.
+
+    Raises:
+        InputError: a dictionary for an index that exists. MissingExtra: what learns one is not installed.
+    """
+    if adding:
+        if dictionary is not None:
+            raise InputError("an index keeps its dictionary: give no dictionary when adding to it")
+        return Dictionary(learned=False, why="the dictionary of the index")
+    few = f"{documents:,} passages; nothing was measured below {FEWEST_PASSAGES}"
+    if dictionary == CORPUS:
+        require("numba", "train")
+        note = f" ({few})" if documents < FEWEST_PASSAGES else ""
+        return Dictionary(learned=True, why=f"learned from this corpus{note}", required=True)
+    if dictionary is not None or not _is_shipped(explainer):
+        return Dictionary(learned=False, why=f"that of {explainer.name}")
+    if documents < FEWEST_PASSAGES:
+        return Dictionary(
+            learned=False, why=f"the shipped one: one of the corpus's own is learned from {FEWEST_PASSAGES} passages"
+        )
+    try:
+        require("numba", "train")
+    except MissingExtra as error:
+        return Dictionary(learned=False, why=f"the shipped one: {error}, to learn one of the corpus's own")
+    return Dictionary(learned=True, why="learned from this corpus")
+
+
+def _is_shipped(explainer: Explainer) -> bool:
+    return explainer.name == DEFAULT_EXPLAINER and explainer.digest == load(SHIPPED / DEFAULT_EXPLAINER).digest
+
+
+def is_learned(output: Path) -> bool:
+    """Whether the unfinished build in a folder has learned its dictionary."""
+    return (output / BUILDING / LEARNED).is_file()
+
+
+def learned(output: Path, base: Explainer) -> Explainer:
+    """The dictionary that an unfinished build has learned.
+
+    Raises:
+        DamagedError: the explainer of the index is another one by now.
+    """
+    explainer = load(output / EXPLAINER, cache=base.cache).sharing_encoder(base)
+    if read_json(output / BUILDING / LEARNED).get("explainer") != explainer.digest:
+        raise DamagedError(f"{output / EXPLAINER} is not what this build learned; build again with --restart")
+    return explainer
+
+
+def learn_dictionary(
+    corpus: Corpus, base: Explainer, output: Path, job: Job, seed: int, plan: Dictionary, progress: Progress
+) -> Explainer:
+    """Learn the dictionary of documents whose vectors are in INDEX/building, and save it as INDEX/explainer.
+
+    Where a corpus cannot be learned from (all its vectors are alike), the explainer given stays, unless the dictionary
+    was asked for.
+
+    Raises:
+        InputError, DivergedError: it cannot, and was asked for.
+    """
+    building = output / BUILDING
+    drawn: list[DrawnSentence] = []
+    if not corpus.encoded:
+        progress("draw", 0, job.rows, "sentences")
+        drawn = few_sentences((entry.document for entry in corpus.entries()), job.rows)
+    vectors = _sentence_vectors(building / SENTENCES, [one.text for one in drawn], base, progress)
+    texts = _ShardTexts(building, job)
+    try:
+        shards = [map_array(building / name / VECTORS, base.sae.dimension) for name in texts.names]
+        has_text = bool(corpus.sources) or corpus.store is not None
+
+        def text(row: int) -> str:
+            return drawn[row - job.rows].text if row >= job.rows else texts.text(row)
+
+        rows = CorpusRows(
+            Stack([*shards, vectors]),
+            np.array([one.row for one in drawn], np.int64),
+            text if has_text else None,
+            lambda row: drawn[row - job.rows].id if row >= job.rows else texts.id(row),
+            seed,
+        )
+        explainer = learn_own(rows, base, building, {"corpus": corpus.facts(), "seed": seed}, progress)
+    except (InputError, DivergedError):
+        if plan.required:
+            raise
+        explainer = base
+    finally:
+        texts.close()
+    folder = output / EXPLAINER
+    explainer.save(folder, overwrite=True)
+    kept = load(folder, cache=base.cache).sharing_encoder(base)
+    write_text(building / LEARNED, json.dumps({"explainer": kept.digest}) + "\n")
+    return kept
+
+
+def _sentence_vectors(path: Path, texts: list[str], explainer: Explainer, progress: Progress) -> Float32:
+    """The vectors [n, m] of sentences, from the file as far as it goes; the others are encoded and appended to it."""
+    width = explainer.sae.dimension
+    with path.open("ab") as file:
+        done = min(len(texts), path.stat().st_size // (4 * width))
+        file.truncate(4 * width * done)
+    for start in range(done, len(texts), SENTENCE_BLOCK):
+        block = texts[start : start + SENTENCE_BLOCK]
+        made = read_texts(explainer.encoder, block, "document").vectors
+        with path.open("ab") as file:
+            file.write(np.ascontiguousarray(made, "<f4").tobytes())
+        progress("sentences", start + len(block), len(texts), "")
+    return np.fromfile(path, "<f4").reshape(-1, width)
+
+
+class _ShardTexts:
+    """Texts and ids of the documents of unfinished shards, by row of the build."""
+
+    def __init__(self, building: Path, job: Job) -> None:
+        self.names = [shard_name(number) for number in range(job.first, job.first + len(job.sizes))]
+        self.starts = np.concatenate([[0], np.cumsum(job.sizes)]).tolist()
+        self.shards = [Texts(building / name / TEXTS, writable=True) for name in self.names]
+
+    def text(self, row: int) -> str:
+        return self._one("text", row)
+
+    def id(self, row: int) -> str:
+        return self._one("id", row)
+
+    def _one(self, column: str, row: int) -> str:
+        place = bisect_right(self.starts, row) - 1
+        shard = self.shards[place]
+        found = shard.select(f"SELECT {column} FROM documents WHERE row = ?", (row - self.starts[place],))
+        return str(found[0][0])
+
+    def close(self) -> None:
+        for shard in self.shards:
+            shard.close()

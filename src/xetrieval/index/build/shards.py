@@ -1,0 +1,112 @@
+"""The shards of a build: documents encoded and decomposed at once, or in two passes with the learning in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ...explain import Explainer
+from ...progress import Progress
+from ..store.ids import IdLookup
+from ..store.layout import BUILDING, RECORD, SHARDS, TEXTS, shard_name
+from ..store.manifest import Manifest
+from ..store.texts import Texts
+from .corpus import Corpus, Entry, blocks
+from .job import Job
+from .stages import Batch, Stage, chain, run
+from .writer import ShardWriter
+
+Part = Literal["whole", "encode", "code"]  # of the work on a shard: all of it, its vectors, or its codes
+STAGE_NAMES = {"whole": "index", "encode": "encode", "code": "index"}
+TellRows = Callable[[int], None]
+
+
+def build_in_loop(
+    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress, part: Part
+) -> None:
+    """All shards, one after the other, in one pass over the corpus."""
+    maker = ShardMaker(corpus, explainer, output, job.block, part, job.rows)
+    entries = iter(()) if part == "code" else wanted(corpus, output, base)
+    done = 0
+    for number, size in enumerate(job.sizes, job.first):
+
+        def tell(rows: int, before: int = done) -> None:
+            progress(STAGE_NAMES[part], before + rows, job.rows, "")
+
+        maker.make(number, size, islice(entries, size), tell)
+        done += size
+
+
+class ShardMaker:
+    """Makes shards, or a part of each, one after another. Each resumes where it stopped.
+
+    Args:
+        rows: of the whole build.
+    """
+
+    def __init__(self, corpus: Corpus, explainer: Explainer, output: Path, block: int, part: Part, rows: int = 0):
+        self.corpus, self.explainer, self.output, self.block, self.part = corpus, explainer, output, block, part
+        stages = chain(explainer, encoded=corpus.encoded or part == "code", rows=rows)
+        self.stages: tuple[Stage, ...] = {"whole": stages, "encode": stages[:1], "code": stages[1:]}[part]
+
+    def make(self, number: int, size: int, entries: Iterator[Entry], tell: TellRows) -> None:
+        """One shard of `size` rows from its own entries; a sealed shard is done."""
+        sealed, begun = self.output / SHARDS / shard_name(number), self.output / BUILDING / shard_name(number)
+        if (sealed / RECORD).is_file():
+            for _ in entries:
+                pass
+            tell(size)
+            return
+        views = () if self.part == "encode" else self.explainer.views
+        writer = ShardWriter(begun, self.explainer.sae.dimension, self.explainer.sae.features, views)
+        if self.part == "code":
+            self._code(writer, tell)
+        else:
+            self._append(writer, entries, tell)
+        if self.part == "encode":
+            writer.close()
+        else:
+            writer.seal(sealed)
+
+    def _append(self, writer: ShardWriter, entries: Iterator[Entry], tell: TellRows) -> None:
+        for _ in islice(entries, writer.rows):
+            pass  # in the shard already
+        tell(writer.rows)
+        matrix = self.corpus.matrix()
+        for chunk in blocks(entries, self.block):
+            batch: Batch = {}
+            if matrix is not None:
+                batch["vectors"] = matrix[[entry.place for entry in chunk]]
+            elif chunk[0].vector is not None:
+                batch["vectors"] = np.stack([entry.vector for entry in chunk if entry.vector is not None])
+            else:
+                batch["text"] = np.array([entry.document.text for entry in chunk], object)
+            writer.append([entry.document for entry in chunk], run(self.stages, batch))
+            tell(writer.rows)
+
+    def _code(self, writer: ShardWriter, tell: TellRows) -> None:
+        tell(writer.coded)
+        while writer.coded < writer.rows:
+            batch: Batch = {"vectors": writer.vectors(writer.coded, self.block)}
+            writer.append_codes(run(self.stages, batch))
+            tell(writer.coded)
+
+
+def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:
+    """The entries that a build writes: all of them, or those that the index does not have in this form."""
+    if base is None:
+        return corpus.entries()
+    if corpus.encoded:
+        return corpus.entries()  # documents of the index are replaced: their vectors may differ
+    have = ids_of(output, base)
+    return (entry for entry in corpus.entries() if not have.has(entry.document))
+
+
+def ids_of(output: Path, manifest: Manifest) -> IdLookup:
+    """Which documents an index has."""
+    texts = [Texts(output / SHARDS / name / TEXTS) for name, _ in manifest.shards]
+    return IdLookup(texts, manifest.firsts, manifest.deleted(output))
