@@ -15,8 +15,7 @@ from paper.progress import Bar
 from paper.setting import Setting
 from paper.trained import trained
 from xetrieval.data.corpus import sample_documents
-from xetrieval.labels import passage_blocks
-from xetrieval.labels.examples import ExamplesConfig
+from xetrieval.labels.examples import ExamplesConfig, passage_blocks
 from xetrieval.labels.judges import EncoderJudge, LlmJudge
 from xetrieval.labels.labellers import KeyphraseLabeller
 from xetrieval.labels.planted import judge_planted

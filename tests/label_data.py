@@ -13,8 +13,7 @@ import numpy as np
 from xetrieval.arrays import l2norm
 from xetrieval.data.passages import Passage
 from xetrieval.explain import Explainer
-from xetrieval.labels import ExamplesConfig, FeatureExamples, gather
-from xetrieval.labels.examples import Block
+from xetrieval.labels.examples import Block, ExamplesConfig, FeatureExamples, gather
 from xetrieval.sae import SparseAutoencoder
 
 SUBJECTS = ("tea", "kidney", "football", "weather", "music", "rivers", "bridges", "chess")

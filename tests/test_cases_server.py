@@ -160,7 +160,7 @@ def test_too_many_at_once_are_refused_below_a_path_too(folder: Path, monkeypatch
         release.wait(10)
         raise InputError("slow")
 
-    monkeypatch.setattr("xetrieval.serve.service.Service.search", slow)
+    monkeypatch.setattr("xetrieval.serve.service.search", slow)
     with client(mounted(folder, limits=Limits(active=1, waiting=0))) as one:
         first = threading.Thread(target=one.post, args=("/why/v1/search",), kwargs={"json": {"query": "x"}})
         first.start()

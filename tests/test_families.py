@@ -12,9 +12,8 @@ from label_data import SUBJECTS, blocks, subject_examples, subject_explainer, su
 
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.features import Feature, read_families, write_families
-from xetrieval.labels import gather
 from xetrieval.labels.card import feature_card, search_features
-from xetrieval.labels.examples import ExamplesConfig
+from xetrieval.labels.examples import ExamplesConfig, gather
 from xetrieval.labels.families import families, flags, similarity
 from xetrieval.labels.prune import prune
 from xetrieval.labels.transfer import match_features

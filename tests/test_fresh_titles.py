@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from xetrieval.data import PassedOver
+from xetrieval.data import Skipped
 from xetrieval.data.lines import BadLine
 from xetrieval.data.pages import read_page
 
 
 def title_of(path: Path, content: str) -> object:
     path.write_text(content)
-    [page] = read_page(path, PassedOver())
+    [page] = read_page(path, Skipped())
     assert not isinstance(page, BadLine)
     return page.fields["title"]
 

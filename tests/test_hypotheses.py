@@ -9,8 +9,8 @@ import pytest
 
 from xetrieval.errors import DamagedError
 from xetrieval.features import Feature, Score, read_features, write_features
-from xetrieval.labels import keyphrase_labels, top_examples
-from xetrieval.labels.keyphrases import candidates
+from xetrieval.labels.examples import top_examples
+from xetrieval.labels.keyphrases import candidates, keyphrase_labels
 from xetrieval.sae import SparseCodes
 from xetrieval.text import fold
 

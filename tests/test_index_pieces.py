@@ -43,8 +43,8 @@ def test_fewer_pieces_leave_none_of_the_old_ones(tmp_path: Path) -> None:
     built = put(folder, {"a": same_start})
     assert built[:6] == (0, 0, 3, 6, 5, 0)  # nothing new, and six pieces went
     assert sum("old" in text for text in found(folder)) == 3
-    assert put(folder, {"a": same_start}) == (0, 0, 3, 0, 5, 0)
-    assert put(folder, {"a": sentences("new", 5)}) == (2, 3, 0, 0, 7, 0)
+    assert put(folder, {"a": same_start}) == (0, 0, 3, 0, 5, 0, "the dictionary of the index")
+    assert put(folder, {"a": sentences("new", 5)}) == (2, 3, 0, 0, 7, 0, "the dictionary of the index")
     assert not any("old" in text for text in found(folder))
     verify_index(folder)
 

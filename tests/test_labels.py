@@ -303,7 +303,7 @@ def test_a_file_that_is_no_worksheet_is_refused_in_words(tmp_path: Path) -> None
     with pytest.raises(InputError, match="no such file"):
         read_worksheet(path, "s", 8)
     path.write_bytes(b"feature,sae,label\n0,s,caf\xe9\n")
-    with pytest.raises(InputError, match="save it as CSV UTF-8"):
+    with pytest.raises(InputError, match="save it as UTF-8"):
         read_worksheet(path, "s", 8)
     path.write_text("feature,label\n0,tea\n")
     with pytest.raises(InputError, match="no column 'sae'"):
@@ -335,7 +335,7 @@ def test_every_labeller_proposes_one_label_a_feature_and_reports_progress(labell
     features[0] = replace(features[0], labelling=nothing)
     opened = LABELLERS[labeller]()
     assert opened.source.partition(":")[0] == labeller
-    proposals = sorted(opened.label(features, lambda done, total, _: seen.append((done, total))))
+    proposals = sorted(opened.label(features, lambda _, done, total, __: seen.append((done, total))))
     assert [p.feature_id for p in proposals] == list(range(8))
     assert proposals[0].label is None
     assert proposals[0].fault

@@ -29,7 +29,6 @@ from xetrieval.llm import (
     ReplayChat,
     Request,
     Usage,
-    estimate,
     in_parallel,
     open_llm,
 )
@@ -327,7 +326,7 @@ def test_an_estimate_asks_nothing_and_knows_what_is_at_hand(tmp_path: Path) -> N
     ledger = Ledger(Budget(prompt_price=1.0, completion_price=2.0))
     model = CachedChat(replay, tmp_path / "a.sqlite", ledger)
     model.ask(ask("0"))
-    costs = estimate(model, [ask(str(i)) for i in range(5)])
+    costs = model.estimate([ask(str(i)) for i in range(5)])
     assert (costs.requests, costs.at_hand) == (4, 1)
     assert costs.most == Usage(4 * at_most(ask("0")).prompt, 80)
     assert costs.most_cost == pytest.approx((costs.most.prompt + 160) / 1e6)

@@ -34,7 +34,7 @@ from xetrieval.explain import overlap
 from xetrieval.fitting.autoencoder import train_to_folder
 from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.internalizer.train import InternalizerConfig
-from xetrieval.labels import ExamplesConfig, passage_blocks
+from xetrieval.labels.examples import ExamplesConfig, passage_blocks
 from xetrieval.llm import Answer, Request, Usage
 from xetrieval.sae import read_sae_folder
 from xetrieval.sae.train import SaeConfig

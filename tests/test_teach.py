@@ -17,7 +17,7 @@ from xetrieval.errors import EndpointError, InputError
 from xetrieval.llm import Answer, Budget, CachedChat, Ledger, OpenAIChat, ReplayChat, Request
 from xetrieval.teachers import TeachConfig, read_prompt, read_teacher, teach
 from xetrieval.teachers.checks import check, copied_fraction, read_pairs
-from xetrieval.teachers.written import cost_of, show_document
+from xetrieval.teachers.written import requests, show_document
 
 TEXT = (
     "Sourdough bread rises because wild yeast and bacteria feed on the flour and give off gas. The bakers of many "
@@ -290,11 +290,11 @@ def test_a_long_document_is_cut_where_one_sees_it(tmp_path: Path) -> None:
 
 def test_a_dry_run_counts_and_asks_nothing(tmp_path: Path) -> None:
     asked = model(good, tmp_path)
-    costs = cost_of(corpus(6), PROMPTS, asked)
+    costs = asked.estimate(requests(corpus(6), PROMPTS, TeachConfig()))
     assert costs.requests == 18
     assert not asked.model.requests  # type: ignore[attr-defined]
     teach(corpus(2), PROMPTS, asked, tmp_path / "t.jsonl")
-    assert cost_of(corpus(6), PROMPTS, asked).at_hand == 6
+    assert asked.estimate(requests(corpus(6), PROMPTS, TeachConfig())).at_hand == 6
 
 
 def test_an_output_of_another_teacher_or_kind_is_never_written_over(tmp_path: Path) -> None:

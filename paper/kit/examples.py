@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xetrieval.labels import ExampleFolder, ExamplesConfig, load_examples, save_examples
-from xetrieval.labels.examples import Blocks, gather
+from xetrieval.labels.examples import Blocks, ExampleFolder, ExamplesConfig, gather, load_examples, save_examples
 from xetrieval.progress import Progress, silent
 from xetrieval.sae import SparseAutoencoder
 

@@ -26,7 +26,7 @@ import xetrieval
 from xetrieval.arrays import l2norm
 from xetrieval.files import write_text
 from xetrieval.intervals import wilson
-from xetrieval.labels import Example, load_examples
+from xetrieval.labels.examples import Example, load_examples
 
 NAMES = Path(__file__).parent / "names"
 SEED = 20261126

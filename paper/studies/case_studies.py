@@ -27,7 +27,8 @@ from xetrieval.explain import Explainer
 from xetrieval.explain.release_format import release_record
 from xetrieval.features import Feature
 from xetrieval.fitting.texts import encode_training, training_texts
-from xetrieval.labels import keyphrase_labels, top_examples
+from xetrieval.labels.examples import top_examples
+from xetrieval.labels.keyphrases import keyphrase_labels
 from xetrieval.render.page import page
 from xetrieval.sae import SparseAutoencoder
 

@@ -35,7 +35,7 @@ from xetrieval.files import read_arrays, write_arrays
 from xetrieval.fitting.texts import TrainingTexts, encode_training, training_texts
 from xetrieval.internalizer import Internalizer
 from xetrieval.internalizer.train import InternalizerConfig, train_internalizer
-from xetrieval.labels import top_examples
+from xetrieval.labels.examples import top_examples
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction
 from xetrieval.sae.train import SaeConfig, train_sae

@@ -27,15 +27,22 @@ from paper.kit.results import as_json
 from paper.kit.untrained import untrained_sae
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.data import Document, read_corpora
-from xetrieval.data.passages import stream_documents
+from xetrieval.data.sources import stream_documents
 from xetrieval.encoders import CachedEncoder, Encoder
 from xetrieval.explain import Explainer
 from xetrieval.files import write_text
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import encode_training, training_texts
 from xetrieval.intervals import bootstrap, wilson
-from xetrieval.labels import FeatureExamples, gather, load_examples, passage_blocks, save_examples
-from xetrieval.labels.examples import ExamplesConfig, side_of
+from xetrieval.labels.examples import (
+    ExamplesConfig,
+    FeatureExamples,
+    gather,
+    load_examples,
+    passage_blocks,
+    save_examples,
+    side_of,
+)
 from xetrieval.labels.judges import EncoderJudge, Judge, LlmJudge
 from xetrieval.labels.labellers import KeyphraseLabeller
 from xetrieval.labels.planted import judge_planted

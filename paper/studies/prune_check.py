@@ -33,7 +33,7 @@ from xetrieval.explain import Explainer
 from xetrieval.files import write_text
 from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
-from xetrieval.labels import top_examples
+from xetrieval.labels.examples import top_examples
 from xetrieval.labels.examples.select import folded
 from xetrieval.labels.prune import prune
 from xetrieval.sae import SparseAutoencoder, read_sae, write_sae

@@ -27,7 +27,7 @@ from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import InterventionConfig, IntruderSample, benchmark_vectors, intervention, intruder_score
 from xetrieval.features import Feature
 from xetrieval.fitting.texts import training_texts
-from xetrieval.labels import top_examples
+from xetrieval.labels.examples import top_examples
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import evaluate_sae, reconstruction
 from xetrieval.sae.train import SaeConfig, Stack, train_many

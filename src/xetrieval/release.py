@@ -8,7 +8,7 @@ from .encoders import Encoder
 from .errors import InputError, MismatchError
 from .explain import Explainer
 from .features import Feature
-from .files import path_of, sha256_of_file
+from .files import path_of, read_text, sha256_of_file
 from .internalizer import read_release_internalizer
 from .sae import read_release_sae
 from .views import ASPECTS
@@ -51,12 +51,7 @@ def import_release(
 
 
 def _labels(path: Path, features: int) -> list[str | None]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of labels")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start + 1})") from error
+    lines = read_text(path).splitlines()
     if len(lines) != features:
         raise MismatchError(f"{path}: {len(lines)} labels for {features} features; line i names feature i")
     return [line.strip() or None for line in lines]

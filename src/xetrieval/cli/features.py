@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ..explain import Explainer
     from ..features import Feature
-    from ..labels import FeatureExamples
     from ..labels.card import FeatureCard, Neighbour
+    from ..labels.examples import FeatureExamples
 
 LISTED = 30
 
@@ -41,8 +41,8 @@ def features(
     from ..index import open_index
     from ..index.ask.catalogue import feature_in_index
     from ..index.store.layout import KIND
-    from ..labels import load_examples
     from ..labels.card import feature_card, in_family, search_features
+    from ..labels.examples import load_examples
     from ..records import record_of
 
     index = open_index(explainer) if kind_of(Path(explainer)) == KIND.format else None

@@ -21,8 +21,7 @@ from .skipped import SkipBad, look_through
 if TYPE_CHECKING:
     from ..data import Skipped
     from ..explain import Explainer
-    from ..labels import ExampleFolder, ExamplesConfig, FeatureExamples
-    from ..labels.examples import Block
+    from ..labels.examples import Block, ExampleFolder, ExamplesConfig, FeatureExamples
     from ..labels.labellers import Labeller, Proposal
     from ..labels.relabel import NewLabel, Relabelled
 
@@ -54,7 +53,7 @@ def examples(
 ) -> None:
     """Collect the texts from which features are labelled and judged. The corpus is streamed; encoding is cached."""
     from ..files import check_new_folder
-    from ..labels import ExamplesConfig, gather, save_examples
+    from ..labels.examples import ExamplesConfig, gather, save_examples
 
     check_new_folder(output)
     opened = _open(explainer, encoder, cache)
@@ -141,7 +140,6 @@ def llm(
     from ..labels.judges import LlmJudge
     from ..labels.labellers import LlmLabeller
     from ..labels.scores import fit_to_examples
-    from ..llm import estimate
 
     opened, folder = _both(explainer, examples)
     chosen = _chosen(opened, folder, ids, unnamed)
@@ -149,7 +147,7 @@ def llm(
     judges = _encoder_judge(judge, opened, options.cache) if judge is not None else LlmJudge(model)
     labeller = LlmLabeller(model, candidates, partial(fit_to_examples, judges), retries, options.concurrency, prompt)
     if dry_run:
-        costs = estimate(model, labeller.requests(chosen))
+        costs = model.estimate(labeller.requests(chosen))
         options.say_costs(f"{len(chosen):,} features, {candidates} candidates each", costs)
         return
     stopped = _label(explainer, labeller, chosen, output, replace_worksheet)
@@ -214,7 +212,7 @@ def transfer(
 ) -> None:
     """Copy labels to another autoencoder's features with a similar direction and similar active texts."""
     from ..errors import MismatchError
-    from ..labels import ExamplesConfig
+    from ..labels.examples import ExamplesConfig
     from ..labels.relabel import NewLabel, relabel
     from ..labels.transfer import match_features
 
@@ -311,7 +309,7 @@ def _open(source: str, encoder: str | None, cache: Path | None) -> Explainer:
 def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
     """An explainer and the examples of its features; of no other."""
     from ..explain import load
-    from ..labels import load_examples
+    from ..labels.examples import load_examples
 
     opened, folder = load(explainer), load_examples(examples)
     folder.check(opened.sae.digest, str(examples))
@@ -319,8 +317,8 @@ def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
 
 
 def _blocks(explainer: Explainer, corpora: list[Path], config: ExamplesConfig, skipped: Skipped) -> Iterable[Block]:
-    from ..data.passages import stream_documents
-    from ..labels import passage_blocks
+    from ..data.sources import stream_documents
+    from ..labels.examples import passage_blocks
 
     return passage_blocks(lambda: stream_documents(corpora, skipped), explainer.encoder, config.per_document)
 

@@ -54,7 +54,7 @@ def score(
     """
     from ..errors import InputError
     from ..explain import load
-    from ..labels import load_examples
+    from ..labels.examples import load_examples
     from ..labels.planted import judge_planted
     from ..labels.relabel import check_target, record_scores
     from ..labels.scores import SCORES, ScoresConfig, score_labels

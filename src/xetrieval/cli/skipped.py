@@ -47,7 +47,7 @@ def report_skipped(skipped: Skipped, output: Path | None) -> None:
 
 def look_through(corpora: Sequence[Path], skip_bad: bool, output: Path | None) -> Skipped:
     """Read everything once before any encoding: what cannot be used is refused now, or reported and left out."""
-    from ..data.passages import stream_documents
+    from ..data.sources import stream_documents
 
     skipped = collector(skip_bad)
     used = sum(1 for _ in stream_documents(corpora, skipped))

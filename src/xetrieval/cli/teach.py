@@ -46,7 +46,7 @@ def teach(
     from ..errors import InputError
     from ..teachers import TeachConfig, read_prompt
     from ..teachers import teach as run
-    from ..teachers.written import cost_of
+    from ..teachers.written import requests
 
     config = TeachConfig(characters, retries, options.concurrency)
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
@@ -59,7 +59,7 @@ def teach(
     report_skipped(skipped, None if dry_run else output)
     model = options.open()
     if dry_run:
-        costs = cost_of(documents, prompts, model, config)
+        costs = model.estimate(requests(documents, prompts, config))
         options.say_costs(f"{len(documents):,} documents, {len(prompts)} aspects", costs)
         return
     with progress_bar() as progress:

@@ -33,10 +33,6 @@ class _Page(HTMLParser):
         if tag in BLOCKS:
             self.parts.append("\n")
 
-    def handle_startendtag(self, tag: str, attrs: object) -> None:
-        if tag in BLOCKS:
-            self.parts.append("\n")
-
     def handle_endtag(self, tag: str) -> None:
         if tag in SILENT:
             self.hidden = max(0, self.hidden - 1)

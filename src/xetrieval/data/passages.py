@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
-from hashlib import blake2b
-from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import InputError
 from .corpus import Document
 from .sentences import is_prose, split_sentences
-from .skipped import Skipped
-from .sources import stream_source
 
 
 class Passage(NamedTuple):
@@ -39,27 +33,3 @@ def passages_of(document: Document, per_document: int) -> list[Passage]:
         Passage(document.id, document.text, document.id, whole=True),
         *(Passage(f"{document.id}#{place}", text, document.id, whole=False) for place, text in sentences),
     ]
-
-
-def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> Iterator[Document]:
-    """The documents of several corpora, one at a time. Only a hash of each id and text stays in memory.
-
-    Args:
-        skipped: takes what cannot be used.
-    Raises:
-        InputError: a line that cannot be used, or an id with two texts.
-    """
-    known: dict[bytes, bytes] = {}
-    for path in paths:
-        for document in stream_source(path, None, skipped):
-            key, text = _hash(document.id), _hash(document.text)
-            first = known.setdefault(key, text)
-            if first is not text:
-                if first != text:
-                    raise InputError(f"{path}: id {document.id!r} already has another text")
-                continue
-            yield document
-
-
-def _hash(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()

@@ -15,25 +15,8 @@ from .corpus import Document
 
 LONGEST: Final = 500  # characters of a passage
 SHORTEST: Final = 120
-IMPORTED: Final = (
-    "builtins",
-    "math",
-    "itertools",
-    "time",
-    "functools",
-    "collections",
-    "operator",
-)  # written in C
-LEFT_OUT: Final = {
-    "idlelib",
-    "lib2to3",
-    "turtledemo",
-    "test",
-    "tkinter",
-    "site-packages",
-    "turtle",
-    "pydoc_data",
-}
+IMPORTED: Final = ("builtins", "math", "itertools", "time", "functools", "collections", "operator")  # written in C
+LEFT_OUT: Final = {"idlelib", "lib2to3", "turtledemo", "test", "tkinter", "site-packages", "turtle", "pydoc_data"}
 
 
 def python_docs(limit: int = 1500) -> list[Document]:

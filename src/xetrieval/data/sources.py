@@ -6,8 +6,9 @@ All are read one document at a time, always in the same order. A document's `fie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,13 @@ from .tables import read_csv, read_parquet
 FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, by default
 
 Reader = Callable[[Path], Iterator[Document | BadLine]]
+
+TABLES: Final[Mapping[str, Reader]] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".parquet": read_parquet,
+    ".pq": read_parquet,
+}
 
 
 def stream_source(
@@ -47,42 +55,55 @@ def stream_source(
             yield from pieces(document, chunking)
 
 
-def read_corpora(paths: Iterable[Path], skipped: Skipped | None = None) -> list[Document]:
-    """All documents of several corpora. One that is in two corpora, with the same id and text, is taken once.
+def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> Iterator[Document]:
+    """The documents of several corpora, one at a time. Only a hash of each id and text stays in memory.
+
+    A document that is in two corpora, with the same id and text, is taken once.
 
     Args:
         skipped: takes what cannot be used.
     Raises:
-        InputError: a line that cannot be used, an id with two texts, a duplicate id in one corpus, or no document.
+        InputError: a line that cannot be used, an id with two texts, or a duplicate id in one corpus.
     """
-    documents: dict[str, Document] = {}
-    home: dict[str, Path] = {}
-    given = list(paths)
-    for path in given:
+    known: dict[bytes, tuple[Path, bytes]] = {}  # hash of an id -> its first corpus, hash of its text
+    for path in paths:
         for document in stream_source(path, None, skipped):
-            first = documents.setdefault(document.id, document)
-            if home.setdefault(document.id, path) == path and first is not document:
+            here = path, _hash(document.text)
+            first = known.setdefault(_hash(document.id), here)
+            if first is here:
+                yield document
+            elif first[0] == path:
                 raise InputError(f"{shown(path)}: duplicate document id {document.id!r}; give every document its own")
-            if first.text != document.text:
-                raise InputError(f"id {document.id!r} has one text in {home[document.id]} and another in {path}")
+            elif first[1] != here[1]:
+                raise InputError(f"id {document.id!r} has one text in {shown(first[0])} and another in {shown(path)}")
+
+
+def read_corpora(paths: Iterable[Path], skipped: Skipped | None = None) -> list[Document]:
+    """All documents of several corpora; see `stream_documents`.
+
+    Raises:
+        InputError: as there, or no document.
+    """
+    given = list(paths)
+    documents = list(stream_documents(given, skipped))
     read = ", ".join(map(shown, given))
     (skipped or Skipped()).check(len(documents), read)
     if not documents:
         raise InputError(f"{read}: no documents in it")
-    return list(documents.values())
+    return documents
+
+
+def _hash(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
 def _reader(path: Path, skipped: Skipped) -> tuple[Reader, Chunking | None]:
     if path_of(path).is_dir():
         return (_read_json, None) if _corpus_file(path) != path else (partial(read_folder, skipped=skipped), FILES_CUT)
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
-    if ending in (".csv", ".tsv"):
-        return read_csv, None
-    if ending in (".parquet", ".pq"):
-        return read_parquet, None
     if ending in PAGE_FILES:
         return partial(read_page, skipped=skipped), FILES_CUT
-    return _read_json, None
+    return TABLES.get(ending, _read_json), None
 
 
 def _read_json(path: Path) -> Iterator[Document | BadLine]:

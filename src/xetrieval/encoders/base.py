@@ -29,6 +29,21 @@ class Encoder(Protocol):
         """Vectors [n, m] of documents."""
 
 
+class BaseEncoder:
+    """Both methods of an encoder, made from one that takes the role."""
+
+    def encode_query(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m] of queries."""
+        return self._encode(as_texts(texts, "query"), "query")
+
+    def encode_document(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m] of documents."""
+        return self._encode(as_texts(texts, "document"), "document")
+
+    def _encode(self, texts: list[str], role: Role) -> Float32:
+        raise NotImplementedError
+
+
 NOT_COUNTED: Final = -1
 
 

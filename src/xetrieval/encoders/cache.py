@@ -22,7 +22,7 @@ from ..errors import DamagedError, MismatchError, NotKeptWarning
 from ..files import cache_folder, database, digest_of, path_of
 from ..identity import EncoderIdentity, Role
 from ..progress import Progress, silent
-from .base import Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
+from .base import BaseEncoder, Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .function import NOT_KEPT
 from .same import SAME_SERVER, first_difference
 from .texts import as_texts
@@ -38,7 +38,7 @@ SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
 FIND = "SELECT vector, unread, unknown, tokens, seal FROM vectors WHERE text_sha256 = ?"
 
 
-class CachedEncoder:
+class CachedEncoder(BaseEncoder):
     """An encoder whose vectors are kept in `folder`.
 
     Args:
@@ -69,13 +69,8 @@ class CachedEncoder:
         """That of the encoder inside."""
         return precision_of(self.encoder)
 
-    def encode_query(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m], unit rows."""
-        return self.read(texts, "query").vectors
-
-    def encode_document(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m], unit rows."""
-        return self.read(texts, "document").vectors
+    def _encode(self, texts: list[str], role: Role) -> Float32:
+        return self.read(texts, role).vectors
 
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
         """What of each text was read, [n]; counted when the text was encoded."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -10,15 +9,15 @@ import numpy as np
 
 from ..arrays import Float32, as_vectors
 from ..errors import EndpointError, InputError
-from ..identity import EncoderIdentity
+from ..identity import EncoderIdentity, Role
 from ..remote import LARGEST, Remote, said_wrong
-from .texts import as_texts
+from .base import BaseEncoder
 
 BYTES_OF_A_VECTOR: Final = 1 << 18  # as JSON, at most: 10,000 numbers of 25 characters
 LARGEST_NUMBER: Final = 3.4e38  # of 32 bits
 
 
-class EndpointEncoder:
+class EndpointEncoder(BaseEncoder):
     """Vectors from a server. The key comes from the environment and is never stored or shown.
 
     Args:
@@ -60,15 +59,9 @@ class EndpointEncoder:
             document_prompt=self.document_prompt,
         )
 
-    def encode_query(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m]."""
-        return self._encode([self.query_prompt + text for text in as_texts(texts)])
-
-    def encode_document(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m]."""
-        return self._encode([self.document_prompt + text for text in as_texts(texts)])
-
-    def _encode(self, texts: list[str]) -> Float32:
+    def _encode(self, texts: list[str], role: Role) -> Float32:
+        prompt = self.query_prompt if role == "query" else self.document_prompt
+        texts = [prompt + text for text in texts]
         batches = [texts[i : i + self.batch_size] for i in range(0, len(texts), self.batch_size)]
         vectors = [self._request(batch) for batch in batches]
         for one in vectors:

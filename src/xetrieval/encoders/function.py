@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from ..arrays import Float32, as_vectors
 from ..errors import InputError
-from ..identity import FUNCTION, UNNAMED, EncoderIdentity
-from .texts import as_texts
+from ..identity import FUNCTION, UNNAMED, EncoderIdentity, Role
+from .base import BaseEncoder
 
 TextFunction = Callable[[Sequence[str]], ArrayLike]
 NOT_KEPT = (
@@ -19,7 +19,7 @@ NOT_KEPT = (
 )
 
 
-class FunctionEncoder:
+class FunctionEncoder(BaseEncoder):
     """Wrap one function, or two where queries and documents are encoded differently.
 
     Args:
@@ -48,10 +48,5 @@ class FunctionEncoder:
         known_as = f"{FUNCTION}{name}" if name else f"{UNNAMED}{uuid4().hex}"
         self.identity = EncoderIdentity(name=known_as, dimension=dimension, version=version or "")
 
-    def encode_query(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m]."""
-        return as_vectors(self._query(as_texts(texts, "query")))
-
-    def encode_document(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m]."""
-        return as_vectors(self._document(as_texts(texts, "document")))
+    def _encode(self, texts: list[str], role: Role) -> Float32:
+        return as_vectors((self._query if role == "query" else self._document)(texts))

@@ -16,14 +16,14 @@ import numpy as np
 from ..arrays import Float32, l2norm
 from ..errors import InputError
 from ..identity import EncoderIdentity, Role
-from .base import Counts
+from .base import BaseEncoder, Counts
 from .texts import as_texts
 from .tokens import TokenKind, TokenVectors
 
 WORD = re.compile(r"\w+|[^\w\s]")
 
 
-class HashingEncoder:
+class HashingEncoder(BaseEncoder):
     """Bag of hashed words in `dimension` dimensions; reads at most `max_tokens` words."""
 
     def __init__(self, dimension: int = 64, max_tokens: int = 256) -> None:
@@ -46,14 +46,6 @@ class HashingEncoder:
             raise InputError(f"encoder {text!r}: give the dimension as a number, e.g. hashing:256")
         return cls(int(dimension or 64))
 
-    def encode_query(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m], unit rows."""
-        return self._encode(texts)
-
-    def encode_document(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m], unit rows."""
-        return self._encode(texts)
-
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
         """Words past the limit and words read, [n]; every word is known."""
         limit = self.identity.max_tokens or 0
@@ -71,8 +63,8 @@ class HashingEncoder:
         kinds: tuple[TokenKind, ...] = tuple("text" for _ in words)
         return TokenVectors(vectors, spans, kinds)
 
-    def _encode(self, texts: Sequence[str]) -> Float32:
-        words = [WORD.findall(text.lower())[: self.identity.max_tokens] or [""] for text in as_texts(texts)]
+    def _encode(self, texts: list[str], role: Role) -> Float32:
+        words = [WORD.findall(text.lower())[: self.identity.max_tokens] or [""] for text in texts]
         return np.asarray(
             l2norm(np.stack([np.sum([self._direction(w) for w in ws], axis=0) for ws in words])), np.float32
         )

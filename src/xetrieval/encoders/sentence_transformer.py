@@ -17,7 +17,7 @@ from ..errors import DamagedError, InputError, shortened
 from ..extras import require
 from ..files import path_of
 from ..identity import EncoderIdentity, Role
-from .base import Counts, not_counted
+from .base import BaseEncoder, Counts, not_counted
 from .model_folder import ModelFolder
 from .texts import as_texts
 from .tokens import TokenKind, TokenVectors
@@ -29,7 +29,7 @@ LARGE: Final = 100_000_000  # weights
 BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
 
 
-class SentenceTransformerEncoder:
+class SentenceTransformerEncoder(BaseEncoder):
     """A sentence-transformers model. Reading its identity costs a hash of the weights, not their loading.
 
     Args:
@@ -68,14 +68,6 @@ class SentenceTransformerEncoder:
             pooling=model.pooling(),
             reading_sha256=model.reading_sha256(),
         )
-
-    def encode_query(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m], unit rows."""
-        return self._encode(texts, "query")
-
-    def encode_document(self, texts: Sequence[str]) -> Float32:
-        """Vectors [n, m], unit rows."""
-        return self._encode(texts, "document")
 
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
         """Tokens of each text that are past the limit, that the tokenizer does not know, and that are read."""
@@ -127,9 +119,9 @@ class SentenceTransformerEncoder:
         ]
         return TokenVectors(vectors[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
 
-    def _encode(self, texts: Sequence[str], role: Role) -> Float32:
+    def _encode(self, texts: list[str], role: Role) -> Float32:
         torch, device, model = require("torch", "encoders"), _device(), self._model
-        batch, half, texts = self.batch_size or BATCH[device], self.precision == "bfloat16", as_texts(texts, role)
+        batch, half = self.batch_size or BATCH[device], self.precision == "bfloat16"
         # both take the prompt as it is given, an empty one too: the model's default prompt is never put before a text
         encode = model.encode_query if role == "query" else model.encode_document
 
@@ -145,7 +137,7 @@ class SentenceTransformerEncoder:
 
         alone = len(texts) == 1 and self._large  # all threads for one text: only a large model gains by it
         beside = device == "cpu" and not alone
-        vectors = read_side_by_side(read, texts, batch) if beside else read(list(texts))
+        vectors = read_side_by_side(read, texts, batch) if beside else read(texts)
         return np.asarray(l2norm(as_vectors(vectors)), np.float32)
 
     @cached_property

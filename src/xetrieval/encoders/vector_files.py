@@ -11,7 +11,9 @@ before anything is read or allocated.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +25,6 @@ from ..errors import DamagedError, InputError, shortened
 from ..extras import require
 from ..files import parse_json, path_of
 
-ENDINGS: Final = (".npy", ".safetensors", ".parquet")
 LARGEST_HEADER: Final = 64 << 20  # bytes, of a safetensors file
 TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I8": "i1", "I16": "<i2", "I32": "<i4"}
 SCALED: Final = {"U8", "U16", "U32", "U64", "BOOL"}
@@ -85,14 +86,15 @@ def map_vectors(path: Path, column: str | None = None) -> Any:
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     if column is not None and path.suffix.lower() != ".parquet":
         raise InputError(f"{path}: only a Parquet file has columns; leave out the column's name")
-    if path.suffix.lower() == ".npy":
-        matrix: Any = _map_npy(path)
-    elif path.suffix.lower() == ".safetensors":
-        matrix = _map_safetensors(path)
-    elif path.suffix.lower() == ".parquet":
-        matrix = _read_parquet(path, column)
-    else:
-        raise InputError(f"{path}: unknown ending; vectors are {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    readers: Mapping[str, Callable[[Path], Any]] = {
+        ".npy": _map_npy,
+        ".safetensors": _map_safetensors,
+        ".parquet": lambda parquet: _read_parquet(parquet, column),
+    }
+    read = readers.get(path.suffix.lower())
+    if read is None:
+        raise InputError(f"{path}: unknown ending; vectors are .npy, .safetensors or .parquet")
+    matrix = read(path)
     check_kind(matrix.dtype, str(path))
     if matrix.ndim == 1 and matrix.size:
         matrix = matrix[None, :]
@@ -107,10 +109,7 @@ def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
     Raises:
         InputError: ids that are not text, duplicate ids, or not one id per vector.
     """
-    if path.suffix.lower() == ".parquet":
-        ids, where = _parquet_ids(path), str(path)
-    else:
-        ids, where = None, str(path)
+    ids, where = _parquet_ids(path) if path.suffix.lower() == ".parquet" else None, str(path)
     beside = path.with_name(path.name + ".ids.txt")
     if beside.is_file():
         own, ids = ids, _text_ids(beside)
@@ -124,8 +123,7 @@ def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
     if len(ids) != rows:
         raise InputError(f"{where}: {len(ids)} ids for {rows} vectors")
     if len(set(ids)) != len(ids):
-        seen: set[str] = set()
-        twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        twice = next(name for name, count in Counter(ids).items() if count > 1)
         raise InputError(f"{where}: duplicate id {shortened(twice, 60)!r}; give every vector its own")
     return tuple(ids)
 
@@ -134,7 +132,6 @@ def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
 
 
 def _map_npy(path: Path) -> Any:
-    size = path.stat().st_size
     with path.open("rb") as file:
         if file.read(4) == b"PK\x03\x04":
             raise InputError(f"{path}: an archive of arrays (.npz); save the matrix alone, with numpy.save")
@@ -145,23 +142,23 @@ def _map_npy(path: Path) -> Any:
             shape, _, kind = read(file)
         except (ValueError, EOFError, OverflowError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
             raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
-        start = file.tell()
+        rest = path.stat().st_size - file.tell()
     check_kind(kind, str(path))
-    _check_header(path, shape, kind.itemsize, size - start, exact=True)
+    _check_header(path, shape, kind.itemsize, rest)
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False) if math.prod(shape) else np.empty(shape, kind)
     except (ValueError, EOFError, OverflowError) as error:
         raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
 
 
-def _check_header(path: Path, shape: Any, itemsize: int, there: int, *, exact: bool = False) -> None:
+def _check_header(path: Path, shape: Any, itemsize: int, there: int) -> None:
     """Compare a header with the size of the file; nothing is allocated."""
     if not isinstance(shape, tuple | list) or not all(type(n) is int and n >= 0 for n in shape):
         raise DamagedError(f"{path}: its header has no valid shape; fetch or make it again")
     wanted = math.prod(shape) * itemsize
     if wanted > there:
         raise DamagedError(f"{path}: shorter than its header says, or damaged; fetch or make it again")
-    if exact and wanted < there:
+    if wanted < there:
         raise DamagedError(f"{path}: longer than its header says: several matrices, or damaged; save one matrix")
 
 
@@ -183,7 +180,7 @@ def _map_safetensors(path: Path) -> Any:
         raise damaged
     names = sorted(name for name in header if name != "__metadata__")
     if "vectors" not in names and len(names) != 1:
-        raise InputError(f"{path}: contains {_listed(names)}; name the matrix of vectors 'vectors'")
+        raise InputError(f"{path}: contains {_names(names)}; name the matrix of vectors 'vectors'")
     entry = header["vectors" if "vectors" in names else names[0]]
     if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
         raise damaged
@@ -198,7 +195,7 @@ def _map_safetensors(path: Path) -> Any:
     if not 0 <= start <= end <= size - 8 - length:
         raise damaged
     dtype, shape = np.dtype(TYPES[kind]), entry.get("shape")
-    _check_header(path, shape, dtype.itemsize, end - start, exact=True)
+    _check_header(path, shape, dtype.itemsize, end - start)
     if not math.prod(shape):  # type: ignore[arg-type]  # checked there
         return np.empty(tuple(shape), np.float32)  # type: ignore[arg-type]
     sides: tuple[int, ...] = tuple(shape)  # type: ignore[arg-type]
@@ -214,7 +211,7 @@ def _map_safetensors(path: Path) -> Any:
 def _read_parquet(path: Path, column: str | None) -> NDArray[Any]:
     """The rows of a list column, chunk by chunk."""
     arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
-    with _WholeParquet(path, arrow), parquet.ParquetFile(path) as file:
+    with _whole_parquet(path, arrow), parquet.ParquetFile(path) as file:
         name = _vector_column(path, arrow, file.schema_arrow, column)
         kind = file.schema_arrow.field(name).type.value_type
         read = file.read(columns=[name])[name]
@@ -274,7 +271,7 @@ def _vector_column(path: Path, arrow: Any, schema: Any, column: str | None) -> s
 
 def _parquet_ids(path: Path) -> Sequence[str] | None:
     arrow, parquet = require("pyarrow", "data"), require("pyarrow.parquet", "data")
-    with _WholeParquet(path, arrow), parquet.ParquetFile(path) as file:
+    with _whole_parquet(path, arrow), parquet.ParquetFile(path) as file:
         names = [name for name in ("_id", "id") if name in file.schema_arrow.names]
         if not names:
             return None
@@ -288,19 +285,16 @@ def _parquet_ids(path: Path) -> Sequence[str] | None:
     return tuple(map(str, ids))
 
 
-class _WholeParquet:
+@contextmanager
+def _whole_parquet(path: Path, arrow: Any) -> Iterator[None]:
     """Turns what pyarrow raises for a damaged file into a DamagedError."""
-
-    def __init__(self, path: Path, arrow: Any) -> None:
-        self.path, self.arrow = path, arrow
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        ours = isinstance(error, InputError | DamagedError)
-        if error is not None and not ours and isinstance(error, self.arrow.ArrowException | OSError | ValueError):
-            reason = shortened(next(iter(str(error).splitlines()), "damaged"), 160)
-            raise DamagedError(f"{self.path}: not a whole Parquet file ({reason})") from error
+    try:
+        yield
+    except (InputError, DamagedError):
+        raise
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        reason = shortened(next(iter(str(error).splitlines()), "damaged"), 160)
+        raise DamagedError(f"{path}: not a whole Parquet file ({reason})") from error
 
 
 # ---------------------------------------------------------------------------------------------------- ids in text
@@ -319,6 +313,6 @@ def _text_ids(path: Path) -> list[str]:
     return ids
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(shortened(name, 40) for name in names[:8])
-    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "nothing"
+def _names(names: Sequence[str]) -> str:
+    first = ", ".join(shortened(name, 40) for name in names[:8])
+    return f"{first} and {len(names) - 8} more" if len(names) > 8 else first or "nothing"

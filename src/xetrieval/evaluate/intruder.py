@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays import Float32, l2norm
 from ..errors import InputError
 from ..intervals import wilson
-from ..labels import top_examples
+from ..labels.examples import top_examples
 from ..labels.judges import odd_one_out
 from ..sae import SparseAutoencoder
 

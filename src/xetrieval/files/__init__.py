@@ -9,6 +9,7 @@ from .atomic import (
     check_writable,
     is_stream,
     read_bytes,
+    read_text,
     replacing,
     write_bytes,
     write_text,
@@ -18,7 +19,7 @@ from .folders import Work, check_new_folder, claim, is_vacant, new_folder, recov
 from .hashing import digest_of, sha256_of_file, stamp_of
 from .json_text import is_whole, parse_json, read_json
 from .kind import Kind, check_outside_indexes, kind_of
-from .lock import alone
+from .lock import alone, writing
 from .manifest import facts_of, read_manifest, write_manifest
 from .paths import path_of
 
@@ -49,6 +50,7 @@ __all__ = [
     "read_bytes",
     "read_json",
     "read_manifest",
+    "read_text",
     "recover",
     "replacing",
     "sha256_of_file",
@@ -57,4 +59,5 @@ __all__ = [
     "write_bytes",
     "write_manifest",
     "write_text",
+    "writing",
 ]

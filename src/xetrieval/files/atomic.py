@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import select
 import stat
 import sys
@@ -19,11 +18,11 @@ from typing import IO, Any, Final
 from ..errors import InputError
 from .kind import check_not_ours
 from .paths import check_path, path_of
+from .scratch import held, scratch_beside, sweep_beside
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
 PATIENCE: Final = 2.0  # seconds that somebody has to come to the other end of a pipe
 _OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # files of a process
-_SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old|-journal)?")  # -journal: SQLite's, of a killed write
 
 
 def cache_folder() -> Path:
@@ -32,17 +31,6 @@ def cache_folder() -> Path:
     if chosen:
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xetrieval"
-
-
-def scratch_beside(path: Path) -> Path:
-    """A new name in the same folder, which `is_scratch` knows again: for what is not whole yet."""
-    short = path.name.encode()[:180].decode(errors="ignore")
-    return path.with_name(f".{short}.{secrets.token_hex(4)}.xetrieval")
-
-
-def is_scratch(name: str) -> bool:
-    """Whether `scratch_beside` made this name."""
-    return _SCRATCH.fullmatch(name) is not None
 
 
 @contextmanager
@@ -61,15 +49,17 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         return
     target = _named_by(path)
     check_writable(target.parent)
+    sweep_beside(target)
     scratch = scratch_beside(target)
     try:
-        with naming(path), scratch.open("xb") as f:
+        with naming(path), scratch.open("xb") as f, held(scratch):
             yield f
             f.flush()
             os.fsync(f.fileno())
-        if target.exists():
-            scratch.chmod(stat.S_IMODE(target.stat().st_mode))
-        os.replace(scratch, target)
+            if target.exists():
+                scratch.chmod(stat.S_IMODE(target.stat().st_mode))
+            f.close()  # before the rename, as Windows wants it
+            os.replace(scratch, target)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
@@ -164,6 +154,20 @@ def read_bytes(path: Path) -> bytes:
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         raise InputError(f"{path}: a device; give a file, a pipe, or - for standard input")
     return _read_pipe(path) if stat.S_ISFIFO(mode) else path.read_bytes()
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, without its byte-order mark.
+
+    Raises:
+        InputError: no such file, or one in another encoding.
+    """
+    if not path_of(path).is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
 
 
 def _read_pipe(path: Path) -> bytes:

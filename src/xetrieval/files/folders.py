@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError, XetrievalError
-from .atomic import STANDARD, check_folder, check_writable, is_scratch, scratch_beside, write_text
+from .atomic import STANDARD, check_folder, check_writable, write_text
 from .json_text import read_json
 from .kind import CARD, NAME, Kind, check_outside_indexes, kind_of
 from .lock import alone
 from .paths import check_path
+from .scratch import held, is_scratch, remove, scratch_beside, sweep_beside
 
 MARK: Final = ".xetrieval"
 FORMAT: Final = "xetrieval-work"
@@ -82,13 +83,15 @@ def new_folder(target: Path, over: Kind | None = None, *, part: bool = False) ->
     else:
         foreign = _foreign(target, over)
     place.parent.mkdir(parents=True, exist_ok=True)
+    sweep_beside(place)
     scratch = scratch_beside(place)
     try:
         scratch.mkdir()
-        yield scratch
-        for name in foreign:
-            _take_over(target / name, scratch / name)
-        _publish(scratch, place)
+        with held(scratch):
+            yield scratch
+            for name in foreign:
+                _take_over(target / name, scratch / name)
+            _publish(scratch, place)
     except OSError as error:
         if error.filename is None:
             error.filename = str(target)
@@ -150,24 +153,12 @@ def recover(target: Path) -> None:
     place = Path(os.path.realpath(target))
     if os.path.lexists(place) or not place.parent.is_dir():
         return
-    wanted = re.compile(_beginning(place) + r"\.[0-9a-f]{8}\.xetrieval-old")
+    beginning = scratch_beside(place).name.rsplit(".", 2)[0]
+    wanted = re.compile(re.escape(beginning) + r"\.[0-9a-f]{8}\.xetrieval-old")
     for path in sorted(place.parent.iterdir()):
         if wanted.fullmatch(path.name) and path.is_dir():
             os.replace(path, place)
             return
-
-
-def sweep_beside(target: Path) -> None:
-    """Remove what processes that were killed while they replaced `target` left. Call it where nobody else does."""
-    place = Path(os.path.realpath(target))
-    wanted = re.compile(_beginning(place) + r"\.[0-9a-f]{8}\.xetrieval")
-    for path in sorted(place.parent.iterdir()):
-        if wanted.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-
-
-def _beginning(place: Path) -> str:
-    return re.escape(scratch_beside(place).name.rsplit(".", 2)[0])
 
 
 def sweep(folder: Path, keep: str = "") -> None:
@@ -178,14 +169,14 @@ def sweep(folder: Path, keep: str = "") -> None:
     """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if is_scratch(path.name) and not (keep and path.name.startswith(keep)):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            remove(path)
 
 
 def remove_known(folder: Path, names: Sequence[str]) -> None:
     """Remove what in a folder of ours has one of these names (patterns), and unfinished names; nothing else."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if is_scratch(path.name) or any(fnmatchcase(path.name, name) for name in names):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            remove(path)
 
 
 def claim(folder: Path, what: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
+from .atomic import cache_folder, check_writable
+from .hashing import digest_of
 
 
 @contextmanager
@@ -27,3 +30,16 @@ def alone(lock: Path, refusal: str) -> Iterator[None]:
         yield
     finally:
         held.release()
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Let no other process write `target` meanwhile. The lock is a file in the cache folder, not beside the target.
+
+    Raises:
+        InputError: another process is writing it.
+    """
+    lock = cache_folder() / f"writing-{digest_of(os.path.realpath(target))[:16]}.lock"
+    check_writable(lock.parent)
+    with alone(lock, f"{target}: another process is writing it; wait for it"):
+        yield

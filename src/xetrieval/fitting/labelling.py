@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..features import Feature
-from ..labels import keyphrase_labels, top_examples
+from ..labels.examples import top_examples
+from ..labels.keyphrases import keyphrase_labels
 from ..sae import SparseAutoencoder, SparseCodes
 
 EXAMPLES: Final = 20  # strongest texts of a feature, from which its label is made

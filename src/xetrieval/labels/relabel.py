@@ -15,16 +15,8 @@ from ..errors import InputError
 from ..explain import Explainer
 from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
 from ..features import Feature, Score
-from ..files import (
-    alone,
-    cache_folder,
-    check_folder,
-    check_new_folder,
-    check_outside_indexes,
-    check_writable,
-    digest_of,
-)
-from ..files.folders import sweep_beside
+from ..files import check_folder, check_new_folder, check_outside_indexes, writing
+from ..files.scratch import sweep_beside
 from .families import Grouped
 
 PERSON: Final = "worksheet"  # a label from this source is replaced only by another one from it
@@ -142,10 +134,8 @@ def history_line(**facts: Any) -> str:
 
 def _rewrite(source: str | Path, output: Path | None, change: Change, **fields: Any) -> None:
     folder, target = find(source), check_target(source, output)
-    lock = cache_folder() / f"relabel-{digest_of(os.path.realpath(target))[:16]}.lock"
-    check_writable(lock.parent)
-    with alone(lock, f"{target}: another process is writing it; wait for it"):
-        sweep_beside(target)
+    with writing(target):
+        sweep_beside(target, alone=True)
         explainer = Explainer.load(folder)
         features, events = change(explainer)
         changed = replace(explainer, features=tuple(features), **fields)

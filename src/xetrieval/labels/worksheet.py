@@ -10,7 +10,7 @@ from typing import Final
 
 from ..errors import InputError, MismatchError
 from ..features import Feature
-from ..files import is_stream, write_text
+from ..files import is_stream, read_text, write_text
 from .examples import Example, FeatureExamples, one_line
 from .naming import check_label
 
@@ -104,12 +104,7 @@ def _read(
 
 
 def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start + 1}); save it as CSV UTF-8") from error
+    content = read_text(path)
     header = content.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)  # spreadsheets use the one of their locale
     reader = csv.DictReader(StringIO(content, newline=""), delimiter=delimiter, strict=True)

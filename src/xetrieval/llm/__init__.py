@@ -3,10 +3,9 @@
 from .ask import ask, attempts
 from .base import Answer, ChatModel, Message, Request, Usage
 from .budget import Budget, Ledger
-from .cache import CachedChat
+from .cache import CachedChat, Estimate
 from .checks import Checked
 from .client import OpenAIChat
-from .estimate import Estimate, estimate
 from .open import open_llm
 from .parallel import in_parallel
 from .prompt import Prompt, read_prompt
@@ -28,7 +27,6 @@ __all__ = [
     "Usage",
     "ask",
     "attempts",
-    "estimate",
     "in_parallel",
     "open_llm",
     "read_prompt",

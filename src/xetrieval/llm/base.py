@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from ..records import record_of
+
 
 class Message(NamedTuple):
     """One turn of a conversation."""
@@ -33,15 +35,8 @@ class Request:
     attempt: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """What the cache key is a hash of, with the model's name."""
-        return {
-            "messages": [message._asdict() for message in self.messages],
-            "max_tokens": self.max_tokens,
-            "temperature": self.temperature,
-            "schema": None if self.schema is None else dict(self.schema),
-            "version": self.version,
-            "attempt": self.attempt,
-        }
+        """Every field, as JSON holds it; the cache key is a hash of these and of the model's name."""
+        return {name: record_of(value) for name, value in vars(self).items()}
 
 
 class Usage(NamedTuple):
@@ -54,6 +49,14 @@ class Usage(NamedTuple):
     def total(self) -> int:
         """Prompt and completion."""
         return self.prompt + self.completion
+
+    def plus(self, other: Usage) -> Usage:
+        """The sum of both."""
+        return Usage(self.prompt + other.prompt, self.completion + other.completion)
+
+    def minus(self, other: Usage) -> Usage:
+        """The difference of both."""
+        return Usage(self.prompt - other.prompt, self.completion - other.completion)
 
 
 class Answer(NamedTuple):

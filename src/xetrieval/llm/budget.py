@@ -91,10 +91,7 @@ class Ledger:
         bound, budget = at_most(request), self.budget
         with self._lock:
             most = Usage(math.ceil(bound.prompt * self._finer), math.ceil(bound.completion * self._finer))
-            after = Usage(
-                self.usage.prompt + self._open.prompt + most.prompt,
-                self.usage.completion + self._open.completion + most.completion,
-            )
+            after = self.usage.plus(self._open).plus(most)
             if budget.requests is not None and self.requests + 1 > budget.requests:
                 raise BudgetSpent(f"the budget of {budget.requests:,} requests is used up")
             if budget.tokens is not None and after.total > budget.tokens:
@@ -106,15 +103,14 @@ class Ledger:
                     f"the next request could exceed the budget of {budget.money:g} (used {self.cost:.4g})"
                 )
             self.requests += 1
-            self._open = Usage(self._open.prompt + most.prompt, self._open.completion + most.completion)
+            self._open = self._open.plus(most)
         return most
 
     def settle(self, reserved: Usage, answer: Answer | None) -> None:
         """Replace a reservation by what was used; counts that the server does not report stay as reserved."""
         used = Usage() if answer is None else _counted(answer, reserved)
         with self._lock:
-            self._open = Usage(self._open.prompt - reserved.prompt, self._open.completion - reserved.completion)
-            self.usage = Usage(self.usage.prompt + used.prompt, self.usage.completion + used.completion)
+            self._open, self.usage = self._open.minus(reserved), self.usage.plus(used)
             self._finer = max(self._finer, self._finer * used.total / max(1, reserved.total))
 
     def free(self) -> None:

@@ -9,20 +9,32 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import EndpointError
 from ..files import cache_folder, database, digest_of
 from .base import Answer, ChatModel, Request, Usage
-from .budget import Ledger
+from .budget import Ledger, about, at_most
 
 LOST = (0, 200)  # no status, or an unreadable answer
 SCHEMA = """CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, finish TEXT NOT NULL,
     answered TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) WITHOUT ROWID"""
+
+
+class Estimate(NamedTuple):
+    """Requests to send, and tokens and money: likely, and at most. Answers in the cache cost nothing."""
+
+    requests: int
+    at_hand: int
+    likely: Usage
+    most: Usage
+    likely_cost: float
+    most_cost: float
 
 
 class CachedChat:
@@ -35,13 +47,9 @@ class CachedChat:
 
     def __init__(self, model: ChatModel, path: Path | None = None, ledger: Ledger | None = None) -> None:
         self.model, self.path, self.ledger = model, path or cache_folder() / "llm.sqlite", ledger or Ledger()
+        self.name = model.name
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        """The name of the model inside."""
-        return self.model.name
 
     def ask(self, request: Request) -> Answer:
         """The answer from the file, or else from the model.
@@ -79,6 +87,17 @@ class CachedChat:
                 (self.key(request),),
             ).fetchone()
         return None if row is None else Answer(row[0], Usage(row[1], row[2]), row[3], cached=True)
+
+    def estimate(self, requests: Iterable[Request]) -> Estimate:
+        """What a run would cost, without repeats after unusable answers. Sends nothing."""
+        sent = at_hand = 0
+        likely, most, budget = Usage(), Usage(), self.ledger.budget
+        for request in requests:
+            if self.known(request) is not None:
+                at_hand += 1
+                continue
+            sent, likely, most = sent + 1, likely.plus(about(request)), most.plus(at_most(request))
+        return Estimate(sent, at_hand, likely, most, budget.cost(likely), budget.cost(most))
 
     def _keep(self, key: str, request: Request, answer: Answer) -> None:
         text = answer.text.encode("utf-8", "replace").decode()  # half a character cannot be stored

@@ -30,12 +30,8 @@ class OpenAIChat:
         if not model:
             raise InputError(f"language model {base_url!r}: give it as http(s)://HOST/v1#MODEL")
         self.remote = Remote(base_url.rstrip("/"), timeout, attempts)
-        self.model, self._name, self._offers_schema = model, name, True
-
-    @property
-    def name(self) -> str:
-        """BASE_URL#MODEL."""
-        return self._name or f"{self.remote.base_url}#{self.model}"
+        self.model, self._offers_schema = model, True
+        self.name = name or f"{self.remote.base_url}#{model}"
 
     def ask(self, request: Request) -> Answer:
         """The server's answer.

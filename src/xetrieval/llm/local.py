@@ -32,15 +32,10 @@ class LocalChat:
                 raise DamagedError(f"{path}: not a GGUF file")
         self.path, self.timeout = path, timeout
         self.threads = threads or processors()
-        self._name = f"gguf:{path.name}:{sha256_of_file(path)[:12]}"
+        self.name = f"gguf:{path.name}:{sha256_of_file(path)[:12]}"
         self._server: Any = None
         self._lock = threading.Lock()
         self._client: OpenAIChat | None = None
-
-    @property
-    def name(self) -> str:
-        """gguf:FILE:HASH."""
-        return self._name
 
     def ask(self, request: Request) -> Answer:
         """The model's answer."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
-from ..files import digest_of, path_of
+from ..files import digest_of, path_of, read_text
 from .base import Message, Request
 
 TURN: Final = re.compile(r"^--- (system|user|assistant)[ \t]*$", re.MULTILINE)
@@ -109,10 +109,7 @@ def read_prompt(source: str | Path, folder: Path, schema: Mapping[str, Any] | No
     if not path.is_file():
         shipped = ", ".join(sorted(file.stem for file in folder.glob("*.txt")))
         raise InputError(f"prompt {str(source)!r}: no such file; the prompts that ship are {shipped}")
-    try:
-        head, *parts = TURN.split(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8") from error
+    head, *parts = TURN.split(read_text(path))
     turns = tuple((role, text.strip()) for role, text in zip(parts[::2], parts[1::2], strict=True))
     if not turns or turns[-1][0] != "user":
         raise InputError(f"{path}: the last turn must be '--- user'")

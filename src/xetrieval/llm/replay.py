@@ -26,7 +26,7 @@ class ReplayChat:
     """
 
     def __init__(self, script: Script, name: str = "replay") -> None:
-        self._script, self._name, self._lock = script, name, threading.Lock()
+        self.name, self._script, self._lock = name, script, threading.Lock()
         self.requests: list[Request] = []
 
     @classmethod
@@ -48,11 +48,6 @@ class ReplayChat:
             return next((answer for contains, answer in lines if contains in content), None)
 
         return cls(script, f"replay:{path.name}:{digest_of(lines)[:12]}")
-
-    @property
-    def name(self) -> str:
-        """Part of the cache key."""
-        return self._name
 
     def ask(self, request: Request) -> Answer:
         """The answer of the script.

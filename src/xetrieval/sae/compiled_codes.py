@@ -14,16 +14,14 @@ times as slow as either alone. PyTorch and the loops share one.)
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ..arrays import Float32
 from ..extras import require
 from .codes import SparseCodes
-from .kernels import Kernels, kernels_for
-from .kernels.pattern import Pattern
+from .kernels import Kernels, Pattern, kernels_for
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,51 +38,36 @@ def compiled_codes(
     torch, kernels = require("torch", "train"), kernels_for("cpu")
     rows, We, be = (torch.from_numpy(np.require(a, np.float32, ("C", "W"))) for a in (x, encoder_weight, bias))
     if k is not None and scoring == "bfloat16":
-        ids, values = top_k_by_candidates(torch, kernels, rows, We, be, k)
+        ids, values = top_k_by_candidates(kernels, rows, We, be, k)
         return SparseCodes(ids.numpy(), values.clamp_min_(0.0).numpy())
+    tiles = kernels.scores(rows, We, be, _tile_rows(We))
     if k is not None:
-        codes = SparseCodes(np.empty((len(x), k), np.int32), np.empty((len(x), k), np.float32))
-        for first, scores in _tiles(torch, rows, We, be):
+        codes, done = SparseCodes(np.empty((len(x), k), np.int32), np.empty((len(x), k), np.float32)), 0
+        for scores in tiles:
+            some = slice(done, done := done + len(scores))
             ids, values = kernels.top_k(scores, k)
-            codes.features[first : first + len(scores)] = ids.numpy()
-            codes.values[first : first + len(scores)] = values.clamp_min_(0.0).numpy()
+            codes.features[some], codes.values[some] = ids.numpy(), values.clamp_min_(0.0).numpy()
         return codes
     bounds = torch.from_numpy(np.require(thresholds, np.float32, ("C", "W")))
-    parts = [kernels.above(scores, bounds) for _, scores in _tiles(torch, rows, We, be)]
+    parts = [kernels.above(scores, bounds) for scores in tiles]
     counts, columns, activations = (torch.cat([part[i] for part in parts]).numpy() for i in range(3))
     return SparseCodes.of_ragged(counts, columns, activations)
 
 
-def _tiles(torch: ModuleType, x: Tensor, We: Tensor, be: Tensor) -> Tensor:
-    tile = max(16, TILE_NUMBERS // len(We))
-    memory = torch.empty(min(tile, len(x)), len(We))
-    for first in range(0, len(x), tile):
-        rows = x[first : first + tile]
-        yield first, torch.addmm(be, rows, We.T, out=memory[: len(rows)])
+def _tile_rows(We: Tensor) -> int:
+    return max(16, TILE_NUMBERS // len(We))
 
 
-def top_k_by_candidates(
-    torch: ModuleType, kernels: Kernels, x: Tensor, We: Tensor, be: Tensor, k: int
-) -> tuple[Tensor, Tensor]:
+def top_k_by_candidates(kernels: Kernels, x: Tensor, We: Tensor, be: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Ids (int32) and fp32 values of the k largest scores x We^T + be of each row, [n, k]."""
-    scorer = _Scorer(We, be, We.bfloat16(), float(We.norm(dim=1).max()))
-    tile = max(16, TILE_NUMBERS // len(We))
-    parts = [_tile(torch, kernels, x[i : i + tile], scorer, k) for i in range(0, len(x), tile)]
-    if not parts:
-        return torch.empty((0, k), dtype=torch.int32), torch.empty((0, k))
+    torch, half, longest = kernels.torch, We.bfloat16(), float(We.norm(dim=1).max())
+    parts = [_tile(kernels, rows, (We, be, half, longest), k) for rows in x.split(_tile_rows(We))]
     return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 
 
-class _Scorer(NamedTuple):
-    We: Tensor
-    be: Tensor
-    half: Tensor  # We in bfloat16
-    longest: float  # max_j ||w_j||
-
-
-def _tile(torch: ModuleType, kernels: Kernels, x: Tensor, scorer: _Scorer, k: int) -> tuple[Tensor, Tensor]:
-    We, be, half, longest = scorer
-    n, width = len(x), min(len(We), PER_K * k)
+def _tile(kernels: Kernels, x: Tensor, scorer: tuple[Tensor, Tensor, Tensor, float], k: int) -> tuple[Tensor, Tensor]:
+    We, be, half, longest = scorer  # half: We in bfloat16; longest: max_j ||w_j||
+    torch, n, width = kernels.torch, len(x), min(len(We), PER_K * k)
     rough = (x.bfloat16() @ half.T).float() + be
     ids, coarse = kernels.top_k(rough, width)
     starts = torch.arange(0, n * width + 1, width, device=x.device)

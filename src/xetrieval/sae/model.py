@@ -198,6 +198,18 @@ class SparseAutoencoder:
             yield scores
 
 
+def gated_as_jumprelu(
+    encoder_weight: Float32, r: Float32, gate_bias: Float32, size_bias: Float32
+) -> tuple[Float32, Float32, Float32]:
+    """Encoder weight, bias and thresholds of a gated autoencoder (Rajamanoharan et al. 2024a, appendix).
+
+    The gate opens where u = W_e (x - b) > -b_e; the size is e^r u + b_m. So it is a jumprelu with z = e^r u + b_m and
+    theta = max(0, b_m - e^r b_e).
+    """
+    stretch = np.exp(r)
+    return stretch[:, None] * encoder_weight, size_bias, np.maximum(size_bias - stretch * gate_bias, 0.0)
+
+
 def _compiles(scores: int, *, bulk: bool) -> bool:
     """Whether a job of this size runs on PyTorch and the compiled loops."""
     worth = scores >= (WORTH_COMPILING if bulk else WORTH_COMPILING_ONCE)

@@ -6,31 +6,24 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final, get_type_hints
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..errors import InputError, XetrievalError
-from ..explain import Contrast, Explainer, Explanation
-from ..explain.explanation import BIAS, REMAINDER
+from ..explain import Explainer
 from ..files import cache_folder, parse_json
 from ..index import Index
-from ..index.ask.answer import SearchAnswer
-from ..index.ask.catalogue import FeaturePage
-from ..index.ask.moves import SteeredRanking
-from ..index.ask.report import CorpusReport
-from ..index.ask.why import Why
-from ..index.store.texts import StoredDocument
-from ..labels.card import FeatureCard
 from ..records import record_of
 from ..render.page import page
 from . import schemas as s
@@ -41,7 +34,6 @@ from .service import NotFound, Service, plain
 
 PAGE: Final = Path(__file__).parent / "page"
 LOG: Final = logging.getLogger("xetrieval.serve")
-IndexName = Annotated[str | None, Query(max_length=200, description="The first, if none is named.")]
 
 
 def create_app(
@@ -52,7 +44,7 @@ def create_app(
     token: str | None = None,
     profiles: Path | None = None,
     root_path: str = "",
-) -> Any:
+) -> Gate:
     """The ASGI application. It may be mounted below a path of another one.
 
     Args:
@@ -76,9 +68,7 @@ def create_app(
         redoc_url=None,
     )
     app.router.route_class = _Route
-    app.state.service = service
-    for add in (_questions, _catalogue, _steering):
-        add(app, service)
+    _routes(app, service)
     _problems(app, service)
     app.router.default = _page()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
@@ -116,116 +106,47 @@ def _either(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _questions(app: FastAPI, service: Service) -> None:
-    route = _route(app)
+def _routes(app: FastAPI, service: Service) -> None:
+    """One route for each question that the service answers; its types are those of the method."""
+    for path, ask in (
+        ("POST /v1/search", service.search),
+        ("POST /v1/find", service.find),
+        ("POST /v1/explain", service.explain),
+        ("POST /v1/contrast", service.contrast),
+        ("POST /v1/why", service.why),
+        ("GET /v1/features", service.features),
+        ("GET /v1/features/{feature_id}", service.feature),
+        ("GET /v1/documents", service.document),
+        ("GET /v1/report", service.report),
+        ("POST /v1/steering/apply", service.apply),
+        ("POST /v1/steering/suggest", service.suggest),
+        ("GET /v1/steering/profiles", service.profiles),
+        ("POST /v1/steering/profiles", service.keep),
+    ):
+        method, address = path.split()
+        answer = model_of(get_type_hints(ask)["return"])
+        app.api_route(address, methods=[method], response_model=answer, responses=s.Problem)(_as_json(ask))
 
-    @app.get("/v1/health", response_model=model_of(s.Health), responses={422: s.Problem[422]})
-    def health() -> Any:
-        """Whether the server answers, and which indexes it has."""
-        words = {"bias": BIAS, "remainder": REMAINDER}
-        return _json(s.Health("ok", __version__, service.describe(), words))
-
-    @route("POST", "/v1/search", SearchAnswer)
-    def search(request: s.SearchRequest) -> Any:
-        """Documents for a query, each with what carries its score."""
-        return _json(service.search(request))
-
-    @route("POST", "/v1/find", s.FindAnswer)
-    def find(request: s.FindRequest) -> Any:
-        """A document that a person has in mind, by its id or by some of its words."""
-        return _json(service.find(request))
-
-    @route("POST", "/v1/explain", Explanation)
-    def explain(request: s.ExplainRequest) -> Any:
-        """Why a document gets its score: by id in an index, or any text."""
-        return _json(service.explain(request))
-
-    @route("POST", "/v1/contrast", Contrast)
-    def contrast(request: s.ContrastRequest) -> Any:
-        """Why one document scores above another, and what would swap them."""
-        return _json(service.contrast(request))
-
-    @route("POST", "/v1/why", Why)
-    def why(request: s.WhyRequest) -> Any:
-        """Why a document has its rank and not a higher one, and what would change it."""
-        return _json(service.why(request))
+    health = model_of(s.Health)
+    app.get("/v1/health", response_model=health, responses={422: s.Problem[422]})(_as_json(service.health))
 
     @app.post("/v1/report.html", response_class=HTMLResponse, responses=s.Problem)
-    def report_html(request: s.ExplainRequest) -> Any:
+    def report_html(request: s.ExplainRequest) -> HTMLResponse:
         """One explanation as a page to keep or send."""
-        answer = service.explain(request)
-        return HTMLResponse(page(answer, None))
+        return HTMLResponse(page(service.explain(request), None))
 
 
-def _catalogue(app: FastAPI, service: Service) -> None:
-    route = _route(app)
+def _as_json(ask: Callable[..., object]) -> Callable[..., JSONResponse]:
+    """The answer of the library as JSON; FastAPI describes its type and does not convert it."""
 
-    @route("GET", "/v1/features", FeaturePage)
-    def features(
-        index: IndexName = None,
-        search: Annotated[str, Query(max_length=200)] = "",
-        family: Annotated[int | None, Query(ge=0, lt=1 << 31)] = None,
-        offset: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    ) -> Any:
-        """Features by name, by family, or all."""
-        return _json(service.features(index, search, family, offset, limit))
+    @wraps(ask)
+    def answer(*args: object, **kwargs: object) -> JSONResponse:
+        return JSONResponse(record_of(ask(*args, **kwargs)))
 
-    @route("GET", "/v1/features/{feature_id}", FeatureCard)
-    def feature(feature_id: s.FeatureId, index: IndexName = None) -> Any:
-        """One feature: name, scores of the name, neighbours, and documents of the index that have it most."""
-        return _json(service.feature(index, feature_id))
-
-    @route("GET", "/v1/documents", StoredDocument)
-    def document(id: Annotated[str, Query(min_length=1, max_length=1000)], index: IndexName = None) -> Any:
-        """A document as it is stored."""
-        return _json(service.document(index, id))
-
-    @route("GET", "/v1/report", CorpusReport)
-    def report(index: IndexName = None) -> Any:
-        """What a corpus is about."""
-        return _json(service.report(index))
+    return answer
 
 
-def _steering(app: FastAPI, service: Service) -> None:
-    route = _route(app)
-
-    @route("POST", "/v1/steering/apply", SteeredRanking)
-    def apply(request: s.ApplyRequest) -> Any:
-        """A ranking with features turned up or down, and the ranks of its documents without that."""
-        return _json(service.moves(request))
-
-    @route("POST", "/v1/steering/suggest", s.Suggestion)
-    def suggest(request: s.ThumbsRequest) -> Any:
-        """Factors from thumbs on the hits of one query."""
-        return _json(service.suggest(request))
-
-    @route("GET", "/v1/steering/profiles", s.Profiles)
-    def profiles(index: IndexName = None) -> Any:
-        """Saved profiles."""
-        return _json(service.kept_profiles(index))
-
-    @route("POST", "/v1/steering/profiles", s.Profile)
-    def keep(request: s.ProfileRequest) -> Any:
-        """Save a profile."""
-        return _json(service.keep_profile(request))
-
-
-def _route(app: FastAPI) -> Callable[[str, str, Any], Callable[[Any], Any]]:
-    """A decorator for a route, with the type of its answer and the ways in which it is refused."""
-
-    def route(method: str, path: str, answer: Any) -> Callable[[Any], Any]:
-        return app.api_route(path, methods=[method], response_model=model_of(answer), responses=s.Problem)
-
-    return route
-
-
-def _json(answer: Any) -> JSONResponse:
-    """An answer of the library as JSON; FastAPI describes its type and does not convert it."""
-    return JSONResponse(record_of(answer))
-
-
-def _page() -> Any:
+def _page() -> ASGIApp:
     """What answers where the API has no route: the files of the page, but nothing below /v1."""
     files = StaticFiles(directory=PAGE, html=True) if PAGE.is_dir() else None
 

@@ -7,18 +7,13 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
-from .address import Place, asked_host, check_token, place_of, welcome
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from .address import Place, asked_host, check_token, place_of, welcome
 
 LOG: Final = logging.getLogger("xetrieval.serve")
 BODY: Final = "xetrieval.body"  # the key of a request's body in its scope
@@ -62,7 +57,9 @@ class Gate:
         InputError: an empty token, or one that does not fit in a cookie.
     """
 
-    def __init__(self, app: App, limits: Limits, hosts: frozenset[str], token: str | None, prefix: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Limits, hosts: frozenset[str], token: str | None, prefix: str = ""
+    ) -> None:
         check_token(token)
         self.app, self.limits, self.hosts, self.token, self.prefix = app, limits, hosts, token, prefix
         self.turn = asyncio.Semaphore(limits.active)

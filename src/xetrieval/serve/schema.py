@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sys
 
+from fastapi import FastAPI
+
 from ..explain import load
 from .app import create_app
 
 
 def schema() -> str:
     """OpenAPI, keys in order, so that the same API gives the same bytes."""
-    description = create_app({}, load("minilm")).app.openapi()
-    return json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    app = create_app({}, load("minilm")).app
+    assert isinstance(app, FastAPI)
+    return json.dumps(app.openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

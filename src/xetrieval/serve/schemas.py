@@ -136,7 +136,7 @@ class WhyRequest(OfIndex):
     vector: Vector | None = None
     doc_id: DocId
     over: DocId | None = None
-    k: int = Field(default=10, ge=1, le=100)
+    k: int | None = Field(default=None, ge=1, le=100, description="Documents of the top; 10 where none is given.")
     counterfactual: bool = True
     evidence: bool = False
     top: Top = None

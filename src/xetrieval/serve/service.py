@@ -1,4 +1,4 @@
-"""What the routes call: indexes by name, and the library's verbs on them. Knows nothing of HTTP but `NotFound`."""
+"""What the routes call: the library's verbs on indexes by name. A method's types and docstring describe its route."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
 
 import numpy as np
+from fastapi import Query
 
+from .. import __version__
 from ..errors import DamagedError, InputError, XetrievalError
 from ..explain import DEFAULT_TOP, Contrast, Explainer, Explanation
+from ..explain.explanation import BIAS, REMAINDER
 from ..features import check_feature_ids
 from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
 from ..index.ask.catalogue import FeaturePage, feature_in_index, feature_page
-from ..index.ask.moves import SteeredRanking, moves
+from ..index.ask.moves import SteeredRanking, factors_from_thumbs, moves
 from ..index.ask.overview import overview
 from ..index.ask.report import CorpusReport, report
 from ..index.ask.why import Why, all_scores, contrast_rows, rank_in, why
@@ -29,12 +32,12 @@ from ..index.store.texts import StoredDocument
 from ..labels.card import FeatureCard
 from ..options import check
 from ..steer import SteeringProfile
-from ..steer.learn import LearnConfig, competition_of, learn_factors
 from . import schemas as s
 from .encoder import SharedEncoder
 
 LOOKS_EVERY: Final = 1.0  # seconds between two looks at whether an index was changed
 LOG: Final = logging.getLogger("xetrieval.serve")
+IndexName = Annotated[str | None, Query(max_length=200, description="The first, if none is named.")]
 OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
 IN_HTTP: Final = {option: field for field, option in OPTIONS.items()}
 
@@ -51,27 +54,27 @@ class Service:
         self._reopening, self._looked = threading.Lock(), dict.fromkeys(indexes, time.monotonic())
         self.indexes = {name: self._shared(index) for name, index in indexes.items()}
         self._own = self._sharing(explainer)
-        self.profiles = profiles
+        self._profiles = profiles
         self._reports: dict[str, tuple[Index, CorpusReport]] = {}
 
-    def index(self, name: str | None) -> tuple[str, Index]:
+    def index(self, name: str | None) -> Index:
         """An index by name; the first where none is named."""
-        if name is None:
-            if not self.indexes:
-                raise NotFound("this server has no index; give texts")
-            name = next(iter(self.indexes))
-        if name not in self.indexes:
-            raise NotFound(f"no index {name!r} here; there is {', '.join(self.indexes) or 'none'}")
+        name = self._name(name)
         self._look(name)
-        return name, self.indexes[name]
+        return self.indexes[name]
+
+    def _name(self, name: str | None) -> str:
+        if name is None and not self.indexes:
+            raise NotFound("this server has no index; give texts")
+        if name is not None and name not in self.indexes:
+            raise NotFound(f"no index {name!r} here; there is {', '.join(self.indexes) or 'none'}")
+        return next(iter(self.indexes)) if name is None else name
 
     def _look(self, name: str) -> None:
         """Reopen an index that was changed or rebuilt; requests under way finish on the one they started with."""
         cut = self.indexes[name].truncated_file()
-        if not self._reopening.acquire(
-            blocking=cut is not None
-        ):  # another request reopens it: the open one answers meanwhile
-            return
+        if not self._reopening.acquire(blocking=cut is not None):
+            return  # another request reopens it: the open one answers meanwhile
         try:
             index = self.indexes[name]
             cut = index.truncated_file()
@@ -93,7 +96,7 @@ class Service:
 
     def _explainer(self, name: str | None) -> Explainer:
         """What explains texts: the explainer that an index has now; this server's own where it has no index."""
-        return self._own if name is None and not self.indexes else self.index(name)[1].explainer
+        return self._own if name is None and not self.indexes else self.index(name).explainer
 
     def _sharing(self, one: Explainer) -> Explainer:
         """The explainer with the server's single copy of its encoder; without one where it cannot read texts."""
@@ -108,9 +111,9 @@ class Service:
     def _shared(self, index: Index) -> Index:
         return index.with_explainer(self._sharing(index.explainer))
 
-    def describe(self) -> tuple[s.IndexInfo, ...]:
-        """All indexes."""
-        return tuple(
+    def health(self) -> s.Health:
+        """Whether the server answers, and which indexes it has."""
+        indexes = tuple(
             s.IndexInfo(
                 name=name,
                 documents=len(index),
@@ -122,34 +125,38 @@ class Service:
                 dimension=index.manifest.dimension,
                 sae=index.explainer.sae.digest,
             )
-            for name, index in map(self.index, self.indexes)
+            for name, index in zip(self.indexes, map(self.index, self.indexes), strict=True)
         )
+        return s.Health("ok", __version__, indexes, {"bias": BIAS, "remainder": REMAINDER})
 
     def search(self, request: s.SearchRequest) -> SearchAnswer:
-        """Hits of a query."""
+        """Documents for a query, each with what carries its score."""
         check("search", _options_of(request, explain=request.explain), IN_HTTP, request.by)
-        name, index = self.index(request.index)
+        index = self.index(request.index)
         options = SearchOptions(request.by, _profile(index, request.factors), request.weights)
         found, query = search(index, _query_of(request), request.k, options, request.filters)
         common = overview(index, found, request.good, request.bad) if request.overview else None
-        return replace(search_answer(query, found, common, explain=request.explain, top=request.top), index=name)
+        return replace(
+            search_answer(query, found, common, explain=request.explain, top=request.top),
+            index=self._name(request.index),
+        )
 
     def find(self, request: s.FindRequest) -> s.FindAnswer:
-        """A document by its id, otherwise by words of it."""
-        _, index = self.index(request.index)
+        """A document that a person has in mind, by its id or by some of its words."""
+        index = self.index(request.index)
         wanted = request.wanted.strip()
         if wanted and index.find(wanted) is not None:
             return s.FindAnswer(wanted, ())
         return s.FindAnswer(None, tuple(index.search(request.wanted, request.k)))
 
     def explain(self, request: s.ExplainRequest) -> Explanation:
-        """One document for one query."""
+        """Why a document gets its score: by id in an index, or any text."""
         check("explain", _options_of(request), IN_HTTP)
         if request.document is not None:
             explainer = self._explainer(request.index)
             made = explainer.explain(request.query, request.document)
         elif request.doc_id is not None:
-            _, index = self.index(request.index)
+            index = self.index(request.index)
             explainer, row = index.explainer, self._row(index, request.doc_id)
             query = prepare(index, request.query, SearchOptions(steer=_profile(index, request.factors)))
             made = explain_rows(index, query, np.array([row]))[0]
@@ -157,109 +164,107 @@ class Service:
                 made = replace(made, rank=rank_in(all_scores(index, query.vector), row))
         else:
             raise InputError("give doc_id, or document as text: one of the two")
-        if request.evidence:
-            made = explainer.with_evidence(made, _evidence_terms(request))
+        if (terms := _evidence(request)) is not None:
+            made = explainer.with_evidence(made, terms)
         return made.top(request.top)
 
     def contrast(self, request: s.ContrastRequest) -> Contrast:
-        """Two documents for one query."""
+        """Why one document scores above another, and what would swap them."""
         check("contrast", _options_of(request), IN_HTTP)
         if request.first is not None and request.second is not None:
             explainer = self._explainer(request.index)
             made = explainer.contrast(request.query, request.first, request.second, counterfactual=True)
         elif request.doc_id is not None and request.over is not None:
-            _, index = self.index(request.index)
+            index = self.index(request.index)
             explainer, rows = index.explainer, (self._row(index, request.doc_id), self._row(index, request.over))
             made = contrast_rows(index, prepare(index, request.query), *rows, counterfactual=True)
         else:
             raise InputError("give first and second as texts, or doc_id and over")
-        if request.evidence:
-            made = explainer.with_evidence(made, _evidence_terms(request))
+        if (terms := _evidence(request)) is not None:
+            made = explainer.with_evidence(made, terms)
         return made.top(request.top)
 
     def why(self, request: s.WhyRequest) -> Why:
-        """Why a document has its rank, what it would have to beat, what would change it."""
+        """Why a document has its rank and not a higher one, and what would change it."""
         check("why", _options_of(request), IN_HTTP)
-        _, index = self.index(request.index)
+        index = self.index(request.index)
         for name in (request.doc_id, request.over):
             if name is not None:
                 self._row(index, name)
-        k = request.k if "k" in request.model_fields_set else None
         found = why(
             index,
             prepare(index, _query_of(request)),
             request.doc_id,
             request.over,
-            k,
+            request.k,
             counterfactual=request.counterfactual,
-            evidence=_evidence_terms(request) if request.evidence else None,
+            evidence=_evidence(request),
         )
         return found.top(request.top)
 
-    def document(self, name: str | None, identifier: str) -> StoredDocument:
+    def features(
+        self,
+        index: IndexName = None,
+        search: Annotated[str, Query(max_length=200)] = "",
+        family: Annotated[int | None, Query(ge=0, lt=1 << 31)] = None,
+        offset: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> FeaturePage:
+        """Features by name, by family, or all."""
+        return feature_page(self.index(index), search, family, offset, limit)
+
+    def feature(self, feature_id: s.FeatureId, index: IndexName = None) -> FeatureCard:
+        """One feature: name, scores of the name, neighbours, and documents of the index that have it most."""
+        opened = self.index(index)
+        if feature_id >= opened.manifest.features:
+            raise NotFound(f"there is no feature {feature_id} (0 to {opened.manifest.features - 1})")
+        return feature_in_index(opened, feature_id)
+
+    def document(
+        self, id: Annotated[str, Query(min_length=1, max_length=1000)], index: IndexName = None
+    ) -> StoredDocument:
         """A document as it is stored."""
-        _, index = self.index(name)
-        return index.document(self._row(index, identifier))
+        opened = self.index(index)
+        return opened.document(self._row(opened, id))
 
-    def features(self, name: str | None, search: str, family: int | None, offset: int, limit: int) -> FeaturePage:
-        """Some features of an index."""
-        return feature_page(self.index(name)[1], search, family, offset, limit)
-
-    def feature(self, name: str | None, number: int) -> FeatureCard:
-        """One feature of an index."""
-        _, index = self.index(name)
-        if number >= index.manifest.features:
-            raise NotFound(f"there is no feature {number} (0 to {index.manifest.features - 1})")
-        return feature_in_index(index, number)
-
-    def report(self, name: str | None) -> CorpusReport:
-        """What a corpus is about; computed once."""
-        found, index = self.index(name)
-        reported, made = self._reports.get(found, (None, None))
-        if made is None or reported is not index:
-            made = report(index)
-            self._reports[found] = index, made
+    def report(self, index: IndexName = None) -> CorpusReport:
+        """What a corpus is about."""
+        name, opened = self._name(index), self.index(index)
+        reported, made = self._reports.get(name, (None, None))
+        if made is None or reported is not opened:  # computed once
+            made = report(opened)
+            self._reports[name] = opened, made
         return made
 
-    def moves(self, request: s.ApplyRequest) -> SteeredRanking:
-        """A ranking with factors and without."""
-        _, index = self.index(request.index)
+    def apply(self, request: s.ApplyRequest) -> SteeredRanking:
+        """A ranking with features turned up or down, and the ranks of its documents without that."""
+        index = self.index(request.index)
         return moves(index, request.query, SteeringProfile(request.factors, index.explainer.sae.digest), request.k)
 
     def suggest(self, request: s.ThumbsRequest) -> s.Suggestion:
-        """A few factors under which the liked hits would rank above the disliked ones."""
+        """Factors from thumbs on the hits of one query."""
         if not request.good or not request.bad:
             raise InputError("mark at least one hit as good and one as bad")
         if set(request.good) & set(request.bad):
             raise InputError("a hit cannot be both good and bad")
-        _, index = self.index(request.index)
-        rows = np.array([self._row(index, name) for name in (*request.good, *request.bad)])
-        q, _ = index.query_vector(request.query)
-        z, sae = index.vectors(rows), index.explainer.sae
-        competition = competition_of(
-            (z.astype(np.float64) @ q.astype(np.float64))[None],
-            np.asarray(q[None] @ sae.directions.T, np.float32),
-            index.codes(rows, index.manifest.views[0]).dense(sae.features),
-            [np.arange(len(request.good))],
-        )
-        learned = learn_factors(competition, LearnConfig(request.features, 0.01, 1))
-        factors = {j: round(factor, 2) for j, factor in learned.items() if abs(factor - 1) >= 0.05}
+        index = self.index(request.index)
+        good, bad = ([self._row(index, name) for name in names] for names in (request.good, request.bad))
+        factors = factors_from_thumbs(index, request.query, good, bad, request.features)
         note = "one query's thumbs: see what they do to others before you keep them"
         return s.Suggestion(_factors(index, factors), note)
 
-    def kept_profiles(self, name: str | None) -> s.Profiles:
-        """Profiles kept for the autoencoder of an index."""
-        _, index = self.index(name)
-        folder = self._folder(index)
+    def profiles(self, index: IndexName = None) -> s.Profiles:
+        """Saved profiles."""
+        opened = self.index(index)
         found = (
-            _profile_of(index, path.stem, SteeringProfile.load(path, index.explainer.sae))
-            for path in sorted(folder.glob("*.json"))
+            _profile_of(opened, path.stem, SteeringProfile.load(path, opened.explainer.sae))
+            for path in sorted(self._folder(opened).glob("*.json"))
         )
         return s.Profiles(tuple(found))
 
-    def keep_profile(self, request: s.ProfileRequest) -> s.Profile:
-        """Keep a profile under a name; one of that name is replaced."""
-        _, index = self.index(request.index)
+    def keep(self, request: s.ProfileRequest) -> s.Profile:
+        """Save a profile."""
+        index = self.index(request.index)
         profile = SteeringProfile(request.factors, index.explainer.sae.digest, "the page", request.note)
         check_feature_ids(request.factors, index.manifest.features)
         folder = self._folder(index)
@@ -268,7 +273,7 @@ class Service:
         return _profile_of(index, request.name, profile)
 
     def _folder(self, index: Index) -> Path:
-        return self.profiles / index.explainer.sae.digest
+        return self._profiles / index.explainer.sae.digest
 
     def _row(self, index: Index, identifier: str) -> int:
         row = index.find(identifier)
@@ -277,19 +282,22 @@ class Service:
         return row
 
 
-def _query_of(request: s.SearchRequest | s.WhyRequest) -> Any:
+def _query_of(request: s.SearchRequest | s.WhyRequest) -> str | list[float]:
     """The query: a text, or a vector of the index's encoder."""
-    if (request.query is None) == (request.vector is None):
+    given = request.query if request.vector is None else request.vector
+    if given is None:
         raise InputError("give query as text, or vector: one of the two")
-    return request.query if request.vector is None else request.vector
+    return given
 
 
-def _evidence_terms(request: s.ExplainRequest | s.ContrastRequest | s.WhyRequest) -> int:
-    """How many terms get their words: those shown, or 8 where all are."""
+def _evidence(request: s.ExplainRequest | s.ContrastRequest | s.WhyRequest) -> int | None:
+    """How many terms get their words: those shown, or 8 where all are; None where no words are requested."""
+    if not request.evidence:
+        return None
     return DEFAULT_TOP if request.top is None else request.top
 
 
-def _options_of(request: s.StrictRequest, **instead: Any) -> dict[str, Any]:
+def _options_of(request: s.StrictRequest, **instead: object) -> dict[str, object]:
     """The fields of a request as the table of options calls them; fields left out are absent."""
     fields = {OPTIONS.get(name, name): getattr(request, name) for name in request.model_fields_set}
     return {**fields, **instead}
@@ -310,7 +318,7 @@ def _profile_of(index: Index, name: str, profile: SteeringProfile) -> s.Profile:
     return s.Profile(name, _factors(index, profile.factors), profile.provenance, profile.note)
 
 
-def plain(message: str, indexes: Mapping[str, Any], request: str = "") -> str:
+def plain(message: str, indexes: Mapping[str, Index], request: str = "") -> str:
     """An error's words without the paths of this machine; what the request itself contains stays."""
     for name, index in indexes.items():
         message = message.replace(str(index.folder), f"index {name}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +12,8 @@ from typing import Any, NamedTuple
 
 from ..data import BadLine, Document, read_json_lines
 from ..errors import BudgetSpent, EndpointError, InputError
-from ..files import alone, cache_folder, check_writable, digest_of, replacing
-from ..llm import CachedChat, Estimate, Prompt, Request, ask, estimate, in_parallel
+from ..files import check_writable, replacing, writing
+from ..llm import CachedChat, Prompt, Request, ask, in_parallel
 from ..progress import Progress, silent
 from .checks import check
 from .existing import text_sha256
@@ -77,13 +76,6 @@ def requests(documents: Sequence[Document], prompts: Sequence[Prompt], config: T
             yield prompt.request(document=text)
 
 
-def cost_of(
-    documents: Sequence[Document], prompts: Sequence[Prompt], model: CachedChat, config: TeachConfig | None = None
-) -> Estimate:
-    """What `teach` would cost. Sends nothing."""
-    return estimate(model, requests(documents, prompts, config or TeachConfig()))
-
-
 def teach(
     documents: Sequence[Document],
     prompts: Sequence[Prompt],
@@ -105,9 +97,7 @@ def teach(
     if not documents:
         raise InputError("teach: no documents")
     check_writable(output.parent)
-    lock = cache_folder() / f"teach-{digest_of(os.path.realpath(output))[:16]}.lock"  # no lock file beside the output
-    check_writable(lock.parent)
-    with alone(lock, f"{output}: another process is writing it; wait for it"):
+    with writing(output):
         return _teach(_Run(documents, prompts, model, output, config), progress)
 
 

@@ -1325,9 +1325,9 @@ export interface components {
             index?: string | null;
             /**
              * K
-             * @default 10
+             * @description Documents of the top; 10 where none is given.
              */
-            k: number;
+            k?: number | null;
             /** Over */
             over?: string | null;
             /** Query */

@@ -1,14 +1,17 @@
-"""A ranking with a steering profile, and the ranks of its documents without it."""
+"""A ranking with a steering profile, the ranks of its documents without it, and factors from judged hits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ...arrays import Float32
 from ...records import Record
 from ...steer import SteeringProfile
+from ...steer.learn import LearnConfig, competition_of, learn_factors
 from ..search.mode import SearchOptions
 from ..search.ranking import prepare, rank
 from .why import all_scores, rank_in
@@ -52,3 +55,19 @@ def moves(index: Index, query: str | Float32, profile: SteeringProfile, k: int =
         before = rank_in(plain, row)
         made.append(Move(stored.id, stored.title, stored.text, place, before, score, float(plain[row])))
     return SteeredRanking(prepared.text, dict(sorted(profile.factors.items())), tuple(made))
+
+
+def factors_from_thumbs(
+    index: Index, query: str, good: Sequence[int], bad: Sequence[int], features: int
+) -> dict[int, float]:
+    """Factors of at most `features` features under which the rows `good` would rank above the rows `bad`."""
+    rows, sae = np.array([*good, *bad]), index.explainer.sae
+    q, _ = index.query_vector(query)
+    competition = competition_of(
+        (index.vectors(rows).astype(np.float64) @ q.astype(np.float64))[None],
+        np.asarray(q[None] @ sae.directions.T, np.float32),
+        index.codes(rows, index.manifest.views[0]).dense(sae.features),
+        [np.arange(len(good))],
+    )
+    learned = learn_factors(competition, LearnConfig(features, 0.01, 1))
+    return {j: round(factor, 2) for j, factor in learned.items() if abs(factor - 1) >= 0.05}

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from ...errors import DamagedError
 from ...files import read_json
-from ...files.atomic import is_scratch
 from ...files.folders import LOCK
 from ...files.kind import NAME as CONFIG
 from ...files.manifest import check_file
+from ...files.scratch import is_scratch
 from ...progress import Progress, silent
 from ..search.companions import companions
 from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS

@@ -18,7 +18,7 @@ from ...errors import InputError
 from ...explain import Explanation
 from ...extras import require
 from ...files import alone, check_writable
-from ...files.atomic import scratch_beside
+from ...files.scratch import scratch_beside, sweep_beside
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.reader import IndexReader, Rows
 from ..store.sealed import check_seal, write_seal
@@ -140,6 +140,7 @@ def _keep(retriever: Any, home: Path) -> None:
     with alone(home.with_suffix(".lock"), f"{home}: locked: another process is counting the words; try again soon"):
         if home.is_dir():
             return
+        sweep_beside(home, alone=True)
         scratch = scratch_beside(home)
         try:
             scratch.mkdir()

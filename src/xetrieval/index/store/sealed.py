@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from ...errors import DamagedError, InputError, XetrievalError
 from ...files import digest_of, parse_json, read_json, sha256_of_file, write_text
-from ...files.atomic import scratch_beside
 from ...files.database import has_tables_of
 from ...files.manifest import check_file
+from ...files.scratch import scratch_beside
 
 LONGEST: Final = 1 << 28  # bytes of one value in a database
 PATIENCE: Final = 300.0  # seconds that the check of one database may take

@@ -33,14 +33,9 @@ class EncoderJudge:
 
     def __init__(self, encoder: Encoder, explained: EncoderIdentity) -> None:
         check_judge(encoder.identity, explained)
-        self.encoder = encoder
+        self.encoder, self.name = encoder, f"encoder:{Path(encoder.identity.name).name}"
         self._texts: dict[str, Float32] = {}
         self._labels: dict[str, Float32] = {}
-
-    @property
-    def name(self) -> str:
-        """encoder:NAME."""
-        return f"encoder:{Path(self.encoder.identity.name).name}"
 
     def prepare(self, labels: Iterable[str], texts: Iterable[Text]) -> None:
         """Encode what is new."""

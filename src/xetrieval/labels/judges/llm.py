@@ -45,15 +45,11 @@ class LlmJudge:
         if at_once < 1 or retries < 0:
             raise InputError("judge: at_once >= 1, retries >= 0")
         self.model, self.at_once, self.retries = model, at_once, retries
+        self.name = f"llm:{model.name}"
         self.plain, self.marked, self.odd = (
             read_prompt(prompt, PROMPTS, SCHEMAS[key])
             for prompt, key in zip(prompts, (FITS, FITS, INTRUDER), strict=True)
         )
-
-    @property
-    def name(self) -> str:
-        """llm:MODEL."""
-        return f"llm:{self.model.name}"
 
     def prepare(self, labels: Iterable[str], texts: Iterable[Text]) -> None:
         """Nothing to do."""

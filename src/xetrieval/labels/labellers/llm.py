@@ -47,16 +47,7 @@ class LlmLabeller:
         self.retries, self.concurrency = retries, concurrency
         self._prompt = read_prompt(prompt, PROMPTS)
         self._prompt.require_places("active", "fence")
-
-    @property
-    def source(self) -> str:
-        """llm:MODEL."""
-        return f"llm:{self.model.name}"
-
-    @property
-    def prompt(self) -> str:
-        """NAME/VERSION/HASH."""
-        return self._prompt.identity
+        self.source, self.prompt = f"llm:{model.name}", self._prompt.identity
 
     def requests(self, features: Sequence[FeatureExamples]) -> Iterator[Request]:
         """The requests for `features`, as if every answer were usable."""

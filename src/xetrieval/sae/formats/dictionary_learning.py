@@ -1,7 +1,7 @@
 """dictionary_learning 0.1.0: ae.pt beside a config.json whose trainer.dict_class says what it is.
 
 Its JumpReluAutoEncoder and AutoEncoderNew do not subtract the decoder bias from the input; ours does, so the encoder
-bias takes it up: b_e = b_enc + W_e b, exactly. Its GatedAutoEncoder is a JumpReLU with other letters. The scalar
+bias includes it: b_e = b_enc + W_e b, exactly. Its GatedAutoEncoder is a JumpReLU in other letters. The scalar
 threshold of an AutoEncoderTopK is a training statistic that its encode does not use: it stays a TopK.
 """
 
@@ -18,8 +18,9 @@ from ...errors import DamagedError, InputError
 from ...extras import require
 from ...files import new_folder, write_text
 from ...files.foreign import read_torch_state
-from ..model import SparseAutoencoder
-from .keys import check_keys, read_config
+from ..model import SparseAutoencoder, gated_as_jumprelu
+from .keys import check_keys, read_config, with_decoder_bias
+from .release import release_state, tensors
 
 FILE: Final = "ae.pt"
 LINEAR: Final = ("encoder.weight", "encoder.bias", "decoder.weight")
@@ -60,22 +61,21 @@ def _class_of(file: Path, state: dict[str, Float32]) -> str:
     for name, keys in CLASSES.items():
         if set(keys) == set(state):
             return name
-    raise DamagedError(f"{file}: its arrays ({', '.join(sorted(state))}) are those of no class of dictionary_learning")
+    raise DamagedError(f"{file}: no class of dictionary_learning has these arrays: {', '.join(sorted(state))}")
 
 
 def _assemble(file: Path, name: str, state: dict[str, Float32]) -> SparseAutoencoder:
     if name == "GatedAutoEncoder":
-        stretch = np.exp(state["r_mag"])
-        theta = np.maximum(state["mag_bias"] - stretch * state["gate_bias"], 0.0)
-        We = stretch[:, None] * state["encoder.weight"]
-        return SparseAutoencoder(We, state["mag_bias"], state["decoder.weight"], state["decoder_bias"], None, theta)
+        gate = (state["encoder.weight"], state["r_mag"], state["gate_bias"], state["mag_bias"])
+        We, be, theta = gated_as_jumprelu(*gate)
+        return SparseAutoencoder(We, be, state["decoder.weight"], state["decoder_bias"], None, theta)
     if "W_enc" in state:
         We, W, be, b = state["W_enc"].T.copy(), state["W_dec"].T.copy(), state["b_enc"], state["b_dec"]
     else:
         bias = {"AutoEncoder": "bias", "AutoEncoderNew": "decoder.bias"}.get(name, "b_dec")
         We, W, be, b = state["encoder.weight"], state["decoder.weight"], state["encoder.bias"], state[bias]
     if name in ("JumpReluAutoEncoder", "AutoEncoderNew"):
-        be = (be.astype(np.float64) + We.astype(np.float64) @ b).astype(np.float32)
+        be = with_decoder_bias(be, We, b)
     if name == "AutoEncoderTopK":
         return SparseAutoencoder(We, be, W, b, int(state["k"].reshape(-1)[0]))
     theta = np.zeros_like(be)
@@ -95,21 +95,15 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
     """
     torch = require("torch", "train")
     trainer: dict[str, Any] = {"activation_dim": sae.dimension, "dict_size": sae.features}
-    linear = {
-        "encoder.weight": sae.encoder_weight,
-        "encoder.bias": sae.encoder_bias,
-        "decoder.weight": sae.decoder_weight,
-    }
-    theta = sae.thresholds
+    state, theta = release_state(sae), sae.thresholds
     if theta is None:
         trainer |= {"dict_class": "AutoEncoderTopK", "k": sae.k}
-        state: dict[str, Any] = {**linear, "b_dec": sae.decoder_bias, "k": sae.k, "threshold": -1.0}
     elif not theta.any():
         trainer |= {"dict_class": "AutoEncoder"}
-        state = {**linear, "bias": sae.decoder_bias}
+        state = {**{name: state[name] for name in LINEAR}, "bias": sae.decoder_bias}
     elif (theta == theta[0]).all():
         trainer |= {"dict_class": "BatchTopKSAE", "k": 1}  # its k counts in training alone; the threshold is in use
-        state = {**linear, "b_dec": sae.decoder_bias, "k": 1, "threshold": float(theta[0])}
+        state |= {"k": 1, "threshold": float(theta[0])}
     else:
         trainer |= {"dict_class": "JumpReluAutoEncoder"}
         shifted = sae.encoder_bias - sae.encoder_weight.astype(np.float64) @ sae.decoder_bias
@@ -120,15 +114,8 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
             "b_dec": sae.decoder_bias,
             "threshold": theta,
         }
-    tensors = {name: _tensor(torch, name, value) for name, value in state.items()}
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} exists already and is not a folder; choose another output")
     with new_folder(path) as scratch:
-        torch.save(tensors, scratch / FILE)
+        torch.save(tensors(state), scratch / FILE)
         write_text(scratch / "config.json", json.dumps({"trainer": trainer, "buffer": {}}, indent=2) + "\n")
-
-
-def _tensor(torch: Any, name: str, value: Any) -> Any:
-    if name == "k":
-        return torch.tensor(value, dtype=torch.int)
-    return torch.tensor(np.ascontiguousarray(value, np.float32)).reshape(np.shape(value))

@@ -1,7 +1,8 @@
-"""What every reader of a foreign checkpoint checks first, and the two files most of them consist of."""
+"""What the readers and writers of foreign checkpoints have in common."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DamagedError
-from ...files import read_arrays, read_json
+from ...arrays import Float32
+from ...errors import DamagedError, InputError
+from ...files import new_folder, read_arrays, read_json, write_arrays, write_text
+from ..model import SparseAutoencoder
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 def check_keys(path: Path, arrays: Arrays, needed: Sequence[str], allowed: Sequence[str] = ()) -> None:
-    """Refuse a checkpoint that lacks an array, or has one whose meaning is not known here.
+    """Refuse a checkpoint that lacks an array, or has one that its format does not define.
 
     Raises:
         DamagedError: names the arrays.
@@ -44,6 +47,48 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def read_float32(path: Path) -> dict[str, NDArray[np.float32]]:
+def whole_k(config: Mapping[str, Any], path: Path) -> int:
+    """The field k of a configuration.
+
+    Raises:
+        DamagedError: it is missing or not a whole number.
+    """
+    k = config.get("k")
+    if not isinstance(k, int):
+        raise DamagedError(f"{path}: field k is missing or not a whole number")
+    return k
+
+
+def read_float32(path: Path) -> dict[str, Float32]:
     """Arrays of a safetensors file in float32."""
     return {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()}
+
+
+def write_checkpoint(folder: Path, config: tuple[str, Mapping[str, Any]], weights: Mapping[str, Arrays]) -> None:
+    """Write a folder with a configuration (name of the file, content) and safetensors files (name -> arrays).
+
+    Raises:
+        InputError: the folder exists already.
+    """
+    with new_folder(folder) as scratch:
+        for name, arrays in weights.items():
+            write_arrays(scratch / name, arrays)
+        write_text(scratch / config[0], json.dumps(config[1], indent=2) + "\n")
+
+
+def check_top_k(sae: SparseAutoencoder, format_name: str) -> None:
+    """Refuse an autoencoder with thresholds.
+
+    Raises:
+        InputError: this format has none.
+    """
+    if sae.k is None:
+        raise InputError(
+            f"{format_name} keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds"
+        )
+
+
+def with_decoder_bias(bias: Float32, encoder_weight: Float32, decoder_bias: Float32) -> Float32:
+    """b_e = bias + W_e b: of an encoder that does not subtract the decoder bias b from its input, as ours does."""
+    added = encoder_weight.astype(np.float64) @ decoder_bias
+    return np.asarray(bias.astype(np.float64) + added, np.float32)

@@ -13,7 +13,7 @@ from ...extras import require
 from ...files import is_stream, replacing
 from ...files.foreign import read_torch_state
 from ..model import SparseAutoencoder
-from .keys import check_keys
+from .keys import check_keys, check_top_k
 
 KEYS = ("encoder.weight", "encoder.bias", "decoder.weight", "b_dec")
 DEFAULT_K = 64  # what the release assumes when the file has no k
@@ -32,34 +32,35 @@ def read_release_sae(path: Path) -> SparseAutoencoder:
         encoder_bias=state["encoder.bias"],
         decoder_weight=state["decoder.weight"],
         decoder_bias=state["b_dec"],
-        k=_k_of(state),
+        k=int(state["k"].reshape(-1)[0]) if "k" in state else DEFAULT_K,
     )
-
-
-def _k_of(state: Mapping[str, np.ndarray[Any, Any]]) -> int:
-    return int(state["k"].reshape(-1)[0]) if "k" in state else DEFAULT_K
 
 
 def write_release_sae(sae: SparseAutoencoder, path: Path) -> None:
     """Write `sae_model.pt`, whole or not at all.
 
     Raises:
-        InputError: the autoencoder has thresholds, which the release has not; or the file exists already.
+        InputError: the autoencoder has thresholds, which the release does not have; or the file exists already.
     """
-    if sae.k is None:
-        raise InputError(
-            "the release keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds"
-        )
+    check_top_k(sae, "the release")
     if path.exists() and not is_stream(path):
         raise InputError(f"{path} exists already; choose another output or remove it first")
-    torch = require("torch", "train")
-    state = {
-        "encoder.weight": torch.tensor(sae.encoder_weight),
-        "encoder.bias": torch.tensor(sae.encoder_bias),
-        "decoder.weight": torch.tensor(sae.decoder_weight),
-        "b_dec": torch.tensor(sae.decoder_bias),
-        "k": torch.tensor(sae.k, dtype=torch.int),
-        "threshold": torch.tensor(-1.0),
-    }
     with replacing(path) as file:
-        torch.save(state, file)
+        require("torch", "train").save(tensors(release_state(sae)), file)
+
+
+def release_state(sae: SparseAutoencoder) -> dict[str, Any]:
+    """Arrays and numbers of the checkpoint, which is that of an AutoEncoderTopK of dictionary_learning."""
+    weights = (sae.encoder_weight, sae.encoder_bias, sae.decoder_weight, sae.decoder_bias)
+    return {**dict(zip(KEYS, weights, strict=True)), "k": sae.k, "threshold": -1.0}
+
+
+def tensors(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as PyTorch tensors: k is a whole number, everything else float32."""
+    torch = require("torch", "train")
+    return {
+        name: torch.tensor(value, dtype=torch.int)
+        if name == "k"
+        else torch.tensor(np.ascontiguousarray(value, np.float32)).reshape(np.shape(value))
+        for name, value in state.items()
+    }

@@ -1,21 +1,19 @@
 """SAELens 6: cfg.json and sae_weights.safetensors; W_enc [m, F] and W_dec [F, m] are transposed to ours.
 
-Read are the architectures standard, topk, jumprelu and gated. Acts that are rescaled by decoder norms are folded
-(W_enc and b_enc times the norm, W_dec divided by it). A normalisation that depends on the input is refused.
+The architectures standard, topk, jumprelu and gated can be read. Activations that are rescaled by decoder norms are
+folded (W_enc and b_enc times the norm, W_dec divided by it). A normalisation that depends on the input is refused.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from ...errors import DamagedError
-from ...files import new_folder, write_arrays, write_text
-from ..model import SparseAutoencoder
-from .keys import check_keys, read_config, read_float32
+from ..model import SparseAutoencoder, gated_as_jumprelu
+from .keys import check_keys, read_config, read_float32, whole_k, with_decoder_bias, write_checkpoint
 
 WEIGHTS: Final = "sae_weights.safetensors"
 MATRICES: Final = ("W_enc", "W_dec", "b_dec")
@@ -50,9 +48,7 @@ def read(path: Path) -> SparseAutoencoder:
     We, W, b = state["W_enc"].T.copy(), state["W_dec"].T.copy(), state["b_dec"]
     theta = None
     if name == "gated":
-        stretch = np.exp(state["r_mag"])
-        bias, theta = state["b_mag"], np.maximum(state["b_mag"] - stretch * state["b_gate"], 0.0)
-        We = We * stretch[:, None]
+        We, bias, theta = gated_as_jumprelu(We, state["r_mag"], state["b_gate"], state["b_mag"])
     else:
         bias = state["b_enc"]
         if name != "topk":
@@ -62,11 +58,9 @@ def read(path: Path) -> SparseAutoencoder:
         We, bias, W = We * norm[:, None], bias * norm, W / norm
         theta = None if theta is None else theta * norm
     if not config.get("apply_b_dec_to_input", True):
-        bias = (bias.astype(np.float64) + We.astype(np.float64) @ b).astype(np.float32)
+        bias = with_decoder_bias(bias, We, b)
     if name == "topk":
-        if not isinstance(config.get("k"), int):
-            raise DamagedError(f"{path}/cfg.json: field k is missing or not a whole number")
-        return SparseAutoencoder(We, bias, W, b, config["k"])
+        return SparseAutoencoder(We, bias, W, b, whole_k(config, path / "cfg.json"))
     return SparseAutoencoder(We, bias, W, b, None, None if theta is None else np.maximum(theta, 0.0))
 
 
@@ -99,6 +93,4 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
         arrays["threshold"] = sae.thresholds
     else:
         config["architecture"] = "standard"
-    with new_folder(path) as scratch:
-        write_arrays(scratch / WEIGHTS, arrays)
-        write_text(scratch / "cfg.json", json.dumps(config, indent=2) + "\n")
+    write_checkpoint(path, ("cfg.json", config), {WEIGHTS: arrays})

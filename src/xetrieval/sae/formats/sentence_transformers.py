@@ -1,26 +1,24 @@
 """sentence-transformers' SparseAutoEncoder: a module folder with config.json and model.safetensors.
 
-Its decoder is tied to its encoder, and in use it runs the encoder alone. So the codes are exact, and our decoder
-travels beside it in xetrieval_decoder.safetensors. Where that file is absent, the decoder is the tied one.
+Its decoder is tied to its encoder, and in use it runs the encoder alone. So the codes are exact, and our decoder is
+stored beside it in xetrieval_decoder.safetensors. Without that file, the decoder is the tied one.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from ...errors import DamagedError, InputError
-from ...files import new_folder, read_arrays, write_arrays, write_text
+from ...errors import DamagedError
 from ..model import SparseAutoencoder
-from .keys import check_keys, read_config, read_float32
+from .keys import check_keys, check_top_k, read_config, read_float32, whole_k, write_checkpoint
 
 WEIGHTS: Final = "model.safetensors"
 BESIDE: Final = "xetrieval_decoder.safetensors"
 KEYS: Final = ("pre_bias", "latent_bias")
-TIED: Final = ("decoder.linear.weight", "encoder.weight")  # one storage; its files hold the first name alone
+TIED: Final = ("decoder.linear.weight", "encoder.weight")  # one tensor; its files have the first name alone
 
 
 def read(path: Path) -> SparseAutoencoder:
@@ -35,32 +33,28 @@ def read(path: Path) -> SparseAutoencoder:
         raise DamagedError(
             f"{path}: normalize is set; a normalisation that depends on the input does not convert exactly"
         )
-    if not isinstance(config.get("k"), int):
-        raise DamagedError(f"{path}/config.json: field k is missing or not a whole number")
+    k = whole_k(config, path / "config.json")
     state = read_float32(path / WEIGHTS)
     weight = next((name for name in TIED if name in state), TIED[0])
     check_keys(path / WEIGHTS, state, (*KEYS, weight), (*TIED, "stats_last_nonzero"))
     We, b = state[weight], state["pre_bias"]
     W = We.T.copy()
     if (path / BESIDE).is_file():
-        beside: Any = read_arrays(path / BESIDE)
+        beside = read_float32(path / BESIDE)
         check_keys(path / BESIDE, beside, ("decoder.weight", "b_dec"))
-        W = np.asarray(beside["decoder.weight"], np.float32)
+        W = beside["decoder.weight"]
         if W.shape != We.T.shape or not np.array_equal(beside["b_dec"], b):
             raise DamagedError(f"{path / BESIDE}: the decoder of another autoencoder")
-    return SparseAutoencoder(We, state["latent_bias"], W, b, config["k"])
+    return SparseAutoencoder(We, state["latent_bias"], W, b, k)
 
 
 def write(sae: SparseAutoencoder, path: Path) -> None:
     """Write the module's folder. Point modules.json of a SparseEncoder at it, after pooling and normalisation.
 
     Raises:
-        InputError: the autoencoder has thresholds, which the module has not; or the folder exists already.
+        InputError: the autoencoder has thresholds, which the module does not have; or the folder exists already.
     """
-    if sae.k is None:
-        raise InputError(
-            "SparseAutoEncoder keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds"
-        )
+    check_top_k(sae, "SparseAutoEncoder")
     config = {
         "input_dim": sae.dimension,
         "hidden_dim": sae.features,
@@ -75,7 +69,5 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
         TIED[0]: sae.encoder_weight,
         "stats_last_nonzero": np.zeros(sae.features, np.int64),
     }
-    with new_folder(path) as scratch:
-        write_arrays(scratch / WEIGHTS, arrays)
-        write_arrays(scratch / BESIDE, {"decoder.weight": sae.decoder_weight, "b_dec": sae.decoder_bias})
-        write_text(scratch / "config.json", json.dumps(config, indent=2) + "\n")
+    beside = {"decoder.weight": sae.decoder_weight, "b_dec": sae.decoder_bias}
+    write_checkpoint(path, ("config.json", config), {WEIGHTS: arrays, BESIDE: beside})

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from ...errors import DamagedError, InputError
-from ...files import new_folder, write_arrays, write_text
+from ...errors import DamagedError
 from ..model import SparseAutoencoder
-from .keys import check_keys, read_config, read_float32
+from .keys import check_keys, check_top_k, read_config, read_float32, whole_k, write_checkpoint
 
 WEIGHTS: Final = "sae.safetensors"
 KEYS: Final = ("encoder.weight", "encoder.bias", "W_dec", "b_dec")
@@ -27,23 +25,21 @@ def read(path: Path) -> SparseAutoencoder:
     for key in ("skip_connection", "transcode"):
         if config.get(key):
             raise DamagedError(f"{path}: {key} is set; a transcoder is not an autoencoder of one space")
-    if not isinstance(config.get("k"), int):
-        raise DamagedError(f"{path}/cfg.json: field k is missing or not a whole number")
+    k = whole_k(config, path / "cfg.json")
     state = read_float32(path / WEIGHTS)
     check_keys(path / WEIGHTS, state, KEYS)
     W = state["W_dec"].T.copy()
-    return SparseAutoencoder(state["encoder.weight"], state["encoder.bias"], W, state["b_dec"], config["k"])
+    return SparseAutoencoder(state["encoder.weight"], state["encoder.bias"], W, state["b_dec"], k)
 
 
 def write(sae: SparseAutoencoder, path: Path) -> None:
     """Write the folder of one sparse coder.
 
     Raises:
-        InputError: the autoencoder has thresholds, which sparsify has not; or the folder exists already.
+        InputError: the autoencoder has thresholds, which sparsify does not have; or the folder exists already.
     """
-    if sae.k is None:
-        raise InputError("sparsify keeps the k largest of a row; this autoencoder keeps what is above fixed thresholds")
-    config: dict[str, Any] = {
+    check_top_k(sae, "sparsify")
+    config = {
         "activation": "topk",
         "expansion_factor": max(1, sae.features // sae.dimension),
         "normalize_decoder": False,
@@ -60,6 +56,4 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
         "W_dec": sae.decoder_weight.T,
         "b_dec": sae.decoder_bias,
     }
-    with new_folder(path) as scratch:
-        write_arrays(scratch / WEIGHTS, arrays)
-        write_text(scratch / "cfg.json", json.dumps(config, indent=2) + "\n")
+    write_checkpoint(path, ("cfg.json", config), {WEIGHTS: arrays})

@@ -1,11 +1,11 @@
 """The loops of a training step, compiled for the processor at hand.
 
 Every loop keeps to one order whatever the number of threads: a row, or a feature, is summed by one thread from its
-first entry to its last. So results depend neither on the threads nor on how rows are dealt to them.
+first entry to its last. So results depend neither on the threads nor on how the rows are divided among them.
 
-Sums over entries may fuse a product with a sum but not change their order (fastmath "contract"): with full fastmath
-the code that numba's cache brings back had other orders than the code freshly compiled, and two trainings of one seed
-differed in the last bit. Dot products need free order to be fast; theirs is the same in both, and a test says so.
+Sums over entries may fuse a product with a sum but not change their order (fastmath "contract"): with full fastmath,
+code from numba's cache used another order than freshly compiled code, and two trainings with one seed differed in the
+last bit. Dot products need free order to be fast; there both give the same order, and a test checks it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 Wholes = NDArray[np.int64]
 Columns = NDArray[np.int32]
 
-BLOCK: Final = 16  # scores whose maximum is looked at before they are
+BLOCK: Final = 16  # scores; their maximum decides whether they are read
 
 
 @njit(cache=True)
@@ -85,7 +85,7 @@ def _collect(row: Floats, maxima: Floats, bound: Any, hits: Columns, ids: Column
 
 @njit(cache=True)
 def _collect_all(row: Floats, ids: Columns, values: Floats) -> int:
-    """All scores of a row that holds NaN, which no comparison finds: each counts as infinite, so that it is kept."""
+    """All scores of a row with NaN, which no comparison finds: each NaN counts as infinite, so that it is kept."""
     for place in range(len(row)):
         ids[place] = place
         values[place] = np.float32(np.inf) if np.isnan(row[place]) else row[place]
@@ -95,9 +95,9 @@ def _collect_all(row: Floats, ids: Columns, values: Floats) -> int:
 @njit(parallel=True, cache=True)
 def top_k(scores: Floats, k: int, threads: int, ids: Columns, values: Floats) -> None:
     """The k largest of each row. A guess from the rows before bounds the k-th score; where it bounds too high, the
-    k-th largest block maximum does: k blocks each hold a score at least as large.
+    k-th largest block maximum does: k blocks each have a score at least as large.
 
-    With fewer than k scores that compare (a row of NaN) NaN count as the largest, and are given back as NaN."""
+    With fewer than k scores that compare (a row of NaN), NaN counts as the largest and is returned as NaN."""
     rows, features = scores.shape
     blocks = (features + BLOCK - 1) // BLOCK
     share = (rows + threads - 1) // threads
@@ -144,34 +144,29 @@ def top_k(scores: Floats, k: int, threads: int, ids: Columns, values: Floats) ->
 
 
 @njit(parallel=True, cache=True)
-def count_above(scores: Floats, bounds: Floats, threads: int, counts: Wholes) -> None:
+def count_above(scores: Floats, bounds: Floats, counts: Wholes) -> None:
     """How many scores of each row exceed the bound of their feature."""
     rows, features = scores.shape
-    share = (rows + threads - 1) // threads
-    for thread in prange(threads):
-        for row in range(thread * share, min(rows, (thread + 1) * share)):
-            count = 0
-            for feature in range(features):
-                count += scores[row, feature] > bounds[feature]
-            counts[row] = count
+    for row in prange(rows):
+        count = 0
+        for feature in range(features):
+            count += scores[row, feature] > bounds[feature]
+        counts[row] = count
 
 
 @njit(parallel=True, cache=True)
-def fill_above(scores: Floats, bounds: Floats, starts: Wholes, threads: int, ids: Columns, values: Floats) -> None:
+def fill_above(scores: Floats, bounds: Floats, starts: Wholes, ids: Columns, values: Floats) -> None:
     """Those scores, row by row at starts[row], features ascending."""
-    rows = len(scores)
-    share = (rows + threads - 1) // threads
-    for thread in prange(threads):
-        for row in range(thread * share, min(rows, (thread + 1) * share)):
-            at, end = starts[row], starts[row + 1]
-            feature = 0
-            while at < end:
-                value = scores[row, feature]
-                if value > bounds[feature]:
-                    ids[at] = feature
-                    values[at] = value
-                    at += 1
-                feature += 1
+    for row in prange(len(scores)):
+        at, end = starts[row], starts[row + 1]
+        feature = 0
+        while at < end:
+            value = scores[row, feature]
+            if value > bounds[feature]:
+                ids[at] = feature
+                values[at] = value
+                at += 1
+            feature += 1
 
 
 @njit(cache=True, fastmath={"contract"})
@@ -194,14 +189,11 @@ def _decode_row(x: Floats, columns: Columns, values: Floats, W: Floats, rest: Fl
 
 
 @njit(parallel=True, cache=True)
-def decode(starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, threads: int, error: Floats) -> None:
+def decode(starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, error: Floats) -> None:
     """error = x - C W."""
-    rows = len(x)
-    share = (rows + threads - 1) // threads
-    for thread in prange(threads):
-        for row in range(thread * share, min(rows, (thread + 1) * share)):
-            at, end = starts[row], starts[row + 1]
-            _decode_row(x[row], columns[at:end], values[at:end], W, error[row])
+    for row in prange(len(x)):
+        at, end = starts[row], starts[row + 1]
+        _decode_row(x[row], columns[at:end], values[at:end], W, error[row])
 
 
 @njit(cache=True, fastmath=True)
@@ -226,41 +218,27 @@ def _pull_row(row: Floats, columns: Columns, W: Floats, scale: Any, out: Floats)
 
 
 @njit(parallel=True, cache=True)
-def pull(starts: Wholes, columns: Columns, W: Floats, x: Floats, scale: float, threads: int, out: Floats) -> None:
+def pull(starts: Wholes, columns: Columns, W: Floats, x: Floats, scale: float, out: Floats) -> None:
     """out = scale * <x_i, W_j> at the entries (i, j) of the pattern alone."""
-    rows = len(x)
-    share = (rows + threads - 1) // threads
-    for thread in prange(threads):
-        for row in range(thread * share, min(rows, (thread + 1) * share)):
-            at, end = starts[row], starts[row + 1]
-            _pull_row(x[row], columns[at:end], W, np.float32(scale), out[at:end])
+    for row in prange(len(x)):
+        at, end = starts[row], starts[row + 1]
+        _pull_row(x[row], columns[at:end], W, np.float32(scale), out[at:end])
 
 
 @njit(parallel=True, cache=True)
 def decode_and_pull(
-    starts: Wholes,
-    columns: Columns,
-    values: Floats,
-    W: Floats,
-    x: Floats,
-    scale: float,
-    threads: int,
-    error: Floats,
-    out: Floats,
+    starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, scale: float, error: Floats, out: Floats
 ) -> None:
     """`decode`, then `pull` of the row's own error while its directions are still in the cache."""
-    rows = len(x)
-    share = (rows + threads - 1) // threads
-    for thread in prange(threads):
-        for row in range(thread * share, min(rows, (thread + 1) * share)):
-            at, end = starts[row], starts[row + 1]
-            _decode_row(x[row], columns[at:end], values[at:end], W, error[row])
-            _pull_row(error[row], columns[at:end], W, np.float32(scale), out[at:end])
+    for row in prange(len(x)):
+        at, end = starts[row], starts[row + 1]
+        _decode_row(x[row], columns[at:end], values[at:end], W, error[row])
+        _pull_row(error[row], columns[at:end], W, np.float32(scale), out[at:end])
 
 
 @njit(cache=True)
 def transpose(starts: Wholes, columns: Columns, t_starts: Wholes, t_rows: Columns, t_places: Columns) -> None:
-    """The pattern by feature: its rows, ascending, and where each entry stands among the values. A counting sort."""
+    """The pattern by feature: its rows, ascending, and the place of each entry among the values. A counting sort."""
     for column in columns:
         t_starts[column + 1] += 1
     for feature in range(len(t_starts) - 1):
@@ -328,13 +306,10 @@ def sums_by_feature(t_starts: Wholes, t_places: Columns, values: Floats, out: Fl
 
 
 @njit(parallel=True, cache=True)
-def make_tangent(gradient: Floats, W: Floats, threads: int, squares: Any) -> None:
+def make_tangent(gradient: Floats, W: Floats, squares: Any) -> None:
     """gradient_j -= <gradient_j, W_j> W_j for unit rows W_j; squares_j = what is left of its square."""
-    features = len(W)
-    share = (features + threads - 1) // threads
-    for thread in prange(threads):
-        for feature in range(thread * share, min(features, (thread + 1) * share)):
-            squares[feature] = _tangent_row(gradient[feature], W[feature])
+    for feature in prange(len(W)):
+        squares[feature] = _tangent_row(gradient[feature], W[feature])
 
 
 @njit(cache=True, fastmath=True)

@@ -1,7 +1,8 @@
-"""The same products in plain PyTorch, for any device. Slower than the compiled loops on a processor, equal to them."""
+"""The products of a training step in plain PyTorch, for any device."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,11 @@ from .pattern import Pattern, Transposed
 if TYPE_CHECKING:
     from torch import Tensor
 
-PULL_TILE = 1 << 24  # numbers gathered at one time
+PULL_TILE = 1 << 24  # numbers gathered at once
 
 
-class DeviceKernels:
-    """See `Kernels`."""
+class Kernels:
+    """C is the sparse code [n, F] of a batch; x, e are [n, m]; W [F, m] holds one direction a row. All are tensors."""
 
     def __init__(self) -> None:
         self.torch: ModuleType = require("torch", "train")
@@ -36,6 +37,17 @@ class DeviceKernels:
         out = self.torch.zeros(len(counts) + 1, dtype=self.torch.int64, device=counts.device)
         self.torch.cumsum(counts, 0, out=out[1:])
         return out
+
+    def part(self, pattern: Pattern, chosen: Tensor) -> Pattern:
+        """The entries where `chosen` [entries] is true."""
+        return Pattern(self.starts(chosen)[pattern.starts], pattern.columns[chosen])
+
+    def scores(self, x: Tensor, We: Tensor, be: Tensor, tile: int) -> Iterator[Tensor]:
+        """x We^T + be [n, F], `tile` rows at a time, each tile in the memory of the one before."""
+        memory = self.torch.empty(min(tile, len(x)), len(We), device=x.device)
+        for first in range(0, len(x), tile):
+            rows = x[first : first + tile]
+            yield self.torch.addmm(be, rows, We.T, out=memory[: len(rows)])
 
     def decode(self, pattern: Pattern, values: Tensor, W: Tensor, x: Tensor) -> Tensor:
         """x - C W, [n, m]."""
@@ -80,7 +92,7 @@ class DeviceKernels:
         return total.index_add_(0, features, values[by_feature.places.long()])
 
     def tangent(self, gradient: Tensor, W: Tensor) -> float:
-        """Take the part along the unit rows of W off `gradient`, in place; the squared norm of the rest."""
+        """Remove from `gradient`, in place, the part along the unit rows of W; returns the squared norm of the rest."""
         gradient -= (gradient * W).sum(1, keepdim=True) * W
         return float((gradient**2).sum())
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
-from ..model import SparseAutoencoder
+from ..model import SparseAutoencoder, gated_as_jumprelu
 from ..select import top_k
 from .config import SaeConfig
 from .scaling import Scaling
@@ -29,8 +29,8 @@ def finish(config: SaeConfig, w: dict[str, Float32], scaling: Scaling, sample: F
     """The autoencoder in the original space.
 
     What fixes thresholds from a target L0 is exact on `sample`, rows of the training space: batchtopk and matryoshka
-    take the level that leaves L0 scores a row; where a penalty was driven to L0, the last few per cent are made good
-    by one common shift, of theta (jumprelu), of the gate's bias (gated) or of the encoder's bias (relu).
+    take the level that leaves L0 scores a row; where a penalty was driven to L0, one common shift corrects the last
+    few per cent, of theta (jumprelu), of the gate's bias (gated) or of the encoder's bias (relu).
     """
     name = config.kind.architecture
     if name == "topk":
@@ -48,11 +48,7 @@ def finish(config: SaeConfig, w: dict[str, Float32], scaling: Scaling, sample: F
 def _inference(name: str, w: dict[str, Float32]) -> Inference:
     ones, zeros = np.ones_like(w["be"]), np.zeros_like(w["be"])
     if name == "gated":
-        # The gate opens where u = W_e (x - b) > -b_e; the size is e^r u + b_m. So it is a jumprelu with
-        # z = e^r u + b_m and theta = max(0, b_m - e^r b_e) (Rajamanoharan et al. 2024a, appendix).
-        stretch = np.exp(w["r"])
-        theta = np.maximum(w["bm"] - stretch * w["be"], 0.0)
-        return Inference(stretch[:, None] * w["We"], w["bm"], theta, stretch)
+        return Inference(*gated_as_jumprelu(w["We"], w["r"], w["be"], w["bm"]), np.exp(w["r"]))
     return Inference(w["We"], w["be"], w["theta"] if name == "jumprelu" else zeros, ones)
 
 

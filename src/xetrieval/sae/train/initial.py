@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...arrays import Float32
 from ...errors import InputError
-from ..kernels import Kernels
-from ..kernels.pattern import Pattern
+from ..kernels import Kernels, Pattern
 from .config import SaeConfig
 from .scaling import geometric_median
 
@@ -21,7 +19,7 @@ SAMPLE = 4096  # rows that thresholds and sizes are set on
 NOISE = 0.02  # a dimension, beside a direction of norm 1
 
 
-def initial_weights(torch: ModuleType, kernels: Kernels, config: SaeConfig, sample: Float32) -> dict[str, Tensor]:
+def initial_weights(kernels: Kernels, config: SaeConfig, sample: Float32) -> dict[str, Tensor]:
     """Parameters by name, on the device: We [F, m], be [F], Wd [F, m] (unit rows), bd [m], and the architecture's own.
 
     bd is the geometric median. Directions start on data points, so that few features are born where no data is. The
@@ -31,7 +29,7 @@ def initial_weights(torch: ModuleType, kernels: Kernels, config: SaeConfig, samp
     Args:
         sample: rows of the training space [n, m].
     """
-    rng = np.random.default_rng(config.seed)
+    torch, rng = kernels.torch, np.random.default_rng(config.seed)
     median = geometric_median(sample[:20_000]).astype(np.float32)
     centred = sample - median
     norms = np.linalg.norm(centred, axis=1)
@@ -44,7 +42,7 @@ def initial_weights(torch: ModuleType, kernels: Kernels, config: SaeConfig, samp
     Wd = torch.tensor(directions, dtype=torch.float32, device=config.device)
     some = centred[rng.permutation(len(centred))[:SAMPLE]]
     x = torch.tensor(some, dtype=torch.float32, device=config.device)
-    threshold, size = _threshold_and_size(torch, kernels, config, x, Wd)
+    threshold, size = _threshold_and_size(kernels, config, x, Wd)
     weights = {
         "We": Wd * size,
         "be": torch.zeros(config.features, device=config.device),
@@ -62,17 +60,11 @@ def initial_weights(torch: ModuleType, kernels: Kernels, config: SaeConfig, samp
     return weights
 
 
-def _threshold_and_size(
-    torch: ModuleType, kernels: Kernels, config: SaeConfig, x: Tensor, Wd: Tensor
-) -> tuple[float, float]:
+def _threshold_and_size(kernels: Kernels, config: SaeConfig, x: Tensor, Wd: Tensor) -> tuple[float, float]:
     """The threshold that leaves `l0` scores a row, and the factor that reconstructs best with what is left."""
-    per_row = min(config.features, max(1, round(4 * config.l0)))
-    ids, values = [], []
-    for first in range(0, len(x), 512):
-        some_ids, some = kernels.top_k(x[first : first + 512] @ Wd.T, per_row)
-        ids.append(some_ids)
-        values.append(some)
-    z, columns = torch.cat(values), torch.cat(ids)
+    torch, per_row = kernels.torch, min(config.features, max(1, round(4 * config.l0)))
+    parts = (kernels.top_k(some @ Wd.T, per_row) for some in x.split(512))
+    columns, z = map(torch.cat, zip(*parts, strict=True))
     kept = min(z.numel() - 1, round(config.l0 * len(x)))
     threshold = max(0.0, kernels.kth_largest(z.flatten().contiguous(), kept + 1))
     f = torch.where(z > threshold, z - (threshold if config.kind.architecture == "relu" else 0.0), 0.0)

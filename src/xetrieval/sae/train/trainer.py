@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Float32
 from ...errors import DivergedError
-from ...extras import require
-from ..kernels import Kernels, kernels_for
-from ..kernels.pattern import Pattern, Transposed
+from ..kernels import Kernels, Pattern, Transposed, kernels_for
 from .architectures import Entries, Gated, Jumping, Sparsity, architecture
 from .config import SaeConfig, SaeStep
 from .control import PenaltyControl
@@ -52,11 +50,11 @@ class Trainer:
     """
 
     def __init__(self, config: SaeConfig, sample: Float32, steps: int) -> None:
-        self.torch: ModuleType = require("torch", "train")
         self.config, self.steps, self.done = config, steps, 0
         self.kernels: Kernels = kernels_for(config.device)
+        self.torch: ModuleType = self.kernels.torch
         self.architecture = architecture(config.kind.architecture)
-        self.w = initial_weights(self.torch, self.kernels, config, sample)
+        self.w = initial_weights(self.kernels, config, sample)
         self._further(sample)
         self.optimiser = self.torch.optim.Adam(list(self.w.values()), lr=config.rate, fused=True)
         self.silence = Silence(self.torch, config.features, config.dead_steps(steps), config.device)
@@ -133,7 +131,7 @@ class Trainer:
     # ------------------------------------------------------------------ the parts of a step
 
     def _entries(self, centred: Tensor) -> tuple[Pattern, Entries]:
-        found = score_entries(self.torch, self.kernels, self.config, self.architecture, self.w, centred, self.guess)
+        found = score_entries(self.kernels, self.config, self.architecture, self.w, centred, self.guess)
         self.guess = found.guess
         return found.pattern, Entries(found.z, found.pattern.columns, len(centred))
 
@@ -145,25 +143,19 @@ class Trainer:
         # Matryoshka: the mean over prefixes. A feature learns from the errors of all prefixes that hold it.
         ends = [max(1, round(part * features)) for part in self.config.nested]
         bounds = list(zip([0, *ends[:-1]], ends, strict=True))
-        parts = [self._part(pattern, first, last) for first, last in bounds]
+        chosen = [(pattern.columns >= first) & (pattern.columns < last) for first, last in bounds]
+        parts = [(some, self.kernels.part(pattern, some)) for some in chosen]
         errors, rest = [], centred
-        for chosen, part in parts:
-            rest = self.kernels.decode(part, f[chosen], self.w["Wd"], rest)
+        for some, part in parts:
+            rest = self.kernels.decode(part, f[some], self.w["Wd"], rest)
             errors.append(rest)
         pulls, sources = self.torch.empty_like(f), []
         total = self.torch.zeros_like(rest)
-        for (first, last), (chosen, part), error in reversed(list(zip(bounds, parts, errors, strict=True))):
+        for (first, last), (some, part), error in reversed(list(zip(bounds, parts, errors, strict=True))):
             total = total + error / len(ends)
-            pulls[chosen] = self.kernels.pull(part, self.w["Wd"], total, -2.0 / n)
+            pulls[some] = self.kernels.pull(part, self.w["Wd"], total, -2.0 / n)
             sources.append((first, last, total))
         return Reconstruction(rest, pulls, sources)
-
-    def _part(self, pattern: Pattern, first: int, last: int) -> tuple[Tensor, Pattern]:
-        """The entries of some features, and their pattern."""
-        chosen = (pattern.columns >= first) & (pattern.columns < last)
-        before = self.torch.zeros(len(chosen) + 1, dtype=self.torch.int64, device=chosen.device)
-        self.torch.cumsum(chosen, 0, out=before[1:])
-        return chosen, Pattern(before[pattern.starts], pattern.columns[chosen])
 
     def _gradients(
         self,
@@ -177,17 +169,17 @@ class Trainer:
     ) -> dict[str, Tensor]:
         kernels, w, n = self.kernels, self.w, len(centred)
         sparsity = Sparsity(self.control.coefficient if self._penalised else 0.0, self.config.power(done))
-        given = (w, entries, made.pulls, sparsity, by_feature, kernels.sums)
         if isinstance(self.architecture, Gated):
             _, gate_pulls = kernels.decode_and_pull(pattern, entries.z, w["Wd"], centred, -2.0 / n)
-            pulled = self.architecture.backward(*given, gate_pulls=gate_pulls)
+            through, own = self.architecture.backward(w, entries, made.pulls, sparsity, gate_pulls)
         else:
-            pulled = self.architecture.backward(*given)
-        grads = {"We": self.torch.empty_like(w["We"]), "Wd": self.torch.empty_like(w["Wd"]), **pulled.further}
-        kernels.gather(by_feature, pulled.through, centred, 1.0, grads["We"], 0, self.config.features)
+            through, own = self.architecture.backward(w, entries, made.pulls, sparsity)
+        grads = {"We": self.torch.empty_like(w["We"]), "Wd": self.torch.empty_like(w["Wd"])}
+        grads |= {name: kernels.sums(by_feature, gradient) for name, gradient in own.items()}
+        kernels.gather(by_feature, through, centred, 1.0, grads["We"], 0, self.config.features)
         for first, last, error in made.sources:
             kernels.gather(by_feature, f, error, -2.0 / n, grads["Wd"], first, last)
-        grads["bd"] = made.sources[-1][2].sum(0) * (-2.0 / n) - kernels.sums(by_feature, pulled.through) @ w["We"]
+        grads["bd"] = made.sources[-1][2].sum(0) * (-2.0 / n) - kernels.sums(by_feature, through) @ w["We"]
         return grads
 
     def _descend(self, grads: dict[str, Tensor], schedule: float) -> None:

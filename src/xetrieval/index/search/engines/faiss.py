@@ -17,7 +17,7 @@ import numpy as np
 from ....arrays import Float32
 from ....errors import DamagedError
 from ....extras import require
-from ....files.atomic import scratch_beside
+from ....files.scratch import scratch_beside
 from ...store.manifest import Manifest
 from ...store.reader import IndexReader
 from ...store.sealed import check_ids, check_seal, write_seal

@@ -1,0 +1,88 @@
+"""Names of what is not whole yet: known again, held by the process that writes it, and removed after a kill."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl: Any = None  # type: ignore[no-redef]
+
+_SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old|-journal)?")  # -journal: SQLite's, of a killed write
+YOUNG: Final = 2.0  # seconds in which its maker holds a new scratch, even on a slow machine
+UNHELD: Final = 86400.0  # the same where a system has no locks: older than a day, nobody writes it any more
+
+
+def scratch_beside(path: Path) -> Path:
+    """A new name in the same folder, which `is_scratch` knows again: for what is not whole yet."""
+    return path.with_name(f"{_beginning(path)}{secrets.token_hex(4)}.xetrieval")
+
+
+def is_scratch(name: str) -> bool:
+    """Whether `scratch_beside` made this name."""
+    return _SCRATCH.fullmatch(name) is not None
+
+
+@contextmanager
+def held(scratch: Path) -> Iterator[None]:
+    """Show other processes that a scratch file or folder is being written; a kill ends this."""
+    descriptor = None
+    with suppress(OSError):  # a file system without locks
+        if fcntl is not None:
+            descriptor = os.open(scratch, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def sweep_beside(target: Path, *, alone: bool = False) -> None:
+    """Remove what processes that were killed while they wrote `target` left beside it.
+
+    Args:
+        alone: the caller knows that no other process writes it now.
+    """
+    place = Path(os.path.realpath(target))
+    beginning = _beginning(place)
+    with suppress(OSError):  # a folder that cannot be listed: nothing is removed
+        for path in sorted(place.parent.iterdir()):
+            name = path.name
+            if name.startswith(beginning) and re.fullmatch(r"[0-9a-f]{8}\.xetrieval", name[len(beginning) :]):
+                with suppress(OSError):
+                    if alone or _abandoned(path):
+                        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it."""
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _beginning(path: Path) -> str:
+    return f".{path.name.encode(errors='surrogateescape')[:180].decode(errors='ignore')}."
+
+
+def _abandoned(path: Path) -> bool:
+    if path.is_symlink() or time.time() - path.stat().st_mtime < (YOUNG if fcntl is not None else UNHELD):
+        return False
+    if fcntl is None:
+        return True
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody holds it, or the file system has no locks
+        return False
+    finally:
+        os.close(descriptor)
+    return True
