@@ -283,7 +283,7 @@ def test_doctor_says_how_far_it_is_what_needs_no_query_and_the_command_for_a_ref
     rows = [{**row, "title": ""} for row in records(150)]
     build_index(Corpus((write_corpus(tmp_path / "cor pus.jsonl", rows),)), random_explainer(), tmp_path / "ix", SMALL)
     untitled = json.loads(accepted(run("doctor", tmp_path / "ix", "--format", "json")).stdout)
-    assert untitled["asked"] == 0
+    assert untitled["queries"] == 0
     assert untitled["explained"] is untitled["remainder"] is untitled["retention"] is None
     assert 0 < untitled["fvu"] < 5
     assert any("--queries" in line for line in untitled["advice"])

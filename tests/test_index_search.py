@@ -363,7 +363,7 @@ def test_a_checkup_measures_and_advises(index: Index) -> None:
     found = checkup(index)
     cosine = np.einsum("nm,nm->n", z, back) / np.linalg.norm(back, axis=1)
     assert found.cosine == pytest.approx(cosine.mean(), abs=1e-4)
-    assert found.asked_are == "titles"
+    assert found.query_source == "titles"
     assert "no figures to compare with" in found.advice[0]
     fine = replace(found, cosine_on_card=found.cosine + 0.01, remainder=0.1)
     assert advice(fine, "xetrieval fit")[0].startswith("good enough")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,11 @@ class Estimate(NamedTuple):
     def rounded(self, digits: int) -> Estimate:
         """All three, rounded."""
         return Estimate(*(round(value, digits) for value in self))
+
+    def fields(self, name: str) -> dict[str, Any]:
+        """As two fields of a result: `name`, the mean, and `name_ci`, the interval; four decimals."""
+        mean, low, high = self.rounded(4)
+        return {name: mean, f"{name}_ci": (low, high)}
 
 
 def wilson(proportion: float, trials: float) -> tuple[float, float]:

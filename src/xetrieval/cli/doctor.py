@@ -83,7 +83,12 @@ def _print(found: Checkup) -> None:
     rows = (
         ("cosine of reconstructed documents", f"{found.cosine:.3f}", found.cosine_on_card, ""),
         ("variance unexplained (FVU)", "none" if found.fvu is None else f"{found.fvu:.3f}", found.fvu_on_card, ""),
-        ("explained", _percent(found.explained), None, f"of scores: {found.asked} {found.asked_are}, their best three"),
+        (
+            "explained",
+            _percent(found.explained),
+            None,
+            f"of the scores of {found.queries} {found.query_source}",
+        ),
         ("remainder", _percent(found.remainder), None, "of the score, by absolute value"),
         ("remainder", _percent(found.remainder_of_own), None, "of the score without the bias"),
         ("retention", _percent(found.retention), None, found.retention_is),

@@ -1,8 +1,8 @@
 """Is this explainer good enough for this corpus? The metrics of its model card, measured here, and what to do.
 
-A card's figures are from documents like those it was fitted on. On another corpus the autoencoder reconstructs less,
-the remainder of explanations grows, and features stay silent. With judged queries also: what ranking by reconstructed
-vectors keeps, and the queries that fail, grouped by the features that their wrong hits share.
+The figures of a card were measured on documents like those it was fitted on. On another corpus the autoencoder
+reconstructs less, the remainder of explanations grows, and some features are active on no document. Judged queries also
+show how much of NDCG reconstructed vectors keep, and which queries fail, grouped by the features of their wrong hits.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Float32, l2norm
 from ..data.judgments import absent_documents
@@ -26,27 +27,28 @@ from ..index.search.mode import Query
 from ..index.search.nearest import nearest
 from ..index.search.ranking import explain_rows
 from ..progress import Progress, silent
+from ..records import Record
 from ..sae.measure import Measured
 from .retrieval import DEPTH, ndcg10_of_rankings
 
 SAMPLE: Final = 2000  # documents
-ASKED: Final = 200  # queries, or titles in their place
-FEWEST: Final = 100  # documents from which on figures mean something
-WRONG: Final = 3  # hits of a failing query that are looked at
-NEEDED: Final = 1_000  # documents; docs/index.md has what fewer and more of them give
+QUERIES: Final = 200  # at most, or as many titles in their place
+FEWEST: Final = 100  # documents, below which the figures say little
+WRONG: Final = 3  # hits of a failing query that are explained
+NEEDED: Final = 1_000  # documents; docs/index.md shows what fewer and more of them give
 
 
 class Group(NamedTuple):
-    """Queries that fail, and the feature that brings in what they find instead."""
+    """Queries that fail, and the feature with the largest share in their wrong hits."""
 
     feature: int
     name: str
-    mean_share: float  # in the wrong hits
+    mean_share: float
     queries: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Checkup:
+class Checkup(Record):
     """Metrics of an index, with those of the model card; None where the card has none."""
 
     documents: int
@@ -54,25 +56,21 @@ class Checkup:
     cosine_on_card: float | None
     fvu: float | None  # None: all documents are alike, there is no variance
     fvu_on_card: float | None
-    explained: float | None  # bias + shares, over the scores of queries with their best; None: no queries
+    explained: float | None  # bias + shares, over the scores of queries with their best hits; None: no queries
     remainder: float | None  # |remainder| over |score|, summed likewise
-    remainder_of_own: float | None  # |remainder| over |score - bias|: of what there is for features to explain
-    asked: int
-    asked_are: str  # "queries", "titles", or "nothing"
-    silent: float  # fraction of the features that no document has
-    saturated: float  # fraction of the features that a quarter of the documents have
+    remainder_of_own: float | None  # |remainder| over |score - bias|: of what features could explain
+    queries: int
+    query_source: str  # "queries", "titles", or "nothing"
+    silent: float  # fraction of the features that are active on no document
+    saturated: float  # fraction of the features that are active on a quarter of the documents
     unread_documents: float  # fraction of the documents with text past the encoder's limit
     unknown_documents: float  # fraction of the documents of which the encoder knows at most half of the tokens
     retention: float | None  # of the best ten, or of NDCG@10 where there are judgments
     retention_is: str
     advice: tuple[str, ...]
-    failing: tuple[Group, ...] = ()
-    failed: int = 0
-    judged: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """The checkup as JSON."""
-        return {**asdict(self), "failing": [group._asdict() for group in self.failing]}
+    failing: tuple[Group, ...]
+    failed: int
+    judged: int
 
 
 def checkup(
@@ -108,26 +106,29 @@ def checkup(
     measured = Measured(sae)
     measured.add(z, index.codes(sample, index.manifest.views[0]))
     reconstruction = measured.reconstruction()
-    asked, kind, rows = _asked(index, queries, sample, rng, progress)
-    explained = _explained(index, asked, progress)
+    sample_queries, source, chosen = _queries(index, queries, sample, rng, progress)
+    explained = _explained(index, sample_queries, progress)
     total = sum(abs(one.score) for one in explained) or 1.0  # sums: a score near 0 would blow up a mean of ratios
     own = sum(abs(one.score - one.bias) for one in explained) or 1.0
-    judged = None if judgments is None else [judgments[i] for i in rows]
-    retention, retention_is = _retention(index, asked, judged, progress) if asked else (None, "")
+    judged = None if judgments is None else [judgments[i] for i in chosen]
+    retention, retention_is = _retention(index, sample_queries, judged, progress) if sample_queries else (None, "")
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.metrics.get("original", {})
-    failing, failed = _failing(index, queries, judgments, progress)
+    failing: tuple[Group, ...] = ()
+    failed = 0
+    if queries is not None and judgments is not None:
+        failing, failed = _failing(index, queries, judgments, progress)
     found = Checkup(
         documents=len(index),
         cosine=round(reconstruction.cosine, 4),
         cosine_on_card=card.get("cosine"),
         fvu=None if np.isnan(reconstruction.fvu) else round(reconstruction.fvu, 4),
         fvu_on_card=card.get("fvu"),
-        explained=round(1 - sum(one.remainder for one in explained) / total, 4) if asked else None,
-        remainder=round(sum(abs(one.remainder) for one in explained) / total, 4) if asked else None,
-        remainder_of_own=round(sum(abs(one.remainder) for one in explained) / own, 4) if asked else None,
-        asked=len(asked),
-        asked_are=kind,
+        explained=round(1 - sum(one.remainder for one in explained) / total, 4) if sample_queries else None,
+        remainder=round(sum(abs(one.remainder) for one in explained) / total, 4) if sample_queries else None,
+        remainder_of_own=round(sum(abs(one.remainder) for one in explained) / own, 4) if sample_queries else None,
+        queries=len(sample_queries),
+        query_source=source,
         silent=round(float((frequency == 0).mean()), 4),
         saturated=round(float((frequency >= BOILERPLATE).mean()), 4),
         unread_documents=round(float(np.mean([reading.unread > 0 for reading in read])), 4),
@@ -150,30 +151,30 @@ def advice(
     lines = []
     remainder = found.remainder or 0.0
     if found.documents < FEWEST:
-        return (f"{found.documents} documents are too few to judge by: these figures say little",)
+        return (f"{found.documents} documents are too few: these figures say little",)
     below = None if found.cosine_on_card is None else found.cosine_on_card - found.cosine
     if below is None:
         lines.append("the model card has no figures to compare with; judge by the remainder")
     if (below is not None and below > 0.08) or remainder > 0.4:
         lines.append(
-            f"refit: the features account for much less here than where they were learned. {NEEDED:,} documents of the "
-            "corpus itself, with their sentences, give most of what can be had, some thousands nearly all; "
+            f"refit: the features explain much less here than where they were learned. {NEEDED:,} documents of this "
+            "corpus, with their sentences, give most of the possible gain, a few thousand nearly all of it; "
             + (f"this one has {found.documents:,}" if found.documents < 3 * NEEDED else "this corpus has enough")
             + f": {refit}"
         )
     elif (below is not None and below > 0.03) or remainder > 0.25:
         lines.append("usable, with care: look at the remainder of each explanation; a refit on this corpus would help")
     elif below is not None:
-        lines.append("good enough: what the explainer captures here is what its model card promises")
+        lines.append("good enough: the explainer captures as much here as its model card says")
     if found.silent > 0.3:
-        lines.append(f"{found.silent:.0%} of the features are about things that this corpus does not have")
+        lines.append(f"{found.silent:.0%} of the features are active on no document: they are about other subjects")
     if found.saturated > 0.02:
         lines.append(
-            f"{found.saturated:.1%} of the features are in a quarter of all documents and distinguish none of them"
+            f"{found.saturated:.1%} of the features are active on a quarter of the documents: too common to inform"
         )
     if found.unread_documents > 0.05:
         lines.append(
-            f"{found.unread_documents:.0%} of the documents are longer than the encoder reads: cut them into pieces "
+            f"{found.unread_documents:.0%} of the documents are longer than the encoder reads: split them into chunks "
             "(index build --chunk)"
         )
     if found.unknown_documents > 0.05:
@@ -184,7 +185,7 @@ def advice(
     if found.retention is not None and found.retention < 0.7:
         lines.append(f"rankings change much when only what the features capture is kept ({found.retention_is})")
     if found.remainder is None:
-        lines.append("no queries: give --queries FILE to see how much of the scores is explained")
+        lines.append("no queries: give --queries FILE to measure how much of the scores is explained")
     return tuple(lines)
 
 
@@ -196,16 +197,22 @@ def _refit(index: Index) -> str:
     return shlex.join(words)
 
 
-def _asked(index: Index, queries: Any, sample: Any, rng: Any, progress: Progress) -> tuple[list[Query], str, list[int]]:
+def _queries(
+    index: Index,
+    queries: Sequence[str] | Float32 | None,
+    sample: NDArray[np.int64],
+    rng: np.random.Generator,
+    progress: Progress,
+) -> tuple[list[Query], str, list[int]]:
     if queries is not None:
-        rows = np.sort(rng.permutation(len(queries))[:ASKED]).tolist()
+        rows = np.sort(rng.permutation(len(queries))[:QUERIES]).tolist()
         out = []
         for place, row in enumerate(rows, 1):
             q, read = index.query_vector(queries[row])
             out.append(Query("", q, read=read))
             progress("encode", place, len(rows), "queries")
         return out, "queries", rows
-    titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:ASKED]
+    titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:QUERIES]
     out = []
     with suppress(MismatchError):  # an explainer of vectors alone reads no title
         for place, title in enumerate(titles, 1):
@@ -214,25 +221,24 @@ def _asked(index: Index, queries: Any, sample: Any, rng: Any, progress: Progress
     return out, "titles" if out else "nothing", list(range(len(out)))
 
 
-def _explained(index: Index, asked: list[Query], progress: Progress) -> list[Explanation]:
+def _explained(index: Index, queries: list[Query], progress: Progress) -> list[Explanation]:
     """Each query's best three."""
     out: list[Explanation] = []
-    for place, query in enumerate(asked, 1):
+    for place, query in enumerate(queries, 1):
         assert query.vector is not None
-        rows = nearest(index, query.vector, 3).rows
-        out += explain_rows(index, query, rows)
-        progress("explain", place, len(asked), "")
+        out += explain_rows(index, query, nearest(index, query.vector, 3).rows)
+        progress("explain", place, len(queries), "")
     return out
 
 
 def _retention(
-    index: Index, asked: list[Query], judgments: list[Mapping[str, int]] | None, progress: Progress
+    index: Index, queries: list[Query], judgments: list[Mapping[str, int]] | None, progress: Progress
 ) -> tuple[float, str]:
     """Ranking a query's best hundred again by reconstructed vectors of both sides."""
     sae, view = index.explainer.sae, index.manifest.views[0]
     plain, kept = [], []
-    for place, query in enumerate(asked, 1):
-        progress("rank again", place, len(asked), "")
+    for place, query in enumerate(queries, 1):
+        progress("rank again", place, len(queries), "")
         assert query.vector is not None
         rows = nearest(index, query.vector, 100).rows
         q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
@@ -248,11 +254,12 @@ def _retention(
 
 
 def _failing(
-    index: Index, queries: Any, judgments: Sequence[Mapping[str, int]] | None, progress: Progress
+    index: Index,
+    queries: Sequence[str] | Float32,
+    judgments: Sequence[Mapping[str, int]],
+    progress: Progress,
 ) -> tuple[tuple[Group, ...], int]:
     """Queries without a relevant document in their best ten, by the feature that their wrong hits share most."""
-    if judgments is None:
-        return (), 0
     groups: dict[int, list[tuple[str, float]]] = {}
     failed = 0
     for place, judged in enumerate(judgments):

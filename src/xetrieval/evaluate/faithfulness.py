@@ -1,16 +1,16 @@
-"""Does what an explanation shows carry the score? Curves over the number of features, compared with simpler orders.
+"""Do the features of an explanation carry the score? Curves over the number of features, and simpler orders.
 
-Of pairs near the top of their rankings, features S ordered by |share|:
+For pairs near the top of their rankings, with their features S ordered by |share|:
 
     explained   (bias + the n largest shares) / score
-    deletion    cosine after erasing the n first features of the order, over the cosine; lower is more faithful
-    insertion   cosine of what keeps only them, over the cosine; higher is more faithful
-    rank        Spearman's correlation, over a query's top documents, of their scores with those of what keeps only the
-                features shown
+    deletion    cosine after erasing the first n features, over the cosine; lower is more faithful
+    insertion   cosine when only they are kept, over the cosine; higher is more faithful
+    rank        Spearman's correlation, over a query's top documents, between their scores and the scores when only the
+                features of the explanation are kept
 
-Beside the explanation's own order: the same features in random order, and the features that an autoencoder of raw
-vectors shows, in its own order (erased and kept in its own span). Areas are means over n = 1 .. N, at the same
-numbers of features for all.
+The explanation's own order is compared with a random order of the same features, and with the features of an
+autoencoder of raw vectors in its own order (erased and kept in its own span). Areas are means over n = 1 .. N, at the
+same numbers of features for all.
 """
 
 from __future__ import annotations
@@ -212,14 +212,11 @@ def curves_of(
     deleted: Sequence[Float64], inserted: Sequence[Float64], query: NDArray[np.int64], config: FaithfulnessConfig
 ) -> Curves:
     """The curves of values [pairs] at each step, with the areas under them."""
-    below, above = (_area(curve, query, config) for curve in (deleted, inserted))
     return Curves(
         deletion=tuple(round(float(values.mean()), 4) for values in deleted),
         insertion=tuple(round(float(values.mean()), 4) for values in inserted),
-        deletion_area=below.mean,
-        deletion_area_ci=(below.low, below.high),
-        insertion_area=above.mean,
-        insertion_area_ci=(above.low, above.high),
+        **_area(deleted, query, config).fields("deletion_area"),
+        **_area(inserted, query, config).fields("insertion_area"),
     )
 
 
@@ -229,7 +226,7 @@ def _area(curve: Sequence[Float64], query: NDArray[np.int64], config: Faithfulne
     every = np.arange(1, steps.max() + 1)
     stacked = np.stack(curve, axis=1)
     areas = np.array([np.interp(every, steps, row).mean() for row in stacked])
-    return cluster_bootstrap(areas, query, config.bootstrap, config.seed).rounded(4)
+    return cluster_bootstrap(areas, query, config.bootstrap, config.seed)
 
 
 def _rank(
@@ -255,16 +252,7 @@ def _rank(
             kept = erase_and_keep(sae, z, FeatureSets.of(features))[1]
             value = float(stats.spearmanr(cosine, np.einsum("nm,nm->n", q, kept)).statistic)
             found[name].append(0.0 if np.isnan(value) else value)
-    few, every, other = (
-        bootstrap(np.array(values), config.bootstrap, config.seed).rounded(4) for values in found.values()
-    )
-    return RankAgreement(
-        queries=len(found["shown"]),
-        documents=config.depth,
-        shown=few.mean,
-        shown_ci=(few.low, few.high),
-        all_shared=every.mean,
-        all_shared_ci=(every.low, every.high),
-        random_active=other.mean,
-        random_active_ci=(other.low, other.high),
-    )
+    figures: dict[str, Any] = {}
+    for name, values in found.items():
+        figures |= bootstrap(np.array(values), config.bootstrap, config.seed).fields(name)
+    return RankAgreement(len(found["shown"]), config.depth, **figures)

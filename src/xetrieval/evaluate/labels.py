@@ -1,4 +1,4 @@
-"""Do labels fit? The judge is an encoder other than the one explained; it reads labels and texts, never activations.
+"""Do labels fit? The judge is another encoder than the one explained; it reads labels and texts, never activations.
 
 For each labelled feature, does the label's embedding rank texts that activate it above texts that do not? The area
 under that curve is 0.5 by chance; it is compared with that of labels shuffled among the features.
@@ -32,7 +32,7 @@ class LabelsConfig:
 
 @dataclass(frozen=True)
 class LabelsResult:
-    """How well a judge tells texts that activate a feature from others by the feature's label."""
+    """How well a judge separates texts that activate a feature from others by the feature's label."""
 
     dataset: str
     judge: str
@@ -72,22 +72,20 @@ def labels(
     rng = np.random.default_rng(config.seed)
     if config.features is not None and config.features < len(chosen):
         chosen = sorted(rng.permutation(chosen)[: config.features].tolist())
-    shown = np.stack([_texts(dense[:, feature], config.texts, rng) for feature in chosen])  # [f, 2 texts]
-    rows, place = np.unique(shown, return_inverse=True)
+    sampled = np.stack([_texts(dense[:, feature], config.texts, rng) for feature in chosen])  # [f, 2 texts]
+    rows, place = np.unique(sampled, return_inverse=True)
     texts = read_texts(judge, [benchmark.documents[row].text for row in rows], "document").vectors
     names = read_texts(judge, [str(explainer.features[feature].label) for feature in chosen], "query").vectors
-    right = _auc(names, texts, place.reshape(shown.shape), config.texts)
-    wrong = _auc(np.roll(names, 1, axis=0), texts, place.reshape(shown.shape), config.texts)
-    auc, shuffled = (bootstrap(values, seed=config.seed).rounded(4) for values in (right, wrong))
+    places = place.reshape(sampled.shape)
+    right = _auc(names, texts, places, config.texts)
+    wrong = _auc(np.roll(names, 1, axis=0), texts, places, config.texts)
     return LabelsResult(
         dataset=benchmark.name,
         judge=judge.identity.name,
         features=len(chosen),
-        auc=auc.mean,
-        auc_ci=(auc.low, auc.high),
-        auc_shuffled=shuffled.mean,
-        auc_shuffled_ci=(shuffled.low, shuffled.high),
         texts=config.texts,
+        **bootstrap(right, seed=config.seed).fields("auc"),
+        **bootstrap(wrong, seed=config.seed).fields("auc_shuffled"),
     )
 
 

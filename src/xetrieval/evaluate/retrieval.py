@@ -1,7 +1,8 @@
 """Retrieval with views (paper, section 5, Table 1): s'(q,d) = <q,z> + sum_t w_t <q,v_t>, by NDCG@10.
 
-Systems compared on the same queries: none (z alone), internalizer (v_t = R_t(z)), cot (v_t = the embedding of a text
-that a teacher wrote about the document). Differences are paired by query: a bootstrap interval, a sign-flip test.
+The systems, compared on the same queries, are none (z alone), internalizer (v_t = R_t(z)) and cot (v_t = the embedding
+of a text that a teacher wrote about the document). Differences are paired by query, with a bootstrap interval and a
+sign-flip test.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .vectors import BenchmarkVectors, of_queries, ranking
 from .weights import WeightsConfig, learn_weights
 
 DEPTH = 10
-Weights = Mapping[Aspect, float] | Sequence[Mapping[Aspect, float]] | None  # of views; one a half where learned
+Weights = Mapping[Aspect, float] | Sequence[Mapping[Aspect, float]] | None  # of views; one per half if learned
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class RetrievalConfig:
     """How systems are compared.
 
     Args:
-        weights: "sum" is the paper's, every view counts 1; "learned" learns them on one half of the queries and ranks
-            the other half with them, both ways round, so that no query helped to choose its own.
+        weights: "sum" is the paper's: every view counts 1. "learned" learns them on one half of the queries and ranks
+            the other half with them, both ways round, so that no query is ranked by weights that it helped to learn.
     """
 
     weights: str = "sum"
@@ -84,11 +85,7 @@ def ndcg10(benchmark: Benchmark, vectors: BenchmarkVectors) -> float:
 
 def reconstructed(sae: SparseAutoencoder, vectors: BenchmarkVectors) -> BenchmarkVectors:
     """x^ = W g(x) + b of queries and documents, unit rows."""
-    return BenchmarkVectors(*(_unit(sae, side) for side in vectors))
-
-
-def _unit(sae: SparseAutoencoder, x: Float32) -> Float32:
-    return np.asarray(l2norm(sae.decode(sae.encode(x, bulk=True))), np.float32)
+    return BenchmarkVectors(*(l2norm(sae.decode(sae.encode(side, bulk=True))) for side in vectors))
 
 
 def with_views(
@@ -138,7 +135,7 @@ def retrieval(
 
 
 class ViewSystem(NamedTuple):
-    """One way to come by views of the documents."""
+    """One way to get views of the documents."""
 
     facts: Mapping[str, Any]  # system (internalizer or cot), form, teacher
     views: Mapping[Aspect, Float32]  # aspect -> [d, m] unit vectors
@@ -158,10 +155,9 @@ def compare_views(
 
     def result(facts: Mapping[str, Any], weights: Weights, scored: Float64) -> RetrievalResult:
         described: dict[str, Any] = {key: facts.get(key) for key in ("system", "form", "teacher")}
-        measured = _compared(scored, base, config)
-        return RetrievalResult(
-            benchmark.name, encoder, **described, weights=weights, documents=len(benchmark.documents), **measured
-        )
+        figures = compared(scored, base, config.resamples, config.seed)
+        documents = len(benchmark.documents)
+        return RetrievalResult(benchmark.name, encoder, **described, weights=weights, documents=documents, **figures)
 
     results = [result({"system": "none"}, None, base)]
     for system in systems:
@@ -191,9 +187,10 @@ def _cross_fitted(
     return scored, learned
 
 
-def _compared(scored: Float64, base: Float64, config: RetrievalConfig) -> dict[str, Any]:
+def compared(scored: Float64, base: Float64, resamples: int, seed: int) -> dict[str, Any]:
+    """NDCG@10 of queries [q] in percent, and the paired difference to a base with its interval and p value."""
     difference = 100 * (scored - base)
-    low, high, p_value = paired_test(difference, config.resamples, config.seed)
+    low, high, p_value = paired_test(difference, resamples, seed)
     return {
         "ndcg10": round(100 * float(scored.mean()), 3),
         "delta": round(float(difference.mean()), 3),

@@ -75,32 +75,25 @@ def steering(
     order = np.random.default_rng(config.seed).permutation(len(benchmark.queries))
     chosen_by, held = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
     ours = _Side(sae, vectors)
-    sets = _sets(ours, benchmark, vectors, chosen_by, config)
-    raw = None if raw_sae is None else _Side(raw_sae, vectors)
-    raw_key = None if raw is None else _sets(raw, benchmark, vectors, chosen_by, config)["key"]
-    raw_set = {} if raw_key is None else {"key_raw_sae": raw_key}
+    sets = {name: (ours, ids) for name, ids in _sets(ours, benchmark, vectors, chosen_by, config).items()}
+    if raw_sae is not None:
+        raw = _Side(raw_sae, vectors)
+        sets["key_raw_sae"] = (raw, _sets(raw, benchmark, vectors, chosen_by, config)["key"])
     part = of_queries(benchmark, held)
-    records = []
-    for error_kept in (False, True):
-        curves = {
-            name: [_ranked(ours, part, held, ids, alpha, error_kept=error_kept) for alpha in config.alphas]
-            for name, ids in sets.items()
-        }
-        if raw is not None and raw_key is not None:
-            curves["key_raw_sae"] = [
-                _ranked(raw, part, held, raw_key, alpha, error_kept=error_kept) for alpha in config.alphas
-            ]
-        records.append(
-            SteeringResult(
-                dataset=benchmark.name,
-                queries=len(held),
-                alphas=config.alphas,
-                ndcg10=curves,
-                sizes={name: len(ids) for name, ids in {**sets, **raw_set}.items()},
-                error_kept=error_kept,
-            )
+    return [
+        SteeringResult(
+            dataset=benchmark.name,
+            queries=len(held),
+            alphas=config.alphas,
+            ndcg10={
+                name: [_ranked(side, part, held, ids, alpha, error_kept=error_kept) for alpha in config.alphas]
+                for name, (side, ids) in sets.items()
+            },
+            sizes={name: len(ids) for name, (_, ids) in sets.items()},
+            error_kept=error_kept,
         )
-    return records
+        for error_kept in (False, True)
+    ]
 
 
 class _Side:

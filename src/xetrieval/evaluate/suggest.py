@@ -1,8 +1,8 @@
 """A steering profile learned from judgments or clicks, and its gain on queries that it did not learn from.
 
-Queries are cut into folds. For each fold, how many features may move and how strong the ridge is are chosen by cross-
-validation among the other folds, a profile is learned from those, and the fold's queries are ranked with it: the gain
-is measured on queries that had no part in any choice. The returned profile learns from all of them.
+Queries are split into folds. For each fold, the number of features that may move and the strength of the ridge are
+chosen by cross-validation among the other folds, a profile is learned from those, and the fold's queries are ranked
+with it. So the gain is measured on queries that had no part in any choice. The returned profile learns from all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,11 @@ from ..index.search.mode import Query, SearchOptions
 from ..index.search.nearest import nearest
 from ..index.search.ranking import rank
 from ..progress import Progress, silent
+from ..records import Record
 from ..sae import SparseCodes
 from ..steer import SteeringProfile, steered_scores
 from ..steer.learn import Competition, LearnConfig, competition_of, learn_factors
-from .retrieval import DEPTH, ndcg10_of_rankings, paired_test
+from .retrieval import DEPTH, compared, ndcg10_of_rankings
 
 Rows = NDArray[np.int64]
 
@@ -35,9 +36,9 @@ class SuggestConfig:
     """What to try.
 
     Args:
-        features, ridges: all combinations are tried, and so is no steering at all.
-        documents: compete with the judged ones, drawn at random from the index (its own top ranks would be
-            documents that it overrates, and the loss would turn against what they have).
+        features, ridges: all combinations are tried, and no steering at all.
+        documents: drawn at random from the index to compete with the judged ones (its own top ranks would be documents
+            that it overrates, and the loss would turn against what they have).
     """
 
     features: tuple[int, ...] = (4, 16)
@@ -54,49 +55,43 @@ class SuggestConfig:
 
 
 @dataclass(frozen=True)
-class Suggestion:
-    """A profile, and NDCG@10 of queries it did not learn from, in percent."""
+class Suggestion(Record):
+    """A profile, and NDCG@10 of queries that it did not learn from, in percent."""
 
+    json_keys: ClassVar = (
+        *("factors", "queries", "ndcg10", "ndcg10_steered"),
+        *("gain", "ci_low", "ci_high", "p_value", "helps", "choices"),
+    )
     profile: SteeringProfile
     queries: int
-    base: float
-    steered: float
+    ndcg10: float
+    ndcg10_steered: float
     gain: float
-    low: float  # 95 % interval of the gain
-    high: float
+    ci_low: float  # 95 % interval of the gain
+    ci_high: float
     p_value: float
-    choices: tuple[str, ...] = field(default=())  # of each fold, and at the end of all
+    choices: tuple[str, ...]  # of each fold, and at last of all queries
+
+    @property
+    def factors(self) -> dict[int, float]:
+        """Feature -> factor, in the features' order."""
+        return dict(sorted(self.profile.factors.items()))
 
     @property
     def helps(self) -> bool:
-        """Whether the interval of the gain lies above 0."""
-        return self.low > 0
+        """Whether the whole interval of the gain is above 0."""
+        return self.ci_low > 0
 
     def sentence(self) -> str:
         """The gain in words."""
         figures = (
-            f"{self.gain:+.2f} points of NDCG@10 ({self.low:+.2f} to {self.high:+.2f}, p = {self.p_value:.3f}) on "
-            f"{self.queries} queries, each steered by a profile that had not seen it: "
-            f"{self.base:.2f} to {self.steered:.2f}"
+            f"{self.gain:+.2f} points of NDCG@10 ({self.ci_low:+.2f} to {self.ci_high:+.2f}, p = {self.p_value:.3f}) "
+            f"on {self.queries} queries, each steered by a profile that had not seen it: "
+            f"{self.ndcg10:.2f} to {self.ndcg10_steered:.2f}"
         )
         if not self.profile.factors:
             return f"no gain: no profile does better in cross-validation than leaving the ranking alone ({figures})"
         return figures if self.helps else f"no significant gain: {figures}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The suggestion as JSON."""
-        return {
-            "factors": {str(feature): factor for feature, factor in sorted(self.profile.factors.items())},
-            "queries": self.queries,
-            "ndcg10": self.base,
-            "ndcg10_steered": self.steered,
-            "gain": self.gain,
-            "ci_low": self.low,
-            "ci_high": self.high,
-            "p_value": self.p_value,
-            "helps": self.helps,
-            "choices": list(self.choices),
-        }
 
 
 def suggest(
@@ -132,19 +127,16 @@ def suggest(
         progress("learn", number + 1, config.folds + 1, choice)
     factors, choice = _choose(task, np.arange(len(task.q)), config, config.folds)
     progress("learn", config.folds + 1, config.folds + 1, choice)
-    difference = 100 * (moved - base)
-    low, high, p_value = paired_test(difference, config.resamples, config.seed)
+    figures = compared(moved, base, config.resamples, config.seed)
     note = f"learned from {len(task.q)} judged queries: {choice}"
     return Suggestion(
         SteeringProfile(factors, index.explainer.sae.digest, provenance, note),
-        len(task.q),
-        round(100 * float(base.mean()), 3),
-        round(100 * float(moved.mean()), 3),
-        round(float(difference.mean()), 3),
-        round(low, 3),
-        round(high, 3),
-        round(p_value, 4),
-        (*choices, choice),
+        queries=figures["queries"],
+        ndcg10=round(100 * float(base.mean()), 3),
+        ndcg10_steered=figures["ndcg10"],
+        gain=figures["delta"],
+        choices=(*choices, choice),
+        **{name: figures[name] for name in ("ci_low", "ci_high", "p_value")},
     )
 
 

@@ -1,9 +1,9 @@
 """How much each view should count: weights learned from judged queries.
 
-Over documents, a softmax of beta (<q,z> + sum_t w_t <q,v_t>) should give the judged ones the probability. Loss:
-cross-entropy + ridge * ||w||^2 with w >= 0, so that without evidence a view counts 0. All documents compete, or a
-random sample of them beside the judged ones: candidates taken from the original view's own top ranks would be documents
-that it overrates, and the loss would turn against it.
+A softmax of beta (<q,z> + sum_t w_t <q,v_t>) over the documents should give the probability to the judged ones. The
+loss is the cross-entropy + ridge * ||w||^2 with w >= 0, so that a view counts 0 without evidence. All documents
+compete, or the judged ones and a random sample of the others: candidates from the original view's own top ranks would
+be documents that it overrates, and the loss would turn against it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..arrays import Float32, Float64
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..extras import require
+from ..steer.learn import cross_entropy
 from ..views import Aspect
 from .vectors import BenchmarkVectors
 
@@ -46,21 +47,15 @@ def learn_weights(
     config = config or WeightsConfig()
     optimize = require("scipy.optimize", "eval")
     scores, wanted = _competition(benchmark, vectors, views, rows, config)  # [1 + views, q, d], [q, d]
-    open_ = np.isfinite(scores[0])
+    competes = np.isfinite(scores[0])
 
     def loss(parameters: Float64) -> tuple[float, Float64]:
         beta, w = np.exp(parameters[0]), parameters[1:]
         summed = scores[0] + np.tensordot(w.astype(np.float32), scores[1:], 1)
-        logits = beta * summed
-        logits -= logits.max(1, keepdims=True)
-        mass = np.exp(logits)
-        total = mass.sum(1, keepdims=True)
-        error = (mass / total - wanted) / len(wanted)  # d loss / d logits
-        logarithm = np.where(open_, logits - np.log(total), 0.0)
-        value = -float((wanted * logarithm).sum(dtype=np.float64)) / len(wanted) + config.ridge * float(w @ w)
-        by_beta = beta * float((error * np.where(open_, summed, 0.0)).sum(dtype=np.float64))
+        value, error = cross_entropy(beta * summed, wanted)
+        by_beta = beta * float((error * np.where(competes, summed, 0.0)).sum(dtype=np.float64))
         by_weight = [beta * float((error * view).sum(dtype=np.float64)) for view in scores[1:]]
-        return value, np.append(by_beta, np.array(by_weight) + 2 * config.ridge * w)
+        return value + config.ridge * float(w @ w), np.append(by_beta, np.array(by_weight) + 2 * config.ridge * w)
 
     start = np.append(np.log(20.0), np.zeros(len(views)))
     bounds = [(0.0, 8.0)] + [(0.0, None)] * len(views)
@@ -71,7 +66,7 @@ def learn_weights(
 def _competition(
     benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[Aspect, Float32], rows: Any, config: WeightsConfig
 ) -> tuple[Float32, Float32]:
-    """Scores of each view for the queries that have judged documents, and what share each document should get.
+    """Scores of each view for the queries with judged documents, and the probability that each document should get.
 
     A query's own document is out of the competition: minus infinity in the original view.
     """

@@ -68,7 +68,7 @@ def learn_factors(competition: Competition, config: LearnConfig | None = None) -
     def loss(parameters: Float64) -> tuple[float, Float64]:
         beta, delta = np.exp(parameters[0]), parameters[1:]
         moved = competition.scores + (along * delta) @ codes.T
-        value, error = _cross_entropy(beta * moved, competition.wanted)
+        value, error = cross_entropy(beta * moved, competition.wanted)
         finite = np.where(np.isfinite(moved), moved, 0.0)
         gradient = np.empty_like(parameters)
         gradient[0] = beta * float((error * finite).sum())
@@ -85,7 +85,7 @@ def learn_factors(competition: Competition, config: LearnConfig | None = None) -
 
 def steepest(competition: Competition, config: LearnConfig) -> NDArray[np.int64]:
     """The features along which the loss falls most steeply where nothing is steered yet, ascending."""
-    _, error = _cross_entropy(SHARPNESS * competition.scores, competition.wanted)
+    _, error = cross_entropy(SHARPNESS * competition.scores, competition.wanted)
     by_query = competition.along * (error @ competition.codes)  # [q, F]
     touched = (np.abs(by_query) > 1e-9).sum(axis=0) >= config.fewest_queries
     slope = np.where(touched, np.abs(by_query.sum(axis=0)), 0.0)
@@ -103,10 +103,10 @@ def competition_of(
     return Competition(scores, along, codes, wanted)
 
 
-def _cross_entropy(logits: Float64, wanted: Float64) -> tuple[float, Float64]:
-    """The loss per query, and its derivative by the logits."""
+def cross_entropy(logits: Float64, wanted: Float64 | Float32) -> tuple[float, Float64]:
+    """The loss per query, and its derivative by the logits [q, d]; a logit of -inf does not compete."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     mass = np.exp(shifted)
     total = mass.sum(axis=1, keepdims=True)
     logarithm = np.where(np.isfinite(shifted), shifted - np.log(total), 0.0)
-    return -float((wanted * logarithm).sum()) / len(wanted), (mass / total - wanted) / len(wanted)
+    return -float((wanted * logarithm).sum(dtype=np.float64)) / len(wanted), (mass / total - wanted) / len(wanted)
