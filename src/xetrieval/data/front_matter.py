@@ -6,12 +6,13 @@ Read by the rules of YAML 1.2 rather than 1.1: only true, false, null and decima
 
 from __future__ import annotations
 
-import math
+import json
 import re
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 from ..files import is_whole
+from .values import plain
 
 LONGEST: Final = 64 << 10  # characters; longer text is not front matter
 OPEN: Final = re.compile(r"---[ \t]*\r?\n")
@@ -52,10 +53,13 @@ def _yaml(text: str) -> Any:
     import yaml
 
     try:
-        value = _plain(yaml.load(text, Loader=_loader()))
+        value = yaml.load(text, Loader=_loader())
+        content = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (yaml.YAMLError, RecursionError, TypeError, OverflowError, AttributeError) as error:
-        raise ValueError("not YAML") from error
-    return value
+        raise ValueError("not YAML, or not JSON") from error
+    if not is_whole(content):
+        raise ValueError("half a character")
+    return plain(value)
 
 
 @cache
@@ -91,19 +95,3 @@ def _loader() -> Any:
     ):
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"(?:{form})\Z"), list(first))
     return Loader
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(_plain(key)): _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, str):
-        if not is_whole(value):
-            raise ValueError("half a character")
-        return value
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("not a finite number")
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    raise ValueError(f"{type(value).__name__} is not JSON")

@@ -16,7 +16,8 @@ from ..sae import SparseAutoencoder
 from ..text import fold
 from .examples import FeatureExamples
 
-BINS: Final = 12
+BINS: Final = 12  # of a histogram
+NEIGHBOURS: Final = 5
 
 
 class Neighbour(NamedTuple):
@@ -72,7 +73,6 @@ def feature_card(
     features: Sequence[Feature],
     families: Sequence[Family] = (),
     examples: FeatureExamples | None = None,
-    neighbours: int = 5,
 ) -> FeatureCard:
     """The card of one feature.
 
@@ -83,7 +83,7 @@ def feature_card(
     unit = l2norm(sae.directions)
     cosine = unit @ unit[feature_id]
     cosine[feature_id] = -np.inf
-    nearest = np.argsort(-cosine, kind="stable")[:neighbours]
+    nearest = np.argsort(-cosine, kind="stable")[:NEIGHBOURS]
     family = features[feature_id].family
     path: list[str] = []
     while family is not None and family < len(families):
@@ -101,7 +101,7 @@ def feature_card(
     active = sorted((*examples.labelling.active, *examples.judging.active), key=lambda e: (-e.activation, e.id))
     return replace(
         card,
-        coactive=tuple(Neighbour(j, features[j].label, index) for j, index in examples.coactive[:neighbours]),
+        coactive=tuple(Neighbour(j, features[j].label, index) for j, index in examples.coactive[:NEIGHBOURS]),
         documents=examples.documents,
         histogram=histogram(np.array(examples.activations, np.float32)),
         examples=tuple(FeatureExample(e.id, "", e.text, e.activation) for e in active),

@@ -24,14 +24,13 @@ class LocalChat:
         InputError: no such file. DamagedError: not a GGUF file. MissingExtra: xllamacpp is not installed.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, timeout: float = 600.0) -> None:
+    def __init__(self, path: Path, timeout: float = 600.0) -> None:
         if not path_of(path).is_file():
             raise InputError(f"{path}: no such file")
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
                 raise DamagedError(f"{path}: not a GGUF file")
         self.path, self.timeout = path, timeout
-        self.threads = threads or processors()
         self.name = f"gguf:{path.name}:{sha256_of_file(path)[:12]}"
         self._server: Any = None
         self._lock = threading.Lock()
@@ -49,7 +48,7 @@ class LocalChat:
         parameters = llama.CommonParams()
         parameters.model.path = str(self.path)
         parameters.n_ctx, parameters.n_parallel = CONTEXT, 1
-        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = self.threads
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = processors()
         parameters.warmup, parameters.verbosity = False, -1
         parameters.hostnames, parameters.port = ["127.0.0.1"], 0
         try:

@@ -10,7 +10,7 @@ from .client import OpenAIChat
 from .replay import ReplayChat
 
 
-def open_llm(source: str, timeout: float = 120.0, attempts: int = 5) -> ChatModel:
+def open_llm(source: str, timeout: float = 120.0) -> ChatModel:
     """http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.
 
     Raises:
@@ -19,7 +19,7 @@ def open_llm(source: str, timeout: float = 120.0, attempts: int = 5) -> ChatMode
     kind, _, rest = source.partition(":")
     if kind in ("http", "https"):
         address, _, model = source.partition("#")
-        return OpenAIChat(address, model, timeout, attempts)
+        return OpenAIChat(address, model, timeout)
     if kind == "gguf":
         from .local import LocalChat
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TypeVar
 
 from ..errors import InputError
@@ -25,18 +26,12 @@ def in_parallel(
     """
     if concurrency < 1:
         raise InputError(f"concurrency must be at least 1, not {concurrency}")
-    source: Iterator[Item | object] = iter(items)
-    running: dict[Future[Result], Item] = {}
+    source, running = iter(items), dict[Future[Result], Item]()
     failed: BaseException | None = None
     with ThreadPoolExecutor(concurrency) as pool:
-        exhausted = False
-        while running or not exhausted:
-            while not exhausted and failed is None and len(running) < concurrency:
-                item = next(source, _END)
-                if item is _END:
-                    exhausted = True
-                else:
-                    running[pool.submit(function, item)] = item  # type: ignore[arg-type, assignment]  # not _END
+        while True:
+            for item in islice(source, concurrency - len(running) if failed is None else 0):
+                running[pool.submit(function, item)] = item
             if not running:
                 break
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -45,9 +40,6 @@ def in_parallel(
                 if error is None:
                     yield finished, future.result()
                 else:
-                    failed, exhausted = failed or error, True
+                    failed = failed or error
     if failed is not None:
         raise failed
-
-
-_END = object()

@@ -47,11 +47,6 @@ class Taught:
     stopped: str | None = None  # why the run ended early
 
 
-class _Lesson(NamedTuple):
-    document: Document
-    prompt: Prompt
-
-
 class _Outcome(NamedTuple):
     text: str | None
     fault: str | None
@@ -103,7 +98,7 @@ def teach(
 
 def _teach(run: _Run, progress: Progress) -> Taught:
     documents, prompts, model = run.documents, run.prompts, run.model
-    todo = [_Lesson(document, prompt) for document in documents if document.id not in run.done for prompt in prompts]
+    todo = [(document, prompt) for document in documents if document.id not in run.done for prompt in prompts]
     total, finished = len(documents) * len(prompts), len(run.done) * len(prompts)
     failures, answered = 0, False
     progress("teach", finished, total, _note(model, run.taught))
@@ -141,9 +136,9 @@ class _Run:
             raise InputError("teach: two prompts for one aspect")
         self.earlier = self._read() if output.exists() else {}
         self.done = {name: record for name, record in self.earlier.items() if not record.get("failed")}
-        self.open: dict[str, dict[str, Any]] = {}
+        self.outcomes: dict[tuple[str, str], _Outcome] = {}  # by document id and aspect
 
-    def learn(self, lesson: _Lesson) -> _Outcome:
+    def learn(self, lesson: tuple[Document, Prompt]) -> _Outcome:
         """Ask for one text. Runs in many threads."""
         document, prompt = lesson
         text, _ = show_document(document.text, self.config.characters)
@@ -157,40 +152,38 @@ class _Run:
                 return _Outcome(None, f"the answer is too large: {error}")
             return _Outcome(None, f"the server failed: {error}", error)
 
-    def record(self, lesson: _Lesson, outcome: _Outcome) -> None:
-        """Keep one outcome; a document is done when all its aspects have one."""
-        document, aspect = lesson.document, lesson.prompt.name
-        entry = self.open.setdefault(document.id, {"_id": document.id, "failed": {}})
-        if outcome.text is not None:
-            entry[aspect] = outcome.text
-        else:
-            entry["failed"][aspect] = outcome.fault
+    def record(self, lesson: tuple[Document, Prompt], outcome: _Outcome) -> None:
+        """Keep one outcome."""
+        document, prompt = lesson
+        self.outcomes[document.id, prompt.name] = outcome
+        if outcome.text is None:
             self.taught.failed[str(outcome.fault).split(";")[0].split(":")[0]] += 1
-        if len(entry) - 2 + len(entry["failed"]) == len(self.prompts):
-            self.done[document.id] = self._finish(document, self.open.pop(document.id))
 
     def write(self) -> None:
         """Write the finished documents in one step, in corpus order.
 
-        A document whose failed texts were not tried again keeps its record from the earlier run.
+        A document that lacks an outcome for an aspect keeps its record from the earlier run.
         """
-        known = self.earlier | self.done
-        present = [known[document.id] for document in self.documents if document.id in known]
-        self.taught.documents = len(present)
-        self.taught.cut = sum("cut" in entry for entry in present)
-        self.taught.texts = sum(aspect in entry for entry in present for aspect in self.identities)
-        if present:
+        entries = [entry for document in self.documents if (entry := self._entry(document)) is not None]
+        self.taught.documents = len(entries)
+        self.taught.cut = sum("cut" in entry for entry in entries)
+        self.taught.texts = sum(aspect in entry for entry in entries for aspect in self.identities)
+        if entries:
             with replacing(self.output) as file:
-                for entry in present:
+                for entry in entries:
                     file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
-    def _finish(self, document: Document, entry: dict[str, Any]) -> dict[str, Any]:
+    def _entry(self, document: Document) -> dict[str, Any] | None:
+        """The line of a document."""
+        outcomes = {aspect: self.outcomes.get((document.id, aspect)) for aspect in self.identities}
+        if None in outcomes.values():
+            return self.earlier.get(document.id)
         _, cut = show_document(document.text, self.config.characters)
-        texts = {aspect: entry[aspect] for aspect in self.identities if aspect in entry}
+        failed = {aspect: outcome.fault for aspect, outcome in outcomes.items() if outcome and outcome.text is None}
         return {
             "_id": document.id,
-            **texts,
-            **({"failed": entry["failed"]} if entry["failed"] else {}),
+            **{aspect: outcome.text for aspect, outcome in outcomes.items() if outcome and outcome.text is not None},
+            **({"failed": failed} if failed else {}),
             **({"cut": cut} if cut else {}),
             "text_sha256": text_sha256(document.text),
             "teacher": self.model.name,
