@@ -39,8 +39,8 @@ export async function post<T>(path: string, body: unknown, signal?: AbortSignal)
 }
 
 export async function get<T>(path: string, query: Record<string, string | number | undefined> = {}, signal?: AbortSignal): Promise<T> {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
-  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  const search = new URLSearchParams(pairs.map(([key, value]) => [key, String(value)]));
   return answer<T>(await fetched(`${path}?${search}`, { signal }));
 }
 
