@@ -18,10 +18,11 @@ from index_data import SMALL, records, write_corpus
 import xetrieval
 from xetrieval.cli import console
 from xetrieval.cli.progress import progress_bar
-from xetrieval.errors import InputError, shortened
+from xetrieval.errors import InputError
 from xetrieval.files import alone
 from xetrieval.index import Corpus, Hit, build_index, open_index
 from xetrieval.steer import SteeringProfile
+from xetrieval.text import clip
 
 SOURCE = Path(xetrieval.__file__).parent
 
@@ -154,8 +155,8 @@ def test_what_typer_cannot_read_is_one_line_too(toy: Path) -> None:
 
 
 def test_a_message_is_cut_in_its_middle() -> None:
-    assert shortened("short", 10) == "short"
-    assert shortened("begin" + "x" * 100 + "end", 20) == "beginxxxxxxx … xxend"
+    assert clip("short", 10) == "short"
+    assert clip("begin" + "x" * 100 + "end", 20) == "beginxxxxxxx … xxend"
     assert len(str(InputError("y" * 10_000))) <= 480
 
 

@@ -13,9 +13,10 @@ import xetrieval
 
 SOURCE = Path(xetrieval.__file__).parent
 ROOMS = (  # each imports only from rooms before it
+    ("text",),
     ("errors",),
     ("registry",),
-    ("extras", "options", "progress", "records", "text", "views"),
+    ("extras", "options", "progress", "records", "views"),
     ("configs",),
     ("arrays",),
     ("intervals",),

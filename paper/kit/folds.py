@@ -14,14 +14,14 @@ from xetrieval.fitting.internalizers import learn
 from xetrieval.internalizer import Internalizer
 from xetrieval.internalizer.train import InternalizerConfig
 from xetrieval.teachers import TeacherPair
-from xetrieval.views import Aspect, in_order
+from xetrieval.views import View, in_order
 
 
 class Folds(NamedTuple):
     """Networks that never saw the documents they are used on."""
 
     of_source: dict[str, int]  # the fold of each lesson's source text
-    internalizers: list[dict[Aspect, Internalizer]]  # of each fold, learned from all others
+    internalizers: list[dict[View, Internalizer]]  # of each fold, learned from all others
 
 
 def learn_in_folds(pairs: Sequence[TeacherPair], encoder: Encoder, config: InternalizerConfig, folds: int = 5) -> Folds:
@@ -45,8 +45,8 @@ def learn_in_folds(pairs: Sequence[TeacherPair], encoder: Encoder, config: Inter
 
 
 def cross_fitted_views(
-    folds: Sequence[Mapping[Aspect, Internalizer]], fold_of: Sequence[int], documents: Float32
-) -> dict[Aspect, Float32]:
+    folds: Sequence[Mapping[View, Internalizer]], fold_of: Sequence[int], documents: Float32
+) -> dict[View, Float32]:
     """R_t(z) of each document by the networks of its fold, which never saw it; each [d, m]."""
     place = np.asarray(fold_of)
     views = {aspect: np.empty_like(documents) for aspect in in_order(folds[0])}

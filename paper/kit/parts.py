@@ -12,7 +12,7 @@ from xetrieval.explain.explainer import Explainer
 from xetrieval.features import Feature
 from xetrieval.internalizer import Internalizer
 from xetrieval.sae import SparseAutoencoder
-from xetrieval.views import Aspect
+from xetrieval.views import View
 
 BLOCK = 8192
 
@@ -21,7 +21,7 @@ def from_parts(
     name: str,
     encoder: EncoderIdentity,
     sae: SparseAutoencoder,
-    internalizers: Mapping[Aspect, Internalizer],
+    internalizers: Mapping[View, Internalizer],
     vectors: Any,
 ) -> Explainer:
     """An explainer without labels. The frequency of each feature is counted on `vectors` [n, m]."""

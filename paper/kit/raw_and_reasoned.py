@@ -12,7 +12,7 @@ from xetrieval.evaluate.views import internalized
 from xetrieval.internalizer import Internalizer
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import Measured, measured
-from xetrieval.views import Aspect
+from xetrieval.views import View
 
 RESAMPLES = 1000
 
@@ -20,7 +20,7 @@ RESAMPLES = 1000
 def raw_and_reasoned(
     sae: SparseAutoencoder,
     vectors: Float32,
-    internalizers: Mapping[str, Mapping[Aspect, Internalizer]],
+    internalizers: Mapping[str, Mapping[View, Internalizer]],
 ) -> dict[str, dict[str, Any]]:
     """{"original": figures, NAME: figures of R_t(z) of all its aspects together}, on rows the autoencoder never saw.
 

@@ -13,24 +13,14 @@ The command line prints the message as one line and exits with code 2 for all of
 a warning of the class XetrievalWarning; the command line prints those as one line each.
 """
 
-from typing import Final
-
-LONGEST: Final = 480  # characters of a message
-
-
-def shortened(text: str, most: int = LONGEST) -> str:
-    """A text that a message quotes, or a whole message: cut in the middle where it has more than `most` characters."""
-    if len(text) <= most:
-        return text
-    end = most // 4
-    return f"{text[: most - end - 3].rstrip()} … {text[len(text) - end :].lstrip()}"
+from .text import clip
 
 
 class XetrievalError(Exception):
     """Base of all errors below; the message is one line, meant for a person, and never longer than it can read."""
 
     def __str__(self) -> str:
-        return shortened(super().__str__())
+        return clip(super().__str__())
 
 
 class InputError(XetrievalError, ValueError):

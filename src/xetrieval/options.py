@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sized
 from typing import Final, NamedTuple
 
-from .errors import InputError, shortened
+from .errors import InputError
 from .registry import search_mode
+from .text import clip
 
 
 class Apart(NamedTuple):
@@ -150,7 +151,7 @@ def check(verb: str, options: Mapping[str, object], names: Mapping[str, str] | N
     """
     present = {option for option, value in options.items() if not (value is None or value is False or _is_empty(value))}
     present.add("by")
-    spelled = {**(names or {}), "by": f"{(names or {}).get('by', 'by')} {shortened(by, 40)}"}
+    spelled = {**(names or {}), "by": f"{(names or {}).get('by', 'by')} {clip(by, 40)}"}
     for rule in rules(verb, by):
         first, second = spelled.get(rule[0], rule[0]), spelled.get(rule[1], rule[1])
         if isinstance(rule, Apart) and rule.first in present and rule.second in present:

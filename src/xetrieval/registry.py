@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from .errors import InputError, shortened
+from .errors import InputError
+from .text import clip
 
 
 class SearchMode(NamedTuple):
@@ -54,5 +55,5 @@ def search_mode(name: str) -> SearchMode:
         InputError: there is none of that name.
     """
     if name not in SEARCH_MODES:
-        raise InputError(f"search by {shortened(str(name), 40)!r}: choose one of {', '.join(SEARCH_MODES)}")
+        raise InputError(f"search by {clip(str(name), 40)!r}: choose one of {', '.join(SEARCH_MODES)}")
     return SEARCH_MODES[name]

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
+LONGEST: Final = 480  # characters of a message
 UNSEEN: Final = ("Cc", "Cf", "Cs", "Co", "Cn")
 WORD: Final = re.compile(r"[^\W_][\w'’+#-]*|[A-Za-z]\+\+")
 STOP_WORDS: Final = frozenset(
@@ -35,6 +36,14 @@ def shorten(text: str, most: int = 160) -> str:
     """`text` on one line, printable, cut at its end."""
     line = printable(text)
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def clip(text: str, most: int = LONGEST) -> str:
+    """A text that a message quotes, or a whole message: cut in the middle if it has more than `most` characters."""
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end - 3].rstrip()} … {text[len(text) - end :].lstrip()}"
 
 
 def fold(word: str) -> str:

@@ -14,10 +14,9 @@ from typing import Final
 from .errors import InputError
 
 View = str
-Aspect = str
 
 ORIGINAL: Final[View] = "original"
-ASPECTS: Final[tuple[Aspect, ...]] = ("qa", "summary", "purpose")
+ASPECTS: Final[tuple[View, ...]] = ("qa", "summary", "purpose")
 VIEWS: Final[tuple[View, ...]] = (ORIGINAL, *ASPECTS)
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 RESERVED: Final = frozenset(
@@ -25,7 +24,7 @@ RESERVED: Final = frozenset(
 )
 
 
-def check_aspect(name: str, where: str) -> Aspect:
+def check_aspect(name: str, where: str) -> View:
     """`name`, if an aspect may have it.
 
     Raises:
@@ -39,7 +38,7 @@ def check_aspect(name: str, where: str) -> Aspect:
     return name
 
 
-def in_order(aspects: Iterable[Aspect]) -> tuple[Aspect, ...]:
+def in_order(aspects: Iterable[View]) -> tuple[View, ...]:
     """The paper's aspects first, in the paper's order, then the others by name."""
     given = set(aspects)
     return (*(a for a in ASPECTS if a in given), *sorted(given - set(ASPECTS)))

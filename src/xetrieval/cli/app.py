@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from .. import __version__
-from ..errors import InputError, XetrievalError, XetrievalWarning, shortened
+from ..errors import InputError, XetrievalError, XetrievalWarning
+from ..text import clip
 from .console import give, give_line, say, use_utf8
 from .demo import demo
 from .doctor import doctor
@@ -131,7 +132,7 @@ def _check_arguments(given: Sequence[str]) -> None:
 
     for place, argument in enumerate(given, 1):
         if not is_whole(argument):
-            shown = shortened(ascii(argument), 80)
+            shown = clip(ascii(argument), 80)
             raise InputError(f"argument {place}, {shown}: not UTF-8")
 
 
@@ -144,9 +145,9 @@ def _refuse_usage(error: Exception) -> NoReturn:
             give(f"{message}\n")
         sys.exit(2)
     help_of = f" (see {context.command_path} --help)" if context is not None else ""
-    _refuse(f"{shortened(message.rstrip('.'))}{help_of}")
+    _refuse(f"{clip(message.rstrip('.'))}{help_of}")
 
 
 def _refuse(message: str) -> NoReturn:
-    say(f"xetrieval: {shortened(message)}")
+    say(f"xetrieval: {clip(message)}")
     sys.exit(2)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import shortened
 from ..options import check
 from ..registry import SEARCH_MODES
+from ..text import clip
 from .console import as_json, give_json, give_line, output_console, say
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
 from .output import check_output, show, show_parts, write_output
@@ -190,13 +190,13 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
     for text in given or []:
         name, _, value = text.partition("=")
         if name in weights:
-            raise InputError(f"--view {shortened(text, 80)!r}: {name} already has a weight; give it one")
+            raise InputError(f"--view {clip(text, 80)!r}: {name} already has a weight; give it one")
         try:
             weights[name] = float(value or 1)
         except ValueError:
             weights[name] = math.nan
         if not math.isfinite(weights[name]):
-            raise InputError(f"--view {shortened(text, 80)!r}: give VIEW=WEIGHT, e.g. qa=0.3")
+            raise InputError(f"--view {clip(text, 80)!r}: give VIEW=WEIGHT, e.g. qa=0.3")
     return weights
 
 

@@ -13,10 +13,11 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from ..arrays import Float32, as_vectors, l2norm
-from ..errors import DamagedError, InputError, shortened
+from ..errors import DamagedError, InputError
 from ..extras import require
 from ..files import path_of
 from ..identity import EncoderIdentity, Role
+from ..text import clip
 from .base import BaseEncoder, Counts, not_counted
 from .model_folder import ModelFolder
 from .texts import as_texts
@@ -161,7 +162,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
             raise DamagedError(
                 f"{self.folder}: the model loads but cannot encode; modules.json must list all of its modules, in "
-                f"order ({shortened(str(error) or type(error).__name__, 120)})"
+                f"order ({clip(str(error) or type(error).__name__, 120)})"
             ) from error
         return model
 

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..arrays import QUANTISED, Float32, as_vectors, check_kind
-from ..errors import DamagedError, InputError, shortened
+from ..errors import DamagedError, InputError
 from ..extras import require
 from ..files import parse_json, path_of
+from ..text import clip
 
 LARGEST_HEADER: Final = 64 << 20  # bytes, of a safetensors file
 TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I8": "i1", "I16": "<i2", "I32": "<i4"}
@@ -124,7 +125,7 @@ def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
         raise InputError(f"{where}: {len(ids)} ids for {rows} vectors")
     if len(set(ids)) != len(ids):
         twice = next(name for name, count in Counter(ids).items() if count > 1)
-        raise InputError(f"{where}: duplicate id {shortened(twice, 60)!r}; give every vector its own")
+        raise InputError(f"{where}: duplicate id {clip(twice, 60)!r}; give every vector its own")
     return tuple(ids)
 
 
@@ -186,9 +187,9 @@ def _map_safetensors(path: Path) -> Any:
         raise damaged
     kind, offsets = entry["dtype"], entry.get("data_offsets")
     if kind in SCALED or kind.startswith("F8"):
-        raise InputError(f"{path}: numbers of type {shortened(kind, 40)}: {QUANTISED}")
+        raise InputError(f"{path}: numbers of type {clip(kind, 40)}: {QUANTISED}")
     if kind not in TYPES:
-        raise InputError(f"{path}: numbers of type {shortened(kind, 40)!r}; store the vectors as F32, F16 or BF16")
+        raise InputError(f"{path}: numbers of type {clip(kind, 40)!r}; store the vectors as F32, F16 or BF16")
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(n) is int for n in offsets):
         raise damaged
     start, end = offsets
@@ -249,7 +250,7 @@ def _vector_column(path: Path, arrow: Any, schema: Any, column: str | None) -> s
         value = kind.value_type if lists else None
         return bool(lists and (types.is_floating(value) or types.is_integer(value) or types.is_boolean(value)))
 
-    listed = ", ".join(f"{shortened(field.name, 40)} ({shortened(str(field.type), 40)})" for field in list(schema)[:20])
+    listed = ", ".join(f"{clip(field.name, 40)} ({clip(str(field.type), 40)})" for field in list(schema)[:20])
     if column is None and "vector" not in schema.names:
         floats = [field.name for field in schema if is_vectors(field.type)]
         if len(floats) != 1:
@@ -262,7 +263,7 @@ def _vector_column(path: Path, arrow: Any, schema: Any, column: str | None) -> s
             f"{path}: no column {name!r}; it has {listed}; call it 'vector', or name it by --vector-column"
         )
     if not is_vectors(schema.field(name).type):
-        kind = shortened(str(schema.field(name).type), 40)
+        kind = clip(str(schema.field(name).type), 40)
         raise InputError(
             f"{path}: column {name!r} is of type {kind}, not lists of numbers; name another by --vector-column"
         )
@@ -293,7 +294,7 @@ def _whole_parquet(path: Path, arrow: Any) -> Iterator[None]:
     except (InputError, DamagedError):
         raise
     except (arrow.ArrowException, OSError, ValueError) as error:
-        reason = shortened(next(iter(str(error).splitlines()), "damaged"), 160)
+        reason = clip(next(iter(str(error).splitlines()), "damaged"), 160)
         raise DamagedError(f"{path}: not a whole Parquet file ({reason})") from error
 
 
@@ -314,5 +315,5 @@ def _text_ids(path: Path) -> list[str]:
 
 
 def _names(names: Sequence[str]) -> str:
-    first = ", ".join(shortened(name, 40) for name in names[:8])
+    first = ", ".join(clip(name, 40) for name in names[:8])
     return f"{first} and {len(names) - 8} more" if len(names) > 8 else first or "nothing"

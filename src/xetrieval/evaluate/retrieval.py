@@ -18,12 +18,12 @@ from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..extras import require
 from ..sae import SparseAutoencoder
-from ..views import Aspect
+from ..views import View
 from .vectors import BenchmarkVectors, of_queries, ranking
 from .weights import WeightsConfig, learn_weights
 
 DEPTH = 10
-Weights = Mapping[Aspect, float] | Sequence[Mapping[Aspect, float]] | None  # of views; one per half if learned
+Weights = Mapping[View, float] | Sequence[Mapping[View, float]] | None  # of views; one per half if learned
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def reconstructed(sae: SparseAutoencoder, vectors: BenchmarkVectors) -> Benchmar
 
 
 def with_views(
-    vectors: BenchmarkVectors, views: Mapping[Aspect, Float32], weights: Mapping[Aspect, float]
+    vectors: BenchmarkVectors, views: Mapping[View, Float32], weights: Mapping[View, float]
 ) -> BenchmarkVectors:
     """Documents as z + sum_t w_t v_t: their products with a query are s'."""
     total = vectors.documents.astype(np.float64)
@@ -120,7 +120,7 @@ class RetrievalResult:
 def retrieval(
     benchmark: Benchmark,
     vectors: BenchmarkVectors,
-    views: Mapping[Aspect, Float32],
+    views: Mapping[View, Float32],
     facts: Mapping[str, Any],
     config: RetrievalConfig | None = None,
 ) -> list[RetrievalResult]:
@@ -138,7 +138,7 @@ class ViewSystem(NamedTuple):
     """One way to get views of the documents."""
 
     facts: Mapping[str, Any]  # system (internalizer or cot), form, teacher
-    views: Mapping[Aspect, Float32]  # aspect -> [d, m] unit vectors
+    views: Mapping[View, Float32]  # aspect -> [d, m] unit vectors
     weights: str = "sum"  # or learned
 
 
@@ -172,7 +172,7 @@ def compare_views(
 
 
 def _cross_fitted(
-    benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[Aspect, Float32], config: RetrievalConfig
+    benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[View, Float32], config: RetrievalConfig
 ) -> tuple[Float64, list[dict[str, float]]]:
     """NDCG of every query under weights learned on the other half, and the two sets of weights."""
     order = np.random.default_rng(config.seed).permutation(len(benchmark.queries))

@@ -12,7 +12,7 @@ from ..encoders import Encoder, read_texts
 from ..errors import InputError
 from ..internalizer import Internalizer
 from ..teachers import TeacherPair
-from ..views import Aspect, in_order
+from ..views import View, in_order
 from .vectors import of_queries
 
 
@@ -20,11 +20,11 @@ class TaughtBenchmark(NamedTuple):
     """A benchmark cut down to the documents that have texts, and the embeddings of these."""
 
     benchmark: Benchmark
-    views: dict[Aspect, Float32]  # [d, m]
+    views: dict[View, Float32]  # [d, m]
     missing: int  # texts that a document lacks; its own vector stands in and is counted here
 
 
-def internalized(internalizers: Mapping[Aspect, Internalizer], documents: Float32) -> dict[Aspect, Float32]:
+def internalized(internalizers: Mapping[View, Internalizer], documents: Float32) -> dict[View, Float32]:
     """R_t(z) of every aspect, each [d, m]."""
     return {aspect: internalizers[aspect](documents) for aspect in in_order(internalizers)}
 

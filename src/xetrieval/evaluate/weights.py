@@ -19,7 +19,7 @@ from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..extras import require
 from ..steer.learn import cross_entropy
-from ..views import Aspect
+from ..views import View
 from .vectors import BenchmarkVectors
 
 
@@ -35,10 +35,10 @@ class WeightsConfig:
 def learn_weights(
     benchmark: Benchmark,
     vectors: BenchmarkVectors,
-    views: Mapping[Aspect, Float32],
+    views: Mapping[View, Float32],
     rows: Any,
     config: WeightsConfig | None = None,
-) -> dict[Aspect, float]:
+) -> dict[View, float]:
     """Weights of the views from the queries `rows`, beside the original view's 1.
 
     Raises:
@@ -64,7 +64,7 @@ def learn_weights(
 
 
 def _competition(
-    benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[Aspect, Float32], rows: Any, config: WeightsConfig
+    benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[View, Float32], rows: Any, config: WeightsConfig
 ) -> tuple[Float32, Float32]:
     """Scores of each view for the queries with judged documents, and the probability that each document should get.
 

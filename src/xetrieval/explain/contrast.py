@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..arrays import Float32
-from ..errors import shortened
 from ..sae import SparseCodes
 from ..sae.projection import FeatureSets
+from ..text import clip
 from .attribution import attribute
 from .counterfactual import Swap
 from .explanation import Explanation, OtherTerms, Term, join_twins, largest, twin_notes
@@ -44,7 +44,7 @@ class Contrast(PrintsItself):
     json_also = ("difference", "notes")
 
     def __repr__(self) -> str:
-        query = f", query={shortened(self.first.query, 40)!r}" if self.first.query else ""
+        query = f", query={clip(self.first.query, 40)!r}" if self.first.query else ""
         return f"Contrast(difference={self.difference:+.4f}, {len(self.first.terms)} terms{query})"
 
     @property

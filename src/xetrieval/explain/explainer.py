@@ -24,13 +24,14 @@ from ..encoders import (
     open_encoder,
     read_texts,
 )
-from ..errors import ForeignVectorsWarning, InputError, MismatchError, shortened
+from ..errors import ForeignVectorsWarning, InputError, MismatchError
 from ..features import Family, Feature
 from ..files import path_of
 from ..identity import FUNCTION, explainer_digest
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
-from ..views import ORIGINAL, Aspect, in_order
+from ..text import clip
+from ..views import ORIGINAL, View, in_order
 from .attribution import attribute_shared
 from .chunks import explain_chunks
 from .contrast import Contrast, contrast_vectors
@@ -59,7 +60,7 @@ class Explainer:
     name: str
     encoder_identity: EncoderIdentity
     sae: SparseAutoencoder
-    internalizers: Mapping[Aspect, Internalizer]
+    internalizers: Mapping[View, Internalizer]
     features: tuple[Feature, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -78,8 +79,8 @@ class Explainer:
     def __repr__(self) -> str:
         named = sum(feature.label is not None for feature in self.features)
         return (
-            f"Explainer({shortened(self.name, 40)!r}, {self.sae.features:,} features, {named:,} named, "
-            f"encoder={shortened(self.encoder_identity.name, 40)!r}, views={len(self.views)})"
+            f"Explainer({clip(self.name, 40)!r}, {self.sae.features:,} features, {named:,} named, "
+            f"encoder={clip(self.encoder_identity.name, 40)!r}, views={len(self.views)})"
         )
 
     # ------------------------------------------------------------------ on disk

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Final, Literal, NamedTuple
 
-from ..errors import InputError, MismatchError, shortened
+from ..errors import InputError, MismatchError
 from ..features import feature_name
+from ..text import clip
 from ..views import View
 from .attribution import TOLERANCE
 from .evidence import Evidence
@@ -110,7 +111,7 @@ class Explanation(PrintsItself):
 
     def __repr__(self) -> str:
         texts = (("doc_id", self.doc_id), ("query", self.query))
-        about = "".join(f", {name}={shortened(text, 40)!r}" for name, text in texts if text)
+        about = "".join(f", {name}={clip(text, 40)!r}" for name, text in texts if text)
         return f"Explanation(score={self.score:+.4f}, {len(self.terms)} terms{about})"
 
     @property
@@ -171,7 +172,7 @@ class Explanation(PrintsItself):
         kept = set(positions)
         if absent := kept - set(range(len(self.terms))):
             raise InputError(
-                f"there is no term at position {shortened(repr(next(iter(absent))), 40)}; positions are "
+                f"there is no term at position {clip(repr(next(iter(absent))), 40)}; positions are "
                 f"counted from 0, and the number of terms is {len(self.terms)}"
             )
         others = [term for i, term in enumerate(self.terms) if i not in kept]
@@ -190,7 +191,7 @@ def largest(values: Sequence[float], count: int) -> list[int]:
         InputError: a count that is negative or not a whole number.
     """
     if not isinstance(count, Integral) or isinstance(count, bool) or count < 0:
-        raise InputError(f"cannot show {shortened(repr(count), 40)} terms; give a whole number, 0 or more")
+        raise InputError(f"cannot show {clip(repr(count), 40)} terms; give a whole number, 0 or more")
     return sorted(sorted(range(len(values)), key=lambda i: -abs(values[i]))[:count])
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 from ..encoders import Counts
-from ..errors import shortened
 from ..features import Feature
+from ..text import clip
 from ..views import VIEWS, View
 from .attribution import Attribution
 from .explanation import Explanation, Term, join_twins
@@ -48,7 +48,7 @@ class ExplainedPairs(Sequence[Explanation]):
     names: PairNames
 
     def __repr__(self) -> str:
-        return f"ExplainedPairs({len(self):,} explanations by {shortened(self.explainer, 40)!r})"
+        return f"ExplainedPairs({len(self):,} explanations by {clip(self.explainer, 40)!r})"
 
     def __len__(self) -> int:
         return len(self.attribution.score)

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from ..errors import InputError, shortened
+from ..errors import InputError
+from ..text import clip
 
 LONGEST_NAME: Final = 255  # bytes, or characters on Windows, of one name in a path: the limit of usual file systems
 
@@ -19,18 +20,18 @@ def path_of(given: str | os.PathLike[str]) -> Path:
         InputError: it is not a path, contains a NUL byte or half a character, or is too long for the file system.
     """
     if not isinstance(given, str | os.PathLike):
-        raise InputError(f"a path is expected, not {shortened(repr(given), 60)} ({type(given).__name__})")
+        raise InputError(f"a path is expected, not {clip(repr(given), 60)} ({type(given).__name__})")
     path = Path(given)
     try:
         long = any(len(part if os.name == "nt" else os.fsencode(part)) > LONGEST_NAME for part in path.parts)
         os.lstat(path)
     except ValueError as error:
-        shown = shortened(ascii(str(path)), 80)
+        shown = clip(ascii(str(path)), 80)
         raise InputError(f"{shown}: not a path (it contains a NUL byte or half a character)") from error
     except OSError as error:
         long = long or error.errno == errno.ENAMETOOLONG
     if long:
-        raise InputError(f"{shortened(str(path), 80)}: the path is too long for the file system")
+        raise InputError(f"{clip(str(path), 80)}: the path is too long for the file system")
     return path
 
 

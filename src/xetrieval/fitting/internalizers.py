@@ -16,7 +16,7 @@ from ..internalizer import Internalizer, load_internalizers, save_internalizers
 from ..internalizer.train import InternalizerConfig, nearness, train_internalizer
 from ..progress import Progress, silent
 from ..teachers import TeacherPair
-from ..views import Aspect, in_order
+from ..views import View, in_order
 
 
 class Lessons(NamedTuple):
@@ -31,11 +31,11 @@ class Lessons(NamedTuple):
 class Learned(NamedTuple):
     """Internalizers, and per aspect how near they come on validation."""
 
-    internalizers: dict[Aspect, Internalizer]
+    internalizers: dict[View, Internalizer]
     metrics: dict[str, Any]
 
 
-def lessons_of(pairs: Sequence[TeacherPair], aspect: Aspect, encoder: Encoder) -> Lessons:
+def lessons_of(pairs: Sequence[TeacherPair], aspect: View, encoder: Encoder) -> Lessons:
     """Encode the lessons of one aspect. Source and target are both documents to the encoder, as in the paper."""
     chosen = [pair for pair in pairs if pair.aspect == aspect]
     return Lessons(
@@ -94,7 +94,7 @@ def train_to_folder(
     return learned
 
 
-def open_internalizers(source: Path, encoder: Encoder) -> dict[Aspect, Internalizer]:
+def open_internalizers(source: Path, encoder: Encoder) -> dict[View, Internalizer]:
     """The internalizers of a folder, for the encoder they were trained with alone.
 
     Raises:
@@ -108,7 +108,7 @@ def open_internalizers(source: Path, encoder: Encoder) -> dict[Aspect, Internali
 
 
 def report_on(
-    internalizers: dict[Aspect, Internalizer], pairs: Sequence[TeacherPair], encoder: Encoder
+    internalizers: dict[View, Internalizer], pairs: Sequence[TeacherPair], encoder: Encoder
 ) -> list[dict[str, Any]]:
     """One record an aspect: how near the views come to what these lessons' texts embed to.
 

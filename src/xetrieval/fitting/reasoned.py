@@ -10,13 +10,13 @@ import numpy as np
 
 from ..internalizer import Internalizer
 from ..progress import Progress, silent
-from ..views import Aspect, in_order
+from ..views import View, in_order
 
 BLOCK = 8192
 
 
 def reasoned_rows(
-    vectors: Any, internalizers: Mapping[Aspect, Internalizer], path: Path, progress: Progress = silent
+    vectors: Any, internalizers: Mapping[View, Internalizer], path: Path, progress: Progress = silent
 ) -> Any:
     """z and R_t(z) of every row, [n, 1 + views, m] in half precision, memory-mapped from `path`.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import DamagedError, InputError, MismatchError
 from ..files import Kind, facts_of, half_precision, new_folder, read_arrays, read_manifest, write_arrays, write_manifest
-from ..views import Aspect, check_aspect, in_order
+from ..views import View, check_aspect, in_order
 from .network import Internalizer
 
 KIND: Final = Kind("xetrieval-internalizers", 2, "internalizers")
@@ -23,7 +23,7 @@ WEIGHTS: Final = "internalizers.safetensors"
 PARTS: Final = ("w1", "b1", "w2", "b2")
 
 
-def write_internalizers(internalizers: Mapping[Aspect, Internalizer], path: Path) -> None:
+def write_internalizers(internalizers: Mapping[View, Internalizer], path: Path) -> None:
     """Write the arrays, whole or not at all; the two weights in half precision."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for aspect, net in internalizers.items():
@@ -33,7 +33,7 @@ def write_internalizers(internalizers: Mapping[Aspect, Internalizer], path: Path
     write_arrays(path, arrays)
 
 
-def read_internalizers(path: Path, forms: Mapping[Aspect, Any]) -> dict[Aspect, Internalizer]:
+def read_internalizers(path: Path, forms: Mapping[View, Any]) -> dict[View, Internalizer]:
     """The internalizers of a file, in the views' order.
 
     Args:
@@ -60,14 +60,14 @@ def read_internalizers(path: Path, forms: Mapping[Aspect, Any]) -> dict[Aspect, 
 class InternalizerFolder(NamedTuple):
     """Internalizers with their provenance and metrics."""
 
-    internalizers: dict[Aspect, Internalizer]
+    internalizers: dict[View, Internalizer]
     encoder: dict[str, Any]  # the identity's fields
     provenance: dict[str, Any]
     metrics: dict[str, Any]
 
 
 def save_internalizers(
-    internalizers: Mapping[Aspect, Internalizer],
+    internalizers: Mapping[View, Internalizer],
     folder: Path,
     encoder: Mapping[str, Any],
     provenance: Mapping[str, Any],

@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray, l2norm
-from ..errors import InputError, MismatchError, shortened
+from ..errors import InputError, MismatchError
 from ..features import check_feature_ids
 from ..files import check_file, is_whole, parse_json, path_of, read_bytes, write_text
 from ..sae import SparseAutoencoder, SparseCodes
+from ..text import clip
 
 LARGEST_FACTOR: Final = 100.0
 NUMBER: Final = re.compile(
@@ -50,7 +51,7 @@ class SteeringProfile:
         for name in ("sae_digest", "provenance", "note"):
             value = getattr(self, name)
             if not isinstance(value, str) or not is_whole(value):
-                raise InputError(f"{name} of a steering profile: give text, not {shortened(repr(value), 40)}")
+                raise InputError(f"{name} of a steering profile: give text, not {clip(repr(value), 40)}")
 
     def __repr__(self) -> str:
         some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
@@ -66,10 +67,10 @@ class SteeringProfile:
         for text in given:
             key, _, value = text.partition("=")
             if not NUMBER.fullmatch(value):
-                raise InputError(f"{shortened(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5")
+                raise InputError(f"{clip(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5")
             feature = _feature(text, key, sae.features)
             if feature in put:
-                raise InputError(f"{shortened(text, 80)!r}: feature {feature} has two factors; give one")
+                raise InputError(f"{clip(text, 80)!r}: feature {feature} has two factors; give one")
             put[feature] = _factor(text, key, float(value))
         return replace(self, factors={**self.factors, **put})
 
@@ -124,7 +125,7 @@ def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
     checked: dict[int, float] = {}
     for feature, factor in factors.items():
         if isinstance(feature, bool) or not isinstance(feature, int | np.integer):
-            raise InputError(f"factors: {shortened(repr(feature), 40)} is not a feature; give its number")
+            raise InputError(f"factors: {clip(repr(feature), 40)} is not a feature; give its number")
         if isinstance(factor, np.generic):
             factor = factor.item()
         checked[int(feature)] = _factor("", str(feature), factor)
@@ -181,15 +182,15 @@ def _change(
 
 def _feature(path: Path | str, key: str, features: int) -> int:
     if not (re.fullmatch(r"0|[1-9][0-9]{0,8}", key, re.ASCII) and int(key) < features):  # one way to write each
-        where, found = shortened(str(path), 80), shortened(key, 40)
+        where, found = clip(str(path), 80), clip(key, 40)
         raise InputError(f"{where}: factors: {found!r} is not a feature; the autoencoder has 0 to {features - 1}")
     return int(key)
 
 
 def _factor(path: Path | str, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST_FACTOR:
-        where, found = f"{shortened(str(path), 80)}: " if str(path) else "", shortened(repr(value), 40)
+        where, found = f"{clip(str(path), 80)}: " if str(path) else "", clip(repr(value), 40)
         raise InputError(
-            f"{where}factors: {shortened(key, 40)}: {found} is not a factor; give a number from 0 to {LARGEST_FACTOR:g}"
+            f"{where}factors: {clip(key, 40)}: {found} is not a factor; give a number from 0 to {LARGEST_FACTOR:g}"
         )
     return float(value)

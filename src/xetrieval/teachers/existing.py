@@ -26,7 +26,7 @@ from ..data.clicks import click_of
 from ..data.lines import Line, each, read_tab_lines
 from ..errors import InputError
 from ..files import path_of
-from ..views import ASPECTS, Aspect, check_aspect, in_order
+from ..views import ASPECTS, View, check_aspect, in_order
 
 HEADER: Final = ["question-id", "answer-id"]  # of a file of pairs; other columns are ignored
 LARGEST_WEIGHT: Final = 1e6
@@ -36,7 +36,7 @@ SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<wei
 class TeacherPair(NamedTuple):
     """One lesson: the view of `source` in this aspect should be the embedding of `target`."""
 
-    aspect: Aspect
+    aspect: View
     source: str
     target: str
     thread: str
@@ -47,7 +47,7 @@ class TeacherSpec(NamedTuple):
     """SOURCE[=ASPECT][@WEIGHT]."""
 
     source: str
-    aspect: Aspect | None
+    aspect: View | None
     weight: float
 
 
@@ -101,10 +101,10 @@ def read_teacher(spec: str, documents: Sequence[Document], skipped: Skipped | No
 
 
 def _from_lines(
-    path: Path, aspect: Aspect | None, known: Mapping[str, Document]
+    path: Path, aspect: View | None, known: Mapping[str, Document]
 ) -> Iterator[list[TeacherPair] | BadLine]:
     """The lessons of each line."""
-    written: dict[tuple[str, Aspect], str] = {}  # document id and aspect -> text
+    written: dict[tuple[str, View], str] = {}  # document id and aspect -> text
 
     def read(line: Line) -> list[TeacherPair]:
         if "_id" not in line.record and {"query", "doc_id"} & set(line.record):
@@ -127,7 +127,7 @@ def _from_lines(
     return each(read_json_lines(path, nan="null"), read)
 
 
-def _texts(line: Line, document: Document, wanted: Aspect | None) -> list[TeacherPair]:
+def _texts(line: Line, document: Document, wanted: View | None) -> list[TeacherPair]:
     written_of = line.record.get("text_sha256")
     if written_of is not None and written_of != text_sha256(document.text):
         raise InputError(
@@ -141,7 +141,7 @@ def _texts(line: Line, document: Document, wanted: Aspect | None) -> list[Teache
     return [TeacherPair(name, document.text, text, document.thread) for name, text in texts.items() if text]
 
 
-def _clicked(line: Line, known: Mapping[str, Document], aspect: Aspect) -> list[TeacherPair]:
+def _clicked(line: Line, known: Mapping[str, Document], aspect: View) -> list[TeacherPair]:
     query, identifier, clicks = click_of(line)
     document = known.get(identifier)
     if document is None or not clicks:
@@ -149,7 +149,7 @@ def _clicked(line: Line, known: Mapping[str, Document], aspect: Aspect) -> list[
     return [TeacherPair(aspect, document.text, query, document.thread, math.log2(1 + clicks))]
 
 
-def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
+def _from_pairs(path: Path, aspect: View, known: Mapping[str, Document]) -> Iterator[TeacherPair]:
     pairs: dict[tuple[str, str], None] = {}  # without duplicates
     named = False
     for number, columns in read_tab_lines(path, 2):
@@ -166,7 +166,7 @@ def _from_pairs(path: Path, aspect: Aspect, known: Mapping[str, Document]) -> It
             yield TeacherPair(aspect, answer.text, question.text, question.thread)
 
 
-def _from_field(name: str, aspect: Aspect, documents: Sequence[Document]) -> Iterator[TeacherPair]:
+def _from_field(name: str, aspect: View, documents: Sequence[Document]) -> Iterator[TeacherPair]:
     for document in documents:
         value: Any = document.fields.get(name) if name == "title" else document.fields.get("metadata", {}).get(name)
         # The source must not contain its target: a title is learned from the body alone.

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ...arrays import Float32
-from ...errors import InputError, shortened
+from ...errors import InputError
 from ...explain import Contrast, Explanation, RankChange
 from ...explain.contrast import contrast_vectors
 from ...explain.counterfactual import least_boost, least_erasure, swap_vectors
 from ...options import check
 from ...records import Record
-from ...text import printable, shorten
+from ...text import clip, printable, shorten
 from ..search.mode import Query
 from ..search.nearest import shard_scores
 from ..search.ranking import IN_PYTHON, check_k, explain_rows, rank
@@ -48,7 +48,7 @@ class Why(Record):
     counterfactual: RankChange | None = None
 
     def __repr__(self) -> str:
-        return f"Why({shortened(self.doc_id, 60)!r}, rank {self.rank:,} of {self.documents:,})"
+        return f"Why({clip(self.doc_id, 60)!r}, rank {self.rank:,} of {self.documents:,})"
 
     def __str__(self) -> str:
         parts = [*self.head, "", str(self.explanation)]

@@ -17,9 +17,10 @@ from ...data import Document, Skipped
 from ...data.chunks import Chunking
 from ...data.sources import stream_source
 from ...encoders import map_vectors, vector_ids
-from ...errors import InputError, shortened
+from ...errors import InputError
 from ...files import digest_of, path_of, sha256_of_file
 from ...progress import Progress, silent
+from ...text import clip
 from ..store.ids import whole_of
 from ..store.texts import fingerprint
 from .stores import VectorStore
@@ -124,7 +125,7 @@ class Corpus:
     def _row(self, rows: Mapping[str, int], identifier: str) -> int:
         if identifier not in rows:
             raise InputError(
-                f"{self.vectors}: no vector for document {shortened(identifier, 60)!r}; ids came with these vectors, "
+                f"{self.vectors}: no vector for document {clip(identifier, 60)!r}; ids came with these vectors, "
                 "and each document needs its own"
             )
         return rows[identifier]
@@ -183,9 +184,7 @@ def _refuse_extra(corpus: Corpus) -> None:
         documents = {entry.document.id for entry in corpus.entries()}
         extra = next((name for name in ids if name not in documents), None)
         if extra is not None:
-            raise InputError(
-                f"{corpus.vectors}: has a vector for {shortened(extra, 60)!r}, which the corpus does not have"
-            )
+            raise InputError(f"{corpus.vectors}: has a vector for {clip(extra, 60)!r}, which the corpus does not have")
 
 
 def blocks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:

@@ -9,9 +9,10 @@ import numpy as np
 from ...arrays import Float32, as_vectors, l2norm
 from ...encoders import Encoder, read_texts
 from ...encoders.same import first_difference
-from ...errors import EndpointError, InputError, MismatchError, MissingExtra, shortened
+from ...errors import EndpointError, InputError, MismatchError, MissingExtra
 from ...explain import Explainer
 from ...explain.foreign import ROWS, unlike
+from ...text import clip
 from .corpus import Corpus, Entry
 
 
@@ -37,7 +38,7 @@ def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
             if other is not None:
                 raise MismatchError(
                     f"{name}: not the vectors that {encoder.identity.name} gives these texts: cosine "
-                    f"{other.cosine:.2f} for document {shortened(entries[places[other.row]].document.id, 60)!r}. "
+                    f"{other.cosine:.2f} for document {clip(entries[places[other.row]].document.id, 60)!r}. "
                     "Another model, another order of the rows, or another text (with or without its title)? Give the "
                     "encoder's own vectors, or pass --force"
                 )

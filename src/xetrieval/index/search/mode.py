@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arrays import Float32, Float64
-from ...errors import shortened
 from ...explain import Explanation, Term
 from ...explain.reading import NOT_COUNTED, Reading
 from ...steer import SteeringProfile
+from ...text import clip
 from ...views import View
 from ..store.manifest import Manifest
 from ..store.reader import IndexReader, Rows
@@ -53,7 +53,7 @@ class Query:
     read: Reading = NOT_COUNTED  # how much of it the encoder could read
 
     def __repr__(self) -> str:
-        return f"Query({shortened(self.text, 80)!r}, by {self.options.by})"
+        return f"Query({clip(self.text, 80)!r}, by {self.options.by})"
 
     @property
     def plain(self) -> bool:

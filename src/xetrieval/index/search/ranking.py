@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ...errors import InputError, MismatchError, shortened
+from ...errors import InputError, MismatchError
 from ...explain import Explanation, Reading
 from ...explain.reading import NOT_COUNTED
 from ...extras import require
@@ -19,7 +19,7 @@ from ...options import check
 from ...records import Record
 from ...registry import search_mode
 from ...steer import SteeringProfile
-from ...text import printable
+from ...text import clip, printable
 from ...views import View
 from ..store.filters import Filters
 from ..store.reader import IndexReader, Rows
@@ -65,7 +65,7 @@ class Hit(Record):
     )
 
     def __repr__(self) -> str:
-        return f"Hit({self.rank}, {shortened(self.doc_id, 60)!r}, score={self.score:+.4f})"
+        return f"Hit({self.rank}, {clip(self.doc_id, 60)!r}, score={self.score:+.4f})"
 
     def __str__(self) -> str:
         title = self.title

@@ -8,7 +8,8 @@ import numpy as np
 
 from ...encoders import read_texts
 from ...encoders.same import first_difference
-from ...errors import MismatchError, shortened
+from ...errors import MismatchError
+from ...text import clip
 
 if TYPE_CHECKING:
     from .reader import IndexReader
@@ -32,8 +33,8 @@ def check_same_encoder(index: IndexReader) -> None:
     other = first_difference(own, index.vectors(np.array([row], np.int64)))
     if other is not None:
         raise MismatchError(
-            f"{index.folder}: {shortened(encoder.identity.name, 80)} gives other vectors than this index contains "
-            f"(cosine {other.cosine:.3f} for document {shortened(document.id, 40)!r}): it is another model or another "
+            f"{index.folder}: {clip(encoder.identity.name, 80)} gives other vectors than this index contains "
+            f"(cosine {other.cosine:.3f} for document {clip(document.id, 40)!r}): it is another model or another "
             "version; fit an explainer and build the index again"
         )
 

@@ -9,8 +9,9 @@ from typing import NamedTuple, Self
 
 from ....arrays import Float32
 from ....data import Document
-from ....errors import InputError, shortened
+from ....errors import InputError
 from ....registry import VECTOR_STORES
+from ....text import clip
 
 
 class Record(NamedTuple):
@@ -47,6 +48,6 @@ def open_store(url: str) -> VectorStore:
     scheme, _, rest = url.partition("://")
     if not rest or scheme not in VECTOR_STORES:
         known = ", ".join(f"{name}://..." for name in VECTOR_STORES)
-        raise InputError(f"store {shortened(url, 60)!r}: unknown kind of store; give {known}")
+        raise InputError(f"store {clip(url, 60)!r}: unknown kind of store; give {known}")
     found: type[VectorStore] = import_module(f"{__package__}.{VECTOR_STORES[scheme]}").STORE
     return found.of_url(url)
