@@ -10,12 +10,14 @@ import pytest
 from conftest import random_explainer, random_sae, unit
 from label_data import SUBJECTS, blocks, subject_examples, subject_explainer, subject_sae
 
+from xetrieval import load
 from xetrieval.errors import DamagedError, InputError, MismatchError
-from xetrieval.features import Feature, read_families, write_families
+from xetrieval.features import Family, Feature, read_families, write_families
 from xetrieval.labels.card import feature_card, search_features
 from xetrieval.labels.examples import ExamplesConfig, gather
-from xetrieval.labels.families import families, flags, similarity
+from xetrieval.labels.families import Grouped, families, flags, similarity
 from xetrieval.labels.prune import prune
+from xetrieval.labels.relabel import NewLabel, record_families, relabel
 from xetrieval.labels.transfer import match_features
 from xetrieval.sae import SparseAutoencoder
 
@@ -173,3 +175,28 @@ def test_the_digest_is_of_directions_and_survives_half_precision() -> None:
     )
     assert halved.digest == sae.digest
     assert replace(sae, encoder_bias=sae.encoder_bias + 1).digest != sae.digest
+
+
+def test_new_labels_name_their_families_again_and_no_other(tmp_path: Path) -> None:
+    explainer = replace(random_explainer(), families=())
+    explainer.save(tmp_path / "ex")
+    count = explainer.sae.features
+    half = count // 2
+    words = ["volcano eruption"] * half + ["tax law"] * (count - half)
+    relabel(tmp_path / "ex", [NewLabel(j, f"{word} {j}", "worksheet") for j, word in enumerate(words)])
+    tree = [
+        Family(0, "volcano, eruption", None, half, 0),
+        Family(1, "my own name", None, count - half, half),
+        Family(2, "volcano, eruption", 0, half, 0),
+        Family(3, "tax, law", 1, count - half, half),
+    ]
+    grouped = Grouped(tree, [2] * half + [3] * (count - half), [()] * count)
+    record_families(tmp_path / "ex", grouped, [0.1] * count)
+    relabel(tmp_path / "ex", [NewLabel(j, f"medieval castle {j}", "worksheet") for j in range(half)])
+    found = load(tmp_path / "ex").families
+    assert [family.name for family in found[1::2]] == ["my own name", "tax, law"]
+    for family in found[::2]:
+        assert {"medieval", "castle"} <= set(family.name.split(", "))
+    assert [replace(family, name="") for family in found] == [replace(family, name="") for family in tree]
+    relabel(tmp_path / "ex", [NewLabel(j, None, "worksheet") for j in range(half)])
+    assert load(tmp_path / "ex").families[0].name == "feature 0 and others"

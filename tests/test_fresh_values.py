@@ -11,6 +11,7 @@ import pytest
 from conftest import random_explainer
 from index_data import SMALL, records, write_corpus
 
+import xetrieval
 from xetrieval import BuildConfig, Corpus, SteeringProfile, build_index, open_encoder
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.html_text import page_text
@@ -144,3 +145,42 @@ def test_an_index_is_built_from_paths_as_texts(tmp_path: Path) -> None:
 def test_a_function_without_numbers_is_refused() -> None:
     with pytest.raises(InputError, match="without numbers"):
         open_encoder(lambda texts: np.zeros((len(texts), 0)), name="e", version="1")
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ('name="=x"', ["=x"]),
+        ('name = "=x"', ["=x"]),
+        ('name!="=x"', ["~y", "", 'say "hi"', "2020", "back\\slash"]),
+        ('name="~y"', ["~y"]),
+        ('name~"=x"', ["=x"]),
+        ('name=""', [""]),
+        ("name=", [""]),
+        ('name="2020"', ["2020"]),
+        ('name="say \\"hi\\""', ['say "hi"']),
+        ('name=say "hi"', ['say "hi"']),
+        ('name="back\\\\slash"', ["back\\slash"]),
+    ],
+)
+def test_a_value_in_quotation_marks_is_a_text_whatever_it_begins_with(
+    condition: str, found: list[str], tmp_path: Path
+) -> None:
+    names = ["=x", "~y", "", 'say "hi"', "2020", "back\\slash"]
+    rows = [{"_id": str(n), "text": "salt water", "name": name} for n, name in enumerate(names)]
+    build_index(Corpus((write_corpus(tmp_path / "c.jsonl", rows),)), random_explainer(), tmp_path / "index")
+    hits = xetrieval.open_index(tmp_path / "index").search("salt", k=9, filters=[condition])
+    assert sorted(names[int(hit.doc_id)] for hit in hits) == sorted(found)
+
+
+@pytest.mark.parametrize("condition", ['name="a" or "b"', 'name="\\x"', 'name="\\ud800"'])
+def test_quotation_marks_that_hold_no_text_are_refused(condition: str) -> None:
+    with pytest.raises(InputError, match="as in JSON"):
+        parse_filters([condition])
+
+
+def test_a_number_in_quotation_marks_is_no_number() -> None:
+    [one] = parse_filters(['year="2020"'])
+    assert one.values[0].number is None
+    with pytest.raises(InputError, match='between quotation marks: name="=x"'):
+        parse_filters(["name==x"])

@@ -58,8 +58,9 @@ def search(
         list[str] | None,
         typer.Option(
             "--filter",
-            help="site=cs, 'year>=2020', 'date<2025-01-31', 'src.lang!=en', 'tags~new' (contains); may repeat: all "
-            "must hold, except that several = on one field mean any of these.",
+            help="site=cs, 'year>=2020', 'date<2025-01-31', 'src.lang!=en', 'tags~new' (contains), 'name=\"=x\"' "
+            "(a text in quotation marks may begin with an operator); may repeat: all must hold, except that several = "
+            "on one field mean any of these.",
         ),
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, even where a faiss index exists.")] = False,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ def families(
     names = _Names(features)
 
     def add(members: NDArray[np.int64], parent: int | None) -> int:
-        name = names.of(members, near)
+        name = names.of(members, near[np.ix_(members, members)].sum(axis=1))
         nodes.append(Family(len(nodes), name, parent, features=len(members), centre=_centre(members, near)))
         return len(nodes) - 1
 
@@ -77,6 +78,26 @@ def families(
             inside = members[fine[members] == leaf]
             family[inside] = add(inside, parent)
     return Grouped(nodes, family.tolist(), flags(directions, examples))
+
+
+def renamed(
+    nodes: Sequence[Family], features: Sequence[Feature], changed: Set[int], directions: Float32
+) -> tuple[Family, ...]:
+    """The families; those of a feature in `changed` get a name from the present labels and the directions alone."""
+    names, unit = _Names(features), l2norm(directions)
+    above = {family.id: family.parent for family in nodes}
+    inside: dict[int | None, list[int]] = {}
+    for feature in features:
+        for family in (feature.family, above.get(feature.family)):
+            inside.setdefault(family, []).append(feature.feature_id)
+
+    def current(family: Family) -> Family:
+        members = np.array(inside.get(family.id, []), np.int64)
+        if changed.isdisjoint(members.tolist()):
+            return family
+        return replace(family, name=names.of(members, np.clip(unit[members] @ unit[members].T, 0, 1).sum(axis=1)))
+
+    return tuple(map(current, nodes))
 
 
 def default_sizes(count: int) -> tuple[int, int]:
@@ -122,8 +143,12 @@ class _Names:
         self.everywhere = Counter(word for phrases in self.phrases for word in phrases if " " not in word)
         self.labelled = sum(bool(label) for label in self.labels)
 
-    def of(self, members: NDArray[np.int64], near: Float32) -> str:
-        """Words that set the group's labels apart, if two or more labels share them; else its two central labels."""
+    def of(self, members: NDArray[np.int64], nearness: Float32) -> str:
+        """Words that set the group's labels apart, if two or more labels share them; else its two central labels.
+
+        Args:
+            nearness: how similar each member is to all of them.
+        """
         labelled = [int(j) for j in members if self.labels[j]]
         inside = Counter(word for j in labelled for word in self.phrases[j] if " " not in word)
 
@@ -135,7 +160,8 @@ class _Names:
         shared = sorted(shared, key=lambda word: (-score(word), word))[:WORDS]
         if len(shared) > 1 or (shared and inside[shared[0]] > len(labelled) // 2):
             return ", ".join(self._written(word, labelled) for word in shared)
-        central = sorted(labelled, key=lambda j: (-float(near[j, members].sum()), j))[:2]
+        near = dict(zip(members.tolist(), nearness.tolist(), strict=True))
+        central = sorted(labelled, key=lambda j: (-near[j], j))[:2]
         return " / ".join(self.labels[j] for j in central) or f"feature {int(members[0])} and others"
 
     def _written(self, word: str, labelled: list[int]) -> str:

@@ -17,7 +17,7 @@ from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
 from ..features import Feature, Score
 from ..files import check_folder, check_new_folder, check_outside_indexes, writing
 from ..files.scratch import sweep_beside
-from .families import Grouped
+from .families import Grouped, renamed
 
 PERSON: Final = "worksheet"  # a label from this source is replaced only by another one from it
 
@@ -49,7 +49,8 @@ def relabel(
 ) -> Relabelled:
     """Write labels into an explainer, or into a copy of it.
 
-    A worksheet's label is replaced only by another worksheet's, unless `replace_worksheet`.
+    A worksheet's label is replaced only by another worksheet's, unless `replace_worksheet`. Families of features with
+    another label get a new name.
 
     Raises:
         InputError: the shipped explainer without `output`, an `output` that exists, or an unknown feature.
@@ -137,8 +138,11 @@ def _rewrite(source: str | Path, output: Path | None, change: Change, **fields: 
     with writing(target):
         sweep_beside(target, alone=True)
         explainer = Explainer.load(folder)
-        features, events = change(explainer)
-        changed = replace(explainer, features=tuple(features), **fields)
+        new, events = change(explainer)
+        features = tuple(new)
+        others = {f.feature_id for f, old in zip(features, explainer.features, strict=True) if f.label != old.label}
+        families = renamed(explainer.families, features, others, explainer.sae.directions)
+        changed = replace(explainer, **{"features": features, "families": families, **fields})
         history = history_of(folder) + "".join(history_line(**event) for event in events)
         write_explainer(changed, target, overwrite=output is None, history=history)
 

@@ -2,9 +2,10 @@
 
 As text, FIELD OPERATOR VALUE. A document must satisfy all of them; of several `=` on one field, one is enough:
 
-    ok=true   year=2020   year>=2020   date<2025-01-01   src.site=en   tags~slow   site!=cs
+    ok=true   year=2020   year>=2020   date<2025-01-01   src.site=en   tags~slow   site!=cs   name="=x"
 
-Blanks on both sides of an operator are dropped (`site = cs`); after `site=` they belong to the value.
+Blanks on both sides of an operator are dropped (`site = cs`); after `site=` they belong to the value. A value between
+quotation marks is a text as in JSON: it may begin with an operator or be empty, and is neither a number nor a truth.
 
 As JSON, a list of such texts, or fields with values of JSON's own types: {"year": [2019, 2020], "ok": true,
 "price": {">=": 2, "<": 3}}. A condition that is a text leaves open what its value means: `year=2020` finds the number
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 
 from ...data.values import plain
 from ...errors import InputError
-from ...files import is_whole
+from ...files import is_whole, parse_json
 from .metadata import fits, moment, text_key
 from .texts import Texts
 
@@ -44,6 +45,7 @@ LONGEST: Final = 10_000  # characters of a field's name or a value
 LARGEST: Final = 1024  # bits of a whole number
 SHOWN_FIELDS: Final = 20
 EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
+QUOTE: Final = 'put a text that begins with an operator between quotation marks: name="=x"'
 ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -115,9 +117,21 @@ def _of_text(text: Any) -> Condition:
     field, sign, value = read[1].strip(), read[2], read[3]
     if read[1] != read[1].rstrip():  # `site = cs`: the blanks are the operator's; of `site= cs` the value's
         value = value.strip()
+    if value[:1] == value[-1:] == '"' and len(value) > 1:
+        return _checked(Condition(field, sign, (_quoted(text, field, value),)))
     if value.strip()[:1] in ("=", "<", ">", "~") or (not value.strip() and sign not in ("=", "!=")):
-        raise InputError(f"filter {_shown(text)}: no value after {sign}; {EXAMPLE}")
+        raise InputError(f"filter {_shown(text)}: no value after {sign}; {EXAMPLE}; {QUOTE}")
     return _checked(Condition(field, sign, (_untyped(value),)))
+
+
+def _quoted(text: str, field: str, value: str) -> Operand:
+    try:
+        return _typed(field, parse_json(value))
+    except InputError as error:
+        raise InputError(
+            f"filter {_shown(text)}: a value between quotation marks is a text as in JSON, where a quotation mark is "
+            '\\" and a backslash \\\\'
+        ) from error
 
 
 def _untyped(text: str) -> Operand:
