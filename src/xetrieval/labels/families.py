@@ -85,7 +85,7 @@ def renamed(
 ) -> tuple[Family, ...]:
     """The families; those of a feature in `changed` get a name from the present labels and the directions alone."""
     names, unit = _Names(features), l2norm(directions)
-    above = {family.id: family.parent for family in nodes}
+    above: dict[int | None, int | None] = {family.id: family.parent for family in nodes}
     inside: dict[int | None, list[int]] = {}
     for feature in features:
         for family in (feature.family, above.get(feature.family)):
