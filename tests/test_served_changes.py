@@ -96,10 +96,10 @@ def test_while_an_index_is_opened_anew_what_is_open_answers(
 
     monkeypatch.setattr(service, "open_index", slow)
     delete_documents(one.folder, ["d4"])
-    opening = threading.Thread(target=lambda: got.append(served.index("one")[1]))
+    opening = threading.Thread(target=lambda: got.append(served.index("one")))
     opening.start()
     assert begun.wait(60)
-    others = threading.Thread(target=lambda: got.extend(served.index(name)[1] for name in ("two", "one")))
+    others = threading.Thread(target=lambda: got.extend(served.index(name) for name in ("two", "one")))
     others.start()
     others.join(10)
     answered = list(got)
@@ -108,7 +108,7 @@ def test_while_an_index_is_opened_anew_what_is_open_answers(
     others.join(60)
     assert [index.folder for index in answered] == [two.folder, one.folder]
     assert len(answered[1]) == 20
-    assert len(got[2]) == len(served.index("one")[1]) == 19
+    assert len(got[2]) == len(served.index("one")) == 19
 
 
 def test_looks_are_seconds_apart_not_minutes() -> None:

@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 from ..errors import InputError
 from .kind import check_not_ours
 from .paths import check_path, path_of
-from .scratch import held, scratch_beside, sweep_beside
+from .scratch import held, scratch
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
 PATIENCE: Final = 2.0  # seconds that somebody has to come to the other end of a pipe
@@ -49,20 +49,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         return
     target = _named_by(path)
     check_writable(target.parent)
-    sweep_beside(target)
-    scratch = scratch_beside(target)
-    try:
-        with naming(path), scratch.open("xb") as f, held(scratch):
-            yield f
-            f.flush()
-            os.fsync(f.fileno())
-            if target.exists():
-                scratch.chmod(stat.S_IMODE(target.stat().st_mode))
-            f.close()  # before the rename, as Windows wants it
-            os.replace(scratch, target)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
+    with scratch(target) as made, naming(path), made.open("xb") as f, held(made):
+        yield f
+        f.flush()
+        os.fsync(f.fileno())
+        if target.exists():
+            made.chmod(stat.S_IMODE(target.stat().st_mode))
+        f.close()  # before the rename, as Windows wants it
+        os.replace(made, target)
 
 
 def _named_by(path: Path) -> Path:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError, XetrievalError
-from .atomic import STANDARD, check_folder, check_writable, write_text
+from .atomic import STANDARD, check_folder, check_writable, naming, write_text
 from .json_text import read_json
 from .kind import CARD, NAME, Kind, check_outside_indexes, kind_of
 from .lock import alone
 from .paths import check_path
-from .scratch import held, is_scratch, remove, scratch_beside, sweep_beside
+from .scratch import held, is_scratch, remove, scratch, scratch_beside
 
 MARK: Final = ".xetrieval"
 FORMAT: Final = "xetrieval-work"
@@ -83,21 +83,13 @@ def new_folder(target: Path, over: Kind | None = None, *, part: bool = False) ->
     else:
         foreign = _foreign(target, over)
     place.parent.mkdir(parents=True, exist_ok=True)
-    sweep_beside(place)
-    scratch = scratch_beside(place)
-    try:
-        scratch.mkdir()
-        with held(scratch):
-            yield scratch
+    with scratch(place) as made, naming(target):
+        made.mkdir()
+        with held(made):
+            yield made
             for name in foreign:
-                _take_over(target / name, scratch / name)
-            _publish(scratch, place)
-    except OSError as error:
-        if error.filename is None:
-            error.filename = str(target)
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+                _take_over(target / name, made / name)
+            _publish(made, place)
 
 
 def _foreign(target: Path, kind: Kind) -> list[str]:
@@ -121,7 +113,7 @@ def _take_over(source: Path, target: Path) -> None:
 def _publish(scratch: Path, target: Path) -> None:
     if is_vacant(target):
         if target.is_dir():
-            remove_known(target, [LOCK])
+            sweep(target, [LOCK])
             with suppress(OSError):
                 target.rmdir()  # an empty folder is replaced by a rename on POSIX alone
         os.replace(scratch, target)
@@ -161,21 +153,16 @@ def recover(target: Path) -> None:
             return
 
 
-def sweep(folder: Path, keep: str = "") -> None:
-    """Remove what writes that a kill cut short left in a folder of ours. Call it where nobody else writes.
+def sweep(folder: Path, names: Sequence[str] = (), *, keep: str = "") -> None:
+    """Remove what a killed process left half-written in a folder of ours. Call it where nobody else writes.
 
     Args:
-        keep: names that begin like this are somebody else's to remove.
+        names: patterns of other names to remove.
+        keep: leave unfinished names that begin like this; another process removes them.
     """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if is_scratch(path.name) and not (keep and path.name.startswith(keep)):
-            remove(path)
-
-
-def remove_known(folder: Path, names: Sequence[str]) -> None:
-    """Remove what in a folder of ours has one of these names (patterns), and unfinished names; nothing else."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if is_scratch(path.name) or any(fnmatchcase(path.name, name) for name in names):
+        unfinished = is_scratch(path.name) and not (keep and path.name.startswith(keep))
+        if unfinished or any(fnmatchcase(path.name, name) for name in names):
             remove(path)
 
 
@@ -270,5 +257,5 @@ class Work:
 
     def end(self) -> None:
         """Remove what the job made: nothing there that it could go on from."""
-        remove_known(self.folder, self.names)
+        sweep(self.folder, self.names)
         (self.folder / MARK).unlink(missing_ok=True)

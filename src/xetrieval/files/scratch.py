@@ -33,12 +33,27 @@ def is_scratch(name: str) -> bool:
 
 
 @contextmanager
-def held(scratch: Path) -> Iterator[None]:
+def scratch(path: Path) -> Iterator[Path]:
+    """Yield a scratch name beside `path`, first removing what killed writes of `path` left there.
+
+    What still has the name at the end is removed.
+    """
+    sweep_beside(path)
+    made = scratch_beside(path)
+    try:
+        yield made
+    finally:
+        with suppress(OSError):
+            remove(made)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
     """Show other processes that a scratch file or folder is being written; a kill ends this."""
     descriptor = None
     with suppress(OSError):  # a file system without locks
         if fcntl is not None:
-            descriptor = os.open(scratch, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     try:
         yield

@@ -18,7 +18,6 @@ from .. import __version__
 from ..errors import DamagedError, InputError, XetrievalError
 from ..explain import DEFAULT_TOP, Contrast, Explainer, Explanation
 from ..explain.explanation import BIAS, REMAINDER
-from ..features import check_feature_ids
 from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
 from ..index.ask.catalogue import FeaturePage, feature_in_index, feature_page
@@ -266,7 +265,7 @@ class Service:
         """Save a profile."""
         index = self.index(request.index)
         profile = SteeringProfile(request.factors, index.explainer.sae.digest, "the page", request.note)
-        check_feature_ids(request.factors, index.manifest.features)
+        profile.check(index.explainer.sae)
         folder = self._folder(index)
         folder.mkdir(parents=True, exist_ok=True)
         profile.save(folder / f"{request.name}.json")
@@ -304,10 +303,7 @@ def _options_of(request: s.StrictRequest, **instead: object) -> dict[str, object
 
 
 def _profile(index: Index, factors: Mapping[int, float]) -> SteeringProfile | None:
-    if not factors:
-        return None
-    check_feature_ids(factors, index.manifest.features)
-    return SteeringProfile(factors, index.explainer.sae.digest)
+    return SteeringProfile(factors, index.explainer.sae.digest) if factors else None
 
 
 def _factors(index: Index, factors: Mapping[int, float]) -> tuple[s.Factor, ...]:

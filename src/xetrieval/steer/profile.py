@@ -57,6 +57,18 @@ class SteeringProfile:
         some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
         return f"SteeringProfile({len(self.factors)} factors: {{{some}{', …' if len(self.factors) > 5 else ''}}})"
 
+    def check(self, sae: SparseAutoencoder) -> None:
+        """Refuse a profile that does not belong to `sae`.
+
+        Raises:
+            MismatchError: it was made for another autoencoder. InputError: `sae` lacks one of its features.
+        """
+        if self.sae_digest != sae.digest:
+            raise MismatchError(
+                f"the steering profile belongs to the autoencoder {self.sae_digest}, not to {sae.digest}"
+            )
+        check_feature_ids(self.factors, sae.features)
+
     def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
         """This profile with FEATURE=FACTOR texts added; they replace its own factors.
 

@@ -7,7 +7,6 @@ unfinished work away. Readers see the index as it was before, or as it is after.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -22,6 +21,7 @@ from ...data.corpus import Piece
 from ...encoders import Counts
 from ...errors import InputError
 from ...files import digest_of
+from ...files.scratch import remove
 from ...progress import Progress, silent
 from ..search.companions import companions
 from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
@@ -178,8 +178,5 @@ def _clean(folder: Path, manifest: Manifest) -> None:
     remove_unfinished(folder, manifest.names)
     for companion in companions():
         for path in companion.stale(folder, manifest):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            remove(path)
     end_building(folder)

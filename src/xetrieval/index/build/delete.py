@@ -10,10 +10,9 @@ import numpy as np
 
 from ...errors import InputError
 from ...files import digest_of
-from ..store.layout import SHARDS, TEXTS
+from ..store.ids import open_ids
 from ..store.manifest import read_index_manifest
 from ..store.ours import abandon_compaction, check_finished, writing
-from ..store.texts import Texts
 from .pipeline import write_manifest_with
 
 
@@ -30,18 +29,14 @@ def delete_documents(folder: Path, ids: Sequence[str]) -> int:
         manifest = read_index_manifest(folder)
         abandon_compaction(folder, manifest.names)
         check_finished(folder)
-        gone = set(manifest.deleted(folder).tolist())
         rows: set[int] = set()
-        shards = [
-            (first, Texts(folder / SHARDS / name / TEXTS))
-            for (name, _), first in zip(manifest.shards, manifest.firsts, strict=True)
-        ]
-        for identifier in ids:
-            found = {first + row for first, texts in shards for row in texts.rows_of(identifier)} - gone
-            if not found:
-                raise InputError(f"{folder}: no document {identifier!r} in this index; nothing was deleted")
-            rows |= found
-        left = np.array(sorted(gone | rows), np.int64)
+        with open_ids(folder, manifest) as have:
+            for identifier in ids:
+                found = have.rows_of(identifier)
+                if not found:
+                    raise InputError(f"{folder}: no document {identifier!r} in this index; nothing was deleted")
+                rows |= set(found)
+            gone = np.union1d(have.deleted, sorted(rows)).astype(np.int64)
         job = digest_of([manifest.job, sorted(rows)])
         changed = replace(manifest, generation=manifest.generation + 1, job=job)
-        return write_manifest_with(folder, changed, left).alive
+        return write_manifest_with(folder, changed, gone).alive

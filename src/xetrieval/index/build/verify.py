@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from ...files.manifest import check_file
 from ...files.scratch import is_scratch
 from ...progress import Progress, silent
 from ..search.companions import companions
-from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS
+from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS, WORDS
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import is_job
 from ..store.sealed import check_database, check_seal, read_seal, seal_text
@@ -78,19 +79,16 @@ def _check_written(path: Path, record: dict[str, Any]) -> None:
 
 
 def _check_texts(path: Path, promised: str) -> None:
-    texts = Texts(path)
-    try:
+    with closing(Texts(path)) as texts:
         check_database(texts.db, path)
         if texts.digest() != promised:
             raise DamagedError(f"{path}: its content differs from what {CONFIG} promises; restore it")
-    finally:
-        texts.close()
 
 
 def _unknown(folder: Path, known: set[Path]) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder)
-        if path.is_dir() or path in known or path.name == LOCK or re.fullmatch(r"bm25-\d+\.lock", place.as_posix()):
+        if path.is_dir() or path in known or path.name == LOCK or re.fullmatch(rf"{WORDS}-\d+\.lock", place.as_posix()):
             continue
         if is_scratch(place.parts[0]) or (place.parts[0] == BUILDING and is_job(folder / BUILDING)):
             continue

@@ -18,14 +18,15 @@ from ...errors import InputError
 from ...explain import Explanation
 from ...extras import require
 from ...files import alone, check_writable
-from ...files.scratch import scratch_beside, sweep_beside
+from ...files.scratch import scratch, sweep_beside
+from ..store.layout import WORDS
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.reader import IndexReader, Rows
 from ..store.sealed import check_seal, write_seal
-from .mode import Query, Ranked, Ranking, best, word
+from .mode import Query, Ranked, Ranking, best, by_generation, word
 
 SEAL: Final = "seal.json"
-FOLDER: Final = re.compile(r"bm25-(\d{6,})")
+FOLDER: Final = re.compile(rf"{WORDS}-(\d{{6,}})")
 METHOD: Final = "lucene"
 PROBED: Final = 100  # documents of a shard that are searched for text
 _COUNTING: Final = threading.Lock()
@@ -85,13 +86,13 @@ class Bm25(Ranking):
     @classmethod
     def seals(cls, folder: Path) -> Iterable[Path]:
         """The words are published together with their seal: a folder without one is damaged."""
-        return (path / SEAL for path in folder.iterdir() if FOLDER.fullmatch(path.name) and path.is_dir())
+        return (path / SEAL for path in by_generation(folder, FOLDER) if path.is_dir())
 
     @classmethod
     def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
         """Words that were counted in another generation."""
-        names = {path: FOLDER.fullmatch(path.name) for path in folder.iterdir() if path.is_dir()}
-        return [path for path, name in names.items() if name and int(name[1]) != manifest.generation]
+        counted = by_generation(folder, FOLDER).items()
+        return [path for path, generation in counted if generation != manifest.generation and path.is_dir()]
 
 
 MODE = Bm25
@@ -109,7 +110,7 @@ def open_lexicon(index: IndexReader) -> Lexicon:
 
 def _open(index: IndexReader) -> Lexicon:
     package = require("bm25s", "index")
-    home = index.folder / f"bm25-{index.manifest.generation:06d}"
+    home = index.folder / f"{WORDS}-{index.manifest.generation:06d}"
     if not home.is_dir():
         if not any(text.strip() for shard in index.shards for text in shard.texts.first_texts(PROBED)):
             raise InputError(f"{index.folder}: built from vectors alone; without texts there are no words to search")
@@ -141,14 +142,11 @@ def _keep(retriever: Any, home: Path) -> None:
         if home.is_dir():
             return
         sweep_beside(home, alone=True)
-        scratch = scratch_beside(home)
-        try:
-            scratch.mkdir()
-            retriever.save(scratch, show_progress=False)
-            write_seal(scratch / SEAL, sorted(scratch.iterdir()))
-            scratch.rename(home)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-            for old in sorted(home.parent.iterdir()):
-                if FOLDER.fullmatch(old.name) and old.is_dir() and old.name < home.name:
-                    shutil.rmtree(old, ignore_errors=True)
+        with scratch(home) as made:
+            made.mkdir()
+            retriever.save(made, show_progress=False)
+            write_seal(made / SEAL, sorted(made.iterdir()))
+            made.rename(home)
+    counted = by_generation(home.parent, FOLDER)
+    for old in [path for path, generation in counted.items() if generation < counted[home] and path.is_dir()]:
+        shutil.rmtree(old, ignore_errors=True)

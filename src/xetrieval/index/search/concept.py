@@ -63,20 +63,12 @@ class ByConcept(Ranking):
 
     def split(self, rows: Rows) -> list[Explanation]:
         """By the query's features."""
-        codes = self.index.codes(rows, self.index.manifest.views[0])
         weights: dict[int, float] = {}
         for concept in self.concepts:
             for feature in concept.features if not concept.excluded else ():
                 weights[feature] = weights.get(feature, 0.0) + concept.weight
-        note, out = "; ".join(map(str, self.concepts)), []
-        for row, features, values in zip(rows.tolist(), codes.features.tolist(), codes.values.tolist(), strict=True):
-            terms = [
-                self.feature(j, weights[j] * value, {"activation": value, "weight": weights[j]})
-                for j, value in zip(features, values, strict=True)
-                if value > 0 and j in weights
-            ]
-            out.append(self.taken_apart(row, terms, note))
-        return out
+        note = "; ".join(map(str, self.concepts))
+        return self.by_feature(rows, weights, lambda j, value: {"activation": value, "weight": weights[j]}, note)
 
 
 MODE = ByConcept

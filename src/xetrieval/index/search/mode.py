@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -82,6 +83,12 @@ class Companion:
         return ()
 
 
+def by_generation(folder: Path, name: re.Pattern[str]) -> dict[Path, int]:
+    """Files and folders of a companion, with the generation that the first group of `name` finds in theirs."""
+    found = {path: name.fullmatch(path.name) for path in sorted(folder.iterdir())}
+    return {path: int(match[1]) for path, match in found.items() if match}
+
+
 class Ranking(Companion, ABC):
     """One query ranked in one mode. The file of a mode names its class in `MODE`."""
 
@@ -101,6 +108,25 @@ class Ranking(Companion, ABC):
     @abstractmethod
     def split(self, rows: Rows) -> Sequence[Explanation]:
         """The score of each row taken apart, from what the index stores."""
+
+    def by_feature(
+        self, rows: Rows, weights: Mapping[int, float], detail: Callable[[int, float], Mapping[str, float]], note: str
+    ) -> list[Explanation]:
+        """Each row's score as the sum of its activations times the features' weights.
+
+        Args:
+            detail: the figures behind the share of a feature, from the feature and its activation.
+        """
+        codes = self.index.codes(rows, self.index.manifest.views[0])
+        out = []
+        for row, features, values in zip(rows.tolist(), codes.features.tolist(), codes.values.tolist(), strict=True):
+            terms = [
+                self.feature(j, weights[j] * value, detail(j, value))
+                for j, value in zip(features, values, strict=True)
+                if value > 0 and j in weights
+            ]
+            out.append(self.taken_apart(row, terms, note))
+        return out
 
     def feature(self, j: int, share: float, detail: Mapping[str, float]) -> Term:
         """What a feature adds to a score."""

@@ -10,11 +10,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ...errors import InputError, MismatchError
+from ...errors import InputError
 from ...explain import Explanation, Reading
 from ...explain.reading import NOT_COUNTED
 from ...extras import require
-from ...features import check_feature_ids
 from ...options import check
 from ...records import Record
 from ...registry import search_mode
@@ -157,9 +156,10 @@ def search(
     Raises:
         InputError: an empty query, an unknown mode or field, or options that cannot be combined.
     """
-    index.conditions(filters)  # refused before the query is encoded
+    check_k(k)  # what can be refused is refused before the query is encoded
+    among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True) if filters else None
     prepared = prepare(index, query, options)
-    return Found(hits(index, prepared, rank(index, prepared, k, filters)), prepared)
+    return Found(hits(index, prepared, rank(index, prepared, k, among)), prepared)
 
 
 def prepare(index: IndexReader, query: str | object, options: SearchOptions | None = None) -> Query:
@@ -179,7 +179,10 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
     combined = {"steer": options.steer, "views": options.views, "exact": options.exact}
     check("search", {**combined, "vector": not isinstance(query, str)}, IN_PYTHON, options.by)
     options = replace(options, views=_checked_weights(options.views))
-    _check_profile(index, options.steer)
+    if options.steer is not None:
+        if not isinstance(options.steer, SteeringProfile):
+            raise InputError(f"steer by a SteeringProfile, not by a {type(options.steer).__name__}")
+        options.steer.check(index.explainer.sae)
     if mode.package:
         require(mode.package, "index")
     vector, read = index.query_vector(query) if "vector" in mode.needs else (None, NOT_COUNTED)
@@ -200,33 +203,19 @@ def _checked_weights(views: Mapping[View, float]) -> dict[View, float]:
     return checked
 
 
-def _check_profile(index: IndexReader, profile: SteeringProfile | None) -> None:
-    if profile is None:
-        return
-    if not isinstance(profile, SteeringProfile):
-        raise InputError(f"steer by a SteeringProfile, not by a {type(profile).__name__}")
-    own = index.explainer.sae.digest
-    if profile.sae_digest != own:
-        raise MismatchError(f"the steering profile belongs to the autoencoder {profile.sae_digest}, not to {own}")
-    check_feature_ids(profile.factors, index.manifest.features)
-
-
 def check_k(k: object) -> None:
     """Refuse a number of documents that is not a whole number of at least 1."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise InputError("k must be a whole number, at least 1")
 
 
-def rank(index: IndexReader, query: Query, k: int, filters: Filters | None = None) -> Ranked:
-    """The best k rows of a query.
+def rank(index: IndexReader, query: Query, k: int, among: Rows | None = None) -> Ranked:
+    """The best k rows of a query; `among` restricts them to some rows, ascending, none of which was deleted.
 
     Raises:
-        InputError: k below 1, or a filter on an unknown field.
+        InputError: k is not a whole number of at least 1.
     """
     check_k(k)
-    among = None
-    if filters:
-        among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True)
     return mode_class(query.options.by)(index, query).rank(k, among)
 
 

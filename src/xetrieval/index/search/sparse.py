@@ -27,37 +27,23 @@ class Sparse(Ranking):
         codes = index.explainer.sae.encode(self.q[None])
         active = codes.values[0] > 0
         self.activations = dict(zip(codes.features[0][active].tolist(), codes.values[0][active].tolist(), strict=True))
-        self.idf = idf(index)
+        rarity = idf(index)
+        self.weights = {j: activation * float(rarity[j]) for j, activation in self.activations.items()}
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
         """Documents that share a feature with the query."""
         scores = np.zeros(self.index.manifest.rows)
-        for feature, activation in self.activations.items():
+        for feature, weight in self.weights.items():
             rows, values = self.index.postings(feature)
-            scores[rows] += activation * float(self.idf[feature]) * values
-        if among is None:
-            scores[self.index.deleted] = 0.0
-            among = np.flatnonzero(scores > 0)
-        else:
-            among = among[scores[among] > 0]
-        return best(among, scores[among], k)
+            scores[rows] += weight * values
+        candidates = self.index.alive if among is None else among
+        found = candidates[scores[candidates] > 0]
+        return best(found, scores[found], k)
 
     def split(self, rows: Rows) -> list[Explanation]:
         """By the features that query and document share."""
-        codes = self.index.codes(rows, self.index.manifest.views[0])
-        out = []
-        for row, features, values in zip(rows.tolist(), codes.features.tolist(), codes.values.tolist(), strict=True):
-            terms = [
-                self.feature(
-                    j,
-                    self.activations[j] * float(self.idf[j]) * value,
-                    {"query": self.activations[j], "document": value},
-                )
-                for j, value in zip(features, values, strict=True)
-                if value > 0 and j in self.activations
-            ]
-            out.append(self.taken_apart(row, terms, NOTE))
-        return out
+        activations = self.activations
+        return self.by_feature(rows, self.weights, lambda j, value: {"query": activations[j], "document": value}, NOTE)
 
 
 MODE = Sparse

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from ...data import Document
 from ...errors import InputError
+from .layout import SHARDS, TEXTS
+from .manifest import Manifest
 from .texts import Texts, fingerprint
 
 
@@ -53,6 +57,14 @@ class IdLookup:
             return False
         shard = self._shard(row)
         return self.texts[shard].mark(row - self.firsts[shard]) == fingerprint(document)
+
+
+@contextmanager
+def open_ids(folder: Path, manifest: Manifest) -> Iterator[IdLookup]:
+    """The ids of the index in `folder`, to look up while it is changed; its files are closed at the end."""
+    with ExitStack() as stack:
+        texts = [stack.enter_context(closing(Texts(folder / SHARDS / name / TEXTS))) for name, _ in manifest.shards]
+        yield IdLookup(texts, manifest.firsts, manifest.deleted(folder))
 
 
 class Change(NamedTuple):

@@ -14,6 +14,8 @@ shards/000000/        up to 65,536 documents, never changed once sealed
     shard.json                  rows, hashes
 deleted-000001.u64    rows that were deleted or replaced, ascending
 building/             an unfinished build
+bm25-000001/          the words of this generation, counted by the first search for words
+scan/, faiss-*        copies that make search faster
 
 Arrays are raw little-endian numbers: the extension gives the type, the row count the shape.
 """
@@ -37,6 +39,7 @@ TEXTS: Final = "documents.sqlite"
 VECTORS: Final = "vectors.f32"
 RECORD: Final = "shard.json"
 PROGRESS: Final = "progress.json"  # of a shard that is being written
+WORDS: Final = "bm25"  # what counted words are named by; readers write them, beside whoever writes the index
 POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")
 TYPES: Final[dict[str, Any]] = {
     "f32": np.dtype("<f4"),

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from ...errors import DamagedError, InputError, XetrievalError
 from ...files import alone, check_writable, is_vacant, kind_of, new_folder, read_json, recover, write_text
-from ...files.folders import LOCK, check_names_folder, remove_known, sweep
-from .layout import BUILDING, KIND, PROGRESS, RECORD, SHARDS, TEXTS
+from ...files.folders import LOCK, check_names_folder, sweep
+from .layout import BUILDING, KIND, PROGRESS, RECORD, SHARDS, TEXTS, WORDS
 
 JOB: Final = "job.json"
 JOB_FORMAT: Final = "xetrieval-index-build"
@@ -53,7 +53,7 @@ def writing(folder: Path) -> Iterator[None]:
     check_writable(folder)
     try:
         with alone(lock, f"{folder}: locked: another process is writing this index"):
-            sweep(folder, keep=".bm25")
+            sweep(folder, keep=f".{WORDS}")
             yield
     except BaseException:
         if made and {path.name for path in folder.iterdir()} <= {lock.name}:
@@ -133,7 +133,7 @@ def remove_unfinished(folder: Path, named: Container[str]) -> None:
         for shard in sorted(home.iterdir()) if home.is_dir() else ():
             if _SHARD.fullmatch(shard.name) and shard.is_dir() and shard.name not in kept:
                 remove_shard(shard)
-    remove_known(folder / BUILDING, LEARNED)
+    sweep(folder / BUILDING, LEARNED)
 
 
 def end_building(folder: Path) -> None:
@@ -144,8 +144,7 @@ def end_building(folder: Path) -> None:
     for shard in sorted(building.iterdir()):
         if _SHARD.fullmatch(shard.name) and shard.is_dir():
             remove_shard(shard)
-    remove_known(building, LEARNED)
-    sweep(building)
+    sweep(building, LEARNED)
     if [path.name for path in building.iterdir()] == [JOB]:
         (building / JOB).unlink()
         building.rmdir()
@@ -160,7 +159,7 @@ def remove_shard(shard: Path) -> None:
     Raises:
         InputError: there is.
     """
-    remove_known(shard, SHARD_FILES)
+    sweep(shard, SHARD_FILES)
     try:
         shard.rmdir()
     except OSError as error:

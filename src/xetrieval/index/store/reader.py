@@ -22,7 +22,7 @@ from ...files import path_of
 from ...files.kind import NAME as CONFIG
 from ...sae import SparseCodes
 from ...views import View
-from .filters import Condition, Filters, Kinds, check_fields, matching_rows, parse_filters
+from .filters import Filters, Kinds, check_fields, matching_rows, parse_filters
 from .ids import IdLookup
 from .layout import BUILDING, EXPLAINER, SHARDS
 from .manifest import Manifest, read_index_manifest
@@ -183,13 +183,6 @@ class IndexReader:
                 found.setdefault(name, set()).add((kind, in_list))
         return {name: frozenset(kinds) for name, kinds in found.items()}
 
-    def conditions(self, filters: Filters | None) -> tuple[Condition, ...]:
-        """Filters as conditions on the fields of this index; refused as `matching` does."""
-        conditions = parse_filters(filters)
-        if conditions:
-            check_fields(conditions, self.kinds)
-        return conditions
-
     def matching(self, filters: Filters) -> Rows:
         """Rows that satisfy every filter, ascending, deleted ones included.
 
@@ -198,7 +191,8 @@ class IndexReader:
         Raises:
             InputError: a filter that cannot be read, a field that no document has, or a value of another kind.
         """
-        conditions = self.conditions(filters)
+        conditions = parse_filters(filters)
+        check_fields(conditions, self.kinds)
         out = [matching_rows(shard.texts, shard.rows, conditions) + shard.first for shard in self.shards]
         return np.concatenate([*out, np.empty(0, np.int64)])
 

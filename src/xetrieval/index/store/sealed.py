@@ -10,6 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from ...errors import DamagedError, InputError, XetrievalError
 from ...files import digest_of, parse_json, read_json, sha256_of_file, write_text
 from ...files.database import has_tables_of
 from ...files.manifest import check_file
-from ...files.scratch import scratch_beside
+from ...files.scratch import scratch
 
 LONGEST: Final = 1 << 28  # bytes of one value in a database
 PATIENCE: Final = 300.0  # seconds that the check of one database may take
@@ -56,20 +57,17 @@ def open_sealed(path: Path, schema: str) -> sqlite3.Connection:
 
 def settle(path: Path) -> None:
     """Rewrite a database from its rows: the same rows give the same bytes, and deleted rows leave no trace."""
-    scratch = scratch_beside(path)
-    db = sqlite3.connect(path)
-    try:
-        db.execute("PRAGMA schema_version = 1")  # counts how often a process began to write it
-        db.commit()
-        db.execute("VACUUM INTO ?", (str(scratch),))
-    except sqlite3.Error as error:
-        scratch.unlink(missing_ok=True)
-        raise XetrievalError(f"{path}: cannot be rewritten ({error})") from error
-    finally:
-        db.close()
-    with scratch.open("rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(scratch, path)
+    with scratch(path) as made:
+        try:
+            with closing(sqlite3.connect(path)) as db:
+                db.execute("PRAGMA schema_version = 1")  # counts how often a process began to write it
+                db.commit()
+                db.execute("VACUUM INTO ?", (str(made),))
+        except sqlite3.Error as error:
+            raise XetrievalError(f"{path}: cannot be rewritten ({error})") from error
+        with made.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(made, path)
 
 
 def check_database(db: sqlite3.Connection, path: Path) -> None:

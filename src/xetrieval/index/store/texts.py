@@ -89,51 +89,55 @@ class Texts:
 
     def row_of(self, identifier: str) -> int | None:
         """The row of an id."""
-        found = self._all("SELECT row FROM documents WHERE id = ?", (identifier,))
+        found = self.select("SELECT row FROM documents WHERE id = ?", (identifier,))
         return int(found[0][0]) if found else None
 
     def rows_of(self, identifier: str) -> list[int]:
         """The rows of an id, or of the pieces it was cut into."""
         query = "SELECT row FROM documents WHERE id = ? OR parent = ? ORDER BY row"
-        return [int(row) for (row,) in self._all(query, (identifier, identifier))]
+        return [int(row) for (row,) in self.select(query, (identifier, identifier))]
 
     def whole_of(self, row: int) -> str:
         """The id of the document that a row is a piece of, its own where it is whole."""
-        found = self._all("SELECT COALESCE(parent, id) FROM documents WHERE row = ?", (row,))
+        found = self.select("SELECT COALESCE(parent, id) FROM documents WHERE row = ?", (row,))
         return str(found[0][0]) if found else ""
 
     def mark(self, row: int) -> bytes:
         """The fingerprint of what is stored of one document."""
-        found = self._all("SELECT mark FROM documents WHERE row = ?", (row,))
+        found = self.select("SELECT mark FROM documents WHERE row = ?", (row,))
         return bytes(found[0][0]) if found else b""
 
     def get(self, row: int) -> StoredDocument:
         """One document."""
-        found = self._all(f"SELECT {COLUMNS} FROM documents WHERE row = ?", (row,))
+        found = self.select(f"SELECT {COLUMNS} FROM documents WHERE row = ?", (row,))
         if not found:
             raise DamagedError(f"{self.path}: row {row} is missing; run `xetrieval index verify`")
         return _stored(self.path, found[0])
 
-    def select(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+    def select(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """What a query on these tables finds.
 
         Raises:
             DamagedError: the file cannot be read.
         """
-        return self._all(query, values)
+        try:
+            with self.lock:
+                return self.db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise DamagedError(f"{self.path}: damaged ({error}); run `xetrieval index verify`") from error
 
     def first_texts(self, count: int) -> list[str]:
         """The texts of the first rows."""
-        return [text for (text,) in self._all("SELECT text FROM documents ORDER BY row LIMIT ?", (count,))]
+        return [text for (text,) in self.select("SELECT text FROM documents ORDER BY row LIMIT ?", (count,))]
 
     def kinds(self) -> Iterable[tuple[str, str, bool]]:
         """Metadata fields with the kinds of their values, and whether lists contain them."""
-        found = self._all("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed", ())
+        found = self.select("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed")
         return ((name, kind, bool(listed)) for name, kind, listed in found)
 
     def unreadable(self) -> int:
         """Documents of which the encoder knows at most half of the tokens."""
-        return int(self._all("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens", ())[0][0])
+        return int(self.select("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens")[0][0])
 
     def all(self) -> Iterator[StoredDocument]:
         """Every document, by row."""
@@ -170,13 +174,6 @@ class Texts:
             yield
         except sqlite3.OperationalError as error:  # usually a full disk
             raise XetrievalError(f"{self.path}: cannot be written ({error})") from error
-
-    def _all(self, query: str, values: tuple[Any, ...]) -> list[Any]:
-        try:
-            with self.lock:
-                return self.db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise DamagedError(f"{self.path}: damaged ({error}); run `xetrieval index verify`") from error
 
 
 def fingerprint(document: Document) -> bytes:

@@ -17,11 +17,11 @@ import numpy as np
 from ....arrays import Float32
 from ....errors import DamagedError
 from ....extras import require
-from ....files.scratch import scratch_beside
+from ....files.scratch import scratch
 from ...store.manifest import Manifest
 from ...store.reader import IndexReader
 from ...store.sealed import check_ids, check_seal, write_seal
-from ..mode import Ranked, best
+from ..mode import Ranked, best, by_generation
 from ..nearest import Engine, Made, exact_scores, nearest
 
 FILES: Final = re.compile(r"faiss-(\d{6,})\.(index|json)")
@@ -47,12 +47,9 @@ class Faiss(Engine):
                 made.add(np.ascontiguousarray(shard.vectors[start : start + (1 << 14)]))
         made.nprobe = PROBED
         path = _path(index)
-        scratch = scratch_beside(path)
-        try:
-            faiss.write_index(made, str(scratch))
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
+        with scratch(path) as unfinished:
+            faiss.write_index(made, str(unfinished))
+            unfinished.replace(path)
         for old in self.stale(index.folder, index.manifest):
             old.unlink()
         bytes_written, recall = path.stat().st_size, _recall(index, made, rng)
@@ -77,12 +74,12 @@ class Faiss(Engine):
     @classmethod
     def seals(cls, folder: Path) -> Iterable[Path]:
         """One for each generation that has a file."""
-        return (path for path in _files(folder) if path.suffix == ".json")
+        return (path for path in by_generation(folder, FILES) if path.suffix == ".json")
 
     @classmethod
     def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
         """Files of other generations."""
-        return (path for path, number in _files(folder).items() if number != manifest.generation)
+        return (path for path, number in by_generation(folder, FILES).items() if number != manifest.generation)
 
 
 ENGINE: Final = Faiss()
@@ -90,12 +87,6 @@ ENGINE: Final = Faiss()
 
 def _path(index: IndexReader) -> Path:
     return index.folder / f"faiss-{index.manifest.generation:06d}.index"
-
-
-def _files(folder: Path) -> dict[Path, int]:
-    """Its files, with the generation of each."""
-    names = {path: FILES.fullmatch(path.name) for path in sorted(folder.iterdir())}
-    return {path: int(name[1]) for path, name in names.items() if name}
 
 
 def _nearest(index: IndexReader, opened: Any, q: Float32, k: int) -> Ranked:
