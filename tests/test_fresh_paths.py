@@ -13,8 +13,7 @@ from index_data import records, write_corpus
 import xetrieval
 from xetrieval import BuildConfig, Corpus, SteeringProfile, build_index, open_encoder, open_index
 from xetrieval.data.benchmark import open_benchmark
-from xetrieval.data.clicks import read_clicks
-from xetrieval.data.judgments import read_judgments, read_queries
+from xetrieval.data.judgments import read_clicks, read_judgments, read_queries
 from xetrieval.data.pairs import read_pairs
 from xetrieval.encoders import CachedEncoder, HashingEncoder
 from xetrieval.errors import InputError

@@ -109,7 +109,7 @@ def test_moves_show_where_documents_stood(index: Index) -> None:
 
 
 def test_clicks_are_judgments(tmp_path: Path) -> None:
-    from xetrieval.data.clicks import read_clicks
+    from xetrieval.data.judgments import read_clicks
 
     path = tmp_path / "clicks.jsonl"
     lines = [{"query": "a", "doc_id": "1", "clicks": 2}, {"query": "b", "doc_id": 5}, {"query": "a", "doc_id": "1"}]

@@ -9,7 +9,7 @@ import pytest
 from test_teach import corpus
 
 from xetrieval.data import Skipped
-from xetrieval.data.clicks import read_clicks
+from xetrieval.data.judgments import read_clicks
 from xetrieval.errors import InputError
 from xetrieval.teachers import read_teacher
 from xetrieval.teachers.existing import read_spec, text_sha256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from xetrieval.labels.examples import Blocks, ExampleFolder, ExamplesConfig, gather, load_examples, save_examples
@@ -20,7 +21,7 @@ def gathered_examples(
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         got = gather(sae, blocks, config, progress)
-        facts = {"passages": got.passages, "documents": got.documents, "corpus": got.digest, "config": config.to_dict()}
+        facts = {"passages": got.passages, "documents": got.documents, "corpus": got.digest, "config": asdict(config)}
         save_examples(folder, sae.digest, got.features, facts)
     found = load_examples(folder)
     found.check(sae.digest, str(folder))

@@ -46,7 +46,7 @@ from xetrieval.labels.examples import (
 from xetrieval.labels.judges import EncoderJudge, Judge, LlmJudge
 from xetrieval.labels.labellers import KeyphraseLabeller
 from xetrieval.labels.planted import judge_planted
-from xetrieval.labels.scores import Scored, ScoresConfig, score_labels
+from xetrieval.labels.scores import LabelScores, ScoresConfig, score_labels
 from xetrieval.llm import CachedChat, open_llm
 from xetrieval.sae import SparseAutoencoder, read_sae, write_sae
 from xetrieval.sae.train import train_sae
@@ -79,7 +79,7 @@ def main() -> None:
     labels |= {f"{name}, key phrases": (name, keyphrases(examples[name])) for name in autoencoders}
     encoder = EncoderJudge(CachedEncoder(xetrieval.open_encoder(str(given.mpnet))), explainer.encoder_identity)
     result: dict[str, Any] = {"protocol": __doc__, "planted": judge_planted(encoder), "scores": [], "values": {}}
-    judged: dict[str, Scored] = {}
+    judged: dict[str, LabelScores] = {}
     for name, (sae, names) in labels.items():
         config = ScoresConfig() if name.startswith("shipped, r") else ScoresConfig(kinds=("detection", "intruder"))
         judged[name] = score_labels(examples[sae], names, encoder, config)
@@ -99,7 +99,7 @@ def second_judge(
     source: str,
     examples: dict[str, list[FeatureExamples]],
     labels: dict[str, tuple[str, dict[int, str]]],
-    judged: dict[str, Scored],
+    judged: dict[str, LabelScores],
     result: dict[str, Any],
 ) -> None:
     """A language model, asked about one text at a time: small ones do not keep lists apart."""
@@ -173,7 +173,7 @@ def keyphrases(examples: list[FeatureExamples]) -> dict[int, str]:
     return {p.feature_id: p.label for p in KeyphraseLabeller(background).label(examples) if p.label}
 
 
-def keep(result: dict[str, Any], name: str, scored: Scored, features: int, named: int) -> None:
+def keep(result: dict[str, Any], name: str, scored: LabelScores, features: int, named: int) -> None:
     facts = {"names": name, "features_in_all": features, "named": named, "unanswered": scored.failed}
     result["scores"] += [{**facts, **record} for record in scored.summary()]
     for kind in scored.config.kinds:
@@ -219,7 +219,7 @@ def readings(read: dict[str, Any]) -> dict[str, Any]:
     return {"forced_choice_by_a_reader": choices, "nameable": facts}
 
 
-def agreement(first: Scored, second: Scored, negatives: Any) -> dict[str, Any]:
+def agreement(first: LabelScores, second: LabelScores, negatives: Any) -> dict[str, Any]:
     """Correlation of two judges' detection values over the features that both judged."""
     a, b = first.values("detection", negatives), second.values("detection", negatives)
     both = sorted(set(a) & set(b))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..explain import Explainer
     from ..labels.examples import Block, ExampleFolder, ExamplesConfig, FeatureExamples
     from ..labels.labellers import Labeller, Proposal
-    from ..labels.relabel import NewLabel, Relabelled
+    from ..labels.relabel import NewLabel, RelabelCounts
 
 app = typer.Typer(help="Label features and score the labels. Start with `examples`.", no_args_is_help=True)
 ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
@@ -80,7 +81,7 @@ def examples(
             "passages": gathered.passages,
             "documents": gathered.documents,
             "corpus_digest": gathered.digest,
-            "config": config.to_dict(),
+            "config": asdict(config),
         },
     )
     silent = sum(not feature.documents for feature in gathered.features)
@@ -380,7 +381,7 @@ def _new(labeller: Labeller, proposal: Proposal, examples: tuple[str, ...]) -> N
     return NewLabel(proposal.feature_id, proposal.label, labeller.source, labeller.prompt, (), examples)
 
 
-def _say(done: Relabelled, target: str | Path) -> None:
+def _say(done: RelabelCounts, target: str | Path) -> None:
     kept = f", {done.kept:,} of a worksheet kept" if done.kept else ""
     say(f"{done.changed:,} names written, {done.same:,} as before{kept} in {target}")
 

@@ -18,7 +18,7 @@ from .shared import with_options
 if TYPE_CHECKING:
     from ..explain import Explainer
     from ..labels.judges import Judge
-    from ..labels.scores import Scored
+    from ..labels.scores import LabelScores
 
 
 @with_options
@@ -93,7 +93,7 @@ def score(
         raise typer.Exit(3)
 
 
-def _report(planted: list[dict[str, Any]], scored: Scored, path: Path | None, format: Format) -> None:
+def _report(planted: list[dict[str, Any]], scored: LabelScores, path: Path | None, format: Format) -> None:
     """Print what a scoring came to, and write every value to `path`."""
     from ..files import write_text
 
@@ -121,7 +121,7 @@ def _judge(judge: str | None, at_once: int, explainer: Explainer, options: LlmOp
     return EncoderJudge(CachedEncoder(open_encoder(judge), options.cache), explainer.encoder_identity), None
 
 
-def _print(planted: list[dict[str, Any]], scored: Scored) -> None:
+def _print(planted: list[dict[str, Any]], scored: LabelScores) -> None:
     from rich.table import Table
 
     from ..text import printable

@@ -38,8 +38,7 @@ def suggest(
 ) -> None:
     """Learn a profile from judgments or clicks, and measure its gain on queries that it did not learn from."""
     from ..data.benchmark import open_benchmark, sample_benchmark
-    from ..data.clicks import read_clicks
-    from ..data.judgments import absent_documents
+    from ..data.judgments import absent_documents, read_clicks
     from ..errors import InputError
     from ..evaluate.suggest import SuggestConfig
     from ..evaluate.suggest import suggest as run

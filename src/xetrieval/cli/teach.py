@@ -16,7 +16,7 @@ from .skipped import SkipBad, collector, report_skipped
 
 if TYPE_CHECKING:
     from ..llm import CachedChat
-    from ..teachers import Taught
+    from ..teachers import TeachResult
     from ..teachers.written import TeachConfig
 
 
@@ -69,7 +69,7 @@ def teach(
         raise typer.Exit(3)
 
 
-def _say(taught: Taught, model: CachedChat, output: Path, documents: int, config: TeachConfig) -> None:
+def _say(taught: TeachResult, model: CachedChat, output: Path, documents: int, config: TeachConfig) -> None:
     lines = [
         f"{taught.texts:,} texts about {taught.documents:,} of {documents:,} documents in {output}",
         used(model),

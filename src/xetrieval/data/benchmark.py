@@ -30,8 +30,6 @@ class Benchmark:
 def read_benchmark(folder: Path, skipped: Skipped | None = None) -> Benchmark:
     """Read one benchmark folder.
 
-    Args:
-        skipped: takes what cannot be used.
     Raises:
         InputError: a file is missing, a line cannot be used, no query has judgments, or no judged document is in the
             corpus. DamagedError: a gzip file that is cut short or altered.
@@ -81,8 +79,6 @@ def sample_benchmark(
 def open_benchmark(source: str | Path, skipped: Skipped | None = None) -> Benchmark:
     """A benchmark by its folder, by its name under $XETRIEVAL_DATA, or as irds:NAME through ir-datasets.
 
-    Args:
-        skipped: takes what cannot be used.
     Raises:
         InputError: there is none. MissingExtra: irds without ir-datasets.
     """

@@ -1,4 +1,4 @@
-"""Judged queries: TREC's and BEIR's qrels, and queries.jsonl. One reader for every command that takes judgments."""
+"""Judged queries: TREC's and BEIR's qrels, queries.jsonl, and clicks. One reader for every command that takes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..errors import InputError
-from .lines import BadLine, Line, RawLine, byte_lines, each, read_json_lines, shown
+from .lines import BadLine, Line, RawLine, byte_lines, each, path_text, read_json_lines
 from .skipped import Skipped, usable
 
 Judgments = dict[str, dict[str, int]]  # query id -> document id -> grade
@@ -47,8 +47,6 @@ class Queries(NamedTuple):
 def read_judged_queries(qrels: Path, queries: Path, skipped: Skipped | None = None) -> JudgedQueries:
     """The queries of a queries.jsonl that have judgments in a qrels file.
 
-    Args:
-        skipped: takes what cannot be used.
     Raises:
         InputError: a line that cannot be used, two grades for a pair, two texts for a query, no query with both, or no
             grade above 0.
@@ -58,10 +56,10 @@ def read_judged_queries(qrels: Path, queries: Path, skipped: Skipped | None = No
     found = read_queries(queries, judgments, skipped)
     rows = [(name, text) for name, text in zip(found.ids, found.texts, strict=True) if name in judgments]
     if not rows:
-        raise InputError(f"{shown(queries)}: none of its queries has judgments in {shown(qrels)}")
+        raise InputError(f"{path_text(queries)}: none of its queries has judgments in {path_text(qrels)}")
     without = sum(max(judgments[name].values()) <= 0 for name, _ in rows)
     if without == len(rows):
-        raise InputError(f"{shown(qrels)}: no document is relevant to any query: no grade is above 0")
+        raise InputError(f"{path_text(qrels)}: no document is relevant to any query: no grade is above 0")
     notes = [found.note]
     absent = len(judgments) - len(rows)
     notes.append(f"{absent:,} of {len(judgments):,} judged queries are not in {queries.name}, and are left out")
@@ -88,11 +86,11 @@ def read_judgments(path: Path, skipped: Skipped | None = None) -> Judgments:
         of_query = judgments.setdefault(query, {})
         if of_query.setdefault(document, grade) != grade:
             raise InputError(
-                f"{shown(path)}, line {number}: query {query[:60]!r} and document {document[:60]!r} have the grade "
+                f"{path_text(path)}, line {number}: query {query[:60]!r} and document {document[:60]!r} have the grade "
                 f"{of_query[document]} in an earlier line, and {grade} here"
             )
     if not judgments:
-        raise InputError(f"{shown(path)}: no judgments in it")
+        raise InputError(f"{path_text(path)}: no judgments in it")
     return judgments
 
 
@@ -111,10 +109,35 @@ def read_queries(path: Path, judged: Container[str] | None = None, skipped: Skip
         if not text:
             empty += 1
         elif texts.setdefault(name, text) != text:
-            raise InputError(f"{shown(path)}, line {number}: query id {name[:60]!r} already has another text")
+            raise InputError(f"{path_text(path)}, line {number}: query id {name[:60]!r} already has another text")
     if not texts:
-        raise InputError(f"{shown(path)}: no query with a text in it")
+        raise InputError(f"{path_text(path)}: no query with a text in it")
     return Queries(list(texts), list(texts.values()), empty)
+
+
+def read_clicks(path: Path, skipped: Skipped | None = None) -> tuple[list[str], list[dict[str, int]]]:
+    """Queries in the order of their first line, and {document id: clicks} of each.
+
+    Raises:
+        InputError: a line without query or doc_id, or whose clicks are not a count.
+    """
+    clicked: dict[str, dict[str, int]] = {}
+    for query, document, clicks in usable(each(read_json_lines(path, nan="null"), click_of), skipped):
+        of_query = clicked.setdefault(query, {})
+        of_query[document] = of_query.get(document, 0) + clicks
+    if not clicked:
+        raise InputError(f"{path}: no clicks in it")
+    return list(clicked), list(clicked.values())
+
+
+def click_of(line: Line) -> tuple[str, str, int]:
+    """Query, document id and number of clicks of a line."""
+    query, clicks = line.text("query"), line.record.get("clicks", 1)
+    document = line.identifier(line.record.get("doc_id"), "field 'doc_id' is missing or not text")
+    whole = isinstance(clicks, int | float) and not isinstance(clicks, bool) and clicks == int(clicks)
+    if not whole or not 0 <= clicks < 1 << 53:
+        raise line.bad(f"field 'clicks' is not a count but {str(clicks)[:40]!r}")
+    return query.strip(), document, int(clicks)
 
 
 def absent_documents(judgments: Mapping[str, Mapping[str, int]], there: Callable[[str], bool]) -> list[str]:

@@ -44,7 +44,7 @@ class BadLine(InputError):  # noqa: N818  # a reader yields it as a value
 
     def __init__(self, path: Path, number: int, reason: str, raw: bytes = b"", unit: str = "line") -> None:
         place = f", {unit} {number}" if number else ""
-        super().__init__(f"{shown(path)}{place}: {reason}")
+        super().__init__(f"{path_text(path)}{place}: {reason}")
         self.path, self.number, self.reason, self.raw, self.unit = path, number, reason, raw[:1000], unit
 
 
@@ -115,7 +115,7 @@ def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]
     lines = byte_lines(path)
     first = next(lines, None)
     if first is None:
-        raise InputError(f"{shown(path)}: the file is empty")
+        raise InputError(f"{path_text(path)}: the file is empty")
     if not isinstance(first, BadLine):
         _check_form(first)
     yield from each(chain([first], lines), partial(_parse, nan=nan))
@@ -132,7 +132,7 @@ def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
             raise line
         values = line.text.rstrip("\r\n").split("\t")
         if len(values) < columns:
-            raise InputError(f"{shown(path)}, line {line.number}: expected {columns} columns separated by tabs")
+            raise InputError(f"{path_text(path)}, line {line.number}: expected {columns} columns separated by tabs")
         yield line.number, values
 
 
@@ -185,9 +185,9 @@ def check_file(path: Path) -> None:
         InputError: no such file, a folder, a pipe or a device.
     """
     if not path_of(path).exists() or path.is_dir():
-        raise InputError(f"{shown(path)}: no such file")
+        raise InputError(f"{path_text(path)}: no such file")
     if not path.is_file():
-        raise InputError(f"{shown(path)}: a pipe or a device can be read only once; give a file")
+        raise InputError(f"{path_text(path)}: a pipe or a device can be read only once; give a file")
 
 
 @contextmanager
@@ -205,19 +205,19 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 _check_kind(path, file.peek(6)[:6])
             yield file  # type: ignore[misc]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DamagedError(f"{shown(path)}: a damaged gzip file ({error}); fetch or make it again") from error
+        raise DamagedError(f"{path_text(path)}: a damaged gzip file ({error}); fetch or make it again") from error
     except OSError as error:
-        raise InputError(f"{shown(path)}: cannot be read ({error.strerror or error})") from error
+        raise InputError(f"{path_text(path)}: cannot be read ({error.strerror or error})") from error
 
 
 def _check_kind(path: Path, start: bytes) -> None:
     """Refuse a file that is packed, or in another encoding as a whole, for that reason and not for its first line."""
     for magic, kind, remedy in KINDS:
         if start.startswith(magic):
-            raise InputError(f"{shown(path)}: the file is {kind}; {remedy}")
+            raise InputError(f"{path_text(path)}: the file is {kind}; {remedy}")
 
 
-def shown(path: Path) -> str:
+def path_text(path: Path | str) -> str:
     """A path as it can be printed and stored: bytes that are not UTF-8 are written as \\xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
@@ -227,7 +227,7 @@ def _check_form(first: RawLine) -> None:
     start = first.raw.removeprefix(b"\xef\xbb\xbf").strip()
     if start[:1] == b"[" or start == b"{":
         what = "a JSON array" if start[:1] == b"[" else "one JSON object over several lines"
-        raise InputError(f"{shown(first.path)}: {what}, not JSON lines; write one object a line")
+        raise InputError(f"{path_text(first.path)}: {what}, not JSON lines; write one object a line")
 
 
 def _parse(line: RawLine, nan: Nan) -> Line:

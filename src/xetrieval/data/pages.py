@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from .chunks import LONGEST_TITLE, begins_with
 from .corpus import Document, Piece
 from .front_matter import split_front_matter
 from .html_text import page_text
-from .lines import BadLine, check_file, shown
+from .lines import BadLine, check_file, path_text
 from .skipped import WITHOUT_TEXT, Skipped
 
 MARKDOWN: Final = (".md", ".markdown")
@@ -45,7 +44,7 @@ def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
             skipped.add_file(folder, path, path.suffix.lower())
     if not found:
         raise InputError(
-            f"{shown(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
+            f"{path_text(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
         )
 
 
@@ -56,7 +55,7 @@ def read_page(path: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
 
 
 def _page(path: Path, name: str, source: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
-    name = os.fsencode(name).decode("utf-8", "backslashreplace")  # printable even if it is not UTF-8
+    name = path_text(name)
     try:
         if path.stat().st_size > LARGEST:
             yield BadLine(path, 0, f"larger than {LARGEST >> 20} MB; cut it into pages")

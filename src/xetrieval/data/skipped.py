@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from ..errors import InputError
 from ..files import is_stream, parse_json, write_bytes
-from .lines import BadLine, shown
+from .lines import BadLine, path_text
 
 T = TypeVar("T")
 FIELDS: Final = ["file", "line", "reason", "text"]
@@ -89,7 +89,7 @@ class Skipped:
             number += 1
             path = first.with_name(f"{first.name.removesuffix('.jsonl')}-{number}.jsonl")
         records = [
-            {"file": shown(b.path), "line": b.number, "reason": b.reason, "text": b.raw.decode("utf-8", "replace")}
+            {"file": path_text(b.path), "line": b.number, "reason": b.reason, "text": b.raw.decode("utf-8", "replace")}
             for b in self.rows
         ]
         write_bytes(path, b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records))
@@ -126,10 +126,11 @@ def _files(source: Path, counts: Counter[str]) -> str:
     number = counts.total()
     were = "file was" if number == 1 else "files were"
     more = ", ..." if len(counts) > 6 else ""
-    return f"{shown(source)}: {number:,} {were} skipped: without text, or of a kind that is not read ({kinds}{more})"
+    skipped = f"{number:,} {were} skipped: without text, or of a kind that is not read"
+    return f"{path_text(source)}: {skipped} ({kinds}{more})"
 
 
 def _pages(source: Path, pages: list[Path]) -> str:
-    first = "" if pages == [source] else f", e.g. {shown(pages[0].relative_to(source))}"
+    first = "" if pages == [source] else f", e.g. {path_text(pages[0].relative_to(source))}"
     of = "page has front matter" if len(pages) == 1 else "pages have front matter"
-    return f"{shown(source)}: {len(pages):,} {of} that is not readable YAML, and was taken as text{first}"
+    return f"{path_text(source)}: {len(pages):,} {of} that is not readable YAML, and was taken as text{first}"

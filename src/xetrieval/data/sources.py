@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..files import path_of
 from .chunks import Chunking, pieces
 from .corpus import Document, document_of
-from .lines import BadLine, each, read_json_lines, shown
+from .lines import BadLine, each, path_text, read_json_lines
 from .pages import PAGE_FILES, read_folder, read_page
 from .skipped import Skipped, usable
 from .tables import read_csv, read_parquet
@@ -40,8 +40,6 @@ def stream_source(
 ) -> Iterator[Document]:
     """The documents of one corpus, cut into pieces where `chunking` says so or the corpus is a folder of files.
 
-    Args:
-        skipped: takes what cannot be used.
     Raises:
         InputError: no such corpus, or a line, row or file that cannot be used.
     """
@@ -60,22 +58,20 @@ def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> I
 
     A document that is in two corpora, with the same id and text, is taken once.
 
-    Args:
-        skipped: takes what cannot be used.
     Raises:
         InputError: a line that cannot be used, an id with two texts, or a duplicate id in one corpus.
     """
     known: dict[bytes, tuple[Path, bytes]] = {}  # hash of an id -> its first corpus, hash of its text
     for path in paths:
         for document in stream_source(path, None, skipped):
-            here = path, _hash(document.text)
-            first = known.setdefault(_hash(document.id), here)
+            name, here = document.id, (path, _hash(document.text))
+            first = known.setdefault(_hash(name), here)
             if first is here:
                 yield document
             elif first[0] == path:
-                raise InputError(f"{shown(path)}: duplicate document id {document.id!r}; give every document its own")
+                raise InputError(f"{path_text(path)}: duplicate document id {name!r}; give every document its own")
             elif first[1] != here[1]:
-                raise InputError(f"id {document.id!r} has one text in {shown(first[0])} and another in {shown(path)}")
+                raise InputError(f"id {name!r} has one text in {path_text(first[0])} and another in {path_text(path)}")
 
 
 def read_corpora(paths: Iterable[Path], skipped: Skipped | None = None) -> list[Document]:
@@ -86,7 +82,7 @@ def read_corpora(paths: Iterable[Path], skipped: Skipped | None = None) -> list[
     """
     given = list(paths)
     documents = list(stream_documents(given, skipped))
-    read = ", ".join(map(shown, given))
+    read = ", ".join(map(path_text, given))
     (skipped or Skipped()).check(len(documents), read)
     if not documents:
         raise InputError(f"{read}: no documents in it")

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from ..errors import InputError
 from ..extras import require
 from .corpus import Document, document_of
-from .lines import MAX_LINE, BadLine, Line, byte_lines, check_file, each, shown
+from .lines import MAX_LINE, BadLine, Line, byte_lines, check_file, each, path_text
 from .values import plain
 
 PARQUET_ROWS: Final = 1024
@@ -31,7 +31,7 @@ def read_csv(path: Path) -> Iterator[Document | BadLine]:
     rows = _tab_rows(path) if tabs else _comma_rows(path)
     header = next(rows, None)
     if header is None:
-        raise InputError(f"{shown(path)}: the file is empty")
+        raise InputError(f"{path_text(path)}: the file is empty")
     if isinstance(header, BadLine):
         raise header
     columns = _check_header(path, header[1], tabs=tabs)
@@ -63,7 +63,7 @@ def _comma_rows(path: Path) -> Iterator[Row | BadLine]:
             if row:
                 yield (number, row) if bad is None else bad
     except csv.Error as error:
-        raise InputError(f"{shown(path)}, line {first}: not CSV ({_reason(error)})") from error
+        raise InputError(f"{path_text(path)}, line {first}: not CSV ({_reason(error)})") from error
 
 
 def _reason(error: csv.Error) -> str:
@@ -123,11 +123,11 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
                 yield from each(_rows(_as_text(arrow, batch)), read)
     except (arrow.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{shown(path)}: not a whole Parquet file ({reason})") from error
+        raise InputError(f"{path_text(path)}: not a whole Parquet file ({reason})") from error
     except (ValueError, OverflowError, TypeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{shown(path)}, after row {number}: a value that cannot be read ({error})") from error
+        raise InputError(f"{path_text(path)}, after row {number}: a value that cannot be read ({error})") from error
 
 
 def _rows(batch: Any) -> Iterator[tuple[dict[str, Any], str]]:
@@ -151,12 +151,12 @@ def _check_schema(path: Path, arrow: Any, schema: Any) -> None:
     types = arrow.types
     for name in columns:
         kind = schema.field(name).type
-        kind = kind.value_type if types.is_dictionary(kind) else kind
+        kind, where = kind.value_type if types.is_dictionary(kind) else kind, f"{path_text(path)}: column {name}"
         text = types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view" or types.is_null(kind)
         if name in KEYS and not (text or (name in ("_id", "id") and types.is_integer(kind))):
-            raise InputError(f"{shown(path)}: column {name} is of type {kind}, not text; convert it")
+            raise InputError(f"{where} is of type {kind}, not text; convert it")
         if "binary" in str(kind):
-            raise InputError(f"{shown(path)}: column {name} is of type {kind}, which cannot be metadata; leave it out")
+            raise InputError(f"{where} is of type {kind}, which cannot be metadata; leave it out")
 
 
 def _as_text(arrow: Any, batch: Any) -> Any:
@@ -190,7 +190,7 @@ def _check_header(path: Path, names: Sequence[str], *, tabs: bool) -> list[str]:
     for letter, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
         if len(names) == 1 and letter in names[0]:
             raise InputError(
-                f"{shown(path)}: no column text: the columns are separated by {word}; "
+                f"{path_text(path)}: no column text: the columns are separated by {word}; "
                 + ("name it .csv" if tabs else "save it with commas" + (", or name it .tsv" if letter == "\t" else ""))
             )
     return _check_columns(path, names)
@@ -199,8 +199,8 @@ def _check_header(path: Path, names: Sequence[str], *, tabs: bool) -> list[str]:
 def _check_columns(path: Path, names: Sequence[str]) -> list[str]:
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
-        raise InputError(f"{shown(path)}: duplicate column {twice[0][:100]!r}; rename or remove one")
+        raise InputError(f"{path_text(path)}: duplicate column {twice[0][:100]!r}; rename or remove one")
     if not {"_id", "id"} & set(names) or not {"text", "title"} & set(names):
         listed = ", ".join(name[:60] for name in names[:20])
-        raise InputError(f"{shown(path)}: expected columns _id (or id) and text, found {listed}")
+        raise InputError(f"{path_text(path)}: expected columns _id (or id) and text, found {listed}")
     return list(names)

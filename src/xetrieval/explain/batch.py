@@ -41,8 +41,6 @@ def explain_file(
 
     With `evidence`, each record says where its shown features (`top`, or 8) come from.
 
-    Args:
-        skipped: takes what cannot be used.
     Raises:
         InputError: a bad line that `skipped` does not take, no usable line, or a target that cannot be written.
     """

@@ -28,7 +28,7 @@ DUPLICATE_JACCARD: Final = 0.7
 WORDS: Final = 3  # in a family's name
 
 
-class Grouped(NamedTuple):
+class FamilyTree(NamedTuple):
     """The tree, and for each feature its lower family and its flags."""
 
     families: list[Family]
@@ -41,7 +41,7 @@ def families(
     examples: Sequence[FeatureExamples],
     features: Sequence[Feature],
     sizes: tuple[int, int] | None = None,
-) -> Grouped:
+) -> FamilyTree:
     """Group features.
 
     Args:
@@ -77,7 +77,7 @@ def families(
         for leaf in np.unique(fine[members]):  # a lower cut only splits the groups of an upper one
             inside = members[fine[members] == leaf]
             family[inside] = add(inside, parent)
-    return Grouped(nodes, family.tolist(), flags(directions, examples))
+    return FamilyTree(nodes, family.tolist(), flags(directions, examples))
 
 
 def renamed(

@@ -17,7 +17,7 @@ from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
 from ..features import Feature, Score
 from ..files import check_folder, check_new_folder, check_outside_indexes, writing
 from ..files.scratch import sweep_beside
-from .families import Grouped, renamed
+from .families import FamilyTree, renamed
 
 PERSON: Final = "worksheet"  # a label from this source is replaced only by another one from it
 
@@ -36,7 +36,7 @@ class NewLabel(NamedTuple):
     transferred: Mapping[str, Any] | None = None  # from which autoencoder and feature, and how similar the two are
 
 
-class Relabelled(NamedTuple):
+class RelabelCounts(NamedTuple):
     """How many labels a run changed."""
 
     changed: int
@@ -46,7 +46,7 @@ class Relabelled(NamedTuple):
 
 def relabel(
     source: str | Path, labels: Iterable[NewLabel], output: Path | None = None, *, replace_worksheet: bool = False
-) -> Relabelled:
+) -> RelabelCounts:
     """Write labels into an explainer, or into a copy of it.
 
     A worksheet's label is replaced only by another worksheet's, unless `replace_worksheet`. Families of features with
@@ -81,7 +81,7 @@ def relabel(
         return table, events
 
     _rewrite(source, output, change)
-    return Relabelled(counts["changed"], counts["same"], counts["kept"])
+    return RelabelCounts(counts["changed"], counts["same"], counts["kept"])
 
 
 def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], output: Path | None = None) -> None:
@@ -90,7 +90,7 @@ def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], out
 
 
 def record_families(
-    source: str | Path, grouped: Grouped, frequency: Sequence[float], output: Path | None = None
+    source: str | Path, grouped: FamilyTree, frequency: Sequence[float], output: Path | None = None
 ) -> None:
     """Write a tree of families, the place of each feature in it, and each feature's frequency in the examples."""
 

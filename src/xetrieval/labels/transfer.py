@@ -30,7 +30,7 @@ class Match(NamedTuple):
         return {"feature": self.old, "cosine": round(self.cosine, 4), "overlap": round(self.overlap, 4)}
 
 
-class Matched(NamedTuple):
+class Matches(NamedTuple):
     """Matches within both bounds, and the others."""
 
     accepted: list[Match]
@@ -43,7 +43,7 @@ def match_features(
     vectors: Iterable[Float32],
     least_cosine: float = LEAST_COSINE,
     least_overlap: float = LEAST_OVERLAP,
-) -> Matched:
+) -> Matches:
     """Pairs of features that are each other's nearest direction, and how often both are active.
 
     Args:
@@ -77,7 +77,7 @@ def match_features(
         raise InputError("transfer: no texts to compare activations on")
     overlap = both / np.maximum(1.0, old_count + new_count[partner] - both)
     matches = [Match(int(j), int(partner[j]), float(cosine[j, partner[j]]), float(overlap[j])) for j in mutual]
-    matched = Matched([], [])
+    matched = Matches([], [])
     for m in matches:
         within = m.cosine >= least_cosine and m.overlap >= least_overlap
         (matched.accepted if within else matched.refused).append(m)

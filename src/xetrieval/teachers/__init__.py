@@ -2,6 +2,6 @@
 
 from .existing import TeacherPair, read_spec, read_teacher
 from .prompt import read_prompt
-from .written import Taught, TeachConfig, teach
+from .written import TeachConfig, TeachResult, teach
 
-__all__ = ["Taught", "TeachConfig", "TeacherPair", "read_prompt", "read_spec", "read_teacher", "teach"]
+__all__ = ["TeachConfig", "TeachResult", "TeacherPair", "read_prompt", "read_spec", "read_teacher", "teach"]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..data import BadLine, Document, Skipped, read_json_lines, usable
-from ..data.clicks import click_of
+from ..data.judgments import click_of
 from ..data.lines import Line, each, read_tab_lines
 from ..errors import InputError
 from ..files import path_of
@@ -73,8 +73,6 @@ def read_spec(text: str) -> TeacherSpec:
 def read_teacher(spec: str, documents: Sequence[Document], skipped: Skipped | None = None) -> list[TeacherPair]:
     """The lessons of one teacher on a corpus.
 
-    Args:
-        skipped: takes what cannot be used.
     Raises:
         InputError: no such file, a bad line, an impossible name for a view, texts about another version of a document,
             or nothing that belongs to the corpus.

@@ -37,7 +37,7 @@ class TeachConfig:
 
 
 @dataclass
-class Taught:
+class TeachResult:
     """What the output contains after a run."""
 
     documents: int = 0  # with every aspect attempted
@@ -78,7 +78,7 @@ def teach(
     output: Path,
     config: TeachConfig | None = None,
     progress: Progress = silent,
-) -> Taught:
+) -> TeachResult:
     """Write one line a document to `output`: {"_id", ASPECT: text, ..., "text_sha256", "teacher", "prompts"}.
 
     An unusable answer is requested again, and in the end recorded under "failed" with its fault. When the budget is
@@ -96,7 +96,7 @@ def teach(
         return _teach(_Run(documents, prompts, model, output, config), progress)
 
 
-def _teach(run: _Run, progress: Progress) -> Taught:
+def _teach(run: _Run, progress: Progress) -> TeachResult:
     documents, prompts, model = run.documents, run.prompts, run.model
     todo = [(document, prompt) for document in documents if document.id not in run.done for prompt in prompts]
     total, finished = len(documents) * len(prompts), len(run.done) * len(prompts)
@@ -130,7 +130,7 @@ class _Run:
         config: TeachConfig,
     ) -> None:
         self.documents, self.prompts, self.model, self.output = documents, prompts, model, output
-        self.config, self.taught = config, Taught()
+        self.config, self.taught = config, TeachResult()
         self.identities = {prompt.name: prompt.identity for prompt in prompts}
         if len(self.identities) < len(prompts):
             raise InputError("teach: two prompts for one aspect")
@@ -210,7 +210,7 @@ class _Run:
         return done
 
 
-def _note(model: CachedChat, taught: Taught) -> str:
+def _note(model: CachedChat, taught: TeachResult) -> str:
     ledger = model.ledger
     cost = f", cost {ledger.cost:.2f}" if ledger.cost else ""
     return f"{ledger.usage.total:,} tokens{cost}, {taught.failed.total()} failed"

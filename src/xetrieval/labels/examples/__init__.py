@@ -4,21 +4,21 @@ Documents are dealt to two sides by a hash of their ids: labellers see one side,
 a text that it was made from.
 """
 
-from .base import PROMPTS, Example, FeatureExamples, Side, one_line
+from .base import PROMPTS, Example, ExamplesConfig, FeatureExamples, Side, one_line
 from .best import TopExamples, active_entries, top_examples
 from .blocks import Block, Blocks, passage_blocks, side_of
 from .folder import ExampleFolder, load_examples, save_examples
-from .gather import ExamplesConfig, Gathered, gather
+from .gather import CorpusExamples, gather
 
 __all__ = [
     "PROMPTS",
     "Block",
     "Blocks",
+    "CorpusExamples",
     "Example",
     "ExampleFolder",
     "ExamplesConfig",
     "FeatureExamples",
-    "Gathered",
     "Side",
     "TopExamples",
     "active_entries",

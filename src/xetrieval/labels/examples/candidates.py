@@ -23,7 +23,7 @@ def nearest_silent(survey: Survey, blocks: Iterable[Block], *, sentences: bool, 
         sentences: consider only sentences, not whole documents.
     """
     sae, done = survey.sae, 0
-    hard = Best(SIDES * sae.features, SPARE * survey.counts.contrast)
+    hard = Best(SIDES * sae.features, SPARE * survey.config.contrast)
     centres = np.zeros((sae.features, sae.dimension), np.float32)
     alive = np.flatnonzero(survey.frequency)
     centres[alive] = l2norm(survey.sums[alive])
@@ -61,7 +61,7 @@ def choose_candidates(survey: Survey, hard: Best) -> list[list[Candidates]]:
             [
                 Candidates(
                     top=survey.top.entries(group),
-                    sample=survey.sample.entries(group)[: SPARE * survey.counts.spread],  # still a uniform sample
+                    sample=survey.sample.entries(group)[: SPARE * survey.config.spread],  # still a uniform sample
                     random=random.of(j).tolist(),
                     hard=hard.of(group).tolist(),
                 )
@@ -75,7 +75,7 @@ def _random_silent(survey: Survey, side: int) -> Best:
     """For each feature some silent passages of the side's pool, drawn uniformly."""
     features = survey.sae.features
     rows = np.sort(survey.pool.of(side))
-    random = Best(features, SPARE * survey.counts.contrast)
+    random = Best(features, SPARE * survey.config.contrast)
     active = np.zeros((features, len(rows)), bool)
     for column, row in enumerate(rows.tolist()):
         codes = survey.pool_codes[row]

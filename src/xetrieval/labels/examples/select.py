@@ -8,17 +8,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from .base import Example, Side
+from .base import Example, ExamplesConfig, Side
 
 SPARE: Final = 3  # candidates for each example that is wanted: some repeat a text or a document
-
-
-class Counts(NamedTuple):
-    """How many examples of each kind."""
-
-    top: int
-    spread: int
-    contrast: int
 
 
 class Candidates(NamedTuple):
@@ -30,21 +22,21 @@ class Candidates(NamedTuple):
     hard: list[int]
 
 
-def select(candidates: Candidates, texts: Mapping[int, Example], counts: Counts) -> Side:
+def select(candidates: Candidates, texts: Mapping[int, Example], config: ExamplesConfig) -> Side:
     """The strongest, some over the rest of the range, and silent texts of either kind.
 
     Args:
         texts: the example of each row.
     """
     seen: set[str] = set()
-    top = _new([texts[row] for row, _ in candidates.top], counts.top, seen)
+    top = _new([texts[row] for row, _ in candidates.top], config.top, seen)
     spread = _new([texts[row] for row, _ in candidates.sample], len(candidates.sample), set(seen))
     spread.sort(key=lambda example: (-example.activation, example.id))
-    if len(spread) > counts.spread:
-        spread = [spread[int(i)] for i in np.linspace(0, len(spread) - 1, counts.spread).round()]
+    if len(spread) > config.spread:
+        spread = [spread[int(i)] for i in np.linspace(0, len(spread) - 1, config.spread).round()]
     _new(spread, len(spread), seen)
-    hard = _new([texts[row] for row in candidates.hard], counts.contrast, seen)  # scarcer than random ones: first
-    random = _new([texts[row] for row in candidates.random], counts.contrast, seen)
+    hard = _new([texts[row] for row in candidates.hard], config.contrast, seen)  # scarcer than random ones: first
+    random = _new([texts[row] for row in candidates.random], config.contrast, seen)
     return Side(tuple(top), tuple(spread), tuple(random), tuple(hard))
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sae import SparseAutoencoder, SparseCodes
+from .base import ExamplesConfig
 from .best import Best, Integers, active_entries, priority
 from .blocks import Block
-from .select import SPARE, Counts
+from .select import SPARE
 
 SIDES: Final = 2  # labelling and judging
 POOL: Final = 4096  # passages of a side, drawn uniformly, that random silent texts come from
@@ -22,11 +23,11 @@ COACTIVE: Final = 64  # other features that are kept for each
 class Survey:
     """Statistics of a corpus. Where a `Best` has a group for each side and feature, `group` numbers them."""
 
-    def __init__(self, sae: SparseAutoencoder, counts: Counts, seed: int) -> None:
-        self.sae, self.counts, self.seed = sae, counts, seed
+    def __init__(self, sae: SparseAutoencoder, config: ExamplesConfig) -> None:
+        self.sae, self.config, self.seed = sae, config, config.seed
         features = sae.features
-        self.top = Best(SIDES * features, SPARE * counts.top)
-        self.sample = Best(SIDES * features, max(SAMPLE, SPARE * (counts.top + counts.spread)))
+        self.top = Best(SIDES * features, SPARE * config.top)
+        self.sample = Best(SIDES * features, max(SAMPLE, SPARE * (config.top + config.spread)))
         self.pool = Best(SIDES, POOL)
         self.pool_codes: dict[int, SparseCodes] = {}
         self.frequency, self.documents_with = np.zeros(features, np.int64), np.zeros(features, np.int64)

@@ -12,7 +12,7 @@ that answers yes or no on equal numbers of both, that is its accuracy.
 """
 
 from .base import LEAST_TEXTS, NEGATIVES, LabelScore, right_order
-from .run import Question, Scored, ScoresConfig, fit_to_examples, questions, score_labels
+from .run import LabelScores, Question, ScoresConfig, fit_to_examples, questions, score_labels
 from .table import SCORES
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "NEGATIVES",
     "SCORES",
     "LabelScore",
+    "LabelScores",
     "Question",
-    "Scored",
     "ScoresConfig",
     "fit_to_examples",
     "questions",

@@ -52,7 +52,7 @@ class Question(NamedTuple):
 
 
 @dataclass
-class Scored:
+class LabelScores:
     """Scores by feature."""
 
     judge: str
@@ -102,7 +102,7 @@ def score_labels(
     judge: Judge,
     config: ScoresConfig | None = None,
     progress: Progress = silent,
-) -> Scored:
+) -> LabelScores:
     """Score labelled features on the judging side of their examples.
 
     A spent budget ends the run: `stopped` says why, and the answers so far are kept.
@@ -115,7 +115,7 @@ def score_labels(
     if not asked:
         raise InputError(f"scores: no labelled feature has {LEAST_TEXTS} active and as many silent texts to judge")
     judge.prepare({q.label for q in asked if q.label}, {text for q in asked for side in q.texts for text in side})
-    scored = Scored(judge.name, config)
+    scored = LabelScores(judge.name, config)
     answers = in_parallel(lambda question: _score(question, judge, config), asked, config.concurrency)
     try:
         for done, (question, score) in enumerate(answers, 1):
