@@ -39,10 +39,10 @@ def client(folder: Path) -> Iterator[TestClient]:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ('"factors": {"1": 2, "01": 3}', "not a feature"),  # the factor 2 was lost
-        ('"factors": {"1_0": 2}', "not a feature"),  # feature 10 was steered
-        ('"factors": {" 1": 2}', "not a feature"),
-        ('"factors": {"1.0": 2}', "not a feature"),
+        ('"factors": {"1": 2, "01": 3}', "not a whole number"),  # the factor 2 was lost
+        ('"factors": {"1_0": 2}', "not a whole number"),  # feature 10 was steered
+        ('"factors": {" 1": 2}', "not a whole number"),
+        ('"factors": {"1.0": 2}', "not a whole number"),
         ('"factors": {"1": 2, "1": 3}', "duplicate name"),
         ('"factors": {"1": true}', "valid number"),
         ('"factors": {"1": "2"}', "valid number"),
@@ -116,3 +116,14 @@ def test_parameters_that_are_unknown_or_there_twice_are_refused(client: TestClie
     answer = client.get(path)
     assert answer.status_code == 422, answer.text
     assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize("number", ["1.0", "1_0", "+1", "%201", "01", "1e1", "\u0661", "0x1", "-1", "", "9" * 5000])
+def test_a_number_in_an_address_is_its_digits(client: TestClient, number: str) -> None:
+    for address in (f"/v1/features?limit={number}", f"/v1/features?offset={number}", f"/v1/features?family={number}"):
+        answer = client.get(f"{address}&index=a")
+        assert answer.status_code == 422, (address, answer.text)
+        assert "whole number" in answer.text, answer.text
+    if number:
+        assert client.get(f"/v1/features/{number}?index=a").status_code in (414, 422)
+    assert client.get("/v1/features?limit=1&offset=2&index=a").json()["offset"] == 2

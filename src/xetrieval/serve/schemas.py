@@ -29,13 +29,13 @@ from ..registry import SEARCH_MODES
 MOST_CHARACTERS = 200_000
 
 
-def _feature_id(key: object) -> object:
-    """Names in JSON are texts. int() reads many spellings of a number; only "1" is accepted for feature 1."""
-    if not isinstance(key, str):
-        return key
-    if not (key.isascii() and key.isdigit() and len(key) <= 10 and key == str(int(key))):
-        raise ValueError(f"{key[:60]!a} is not a feature; give its number, such as 12")
-    return int(key)
+def _digits(text: object) -> object:
+    """A number in an address or in a name of JSON is a text. int() reads many spellings; only "1" is accepted for 1."""
+    if not isinstance(text, str):
+        return text
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and text == str(int(text))):
+        raise ValueError(f"{text[:60]!a} is not a whole number from 0; write its digits alone, such as 12")
+    return int(text)
 
 
 def _mode(name: str) -> str:
@@ -54,8 +54,10 @@ Vector = Annotated[
 ]
 FactorValue = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
+DIGITS = BeforeValidator(_digits)
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
-Factors = dict[Annotated[FeatureId, BeforeValidator(_feature_id)], FactorValue]
+Whole = Annotated[FeatureId, DIGITS]  # in an address
+Factors = dict[Whole, FactorValue]
 Top = Annotated[int | None, Field(ge=0, le=1000, description="Terms shown; the others are added up.")]
 Value = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, StringConstraints(max_length=LONGEST)]
 Values = Value | Annotated[list[Value], Field(max_length=MOST_VALUES)]

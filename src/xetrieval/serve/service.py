@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import numpy as np
 from fastapi import Query
+from pydantic import Field
 
 from .. import __version__
 from ..errors import DamagedError, InputError, XetrievalError
@@ -205,14 +206,14 @@ class Service:
         self,
         index: IndexName = None,
         search: Annotated[str, Query(max_length=200)] = "",
-        family: Annotated[int | None, Query(ge=0, lt=1 << 31)] = None,
-        offset: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        family: s.Whole | None = None,
+        offset: s.Whole = 0,
+        limit: Annotated[int, Field(ge=1, le=500), s.DIGITS] = 50,
     ) -> FeaturePage:
         """Features by name, by family, or all."""
         return feature_page(self.index(index), search, family, offset, limit)
 
-    def feature(self, feature_id: s.FeatureId, index: IndexName = None) -> FeatureCard:
+    def feature(self, feature_id: s.Whole, index: IndexName = None) -> FeatureCard:
         """One feature: name, scores of the name, neighbours, and documents of the index that have it most."""
         opened = self.index(index)
         if feature_id >= opened.manifest.features:
