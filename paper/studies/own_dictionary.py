@@ -1,13 +1,14 @@
 """Which dictionary does a corpus of its own need: F, k, rows, steps, variant, from 150 passages on?
 
     XETRIEVAL_DATA=DIR python -m paper.studies.own_corpora --cache DIR
-    XETRIEVAL_DATA=DIR python -m paper.studies.own_dictionary sweep|choices|rule|shipped --cache DIR [--sets ...]
+    XETRIEVAL_DATA=DIR python -m paper.studies.own_dictionary sweep|choices|rule|shipped|ships --cache DIR [--sets ...]
         -> results/own_dictionary.json; what is there already is not measured again
 
 sweep    F and k at each size, learned from passages and sentences
 choices  at the rule's F and k: other rows, steps, variants and k in use
 rule     the rule itself at every size, with all five untrained dictionaries of either kind
 shipped  the shipped dictionary on the same pairs
+ships    topk beside batchtopk, each also with the views of the documents as rows, at 1,000 and at the largest size
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def rows_of(corpus: Corpus, rows: str) -> Float32:
     parts = [corpus.documents]
     parts += [corpus.sentences] if "sentences" in rows else []
     parts += [corpus.titles] if "titles" in rows else []
+    parts += xetrieval.load("minilm").reasoned(corpus.documents)[1:] if "views" in rows else []
     return np.concatenate(parts)
 
 
@@ -97,6 +99,14 @@ def choices(corpus: Corpus) -> Iterator[dict[str, Any]]:
     yield {**base, "seed": 1}
 
 
+def ships(corpus: Corpus) -> Iterator[dict[str, Any]]:
+    """At the rule's F and k: the variant, and whether the views of the documents are rows."""
+    base = rule(len(rows_of(corpus, "documents+sentences")))
+    for rows in ("documents+sentences", "documents+sentences+views"):
+        for variant in ("topk", "batchtopk"):
+            yield {**base, "rows": rows, "variant": variant}
+
+
 class Results:
     """Records by what they are of; written after each."""
 
@@ -140,7 +150,7 @@ def run(step: str, corpus: Corpus, results: Results, asked: dict[str, Any]) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=("sweep", "choices", "rule", "shipped"))
+    parser.add_argument("step", choices=("sweep", "choices", "rule", "shipped", "ships"))
     parser.add_argument("--sets", nargs="*", default=list(LARGEST))
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=OUTPUT)
@@ -154,6 +164,9 @@ def main() -> None:
             elif given.step == "choices" and size in (500, 1000):
                 for asked in choices(corpus):
                     run("choices", corpus, results, asked)
+            elif given.step == "ships" and (size == 1000 or size == LARGEST[name]):
+                for asked in ships(corpus):
+                    run("ships", corpus, results, asked)
             elif given.step == "rule":
                 run("rule", corpus, results, dict(rule(len(corpus.documents) + len(corpus.sentences))))
             elif given.step == "shipped" and size == LARGEST[name] and not results.has("shipped", corpus, {}):

@@ -91,9 +91,7 @@ def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, 
     if dictionary is not None or not _is_shipped(explainer):
         return Dictionary(learned=False, why=f"that of {explainer.name}")
     if documents < FEWEST_PASSAGES:
-        return Dictionary(
-            learned=False, why=f"the shipped one: one of the corpus's own is learned from {FEWEST_PASSAGES} passages"
-        )
+        return Dictionary(learned=False, why=f"the shipped one: the corpus has {few}")
     try:
         require("numba", "train")
     except MissingExtra as error:
