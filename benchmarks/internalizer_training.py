@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from xetrieval.arrays import l2norm
-from xetrieval.internalizer.train import InternalizerConfig, train_internalizer
+from xetrieval.configs import InternalizerConfig
+from xetrieval.internalizer.train import train_internalizer
 
 PAIRS, REPEATS = 10_000, 3
 

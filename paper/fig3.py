@@ -17,13 +17,13 @@ from paper.setting import Setting
 from paper.train import reasoned
 from xetrieval.evaluate import IntruderSample, SweepConfig, SweepData, sweep
 from xetrieval.evaluate.plots import plot_sweep
-from xetrieval.sae.train import SaeConfig
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
     """One record per variant and sparsity; `with_sets` is true if the training rows included the sets' documents."""
     facts, sparsities = setting.step("fig3"), setting.config["sweep"]
-    base = SaeConfig(**setting.config["sae"])
+    training = {name: value for name, value in setting.config["sae"].items() if name not in ("features", "l0")}
+    features = (setting.config["sae"]["features"],)
     main = setting.config["main"]
     sets = list(setting.sets(main, facts["measured_on"]))
     sample = judged(setting, facts["judged"], facts.get("judged_characters", 220))
@@ -31,7 +31,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     for rows, variants in (("apart", sparsities["variants"]), ("with", ["topk"])):
         views = reasoned(setting, rows, "residual")
         kinds = {"original": views[:, 0], "reasoned": by_view(setting, rows, views)}
-        config = SweepConfig(tuple(variants), tuple(sparsities["l0"]), (base.features,), base)
+        config = SweepConfig(tuple(variants), tuple(sparsities["l0"]), features, **training)
         found = sweep(
             SweepData(kinds, sets, sample), config, setting.made / f"sweep-{rows}", Bar(f"sweep, {rows}").stage
         )

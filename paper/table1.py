@@ -15,9 +15,9 @@ from typing import Any
 from paper.kit.figures import draw_views
 from paper.kit.tables import views_table
 from paper.setting import Setting
+from xetrieval.configs import InternalizerConfig
 from xetrieval.evaluate import ViewSystem, compare_views, internalized, taught
 from xetrieval.fitting.internalizers import learn
-from xetrieval.internalizer.train import InternalizerConfig
 from xetrieval.teachers import read_teacher
 
 FORMS = ("paper", "residual")

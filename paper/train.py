@@ -16,11 +16,11 @@ import numpy as np
 from paper.kit.untrained import untrained_sae
 from paper.progress import Bar
 from paper.setting import Setting
+from xetrieval.configs import InternalizerConfig
 from xetrieval.fitting.autoencoder import train_to_folder
 from xetrieval.fitting.internalizers import train_to_folder as learn_to_folder
 from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.internalizer import load_internalizers
-from xetrieval.internalizer.train import InternalizerConfig
 from xetrieval.sae.train import SaeConfig
 
 

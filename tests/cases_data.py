@@ -18,7 +18,7 @@ CASES = Path(__file__).parent / "cases"
 CORPUS, FOLDER = CASES / "corpus", CASES / "folder"
 QUERY, DOCUMENT, SCORE = "How Does BREAD Rise", "YEAST Makes BREAD Rise.", 0.7905  # the score by MiniLM
 SNAPSHOT = "snapshots/3fae5c0d9b1f4e5a8c7d2b6e5f40a1b2c3d4e5f6"
-SMALL_FIT = ("-F", "16", "-k", "4", "--inference-k", "4")
+SMALL_FIT = ("-F", "16", "--l0", "4", "--inference-l0", "4")
 
 
 def made(kind: str, folder: Path) -> Path:

@@ -72,7 +72,7 @@ def test_vectors_go_with_no_encoder_no_cache_and_no_evidence(home: Path, tmp_pat
     accepted(run(*given, "--output", tmp_path / "out"))
 
 
-SIZES = [["-F", "0"], ["-F", "-5"], ["-F", "99999999999"], ["--seed", "-1"], ["--inference-k", "0"], ["-k", "0"]]
+SIZES = [["-F", "0"], ["-F", "-5"], ["-F", "99999999999"], ["--seed", "-1"], ["--inference-l0", "0"], ["--l0", "0"]]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=" ".join)

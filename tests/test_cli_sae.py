@@ -21,11 +21,11 @@ from test_cli import refused, run
 from typer.main import get_command
 
 from xetrieval.cli.app import app
+from xetrieval.configs.variants import VARIANTS
 from xetrieval.explain import load
 from xetrieval.files.folders import claim
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.formats import FORMATS
-from xetrieval.sae.variants import VARIANTS
 
 pytestmark = pytest.mark.slow
 
@@ -85,9 +85,9 @@ def test_a_sweep_trains_every_cell_and_writes_one_table(tmp_path: Path, vectors:
     np.save(tmp_path / "r.npy", planted(1200, seed=3))
     np.save(tmp_path / "judge.npy", planted(600)[:, ::-1])
     call = (
-        "sae", "sweep", vectors, "--reasoned", tmp_path / "r.npy", "--variants", "topk,relu", "--l0", "3,5",
+        "sae", "sweep", vectors, "--views", tmp_path / "r.npy", "--variants", "topk,relu", "--l0", "3,5",
         "--features", "40,48", "--epochs", 4, "--batch-size", 64, "--output", tmp_path / "w",
-        "--judge", vectors, tmp_path / "judge.npy", "--format", "json",
+        "--intruder-vectors", vectors, tmp_path / "judge.npy", "--format", "json",
     )  # fmt: skip
     done = run(*call)
     assert done.returncode == 0, done.stderr
@@ -144,7 +144,7 @@ def test_convert_and_refuse_what_would_be_lost(tmp_path: Path, vectors: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--l0", 99), "k = 99 is not between 1 and features = 48"),
+        (("--l0", 99), "l0 = 99 is not between 1 and features = 48"),
         (("--variant", "sparse"), "variant 'sparse' is unknown; choose one of relu"),
         (("--centre", "median"), "centre 'median' is unknown"),
         (("--early-stop", 3), "held_out"),

@@ -59,7 +59,7 @@ def test_teach_writes_texts_that_internalizers_learn_from(server: ChatServer, co
 
 @pytest.mark.slow
 def test_an_explainer_carries_a_view_of_any_name(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
-    options = ("--encoder", "hashing:32", "-F", 32, "-k", 4, "--epochs", 1, "--sentences", 0)
+    options = ("--encoder", "hashing:32", "-F", 32, "--l0", 4, "--epochs", 1, "--sentences", 0)
     done = run("fit", corpus, *options, "--teacher", "field:title=heading", "--output", tmp_path / "x")
     assert done.returncode == 0, done.stderr
     explainer = load(tmp_path / "x")

@@ -197,7 +197,7 @@ def test_an_index_of_one_dimension_is_asked_all_that_another_is(tmp_path: Path) 
     np.save(tmp_path / "q.npy", np.ones((1, 1)))
     corpus, vectors, query = (str(tmp_path / name) for name in ("c.jsonl", "v.npy", "q.npy"))
     explainer, built = str(tmp_path / "ex"), str(tmp_path / "ix")
-    fit = ["-F", "4", "-k", "2", "--inference-k", "2"]
+    fit = ["-F", "4", "--l0", "2", "--inference-l0", "2"]
     run("fit", corpus, "--encoder", f"vectors:{vectors}", "--output", explainer, *fit)
     run("index", "build", corpus, "--vectors", vectors, "-x", explainer, "--output", built, "--force")
     found = json.loads(accepted(run("search", built, "--query-vector", query, "--format", "json")).stdout)

@@ -38,7 +38,7 @@ def test_empty_files_of_a_folder_are_counted(tmp_path: Path) -> None:
     (pages / "a.md").write_text("# Yeast\n\nYeast makes bread rise.\n")
     (pages / "b.txt").write_text("")
     (pages / "c.md").write_text("\ufeff \n\t\n")
-    fitted = ("--encoder", "hashing", "--output", tmp_path / "ex", "-F", 16, "-k", 4, "--inference-k", 4)
+    fitted = ("--encoder", "hashing", "--output", tmp_path / "ex", "-F", 16, "--l0", 4, "--inference-l0", 4)
     (tmp_path / "c.jsonl").write_text(
         "".join(json.dumps({"_id": str(i), "text": f"word{i} bread"}) + "\n" for i in range(40))
     )
@@ -137,7 +137,7 @@ def test_a_link_that_leads_back_to_itself_is_refused_wherever_a_path_is_given(tm
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     corpus = write_corpus(tmp_path / "c.jsonl", records(40))
     random_explainer().save(tmp_path / "ex")
-    fitted = ("--encoder", "hashing", "-F", 16, "-k", 2, "--inference-k", 2, "--output", tmp_path / "fitted")
+    fitted = ("--encoder", "hashing", "-F", 16, "--l0", 2, "--inference-l0", 2, "--output", tmp_path / "fitted")
     accepted(run("label", "examples", tmp_path / "ex", corpus, "--output", tmp_path / "le"))
     accepted(run("label", "export", tmp_path / "ex", "--examples", tmp_path / "le", "--output", tmp_path / "w.csv"))
     inside = tmp_path / "loop" / "x"

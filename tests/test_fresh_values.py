@@ -13,6 +13,7 @@ from index_data import SMALL, records, write_corpus
 
 import xetrieval
 from xetrieval import BuildConfig, Corpus, SteeringProfile, build_index, open_encoder
+from xetrieval.configs import InternalizerConfig
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.html_text import page_text
 from xetrieval.data.values import plain
@@ -22,7 +23,6 @@ from xetrieval.files.atomic import check_apart
 from xetrieval.files.folders import sweep
 from xetrieval.index.search.ranking import _checked_weights
 from xetrieval.index.store.filters import parse_filters
-from xetrieval.internalizer.train import InternalizerConfig
 
 
 @pytest.mark.parametrize("title", ["3.10", "1.10", "1e3", "+1", "-0", "true", "010", "2024-01-02"])

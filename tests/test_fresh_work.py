@@ -19,7 +19,7 @@ from xetrieval.index.build import pipeline
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
     write_corpus(folder / "c.jsonl", records(60))
-    fit = ["--encoder", "hashing", "--output", folder / "ex", "-F", "8", "-k", "2", "--inference-k", "2"]
+    fit = ["--encoder", "hashing", "--output", folder / "ex", "-F", "8", "--l0", "2", "--inference-l0", "2"]
     accepted(run("fit", folder / "c.jsonl", *fit))
     accepted(run("label", "examples", folder / "ex", folder / "c.jsonl", "--output", folder / "examples"))
     return folder

@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import random_internalizer, unit
 
+from xetrieval.configs import InternalizerConfig
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.internalizer import (
     Internalizer,
@@ -18,7 +19,7 @@ from xetrieval.internalizer import (
     save_internalizers,
     write_release_internalizer,
 )
-from xetrieval.internalizer.train import InternalizerConfig, nearness, split_by_group, train_internalizer
+from xetrieval.internalizer.train import nearness, split_by_group, train_internalizer
 
 
 @pytest.mark.parametrize("form", ["paper", "residual"])

@@ -20,7 +20,7 @@ from xetrieval.files import Work
 pytestmark = pytest.mark.slow
 
 
-SMALL = ("--encoder", "hashing:48", "-F", "16", "-k", "2", "--epochs", "1", "--sentences", "0")
+SMALL = ("--encoder", "hashing:48", "-F", "16", "--l0", "2", "--epochs", "1", "--sentences", "0")
 DIES = """
 import os, sys
 from xetrieval.cli import main

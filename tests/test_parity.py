@@ -178,7 +178,7 @@ NONE: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", ["relu", "p-anneal"])
 def test_the_gradients_of_relu_and_p_anneal_are_those_of_dictionary_learning(name: str) -> None:
-    """P-Anneal at its start, p = 1: at the smallest p the two differ on purpose (see `sae.variants`)."""
+    """P-Anneal at its start, p = 1: at the smallest p the two differ on purpose (see `configs.variants`)."""
     if name == "relu":
         trainer = library("dictionary_learning.trainers.standard").StandardTrainer(**NONE, l1_penalty=0.05)
     else:

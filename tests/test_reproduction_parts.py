@@ -25,6 +25,7 @@ from paper.kit.release_way import ReleaseWay
 from paper.kit.tables import markdown, over_sets, steering_table
 from paper.kit.timing import time_teacher
 from paper.kit.untrained import untrained_sae
+from xetrieval.configs import InternalizerConfig
 from xetrieval.data import Document
 from xetrieval.data.benchmark import Benchmark, sample_benchmark
 from xetrieval.encoders import HashingEncoder, open_encoder
@@ -33,7 +34,6 @@ from xetrieval.evaluate import ViewSystem, compare_views, internalized, retrieva
 from xetrieval.explain import overlap
 from xetrieval.fitting.autoencoder import train_to_folder
 from xetrieval.fitting.reasoned import reasoned_rows
-from xetrieval.internalizer.train import InternalizerConfig
 from xetrieval.labels.examples import ExamplesConfig, passage_blocks
 from xetrieval.llm import Answer, Request, Usage
 from xetrieval.sae import read_sae_folder

@@ -13,12 +13,12 @@ import pytest
 import torch
 from sae_data import planted
 
+from xetrieval.configs.variants import VARIANTS
 from xetrieval.sae.kernels import Pattern, kernels_for
 from xetrieval.sae.train import SaeConfig
 from xetrieval.sae.train.architectures import SMALLEST, Jumping
 from xetrieval.sae.train.dead import teach_dead
 from xetrieval.sae.train.trainer import Trainer
-from xetrieval.sae.variants import VARIANTS
 
 F, N, STEPS = 96, 256, 100
 

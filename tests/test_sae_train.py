@@ -16,6 +16,7 @@ import torch
 from conftest import unit
 from sae_data import planted
 
+from xetrieval.configs.variants import VARIANTS
 from xetrieval.errors import DamagedError, InputError
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction
@@ -24,7 +25,6 @@ from xetrieval.sae.train.finish import finish
 from xetrieval.sae.train.rows import batches, check_rows, window_rows
 from xetrieval.sae.train.scaling import geometric_median, scaling_of
 from xetrieval.sae.train.trainer import Trainer
-from xetrieval.sae.variants import VARIANTS
 
 QUICK = SaeConfig(features=48, l0=3, epochs=2, batch_size=64)
 
@@ -314,7 +314,7 @@ def test_zero_and_broken_rows_are_counted_refused_or_dropped() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"features": 8, "l0": 9}, "k = 9 is not between"),
+        ({"features": 8, "l0": 9}, "l0 = 9 is not between"),
         ({"features": 8, "l0": 4, "inference_k": 9}, "inference k = 9"),
         ({"l0": 2.5}, "whole number"),
         ({"variant": "topp"}, "variant 'topp' is unknown"),

@@ -63,7 +63,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "index build": ("index", "build", "corpus.jsonl", "-x", "toy", "--output"),
     "index build --restart": ("index", "build", "corpus.jsonl", "-x", "toy", "--restart", "--output"),
     "index build of nothing": ("index", "build", "absent.jsonl", "-x", "toy", "--output"),
-    "fit": ("fit", "corpus.jsonl", "--encoder", "hashing", "-F", "16", "-k", "2", "--output"),
+    "fit": ("fit", "corpus.jsonl", "--encoder", "hashing", "-F", "16", "--l0", "2", "--output"),
     "fit of nothing": ("fit", "absent.jsonl", "--encoder", "hashing", "--output"),
     "sae train": ("sae", "train", "v.npy", "-F", "16", "--l0", "2", "--output"),
     "sae sweep": ("sae", "sweep", "v.npy", "--variants", "topk", "--l0", "2", "-F", "16", "--output"),

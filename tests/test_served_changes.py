@@ -127,7 +127,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(home / "q.npy", rows[7:8])
     np.save(home / "two.npy", rows[:2])
     corpus = write_corpus(home / "ids.jsonl", [{"_id": str(n), "text": str(n)} for n in range(300)])
-    fitted = ("fit", corpus, "--encoder", f"vectors:{home / 'v.npy'}", "-F", 32, "-k", 4, "--epochs", 1)
+    fitted = ("fit", corpus, "--encoder", f"vectors:{home / 'v.npy'}", "-F", 32, "--l0", 4, "--epochs", 1)
     accepted(run(*fitted, "--output", home / "made"))
     accepted(run("index", "build", "--vectors", home / "v.npy", "-x", home / "made", "--output", home / "index"))
     return home

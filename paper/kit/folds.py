@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from xetrieval.arrays import Float32
+from xetrieval.configs import InternalizerConfig
 from xetrieval.encoders import Encoder
 from xetrieval.errors import InputError
 from xetrieval.fitting.internalizers import learn
 from xetrieval.internalizer import Internalizer
-from xetrieval.internalizer.train import InternalizerConfig
 from xetrieval.teachers import TeacherPair
 from xetrieval.views import View, in_order
 

@@ -25,6 +25,7 @@ from rich.console import Console
 
 from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data, teachers
+from xetrieval.configs import InternalizerConfig
 from xetrieval.data import read_corpora
 from xetrieval.data.benchmark import read_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder, read_texts
@@ -34,7 +35,7 @@ from xetrieval.features import Feature
 from xetrieval.files import read_arrays, write_arrays
 from xetrieval.fitting.texts import TrainingTexts, encode_training, training_texts
 from xetrieval.internalizer import Internalizer
-from xetrieval.internalizer.train import InternalizerConfig, train_internalizer
+from xetrieval.internalizer.train import train_internalizer
 from xetrieval.labels.examples import top_examples
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction

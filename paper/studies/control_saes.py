@@ -19,9 +19,9 @@ from rich.console import Console
 
 import xetrieval
 from paper.studies.minilm import TRAINED_ON, data
+from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import read_corpora
 from xetrieval.encoders import CachedEncoder, open_encoder
-from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.fitting.texts import encode_training, training_texts
 from xetrieval.sae.train import SaeConfig, Stack, train_many

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import xetrieval
 from paper.studies.minilm import TRAINED_ON, data, teachers
-from xetrieval.fitting.config import explaining_sae
+from xetrieval.configs.fit import explaining_sae
 from xetrieval.sae.train import SaeConfig
 
 NOTES = (

@@ -20,11 +20,11 @@ import xetrieval
 from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data, teachers
 from paper.studies.retrieval_views import opening
+from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.benchmark import read_benchmark, sample_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
-from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.train import train_sae

@@ -9,10 +9,11 @@ from rich.console import Console
 
 from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, TRAINED_ON, data, teachers
+from xetrieval.configs import InternalizerConfig
+from xetrieval.configs.internalizer import FORMS
 from xetrieval.data import read_corpora
 from xetrieval.encoders import CachedEncoder, open_encoder, read_texts
-from xetrieval.internalizer import FORMS
-from xetrieval.internalizer.train import InternalizerConfig, train_internalizer
+from xetrieval.internalizer.train import train_internalizer
 from xetrieval.teachers import TeacherPair, read_teacher
 from xetrieval.views import ASPECTS
 

@@ -26,12 +26,12 @@ import xetrieval
 from paper.kit.results import as_json
 from paper.kit.untrained import untrained_sae
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
+from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.sources import stream_documents
 from xetrieval.encoders import CachedEncoder, Encoder
 from xetrieval.explain import Explainer
 from xetrieval.files import write_text
-from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import encode_training, training_texts
 from xetrieval.intervals import bootstrap, wilson
 from xetrieval.labels.examples import (

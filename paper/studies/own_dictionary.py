@@ -26,9 +26,9 @@ import xetrieval
 from paper.studies.minilm import RESULTS
 from paper.studies.own_corpora import LARGEST, Corpus, open_corpora
 from xetrieval.arrays import Float32
+from xetrieval.configs.rule import BATCH, rule
 from xetrieval.errors import TrainingWarning
 from xetrieval.explain.explained import explained_beside
-from xetrieval.fitting.rule import BATCH, rule
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction
 from xetrieval.sae.train import SaeConfig, train_sae

@@ -24,6 +24,7 @@ from paper.kit.results import as_json
 from paper.studies.label_scores import pool
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.arrays import Float32, l2norm
+from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import read_corpora, stream_source
 from xetrieval.data.benchmark import open_benchmark, sample_benchmark
 from xetrieval.data.passages import passages_of
@@ -31,7 +32,6 @@ from xetrieval.encoders import CachedEncoder
 from xetrieval.evaluate import InterventionConfig, benchmark_vectors, intervention
 from xetrieval.explain import Explainer
 from xetrieval.files import write_text
-from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
 from xetrieval.labels.examples import top_examples
 from xetrieval.labels.examples.select import folded

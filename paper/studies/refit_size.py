@@ -18,9 +18,9 @@ import xetrieval
 from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, data
 from xetrieval.arrays import Float32
+from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import read_corpora
 from xetrieval.encoders import CachedEncoder, open_encoder
-from xetrieval.fitting.config import explaining_sae
 from xetrieval.fitting.texts import training_texts
 from xetrieval.sae.measure import reconstruction
 from xetrieval.sae.train import train_sae

@@ -22,13 +22,13 @@ from paper.kit.benchmarks import benchmark_of_pairs
 from paper.kit.folds import cross_fitted_views, learn_in_folds
 from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, data, teachers
+from xetrieval.configs import InternalizerConfig
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
 from xetrieval.encoders import CachedEncoder, Encoder, open_encoder
 from xetrieval.evaluate import RetrievalConfig, benchmark_vectors, internalized, retrieval, taught
 from xetrieval.evaluate.views import restricted
 from xetrieval.fitting.internalizers import learn
-from xetrieval.internalizer.train import InternalizerConfig
 from xetrieval.teachers import TeacherPair, read_teacher
 
 SEEN = ("stackexchange-qa", "stackexchange")  # sets that share their source with teacher texts

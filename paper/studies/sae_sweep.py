@@ -31,7 +31,6 @@ from xetrieval.evaluate.plots import plot_sweep
 from xetrieval.fitting.texts import training_texts
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import Measured
-from xetrieval.sae.train import SaeConfig
 from xetrieval.views import ASPECTS
 
 VARIANTS = ("relu", "topk", "batchtopk", "gated", "jumprelu", "p-anneal", "gated-anneal", "matryoshka")
@@ -56,8 +55,8 @@ def main() -> None:
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     sweep_data = prepare(given)
-    base = SaeConfig(epochs=given.epochs, batch_size=given.batch_size)
-    config = SweepConfig(tuple(given.variants), tuple(given.l0), (given.features,), base)
+    shapes = tuple(given.variants), tuple(given.l0), (given.features,)
+    config = SweepConfig(*shapes, epochs=given.epochs, batch_size=given.batch_size)
     unseen = unseen_vectors(given)
     started = time.perf_counter()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -80,7 +79,7 @@ def main() -> None:
         "seconds": round(time.perf_counter() - started),
         "hardware": f"{torch.get_num_threads()} threads, {platform.machine()}",
         "torch": torch.__version__,
-        "seed": base.seed,
+        "seed": config.seed,
         "epochs": given.epochs,
         "batch_size": given.batch_size,
     }

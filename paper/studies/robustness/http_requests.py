@@ -24,8 +24,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from paper.studies.robustness.frame import counted
+from xetrieval.configs.fit import explaining_sae
 from xetrieval.fitting import FitConfig, fit
-from xetrieval.fitting.config import explaining_sae
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.serve.app import create_app
 from xetrieval.serve.limits import Limits

@@ -79,7 +79,7 @@ def ran(*arguments: object) -> None:
 def verbs(home: Path) -> dict[str, tuple[str | None, Callable[[Path], object], int]]:
     """A name, the folder to start from, the work, and the number of events among which to kill it."""
     one, two = Corpus((home / "one.jsonl",)), Corpus((home / "two.jsonl",))
-    small = ("--encoder", "hashing", "-F", 16, "-k", 2, "--epochs", 1, "--sentences", 0, "--name", "x")
+    small = ("--encoder", "hashing", "-F", 16, "--l0", 2, "--epochs", 1, "--sentences", 0, "--name", "x")
     adding = CUT.__class__(shard_rows=64, block=16, adding=True)
     return {
         "index build": (None, lambda folder: build_index(one, explainer(), folder, CUT), 160),

@@ -73,18 +73,9 @@ def build(
     config: BuildConfig,
     sources: Sources = None,
     explainer: ExplainerOption = "minilm",
-    dictionary: Annotated[
-        str | None,
-        typer.Option(
-            "--dictionary",
-            help="The features: corpus (learned from it), shipped, or another explainer's folder. Default: corpus, if "
-            "it has 150 passages or more and the explainer is the shipped one.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of a dictionary that is learned.")] = 0,
 ) -> None:
     """Build an index. If interrupted, run the same command again to resume."""
-    _build(corpus, replace(config, dictionary=dictionary, seed=seed), sources or [], explainer, output)
+    _build(corpus, config, sources or [], explainer, output)
 
 
 @app.command()

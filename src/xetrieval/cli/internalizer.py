@@ -2,58 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..configs import InternalizerConfig
+from .benchmarks import DataOption
 from .console import give_json, output_console, say
 from .evaluate_tables import print_table
-from .options import CacheOption, Format, FormatOption, opened_encoder
+from .options import CacheOption, CorporaArgument, Format, FormatOption, opened_encoder
 from .progress import progress_bar
+from .shared import with_options
 from .skipped import SkipBad, collector, report_skipped, say_all
+
+if TYPE_CHECKING:
+    from ..data.benchmark import Benchmark
+    from ..encoders import CachedEncoder
+    from ..progress import Progress
+    from ..teachers import TeacherPair
 
 app = typer.Typer(help="Train and check internalizers: vectors to views.", no_args_is_help=True)
 
-Corpora = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON lines files.")]
 Teachers = Annotated[
     list[str],
     typer.Option(
         "--teacher", help="texts.jsonl, clicks.jsonl, a pairs .tsv, field:NAME; each with =ASPECT, @WEIGHT; may repeat."
     ),
 ]
-EncoderName = Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, or URL#MODEL.")]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Texts of teachers about documents, and how they are encoded."""
+
+    teacher: Teachers
+    encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, or URL#MODEL.")]
+    cache: CacheOption = None
+    skip_bad: SkipBad = False
+
+    def read(
+        self, corpora: list[Path], output: Path | None, data: Sequence[str] = ()
+    ) -> tuple[list[TeacherPair], list[Benchmark]]:
+        """The pairs, and benchmarks; rows that cannot be used are listed beside `output`."""
+        from ..data import read_corpora
+        from ..data.benchmark import open_benchmark
+        from ..teachers import read_teacher
+
+        skipped = collector(self.skip_bad)
+        documents = read_corpora(corpora, skipped)
+        benchmarks = [open_benchmark(name, skipped) for name in data]
+        pairs = [pair for name in self.teacher for pair in read_teacher(name, documents, skipped)]
+        report_skipped(skipped, output)
+        say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
+        return pairs, benchmarks
+
+    def reader(self, progress: Progress) -> CachedEncoder:
+        """The encoder, with its cache."""
+        from ..encoders import CachedEncoder
+
+        return CachedEncoder(opened_encoder(self.encoder), self.cache, progress)
 
 
 @app.command()
+@with_options
 def train(
-    corpora: Corpora,
-    teacher: Teachers,
-    encoder: EncoderName,
+    corpora: CorporaArgument,
+    lessons: Lessons,
     output: Annotated[Path, typer.Option("--output", help="The new folder.")],
-    form: Annotated[str, typer.Option("--form", help="residual, or the paper's.")] = "residual",
-    hidden: Annotated[int, typer.Option("--hidden", min=1, help="h, the hidden size.")] = 512,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="At most this many passes.")] = 100,
-    patience: Annotated[int, typer.Option("--patience", min=1, help="Passes without gain before it stops.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same networks.")] = 0,
-    cache: CacheOption = None,
-    skip_bad: SkipBad = False,
+    config: InternalizerConfig,
 ) -> None:
     """Train one network for each aspect of the teachers' texts, as in the paper; takes seconds after encoding."""
-    from ..data import read_corpora
-    from ..encoders import CachedEncoder
     from ..fitting.internalizers import train_to_folder
-    from ..internalizer.train import InternalizerConfig
-    from ..teachers import read_teacher
 
-    config = InternalizerConfig(form=form, hidden=hidden, epochs=epochs, patience=patience, seed=seed)  # type: ignore[arg-type]
-    skipped = collector(skip_bad)
-    documents = read_corpora(corpora, skipped)
-    pairs = [pair for name in teacher for pair in read_teacher(name, documents, skipped)]
-    report_skipped(skipped, output)
+    pairs, _ = lessons.read(corpora, output)
     with progress_bar() as progress:
-        reader = CachedEncoder(opened_encoder(encoder), cache, progress)
-        facts = {"corpora": [path.name for path in corpora], "teachers": [Path(name).name for name in teacher]}
+        reader = lessons.reader(progress)
+        facts = {"corpora": [path.name for path in corpora], "teachers": [Path(name).name for name in lessons.teacher]}
         learned = train_to_folder(pairs, reader, output, config, facts, progress)
     for aspect, figures in learned.metrics.items():
         say(
@@ -64,34 +91,21 @@ def train(
 
 
 @app.command()
+@with_options
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `internalizer train` wrote.")],
-    corpora: Corpora,
-    teacher: Teachers,
-    encoder: EncoderName,
-    data: Annotated[
-        list[str] | None, typer.Option("--data", help="Benchmarks to rank with the views as well; may repeat.")
-    ] = None,
+    corpora: CorporaArgument,
+    lessons: Lessons,
+    data: DataOption = None,
     format: FormatOption = Format.text,
-    cache: CacheOption = None,
-    skip_bad: SkipBad = False,
 ) -> None:
     """Measure how close views come to the embeddings of teachers' texts and, with --data, their effect on rankings."""
-    from ..data import read_corpora
-    from ..data.benchmark import open_benchmark
-    from ..encoders import CachedEncoder
     from ..evaluate import benchmark_vectors, internalized, retrieval
     from ..fitting.internalizers import open_internalizers, report_on
-    from ..teachers import read_teacher
 
-    skipped = collector(skip_bad)
-    documents = read_corpora(corpora, skipped)
-    benchmarks = [open_benchmark(name, skipped) for name in data or []]
-    pairs = [pair for name in teacher for pair in read_teacher(name, documents, skipped)]
-    report_skipped(skipped, None)
-    say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
+    pairs, benchmarks = lessons.read(corpora, None, data or ())
     with progress_bar() as progress:
-        reader = CachedEncoder(opened_encoder(encoder), cache, progress)
+        reader = lessons.reader(progress)
         nets = open_internalizers(folder, reader)
         records = report_on(nets, pairs, reader)
         facts = {

@@ -21,6 +21,7 @@ class Format(StrEnum):
     json = "json"
 
 
+CorporaArgument = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON Lines files.")]
 ExplainerOption = Annotated[
     str, typer.Option("--explainer", "-x", help="minilm (shipped), or the folder of another explainer.")
 ]

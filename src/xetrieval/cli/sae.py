@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..configs import SaeConfig
+from .benchmarks import BenchmarkOptions
 from .console import give_json, output_console, say
-from .options import CacheOption, Format, FormatOption, opened_encoder
+from .options import Format, FormatOption
 from .progress import progress_bar
 from .sae_sweep import sweep
-from .skipped import SkipBad, collector, report_skipped, say_all
+from .shared import with_options
 
 if TYPE_CHECKING:
-    from ..data.benchmark import Benchmark
+    from ..sae.stack import Stack
 
 app = typer.Typer(help="Train, sweep, evaluate and convert sparse autoencoders.", no_args_is_help=True)
 app.command()(sweep)
 
 VectorsArgument = Annotated[
-    list[Path], typer.Argument(metavar="VECTORS...", help="Matrices [n, m]: .npy, .safetensors, .parquet.")
+    list[Path], typer.Argument(metavar="VECTORS...", help="Vectors, one per row: .npy, .safetensors, .parquet.")
 ]
 
 
@@ -34,65 +36,19 @@ class BadRows(StrEnum):
 
 
 @app.command()
+@with_options
 def train(
     vectors: VectorsArgument,
     output: Annotated[Path, typer.Option("--output", help="The new autoencoder's folder.")],
-    variant: Annotated[
-        str,
-        typer.Option("--variant", help="topk, batchtopk, relu, gated, jumprelu, p-anneal, gated-anneal or matryoshka."),
-    ] = "topk",
-    l0: Annotated[float, typer.Option("--l0", help="Active features per row, for any variant.")] = 64,
-    features: Annotated[int, typer.Option("--features", "-F", help="How many features.")] = 3072,
-    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the vectors.")] = 4,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Rows per step.")] = 1024,
-    centre: Annotated[
-        str, typer.Option("--centre", help="none, mean, or whiten: the space of training, folded into the weights.")
-    ] = "none",
-    learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", help="Peak; default by F and variant.")
-    ] = None,
-    penalty: Annotated[
-        float | None, typer.Option("--penalty", help="A fixed coefficient instead of one driven to --l0.")
-    ] = None,
-    resample_every: Annotated[
-        float | None,
-        typer.Option("--resample-every", help="Restart dead features after each such fraction of training."),
-    ] = None,
-    held_out: Annotated[float, typer.Option("--held-out", help="Fraction of the rows held out to measure FVU.")] = 0.0,
-    early_stop: Annotated[
-        int | None,
-        typer.Option("--early-stop", help="Stop after this many measurements without gain; needs --held-out."),
-    ] = None,
-    scoring: Annotated[
-        str, typer.Option("--scoring", help="float32, or bfloat16 candidates re-scored exactly (topk).")
-    ] = "float32",
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, ...")] = "cpu",
+    config: SaeConfig,
     bad_rows: Annotated[
         BadRows, typer.Option("--bad-rows", help="Rows that are zero, NaN or infinite: refuse or drop.")
     ] = BadRows.refuse,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the curves to this .png, .pdf or .svg.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same weights.")] = 0,
 ) -> None:
     """Train an autoencoder on vectors. If interrupted, run it again to resume."""
     from ..fitting import train_from_files
-    from ..sae.train import SaeConfig
 
-    config = SaeConfig(
-        features=features,
-        l0=l0,
-        variant=variant,
-        epochs=epochs,
-        batch_size=batch_size,
-        centre=centre,  # type: ignore[arg-type]  # checked there
-        learning_rate=learning_rate,
-        penalty=penalty,
-        resample_every=resample_every,
-        held_out=held_out,
-        early_stop=early_stop,
-        scoring=scoring,  # type: ignore[arg-type]
-        device=device,
-        seed=seed,
-    )
     if plot is not None:
         from ..evaluate.plots import check_figure, plot_curves
 
@@ -105,66 +61,54 @@ def train(
 
 
 @app.command()
+@with_options
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An autoencoder's folder.")],
+    benchmarks: BenchmarkOptions,
     vectors: Annotated[list[Path] | None, typer.Option("--vectors", help="Vectors to reconstruct; may repeat.")] = None,
-    data: Annotated[list[Path] | None, typer.Option("--data", help="A benchmark (BEIR layout); may repeat.")] = None,
-    encoder: Annotated[str | None, typer.Option("--encoder", help="Reads the benchmark's texts.")] = None,
     format: FormatOption = Format.text,
-    cache: CacheOption = None,
-    skip_bad: SkipBad = False,
 ) -> None:
     """Measure an autoencoder: reconstruction, use of features, and ranking by reconstructed vectors."""
-    from ..data.benchmark import read_benchmark
-    from ..encoders import map_vectors
     from ..errors import InputError
+    from ..evaluate import ndcg10, reconstructed
     from ..sae import SparseAutoencoder
     from ..sae.measure import evaluate_sae
-    from ..sae.train import Stack
-    from ..sae.train.rows import check_rows
 
-    if not vectors and not data:
+    if not vectors and not benchmarks.data:
         raise InputError("nothing to measure on: give --vectors FILE, or --data FOLDER and --encoder E")
-    if data and encoder is None:
-        raise InputError("--data needs --encoder: what reads the benchmark's texts")
+    to_rank = benchmarks.read()
     sae = SparseAutoencoder.load(folder)
-    skipped = collector(skip_bad)
-    benchmarks = [read_benchmark(path, skipped) for path in data or []]
-    report_skipped(skipped, None)
-    say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
-    record: dict[str, Any] = {}
-    if vectors:
-        import numpy as np
-
-        stack = Stack([map_vectors(path) for path in vectors], [str(path) for path in vectors])
-        if stack.shape[1] != sae.dimension:
-            raise InputError(f"{vectors[0]}: dimension is {stack.shape[1]}, the autoencoder's is {sae.dimension}")
-        check_rows(stack, np.arange(len(stack)), least=1)
-        record = evaluate_sae(sae, stack)._asdict()
-    if data and encoder is not None:
-        record["benchmarks"] = _ranked(sae, benchmarks, encoder, cache)
+    record: dict[str, Any] = evaluate_sae(sae, _checked(vectors, sae.dimension))._asdict() if vectors else {}
+    if to_rank:
+        record["benchmarks"] = {
+            benchmark.name: {
+                "ndcg10": ndcg10(benchmark, encoded),
+                "ndcg10_reconstructed": ndcg10(benchmark, reconstructed(sae, encoded)),
+            }
+            for benchmark, encoded in benchmarks.encode(to_rank)
+        }
         first = next(iter(record["benchmarks"].values()))
         record |= first if len(record["benchmarks"]) == 1 else {}
     if format is Format.json:
         give_json(record)
-        return
-    _table(record)
+    else:
+        _table(record)
 
 
-def _ranked(sae: Any, benchmarks: list[Benchmark], encoder: str, cache: Path | None) -> dict[str, Any]:
-    from ..encoders import CachedEncoder
-    from ..evaluate import benchmark_vectors, ndcg10, reconstructed
+def _checked(paths: list[Path], dimension: int) -> Stack:
+    """The vectors of several files, without rows that cannot be measured."""
+    import numpy as np
 
-    out = {}
-    with progress_bar() as progress:
-        reader = CachedEncoder(opened_encoder(encoder), cache, progress)
-        for benchmark in benchmarks:
-            vectors = benchmark_vectors(benchmark, reader)
-            out[benchmark.name] = {
-                "ndcg10": ndcg10(benchmark, vectors),
-                "ndcg10_reconstructed": ndcg10(benchmark, reconstructed(sae, vectors)),
-            }
-    return out
+    from ..encoders import map_vectors
+    from ..errors import InputError
+    from ..sae.train import Stack
+    from ..sae.train.rows import check_rows
+
+    stack = Stack([map_vectors(path) for path in paths], [str(path) for path in paths])
+    if stack.shape[1] != dimension:
+        raise InputError(f"{paths[0]}: dimension is {stack.shape[1]}, the autoencoder's is {dimension}")
+    check_rows(stack, np.arange(len(stack)), least=1)
+    return stack
 
 
 def _table(record: dict[str, Any]) -> None:

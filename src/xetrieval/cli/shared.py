@@ -71,7 +71,7 @@ def _choices(options: Any) -> Iterator[_Choice]:
             if get_origin(kind) is tuple:
                 kind, item = str, get_args(kind)[0]
                 default = ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in default)
-            typed = str if get_origin(kind) is Literal else kind
+            typed = str if get_origin(kind) is Literal else (str | None) if str in get_args(kind) else kind
             annotation = Annotated[typed, typer.Option(*names, help=detail.help, metavar=detail.metavar)]
         parameter = inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation

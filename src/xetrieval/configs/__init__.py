@@ -5,6 +5,9 @@ nothing heavy, so that `--help` is instant.
 """
 
 from .build import BuildConfig
+from .fit import FitConfig
+from .internalizer import InternalizerConfig
 from .option import Option
+from .sae import SaeConfig, SweepConfig
 
-__all__ = ["BuildConfig", "Option"]
+__all__ = ["BuildConfig", "FitConfig", "InternalizerConfig", "Option", "SaeConfig", "SweepConfig"]

@@ -21,10 +21,6 @@ class BuildConfig:
         shard_rows: documents of a shard.
         block: documents that go through the stages at once, and are lost when a run is killed; None chooses.
         adding: add to an existing index; otherwise an existing index is refused.
-        dictionary: of a new index: "corpus" (one learned from it), "shipped", or the folder of another explainer of the
-            same encoder. None: learned from the corpus if the explainer is the one that ships and the corpus has at
-            least 150 passages, else that of the explainer.
-        seed: of a dictionary that is learned: same corpus and seed, same dictionary.
     """
 
     shard_rows: int = SHARD_ROWS
@@ -35,8 +31,14 @@ class BuildConfig:
     force: Annotated[bool, Option("Accept vectors that seem to come from another encoder than the explainer's.")] = (
         False
     )
-    dictionary: str | Path | None = None
-    seed: int = 0
+    dictionary: Annotated[
+        str | Path | None,
+        Option(
+            "The features of a new index: corpus (learned from it), shipped, or another explainer's folder; default: "
+            "corpus if it has 150 passages or more and the explainer is the shipped one."
+        ),
+    ] = None
+    seed: Annotated[int, Option("Of a learned dictionary: same corpus and seed, same features.")] = 0
 
     def __post_init__(self) -> None:
         for name, value in (("shard_rows", self.shard_rows), ("block", self.block)):
@@ -47,5 +49,7 @@ class BuildConfig:
             raise InputError(f"index: seed {self.seed!r:.40}: give a whole number from 0 to 2^63 - 1")
         if self.dictionary is not None and not isinstance(self.dictionary, str | os.PathLike):
             raise InputError(f"index: dictionary {self.dictionary!r:.40}: give corpus, shipped, or a folder")
+        if self.adding and (self.dictionary is not None or self.seed):
+            raise InputError("index: --dictionary and --seed are for a new index; this one has its dictionary")
         if self.engine not in ("loop", "ray"):
             raise InputError(f"index: engine {self.engine!r} is unknown; choose loop or ray")

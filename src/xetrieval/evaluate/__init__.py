@@ -1,5 +1,6 @@
 """Objects to numbers: each file one frozen config, one function, one result."""
 
+from ..configs import SweepConfig
 from .faithfulness import FaithfulnessConfig, faithfulness
 from .intervention import intervention
 from .intruder import IntruderSample, intruder_score
@@ -7,7 +8,7 @@ from .labels import LabelsConfig, labels
 from .pairs import InterventionConfig
 from .retrieval import RetrievalConfig, ViewSystem, compare_views, ndcg10, reconstructed, retrieval
 from .steering import SteeringConfig, steering
-from .sweep import SweepConfig, SweepData, sweep
+from .sweep import SweepData, sweep
 from .vectors import BenchmarkVectors, benchmark_vectors
 from .views import internalized, taught
 

@@ -4,46 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..configs import SweepConfig
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..files import claim, write_text
 from ..progress import Progress, silent
 from ..sae import SparseAutoencoder
 from ..sae.measure import Activity, duplicate_fraction, measured
-from ..sae.train import SaeConfig, SaeStep, Stack, train_many
+from ..sae.train import SaeStep, Stack, train_many
 from ..sae.train.rows import BadRows
 from .intruder import IntruderSample, intruder_score
 from .retrieval import ndcg10, reconstructed
 from .vectors import BenchmarkVectors
 
 MEASURED = 20_000  # held-out rows of each kind
-
-
-@dataclass(frozen=True)
-class SweepConfig:
-    """Every variant at every sparsity and size; the rest is as for one."""
-
-    variants: tuple[str, ...]
-    l0: tuple[float, ...]
-    features: tuple[int, ...]
-    base: SaeConfig = field(default_factory=SaeConfig)
-    held_out: float = 0.02  # of the documents: all kinds of one row are held out together
-
-    def configs(self) -> list[SaeConfig]:
-        """One a cell, in the table's order."""
-        return [
-            replace(self.base, variant=variant, l0=l0, features=features)
-            for features in self.features
-            for variant in self.variants
-            for l0 in self.l0
-        ]
 
 
 @dataclass(frozen=True)
@@ -115,7 +96,7 @@ def held_out_rows(stack: Stack, kinds: int, config: SweepConfig) -> NDArray[np.b
         raise InputError(
             f"kinds of {lengths.tolist()} rows: each must have the first one's rows, once or several times"
         )
-    chosen = np.random.default_rng(config.base.seed).random(n) < config.held_out
+    chosen = np.random.default_rng(config.seed).random(n) < config.held_out
     return np.concatenate([np.tile(chosen, length // n) for length in lengths])
 
 

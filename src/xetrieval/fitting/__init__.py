@@ -1,7 +1,7 @@
 """A corpus and its teachers to an explainer: encode, internalize, train, label. Every stage resumes."""
 
+from ..configs import FitConfig
 from .autoencoder import train_from_files
-from .config import FitConfig
 from .pipeline import fit
 
 __all__ = ["FitConfig", "fit", "train_from_files"]

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Float32
+from ..configs import InternalizerConfig
 from ..encoders import Encoder, EncoderIdentity, read_texts
 from ..errors import InputError, MismatchError
 from ..files import check_new_folder
 from ..internalizer import Internalizer, load_internalizers, save_internalizers
-from ..internalizer.train import InternalizerConfig, nearness, train_internalizer
+from ..internalizer.train import nearness, train_internalizer
 from ..progress import Progress, silent
 from ..teachers import TeacherPair
 from ..views import View, in_order

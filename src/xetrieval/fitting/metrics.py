@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import as_vectors
+from ..configs import FitConfig
+from ..configs.rule import FEWEST_PASSAGES
 from ..explain import Explainer
 from ..sae import SparseAutoencoder
 from ..sae.measure import BLOCK, Activity, reconstruction
-from .config import FitConfig
-from .rule import FEWEST_PASSAGES
 
 MOST_ROWS = 20_000  # enough for three digits
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
+from ..configs.rule import MOST_ROWS, sae_by_rule
 from ..explain import Explainer
 from ..explain.explained import Explained, explained
 from ..explain.untrained import ROWS as CONTROL_ROWS
@@ -23,7 +24,6 @@ from ..sae.measure import reconstruction
 from ..sae.stack import Stack
 from ..sae.train import train_sae
 from .labelling import label_features
-from .rule import MOST_ROWS, sae_by_rule
 
 SAE: Final = "sae.safetensors"
 STATE: Final = "sae.state.safetensors"  # of an unfinished training

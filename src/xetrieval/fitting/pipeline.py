@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..configs import FitConfig
 from ..data import Document, Skipped, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction, open_encoder, precision_of
 from ..errors import InputError
@@ -21,12 +22,11 @@ from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.stack import Stack
 from ..sae.train import SaeConfig, train_sae
 from ..teachers import TeacherPair, read_spec, read_teacher
-from .config import FitConfig
 from .internalizers import learn
 from .labelling import label_features
 from .metrics import card_metrics, held_out_rows
 from .reasoned import reasoned_rows
-from .rule import sampled
+from .sample import sampled
 from .texts import TrainingTexts, TrainingVectors, encode_training, training_texts
 
 DRAFT: Final = "explainer"  # with half-precision weights, before it was measured

@@ -1,12 +1,10 @@
 """Vectors to views: what a written answer, summary or purpose of a document would have embedded to."""
 
 from .files import load_internalizers, read_internalizers, save_internalizers, write_internalizers
-from .network import FORMS, Form, Internalizer
+from .network import Internalizer
 from .release import read_release_internalizer, write_release_internalizer
 
 __all__ = [
-    "FORMS",
-    "Form",
     "Internalizer",
     "load_internalizers",
     "read_internalizers",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
 
 import numpy as np
 
 from ..arrays import Float32, l2norm
+from ..configs.internalizer import FORMS, Form
 from ..errors import InputError, MismatchError
 from ..identity import internalizer_digest
-
-Form = Literal["paper", "residual"]
-FORMS: Final[tuple[Form, ...]] = ("paper", "residual")
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import Float32
+from ..configs import InternalizerConfig
+from ..configs.internalizer import Form
 from ..errors import InputError, MismatchError
 from ..extras import require
-from .network import FORMS, Form, Internalizer
-
-
-@dataclass(frozen=True)
-class InternalizerConfig:
-    """The paper's protocol; `form` is ours to choose."""
-
-    form: Form = "residual"
-    hidden: int = 512  # h
-    learning_rate: float = 5e-4
-    batch_size: int = 128
-    epochs: int = 100
-    patience: int = 5
-    validation: float = 0.15
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.form not in FORMS:
-            raise InputError(f"internalizer form {self.form!r} is unknown; choose one of {', '.join(FORMS)}")
-        number = isinstance(self.validation, int | float) and not isinstance(self.validation, bool)
-        if not number or not 0 < self.validation < 1:  # written this way, NaN fails
-            raise InputError(f"internalizer validation {self.validation!r:.40}: give a fraction between 0 and 1")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The configuration as JSON."""
-        return asdict(self)
+from .network import Internalizer
 
 
 class Fitted(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ...arrays import Float32
+from ...configs.rule import FEWEST_PASSAGES
 from ...encoders import read_texts
 from ...errors import DamagedError, DivergedError, InputError, MismatchError, MissingExtra
 from ...explain import Explainer, load
@@ -21,7 +22,6 @@ from ...explain.folder import SHIPPED
 from ...extras import require
 from ...files import read_json, write_text
 from ...fitting.own import CorpusRows, learn_own
-from ...fitting.rule import FEWEST_PASSAGES
 from ...fitting.texts import DrawnSentence, few_sentences
 from ...progress import Progress
 from ...sae.stack import Stack

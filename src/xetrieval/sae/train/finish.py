@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
+from ...configs import SaeConfig
 from ..model import SparseAutoencoder, gated_as_jumprelu
 from ..select import top_k
-from .config import SaeConfig
 from .scaling import Scaling
 
 TILE = 2048

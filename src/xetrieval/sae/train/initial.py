@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...arrays import Float32
+from ...configs import SaeConfig
 from ...errors import InputError
 from ..kernels import Kernels, Pattern
-from .config import SaeConfig
 from .scaling import geometric_median
 
 if TYPE_CHECKING:

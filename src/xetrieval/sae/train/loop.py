@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
+from ...configs import SaeConfig
 from ...errors import DamagedError, DivergedError, InputError, TrainingWarning
 from ...extras import require
 from ...files import digest_of, read_arrays, write_arrays
 from ..measure import reconstruction
 from ..model import SparseAutoencoder
 from ..stack import Matrix, Stack
-from .config import SaeConfig, SaeStep, check_device
+from .config import SaeStep, check_device
 from .finish import finish
 from .rows import BadRows, Checked, batches, check_rows
 from .scaling import Scaling, scaling_of

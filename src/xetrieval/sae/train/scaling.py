@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arrays import Float32, Float64
+from ...configs.sae import Centre
 from ...errors import InputError
-from .config import Centre
 
 SMALLEST_FRACTION = 1e-4  # whitening stops at this fraction of the mean variance: below lies noise
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...configs import SaeConfig
 from ..kernels import Kernels, Pattern
 from .architectures import Rectified
-from .config import SaeConfig
 
 if TYPE_CHECKING:
     from torch import Tensor

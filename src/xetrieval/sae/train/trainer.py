@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
+from ...configs import SaeConfig
 from ...errors import DivergedError
 from ..kernels import Kernels, Pattern, Transposed, kernels_for
 from .architectures import Entries, Gated, Jumping, Sparsity, architecture
-from .config import SaeConfig, SaeStep
+from .config import SaeStep
 from .control import PenaltyControl
 from .dead import Silence, fired_features, resample, teach_dead
 from .initial import initial_weights

@@ -9,10 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..sae.train import SaeConfig
+from .sae import SaeConfig
 
 FEWEST_PASSAGES: Final = 150
 MOST_ROWS: Final = 500_000  # vectors; of more, a sample is learned from
@@ -44,10 +41,3 @@ def sae_by_rule(vectors: int, rows: int | None = None, **given: Any) -> SaeConfi
     batch = min(given.pop("batch_size", BATCH), max(1, rows))
     made = {"l0": rule_k(features), "epochs": max(1, round(STEPS * batch / max(1, rows))), "batch_size": batch}
     return SaeConfig(features=features, **{**made, **given})
-
-
-def sampled(rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """At most 500,000 of the rows, in order."""
-    if len(rows) <= MOST_ROWS:
-        return rows
-    return np.sort(np.random.default_rng([seed, MOST_ROWS]).permutation(rows)[:MOST_ROWS])

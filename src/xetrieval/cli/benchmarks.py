@@ -1,0 +1,67 @@
+"""Benchmarks that a command ranks as well: which ones, and the encoder of their texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import CacheOption, opened_encoder
+from .skipped import SkipBad, collector, report_skipped, say_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..data.benchmark import Benchmark
+    from ..evaluate import BenchmarkVectors
+
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option("--data", help="A benchmark: BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may repeat."),
+]
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """The fields are the options."""
+
+    data: DataOption = None
+    encoder: Annotated[str | None, typer.Option("--encoder", help="With --data: the encoder of its texts.")] = None
+    cache: CacheOption = None
+    skip_bad: SkipBad = False
+
+    def read(self) -> list[Benchmark]:
+        """The benchmarks, before any work.
+
+        Raises:
+            InputError: --data without --encoder, or a benchmark cannot be read.
+        """
+        from ..errors import InputError
+
+        if self.data and self.encoder is None:
+            raise InputError("--data needs --encoder: what reads the benchmarks' texts")
+        return read_benchmarks(self.data or [], None, skip_bad=self.skip_bad)
+
+    def encode(self, benchmarks: list[Benchmark]) -> list[tuple[Benchmark, BenchmarkVectors]]:
+        """Each with the vectors of its texts."""
+        from ..encoders import CachedEncoder
+        from ..evaluate import benchmark_vectors
+        from .progress import progress_bar
+
+        if self.encoder is None:
+            return []
+        with progress_bar() as progress:
+            encoder = CachedEncoder(opened_encoder(self.encoder), self.cache, progress)
+            return [(benchmark, benchmark_vectors(benchmark, encoder)) for benchmark in benchmarks]
+
+
+def read_benchmarks(names: list[str], output: Path | None, *, skip_bad: bool) -> list[Benchmark]:
+    """Benchmarks; what is missing in them is reported. `output`: beside it, rows that cannot be used are listed."""
+    from ..data.benchmark import open_benchmark
+
+    skipped = collector(skip_bad)
+    benchmarks = [open_benchmark(name, skipped) for name in names]
+    report_skipped(skipped, output)
+    say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
+    return benchmarks

@@ -1,0 +1,96 @@
+"""How an explainer is fitted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from ..errors import InputError
+from .internalizer import Form, InternalizerConfig
+from .option import Option
+from .rule import sae_by_rule
+from .sae import SaeConfig
+
+
+def explaining_sae(features: int, k: int, epochs: int = 4, inference_k: int | None = None, seed: int = 0) -> SaeConfig:
+    """How a fit trains its autoencoder: topk at the learning rate of Gao et al., with 1.5 k features active in use.
+
+    Four times the rate, the default elsewhere, reconstructs better but neither explains nor names better
+    (`paper/studies/results/retrain_check.json`).
+    """
+    return SaeConfig(
+        features=features,
+        l0=k,
+        epochs=epochs,
+        inference_k=min(features, max(1, k * 3 // 2)) if inference_k is None else inference_k,
+        learning_rate=2e-4 / math.sqrt(max(1, features) / 2**14),
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """All choices of a fit.
+
+    Args:
+        sae: everything about the training of the autoencoder, instead of features, l0, inference_l0 and epochs.
+        seed: of the trainings and of the held-out documents; with `sae`, that one's is used for the latter.
+    """
+
+    features: Annotated[int | None, Option("The number of features; default: an eighth of the vectors.", "-F")] = None
+    l0: Annotated[int | None, Option("Active features per text (L0) in training; default: 8 or 12.")] = None
+    inference_l0: Annotated[int | None, Option("Active features per text in use; default: --l0.")] = None
+    epochs: Annotated[int | None, Option("Passes over the vectors; default: 600 steps of 256 vectors.")] = None
+    sae: SaeConfig | None = None
+    sentences_per_document: Annotated[
+        int, Option("Sentences of each document to encode, in addition to the document itself.", "--sentences")
+    ] = 9
+    form: Annotated[Form, Option("Form of the internalizers: residual, or the paper's: paper.")] = "residual"
+    seed: Annotated[int, Option("Same seed, same explainer.")] = 0
+    name: Annotated[str | None, Option("The explainer's name; default: its folder's.")] = None
+    notes: Annotated[str, Option("A paragraph for the model card: where the data is from, under which licence.")] = ""
+    cache: Annotated[Path | None, Option("Folder for encoded texts; default: the user's cache folder.")] = None
+    held_out: float = 0.02  # fraction of the documents, with their sentences; the card's metrics are measured on them
+    label_examples: int = 20  # strongest texts of a feature, from which its label is made
+
+    def __post_init__(self) -> None:
+        if self.sentences_per_document < 0 or not 0 <= self.held_out < 0.5 or self.label_examples < 1:
+            raise InputError("fit: needs sentences_per_document >= 0, 0 <= held_out < 0.5 and label_examples >= 1")
+        if self.sae is not None and (self.features, self.l0, self.inference_l0, self.epochs) != (None,) * 4:
+            raise InputError("fit: give `sae`, or features, l0, inference_l0 and epochs")
+        self.training(1000)  # the configurations made from this one refuse what cannot be trained
+        self.to_dict()
+
+    def training(self, vectors: int, rows: int | None = None) -> SaeConfig:
+        """How the autoencoder of so many vectors is trained, on `rows` rows, views among them."""
+        if self.sae is not None:
+            return self.sae
+        given = {"features": self.features, "l0": self.l0, "inference_k": self.inference_l0, "epochs": self.epochs}
+        return sae_by_rule(vectors, rows, seed=self.seed, **given)
+
+    @property
+    def internalizer(self) -> InternalizerConfig:
+        """How each internalizer is trained."""
+        return InternalizerConfig(self.form, seed=self.seed)
+
+    @property
+    def drawn_by(self) -> int:
+        """The seed of the held-out documents."""
+        return self.seed if self.sae is None else self.sae.seed
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the explainer's config.json records it."""
+        return {
+            "sentences_per_document": self.sentences_per_document,
+            "held_out": self.held_out,
+            "label_examples": self.label_examples,
+            "internalizer": self.internalizer.to_dict(),
+            "features": self.features,
+            "l0": self.l0,
+            "inference_l0": self.inference_l0,
+            "epochs": self.epochs,
+            "sae": None if self.sae is None else self.sae.to_dict(),
+            "seed": self.drawn_by,
+        }
