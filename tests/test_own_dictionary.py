@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from conftest import random_explainer
 from index_data import SMALL, content, write_corpus
+from xetrieval.fitting.rule import rule, sae_by_rule
 
 from xetrieval import load, open_index
 from xetrieval.data import Document
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.fitting import own as fitting_own
-from xetrieval.fitting.rule import rule, sae_by_rule
 from xetrieval.fitting.texts import few_sentences
 from xetrieval.index import BuildConfig, Built, Corpus, build_index
 from xetrieval.index.build import own, shards
