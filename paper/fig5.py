@@ -21,6 +21,7 @@ from xetrieval.labels.labellers import KeyphraseLabeller
 from xetrieval.labels.planted import judge_planted
 from xetrieval.labels.scores import ScoresConfig, score_labels
 from xetrieval.llm import CachedChat, open_llm
+from xetrieval.records import record_of
 
 JUDGED_BY_LLM = ("ours-0", "raw-0", "untrained")
 ALL = (*JUDGED_BY_LLM, "ours-with")
@@ -34,11 +35,11 @@ def run(setting: Setting) -> dict[str, Any]:
     llm = LlmJudge(model, facts["at_once"], prompts=tuple(facts["prompts"]))
     examples = {name: gathered(setting, name, main) for name in ALL}
     names = {name: labels(found) for name, found in examples.items()}
-    result: dict[str, Any] = {"planted": judge_planted(encoder, kinds=("detection",)), "scores": []}
+    result: dict[str, Any] = {"planted": record_of(judge_planted(encoder, kinds=("detection",))), "scores": []}
     for name in ALL:
         config = ScoresConfig(("detection", "intruder"), features=facts["judge_features"], seed=setting.config["seed"])
         result["scores"] += scores(name, examples[name], names[name], encoder, config)
-    result["planted"] += judge_planted(llm, kinds=("detection",), negatives=tuple(facts["planted"]))
+    result["planted"] += record_of(judge_planted(llm, kinds=("detection",), negatives=tuple(facts["planted"])))
     config = ScoresConfig(("detection",), ("random",), facts["features"], facts["texts"], shuffled=False)
     for name in JUDGED_BY_LLM:
         result["scores"] += scores(name, examples[name], names[name], llm, config)
@@ -66,7 +67,7 @@ def scores(name: str, examples: Any, names: dict[int, str], judge: Any, config: 
     scored = score_labels(examples, names, judge, config, Bar(f"{name}, {judge.name[:12]}").stage)
     facts = {"autoencoder": name, "named": len(names), "of": len(examples), "unanswered": scored.failed}
     return [{**facts, **record, "values": list(scored.values(record["kind"], record["negatives"]).values())}
-            for record in scored.summary()]  # fmt: skip
+            for record in record_of(scored.summary())]  # fmt: skip
 
 
 def draw(result: dict[str, Any], path: Path) -> None:

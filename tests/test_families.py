@@ -15,7 +15,7 @@ from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.features import Family, Feature, read_families, write_families
 from xetrieval.labels.card import feature_card, search_features
 from xetrieval.labels.examples import ExamplesConfig, gather
-from xetrieval.labels.families import Grouped, families, flags, similarity
+from xetrieval.labels.families import FamilyTree, families, flags, similarity
 from xetrieval.labels.prune import prune
 from xetrieval.labels.relabel import NewLabel, record_families, relabel
 from xetrieval.labels.transfer import match_features
@@ -190,7 +190,7 @@ def test_new_labels_name_their_families_again_and_no_other(tmp_path: Path) -> No
         Family(2, "volcano, eruption", 0, half, 0),
         Family(3, "tax, law", 1, count - half, half),
     ]
-    grouped = Grouped(tree, [2] * half + [3] * (count - half), [()] * count)
+    grouped = FamilyTree(tree, [2] * half + [3] * (count - half), [()] * count)
     record_families(tmp_path / "ex", grouped, [0.1] * count)
     relabel(tmp_path / "ex", [NewLabel(j, f"medieval castle {j}", "worksheet") for j in range(half)])
     found = load(tmp_path / "ex").families

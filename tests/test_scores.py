@@ -16,6 +16,7 @@ from xetrieval.labels.judges import EncoderJudge, Judge, LlmJudge, Marked, odd_o
 from xetrieval.labels.planted import judge_planted, planted
 from xetrieval.labels.scores import SCORES, ScoresConfig, fit_to_examples, questions, right_order, score_labels
 from xetrieval.llm import Budget, CachedChat, Ledger, ReplayChat, Request
+from xetrieval.records import record_of
 
 RIGHT = dict(enumerate(SUBJECTS))
 EXPLAINED = HashingEncoder(64).identity
@@ -50,7 +51,7 @@ def good_chat(request: Request) -> str:
 
 def test_right_labels_score_high_and_shuffled_ones_do_not() -> None:
     scored = score_labels(subject_examples(), RIGHT, word_judge(), ScoresConfig())
-    records = {(r["kind"], r["negatives"]): r for r in scored.summary()}
+    records = {(r["kind"], r["negatives"]): r for r in map(record_of, scored.summary())}
     assert set(records) == {(k, n) for k in ("detection", "fuzz", "intruder") for n in ("random", "hard")}
     for (kind, _), record in records.items():
         assert record["features"] == 8
@@ -68,7 +69,7 @@ def test_right_labels_score_high_and_shuffled_ones_do_not() -> None:
 def test_a_language_model_judges_by_the_same_code() -> None:
     judge = LlmJudge(CachedChat(ReplayChat(good_chat)))
     scored = score_labels(subject_examples(), RIGHT, judge, ScoresConfig(concurrency=4))
-    for record in scored.summary():
+    for record in map(record_of, scored.summary()):
         assert record["mean"] > 0.9, record
     assert scored.failed == 0
     assert scored.judge == "llm:replay"
@@ -153,7 +154,7 @@ def test_planted_cases_tell_a_good_judge_from_a_guessing_one() -> None:
         return json.dumps({"fits": [i for i, text in enumerate(inside, 1) if subject[text] == name]})
 
     perfect = judge_planted(LlmJudge(CachedChat(ReplayChat(knows, "perfect"))))
-    assert [(r["kind"], r["negatives"], r["value"]) for r in perfect] == [
+    assert [(r.kind, r.negatives, r.value) for r in perfect] == [
         (kind, negatives, 1.0) for kind in ("detection", "fuzz") for negatives in ("random", "hard")
     ]
     always = judge_planted(
@@ -161,7 +162,7 @@ def test_planted_cases_tell_a_good_judge_from_a_guessing_one() -> None:
             CachedChat(ReplayChat(lambda r: json.dumps({"fits": list(range(1, len(listed(r)[0]) + 1))}), "always"))
         )
     )
-    assert all(r["value"] == 0.5 and r["ci"][0] < 0.5 < r["ci"][1] for r in always)
+    assert all(r.value == 0.5 and r.ci[0] < 0.5 < r.ci[1] for r in always)
 
 
 def test_fuzz_marks_one_part_of_the_same_text() -> None:

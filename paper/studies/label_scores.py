@@ -48,6 +48,7 @@ from xetrieval.labels.labellers import KeyphraseLabeller
 from xetrieval.labels.planted import judge_planted
 from xetrieval.labels.scores import LabelScores, ScoresConfig, score_labels
 from xetrieval.llm import CachedChat, open_llm
+from xetrieval.records import record_of
 from xetrieval.sae import SparseAutoencoder, read_sae, write_sae
 from xetrieval.sae.train import train_sae
 
@@ -78,7 +79,12 @@ def main() -> None:
     }
     labels |= {f"{name}, key phrases": (name, keyphrases(examples[name])) for name in autoencoders}
     encoder = EncoderJudge(CachedEncoder(xetrieval.open_encoder(str(given.mpnet))), explainer.encoder_identity)
-    result: dict[str, Any] = {"protocol": __doc__, "planted": judge_planted(encoder), "scores": [], "values": {}}
+    result: dict[str, Any] = {
+        "protocol": __doc__,
+        "planted": record_of(judge_planted(encoder)),
+        "scores": [],
+        "values": {},
+    }
     judged: dict[str, LabelScores] = {}
     for name, (sae, names) in labels.items():
         config = ScoresConfig() if name.startswith("shipped, r") else ScoresConfig(kinds=("detection", "intruder"))
@@ -106,7 +112,7 @@ def second_judge(
     shown = HERE.parent / "prompts"
     prompts = (shown / "small_detection.txt", shown / "small_fuzz.txt", "intruder")
     model = LlmJudge(CachedChat(open_llm(source)), at_once=1, prompts=prompts)
-    result["planted"] += judge_planted(model, kinds=("detection",))
+    result["planted"] += record_of(judge_planted(model, kinds=("detection",)))
     write(result)
     real = "shipped, real names"
     samples: tuple[tuple[str, Any, int, bool], ...] = (
@@ -175,7 +181,7 @@ def keyphrases(examples: list[FeatureExamples]) -> dict[int, str]:
 
 def keep(result: dict[str, Any], name: str, scored: LabelScores, features: int, named: int) -> None:
     facts = {"names": name, "features_in_all": features, "named": named, "unanswered": scored.failed}
-    result["scores"] += [{**facts, **record} for record in scored.summary()]
+    result["scores"] += [{**facts, **record} for record in record_of(scored.summary())]
     for kind in scored.config.kinds:
         for negatives in scored.config.negatives:
             values = scored.values(kind, negatives)

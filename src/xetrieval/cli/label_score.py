@@ -18,6 +18,7 @@ from .shared import with_options
 if TYPE_CHECKING:
     from ..explain import Explainer
     from ..labels.judges import Judge
+    from ..labels.planted import PlantedScore
     from ..labels.scores import LabelScores
 
 
@@ -93,11 +94,12 @@ def score(
         raise typer.Exit(3)
 
 
-def _report(planted: list[dict[str, Any]], scored: LabelScores, path: Path | None, format: Format) -> None:
+def _report(planted: list[PlantedScore], scored: LabelScores, path: Path | None, format: Format) -> None:
     """Print what a scoring came to, and write every value to `path`."""
     from ..files import write_text
+    from ..records import record_of
 
-    records = {"planted": planted, "scores": scored.summary()}
+    records = record_of({"planted": planted, "scores": scored.summary()})
     if path is not None:
         values = {str(feature): [s._asdict() for s in scores] for feature, scores in sorted(scored.scores.items())}
         write_text(path, json.dumps({**records, "features": values}, indent=1, ensure_ascii=False) + "\n")
@@ -121,7 +123,7 @@ def _judge(judge: str | None, at_once: int, explainer: Explainer, options: LlmOp
     return EncoderJudge(CachedEncoder(open_encoder(judge), options.cache), explainer.encoder_identity), None
 
 
-def _print(planted: list[dict[str, Any]], scored: LabelScores) -> None:
+def _print(planted: list[PlantedScore], scored: LabelScores) -> None:
     from rich.table import Table
 
     from ..text import printable
@@ -132,16 +134,16 @@ def _print(planted: list[dict[str, Any]], scored: LabelScores) -> None:
     for name in ("the judge's own", "silent texts", "value", "95 %", "chance", "over"):
         own.add_column(name, justify="left" if name in ("the judge's own", "silent texts") else "right", no_wrap=True)
     for r in planted:
-        bounds = _interval(r["ci"])
-        value = "no answer" if r["value"] is None else f"{r['value']:.3f}"
-        own.add_row(r["kind"], r["negatives"], value, bounds, f"{r['chance']:g}", f"{r['texts']} texts")
+        bounds = _interval(r.ci)
+        value = "no answer" if r.value is None else f"{r.value:.3f}"
+        own.add_row(r.kind, r.negatives, value, bounds, f"{r.chance:g}", f"{r.texts} texts")
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("score", "silent texts", "value", "95 %", "chance", "shuffled", "over"):
         table.add_column(name, justify="left" if name in ("score", "silent texts") else "right", no_wrap=True)
-    for r in scored.summary():
-        wrong = f"{r['shuffled_labels']:.3f}" if "shuffled_labels" in r else ""
-        bounds, over = _interval(r["mean_ci"]), f"{r['features']:,} features"
-        table.add_row(r["kind"], r["negatives"], f"{r['mean']:.3f}", bounds, f"{r['chance']:g}", wrong, over)
+    for s in scored.summary():
+        wrong = "" if s.shuffled_labels is None else f"{s.shuffled_labels:.3f}"
+        bounds, over = _interval(s.mean_ci), f"{s.features:,} features"
+        table.add_row(s.kind, s.negatives, f"{s.mean:.3f}", bounds, f"{s.chance:g}", wrong, over)
     console.print(own)
     console.print()
     console.print(table)
@@ -149,5 +151,5 @@ def _print(planted: list[dict[str, Any]], scored: LabelScores) -> None:
         console.print(f"{scored.failed:,} questions without a usable answer are left out", style="yellow")
 
 
-def _interval(bounds: list[float]) -> str:
+def _interval(bounds: tuple[float, float]) -> str:
     return f"{bounds[0]:.3f} to {bounds[1]:.3f}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from ..features import Negatives
 from ..intervals import wilson
@@ -18,6 +18,19 @@ from .scores import NEGATIVES, SCORES, ScoresConfig, score_labels
 
 FILE: Final = Path(__file__).resolve().parent / "planted.jsonl"
 WITH_LABEL: Final = tuple(name for name, score in SCORES.items() if score.needs_label)
+
+
+class PlantedScore(NamedTuple):
+    """The accuracy of a judge on cases whose answers are known."""
+
+    judge: str
+    kind: str
+    negatives: Negatives
+    value: float | None  # None: no usable answer at all
+    ci: tuple[float, float]  # Wilson's, over all sentences judged
+    chance: float
+    texts: int
+    unanswered: int  # questions
 
 
 def planted() -> tuple[list[FeatureExamples], dict[int, str]]:
@@ -43,37 +56,26 @@ def planted() -> tuple[list[FeatureExamples], dict[int, str]]:
 def judge_planted(
     judge: Judge,
     concurrency: int = 1,
-    seed: int = 0,
     kinds: tuple[str, ...] = WITH_LABEL,
     negatives: tuple[Negatives, ...] = NEGATIVES,
-) -> list[dict[str, Any]]:
-    """A judge's accuracy, for each of `kinds` and `negatives`, with Wilson's interval over all sentences judged.
-
-    Records are {judge, kind, negatives, value, ci, chance, texts, unanswered}.
-    """
+) -> list[PlantedScore]:
+    """A judge's accuracy for each of `kinds` with each of `negatives`."""
     features, labels = planted()
-    config = ScoresConfig(kinds, negatives, shuffled=False, concurrency=concurrency, seed=seed)
-    scored = score_labels(features, labels, judge, config)
-    records = []
-    for kind in config.kinds:
-        for silent in config.negatives:
-            values = [s for scores in scored.scores.values() for s in scores if (s.kind, s.negatives) == (kind, silent)]
+    config = ScoresConfig(kinds, negatives, shuffled=False, concurrency=concurrency)
+    found = score_labels(features, labels, judge, config).scores.values()
+    scores = []
+    for kind in kinds:
+        for silent in negatives:
+            values = [s for scores in found for s in scores if (s.kind, s.negatives) == (kind, silent)]
             texts = sum(score.texts for score in values)
             value = sum(score.value * score.texts for score in values) / texts if texts else None
-            low, high = wilson(value or 0.0, texts)
-            records.append(
-                {
-                    "judge": judge.name,
-                    "kind": kind,
-                    "negatives": silent,
-                    "value": None if value is None else round(value, 4),  # None: no usable answer at all
-                    "ci": [round(low, 4), round(high, 4)],
-                    "chance": SCORES[kind].chance,
-                    "texts": texts,
-                    "unanswered": len(features) - len(values),
-                }
+            low, high = (round(bound, 4) for bound in wilson(value or 0.0, texts))
+            value = None if value is None else round(value, 4)
+            unanswered = len(features) - len(values)
+            scores.append(
+                PlantedScore(judge.name, kind, silent, value, (low, high), SCORES[kind].chance, texts, unanswered)
             )
-    return records
+    return scores
 
 
 def _example(text: str, activation: float = 0.0, foil: str | None = None) -> Example:

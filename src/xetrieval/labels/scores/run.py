@@ -13,6 +13,7 @@ from ...features import Active, Negatives, Score
 from ...intervals import bootstrap, wilson
 from ...llm import in_parallel
 from ...progress import Progress, silent
+from ...records import Record
 from ..examples import FeatureExamples
 from ..judges import Judge
 from .base import LEAST_TEXTS, NEGATIVES, Draw, Texts, over_range, right_order
@@ -51,6 +52,24 @@ class Question(NamedTuple):
     shuffled: bool = False  # the label belongs to another feature
 
 
+@dataclass(frozen=True)
+class ScoreSummary(Record):
+    """One score over many features, with the score of shuffled labels as a baseline."""
+
+    kind: str
+    negatives: Negatives
+    active: Active
+    judge: str
+    features: int
+    mean: float
+    mean_ci: tuple[float, float]  # by bootstrap
+    chance: float
+    texts: int
+    seed: int
+    shuffled_labels: float | None = None
+    shuffled_labels_ci: tuple[float, float] | None = None
+
+
 @dataclass
 class LabelScores:
     """Scores by feature."""
@@ -72,28 +91,29 @@ class LabelScores:
             if (score.kind, score.negatives) == (kind, negatives)
         }
 
-    def summary(self) -> list[dict[str, Any]]:
-        """One record for each kind and negatives: mean over features with a bootstrap interval, chance, baseline."""
-        records = []
-        for kind in self.config.kinds:
-            for negatives in self.config.negatives:
-                values = self.values(kind, negatives)
-                if not values:
-                    continue
-                record: dict[str, Any] = {
-                    "kind": kind,
-                    "negatives": negatives,
-                    "active": self.config.active,
-                    "judge": self.judge,
-                    "features": len(values),
-                    **_mean("mean", values, self.config.seed),
-                    "chance": SCORES[kind].chance,
-                    "texts": self.config.texts,
-                    "seed": self.config.seed,
-                }
-                other = self.values(kind, negatives, shuffled=True)
-                records.append(record | (_mean("shuffled_labels", other, self.config.seed) if other else {}))
-        return records
+    def summary(self) -> list[ScoreSummary]:
+        """Each kind with each negatives, over all features."""
+        return [
+            self._summary(kind, negatives, values)
+            for kind in self.config.kinds
+            for negatives in self.config.negatives
+            if (values := self.values(kind, negatives))
+        ]
+
+    def _summary(self, kind: str, negatives: Negatives, values: Mapping[int, float]) -> ScoreSummary:
+        config, other = self.config, self.values(kind, negatives, shuffled=True)
+        return ScoreSummary(
+            kind,
+            negatives,
+            config.active,
+            self.judge,
+            len(values),
+            **_mean("mean", values, config.seed),
+            chance=SCORES[kind].chance,
+            texts=config.texts,
+            seed=config.seed,
+            **(_mean("shuffled_labels", other, config.seed) if other else {}),
+        )
 
 
 def score_labels(
@@ -185,5 +205,4 @@ def _score(question: Question, judge: Judge, config: ScoresConfig) -> Score | No
 
 
 def _mean(name: str, values: Mapping[int, float], seed: int) -> dict[str, Any]:
-    mean, low, high = bootstrap(np.array(list(values.values())), seed=seed)
-    return {name: round(mean, 4), f"{name}_ci": [round(low, 4), round(high, 4)]}
+    return bootstrap(np.array(list(values.values())), seed=seed).fields(name)
