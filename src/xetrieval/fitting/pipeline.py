@@ -17,6 +17,7 @@ from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction,
 from ..errors import InputError
 from ..explain import Explainer, load
 from ..files import Work, digest_of, path_of, stamp_of
+from ..options import check
 from ..progress import Progress, silent
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.stack import Stack
@@ -57,6 +58,8 @@ def fit(
     _check_lists(corpora=corpora, teachers=teachers)
     encoder = open_encoder(encoder)
     config, output = config or FitConfig(), path_of(output)
+    other = {"form": f"form {config.form}", "teacher": "a teacher"}
+    check("fit", {"form": config.form != FitConfig.form, "teacher": teachers}, other)
     with Work(output, "fit", _job(corpora, encoder, teachers, config), WORK) as work:
         if work.published:
             return _published(output, encoder)

@@ -19,6 +19,7 @@ from ...data.sources import stream_source
 from ...encoders import map_vectors, vector_ids
 from ...errors import InputError
 from ...files import digest_of, path_of, sha256_of_file
+from ...options import check
 from ...progress import Progress, silent
 from ...text import clip
 from ..store.ids import whole_of
@@ -63,6 +64,9 @@ class Corpus:
         if isinstance(self.sources, str | Path):
             raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
         object.__setattr__(self, "sources", tuple(map(path_of, self.sources)))
+        given = {"sources": self.sources, "vectors": self.vectors, "store": self.store is not None}
+        more = {"chunk": self.chunking, "vector_column": self.column, "encoded": self.encoded}
+        check("build", {**given, **more}, {"chunk": "chunking", "vector_column": "column", "encoded": "vectors"})
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # another process opens the vectors itself
