@@ -28,7 +28,7 @@ from xetrieval.errors import InputError
 from xetrieval.explain import Explainer, Explanation, Term, TokenShare, attribute
 from xetrieval.explain.chunks import chunk_places
 from xetrieval.explain.evidence import joined_words
-from xetrieval.explain.token_shares import document_token_shares, query_token_shares, shares_of
+from xetrieval.explain.token_shares import FeatureSpan
 from xetrieval.render.text import plain_text
 from xetrieval.sae.projection import FeatureSets
 
@@ -57,12 +57,12 @@ def test_tokens_and_the_constant_add_up_to_the_shares_of_attribution(seed: int, 
     h_q, h_d = (rng.standard_normal((tokens, 64)).astype(np.float32) for _ in range(2))
     q, z = (l2norm(h.mean(axis=0, keepdims=True)).astype(np.float32) for h in (h_q, h_d))
     shares = attribute(q, z, sae.directions, sae.decoder_bias, FeatureSets.of([features])).shares
-    document = document_token_shares(q[0], h_d, sae.directions, sae.decoder_bias, features)
-    query = query_token_shares(z[0], h_q, sae.directions, sae.decoder_bias, features)
+    span = FeatureSpan(sae.directions, sae.decoder_bias, features)
+    document, query = span.over_document(q[0], h_d), span.over_query(z[0], h_q)
     assert document.tokens.shape == query.tokens.shape == (size, tokens)
     np.testing.assert_allclose(document.total, shares, atol=2e-6)
     np.testing.assert_allclose(query.total, shares, atol=2e-6)
-    np.testing.assert_allclose(shares_of(q[0], z[0], sae.directions, sae.decoder_bias, features), shares, atol=1e-9)
+    np.testing.assert_allclose(span.shares(q[0], z[0]), shares, atol=1e-9)
 
 
 def test_a_token_carries_what_the_share_is_linear_in() -> None:
@@ -72,10 +72,8 @@ def test_a_token_carries_what_the_share_is_linear_in() -> None:
     z = tokens.mean(axis=0)
     length = np.linalg.norm(z)
     without = (tokens[:-1].sum(axis=0) / len(tokens)) / length
-    split = document_token_shares(q, tokens, sae.directions, sae.decoder_bias, features)
-    lost = shares_of(q, z / length, sae.directions, sae.decoder_bias, features) - shares_of(
-        q, without, sae.directions, sae.decoder_bias, features
-    )
+    span = FeatureSpan(sae.directions, sae.decoder_bias, features)
+    split, lost = span.over_document(q, tokens), span.shares(q, z / length) - span.shares(q, without)
     np.testing.assert_allclose(split.tokens[:, -1], lost, atol=1e-6)
 
 
@@ -119,7 +117,9 @@ def test_an_encoder_that_shows_no_tokens_is_estimated_by_leaving_out() -> None:
     share = item.share
     ids = np.array(why.shared_features, np.int32)
     q, z = hashing.encode_query([QUERY])[0], hashing.encode_document([DOCUMENT.split("\r\n", 1)[1]])[0]
-    without = shares_of(q, z, base.sae.directions, base.sae.decoder_bias, ids)[list(ids).index(item.feature_id)]
+    without = FeatureSpan(base.sae.directions, base.sae.decoder_bias, ids).shares(q, z)[
+        list(ids).index(item.feature_id)
+    ]
     assert item.evidence.document.method == "estimate"
     assert item.evidence.document.sentences[0].share == pytest.approx(share - without, abs=1e-6)
     assert item.evidence.query.sentences[0].share == pytest.approx(share)  # a lone sentence has it all

@@ -18,7 +18,7 @@ from ..data.sentences import Sentence
 from ..encoders import Role, TokenVectors, read_texts, token_vectors
 from ..errors import InputError
 from ..options import check
-from .token_shares import TokenShares, document_token_shares, query_token_shares, shares_of
+from .token_shares import FeatureSpan, TokenShares
 
 if TYPE_CHECKING:
     from .contrast import Contrast
@@ -90,6 +90,7 @@ class _Pair(NamedTuple):
 
     explainer: Explainer
     features: IntArray  # S, all shared features, ascending
+    span: FeatureSpan  # of S
     groups: list[IntArray]  # [S] positions in `features` of each term: the feature and its twins
     shares: Float64  # [S] of each term
     q: Float32  # [m]
@@ -144,6 +145,7 @@ def _with_words(explainer: Explainer, explanation: Explanation, chosen: Sequence
     pair = _Pair(
         explainer,
         features,
+        FeatureSpan(explainer.sae.directions, explainer.sae.decoder_bias, features),
         [np.searchsorted(features, term.ids).astype(np.int32) for term in terms],
         np.array([term.share for term in terms], np.float64),
         read_texts(explainer.encoder, [explanation.query], "query").vectors[0],
@@ -170,19 +172,12 @@ def _side(pair: _Pair, text: str, role: Role) -> _Side:
     activations = np.array([activations[group].max(axis=0) for group in pair.groups]).reshape(-1, len(sentences))
     tokens = token_vectors(pair.explainer.encoder, text, role)
     if tokens is not None:
-        split = _split(pair, tokens.vectors, role)
+        span, of_document = pair.span, role == "document"
+        split = span.over_document(pair.q, tokens.vectors) if of_document else span.over_query(pair.z, tokens.vectors)
+        split = TokenShares(*(_by_term(pair, parts) for parts in split))
         if len(pair.shares) == 0 or np.abs(split.total - pair.shares).max() <= TOLERANCE:
             return _Side(text, sentences, _by_sentence(split, tokens, sentences), activations, tokens, split)
     return _Side(text, sentences, _left_out(pair, text, sentences, role), activations, None, None)
-
-
-def _split(pair: _Pair, tokens: Float32, role: Role) -> TokenShares:
-    sae = pair.explainer.sae
-    if role == "document":
-        split = document_token_shares(pair.q, tokens, sae.directions, sae.decoder_bias, pair.features)
-    else:
-        split = query_token_shares(pair.z, tokens, sae.directions, sae.decoder_bias, pair.features)
-    return TokenShares(_by_term(pair, split.tokens), _by_term(pair, split.constant))
 
 
 def _by_term(pair: _Pair, parts: Float64) -> Float64:
@@ -207,20 +202,9 @@ def _left_out(pair: _Pair, text: str, sentences: list[Sentence], role: Role) -> 
     rests = [text[: sentence.start] + text[sentence.end :] for sentence in sentences]
     if not all(rest.strip() for rest in rests):
         return np.repeat(pair.shares[:, None], len(sentences), axis=1)
-    sae = pair.explainer.sae
-    without = [
-        _by_term(
-            pair,
-            shares_of(
-                rest if role == "query" else pair.q,
-                rest if role == "document" else pair.z,
-                sae.directions,
-                sae.decoder_bias,
-                pair.features,
-            ),
-        )
-        for rest in read_texts(pair.explainer.encoder, rests, role).vectors
-    ]
+    vectors = read_texts(pair.explainer.encoder, rests, role).vectors
+    pairs = [(pair.q, z) for z in vectors] if role == "document" else [(q, pair.z) for q in vectors]
+    without = [_by_term(pair, pair.span.shares(*one)) for one in pairs]
     return np.asarray(pair.shares[:, None] - np.stack(without, axis=1))
 
 

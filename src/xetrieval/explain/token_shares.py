@@ -30,41 +30,32 @@ class TokenShares(NamedTuple):
         return np.asarray(self.tokens.sum(axis=1) + self.constant)
 
 
-def document_token_shares(
-    q: Float32, tokens: Float32, directions: Float32, decoder_bias: Float32, features: IntArray
-) -> TokenShares:
-    """Split shares over the document's tokens.
+class FeatureSpan:
+    """The features S of a pair: how their shares are read off its vectors, with S held fixed.
 
     Args:
-        q: [m], unit. tokens: h_t [T, m]. directions: W^T [F, m]. features: S, all features of the pair.
+        directions: W^T [F, m]. decoder_bias: b [m]. features: S.
     """
-    along, readers = _readers(q, directions, features)
-    per_token = (readers @ _parts(tokens).T) * along[:, None]
-    return TokenShares(per_token, -(readers @ decoder_bias.astype(np.float64)) * along)
 
+    def __init__(self, directions: Float32, decoder_bias: Float32, features: IntArray) -> None:
+        self.W, self.b = directions[features].astype(np.float64), decoder_bias.astype(np.float64)
+        gram = self.W @ self.W.T
+        gram[np.diag_indices_from(gram)] += RIDGE
+        self.readers = np.linalg.solve(gram, self.W)  # p_j [S, m]
 
-def query_token_shares(
-    z: Float32, tokens: Float32, directions: Float32, decoder_bias: Float32, features: IntArray
-) -> TokenShares:
-    """Split the same shares over the query's tokens: h^q_t [T, m]; z: [m], the document."""
-    _, readers = _readers(z, directions, features)
-    beta = readers @ (z.astype(np.float64) - decoder_bias)
-    W = directions[features].astype(np.float64)
-    return TokenShares((W @ _parts(tokens).T) * beta[:, None], np.zeros(len(features)))
+    def shares(self, q: Float32, z: Float32) -> Float64:
+        """share_j of every feature for the unit vectors q [m] and z [m]."""
+        return np.asarray((self.readers @ (z - self.b)) * (self.W @ q))
 
+    def over_document(self, q: Float32, tokens: Float32) -> TokenShares:
+        """The shares split over the document's tokens h_t [T, m]; q: [m], unit."""
+        along = self.W @ q
+        return TokenShares((self.readers @ _parts(tokens).T) * along[:, None], -(self.readers @ self.b) * along)
 
-def shares_of(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32, features: IntArray) -> Float64:
-    """share_j of every feature of S for another document vector z [m], with S held fixed."""
-    along, readers = _readers(q, directions, features)
-    return np.asarray((readers @ (z.astype(np.float64) - decoder_bias)) * along)
-
-
-def _readers(q: Float32, directions: Float32, features: IntArray) -> tuple[Float64, Float64]:
-    """<q, w_j> [S] and p_j [S, m]."""
-    W = directions[features].astype(np.float64)
-    gram = W @ W.T
-    gram[np.diag_indices_from(gram)] += RIDGE
-    return W @ q.astype(np.float64), np.asarray(np.linalg.solve(gram, W), np.float64)
+    def over_query(self, z: Float32, tokens: Float32) -> TokenShares:
+        """The same shares split over the query's tokens h^q_t [T, m]; z: [m], the document."""
+        beta = self.readers @ (z - self.b)
+        return TokenShares((self.W @ _parts(tokens).T) * beta[:, None], np.zeros(len(beta)))
 
 
 def _parts(tokens: Float32) -> Float64:
