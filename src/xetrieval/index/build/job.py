@@ -1,12 +1,31 @@
-"""One build as it is recorded while it is unfinished."""
+"""One build: as building/job.json records it while it is unfinished, and what its parts share while it runs."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...configs import BuildConfig
+from ...errors import DamagedError, InputError
+from ...explain import Explainer
+from ...files import digest_of
+from ...progress import Progress
+from ..store.ids import Change, change, open_ids
+from ..store.layout import BUILDING, SHARDS, TEXTS, shard_name
+from ..store.manifest import Manifest
+from ..store.ours import JOB, begin_building, read_job, remove_unfinished
+from ..store.texts import Texts
+
+if TYPE_CHECKING:
+    from .corpus import Corpus
 
 
 class Job(NamedTuple):
-    """One build, as building/job.json records it."""
+    """What a build has to do."""
 
     digest: str  # of everything that decides the result
     base: int  # the generation it adds to; 0: a new index
@@ -17,6 +36,7 @@ class Job(NamedTuple):
     removed: int
     shard_rows: int
     block: int
+    replaced: list[int]  # rows of the index that it replaces or removes, ascending
 
     @property
     def rows(self) -> int:
@@ -27,3 +47,101 @@ class Job(NamedTuple):
     def sizes(self) -> list[int]:
         """Documents of each of its shards."""
         return [min(self.shard_rows, self.rows - at) for at in range(0, self.rows, self.shard_rows)]
+
+    @property
+    def names(self) -> list[str]:
+        """The folders of its shards."""
+        return [shard_name(number) for number in range(self.first, self.first + len(self.sizes))]
+
+    @property
+    def gone(self) -> NDArray[np.int64]:
+        """The rows that it replaces or removes."""
+        return np.array(self.replaced, np.int64)
+
+    def unreadable(self, output: Path) -> int:
+        """Documents written of which the encoder knows at most half of the tokens."""
+        count = 0
+        for name in self.names:
+            with closing(Texts(output / SHARDS / name / TEXTS)) as texts:
+                count += texts.unreadable()
+        return count
+
+
+class Build(NamedTuple):
+    """A build at work."""
+
+    corpus: Corpus
+    explainer: Explainer
+    output: Path
+    base: Manifest | None  # of the index that it adds to
+    job: Job
+    progress: Progress
+
+
+def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: list[Any]) -> Job | None:
+    """The unfinished or finished job that a build continues; None where it begins a new one.
+
+    Args:
+        facts: everything but `base` that decides the result.
+    Raises:
+        InputError: an index is there and nothing is to be added, or the other way round; an unfinished build of
+            something else. DamagedError: the record of the unfinished build cannot be read.
+    """
+    known = _unfinished(output / BUILDING)
+    if base is None and config.adding:
+        raise InputError(f"{output}: there is no index to add to; make one with `xetrieval index build`")
+    if base is not None and known is None and not config.adding:
+        if base.job != digest_of([*facts, 0]):
+            raise InputError(
+                f"{output} already contains an index; add to it with `xetrieval index add`, or choose another"
+            )
+        return Job(base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, config.block or 0, [])  # it is complete
+    if known is None or config.restart:
+        return None
+    if known.digest != digest_of([*facts, known.base]):
+        raise InputError(
+            f"{output} contains an unfinished build of other texts, or the corpus has changed since; finish it with "
+            "the command that began it, or pass --restart to throw it away"
+        )
+    current = 0 if base is None else base.generation
+    return known if known.base in (current, current - 1) else None
+
+
+def begun(
+    corpus: Corpus, documents: int, output: Path, base: Manifest | None, config: BuildConfig, facts: list[Any]
+) -> Job:
+    """A new job, recorded in the folder; what an unfinished one left there is removed.
+
+    Args:
+        documents: of the corpus. facts: as for `resumed`.
+    """
+    remove_unfinished(output, () if base is None else base.names)
+    made = Change(documents, 0, 0, 0, [])
+    if base is not None:
+        with open_ids(output, base) as have:
+            made = change((entry.document for entry in corpus.entries()), have, replace_all=corpus.encoded)
+    job = Job(
+        digest=digest_of([*facts, 0 if base is None else base.generation]),
+        base=0 if base is None else base.generation,
+        first=0 if base is None else base.next_shard,
+        added=made.added,
+        updated=made.updated,
+        unchanged=made.unchanged,
+        removed=made.removed,
+        shard_rows=config.shard_rows,
+        block=config.block or 0,
+        replaced=made.gone,
+    )
+    begin_building(output, job._asdict())
+    return job
+
+
+def _unfinished(building: Path) -> Job | None:
+    record = read_job(building)
+    try:
+        job = None if record is None else Job(**record)
+        if job is not None:
+            _ = job.gone  # which checks the rows
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DamagedError(f"{building / JOB}: damaged ({error}); move it elsewhere and build again") from error
+    return job

@@ -25,10 +25,9 @@ from ...fitting.own import CorpusRows, learn_own
 from ...fitting.texts import DrawnSentence, few_sentences
 from ...progress import Progress
 from ...sae.stack import Stack
-from ..store.layout import BUILDING, EXPLAINER, TEXTS, VECTORS, map_array, shard_name
+from ..store.layout import BUILDING, EXPLAINER, TEXTS, VECTORS, map_array
 from ..store.texts import Texts
-from .corpus import Corpus
-from .job import Job
+from .job import Build, Job
 
 SENTENCES: Final = "sentences.f32"
 LEARNED: Final = "learned.json"
@@ -120,9 +119,7 @@ def learned(output: Path, base: Explainer) -> Explainer:
     return explainer
 
 
-def learn_dictionary(
-    corpus: Corpus, base: Explainer, output: Path, job: Job, seed: int, plan: Dictionary, progress: Progress
-) -> Explainer:
+def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
     """Learn the dictionary of documents whose vectors are in INDEX/building, and save it as INDEX/explainer.
 
     Where a corpus cannot be learned from (all its vectors are alike), the explainer given stays, unless the dictionary
@@ -131,6 +128,7 @@ def learn_dictionary(
     Raises:
         InputError, DivergedError: it cannot, and was asked for.
     """
+    corpus, base, output, _, job, progress = build
     building = output / BUILDING
     drawn: list[DrawnSentence] = []
     if not corpus.encoded:
@@ -139,7 +137,7 @@ def learn_dictionary(
     vectors = _sentence_vectors(building / SENTENCES, [one.text for one in drawn], base, progress)
     texts = _ShardTexts(building, job)
     try:
-        shards = [map_array(building / name / VECTORS, base.sae.dimension) for name in texts.names]
+        shards = [map_array(building / name / VECTORS, base.sae.dimension) for name in job.names]
         has_text = bool(corpus.sources) or corpus.store is not None
 
         def text(row: int) -> str:
@@ -185,9 +183,8 @@ class _ShardTexts:
     """Texts and ids of the documents of unfinished shards, by row of the build."""
 
     def __init__(self, building: Path, job: Job) -> None:
-        self.names = [shard_name(number) for number in range(job.first, job.first + len(job.sizes))]
         self.starts = np.concatenate([[0], np.cumsum(job.sizes)]).tolist()
-        self.shards = [Texts(building / name / TEXTS, writable=True) for name in self.names]
+        self.shards = [Texts(building / name / TEXTS, writable=True) for name in job.names]
 
     def text(self, row: int) -> str:
         return self._one("text", row)

@@ -18,32 +18,26 @@ from numpy.typing import NDArray
 
 from ...configs import BuildConfig
 from ...encoders import precision_of
-from ...errors import DamagedError, InputError, MismatchError
+from ...errors import InputError, MismatchError
 from ...explain import Explainer, load
 from ...explain.folder import write_explainer
-from ...files import digest_of, path_of, read_json, sha256_of_file, write_bytes, write_text
+from ...files import path_of, read_json, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
 from ...fitting.own import OWN
 from ...progress import Progress, silent
-from ..store.ids import Change, change
-from ..store.layout import BUILDING, EXPLAINER, KIND, RECORD, SHARDS, TEXTS, TYPES, shard_name
+from ..store.layout import EXPLAINER, KIND, RECORD, SHARDS, TYPES
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import (
     DELETED,
-    JOB,
     abandon_compaction,
-    begin_building,
     end_building,
-    read_job,
-    remove_unfinished,
     writing,
 )
-from ..store.texts import Texts
 from .corpus import Corpus, Survey, survey
 from .corpus_vectors import check_corpus_vectors
-from .job import Job
+from .job import Build, begun, resumed
 from .own import Dictionary, choose, chosen_explainer, is_learned, learn_dictionary, learned
-from .shards import build_in_loop, ids_of
+from .shards import build_in_loop
 
 TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at most
 
@@ -78,6 +72,7 @@ def build_index(
             process at work there. MismatchError: the index was made by another explainer.
     """
     config, output = config or BuildConfig(), path_of(output)
+    config = replace(config, block=config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK))
     _check_outside(output, corpus)
     explainer = chosen_explainer(explainer, config.dictionary)
     with writing(output):
@@ -88,45 +83,48 @@ def build_index(
             if not plan.learned:
                 _same_explainer(output, manifest, explainer)
             abandon_compaction(output, manifest.names)
-        job, replaced = _job(corpus, explainer, output, manifest, config, looked, plan)
+        if corpus.encoded and not config.force:
+            check_corpus_vectors(corpus, explainer)
+        facts = _facts(corpus, explainer, config, looked, plan)
+        job = resumed(output, manifest, config, facts)
+        job = job or begun(corpus, looked.documents, output, manifest, config, facts)
         if manifest is None or manifest.job != job.digest:  # else built already, or killed between the last two steps
-            explainer = _make_shards(corpus, explainer, output, manifest, job, config, plan, progress)
+            build = _make_shards(Build(corpus, explainer, output, manifest, job, progress), config, plan)
             if job.rows or job.removed:
-                manifest = _publish(corpus, explainer, output, manifest, job, replaced)
+                manifest = _publish(build)
         end_building(output)
         assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
         counts = job.added, job.updated, job.unchanged, job.removed
-        return Built(*counts, manifest.alive, _unreadable(output, job), _described(plan, manifest))
+        return Built(*counts, manifest.alive, job.unreadable(output), _described(plan, manifest))
 
 
-def _make_shards(
-    corpus: Corpus,
-    explainer: Explainer,
-    output: Path,
-    base: Manifest | None,
-    job: Job,
-    config: BuildConfig,
-    plan: Dictionary,
-    progress: Progress,
-) -> Explainer:
-    """All shards of a build, and the explainer that made their codes."""
+def _facts(corpus: Corpus, explainer: Explainer, config: BuildConfig, looked: Survey, plan: Dictionary) -> list[Any]:
+    """What decides the result of a build, apart from the index that it adds to."""
+    precision = None if corpus.encoded else precision_of(explainer.encoder)
+    facts: list[Any] = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, config.block]
+    return [*facts, ["learned", config.seed]] if plan.learned else facts
+
+
+def _make_shards(build: Build, config: BuildConfig, plan: Dictionary) -> Build:
+    """Make all shards. The build is returned with the explainer that made their codes."""
     if config.engine == "ray":
         from .engines.ray import build_shards
     else:
         build_shards = build_in_loop
+    output = build.output
     if not plan.learned:
-        explainer = _kept(explainer, output, published=base is not None)
-        if job.rows:
-            build_shards(corpus, explainer, output, base, job, progress, "whole")
-        return explainer
+        build = build._replace(explainer=_kept(build.explainer, output, published=build.base is not None))
+        if build.job.rows:
+            build_shards(build, "whole")
+        return build
     if is_learned(output):
-        explainer = learned(output, explainer)
+        build = build._replace(explainer=learned(output, build.explainer))
     else:
-        explainer = _kept(explainer, output, published=False)
-        build_shards(corpus, explainer, output, base, job, progress, "encode")
-        explainer = learn_dictionary(corpus, explainer, output, job, config.seed, plan, progress)
-    build_shards(corpus, explainer, output, base, job, progress, "code")
-    return explainer
+        build = build._replace(explainer=_kept(build.explainer, output, published=False))
+        build_shards(build, "encode")
+        build = build._replace(explainer=learn_dictionary(build, config.seed, plan))
+    build_shards(build, "code")
+    return build
 
 
 def _described(plan: Dictionary, manifest: Manifest) -> str:
@@ -134,11 +132,6 @@ def _described(plan: Dictionary, manifest: Manifest) -> str:
     if plan.learned and not manifest.explainer.endswith(OWN):
         return f"that of {manifest.explainer}: this corpus's vectors cannot be learned from"
     return plan.why
-
-
-def _unreadable(output: Path, job: Job) -> int:
-    names = (shard_name(number) for number in range(job.first, job.first + len(job.sizes)))
-    return sum(Texts(output / SHARDS / name / TEXTS).unreadable() for name in names)
 
 
 def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:
@@ -177,82 +170,16 @@ def _check_outside(output: Path, corpus: Corpus) -> None:
             )
 
 
-def _job(
-    corpus: Corpus,
-    explainer: Explainer,
-    output: Path,
-    base: Manifest | None,
-    config: BuildConfig,
-    looked: Survey,
-    plan: Dictionary,
-) -> tuple[Job, NDArray[np.int64]]:
-    """The unfinished job of the folder, if it is this one, else a new one; and the rows that it replaces."""
-    if corpus.encoded and not config.force:
-        check_corpus_vectors(corpus, explainer)
-    block = config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK)
-    precision = None if corpus.encoded else precision_of(explainer.encoder)
-    facts: list[Any] = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, block]
-    facts += [["learned", config.seed]] if plan.learned else []
-    record = read_job(output / BUILDING)
-    try:
-        replaced = np.array([] if record is None else record.pop("replaced"), np.int64)
-        known = None if record is None else Job(**record)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DamagedError(
-            f"{output / BUILDING / JOB}: damaged ({error}); move it elsewhere and build again"
-        ) from error
-    current = 0 if base is None else base.generation
-    if base is not None and known is None and not config.adding:
-        if base.job == digest_of([*facts, 0]):  # built already, by this very command
-            return Job(base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, block), np.empty(0, np.int64)
-        raise InputError(f"{output} already contains an index; add to it with `xetrieval index add`, or choose another")
-    if base is None and config.adding:
-        raise InputError(f"{output}: there is no index to add to; make one with `xetrieval index build`")
-    if known is not None and known.digest != digest_of([*facts, known.base]) and not config.restart:
-        raise InputError(
-            f"{output} contains an unfinished build of other texts, or the corpus has changed since; finish it with "
-            "the command that began it, or pass --restart to throw it away"
-        )
-    if known is not None and not config.restart and known.base in (current, current - 1):
-        return known, replaced
-    remove_unfinished(output, () if base is None else base.names)
-    made = Change(looked.documents, 0, 0, 0, [])
-    if base is not None:
-        made = change((entry.document for entry in corpus.entries()), ids_of(output, base), replace_all=corpus.encoded)
-    counts = made.added, made.updated, made.unchanged, made.removed
-    first = 0 if base is None else base.next_shard
-    job = Job(digest_of([*facts, current]), current, first, *counts, config.shard_rows, block)
-    begin_building(output, {**job._asdict(), "replaced": made.gone})
-    return job, np.array(made.gone, np.int64)
-
-
-def _encoded_with(explainer: Explainer) -> dict[str, Any]:
-    return {**explainer.encoder.identity.to_dict(), "precision": precision_of(explainer.encoder)}
-
-
-def _publish(
-    corpus: Corpus,
-    explainer: Explainer,
-    output: Path,
-    base: Manifest | None,
-    job: Job,
-    replaced: NDArray[np.int64],
-) -> Manifest:
-    shards = [] if base is None else list(base.shards)
-    for number in range(job.first, job.first + len(job.sizes)):
-        name = shard_name(number)
-        shards.append((name, read_json(output / SHARDS / name / RECORD)))
+def _publish(build: Build) -> Manifest:
+    corpus, explainer, output, base, job, _ = build
+    made = [(name, read_json(output / SHARDS / name / RECORD)) for name in job.names]
     old = np.empty(0, np.int64) if base is None else base.deleted(output)
-    gone = np.union1d(old, replaced)
-    history = [] if base is None else list(base.history)
-    history.append(
-        {
-            **corpus.facts(),
-            "encoded_with": None if corpus.encoded else _encoded_with(explainer),
-            "added": job.added,
-            "updated": job.updated,
-        }
+    encoded_with = (
+        {**explainer.encoder.identity.to_dict(), "precision": precision_of(explainer.encoder)}
+        if not corpus.encoded
+        else None
     )
+    event = {**corpus.facts(), "encoded_with": encoded_with, "added": job.added, "updated": job.updated}
     manifest = Manifest(
         generation=job.base + 1,
         job=job.digest,
@@ -262,13 +189,13 @@ def _publish(
         dimension=explainer.sae.dimension,
         features=explainer.sae.features,
         views=tuple(explainer.views),
-        shards=tuple(shards),
+        shards=(*(() if base is None else base.shards), *made),
         gone=0,
         gone_sha256="",
         explainer_files={name: sha256_of_file(output / EXPLAINER / name) for name in own_files(output / EXPLAINER)},
-        history=tuple(history),
+        history=(*(() if base is None else base.history), event),
     )
-    return write_manifest_with(output, manifest, gone)
+    return write_manifest_with(output, manifest, np.union1d(old, job.gone))
 
 
 def write_manifest_with(output: Path, manifest: Manifest, gone: NDArray[np.int64]) -> Manifest:

@@ -10,13 +10,11 @@ from typing import Literal
 import numpy as np
 
 from ...explain import Explainer
-from ...progress import Progress
-from ..store.ids import IdLookup
-from ..store.layout import BUILDING, RECORD, SHARDS, TEXTS, shard_name
+from ..store.ids import open_ids
+from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
 from ..store.manifest import Manifest
-from ..store.texts import Texts
 from .corpus import Corpus, Entry, blocks
-from .job import Job
+from .job import Build
 from .stages import Batch, Stage, chain, run
 from .writer import ShardWriter
 
@@ -25,10 +23,9 @@ STAGE_NAMES = {"whole": "index", "encode": "encode", "code": "index"}
 TellRows = Callable[[int], None]
 
 
-def build_in_loop(
-    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress, part: Part
-) -> None:
+def build_in_loop(build: Build, part: Part) -> None:
     """All shards, one after the other, in one pass over the corpus."""
+    corpus, explainer, output, base, job, progress = build
     maker = ShardMaker(corpus, explainer, output, job.block, part, job.rows)
     entries = iter(()) if part == "code" else wanted(corpus, output, base)
     done = 0
@@ -98,15 +95,8 @@ class ShardMaker:
 
 def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:
     """The entries that a build writes: all of them, or those that the index does not have in this form."""
-    if base is None:
-        return corpus.entries()
-    if corpus.encoded:
-        return corpus.entries()  # documents of the index are replaced: their vectors may differ
-    have = ids_of(output, base)
-    return (entry for entry in corpus.entries() if not have.has(entry.document))
-
-
-def ids_of(output: Path, manifest: Manifest) -> IdLookup:
-    """Which documents an index has."""
-    texts = [Texts(output / SHARDS / name / TEXTS) for name, _ in manifest.shards]
-    return IdLookup(texts, manifest.firsts, manifest.deleted(output))
+    if base is None or corpus.encoded:  # vectors of documents that the index has may differ: these are replaced
+        yield from corpus.entries()
+        return
+    with open_ids(output, base) as have:
+        yield from (entry for entry in corpus.entries() if not have.has(entry.document))

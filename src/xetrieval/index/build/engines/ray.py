@@ -16,24 +16,22 @@ from typing import Any
 from ....errors import InputError, XetrievalError
 from ....explain import Explainer, load
 from ....extras import require
-from ....progress import Progress
 from ...store.layout import BUILDING, EXPLAINER
-from ...store.manifest import Manifest, read_index_manifest
+from ...store.manifest import read_index_manifest
 from ..corpus import Corpus
-from ..job import Job
+from ..job import Build
 from ..shards import STAGE_NAMES, Part, ShardMaker, wanted
 
 SWITCHES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
-def build_shards(
-    corpus: Corpus, explainer: Explainer, output: Path, base: Manifest | None, job: Job, progress: Progress, part: Part
-) -> None:
+def build_shards(build: Build, part: Part) -> None:
     """All shards of a job, on as many workers as fit on the cluster.
 
     Raises:
         MissingExtra: Ray is not installed. InputError: an encoder that workers cannot open by its name.
     """
+    corpus, explainer, output, base, job, progress = build
     os.environ.update(SWITCHES)  # before the import: it phones home otherwise
     ray, data = require("ray", "ray"), require("ray.data", "ray")
     if not ray.is_initialized():
