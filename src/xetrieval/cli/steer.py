@@ -65,13 +65,13 @@ def suggest(
     say_all(absent_documents(named, lambda name: opened.find(name) is not None))
     with progress_bar() as progress:
         made = run(opened, texts, judged, SuggestConfig(seed=seed), source, progress, own)
-    made.profile.save(output)
+    done = _save(made.profile, output)
     if format is Format.json:
         give_json(made.to_dict())
     else:
         _print_profile(opened, made.profile)
         give_line(made.sentence())
-        say(f"written to {output}")
+        say(done)
 
 
 @app.command()
@@ -104,8 +104,7 @@ def apply(
         chosen = chosen.with_factors(factor, sae)
     found = moves(opened, query, chosen, k)
     if save is not None:
-        chosen.save(save)
-        say(f"written to {save}")
+        say(_save(chosen, save))
     if format is Format.json:
         give_json(found.to_dict())
         return
@@ -130,6 +129,15 @@ def apply(
             Text.assemble((printable(move.doc_id), "cyan"), f"  {shorten(move.text, 120)}"),
         )
     output_console().print(table)
+
+
+def _save(profile: SteeringProfile, path: Path) -> str:
+    """Save a profile; the words for what was done: one that was there is replaced."""
+    from ..files import is_stream
+
+    there = path.exists() and not is_stream(path)
+    profile.save(path)
+    return f"{'replaced' if there else 'written to'} {path}"
 
 
 def _print_profile(index: Index, profile: SteeringProfile) -> None:

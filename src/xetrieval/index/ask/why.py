@@ -168,8 +168,14 @@ def rank_change(index: Index, q: Float32, row: int, place: int, k: int) -> RankC
 
 
 def contrast_rows(index: Index, query: Query, row: int, other: int, *, counterfactual: bool = False) -> Contrast:
-    """Why a row scores above another for the encoder's own ranking of a query, or below it."""
+    """Why a row scores above another for the encoder's own ranking of a query, or below it.
+
+    Raises:
+        InputError: both are one document.
+    """
     assert query.vector is not None
+    if row == other:
+        raise InputError(f"{index.document(row).id!r} would be compared with itself; give another document")
     z = index.vectors(np.array([row, other]))
     made = contrast_vectors(index.explainer, query.vector, z)
     first, second = (
