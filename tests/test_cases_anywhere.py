@@ -285,7 +285,9 @@ def test_doctor_says_how_far_it_is_what_needs_no_query_and_the_command_for_a_ref
     build_index(Corpus((write_corpus(tmp_path / "cor pus.jsonl", rows),)), random_explainer(), tmp_path / "ix", SMALL)
     untitled = json.loads(accepted(run("doctor", tmp_path / "ix", "--format", "json")).stdout)
     assert untitled["queries"] == 0
-    assert untitled["explained"] is untitled["remainder"] is untitled["retention"] is None
+    assert untitled["remainder"] is untitled["retention"] is None
+    assert untitled["pairs_are"].startswith("documents")
+    assert untitled["margin"] == pytest.approx(untitled["explained"] - untitled["explained_untrained"], abs=2e-4)
     assert 0 < untitled["fvu"] < 5
     assert any("--queries" in line for line in untitled["advice"])
     assert "FVU" in accepted(run("doctor", tmp_path / "ix")).stdout

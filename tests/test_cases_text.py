@@ -90,7 +90,7 @@ def test_an_index_counts_documents_that_cannot_be_read(tmp_path: Path) -> None:
     report = json.loads(
         accepted(run("doctor", tmp_path / "ix", "--queries", tmp_path / "q.jsonl", "--format", "json")).stdout
     )
-    assert report["unknown_documents"] == 0.5
+    assert report["unknown"] == 0.5
     assert compared["contrast"]["first"]["read_query"]["unknown"] == 0
     assert [compared["contrast"][side]["read_document"]["unknown"] for side in ("first", "second")] == [1, 4]
 

@@ -368,7 +368,7 @@ def test_a_checkup_measures_and_advises(index: Index) -> None:
     fine = replace(found, cosine_on_card=found.cosine + 0.01, remainder=0.1)
     assert advice(fine, "xetrieval fit")[0].startswith("good enough")
     assert advice(replace(fine, cosine_on_card=found.cosine + 0.2), "xetrieval fit")[0].startswith("refit")
-    assert any("--chunk" in line for line in advice(replace(fine, unread_documents=0.3), "xetrieval fit"))
+    assert any("--chunk" in line for line in advice(replace(fine, unread=0.3), "xetrieval fit"))
     queries = ["word1 word2", "word3 word4", "word5"]
     best = [index.search(query, 1)[0].doc_id for query in queries]
     worst = index.search(queries[2], COUNT)[-1].doc_id

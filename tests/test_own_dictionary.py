@@ -14,8 +14,11 @@ from index_data import SMALL, content, write_corpus
 from xetrieval.fitting.rule import rule, sae_by_rule
 
 from xetrieval import load, open_index
+from xetrieval.cli.app import app
 from xetrieval.data import Document
 from xetrieval.errors import InputError, MismatchError
+from xetrieval.evaluate.doctor import checkup
+from xetrieval.explain.verdict import verdict
 from xetrieval.fitting import own as fitting_own
 from xetrieval.fitting.texts import few_sentences
 from xetrieval.index import BuildConfig, Built, Corpus, build_index
@@ -53,7 +56,7 @@ def records(count: int) -> list[dict[str, object]]:
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xetrieval.fitting.rule.STEPS", 12)
+    monkeypatch.setattr("xetrieval.configs.rule.STEPS", 12)
 
 
 @pytest.fixture
@@ -119,6 +122,38 @@ def test_which_dictionary_an_index_gets(corpus: Corpus, tmp_path: Path, as_shipp
     for shard in ("000000", "000003"):
         a, b = (content(tmp_path / name / "shards" / shard) for name in ("own", "other"))
         assert a == b, "coded in a second pass or at once: the same bytes"
+
+
+def test_the_verdict_stands_in_the_index(corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_index(corpus, random_explainer(), tmp_path / "index", OWN)
+    index = open_index(tmp_path / "index")
+    app(["index", "info", str(tmp_path / "index")], standalone_mode=False)
+    told = " ".join(capsys.readouterr().out.split())
+    figures = index.explainer.metrics["pairs"]
+    word = verdict(figures["explained"], figures["explained_untrained"]).word
+    assert f"learned from this corpus; {word}: features explain" in told
+    found = checkup(index).to_dict()
+    assert found["pairs"] == 200 * 3
+    assert found["margin"] == pytest.approx(found["explained"] - found["explained_untrained"], abs=2e-4)
+    assert 0 <= found["named_fraction"] <= found["explained"] + 1e-3
+    assert {"verdict", "unread", "unknown", "features", "remainder_fraction"} <= found.keys()
+    few = Corpus((write_corpus(tmp_path / "few.jsonl", records(20)),))
+    build_index(few, random_explainer(), tmp_path / "few", SMALL)
+    assert checkup(open_index(tmp_path / "few")).verdict == "too few documents"
+    app(["index", "info", str(tmp_path / "few")], standalone_mode=False)
+    assert "not learned from this corpus; xetrieval doctor" in " ".join(capsys.readouterr().out.split())
+
+
+def test_verdicts_have_limits() -> None:
+    assert verdict(0.82, 0.36).word == "good here"
+    assert verdict(0.82, 0.60).word == "partly"
+    assert verdict(0.66, 0.46).word == "partly"
+    assert verdict(0.69, 0.64).word == "not made for this"
+    assert verdict(0.45, 0.10).word == "not made for this"
+    assert verdict(0.69, 0.64).why == (
+        "features explain 0.69 of the scores without the bias, 0.05 more than untrained directions (partly needs 0.50 "
+        "and 0.15)"
+    )
 
 
 def test_an_explainer_of_ones_own_keeps_its_dictionary(corpus: Corpus, tmp_path: Path) -> None:
@@ -224,7 +259,7 @@ POINTS = [
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("xetrieval.fitting.rule.STEPS", 12)
+        patched.setattr("xetrieval.configs.rule.STEPS", 12)
         patched.setattr(own, "SENTENCE_BLOCK", 40)
         source = Corpus((write_corpus(folder / "corpus.jsonl", records(200)),))
         build_index(source, random_explainer(), folder / "index", OWN)

@@ -1,7 +1,8 @@
-"""Which dictionary does a corpus of its own need: F, k, rows, steps, variant, from 150 passages on?
+r"""Which dictionary does a corpus of its own need: F, k, rows, steps, variant, from 150 passages on?
 
     XETRIEVAL_DATA=DIR python -m paper.studies.own_corpora --cache DIR
-    XETRIEVAL_DATA=DIR python -m paper.studies.own_dictionary sweep|choices|rule|shipped|ships --cache DIR [--sets ...]
+    XETRIEVAL_DATA=DIR python -m paper.studies.own_dictionary sweep|choices|rule|shipped|ships|verdicts --cache DIR \
+        [--sets ...]
         -> results/own_dictionary.json; what is there already is not measured again
 
 sweep    F and k at each size, learned from passages and sentences
@@ -9,6 +10,7 @@ choices  at the rule's F and k: other rows, steps, variants and k in use
 rule     the rule itself at every size, with all five untrained dictionaries of either kind
 shipped  the shipped dictionary on the same pairs
 ships    topk beside batchtopk, each also with the views of the documents as rows, at 1,000 and at the largest size
+verdicts the figures that a build measures without judged queries, of an own and of the shipped dictionary, at 1,000
 """
 
 from __future__ import annotations
@@ -26,11 +28,13 @@ import xetrieval
 from paper.studies.minilm import RESULTS
 from paper.studies.own_corpora import LARGEST, Corpus, open_corpora
 from xetrieval.arrays import Float32
-from xetrieval.configs.rule import BATCH, rule
+from xetrieval.configs.rule import BATCH, rule, sae_by_rule
 from xetrieval.errors import TrainingWarning
 from xetrieval.explain.explained import explained_beside
+from xetrieval.fitting.own import CorpusRows, measure_own, pair_figures
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction
+from xetrieval.sae.stack import Stack
 from xetrieval.sae.train import SaeConfig, train_sae
 
 OUTPUT: Final = RESULTS / "own_dictionary.json"
@@ -107,6 +111,23 @@ def ships(corpus: Corpus) -> Iterator[dict[str, Any]]:
             yield {**base, "rows": rows, "variant": variant}
 
 
+def verdicts(corpus: Corpus) -> dict[str, Any]:
+    """Figures without judged queries (held-out sentences, and documents) beside those of the queries."""
+    found: dict[str, Any] = {}
+    stack = Stack([corpus.documents, corpus.sentences])
+    rows = CorpusRows(stack, corpus.sentence_passages, None, str)
+    own = train_sae(stack, sae_by_rule(len(rows.used)), rows=rows.used)
+    alone = CorpusRows(Stack([corpus.documents]), corpus.sentence_passages[:0], None, str)
+    for name, sae in (("own", own), ("shipped", xetrieval.load("minilm").sae)):
+        q, z = corpus.queries[corpus.pairs.query], corpus.documents[corpus.pairs.document]
+        found[name] = {
+            "queries": pair_figures(sae, q, z, corpus.documents),
+            "sentences": measure_own(sae, rows)["pairs"],
+            "documents": measure_own(sae, alone)["pairs"],
+        }
+    return found
+
+
 class Results:
     """Records by what they are of; written after each."""
 
@@ -150,7 +171,7 @@ def run(step: str, corpus: Corpus, results: Results, asked: dict[str, Any]) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=("sweep", "choices", "rule", "shipped", "ships"))
+    parser.add_argument("step", choices=("sweep", "choices", "rule", "shipped", "ships", "verdicts"))
     parser.add_argument("--sets", nargs="*", default=list(LARGEST))
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=OUTPUT)
@@ -167,6 +188,8 @@ def main() -> None:
             elif given.step == "ships" and (size == 1000 or size == LARGEST[name]):
                 for asked in ships(corpus):
                     run("ships", corpus, results, asked)
+            elif given.step == "verdicts" and size in (150, 1000) and not results.has("verdicts", corpus, {}):
+                results.add("verdicts", corpus, {}, verdicts(corpus))
             elif given.step == "rule":
                 run("rule", corpus, results, dict(rule(len(corpus.documents) + len(corpus.sentences))))
             elif given.step == "shipped" and size == LARGEST[name] and not results.has("shipped", corpus, {}):

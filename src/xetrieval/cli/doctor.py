@@ -83,21 +83,24 @@ def _print(found: Checkup) -> None:
     rows = (
         ("cosine of reconstructed documents", f"{found.cosine:.3f}", found.cosine_on_card, ""),
         ("variance unexplained (FVU)", "none" if found.fvu is None else f"{found.fvu:.3f}", found.fvu_on_card, ""),
+        ("explained", _percent(found.explained), None, f"of the scores without the bias: {found.pairs_are}"),
+        ("  by untrained directions", _percent(found.explained_untrained), None, "what features explain by chance"),
+        ("  by features with a label", _percent(found.named_fraction), None, ""),
+        ("remainder", _percent(found.remainder_fraction), None, "of the scores without the bias, by absolute value"),
+        ("shared features", "–" if found.features is None else f"{found.features:.1f}", None, "of a pair, on average"),
         (
-            "explained",
-            _percent(found.explained),
+            "remainder of whole scores",
+            _percent(found.remainder),
             None,
-            f"of the scores of {found.queries} {found.query_source}",
+            f"of {found.queries} {found.query_source} and their best three",
         ),
-        ("remainder", _percent(found.remainder), None, "of the score, by absolute value"),
-        ("remainder", _percent(found.remainder_of_own), None, "of the score without the bias"),
         ("retention", _percent(found.retention), None, found.retention_is),
         ("silent features", f"{found.silent:.0%}", None, "no document has them"),
         ("saturated features", f"{found.saturated:.1%}", None, "a quarter of the documents has them"),
-        ("documents not read to their end", f"{found.unread_documents:.0%}", None, ""),
+        ("documents not read to their end", f"{found.unread:.0%}", None, ""),
         (
             "documents mostly unknown",
-            f"{found.unknown_documents:.0%}",
+            f"{found.unknown:.0%}",
             None,
             "to the encoder: half of their tokens or more",
         ),
@@ -106,8 +109,9 @@ def _print(found: Checkup) -> None:
         table.add_row(name, here, "" if card is None else f"{card:.3f}", Text(note, "dim"))
     console.print(table)
     console.print()
+    console.print(Text(f"{found.verdict}: {found.why}", "bold"))
     for line in found.advice:
-        console.print(Text(f"• {line}", "bold" if line == found.advice[0] else ""))
+        console.print(Text(f"• {line}"))
     if not found.judged:
         return
     console.print(

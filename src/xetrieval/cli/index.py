@@ -25,7 +25,7 @@ from .shared import check_options, with_options
 from .skipped import SkipBad, collector, report_skipped
 
 if TYPE_CHECKING:
-    from ..index import Built
+    from ..index import Built, Index
 
 app = typer.Typer(help="Make and maintain an index of a corpus.", no_args_is_help=True)
 
@@ -181,6 +181,7 @@ def info(index: Folder) -> None:
     rows = [
         ("documents", f"{manifest.alive:,}" + (f" ({manifest.gone:,} deleted)" if manifest.gone else "")),
         ("explainer", f"{manifest.explainer}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
+        ("dictionary", _dictionary(opened)),
         ("encoder", f"{manifest.encoder}, {manifest.dimension} dimensions"),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
         ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes a document"),
@@ -214,6 +215,18 @@ def report(
         give_json(found.to_dict())
     else:
         print_report(output_console(), found)
+
+
+def _dictionary(index: Index) -> str:
+    """Where the features come from, and how good they are here."""
+    from ..explain.verdict import verdict
+
+    made_from, figures = index.explainer.provenance.get("corpus"), index.explainer.metrics.get("pairs")
+    first = index.manifest.history[0] if index.manifest.history else {}
+    if not made_from or not figures or any(first.get(key) != value for key, value in made_from.items()):
+        return f"not learned from this corpus; xetrieval doctor {index.folder} measures how good it is here"
+    found = verdict(figures["explained"], figures["explained_untrained"])
+    return f"learned from this corpus; {found.word}: {found.why}, on {figures['pairs']:,} pairs"
 
 
 def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], explainer: str, output: Path) -> None:

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from ..data.judgments import absent_documents
 from ..errors import InputError, MismatchError
 from ..explain import Explanation
 from ..explain.foreign import unlike
+from ..explain.verdict import verdict
+from ..fitting.own import NEAREST, pair_figures
 from ..index import Index
 from ..index.ask.report import BOILERPLATE
 from ..index.search.mode import Query
@@ -35,6 +37,7 @@ SAMPLE: Final = 2000  # documents
 QUERIES: Final = 200  # at most, or as many titles in their place
 FEWEST: Final = 100  # documents, below which the figures say little
 WRONG: Final = 3  # hits of a failing query that are explained
+SHIPPED_ENCODER: Final = "minilm"
 NEEDED: Final = 1_000  # documents; docs/index.md shows what fewer and more of them give
 
 
@@ -56,15 +59,23 @@ class Checkup(Record):
     cosine_on_card: float | None
     fvu: float | None  # None: all documents are alike, there is no variance
     fvu_on_card: float | None
-    explained: float | None  # bias + shares, over the scores of queries with their best hits; None: no queries
+    verdict: str  # good here, partly, not made for this; or that there are too few documents
+    why: str  # the figures behind the verdict, and their limits
+    pairs: int  # that the next six figures are of
+    pairs_are: str
+    explained: float | None  # sum of shares / sum of (score - bias), of the original view
+    remainder_fraction: float | None  # sum of |remainder| / sum of |score - bias|
+    features: float | None  # that a pair shares, mean
+    named_fraction: float | None  # shares of features with a label / sum of (score - bias)
+    explained_untrained: float | None  # explained by random directions, mean of five seeds
+    margin: float | None  # explained - explained_untrained
     remainder: float | None  # |remainder| over |score|, summed likewise
-    remainder_of_own: float | None  # |remainder| over |score - bias|: of what features could explain
     queries: int
     query_source: str  # "queries", "titles", or "nothing"
     silent: float  # fraction of the features that are active on no document
     saturated: float  # fraction of the features that are active on a quarter of the documents
-    unread_documents: float  # fraction of the documents with text past the encoder's limit
-    unknown_documents: float  # fraction of the documents of which the encoder knows at most half of the tokens
+    unread: float  # fraction of the documents with text past the encoder's limit
+    unknown: float  # fraction of the documents of which the encoder knows at most half of the tokens
     retention: float | None  # of the best ten, or of NDCG@10 where there are judgments
     retention_is: str
     advice: tuple[str, ...]
@@ -109,7 +120,6 @@ def checkup(
     sample_queries, source, chosen = _queries(index, queries, sample, rng, progress)
     explained = _explained(index, sample_queries, progress)
     total = sum(abs(one.score) for one in explained) or 1.0  # sums: a score near 0 would blow up a mean of ratios
-    own = sum(abs(one.score - one.bias) for one in explained) or 1.0
     judged = None if judgments is None else [judgments[i] for i in chosen]
     retention, retention_is = _retention(index, sample_queries, judged, progress) if sample_queries else (None, "")
     frequency = index.frequency / max(1, len(index))
@@ -118,21 +128,24 @@ def checkup(
     failed = 0
     if queries is not None and judgments is not None:
         failing, failed = _failing(index, queries, judgments, progress)
+    figures = _figures(index, sample_queries if source == "queries" else None, sample, z, progress)
+    judged_by = _verdict(len(index), figures)
     found = Checkup(
         documents=len(index),
+        verdict=judged_by[0],
+        why=judged_by[1],
+        **figures,
         cosine=round(reconstruction.cosine, 4),
         cosine_on_card=card.get("cosine"),
         fvu=None if np.isnan(reconstruction.fvu) else round(reconstruction.fvu, 4),
         fvu_on_card=card.get("fvu"),
-        explained=round(1 - sum(one.remainder for one in explained) / total, 4) if sample_queries else None,
         remainder=round(sum(abs(one.remainder) for one in explained) / total, 4) if sample_queries else None,
-        remainder_of_own=round(sum(abs(one.remainder) for one in explained) / own, 4) if sample_queries else None,
         queries=len(sample_queries),
         query_source=source,
         silent=round(float((frequency == 0).mean()), 4),
         saturated=round(float((frequency >= BOILERPLATE).mean()), 4),
-        unread_documents=round(float(np.mean([reading.unread > 0 for reading in read])), 4),
-        unknown_documents=round(float(np.mean([reading.unreadable for reading in read])), 4),
+        unread=round(float(np.mean([reading.unread > 0 for reading in read])), 4),
+        unknown=round(float(np.mean([reading.unreadable for reading in read])), 4),
         retention=None if retention is None else round(retention, 4),
         retention_is=retention_is,
         advice=(),
@@ -172,14 +185,14 @@ def advice(
         lines.append(
             f"{found.saturated:.1%} of the features are active on a quarter of the documents: too common to inform"
         )
-    if found.unread_documents > 0.05:
+    if found.unread > 0.05:
         lines.append(
-            f"{found.unread_documents:.0%} of the documents are longer than the encoder reads: split them into chunks "
+            f"{found.unread:.0%} of the documents are longer than the encoder reads: split them into chunks "
             "(index build --chunk)"
         )
-    if found.unknown_documents > 0.05:
+    if found.unknown > 0.05:
         lines.append(
-            f"{found.unknown_documents:.0%} of the documents are mostly unknown to the encoder: it was made for other "
+            f"{found.unknown:.0%} of the documents are mostly unknown to the encoder: it was made for other "
             "languages or characters; use another one"
         )
     if found.retention is not None and found.retention < 0.7:
@@ -190,8 +203,11 @@ def advice(
 
 
 def _refit(index: Index) -> str:
-    """The command that fits an explainer on what the index was made from."""
+    """The command that learns features from what the index was made from."""
     sources = list(dict.fromkeys(source for one in index.manifest.history for source in one["sources"]))
+    if index.explainer.encoder_identity.name == SHIPPED_ENCODER:
+        words = ["xetrieval", "index", "build", *(sources or ["CORPUS"]), "--dictionary", "corpus"]
+        return shlex.join([*words, "--output", "my-index"])
     words = ["xetrieval", "fit", *(sources or ["CORPUS"])]
     words += ["--encoder", index.explainer.encoder_identity.name, "--output", "my-explainer"]
     return shlex.join(words)
@@ -219,6 +235,40 @@ def _queries(
             out.append(Query(title, index.query_vector(title)[0]))
             progress("encode", place, len(titles), "titles")
     return out, "titles" if out else "nothing", list(range(len(out)))
+
+
+def _figures(
+    index: Index, queries: list[Query] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
+) -> dict[str, Any]:
+    """What features explain of the scores of queries with their three best, or of documents with their three nearest.
+
+    Documents are the queries where none were given: nothing is encoded.
+    """
+    rows = sample[:: max(1, len(sample) // QUERIES)][:QUERIES]
+    given = index.vectors(rows) if queries is None else [query.vector for query in queries]
+    q, documents = [], []
+    for place, vector in enumerate(given):
+        assert vector is not None
+        best = nearest(index, vector, NEAREST + 1).rows
+        if queries is None:
+            best = best[best != rows[place]]
+        q += [vector] * len(best[:NEAREST])
+        documents += best[:NEAREST].tolist()
+        progress("compare", place + 1, len(given), "")
+    names = ("explained", "remainder_fraction", "features", "named_fraction", "explained_untrained", "margin")
+    kind = f"{'documents' if queries is None else 'queries'} with their {NEAREST} nearest documents"
+    if not documents:
+        return {"pairs": 0, "pairs_are": kind, **dict.fromkeys(names)}
+    labelled = np.array([feature.label is not None for feature in index.explainer.features])
+    found = pair_figures(index.explainer.sae, np.stack(q), index.vectors(np.array(documents, np.int64)), z, labelled)
+    return {"pairs": found["pairs"], "pairs_are": kind, **{name: found[name] for name in names}}
+
+
+def _verdict(documents: int, figures: Mapping[str, Any]) -> tuple[str, str]:
+    if documents < FEWEST or figures["explained"] is None:
+        return "too few documents", f"{documents:,} documents are too few to judge by"
+    found = verdict(figures["explained"], figures["explained_untrained"])
+    return found.word, found.why
 
 
 def _explained(index: Index, queries: list[Query], progress: Progress) -> list[Explanation]:

@@ -129,7 +129,7 @@ def learn_own(
     }
     frequency = np.array([feature.frequency for feature in features])
     metrics = {
-        **measure_own(sae, rows),
+        **measure_own(sae, rows, np.array([feature.label is not None for feature in features])),
         "dead_features": int((frequency == 0).sum()),
         "dense_features": int((frequency > 0.1).sum()),
     }
@@ -144,7 +144,7 @@ def learn_own(
     )
 
 
-def measure_own(sae: SparseAutoencoder, rows: CorpusRows) -> dict[str, Any]:
+def measure_own(sae: SparseAutoencoder, rows: CorpusRows, named: NDArray[np.bool_] | None = None) -> dict[str, Any]:
     """How well held-out rows are reconstructed, and what the features explain of their scores with other documents."""
     held = rows.vectors.take(rows.held_out)
     metrics: dict[str, Any] = {"held_out_rows": len(held)}
@@ -155,15 +155,23 @@ def measure_own(sae: SparseAutoencoder, rows: CorpusRows) -> dict[str, Any]:
     query, document = nearest_others(held, own, rows.vectors, rows.documents)
     if len(query):
         z, corpus = rows.vectors.take(document), rows.vectors.take(_spread(rows.documents))
-        figures = pair_figures(sae, held[query], z, corpus)
+        figures = pair_figures(sae, held[query], z, corpus, named)
         kind = "sentences" if len(rows.held_out) and rows.held_out[0] >= rows.documents else "documents"
         metrics["pairs"] = {**figures, "queries": f"held-out {kind}, each with its {NEAREST} nearest other documents"}
     return metrics
 
 
-def pair_figures(sae: SparseAutoencoder, q: Float32, z: Float32, corpus: Float32) -> dict[str, Any]:
-    """What the features of a dictionary explain of the scores of pairs, and what untrained ones do."""
-    found = explained(sae, q, z)
+def pair_figures(
+    sae: SparseAutoencoder, q: Float32, z: Float32, corpus: Float32, named: NDArray[np.bool_] | None = None
+) -> dict[str, Any]:
+    """What the features of a dictionary explain of the scores of pairs, and what untrained ones do.
+
+    Args:
+        q, z: the vectors of each pair [n, m].
+        corpus: vectors whose covariance untrained directions are drawn from.
+        named: which features have a label, [F].
+    """
+    found = explained(sae, q, z, named)
     controls: list[Explained] = [explained(one, q, z) for one in untrained(sae, corpus, seeds=range(SEEDS))]
     by_chance = float(np.mean([one.explained for one in controls]))
     figures = {
@@ -171,6 +179,7 @@ def pair_figures(sae: SparseAutoencoder, q: Float32, z: Float32, corpus: Float32
         "remainder_fraction": found.remainder,
         "features": found.features,
         "nothing_shared": found.nothing_shared,
+        **({} if found.named is None else {"named_fraction": found.named}),
         "explained_untrained": by_chance,
         "margin": found.explained - by_chance,
     }

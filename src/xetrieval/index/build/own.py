@@ -68,7 +68,7 @@ def chosen_explainer(explainer: Explainer, dictionary: str | Path | None) -> Exp
         features=other.features,
         families=other.families,
         provenance=other.provenance,
-        metrics=other.metrics,
+        metrics={key: value for key, value in other.metrics.items() if key != "pairs"},  # those are of its corpus
     )
 
 
