@@ -103,7 +103,10 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
     ]
     assert list(record["per_view"]) == ["original", "qa", "summary", "purpose"]
     first = record["terms"][0]
-    assert list(first) == ["kind", "feature_id", "label", "share", "query_activation", "view_activations"]
+    assert list(first) == ["kind", "feature_id", "label", "share", "query_activation", "view_activations", "words"]
+    assert list(first["words"]) == ["query", "document"]
+    assert set(first["words"]["query"]) <= {"red", "apple"}
+    assert first["words"]["document"]
     shares = [entry["share"] for entry in record["terms"]]
     assert shares == sorted(shares, reverse=True)
     parts = record["bias"] + sum(shares) + record["other_terms"]["share"] + record["remainder"]

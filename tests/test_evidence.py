@@ -27,8 +27,8 @@ from xetrieval.encoders.minilm import packaged
 from xetrieval.errors import InputError
 from xetrieval.explain import Explainer, Explanation, Term, TokenShare, attribute
 from xetrieval.explain.chunks import chunk_places
-from xetrieval.explain.evidence import joined_words
 from xetrieval.explain.token_shares import FeatureSpan
+from xetrieval.explain.words import joined_words
 from xetrieval.render.text import plain_text
 from xetrieval.sae.projection import FeatureSets
 
@@ -233,7 +233,7 @@ def test_any_text_can_be_asked_about(text: str) -> None:
 def test_pieces_of_words_are_joined() -> None:
     text = "un-happiness, 漢"
     tokens = tuple(TokenShare(a, b, 1.0) for a, b in ((0, 2), (2, 3), (3, 8), (8, 12), (12, 13), (14, 15)))
-    assert joined_words(tokens, text) == [("un", 1), ("-", 1), ("happiness", 2), (",", 1), ("漢", 1)]
+    assert joined_words(tokens, text) == [("un-happiness", 4), (",", 1), ("漢", 1)]
 
 
 @pytest.mark.parametrize(

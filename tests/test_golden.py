@@ -18,6 +18,7 @@ from xetrieval.explain import (
     Term,
     TextEvidence,
     TokenShare,
+    Words,
 )
 from xetrieval.explain.counterfactual import Erase, NamedFeature
 from xetrieval.render.html import fragment_of
@@ -46,8 +47,13 @@ def explanation() -> Explanation:
         bias=0.1,
         remainder=0.07,
         terms=(
-            Term("feature", 3, "immune system", 0.3, 0.5, views, twins=(9,), evidence=Evidence(evidence(), guess)),
-            Term("feature", 4, None, 0.1, 0.4, views),
+            Term(
+                *("feature", 3, "immune system", 0.3, 0.5, views),
+                twins=(9,),
+                words=Words(("vaccines",), ("Vaccines", "immune")),
+                evidence=Evidence(evidence(), guess),
+            ),
+            Term("feature", 4, None, 0.1, 0.4, views, words=Words((), ("Ice", "<cold>"))),
             Term("feature", 5, "cold & <ice>", -0.05, 0.2, views),
         ),
         doc_id="d1",
@@ -70,8 +76,9 @@ def bm25() -> Explanation:
 
 def contrast() -> Contrast:
     def side(score: float, shares: tuple[float, float], active: float) -> Explanation:
+        words = Words(("vaccines", "work"), ("Vaccines",) if active else ())
         terms = (
-            Term("feature", 3, "immune system", shares[0], 0.5, {"original": active}),
+            Term("feature", 3, "immune system", shares[0], 0.5, {"original": active}, words=words),
             Term("feature", 4, None, shares[1], 0.4, {"original": 0.2}),
         )
         remainder = score - 0.1 - sum(shares)

@@ -27,6 +27,9 @@ from .workers import read_side_by_side
 Precision = Literal["float32", "bfloat16"]
 LOADING: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
 LARGE: Final = 100_000_000  # weights
+FEW: Final = 4  # texts that are read one by one, so that their tokens are at hand
+TEXTS_KEPT: Final = 8  # whose tokens are
+MOST_KEPT: Final = 1 << 22  # numbers in the tokens of one text
 BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
 
 
@@ -55,6 +58,7 @@ class SentenceTransformerEncoder(BaseEncoder):
     ) -> None:
         self.folder = find_model(source)
         self.precision, self.batch_size, self._tokenizing = precision, batch_size, Lock()
+        self._last: dict[tuple[Role, str], TokenVectors] = {}
         model = ModelFolder(self.folder, None if _is_folder(source) else str(source))
         similar = model.similarity()
         own = model.prompts()
@@ -91,15 +95,27 @@ class SentenceTransformerEncoder(BaseEncoder):
         return Counts(*(np.array(column, np.int32) for column in (unread, unknown, tokens)))
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
-        """The tokens before pooling; None unless the model is a transformer, a mean, and at most a normalisation."""
-        torch = require("torch", "encoders")
+        """The tokens before pooling; None unless the model is a transformer, a mean, and at most a normalisation.
+
+        Those of the texts that were encoded last, one by one, are still at hand.
+        """
+        if not self._shows_tokens:
+            return None
+        found = self._last.pop((role, text), None)
+        if found is None:
+            return self._read(text, role)[1]
+        self._last[role, text] = found  # the most recent again
+        return found
+
+    @cached_property
+    def _shows_tokens(self) -> bool:
         parts = tuple(type(module).__name__ for module in self._model)
-        if parts[:2] != ("Transformer", "Pooling") or parts[2:] not in ((), ("Normalize",)):
-            return None
-        pooling = self._model[1]
-        if _mode(pooling) != "mean":
-            return None
-        prompt = self.identity.prompt(role)
+        known = parts[:2] == ("Transformer", "Pooling") and parts[2:] in ((), ("Normalize",))
+        return known and _mode(self._model[1]) == "mean"
+
+    def _read(self, text: str, role: Role) -> tuple[Float32, TokenVectors]:
+        """The vector [1, m] of one text and its tokens, by one pass through the model."""
+        torch, prompt = require("torch", "encoders"), self.identity.prompt(role)
         whole = prompt + text
         lead = len(whole) - len(whole.lstrip())  # the model strips its input
         with self._tokenizing:
@@ -113,12 +129,16 @@ class SentenceTransformerEncoder(BaseEncoder):
             )
         offsets, special = read.pop("offset_mapping")[0].tolist(), read.pop("special_tokens_mask")[0].tolist()
         with torch.inference_mode():
-            vectors = self._model[0](dict(read.to(self._model.device)))["token_embeddings"][0].float().cpu().numpy()
+            states = self._model[0](dict(read.to(self._model.device)))["token_embeddings"][0].float().cpu().numpy()
         spans, kinds = _places(offsets, special, len(prompt) - lead)
-        kept = [
-            place for place, kind in enumerate(kinds) if kind != "prompt" or getattr(pooling, "include_prompt", True)
-        ]
-        return TokenVectors(vectors[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
+        included = getattr(self._model[1], "include_prompt", True)
+        kept = [place for place, kind in enumerate(kinds) if kind != "prompt" or included]
+        tokens = TokenVectors(states[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
+        if tokens.vectors.size <= MOST_KEPT:
+            self._last[role, text] = tokens
+            for key in list(self._last)[:-TEXTS_KEPT]:
+                self._last.pop(key, None)
+        return tokens.vectors.mean(axis=0, keepdims=True), tokens
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
         torch, device, model = require("torch", "encoders"), _device(), self._model
@@ -136,7 +156,12 @@ class SentenceTransformerEncoder(BaseEncoder):
                     show_progress_bar=False,
                 )
 
+        def read_each(some: list[str]) -> Float32:
+            return np.concatenate([self._read(text, role)[0] for text in some])
+
         alone = len(texts) == 1 and self._large  # all threads for one text: only a large model gains by it
+        if len(texts) <= FEW and not half and self._shows_tokens:
+            read, batch = read_each, 1
         beside = device == "cpu" and not alone
         vectors = read_side_by_side(read, texts, batch) if beside else read(texts)
         return np.asarray(l2norm(as_vectors(vectors)), np.float32)

@@ -10,6 +10,7 @@ from .explanation import DEFAULT_TOP, Chunk, Explanation, OtherTerms, Term
 from .pairs import ExplainedPairs
 from .reading import Reading
 from .support import Overlap, overlap
+from .words import Words
 
 load = Explainer.load
 
@@ -31,6 +32,7 @@ __all__ = [
     "Term",
     "TextEvidence",
     "TokenShare",
+    "Words",
     "attribute",
     "attribute_shared",
     "explain_file",

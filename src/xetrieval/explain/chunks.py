@@ -19,11 +19,10 @@ def explain_chunks(explainer: Explainer, query: str, document: str) -> Explanati
     """The explanation of the chunk with the highest score, with all chunks and their scores."""
     places = chunk_places(explainer.encoder, document)
     texts = [document[start:end] for start, end in places]
-    explained = explainer.explain_pairs([query] * len(texts), texts)
-    scores = explained.attribution.score
+    scores = explainer.explain_pairs([query] * len(texts), texts).attribution.score
     best = int(np.argmax(scores))
     chunks = tuple(Chunk(start, end, float(score)) for (start, end), score in zip(places, scores, strict=True))
-    return replace(explained[best], chunk=best, chunks=chunks)
+    return replace(explainer.explain(query, texts[best]), chunk=best, chunks=chunks)
 
 
 def chunk_places(encoder: Encoder, document: str) -> list[tuple[int, int]]:

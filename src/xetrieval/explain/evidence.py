@@ -74,27 +74,27 @@ class Evidence:
     query: TextEvidence
 
 
-def joined_words(tokens: tuple[TokenShare, ...], text: str) -> list[tuple[str, float]]:
-    """Tokens joined to words: pieces that touch, with a letter or digit on either side of the seam."""
-    out: list[tuple[int, int, float]] = []
-    for token in tokens:
-        if out and token.start <= out[-1][1] and text[max(0, out[-1][1] - 1)].isalnum() and text[token.start].isalnum():
-            out[-1] = (out[-1][0], max(token.end, out[-1][1]), out[-1][2] + token.share)
-        else:
-            out.append((token.start, token.end, token.share))
-    return [(text[start:end], share) for start, end, share in out]
-
-
-class _Pair(NamedTuple):
+class Pair(NamedTuple):
     """One explanation, as both sides need it."""
 
     explainer: Explainer
     features: IntArray  # S, all shared features, ascending
     span: FeatureSpan  # of S
     groups: list[IntArray]  # [S] positions in `features` of each term: the feature and its twins
+    leaders: list[int]  # [S] the feature that each term is known by
     shares: Float64  # [S] of each term
     q: Float32  # [m]
     z: Float32  # [m]
+
+
+def pair_of(explainer: Explainer, explanation: Explanation, q: Float32, z: Float32) -> Pair:
+    """The terms of an explanation with the vectors of its texts."""
+    terms = sorted((term for term in explanation.terms if term.ids), key=lambda term: term.ids[0])
+    features = np.array(sorted(j for term in terms for j in term.ids), np.int32)
+    groups = [np.searchsorted(features, term.ids).astype(np.int32) for term in terms]
+    shares = np.array([term.share for term in terms], np.float64)
+    span = FeatureSpan(explainer.sae.directions, explainer.sae.decoder_bias, features)
+    return Pair(explainer, features, span, groups, [term.ids[0] for term in terms], shares, q, z)
 
 
 class _Side(NamedTuple):
@@ -140,19 +140,11 @@ def _with_words(explainer: Explainer, explanation: Explanation, chosen: Sequence
     """The explanation with the words behind the terms of the features `chosen`."""
     if not explanation.query or not explanation.document:
         raise InputError("evidence needs the texts; this explanation was made from vectors alone")
-    terms = sorted((term for term in explanation.terms if term.ids), key=lambda term: term.ids[0])
-    features = np.array(sorted(j for term in terms for j in term.ids), np.int32)
-    pair = _Pair(
-        explainer,
-        features,
-        FeatureSpan(explainer.sae.directions, explainer.sae.decoder_bias, features),
-        [np.searchsorted(features, term.ids).astype(np.int32) for term in terms],
-        np.array([term.share for term in terms], np.float64),
-        read_texts(explainer.encoder, [explanation.query], "query").vectors[0],
-        read_texts(explainer.encoder, [explanation.document], "document").vectors[0],
-    )
+    encoder = explainer.encoder
+    q = read_texts(encoder, [explanation.query], "query").vectors[0]
+    pair = pair_of(explainer, explanation, q, read_texts(encoder, [explanation.document], "document").vectors[0])
     query, document = _side(pair, explanation.query, "query"), _side(pair, explanation.document, "document")
-    row = {term.feature_id: i for i, term in enumerate(terms)}
+    row = {j: i for i, j in enumerate(pair.leaders)}
     found = {j: Evidence(_evidence(pair, document, row[j]), _evidence(pair, query, row[j])) for j in chosen}
     return replace(
         explanation,
@@ -164,7 +156,7 @@ def _with_words(explainer: Explainer, explanation: Explanation, chosen: Sequence
     )
 
 
-def _side(pair: _Pair, text: str, role: Role) -> _Side:
+def _side(pair: Pair, text: str, role: Role) -> _Side:
     sentences = split_sentences(text)
     own = read_texts(pair.explainer.encoder, [sentence.text for sentence in sentences], role).vectors
     sae = pair.explainer.sae
@@ -172,15 +164,24 @@ def _side(pair: _Pair, text: str, role: Role) -> _Side:
     activations = np.array([activations[group].max(axis=0) for group in pair.groups]).reshape(-1, len(sentences))
     tokens = token_vectors(pair.explainer.encoder, text, role)
     if tokens is not None:
-        span, of_document = pair.span, role == "document"
-        split = span.over_document(pair.q, tokens.vectors) if of_document else span.over_query(pair.z, tokens.vectors)
-        split = TokenShares(*(_by_term(pair, parts) for parts in split))
-        if len(pair.shares) == 0 or np.abs(split.total - pair.shares).max() <= TOLERANCE:
+        split = token_split(pair, tokens, role)
+        if split is not None:
             return _Side(text, sentences, _by_sentence(split, tokens, sentences), activations, tokens, split)
     return _Side(text, sentences, _left_out(pair, text, sentences, role), activations, None, None)
 
 
-def _by_term(pair: _Pair, parts: Float64) -> Float64:
+def token_split(pair: Pair, tokens: TokenVectors, role: Role) -> TokenShares | None:
+    """The shares over the tokens of one text; None where these do not add up to the vector that was ranked."""
+    of_document = role == "document"
+    split = (
+        pair.span.over_document(pair.q, tokens.vectors) if of_document else pair.span.over_query(pair.z, tokens.vectors)
+    )
+    split = TokenShares(*(_by_term(pair, parts) for parts in split))
+    adds_up = len(pair.shares) == 0 or np.abs(split.total - pair.shares).max() <= TOLERANCE
+    return split if adds_up else None
+
+
+def _by_term(pair: Pair, parts: Float64) -> Float64:
     """Parts of each feature of S, added up over the features of one term."""
     if len(pair.groups) == len(pair.features):
         return parts
@@ -197,7 +198,7 @@ def _by_sentence(split: TokenShares, tokens: TokenVectors, sentences: list[Sente
     return out
 
 
-def _left_out(pair: _Pair, text: str, sentences: list[Sentence], role: Role) -> Float64:
+def _left_out(pair: Pair, text: str, sentences: list[Sentence], role: Role) -> Float64:
     """What each share loses when a sentence is left out of the text, with S fixed; a single sentence has all of it."""
     rests = [text[: sentence.start] + text[sentence.end :] for sentence in sentences]
     if not all(rest.strip() for rest in rests):
@@ -208,7 +209,7 @@ def _left_out(pair: _Pair, text: str, sentences: list[Sentence], role: Role) -> 
     return np.asarray(pair.shares[:, None] - np.stack(without, axis=1))
 
 
-def _evidence(pair: _Pair, side: _Side, row: int) -> TextEvidence:
+def _evidence(pair: Pair, side: _Side, row: int) -> TextEvidence:
     read_to = side.read_to
     sentences = tuple(
         SentenceShare(

@@ -41,6 +41,7 @@ from .explanation import DEFAULT_TOP, Explanation
 from .folder import read_explainer, write_explainer
 from .foreign import unlike
 from .pairs import ExplainedPairs, PairNames, reading
+from .words import with_words
 
 
 @dataclass
@@ -119,17 +120,18 @@ class Explainer:
     # ------------------------------------------------------------------ explaining
 
     def explain(self, query: str, document: str) -> Explanation:
-        """Why this document gets this score for this query.
+        """Why this document gets this score for this query, with the words of both texts that carry each share.
 
         Raises:
             InputError: an empty text. MissingExtra: the encoder is not installed.
         """
-        return self.explain_pairs([as_text(query, "query")], [as_text(document, "document")])[0]
+        q, z, names = self._read([as_text(query, "query")], [as_text(document, "document")])
+        return with_words(self, self._explained(q, z, names)[0], q[0], z[0])
 
     def explain_pairs(
         self, queries: Sequence[str], documents: Sequence[str], names: PairNames | None = None
     ) -> ExplainedPairs:
-        """Query i with document i. A text that occurs in several pairs is encoded once.
+        """Query i with document i, without words. A text that occurs in several pairs is encoded once.
 
         Raises:
             InputError: a bare text where a list is expected, an entry that is not a text, an empty text.
@@ -137,14 +139,15 @@ class Explainer:
         queries, documents = as_texts(queries, "query"), as_texts(documents, "document")
         if len(queries) != len(documents):
             raise InputError(f"{len(queries)} queries for {len(documents)} documents; give one of each per pair")
+        return self._explained(*self._read(queries, documents, names))
+
+    def _read(
+        self, queries: Sequence[str], documents: Sequence[str], names: PairNames | None = None
+    ) -> tuple[Float32, Float32, PairNames]:
         q, read_q = read_texts(self.encoder, queries, "query")
         z, read_d = read_texts(self.encoder, documents, "document")
-        names = names or PairNames()
-        return self._explained(
-            q,
-            z,
-            names._replace(read_queries=read_q, read_documents=read_d, queries=queries, documents=documents),
-        )
+        read = (names or PairNames())._replace(read_queries=read_q, read_documents=read_d)
+        return q, z, read._replace(queries=queries, documents=documents)
 
     def explain_vectors(self, q: Any, z: Any, names: PairNames | None = None) -> ExplainedPairs:
         """The same from vectors [n, m] of this explainer's encoder; they are normalised to unit length.
@@ -227,6 +230,7 @@ class Explainer:
             replace(side, query=query, document=text, read_query=read_query, read_document=reading(read_d, i))
             for i, (side, text) in enumerate(((made.first, first), (made.second, second)))
         )
+        one, other = with_words(self, one, q[0], z[0]), with_words(self, other, q[0], z[1])
         return Contrast(one, other, swap_vectors(self, q[0], z) if counterfactual else None)
 
     # ------------------------------------------------------------------ its parts, for other uses

@@ -15,6 +15,7 @@ from .attribution import TOLERANCE
 from .evidence import Evidence
 from .printing import PrintsItself
 from .reading import NOT_COUNTED, Reading
+from .words import Words
 
 BIAS: Final = "bias (the same for any document)"
 REMAINDER: Final = "remainder (not explained)"
@@ -49,6 +50,7 @@ class Term:
     )  # what the share is made of: a share per view, or activations and weights
     twins: tuple[int, ...] = ()  # other features of nearly the same direction; their shares are included
     confidence: float | None = None  # mean detection score of the label; None: it was never judged
+    words: Words | None = None  # of both texts, which carry the share; None: the encoder does not show its tokens
     evidence: Evidence | None = None  # where in both texts the share comes from; see `Explainer.with_evidence`
 
     @property

@@ -1,4 +1,4 @@
-"""A table with bars that fits its terminal: the bar goes first, then names are cut; a figure never is.
+"""A table with bars that fits its terminal: the bar goes first, then words are cut; a figure never is.
 
 What is negative draws to the left of a middle line, which is there where anything is negative.
 """
@@ -26,6 +26,7 @@ class Column(NamedTuple):
 
     title: str
     most: int | None = None  # characters of words at most; None: figures
+    wanted: int = LEAST_NAME  # of words: the column with most beyond this is cut first
 
     @property
     def words(self) -> bool:
@@ -64,9 +65,11 @@ class Fitted:
         widths = self._widths()
         room = options.max_width - sum(widths) - GAP * len(widths)
         drawn = room >= max(LEAST_BAR, cell_len(self.bar_title))
-        for place in [i for i in reversed(range(len(widths))) if self.columns[i].words]:
-            over = sum(widths) + GAP * (len(widths) - 1) - options.max_width
-            widths[place] -= max(0, min(over, widths[place] - LEAST_NAME))
+        while sum(widths) + GAP * (len(widths) - 1) > options.max_width:
+            wide = [i for i, column in enumerate(self.columns) if column.words and widths[i] > LEAST_NAME]
+            if not wide:
+                break
+            widths[max(wide, key=lambda i: widths[i] - self.columns[i].wanted)] -= 1
         if sum(widths) + GAP * (len(widths) - 1) > options.max_width and len(widths) > 2:
             yield from self._stacked(widths, options.max_width)
             return

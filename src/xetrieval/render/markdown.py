@@ -18,11 +18,15 @@ def markdown(result: Explanation | Contrast, top: int | None = DEFAULT_TOP, note
     lines = [f"**{rows.title}**", ""]
     lines += [f"> {name}: {literal(shorten(text, 400))}" + "\n>" for name, text in rows.texts if text]
     figures = ["---:"] * (len(rows.columns) - 2)
-    lines += ["", _cells(rows.columns), _cells(["---", "---", *figures])]
-    lines += [_cells([literal(row.name), literal(row.note), *_figures(row.values)]) for row in rows.rows]
-    lines.append(
-        _cells(["**score**", literal(rows.summary), *(f"**{figure}**" for figure in _figures(rows.score.values))])
-    )
+    beside = [rows.words_column] if rows.words_column else []
+    lines += ["", _cells([rows.columns[0], *beside, *rows.columns[1:]])]
+    lines += [_cells(["---", *("---" for _ in beside), "---", *figures])]
+    lines += [
+        _cells([literal(row.name), *(literal(row.words) for _ in beside), literal(row.note), *_figures(row.values)])
+        for row in rows.rows
+    ]
+    scores = (f"**{figure}**" for figure in _figures(rows.score.values))
+    lines.append(_cells(["**score**", *("" for _ in beside), literal(rows.summary), *scores]))
     lines += ["", *(f"- {literal(printable(note))}" for note in (*notes, *rows.notes, *rows.unread))]
     for row in with_sides(rows.rows):
         lines += ["", f"**{literal(row.name)}** {row.value:+.4f}", ""]

@@ -7,12 +7,15 @@ from string import ascii_lowercase
 from typing import Final, NamedTuple
 
 from ..explain.contrast import Contrast
-from ..explain.evidence import TextEvidence, joined_words
+from ..explain.evidence import TextEvidence
 from ..explain.explanation import BIAS, DEFAULT_TOP, LEAST_SCORE, REMAINDER, Explanation, Term
+from ..explain.words import joined_words
 from ..text import printable, shorten
 from ..views import View
 
 VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}
+BOTH: Final = "query ↔ document"
+NO_WORD: Final = "–"  # the share is carried by no word of this text
 ESTIMATE: Final = "an estimate: what the share loses without the sentence"
 
 
@@ -33,6 +36,7 @@ class Row(NamedTuple):
     note: str  # the same in words
     values: tuple[float, ...]  # one for each column of figures; the bar shows the last
     sides: tuple[Side, ...] = ()
+    words: str = ""  # of the texts, which carry it
 
     @property
     def value(self) -> float:
@@ -45,6 +49,7 @@ class Rows(NamedTuple):
 
     title: str
     columns: tuple[str, ...]  # name, where from, then the figures
+    words_column: str  # title of the words beside each row; empty where no row has any
     rows: tuple[Row, ...]
     score: Row
     summary: str  # how much of the score is explained
@@ -76,6 +81,7 @@ def _explanation(explanation: Explanation) -> Rows:
     return Rows(
         title=f"Why this document scores {explanation.score:+.4f}{' when steered' if explanation.steered else ''}",
         columns=("feature", "views", "share") if cosine else ("term", "by", "share"),
+        words_column=_words_column(explanation),
         rows=tuple(rows),
         score=Row("score", "score", "", "", (explanation.score,)),
         summary=_summary(explanation) if cosine else "",
@@ -100,7 +106,8 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
             Side("query", term.evidence.query, explanation.query),
         )
     )
-    return Row(term.kind, printable(term.name), short, by or ", ".join(active), (term.share,), sides)
+    words = "" if term.words is None else _beside(term.words.query, [term.words.document], _words_column(explanation))
+    return Row(term.kind, printable(term.name), short, by or ", ".join(active), (term.share,), sides, words)
 
 
 def _contrast(contrast: Contrast) -> Rows:
@@ -116,7 +123,7 @@ def _contrast(contrast: Contrast) -> Rows:
                 Side("second", b.evidence.document, second.document),
             )
         )
-        rows.append(Row("feature", printable(a.name), where, where, _both(a.share, b.share), sides))
+        rows.append(Row("feature", printable(a.name), where, where, _both(a.share, b.share), sides, _beside_both(a, b)))
     if first.other_terms and second.other_terms and first.other_terms.count:
         values = _both(first.other_terms.share, second.other_terms.share)
         rows.append(Row("others", first.other_terms.label, "", "", values))
@@ -128,6 +135,7 @@ def _contrast(contrast: Contrast) -> Rows:
     return Rows(
         title=f"Why the first document scores {abs(contrast.difference):.4f} {where} the second",
         columns=("feature", "in", "first", "second", "difference"),
+        words_column=f"{_words_column(first)} 1 / 2" if _words_column(first) else "",
         rows=tuple(rows),
         score=Row("score", "score", "", "", _both(first.score, second.score)),
         summary="",
@@ -138,6 +146,25 @@ def _contrast(contrast: Contrast) -> Rows:
         texts=texts,
         source=_source(first),
     )
+
+
+def _words_column(explanation: Explanation) -> str:
+    """The title of the words; those of a document that was not encoded again are missing."""
+    known = [term.words for term in explanation.terms if term.words is not None]
+    return BOTH if any(words.document for words in known) else "in the query" if known else ""
+
+
+def _beside(query: Sequence[str], documents: Sequence[Sequence[str]], column: str) -> str:
+    """The words of both texts that carry a row's share."""
+    words = [", ".join(map(printable, side)) or NO_WORD for side in (query, *documents)]
+    return f"{words[0]} ↔ {' / '.join(words[1:])}" if column == BOTH else words[0]
+
+
+def _beside_both(a: Term, b: Term) -> str:
+    if a.words is None or b.words is None:
+        return ""
+    larger = a if abs(a.share) >= abs(b.share) else b
+    return _beside((larger.words or a.words).query, [a.words.document, b.words.document], BOTH)
 
 
 def _both(first: float, second: float) -> tuple[float, ...]:

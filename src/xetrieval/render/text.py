@@ -21,10 +21,12 @@ def table_of(result: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> R
     """The table: its lines add up to the score."""
     rows = rows_of(result, top)
     name, where, *figures = rows.columns
-    columns = (Column(name, 46), Column(where, 24), *(Column(figure) for figure in figures))
-    total = Line((Text("score", "bold"), "", *(Text(f"{value:+.4f}", "bold") for value in rows.score.values)))
+    beside = [Column(rows.words_column, 56, 40)] if rows.words_column else []
+    columns = (Column(name, 46, 20), *beside, Column(where, 24), *(Column(figure) for figure in figures))
+    sums = (Text(f"{value:+.4f}", "bold") for value in rows.score.values)
+    total = Line((Text("score", "bold"), *("" for _ in beside), "", *sums))
     bar_title = "second · first" if isinstance(result, Contrast) else ""
-    table = Fitted(columns, [_line(row) for row in rows.rows], total, rows.summary, bar_title)
+    table = Fitted(columns, [_line(row, words=bool(beside)) for row in rows.rows], total, rows.summary, bar_title)
     notes = [Text(note, "yellow") for note in rows.notes]
     if rows.legend:
         notes.append(Text(rows.legend, "dim"))
@@ -52,10 +54,11 @@ def without_colour(*parts: RenderableType, width: int = 100) -> str:
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def _line(row: Row) -> Line:
+def _line(row: Row, *, words: bool) -> Line:
     style = "red" if row.value < 0 else COLOURS.get(row.kind, "green")
     *sides, value = (f"{value:+.4f}" for value in row.values)
-    return Line((Text(row.name), Text(row.short, "dim"), *sides, Text(value, style)), row.value, style)
+    beside = [Text(row.words)] if words else []
+    return Line((Text(row.name), *beside, Text(row.short, "dim"), *sides, Text(value, style)), row.value, style)
 
 
 def _words(rows: Rows) -> list[RenderableType]:

@@ -19,6 +19,7 @@ from .. import __version__
 from ..errors import DamagedError, InputError, XetrievalError
 from ..explain import DEFAULT_TOP, Contrast, Explainer, Explanation
 from ..explain.explanation import BIAS, REMAINDER
+from ..explain.words import with_words
 from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
 from ..index.ask.catalogue import FeaturePage, feature_in_index, feature_page
@@ -162,6 +163,7 @@ class Service:
             made = explain_rows(index, query, np.array([row]))[0]
             if not made.steered and query.vector is not None:
                 made = replace(made, rank=rank_in(all_scores(index, query.vector), row))
+                made = with_words(explainer, made, query.vector, index.vectors(np.array([row]))[0])
         else:
             raise InputError("give doc_id, or document as text: one of the two")
         if (terms := _evidence(request)) is not None:

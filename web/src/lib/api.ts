@@ -1202,6 +1202,7 @@ export interface components {
             view_activations?: {
                 [key: string]: number;
             };
+            words?: components["schemas"]["Words"] | null;
         };
         /**
          * TextEvidence
@@ -1339,6 +1340,16 @@ export interface components {
             top?: number | null;
             /** Vector */
             vector?: number[] | null;
+        };
+        /**
+         * Words
+         * @description Words that carry a term's share, the strongest first.
+         */
+        Words: {
+            /** Document */
+            document: string[];
+            /** Query */
+            query: string[];
         };
     };
     responses: never;

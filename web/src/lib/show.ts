@@ -18,6 +18,14 @@ export function nameOf(f: { feature_id: number | null; label: string | null; twi
   return f.label ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
 }
 
+// The words of both texts that carry a line's share.
+export function wordsOf(term: Term, ...others: (Term | undefined)[]): string {
+  if (!term.words) return "";
+  const documents = [term, ...others].map((one) => one?.words?.document.join(", ") || "–");
+  const query = term.words.query.join(", ") || "–";
+  return documents.some((words) => words !== "–") ? `${query} ↔ ${documents.join(" / ")}` : query;
+}
+
 // The feature whose words are marked: the one under the pointer, otherwise the first.
 export function markedTerm(terms: Term[], lit: number): Term | undefined {
   return terms.find((term) => term.feature_id === lit) ?? terms[0];

@@ -12,6 +12,7 @@ from ...errors import InputError
 from ...explain import Contrast, Explanation, RankChange
 from ...explain.contrast import contrast_vectors
 from ...explain.counterfactual import least_boost, least_erasure, swap_vectors
+from ...explain.words import with_words
 from ...options import check
 from ...records import Record
 from ...text import clip, printable, shorten
@@ -122,6 +123,8 @@ def why(
             raise InputError(f"{doc_id!r} is not found by {query.options.by} for this query")
         place = int(found[0]) + 1
     explanation = replace(explain_rows(index, query, np.array([row]))[0], rank=place)
+    if query.vector is not None:
+        explanation = with_words(index.explainer, explanation, query.vector, index.vectors(np.array([row]))[0])
     compared = over is not None or (query.plain and place > k)
     if evidence is not None and not compared:
         explanation = index.explainer.with_evidence(explanation, evidence)
@@ -188,5 +191,8 @@ def contrast_rows(index: Index, query: Query, row: int, other: int, *, counterfa
             read_document=stored.read,
         )
         for side, stored in ((made.first, index.document(row)), (made.second, index.document(other)))
+    )
+    first, second = (
+        with_words(index.explainer, side, query.vector, vector) for side, vector in zip((first, second), z, strict=True)
     )
     return Contrast(first, second, swap_vectors(index.explainer, query.vector, z) if counterfactual else None)

@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import InputError
 from ...explain import Explanation, Reading
 from ...explain.reading import NOT_COUNTED
+from ...explain.words import with_words
 from ...extras import require
 from ...options import check
 from ...records import Record
@@ -43,7 +44,12 @@ class _Together:
         return dict(zip(self.rows.tolist(), explain_rows(self.index, self.query, self.rows), strict=True))
 
     def explanation(self, row: int) -> Explanation:
-        return self._made[row]
+        """With words of the query; those of the document would need it to be encoded again."""
+        made, query = self._made[row], self.query
+        if not query.plain or query.vector is None:
+            return made
+        z = self.index.vectors(np.array([row]))[0]
+        return with_words(self.index.explainer, made, query.vector, z, ("query",))
 
 
 @dataclass(frozen=True, eq=False)

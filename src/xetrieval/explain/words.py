@@ -1,0 +1,131 @@
+"""The reader's own words beside every line: those of both texts that carry a term's share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64
+from ..encoders import Role, token_vectors
+from ..text import STOP_WORDS, WORD, fold, printable, shorten
+from .evidence import Pair, TokenShare, pair_of, token_split
+
+if TYPE_CHECKING:
+    from .explainer import Explainer
+    from .explanation import Explanation
+
+MOST: Final = 3  # words of one text beside a term
+LEAST: Final = 1 / 3  # of the strongest word's part; a weaker one says little
+LONGEST: Final = 32  # characters of a word
+UNSPACED: Final = re.compile(  # scripts without spaces between words: each token is shown as it is
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+Spans = Sequence[tuple[int, int]]
+
+
+class Words(NamedTuple):
+    """Words that carry a term's share, the strongest first."""
+
+    query: tuple[str, ...] = ()
+    document: tuple[str, ...] = ()
+
+
+def with_words(
+    explainer: Explainer,
+    explanation: Explanation,
+    q: Float32,
+    z: Float32,
+    roles: Sequence[Role] = ("query", "document"),
+) -> Explanation:
+    """The explanation with the words that carry each term's share, where the encoder shows its tokens.
+
+    Args:
+        q, z: the vectors that the explanation was made from.
+        roles: the texts to take them from.
+    """
+    texts = {"query": explanation.query, "document": explanation.document}
+    if explanation.mode != "dense" or explanation.steered or not explanation.terms or not all(texts.values()):
+        return explanation
+    pair = pair_of(explainer, explanation, q, z)
+    found = {role: _words(pair, texts[role], role) for role in roles}
+    if not any(found.values()):
+        return explanation
+    nothing: list[tuple[str, ...]] = [()] * len(pair.leaders)
+    sides = (found.get("query") or nothing, found.get("document") or nothing)
+    beside = dict(zip(pair.leaders, map(Words, *sides), strict=True))
+    terms = (replace(term, words=beside[term.ids[0]]) if term.ids else term for term in explanation.terms)
+    return replace(explanation, terms=tuple(terms))
+
+
+def _words(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
+    """The words of one text for each term of the pair; nothing where it cannot be split exactly."""
+    tokens = token_vectors(pair.explainer.encoder, text, role)
+    split = None if tokens is None else token_split(pair, tokens, role)
+    if tokens is None or split is None:
+        return []
+    kept = [i for i, kind in enumerate(tokens.kinds) if kind == "text"]
+    places, parts = word_parts(text, [tokens.spans[i] for i in kept], split.tokens[:, kept])
+    names = [text[start:end] for start, end in places]
+    return [
+        strongest_words(names, row * (1 if share >= 0 else -1)) for row, share in zip(parts, pair.shares, strict=True)
+    ]
+
+
+def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int, int]], Float64]:
+    """Tokens joined to words: places of the words in `text`, in order, and the parts [S, words] of what they carry.
+
+    Args:
+        spans: text[start:end] of each token. parts: [S, tokens].
+    """
+    words = [match.span() for match in WORD.finditer(text)]
+    starts = np.array([start for start, _ in words])
+    places: list[tuple[int, int]] = []
+    owner: NDArray[np.int64] = np.empty(len(spans), np.int64)
+    for token, (start, end) in enumerate(spans):
+        last = max(start, end - 1)  # a token belongs to where it ends: some tokenizers include the space before it
+        word = int(np.searchsorted(starts, last, side="right")) - 1
+        inside = word >= 0 and last < words[word][1] and not UNSPACED.search(text[start:end])
+        place = words[word] if inside else (start, end)
+        if not places or places[-1] != place:
+            places.append(place)
+        owner[token] = len(places) - 1
+    joined = np.zeros((len(parts), len(places)))
+    np.add.at(joined.T, owner, parts.T)
+    return places, joined
+
+
+def joined_words(tokens: Sequence[TokenShare], text: str) -> list[tuple[str, float]]:
+    """Tokens joined to words, each with its part of the share."""
+    shares = np.array([[token.share for token in tokens]])
+    places, parts = word_parts(text, [(token.start, token.end) for token in tokens], shares)
+    return [(text[start:end], float(part)) for (start, end), part in zip(places, parts[0], strict=True)]
+
+
+def strongest_words(words: Sequence[str], carried: Float64) -> tuple[str, ...]:
+    """The words that carry most, each once; stop words and punctuation only where nothing else carries anything."""
+    total: dict[str, float] = {}
+    spelled: dict[str, tuple[float, str]] = {}
+    for word, part in zip(words, carried.tolist(), strict=True):
+        key = fold(word)
+        total[key] = total.get(key, 0.0) + part
+        spelled[key] = max(spelled.get(key, (part, word)), (part, word), key=lambda found: found[0])
+    for rank in range(3):
+        ranked = sorted((key for key in total if _rank(key) == rank and total[key] > 0), key=lambda key: -total[key])
+        if ranked:
+            strong = [key for key in ranked[:MOST] if total[key] >= LEAST * total[ranked[0]]]
+            return tuple(shorten(spelled[key][1].strip("'’-"), LONGEST) or key for key in strong)
+    return ()
+
+
+def _rank(word: str) -> int:
+    """0 a word with a meaning of its own, 1 a stop word or a lone letter, 2 punctuation."""
+    if not any(character.isalnum() for character in printable(word)):
+        return 2
+    lone = len(word) == 1 and word.isascii() and word.isalpha()
+    return 1 if lone or word in STOP_WORDS else 0

@@ -1,0 +1,166 @@
+"""The words beside every line: those of both texts that carry its share, from one reading of each text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from conftest import random_explainer, unit
+
+from xetrieval.arrays import Float32, l2norm
+from xetrieval.encoders import CachedEncoder, FunctionEncoder, HashingEncoder, Role, TokenVectors
+from xetrieval.encoders.minilm import packaged
+from xetrieval.explain import Explainer, Term, Words
+from xetrieval.explain.words import strongest_words, word_parts
+from xetrieval.render.markdown import markdown
+from xetrieval.render.text import plain_text
+from xetrieval.text import STOP_WORDS, fold
+
+QUERY = "how do vaccines protect a child"
+DOCUMENT = "Vaccines train the immune system. They protect a child, and the vaccine protects others. 漢字"
+
+
+def toy() -> Explainer:
+    return random_explainer().with_encoder(HashingEncoder(64))
+
+
+def words_of(terms: Sequence[Term]) -> list[Words]:
+    assert all(term.words is not None for term in terms)
+    return [term.words for term in terms if term.words is not None]
+
+
+def carried(words: list[str], parts: list[float]) -> tuple[str, ...]:
+    return strongest_words(words, np.array(parts))
+
+
+def test_every_term_has_the_words_that_carry_its_share() -> None:
+    explainer = toy()
+    why = explainer.explain(QUERY, DOCUMENT)
+    exact = explainer.with_evidence(why, top=None)
+    for term, words in zip(exact.terms, words_of(why.terms), strict=True):
+        assert term.evidence is not None
+        for side, text, found in (
+            (term.evidence.query, QUERY, words.query),
+            (term.evidence.document, DOCUMENT, words.document),
+        ):
+            assert all(word in text for word in found)
+            assert len(found) <= 3
+            parts: dict[str, float] = {}
+            for token in side.tokens:
+                word = fold(text[token.start : token.end])
+                if word.isalnum() and word not in STOP_WORDS and len(word) > 1:
+                    parts[word] = parts.get(word, 0.0) + (token.share if term.share > 0 else -token.share)
+            best = max(parts, key=lambda word: parts[word])
+            assert fold(found[0]) == best or parts[best] <= 0
+
+
+def test_the_strongest_words_come_once_and_stop_words_last() -> None:
+    assert carried(["the", "accounts", "Account", ",", "delete"], [0.9, 0.1, 0.2, 0.8, 0.25]) == ("Account", "delete")
+    assert carried(["how", "?"], [0.1, 0.5]) == ("how",)
+    assert carried(["how", "?"], [-0.1, 0.5]) == ("?",)
+    assert carried(["bread"], [-0.1]) == ()
+    assert carried(["a", "b1", "yeast", "oven", "bread"], [0, 0.4, 0.5, 0.3, 0.45]) == ("yeast", "bread", "b1")
+    assert carried(["yeast", "oven"], [0.9, 0.1]) == ("yeast",), "a word of a ninth of the share says little"
+    assert carried(["x" * 50], [1.0])[0].endswith("…")
+
+
+def test_tokens_are_joined_to_words_of_any_script() -> None:
+    text = "delete_account isn't C++ self-help 漢字 ไทย"
+    spans = [(0, 6), (6, 7), (7, 14), (15, 17), (17, 18), (18, 20), (21, 22), (22, 23), (23, 24), (25, 29), (29, 34)]
+    spans += [(35, 36), (36, 37), (38, 41)]
+    places, parts = word_parts(text, spans, np.ones((2, len(spans))))
+    assert [text[a:b] for a, b in places] == ["delete_account", "isn't", "C++", "self-help", "漢", "字", "ไทย"]
+    assert parts.tolist() == [[3, 3, 3, 2, 1, 1, 1]] * 2
+    spaced = [(max(0, start - 1), end) for start, end in spans]  # some tokenizers include the space before
+    assert [text[a:b] for a, b in word_parts(text, spaced, np.ones((1, len(spans))))[0]][:2] == [
+        "delete_account",
+        "isn't",
+    ]
+
+
+def test_each_text_is_read_once() -> None:
+    class Counting(HashingEncoder):
+        calls: list[str]
+
+        def token_vectors(self, text: str, role: Role) -> TokenVectors:
+            self.calls.append(text)
+            return super().token_vectors(text, role)
+
+        def _encode(self, texts: list[str], role: Role) -> Float32:
+            self.calls += texts
+            return super()._encode(texts, role)
+
+    encoder = Counting(64)
+    encoder.calls = []
+    random_explainer().with_encoder(encoder).explain(QUERY, DOCUMENT)
+    assert sorted(encoder.calls) == sorted([QUERY, DOCUMENT] * 2), "a vector and the tokens; no sentence, no rest"
+
+
+def test_an_encoder_without_tokens_gets_no_further_text() -> None:
+    hashing, asked = HashingEncoder(64), []
+
+    def paid(texts: Sequence[str]) -> Float32:
+        asked.extend(texts)
+        return hashing.encode_document(texts)
+
+    blind = FunctionEncoder(paid, name="paid", version="1")
+    base = random_explainer()
+    explainer = Explainer("paid", blind.identity, base.sae, base.internalizers, base.features, cache=False)
+    asked.clear()
+    why = explainer.with_encoder(blind).explain(QUERY, DOCUMENT)
+    assert sorted(asked) == sorted([QUERY, DOCUMENT])
+    assert why.terms
+    assert all(term.words is None for term in why.terms)
+    assert "↔" not in plain_text(why)
+    assert "words" not in why.to_dict()["terms"][0]
+
+
+def test_tokens_that_do_not_add_up_give_no_words() -> None:
+
+    class Wrong(HashingEncoder):
+        def token_vectors(self, text: str, role: Role) -> TokenVectors:
+            _, spans, kinds = super().token_vectors(text, role)
+            return TokenVectors(l2norm(unit(len(spans))), spans, kinds)
+
+    why = random_explainer().with_encoder(Wrong(64)).explain(QUERY, DOCUMENT)
+    assert all(term.words is None for term in why.terms)
+
+
+def test_a_contrast_has_the_words_of_both_documents() -> None:
+    made = toy().contrast(QUERY, DOCUMENT, "A child eats ice cream.")
+    found = {word for words in words_of(made.second.terms) for word in words.document}
+    assert found <= {"A", "child", "eats", "ice", "cream"}
+    assert "query ↔ document 1 / 2" in plain_text(made)
+    assert " / " in markdown(made)
+
+
+def test_what_has_no_text_has_no_words() -> None:
+    explainer = toy()
+    assert all(term.words is None for term in explainer.explain_vectors(unit(1), unit(1, seed=1))[0].terms)
+    assert all(term.words is None for term in explainer.explain_pairs([QUERY], [DOCUMENT])[0].terms)
+
+
+@pytest.mark.slow
+def test_minilm_reads_vector_and_tokens_at_once(tmp_path: object) -> None:
+    pytest.importorskip("sentence_transformers")
+    if packaged() is None:
+        pytest.skip("the packaged MiniLM is not installed")
+    import xetrieval
+
+    explainer = xetrieval.load("minilm", cache=str(tmp_path))
+    encoder = explainer.encoder
+    assert isinstance(encoder, CachedEncoder)
+    inner = encoder.encoder
+    why = explainer.explain("how do I delete my account", "Press Delete account, or call delete_account.")
+    passes = []
+    real = inner._model[0].forward  # type: ignore[attr-defined]
+    inner._model[0].forward = lambda *given, **options: passes.append(1) or real(*given, **options)  # type: ignore
+    text = "Close your profile for ever."
+    other = explainer.explain("how do I close my profile", text)
+    assert len(passes) == 2, "one pass for each text"
+    many = inner.encode_document([text, *(f"text {i}" for i in range(6))])  # type: ignore[attr-defined]
+    assert np.allclose(inner.encode_document([text])[0], many[0], atol=2e-6)  # type: ignore[attr-defined]
+    assert any("delete" in words.query for words in words_of(why.terms))
+    assert any("delete_account" in words.document for words in words_of(why.terms))
+    assert other.terms
