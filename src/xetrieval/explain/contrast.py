@@ -21,7 +21,7 @@ from ..sae.projection import FeatureSets
 from ..text import clip
 from .attribution import attribute
 from .counterfactual import Swap
-from .explanation import Explanation, OtherTerms, Term, join_twins, largest, twin_notes
+from .explanation import Explanation, OtherTerms, Term, join_twins, large_share_notes, largest, twin_notes
 from .printing import PrintsItself
 from .support import overlap
 
@@ -80,6 +80,7 @@ class Contrast(PrintsItself):
             *self.first.read_document.notes("first document"),
             *self.second.read_document.notes("second document"),
             *twin_notes(self.first.terms),
+            *dict.fromkeys(note for side in (self.first, self.second) for note in large_share_notes(side)),
         )
 
     def top(self, count: int | None) -> Contrast:

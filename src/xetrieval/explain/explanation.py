@@ -22,6 +22,8 @@ REMAINDER: Final = "remainder (not explained)"
 LEAST_SCORE: Final = 0.1  # nearer to zero, any part is large beside the score
 LEAST_OWN: Final = 0.05  # of |score - bias|, which is what features can explain
 MOST_EXPLAINED: Final = 2.0
+LEAST_BOUNDED: Final = 0.2  # scores from which on a share is expected to be at most MOST_SHARE of it
+MOST_SHARE: Final = 1.5
 DEFAULT_TOP: Final = 8  # terms shown unless another number is given
 
 
@@ -151,6 +153,7 @@ class Explanation(PrintsItself):
             *self.read_query.notes("query"),
             *self.read_document.notes("document"),
             *twin_notes(self.terms),
+            *large_share_notes(self),
         )
 
     def top(self, count: int | None) -> Explanation:
@@ -231,6 +234,20 @@ def twin_notes(terms: Sequence[Term]) -> list[str]:
         return []
     listed = "; ".join(groups[:6]) + ("; ..." if len(groups) > 6 else "")
     return [f"features of nearly the same direction are one line with one share: {listed}"]
+
+
+def large_share_notes(explanation: Explanation) -> list[str]:
+    """That single shares say little, where the directions of their features nearly depend on each other.
+
+    Twins have one share, so this is rare: it happens where an encoder's vectors vary in few dimensions.
+    """
+    score, most = abs(explanation.score), max((abs(term.share) for term in explanation.terms), default=0.0)
+    if explanation.mode != "dense" or score < LEAST_BOUNDED or most <= MOST_SHARE * score:
+        return []
+    return [
+        f"a single share is {most / score:.1f} times the score: the directions of these features nearly depend on each "
+        "other; read their shares together"
+    ]
 
 
 def steered_note(steered: Mapping[int, float], most: int = 8) -> str:
