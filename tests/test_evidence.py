@@ -26,7 +26,7 @@ from xetrieval.encoders import (
 from xetrieval.encoders.minilm import packaged
 from xetrieval.errors import InputError
 from xetrieval.explain import Explainer, Explanation, Term, TokenShare, attribute
-from xetrieval.explain.chunks import chunk_places
+from xetrieval.explain.explainer import chunk_places
 from xetrieval.explain.token_shares import FeatureSpan
 from xetrieval.explain.words import joined_words
 from xetrieval.render.text import plain_text

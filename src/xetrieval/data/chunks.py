@@ -1,8 +1,8 @@
-"""Long documents cut into pieces of whole sentences that overlap, with their spans in the original."""
+"""Long documents cut into pieces of whole sentences, with their spans in the original."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from ..errors import InputError
@@ -76,4 +76,25 @@ def places(text: str, chunking: Chunking) -> list[tuple[int, int]]:
             ):
                 following -= 1
         first = following
+    return out
+
+
+def places_that_fit(text: str, fits: Callable[[str], bool]) -> list[tuple[int, int]]:
+    """The spans of pieces that `fits` accepts, each of as many sentences as possible.
+
+    A sentence that does not fit by itself is a piece too.
+    """
+    sentences = split_sentences(text)
+    out, first = [], 0
+    while first < len(sentences):
+        start = sentences[first].start
+        low, step = first, 1  # the last sentence of the piece: found by doubling, then by halving
+        while low + step < len(sentences) and fits(text[start : sentences[low + step].end]):
+            low, step = low + step, step * 2
+        high = min(low + step, len(sentences))  # does not fit, or is past the end
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(text[start : sentences[middle].end]) else (low, middle)
+        out.append((start, sentences[low].end))
+        first = low + 1
     return out

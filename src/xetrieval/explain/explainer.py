@@ -12,8 +12,10 @@ from typing import Any, overload
 import numpy as np
 
 from ..arrays import Float32, as_vectors, l2norm
+from ..data.chunks import places_that_fit
 from ..encoders import (
     CachedEncoder,
+    CountsTokens,
     Encoder,
     EncoderIdentity,
     PrecomputedEncoder,
@@ -33,11 +35,10 @@ from ..sae import SparseAutoencoder, SparseCodes
 from ..text import clip
 from ..views import ORIGINAL, View, in_order
 from .attribution import attribute_shared
-from .chunks import explain_chunks
 from .contrast import Contrast, contrast_vectors
 from .counterfactual import swap_vectors
 from .evidence import contrast_with_evidence, with_evidence
-from .explanation import DEFAULT_TOP, Explanation
+from .explanation import DEFAULT_TOP, Chunk, Explanation
 from .folder import read_explainer, write_explainer
 from .foreign import unlike
 from .pairs import ExplainedPairs, PairNames, reading
@@ -194,7 +195,13 @@ class Explainer:
 
         Chunks are runs of whole sentences. `evidence`, `document` and offsets are those of the chunk.
         """
-        return explain_chunks(self, as_text(query, "query"), as_text(document, "document"))
+        query, document = as_text(query, "query"), as_text(document, "document")
+        places = chunk_places(self.encoder, document)
+        texts = [document[start:end] for start, end in places]
+        scores = self.explain_pairs([query] * len(texts), texts).attribution.score.tolist()
+        best = int(np.argmax(scores))
+        chunks = tuple(Chunk(start, end, score) for (start, end), score in zip(places, scores, strict=True))
+        return replace(self.explain(query, texts[best]), chunk=best, chunks=chunks)
 
     @overload
     def with_evidence(self, explained: Explanation, top: int | None = DEFAULT_TOP) -> Explanation: ...
@@ -330,3 +337,15 @@ def _remedy(own: EncoderIdentity) -> str:
         f"reads texts with a function of yours; give the very same one: "
         f"load(..., encoder=open_encoder(function, name={name!r}, version={own.version!r}))"
     )
+
+
+def chunk_places(encoder: Encoder, document: str) -> list[tuple[int, int]]:
+    """The spans of a document that the encoder reads to their end; a sentence past the limit is one, and is cut.
+
+    An encoder that cannot count the tokens it leaves unread gets the whole document.
+    """
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes what it counts
+    if not isinstance(inner, CountsTokens):
+        return [(0, len(document))]
+    places = places_that_fit(document, lambda text: int(inner.token_counts([text], "document").unread[0]) == 0)
+    return places if len(places) > 1 else [(0, len(document))]
