@@ -107,7 +107,7 @@ def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus:
     [
         (["--llm", "http://127.0.0.1:9/v1#m"], "ConnectError"),
         (["--llm", "URL#m", "--mood", "401"], "key is missing or wrong"),
-        (["--llm", "URL#m", "--mood", "404"], "asked for model m"),
+        (["--llm", "URL#m", "--mood", "404"], "requested model m"),
         (["--llm", "URL"], "#MODEL"),
         (["--llm", "gguf:none.gguf"], "no such file"),
         (["--llm", "URL#m", "--budget-requests", "0"], "budget of requests is 0"),

@@ -110,7 +110,7 @@ def test_a_slow_server_is_given_up_after_the_timeout(server: ChatServer) -> None
     ("mood", "words", "sent"),
     [
         ("401", "key is missing or wrong; set it in XETRIEVAL_API_KEY", 1),
-        ("404", "HTTP 404 .mood 404.*; asked for model m", 1),
+        ("404", "HTTP 404 .mood 404.*; requested model m", 1),
         ("500", "HTTP 500", 5),
         ("odd", "not a chat completion", 1),
     ],

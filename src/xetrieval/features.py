@@ -1,6 +1,6 @@
 """The features of an explainer as two tables, one JSON object a line: features.jsonl and families.jsonl.
 
-The tables hold the ids of example texts, never the texts.
+The tables contain the ids of example texts, never the texts.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def _loader() -> Any:
         yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # the class's own, not those of YAML 1.1
 
         def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):  # a few of them can stand for billions of values
+            if self.check_event(yaml.AliasEvent):  # a few of them can represent billions of values
                 raise yaml.YAMLError("aliases are not read")
             return super().compose_node(parent, index)
 
@@ -82,10 +82,10 @@ def _loader() -> Any:
             return node
 
         def construct_mapping(self, node: Any, **deep: Any) -> Any:
-            made = super().construct_mapping(node, **deep)
-            if len(made) != len(node.value):
+            mapping = super().construct_mapping(node, **deep)
+            if len(mapping) != len(node.value):
                 raise yaml.YAMLError("duplicate key")
-            return made
+            return mapping
 
     for tag, form, first in (
         ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),

@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 def read_pairs(path: Path) -> Iterator[Pair | BadLine]:
     """The pairs of a JSON lines file (the release's input format).
 
-    An absent id is made from the line number. The same pair of given ids twice is a bad line.
+    An absent id is made from the line number. A line whose two ids an earlier line has is a bad one.
     """
     seen: dict[tuple[str, str], int] = {}
 

@@ -1,4 +1,4 @@
-"""Sentences with their places in the text. Rules, not a model: headings, list items and prose alike."""
+"""Sentences with their spans in the text. Rules, not a model, that work for headings, list items and prose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corpora as tables: CSV with quotation marks, TSV without, Parquet. Columns beside id, title and text are metadata."""
+"""Corpora as tables: CSV with quotation marks, TSV without, Parquet. Columns but id, title and text are metadata."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _tab_rows(path: Path) -> Iterator[Row | BadLine]:
 
 
 def _comma_rows(path: Path) -> Iterator[Row | BadLine]:
-    """Rows, which may hold line breaks in quotation marks, with the numbers of their first lines."""
+    """Rows, which may contain line breaks in quotation marks, with the numbers of their first lines."""
     csv.field_size_limit(MAX_LINE)
     lines = _Text(path)
     rows = csv.reader(lines, strict=True)
@@ -67,10 +67,10 @@ def _comma_rows(path: Path) -> Iterator[Row | BadLine]:
 
 
 def _reason(error: csv.Error) -> str:
-    said = str(error)
-    if "unexpected end" in said or "field limit" in said:
+    message = str(error)
+    if "unexpected end" in message or "field limit" in message:
         return "a quotation mark that is never closed"
-    return "a carriage return within the line" if "new-line" in said else said
+    return "a carriage return within the line" if "new-line" in message else message
 
 
 class _Text:
@@ -197,9 +197,9 @@ def _check_header(path: Path, names: Sequence[str], *, tabs: bool) -> list[str]:
 
 
 def _check_columns(path: Path, names: Sequence[str]) -> list[str]:
-    twice = [name for place, name in enumerate(names) if name in names[:place]]
-    if twice:
-        raise InputError(f"{path_text(path)}: duplicate column {twice[0][:100]!r}; rename or remove one")
+    duplicates = [name for place, name in enumerate(names) if name in names[:place]]
+    if duplicates:
+        raise InputError(f"{path_text(path)}: duplicate column {duplicates[0][:100]!r}; rename or remove one")
     if not {"_id", "id"} & set(names) or not {"text", "title"} & set(names):
         listed = ", ".join(name[:60] for name in names[:20])
         raise InputError(f"{path_text(path)}: expected columns _id (or id) and text, found {listed}")

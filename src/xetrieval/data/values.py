@@ -41,7 +41,7 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """What Parquet, databases and pandas give beside JSON's own kinds."""
+    """Values of Parquet, databases and pandas that JSON has no type for."""
     if isinstance(value, Decimal):
         return _decimal(value)
     if isinstance(value, datetime | date | time):

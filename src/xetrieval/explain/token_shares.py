@@ -31,7 +31,7 @@ class TokenShares(NamedTuple):
 
 
 class FeatureSpan:
-    """The features S of a pair: how their shares are read off its vectors, with S held fixed.
+    """The features S of a pair: how their shares are computed from its vectors, for a fixed S.
 
     Args:
         directions: W^T [F, m]. decoder_bias: b [m]. features: S.

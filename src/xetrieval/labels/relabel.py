@@ -85,7 +85,7 @@ def relabel(
 
 
 def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], output: Path | None = None) -> None:
-    """Write scores beside their labels; a score of the same kind, texts and judge is replaced."""
+    """Write scores of the present labels; a score of the same kind, texts and judge is replaced."""
     _rewrite(source, output, lambda old: ((_scored(f, scores.get(f.feature_id, ())) for f in old.features), []))
 
 

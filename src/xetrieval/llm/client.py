@@ -61,8 +61,8 @@ class OpenAIChat:
         try:
             return self.remote.post("chat/completions", body)
         except EndpointError as error:
-            message = f"{error}; asked for model {self.model}"
-            raise EndpointError(message, error.status, refused=error.refused, too_large=error.too_large) from error
+            error.args = (f"{error}; requested model {self.model}",)
+            raise
 
     def _read(self, answer: dict[str, Any]) -> Answer:
         try:
@@ -70,8 +70,8 @@ class OpenAIChat:
             text = choice["message"].get("content") or ""
             finish = str(choice.get("finish_reason") or "stop")
         except (KeyError, IndexError, TypeError, AttributeError) as error:
-            said = said_wrong(answer) or repr(error)
-            raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({said})") from error
+            reason = said_wrong(answer) or repr(error)
+            raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({reason})") from error
         if isinstance(text, list):  # some servers send parts
             text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
         if not isinstance(text, str):

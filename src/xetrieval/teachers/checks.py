@@ -1,4 +1,4 @@
-"""Is a teacher's text usable? Each fault is named to the model when it is asked again; see `llm.checks`."""
+"""Is a teacher's text usable? The model reads the fault of its answer when it is asked again; see `llm.checks`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _fault(text: str, document: str, max_words: int) -> str | None:
 
 
 def _language(words: list[str]) -> str | None:
-    """The language whose function words stand out, if any."""
+    """The language whose function words dominate, if any."""
     if len(words) < 12:
         return None
     (language, first), (_, second) = function_words(words).most_common(2)

@@ -25,7 +25,7 @@ CUT_SEARCH = 200  # characters before the limit in which a space is looked for
 
 @dataclass(frozen=True)
 class TeachConfig:
-    """How much of a document the model reads, and how it is asked."""
+    """How much of a document the model reads, and how often it is asked."""
 
     characters: int = 8000  # of a document; how much longer documents are is recorded
     retries: int = 2  # further attempts after an unusable answer
@@ -58,9 +58,9 @@ def show_document(text: str, characters: int) -> tuple[str, int]:
     if len(text) <= characters:
         return text, 0
     end = text.rfind(" ", characters - CUT_SEARCH, characters)
-    kept = text[: end if end > 0 else characters]
-    cut = len(text) - len(kept)
-    return f"{kept}\n[{cut:,} more letters of this document are not shown]", cut  # part of the cache key
+    head = text[: end if end > 0 else characters]
+    cut = len(text) - len(head)
+    return f"{head}\n[{cut:,} more letters of this document are not shown]", cut  # part of the cache key
 
 
 def requests(documents: Sequence[Document], prompts: Sequence[Prompt], config: TeachConfig) -> Iterator[Request]:

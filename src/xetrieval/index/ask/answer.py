@@ -36,5 +36,5 @@ def search_answer(
 ) -> SearchAnswer:
     """The answer; with `explain`, each hit has its explanation of `top` terms."""
     steered = dict(sorted(query.options.factors.items()))
-    listed = tuple(hit.with_explanation(top) if explain else hit for hit in hits)
-    return SearchAnswer(query.text, query.read, listed, steered, overview)
+    shortened = tuple(hit.with_explanation(top) if explain else hit for hit in hits)
+    return SearchAnswer(query.text, query.read, shortened, steered, overview)

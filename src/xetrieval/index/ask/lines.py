@@ -1,4 +1,4 @@
-"""Lines that most documents of an index have: footers, banners and menus, which make all documents alike.
+"""Lines that most documents of an index have: footers, banners and menus, which make documents similar to each other.
 
 Documents are counted, not the pieces they were cut into. Candidate lines come from a seeded sample of the documents;
 those that are common there are counted in all documents.

@@ -19,7 +19,7 @@ class ExamplesConfig:
     top: int = 10
     spread: int = 10
     contrast: int = 10  # random silent texts, and as many hard ones
-    per_document: int = 9  # sentences drawn from a document, beside the document itself
+    per_document: int = 9  # sentences drawn from a document, in addition to the document itself
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""From candidates to examples: no text and no document twice, and spread over the activation range."""
+"""From candidates to examples: no duplicate texts or documents, spread over the activation range."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def _new(examples: Iterable[Example], count: int, seen: set[str]) -> list[Exampl
 
 
 def folded(text: str) -> str:
-    """Texts with equal letters, apart from case, count as the same text."""
+    """Only the letters of a text, without case: texts with equal ones count as duplicates."""
     return re.sub(r"[\W\d_]+", " ", text).strip().casefold() or text

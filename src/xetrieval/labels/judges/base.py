@@ -1,4 +1,4 @@
-"""What a judge must answer."""
+"""The protocol of judges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a labeller must do."""
+"""The protocol of labellers."""
 
 from __future__ import annotations
 

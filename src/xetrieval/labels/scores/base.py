@@ -1,4 +1,4 @@
-"""What a label score must do, and what several of them share."""
+"""The protocol of label scores, and what several of them share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_TEXTS: Final = 4  # active ones, and as many silent ones
 
 
 class Texts(NamedTuple):
-    """What a judge is asked about."""
+    """The texts of one question to a judge."""
 
     active: tuple[Text, ...]
     silent: tuple[Text, ...]

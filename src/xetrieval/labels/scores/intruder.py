@@ -13,7 +13,7 @@ from ..examples import FeatureExamples
 from ..judges import Judge, Text
 from .base import Draw, Texts, silent_examples
 
-TOP: Final = 9  # strong texts beside the intruder
+TOP: Final = 9  # strong texts in addition to the intruder
 LEAST_DOCUMENTS: Final = 50  # that the feature must be active on
 
 

@@ -131,12 +131,12 @@ def score_labels(
         InputError: no labelled feature has enough texts.
     """
     config = config or ScoresConfig()
-    asked = list(questions(examples, labels, config))
-    if not asked:
+    tasks = list(questions(examples, labels, config))
+    if not tasks:
         raise InputError(f"scores: no labelled feature has {LEAST_TEXTS} active and as many silent texts to judge")
-    judge.prepare({q.label for q in asked if q.label}, {text for q in asked for side in q.texts for text in side})
+    judge.prepare({q.label for q in tasks if q.label}, {text for q in tasks for side in q.texts for text in side})
     scored = LabelScores(judge.name, config)
-    answers = in_parallel(lambda question: _score(question, judge, config), asked, config.concurrency)
+    answers = in_parallel(lambda question: _score(question, judge, config), tasks, config.concurrency)
     try:
         for done, (question, score) in enumerate(answers, 1):
             if score is None:
@@ -144,7 +144,7 @@ def score_labels(
             else:
                 table = scored.shuffled if question.shuffled else scored.scores
                 table.setdefault(question.feature_id, []).append(score)
-            progress("score", done, len(asked), f"{scored.failed} without a usable answer" if scored.failed else "")
+            progress("score", done, len(tasks), f"{scored.failed} without a usable answer" if scored.failed else "")
     except BudgetSpent as spent:
         scored.stopped = str(spent)
     return scored
