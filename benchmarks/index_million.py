@@ -27,7 +27,6 @@ import xetrieval
 from xetrieval.explain import Explainer
 from xetrieval.features import Feature
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
-from xetrieval.index.build.stages import Decompose, Normalise, Reason
 from xetrieval.index.build.verify import folder_bytes
 from xetrieval.index.search.engines.quantised import open_copies
 from xetrieval.index.search.nearest import accelerate
@@ -128,13 +127,18 @@ def floor(explainer: Explainer, vectors: Path) -> int:
 
 
 def stages(explainer: Explainer, vectors: Path) -> dict[str, float]:
+    z = np.array(np.load(vectors, mmap_mode="r")[:8192])
+    views = explainer.reasoned(z)
+    work = {
+        "reason": lambda: explainer.reasoned(z),
+        "decompose": lambda: [explainer.sae.encode(view, bulk=True) for view in views],
+    }
     out = {}
-    batch: dict[str, Any] = {"vectors": np.array(np.load(vectors, mmap_mode="r")[:8192])}
-    for stage in (Normalise(explainer.sae.dimension), Reason(explainer), Decompose(explainer)):
-        stage(dict(batch))
+    for name, run in work.items():
+        run()
         started = time.perf_counter()
-        batch = stage(batch)
-        out[type(stage).__name__.lower()] = round((time.perf_counter() - started) / 8.192, 4)
+        run()
+        out[name] = round((time.perf_counter() - started) / 8.192, 4)
     return out
 
 

@@ -334,12 +334,12 @@ def test_an_index_encodes_nothing_twice(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_very_large_build_reads_the_users_cache_and_does_not_fill_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from xetrieval.index.build import stages
+    from xetrieval.index.build import shards
 
     explainer = random_explainer(cache=True)
-    monkeypatch.setattr(stages, "MOST_KEPT", 1)
+    monkeypatch.setattr(shards, "MOST_KEPT", 1)
     explainer.encoder.encode_document(["known"])
-    reader = stages._reader(explainer, 2)
+    reader = shards._reader(explainer, 2)
     reader.encode_document(["known", "new"])
     assert isinstance(reader, CachedEncoder)
     assert (reader.knows("known", "document"), reader.knows("new", "document")) == (True, False)

@@ -256,9 +256,9 @@ class Explainer:
         z = as_vectors(z, self.sae.dimension, "document vectors")
         return [z, *(self.internalizers[aspect](z) for aspect in in_order(self.internalizers))]
 
-    def codes(self, z: Float32) -> list[SparseCodes]:
-        """Codes of every view of the documents `z` [n, m]."""
-        return [self.sae.encode(view) for view in self.reasoned(z)]
+    def codes(self, z: Float32, *, bulk: bool = False) -> list[SparseCodes]:
+        """Codes of every view of the documents `z` [n, m]; `bulk` is faster for many."""
+        return [self.sae.encode(view, bulk=bulk) for view in self.reasoned(z)]
 
     @cached_property
     def digest(self) -> str:

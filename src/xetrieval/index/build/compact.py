@@ -18,7 +18,7 @@ import numpy as np
 from ...configs.build import SHARD_ROWS
 from ...data import Document
 from ...data.corpus import Piece
-from ...encoders import Counts
+from ...encoders import Counts, Encoded
 from ...errors import InputError
 from ...files import digest_of
 from ...files.scratch import remove
@@ -30,7 +30,6 @@ from ..store.ours import begin_building, check_finished, end_building, is_compac
 from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
 from .pipeline import write_manifest_with
-from .stages import Batch
 from .verify import folder_bytes
 from .writer import ShardWriter
 
@@ -147,7 +146,8 @@ def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict
         while writer.rows < len(part.rows):
             rows = part.rows[writer.rows : writer.rows + BLOCK]
             stored = [index.document(row) for row in rows.tolist()]
-            writer.append([_document(one) for one in stored], _batch(index, rows, stored))
+            encoded = Encoded(index.vectors(rows), _counts(stored))
+            writer.append([_document(one) for one in stored], encoded, index.all_codes(rows))
             tell(writer.rows)
         return writer.seal(sealed)
     record: dict[str, Any] = json.loads((sealed / RECORD).read_text(encoding="utf-8"))
@@ -163,14 +163,10 @@ def _document(stored: StoredDocument) -> Document:
     return Document(stored.id, stored.text, stored.text, stored.id, fields, piece)
 
 
-def _batch(index: IndexReader, rows: Rows, stored: list[StoredDocument]) -> Batch:
-    """What is stored of some rows, as it came out of the stages."""
+def _counts(stored: list[StoredDocument]) -> Counts:
     read = [(one.read.unread, one.read.unknown, one.read.tokens) for one in stored]
     columns = np.array([[-1 if number is None else number for number in one] for one in read], np.int32)
-    batch: Batch = {"vectors": index.vectors(rows), "counts": Counts(*columns.T)}
-    for view, codes in zip(index.manifest.views, index.all_codes(rows), strict=True):
-        batch[f"{view}.features"], batch[f"{view}.values"] = codes
-    return batch
+    return Counts(*columns.T)
 
 
 def _clean(folder: Path, manifest: Manifest) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ...arrays import Float32, as_vectors
+from ...arrays import Float32, as_vectors, l2norm
 from ...data import Document, Skipped
 from ...data.chunks import Chunking
 from ...data.sources import stream_source
@@ -99,6 +99,15 @@ class Corpus:
             self._open.clear()
             self._open[version] = map_vectors(self.vectors, self.column)
         return self._open[version]
+
+    def vectors_of(self, entries: Sequence[Entry], dimension: int) -> Float32:
+        """The vectors [n, m] that came with some entries, as unit rows."""
+        matrix = self.matrix()
+        if matrix is not None:
+            rows = matrix[[entry.place for entry in entries]]
+        else:
+            rows = np.stack([entry.vector for entry in entries if entry.vector is not None])
+        return np.asarray(l2norm(as_vectors(rows, dimension, "document vectors")), np.float32)
 
     def facts(self) -> dict[str, Any]:
         """What the manifest records about it."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from itertools import islice
 
-import numpy as np
-
-from ...arrays import Float32, as_vectors, l2norm
 from ...encoders import Encoder, read_texts
 from ...encoders.same import first_difference
 from ...errors import EndpointError, InputError, MismatchError, MissingExtra
 from ...explain import Explainer
 from ...explain.foreign import ROWS, unlike
 from ...text import clip
-from .corpus import Corpus, Entry
+from .corpus import Corpus
 
 
 def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
@@ -23,7 +20,7 @@ def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
         MismatchError: not the vectors that the encoder gives these texts, or they do not even look like its vectors.
     """
     entries = list(islice(corpus.entries(), ROWS))
-    vectors = _vectors(corpus, entries, explainer.sae.dimension)
+    vectors = corpus.vectors_of(entries, explainer.sae.dimension)
     name = str(corpus.vectors) if corpus.store is None else corpus.store.name
     with_text = [place for place, entry in enumerate(entries) if entry.document.text.strip()]
     encoder = _encoder(explainer) if with_text else None
@@ -54,12 +51,3 @@ def _encoder(explainer: Explainer) -> Encoder | None:
         return explainer.encoder
     except (InputError, MismatchError, MissingExtra, EndpointError):
         return None
-
-
-def _vectors(corpus: Corpus, entries: list[Entry], dimension: int) -> Float32:
-    matrix = corpus.matrix()
-    if matrix is not None:
-        rows = matrix[[entry.place for entry in entries]]
-    else:
-        rows = np.stack([entry.vector for entry in entries if entry.vector is not None])
-    return np.asarray(l2norm(as_vectors(rows, dimension)), np.float32)

@@ -7,20 +7,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
+from ...encoders import CachedEncoder, Encoded, Encoder, not_counted, read_texts
 from ...explain import Explainer
 from ..store.ids import open_ids
 from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
 from ..store.manifest import Manifest
 from .corpus import Corpus, Entry, blocks
 from .job import Build
-from .stages import Batch, Stage, chain, run
 from .writer import ShardWriter
 
 Part = Literal["whole", "encode", "code"]  # of the work on a shard: all of it, its vectors, or its codes
 STAGE_NAMES = {"whole": "index", "encode": "encode", "code": "index"}
 TellRows = Callable[[int], None]
+MOST_KEPT = 200_000  # texts of a build that go into the user's cache: 300 MB at 384 dimensions
 
 
 def build_in_loop(build: Build, part: Part) -> None:
@@ -47,8 +46,7 @@ class ShardMaker:
 
     def __init__(self, corpus: Corpus, explainer: Explainer, output: Path, block: int, part: Part, rows: int = 0):
         self.corpus, self.explainer, self.output, self.block, self.part = corpus, explainer, output, block, part
-        stages = chain(explainer, encoded=corpus.encoded or part == "code", rows=rows)
-        self.stages: tuple[Stage, ...] = {"whole": stages, "encode": stages[:1], "code": stages[1:]}[part]
+        self.encoder = None if corpus.encoded or part == "code" else _reader(explainer, rows)
 
     def make(self, number: int, size: int, entries: Iterator[Entry], tell: TellRows) -> None:
         """One shard of `size` rows from its own entries; a sealed shard is done."""
@@ -73,24 +71,29 @@ class ShardMaker:
         for _ in islice(entries, writer.rows):
             pass  # in the shard already
         tell(writer.rows)
-        matrix = self.corpus.matrix()
         for chunk in blocks(entries, self.block):
-            batch: Batch = {}
-            if matrix is not None:
-                batch["vectors"] = matrix[[entry.place for entry in chunk]]
-            elif chunk[0].vector is not None:
-                batch["vectors"] = np.stack([entry.vector for entry in chunk if entry.vector is not None])
+            if self.encoder is None:
+                vectors = self.corpus.vectors_of(chunk, self.explainer.sae.dimension)
+                encoded = Encoded(vectors, not_counted(len(chunk)))
             else:
-                batch["text"] = np.array([entry.document.text for entry in chunk], object)
-            writer.append([entry.document for entry in chunk], run(self.stages, batch))
+                encoded = read_texts(self.encoder, [entry.document.text for entry in chunk], "document")
+            codes = self.explainer.codes(encoded.vectors, bulk=True) if self.part == "whole" else []
+            writer.append([entry.document for entry in chunk], encoded, codes)
             tell(writer.rows)
 
     def _code(self, writer: ShardWriter, tell: TellRows) -> None:
         tell(writer.coded)
         while writer.coded < writer.rows:
-            batch: Batch = {"vectors": writer.vectors(writer.coded, self.block)}
-            writer.append_codes(run(self.stages, batch))
+            writer.append_codes(self.explainer.codes(writer.vectors(writer.coded, self.block), bulk=True))
             tell(writer.coded)
+
+
+def _reader(explainer: Explainer, rows: int) -> Encoder:
+    """Its encoder; the user's cache is not filled with the whole of a very large corpus, only read."""
+    encoder = explainer.encoder
+    if explainer.cache is True and rows > MOST_KEPT and isinstance(encoder, CachedEncoder):
+        return CachedEncoder(encoder.encoder, encoder.folder, grows=False)
+    return encoder
 
 
 def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...configs.build import SHARD_ROWS
 from ...data import Document
+from ...encoders import Encoded
 from ...errors import DamagedError
 from ...explain.pairs import reading
 from ...files import read_json, sha256_of_file, write_text
@@ -27,7 +28,6 @@ from ...views import ORIGINAL, View
 from ..store.layout import POSTINGS, PROGRESS, RECORD, TEXTS, VECTORS, array_type, code_files, map_array
 from ..store.sealed import settle
 from ..store.texts import Texts
-from .stages import Batch, codes_of
 
 
 class ShardWriter:
@@ -44,22 +44,20 @@ class ShardWriter:
         """What blocks are appended to."""
         return [VECTORS, *(name for view in self.views for name in code_files(view, self.features))]
 
-    def append(self, documents: Sequence[Document], batch: Batch) -> None:
-        """A block that has been through the stages; without views, its codes follow later."""
+    def append(self, documents: Sequence[Document], encoded: Encoded, codes: Sequence[SparseCodes]) -> None:
+        """A block of documents, and its codes in every view; where the shard has no views, they follow later."""
         if self.rows + len(documents) > SHARD_ROWS:
             raise ValueError("the shard is full")
-        self._write(VECTORS, batch["vectors"])
+        self._write(VECTORS, encoded.vectors)
         if self.views:
-            self._write_codes(batch)
-            self.coded += len(documents)
-        self.texts.add(self.rows, documents, [reading(batch["counts"], row) for row in range(len(documents))])
+            self._write_codes(codes)
+        self.texts.add(self.rows, documents, [reading(encoded.counts, row) for row in range(len(documents))])
         self.rows += len(documents)
         self._progress()
 
-    def append_codes(self, batch: Batch) -> None:
-        """The codes of the next rows that have vectors."""
-        self._write_codes(batch)
-        self.coded += len(batch["vectors"])
+    def append_codes(self, codes: Sequence[SparseCodes]) -> None:
+        """The codes, in every view, of the next rows that have vectors."""
+        self._write_codes(codes)
         self._progress()
 
     def vectors(self, first: int, count: int) -> Any:
@@ -70,16 +68,17 @@ class ShardWriter:
         """Leave the shard as it is; the same call resumes it."""
         self.texts.close()
 
-    def _write_codes(self, batch: Batch) -> None:
-        for view in self.views:
+    def _write_codes(self, codes: Sequence[SparseCodes]) -> None:
+        for view, own in zip(self.views, codes, strict=True):
             starts, features, values = code_files(view, self.features)
-            sizes, ids, activations = ragged(codes_of(batch, view))
+            sizes, ids, activations = ragged(own)
             before = 0 if not self.coded else int(map_array(self.folder / starts)[-1])
             if not self.coded:
                 self._write(starts, np.zeros(1))
             self._write(starts, before + np.cumsum(sizes))
             self._write(features, ids)
             self._write(values, activations)
+        self.coded += len(codes[0])
 
     def _progress(self) -> None:
         sizes = {name: (self.folder / name).stat().st_size for name in self.files}
