@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from conftest import random_explainer
 from index_data import SMALL, content, write_corpus
-from xetrieval.fitting.rule import rule, sae_by_rule
 
 from xetrieval import load, open_index
 from xetrieval.cli.app import app
+from xetrieval.configs.rule import rule, sae_by_rule
 from xetrieval.data import Document
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.evaluate.doctor import checkup
