@@ -21,9 +21,10 @@ from ..sae.projection import FeatureSets
 from ..text import clip
 from .attribution import attribute
 from .counterfactual import Swap
-from .explanation import Explanation, OtherTerms, Term, join_twins, large_share_notes, largest, twin_notes
+from .explanation import Explanation, OtherTerms, Term, large_share_notes, largest, twin_notes
+from .pairs import ExplainedPairs, PairNames
 from .printing import PrintsItself
-from .support import overlap
+from .support import Overlap, overlap
 
 if TYPE_CHECKING:
     from .explainer import Explainer
@@ -103,7 +104,6 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
     shared = overlap(twice, explainer.codes(z), sae.features)
     union = np.unique(shared.features)
     parts = attribute(np.stack([q, q]), z, sae.directions, sae.decoder_bias, FeatureSets.of([union, union]))
-    shares = parts.shares.reshape(2, len(union))
     activations = np.zeros((2, len(union), len(explainer.views)), np.float32)
     query_activation = np.zeros(len(union), np.float32)
     for document in range(2):
@@ -111,38 +111,17 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
         positions = np.searchsorted(union, shared.features[rows])
         activations[document, positions] = shared.view_activations[rows]
         query_activation[positions] = shared.query_activation[rows]
-
-    def terms(document: int) -> list[Term]:
-        made = [
-            Term(
-                "feature",
-                int(j),
-                explainer.features[j].label,
-                float(shares[document, i]),
-                float(query_activation[i]),
-                dict(zip(explainer.views, activations[document, i].tolist(), strict=True)),
-                confidence=explainer.features[j].confidence,
-            )
-            for i, j in enumerate(union)
-        ]
-        return join_twins(made, parts.twins[: len(union)].tolist())
-
-    pairs = sorted(
-        zip(terms(0), terms(1), strict=True), key=lambda pair: (-abs(pair[0].share - pair[1].share), pair[0].ids)
+    starts = np.array([0, len(union), 2 * len(union)])
+    over_union = Overlap(
+        starts, np.tile(union, 2), np.tile(query_activation, 2), activations.reshape(-1, len(explainer.views))
     )
-    first, second = (
-        Explanation(
-            score=float(parts.score[document]),
-            bias=float(parts.bias[0]),
-            remainder=float(parts.remainder[document]),
-            terms=tuple(pair[document] for pair in pairs),
-            explainer=explainer.name,
-            encoder=explainer.encoder_identity.name,
-            per_view={
-                view: tuple(union[activations[document, :, column] > 0].tolist())
-                for column, view in enumerate(explainer.views)
-            },
-        )
-        for document in range(2)
+    encoder = explainer.encoder_identity.name
+    sides = ExplainedPairs(
+        over_union, parts, explainer.features, explainer.views, explainer.name, encoder, PairNames()
+    )[:]
+    first, second = ({term.ids: term for term in side.terms} for side in sides)
+    order = sorted(first, key=lambda ids: (-abs(first[ids].share - second[ids].share), ids))
+    return Contrast(
+        replace(sides[0], terms=tuple(first[ids] for ids in order)),
+        replace(sides[1], terms=tuple(second[ids] for ids in order)),
     )
-    return Contrast(first, second)
