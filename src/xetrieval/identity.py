@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .files import digest_of
+from .records import Settings
 
 Role = Literal["query", "document"]
 UNNAMED: Final = "unnamed function "  # followed by what no other has
@@ -27,7 +28,7 @@ FUNCTION: Final = "function "  # followed by the name that its user gave
 
 
 @dataclass(frozen=True)
-class EncoderIdentity:
+class EncoderIdentity(Settings):
     """Everything that decides which vector a text gets. Two encoders agree when their digests do."""
 
     name: str
@@ -62,13 +63,9 @@ class EncoderIdentity:
         """The text put before every text of that role."""
         return self.query_prompt if role == "query" else self.document_prompt
 
-    def to_dict(self) -> dict[str, Any]:
-        """As written to config.json."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, record: Any) -> EncoderIdentity:
-        """What `to_dict` gave, from a file.
+        """An identity from the fields that config.json has.
 
         Raises:
             InputError: a field is missing, unknown, or of the wrong kind.
@@ -87,7 +84,7 @@ class EncoderIdentity:
             return ""
         return "; ".join(
             f"{_WORDS.get(key, key)} {_short(theirs)} instead of {_short(ours)}"
-            for (key, ours), theirs in zip(self.to_dict().items(), other.to_dict().values(), strict=True)
+            for (key, ours), theirs in zip(asdict(self).items(), asdict(other).values(), strict=True)
             if ours != theirs and (key != "name" or self.weights_sha256 is None)
         )
 

@@ -39,6 +39,15 @@ class Record:
         return dict(record_of(self))
 
 
+class Settings:
+    """A dataclass whose JSON has every field, the empty ones too."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that JSON holds."""
+        own: Any = self
+        return dataclasses.asdict(own)
+
+
 @cache
 def keys_of(kind: Any) -> tuple[Key, ...]:
     """The keys of a dataclass or a named tuple, in order.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Final, Literal
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
 from ..errors import InputError
+from ..records import Settings
 from .option import Option
 
 Form = Literal["paper", "residual"]
@@ -13,8 +14,8 @@ FORMS: Final[tuple[Form, ...]] = ("paper", "residual")
 
 
 @dataclass(frozen=True)
-class InternalizerConfig:
-    """The paper's protocol; `form` is ours to choose."""
+class InternalizerConfig(Settings):
+    """The paper's protocol; the form is our addition."""
 
     form: Annotated[Form, Option("residual, or the paper's form: paper.")] = "residual"
     hidden: Annotated[int, Option("h, the size of the hidden layer.")] = 512
@@ -33,7 +34,3 @@ class InternalizerConfig:
             raise InputError(f"internalizer validation {self.validation!r:.40}: give a fraction between 0 and 1")
         if min(self.hidden, self.epochs, self.patience) < 1 or self.seed < 0:
             raise InputError("internalizer: hidden, epochs and patience must be at least 1, and seed at least 0")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The configuration as JSON."""
-        return asdict(self)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Final, Literal
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, NamedTuple, get_args
 
 from ..errors import InputError
+from ..records import Settings
 from .option import Option
 from .variants import VARIANTS, Variant, variant
 
@@ -16,25 +17,57 @@ Scoring = Literal["float32", "bfloat16"]
 Fractions = tuple[float, ...]
 
 MOST_FEATURES: Final = 1 << 24
-RANGES: Final = {  # least, most, and whether the least itself is excluded
-    "learning_rate": (0.0, math.inf, True),
-    "penalty": (0.0, math.inf, False),
-    "resample_every": (0.0, 1.0, True),
-    "warmup": (0.0, 1.0, False),
-    "decay": (0.0, 1.0, False),
-    "bandwidth": (0.0, math.inf, True),
-    "aux_alpha": (0.0, math.inf, False),
-    "dead_after": (0.0, math.inf, True),
-}
 DEVICE: Final = re.compile(r"(cpu|mps|(cuda|xpu|hpu|npu)(:[0-9]{1,3})?)")
 
 
 COMPARED: Final = tuple(name for name in VARIANTS if name != "matryoshka")  # the paper's seven
 
 
+class Range(NamedTuple):
+    """The values that a setting may have."""
+
+    low: float
+    high: float = math.inf
+    above: bool = False  # `low` itself is excluded
+    whole: bool = False
+
+    def check(self, name: str, value: float | None) -> None:
+        """Refuse a value outside; None is always allowed.
+
+        Raises:
+            InputError: says which values are allowed.
+        """
+        if value is None:
+            return
+        right_kind = isinstance(value, int) or not self.whole
+        inside = self.low < value <= self.high or (value == self.low and not self.above)
+        if not (right_kind and inside and math.isfinite(value)):
+            kind, start = "a whole number" if self.whole else "a number", "above" if self.above else "at least"
+            end = f" and at most {self.high:,.10g}" if self.high < math.inf else ""
+            words = f"give {kind}, {start} {self.low:g}{end}"
+            raise InputError(f"{name.replace('_', ' ')} {value!r} is out of range; {words}")
+
+
+RANGES: Final = {
+    "features": Range(1, MOST_FEATURES, whole=True),
+    "epochs": Range(1, whole=True),
+    "batch_size": Range(1, whole=True),
+    "seed": Range(0, 2**63 - 1, whole=True),
+    "early_stop": Range(1, whole=True),
+    "learning_rate": Range(0, above=True),
+    "penalty": Range(0),
+    "resample_every": Range(0, 1, above=True),
+    "warmup": Range(0, 1),
+    "decay": Range(0, 1),
+    "bandwidth": Range(0, above=True),
+    "aux_alpha": Range(0),
+    "dead_after": Range(0, above=True),
+}
+
+
 @dataclass(frozen=True)
-class SaeConfig:
-    """Rates and schedules are fractions of the whole training, so that they hold for any number of rows."""
+class SaeConfig(Settings):
+    """How one autoencoder is trained. Schedules are fractions of the training, so that they fit any number of rows."""
 
     features: Annotated[int, Option("The number of features, F.", "-F")] = 1024
     l0: Annotated[
@@ -54,14 +87,14 @@ class SaeConfig:
         float | None, Option("Peak learning rate; default: 2e-4 / sqrt(F / 2^14) times the variant's rate.")
     ] = None
     warmup: float = 0.03
-    decay: float = 0.25  # the last quarter falls linearly to zero
+    decay: float = 0.25  # the rate falls linearly to zero over this last part
     penalty: Annotated[float | None, Option("A fixed coefficient of the penalty, instead of one adjusted to --l0.")] = (
         None
     )
     anneal: tuple[float, float] = (0.25, 0.9)  # where p falls, in ten steps
     bandwidth: float = 0.3  # jumprelu: width of the window around theta, in standard deviations of z at the start
     nested: Fractions = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # matryoshka: prefixes that reconstruct alone
-    aux_alpha: float = 1 / 32  # weight of what dead features make of the error (Gao et al.)
+    aux_alpha: float = 1 / 32  # weight of the auxiliary loss of dead features (Gao et al.)
     dead_after: float | int = 0.02  # steps without firing; below 1 a fraction of all steps
     resample_every: Annotated[
         float | None, Option("Restart dead features after each such fraction of training, until 0.75 of it.")
@@ -79,51 +112,27 @@ class SaeConfig:
 
     def __post_init__(self) -> None:
         kind = self.kind
-        self._check_numbers()
-        if self.features < 1 or not 0 < self.l0 <= self.features:
-            raise InputError(f"l0 = {self.l0:g} is not between 1 and features = {self.features}")
+        for name, allowed in RANGES.items():
+            allowed.check(name, getattr(self, name))
+        for name, count in (("l0", self.l0), ("inference k", self.inference_k)):
+            if count is not None and not 0 < count <= self.features:
+                raise InputError(f"{name} = {count:g} is not between 1 and features = {self.features}")
         if kind.architecture == "topk" and self.l0 != int(self.l0):
             raise InputError(
                 f"topk keeps a whole number of features, not {self.l0:g}; batchtopk keeps {self.l0:g} on average"
             )
-        if self.inference_k is not None and not 0 < self.inference_k <= self.features:
-            raise InputError(f"inference k = {self.inference_k} is not between 1 and features = {self.features}")
-        if self.epochs < 1 or self.batch_size < 1:
-            raise InputError("epochs and batch_size must be at least 1")
-        if self.centre not in ("none", "mean", "whiten"):
-            raise InputError(f"centre {self.centre!r} is unknown; choose none, mean or whiten")
-        if self.scoring not in ("float32", "bfloat16"):
-            raise InputError(f"scoring {self.scoring!r} is unknown; choose float32 or bfloat16")
+        for name, choices in (("centre", get_args(Centre)), ("scoring", get_args(Scoring))):
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} {getattr(self, name)!r} is unknown; choose {', '.join(choices)}")
         if not 0 <= self.held_out < 1 or (self.early_stop is not None and not self.held_out):
-            raise InputError("early_stop looks at held-out rows: give held_out between 0 and 1")
-        if kind.nested and (
-            list(self.nested) != sorted(set(self.nested)) or self.nested[-1] != 1 or self.nested[0] <= 0
-        ):
-            raise InputError("nested: give growing fractions of the features; the last must be 1")
-
-    def _check_numbers(self) -> None:
-        for name in ("features", "epochs", "batch_size", "seed"):
-            if not isinstance(getattr(self, name), int):
-                raise InputError(f"{name} is a whole number, not {getattr(self, name)!r}")
-        if not 0 < self.features <= MOST_FEATURES:
-            raise InputError(f"features = {self.features}: give 1 to {MOST_FEATURES:,}")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed = {self.seed}: give a whole number from 0 to 2^63 - 1")
-        if self.early_stop is not None and self.early_stop < 1:
-            raise InputError(f"early_stop = {self.early_stop}: give at least one look")
-        for name, (low, high, open_below) in RANGES.items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if not (math.isfinite(value) and low <= value <= high and not (open_below and value == low)):
-                wanted = f"{'above' if open_below else 'from'} {low:g}" + (
-                    f" up to {high:g}" if high < math.inf else ""
-                )
-                raise InputError(f"{name.replace('_', ' ')} {value:g} is out of range; give a number {wanted}")
+            raise InputError("early_stop measures held-out rows: give held_out between 0 and 1")
         if not (len(self.anneal) == 2 and 0 <= self.anneal[0] <= self.anneal[1] <= 1):
             raise InputError(f"anneal {self.anneal}: give the fractions of training where p starts and stops falling")
         if not DEVICE.fullmatch(self.device):
             raise InputError(f"device {self.device!r} is unknown; choose cpu, cuda, cuda:1, mps or xpu")
+        prefixes = list(self.nested)
+        if kind.nested and (prefixes != sorted(set(prefixes)) or prefixes[-1] != 1 or prefixes[0] <= 0):
+            raise InputError("nested: give growing fractions of the features; the last must be 1")
 
     @property
     def kind(self) -> Variant:
@@ -137,7 +146,7 @@ class SaeConfig:
 
     @property
     def used_k(self) -> int:
-        """Active in use (topk)."""
+        """Active at inference (topk)."""
         return self.inference_k or self.k
 
     @property
@@ -146,7 +155,7 @@ class SaeConfig:
         return self.learning_rate or self.kind.rate * 2e-4 / math.sqrt(self.features / 2**14)
 
     def schedule(self, done: float) -> float:
-        """What the learning rate is multiplied by when `done` of the training is behind."""
+        """The factor on the learning rate when the fraction `done` of the training is over."""
         rising = min(1.0, (done + 1e-6) / self.warmup) if self.warmup else 1.0
         falling = min(1.0, (1.0 - done) / self.decay) if self.decay else 1.0
         return rising * falling
@@ -161,10 +170,6 @@ class SaeConfig:
         """Steps without firing after which a feature counts as dead."""
         return max(1, int(self.dead_after * steps if self.dead_after < 1 else self.dead_after))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The configuration as JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class SweepConfig:
@@ -178,10 +183,10 @@ class SweepConfig:
     centre: Annotated[Centre, Option("none, mean or whiten.")] = "none"
     device: Annotated[str, Option("cpu, cuda, cuda:1, mps or xpu.")] = "cpu"
     seed: Annotated[int, Option("Same seed, same weights.")] = 0
-    held_out: float = 0.02  # of the documents: all kinds of one row are held out together
+    held_out: float = 0.02  # fraction of the documents; all kinds of a row are held out together
 
     def configs(self) -> list[SaeConfig]:
-        """One a cell, in the table's order."""
+        """One per cell, in the order of the table."""
         same = {"epochs": self.epochs, "batch_size": self.batch_size, "centre": self.centre, "device": self.device}
         return [
             SaeConfig(features, l0, variant, seed=self.seed, **same)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,7 @@ def card_metrics(sae: SparseAutoencoder, views: NDArray[np.float16], held: NDArr
     for name, columns in (("original", [0]), ("reasoned", list(range(1, views.shape[1])))):
         if columns:
             x = as_vectors(np.asarray(views[rows][:, columns], np.float32).reshape(-1, sae.dimension))
-            measured = reconstruction(sae, x)._asdict()
-            metrics[name] = {key: measured[key] for key in ("fvu", "cosine", "l0") if not math.isnan(measured[key])}
+            metrics[name] = reconstruction(sae, x).on_card()
     activity = Activity(sae.features)
     every = max(1, len(views) // 100_000)
     for start in range(0, len(views), BLOCK):

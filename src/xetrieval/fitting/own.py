@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -149,8 +148,7 @@ def measure_own(sae: SparseAutoencoder, rows: CorpusRows, named: NDArray[np.bool
     held = rows.vectors.take(rows.held_out)
     metrics: dict[str, Any] = {"held_out_rows": len(held)}
     if len(held) > 1:
-        found = reconstruction(sae, held)._asdict()
-        metrics["original"] = {key: found[key] for key in ("fvu", "cosine", "l0") if not math.isnan(found[key])}
+        metrics["original"] = reconstruction(sae, held).on_card()
     own = np.array([rows.owner[row - rows.documents] if row >= rows.documents else row for row in rows.held_out])
     query, document = nearest_others(held, own, rows.vectors, rows.documents)
     if len(query):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..configs import FitConfig
-from ..data import Document, Skipped, read_corpora
+from ..data import Skipped, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction, open_encoder, precision_of
 from ..errors import InputError
 from ..explain import Explainer, load
@@ -22,13 +22,13 @@ from ..progress import Progress, silent
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.stack import Stack
 from ..sae.train import SaeConfig, train_sae
-from ..teachers import TeacherPair, read_spec, read_teacher
+from ..teachers import read_spec, read_teacher
 from .internalizers import learn
 from .labelling import label_features
 from .metrics import card_metrics, held_out_rows
 from .reasoned import reasoned_rows
 from .sample import sampled
-from .texts import TrainingTexts, TrainingVectors, encode_training, training_texts
+from .texts import encode_training, training_texts
 
 DRAFT: Final = "explainer"  # with half-precision weights, before it was measured
 WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", DRAFT)
@@ -71,25 +71,22 @@ def fit(
         per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
         texts = training_texts(documents, per_document)
         reader = _reader(encoder, config.cache, progress)
-        vectors = encode_training(reader, texts)
-        progress(
-            "encode",
-            len(texts.texts),
-            len(texts.texts),
-            f"{vectors.truncated} documents are longer than the encoder reads",
-        )
+        vectors, counts = encode_training(reader, texts)
+        truncated = int((counts.unread > 0).sum())
+        note = f"{truncated} documents are longer than the encoder reads"
+        progress("encode", len(texts.texts), len(texts.texts), note)
 
         made = digest_of([_known_as(encoder), digest_of(texts.texts), digest_of([list(p) for p in lessons])])
         internalizers, lessons_learned = learn(lessons, reader, config.internalizer, progress)
         made = digest_of([made, config.internalizer.to_dict(), config.held_out])
         held = held_out_rows(texts.owner, texts.documents, config)
-        views = reasoned_rows(vectors.vectors, internalizers, work.folder / f"views-{made[:16]}.npy", progress)
+        views = reasoned_rows(vectors, internalizers, work.folder / f"views-{made[:16]}.npy", progress)
         used = np.flatnonzero(~held)
         training = config.training(len(used), len(used) * views.shape[1])
         sae = _train(views, used, training, work.folder, digest_of([made, training.to_dict()]), progress)
         progress("label", 0, sae.features, "")
         features = label_features(
-            sae, Stack([vectors.vectors]), texts.texts.__getitem__, texts.ids.__getitem__, config.label_examples
+            sae, Stack([vectors]), texts.texts.__getitem__, texts.ids.__getitem__, config.label_examples
         )
         progress("label", sae.features, sae.features, f"{sum(one.label is not None for one in features)} named")
 
@@ -100,7 +97,15 @@ def fit(
             internalizers=internalizers,
             features=features,
             provenance={
-                **_provenance(corpora, documents, texts, vectors, teachers, lessons),
+                "corpora": [Path(corpus).name for corpus in corpora],
+                "documents": len(documents),
+                "documents_sha256": digest_of([document.text for document in documents]),
+                "documents_longer_than_the_encoder_reads": truncated,
+                "tokens_not_read": int(counts.unread.sum()),
+                "documents_mostly_unknown_to_the_encoder": int(counts.unreadable.sum()),
+                "sentences": len(texts.texts) - texts.documents,
+                "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
+                "lessons": len(lessons),
                 "notes": config.notes,
                 "config": {**config.to_dict(), "sae": training.to_dict()},
             },
@@ -160,24 +165,3 @@ def _train(
         )
         write_sae(trained, done)
     return read_sae(done)
-
-
-def _provenance(
-    corpora: Sequence[str | Path],
-    documents: Sequence[Document],
-    texts: TrainingTexts,
-    vectors: TrainingVectors,
-    teachers: Sequence[str],
-    lessons: Sequence[TeacherPair],
-) -> dict[str, Any]:
-    return {
-        "corpora": [Path(corpus).name for corpus in corpora],
-        "documents": len(documents),
-        "documents_sha256": digest_of([document.text for document in documents]),
-        "documents_longer_than_the_encoder_reads": vectors.truncated,
-        "tokens_not_read": vectors.unread,
-        "documents_mostly_unknown_to_the_encoder": vectors.unreadable,
-        "sentences": len(texts.texts) - texts.documents,
-        "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
-        "lessons": len(lessons),
-    }

@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32
 from ..data import Document
 from ..data.passages import drawn_sentences
-from ..encoders import Encoder, PrecomputedEncoder, read_texts
+from ..encoders import Encoded, Encoder, PrecomputedEncoder, read_texts
 
 SENTENCES: Final = 4000  # of a corpus that learns its own autoencoder, at most
 FULL: Final = 500  # documents that give up to PER_DOCUMENT of them, the others one
@@ -62,16 +61,6 @@ class TrainingTexts:
     documents: int
 
 
-@dataclass(frozen=True)
-class TrainingVectors:
-    """The same as vectors."""
-
-    vectors: Float32  # [n, m]
-    truncated: int  # documents with text past the encoder's limit
-    unread: int  # their tokens that were not read
-    unreadable: int  # documents of which the encoder knows at most half of the tokens
-
-
 def training_texts(documents: Sequence[Document], per_document: int) -> TrainingTexts:
     """Documents and up to `per_document` sentences of each, drawn by the document's id; repeats are left out."""
     ids = [document.id for document in documents]
@@ -88,14 +77,8 @@ def training_texts(documents: Sequence[Document], per_document: int) -> Training
     return TrainingTexts(ids, texts, np.array(owner, np.int64), len(documents))
 
 
-def encode_training(encoder: Encoder, texts: TrainingTexts) -> TrainingVectors:
-    """The vectors of all rows. A vector file is read by id, any other encoder by text."""
+def encode_training(encoder: Encoder, texts: TrainingTexts) -> Encoded:
+    """The vectors of all rows, and what was read of the documents. A vector file is read by id, not by text."""
     keys = texts.ids if isinstance(encoder, PrecomputedEncoder) else texts.texts
     vectors, counts = read_texts(encoder, keys, "document")
-    of_documents = counts.of(slice(texts.documents))
-    return TrainingVectors(
-        vectors,
-        int((of_documents.unread > 0).sum()),
-        int(of_documents.unread.sum()),
-        int(of_documents.unreadable.sum()),
-    )
+    return Encoded(vectors, counts.of(slice(texts.documents)))

@@ -21,7 +21,6 @@ class Fitted(NamedTuple):
     internalizer: Internalizer
     cosine: float  # mean cosine of R(z) to the target
     raw_cosine: float  # the same of z itself: what doing nothing would give
-    train_pairs: int
     validation_pairs: int
     epochs: int
 
@@ -83,7 +82,7 @@ def train_internalizer(
     w1, b1, w2, b2 = (p.numpy() for p in best)
     internalizer = Internalizer(w1, b1, w2, b2, config.form)
     near = nearness(internalizer, z[held], target[held])
-    return Fitted(internalizer, near.cosine, near.raw_cosine, int((~held).sum()), int(held.sum()), epochs)
+    return Fitted(internalizer, near.cosine, near.raw_cosine, int(held.sum()), epochs)
 
 
 class Nearness(NamedTuple):

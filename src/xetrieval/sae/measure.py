@@ -36,6 +36,10 @@ class Reconstruction(NamedTuple):
     cosine: float
     l0: float
 
+    def on_card(self) -> dict[str, float]:
+        """What a model card shows; without FVU where it is not a number."""
+        return {key: value for key, value in self._asdict().items() if key != "mse" and not np.isnan(value)}
+
 
 class Activity:
     """On how many rows each feature is active."""

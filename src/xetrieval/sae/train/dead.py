@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ...extras import require
-from ..kernels import Kernels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,8 +109,3 @@ def resample(
                 optimiser.state[parameter][moment][dead] = 0.0
     silence.steps[dead] = 0
     return len(dead)
-
-
-def fired_features(kernels: Kernels, by_feature: Tensor, f: Tensor) -> Tensor:
-    """Whether each feature is active in the batch, [F]."""
-    return kernels.sums(by_feature, f) > 0

@@ -22,7 +22,7 @@ from ..kernels import Kernels, Pattern, Transposed, kernels_for
 from .architectures import Entries, Gated, Jumping, Sparsity, architecture
 from .config import SaeStep
 from .control import PenaltyControl
-from .dead import Silence, fired_features, resample, teach_dead
+from .dead import Silence, resample, teach_dead
 from .initial import initial_weights
 from .scores import score_entries, tile_rows
 
@@ -78,7 +78,7 @@ class Trainer:
         made = self._reconstruct(pattern, f, centred)
         squared = self._finite("error", float((made.error**2).sum()))
         by_feature = self.kernels.transpose(pattern, config.features)
-        self.silence.update(fired_features(self.kernels, by_feature, f))
+        self.silence.update(self.kernels.sums(by_feature, f) > 0)
         l0 = float((f > 0).sum()) / n
         grads = self._gradients(pattern, entries, f, made, by_feature, centred, done)
         if len(self.silence.dead) and config.aux_alpha:
