@@ -11,11 +11,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32
 from ..configs import FitConfig
 from ..data import Skipped, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction, open_encoder, precision_of
 from ..errors import InputError
 from ..explain import Explainer, load
+from ..features import Feature
 from ..files import Work, digest_of, path_of, stamp_of
 from ..options import check
 from ..progress import Progress, silent
@@ -28,7 +30,7 @@ from .labelling import label_features
 from .metrics import card_metrics, held_out_rows
 from .reasoned import reasoned_rows
 from .sample import sampled
-from .texts import encode_training, training_texts
+from .texts import TrainingTexts, encode_training, training_texts
 
 DRAFT: Final = "explainer"  # with half-precision weights, before it was measured
 WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", DRAFT)
@@ -84,18 +86,12 @@ def fit(
         used = np.flatnonzero(~held)
         training = config.training(len(used), len(used) * views.shape[1])
         sae = _train(views, used, training, work.folder, digest_of([made, training.to_dict()]), progress)
-        progress("label", 0, sae.features, "")
-        features = label_features(
-            sae, Stack([vectors]), texts.texts.__getitem__, texts.ids.__getitem__, config.label_examples
-        )
-        progress("label", sae.features, sae.features, f"{sum(one.label is not None for one in features)} named")
-
         explainer = Explainer(
             name=config.name or Path(os.path.realpath(output)).name,
             encoder_identity=encoder.identity,
             sae=sae,
             internalizers=internalizers,
-            features=features,
+            features=_label(sae, vectors, texts, config, progress),
             provenance={
                 "corpora": [Path(corpus).name for corpus in corpora],
                 "documents": len(documents),
@@ -111,13 +107,21 @@ def fit(
             },
             metrics={"internalizers": lessons_learned},
         )
-        draft = work.folder / DRAFT
-        explainer.save(draft, overwrite=True)
-        stored = load(draft)  # half-precision weights, as users will run them: the metrics are theirs
+        explainer.save(work.folder / DRAFT, overwrite=True)
+        stored = load(work.folder / DRAFT)  # with half-precision weights, as in use: the metrics are theirs
         metrics = {**explainer.metrics, **card_metrics(stored.sae, views, held if held.any() else ~held)}
         work.publishing()
         replace(stored, metrics=metrics).save(output)
     return _published(output, encoder)
+
+
+def _label(
+    sae: SparseAutoencoder, vectors: Float32, texts: TrainingTexts, config: FitConfig, progress: Progress
+) -> tuple[Feature, ...]:
+    progress("label", 0, sae.features, "")
+    some = label_features(sae, Stack([vectors]), texts.texts.__getitem__, texts.ids.__getitem__, config.label_examples)
+    progress("label", sae.features, sae.features, f"{sum(one.label is not None for one in some)} named")
+    return some
 
 
 def _check_lists(**given: Any) -> None:
