@@ -1,7 +1,7 @@
-"""The array types of the core, and the checks every matrix of vectors passes on its way in.
+"""The array types of the core, and the checks of every matrix of vectors.
 
-Only a vector's direction counts, so its length must never decide whether it can be read: rows of length 1e-300 or 1e300
-are brought near 1 by a power of two, which is exact, before they become float32 and before anything is squared.
+Only the direction of a vector counts, so vectors of any length must be readable: rows of length 1e-300 or 1e300 are
+multiplied by a power of two, which is exact, before they become float32 and before anything is squared.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 
-SMALLEST: Final = 2.0**-40  # a row whose largest number lies between these can be squared in float32
+SMALLEST: Final = 2.0**-40  # rows whose largest number is between these can be squared in float32
 LARGEST: Final = 2.0**40
 QUANTISED: Final = "quantised vectors are not embeddings; give the vectors that they were made from"
 
@@ -32,22 +32,21 @@ def l2norm(x: NDArray[Any]) -> NDArray[Any]:
     norm = np.linalg.norm(scaled, axis=-1, keepdims=True)
     if (zero := norm == 0).any():
         norm = np.where(zero, np.ones_like(norm), norm)
-    with np.errstate(invalid="ignore"):  # an infinite number gives NaN, which every door refuses
+    with np.errstate(invalid="ignore"):  # an infinite number gives NaN, which is refused later
         normed: NDArray[Any] = scaled / norm
     return normed
 
 
 def as_vectors(x: Any, dimension: int | None = None, name: str = "vectors", first: int = 0) -> Float32:
-    """`x` as float32 [n, m], refused in words when it is not a matrix of usable vectors.
+    """`x` as float32 [n, m], if it is a matrix of usable vectors.
 
-    Rows keep their direction; those that are very long or very short are scaled so that float32 can hold them. NumPy
-    arrays of any float or signed integer type, torch tensors (also bfloat16, also those that need gradients), pandas
-    frames and nested lists are taken.
+    Rows keep their direction; very long and very short ones are scaled to fit float32. `x` may be a NumPy array of any
+    float or signed integer type, a torch tensor (also bfloat16, also with gradients), a pandas frame or nested lists.
 
     Args:
-        dimension: m, where it is known. first: the number of the first row, for messages about a part of a file.
+        dimension: m, if it is known. first: the number of the first row in its file, for messages.
     Raises:
-        InputError: not a matrix of numbers, another dimension than asked, a NaN or infinite number, a zero row,
+        InputError: not a matrix of numbers, another dimension, a NaN or infinite number, a zero row,
             unsigned integers, booleans, text.
     """
     array = _numbers(x, name)
@@ -70,7 +69,7 @@ def as_vectors(x: Any, dimension: int | None = None, name: str = "vectors", firs
 
 
 def check_kind(kind: np.dtype[Any], name: str) -> None:
-    """Refuse numbers that are no coordinates.
+    """Refuse numbers that cannot be coordinates.
 
     Raises:
         InputError: unsigned integers, booleans, complex numbers, text, dates, objects.
@@ -78,17 +77,17 @@ def check_kind(kind: np.dtype[Any], name: str) -> None:
     if kind.kind in "ub":
         raise InputError(f"{name}: numbers of type {kind.name}: {QUANTISED}")
     if kind.kind not in "fi" and kind.name != "bfloat16":
-        raise InputError(f"{name}: not an array of numbers (it holds {_KINDS.get(kind.kind, kind.name)})")
+        raise InputError(f"{name}: not an array of numbers (it contains {_KINDS.get(kind.kind, kind.name)})")
 
 
 _KINDS: Final = {"U": "text", "S": "bytes", "O": "objects", "c": "complex numbers", "M": "dates", "m": "times"}
 
 
 def _numbers(x: Any, name: str) -> NDArray[Any]:
-    """`x` as an array of floats: integers and bfloat16 become float32 or float64, nothing is rounded otherwise."""
+    """`x` as an array of floats: integers and bfloat16 become float32 or float64, others stay."""
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):
-            raise InputError(f"{name}: a masked array with missing numbers; fill them or leave out their rows")
+            raise InputError(f"{name}: a masked array with missing numbers; fill them or remove their rows")
         x = x.data
     if isinstance(x, list | tuple) and any(hasattr(row, "detach") for row in x):
         x = [_tensor(row, name) if hasattr(row, "detach") else row for row in x]
@@ -105,7 +104,7 @@ def _numbers(x: Any, name: str) -> NDArray[Any]:
 
 
 def _tensor(x: Any, name: str) -> NDArray[Any]:
-    """A torch tensor, on any device and of any type."""
+    """A torch tensor on any device and of any type, as an array."""
     tensor = x.detach()
     tensor = tensor.to_dense() if getattr(tensor, "is_sparse", False) else tensor
     if str(tensor.dtype).removeprefix("torch.") in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
@@ -115,13 +114,13 @@ def _tensor(x: Any, name: str) -> NDArray[Any]:
 
 
 def _magnitudes(x: NDArray[Any]) -> NDArray[Any]:
-    """The largest |number| of each row; NaN where a row holds one."""
+    """The largest |number| of each row; NaN if a row has one."""
     largest: NDArray[Any] = np.maximum(x.max(axis=-1), -x.min(axis=-1))
     return largest
 
 
 def _near_one(x: NDArray[Any], sizes: NDArray[Any]) -> NDArray[Any]:
-    """Rows that float32 cannot hold or square, multiplied by a power of two; all others, and zero rows, as they are."""
+    """`x` with rows that float32 cannot represent or square multiplied by a power of two."""
     far = ((sizes < SMALLEST) | (sizes > LARGEST)) & (sizes > 0) & np.isfinite(sizes)
     if not far.any():
         return x

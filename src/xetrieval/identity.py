@@ -1,11 +1,11 @@
-"""What is the same thing: the one place that decides it for encoders, autoencoders, internalizers and explainers.
+"""When two encoders, autoencoders, internalizers or explainers are the same: when their digests are.
 
-Two things are the same when their digests are. A digest covers every fact and every array that changes a number which
-comes out, and nothing else: names of files and folders, notes and versions of libraries are left out.
+A digest covers every fact and every array that can change a result, and nothing else: not names of files and folders,
+notes, or versions of libraries.
 
 Arrays count at the precision in which an explainer is stored: large matrices in half precision, biases and thresholds
-in single precision. So saving and loading keeps a digest, and what differs by less than half precision can show is the
-same. A matrix with a number that half precision cannot hold (it could not be stored either) counts in single precision.
+in single precision. So saving and loading keeps a digest, and differences below half precision do not count. A matrix
+with a number too large for half precision (it could not be stored either) counts in single precision.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .files import digest_of
 from .records import Settings
 
 Role = Literal["query", "document"]
-UNNAMED: Final = "unnamed function "  # followed by what no other has
-FUNCTION: Final = "function "  # followed by the name that its user gave
+UNNAMED: Final = "unnamed function "  # followed by a unique id
+FUNCTION: Final = "function "  # followed by the name that its user chose
 
 
 @dataclass(frozen=True)
 class EncoderIdentity(Settings):
-    """Everything that decides which vector a text gets. Two encoders agree when their digests do."""
+    """Everything that decides which vector a text gets. Encoders with equal digests are the same."""
 
     name: str
     dimension: int  # m
@@ -39,11 +39,11 @@ class EncoderIdentity(Settings):
     max_tokens: int | None = None  # None: no limit known
     pooling: str = "unknown"
     reading_sha256: str | None = None  # tokenizer, modules and their configurations; None: they cannot be seen
-    version: str = ""  # of a function, as its user gave it
+    version: str = ""  # of a function, chosen by its user
 
     @property
     def digest(self) -> str:
-        """Hash of all fields; of the name only where no weights can be seen."""
+        """Hash of all fields, the name among them only if the weights cannot be seen."""
         facts = asdict(self)
         if self.weights_sha256 is not None:
             del facts["name"]  # the same weights under another name are the same encoder
@@ -51,16 +51,16 @@ class EncoderIdentity(Settings):
 
     @property
     def lasting(self) -> bool:
-        """Whether it can be known again later. False: a function without a name, which nothing may be kept for."""
+        """Whether a later process can recognise it. False: a function without a name; its vectors are not kept."""
         return not self.name.startswith(UNNAMED)
 
     @property
     def is_function(self) -> bool:
-        """Whether it is a function of the user's, which only the user can give again."""
+        """Whether it is a function of the user's, which no file can reopen."""
         return self.name.startswith((UNNAMED, FUNCTION))
 
     def prompt(self, role: Role) -> str:
-        """The text put before every text of that role."""
+        """The text to put before each text of that role."""
         return self.query_prompt if role == "query" else self.document_prompt
 
     @classmethod
@@ -79,7 +79,7 @@ class EncoderIdentity(Settings):
         return cls(**record)
 
     def differences(self, other: EncoderIdentity) -> str:
-        """What makes `other` another encoder, in words; empty where it is the same one."""
+        """Why `other` is another encoder, in words; empty if it is the same."""
         if self.digest == other.digest:
             return ""
         return "; ".join(
@@ -115,7 +115,7 @@ def autoencoder_digest(
     decoder_bias: NDArray[Any],
     thresholds: NDArray[Any] | None,
 ) -> str:
-    """What the features of an autoencoder are; how many of a row are in use (k) does not change that."""
+    """Hash of the features of an autoencoder; k does not count."""
     facts = {
         "encoder_weight": _matrix(encoder_weight),
         "encoder_bias": _numbers(encoder_bias),
@@ -127,7 +127,7 @@ def autoencoder_digest(
 
 
 def internalizer_digest(form: str, w1: NDArray[Any], b1: NDArray[Any], w2: NDArray[Any], b2: NDArray[Any]) -> str:
-    """What one aspect's network computes."""
+    """Hash of what the network of an aspect computes."""
     facts = {"form": form, "w1": _matrix(w1), "b1": _numbers(b1), "w2": _matrix(w2), "b2": _numbers(b2)}
     return digest_of(["internalizer", facts])[:16]
 
@@ -135,7 +135,7 @@ def internalizer_digest(form: str, w1: NDArray[Any], b1: NDArray[Any], w2: NDArr
 def explainer_digest(
     encoder: EncoderIdentity, autoencoder: str, k: int | None, internalizers: Mapping[str, str]
 ) -> str:
-    """What decides the numbers of an explanation and of an index: encoder, autoencoder, k, and internalizers.
+    """Hash of what decides the numbers of explanations and indexes: encoder, autoencoder, k, and internalizers.
 
     Args:
         autoencoder: its digest.

@@ -6,15 +6,15 @@ architecture    how pre-activations z = W_e (x - b) + b_e become a code
     batchtopk   the k n largest of a batch of n rows, rectified (Bussmann et al. 2024); in use, one fixed threshold
     gated       f = [z > 0] ReLU(e^r (z - b_e) + b_m) (Rajamanoharan et al. 2024a)
     jumprelu    f = z [z > theta] (Rajamanoharan et al. 2024b)
-penalty         what keeps the code sparse, beside the squared error
+penalty         what keeps the code sparse, in addition to the squared error
     none        nothing: the architecture does
     lp          lambda * sum f^p; p = 1, or annealed from 1 to 0.2 (Karvonen et al. 2024). Gated: on ReLU(z)
     l0          lambda * number of active features, through a straight-through window around theta
 
-dictionary_learning 0.1.0 differs from the papers it implements in ways that are not followed here: its JumpReLU leaves
-the decoder bias in the encoder's input and takes L0 on the gated activation, which halves the window that teaches
-theta; its annealed variants resample into a copy; its silence rule counts ten million rows; and its p ends at 0, where
-the gradient of f^p has no bound.
+dictionary_learning 0.1.0 differs from the papers that it implements, and we follow the papers: its JumpReLU does not
+subtract the decoder bias from the encoder's input and takes L0 of the gated activation, which halves the window in
+which theta learns; its annealed variants resample into a copy; it calls features silent after ten million rows; and its
+p ends at 0, where the gradient of f^p is unbounded.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Variant:
 
     architecture: Architecture
     penalty: Penalty = "none"
-    last_p: float = 1.0  # of the penalty sum f^p, at the end of training; it starts at 1
-    rate: float = 4.0  # times the learning rate that F alone would give; see docs/autoencoders.md
-    nested: bool = False  # Matryoshka: the first features alone must reconstruct, too
+    last_p: float = 1.0  # p of the penalty sum f^p at the end of training; it starts at 1
+    rate: float = 4.0  # factor on the learning rate that follows from F; see docs/autoencoders.md
+    nested: bool = False  # Matryoshka: the first features must also reconstruct on their own
 
 
 VARIANTS: Final[dict[str, Variant]] = {

@@ -1,4 +1,4 @@
-"""Text to vectors: one small protocol, and the encoders that ship with the library."""
+"""Text to vectors: a small protocol, and the encoders that ship with the library."""
 
 from ..identity import EncoderIdentity, Role
 from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts

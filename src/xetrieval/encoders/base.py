@@ -1,4 +1,4 @@
-"""What an encoder is: two methods and an identity. Queries and documents are apart, as in retrieval."""
+"""What an encoder is: an identity and two methods, one for queries and one for documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Encoder(Protocol):
 
     @property
     def identity(self) -> EncoderIdentity:
-        """What decides its vectors."""
+        """Everything that decides its vectors."""
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m] of queries."""
@@ -30,7 +30,7 @@ class Encoder(Protocol):
 
 
 class BaseEncoder:
-    """Both methods of an encoder, made from one that takes the role."""
+    """The two methods of an encoder, from one that takes the role."""
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m] of queries."""
@@ -48,31 +48,31 @@ NOT_COUNTED: Final = -1
 
 
 class Counts(NamedTuple):
-    """What of some texts an encoder could read, one number a text. -1: nobody counted."""
+    """How much of some texts an encoder could read, one number per text. -1: not counted."""
 
-    unread: NDArray[np.int32]  # [n] tokens past the length limit; 0 where nobody counted
-    unknown: NDArray[np.int32]  # [n] of those read, the ones that its tokenizer does not know ([UNK])
-    tokens: NDArray[np.int32]  # [n] tokens read, without special ones and the prompt
+    unread: NDArray[np.int32]  # [n] tokens past the length limit; 0 if not counted
+    unknown: NDArray[np.int32]  # [n] tokens read that its tokenizer does not know ([UNK])
+    tokens: NDArray[np.int32]  # [n] tokens read, without special tokens and the prompt
 
     def of(self, place: Any) -> Counts:
-        """Those of some of the texts."""
+        """The counts of some of the texts."""
         return Counts(*(column[place] for column in self))
 
     @property
     def unreadable(self) -> NDArray[np.bool_]:
-        """[n] whether half of the tokens or more are unknown, or there are none at all."""
+        """[n] whether at least half of the tokens are unknown, or there are none."""
         found: NDArray[np.bool_] = (self.tokens != NOT_COUNTED) & (2 * self.unknown >= self.tokens)
         return found
 
 
 def not_counted(count: int) -> Counts:
     """Counts of `count` texts that were not counted."""
-    nobody = np.full(count, NOT_COUNTED, np.int32)
-    return Counts(np.zeros(count, np.int32), nobody, nobody.copy())
+    missing = np.full(count, NOT_COUNTED, np.int32)
+    return Counts(np.zeros(count, np.int32), missing, missing.copy())
 
 
 def encoder_notes(encoder: Encoder) -> tuple[str, ...]:
-    """What a user should know of an encoder: prompts that were guessed, a default prompt that is not used."""
+    """What its user should know: prompts that were guessed, a default prompt that is not used."""
     notes: tuple[str, ...] = getattr(encoder, "notes", ())
     return notes
 
@@ -84,30 +84,30 @@ def precision_of(encoder: Encoder) -> str:
 
 @runtime_checkable
 class CountsTokens(Protocol):
-    """An encoder that knows how much of a text it cannot read."""
+    """An encoder that can count the tokens it cannot read."""
 
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
-        """What of each text it reads, [n]."""
+        """How much of each text it reads, [n]."""
 
 
 class Encoded(NamedTuple):
-    """Texts as unit vectors, and what of them was read."""
+    """Texts as unit vectors, and how much of them was read."""
 
     vectors: Float32  # [n, m], unit rows
     counts: Counts
 
 
 def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
-    """Encode `texts`, each distinct one once, checked on the way in and on the way out.
+    """Encode `texts`, each distinct one once; checks the texts and the vectors.
 
     Raises:
         InputError: a bare text, an entry that is not text, an empty text, or a vector that is zero or not finite.
-        MismatchError: the encoder returned another number or dimension of vectors than promised.
+        MismatchError: the encoder returned the wrong number or dimension of vectors.
     """
     texts = as_texts(texts, role)
     for index, text in enumerate(texts):
         if not text.strip():
-            raise InputError(f"{role} {index + 1} is empty; give it some text")
+            raise InputError(f"{role} {index + 1} is empty; give some text")
     if not texts:
         return Encoded(np.empty((0, encoder.identity.dimension), np.float32), not_counted(0))
     first = {text: place for place, text in enumerate(dict.fromkeys(texts))}

@@ -1,9 +1,9 @@
-"""Encoded texts on disk, so that nothing is encoded twice.
+"""A cache of encoded texts on disk, so that nothing is encoded twice.
 
-One SQLite file per (encoder, role), named by a hash of everything that made its vectors: the encoder's identity, the
-prompt, the precision. Inside it, each text by its own sha256, with a seal over all that is kept of it: a changed byte
-is never taken for a vector. Every block of new vectors is one transaction, so a killed run loses at most one block.
-The vectors of an encoder that cannot be recognised later (a function without a name) are never kept.
+There is one SQLite file per encoder and role, named by a hash of everything that decides its vectors: the encoder's
+identity, the prompt, the precision. Texts are found by their sha256, and each row has a checksum, so a corrupted row is
+never used as a vector. Each block of new vectors is one transaction, so an interrupted run loses at most one block.
+Vectors of an encoder that cannot be recognised later (a function without a name) are not kept.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ FIND = "SELECT vector, unread, unknown, tokens, seal FROM vectors WHERE text_sha
 
 
 class CachedEncoder(BaseEncoder):
-    """An encoder whose vectors are kept in `folder`.
+    """An encoder with a cache of its vectors in `folder`.
 
     Args:
-        grows: False reads the cache and adds nothing to it.
+        grows: False only reads the cache.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class CachedEncoder(BaseEncoder):
 
     @property
     def identity(self) -> EncoderIdentity:
-        """That of the encoder inside."""
+        """Of the encoder inside."""
         return self.encoder.identity
 
     @property
@@ -66,22 +66,22 @@ class CachedEncoder(BaseEncoder):
 
     @property
     def precision(self) -> str:
-        """That of the encoder inside."""
+        """Of the encoder inside."""
         return precision_of(self.encoder)
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
         return self.read(texts, role).vectors
 
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
-        """What of each text was read, [n]; counted when the text was encoded."""
+        """How much of each text was read, [n]; counted when the text was encoded."""
         return self.read(texts, role).counts
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
-        """The wrapped encoder's, never cached; None where it cannot show them."""
+        """From the encoder inside, never cached; None where it cannot show them."""
         return token_vectors(self.encoder, text, role)
 
     def knows(self, text: str, role: Role) -> bool:
-        """Whether the vector of `text` is in the file already."""
+        """Whether the vector of `text` is in the cache."""
         with self._open(role) as db:
             return db.execute("SELECT 1 FROM vectors WHERE text_sha256 = ?", (_key(text),)).fetchone() is not None
 
@@ -90,7 +90,7 @@ class CachedEncoder(BaseEncoder):
         identity = self.identity
         facts = [
             identity.digest,
-            role,  # some models read queries in another way, whatever their prompts
+            role,  # some models read queries differently, whatever their prompts
             self.precision,
             LAYOUT,
         ]
@@ -142,7 +142,7 @@ class CachedEncoder(BaseEncoder):
         """The vector [m] and the counts of a text, or None.
 
         Raises:
-            DamagedError: they have changed since they were kept.
+            DamagedError: they have changed since they were stored.
         """
         found = db.execute(FIND, (key,)).fetchone()
         if found is None:
@@ -153,7 +153,7 @@ class CachedEncoder(BaseEncoder):
         return np.frombuffer(row[0], np.float32), row[1:]
 
     def _compare(self, db: sqlite3.Connection, role: Role) -> None:
-        """Where weights cannot be seen, one fixed text is encoded again, as the name may now stand for another model.
+        """Encode one fixed text again where weights cannot be seen, as the name may now refer to another model.
 
         Raises:
             MismatchError: the encoder's vector differs from the one in the cache.
@@ -192,7 +192,7 @@ def _put(counts: Counts, rows: int | list[int], numbers: Sequence[int]) -> None:
 
 
 def _nothing_known() -> sqlite3.Connection:
-    """A table in memory, for as long as one call takes."""
+    """An empty table in memory, for one call."""
     db = sqlite3.connect(":memory:")
     db.executescript(SCHEMA)
     return db

@@ -21,8 +21,8 @@ class EndpointEncoder(BaseEncoder):
     """Vectors from a server. The key comes from the environment and is never stored or shown.
 
     Args:
-        base_url: up to and without /embeddings, e.g. http://localhost:8000/v1.
-        query_prompt, document_prompt: put before every text, for models that want them.
+        base_url: without /embeddings, e.g. http://localhost:8000/v1.
+        query_prompt, document_prompt: put before each text, for models that need them.
     Raises:
         InputError: not a web address. EndpointError: the server gives no usable answer.
     """
@@ -51,7 +51,7 @@ class EndpointEncoder(BaseEncoder):
 
     @cached_property
     def identity(self) -> EncoderIdentity:
-        """Name and dimension; asks the server once. The weights behind it cannot be seen."""
+        """Name and dimension, by one request to the server. Its weights cannot be seen."""
         return EncoderIdentity(
             name=f"{self.base_url}#{self.model}",
             dimension=self._request(["dimension probe"]).shape[1],
@@ -85,7 +85,7 @@ class EndpointEncoder(BaseEncoder):
                 raise EndpointError(f"{self.base_url}: an embedding in the answer has no index or no numbers")
             placed[row["index"]] = row["embedding"]
         if sorted(placed) != list(range(len(texts))):
-            raise EndpointError(f"{self.base_url}: the embeddings' indexes are not 0 to {len(texts) - 1}, each once")
+            raise EndpointError(f"{self.base_url}: the indexes of its embeddings are not 0 to {len(texts) - 1}")
         vectors = [placed[i] for i in range(len(texts))]
         size = len(vectors[0]) if isinstance(vectors[0], list) else 0
         wrong = next((i for i, vector in enumerate(vectors) if not _numbers(vector, size)), None)

@@ -23,9 +23,9 @@ class FunctionEncoder(BaseEncoder):
     """Wrap one function, or two where queries and documents are encoded differently.
 
     Args:
-        name, version: stand for the weights, which cannot be seen. Change the version whenever the vectors change:
-            caches and explainers cannot notice it otherwise. Without both, each wrapped function is a separate
-            encoder, and nothing of it is kept on disk.
+        name, version: identify the function, as its weights cannot be seen. Change the version whenever the vectors
+            change: caches and explainers cannot notice it otherwise. Without both, each wrapped function is a separate
+            encoder, and its vectors are not kept on disk.
     Raises:
         InputError: one of name and version without the other, or vectors that cannot be used.
     """

@@ -1,7 +1,7 @@
 """A deterministic encoder without a model: the library's own test double.
 
-Each word is a fixed random direction; a text is the normalised sum of its words. Texts that share words are
-near each other, nothing else is. The same vectors on every machine.
+Each word is a fixed random direction; a text is the normalised sum of its words. Only texts that share words are near
+each other. The vectors are the same on every machine.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class HashingEncoder(BaseEncoder):
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors:
         """The words as they are read, [T, m]."""
-        owner = [
-            place for place, character in enumerate(text) for _ in character.lower()
-        ]  # lower-casing makes two of some
+        owner = [place for place, one in enumerate(text) for _ in one.lower()]  # some characters become two
         words = list(WORD.finditer(text.lower()))[: self.identity.max_tokens]
         spans = tuple((owner[word.start()], owner[word.end() - 1] + 1) for word in words)
         vectors = np.stack([self._direction(word.group()) for word in words])

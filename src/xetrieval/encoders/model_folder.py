@@ -1,17 +1,16 @@
 """The folder of a sentence-transformers model: what in it decides a vector, read without loading the model.
 
-Counted, wherever they are in the folder (copies for other runtimes, `onnx` and the like, aside):
+These count, wherever they are in the folder (except copies for other runtimes, such as `onnx`):
 
 - the weights: *.safetensors of a folder, or its pytorch_model*.bin
-- modules.json: the kind and order of the modules, without a last normalisation (every vector is normalised)
-- every configuration file (*.json) of model, tokenizer and modules, by content, not by bytes: the order of keys
-  and the ends of lines mean nothing
-- vocabularies and merges (vocab*.txt, merges*.txt, *.model, ...), line ends aside
+- modules.json: the kind and order of the modules, without a final normalisation (every vector is normalised)
+- every configuration file (*.json) of model, tokenizer and modules, by content: the order of keys and line ends do
+  not count
+- vocabularies and merges (vocab*.txt, merges*.txt, *.model, ...), except line ends
 
-Left out is what changes no vector: names and versions (`PROVENANCE`), how batches were cut and filled when the
-tokenizer was stored (`truncation`, `padding`: set at every call), the length limit and prompts (fields of the
-identity, with what is really in use), the name of the similarity (checked instead, see `similarity`), records of
-trainings, and model cards.
+What changes no vector does not count: names and versions (`PROVENANCE`), truncation and padding in tokenizer.json (set
+at every call), the length limit and prompts (fields of the identity, with the values in use), the name of the
+similarity (checked instead, see `similarity`), records of trainings, and model cards.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from ..files import digest_of, parse_json, read_json, sha256_of_file
 PROVENANCE: Final = frozenset(
     {
         *("_name_or_path", "name_or_path", "transformers_version", "__version__", "_commit_hash"),
-        *("max_seq_length", "model_max_length"),  # what is in use of them is `max_tokens`
+        *("max_seq_length", "model_max_length"),  # the limit in use is `max_tokens`
     }
 )
 NO_LIMIT: Final = 1_000_000  # tokens; tokenizers without a limit name a larger number
@@ -63,7 +62,7 @@ REMEDY: Final = (
 
 
 class Prompts(NamedTuple):
-    """What is put before queries and documents, and notes on it."""
+    """The prompts of queries and documents, and notes on them."""
 
     query: str
     document: str
@@ -71,10 +70,10 @@ class Prompts(NamedTuple):
 
 
 class ModelFolder:
-    """A model's folder, with the name that its user or its author gave it; the folder's own name means nothing.
+    """A model's folder. The name of the folder itself means nothing.
 
     Args:
-        hub_name: as the model hub knows it, where it came from there.
+        hub_name: its name on the model hub, if it came from there.
     """
 
     def __init__(self, folder: Path, hub_name: str | None = None) -> None:
@@ -103,7 +102,7 @@ class ModelFolder:
         )
 
     def reading_sha256(self) -> str:
-        """Hash of all that decides a vector beside weights, prompts and length limit."""
+        """Hash of everything else that decides a vector, besides weights, prompts and length limit."""
         facts: dict[str, Any] = {}
         for place in self._folders():
             for path in sorted(place.iterdir()):
@@ -115,7 +114,7 @@ class ModelFolder:
     def prompts(self) -> Prompts:
         """The model's own: what sentence-transformers' encode_query and encode_document put before a text.
 
-        Where its files say nothing, not even that there are none, the family that its own name shows decides.
+        If its files say nothing about prompts, the family in the model's own name decides.
         """
         notes: list[str] = []
         default = self.settings.get("default_prompt_name")
@@ -177,13 +176,13 @@ class ModelFolder:
         return [name for name in names if not re.fullmatch(r"[0-9a-f]{16,}", name)]
 
     def dimension(self) -> int:
-        """m of the vectors that come out."""
+        """m of its vectors."""
         size = self._dimension()
         cut = self.settings.get("truncate_dim")
         return min(size, cut) if isinstance(cut, int) and cut > 0 else size
 
     def max_tokens(self) -> int | None:
-        """Tokens that are really read: the limit that is set, but never more than the model has positions."""
+        """Tokens that are read: the limit that is set, and at most as many as the model has positions."""
         own = [_record(path).get("max_seq_length") for path in sorted(self.transformer.glob("sentence_*_config.json"))]
         limits: list[Any] = [limit for limit in own if isinstance(limit, int)]
         if not limits:
@@ -191,7 +190,7 @@ class ModelFolder:
         positions = self.config.get("max_position_embeddings")
         if isinstance(positions, int) and self.config.get("model_type") in OFFSET_MODELS:
             padding = self.config.get("pad_token_id")
-            positions -= (padding if isinstance(padding, int) else 1) + 1  # the first of them stand for padding
+            positions -= (padding if isinstance(padding, int) else 1) + 1  # the first are for padding
         found = [limit for limit in (*limits, positions) if isinstance(limit, int) and 0 < limit < NO_LIMIT]
         return min(found) if found else None
 
@@ -201,7 +200,7 @@ class ModelFolder:
         return bool(self.modules) and _kind(self.modules[-1]) == "Normalize"
 
     def pooling(self) -> str:
-        """How the vectors of tokens become one."""
+        """How the vectors of tokens are combined."""
         for entry in self.modules:
             if _kind(entry) == "Pooling":
                 config = _record(self.folder / str(entry.get("path", "")) / "config.json")
@@ -228,7 +227,7 @@ class ModelFolder:
         return kinds
 
     def _folders(self) -> list[Path]:
-        """The folder and those of its modules; all of them where modules contain others."""
+        """The folder and those of its modules, all of them if modules contain others."""
         deep = any(_kind(entry) in ("Router", "Asym") for entry in self.modules)
         within = [self.folder] if deep else [self.folder / str(e["path"]) for e in self.modules if e.get("path")]
         found = {self.folder}
@@ -246,7 +245,7 @@ class ModelFolder:
 
 
 def _content(path: Path) -> Any:
-    """The content of a file that may change a vector; None where nothing in it can."""
+    """The content of a file that may change a vector; None for other files."""
     if any(fnmatch(path.name, pattern) for pattern in VOCABULARIES):
         return sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
     if path.suffix != ".json" or any(fnmatch(path.name, pattern) for pattern in BYSTANDERS):

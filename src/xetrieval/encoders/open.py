@@ -1,4 +1,4 @@
-"""An encoder from what a person types, or from any object that can encode. A new one is a file and a line here."""
+"""An encoder by name, or from any object that can encode. To add one, write a file and add a line here."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def open_encoder(
     Args:
         name, version: identify a function, which nothing else can; see `FunctionEncoder`.
     Raises:
-        InputError: none of these. MissingExtra: it needs a package that is not installed.
+        InputError: none of these. MissingExtra: a package that it needs is not installed.
     """
     if not isinstance(source, Encoder | str | Path) and hasattr(source, "encode"):
         raise InputError(

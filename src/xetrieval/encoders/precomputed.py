@@ -1,4 +1,4 @@
-"""Vectors that already exist, in a file, as an encoder; no text model is needed."""
+"""Existing vectors in a file as an encoder; no text model is needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PrecomputedEncoder(BaseEncoder):
 
     @cached_property
     def identity(self) -> EncoderIdentity:
-        """The hash of the file stands for the weights that made them; the ids say which text has which vector."""
+        """The hash of the file takes the place of the weights; the ids decide which text has which vector."""
         return EncoderIdentity(
             f"vectors:{self.path.name}",
             self.file.vectors.shape[1],

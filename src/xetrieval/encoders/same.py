@@ -1,4 +1,4 @@
-"""Is it still the same encoder? What it gives for some texts now, compared with the vectors that are known for them."""
+"""Is it still the same encoder? Its vectors of some texts are compared with the known ones."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from ..arrays import Float32
 
-SAME_SERVER: Final = 0.999  # cosine; two answers of one server to the same text are closer
+SAME_SERVER: Final = 0.999  # cosine; answers of one server to the same text are closer
 SAME_MODEL: Final = 0.99  # cosine; the same model in float16, bfloat16 or int8 stays above 0.995
 
 
 class Difference(NamedTuple):
-    """A vector that is not the known one."""
+    """A vector that differs from the known one."""
 
     row: int
     cosine: float

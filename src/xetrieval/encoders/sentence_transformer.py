@@ -27,14 +27,14 @@ from .workers import read_side_by_side
 Precision = Literal["float32", "bfloat16"]
 LOADING: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
 LARGE: Final = 100_000_000  # weights
-FEW: Final = 4  # texts that are read one by one, so that their tokens are at hand
-TEXTS_KEPT: Final = 8  # whose tokens are
-MOST_KEPT: Final = 1 << 22  # numbers in the tokens of one text
-BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are the faster ones: 38 texts/s against 30 with 32
+FEW: Final = 4  # texts that are read one by one, so that their token vectors can be kept
+TEXTS_KEPT: Final = 8  # whose token vectors are kept
+MOST_KEPT: Final = 1 << 22  # numbers in the token vectors of one text
+BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are faster: 38 texts/s, against 30 with batches of 32
 
 
 class SentenceTransformerEncoder(BaseEncoder):
-    """A sentence-transformers model. Reading its identity costs a hash of the weights, not their loading.
+    """A sentence-transformers model. Its identity needs a hash of the weights; they are loaded later.
 
     Args:
         source: a folder, or a name on the model hub (the hub's local cache is tried first).
@@ -44,7 +44,7 @@ class SentenceTransformerEncoder(BaseEncoder):
     Raises:
         InputError: neither a model folder nor a name the hub knows, or a model that does not rank by cosine.
 
-    `notes` says what a user should know of it: prompts that were guessed, a default prompt that is not used.
+    `notes` has what a user should know: prompts that were guessed, a default prompt that is not used.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class SentenceTransformerEncoder(BaseEncoder):
         )
 
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
-        """Tokens of each text that are past the limit, that the tokenizer does not know, and that are read."""
+        """How many tokens of each text are past the limit, unknown to the tokenizer, and read."""
         tokenizer, limit, prompt = self._model.tokenizer, self.identity.max_tokens, self.identity.prompt(role)
-        if not callable(tokenizer):  # of models without a transformer
+        if not callable(tokenizer):  # a model without a transformer
             return not_counted(len(texts))
         whole = [prompt + text for text in as_texts(texts, role)]
         with self._tokenizing:
@@ -143,7 +143,7 @@ class SentenceTransformerEncoder(BaseEncoder):
     def _encode(self, texts: list[str], role: Role) -> Float32:
         torch, device, model = require("torch", "encoders"), _device(), self._model
         batch, half = self.batch_size or BATCH[device], self.precision == "bfloat16"
-        # both take the prompt as it is given, an empty one too: the model's default prompt is never put before a text
+        # an explicit prompt, even an empty one, replaces the default prompt of the model
         encode = model.encode_query if role == "query" else model.encode_document
 
         def read(some: list[str]) -> Any:
@@ -159,7 +159,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         def read_each(some: list[str]) -> Float32:
             return np.concatenate([self._read(text, role)[0] for text in some])
 
-        alone = len(texts) == 1 and self._large  # all threads for one text: only a large model gains by it
+        alone = len(texts) == 1 and self._large  # all threads for one text: faster with large models only
         if len(texts) <= FEW and not half and self._shows_tokens:
             read, batch = read_each, 1
         beside = device == "cpu" and not alone
@@ -181,7 +181,7 @@ class SentenceTransformerEncoder(BaseEncoder):
             raise DamagedError(f"{self.folder}: the model does not load ({first})") from error
         _lock_tokenizer(model, self._tokenizing)
         if self.identity.max_tokens is not None:
-            model.max_seq_length = self.identity.max_tokens  # what its files say may be more than it has positions
+            model.max_seq_length = self.identity.max_tokens  # its files may name more than it has positions
         try:
             model.eval().encode(["a"], prompt="", show_progress_bar=False)
         except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
@@ -193,7 +193,7 @@ class SentenceTransformerEncoder(BaseEncoder):
 
 
 def _lock_tokenizer(model: Any, lock: AbstractContextManager[Any]) -> None:
-    """Fast tokenizers keep truncation as a setting: two threads at once could read with each other's."""
+    """Fast tokenizers store truncation as a setting, so two threads could use each other's."""
     name = "preprocess" if hasattr(model, "preprocess") else "tokenize"
     tokenize = getattr(model, name)
 
@@ -205,7 +205,7 @@ def _lock_tokenizer(model: Any, lock: AbstractContextManager[Any]) -> None:
 
 
 def _mode(pooling: Any) -> str:
-    """How a pooling module pools, under its old name or its new one."""
+    """The mode of a pooling module, under its old name or its new one."""
     mode = getattr(pooling, "pooling_mode", None) or pooling.get_pooling_mode_str()
     return str(mode)
 
@@ -239,7 +239,7 @@ def find_model(source: str | Path) -> Path:
     for local_only in (True, False):
         try:
             return Path(hub.snapshot_download(str(source), local_files_only=local_only))
-        except Exception as error:  # the hub client's errors span three libraries; each means "not to be had"
+        except Exception as error:  # errors of three libraries; each means that the model cannot be had
             reason = error
     raise InputError(
         f"encoder {str(source)!r}: no such folder, and the model hub did not return it ({type(reason).__name__}); "
@@ -252,7 +252,7 @@ def _device() -> str:
 
 
 def _quiet() -> None:
-    """No telemetry, no bars of other libraries between ours."""
+    """No telemetry, and no progress bars of other libraries."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

@@ -1,4 +1,4 @@
-"""Texts in the forms in which they arrive: lists, tuples, arrays, columns of a table, generators."""
+"""Texts from lists, tuples, arrays, columns of a table or generators."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def as_texts(texts: Any, what: str = "text") -> list[str]:
     """`texts` as a list of plain strings: from a list, a tuple, a NumPy array, a pandas column or a generator.
 
     Raises:
-        InputError: one bare text where several are expected, something without an order, an entry that is not
-            text, or one that contains half a character.
+        InputError: one bare text, something without an order, an entry that is not text, or one that contains half a
+            character.
     """
     if isinstance(texts, str | bytes | bytearray):
         raise InputError(f"expected a list of {what} texts, got one {type(texts).__name__}; write [text]")
-    if hasattr(texts, "columns"):  # a table gives the names of its columns, one after the other
+    if hasattr(texts, "columns"):  # iterating over a table gives the names of its columns
         raise InputError(f"expected a list of {what} texts, got {_named(texts)}; give one column of it")
     if isinstance(texts, dict | set | frozenset) or not isinstance(texts, Iterable):
         raise InputError(f"expected a list of {what} texts, got {_named(texts)}")

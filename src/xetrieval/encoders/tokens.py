@@ -1,4 +1,4 @@
-"""What an encoder read, token by token: for encoders whose vector is the normalised mean of their tokens' vectors."""
+"""The tokens that an encoder reads, if its vector is the normalised mean of their vectors."""
 
 from __future__ import annotations
 

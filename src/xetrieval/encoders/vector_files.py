@@ -2,7 +2,7 @@
 
 .npy            [n, m]; ids in FILE.ids.txt beside it (one a line), else none
 .safetensors    one matrix, or the one called "vectors"; ids as for .npy
-.parquet        a column of lists: the one that is named, else "vector", else the only one; ids in `_id` or `id`
+.parquet        a column of lists: the one that the caller names, else "vector", else the only one; ids in `_id` or `id`
 
 Numbers are float16, bfloat16, float32, float64 or signed integers. A file's header is compared with the file's size
 before anything is read or allocated.
@@ -39,7 +39,7 @@ class VectorFile(NamedTuple):
 
 
 class BrainFloats:
-    """A matrix [n, m] of bfloat16 numbers, given as their 16 bits; rows are read as float32, exactly."""
+    """A matrix [n, m] of bfloat16 numbers, stored as 16 bits; rows are read as float32, exactly."""
 
     dtype: Final = np.dtype(np.float32)
     ndim: Final = 2
@@ -69,15 +69,15 @@ def read_vectors(path: Path, column: str | None = None) -> VectorFile:
     """
     matrix = map_vectors(path, column)
     if isinstance(matrix, BrainFloats | np.memmap):
-        matrix = np.array(matrix)  # a copy, which does not change with the file
+        matrix = np.array(matrix)  # a copy, so that later changes of the file do not matter
     vectors = as_vectors(matrix, name=str(path))
     return VectorFile(vectors, vector_ids(path, len(vectors)))
 
 
 def map_vectors(path: Path, column: str | None = None) -> Any:
-    """A matrix of vectors [n, m] without reading it: .npy and .safetensors are memory-mapped, Parquet is read.
+    """Open a matrix of vectors [n, m]: .npy and .safetensors are memory-mapped, Parquet is read.
 
-    Its rows are not checked; the reader checks them.
+    Its rows are not checked.
 
     Raises:
         InputError: no such file or column, an unknown ending, not a matrix of numbers.
@@ -153,12 +153,12 @@ def _map_npy(path: Path) -> Any:
 
 
 def _check_header(path: Path, shape: Any, itemsize: int, there: int) -> None:
-    """Compare a header with the size of the file; nothing is allocated."""
+    """Compare a header with the size of the file, before anything is allocated."""
     if not isinstance(shape, tuple | list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise DamagedError(f"{path}: its header has no valid shape; fetch or make it again")
+        raise DamagedError(f"{path}: its header has no valid shape; download or create it again")
     wanted = math.prod(shape) * itemsize
     if wanted > there:
-        raise DamagedError(f"{path}: shorter than its header says, or damaged; fetch or make it again")
+        raise DamagedError(f"{path}: shorter than its header says, or damaged; download or create it again")
     if wanted < there:
         raise DamagedError(f"{path}: longer than its header says: several matrices, or damaged; save one matrix")
 
@@ -167,7 +167,7 @@ def _check_header(path: Path, shape: Any, itemsize: int, there: int) -> None:
 
 
 def _map_safetensors(path: Path) -> Any:
-    damaged = DamagedError(f"{path}: not a whole safetensors file; fetch or make it again")
+    damaged = DamagedError(f"{path}: not a complete safetensors file; download or create it again")
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -242,7 +242,7 @@ def _read_parquet(path: Path, column: str | None) -> NDArray[Any]:
 
 
 def _vector_column(path: Path, arrow: Any, schema: Any, column: str | None) -> str:
-    """The column that holds the vectors."""
+    """The column with the vectors."""
     types = arrow.types
 
     def is_vectors(kind: Any) -> bool:

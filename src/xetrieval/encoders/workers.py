@@ -1,8 +1,8 @@
-"""Texts read side by side on a CPU, each batch by one thread.
+"""Encoding on a CPU, several batches at a time, each by one thread.
 
-PyTorch shares each product among its threads, and threads that wait for the others spin: where something else wants a
-core, two threads read several times fewer texts than one. A thread a batch waits for nobody, and batches are read as
-fast on a quiet machine; a single query takes some ms longer there (benchmarks/encoding_threads.json).
+PyTorch shares each product among its threads, and threads that wait for others spin: if another program needs a core,
+two threads read several times fewer texts than one. With one thread per batch no thread waits, and batches are as fast
+on a quiet machine; a single query takes a few ms longer there (benchmarks/encoding_threads.json).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import Float32
 from ..extras import require
 
-_ONE_AT_A_TIME: Final = Lock()  # another caller would take a worker's setting for the process's own
+_ONE_AT_A_TIME: Final = Lock()  # otherwise another caller would read a worker's setting as the process's own
 Read = Callable[[list[str]], Any]  # texts -> vectors [n, m]
 
 
@@ -40,7 +40,7 @@ def read_side_by_side(read: Read, texts: Sequence[str], batch: int) -> Float32:
             with ThreadPoolExecutor(min(threads, len(rows)), initializer=lambda: torch.set_num_threads(1)) as pool:
                 found = list(pool.map(lambda some: np.asarray(read([texts[row] for row in some]), np.float32), rows))
         finally:
-            torch.set_num_threads(threads)  # a worker's setting is also the default of threads that start later
+            torch.set_num_threads(threads)  # the setting of a worker is also the default of later threads
     vectors = np.concatenate(found)
     out = np.empty_like(vectors)
     out[order] = vectors

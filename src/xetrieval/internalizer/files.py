@@ -1,7 +1,7 @@
 """Internalizers in a file or in a folder.
 
 internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2 (weights in half precision)
-config.json                 format version, encoder whose vectors they take, forms, what they were made from, figures
+config.json                 format version, the encoder of the vectors they take, forms, provenance, metrics
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PARTS: Final = ("w1", "b1", "w2", "b2")
 
 
 def write_internalizers(internalizers: Mapping[View, Internalizer], path: Path) -> None:
-    """Write the arrays, whole or not at all; the two weights in half precision."""
+    """Write the arrays, completely or not at all; the two weights in half precision."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for aspect, net in internalizers.items():
         for part in PARTS:
@@ -37,9 +37,9 @@ def read_internalizers(path: Path, forms: Mapping[View, Any]) -> dict[View, Inte
     """The internalizers of a file, in the views' order.
 
     Args:
-        forms: aspect -> {"form": paper | residual}; what is not named there is not read.
+        forms: aspect -> {"form": paper | residual}; other aspects are not read.
     Raises:
-        DamagedError: an array is missing, does not fit, or the aspect's name cannot be one.
+        DamagedError: an array is missing or does not fit, or a name cannot be that of an aspect.
     """
     arrays = {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()} if forms else {}
     if not all(np.isfinite(array).all() for array in arrays.values()):

@@ -44,7 +44,7 @@ class Internalizer:
 
     @property
     def digest(self) -> str:
-        """What it computes; see `identity`."""
+        """A hash of what it computes; see `identity`."""
         return internalizer_digest(self.form, self.w1, self.b1, self.w2, self.b2)
 
     def __call__(self, z: Float32) -> Float32:

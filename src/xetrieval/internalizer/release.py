@@ -31,7 +31,7 @@ def write_release_internalizer(internalizer: Internalizer, path: Path) -> None:
     """Write one `model_ASPECT.pt` that the release's code loads.
 
     Raises:
-        MismatchError: the residual form, whose z + ... that layout has no place for.
+        MismatchError: the residual form, which that layout cannot express.
     """
     if internalizer.form != "paper":
         raise MismatchError(

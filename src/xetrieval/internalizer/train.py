@@ -1,4 +1,4 @@
-"""Training one internalizer by the paper's protocol (section 2), on pairs of vectors."""
+"""Training an internalizer by the paper's protocol (section 2), on pairs of vectors."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .network import Internalizer
 
 
 class Fitted(NamedTuple):
-    """A trained internalizer and how close it came, on validation pairs that it never saw."""
+    """A trained internalizer and how close it comes on validation pairs."""
 
     internalizer: Internalizer
     cosine: float  # mean cosine of R(z) to the target
-    raw_cosine: float  # the same of z itself: what doing nothing would give
+    raw_cosine: float  # the same of z itself, without an internalizer
     validation_pairs: int
     epochs: int
 
 
 def split_by_group(groups: Sequence[str], validation: float, seed: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """True for validation rows. A group (a thread) is never split; of two or more, each side gets at least one."""
+    """True for validation rows. Groups (threads) are not split; of two or more, each side gets at least one."""
     names = np.array(sorted(set(groups)))
     count = max(1, min(round(validation * len(names)), len(names) - 1))
     held = names[np.random.default_rng(seed).permutation(len(names))[:count]]
@@ -36,12 +36,12 @@ def split_by_group(groups: Sequence[str], validation: float, seed: int) -> np.nd
 def train_internalizer(
     z: Float32, target: Float32, groups: Sequence[str], config: InternalizerConfig, weights: Float32 | None = None
 ) -> Fitted:
-    """Fit R so that R(z) comes near `target`: mean squared error, Adam, early stopping on validation.
+    """Fit R so that R(z) approaches `target`: mean squared error, Adam, early stopping on validation.
 
     Args:
-        z, target: [n, m], row i of one belongs to row i of the other.
+        z, target: [n, m], row by row.
         groups: the thread of each row; no thread is split between training and validation.
-        weights: [n], how much each row counts in the error, above 0; None is alike.
+        weights: [n], above 0, of each row in the error; None: equal.
     Raises:
         MismatchError: shapes differ. InputError: fewer than two groups.
     """
@@ -52,7 +52,7 @@ def train_internalizer(
     if weights.shape != (len(z),) or not (np.isfinite(weights).all() and (weights > 0).all()):
         raise InputError(f"internalizer: one weight above 0 is needed for each of the {len(z)} rows")
     if len(set(groups)) < 2:
-        raise InputError("internalizer: teacher texts of at least two threads are needed, to hold one out")
+        raise InputError("internalizer: give teacher texts of at least two threads; one is held out")
     held = split_by_group(groups, config.validation, config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     parameters = _initial(torch, z.shape[1], config, generator)
@@ -86,18 +86,18 @@ def train_internalizer(
 
 
 class Nearness(NamedTuple):
-    """How near views come to what a teacher's texts embed to."""
+    """How close views are to the embeddings of a teacher's texts."""
 
     cosine: float  # mean cosine of R(z) to the target
-    raw_cosine: float  # the same of z itself: what doing nothing would give
-    recall: float  # how often the target is nearer to its own view than to those of 100 others
+    raw_cosine: float  # the same of z itself, without an internalizer
+    recall: float  # how often the target is closer to its own view than to those of 100 others
     raw_recall: float
 
 
 def nearness(internalizer: Internalizer, z: Float32, target: Float32, others: int = 100) -> Nearness:
     """Compare R(z) with `target`, both [n, m], and z with it.
 
-    Recall is counted in blocks of at most `others` + 1 rows in the order given.
+    Recall is computed in blocks of at most `others` + 1 consecutive rows.
     """
     view = internalizer(z)
     return Nearness(

@@ -1,4 +1,4 @@
-"""Vectors to sparse codes and back. Takes arrays alone; knows no text and no encoder."""
+"""Vectors to sparse codes and back. It works on arrays only, never on texts or encoders."""
 
 from .codes import SparseCodes
 from .files import SaeFolder, read_sae, read_sae_folder, write_sae

@@ -40,7 +40,7 @@ class SparseCodes(NamedTuple):
     def of_ragged(cls, counts: NDArray[np.int64], features: IntArray, values: Float32) -> SparseCodes:
         """Rows of different lengths, one after the other, as [n, longest].
 
-        Empty slots take the smallest ids that the row does not have: fewer than `longest` are ever skipped.
+        Empty slots get the smallest ids that the row does not have, so fewer than `longest` are skipped.
         """
         n, width = len(counts), int(counts.max(initial=1)) or 1
         row = np.repeat(np.arange(n), counts)

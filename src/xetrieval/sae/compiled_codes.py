@@ -1,15 +1,15 @@
-"""Codes of many rows: PyTorch's products, compiled loops to select, and candidates in half precision where asked.
+"""Codes of many rows: products by PyTorch, selection by compiled loops, and optionally candidates in half precision.
 
 A bfloat16 number keeps 8 bits, so each factor of <x, w> is off by at most 2^-9 of itself, their product by a little
 over 2^-8, and the rounded result by another 2^-9. By Cauchy and Schwarz a half-precision score of a row lies within
 
     epsilon = 2^-7 ||x|| max_j ||w_j||
 
-of the fp32 one. A row keeps 2 k candidates and re-scores them. If its k-th exact score is above its least candidate
-plus epsilon, no score left out can be larger, and the support is proven; else the whole row is scored in fp32.
+of the fp32 one. A row keeps 2 k candidates and re-scores them. If its k-th exact score is above its smallest
+candidate plus epsilon, no other score can be larger, and the support is proven; else the row is scored again in fp32.
 
-(NumPy's products and the compiled loops bring two pools of threads, each of which spins while the other works: three
-times as slow as either alone. PyTorch and the loops share one.)
+(NumPy's products and the compiled loops use two thread pools, each of which spins while the other works: three times
+slower than either on its own. PyTorch and the loops share one.)
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 PER_K: Final = 2  # candidates for each kept feature
 EPSILON: Final = 2.0**-7
-TILE_NUMBERS: Final = 1 << 23  # scores at one time: 32 MiB; large tiles suit the product more than small ones the cache
+TILE_NUMBERS: Final = (
+    1 << 23
+)  # scores in memory, 32 MiB; large tiles help the product more than small ones help the cache
 
 
 def compiled_codes(

@@ -2,7 +2,7 @@
 
 sae.safetensors    encoder.weight [F, m], encoder.bias [F], decoder.weight [m, F], b_dec [m]; k [] or thresholds [F]
 config.json        format version, how it was trained, what on, metrics, hash of the file
-log.jsonl          one line per look at the training
+log.jsonl          the progress of the training, one line at a time
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WEIGHTS: Final = "sae.safetensors"
 
 
 def write_sae(sae: SparseAutoencoder, path: Path, *, half: bool = False) -> None:
-    """Write the arrays, whole or not at all; the two weights in half precision if asked."""
+    """Write the arrays, completely or not at all; with `half`, the two weights in half precision."""
     shorten = half_precision if half else np.asarray
     arrays: dict[str, Any] = {
         "encoder.weight": shorten(sae.encoder_weight),
@@ -51,7 +51,7 @@ def read_sae(path: Path, k: int | None = None) -> SparseAutoencoder:
     """Read what `write_sae` wrote.
 
     Args:
-        k: keep this many instead of what the file says.
+        k: use this k instead of the file's.
     Raises:
         InputError: no such file. DamagedError: arrays are missing, of other shapes, or not finite.
     """

@@ -17,12 +17,12 @@ from .model import SparseAutoencoder
 from .stack import Matrix, Stack
 
 BLOCK: Final = 8192
-DENSE: Final = 0.1  # of all rows: a feature that is active on more of them says little
+DENSE: Final = 0.1  # fraction of the rows; a feature that is active on more of them is uninformative
 DUPLICATE: Final = 0.9  # cosine of two directions, in the original space
 
 
 class Reconstruction(NamedTuple):
-    """How near decoded rows come to the originals.
+    """How close decoded rows are to the originals.
 
     Attributes:
         fvu: fraction of variance unexplained, sum ||x - x^||^2 / sum ||x - mean||^2; NaN where the rows are equal.
@@ -65,13 +65,13 @@ class Activity:
 
 
 class Measured:
-    """Sums over rows that arrive in blocks."""
+    """Sums over rows that are added in blocks."""
 
     def __init__(self, sae: SparseAutoencoder) -> None:
         self.sae, self.activity = sae, Activity(sae.features)
         self.squared = self.cosine = self.active = 0.0
         self.origin = np.zeros(sae.dimension)  # the first block's mean: sums around it keep their precision
-        self.norm = 0.0  # sum ||x - origin||^2; with `total` it gives the spread around the mean of all rows
+        self.norm = 0.0  # sum ||x - origin||^2; with `total`, the spread around the mean of all rows
         self.total = np.zeros(sae.dimension)  # sum of x - origin
 
     def add(self, x: Float32, codes: SparseCodes | None = None) -> SparseCodes:
@@ -114,7 +114,7 @@ def reconstruction(sae: SparseAutoencoder, x: Float32) -> Reconstruction:
 
 
 class SaeMetrics(NamedTuple):
-    """All metrics of an autoencoder that need vectors alone; see `Reconstruction` and `Activity`."""
+    """All metrics of an autoencoder that need only vectors; see `Reconstruction` and `Activity`."""
 
     rows: int
     fvu: float

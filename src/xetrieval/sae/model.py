@@ -21,8 +21,8 @@ from ..identity import autoencoder_digest
 from .codes import SparseCodes
 from .select import above, top_k
 
-TILE_NUMBERS = 1 << 22  # scores that exist at one time: 16 MiB
-WORTH_COMPILING, WORTH_COMPILING_ONCE = 1 << 19, 1 << 28  # scores of a block among many, and of a single call
+TILE_NUMBERS = 1 << 22  # scores in memory, 16 MiB
+WORTH_COMPILING, WORTH_COMPILING_ONCE = 1 << 19, 1 << 28  # scores: in one of many blocks, and in a single call
 Scoring = Literal["float32", "bfloat16"]
 
 
@@ -86,8 +86,8 @@ class SparseAutoencoder:
         """Write this autoencoder as a folder, completely or not at all.
 
         Args:
-            provenance, metrics: what is known of it, for its config.json.
-            log: one JSON object a line, about its training.
+            provenance, metrics: for its config.json.
+            log: of its training, one JSON object per line.
         Raises:
             InputError: the folder exists already, or cannot be written.
         """
@@ -120,13 +120,13 @@ class SparseAutoencoder:
 
         Large jobs run on PyTorch and the compiled loops of training where both are installed, all others on NumPy: only
         the size of the job and `bulk` decide. The two differ in the last bits, and in how they break ties at the k-th
-        place, which do not occur on real embeddings.
+        place, which do not occur with real embeddings.
 
         Args:
-            bulk: whether this is one of many calls, so that loading PyTorch (seconds) pays for smaller jobs.
-            scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; pays on processors
-                and GPUs with bfloat16 units), re-scores them in fp32, and scores a row again in fp32 where the bound
-                on the rounding does not prove the support: it is the one that fp32 gives.
+            bulk: this is one of many calls, so loading PyTorch (seconds) is worth it for smaller jobs.
+            scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; worth it with
+                bfloat16 units), re-scores them in fp32, and scores a row again in fp32 where the bound on the rounding
+                does not prove the support. So the support is the one that fp32 gives.
         Raises:
             InputError: not a matrix of numbers, another dimension, a row with NaN or infinite numbers.
         """
@@ -153,7 +153,7 @@ class SparseAutoencoder:
         return codes
 
     def _matrix(self, x: Any) -> Float32:
-        """`x` as [n, m] in fp32; its rows keep their lengths, which activations depend on."""
+        """`x` as [n, m] in fp32; the lengths of its rows stay, as activations depend on them."""
         if isinstance(x, np.ndarray) and x.dtype == np.float32:
             matrix: Float32 = x
         else:
@@ -178,7 +178,7 @@ class SparseAutoencoder:
 
     @cached_property
     def digest(self) -> str:
-        """What its features are; how many are in use (k) does not change it. See `identity`."""
+        """A hash of its features; k does not change it. See `identity`."""
         return autoencoder_digest(
             self.encoder_weight, self.encoder_bias, self.decoder_weight, self.decoder_bias, self.thresholds
         )

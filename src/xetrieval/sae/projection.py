@@ -16,7 +16,7 @@ from ..arrays import Float32, Float64, IntArray
 
 RIDGE: Final = 1e-6
 TWIN: Final = 0.94  # cosine, in absolute value, from which two directions count as one (paper/studies/twins.py)
-TILE_BYTES: Final = 32 << 20  # the gathered directions of the pairs in hand
+TILE_BYTES: Final = 32 << 20  # the gathered directions of one tile
 TILE_ROWS: Final = 32
 MOST_COMMON: Final = 2048  # features whose Gram matrix is kept whole, 32 MB
 
@@ -41,7 +41,7 @@ class Projection(NamedTuple):
     beta: Float64  # [rows], aligned with FeatureSets.features
     inside: Float64  # [n, m], P_S(u) = W_S beta
     along: Float64  # [rows], <q, w_j>
-    twins: NDArray[np.int64]  # [rows], the first row of the same set whose direction is nearly this one; mostly itself
+    twins: NDArray[np.int64]  # [rows], the first row of the set with nearly the same direction; mostly itself
 
 
 def project(directions: Float32, sets: FeatureSets, u: Float64, q: Float64) -> Projection:
@@ -101,11 +101,11 @@ def _project_apart(directions: Float32, sets: FeatureSets, tile: _Tile, u_and_q:
 
 
 def _note_twins(gram: Float64, at: NDArray[np.int64], twins: NDArray[np.int64]) -> None:
-    """Directions of one set that are nearly parallel, or opposite, in groups: each points to its group's first row."""
+    """Group the directions of a set that are nearly parallel or opposite; each points to the first row of its group."""
     squares = np.diagonal(gram, axis1=1, axis2=2)
     near = gram**2 > TWIN**2 * squares[:, :, None] * squares[:, None, :]  # a padded slot has no length and no twin
     if int(near.sum()) <= int((squares > 0).sum()):
-        return  # each is near itself alone
+        return  # each is near itself only
     from scipy.sparse.csgraph import connected_components
 
     for row in np.flatnonzero(near.sum(axis=(1, 2)) > (squares > 0).sum(axis=1)):
@@ -117,9 +117,9 @@ def _note_twins(gram: Float64, at: NDArray[np.int64], twins: NDArray[np.int64]) 
 
 
 class _Common(NamedTuple):
-    """Directions that many rows have in common, as the documents of one query do: one Gram matrix serves them all.
+    """Directions that many rows share, as the documents of one query do: they use one Gram matrix.
 
-    The last row of each array is zero: a padded slot points there.
+    The last row of each array is zero; padded slots point to it.
     """
 
     features: IntArray  # [U], ascending
@@ -128,7 +128,7 @@ class _Common(NamedTuple):
 
     @classmethod
     def of(cls, directions: Float32, sets: FeatureSets, sizes: NDArray[np.int64]) -> _Common | None:
-        """None where it is less work to take each row's directions apart."""
+        """None where treating each row separately is less work."""
         features = np.unique(sets.features)
         work = len(features) ** 2 + 3 * len(features) * len(sizes)  # against the rows' own: multiples of m
         if not 0 < len(features) <= MOST_COMMON or work >= int((sizes**2).sum()):

@@ -1,9 +1,9 @@
 """The k largest scores of each row, exactly, several times faster than a full partition; the scores above thresholds.
 
-NumPy alone; large jobs take the compiled loops instead (`compiled_codes`). Columns are dealt into G groups. The k-th
-largest of a row's G group maxima is a lower bound of its k-th largest score: k groups each hold a score at least as
-large. So every score worth keeping is at or above that bound; the few that are (k and a half or so) are gathered, and
-only they are partitioned.
+This is NumPy only; large jobs use the compiled loops (`compiled_codes`). Columns are split into G groups. The k-th
+largest of a row's G group maxima is a lower bound of its k-th largest score: k groups each have a score at least as
+large. So every score to keep is at or above that bound; the few that are (about 1.5 k) are gathered, and only they are
+partitioned.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GROUPS_PER_K: Final = 4  # more groups, a tighter bound; fewer, a cheaper one
 def top_k(scores: Float32, k: int) -> tuple[IntArray, Float32]:
     """Column ids and values of the k largest entries of each row of `scores` [n, F], unordered, [n, k] each.
 
-    Where scores tie at the k-th place, any of the tied columns may be kept.
+    Of scores that tie at the k-th place, any may be kept.
 
     Raises:
         InputError: a score is NaN, so the row has no k largest.
@@ -43,7 +43,7 @@ def _top_k_ids(scores: Float32, k: int) -> NDArray[np.int64]:
     if k == columns:
         return np.broadcast_to(np.arange(columns), scores.shape).copy()
     depth = columns // (GROUPS_PER_K * k)
-    if depth < 2 or not n:  # so few columns that there is nothing to save
+    if depth < 2 or not n:  # too few columns for this to be faster
         return np.argpartition(scores, columns - k, axis=1)[:, columns - k :]
     groups = columns // depth
     maxima = scores[:, : depth * groups].reshape(n, depth, groups).max(axis=1)

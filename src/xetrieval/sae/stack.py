@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ..arrays import Float32
 from ..errors import InputError
 
-CHECKED: Final = 1 << 13  # rows read at one time
+CHECKED: Final = 1 << 13  # rows read at once
 
 
 class Matrix(Protocol):
-    """Vectors [n, m]: an array, a memory-mapped file, or anything else that gives its rows by number."""
+    """Vectors [n, m]: an array, a memory-mapped file, or anything else that can be indexed by row."""
 
     @property
     def ndim(self) -> int: ...
@@ -58,7 +58,7 @@ class Stack:
         out = np.empty((len(rows), self.shape[1]), np.float32)
         cuts = np.searchsorted(ascending, self.starts)
         for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
-            for first in range(low, high, CHECKED):  # a large window is never copied twice
+            for first in range(low, high, CHECKED):  # in parts, so that a large window is not copied twice
                 last = min(first + CHECKED, high)
                 out[order[first:last]] = part[ascending[first:last] - start]
         return out

@@ -67,7 +67,7 @@ def _block_maxima(row: Floats, maxima: Floats) -> None:
 
 @njit(cache=True)
 def _collect(row: Floats, maxima: Floats, bound: Any, hits: Columns, ids: Columns, values: Floats) -> int:
-    """All scores >= bound, found without branches: a slot is written each time and kept by counting on."""
+    """All scores >= bound, without branches: each score is written to the next slot, which moves on if it counts."""
     found = 0
     for block in range(len(maxima)):
         hits[found] = block

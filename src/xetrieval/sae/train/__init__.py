@@ -1,4 +1,4 @@
-"""Training autoencoders on plain vectors: a table of variants, one loop, exact resumption."""
+"""Training autoencoders on vectors: a table of variants, one loop, exact resumption."""
 
 from ...configs import SaeConfig
 from ..stack import Stack

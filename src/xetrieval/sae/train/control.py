@@ -1,4 +1,4 @@
-"""A penalty whose coefficient is driven so that the code reaches the target sparsity."""
+"""A penalty whose coefficient is adjusted until the code reaches the target sparsity."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLOW, FAST = 0.06, 0.5  # of the integral and the proportional part, on log(L0 / target)
-WIDEST = 1.0  # an error is cut to this, so that a first wild batch cannot throw the coefficient far
+WIDEST = 1.0  # errors are clipped to this, so that an extreme first batch cannot move the coefficient far
 
 
 class PenaltyControl:
     """lambda <- lambda * exp(SLOW e + FAST (e - e before)), e = log(L0 / target): a PI controller in log space.
 
-    Users choose a sparsity and not a coefficient, whose meaning changes with encoder, F, p and learning rate.
+    Users choose a sparsity, not a coefficient, because its meaning changes with encoder, F, p and learning rate.
     """
 
     def __init__(self, coefficient: float, target: float | None) -> None:
         self.coefficient, self.target, self.error = coefficient, target, 0.0
 
     def update(self, l0: float) -> None:
-        """After a batch with `l0` active features a row. Without a target the coefficient stays."""
+        """After a batch with `l0` active features per row. Without a target, the coefficient stays."""
         if self.target is None:
             return
         error = min(WIDEST, max(-WIDEST, math.log(max(l0, 1e-3) / self.target)))
@@ -34,7 +34,7 @@ class PenaltyControl:
             self.coefficient *= before / after
 
     def array(self) -> NDArray[np.float64]:
-        """What a checkpoint keeps."""
+        """Its state, for a checkpoint."""
         return np.array([self.coefficient, self.error])
 
     def restore(self, array: NDArray[np.float64]) -> None:

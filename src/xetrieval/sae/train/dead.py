@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-WEAK, STRONG = 0.2, 1.0  # size of a new encoder row, in mean rows: strong where it must win a place among k
+WEAK, STRONG = (
+    0.2,
+    1.0,
+)  # norm of a new encoder row over the mean norm; strong where it must get a place among the k largest
 
 
 class Silence:
-    """How many steps ago each feature fired last."""
+    """How many steps ago each feature last fired."""
 
     def __init__(self, torch: ModuleType, features: int, dead_after: int, device: str) -> None:
         self.torch, self.dead_after = torch, dead_after
@@ -43,9 +46,9 @@ def teach_dead(
 
         alpha * (||X - mean||^2 / ||E - mean||^2) * mean || e - e^ ||^2,   e = x - x^ held fixed
 
-    e^ is made by the m / 2 most active dead features alone. Gao et al. divide the main loss by the variance of x and
-    this one by that of e; with the main loss left as it is, the ratio of the two remains. One tile of scores [tile,
-    dead] exists at a time.
+    e^ is the reconstruction by the m / 2 most active dead features. Gao et al. divide the main loss by the variance of
+    x and this one by that of e; as the main loss is not divided here, the ratio of the two remains. Only one tile of
+    scores [tile, dead] exists at a time.
     """
     torch = require("torch", "train")
     n, m = centred.shape
@@ -76,12 +79,12 @@ def resample(
 ) -> int:
     """Reinitialise dead features from badly reconstructed rows (Bricken et al. 2023); returns how many.
 
-    A row is drawn in proportion to its squared error. Its direction becomes the decoder row, and a multiple of the
-    mean living encoder row's norm the encoder row; biases and thresholds take the living features' median, in the
-    same proportion. Adam forgets what it knew of them.
+    Rows are drawn in proportion to their squared error. The direction of a row becomes the decoder row and, times a
+    multiple of the mean norm of living encoder rows, the encoder row; biases and thresholds become the median of the
+    living features, times the same multiple. Adam's moments are reset for them.
 
     Args:
-        counted: the architecture counts places (topk, batchtopk), so a weak newcomer would never win one.
+        counted: the architecture keeps a number of features (topk, batchtopk), so a weak new one would never be kept.
     """
     dead = silence.dead[: len(centred)]
     if not len(dead):

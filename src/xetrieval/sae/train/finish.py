@@ -1,4 +1,4 @@
-"""From the state of a training to an autoencoder for use: one of two forms of inference, in the original space."""
+"""From the weights of a training to an autoencoder for inference, of one of two forms, in the original space."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def _inference(name: str, w: dict[str, Float32]) -> Inference:
 def _level(form: Inference, centred: Float32, l0: float) -> float:
     """The common shift at which `l0` features a row are above their thresholds.
 
-    It lies midway between the last score above and the first below: a score that is the threshold itself would be
-    active or not by the last bit of a product, in another library's order of additions for one.
+    It is midway between the last score above and the first below: whether a score equal to the threshold is active
+    would depend on the last bit of a product, and so on the order of additions.
     """
     per_row = min(len(form.be), max(8, round(4 * l0)))
     margins = []
@@ -73,7 +73,7 @@ def _level(form: Inference, centred: Float32, l0: float) -> float:
 def _fold(
     We: Float32, be: Float32, theta: Float32 | None, w: dict[str, Float32], scaling: Scaling, k: int | None
 ) -> SparseAutoencoder:
-    """x' = T (x - mu) put into the weights. A number T is moved into f, so that directions stay unit."""
+    """Fold x' = T (x - mu) into the weights. If T is a number, it moves into f, so that directions stay unit."""
     forth, back = scaling.forth, scaling.back
     encoder: NDArray[Any]
     bias: NDArray[Any]

@@ -28,12 +28,12 @@ from .scaling import Scaling, scaling_of
 from .stop import EarlyStop
 from .trainer import Trainer
 
-SAMPLE = 32_768  # rows that scales, first weights and final thresholds are set on
-LOOKED_AT = 4096  # held-out rows of a look
+SAMPLE = 32_768  # rows from which scales, first weights and final thresholds are set
+LOOKED_AT = 4096  # held-out rows that are measured
 LOOKS = 20  # over the whole training
 WORTH_THREADS = 1 << 27  # products of a step (rows, features, dimensions) from which on it uses several threads
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
-SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds, but at least this many times as long as saving takes
+SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds between saves, and at least this many times the duration of a save
 
 OnStep = Callable[[int, SaeStep], None]  # which autoencoder, and the figures of its step
 
@@ -84,7 +84,7 @@ def train_many(
 ) -> list[Trained]:
     """Train several autoencoders in one pass over the data: each batch is read once and learnt by all.
 
-    They must agree in epochs, batch size, held-out share, centring and device; the first one's seed orders the rows.
+    They must have the same epochs, batch size, held-out fraction, centring and device; the first seed orders the rows.
     """
     _must_agree(configs)
     check_device(configs[0].device)
@@ -169,7 +169,7 @@ def _learn(
 
 
 class _Plan(NamedTuple):
-    """Which rows are learnt from, in which order and space."""
+    """The rows to learn from, their order, and the space of training."""
 
     stack: Stack
     config: SaeConfig
@@ -221,7 +221,7 @@ def _must_agree(configs: Sequence[SaeConfig]) -> None:
 
 def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
     w = stop.best if stop.reached and stop.best is not None else trainer.weights()
-    with np.errstate(all="ignore"):  # what overflows here is refused in words
+    with np.errstate(all="ignore"):  # an overflow is reported below
         sae = finish(trainer.config, w, plan.scaling, plan.sample)
         _check_result(sae, trainer, plan)
     fvu = reconstruction(sae, plan.held_out).fvu if len(plan.held_out) else None
@@ -229,7 +229,7 @@ def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
 
 
 def _check_result(sae: SparseAutoencoder, trainer: Trainer, plan: _Plan) -> None:
-    """Refuse what reconstructs its own training rows far worse than their mean would; warn where it is just worse."""
+    """Refuse a result that reconstructs its own training rows far worse than their mean would; warn if just worse."""
     if not all(np.isfinite(array).all() for array in (sae.encoder_weight, sae.encoder_bias, sae.decoder_bias)):
         raise trainer.diverged("a weight is")
     some = plan.train[:: max(1, len(plan.train) // LOOKED_AT)][:LOOKED_AT]

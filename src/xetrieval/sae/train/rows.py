@@ -1,4 +1,4 @@
-"""Rows to train on: checked once, then drawn in an order that the seed decides, from memory or from larger files."""
+"""Rows to train on, from memory or from larger files: checked once, then drawn in an order that the seed decides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import InputError
 from ..stack import CHECKED, Stack
 
 BLOCK = 256  # neighbouring rows of a file that are read together
-WINDOW_BYTES = 64 << 20  # of a shuffling window: blocks are drawn at random, then the rows of as many as fit
+WINDOW_BYTES = 64 << 20  # of the blocks that are shuffled together
 BadRows = Literal["refuse", "drop"]
 
 
@@ -51,15 +51,15 @@ def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refus
 
 
 def window_rows(dimension: int) -> int:
-    """Rows of that dimension that are shuffled together, where not all of them can be."""
+    """How many rows of that dimension are shuffled together, where there are too many for memory."""
     return WINDOW_BYTES // (4 * dimension)
 
 
 def batches(stack: Stack, rows: NDArray[np.int64], size: int, seed: int, epoch: int, skip: int) -> Iterator[Float32]:
     """The batches [size, m] of one epoch from batch `skip` on; the last may be smaller.
 
-    Rows that fit into one window are shuffled whole. Of more, blocks of neighbouring rows are drawn at random into
-    windows, and the rows of a window are shuffled: files are read in runs, and only one window is in memory.
+    Rows that fit into one window are all shuffled together. Otherwise blocks of neighbouring rows are drawn at random
+    into windows, and the rows of a window are shuffled: files are read in runs, and only one window is in memory.
     """
     rng = np.random.default_rng([seed, epoch])
     window_batches = max(1, window_rows(stack.shape[1]) // size)

@@ -2,9 +2,9 @@
 
     z = W'_e (x' - b') + b_e = W'_e T (x - b) + b_e,   x^ = mu + T^-1 (W' f + b') = T^-1 W' f + b,   b = mu + T^-1 b'
 
-so one bias b serves both sides. `none` and `mean` scale by one number, `whiten` by the inverse square root of the
-covariance; each makes E ||x'||^2 = 1. Directions have unit norm, and places among the k largest are taken, in the
-space of training. After folding with none or mean the columns of W are made unit again (a common factor, moved into
+so both sides share one bias b. `none` and `mean` scale by one number, `whiten` by the inverse square root of the
+covariance; each makes E ||x'||^2 = 1. Directions have unit norm, and the k largest are chosen, in the space of
+training. After folding with none or mean the columns of W are made unit again (a common factor, moved into
 f); after whitening they are not, because that would change which k are largest. Duplicates are measured by cosine in
 the original space.
 """
@@ -19,7 +19,7 @@ from ...arrays import Float32, Float64
 from ...configs.sae import Centre
 from ...errors import InputError
 
-SMALLEST_FRACTION = 1e-4  # whitening stops at this fraction of the mean variance: below lies noise
+SMALLEST_FRACTION = 1e-4  # whitening stops at this fraction of the mean variance; smaller variances are noise
 
 
 class Scaling(NamedTuple):

@@ -1,4 +1,4 @@
-"""Stopping when held-out rows are no longer reconstructed better."""
+"""Early stopping, when held-out rows are no longer reconstructed better."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEAR_TARGET = 1.1  # a penalised code is judged once its L0 is at most this time
 
 
 class EarlyStop:
-    """Looks at held-out FVU. `patience` looks without gain end the training, and the best weights are kept."""
+    """Watches the FVU of held-out rows. `patience` looks without gain end the training; the best weights are kept."""
 
     def __init__(self, patience: int | None) -> None:
         self.patience = patience
@@ -25,11 +25,11 @@ class EarlyStop:
 
     @property
     def reached(self) -> bool:
-        """Whether to train no further."""
+        """Whether to stop."""
         return self.patience is not None and self.waited >= self.patience
 
     def look(self, trainer: Trainer, rows: Float32) -> None:
-        """After a step: how well are these rows [n, m] of the training space reconstructed?"""
+        """Measure, after a step, how well rows [n, m] of the training space are reconstructed."""
         self.last, l0 = trainer.held_out(rows)
         if self.patience is None or l0 > NEAR_TARGET * trainer.config.l0:
             return
@@ -39,7 +39,7 @@ class EarlyStop:
             self.waited += 1
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What a checkpoint keeps."""
+        """Its state, for a checkpoint."""
         last = np.nan if self.last is None else self.last
         kept = {} if self.best is None else {f"best.{name}": array for name, array in self.best.items()}
         return {"figures": np.array([self.best_fvu, last, self.waited]), **kept}

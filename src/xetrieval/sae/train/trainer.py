@@ -2,8 +2,9 @@
 
     L = mean_i || x_i - W f_i - b ||^2 + lambda Omega(f) + auxiliary loss,   f = g(x)
 
-The zeros of f carry no gradient, so nothing of size [batch, F] is built beyond one tile of scores: what follows lives
-on the pattern of the entries that matter. Scores cost 2 m F, the rest 8 m L0 a row, where dense autograd takes 12 m F.
+The zeros of f have no gradient, so nothing of size [batch, F] is built beyond one tile of scores: everything else is
+computed on the pattern of the entries that matter. Scores cost 2 m F per row and the rest 8 m L0, where dense autograd
+costs 12 m F.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
 
 CLIP = 1.0  # of the gradient's norm over all parameters
 LAST_RESAMPLING = 0.75
-FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # near where they end on embeddings; far too small a one lets L0 run away
+FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # near their final values on embeddings; with a far smaller one, L0 explodes
 
 
 class Reconstruction(NamedTuple):
-    """The errors of a batch, and who learns from which."""
+    """The errors of a batch, and which features learn from which."""
 
     error: Tensor  # x - x^ of all features [n, m]
     pulls: Tensor  # d loss / d f of each entry
-    sources: list[tuple[int, int, Tensor]]  # features first..last learn their directions from this error [n, m]
+    sources: list[tuple[int, int, Tensor]]  # features first to last learn their directions from this error [n, m]
 
 
 class Trainer:
@@ -47,7 +48,7 @@ class Trainer:
 
     Args:
         sample: rows of the training space [n, m], for the initial weights.
-        steps: of the whole training; schedules are fractions of it.
+        steps: of the whole training.
     """
 
     def __init__(self, config: SaeConfig, sample: Float32, steps: int) -> None:
@@ -61,7 +62,7 @@ class Trainer:
         self.silence = Silence(self.torch, config.features, config.dead_steps(steps), config.device)
         target = config.l0 if config.penalty is None else None
         self.control = PenaltyControl(self._first_penalty(), target)
-        self.guess = math.nan  # batchtopk: where the last batch was cut
+        self.guess = math.nan  # batchtopk: the threshold of the last batch
         self.resampled = 0
 
     def step(self, x: Tensor) -> SaeStep:
@@ -101,7 +102,7 @@ class Trainer:
         centred = x - self.w["bd"]
         guess = self.guess
         pattern, entries = self._entries(centred)
-        self.guess = guess  # looking changes nothing
+        self.guess = guess  # measuring changes nothing
         f = self.architecture.activate(self.w, entries)
         error = self.kernels.decode(pattern, f, self.w["Wd"], centred)
         return float((error**2).sum() / ((x - x.mean(0)) ** 2).sum()), float((f > 0).sum()) / len(x)
@@ -118,7 +119,7 @@ class Trainer:
         return copies
 
     def diverged(self, what: str) -> DivergedError:
-        """The error that says where this training left the numbers that can be computed with."""
+        """The error to raise when numbers are no longer finite."""
         return DivergedError(
             f"training diverged at step {self.done} of {self.steps}: {what} no longer finite; lower the learning rate "
             f"(it was {self.config.rate:g})"
@@ -141,7 +142,7 @@ class Trainer:
         if not self.config.kind.nested:
             error, pulls = self.kernels.decode_and_pull(pattern, f, self.w["Wd"], centred, -2.0 / n)
             return Reconstruction(error, pulls, [(0, features, error)])
-        # Matryoshka: the mean over prefixes. A feature learns from the errors of all prefixes that hold it.
+        # Matryoshka: the mean over prefixes. A feature learns from the errors of all prefixes that contain it.
         ends = [max(1, round(part * features)) for part in self.config.nested]
         bounds = list(zip([0, *ends[:-1]], ends, strict=True))
         chosen = [(pattern.columns >= first) & (pattern.columns < last) for first, last in bounds]
@@ -226,7 +227,7 @@ class Trainer:
             x = self.torch.from_numpy(sample[:2048]).to(self.config.device) - self.w["bd"]
             self.architecture.width = self.config.bandwidth * float((x @ self.w["We"].T).std())
 
-    # ------------------------------------------------------------------ what a checkpoint keeps
+    # ------------------------------------------------------------------ checkpoints
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The complete state, from which a later process resumes exactly."""
