@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
     high: float
 
     def rounded(self, digits: int) -> Estimate:
-        """All three, rounded."""
+        """Rounded."""
         return Estimate(*(round(value, digits) for value in self))
 
     def fields(self, name: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def wilson(proportion: float, trials: float) -> tuple[float, float]:
 
 
 def cluster_bootstrap(values: Float64, cluster: NDArray[np.int64], resamples: int, seed: int) -> Estimate:
-    """Mean and 95 % interval, resampling whole clusters (the pairs of one query) instead of single values."""
+    """Mean and 95 % interval, resampling whole clusters (the pairs of a query) instead of single values."""
     _, place = np.unique(cluster, return_inverse=True)
     sums, counts = np.bincount(place, weights=values), np.bincount(place)
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Objects to numbers: each file one frozen config, one function, one result."""
+"""Evaluations: each file has one frozen config, one function and one result."""
 
 from ..configs import SweepConfig
 from .faithfulness import FaithfulnessConfig, faithfulness

@@ -1,10 +1,9 @@
 """Do the features of an explanation carry the score? Erase them, keep only them, and measure (paper, Fig. 7).
 
-Sets compared on the same pairs and with the same autoencoder: the features of the explanation (xetrieval), those
-shared with the original view alone (original_view), and active features of z that are not shared (control). With
-another autoencoder, one of the encoder's vectors alone: what it finds shared by q and z (direct).
-Size alone moves the score, so each set is compared with two of the same size: random active features of z outside
-the set, and random living features outside it of similar frequency.
+The sets, compared on the same pairs: the features of the explanation (xetrieval), those shared with the original view
+(original_view), active features of z that are not shared (control), and the features that an autoencoder of the
+encoder's own vectors shares between q and z (direct). Size alone changes the score, so each set is also compared with
+two of the same size: random active features of z outside the set, and random living ones of similar frequency.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from ..steer import erase_and_keep
 from .pairs import InterventionConfig, Pairs, draw_pairs, random_active
 from .vectors import BenchmarkVectors
 
-FREQUENCY_ROWS: Final = 4096  # documents on which a raw autoencoder's frequencies are counted
+FREQUENCY_ROWS: Final = 4096  # documents from which the frequencies of a raw autoencoder are counted
 
 
 @dataclass(frozen=True)
 class InterventionResult:
-    """What erasing and keeping sets of features does to the scores of a benchmark's pairs.
+    """The effect of erasing and keeping sets of features on the scores of a benchmark's pairs.
 
     Attributes:
         sets: name -> {size, erase, keep_only, explained, ..., each with _random, _random_live and _ci}, and the same
@@ -55,7 +54,7 @@ def intervention(
     config: InterventionConfig | None = None,
     raw: SparseAutoencoder | None = None,
 ) -> InterventionResult:
-    """Erase and keep the features of each pair's explanation, and the control sets. `raw` gives the set "direct".
+    """Erase and keep the features of the explanation of each pair, and of the control sets. `raw` is for "direct".
 
     Raises:
         InputError: no query with a relevant document, or a `raw` of another dimension.
@@ -135,14 +134,14 @@ def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[IntArr
         "keep_only": np.einsum("nm,nm->n", q, kept) - cosine,
         "explained": (parts.bias + parts.total) / cosine,
         "explained_without_bias": parts.total / cosine,
-        "_score": cosine,  # summed, not averaged: a score near zero blows up a mean of ratios
+        "_score": cosine,  # summed, not averaged: a score near zero distorts a mean of ratios
         "_own": cosine - parts.bias,
         "_remainder": cosine - parts.bias - parts.total,
     }
 
 
 def _random_live(chosen: list[IntArray], frequency: Float64, rng: Any, window: int = 25) -> list[IntArray]:
-    """For each feature another live one, outside the set, among its 2 * window neighbours by frequency."""
+    """For each feature, a random living one outside the set, among its 2 * window neighbours by frequency."""
     live = np.flatnonzero(frequency > 0)
     by_frequency = live[np.argsort(frequency[live], kind="stable")]
     place = np.zeros(len(frequency), np.int64)

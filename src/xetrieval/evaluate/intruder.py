@@ -1,8 +1,8 @@
-"""Are a feature's top texts about one thing? An intruder among them must be found (paper, section on mono-semanticity).
+"""Are the top texts of a feature about one thing? A judge must find the intruder (paper, section on mono-semanticity).
 
-Per feature: its nine most activating texts and one random text on which it is inactive. The paper lets a language model
-name the intruder; here the judge is the embedding of ANOTHER encoder: it names the text with the least mean cosine to
-the other nine. (The encoder under study would favour features that are narrow in its own space, so small k.)
+For each feature, the judge gets its nine most activating texts and one random text on which it is inactive. In the
+paper the judge is a language model; here it is the embedding of ANOTHER encoder, which picks the text with the least
+mean cosine to the other nine. (The explained encoder would favour features that are narrow in its own space: small k.)
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from ..labels.judges import odd_one_out
 from ..sae import SparseAutoencoder
 
 TOP = 9
-LEAST_TEXTS = 50  # that activate a feature, for it to be judged
+LEAST_TEXTS = 50  # on which a judged feature is active
 MOST_FEATURES = 500
 
 
 class IntruderSample(NamedTuple):
-    """Row i of both matrices is the same text; the judge is another encoder than the one under study."""
+    """Row i of both matrices is the same text; the judge is another encoder than the explained one."""
 
     vectors: Float32  # [n, m]
     judge: Float32  # [n, any]
 
 
 class IntruderScore(NamedTuple):
-    """Fraction of the intruders that the judge found; chance is 0.1."""
+    """Fraction of the intruders that the judge finds; chance is 0.1."""
 
     accuracy: float
     low: float  # 95 % interval (Wilson)
@@ -46,7 +46,7 @@ def intruder_score(sae: SparseAutoencoder, sample: IntruderSample, seed: int = 0
         InputError: the two matrices have different numbers of rows.
     """
     if len(sample.vectors) != len(sample.judge):
-        raise InputError(f"{len(sample.vectors)} vectors for {len(sample.judge)} of the judge; give one row a text")
+        raise InputError(f"{len(sample.vectors)} vectors for {len(sample.judge)} of the judge; give one row per text")
     codes = sae.encode(sample.vectors, bulk=True)
     top = top_examples(codes, sae.features, TOP)
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Pairs of a query and a document near the top of its ranking, relevant ones and others (paper, section 9)."""
+"""Pairs of a query and a document near the top of its ranking, relevant or not (paper, section 9)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class InterventionConfig:
     """How pairs are drawn; the defaults are the paper's."""
 
     depth: int = 32  # ranks that pairs are drawn from
-    per_query: int = 4  # at most; half of them true positives where there are so many
+    per_query: int = 4  # at most; half of them true positives if there are enough
     queries: int | None = None  # a seeded sample of the queries; None is all
     bootstrap: int = 1000
     seed: int = 0
@@ -35,7 +35,7 @@ class Pairs(NamedTuple):
 
 
 def draw_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionConfig, rng: Any) -> Pairs:
-    """At most `per_query` pairs a query of its top `depth`, half of them relevant where there are so many.
+    """At most `per_query` pairs of each query and its top `depth` documents, half of them relevant if possible.
 
     Raises:
         InputError: there is no pair.
@@ -77,5 +77,5 @@ def best_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, seed: int = 0) -
 
 
 def random_active(chosen: list[IntArray], active: list[IntArray], rng: Any) -> list[IntArray]:
-    """As many active features of z outside the set; all of them where there are fewer."""
+    """For each set, as many random active features of z outside it, or all if there are fewer."""
     return [rng.permutation(np.setdiff1d(a, s))[: len(s)] for s, a in zip(chosen, active, strict=True)]

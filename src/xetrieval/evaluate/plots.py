@@ -1,4 +1,4 @@
-"""Figures from the JSON that measurements left."""
+"""Figures from the JSON of measurements."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = 
     ("MSE, original vectors", "lower is better", lambda r: _of(r, "original", "mse")),
     ("MSE, reasoned vectors", "lower is better", lambda r: _of(r, "reasoned", "mse")),
     ("Intruder found by another encoder", "chance 0.1; bars: 95 % interval", lambda r: _of(r, "intruder", "accuracy")),
-    ("NDCG@10 kept", "share of that of the vectors", lambda r: _kept(r)),
-    ("Dead features", "share", lambda r: r.get("dead")),
-    ("Duplicate directions", "share", lambda r: r.get("duplicates")),
+    ("NDCG@10 kept", "fraction of that of the vectors", lambda r: _kept(r)),
+    ("Dead features", "fraction", lambda r: r.get("dead")),
+    ("Duplicate directions", "fraction", lambda r: r.get("duplicates")),
 )
 ENDINGS = ("", ".png", ".pdf", ".svg")  # of a figure; without one it is a PNG
 
 
 def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Each measure against the L0 reached on held-out original vectors, one line a variant (in the style of Fig. 3).
+    """Each measure against the L0 on held-out original vectors, one line per variant (in the style of Fig. 3).
 
     Raises:
         InputError: no records. MissingExtra: matplotlib is not installed.
@@ -50,7 +50,7 @@ def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter("{x:g}")
         axis.grid(alpha=0.3)
-        if axis.get_ylim()[0] < 0:  # none of the measures can be
+        if axis.get_ylim()[0] < 0:  # no measure can be
             axis.set_ylim(bottom=0)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9, frameon=False)
@@ -71,7 +71,7 @@ def plot_curves(log: Path, path: Path) -> None:
         raise bad
     lines = [line.record for line in found if isinstance(line, Line)]
     if not lines:
-        raise InputError(f"{log}: no steps in it")
+        raise InputError(f"{log}: contains no steps")
     figure, axes = subplots(2, 2, (9, 6))
     for axis, name in zip(axes.flat, ("loss", "fvu", "l0", "dead"), strict=True):
         axis.plot([line["step"] for line in lines], [line[name] for line in lines], linewidth=1.2)

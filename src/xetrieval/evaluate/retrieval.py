@@ -46,9 +46,9 @@ class RetrievalConfig:
 
 
 def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:
-    """NDCG@10 of each query, [q]; a judged document that is absent counts as missed.
+    """NDCG@10 of each query, [q]; an absent judged document counts as missed.
 
-    Documents need not be unit vectors: the sum of weighted views ranks as s'.
+    Documents need not be unit vectors: with the sum of weighted views they are ranked by s'.
 
     Raises:
         MissingExtra: ir-measures is not installed.
@@ -58,7 +58,7 @@ def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:
 
 
 def ndcg10_of_rankings(judgments: Sequence[Mapping[str, int]], ranked: Sequence[Sequence[str]]) -> Float64:
-    """NDCG@10 of each ranking of document ids, best first; a ranking may hold fewer than ten, or none.
+    """NDCG@10 of each ranking of document ids, best first; a ranking may have fewer than ten, or none.
 
     Raises:
         MissingExtra: ir-measures is not installed.
@@ -174,7 +174,7 @@ def compare_views(
 def _cross_fitted(
     benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[View, Float32], config: RetrievalConfig
 ) -> tuple[Float64, list[dict[str, float]]]:
-    """NDCG of every query under weights learned on the other half, and the two sets of weights."""
+    """NDCG of each query with weights learned on the other half, and the two sets of weights."""
     order = np.random.default_rng(config.seed).permutation(len(benchmark.queries))
     halves = (np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :]))
     scored, learned = np.zeros(len(order)), []

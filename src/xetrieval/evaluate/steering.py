@@ -1,8 +1,8 @@
 """Does scaling the features that matter move the ranking? The paper's steering check (section 10, Fig. 8).
 
 RUS(j) = sum over matched pairs of I_j - sum over as many unmatched pairs, I_j(q,d) = [j active in q][j active in d].
-Key features have the highest RUS, above 0. They are found on one half of the queries; the other half is ranked with
-the activations of a set scaled by alpha on both sides and decoded: x' = W (alpha_S * c) + b, or, with the error kept,
+Key features have the highest RUS above 0. They are chosen on one half of the queries; the other half is ranked with the
+activations of a set scaled by alpha on both sides and decoded: x' = W (alpha_S * c) + b, or, with the error kept,
 x' = x + W ((alpha_S - 1) * c).
 """
 
@@ -29,8 +29,8 @@ class SteeringConfig:
     """Which factors, and how many features.
 
     Args:
-        alphas: 1 changes nothing but what decoding loses.
-        fraction: of F that a set holds at most; 1/8 is 384 of 3072, 1/32 is 96.
+        alphas: 1 changes nothing except what decoding loses.
+        fraction: the largest size of a set, as a fraction of F; 1/8 is 384 of 3072, 1/32 is 96.
     """
 
     alphas: tuple[float, ...] = (0.0, 0.5, 1.0, 1.5, 2.0)
@@ -49,7 +49,7 @@ class SteeringResult:
     dataset: str
     queries: int
     alphas: tuple[float, ...]
-    ndcg10: Mapping[str, Sequence[float]]  # key, nonkey, random, key_raw_sae -> one value a factor
+    ndcg10: Mapping[str, Sequence[float]]  # key, nonkey, random, key_raw_sae -> one value per factor
     sizes: Mapping[str, int]  # of each set
     error_kept: bool
     half: str = "held out"
@@ -65,13 +65,13 @@ def steering(
     """Two results: the vectors decoded from scaled codes, and the same with the reconstruction error kept.
 
     Args:
-        raw_sae: one trained on encoder vectors alone; it is steered with its own key features.
+        raw_sae: an autoencoder of encoder vectors only; it is steered with its own key features.
     Raises:
-        InputError: too few queries to halve, or none with a relevant document.
+        InputError: too few queries to split.
     """
     config = config or SteeringConfig()
     if len(benchmark.queries) < 4:
-        raise InputError(f"{benchmark.name}: steering needs at least 4 queries, half of them to choose features by")
+        raise InputError(f"{benchmark.name}: steering needs at least 4 queries, half of them to choose the features")
     order = np.random.default_rng(config.seed).permutation(len(benchmark.queries))
     chosen_by, held = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
     ours = _Side(sae, vectors)
@@ -148,7 +148,7 @@ def utility(
 def _sets(
     side: _Side, benchmark: Benchmark, vectors: BenchmarkVectors, rows: NDArray[np.int64], config: SteeringConfig
 ) -> dict[str, IntArray]:
-    """Key: highest RUS above 0. Non-key: lowest |RUS| of those that fire on both sides. Random: like frequency."""
+    """Key: the highest RUS above 0. Non-key: the lowest |RUS| on both sides. Random: of similar frequency."""
     rus = utility(side, benchmark, vectors, rows, config.seed)
     fired = [np.bincount(c.features[c.values > 0], minlength=side.sae.features) for c in (side.queries, side.documents)]
     both = np.flatnonzero((fired[0] > 0) & (fired[1] > 0))
@@ -164,7 +164,7 @@ def _sets(
 
 
 def _like_frequency(key: NDArray[np.int64], others: NDArray[np.int64], fired: NDArray[np.int64], seed: int) -> IntArray:
-    """For each key feature another one, among the 20 free ones nearest to it by frequency."""
+    """For each key feature another one, among the 20 remaining ones nearest to it in frequency."""
     rng = np.random.default_rng(seed + 1)
     free = others[np.argsort(fired[others], kind="stable")].tolist()
     out = []

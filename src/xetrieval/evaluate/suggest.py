@@ -45,13 +45,13 @@ class SuggestConfig:
     ridges: tuple[float, ...] = (0.003, 0.03)
     folds: int = 5
     documents: int = 1500
-    reranked: int = 50  # documents by whose new order a choice is made
+    reranked: int = 50  # documents whose new order decides a choice
     resamples: int = 5000
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.folds < 2 or not self.features or not self.ridges or self.documents < 1 or self.reranked < DEPTH:
-            raise InputError("steering: at least two folds, one number of features and one ridge to try")
+            raise InputError("steering: give at least two folds, one number of features and one ridge")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def suggest(
     Args:
         queries: texts, or their vectors [q, m].
         judgments: of each query, {document id: grade}; above 0 is relevant. Clicked documents do as well.
-        own: ids that are left out of a query's own ranking, such as the query itself where it is a document.
+        own: ids that are not ranked for their query, such as the query itself where it is a document.
     Raises:
         InputError: fewer than ten queries with a relevant document in the index. MissingExtra: without `eval`.
     """
@@ -153,7 +153,7 @@ class _Task:
     index: Index
     q: Float32  # [q, m]
     judgments: list[Mapping[str, int]]
-    own: list[int]  # row left out of each query's ranking; -1: none
+    own: list[int]  # row that is not ranked for each query; -1: none
     competition: Competition
     near: list[_Near]
     names: dict[int, str] = field(default_factory=dict)  # ids of rows that were looked up
@@ -168,7 +168,7 @@ class _Task:
         return ndcg10_of_rankings([self.judgments[query] for query in queries], ranked)
 
     def quick(self, queries: Rows, factors: Mapping[int, float]) -> float:
-        """The same by a new order of each query's best, for choosing."""
+        """The same over the best documents of each query only, to choose settings."""
         ranked = []
         for query in queries:
             near = self.near[query]
@@ -187,7 +187,7 @@ class _Task:
 
 
 def _choose(task: _Task, rows: Rows, config: SuggestConfig, number: int) -> tuple[dict[int, float], str]:
-    """The profile of what does best in cross-validation among `rows`; leaving alone wins ties."""
+    """The best profile in cross-validation among `rows`; on a tie, no steering."""
     rng = np.random.default_rng((config.seed, number))
     fold = rng.permutation(len(rows)) % config.folds
     best, chosen = task.quick(rows, {}), None

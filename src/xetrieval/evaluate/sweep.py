@@ -1,4 +1,4 @@
-"""Many autoencoders in one pass over the data, and one table of their metrics (paper, Fig. 3 and 4)."""
+"""Many autoencoders in one pass over the data, and a table of their metrics (paper, Fig. 3 and 4)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..files import claim, write_text
 from ..progress import Progress, silent
 from ..sae import SparseAutoencoder
 from ..sae.measure import Activity, duplicate_fraction, measured
+from ..sae.stack import Matrix
 from ..sae.train import SaeStep, Stack, train_many
 from ..sae.train.rows import BadRows
 from .intruder import IntruderSample, intruder_score
@@ -29,9 +30,9 @@ MEASURED = 20_000  # held-out rows of each kind
 
 @dataclass(frozen=True)
 class SweepData:
-    """What is learnt from and judged on. `kinds`: original vectors, and views of the same rows, one after the other."""
+    """The data to learn from and to measure on. `kinds`: original vectors, then views of the same rows."""
 
-    kinds: Mapping[str, Any]  # name -> [n, m]
+    kinds: Mapping[str, Matrix]  # name -> [n, m]
     benchmarks: Sequence[tuple[Benchmark, BenchmarkVectors]] = ()
     judged: IntruderSample | None = None
 
@@ -85,23 +86,23 @@ def sweep(
 
 
 def held_out_rows(stack: Stack, kinds: int, config: SweepConfig) -> NDArray[np.bool_]:
-    """True for held-out rows. A row's views are held out with it: a kind may have n rows, or several times n.
+    """True for held-out rows. The views of a row are held out with it: a kind has n rows, or a multiple.
 
     Raises:
-        InputError: a kind has another number of rows than a multiple of the first one's.
+        InputError: the rows of a kind are not a multiple of those of the first.
     """
     lengths = np.diff(stack.starts)[:kinds]
     n = int(lengths[0])
     if (lengths % n).any():
         raise InputError(
-            f"kinds of {lengths.tolist()} rows: each must have the first one's rows, once or several times"
+            f"kinds of {lengths.tolist()} rows: each must have the rows of the first, once or several times"
         )
     chosen = np.random.default_rng(config.seed).random(n) < config.held_out
     return np.concatenate([np.tile(chosen, length // n) for length in lengths])
 
 
 def measure(sae: SparseAutoencoder, stack: Stack, held: NDArray[np.bool_], data: SweepData) -> dict[str, Any]:
-    """Reconstruction of each kind's held-out rows apart; dead over one pass of the training rows, dense, duplicates."""
+    """Reconstruction of the held-out rows of each kind; dead and dense features of the training rows; duplicates."""
     out: dict[str, Any] = {}
     for name, start, end in zip(data.kinds, stack.starts, stack.starts[1:], strict=False):
         rows = start + np.flatnonzero(held[start:end])[:MEASURED]

@@ -29,7 +29,7 @@ def benchmark_vectors(benchmark: Benchmark, encoder: Encoder) -> BenchmarkVector
 
 
 def of_queries(benchmark: Benchmark, rows: Any) -> Benchmark:
-    """The benchmark with these of its queries alone, in the order given."""
+    """The benchmark with only these queries, in this order."""
     ids = [benchmark.query_ids[row] for row in rows]
     return replace(
         benchmark,
@@ -40,9 +40,9 @@ def of_queries(benchmark: Benchmark, rows: Any) -> Benchmark:
 
 
 def ranking(benchmark: Benchmark, vectors: BenchmarkVectors, depth: int) -> NDArray[np.int64]:
-    """Document rows by falling score, [q, depth]; -1 where a query has fewer.
+    """Document rows by descending score, [q, depth]; -1 if a query has fewer.
 
-    A query's own document is left out, and of documents with the same text the first alone is ranked.
+    A query's own document is not ranked, and of documents with the same text only the first is.
     """
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
     first: dict[str, int] = {}

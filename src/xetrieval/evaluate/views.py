@@ -1,4 +1,4 @@
-"""The views of a benchmark's documents: from internalizers, or from texts that a teacher wrote about each of them."""
+"""The views of a benchmark's documents: from internalizers, or from texts that a teacher wrote about them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .vectors import of_queries
 
 
 class TaughtBenchmark(NamedTuple):
-    """A benchmark cut down to the documents that have texts, and the embeddings of these."""
+    """A benchmark restricted to the documents that have texts, and the embeddings of these."""
 
     benchmark: Benchmark
     views: dict[View, Float32]  # [d, m]
-    missing: int  # texts that a document lacks; its own vector stands in and is counted here
+    missing: int  # texts that a document does not have; its own vector is used instead
 
 
 def internalized(internalizers: Mapping[View, Internalizer], documents: Float32) -> dict[View, Float32]:
@@ -30,7 +30,7 @@ def internalized(internalizers: Mapping[View, Internalizer], documents: Float32)
 
 
 def taught(benchmark: Benchmark, lessons: Sequence[TeacherPair], encoder: Encoder) -> TaughtBenchmark:
-    """The chain-of-thought reasoner: texts about documents, embedded. Documents without any are left out.
+    """The chain-of-thought reasoner: embedded texts about documents. Documents without any are removed.
 
     Raises:
         InputError: no document has a text, or no query has a judged document left.

@@ -1,4 +1,4 @@
-"""How much each view should count: weights learned from judged queries.
+"""Weights of views, learned from judged queries.
 
 A softmax of beta (<q,z> + sum_t w_t <q,v_t>) over the documents should give the probability to the judged ones. The
 loss is the cross-entropy + ridge * ||w||^2 with w >= 0, so that a view counts 0 without evidence. All documents
@@ -25,7 +25,7 @@ from .vectors import BenchmarkVectors
 
 @dataclass(frozen=True)
 class WeightsConfig:
-    """How many documents compete at most, how strongly weights are held to 0, and the seed of the sample."""
+    """How many documents compete at most, how strongly weights are pulled to 0, and the seed of the sample."""
 
     documents: int = 2000
     ridge: float = 0.01
@@ -39,7 +39,7 @@ def learn_weights(
     rows: Any,
     config: WeightsConfig | None = None,
 ) -> dict[View, float]:
-    """Weights of the views from the queries `rows`, beside the original view's 1.
+    """Weights of the views from the queries `rows`; the original view has weight 1.
 
     Raises:
         InputError: none of these queries has a judged document here. MissingExtra: SciPy is not installed.
@@ -68,7 +68,7 @@ def _competition(
 ) -> tuple[Float32, Float32]:
     """Scores of each view for the queries with judged documents, and the probability that each document should get.
 
-    A query's own document is out of the competition: minus infinity in the original view.
+    A query's own document does not compete: it scores minus infinity in the original view.
     """
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
     grades = {}

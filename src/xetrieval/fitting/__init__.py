@@ -1,4 +1,4 @@
-"""A corpus and its teachers to an explainer: encode, internalize, train, label. Every stage resumes."""
+"""Fit an explainer to a corpus and its teachers: encode, internalize, train, label. Every stage resumes."""
 
 from ..configs import FitConfig
 from .autoencoder import train_from_files

@@ -1,4 +1,4 @@
-"""Vectors in files to an autoencoder in a folder: what `xetrieval sae train` does. It resumes."""
+"""From vectors in files to an autoencoder in a folder: `xetrieval sae train`. It resumes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..sae.train import SaeConfig, SaeStep, Stack, train_many
 from ..sae.train.config import check_device
 from ..sae.train.rows import BadRows
 
-LOGGED = 200  # lines over a training
+LOGGED = 200  # lines per training
 STATE = "state.safetensors"
 
 

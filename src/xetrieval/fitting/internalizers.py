@@ -1,4 +1,4 @@
-"""Teachers' lessons to internalizers: what `xetrieval internalizer train` and the second stage of a fit do."""
+"""Internalizers from the lessons of teachers: `xetrieval internalizer train` and the second stage of a fit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Lessons(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """Internalizers, and per aspect how near they come on validation."""
+    """Internalizers, and their validation metrics by aspect."""
 
     internalizers: dict[View, Internalizer]
     metrics: dict[str, Any]
@@ -53,7 +53,7 @@ def learn(
     """One internalizer for each aspect that has lessons.
 
     Raises:
-        InputError: lessons of one thread alone.
+        InputError: all lessons are of one thread.
     """
     aspects = in_order(pair.aspect for pair in pairs)
     learned = Learned({}, {})
@@ -96,7 +96,7 @@ def train_to_folder(
 
 
 def open_internalizers(source: Path, encoder: Encoder) -> dict[View, Internalizer]:
-    """The internalizers of a folder, for the encoder they were trained with alone.
+    """The internalizers of a folder, for the encoder that they were trained with.
 
     Raises:
         MismatchError: it is another encoder: weights, prompts or length limit differ.
@@ -111,10 +111,10 @@ def open_internalizers(source: Path, encoder: Encoder) -> dict[View, Internalize
 def report_on(
     internalizers: dict[View, Internalizer], pairs: Sequence[TeacherPair], encoder: Encoder
 ) -> list[dict[str, Any]]:
-    """One record an aspect: how near the views come to what these lessons' texts embed to.
+    """One record per aspect: how close the views are to the embeddings of the texts of these lessons.
 
     Raises:
-        InputError: no lesson is about an aspect that there is an internalizer for.
+        InputError: no lesson has the aspect of one of the internalizers.
     """
     records = []
     for aspect, net in internalizers.items():
