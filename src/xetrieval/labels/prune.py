@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..explain import Explainer
 from ..explain.folder import find, write_explainer
+from ..features import check_feature_ids
 from .relabel import check_target, history_line, history_of
 
 
@@ -44,9 +45,7 @@ def prune(explainer: Explainer, drop: Iterable[int]) -> Explainer:
         InputError: an unknown feature, or fewer remaining features than are active at a time.
     """
     gone = set(drop)
-    unknown = sorted(gone - set(range(explainer.sae.features)))
-    if unknown:
-        raise InputError(f"explainer {explainer.name} has no feature {unknown[0]}")
+    check_feature_ids(sorted(gone), explainer.sae.features)
     keep = np.array([j for j in range(explainer.sae.features) if j not in gone])
     sae = explainer.sae
     if len(keep) < (sae.k or 1):

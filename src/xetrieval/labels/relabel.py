@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from ..errors import InputError
 from ..explain import Explainer
 from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
-from ..features import Feature, Score
+from ..features import Family, Feature, Score, check_feature_ids
 from ..files import check_folder, check_new_folder, check_outside_indexes, writing
 from ..files.scratch import sweep_beside
 from .families import FamilyTree, renamed
 
 PERSON: Final = "worksheet"  # a label from this source is replaced only by another one from it
-
-Change: TypeAlias = Callable[[Explainer], tuple[Iterable[Feature], list[dict[str, Any]]]]  # new features, new history
 
 
 class NewLabel(NamedTuple):
@@ -56,21 +55,18 @@ def relabel(
         InputError: the shipped explainer without `output`, an `output` that exists, or an unknown feature.
     """
     counts: Counter[str] = Counter()
-
-    def change(explainer: Explainer) -> tuple[list[Feature], list[dict[str, Any]]]:
-        table, events = list(explainer.features), []
+    with _changing(source, output) as draft:
         for new in labels:
-            if not 0 <= new.feature_id < len(table):
-                raise InputError(f"explainer {explainer.name} has no feature {new.feature_id}")
-            old = table[new.feature_id]
+            check_feature_ids([new.feature_id], len(draft.features))
+            old = draft.features[new.feature_id]
             if (old.label, old.source, old.prompt) == (new.label, new.source, new.prompt):
                 counts["same"] += 1
                 continue
             adopted = old.source != PERSON or new.source == PERSON or replace_worksheet
             counts["changed" if adopted else "kept"] += 1
-            events.append({**_event(old, new), "adopted": adopted})
+            draft.events.append({**_event(old, new), "adopted": adopted})
             if adopted:
-                table[new.feature_id] = replace(
+                draft.features[new.feature_id] = replace(
                     old,
                     label=new.label,
                     source=new.source if new.label else None,
@@ -78,29 +74,25 @@ def relabel(
                     scores=new.scores,
                     examples=old.examples if new.examples is None else new.examples,
                 )
-        return table, events
-
-    _rewrite(source, output, change)
     return RelabelCounts(counts["changed"], counts["same"], counts["kept"])
 
 
 def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], output: Path | None = None) -> None:
     """Write scores of the present labels; a score of the same kind, texts and judge is replaced."""
-    _rewrite(source, output, lambda old: ((_scored(f, scores.get(f.feature_id, ())) for f in old.features), []))
+    with _changing(source, output) as draft:
+        draft.features = [_scored(feature, scores.get(feature.feature_id, ())) for feature in draft.features]
 
 
 def record_families(
-    source: str | Path, grouped: FamilyTree, frequency: Sequence[float], output: Path | None = None
+    source: str | Path, tree: FamilyTree, frequency: Sequence[float], output: Path | None = None
 ) -> None:
     """Write a tree of families, the place of each feature in it, and each feature's frequency in the examples."""
-
-    def change(explainer: Explainer) -> tuple[list[Feature], list[dict[str, Any]]]:
-        return [
-            replace(f, family=grouped.family[j], flags=grouped.flags[j], frequency=round(frequency[j], 7))
-            for j, f in enumerate(explainer.features)
-        ], []
-
-    _rewrite(source, output, change, families=tuple(grouped.families))
+    with _changing(source, output) as draft:
+        draft.families = tuple(tree.families)
+        draft.features = [
+            replace(feature, family=tree.family[j], flags=tree.flags[j], frequency=round(frequency[j], 7))
+            for j, feature in enumerate(draft.features)
+        ]
 
 
 def check_target(source: str | Path, output: Path | None) -> Path:
@@ -133,17 +125,30 @@ def history_line(**facts: Any) -> str:
     return json.dumps({"at": at, **facts}, ensure_ascii=False) + "\n"
 
 
-def _rewrite(source: str | Path, output: Path | None, change: Change, **fields: Any) -> None:
+@dataclass
+class _Draft:
+    """What may change in an explainer, and what its history records about it."""
+
+    features: list[Feature]
+    families: tuple[Family, ...] | None = None  # None: the present ones, named after the new labels
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def _changing(source: str | Path, output: Path | None) -> Iterator[_Draft]:
+    """A draft of the explainer's features, which is written at the end."""
     folder, target = find(source), check_target(source, output)
     with writing(target):
         sweep_beside(target, alone=True)
         explainer = Explainer.load(folder)
-        new, events = change(explainer)
-        features = tuple(new)
-        others = {f.feature_id for f, old in zip(features, explainer.features, strict=True) if f.label != old.label}
-        families = renamed(explainer.families, features, others, explainer.sae.directions)
-        changed = replace(explainer, **{"features": features, "families": families, **fields})
-        history = history_of(folder) + "".join(history_line(**event) for event in events)
+        draft = _Draft(list(explainer.features))
+        yield draft
+        others = {
+            f.feature_id for f, old in zip(draft.features, explainer.features, strict=True) if f.label != old.label
+        }
+        families = draft.families or renamed(explainer.families, draft.features, others, explainer.sae.directions)
+        changed = replace(explainer, features=tuple(draft.features), families=families)
+        history = history_of(folder) + "".join(history_line(**event) for event in draft.events)
         write_explainer(changed, target, overwrite=output is None, history=history)
 
 
