@@ -11,6 +11,7 @@ from pathlib import Path
 
 from label_data import subject_examples
 
+from xetrieval.configs import LlmLabelConfig
 from xetrieval.data import Document
 from xetrieval.labels.judges import LlmJudge, Marked
 from xetrieval.labels.labellers import LlmLabeller
@@ -81,7 +82,7 @@ def test_labels_keep_their_keys(tmp_path: Path) -> None:
     feature = subject_examples()[0]
 
     def run(model: CachedChat) -> object:
-        return list(LlmLabeller(model, retries=1, concurrency=1).label([feature]))
+        return list(LlmLabeller(model, config=LlmLabelConfig(1, retries=1, concurrency=1)).label([feature]))
 
     assert keys(run, tmp_path, lambda _: "LABEL: one two three four five six seven eight nine") == LABELLED
 

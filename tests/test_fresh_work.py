@@ -39,7 +39,7 @@ def test_labelling_does_not_replace_what_it_reads(home: Path, folder: str) -> No
     before = target.read_bytes()
     read = (home / "ex", "--examples", home / "examples")
     refused(run("label", "export", *read, "--output", target), "that is the input")
-    scored = ("label", "score", *read, "--judge", "hashing:128", "--features", "3", "--records", target)
+    scored = ("label", "score", *read, "--judge", "hashing:128", "--sample", "3", "--records", target)
     refused(run(*scored), "that is the input")
     assert target.read_bytes() == before
 

@@ -130,7 +130,7 @@ def test_work_in_which_nothing_was_made_leaves_nothing(tmp_path: Path) -> None:
 def test_names_whose_writer_dies_at_a_rename_are_the_old_or_the_new(tmp_path: Path) -> None:
     toy, corpus = tmp_path / "toy", write_corpus(tmp_path / "corpus.jsonl", records(40))
     random_explainer().save(toy)
-    accepted(run("label", "examples", toy, corpus, "--output", tmp_path / "seen", "--per-document", 0))
+    accepted(run("label", "examples", toy, corpus, "--output", tmp_path / "seen", "--sentences", 0))
     before = [feature.label for feature in load(toy).features]
     command = ("label", "keyphrase", toy, "--examples", tmp_path / "seen")
     for at in (1, 3, 6):

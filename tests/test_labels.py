@@ -11,6 +11,7 @@ import pytest
 from conftest import random_explainer
 from label_data import SUBJECTS, subject_examples, subject_explainer
 
+from xetrieval.configs import LlmLabelConfig
 from xetrieval.errors import BudgetSpent, InputError, MismatchError
 from xetrieval.explain import load
 from xetrieval.features import Score
@@ -21,6 +22,7 @@ from xetrieval.labels.relabel import NewLabel, record_families, record_scores, r
 from xetrieval.labels.worksheet import COLUMNS, read_worksheet, write_worksheet
 from xetrieval.llm import Answer, Budget, CachedChat, Ledger, ReplayChat, Request, read_prompt
 
+ONE = LlmLabelConfig(candidates=1, concurrency=1)
 ENGLISH = ["The kidneys clean the blood and it is one of the tasks of the body that matter for it."]
 
 
@@ -89,7 +91,7 @@ def subject_of(request: Request) -> str:
 def test_a_model_sees_strengths_and_silent_texts_and_nothing_of_the_judged_side() -> None:
     chat = ReplayChat(lambda r: f"About it.\nLABEL: {subject_of(r)} in places")
     features = subject_examples()
-    labeller = LlmLabeller(CachedChat(chat), concurrency=1)
+    labeller = LlmLabeller(CachedChat(chat), config=ONE)
     proposals = sorted(labeller.label(features))
     assert [p.label for p in proposals] == [f"{subject} in places" for subject in SUBJECTS]
     assert labeller.source == "llm:replay"
@@ -105,7 +107,7 @@ def test_the_best_of_several_candidates_is_kept_and_faults_are_told() -> None:
     answers = iter(["LABEL: various topics", "LABEL: second best", "LABEL: the best one", "LABEL: third"])
     chat = ReplayChat(lambda _: next(answers))
     scores = {"second best": 0.6, "the best one": 0.9, "third": 0.2}
-    labeller = LlmLabeller(CachedChat(chat), 3, lambda label, _: scores[label], retries=2, concurrency=1)
+    labeller = LlmLabeller(CachedChat(chat), lambda label, _: scores[label], LlmLabelConfig(3, concurrency=1))
     (proposal,) = labeller.label(subject_examples()[:1])
     assert proposal.label == "the best one"
     assert "An earlier answer was of no use: the label says nothing" in chat.requests[1].messages[-1].content
@@ -114,12 +116,12 @@ def test_the_best_of_several_candidates_is_kept_and_faults_are_told() -> None:
 
 def test_a_model_that_never_answers_usefully_names_nothing() -> None:
     chat = ReplayChat(lambda _: "no idea")
-    (proposal,) = LlmLabeller(CachedChat(chat), retries=2, concurrency=1).label(subject_examples()[:1])
+    (proposal,) = LlmLabeller(CachedChat(chat), config=ONE).label(subject_examples()[:1])
     assert proposal.label is None
     assert "LABEL" in str(proposal.fault)
     assert len(chat.requests) == 3
     with pytest.raises(InputError, match="need a judge"):
-        LlmLabeller(CachedChat(chat), candidates=2)
+        LlmLabeller(CachedChat(chat), config=LlmLabelConfig(2))
 
 
 def test_a_text_cannot_close_the_fence_or_fill_a_place_of_the_prompt() -> None:
@@ -134,11 +136,11 @@ def test_a_text_cannot_close_the_fence_or_fill_a_place_of_the_prompt() -> None:
 def test_a_label_run_that_ends_early_pays_for_nothing_twice() -> None:
     chat = ReplayChat(lambda r: f"LABEL: {subject_of(r)} in places")
     features, found = subject_examples(), []
-    labeller = LlmLabeller(CachedChat(chat, ledger=Ledger(Budget(requests=3))), concurrency=1)
+    labeller = LlmLabeller(CachedChat(chat, ledger=Ledger(Budget(requests=3))), config=ONE)
     with pytest.raises(BudgetSpent):
         found.extend(labeller.label(features))
     assert len(chat.requests) == 3
-    again = list(LlmLabeller(CachedChat(chat), concurrency=1).label(features))
+    again = list(LlmLabeller(CachedChat(chat), config=ONE).label(features))
     assert len(again) == 8
     assert len(chat.requests) == 8
 
@@ -326,7 +328,7 @@ def test_history_holds_what_json_holds(folder: Path) -> None:
 
 LABELLERS = {
     "keyphrase": lambda: KeyphraseLabeller([e.text for f in subject_examples() for e in f.labelling.random]),
-    "llm": lambda: LlmLabeller(CachedChat(ReplayChat(lambda r: f"LABEL: {subject_of(r)} in places"))),
+    "llm": lambda: LlmLabeller(CachedChat(ReplayChat(lambda r: f"LABEL: {subject_of(r)} in places")), config=ONE),
 }
 
 

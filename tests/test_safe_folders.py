@@ -54,7 +54,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_corpus(home / "corpus.jsonl", records(40))
     np.save(home / "v.npy", unit(60))
     toy, examples = home / "toy", home / "seen"
-    accepted(run("label", "examples", toy, home / "corpus.jsonl", "--output", examples, "--per-document", 1))
+    accepted(run("label", "examples", toy, home / "corpus.jsonl", "--output", examples, "--sentences", 1))
     accepted(run("label", "export", toy, "--examples", examples, "--output", home / "sheet.csv"))
     return home
 

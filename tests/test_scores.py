@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from label_data import CONFIG, SUBJECTS, subject_examples, subject_sae
 
+from xetrieval.configs.labels import Negatives
 from xetrieval.encoders import FunctionEncoder, HashingEncoder
 from xetrieval.errors import InputError, MismatchError
-from xetrieval.features import Negatives
 from xetrieval.intervals import bootstrap, wilson
 from xetrieval.labels.judges import EncoderJudge, Judge, LlmJudge, Marked, odd_one_out
 from xetrieval.labels.planted import judge_planted, planted
@@ -120,7 +120,10 @@ def test_a_large_set_is_asked_about_in_parts() -> None:
 
 
 def test_a_budget_ends_a_scoring_and_the_next_run_goes_on() -> None:
-    chat, config = ReplayChat(good_chat), ScoresConfig(kinds=("detection",), negatives=("random",), shuffled=False)
+    chat, config = (
+        ReplayChat(good_chat),
+        ScoresConfig(kinds=("detection",), negatives=("random",), shuffled=False, concurrency=1),
+    )
     first = score_labels(
         subject_examples(), RIGHT, LlmJudge(CachedChat(chat, ledger=Ledger(Budget(requests=6)))), config
     )

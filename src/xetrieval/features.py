@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from .configs.labels import Active, Negatives
 from .data import BadLine, read_json_lines
 from .errors import DamagedError, InputError
 from .files import write_text
 from .records import Record, reader_of, record_of
 
 T = TypeVar("T")
-Negatives = Literal["random", "hard"]
-Active = Literal["range", "strongest"]
 
 
 class Score(NamedTuple):

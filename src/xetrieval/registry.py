@@ -1,8 +1,8 @@
-"""What can be added with one file and one line: search modes, search engines, stores of vectors.
+"""What can be added with one file and one line: search modes, search engines, stores of vectors, scores of labels.
 
 The code of a mode is index/search/NAME.py, of an engine index/search/engines/NAME.py, of a store
-index/build/stores/NAME.py; to add one, write that file and add its line here. The command line's help and the table of
-options read these lines, so this file imports nothing heavy.
+index/build/stores/NAME.py, and of a score labels/scores/NAME.py; to add one, write that file and add its line here.
+The command line's help and the table of options read these lines, so this file imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ SEARCH_ENGINES: Final[Mapping[str, SearchEngine]] = {
     "faiss": SearchEngine("an inverted file of cells; a few hits are missed", exact=False),
     "quantised": SearchEngine("an 8-bit copy, scanned first; results stay exact", exact=True),
 }
+LABEL_SCORES: Final = ("detection", "fuzz", "intruder")
 VECTOR_STORES: Final[Mapping[str, str]] = {  # scheme of the URL -> file in index/build/stores
     "postgresql": "pgvector",
     "postgres": "pgvector",

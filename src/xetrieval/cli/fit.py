@@ -31,6 +31,7 @@ def fit(
     precision: Annotated[
         str, typer.Option("--precision", help="float32, or bfloat16: encode the corpus about twice as fast.")
     ] = "float32",
+    *,
     skip_bad: SkipBad = False,
 ) -> None:
     """Fit an explainer: encode, internalize, train, label. If interrupted, run it again to resume."""

@@ -1,19 +1,20 @@
-"""xetrieval label: name features, by phrases, a language model or a person; score the names; group the features."""
+"""xetrieval label: label features by phrases, a language model or a person; score the labels; group the features."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..configs import ExamplesConfig, LlmLabelConfig
 from .console import say
-from .label_score import score
-from .llm_options import DryRun, LlmOptions, OutputFolder, used
-from .options import CacheOption
+from .label_score import open_judge, score
+from .llm_options import DryRunOptions, OutputFolder, end
+from .options import CacheOption, CorporaArgument, EncoderOption, open_explainer
 from .output import check_output
 from .progress import progress_bar
 from .shared import with_options
@@ -22,49 +23,84 @@ from .skipped import SkipBad, look_through
 if TYPE_CHECKING:
     from ..data import Skipped
     from ..explain import Explainer
-    from ..labels.examples import Block, ExampleFolder, ExamplesConfig, FeatureExamples
+    from ..labels.examples import Block, ExampleFolder, FeatureExamples
     from ..labels.labellers import Labeller, Proposal
-    from ..labels.relabel import NewLabel, RelabelCounts
+    from ..labels.relabel import NewLabel
 
 app = typer.Typer(help="Label features and score the labels. Start with `examples`.", no_args_is_help=True)
 ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
 ExamplesOption = Annotated[Path, typer.Option("--examples", help="What `xetrieval label examples` wrote.")]
 Ids = Annotated[str | None, typer.Option("--ids", help="Only these features, separated by commas; 10-19 is a range.")]
-Unnamed = Annotated[bool, typer.Option("--unnamed", help="Only features without a label.")]
-Replace = Annotated[
-    bool, typer.Option("--replace-worksheet", help="Also replace labels that a person gave with a worksheet.")
-]
-Corpora = Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON lines file; may repeat.")]
-PerDocument = Annotated[int, typer.Option("--per-document", min=0, help="Sentences drawn from each document.")]
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """Features with examples."""
+
+    explainer: ExplainerArgument
+    examples: ExamplesOption
+    ids: Ids = None
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Only features without a label.")] = False
+
+    def open(self) -> tuple[Explainer, ExampleFolder, list[FeatureExamples]]:
+        """The explainer, its examples, and the examples of the chosen features."""
+        from ..errors import InputError
+
+        explainer, folder = _both(self.explainer, self.examples)
+        every = range(explainer.sae.features)
+        wanted = set(every) if self.ids is None else set(_numbers(self.ids))
+        if unknown := sorted(wanted - set(every)):
+            raise InputError(f"--ids: there is no feature {unknown[0]} (0 to {every[-1]})")
+        chosen = [f for f in folder.features if f.feature_id in wanted and f.documents]
+        if self.unlabelled:
+            chosen = [f for f in chosen if not explainer.features[f.feature_id].label]
+        if not chosen:
+            raise InputError("no feature is left to label: all have labels already, or are silent on these examples")
+        return explainer, folder, chosen
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """Where labels go."""
+
+    output: OutputFolder = None
+    replace_manual: Annotated[
+        bool, typer.Option("--replace-manual", help="Also replace labels that a person gave with a worksheet.")
+    ] = False
+
+    def relabel(self, explainer: str, labels: list[NewLabel]) -> None:
+        """Write labels, and report how many changed."""
+        from ..labels.relabel import relabel
+
+        done = relabel(explainer, labels, self.output, replace_worksheet=self.replace_manual)
+        kept = f", {done.kept:,} manual labels kept" if done.kept else ""
+        say(f"{done.changed:,} labels written, {done.same:,} unchanged{kept} in {self.output or explainer}")
 
 
 @app.command()
+@with_options
 def examples(
     explainer: ExplainerArgument,
-    corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON lines files.")],
+    corpora: CorporaArgument,
     output: Annotated[Path, typer.Option("--output", help="The new folder. It will contain text of the corpus.")],
-    encoder: Annotated[str | None, typer.Option("--encoder", help="Another copy of the explainer's encoder.")] = None,
-    per_document: PerDocument = 9,
-    top: Annotated[int, typer.Option("--top", min=1, help="Strongest texts of a feature, on each side.")] = 10,
-    spread: Annotated[int, typer.Option("--spread", min=1, help="Texts over the rest of the range.")] = 10,
-    contrast: Annotated[int, typer.Option("--contrast", min=1, help="Inactive texts, random and hard.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same examples.")] = 0,
+    config: ExamplesConfig,
+    encoder: EncoderOption = None,
     cache: CacheOption = None,
+    *,
     skip_bad: SkipBad = False,
 ) -> None:
     """Collect the texts from which features are labelled and judged. The corpus is streamed; encoding is cached."""
     from ..files import check_new_folder
-    from ..labels.examples import ExamplesConfig, gather, save_examples
+    from ..labels.examples import gather, save_examples
 
     check_new_folder(output)
-    opened = _open(explainer, encoder, cache)
-    config = ExamplesConfig(top, spread, contrast, per_document, seed)
+    opened = open_explainer(explainer, encoder, cache)
     named_from = {example for feature in opened.features for example in feature.examples}
     lost = set(named_from)
     skipped = look_through(corpora, skip_bad, output)
 
     def blocks() -> Iterator[Block]:
-        for block in _blocks(opened, corpora, config, skipped):
+        for block in _blocks(opened, corpora, config.per_document, skipped):
             lost.difference_update(passage.id for passage in block.passages)
             yield block
 
@@ -91,87 +127,63 @@ def examples(
     )
     if lost:
         say(
-            f"{len(lost):,} of {len(named_from):,} texts that names were made from are not in this corpus: it is "
-            "another one, lost documents, or has other sentences"
+            f"{len(lost):,} of {len(named_from):,} texts that labels were made from are not in this corpus: it is "
+            "another corpus, lacks documents, or --sentences differs"
         )
 
 
 @app.command()
-def keyphrase(
-    explainer: ExplainerArgument,
-    examples: ExamplesOption,
-    output: OutputFolder = None,
-    ids: Ids = None,
-    unnamed: Unnamed = False,
-    replace_worksheet: Replace = False,
-) -> None:
+@with_options
+def keyphrase(features: FeatureOptions, target: TargetOptions) -> None:
     """Label features with phrases that their texts share and others lack. Offline; takes seconds."""
     from ..labels.labellers import KeyphraseLabeller
 
-    opened, folder = _both(explainer, examples)
-    chosen = _chosen(opened, folder, ids, unnamed)
+    _, folder, chosen = features.open()
     background = [e.text for f in folder.features for e in f.labelling.random]
-    _label(explainer, KeyphraseLabeller(background), chosen, output, replace_worksheet)
+    _label(features.explainer, KeyphraseLabeller(background), chosen, target)
 
 
 @app.command()
 @with_options
 def llm(
-    options: LlmOptions,
-    explainer: ExplainerArgument,
-    examples: ExamplesOption,
-    output: OutputFolder = None,
-    candidates: Annotated[
-        int, typer.Option("--candidates", min=1, help="Labels to ask for; the best one is kept.")
-    ] = 3,
+    features: FeatureOptions,
+    target: TargetOptions,
+    config: LlmLabelConfig,
+    options: DryRunOptions,
     judge: Annotated[
-        str | None, typer.Option("--judge", help="An encoder that chooses between them; default: the model itself.")
+        str | None, typer.Option("--judge", help="An encoder that chooses between candidates; default: the model.")
     ] = None,
-    retries: Annotated[int, typer.Option("--retries", min=0, help="How often an unusable answer is asked again.")] = 2,
-    prompt: Annotated[str, typer.Option("--prompt", help="label, or a prompt file of your own.")] = "label",
-    ids: Ids = None,
-    unnamed: Unnamed = False,
-    replace_worksheet: Replace = False,
-    dry_run: DryRun = False,
 ) -> None:
-    """Let a language model write labels. It sees active texts with their strengths, and inactive ones.
+    """Let a language model write labels. It sees active texts with their strengths, and silent ones.
 
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
-    from ..labels.judges import LlmJudge
     from ..labels.labellers import LlmLabeller
     from ..labels.scores import fit_to_examples
 
-    opened, folder = _both(explainer, examples)
-    chosen = _chosen(opened, folder, ids, unnamed)
+    opened, _, chosen = features.open()
     model = options.open()
-    judges = _encoder_judge(judge, opened, options.cache) if judge is not None else LlmJudge(model)
-    labeller = LlmLabeller(model, candidates, partial(fit_to_examples, judges), retries, options.concurrency, prompt)
-    if dry_run:
+    labeller = LlmLabeller(model, partial(fit_to_examples, open_judge(judge, model, opened, options.cache)), config)
+    if options.dry_run:
         costs = model.estimate(labeller.requests(chosen))
-        options.say_costs(f"{len(chosen):,} features, {candidates} candidates each", costs)
+        options.say_costs(f"{len(chosen):,} features, {config.candidates} candidates each", costs)
         return
-    stopped = _label(explainer, labeller, chosen, output, replace_worksheet)
-    say(f"{used(model)}")
-    if stopped is not None:
-        say(f"stopped: {stopped}; run the same command with a larger budget to resume")
-        raise typer.Exit(3)
+    stopped = _label(features.explainer, labeller, chosen, target)
+    end(model, stopped)
 
 
 @app.command()
+@with_options
 def export(
-    explainer: ExplainerArgument,
-    examples: ExamplesOption,
+    features: FeatureOptions,
     output: Annotated[Path, typer.Option("--output", help="The worksheet, CSV for a spreadsheet.")],
-    ids: Ids = None,
-    unnamed: Unnamed = False,
 ) -> None:
     """Write a worksheet: one row per feature, with its texts and an empty column for a label."""
     from ..labels.worksheet import write_worksheet
 
-    check_output(output, Path(explainer), examples)
-    opened, folder = _both(explainer, examples)
-    rows = write_worksheet(output, opened.sae.digest, _chosen(opened, folder, ids, unnamed), opened.features)
+    check_output(output, Path(features.explainer), features.examples)
+    opened, _, chosen = features.open()
+    rows = write_worksheet(output, opened.sae.digest, chosen, opened.features)
     say(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`")
 
 
@@ -186,7 +198,7 @@ def import_(
 ) -> None:
     """Take labels from a worksheet: all of them, or none if a row cannot be used."""
     from ..explain import load
-    from ..labels.relabel import PERSON, NewLabel, relabel
+    from ..labels.relabel import PERSON, NewLabel
     from ..labels.worksheet import read_worksheet
 
     opened = load(explainer)
@@ -195,33 +207,43 @@ def import_(
         known = {feature.feature_id: feature for feature in _both(explainer, examples)[1].features}
     labels = read_worksheet(worksheet, opened.sae.digest, opened.sae.features, known)
     new = [NewLabel(feature, label, PERSON) for feature, label in labels.items()]
-    _say(relabel(explainer, new, output), output or explainer)
+    TargetOptions(output).relabel(explainer, new)
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """When two features count as one, and the texts to find out."""
+
+    corpora: Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON Lines file; may repeat.")]
+    min_cosine: Annotated[float, typer.Option("--min-cosine", help="Lowest cosine of two directions.")] = 0.7
+    min_jaccard: Annotated[
+        float, typer.Option("--min-jaccard", help="Lowest Jaccard index of the texts that activate them.")
+    ] = 0.3
+    sentences: Annotated[
+        int, typer.Option("--sentences", min=0, help="Sentences of each document to use, in addition to the document.")
+    ] = ExamplesConfig.per_document
+    cache: CacheOption = None
+    skip_bad: SkipBad = False
 
 
 @app.command()
+@with_options
 def transfer(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The explainer that has the labels.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The explainer that gets them.")],
-    corpora: Corpora,
-    cosine: Annotated[float, typer.Option("--cosine", help="Lowest cosine of two directions.")] = 0.7,
-    overlap: Annotated[float, typer.Option("--overlap", help="Lowest Jaccard index of their activations.")] = 0.3,
-    per_document: PerDocument = 9,
-    output: OutputFolder = None,
-    replace_worksheet: Replace = False,
-    cache: CacheOption = None,
-    skip_bad: SkipBad = False,
+    options: MatchOptions,
+    into: TargetOptions,
 ) -> None:
     """Copy labels to another autoencoder's features with a similar direction and similar active texts."""
     from ..errors import MismatchError
-    from ..labels.examples import ExamplesConfig
-    from ..labels.relabel import NewLabel, relabel
+    from ..labels.relabel import NewLabel
     from ..labels.transfer import match_features
 
-    source, target = _open(old, None, cache), _open(new, None, cache)
+    source, target = open_explainer(old, None, options.cache), open_explainer(new, None, options.cache)
     if source.encoder_identity.digest != target.encoder_identity.digest:
-        raise MismatchError(f"{old} explains another encoder than {new}; names pass only between features of one")
-    skipped = look_through(corpora, skip_bad, output)
-    blocks = _blocks(target, corpora, ExamplesConfig(per_document=per_document), skipped)
+        raise MismatchError(f"{old} and {new} explain different encoders; labels can only be copied within one")
+    skipped = look_through(options.corpora, options.skip_bad, into.output)
+    blocks = _blocks(target, options.corpora, options.sentences, skipped)
     with progress_bar() as progress:
         done = [0]
 
@@ -231,17 +253,17 @@ def transfer(
                 progress("activations", done[0], done[0], "")
                 yield block.vectors
 
-        matched = match_features(source.sae, target.sae, vectors(), cosine, overlap)
+        matched = match_features(source.sae, target.sae, vectors(), options.min_cosine, options.min_jaccard)
     labels = []
     for match in matched.accepted:
         feature = source.features[match.old]
         if feature.label and feature.source:
             event = {"sae": source.sae.digest, **match.fields}
             labels.append(NewLabel(match.new, feature.label, feature.source, feature.prompt, transferred=event))
-    _say(relabel(new, labels, output, replace_worksheet=replace_worksheet), output or new)
+    into.relabel(new, labels)
     say(
         f"{len(matched.accepted):,} features matched, {len(matched.refused):,} nearest pairs refused "
-        f"(cosine below {cosine:g} or overlap below {overlap:g}), "
+        f"(cosine below {options.min_cosine:g} or Jaccard index below {options.min_jaccard:g}), "
         f"{target.sae.features - len(matched.accepted) - len(matched.refused):,} without a nearest pair"
     )
 
@@ -280,6 +302,7 @@ def prune(
     explainer: ExplainerArgument,
     output: Annotated[Path, typer.Option("--output", help="The new explainer.")],
     ids: Ids = None,
+    *,
     mixed: Annotated[bool, typer.Option("--mixed", help="Features whose labels start with 'mixed:'.")] = False,
 ) -> None:
     """Make a smaller explainer without uninformative features; the others keep directions and labels."""
@@ -293,18 +316,12 @@ def prune(
     if mixed:
         drop |= {feature.feature_id for feature in opened.features if (feature.label or "").startswith(MIXED)}
     if not drop:
-        raise InputError("prune: give --ids, or --mixed where some names start with 'mixed:'")
+        raise InputError("prune: give --ids, or --mixed if some labels start with 'mixed:'")
     smaller = prune_folder(explainer, drop, output)
     say(
         f"{smaller.sae.features:,} of {opened.sae.features:,} features kept in {output}; "
-        "gather examples and group again"
+        "run `label examples` and `label families` again"
     )
-
-
-def _open(source: str, encoder: str | None, cache: Path | None) -> Explainer:
-    from .options import open_explainer
-
-    return open_explainer(source, encoder, cache)
 
 
 def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
@@ -317,26 +334,11 @@ def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
     return opened, folder
 
 
-def _blocks(explainer: Explainer, corpora: list[Path], config: ExamplesConfig, skipped: Skipped) -> Iterable[Block]:
+def _blocks(explainer: Explainer, corpora: list[Path], sentences: int, skipped: Skipped) -> Iterable[Block]:
     from ..data.sources import stream_documents
     from ..labels.examples import passage_blocks
 
-    return passage_blocks(lambda: stream_documents(corpora, skipped), explainer.encoder, config.per_document)
-
-
-def _chosen(explainer: Explainer, folder: ExampleFolder, ids: str | None, unnamed: bool) -> list[FeatureExamples]:
-    from ..errors import InputError
-
-    wanted = set(_numbers(ids)) if ids is not None else set(range(explainer.sae.features))
-    unknown = sorted(wanted - set(range(explainer.sae.features)))
-    if unknown:
-        raise InputError(f"--ids: there is no feature {unknown[0]} (0 to {explainer.sae.features - 1})")
-    chosen = [f for f in folder.features if f.feature_id in wanted and f.documents]
-    if unnamed:
-        chosen = [f for f in chosen if not explainer.features[f.feature_id].label]
-    if not chosen:
-        raise InputError("no feature is left to name: all are named already, or silent on these examples")
-    return chosen
+    return passage_blocks(lambda: stream_documents(corpora, skipped), explainer.encoder, sentences)
 
 
 def _numbers(ids: str) -> Iterator[int]:
@@ -345,20 +347,18 @@ def _numbers(ids: str) -> Iterator[int]:
     for part in ids.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
-            raise InputError(f"--ids {part.strip()!r}: give numbers by commas, or ranges such as 10-19")
+            raise InputError(f"--ids {part.strip()!r}: give numbers separated by commas, or ranges such as 10-19")
         yield from range(int(first), int(last or first) + 1)
 
 
-def _label(
-    explainer: str, labeller: Labeller, chosen: list[FeatureExamples], output: Path | None, replace_worksheet: bool
-) -> str | None:
-    """Ask for names and write them, those that came before a budget was spent too; why it ended early."""
+def _label(explainer: str, labeller: Labeller, chosen: list[FeatureExamples], target: TargetOptions) -> str | None:
+    """Ask for labels and write them, also those before a budget was used up; why it ended early."""
     from collections import Counter
 
     from ..errors import BudgetSpent
-    from ..labels.relabel import check_target, relabel
+    from ..labels.relabel import NewLabel, check_target
 
-    check_target(explainer, output)
+    check_target(explainer, target.output)
     proposals: list[Proposal] = []
     stopped: str | None = None
     with progress_bar() as progress:
@@ -368,26 +368,12 @@ def _label(
         except BudgetSpent as spent:
             stopped = str(spent)
     top = {f.feature_id: tuple(e.id for e in f.labelling.top[:8]) for f in chosen}
-    new = [_new(labeller, p, top[p.feature_id]) for p in sorted(proposals) if p.label]
-    _say(relabel(explainer, new, output, replace_worksheet=replace_worksheet), output or explainer)
+    new = [
+        NewLabel(p.feature_id, p.label, labeller.source, labeller.prompt, (), top[p.feature_id])
+        for p in sorted(proposals)
+        if p.label
+    ]
+    target.relabel(explainer, new)
     for fault, count in Counter(p.fault for p in proposals if p.fault).most_common():
         say(f"{count:,} features left as they were: {fault}")
     return stopped
-
-
-def _new(labeller: Labeller, proposal: Proposal, examples: tuple[str, ...]) -> NewLabel:
-    from ..labels.relabel import NewLabel
-
-    return NewLabel(proposal.feature_id, proposal.label, labeller.source, labeller.prompt, (), examples)
-
-
-def _say(done: RelabelCounts, target: str | Path) -> None:
-    kept = f", {done.kept:,} of a worksheet kept" if done.kept else ""
-    say(f"{done.changed:,} names written, {done.same:,} as before{kept} in {target}")
-
-
-def _encoder_judge(source: str, explainer: Explainer, cache: Path | None) -> Any:
-    from ..encoders import CachedEncoder, open_encoder
-    from ..labels.judges import EncoderJudge
-
-    return EncoderJudge(CachedEncoder(open_encoder(source), cache), explainer.encoder_identity)

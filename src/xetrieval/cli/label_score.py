@@ -1,15 +1,17 @@
-"""xetrieval label score: how far names hold, to a judge that never sees an activation."""
+"""xetrieval label score: how well labels fit, to a judge that never sees an activation."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import give_json, output_console, say
-from .llm_options import LlmOptions, OutputFolder, used
+from ..configs import ScoresConfig
+from .console import give_json, output_console
+from .llm_options import LlmOptions, OutputFolder, end
 from .options import Format, FormatOption
 from .output import check_output
 from .progress import progress_bar
@@ -20,34 +22,32 @@ if TYPE_CHECKING:
     from ..labels.judges import Judge
     from ..labels.planted import PlantedScore
     from ..labels.scores import LabelScores
+    from ..llm import CachedChat
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """Who judges, and where the values go."""
+
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="An encoder other than the explained one; or give --llm.")
+    ] = None
+    texts_per_question: Annotated[
+        int, typer.Option("--texts-per-question", min=1, help="Texts per question to a language model.")
+    ] = 10
+    records: Annotated[Path | None, typer.Option("--records", help="Also write all values to this file.")] = None
+    write: Annotated[bool, typer.Option("--write/--no-write", help="Store the scores with the labels.")] = True
+    output: OutputFolder = None
+    format: FormatOption = Format.text
 
 
 @with_options
 def score(
-    options: LlmOptions,
     explainer: Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")],
     examples: Annotated[Path, typer.Option("--examples", help="What `xetrieval label examples` wrote.")],
-    judge: Annotated[
-        str | None, typer.Option("--judge", help="An encoder other than the explained one; or give --llm.")
-    ] = None,
-    kinds: Annotated[
-        str | None, typer.Option("--kinds", help="detection, fuzz, intruder, separated by commas; default: all.")
-    ] = None,
-    negatives: Annotated[str, typer.Option("--negatives", help="Inactive texts: random or hard.")] = "random,hard",
-    features: Annotated[int | None, typer.Option("--features", min=1, help="A sample; default: all.")] = None,
-    texts: Annotated[int, typer.Option("--texts", min=4, help="Active texts per feature, and inactive ones.")] = 10,
-    strongest: Annotated[
-        bool, typer.Option("--strongest", help="Only the strongest active texts, not the whole range.")
-    ] = False,
-    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Texts per question to a language model.")] = 10,
-    shuffled: Annotated[
-        bool, typer.Option("--shuffled/--no-shuffled", help="Also score labels on other features' texts.")
-    ] = True,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same questions.")] = 0,
-    json_output: Annotated[Path | None, typer.Option("--records", help="Also write all values to this file.")] = None,
-    write: Annotated[bool, typer.Option("--write/--no-write", help="Store the scores with the labels.")] = True,
-    output: OutputFolder = None,
-    format: FormatOption = Format.text,
+    config: ScoresConfig,
+    options: JudgeOptions,
+    llm: LlmOptions,
 ) -> None:
     """Score labels by detection, fuzz and intruder, after testing the judge itself.
 
@@ -58,44 +58,48 @@ def score(
     from ..labels.examples import load_examples
     from ..labels.planted import judge_planted
     from ..labels.relabel import check_target, record_scores
-    from ..labels.scores import SCORES, ScoresConfig, score_labels
+    from ..labels.scores import score_labels
 
-    if (judge is None) == (options.llm is None):
+    if (options.judge is None) == (llm.llm is None):
         raise InputError("give --judge ENCODER or --llm MODEL, one of the two")
-    check_output(json_output, Path(explainer), examples)
+    check_output(options.records, Path(explainer), examples)
     opened, folder = load(explainer), load_examples(examples)
     folder.check(opened.sae.digest, str(examples))
-    if write:
-        check_target(explainer, output)
-    config = ScoresConfig(
-        kinds=tuple(SCORES) if kinds is None else _parts(kinds),
-        negatives=_parts(negatives),
-        features=features,
-        texts=texts,
-        active="strongest" if strongest else "range",
-        shuffled=shuffled,
-        concurrency=options.concurrency,
-        seed=seed,
-    )
-    judges, model = _judge(judge, at_once, opened, options)
+    if options.write:
+        check_target(explainer, options.output)
+    model = None if options.judge is not None else llm.open()
+    judge = open_judge(options.judge, model, opened, llm.cache, options.texts_per_question)
     labels = {feature.feature_id: feature.label for feature in opened.features if feature.label}
     with progress_bar() as progress:
         progress("judge", 0, 1, "cases whose answers are known")
-        planted = judge_planted(judges, options.concurrency)
+        planted = judge_planted(judge, config.concurrency)
         progress("judge", 1, 1, "cases whose answers are known")
-        scored = score_labels(folder.features, labels, judges, config, progress)
-    if write:
-        record_scores(explainer, scored.scores, output)
-    _report(planted, scored, json_output, format)
-    if model is not None:
-        say(f"{used(model)}")
-    if scored.stopped is not None:
-        say(f"stopped: {scored.stopped}; run the same command with a larger budget to resume")
-        raise typer.Exit(3)
+        scored = score_labels(folder.features, labels, judge, config, progress)
+    if options.write:
+        record_scores(explainer, scored.scores, options.output)
+    _report(planted, scored, options.records, options.format)
+    end(model, scored.stopped)
+
+
+def open_judge(
+    encoder: str | None,
+    model: CachedChat | None,
+    explainer: Explainer,
+    cache: Path | None,
+    texts_per_question: int = 10,
+) -> Judge:
+    """The judge: an encoder, or else a language model."""
+    from ..encoders import CachedEncoder, open_encoder
+    from ..labels.judges import EncoderJudge, LlmJudge
+
+    if encoder is not None:
+        return EncoderJudge(CachedEncoder(open_encoder(encoder), cache), explainer.encoder_identity)
+    assert model is not None
+    return LlmJudge(model, texts_per_question)
 
 
 def _report(planted: list[PlantedScore], scored: LabelScores, path: Path | None, format: Format) -> None:
-    """Print what a scoring came to, and write every value to `path`."""
+    """Print the scores, and write every value to `path`."""
     from ..files import write_text
     from ..records import record_of
 
@@ -107,20 +111,6 @@ def _report(planted: list[PlantedScore], scored: LabelScores, path: Path | None,
         give_json(records)
     else:
         _print(planted, scored)
-
-
-def _parts(text: str) -> Any:  # a tuple of words; ScoresConfig refuses what is no kind
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _judge(judge: str | None, at_once: int, explainer: Explainer, options: LlmOptions) -> tuple[Judge, Any]:
-    from ..encoders import CachedEncoder, open_encoder
-    from ..labels.judges import EncoderJudge, LlmJudge
-
-    if judge is None:
-        model = options.open()
-        return LlmJudge(model, at_once), model
-    return EncoderJudge(CachedEncoder(open_encoder(judge), options.cache), explainer.encoder_identity), None
 
 
 def _print(planted: list[PlantedScore], scored: LabelScores) -> None:

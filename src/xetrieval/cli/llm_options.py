@@ -1,4 +1,4 @@
-"""What every command that asks a language model takes: which one, how many at once, and what it may cost."""
+"""Options of every command that asks a language model: which one, and what it may cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import give_line
+from .console import give_line, say
 from .options import CacheOption
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ class LlmOptions:
     """The fields are the options."""
 
     llm: Annotated[str | None, typer.Option("--llm", help="http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.")] = None
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests at once.")] = 8
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that an answer may take.")] = 120.0
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for an answer.")] = 120.0
     budget_requests: Annotated[
         int | None, typer.Option("--budget-requests", help="Stop before exceeding this many requests.")
     ] = None
@@ -40,7 +39,7 @@ class LlmOptions:
         """The model, with its cache and its budget.
 
         Raises:
-            InputError: no --llm, or a budget or price that is none.
+            InputError: no --llm, or an invalid budget or price.
         """
         from ..errors import InputError
         from ..llm import Budget, CachedChat, Ledger, open_llm
@@ -53,7 +52,7 @@ class LlmOptions:
 
     def say_costs(self, what: str, costs: Estimate) -> None:
         """What a run would cost, for --dry-run."""
-        give_line(f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers at hand")
+        give_line(f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers in the cache")
         give_line(
             f"tokens of prompts {costs.likely.prompt:,} (at most {costs.most.prompt:,}), of answers "
             f"{costs.likely.completion:,} (at most {costs.most.completion:,})"
@@ -73,15 +72,25 @@ class LlmOptions:
         return prompt, completion
 
 
-def used(model: CachedChat) -> str:
-    """What a run has used, as one line."""
-    ledger = model.ledger
-    cost = f", cost {ledger.cost:.4g}" if ledger.cost else ""
-    return (
-        f"{ledger.requests:,} requests, {ledger.cached:,} answers at hand, {ledger.usage.prompt:,} + "
-        f"{ledger.usage.completion:,} tokens{cost}"
-    )
+@dataclass(frozen=True)
+class DryRunOptions(LlmOptions):
+    """The same, with --dry-run."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cost without asking the model.")] = False
 
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would cost without asking the model.")]
-OutputFolder = Annotated[Path | None, typer.Option("--output", help="A copy with the change, instead of the original.")]
+def end(model: CachedChat | None, stopped: str | None) -> None:
+    """Print what a run used and why it ended early, if it did; then the exit code is 3."""
+    if model is not None:
+        ledger = model.ledger
+        cost = f", cost {ledger.cost:.4g}" if ledger.cost else ""
+        tokens = f"{ledger.usage.prompt:,} + {ledger.usage.completion:,} tokens"
+        say(f"{ledger.requests:,} requests, {ledger.cached:,} answers from the cache, {tokens}{cost}")
+    if stopped is not None:
+        say(f"stopped: {stopped}; run the same command with a larger budget to resume")
+        raise typer.Exit(3)
+
+
+OutputFolder = Annotated[
+    Path | None, typer.Option("--output", help="Write a changed copy here; default: change the explainer itself.")
+]

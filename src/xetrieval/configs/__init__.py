@@ -7,7 +7,20 @@ nothing heavy, so that `--help` is instant.
 from .build import BuildConfig
 from .fit import FitConfig
 from .internalizer import InternalizerConfig
+from .labels import ExamplesConfig, LlmLabelConfig, ScoresConfig
 from .option import Option
 from .sae import SaeConfig, SweepConfig
+from .teach import TeachConfig
 
-__all__ = ["BuildConfig", "FitConfig", "InternalizerConfig", "Option", "SaeConfig", "SweepConfig"]
+__all__ = [
+    "BuildConfig",
+    "ExamplesConfig",
+    "FitConfig",
+    "InternalizerConfig",
+    "LlmLabelConfig",
+    "Option",
+    "SaeConfig",
+    "ScoresConfig",
+    "SweepConfig",
+    "TeachConfig",
+]

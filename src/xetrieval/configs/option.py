@@ -14,3 +14,7 @@ class Option(NamedTuple):
     help: str
     flags: str = ""  # separated by spaces; without a long one, --NAME-OF-THE-FIELD is added
     metavar: str | None = None
+
+
+RETRIES = Option("Further attempts after an unusable answer.")
+CONCURRENCY = Option("Requests sent at the same time.")

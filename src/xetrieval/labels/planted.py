@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..features import Negatives
+from ..configs.labels import NEGATIVES, Negatives, ScoresConfig
 from ..intervals import wilson
 from .examples import Example, FeatureExamples, Side
 from .judges import Judge
-from .scores import NEGATIVES, SCORES, ScoresConfig, score_labels
+from .scores import SCORES, score_labels
 
 FILE: Final = Path(__file__).resolve().parent / "planted.jsonl"
 WITH_LABEL: Final = tuple(name for name, score in SCORES.items() if score.needs_label)

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..configs import TeachConfig
+from ..configs.teach import CUT_SEARCH
 from ..data import BadLine, Document, read_json_lines
 from ..errors import BudgetSpent, EndpointError, InputError
 from ..files import check_writable, replacing, writing
@@ -20,20 +22,6 @@ from .existing import text_sha256
 
 SERVER_FAILURES = 3  # in a row: the server is down, rather than one document at fault
 ONE_DOCUMENT = (400, 413, 422)  # statuses that blame the request, not the server
-CUT_SEARCH = 200  # characters before the limit in which a space is looked for
-
-
-@dataclass(frozen=True)
-class TeachConfig:
-    """How much of a document the model reads, and how often it is asked."""
-
-    characters: int = 8000  # of a document; how much longer documents are is recorded
-    retries: int = 2  # further attempts after an unusable answer
-    concurrency: int = 8
-
-    def __post_init__(self) -> None:
-        if self.characters < CUT_SEARCH or self.retries < 0 or self.concurrency < 1:
-            raise InputError(f"teach: characters >= {CUT_SEARCH}, retries >= 0, concurrency >= 1")
 
 
 @dataclass

@@ -4,7 +4,8 @@ Documents are dealt to two sides by a hash of their ids: labellers see one side,
 a text that it was made from.
 """
 
-from .base import PROMPTS, Example, ExamplesConfig, FeatureExamples, Side, one_line
+from ...configs import ExamplesConfig
+from .base import PROMPTS, Example, FeatureExamples, Side, one_line
 from .best import TopExamples, active_entries, top_examples
 from .blocks import Block, Blocks, passage_blocks, side_of
 from .folder import ExampleFolder, load_examples, save_examples

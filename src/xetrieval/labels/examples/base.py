@@ -6,25 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ...errors import InputError
-
 PROMPTS: Final = Path(__file__).resolve().parent.parent / "prompts"  # of labellers and judges
 MODEL_CHARACTERS: Final = 240  # of a text in a prompt
-
-
-@dataclass(frozen=True)
-class ExamplesConfig:
-    """How many texts of each kind a feature gets on either side."""
-
-    top: int = 10
-    spread: int = 10
-    contrast: int = 10  # random silent texts, and as many hard ones
-    per_document: int = 9  # sentences drawn from a document, in addition to the document itself
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if min(self.top, self.spread, self.contrast) < 1 or self.per_document < 0:
-            raise InputError("examples: top, spread and contrast >= 1, per_document >= 0")
 
 
 class Example(NamedTuple):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...configs import ExamplesConfig
 from ...errors import InputError
 from ...progress import Progress, silent
 from ...sae import SparseAutoencoder
-from .base import ExamplesConfig, FeatureExamples
+from .base import FeatureExamples
 from .blocks import Blocks
 from .candidates import choose_candidates, nearest_silent
 from .read import read_candidates

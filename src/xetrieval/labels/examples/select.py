@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from .base import Example, ExamplesConfig, Side
+from ...configs import ExamplesConfig
+from .base import Example, Side
 
 SPARE: Final = 3  # candidates for each example that is wanted: some repeat a text or a document
 

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...configs import ExamplesConfig
 from ...sae import SparseAutoencoder, SparseCodes
-from .base import ExamplesConfig
 from .best import Best, Integers, active_entries, priority
 from .blocks import Block
 from .select import SPARE

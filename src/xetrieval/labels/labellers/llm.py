@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TypeAlias
 
+from ...configs import LlmLabelConfig
 from ...errors import InputError
 from ...llm import CachedChat, Request, attempts, in_parallel, read_prompt
 from ...progress import Progress, silent
@@ -24,40 +24,27 @@ class LlmLabeller:
     """Asks for several candidates and keeps the one that fits the labelling side best.
 
     Args:
-        candidates: labels per feature; those after the first are sampled at a higher temperature.
         rating: chooses between candidates; required for more than one.
-        retries: further attempts after an unusable answer.
-        prompt: the name of a prompt that ships, or a file.
     """
 
-    def __init__(
-        self,
-        model: CachedChat,
-        candidates: int = 1,
-        rating: Rating | None = None,
-        retries: int = 2,
-        concurrency: int = 8,
-        prompt: str | Path = "label",
-    ) -> None:
-        if candidates < 1 or retries < 0:
-            raise InputError("labels: candidates >= 1, retries >= 0")
-        if candidates > 1 and rating is None:
+    def __init__(self, model: CachedChat, rating: Rating | None = None, config: LlmLabelConfig | None = None) -> None:
+        config = config or LlmLabelConfig()
+        if config.candidates > 1 and rating is None:
             raise InputError("labels: several candidates need a judge to choose between them")
-        self.model, self.candidates, self.rating = model, candidates, rating
-        self.retries, self.concurrency = retries, concurrency
-        self._prompt = read_prompt(prompt, PROMPTS)
+        self.model, self.rating, self.config = model, rating, config
+        self._prompt = read_prompt(config.prompt, PROMPTS)
         self._prompt.require_places("active", "fence")
         self.source, self.prompt = f"llm:{model.name}", self._prompt.identity
 
     def requests(self, features: Sequence[FeatureExamples]) -> Iterator[Request]:
         """The requests for `features`, as if every answer were usable."""
         for feature in features:
-            for attempt in range(self.candidates):
+            for attempt in range(self.config.candidates):
                 yield self._prompt.request(attempt, **_texts(feature))
 
     def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
         """One proposal a feature, in order of completion."""
-        for done, (_, proposal) in enumerate(in_parallel(self._label, features, self.concurrency), 1):
+        for done, (_, proposal) in enumerate(in_parallel(self._label, features, self.config.concurrency), 1):
             progress("label", done, len(features), f"{self.model.ledger.usage.total:,} tokens")
             yield proposal
 
@@ -68,12 +55,12 @@ class LlmLabeller:
         labels: dict[str, None] = {}
         failures = 0
         answers = attempts(self.model, self._prompt, partial(read_label, texts=active), **_texts(feature))
-        for answer in islice(answers, self.candidates + self.retries):
+        for answer in islice(answers, self.config.candidates + self.config.retries):
             if answer.value is None:
                 failures += 1
             else:
                 labels[answer.value] = None
-            if len(labels) == self.candidates or failures > self.retries:
+            if len(labels) == self.config.candidates or failures > self.config.retries:
                 break
         if not labels:
             return Proposal(feature.feature_id, None, answer.fault)

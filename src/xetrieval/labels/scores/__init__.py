@@ -11,13 +11,12 @@ fuzz give the fraction of (active, silent) pairs that the judge puts in the righ
 that answers yes or no on equal numbers of both, that is its accuracy.
 """
 
-from .base import LEAST_TEXTS, NEGATIVES, LabelScore, right_order
-from .run import LabelScores, Question, ScoresConfig, fit_to_examples, questions, score_labels
+from ...configs import ScoresConfig
+from .base import LabelScore, right_order
+from .run import LabelScores, Question, fit_to_examples, questions, score_labels
 from .table import SCORES
 
 __all__ = [
-    "LEAST_TEXTS",
-    "NEGATIVES",
     "SCORES",
     "LabelScore",
     "LabelScores",

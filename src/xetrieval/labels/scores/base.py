@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float64
-from ...features import Negatives
+from ...configs.labels import Negatives
 from ..examples import Example, FeatureExamples
 from ..judges import Judge, Text
-
-NEGATIVES: Final[tuple[Negatives, ...]] = ("random", "hard")
-LEAST_TEXTS: Final = 4  # active ones, and as many silent ones
 
 
 class Texts(NamedTuple):

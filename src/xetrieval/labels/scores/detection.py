@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...features import Negatives
+from ...configs.labels import LEAST_TEXTS, Negatives
 from ..examples import FeatureExamples
 from ..judges import Judge, Text
-from .base import LEAST_TEXTS, Draw, Texts, right_order, silent_examples
+from .base import Draw, Texts, right_order, silent_examples
 
 
 class Detection:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...features import Negatives
+from ...configs.labels import LEAST_TEXTS, Negatives
 from ..examples import FeatureExamples
 from ..judges import Marked
-from .base import LEAST_TEXTS, Draw, Texts, silent_examples
+from .base import Draw, Texts, silent_examples
 from .detection import Detection
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ...features import Negatives
+from ...configs.labels import Negatives
 from ..examples import FeatureExamples
 from ..judges import Judge, Text
 from .base import Draw, Texts, silent_examples

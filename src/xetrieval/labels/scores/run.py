@@ -8,37 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...configs import ScoresConfig
+from ...configs.labels import LEAST_TEXTS, Negatives
 from ...errors import BudgetSpent, InputError
-from ...features import Active, Negatives, Score
+from ...features import Score
 from ...intervals import bootstrap, wilson
 from ...llm import in_parallel
 from ...progress import Progress, silent
 from ...records import Record
 from ..examples import FeatureExamples
 from ..judges import Judge
-from .base import LEAST_TEXTS, NEGATIVES, Draw, Texts, over_range, right_order
+from .base import Draw, Texts, over_range, right_order
 from .table import SCORES
-
-
-@dataclass(frozen=True)
-class ScoresConfig:
-    """Which scores, on how many features and texts."""
-
-    kinds: tuple[str, ...] = tuple(SCORES)
-    negatives: tuple[Negatives, ...] = NEGATIVES
-    features: int | None = None  # a seeded sample; None: all
-    texts: int = 10  # active ones, and as many silent ones
-    active: Active = "range"  # active texts over the whole activation range, or the strongest alone
-    shuffled: bool = True  # also score each label on another feature's texts
-    concurrency: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        unknown = {*self.kinds} - {*SCORES} | {*self.negatives} - {*NEGATIVES}
-        if unknown or not self.kinds or not self.negatives:
-            raise InputError(f"scores: kinds are {', '.join(SCORES)}; negatives are {', '.join(NEGATIVES)}")
-        if self.texts < LEAST_TEXTS or (self.features is not None and self.features < 1):
-            raise InputError(f"scores: at least {LEAST_TEXTS} texts and one feature")
 
 
 class Question(NamedTuple):

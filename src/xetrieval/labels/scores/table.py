@@ -1,20 +1,14 @@
-"""The table of label scores. A new score is a file here and a line below."""
+"""The table of label scores. `registry` names them; each is the class of its own file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Final
 
+from ...registry import LABEL_SCORES
 from .base import LabelScore
-from .detection import Detection
-from .fuzz import Fuzz
-from .intruder import Intruder
 
 SCORES: Final[Mapping[str, LabelScore]] = {
-    score.name: score
-    for score in (
-        Detection(),
-        Fuzz(),
-        Intruder(),
-    )
+    name: getattr(import_module(f".{name}", __package__), name.title())() for name in LABEL_SCORES
 }

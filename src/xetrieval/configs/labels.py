@@ -1,0 +1,75 @@
+"""How features get examples, labels and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from ..errors import InputError
+from ..registry import LABEL_SCORES
+from .option import CONCURRENCY, RETRIES, Option
+
+Negatives = Literal["random", "hard"]
+Active = Literal["range", "strongest"]
+NEGATIVES: Final[tuple[Negatives, ...]] = ("random", "hard")
+LEAST_TEXTS: Final = 4  # active ones, and as many silent ones
+
+
+@dataclass(frozen=True)
+class ExamplesConfig:
+    """How many texts of each kind a feature gets, for labellers and again for judges."""
+
+    top: Annotated[int, Option("The strongest texts of a feature.")] = 10
+    spread: Annotated[int, Option("Texts from the rest of its activation range.")] = 10
+    contrast: Annotated[int, Option("Silent texts drawn at random, and as many similar ones.", "--silent")] = 10
+    per_document: Annotated[
+        int, Option("Sentences of each document to use, in addition to the document itself.", "--sentences")
+    ] = 9
+    seed: Annotated[int, Option("Same seed, same examples.")] = 0
+
+    def __post_init__(self) -> None:
+        if min(self.top, self.spread, self.contrast) < 1 or self.per_document < 0 or self.seed < 0:
+            raise InputError("examples: top, spread and contrast >= 1, per_document >= 0, seed >= 0")
+
+
+@dataclass(frozen=True)
+class LlmLabelConfig:
+    """How a language model is asked for labels."""
+
+    candidates: Annotated[int, Option("Labels to ask for per feature; the one that fits best is kept.")] = 3
+    retries: Annotated[int, RETRIES] = 2
+    concurrency: Annotated[int, CONCURRENCY] = 8
+    prompt: Annotated[str, Option("label, or a prompt file of your own.")] = "label"
+
+    def __post_init__(self) -> None:
+        if self.candidates < 1 or self.retries < 0:
+            raise InputError("labels: candidates >= 1, retries >= 0")
+
+
+@dataclass(frozen=True)
+class ScoresConfig:
+    """Which scores, on how many features and texts."""
+
+    kinds: Annotated[
+        tuple[str, ...], Option(f"Scores, separated by commas: {', '.join(LABEL_SCORES)}.", "--scores")
+    ] = LABEL_SCORES
+    negatives: Annotated[
+        tuple[Negatives, ...], Option("Silent texts: random, hard (similar to the active ones), or both.")
+    ] = NEGATIVES
+    features: Annotated[int | None, Option("Score a sample of this many features; default: all.", "--sample")] = None
+    texts: Annotated[int, Option("Active texts per feature, and as many silent ones.", "--texts-per-feature")] = 10
+    active: Annotated[Active, Option("Active texts: range (spread over all activations), or strongest.")] = "range"
+    shuffled: Annotated[
+        bool, Option("Also score each label on another feature's texts.", "--shuffled/--no-shuffled")
+    ] = True
+    concurrency: Annotated[int, CONCURRENCY] = 8
+    seed: Annotated[int, Option("Same seed, same questions.")] = 0
+
+    def __post_init__(self) -> None:
+        unknown = {*self.kinds} - {*LABEL_SCORES} | {*self.negatives} - {*NEGATIVES}
+        if unknown or not self.kinds or not self.negatives:
+            raise InputError(f"scores: kinds are {', '.join(LABEL_SCORES)}; negatives are {', '.join(NEGATIVES)}")
+        if self.active not in ("range", "strongest"):
+            raise InputError(f"scores: active {self.active!r} is unknown; choose range or strongest")
+        if self.texts < LEAST_TEXTS or (self.features is not None and self.features < 1) or self.seed < 0:
+            raise InputError(f"scores: at least {LEAST_TEXTS} texts, one feature, and a seed of 0 or more")
