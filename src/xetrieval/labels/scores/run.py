@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...configs import ScoresConfig
-from ...configs.labels import LEAST_TEXTS, Negatives
+from ...configs.labels import LEAST_TEXTS, Active, Negatives
 from ...errors import BudgetSpent, InputError
 from ...features import Score
 from ...intervals import bootstrap, wilson
