@@ -322,9 +322,9 @@ def test_a_report_counts_what_is_there(index: Index) -> None:
         index.explainer.features[j].label or f"feature {j}": int((strongest == j).sum()) for j in np.unique(strongest)
     }
     assert found.dead_features == int((~has.any(axis=0)).sum())
-    for twins in found.twins:
-        a, b = has[:, twins.first.feature_id], has[:, twins.second.feature_id]
-        assert (a & b).sum() / (a | b).sum() == pytest.approx(twins.jaccard, abs=1e-3)
+    for pair in found.coactive:
+        a, b = has[:, pair.first.feature_id], has[:, pair.second.feature_id]
+        assert (a & b).sum() / (a | b).sum() == pytest.approx(pair.jaccard, abs=1e-3)
     json.dumps(found.to_dict())
 
 

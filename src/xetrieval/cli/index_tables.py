@@ -73,10 +73,10 @@ def print_report(console: Console, found: CorpusReport) -> None:
         heading("lines in more than half of the documents: boilerplate")
         for one in found.boilerplate_lines[:10]:
             line(f"{one.fraction:>5.0%}  {printable(one.line[:200])}")
-    if found.twins:
+    if found.coactive:
         heading("features that the same documents have: near-duplicates")
-        for twins in found.twins[:10]:
-            line(f"{twins.jaccard:.2f}  {printable(twins.first.name)} / {printable(twins.second.name)}")
+        for pair in found.coactive[:10]:
+            line(f"{pair.jaccard:.2f}  {printable(pair.first.name)} / {printable(pair.second.name)}")
     if found.hubs:
         heading(f"hubs: documents found for very many queries ({found.probes} documents were the queries)")
         for hub in found.hubs:

@@ -336,6 +336,16 @@ export interface components {
             start: number;
         };
         /**
+         * CoactivePair
+         * @description Two features that are active on nearly the same documents.
+         */
+        CoactivePair: {
+            first: components["schemas"]["FeatureRow"];
+            /** Jaccard */
+            jaccard: number;
+            second: components["schemas"]["FeatureRow"];
+        };
+        /**
          * CommonLine
          * @description A line, with its white space normalised, and how many documents have it.
          */
@@ -397,6 +407,8 @@ export interface components {
             boilerplate: components["schemas"]["FeatureRow"][];
             /** Boilerplate Lines */
             boilerplate_lines: components["schemas"]["CommonLine"][];
+            /** Coactive */
+            coactive: components["schemas"]["CoactivePair"][];
             /** Dead Features */
             dead_features: number;
             /** Documents */
@@ -407,8 +419,6 @@ export interface components {
             probes: number;
             /** Topics */
             topics: components["schemas"]["Topic"][];
-            /** Twins */
-            twins: components["schemas"]["Twins"][];
         };
         /**
          * Erase
@@ -1152,7 +1162,7 @@ export interface components {
         };
         /**
          * Swap
-         * @description What would swap two documents. Two changes, each by itself: to the document ahead, or to the one behind.
+         * @description What would swap two documents. Either change is enough: to the document ahead, or to the one behind.
          */
         Swap: {
             /**
@@ -1276,16 +1286,6 @@ export interface components {
             features: components["schemas"]["FeatureRow"][];
             /** Name */
             name: string;
-        };
-        /**
-         * Twins
-         * @description Two features that the same documents have.
-         */
-        Twins: {
-            first: components["schemas"]["FeatureRow"];
-            /** Jaccard */
-            jaccard: number;
-            second: components["schemas"]["FeatureRow"];
         };
         /**
          * Why

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..store.reader import Rows
 
 BOILERPLATE: Final = 0.25  # of all documents: a feature that this many have is uninformative
-TWINS: Final = 0.8  # Jaccard of the documents that two features have
+OVERLAP: Final = 0.8  # Jaccard of the documents that two features have
 SAMPLE: Final = 20_000  # documents that features are compared on
 PROBES: Final = 400  # documents whose neighbours are searched for
 NEIGHBOURS: Final = 10
@@ -40,8 +40,8 @@ class Topic(NamedTuple):
     features: tuple[FeatureRow, ...]  # its most frequent ones
 
 
-class Twins(NamedTuple):
-    """Two features that the same documents have."""
+class CoactivePair(NamedTuple):
+    """Two features that are active on nearly the same documents."""
 
     first: FeatureRow
     second: FeatureRow
@@ -66,7 +66,7 @@ class CorpusReport(Record):
     topics: tuple[Topic, ...]  # by documents, most first
     boilerplate: tuple[FeatureRow, ...]  # features of at least a quarter of the documents
     boilerplate_lines: tuple[CommonLine, ...]  # lines of more than half of the documents
-    twins: tuple[Twins, ...]
+    coactive: tuple[CoactivePair, ...]
     hubs: tuple[Hub, ...]
     probes: int  # documents whose neighbours were searched for
     dead_features: int  # features that no document has
@@ -87,7 +87,7 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
         _topics(index, topics),
         boilerplate,
         common_lines(index, seed),
-        _twins(index, sample),
+        _coactive(index, sample),
         _hubs(index, probes, hubs),
         len(probes),
         int((frequency == 0).sum()),
@@ -135,7 +135,7 @@ def _families(index: Index) -> tuple[list[str], NDArray[np.int64]]:
     return [family.name for family in upper], np.array(of_feature, np.int64)
 
 
-def _twins(index: Index, sample: Rows) -> tuple[Twins, ...]:
+def _coactive(index: Index, sample: Rows) -> tuple[CoactivePair, ...]:
     if not len(sample):
         return ()
     codes = index.codes(sample, index.manifest.views[0])
@@ -145,10 +145,10 @@ def _twins(index: Index, sample: Rows) -> tuple[Twins, ...]:
     used = np.flatnonzero(counts >= FEWEST)
     both = has[:, used].T @ has[:, used]
     jaccard = both / np.maximum(1, counts[used][:, None] + counts[used][None] - both)
-    first, second = np.nonzero(np.triu(jaccard >= TWINS, 1))
+    first, second = np.nonzero(np.triu(jaccard >= OVERLAP, 1))
     order = np.argsort(-jaccard[first, second], kind="stable")
     return tuple(
-        Twins(feature_row(index, int(a)), feature_row(index, int(b)), round(float(jaccard[i, j]), 3))
+        CoactivePair(feature_row(index, int(a)), feature_row(index, int(b)), round(float(jaccard[i, j]), 3))
         for i, j in zip(first[order], second[order], strict=True)
         for a, b in [(used[i], used[j])]
     )
