@@ -102,52 +102,40 @@ class Gate:
         if not welcome(asked_host(headers.get(b"host", "")), self.hosts):
             await refuse(send, 421, "this server is not addressed by that name")
             return
-        if self.token is not None:
-            asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
-            if scope["method"] == "GET" and hmac.compare_digest(asked.encode(), self.token.encode()):
-                cookie = f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict; Path={place.root}/"
-                target = place.up if place.path else _below(scope, "")
-                await refuse(send, 303, "", ((b"location", target.encode()), (b"set-cookie", cookie.encode("latin-1"))))
-                return
-        if self.token is not None and not self._allowed(scope, headers):
+        query = scope.get("query_string", b"").decode("latin-1")
+        if scope["method"] == "GET" and self._is_token(parse_qs(query).get("token", [""])[0]):
+            cookie = f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict; Path={place.root}/"
+            target = place.up if place.path else _below(scope, "")
+            await refuse(send, 303, "", ((b"location", target.encode()), (b"set-cookie", cookie.encode("latin-1"))))
+            return
+        if self.token is not None and not self._is_token(_sent_token(headers)):
             await refuse(send, 401, "a token is needed: open /?token=TOKEN, or send Authorization: Bearer TOKEN")
             return
         if not place.path:  # /why: what the page asks for is below /why/
-            query = scope.get("query_string", b"").decode("latin-1")
             await refuse(send, 307, "", ((b"location", _below(scope, query).encode("latin-1")),))
             return
         if not place.path.startswith("/v1/") or place.path == "/v1/health":
             await self.app(scope, receive, send)
             return
-        body = await self._body(scope, headers, receive, send)
+        body = await self._body(headers, receive, send)
         if body is not None:
             await self._in_turn({**scope, BODY: body}, body, receive, send)
 
-    def _allowed(self, scope: Scope, headers: dict[bytes, str]) -> bool:
-        assert self.token is not None
-        given = headers.get(b"authorization", "").removeprefix("Bearer ")
-        for part in headers.get(b"cookie", "").split(";"):
-            name, _, value = part.strip().partition("=")
-            if name == COOKIE and not given:
-                given = value
-        return hmac.compare_digest(given.encode(), self.token.encode())
+    def _is_token(self, given: str) -> bool:
+        return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
 
-    async def _body(self, scope: Scope, headers: dict[bytes, str], receive: Receive, send: Send) -> bytes | None:
+    async def _body(self, headers: dict[bytes, str], receive: Receive, send: Send) -> bytes | None:
         """The whole body, or None where it was refused."""
-        length = headers.get(b"content-length", "0")
-        if length.isdigit() and int(length) > self.limits.body:
-            await refuse(send, 413, f"the request is larger than {self.limits.body >> 10} kB")
-            return None
-        parts, size, more = [], 0, True
+        promised = headers.get(b"content-length", "0")
+        size, body, more = int(promised) if promised.isdigit() else 0, b"", True
         try:
             async with asyncio.timeout(self.limits.arrival):
                 while more and size <= self.limits.body:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise ClientLeft
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    more = message.get("more_body", False)
+                    body += message.get("body", b"")
+                    size, more = max(size, len(body)), message.get("more_body", False)
         except TimeoutError:
             closing = ((b"connection", b"close"),)
             await refuse(send, 408, f"the request did not arrive within {self.limits.arrival:g} seconds", closing)
@@ -155,7 +143,7 @@ class Gate:
         if size > self.limits.body:
             await refuse(send, 413, f"the request is larger than {self.limits.body >> 10} kB")
             return None
-        return b"".join(parts)
+        return body
 
     async def _in_turn(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         left = asyncio.create_task(_until_left(receive))
@@ -255,6 +243,13 @@ def asked_words(scope: Scope) -> str:
     address = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     body = scope.get(BODY, b"").decode("utf-8", "replace").replace("\\/", "/")
     return "\n".join([unquote(scope["path"]), *(word for pair in address for word in pair), body])
+
+
+def _sent_token(headers: dict[bytes, str]) -> str:
+    """The token of the Authorization header, else that of the cookie."""
+    cookies = (part.strip().partition("=") for part in headers.get(b"cookie", "").split(";"))
+    kept = next((value for name, _, value in cookies if name == COOKIE), "")
+    return headers.get(b"authorization", "").removeprefix("Bearer ") or kept
 
 
 def _below(scope: Scope, query: str) -> str:

@@ -52,8 +52,9 @@ ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+ORDERED: Final = frozenset({"number", "date"})  # kinds of values that can be less than others
 OPERATORS: Final = ("=", "!=", *ORDER, "~")
-WORDS: Final = {"bool": "true or false", "number": "numbers", "big": "numbers", "text": "text", "long": "text"}
+WORDS: Final = {"bool": "true or false", "number": "numbers", "text": "text", "date": "dates"}
 _CONDITION: Final = re.compile(r"(.+?)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 # 007 is the text alone
 _NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*|(?=\.\d))(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
@@ -70,11 +71,9 @@ class Operand(NamedTuple):
 
     @property
     def kinds(self) -> set[str]:
-        """Kinds of facts that it may equal."""
-        found = {"text", "long"} if self.text is not None else set()
-        found |= {"number", "big"} if self.number is not None else set()
-        found |= {"bool"} if self.truth is not None else set()
-        return found | ({"date"} if self.when is not None else set())
+        """Kinds of values that it may equal."""
+        means = {"text": self.text, "number": self.number, "bool": self.truth, "date": self.when}
+        return {kind for kind, meaning in means.items() if meaning is not None}
 
 
 class Condition(NamedTuple):
@@ -249,26 +248,18 @@ def check_fields(conditions: Iterable[Condition], kinds: Kinds) -> None:
 
 
 def _can_match(sign: str, operand: Operand, there: frozenset[tuple[str, bool]]) -> bool:
-    kinds = {kind for kind, _ in there}
-    if sign in ORDER:
-        return bool(kinds & operand.kinds - {"text", "long", "bool"})
     if sign == "~":
-        elements = {kind for kind, listed in there if listed}
-        return bool(elements & operand.kinds) or (
-            operand.text is not None and bool({("text", False), ("long", False)} & there)
-        )
-    return bool(kinds & operand.kinds) or (operand.text is not None and bool(kinds & {"text", "long"}))
+        return any(kind in operand.kinds and (listed or kind == "text") for kind, listed in there)
+    return any(kind in operand.kinds and (sign not in ORDER or kind in ORDERED) for kind, _ in there)
 
 
 def _mismatch(one: Condition, operand: Operand, there: frozenset[tuple[str, bool]]) -> str:
     kinds = {kind for kind, _ in there}
-    words = sorted({"dates" if kind == "date" else WORDS[kind] for kind in kinds})
-    if "dates" in words and one.operator in ORDER:
-        words = [word for word in words if word != "text"]
-    what = f"its values are {' and '.join(words)}"
+    shown = kinds - {"text"} if "date" in kinds and one.operator in ORDER else kinds
+    what = f"its values are {' and '.join(sorted(WORDS[kind] for kind in shown))}"
     if one.operator == "~" and not any(listed for _, listed in there):
         return f"{what}; ~ looks into lists and texts"
-    if one.operator in ORDER and not kinds & {"number", "big", "date"}:
+    if one.operator in ORDER and not kinds & ORDERED:
         return f"{what}; {one.operator} compares numbers and dates"
     return f"{what}; {operand.shown} is of another kind"
 

@@ -17,7 +17,7 @@ from ...data.values import plain
 from ...errors import DamagedError, InputError, XetrievalError
 from ...explain import Reading
 from ...records import Record
-from .metadata import facts
+from .metadata import ALIKE, facts
 from .sealed import open_sealed, read_metadata
 
 SCHEMA: Final = """
@@ -133,7 +133,7 @@ class Texts:
     def kinds(self) -> Iterable[tuple[str, str, bool]]:
         """Metadata fields with the kinds of their values, and whether lists contain them."""
         found = self.select("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed")
-        return ((name, kind, bool(listed)) for name, kind, listed in found)
+        return ((name, ALIKE.get(kind, kind), bool(listed)) for name, kind, listed in found)
 
     def unreadable(self) -> int:
         """Documents of which the encoder knows at most half of the tokens."""
