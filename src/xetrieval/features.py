@@ -16,7 +16,7 @@ from .configs.labels import Active, Negatives
 from .data import BadLine, read_json_lines
 from .errors import DamagedError, InputError
 from .files import write_text
-from .records import Record, reader_of, record_of
+from .records import Record, read_record, record_of
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ def read_features(path: Path, count: int, sae: str) -> tuple[Feature, ...]:
                 f"{place}: these labels belong to another autoencoder (sae {other}, not {sae}); copy them with "
                 "`xetrieval label transfer`"
             )
-        return reader_of(Feature)({"feature_id": record.pop("id"), **record})  # type: ignore[no-any-return]
+        return read_record(Feature, {"feature_id": record.pop("id"), **record})
 
     features = _read_lines(path, read, "feature")
     if len(features) != count:
@@ -124,7 +124,7 @@ def read_families(path: Path) -> tuple[Family, ...]:
     Raises:
         DamagedError: a line is not a family.
     """
-    return _read_lines(path, lambda record, _: reader_of(Family)(record), "family")
+    return _read_lines(path, lambda record, _: read_record(Family, record), "family")
 
 
 def _write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:

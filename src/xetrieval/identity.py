@@ -11,7 +11,7 @@ with a number too large for half precision (it could not be stored either) count
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, Final, Literal
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .files import digest_of
-from .records import Settings
+from .records import Settings, read_record
 
 Role = Literal["query", "document"]
 UNNAMED: Final = "unnamed function "  # followed by a unique id
@@ -64,19 +64,18 @@ class EncoderIdentity(Settings):
         return self.query_prompt if role == "query" else self.document_prompt
 
     @classmethod
-    def from_dict(cls, record: Any) -> EncoderIdentity:
-        """An identity from the fields that config.json has.
+    def from_dict(cls, record: object) -> EncoderIdentity:
+        """What `to_dict` gave, from a file.
 
         Raises:
             InputError: a field is missing, unknown, or of the wrong kind.
         """
-        known = {field.name for field in fields(cls)}
-        if not isinstance(record, dict) or not {"name", "dimension"} <= record.keys() <= known:
-            raise InputError("the encoder's identity is missing, or has missing or unknown fields")
-        for name, value in record.items():
-            if not isinstance(value, _KINDS.get(name, str)) or isinstance(value, bool):
-                raise InputError(f"the encoder's {name} is of the wrong kind ({type(value).__name__})")
-        return cls(**record)
+        try:
+            return read_record(EncoderIdentity, record)
+        except (TypeError, ValueError, KeyError) as error:
+            raise InputError(
+                f"the encoder's identity is missing, or has missing or unknown fields ({error})"
+            ) from error
 
     def differences(self, other: EncoderIdentity) -> str:
         """Why `other` is another encoder, in words; empty if it is the same."""
@@ -89,12 +88,6 @@ class EncoderIdentity(Settings):
         )
 
 
-_KINDS: Final[dict[str, Any]] = {
-    "dimension": int,
-    "max_tokens": int | None,
-    "weights_sha256": str | None,
-    "reading_sha256": str | None,
-}
 _WORDS: Final = {
     "weights_sha256": "weights",
     "reading_sha256": "tokenizer, modules or their configuration",

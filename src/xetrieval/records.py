@@ -17,8 +17,9 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from types import UnionType
-from typing import Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
+T = TypeVar("T")
 EMPTY: Final[tuple[object, ...]] = (None, "", (), {})
 PLAIN: Final = frozenset((str, int, float, bool, type(None)))
 
@@ -97,21 +98,27 @@ def record_of(value: Any) -> Any:
     return record
 
 
-@cache
-def reader_of(kind: Any) -> Callable[[Any], Any]:
-    """The inverse of `record_of`: a function that makes a value of this type from what JSON holds.
+def read_record(kind: type[T], value: object) -> T:
+    """The inverse of `record_of`: a value of this type from what JSON holds.
 
-    It raises TypeError, ValueError or KeyError where a field is missing, unknown or of another type.
+    Raises:
+        TypeError, ValueError, KeyError: a field is missing, unknown or of another type.
     """
+    any_kind: Any = kind
+    return cast(T, _reader_of(any_kind)(value))
+
+
+@cache
+def _reader_of(kind: Any) -> Callable[[Any], Any]:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is tuple and inner[-1] is ...:
-        one = reader_of(inner[0])
+        one = _reader_of(inner[0])
         return lambda value: tuple(map(one, _checked(value, list)))
     if origin is tuple:
-        parts = [reader_of(part) for part in inner]
+        parts = [_reader_of(part) for part in inner]
         return lambda value: tuple(read(one) for read, one in zip(parts, _checked(value, list), strict=True))
     if origin is UnionType:  # of a type and None
-        some = reader_of(inner[0])
+        some = _reader_of(inner[0])
         return lambda value: None if value is None else some(value)
     if origin is Literal:
         return lambda value: inner[inner.index(value)]
@@ -120,7 +127,7 @@ def reader_of(kind: Any) -> Callable[[Any], Any]:
     if kind in PLAIN:
         return lambda value: _checked(value, kind)
     hints = get_type_hints(kind)
-    fields = {key.attribute: reader_of(hints[key.attribute]) for key in keys_of(kind)}
+    fields = {key.attribute: _reader_of(hints[key.attribute]) for key in keys_of(kind)}
     return lambda value: kind(**{name: fields[name](part) for name, part in _checked(value, dict).items()})
 
 

@@ -60,13 +60,13 @@ def read_judged_queries(qrels: Path, queries: Path, skipped: Skipped | None = No
     without = sum(max(judgments[name].values()) <= 0 for name, _ in rows)
     if without == len(rows):
         raise InputError(f"{path_text(qrels)}: no document is relevant to any query: no grade is above 0")
-    notes = [found.note]
-    absent = len(judgments) - len(rows)
-    notes.append(f"{absent:,} of {len(judgments):,} judged queries are not in {queries.name}, and are left out")
-    notes.append(f"{without:,} of {len(rows):,} judged queries have no relevant document: no grade is above 0")
-    kept = [note for note, count in zip(notes, (found.empty, absent, without), strict=True) if count]
+    notes = [found.note] if found.empty else []
+    if absent := len(judgments) - len(rows):
+        notes.append(f"{absent:,} of {len(judgments):,} judged queries are not in {queries.name}, and are left out")
+    if without:
+        notes.append(f"{without:,} of {len(rows):,} judged queries have no relevant document: no grade is above 0")
     ids, texts = [name for name, _ in rows], [text for _, text in rows]
-    return JudgedQueries(ids, texts, {name: judgments[name] for name in ids}, kept)
+    return JudgedQueries(ids, texts, {name: judgments[name] for name in ids}, notes)
 
 
 def read_judgments(path: Path, skipped: Skipped | None = None) -> Judgments:

@@ -1,13 +1,12 @@
 """Prompts in, texts out: any OpenAI-compatible server, a local model, or a replay; cached, budgeted, resumable."""
 
-from .ask import ask, attempts
+from .ask import ask, attempts, in_parallel
 from .base import Answer, ChatModel, Message, Request, Usage
 from .budget import Budget, Ledger
 from .cache import CachedChat, Estimate
 from .checks import Checked
 from .client import OpenAIChat
 from .open import open_llm
-from .parallel import in_parallel
 from .prompt import Prompt, read_prompt
 from .replay import ReplayChat
 

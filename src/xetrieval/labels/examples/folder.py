@@ -11,7 +11,7 @@ from typing import Any, Final
 from ...data import BadLine, read_json_lines
 from ...errors import DamagedError, MismatchError
 from ...files import Kind, new_folder, read_manifest, write_manifest, write_text
-from ...records import reader_of, record_of
+from ...records import read_record, record_of
 from .base import Example, FeatureExamples, Side
 
 KIND: Final = Kind("xetrieval-examples", 2, "examples")
@@ -64,7 +64,7 @@ def load_examples(folder: Path) -> ExampleFolder:
         for line in read_json_lines(folder / EXAMPLES):
             if isinstance(line, BadLine):
                 raise DamagedError(str(line))
-            features.append(reader_of(FeatureExamples)(line.record))
+            features.append(read_record(FeatureExamples, line.record))
         facts = {key: value for key, value in config.items() if key not in ("format", "format_version", "files", "sae")}
         return ExampleFolder(str(config["sae"]), facts, features)
     except (KeyError, TypeError, ValueError) as error:
