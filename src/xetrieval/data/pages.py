@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from .chunks import LONGEST_TITLE, begins_with
 from .corpus import Document, Piece
 from .front_matter import split_front_matter
 from .html_text import page_text
-from .lines import BadLine, check_file, path_text
+from .lines import BadLine, check_file, each, path_text
 from .skipped import WITHOUT_TEXT, Skipped
 
 MARKDOWN: Final = (".md", ".markdown")
@@ -27,46 +27,46 @@ REMARK: Final = re.compile(r"(`[^`]*`)|<!--.*?-->")  # a comment in a line; one 
 
 
 def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
-    """The text, Markdown and HTML files of a folder, by path; hidden ones are skipped.
-
-    Args:
-    """
-    found = False
+    """The text, Markdown and HTML files of a folder, by path; hidden ones are skipped."""
+    visible = []
     for path in sorted(folder.rglob("*")):
-        within = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in within.parts)
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or not path.is_file():
             continue
         if path.suffix.lower() in PAGE_FILES:
-            found = True
-            yield from _page(path, within.as_posix(), folder, skipped)
+            visible.append(path)
         else:
             skipped.add_file(folder, path, path.suffix.lower())
-    if not found:
+    if not visible:
         raise InputError(
             f"{path_text(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
         )
+    yield from _documents(folder, visible, skipped)
 
 
 def read_page(path: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
     """One file; without text it gives no document and goes to `skipped`."""
     check_file(path)
-    yield from _page(path, path.name, path, skipped)
+    yield from _documents(path, [path], skipped)
 
 
-def _page(path: Path, name: str, source: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
-    name = path_text(name)
+def _documents(source: Path, paths: Iterable[Path], skipped: Skipped) -> Iterator[Document | BadLine]:
+    for page in each(paths, lambda path: _page(path, source, skipped)):
+        if page is not None:
+            yield page
+
+
+def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
+    name = path_text(path.name if path == source else path.relative_to(source).as_posix())
     try:
         if path.stat().st_size > LARGEST:
-            yield BadLine(path, 0, f"larger than {LARGEST >> 20} MB; cut it into pages")
-            return
+            raise BadLine(path, 0, f"larger than {LARGEST >> 20} MB; cut it into pages")
         whole = path.read_bytes().decode("utf-8-sig")  # line ends stay: offsets are those of the file
     except UnicodeDecodeError as error:
-        yield BadLine(path, 0, f"not UTF-8 (byte {error.start + 1}); convert it, or leave it out", error.object[:1000])
-        return
+        reason = f"not UTF-8 (byte {error.start + 1}); convert it, or leave it out"
+        raise BadLine(path, 0, reason, error.object) from error
     except OSError as error:
-        yield BadLine(path, 0, f"cannot be read ({error.strerror or error})")
-        return
+        raise BadLine(path, 0, f"cannot be read ({error.strerror or error})") from error
     ending = path.suffix.lower()
     facts: dict[str, Any] = {}
     title, text, start = "", whole, 0
@@ -81,16 +81,15 @@ def _page(path: Path, name: str, source: Path, skipped: Skipped) -> Iterator[Doc
         title = _text_of(facts.pop("title", ""), facts)
     if not text.strip():
         if facts and not title:
-            yield BadLine(path, 0, "front matter without a title or a text", whole[:1000].encode())
-        elif not title:
-            skipped.add_file(source, path, WITHOUT_TEXT)
+            raise BadLine(path, 0, "front matter without a title or a text", whole[:1000].encode())
         if not title:
-            return
+            skipped.add_file(source, path, WITHOUT_TEXT)
+            return None
         text = ""  # a title is enough; front matter is never text
     given, title = bool(title), (title or _heading(text, ending) or name)[:LONGEST_TITLE]
     encoded = f"{title}\n{text}".strip("\n" if not text else "") if given and not begins_with(text, title) else text
     fields = {"title": title, "metadata": {**facts, "file": name}}
-    yield Document(name, encoded, text, name, fields, Piece(name, start, start + len(text)))
+    return Document(name, encoded, text, name, fields, Piece(name, start, start + len(text)))
 
 
 def _text_of(title: Any, facts: dict[str, Any]) -> str:

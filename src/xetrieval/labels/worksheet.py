@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Final
 
+from ..data.lines import Line, each
 from ..errors import InputError, MismatchError
 from ..features import Feature
 from ..files import is_stream, read_text, write_text
@@ -64,46 +65,37 @@ def read_worksheet(
         MismatchError: the worksheet belongs to another autoencoder.
     """
     labels: dict[int, str] = {}
-    faults: list[str] = []
-    for line, row in _rows(path):
-        if row["sae"].strip() != sae:
+
+    def read(line: Line) -> None:
+        row = {name: line.record[name].strip() for name in NEEDED}
+        if row["sae"] != sae:
             raise MismatchError(
-                f"{path}, line {line}: field 'sae' is {row['sae'].strip()[:40]!r}, the explainer's is {sae}; copy "
+                f"{path}, line {line.number}: field 'sae' is {row['sae'][:40]!r}, the explainer's is {sae}; copy "
                 "labels of another autoencoder with `xetrieval label transfer`"
             )
-        fault = _read(row, features, labels, examples)
-        if fault is not None:
-            faults.append(f"{path}, line {line}: {fault}")
+        number, label = row["feature"], row["label"]
+        if not (number.isascii() and number.isdigit() and len(number) < 10 and int(number) < features):
+            raise line.bad(f"field 'feature': there is no feature {number[:20]!r} (0 to {features - 1})")
+        feature = int(number)
+        if feature in labels:
+            raise line.bad(f"field 'feature': duplicate feature {number}")
+        if label.startswith(FORMULA):
+            raise line.bad(f"field 'label': starts with {label[0]!r}, which a spreadsheet runs as a formula")
+        texts = [e.text for e in examples[feature].labelling.active] if examples and feature in examples else []
+        checked = check_label(label, texts)
+        if label and checked.value is None:
+            raise line.bad(f"field 'label': {checked.fault}")
+        if checked.value is not None:
+            labels[feature] = checked.value
+
+    faults = [row for row in each(_rows(path), read) if row is not None]
     if faults:
         more = f" (and {len(faults) - 1} more unusable rows)" if len(faults) > 1 else ""
         raise InputError(f"{faults[0]}{more}; no label was imported")
     return labels
 
 
-def _read(
-    row: Mapping[str, str], features: int, labels: dict[int, str], examples: Mapping[int, FeatureExamples] | None
-) -> str | None:
-    """Add the label of a row to `labels`, or return what is wrong with the row."""
-    number = row["feature"].strip()
-    if not (number.isascii() and number.isdigit() and len(number) < 10 and int(number) < features):
-        return f"field 'feature': there is no feature {number[:20]!r} (0 to {features - 1})"
-    feature = int(number)
-    if feature in labels:
-        return f"field 'feature': duplicate feature {number}"
-    label = row["label"].strip()
-    if not label:
-        return None
-    if label.startswith(FORMULA):
-        return f"field 'label': starts with {label[0]!r}, which a spreadsheet runs as a formula"
-    texts = [e.text for e in examples[feature].labelling.active] if examples and feature in examples else []
-    checked = check_label(label, texts)
-    if checked.value is None:
-        return f"field 'label': {checked.fault}"
-    labels[feature] = checked.value
-    return None
-
-
-def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
+def _rows(path: Path) -> Iterator[Line]:
     content = read_text(path)
     header = content.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)  # spreadsheets use the one of their locale
@@ -116,7 +108,7 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
         for row in reader:
             if None in row or any(value is None for value in row.values()):
                 raise InputError(f"{path}, line {line}: not as many cells as in the first line")
-            yield line, row
+            yield Line(path, line, row)
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: not CSV ({error})") from error
