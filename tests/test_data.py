@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,50 @@ def test_a_title_is_learned_from_the_body_alone(documents: list) -> None:
     ):
         with pytest.raises(InputError, match=words):
             read_teacher(source, documents)
+
+
+def _as_folder(home: Path, records: list[dict[str, str]]) -> Path:
+    return corpus(home / "beir", *records)
+
+
+def _as_json_lines(home: Path, records: list[dict[str, str]]) -> Path:
+    (home / "c.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return home / "c.jsonl"
+
+
+def _as_gzip(home: Path, records: list[dict[str, str]]) -> Path:
+    (home / "c.jsonl.gz").write_bytes(gzip.compress(_as_json_lines(home, records).read_bytes()))
+    return home / "c.jsonl.gz"
+
+
+def _as_commas(home: Path, records: list[dict[str, str]]) -> Path:
+    rows = [",".join(f'"{value}"' for value in record.values()) for record in records]
+    (home / "c.csv").write_text("\n".join(["_id,title,text,year", *rows]) + "\n")
+    return home / "c.csv"
+
+
+def _as_tabs(home: Path, records: list[dict[str, str]]) -> Path:
+    rows = ["\t".join(record.values()) for record in records]
+    (home / "c.tsv").write_text("\n".join(["_id\ttitle\ttext\tyear", *rows]) + "\n")
+    return home / "c.tsv"
+
+
+def _as_parquet(home: Path, records: list[dict[str, str]]) -> Path:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.Table.from_pylist(records), home / "c.parquet")
+    return home / "c.parquet"
+
+
+@pytest.mark.parametrize(
+    "written", [_as_folder, _as_json_lines, _as_gzip, _as_commas, _as_tabs, _as_parquet], ids=lambda f: f.__name__[4:]
+)
+def test_every_reader_gives_the_same_documents(tmp_path: Path, written: Callable[..., Path]) -> None:
+    records = [
+        {"_id": "a", "title": "Salt", "text": "Salt, and pepper.", "year": "1999"},
+        {"_id": "b", "title": "", "text": "Ünïcode — 塩。", "year": "2001"},
+    ]
+    first, second = read_corpora([written(tmp_path, records)])
+    assert (first.id, first.text, first.body) == ("a", "Salt\nSalt, and pepper.", "Salt, and pepper.")
+    assert (second.id, second.text, second.fields["metadata"]) == ("b", "Ünïcode — 塩。", {"year": "2001"})
+    with pytest.raises(InputError, match="neither title nor text"):
+        read_corpora([written(tmp_path, [{"_id": "a", "title": "", "text": " ", "year": "1999"}])])
