@@ -25,6 +25,7 @@ from paper.kit.release_way import ReleaseWay
 from paper.kit.tables import markdown, over_sets, steering_table
 from paper.kit.timing import time_teacher
 from paper.kit.untrained import untrained_sae
+from paper.train import train_to_folder
 from xetrieval.configs import InternalizerConfig
 from xetrieval.data import Document
 from xetrieval.data.benchmark import Benchmark, sample_benchmark
@@ -32,7 +33,6 @@ from xetrieval.encoders import HashingEncoder, open_encoder
 from xetrieval.errors import InputError, MismatchError, MissingExtra
 from xetrieval.evaluate import ViewSystem, compare_views, internalized, retrieval
 from xetrieval.explain import overlap
-from xetrieval.fitting.autoencoder import train_to_folder
 from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.labels.examples import ExamplesConfig, passage_blocks
 from xetrieval.llm import Answer, Request, Usage

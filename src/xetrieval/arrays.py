@@ -49,7 +49,7 @@ def as_vectors(x: Any, dimension: int | None = None, name: str = "vectors", firs
         InputError: not a matrix of numbers, another dimension, a NaN or infinite number, a zero row,
             unsigned integers, booleans, text.
     """
-    array = _numbers(x, name)
+    array = as_floats(x, name)
     if array.ndim == 1 and array.size:
         array = array[None, :]
     if array.ndim != 2:
@@ -83,8 +83,12 @@ def check_kind(kind: np.dtype[Any], name: str) -> None:
 _KINDS: Final = {"U": "text", "S": "bytes", "O": "objects", "c": "complex numbers", "M": "dates", "m": "times"}
 
 
-def _numbers(x: Any, name: str) -> NDArray[Any]:
-    """`x` as an array of floats: integers and bfloat16 become float32 or float64, others stay."""
+def as_floats(x: Any, name: str) -> NDArray[Any]:
+    """`x` as an array of floats: integers and bfloat16 become float32 or float64, others stay.
+
+    Raises:
+        InputError: not an array of numbers that can be coordinates.
+    """
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):
             raise InputError(f"{name}: a masked array with missing numbers; fill them or remove their rows")

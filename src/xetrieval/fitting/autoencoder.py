@@ -77,30 +77,6 @@ def _train(
     trained.sae.save(output, provenance, metrics, log.text())
 
 
-def train_to_folder(
-    rows: Any, config: SaeConfig, output: Path, provenance: dict[str, Any] | None = None, progress: Progress = silent
-) -> None:
-    """Train on rows [n, m] in memory and write OUTPUT; an existing OUTPUT is left as it is.
-
-    While it runs OUTPUT.state.safetensors has the state, saved once a minute, and the same call resumes from it.
-
-    Raises:
-        InputError: rows that cannot be used. DamagedError: the state belongs to another training.
-    """
-    if output.exists():
-        return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    state = output.with_name(output.name + ".state.safetensors")
-
-    def on_step(_: int, step: SaeStep) -> None:
-        progress("train", step.step, step.steps, step.note)
-
-    trained = train_many(Stack([rows]), [config], on_step, None, state)[0]
-    facts = {**(provenance or {}), "rows": len(rows), "steps": trained.steps, "config": config.to_dict()}
-    trained.sae.save(output, facts)
-    state.unlink()
-
-
 class _Log:
     """About LOGGED JSON lines over a training; a resumed training continues them."""
 

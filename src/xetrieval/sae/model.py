@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..arrays import Float32, check_kind
+from ..arrays import Float32, as_floats
 from ..errors import InputError, MismatchError
 from ..files import path_of
 from ..identity import autoencoder_digest
@@ -154,16 +154,8 @@ class SparseAutoencoder:
 
     def _matrix(self, x: Any) -> Float32:
         """`x` as [n, m] in fp32; the lengths of its rows stay, as activations depend on them."""
-        if isinstance(x, np.ndarray) and x.dtype == np.float32:
-            matrix: Float32 = x
-        else:
-            try:
-                given = np.asarray(x)
-            except ValueError as error:
-                raise InputError("autoencoder: not a matrix of numbers (rows of different lengths)") from error
-            check_kind(given.dtype, "autoencoder")
-            with np.errstate(over="ignore"):  # what float32 cannot represent is infinite, and refused as such
-                matrix = given.astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot represent is infinite, and refused as such
+            matrix: Float32 = as_floats(x, "autoencoder").astype(np.float32, copy=False)
         if matrix.ndim != 2 or matrix.shape[1] != self.dimension:
             raise InputError(f"autoencoder: expected vectors [n, {self.dimension}], got shape {list(matrix.shape)}")
         return matrix
