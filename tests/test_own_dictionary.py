@@ -75,6 +75,7 @@ def test_the_rule_follows_from_the_number_of_vectors() -> None:
     config = sae_by_rule(1000, epochs=None, seed=3)
     assert (config.features, config.l0, config.batch_size, config.seed) == (128, 8, 256, 3)
     assert sae_by_rule(1000, features=1024).l0 == 12
+    assert (config.variant, sae_by_rule(1000, inference_k=8).variant) == ("batchtopk", "topk")
     assert sae_by_rule(1000, features=4).l0 == 4
     assert sae_by_rule(3, rows=3).batch_size == 3
 
@@ -174,7 +175,7 @@ def test_dictionaries_that_are_refused(corpus: Corpus, tmp_path: Path) -> None:
         BuildConfig(seed=-1)
     assert not (tmp_path / "index").exists()
     build_index(corpus, explainer, tmp_path / "index", SMALL)
-    with pytest.raises(InputError, match="an index keeps its dictionary"):
+    with pytest.raises(InputError, match="are for a new index"):
         build_index(corpus, explainer, tmp_path / "index", replace(OWN, adding=True))
 
 

@@ -7,7 +7,7 @@ r"""Which dictionary does a corpus of its own need: F, k, rows, steps, variant, 
 
 sweep    F and k at each size, learned from passages and sentences
 choices  at the rule's F and k: other rows, steps, variants and k in use
-rule     the rule itself at every size, with all five untrained dictionaries of either kind
+rule     the rule itself at every size (before: topk, without a variant in the record)
 shipped  the shipped dictionary on the same pairs
 ships    topk beside batchtopk, each also with the views of the documents as rows, at 1,000 and at the largest size
 verdicts the figures that a build measures without judged queries, of an own and of the shipped dictionary, at 1,000
@@ -28,7 +28,7 @@ import xetrieval
 from paper.studies.minilm import RESULTS
 from paper.studies.own_corpora import LARGEST, Corpus, open_corpora
 from xetrieval.arrays import Float32
-from xetrieval.configs.rule import BATCH, rule, sae_by_rule
+from xetrieval.configs.rule import BATCH, VARIANT, rule, sae_by_rule
 from xetrieval.errors import TrainingWarning
 from xetrieval.explain.explained import explained_beside
 from xetrieval.fitting.own import CorpusRows, measure_own, pair_figures
@@ -191,7 +191,8 @@ def main() -> None:
             elif given.step == "verdicts" and size in (150, 1000) and not results.has("verdicts", corpus, {}):
                 results.add("verdicts", corpus, {}, verdicts(corpus))
             elif given.step == "rule":
-                run("rule", corpus, results, dict(rule(len(corpus.documents) + len(corpus.sentences))))
+                asked = rule(len(corpus.documents) + len(corpus.sentences))
+                run("rule", corpus, results, {**asked, "variant": VARIANT})
             elif given.step == "shipped" and size == LARGEST[name] and not results.has("shipped", corpus, {}):
                 results.add("shipped", corpus, {}, measured(corpus, xetrieval.load("minilm").sae))
         print(name, flush=True)

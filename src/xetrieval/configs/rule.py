@@ -15,6 +15,7 @@ FEWEST_PASSAGES: Final = 150
 MOST_ROWS: Final = 500_000  # vectors; of more, a sample is learned from
 BATCH: Final = 256
 STEPS: Final = 600
+VARIANT: Final = "batchtopk"  # explains as much as topk with a smaller remainder, and more than untrained directions do
 
 
 def rule(vectors: int) -> dict[str, int]:
@@ -39,5 +40,7 @@ def sae_by_rule(vectors: int, rows: int | None = None, **given: Any) -> SaeConfi
     features = given.pop("features", rule(vectors)["features"])
     rows = min(MOST_ROWS, vectors if rows is None else rows)
     batch = min(given.pop("batch_size", BATCH), max(1, rows))
+    if "inference_k" not in given:  # which is of topk alone
+        given.setdefault("variant", VARIANT)
     made = {"l0": rule_k(features), "epochs": max(1, round(STEPS * batch / max(1, rows))), "batch_size": batch}
     return SaeConfig(features=features, **{**made, **given})
