@@ -170,6 +170,7 @@ def _sentence_vectors(path: Path, texts: list[str], explainer: Explainer, progre
     with path.open("ab") as file:
         done = min(len(texts), path.stat().st_size // (4 * width))
         file.truncate(4 * width * done)
+    progress("sentences", done, len(texts), "")
     for start in range(done, len(texts), SENTENCE_BLOCK):
         block = texts[start : start + SENTENCE_BLOCK]
         made = read_texts(explainer.encoder, block, "document").vectors
