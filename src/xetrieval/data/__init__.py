@@ -1,4 +1,8 @@
-"""Text in, records out: corpora, pairs, sentences. Every refusal names the file, the line and the field."""
+"""Text in, records out: corpora, pairs, sentences.
+
+Every reader refuses what it cannot use with an InputError that names the file, the line and the field, and a gzip file
+that is cut short or altered with a DamagedError; its docstring names other errors only.
+"""
 
 from .corpus import Document, Piece, sample_documents
 from .lines import BadLine, read_json_lines

@@ -28,12 +28,7 @@ class Benchmark:
 
 
 def read_benchmark(folder: Path, skipped: Skipped | None = None) -> Benchmark:
-    """Read one benchmark folder.
-
-    Raises:
-        InputError: a file is missing, a line cannot be used, no query has judgments, or no judged document is in the
-            corpus. DamagedError: a gzip file that is cut short or altered.
-    """
+    """Read one benchmark folder."""
     judged = read_judged_queries(_qrels(folder), _either(folder / "queries.jsonl"), skipped)
     documents = read_corpora([_either(folder / "corpus.jsonl")], skipped)
     return checked(Benchmark(folder.name, documents, judged.ids, judged.texts, judged.judgments, tuple(judged.notes)))

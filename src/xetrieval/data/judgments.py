@@ -45,13 +45,7 @@ class Queries(NamedTuple):
 
 
 def read_judged_queries(qrels: Path, queries: Path, skipped: Skipped | None = None) -> JudgedQueries:
-    """The queries of a queries.jsonl that have judgments in a qrels file.
-
-    Raises:
-        InputError: a line that cannot be used, two grades for a pair, two texts for a query, no query with both, or no
-            grade above 0.
-        DamagedError: a gzip file that is cut short or altered.
-    """
+    """The queries of a queries.jsonl that have judgments in a qrels file; some grade must be above 0."""
     judgments = read_judgments(qrels, skipped)
     found = read_queries(queries, judgments, skipped)
     rows = [(name, text) for name, text in zip(found.ids, found.texts, strict=True) if name in judgments]
@@ -74,9 +68,6 @@ def read_judgments(path: Path, skipped: Skipped | None = None) -> Judgments:
 
     Three columns are BEIR's (query, document, grade), four are TREC's (query, 0 or Q0, document, grade). A first line
     whose grade is a word is a header; lines that begin with # and blank lines are skipped; grades 1.0 are 1.
-
-    Raises:
-        InputError: no such file, a line that cannot be used, or two grades for a pair. DamagedError: a damaged gzip.
     """
     judgments: Judgments = {}
     for judgment in usable(each(byte_lines(path), _JudgmentReader().read), skipped):
@@ -99,8 +90,6 @@ def read_queries(path: Path, judged: Container[str] | None = None, skipped: Skip
 
     Args:
         judged: ids with judgments. These need a text, and every query an id; None where nothing is judged.
-    Raises:
-        InputError: no such file, a line that cannot be used, or an id with two texts.
     """
     texts: dict[str, str] = {}
     empty = 0
@@ -116,11 +105,7 @@ def read_queries(path: Path, judged: Container[str] | None = None, skipped: Skip
 
 
 def read_clicks(path: Path, skipped: Skipped | None = None) -> tuple[list[str], list[dict[str, int]]]:
-    """Queries in the order of their first line, and {document id: clicks} of each.
-
-    Raises:
-        InputError: a line without query or doc_id, or whose clicks are not a count.
-    """
+    """Queries in the order of their first line, and {document id: clicks} of each."""
     clicked: dict[str, dict[str, int]] = {}
     for query, document, clicks in usable(each(read_json_lines(path, nan="null"), click_of), skipped):
         of_query = clicked.setdefault(query, {})

@@ -108,9 +108,6 @@ def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]
 
     Args:
         nan: what to do with NaN and Infinity, which are not JSON: "refuse" them, or read them as "null".
-    Raises:
-        InputError: no such file, an unreadable one, a JSON array, or a file without any line.
-        DamagedError: a gzip file that is cut short or altered.
     """
     lines = byte_lines(path)
     first = next(lines, None)
@@ -122,11 +119,7 @@ def read_json_lines(path: Path, nan: Nan = "refuse") -> Iterator[Line | BadLine]
 
 
 def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Line number and columns of a tab-separated file, plain or gzip; blank lines are skipped.
-
-    Raises:
-        InputError: no such file, a line with fewer columns, or one that is not UTF-8. DamagedError: a damaged gzip.
-    """
+    """Line number and columns of a tab-separated file, plain or gzip; blank lines are skipped."""
     for line in byte_lines(path):
         if isinstance(line, BadLine):
             raise line
@@ -162,8 +155,6 @@ def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine
 
     Args:
         blank: whether to yield blank lines too.
-    Raises:
-        InputError: no such file, or an unreadable one. DamagedError: a gzip file that is cut short or altered.
     """
     with opened(path) as file:
         number = 0
@@ -179,11 +170,7 @@ def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine
 
 
 def check_file(path: Path) -> None:
-    """Refuse what cannot be read twice, or at all.
-
-    Raises:
-        InputError: no such file, a folder, a pipe or a device.
-    """
+    """Refuse what cannot be read twice, or at all."""
     if not path_of(path).exists() or path.is_dir():
         raise InputError(f"{path_text(path)}: no such file")
     if not path.is_file():
@@ -192,11 +179,7 @@ def check_file(path: Path) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file, plain or gzip by its ending, to read; errors of the disk and of gzip are raised as ours.
-
-    Raises:
-        InputError: no such file, or an unreadable one. DamagedError: a gzip file that is cut short or altered.
-    """
+    """A file, plain or gzip by its ending, to read; errors of the disk and of gzip are raised as ours."""
     check_file(path)
     packed = path.suffix.lower() == ".gz"
     try:

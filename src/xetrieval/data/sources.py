@@ -38,11 +38,7 @@ def stream_source(
     chunking: Chunking | None = None,
     skipped: Skipped | None = None,
 ) -> Iterator[Document]:
-    """The documents of one corpus, cut into pieces where `chunking` says so or the corpus is a folder of files.
-
-    Raises:
-        InputError: no such corpus, or a line, row or file that cannot be used.
-    """
+    """The documents of one corpus, cut into pieces where `chunking` says so or the corpus is a folder of files."""
     skipped = skipped or Skipped()
     reader, cut = _reader(path, skipped)
     chunking = chunking or cut
@@ -56,10 +52,7 @@ def stream_source(
 def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> Iterator[Document]:
     """The documents of several corpora, one at a time. Only a hash of each id and text stays in memory.
 
-    A document that is in two corpora, with the same id and text, is taken once.
-
-    Raises:
-        InputError: a line that cannot be used, an id with two texts, or a duplicate id in one corpus.
+    A document that is in two corpora, with the same id and text, is taken once; any other duplicate id is refused.
     """
     known: dict[bytes, tuple[Path, bytes]] = {}  # hash of an id -> its first corpus, hash of its text
     for path in paths:
@@ -75,11 +68,7 @@ def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> I
 
 
 def read_corpora(paths: Iterable[Path], skipped: Skipped | None = None) -> list[Document]:
-    """All documents of several corpora; see `stream_documents`.
-
-    Raises:
-        InputError: as there, or no document.
-    """
+    """All documents of several corpora; see `stream_documents`."""
     given = list(paths)
     documents = list(stream_documents(given, skipped))
     read = ", ".join(map(path_text, given))

@@ -22,11 +22,7 @@ SECONDS: Final = re.compile(r"(.*?:\d\d:\d\d)(?:\.(\d{6}))?(.*)")
 
 
 def read_csv(path: Path) -> Iterator[Document | BadLine]:
-    """The rows of a .csv (commas, fields in quotation marks where needed) or .tsv (tabs; a quotation mark is text).
-
-    Raises:
-        InputError: no such file, missing or duplicate columns, or a file that is not CSV.
-    """
+    """The rows of a .csv (commas, fields in quotation marks where needed) or .tsv (tabs; a quotation mark is text)."""
     tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
     rows = _tab_rows(path) if tabs else _comma_rows(path)
     header = next(rows, None)
