@@ -1,4 +1,4 @@
-"""Bytes on disk: whole or not at all, and known by their hash. Knows nothing of their meaning."""
+"""Files and folders: written completely or not at all, and identified by hashes. Knows nothing of their meaning."""
 
 from .arrays import half_precision, read_arrays, write_arrays
 from .atomic import (

@@ -14,7 +14,7 @@ from .paths import path_of
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Write `arrays` to `path`, whole or not at all."""
+    """Write `arrays` to `path`, completely or not at all."""
     from safetensors.numpy import save
 
     write_bytes(path, save({name: np.asarray(array, order="C") for name, array in arrays.items()}))
@@ -24,7 +24,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     """Read every array of a safetensors file.
 
     Raises:
-        InputError: there is no such file. DamagedError: it is not a whole safetensors file.
+        InputError: there is no such file. DamagedError: it is not a complete safetensors file.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -34,7 +34,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
         arrays: dict[str, NDArray[np.generic]] = load_file(path)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise DamagedError(f"{path}: not a whole safetensors file ({error}); fetch or make it again") from error
+        raise DamagedError(f"{path}: not a complete safetensors file ({error}); fetch or make it again") from error
     return arrays
 
 

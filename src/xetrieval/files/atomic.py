@@ -1,4 +1,4 @@
-"""Files with either the old content or the new one, never a mixture."""
+"""Files are replaced in one step: a reader sees the old content or the new one, never a mixture."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .paths import check_path, path_of
 from .scratch import held, scratch
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
-PATIENCE: Final = 2.0  # seconds that somebody has to come to the other end of a pipe
-_OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # files of a process
+PATIENCE: Final = 2.0  # seconds to wait for another process to open the other end of a pipe
+_OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # open files of a process
 
 
 def cache_folder() -> Path:
-    """Where what was made once is kept: $XETRIEVAL_CACHE, else the user's cache folder."""
+    """The folder for cached results: $XETRIEVAL_CACHE, or else the user's cache folder."""
     chosen = os.environ.get("XETRIEVAL_CACHE")
     if chosen:
         return Path(chosen)
@@ -35,13 +35,13 @@ def cache_folder() -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that becomes `path` when the block succeeds, and vanishes when it fails.
+    """Yield a file that becomes `path` if the block succeeds and is removed if it fails.
 
-    "-" is standard output. A device, a pipe or a socket is written to as it is; of a link, the file that it names is
-    replaced. A new file has the mode that the umask leaves; one that was there keeps its own.
+    "-" is standard output. Devices, pipes and sockets are written to directly. If `path` is a link, its target is
+    replaced. A new file gets the mode that the umask allows; an existing file keeps its mode.
 
     Raises:
-        InputError: the folder cannot be written. OSError: the disk is full, with the path.
+        InputError: the folder cannot be written to. OSError: the disk is full; the error names the path.
     """
     if is_stream(path):
         with _stream(path) as file:
@@ -55,12 +55,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         os.fsync(f.fileno())
         if target.exists():
             made.chmod(stat.S_IMODE(target.stat().st_mode))
-        f.close()  # before the rename, as Windows wants it
+        f.close()  # Windows cannot rename an open file
         os.replace(made, target)
 
 
 def _named_by(path: Path) -> Path:
-    """The file that a path, and the links in it, lead to; it need not exist."""
+    """The file that a path leads to when its links are resolved. The file need not exist."""
     check_path(path)
     target = Path(os.path.realpath(path))
     if target.is_symlink():
@@ -69,7 +69,7 @@ def _named_by(path: Path) -> Path:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether bytes go through `path` rather than into it: "-", a device, a pipe, a socket."""
+    """Whether `path` is a stream rather than a file: "-", a device, a pipe or a socket."""
     if str(path) == STANDARD or _OPEN.fullmatch(str(path)):
         return True
     try:
@@ -92,9 +92,9 @@ def _stream(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _open_stream(path: Path) -> IO[bytes]:
-    """Open a device or a pipe to write to. Opening a pipe the usual way would wait without end for a reader."""
+    """Open a device or a pipe for writing. Opening a pipe in the usual way would wait for a reader forever."""
     if not path.is_fifo():
-        return path.open("ab")  # appended: /dev/stdout may be a file that others wrote to
+        return path.open("ab")  # append: /dev/stdout may be a file that other processes wrote to
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -112,7 +112,7 @@ def _open_stream(path: Path) -> IO[bytes]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Name `path` in errors that name no file, such as "No space left on device"."""
+    """Add `path` to errors that name no file, such as "No space left on device"."""
     try:
         yield
     except OSError as error:
@@ -122,7 +122,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 class _Characters:
-    """Standard output where it takes characters alone, as in a notebook."""
+    """Standard output that only accepts text, as in a notebook."""
 
     def write(self, content: bytes) -> int:
         return sys.stdout.write(content.decode())
@@ -132,10 +132,10 @@ class _Characters:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file or a pipe; "-" is standard input.
+    """The content of a file or a pipe. "-" is standard input.
 
     Raises:
-        InputError: no such file, a device, which may never end, or a pipe that nobody writes to.
+        InputError: no such file, a device (which may never end), or a pipe that nobody writes to.
     """
     if str(path) == STANDARD:
         if sys.stdin is None:
@@ -151,7 +151,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, without its byte-order mark.
+    """The text of a UTF-8 file, without its byte-order mark.
 
     Raises:
         InputError: no such file, or one in another encoding.
@@ -165,7 +165,7 @@ def read_text(path: Path) -> str:
 
 
 def _read_pipe(path: Path) -> bytes:
-    """All that is written to a pipe. Opening one the usual way would wait without end for somebody to write."""
+    """Everything written to a pipe. Opening it in the usual way would wait for a writer forever."""
     reads = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(reads, "rb") as file:
         if not select.select([reads], [], [], PATIENCE)[0]:
@@ -175,18 +175,18 @@ def _read_pipe(path: Path) -> bytes:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step."""
+    """Replace the content of `path` in one step."""
     with replacing(path) as file:
         file.write(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Replace `path` by `content`, UTF-8, in one step."""
+    """Replace the content of `path` by text, in UTF-8, in one step."""
     write_bytes(path, content.encode())
 
 
 def check_file(path: Path) -> None:
-    """Before long work: raise InputError unless `path` can be written as a file. Nothing is made."""
+    """Raise InputError unless `path` can be written as a file. Creates nothing; call it before long work."""
     if path_of(path).is_dir():
         raise InputError(f"{path}: that is a folder; give a file")
     if not is_stream(path):
@@ -196,8 +196,7 @@ def check_file(path: Path) -> None:
 
 
 def check_apart(output: Path, *sources: Path | None) -> None:
-    """Before long work: raise InputError if `output` is a file that is read as well, or one of a folder that is: it
-    would be lost."""
+    """Raise InputError if `output` is one of the files that are read, or is in a folder that is: it would be lost."""
     check_path(output)
     if is_stream(output) or not output.exists():
         return
@@ -211,7 +210,7 @@ def check_apart(output: Path, *sources: Path | None) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Before long work: raise InputError unless files can be created in `folder`, or it can be made. Nothing is."""
+    """Raise InputError unless `folder` exists or can be created, and can be written to. Creates nothing."""
     check_path(folder)
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     try:
@@ -222,7 +221,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise InputError unless files can be created in `folder` (made if absent)."""
+    """Create `folder` if it is absent, and raise InputError unless it can be written to."""
     check_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A SQLite file that several threads and processes use at once."""
+"""SQLite files that several threads and processes use at once."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 from ..errors import DamagedError, InputError
 from .atomic import check_writable
 
-PATIENCE = 60.0  # seconds that a connection waits for others
+PATIENCE = 60.0  # seconds that a connection waits for other connections
 
 
 @contextmanager
 def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]:
-    """A connection to `path`, created with `schema` if it is new; messages call its content `what`.
+    """Yield a connection to `path`, which is created with `schema` if it is new. Messages call its content `what`.
 
     Raises:
-        InputError: the folder cannot be written, or others kept the file busy. DamagedError: not a database, or one
-            with other tables, views or triggers.
+        InputError: the folder cannot be written to, or other connections kept the file busy. DamagedError: not a
+            database, or it has other tables, views or triggers.
     """
     if not path.exists():
         check_writable(path.parent)
@@ -33,8 +33,10 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
             try:
                 _prepare(db, schema)
             except UnicodeDecodeError as error:
-                raise DamagedError(f"{path}: {what} is damaged (a name in it is not text); delete it") from error
-            if not has_tables_of(db, schema):  # before any of it is read: a view may never end
+                raise DamagedError(
+                    f"{path}: {what} is damaged (it contains a name that is not text); delete it"
+                ) from error
+            if not has_tables_of(db, schema):  # check before reading: a query on a view may never end
                 raise DamagedError(f"{path}: {what} is damaged (it has unexpected tables); delete it")
             yield db
     except sqlite3.OperationalError as error:
@@ -44,7 +46,7 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
 
 
 def _prepare(db: sqlite3.Connection, schema: str) -> None:
-    """Changing to write-ahead logging fails at once, whatever the timeout, while another one does it: so try again."""
+    """Retry: a switch to write-ahead logging fails at once, whatever the timeout, while another connection does it."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
@@ -61,12 +63,14 @@ def has_tables_of(db: sqlite3.Connection, schema: str) -> bool:
     """Whether a database has the tables of `schema`, and no other table, index, view or trigger."""
     try:
         return _things(db) == _expected(schema)
-    except UnicodeDecodeError:  # a name or a message of SQLite that is not text
+    except UnicodeDecodeError:  # a name, or a message of SQLite, that is not valid text
         return False
 
 
 def _things(db: sqlite3.Connection) -> frozenset[tuple[Any, ...]]:
-    bytes_of = ", ".join(f"CAST({column} AS BLOB)" for column in ("type", "name", "tbl_name", "sql"))  # may be no text
+    bytes_of = ", ".join(
+        f"CAST({column} AS BLOB)" for column in ("type", "name", "tbl_name", "sql")
+    )  # they may not be valid text
     return frozenset(db.execute(f"SELECT {bytes_of} FROM sqlite_master LIMIT 100").fetchall())
 
 

@@ -1,7 +1,6 @@
-"""Folders: published whole or not at all, and nothing removed but what is proven to be ours.
+"""Folders are published completely or not at all, and only our own files are ever removed.
 
-A folder of unfinished work proves itself by a file `.xetrieval` in it, which says what work of which job it is; a
-finished one by its config.json.
+The file `.xetrieval` marks a folder of unfinished work and names its job; config.json marks a finished folder.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ LOCK: Final = ".lock"
 
 
 def is_vacant(folder: Path) -> bool:
-    """Whether nothing is there: no such path, or a folder that holds at most our own lock and unfinished names."""
+    """Whether the path is free: it does not exist, or is a folder with at most our lock and unfinished files in it."""
     check_path(folder)
     if not folder.is_dir():
         return not os.path.lexists(folder)
@@ -43,13 +42,13 @@ def is_vacant(folder: Path) -> bool:
 
 
 def check_names_folder(target: Path) -> None:
-    """Raise InputError for "-": it is standard output, which holds one file and no folder."""
+    """Raise InputError for "-": standard output cannot be a folder."""
     if str(target) == STANDARD:
-        raise InputError("- is standard output, and a folder is to be written; give the name of a folder")
+        raise InputError("- is standard output, but the output is a folder; give the name of a folder")
 
 
 def check_new_folder(target: Path) -> None:
-    """Before long work: raise InputError unless a new folder can be made at `target`. Nothing is made."""
+    """Raise InputError unless a new folder can be made at `target`. Creates nothing; call it before long work."""
     _check_vacant(target)
     check_outside_indexes(target)
 
@@ -64,14 +63,14 @@ def _check_vacant(target: Path) -> None:
 
 @contextmanager
 def new_folder(target: Path, over: Kind | None = None, *, part: bool = False) -> Iterator[Path]:
-    """Yield a scratch folder that becomes `target` when the block succeeds, and vanishes when it fails.
+    """Yield a scratch folder that becomes `target` if the block succeeds and is removed if it fails.
 
     Args:
-        over: `target` may hold a folder of this kind: it is replaced in one step, and files in it that are not ours
-            are taken over into the new one.
-        part: `target` becomes a part of the index that it is in; else it is refused there.
+        over: `target` may be a folder of this kind: it is replaced in one step, and files in it that are not ours are
+            kept.
+        part: `target` is a part of the index that contains it. Otherwise a folder inside an index is refused.
     Raises:
-        InputError: `target` holds something else, or cannot be written.
+        InputError: `target` contains something else, or cannot be written.
     """
     if not part:
         check_outside_indexes(target)
@@ -93,7 +92,7 @@ def new_folder(target: Path, over: Kind | None = None, *, part: bool = False) ->
 
 
 def _foreign(target: Path, kind: Kind) -> list[str]:
-    """What lies in a folder of ours that its config.json does not name."""
+    """The files in a folder of ours that its config.json does not name."""
     if kind_of(target) != kind.format:
         raise InputError(f"{target} is there already and not the folder of {kind.words}; choose another output")
     files = read_json(target / NAME).get("files")
@@ -129,7 +128,7 @@ def _publish(scratch: Path, target: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Let two folders change places in one step, where the system can; whether it could."""
+    """Swap two folders in one step, if the system can. Returns whether it did."""
     if sys.platform != "linux":
         return False
     import ctypes
@@ -140,7 +139,7 @@ def _exchange(first: Path, second: Path) -> bool:
 
 
 def recover(target: Path) -> None:
-    """Put a folder back that a killed process had moved aside, and whose successor never came."""
+    """Restore a folder that a process moved aside and, because it was killed, never replaced."""
     check_path(target)
     place = Path(os.path.realpath(target))
     if os.path.lexists(place) or not place.parent.is_dir():
@@ -167,10 +166,10 @@ def sweep(folder: Path, names: Sequence[str] = (), *, keep: str = "") -> None:
 
 
 def claim(folder: Path, what: str) -> None:
-    """Make a folder of unfinished work, or go on in one; a mark in it says that it is ours.
+    """Create a folder for unfinished work, or reuse ours. A mark in it says that it is ours.
 
     Raises:
-        InputError: the folder holds something that is not the work of a `what`.
+        InputError: the folder contains something else than the work of a `what`.
     """
     _check_work(folder, what)
     check_writable(folder)
@@ -196,30 +195,30 @@ def _write_mark(folder: Path, what: str, facts: dict[str, Any]) -> None:
 
 
 class Work:
-    """OUTPUT.work: what a job has made so far, found again when the same command is run once more.
+    """OUTPUT.work: the intermediate results of a job, from which the same command resumes.
 
-    A context, entered by one process at a time; left without an error, what the job made there is removed.
+    A context that one process can enter at a time. When it ends without an error, these results are removed.
 
     Args:
-        what: "fit", "sae train": as a person names the job.
-        job: a digest of all that decides its result; of its inputs what they hold, not their names alone.
-        names: patterns of the files and folders that the job makes there; nothing else is ever removed.
+        what: the job as a person names it: "fit", "sae train".
+        job: a digest of everything that decides its result, the content of its inputs included.
+        names: patterns of the files and folders that the job creates there. Nothing else is ever removed.
     """
 
     def __init__(self, output: Path, what: str, job: str, names: Sequence[str]) -> None:
         self.output, self.what, self.job, self.names = output, what, job, tuple(names)
         place = output.absolute() if output.name else Path(os.path.realpath(output))
-        if not place.name:  # the root of a file system: nothing lies beside it
+        if not place.name:  # the root of a file system has no sibling folder
             raise InputError(f"{output} exists already; choose another output or remove it first")
         self.folder = place.with_name(place.name + ".work")
         check_path(self.folder)
         self._held = ExitStack()
 
     def __enter__(self) -> Work:
-        """Make the folder, or go on in it.
+        """Create the folder, or resume from it.
 
         Raises:
-            InputError: the output is there already, the work folder is not ours, or another process works there.
+            InputError: the output exists already, the work folder is not ours, or another process uses it.
         """
         if not self.published:
             check_new_folder(self.output)
@@ -228,7 +227,7 @@ class Work:
         busy = f"{self.folder}: another process is at work there; wait for it to end, or choose another output"
         with ExitStack() as held:
             held.enter_context(alone(self.folder / LOCK, busy))
-            if not (self.folder / LOCK).is_file():  # its last holder ended, and removed it, in this very moment
+            if not (self.folder / LOCK).is_file():  # the process that held it has just ended and removed it
                 raise InputError(busy)
             if not self.published:
                 check_new_folder(self.output)
@@ -240,22 +239,22 @@ class Work:
         with self._held:
             if kind is None or not {path.name for path in self.folder.glob("*")} - {MARK, LOCK}:
                 self.end()
-                with suppress(OSError):  # where a file that is held cannot be removed, it stays
+                with suppress(OSError):  # on systems where an open file cannot be removed, it stays
                     (self.folder / LOCK).unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()
 
     @property
     def published(self) -> bool:
-        """Whether the job published its output already, and was killed just after."""
+        """Whether the job has published its output already and was killed just after that."""
         mark = _mark(self.folder, self.what)
         return mark is not None and mark.get("published") == self.job and not is_vacant(self.output)
 
     def publishing(self) -> None:
-        """Say that the output is about to appear."""
+        """Record that the output is about to be published."""
         _write_mark(self.folder, self.what, {"published": self.job})
 
     def end(self) -> None:
-        """Remove what the job made: nothing there that it could go on from."""
+        """Remove the job's intermediate results."""
         sweep(self.folder, self.names)
         (self.folder / MARK).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Other people's .pt files, opened so that nothing in them can run."""
+"""PyTorch state files of other projects, read without running any code in them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PREFIXES = ("module.", "_orig_mod.")
 
 
 def read_torch_state(path: Path) -> dict[str, Float32]:
-    """Tensors of a PyTorch state file as float32 arrays, wrappers and name prefixes taken off.
+    """The tensors of a PyTorch state file as float32 arrays, without wrappers and name prefixes.
 
     Raises:
-        InputError: no such file. DamagedError: not a state file, or one with more than tensors.
+        InputError: no such file. DamagedError: not a state file, or it contains more than tensors.
     """
     torch = require("torch", "encoders")
     if not path_of(path).is_file():

@@ -1,4 +1,4 @@
-"""Names for artefacts: a hash of everything that made them."""
+"""Hashes that identify artefacts by everything that made them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def sha256_of_file(path: Path) -> str:
 
 
 def digest_of(facts: Any) -> str:
-    """Hexadecimal sha256 of `facts` (anything JSON can hold), independent of key order."""
+    """Hexadecimal sha256 of `facts` (any JSON value), independent of the order of keys."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stamp_of(path: Path) -> list[Any]:
-    """Size in bytes and time of the last change, in ns, of a file, or of every file below a folder by its name.
+    """Size in bytes and time of the last change in ns, of a file or of every file below a folder.
 
-    Cheap, and another one after every edit; empty where there is nothing.
+    Cheap to compute, and different after every edit. Empty if the path does not exist.
     """
     if not path.is_dir():
         return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else []

@@ -1,4 +1,4 @@
-"""JSON from files and servers that are not ours: one reader, which refuses in words what no other reader would take."""
+"""The reader of JSON from files and servers. It refuses, with a clear message, what other JSON readers would refuse."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .paths import path_of
 
 Nan = Literal["refuse", "null", "lenient"]
 LONGEST_NUMBER: Final = 300  # digits of an integer; "lenient" reads a longer one as null
-DEEPEST: Final = 200  # levels; what reads the value goes down them one by one
+DEEPEST: Final = 200  # levels; the code that uses the value is recursive
 
 
 def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
-    """The value that `content` holds, with UTF-8 and a byte-order mark taken care of.
+    """The value in `content`, which may be UTF-8 with a byte-order mark.
 
     Args:
-        nan: NaN and Infinity are not JSON, but pandas and others write them: "refuse" them, or read "null". "lenient"
-            also reads null for numbers that are too large, and accepts all else that Python's parser does: one absurd
-            number must not cost a whole answer that was paid for.
+        nan: NaN and Infinity are not JSON, but pandas and others write them: "refuse" them, or read them as "null".
+            "lenient" also reads numbers that are too large as null, and accepts whatever else Python's parser accepts:
+            one odd number must not cost a whole answer that was paid for.
     Raises:
-        InputError: not UTF-8, not JSON, nested too deeply, a number too large, a name twice in one object, or half a
-            character (a lone surrogate). The message is the reason alone; callers put the place before it.
+        InputError: not UTF-8, not JSON, nested too deeply, a number too large, a duplicate name in an object, or half
+            a character (a lone surrogate). The message gives only the reason; callers add the place.
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content.removeprefix("\ufeff")
@@ -38,19 +38,19 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
         raise InputError("not usable JSON (nested too deeply)") from error
     except InputError:
         raise
-    except ValueError as error:  # Python reads no integer of more than 4,300 digits
+    except ValueError as error:  # Python refuses integers of more than 4,300 digits
         raise InputError("not usable JSON (a number with thousands of digits)") from error
     if nan == "lenient":
         return value
     if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(value)
-    if "\\ud" in text or "\\uD" in text or isinstance(content, str):  # bytes hold a lone surrogate as an escape alone
+    if "\\ud" in text or "\\uD" in text or isinstance(content, str):  # in bytes, a lone surrogate can only be an escape
         _check_characters(value)
     return value
 
 
 def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Any:
-    """The value in a JSON file; what cannot be read is refused as `error`, with the file named.
+    """The value in a JSON file. If it cannot be read, `error` is raised, and names the file.
 
     Raises:
         InputError: no such file. `error`: see `parse_json`.
@@ -64,7 +64,7 @@ def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Any:
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text has no half character (a lone surrogate), which no file can hold in UTF-8."""
+    """Whether a text can be written as UTF-8: it has no half character (a lone surrogate)."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -107,7 +107,7 @@ def _check_depth(value: Any) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a name that is there twice, readers would take the first value or the last as they like."""
+    """An object without duplicate names, of which some readers take the first value and others the last."""
     made = dict(pairs)
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]

@@ -1,4 +1,4 @@
-"""What a folder holds, as its config.json names it."""
+"""What a folder contains, according to its config.json."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .paths import check_path
 
 NAME: Final = "config.json"
 CARD: Final = "README.md"
-INDEX: Final = "xetrieval-index"  # all that is in such a folder belongs to it
-DEEPEST: Final = 4  # folders above a file that may be ours and hold it
+INDEX: Final = "xetrieval-index"  # everything in such a folder belongs to the index
+DEEPEST: Final = 4  # levels of parent folders that are checked
 
 
 class Kind(NamedTuple):
-    """What a folder holds: as the manifest names it, and as a person does."""
+    """What a folder contains: its name in the manifest, and in messages."""
 
     format: str
     version: int
@@ -25,7 +25,7 @@ class Kind(NamedTuple):
 
 
 def kind_of(folder: Path) -> str | None:
-    """The format that a folder's config.json names; None where there is none, or it cannot be read."""
+    """The format that a folder's config.json names; None if there is none or it cannot be read."""
     try:
         config = read_json(folder / NAME)
     except XetrievalError:
@@ -35,7 +35,7 @@ def kind_of(folder: Path) -> str | None:
 
 
 def check_not_ours(file: Path) -> None:
-    """Raise InputError if a file that is there is part of an index, an explainer or another folder of ours."""
+    """Raise InputError if a file exists and is part of an index, an explainer or another folder of ours."""
     if not file.exists():
         return
     for folder in file.parents[:DEEPEST]:
@@ -48,7 +48,7 @@ def check_not_ours(file: Path) -> None:
 
 
 def check_outside_indexes(folder: Path) -> None:
-    """Raise InputError for a folder inside an index: only the index's own commands change what is in there."""
+    """Raise InputError for a folder inside an index, which only the index's own commands may change."""
     check_path(folder)
     for parent in Path(os.path.realpath(folder)).parents[:DEEPEST]:
         if kind_of(parent) == INDEX:

@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""Locks that let one process work at a time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .hashing import digest_of
 
 @contextmanager
 def alone(lock: Path, refusal: str) -> Iterator[None]:
-    """Lock the file `lock` for this process; the lock ends with the process, however that ends.
+    """Lock the file `lock` for this process. The lock ends when the process does, even if it is killed.
 
     Raises:
         InputError: another process has locked it; `refusal` is the message.
     """
-    from filelock import FileLock, Timeout  # reading needs no lock, and must work where there is none
+    from filelock import FileLock, Timeout  # readers need no lock, and must work without this package
 
     held = FileLock(lock, thread_local=False)
     try:
@@ -34,7 +34,7 @@ def alone(lock: Path, refusal: str) -> Iterator[None]:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Let no other process write `target` meanwhile. The lock is a file in the cache folder, not beside the target.
+    """Prevent other processes from writing `target` meanwhile. The lock is in the cache folder, not beside the target.
 
     Raises:
         InputError: another process is writing it.

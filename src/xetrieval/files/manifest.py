@@ -1,4 +1,4 @@
-"""config.json of a stored thing: kind, format version, facts about it, and the hash of every file beside it."""
+"""config.json, the manifest of a stored folder: its kind, format version, facts, and the hash of every file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .kind import NAME, Kind
 
 
 def write_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any], files: Sequence[str]) -> None:
-    """Write config.json; `files` are in the folder already."""
+    """Write config.json. `files` must exist in the folder."""
     hashes = {name: sha256_of_file(folder / name) for name in files}
     config = {"format": kind.format, "format_version": kind.version, **facts, "files": hashes}
     write_text(folder / NAME, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
-    """Read config.json and check every file that it names.
+    """Read config.json and check the hash of every file that it names.
 
     Raises:
         InputError: no config.json. DamagedError: another kind or version, or a file that is missing or was altered.
@@ -40,7 +40,7 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
 
 
 def facts_of(config: Mapping[str, Any], field: str, folder: Path) -> dict[str, Any]:
-    """A field that describes what is stored; empty if there is none.
+    """A field with facts about what is stored; empty if it is absent.
 
     Raises:
         DamagedError: it is not a JSON object.
@@ -60,7 +60,7 @@ def check_file(path: Path, promised: str) -> None:
 
 
 def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
-    """config.json alone: the files that it names are not looked at.
+    """Read config.json without checking the files that it names.
 
     Raises:
         InputError: no config.json. DamagedError: another kind or version.

@@ -1,4 +1,4 @@
-"""Paths as callers give them: refused in words where no file system takes them."""
+"""Checks of paths that callers give: a path that no file system accepts is refused with a clear message."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from ..errors import InputError
 from ..text import clip
 
-LONGEST_NAME: Final = 255  # bytes, or characters on Windows, of one name in a path: the limit of usual file systems
+LONGEST_NAME: Final = 255  # bytes (on Windows: characters) of one name in a path: the limit of common file systems
 
 
 def path_of(given: str | os.PathLike[str]) -> Path:
@@ -36,10 +36,10 @@ def path_of(given: str | os.PathLike[str]) -> Path:
 
 
 def check_path(path: Path) -> None:
-    """Raise InputError for a path that cannot be used, and where ".." follows a folder that does not exist.
+    """Raise InputError for an invalid path, and for one in which ".." follows a folder that does not exist.
 
-    The system finds nothing there, so every check would pass, while the same path with ".." worked out may be
-    somebody's file or folder.
+    To the system such a path does not exist, so every check would pass; with ".." resolved it may be an existing
+    file or folder.
     """
     path_of(path)
     for n, part in enumerate(path.parts):

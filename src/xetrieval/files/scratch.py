@@ -1,4 +1,4 @@
-"""Names of what is not whole yet: known again, held by the process that writes it, and removed after a kill."""
+"""Scratch files and folders: recognised by name, locked while they are written, removed after a kill."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ try:
 except ImportError:  # Windows
     fcntl: Any = None  # type: ignore[no-redef]
 
-_SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old|-journal)?")  # -journal: SQLite's, of a killed write
-YOUNG: Final = 2.0  # seconds in which its maker holds a new scratch, even on a slow machine
-UNHELD: Final = 86400.0  # the same where a system has no locks: older than a day, nobody writes it any more
+_SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old|-journal)?")  # -journal: left by SQLite after a kill
+YOUNG: Final = 2.0  # seconds after which even a slow process has locked a new scratch file
+UNHELD: Final = 86400.0  # the same on systems without locks: after a day nobody writes it any more
 
 
 def scratch_beside(path: Path) -> Path:
-    """A new name in the same folder, which `is_scratch` knows again: for what is not whole yet."""
+    """A new name in the same folder, for unfinished content; `is_scratch` recognises it."""
     return path.with_name(f"{_beginning(path)}{secrets.token_hex(4)}.xetrieval")
 
 
 def is_scratch(name: str) -> bool:
-    """Whether `scratch_beside` made this name."""
+    """Whether a name was made by `scratch_beside`."""
     return _SCRATCH.fullmatch(name) is not None
 
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """Yield a scratch name beside `path`, first removing what killed writes of `path` left there.
+    """Yield a scratch name beside `path`, after removing what killed processes left there.
 
-    What still has the name at the end is removed.
+    Whatever still has that name at the end is removed.
     """
     sweep_beside(path)
     made = scratch_beside(path)
@@ -49,9 +49,9 @@ def scratch(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Show other processes that a scratch file or folder is being written; a kill ends this."""
+    """Lock a scratch file or folder, so that other processes see that it is being written."""
     descriptor = None
-    with suppress(OSError):  # a file system without locks
+    with suppress(OSError):  # the file system has no locks
         if fcntl is not None:
             descriptor = os.open(path, os.O_RDONLY)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,14 +63,14 @@ def held(path: Path) -> Iterator[None]:
 
 
 def sweep_beside(target: Path, *, alone: bool = False) -> None:
-    """Remove what processes that were killed while they wrote `target` left beside it.
+    """Remove scratch files that processes left beside `target` when they were killed.
 
     Args:
         alone: the caller knows that no other process writes it now.
     """
     place = Path(os.path.realpath(target))
     beginning = _beginning(place)
-    with suppress(OSError):  # a folder that cannot be listed: nothing is removed
+    with suppress(OSError):  # the folder cannot be listed: remove nothing
         for path in sorted(place.parent.iterdir()):
             name = path.name
             if name.startswith(beginning) and re.fullmatch(r"[0-9a-f]{8}\.xetrieval", name[len(beginning) :]):
@@ -80,7 +80,7 @@ def sweep_beside(target: Path, *, alone: bool = False) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link, or a folder with all that is in it."""
+    """Remove a file, a link, or a folder with its content."""
     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -96,7 +96,7 @@ def _abandoned(path: Path) -> bool:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # somebody holds it, or the file system has no locks
+    except OSError:  # another process holds it, or the file system has no locks
         return False
     finally:
         os.close(descriptor)
