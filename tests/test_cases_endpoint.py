@@ -80,7 +80,7 @@ def test_vectors_are_placed_by_their_index(endpoint: Start) -> None:
         ("null", "embedding 0 is not a list of numbers"),
         ("nan", "embedding 0 is not a list of numbers"),
         ("ragged", "is not a list of numbers as long as the others"),
-        ("html", "no JSON object"),
+        ("html", "not a JSON object"),
         ("error200", "model is loading"),
         ("deep", "nested too deeply"),
     ],
@@ -148,7 +148,7 @@ def test_a_server_that_drips_is_given_up_after_the_whole_time(endpoint: Start, t
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["deep", "deepobject", "html", "redirect"])
 def test_an_answer_of_no_use_fails_in_words(endpoint: Start, mode: str, tmp_path: Path) -> None:
-    refused(teach(endpoint, mode, tmp_path), {"redirect": "HTTP 307"}.get(mode, "no JSON object"))
+    refused(teach(endpoint, mode, tmp_path), {"redirect": "HTTP 307"}.get(mode, "not a JSON object"))
 
 
 @pytest.mark.slow

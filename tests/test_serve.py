@@ -140,7 +140,7 @@ def test_what_goes_wrong_inside_stays_inside(folder: Path, monkeypatch: pytest.M
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         answer = client.post("/v1/search", json={"query": "x"})
     assert answer.status_code == 500
-    assert answer.json() == {"error": "something went wrong inside; the server's log has it"}
+    assert answer.json() == {"error": "internal error; see the server's log"}
     monkeypatch.undo()
 
     def damaged(*_: Any) -> Any:

@@ -1,7 +1,7 @@
 """Options that cannot be combined: one table for the command line, HTTP and Python.
 
-Each door calls `check` with the options it was given before any work begins, and with its own names for them. A pair
-that is not in the table works, and both options change the answer; the tests try every pair.
+Each of them calls `check` before any work begins, with its own names for the options. Every pair of options that is not
+in the table works, and both options then affect the answer; tests try every pair.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Apart(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """An option that only means something together with another one."""
+    """An option that has no effect without another one."""
 
     option: str
     other: str
@@ -31,7 +31,7 @@ class Needs(NamedTuple):
 
 
 class OfMode(NamedTuple):
-    """An option that only some search modes accept, under the name they list it by in `registry`."""
+    """An option that only some search modes accept; `accepted` is its name in `registry`."""
 
     option: str
     accepted: str
@@ -40,13 +40,13 @@ class OfMode(NamedTuple):
 
 Rule = Apart | Needs
 
-WITHOUT_TEXT: Final = "without text"  # what a mode accepts that does not need the words of a query
+WITHOUT_TEXT: Final = "without text"  # accepted by modes that do not need the words of a query
 VECTORS_ONLY: Final = "it only changes a ranking by vectors (dense)"
 OWN_RANKING: Final = "it is about the encoder's own ranking: dense, without steering and without views"
 STEERED: Final = "steering changes a document's vector, not its text: no word carries what it adds"
 ONE_PAIR: Final = "it applies to one query and one document, given as texts"
 
-RANKING: Final[tuple[Rule | OfMode, ...]] = (  # of every question to an index
+RANKING: Final[tuple[Rule | OfMode, ...]] = (  # for all queries of an index
     Apart("query", "vector", "give the query as text or as a vector, not both"),
     OfMode("vector", WITHOUT_TEXT, "this mode looks for words: give the query as text"),
     OfMode("steer", "steer", VECTORS_ONLY),
@@ -133,7 +133,7 @@ TABLE: Final[Mapping[str, tuple[Rule | OfMode, ...]]] = {
 
 
 def rules(verb: str, by: str = "dense") -> tuple[Rule, ...]:
-    """The rules of a verb, those of the search mode `by` among them: it excludes what it does not accept.
+    """The rules of a verb, including the options that the search mode `by` does not accept.
 
     Raises:
         InputError: there is no such mode.
@@ -153,7 +153,7 @@ def check(verb: str, options: Mapping[str, object], names: Mapping[str, str] | N
 
     Args:
         options: option -> value; None, False and empty values count as absent.
-        names: what this door calls an option, where that is another name.
+        names: option -> what the caller calls it, if that differs.
         by: the search mode.
     Raises:
         InputError: two of them exclude each other, one lacks another, or there is no such search mode.

@@ -1,10 +1,11 @@
-"""JSON made from the types, and read as them: a dataclass or a named tuple becomes an object of its fields.
+"""JSON from types, and back: a dataclass or a named tuple becomes an object of its fields.
 
-Three rules, so that a new field is written once:
+Three rules, so that a new field needs to be written only once:
 
-- The keys are the fields, in order, then the properties that the class names in `json_also`. A class that holds more
-  than its JSON names all of its keys in `json_keys` instead: "name", "name=attribute", "name?" where it may be empty.
-- A field or property that may be empty by default (None, "", (), {}) is left out while it is empty.
+- The keys are the fields, in order, then the properties that the class names in `json_also`. A class with
+  fields that do not belong in JSON lists all keys in `json_keys` instead: "name", "name=attribute", or "name?" if the
+  key is left out while it is empty.
+- A field whose default is empty (None, "", (), {}) is left out while it is empty.
 - Tuples become lists, mappings become objects with text keys.
 
 `benchmarks/json_from_types.py` compares this with pydantic and msgspec.
@@ -33,18 +34,18 @@ class Key(NamedTuple):
 
 
 class Record:
-    """A type that JSON is made from."""
+    """A type that can be written as JSON."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that JSON holds."""
+        """As a JSON object."""
         return dict(record_of(self))
 
 
 class Settings:
-    """A dataclass whose JSON has every field, the empty ones too."""
+    """A dataclass whose JSON has all fields, even empty ones."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that JSON holds."""
+        """As a JSON object."""
         own: Any = self
         return dataclasses.asdict(own)
 
@@ -82,7 +83,7 @@ def type_of(kind: type, attribute: str) -> Any:
 
 
 def record_of(value: Any) -> Any:
-    """What JSON holds of a value: objects, lists, texts, numbers, null."""
+    """A value as JSON: objects, lists, texts, numbers and null."""
     kind: Any = type(value)
     if kind in PLAIN:
         return value

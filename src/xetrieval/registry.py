@@ -1,8 +1,8 @@
-"""What can be added with one file and one line: search modes, search engines, stores of vectors, scores of labels.
+"""Everything that one file and one line can add: search modes, search engines, vector stores and label scores.
 
-The code of a mode is index/search/NAME.py, of an engine index/search/engines/NAME.py, of a store
-index/build/stores/NAME.py, and of a score labels/scores/NAME.py; to add one, write that file and add its line here.
-The command line's help and the table of options read these lines, so this file imports nothing heavy.
+A mode is index/search/NAME.py, an engine index/search/engines/NAME.py, a store index/build/stores/NAME.py and a score
+labels/scores/NAME.py. To add one, write that file and add its line here. The help of the command line and the table of
+options are made from these lines, so this module imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ class SearchMode(NamedTuple):
     """One way to rank documents."""
 
     about: str
-    needs: frozenset[str]  # of the query: its "text", its "vector", or both
+    needs: frozenset[str]  # the query's "text", its "vector", or both
     accepts: frozenset[str] = frozenset()  # options that only some modes take; see `options`
-    package: str = ""  # of the extra `index`, where the mode needs one
+    package: str = ""  # that the mode needs, of the extra `index`
 
 
 class SearchEngine(NamedTuple):
-    """One way to find the nearest vectors faster, from files beside the index."""
+    """One way to find the nearest vectors faster, using files beside the index."""
 
     about: str
-    exact: bool  # whether it finds what a scan of all vectors finds
+    exact: bool  # whether it finds the same documents as a scan of all vectors
 
 
 COSINE: Final = frozenset({"steer", "views", "exact", "overview", "comparison", "evidence"})
@@ -39,7 +39,7 @@ SEARCH_MODES: Final[Mapping[str, SearchMode]] = {
     "hybrid": SearchMode("half cosine, half words", frozenset({"text", "vector"}), package="bm25s"),
 }
 SEARCH_ENGINES: Final[Mapping[str, SearchEngine]] = {
-    "faiss": SearchEngine("an inverted file of cells; a few hits are missed", exact=False),
+    "faiss": SearchEngine("an inverted file of cells; it misses a few hits", exact=False),
     "quantised": SearchEngine("an 8-bit copy, scanned first; results stay exact", exact=True),
 }
 LABEL_SCORES: Final = ("detection", "fuzz", "intruder")
@@ -53,7 +53,7 @@ def search_mode(name: str) -> SearchMode:
     """A search mode by its name.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is no such mode.
     """
     if name not in SEARCH_MODES:
         raise InputError(f"search by {clip(str(name), 40)!r}: choose one of {', '.join(SEARCH_MODES)}")

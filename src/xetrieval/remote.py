@@ -1,4 +1,4 @@
-"""One JSON request to a server, retried where that can help. Embedding servers and language models share it."""
+"""JSON requests to embedding servers and language models, with retries."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ KEY_VARIABLES: Final = ("XETRIEVAL_API_KEY", "OPENAI_API_KEY")
 RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 FIRST_WAIT: Final = 0.5  # seconds; doubles with every attempt, up to LONGEST_BACKOFF
 LONGEST_BACKOFF: Final = 16.0
-LARGEST: Final = 8 << 20  # bytes of an answer, unpacked
+LARGEST: Final = 8 << 20  # bytes of an uncompressed answer
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A server that takes and gives JSON. The key comes from the environment and is never stored or shown.
+    """A server with a JSON API. The key comes from the environment and is never stored or shown.
 
-    Connections are kept and used again, by several threads at once.
+    Connections are reused; several threads may send requests at once.
 
     Args:
-        base_url: up to and without the path of a request, e.g. http://localhost:8000/v1.
-        timeout: seconds that one attempt may take in all, from the connection to the answer's last byte.
-        attempts: how often one request is sent at most.
-        longest_wait: seconds; a server that asks (Retry-After) for more than this is given up.
+        base_url: the address without the path of a request, e.g. http://localhost:8000/v1.
+        timeout: seconds for one attempt, from connecting to the last byte of the answer.
+        attempts: the maximum number of times that a request is sent.
+        longest_wait: seconds; if a server's Retry-After asks for a longer wait, the request fails.
     Raises:
         InputError: not a web address, or one with a password in it.
     """
@@ -62,14 +62,15 @@ class Remote:
     def post(self, path: str, body: dict[str, Any], largest: int = LARGEST) -> dict[str, Any]:
         """The server's JSON object.
 
-        Waits Retry-After where the server says so, else 0.5 s, doubled at every attempt, with a random part. An answer
-        that had begun and was too long, in bytes or in seconds, is not asked for again: it would be paid for again.
+        Between attempts it waits for the time in Retry-After, or else 0.5 s, doubled each time, plus or minus a random
+        part. An answer that began but was too long, in bytes or in seconds, is not requested again: it would have to
+        be paid for again.
 
         Args:
-            largest: bytes of the answer, unpacked.
+            largest: the most bytes of the uncompressed answer.
         Raises:
-            EndpointError: refused, or of no use after all attempts; `status` says which, `refused` whether asking
-                again is pointless.
+            EndpointError: refused, or no usable answer after all attempts. `status` is the HTTP status; `refused` is
+                true if another attempt is pointless.
         """
         import httpx2
 
@@ -91,7 +92,7 @@ class Remote:
                 if status == 200:
                     if answer is not None:
                         return answer
-                    problem = f"an answer that is no JSON object ({reason})"
+                    problem = f"the answer is not a JSON object ({reason})"
                 else:
                     problem = _problem(status, answer)
                     if status not in RETRIED:
@@ -100,7 +101,7 @@ class Remote:
                     if asked is not None and asked > self.longest_wait:
                         problem += f"; it asks to wait {asked:.0f} s"
                         break
-                    wait = asked or wait  # a time that is past, or none, is no leave to ask without a pause
+                    wait = asked or wait  # never retry without a pause, even if Retry-After is in the past
             if attempt < self.attempts:
                 time.sleep(wait)
         raise EndpointError(f"{self.base_url}: {problem}", status=status, refused=0 < status < 500 and status != 429)
@@ -110,21 +111,21 @@ class _Reply(NamedTuple):
     status: int
     content: bytes
     retry_after: str | None
-    cut: str | None  # why the rest of the answer was not read
+    cut: str | None  # why the answer was not read to its end
 
 
 class _Pool:
-    """Kept connections, on an event loop of their own: there a limit of time ends whatever a server is at."""
+    """A pool of connections on its own event loop, where a time limit can stop a request at any point."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: tuple[int, asyncio.AbstractEventLoop, Any] | None = None  # process, loop, client
 
     def __reduce__(self) -> tuple[type[_Pool], tuple[()]]:
-        return _Pool, ()  # another process opens its own
+        return _Pool, ()  # each process opens its own
 
     def post(self, url: str, body: dict[str, Any], seconds: float, largest: int) -> _Reply:
-        """One attempt; `seconds` are for all of it."""
+        """One attempt, in at most `seconds`."""
         loop, client = self._client()
         future = asyncio.run_coroutine_threadsafe(_post(client, url, body, seconds, largest), loop)
         try:
@@ -136,7 +137,7 @@ class _Pool:
         import httpx2
 
         with self._lock:
-            if self._running is None or self._running[0] != os.getpid():  # a fork has no thread of the loop
+            if self._running is None or self._running[0] != os.getpid():  # after a fork, the loop's thread is missing
                 limits = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
                 client, loop = httpx2.AsyncClient(limits=limits, timeout=None), asyncio.new_event_loop()
                 thread = threading.Thread(target=loop.run_forever, name="xetrieval-remote", daemon=True)
@@ -197,7 +198,7 @@ def _headers() -> dict[str, str]:
 
 
 def _object(content: bytes) -> tuple[dict[str, Any] | None, str]:
-    """The JSON object, or None and what is wrong with it."""
+    """The JSON object; or None, and what is wrong."""
     try:
         answer = parse_json(content, nan="lenient")
     except InputError as error:
@@ -206,7 +207,7 @@ def _object(content: bytes) -> tuple[dict[str, Any] | None, str]:
 
 
 def _problem(status: int, answer: dict[str, Any] | None) -> str:
-    """The status, and what the server says of it: first words alone, never what was sent."""
+    """The status, and the beginning of the server's message; never what was sent."""
     problem = f"HTTP {status}"
     if status in (401, 403):
         return f"{problem}, the key is missing or wrong; set it in {' or '.join(KEY_VARIABLES)}"
@@ -215,7 +216,7 @@ def _problem(status: int, answer: dict[str, Any] | None) -> str:
 
 
 def said_wrong(answer: dict[str, Any] | None) -> str:
-    """What the server says is wrong, in at most 160 characters; empty where it says nothing."""
+    """The server's error message, at most 160 characters; empty if there is none."""
     error = (answer or {}).get("error")
     said = error.get("message") if isinstance(error, dict) else error
     if not isinstance(said, str) or not said.strip():
@@ -227,7 +228,7 @@ def said_wrong(answer: dict[str, Any] | None) -> str:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds, from a number or a date (RFC 9110, section 10.2.3); None where there is neither."""
+    """Seconds to wait, from a number or a date (RFC 9110, section 10.2.3); None if there is neither."""
     if value is None:
         return None
     try:

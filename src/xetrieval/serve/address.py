@@ -1,4 +1,4 @@
-"""Where a server is and how it may be called: host names, the path before its own, the token."""
+"""The address of a server: its host names, the prefix of its paths, and the token."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PREFIX: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 
 
 def host_names(names: Iterable[str]) -> frozenset[str]:
-    """Names that requests may be addressed to, as `asked_host` gives them.
+    """Host names that requests may use, in the form that `asked_host` returns.
 
     Raises:
-        InputError: one with a scheme, a port or a path.
+        InputError: a name with a scheme, a port or a path.
     """
     found = set()
     for name in names:
@@ -31,13 +31,13 @@ def host_names(names: Iterable[str]) -> frozenset[str]:
 
 
 def asked_host(header: str) -> str | None:
-    """The name in a Host header without its port, in lower case, without the dot at its end; None where it is none."""
+    """The name in a Host header in lower case, without its port and a final dot; None if the header is invalid."""
     found = HOST_HEADER.fullmatch(header.strip())
     return _plain(found.group(1)) if found else None
 
 
 def welcome(host: str | None, names: frozenset[str]) -> bool:
-    """Whether a request may be addressed so. Where this machine's own names may, all of its own addresses may."""
+    """Whether a request may use this host name. If localhost is allowed, all loopback addresses are."""
     if not names:
         return True
     if host is None or host in names:
@@ -47,7 +47,7 @@ def welcome(host: str | None, names: frozenset[str]) -> bool:
 
 
 def check_token(token: str | None) -> None:
-    """Refuse a token that protects nothing, or that no header can carry.
+    """Refuse a token that protects nothing or does not fit in a header.
 
     Raises:
         InputError: it is empty, or has characters that are not allowed in a cookie.
@@ -61,10 +61,10 @@ def check_token(token: str | None) -> None:
 
 
 def check_prefix(path: str) -> str:
-    """The path that all of a server's paths begin with: empty, or /NAME without a slash at its end.
+    """The prefix of all of a server's paths: empty, or /NAME without a slash at the end.
 
     Raises:
-        InputError: it is not a path, or it hides the API's own.
+        InputError: it is not a path, or it would hide a path of the API.
     """
     plain = "/" + path.strip("/") if path.strip("/") else ""
     if plain and not PREFIX.fullmatch(plain):
@@ -75,19 +75,19 @@ def check_prefix(path: str) -> str:
 
 
 class Place(NamedTuple):
-    """Of one request: what its path begins with, and the path after it."""
+    """The path of a request, split into the prefix and the rest."""
 
     root: str
     path: str
 
     @property
     def up(self) -> str:
-        """The page's address, relative to this request's."""
+        """The address of the page, relative to the request's."""
         return "../" * (self.path.count("/") - 1) or "./"
 
 
 def place_of(path: str, mounted: str, prefix: str = "") -> Place:
-    """Takes off where the application is mounted, then the prefix; a proxy may have taken it off already."""
+    """Split off the path where the application is mounted, and the prefix, unless a proxy removed it already."""
     mounted = mounted.rstrip("/")
     own = path[len(mounted) :] if mounted and _under(path, mounted) else path
     if prefix and _under(own, prefix):

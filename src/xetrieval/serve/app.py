@@ -45,14 +45,14 @@ def create_app(
     profiles: Path | None = None,
     root_path: str = "",
 ) -> Gate:
-    """The ASGI application. It may be mounted below a path of another one.
+    """The ASGI application. It may be mounted below a path of another application.
 
     Args:
-        explainer: for texts, where there is no index.
-        hosts: names it may be addressed by; empty: any.
-        token: what requests must carry; None: nothing.
-        profiles: where steering profiles are kept; None: the user's cache folder.
-        root_path: what its paths begin with behind a proxy, /NAME; whether the proxy takes it off does not matter.
+        explainer: explains texts if there is no index.
+        hosts: the host names that requests may use; empty: any.
+        token: what every request must send; None: nothing.
+        profiles: the folder of saved steering profiles; None: in the user's cache folder.
+        root_path: the prefix of its paths behind a proxy, /NAME, whether or not the proxy removes it.
     Raises:
         InputError: an empty token, one that does not fit in a cookie, or an invalid host name or path.
     """
@@ -64,7 +64,7 @@ def create_app(
         version=__version__,
         description="Why a document scores as it does: features, shares, evidence, comparisons, steering.",
         openapi_url="/v1/openapi.json",
-        docs_url=None,  # its page would load scripts from elsewhere
+        docs_url=None,  # the page of FastAPI would load scripts from another site
         redoc_url=None,
     )
     app.router.route_class = _Route
@@ -76,7 +76,7 @@ def create_app(
 
 
 class _Body(Request):
-    """A request whose JSON is read strictly: duplicate names and what other readers refuse are errors."""
+    """A request whose JSON is read strictly: duplicate names, for example, are errors."""
 
     async def json(self) -> Any:
         try:
@@ -107,7 +107,7 @@ def _either(names: set[str]) -> str:
 
 
 def _routes(app: FastAPI, service: Service) -> None:
-    """One route for each question that the service answers; its types are those of the method."""
+    """One route for each method of the service, with the types of that method."""
     for path, ask in (
         ("POST /v1/search", service.search),
         ("POST /v1/find", service.find),
@@ -147,7 +147,7 @@ def _as_json(ask: Callable[..., object]) -> Callable[..., JSONResponse]:
 
 
 def _page() -> ASGIApp:
-    """What answers where the API has no route: the files of the page, but nothing below /v1."""
+    """Serves the files of the page for all paths that are not below /v1."""
     files = StaticFiles(directory=PAGE, html=True) if PAGE.is_dir() else None
 
     async def found(scope: Scope, receive: Receive, send: Send) -> None:
@@ -160,7 +160,7 @@ def _page() -> ASGIApp:
 
 
 def _problems(app: FastAPI, service: Service) -> None:
-    """Every refusal is one line of JSON; internal errors are logged and never sent."""
+    """Every error is sent as one line of JSON; internal errors are logged and not sent."""
 
     @app.exception_handler(XetrievalError)
     def refused(request: Request, error: Exception) -> Response:
@@ -183,4 +183,4 @@ def _problems(app: FastAPI, service: Service) -> None:
     def inside(request: Request, error: Exception) -> Response:
         trace = traceback.format_exception(error)
         LOG.error(json.dumps({"path": request.url.path, "error": type(error).__name__, "trace": trace}))
-        return JSONResponse({"error": "something went wrong inside; the server's log has it"}, 500)
+        return JSONResponse({"error": "internal error; see the server's log"}, 500)

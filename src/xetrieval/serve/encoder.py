@@ -1,4 +1,4 @@
-"""An encoder that several requests use: one at a time, with the most recent texts remembered."""
+"""An encoder for concurrent requests: it encodes for one at a time and remembers recent texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REMEMBERED: Final = 1024  # texts
 
 
 class SharedEncoder:
-    """Fast tokenizers must not be used by two threads at once; nothing is written to disk."""
+    """One thread at a time encodes, because fast tokenizers are not thread-safe. Nothing is written to disk."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
@@ -25,7 +25,7 @@ class SharedEncoder:
 
     @property
     def identity(self) -> EncoderIdentity:
-        """That of the encoder inside."""
+        """The identity of the wrapped encoder."""
         return self.encoder.identity
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
@@ -37,12 +37,12 @@ class SharedEncoder:
         return np.stack([vector for vector, _ in self._read(texts, "document")])
 
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
-        """What of each text was read, [n]."""
+        """How much of each text was read, [n]."""
         numbers = np.array([counts for _, counts in self._read(texts, role)], np.int32).reshape(-1, 3)
         return Counts(*numbers.T)
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
-        """The tokens before pooling, where the encoder shows them."""
+        """The token vectors before pooling, if the encoder provides them."""
         with self._lock:
             return token_vectors(self.encoder, text, role)
 

@@ -1,4 +1,4 @@
-"""What a server lets in: sizes, how many at once, from where, and what its answers tell a browser."""
+"""The limits of a server: request sizes, concurrency, allowed hosts, the token, and security headers."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ HEADERS: Final = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-LASTING: Final = b"private, max-age=31536000, immutable"  # files whose names change with what is in them
+LASTING: Final = b"private, max-age=31536000, immutable"  # for files whose names change with their content
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one server."""
+    """The limits of one server."""
 
     body: int = 1 << 20  # bytes
-    active: int = 4  # requests worked on at once
-    waiting: int = 32  # requests that may wait for their turn
-    patience: float = 10.0  # seconds that one waits at most
-    seconds: float = 60.0  # that one may take; its place is free again when it has really ended
-    arrival: float = 30.0  # seconds in which a request has to arrive, head and body
-    connections: int = 200  # open at once; see `listen`
+    active: int = 4  # requests processed at once
+    waiting: int = 32  # requests that may wait for a place
+    patience: float = 10.0  # seconds that a request waits at most
+    seconds: float = 60.0  # that a request may take; its place is free again when its work has ended
+    arrival: float = 30.0  # seconds in which a request, head and body, must arrive
+    connections: int = 200  # that may be open at once; see `listen`
 
 
 class Gate:
-    """Around the application: who may ask, how much, how many at once; security headers; one log line a request.
+    """Wraps the application: checks host, token and size, limits concurrency, adds security headers, logs each request.
 
     Args:
-        hosts: names that requests may be addressed to; others are refused, so that no foreign page can reach a server
-            on this machine under a name of its own. Empty: any.
-        token: what every request must carry, in an Authorization header or in the cookie that ?token=... sets.
-        prefix: what paths begin with, /NAME; whether a proxy takes it off before they come here does not matter.
+        hosts: the host names that requests may use. Others are refused, so that a foreign page cannot reach a server on
+            this machine under its own name. Empty: any.
+        token: what every request must send, in an Authorization header or in the cookie that ?token=... sets.
+        prefix: the prefix of all paths, /NAME, whether or not a proxy removes it.
     Raises:
         InputError: an empty token, or one that does not fit in a cookie.
     """
@@ -64,7 +64,7 @@ class Gate:
         self.app, self.limits, self.hosts, self.token, self.prefix = app, limits, hosts, token, prefix
         self.turn = asyncio.Semaphore(limits.active)
         self.waiting = 0
-        self.late: set[asyncio.Task[None]] = set()  # work whose request has ended, kept until it is done
+        self.late: set[asyncio.Task[None]] = set()  # work that goes on although its request has timed out
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,7 +83,7 @@ class Gate:
                 message = {**message, "body": b""}
             await send(message)
 
-        try:  # HEAD is GET without the body
+        try:  # HEAD is answered as GET without the body
             asked = {**scope, "root_path": place.root, "path": place.root + place.path}
             await self._answer({**asked, "method": "GET"} if head else asked, place, receive, guarded)
         except ClientLeft:
@@ -111,7 +111,7 @@ class Gate:
         if self.token is not None and not self._is_token(_sent_token(headers)):
             await refuse(send, 401, "a token is needed: open /?token=TOKEN, or send Authorization: Bearer TOKEN")
             return
-        if not place.path:  # /why: what the page asks for is below /why/
+        if not place.path:  # /why: the page's own files are below /why/
             await refuse(send, 307, "", ((b"location", _below(scope, query).encode("latin-1")),))
             return
         if not place.path.startswith("/v1/") or place.path == "/v1/health":
@@ -125,7 +125,7 @@ class Gate:
         return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
 
     async def _body(self, headers: dict[bytes, str], receive: Receive, send: Send) -> bytes | None:
-        """The whole body, or None where it was refused."""
+        """The whole body; None if it was refused."""
         promised = headers.get(b"content-length", "0")
         size, body, more = int(promised) if promised.isdigit() else 0, b"", True
         try:
@@ -158,7 +158,7 @@ class Gate:
             left.cancel()
 
     async def _work(self, scope: Scope, body: bytes, left: asyncio.Task[None], send: Send) -> None:
-        """Answer, or say that it took too long. A thread cannot be stopped: the place is free when the work ends."""
+        """Answer, or report a timeout. A thread cannot be stopped, so the place is free when its work ends."""
         late = begun = False
 
         async def in_time(message: Message) -> None:
@@ -182,7 +182,7 @@ class Gate:
         self.late.add(task)
         task.add_done_callback(self._ended)
         if begun:
-            raise ClientLeft  # it does not take what it is sent
+            raise ClientLeft  # the client does not read the answer
         await refuse(send, 503, f"that takes longer than {self.limits.seconds:g} seconds; ask for less at once")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -191,9 +191,9 @@ class Gate:
             LOG.error(json.dumps({"error": type(task.exception()).__name__, "late": True}))
 
     async def _turn(self, left: asyncio.Task[None], send: Send) -> bool:
-        """Take a place, if need be after some waiting; refused at once where too many wait already.
+        """Wait for a place, if necessary; refuse at once if too many requests are waiting.
 
-        A client that leaves while it waits takes none.
+        A client that disconnects while it waits takes no place.
         """
         if not self.turn.locked():
             await self.turn.acquire()
@@ -216,12 +216,12 @@ class Gate:
         return False
 
 
-class ClientLeft(Exception):  # noqa: N818  # nothing went wrong
-    """Nobody waits for the answer any more."""
+class ClientLeft(Exception):  # noqa: N818  # not an error
+    """The client has disconnected."""
 
 
 def _replay(body: bytes, left: asyncio.Task[None]) -> Receive:
-    """The body that was read already, then silence until the client leaves."""
+    """Receive the body that was already read, then nothing until the client disconnects."""
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
@@ -239,7 +239,7 @@ async def _until_left(receive: Receive) -> None:
 
 
 def asked_words(scope: Scope) -> str:
-    """What a request says, in its address and its body."""
+    """The text of a request: its address and its body."""
     address = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     body = scope.get(BODY, b"").decode("utf-8", "replace").replace("\\/", "/")
     return "\n".join([unquote(scope["path"]), *(word for pair in address for word in pair), body])
@@ -253,20 +253,20 @@ def _sent_token(headers: dict[bytes, str]) -> str:
 
 
 def _below(scope: Scope, query: str) -> str:
-    """From /why to /why/, whatever a proxy has put before it."""
+    """The relative address that leads from /why to /why/, whatever a proxy puts before it."""
     name = quote(scope["path"].rsplit("/", 1)[-1])
     return f"{name}/" + (f"?{query}" if query else "")
 
 
 def _kept(path: str, status: int) -> bytes:
-    """For how long a browser may keep an answer."""
+    """The cache-control header of an answer."""
     if path.startswith("/v1/"):
         return b"no-store"
     return LASTING if path.startswith("/assets/") and status in (200, 304) else b"no-cache"
 
 
 async def refuse(send: Send, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-    """One line of JSON."""
+    """Send an error as one line of JSON."""
     body = json.dumps({"error": message}).encode() if message else b""
     start = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})

@@ -1,4 +1,4 @@
-"""How long a connection may keep others waiting: every request arrives in time, and their number is limited."""
+"""Limits for connections: their number, and the time in which a request must arrive."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def listening(limits: Limits) -> type[asyncio.Protocol]:
 
 
 class Listening(H11Protocol):
-    """HTTP/1.1. A request, head and body, has `limits.arrival` seconds to arrive, and a client that takes nothing of
-    its answer for as long is left. Where all places are taken, the oldest connection that asks nothing makes room.
+    """HTTP/1.1. A request must arrive within `limits.arrival` seconds, and a client that does not read its answer for
+    as long is disconnected. If there are too many connections, the one that has been idle longest is closed.
     """
 
     limits = Limits()
-    _due: asyncio.TimerHandle | None = None  # ends a request that does not arrive
-    _stuck: asyncio.TimerHandle | None = None  # ends an answer that is not taken
+    _due: asyncio.TimerHandle | None = None  # closes the connection if a request does not arrive
+    _stuck: asyncio.TimerHandle | None = None  # closes the connection if an answer is not read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Start to wait for a request."""
         super().connection_made(transport)
         self._since = self.loop.time()
         self._await_request()
@@ -36,12 +36,12 @@ class Listening(H11Protocol):
 
     @property
     def at_work(self) -> bool:
-        """Whether a whole request is here, and its answer not yet out."""
+        """Whether a request has arrived and is not yet answered."""
         whole = self.conn.their_state not in (h11.IDLE, h11.SEND_BODY)
         return whole and self.cycle is not None and not self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; the time runs on until the request is whole."""
+        """Receive data. The time limit stays in force until the request is complete."""
         super().data_received(data)
         if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
             self._await_request()
@@ -49,25 +49,25 @@ class Listening(H11Protocol):
             self._due = _cancelled(self._due)
 
     def on_response_complete(self) -> None:
-        """The time between two requests is the server's own limit (keep-alive)."""
+        """Between two requests, the server's keep-alive limit applies."""
         super().on_response_complete()
         self._since = self.loop.time()
         if self.conn.their_state is h11.IDLE:
             self._due = _cancelled(self._due)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is waited for any more."""
+        """Stop waiting."""
         self._due, self._stuck = _cancelled(self._due), _cancelled(self._stuck)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The client does not take what was sent."""
+        """The client does not read what was sent."""
         super().pause_writing()
         if self._stuck is None:
             self._stuck = self.loop.call_later(self.limits.arrival, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """The client reads again."""
         super().resume_writing()
         self._stuck = _cancelled(self._stuck)
 
@@ -77,7 +77,7 @@ class Listening(H11Protocol):
 
 
 def _cancelled(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
-    """No timer any more."""
+    """Cancel a timer."""
     if timer is not None:
         timer.cancel()
     return None

@@ -1,4 +1,4 @@
-"""The types of the answers as FastAPI reads them: made from the library's own types, by the same keys as their JSON."""
+"""The types of answers for FastAPI, made from the library's types with the keys of their JSON."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..records import keys_of, type_of
 
 @cache
 def model_of(kind: Any) -> Any:
-    """What JSON holds of a type: an object with the keys of a dataclass or a named tuple, a list, a plain value."""
+    """The JSON type of a Python type: an object with the keys of a dataclass or named tuple, a list or a value."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is tuple or origin is list:
         return types.GenericAlias(list, (model_of(inner[0]),))
     if origin in (Union, types.UnionType):
-        return Union[tuple(model_of(one) for one in inner)]  # noqa: UP007  # made from values
+        return Union[tuple(model_of(one) for one in inner)]  # noqa: UP007  # made at run time
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return types.GenericAlias(dict, (str, model_of(inner[1])))
     if isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "_fields")):

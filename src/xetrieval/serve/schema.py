@@ -1,4 +1,4 @@
-"""The API's description as JSON, for generators: python -m xetrieval.serve.schema"""
+"""The OpenAPI schema as JSON, for code generators: python -m xetrieval.serve.schema"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .app import create_app
 
 
 def schema() -> str:
-    """OpenAPI, keys in order, so that the same API gives the same bytes."""
+    """The OpenAPI schema with sorted keys, so that the same API gives the same bytes."""
     app = create_app({}, load("minilm")).app
     assert isinstance(app, FastAPI)
     return json.dumps(app.openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""Requests. The answers are the library's own types, so that API and library cannot disagree."""
+"""The requests of the API. Most answers are the library's own types, so that API and library cannot disagree."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ Mode = Annotated[str, AfterValidator(_mode), Field(json_schema_extra={"enum": [*
 
 
 class StrictRequest(BaseModel):
-    """Unknown fields and values of another type are refused."""
+    """A request that refuses unknown fields and values of another type."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class OfIndex(StrictRequest):
-    """A question about one index; the first, if none is named."""
+    """A request about one index: the first, if none is named."""
 
     index: str | None = Field(default=None, max_length=200)
 
@@ -181,7 +181,7 @@ class IndexInfo(Record):
     views: tuple[str, ...]
     fields: tuple[str, ...]  # of the documents' metadata
     dimension: int
-    sae: str  # digest of its autoencoder, which a steering profile belongs to
+    sae: str  # digest of the autoencoder that its steering profiles belong to
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class Health(Record):
     status: Literal["ok"]
     version: str
     indexes: tuple[IndexInfo, ...]
-    words: Mapping[str, str]  # names of the rows that are not terms, as every output has them
+    words: Mapping[str, str]  # names of the rows that are not terms, the same in every output
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the routes call: the library's verbs on indexes by name. A method's types and docstring describe its route."""
+"""The methods behind the routes, which they describe: the library's verbs on indexes by name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ..steer import SteeringProfile
 from . import schemas as s
 from .encoder import SharedEncoder
 
-LOOKS_EVERY: Final = 1.0  # seconds between two looks at whether an index was changed
+LOOKS_EVERY: Final = 1.0  # seconds between two checks whether an index has changed
 LOG: Final = logging.getLogger("xetrieval.serve")
 IndexName = Annotated[str | None, Query(max_length=200, description="The first, if none is named.")]
 OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
@@ -44,7 +44,7 @@ IN_HTTP: Final = {option: field for field, option in OPTIONS.items()}
 
 
 class NotFound(XetrievalError):  # noqa: N818  # what HTTP calls it
-    """No such thing here."""
+    """No such index, document or feature."""
 
 
 class Service:
@@ -59,7 +59,7 @@ class Service:
         self._reports: dict[str, tuple[Index, CorpusReport]] = {}
 
     def index(self, name: str | None) -> Index:
-        """An index by name; the first where none is named."""
+        """An index by name; the first if none is named."""
         name = self._name(name)
         self._look(name)
         return self.indexes[name]
@@ -72,10 +72,10 @@ class Service:
         return next(iter(self.indexes)) if name is None else name
 
     def _look(self, name: str) -> None:
-        """Reopen an index that was changed or rebuilt; requests under way finish on the one they started with."""
+        """Reopen an index that was changed or rebuilt. Running requests finish on the one they started with."""
         cut = self.indexes[name].truncated_file()
         if not self._reopening.acquire(blocking=cut is not None):
-            return  # another request reopens it: the open one answers meanwhile
+            return  # another request is reopening it; until then the open one answers
         try:
             index = self.indexes[name]
             cut = index.truncated_file()
@@ -84,7 +84,7 @@ class Service:
             if cut or not index.is_current():
                 try:
                     opened = open_index(index.folder)
-                except XetrievalError as error:  # in the middle of a rebuild: the open index still answers
+                except XetrievalError as error:  # it is being rebuilt; the open index still answers
                     if cut:
                         remedy = "copy a new index to another folder, then rename it"
                         raise DamagedError(f"{cut}: overwritten while it was served; {remedy}") from error
@@ -96,16 +96,16 @@ class Service:
             self._reopening.release()
 
     def _explainer(self, name: str | None) -> Explainer:
-        """What explains texts: the explainer that an index has now; this server's own where it has no index."""
+        """The explainer for texts: that of an index, or the server's own if it has no index."""
         return self._own if name is None and not self.indexes else self.index(name).explainer
 
     def _sharing(self, one: Explainer) -> Explainer:
-        """The explainer with the server's single copy of its encoder; without one where it cannot read texts."""
+        """The explainer with the server's only copy of its encoder, or without encoder if it cannot be opened."""
         digest = one.encoder_identity.digest
         try:
             if digest not in self._encoders:
                 self._encoders[digest] = SharedEncoder(one.encoder)
-        except XetrievalError:  # a request with texts gets the reason
+        except XetrievalError:  # a request with texts will get the reason
             return replace(one, cache=False)
         return replace(one, cache=False).with_encoder(self._encoders[digest])
 
@@ -293,14 +293,14 @@ def _query_of(request: s.SearchRequest | s.WhyRequest) -> str | list[float]:
 
 
 def _evidence(request: s.ExplainRequest | s.ContrastRequest | s.WhyRequest) -> int | None:
-    """How many terms get their words: those shown, or 8 where all are; None where no words are requested."""
+    """For how many terms evidence is computed: the number shown, or 8 if all are shown; None if it is not requested."""
     if not request.evidence:
         return None
     return DEFAULT_TOP if request.top is None else request.top
 
 
 def _options_of(request: s.StrictRequest, **instead: object) -> dict[str, object]:
-    """The fields of a request as the table of options calls them; fields left out are absent."""
+    """The fields that a request sets, under their names in the table of options."""
     fields = {OPTIONS.get(name, name): getattr(request, name) for name in request.model_fields_set}
     return {**fields, **instead}
 
@@ -318,7 +318,7 @@ def _profile_of(index: Index, name: str, profile: SteeringProfile) -> s.Profile:
 
 
 def plain(message: str, indexes: Mapping[str, Index], request: str = "") -> str:
-    """An error's words without the paths of this machine; what the request itself contains stays."""
+    """An error message without the paths of this machine. What the request itself contains stays."""
     for name, index in indexes.items():
         message = message.replace(str(index.folder), f"index {name}")
 

@@ -25,7 +25,7 @@ SHARPNESS: Final = 20.0  # beta before it is learned
 
 @dataclass(frozen=True)
 class LearnConfig:
-    """How many features may move, how strongly factors are pulled to 1, and the fewest queries a feature must touch."""
+    """How many features may move, how strongly factors are pulled to 1, and how many queries a feature must affect."""
 
     features: int = 16
     ridge: float = 0.03

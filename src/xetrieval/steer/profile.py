@@ -1,10 +1,10 @@
-"""Steering in use: documents' activations scaled feature by feature, applied to scores from what is stored.
+"""A steering profile scales documents' activations, feature by feature. Scores follow from what an index stores.
 
     z' = l2norm(z + e),  e = sum_j (alpha_j - 1) c_j w_j    c: the document's code in its original view, as stored
 
     <q, z'> = (<q,z> + sum_j (alpha_j - 1) c_j <q,w_j>) / sqrt(||z||^2 + 2 <z,e> + ||e||^2)
 
-The remainder of z stays, the supports are not chosen again, and no text is encoded. The result is the same as that of
+The remainder of z is unchanged, no features are selected again and no text is encoded. The result equals that of
 editing the vectors.
 """
 
@@ -98,7 +98,7 @@ class SteeringProfile:
 
     @classmethod
     def load(cls, path: str | Path, sae: SparseAutoencoder) -> SteeringProfile:
-        """Read a profile for `sae` that `save`, or a person, wrote.
+        """Read a profile for `sae` that `save` or a person wrote.
 
         Raises:
             InputError: there is no such file, it is not JSON, or a field has the wrong type.

@@ -187,7 +187,7 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
     options = replace(options, views=_checked_weights(options.views))
     if options.steer is not None:
         if not isinstance(options.steer, SteeringProfile):
-            raise InputError(f"steer by a SteeringProfile, not by a {type(options.steer).__name__}")
+            raise InputError(f"steer must be a SteeringProfile, not a {type(options.steer).__name__}")
         options.steer.check(index.explainer.sae)
     if mode.package:
         require(mode.package, "index")
