@@ -6,7 +6,7 @@ multiplied by a power of two, which is exact, before they become float32 and bef
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,21 @@ from .errors import InputError
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+
+
+class Matrix(Protocol):
+    """Vectors [n, m]: an array, a memory-mapped file, or anything else that can be indexed by row."""
+
+    @property
+    def ndim(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
 
 SMALLEST: Final = 2.0**-40  # rows whose largest number is between these can be squared in float32
 LARGEST: Final = 2.0**40

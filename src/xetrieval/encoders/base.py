@@ -54,7 +54,7 @@ class Counts(NamedTuple):
     unknown: NDArray[np.int32]  # [n] tokens read that its tokenizer does not know ([UNK])
     tokens: NDArray[np.int32]  # [n] tokens read, without special tokens and the prompt
 
-    def of(self, place: Any) -> Counts:
+    def of(self, place: slice | Sequence[int] | NDArray[np.integer[Any]]) -> Counts:
         """The counts of some of the texts."""
         return Counts(*(column[place] for column in self))
 

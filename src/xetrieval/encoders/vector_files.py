@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..arrays import QUANTISED, Float32, as_vectors, check_kind
+from ..arrays import QUANTISED, Float32, Matrix, as_vectors, check_kind
 from ..errors import DamagedError, InputError
 from ..extras import require
 from ..files import parse_json, path_of
@@ -74,7 +74,7 @@ def read_vectors(path: Path, column: str | None = None) -> VectorFile:
     return VectorFile(vectors, vector_ids(path, len(vectors)))
 
 
-def map_vectors(path: Path, column: str | None = None) -> Any:
+def map_vectors(path: Path, column: str | None = None) -> Matrix:
     """Open a matrix of vectors [n, m]: .npy and .safetensors are memory-mapped, Parquet is read.
 
     Its rows are not checked.
@@ -95,13 +95,14 @@ def map_vectors(path: Path, column: str | None = None) -> Any:
     read = readers.get(path.suffix.lower())
     if read is None:
         raise InputError(f"{path}: unknown ending; vectors are .npy, .safetensors or .parquet")
-    matrix = read(path)
+    matrix: Any = read(path)
     check_kind(matrix.dtype, str(path))
     if matrix.ndim == 1 and matrix.size:
         matrix = matrix[None, :]
     if matrix.ndim != 2 or not matrix.size:
         raise InputError(f"{path}: expected a matrix [n, m] of vectors, got shape {list(matrix.shape)}")
-    return matrix
+    opened: Matrix = matrix
+    return opened
 
 
 def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:

@@ -21,6 +21,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray
@@ -230,7 +231,11 @@ def _area(curve: Sequence[Float64], query: NDArray[np.int64], config: Faithfulne
 
 
 def _rank(
-    explainer: Explainer, benchmark: Benchmark, vectors: BenchmarkVectors, config: FaithfulnessConfig, rng: Any
+    explainer: Explainer,
+    benchmark: Benchmark,
+    vectors: BenchmarkVectors,
+    config: FaithfulnessConfig,
+    rng: Generator,
 ) -> RankAgreement:
     stats = require("scipy.stats", "eval")
     sae = explainer.sae

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray
@@ -140,7 +141,7 @@ def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[IntArr
     }
 
 
-def _random_live(chosen: list[IntArray], frequency: Float64, rng: Any, window: int = 25) -> list[IntArray]:
+def _random_live(chosen: list[IntArray], frequency: Float64, rng: Generator, window: int = 25) -> list[IntArray]:
     """For each feature, a random living one outside the set, among its 2 * window neighbours by frequency."""
     live = np.flatnonzero(frequency > 0)
     by_frequency = live[np.argsort(frequency[live], kind="stable")]
@@ -167,7 +168,10 @@ def _summary(measured: dict[str, dict[str, Float64]], pairs: Pairs, config: Inte
 
 
 def _means(
-    measured: dict[str, dict[str, Float64]], query: NDArray[np.int64], which: NDArray[np.bool_], config: Any
+    measured: dict[str, dict[str, Float64]],
+    query: NDArray[np.int64],
+    which: NDArray[np.bool_],
+    config: InterventionConfig,
 ) -> dict[str, Any]:
     record: dict[str, Any] = {"pairs": int(which.sum())}
     if not which.any():

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Float32, l2norm
+from ..arrays import Matrix, l2norm
 from ..errors import InputError
 from ..intervals import wilson
 from ..labels.examples import top_examples
@@ -26,8 +26,8 @@ MOST_FEATURES = 500
 class IntruderSample(NamedTuple):
     """Row i of both matrices is the same text; the judge is another encoder than the explained one."""
 
-    vectors: Float32  # [n, m]
-    judge: Float32  # [n, any]
+    vectors: Matrix  # [n, m]
+    judge: Matrix  # [n, any]
 
 
 class IntruderScore(NamedTuple):
@@ -47,12 +47,12 @@ def intruder_score(sae: SparseAutoencoder, sample: IntruderSample, seed: int = 0
     """
     if len(sample.vectors) != len(sample.judge):
         raise InputError(f"{len(sample.vectors)} vectors for {len(sample.judge)} of the judge; give one row per text")
-    codes = sae.encode(sample.vectors, bulk=True)
+    codes = sae.encode(np.asarray(sample.vectors, np.float32), bulk=True)
     top = top_examples(codes, sae.features, TOP)
     rng = np.random.default_rng(seed)
     eligible = np.flatnonzero((top.frequency >= LEAST_TEXTS) & (top.frequency < len(codes)))
     chosen = np.sort(rng.permutation(eligible)[:MOST_FEATURES])
-    judge = l2norm(sample.judge.astype(np.float32))
+    judge = l2norm(np.asarray(sample.judge, np.float32))
     found = 0
     for feature in chosen:
         active = np.zeros(len(codes), bool)

@@ -7,9 +7,10 @@ under that curve is 0.5 by chance; it is compared with that of labels shuffled a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
 from ..data.benchmark import Benchmark
@@ -89,7 +90,7 @@ def labels(
     )
 
 
-def _texts(activation: Float32, count: int, rng: Any) -> Any:
+def _texts(activation: Float32, count: int, rng: Generator) -> NDArray[np.int64]:
     """`count` active rows spread over the activation range, then as many inactive ones."""
     active = np.flatnonzero(activation > 0)
     by_strength = active[np.argsort(-activation[active], kind="stable")]
@@ -97,7 +98,7 @@ def _texts(activation: Float32, count: int, rng: Any) -> Any:
     return np.concatenate([spread, rng.permutation(np.flatnonzero(activation <= 0))[:count]])
 
 
-def _auc(names: Float32, texts: Float32, place: Any, count: int) -> Float64:
+def _auc(names: Float32, texts: Float32, place: NDArray[np.int64], count: int) -> Float64:
     """Fraction of (active, inactive) pairs that a label ranks correctly, [f]; a tie counts one half."""
     scores = np.einsum("fm,ftm->ft", names, texts[place])
     active, inactive = scores[:, :count, None], scores[:, None, count:]

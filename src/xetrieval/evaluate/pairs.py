@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..arrays import IntArray
@@ -34,7 +35,7 @@ class Pairs(NamedTuple):
     relevant: NDArray[np.bool_]
 
 
-def draw_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionConfig, rng: Any) -> Pairs:
+def draw_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, config: InterventionConfig, rng: Generator) -> Pairs:
     """At most `per_query` pairs of each query and its top `depth` documents, half of them relevant if possible.
 
     Raises:
@@ -76,6 +77,6 @@ def best_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, seed: int = 0) -
     return Pairs(query, document, np.array(relevant, bool))
 
 
-def random_active(chosen: list[IntArray], active: list[IntArray], rng: Any) -> list[IntArray]:
+def random_active(chosen: list[IntArray], active: list[IntArray], rng: Generator) -> list[IntArray]:
     """For each set, as many random active features of z outside it, or all if there are fewer."""
     return [rng.permutation(np.setdiff1d(a, s))[: len(s)] for s, a in zip(chosen, active, strict=True)]

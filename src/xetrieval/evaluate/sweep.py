@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Matrix
 from ..configs import SweepConfig
 from ..data.benchmark import Benchmark
 from ..errors import InputError
@@ -18,7 +19,6 @@ from ..files import claim, write_text
 from ..progress import Progress, silent
 from ..sae import SparseAutoencoder
 from ..sae.measure import Activity, duplicate_fraction, measured
-from ..sae.stack import Matrix
 from ..sae.train import SaeStep, Stack, train_many
 from ..sae.train.rows import BadRows
 from .intruder import IntruderSample, intruder_score

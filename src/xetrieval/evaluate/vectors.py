@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from ..arrays import Float32
 from ..data.benchmark import Benchmark
 from ..encoders import Encoder, read_texts
+
+Rows = Sequence[int] | NDArray[np.int64]
 
 
 class BenchmarkVectors(NamedTuple):
@@ -28,7 +31,7 @@ def benchmark_vectors(benchmark: Benchmark, encoder: Encoder) -> BenchmarkVector
     )
 
 
-def of_queries(benchmark: Benchmark, rows: Any) -> Benchmark:
+def of_queries(benchmark: Benchmark, rows: Rows) -> Benchmark:
     """The benchmark with only these queries, in this order."""
     ids = [benchmark.query_ids[row] for row in rows]
     return replace(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from ..errors import InputError
 from ..extras import require
 from ..steer.learn import cross_entropy
 from ..views import View
-from .vectors import BenchmarkVectors
+from .vectors import BenchmarkVectors, Rows
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def learn_weights(
     benchmark: Benchmark,
     vectors: BenchmarkVectors,
     views: Mapping[View, Float32],
-    rows: Any,
+    rows: Rows,
     config: WeightsConfig | None = None,
 ) -> dict[View, float]:
     """Weights of the views from the queries `rows`; the original view has weight 1.
@@ -64,7 +63,7 @@ def learn_weights(
 
 
 def _competition(
-    benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[View, Float32], rows: Any, config: WeightsConfig
+    benchmark: Benchmark, vectors: BenchmarkVectors, views: Mapping[View, Float32], rows: Rows, config: WeightsConfig
 ) -> tuple[Float32, Float32]:
     """Scores of each view for the queries with judged documents, and the probability that each document should get.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..arrays import Matrix
 from ..internalizer import Internalizer
 from ..progress import Progress, silent
 from ..views import View, in_order
@@ -16,8 +17,8 @@ BLOCK = 8192
 
 
 def reasoned_rows(
-    vectors: Any, internalizers: Mapping[View, Internalizer], path: Path, progress: Progress = silent
-) -> Any:
+    vectors: Matrix, internalizers: Mapping[View, Internalizer], path: Path, progress: Progress = silent
+) -> NDArray[np.float16]:
     """z and R_t(z) of every row, [n, 1 + views, m] in half precision, memory-mapped from `path`.
 
     An existing file is used as it is: name it after everything that its rows depend on.
@@ -35,4 +36,5 @@ def reasoned_rows(
             progress("views", min(start + BLOCK, len(vectors)), len(vectors), "")
         out.flush()
         partial.rename(path)
-    return np.load(path, mmap_mode="r")
+    rows: NDArray[np.float16] = np.load(path, mmap_mode="r")
+    return rows

@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64, l2norm
+from ..arrays import Float32, Float64, Matrix, l2norm
 from ..errors import InputError
 from .codes import SparseCodes
 from .model import SparseAutoencoder
-from .stack import Matrix, Stack
+from .stack import Stack
 
 BLOCK: Final = 8192
 DENSE: Final = 0.1  # fraction of the rows; a feature that is active on more of them is uninformative

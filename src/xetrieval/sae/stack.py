@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32
+from ..arrays import Float32, Matrix
 from ..errors import InputError
 
 CHECKED: Final = 1 << 13  # rows read at once
-
-
-class Matrix(Protocol):
-    """Vectors [n, m]: an array, a memory-mapped file, or anything else that can be indexed by row."""
-
-    @property
-    def ndim(self) -> int: ...
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> Any: ...
 
 
 class Stack:

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32
+from ...arrays import Float32, Matrix
 from ...configs import SaeConfig
 from ...errors import DamagedError, DivergedError, InputError, TrainingWarning
 from ...extras import require
 from ...files import digest_of, read_arrays, write_arrays
 from ..measure import reconstruction
 from ..model import SparseAutoencoder
-from ..stack import Matrix, Stack
+from ..stack import Stack
 from .config import SaeStep, check_device
 from .finish import finish
 from .rows import BadRows, Checked, batches, check_rows
@@ -203,7 +203,7 @@ class _Plan(NamedTuple):
     def looks_at(self, step: int) -> bool:
         return bool(len(self.held_out)) and step % max(1, self.steps // LOOKS) == 0
 
-    def batches(self, done: int) -> Any:
+    def batches(self, done: int) -> Iterator[Float32]:
         """From batch `done` on, over all epochs."""
         for epoch in range(done // self.per_epoch, self.config.epochs):
             skip = done - epoch * self.per_epoch if epoch == done // self.per_epoch else 0
