@@ -109,11 +109,7 @@ def feature_card(
 
 
 def in_family(features: Sequence[Feature], families: Sequence[Family], family: int) -> list[Feature]:
-    """The features of a family and of the families below it.
-
-    Raises:
-        InputError: there is no such family.
-    """
+    """The features of a family and of the families below it."""
     if not any(one.id == family for one in families):
         raise InputError(f"there is no family {family}")
     inside = {family} | {one.id for one in families if one.parent == family}

@@ -49,9 +49,6 @@ def in_parallel(
 
     The first error ends the run. Calls in progress are awaited, since their answers may cost money, and their results
     are yielded before the error is raised.
-
-    Raises:
-        InputError: concurrency < 1. Anything that `function` raises.
     """
     if concurrency < 1:
         raise InputError(f"concurrency must be at least 1, not {concurrency}")

@@ -34,11 +34,7 @@ class OpenAIChat:
         self.name = name or f"{self.remote.base_url}#{model}"
 
     def ask(self, request: Request) -> Answer:
-        """The server's answer.
-
-        Raises:
-            EndpointError: no server, a wrong key, an unknown model, or no usable answer after all attempts.
-        """
+        """The server's answer."""
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [message._asdict() for message in request.messages],

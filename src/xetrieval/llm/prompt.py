@@ -37,32 +37,20 @@ class Prompt:
         return f"{self.name}/{self.field('version')}/{digest_of([list(turn) for turn in self.turns])[:12]}"
 
     def field(self, name: str) -> str:
-        """A field of the head.
-
-        Raises:
-            InputError: it is missing.
-        """
+        """A field of the head."""
         if name not in self.fields:
             raise InputError(f"{self.path}: the line {name!r} is missing before the turns")
         return self.fields[name]
 
     def number(self, name: str, default: int) -> int:
-        """A whole number of the head.
-
-        Raises:
-            InputError: it is not a whole number.
-        """
+        """A whole number of the head."""
         try:
             return int(self.fields.get(name, default))
         except ValueError as error:
             raise InputError(f"{self.path}: {name}: {error}") from error
 
     def require_places(self, *names: str) -> None:
-        """Refuse a prompt without these places.
-
-        Raises:
-            InputError: no turn contains one of them.
-        """
+        """Refuse a prompt without these places."""
         for name in names:
             if not any("{" + name + "}" in text for _, text in self.turns):
                 raise InputError(f"{self.path}: no turn contains {{{name}}}")

@@ -50,11 +50,7 @@ class ReplayChat:
         return cls(script, f"replay:{path.name}:{digest_of(lines)[:12]}")
 
     def ask(self, request: Request) -> Answer:
-        """The answer of the script.
-
-        Raises:
-            EndpointError: the script has no answer.
-        """
+        """The answer of the script."""
         with self._lock:
             self.requests.append(request)
         text = self._script(request)

@@ -28,11 +28,7 @@ class ExampleFolder:
     features: Sequence[FeatureExamples]
 
     def check(self, sae: str, place: str) -> None:
-        """Refuse examples of another autoencoder.
-
-        Raises:
-            MismatchError: they belong to another one.
-        """
+        """Refuse examples of another autoencoder."""
         if self.sae != sae:
             raise MismatchError(
                 f"{place}: examples of another autoencoder (sae {self.sae}, not {sae}); gather them for this one"

@@ -14,11 +14,7 @@ from .base import Marked, Text, odd_one_out
 
 
 def check_judge(judge: EncoderIdentity, explained: EncoderIdentity) -> None:
-    """Refuse the explained encoder as a judge: it would only confirm its own neighbourhoods.
-
-    Raises:
-        MismatchError: the two are the same encoder.
-    """
+    """Refuse the explained encoder as a judge: it would only confirm its own neighbourhoods."""
     same_weights = judge.weights_sha256 is not None and judge.weights_sha256 == explained.weights_sha256
     if judge.digest == explained.digest or (same_weights and judge.dimension == explained.dimension):
         raise MismatchError(f"the judge {judge.name} is the explained encoder itself; give another with --judge")
