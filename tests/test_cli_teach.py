@@ -158,9 +158,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("what", "extra"),
     [
         ("retrieval", []),
-        ("retrieval", ["--weights", "learned"]),
+        ("retrieval", ["--view-weights", "learned"]),
         ("intervention", []),
-        ("steering", ["--alphas", "0,1", "--fraction", "0.5"]),
+        ("steering", ["--factors", "0,1", "--fraction", "0.5"]),
     ],
 )
 def test_every_evaluation_has_one_grammar(what: str, extra: list[str], world: Path) -> None:
@@ -188,7 +188,7 @@ def test_records_on_standard_output_are_one_array(world: Path, form: str) -> Non
 def test_retrieval_compares_written_texts_on_the_documents_that_have_them(world: Path) -> None:
     lines = [{"_id": f"d{i}", "qa": f"what is t {i}", "summary": f"t {i}"} for i in range(3)]
     (world / "texts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    options = ("--data", "toy", "--explainer", world / "x", "--texts", world / "texts.jsonl", "--format", "json")
+    options = ("--data", "toy", "--explainer", world / "x", "--teacher", world / "texts.jsonl", "--format", "json")
     records = json.loads(run("evaluate", "retrieval", *options).stdout)
     assert [r["system"] for r in records] == ["none", "internalizer", "cot"]
     assert {(r["documents"], r["queries"]) for r in records} == {(3, 3)}
@@ -198,10 +198,10 @@ def test_retrieval_compares_written_texts_on_the_documents_that_have_them(world:
 def test_what_evaluate_cannot_do_is_one_line(world: Path) -> None:
     x = ("--explainer", world / "x")
     refused(run("evaluate", "retrieval", "--data", "nowhere", *x), "nowhere: no such folder")
-    refused(run("evaluate", "retrieval", "--data", "toy", *x, "--weights", "best"), "choose sum or learned")
+    refused(run("evaluate", "retrieval", "--data", "toy", *x, "--view-weights", "best"), "choose sum or learned")
     refused(run("evaluate", "retrieval", "--data", "toy", "--internalizers", world / "x"), "--internalizers needs")
     refused(run("evaluate", "labels", "--data", "toy", *x, "--judge", "hashing"), "the explained encoder itself")
-    refused(run("evaluate", "steering", "--data", "toy", *x, "--alphas", "a,b"), "--alphas")
+    refused(run("evaluate", "steering", "--data", "toy", *x, "--factors", "a,b"), "--factors")
     (world / "toy" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\thigh\n")
     refused(run("evaluate", "intervention", "--data", "toy", *x), "line 2: the grade 'high'")
 

@@ -16,6 +16,7 @@ from test_intervention import toy_benchmark
 
 from paper.kit.folds import cross_fitted_views
 from xetrieval.arrays import l2norm
+from xetrieval.configs import WeightsConfig
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.benchmark import Benchmark, open_benchmark, sample_benchmark
 from xetrieval.encoders import HashingEncoder
@@ -23,7 +24,7 @@ from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, RetrievalConfig, internalized, retrieval, taught
 from xetrieval.evaluate.retrieval import ndcg10_by_query, paired_test, with_views
 from xetrieval.evaluate.vectors import ranking
-from xetrieval.evaluate.weights import WeightsConfig, learn_weights
+from xetrieval.evaluate.weights import learn_weights
 from xetrieval.llm import Answer
 from xetrieval.teachers import TeacherPair, read_prompt, read_teacher
 from xetrieval.teachers.checks import check

@@ -18,12 +18,12 @@ import safetensors.numpy  # noqa: F401
 import typer.main
 
 import xetrieval.cli.clean
-import xetrieval.cli.index_tables
 import xetrieval.cli.output
 import xetrieval.evaluate.doctor
 import xetrieval.evaluate.suggest
 import xetrieval.fitting.pipeline
 import xetrieval.index.ask.report
+import xetrieval.index.ask.tables
 import xetrieval.render.page
 import xetrieval.teachers  # noqa: F401
 from paper.studies.robustness.frame import Try, carry_out, command, refusal

@@ -1,53 +1,82 @@
-"""xetrieval evaluate: one grammar for every evaluation; records in JSON, a table in the terminal."""
+"""xetrieval evaluate: measurements on benchmarks; records in JSON, a table in the terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .evaluate_grammar import Shared, shares
+from ..configs import LabelsConfig, RetrievalConfig, SteeringConfig
+from .evaluate_options import EvaluateOptions
 from .options import open_explainer, opened_encoder
+from .shared import with_options
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
+    from ..encoders import Encoder
     from ..evaluate import BenchmarkVectors
     from ..evaluate.retrieval import RetrievalResult
+    from ..explain import Explainer
+    from ..internalizer import Internalizer
+    from ..sae import SparseAutoencoder
 
 app = typer.Typer(help="Measure retrieval, intervention, faithfulness, steering and more.", no_args_is_help=True)
 
 
-@app.command()
-@shares
-def retrieval(
-    shared: Shared,
+RawSae = Annotated[
+    Path | None, typer.Option("--raw-sae", help="An autoencoder of original vectors alone, to compare with.")
+]
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """Where views come from."""
+
     internalizers: Annotated[
         Path | None, typer.Option("--internalizers", help="What `internalizer train` wrote, instead of an explainer's.")
-    ] = None,
-    encoder: Annotated[str | None, typer.Option("--encoder", help="With --internalizers: their encoder.")] = None,
-    texts: Annotated[
+    ] = None
+    encoder: Annotated[str | None, typer.Option("--encoder", help="With --internalizers: their encoder.")] = None
+    teacher: Annotated[
         list[str] | None,
-        typer.Option("--texts", help="Teacher texts about the documents: rank those that have some, by CoT reasoner."),
-    ] = None,
-    weights: Annotated[
-        str, typer.Option("--weights", help="sum, as in the paper, or learned on one half for the other.")
-    ] = "sum",
-) -> None:
+        typer.Option(
+            "--teacher", help="Also rank by the texts of a teacher, among the documents that have some; may repeat."
+        ),
+    ] = None
+
+    def open(self, shared: EvaluateOptions) -> tuple[Encoder, Mapping[str, Internalizer]]:
+        """The encoder and the networks: of a folder of internalizers, or of an explainer."""
+        if self.internalizers is None:
+            opened = open_explainer(shared.explainer, self.encoder, shared.cache)
+            return opened.encoder, opened.internalizers
+        from ..encoders import CachedEncoder
+        from ..errors import InputError
+        from ..fitting.internalizers import open_internalizers
+
+        if self.encoder is None:
+            raise InputError("--internalizers needs --encoder: the one they were trained with")
+        reader = CachedEncoder(opened_encoder(self.encoder), shared.cache)
+        return reader, open_internalizers(self.internalizers, reader)
+
+
+@app.command()
+@with_options
+def retrieval(shared: EvaluateOptions, views: ViewOptions, config: RetrievalConfig) -> None:
     """NDCG@10 of the encoder alone, with internalized views, and with texts that a teacher wrote."""
-    from ..evaluate import RetrievalConfig, internalized, taught
+    from ..evaluate import internalized, taught
     from ..evaluate import retrieval as run
     from ..teachers import read_teacher
 
-    config = RetrievalConfig(weights, seed=shared.seed)
-    reader, nets = _views(shared, internalizers, encoder)
+    reader, nets = views.open(shared)
     forms = "+".join(sorted({net.form for net in nets.values()}))
     facts = {"encoder": reader.identity.name, "system": "internalizer", "form": forms, "teacher": "as trained"}
 
     def measure(benchmark: Benchmark, vectors: BenchmarkVectors) -> list[RetrievalResult]:
-        if not texts:
+        if not views.teacher:
             return run(benchmark, vectors, internalized(nets, vectors.documents), facts, config)
-        lessons = [pair for name in texts for pair in read_teacher(name, benchmark.documents)]
+        lessons = [pair for name in views.teacher for pair in read_teacher(name, benchmark.documents)]
         part = taught(benchmark, lessons, reader)
         row = {document.id: place for place, document in enumerate(benchmark.documents)}
         at = {query: place for place, query in enumerate(benchmark.query_ids)}
@@ -56,108 +85,67 @@ def retrieval(
             documents=vectors.documents[[row[d.id] for d in part.benchmark.documents]],
         )
         records = run(part.benchmark, few, internalized(nets, few.documents), facts, config)
-        said = {**facts, "system": "cot", "form": None, "teacher": "+".join(Path(name).name for name in texts)}
-        records += run(part.benchmark, few, part.views, said, config)[1:]
+        written = "+".join(Path(name).name for name in views.teacher)
+        by_teacher = {**facts, "system": "cot", "form": None, "teacher": written}
+        records += run(part.benchmark, few, part.views, by_teacher, config)[1:]
         return records
 
     shared.run("retrieval", reader, measure)
 
 
-def _views(shared: Shared, internalizers: Path | None, encoder: str | None) -> tuple[Any, Any]:
-    """The encoder and the networks: of a folder of internalizers, or of an explainer."""
-    if internalizers is None:
-        opened = open_explainer(shared.explainer, encoder, shared.cache)
-        return opened.encoder, opened.internalizers
-    from ..encoders import CachedEncoder
-    from ..errors import InputError
-    from ..fitting.internalizers import open_internalizers
-
-    if encoder is None:
-        raise InputError("--internalizers needs --encoder: the one they were trained with")
-    reader = CachedEncoder(opened_encoder(encoder), shared.cache)
-    return reader, open_internalizers(internalizers, reader)
-
-
 @app.command()
-@shares
-def intervention(
-    shared: Shared,
-    raw_sae: Annotated[
-        Path | None,
-        typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone: what it finds shared, as `direct`."),
-    ] = None,
-) -> None:
+@with_options
+def intervention(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
     """Erase the shared features, or keep only them: how the score changes, compared with random sets of equal size."""
     from ..evaluate import InterventionConfig
     from ..evaluate import intervention as run
-    from ..sae import SparseAutoencoder
 
-    opened = open_explainer(shared.explainer, None, shared.cache)
-    raw = None if raw_sae is None else SparseAutoencoder.load(raw_sae)
+    opened, raw = _explainers(shared, raw_sae)
     config = InterventionConfig(seed=shared.seed)
     shared.run("intervention", opened.encoder, lambda b, vectors: [run(opened, b, vectors, config, raw)])
 
 
 @app.command()
-@shares
-def faithfulness(
-    shared: Shared,
-    raw_sae: Annotated[
-        Path | None, typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone, its order beside ours.")
-    ] = None,
-) -> None:
-    """Erase or keep more and more features: do those that an explanation shows first carry the most?"""
+@with_options
+def faithfulness(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
+    """Erase or keep more and more features: do those that an explanation lists first carry the most?"""
     from ..evaluate import FaithfulnessConfig
     from ..evaluate import faithfulness as run
-    from ..sae import SparseAutoencoder
 
-    opened = open_explainer(shared.explainer, None, shared.cache)
-    raw = None if raw_sae is None else SparseAutoencoder.load(raw_sae)
+    opened, raw = _explainers(shared, raw_sae)
     config = FaithfulnessConfig(seed=shared.seed)
     shared.run("faithfulness", opened.encoder, lambda b, vectors: [run(opened, b, vectors, config, raw)])
 
 
 @app.command()
-@shares
-def steering(
-    shared: Shared,
-    raw_sae: Annotated[
-        Path | None, typer.Option("--raw-sae", help="An autoencoder of encoder vectors alone, to steer with as well.")
-    ] = None,
-    alphas: Annotated[str, typer.Option("--alphas", help="Factors, separated by commas.")] = "0,0.5,1,1.5,2",
-    fraction: Annotated[
-        float, typer.Option("--fraction", help="The most features in a set, as a fraction of all.")
-    ] = 0.125,
-) -> None:
-    """Scale the features that matter, found on half of the queries: NDCG@10 of the other half."""
-    from ..errors import InputError
-    from ..evaluate import SteeringConfig
+@with_options
+def steering(shared: EvaluateOptions, config: SteeringConfig, raw_sae: RawSae = None) -> None:
+    """Scale the features that matter, learned from half of the queries: NDCG@10 of the other half."""
     from ..evaluate import steering as run
-    from ..sae import SparseAutoencoder
 
-    try:
-        factors = tuple(float(part) for part in alphas.split(","))
-    except ValueError as error:
-        raise InputError(f"--alphas {alphas!r}: give numbers by commas, e.g. 0,1,2") from error
-    opened = open_explainer(shared.explainer, None, shared.cache)
-    raw = None if raw_sae is None else SparseAutoencoder.load(raw_sae)
-    config = SteeringConfig(factors, fraction, shared.seed)
+    opened, raw = _explainers(shared, raw_sae)
     shared.run("steering", opened.encoder, lambda b, vectors: run(opened.sae, b, vectors, config, raw))
 
 
 @app.command()
-@shares
+@with_options
 def labels(
-    shared: Shared,
+    shared: EvaluateOptions,
+    config: LabelsConfig,
     judge: Annotated[str, typer.Option("--judge", help="An encoder other than the explained one.")],
-    features: Annotated[int | None, typer.Option("--features", min=2, help="A sample of this many features.")] = 200,
 ) -> None:
     """Does a judge that sees only the words of a label rank texts that activate its feature above others?"""
     from ..encoders import CachedEncoder, open_encoder
-    from ..evaluate import LabelsConfig
     from ..evaluate import labels as run
 
-    opened = open_explainer(shared.explainer, None, shared.cache)
+    opened, _ = _explainers(shared, None)
     reader = CachedEncoder(open_encoder(judge), shared.cache)
-    config = LabelsConfig(features, seed=shared.seed)
     shared.run("labels", opened.encoder, lambda b, vectors: [run(opened, b, vectors, reader, config)])
+
+
+def _explainers(shared: EvaluateOptions, raw_sae: Path | None) -> tuple[Explainer, SparseAutoencoder | None]:
+    """The explainer, and the autoencoder that it is compared with."""
+    from ..sae import SparseAutoencoder
+
+    opened = open_explainer(shared.explainer, None, shared.cache)
+    return opened, None if raw_sae is None else SparseAutoencoder.load(raw_sae)

@@ -20,6 +20,7 @@ from .options import (
     open_explainer,
     say_notes,
 )
+from .output import show_parts
 from .progress import progress_bar
 from .shared import check_options, with_options
 from .skipped import SkipBad, collector, report_skipped
@@ -208,13 +209,13 @@ def report(
 
     from ..index import open_index
     from ..index.ask.report import report as look
-    from .index_tables import print_report
+    from ..index.ask.tables import report_parts
 
     found = look(open_index(index), topics)
     if format is Format.json:
         give_json(found.to_dict())
     else:
-        print_report(output_console(), found)
+        show_parts(report_parts(found), None)
 
 
 def _dictionary(index: Index) -> str:

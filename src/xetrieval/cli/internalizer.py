@@ -12,7 +12,6 @@ import typer
 from ..configs import InternalizerConfig
 from .benchmarks import DataOption
 from .console import give_json, output_console, say
-from .evaluate_tables import print_table
 from .options import CacheOption, CorporaArgument, Format, FormatOption, opened_encoder
 from .progress import progress_bar
 from .shared import with_options
@@ -123,6 +122,8 @@ def evaluate(
         return
     from rich.table import Table
 
+    from ..evaluate.tables import table_of
+
     table = Table("aspect", "pairs", "cosine", "doing nothing", "recall of 100", "doing nothing")
     for r in records:
         table.add_row(
@@ -135,4 +136,4 @@ def evaluate(
         )
     output_console().print(table)
     if ranked:
-        print_table("retrieval", ranked)
+        output_console().print(table_of("retrieval", ranked))

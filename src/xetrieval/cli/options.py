@@ -25,6 +25,7 @@ CorporaArgument = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help
 ExplainerOption = Annotated[
     str, typer.Option("--explainer", "-x", help="minilm (shipped), or the folder of another explainer.")
 ]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same samples.")]
 EncoderOption = Annotated[
     str | None,
     typer.Option("--encoder", help="Another copy of the explainer's encoder; refused unless it is the same."),

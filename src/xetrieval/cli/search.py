@@ -237,9 +237,9 @@ def _print(hits: list[Hit], explain: bool, top: int | None, common: Overview | N
             console.print(table_of(hit.explanation, DEFAULT_TOP if top is None else top))
             console.print()
     if common is not None:
-        from .index_tables import print_overview
+        from ..index.ask.tables import overview_parts
 
-        print_overview(console, common)
+        show_parts(overview_parts(common), None)
 
 
 def _parts(answer: Why, top: int) -> Iterator[RenderableType]:

@@ -5,6 +5,7 @@ nothing heavy, so that `--help` is instant.
 """
 
 from .build import BuildConfig
+from .evaluate import LabelsConfig, RetrievalConfig, SteeringConfig, WeightsConfig
 from .fit import FitConfig
 from .internalizer import InternalizerConfig
 from .labels import ExamplesConfig, LlmLabelConfig, ScoresConfig
@@ -17,10 +18,14 @@ __all__ = [
     "ExamplesConfig",
     "FitConfig",
     "InternalizerConfig",
+    "LabelsConfig",
     "LlmLabelConfig",
     "Option",
+    "RetrievalConfig",
     "SaeConfig",
     "ScoresConfig",
+    "SteeringConfig",
     "SweepConfig",
     "TeachConfig",
+    "WeightsConfig",
 ]

@@ -18,3 +18,4 @@ class Option(NamedTuple):
 
 RETRIES = Option("Further attempts after an unusable answer.")
 CONCURRENCY = Option("Requests sent at the same time.")
+SEED = Option("Same seed, same samples.")

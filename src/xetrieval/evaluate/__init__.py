@@ -1,13 +1,13 @@
 """Evaluations: each file has one frozen config, one function and one result."""
 
-from ..configs import SweepConfig
+from ..configs import LabelsConfig, RetrievalConfig, SteeringConfig, SweepConfig
 from .faithfulness import FaithfulnessConfig, faithfulness
 from .intervention import intervention
 from .intruder import IntruderSample, intruder_score
-from .labels import LabelsConfig, labels
+from .labels import labels
 from .pairs import InterventionConfig
-from .retrieval import RetrievalConfig, ViewSystem, compare_views, ndcg10, reconstructed, retrieval
-from .steering import SteeringConfig, steering
+from .retrieval import ViewSystem, compare_views, ndcg10, reconstructed, retrieval
+from .steering import steering
 from .sweep import SweepData, sweep
 from .vectors import BenchmarkVectors, benchmark_vectors
 from .views import internalized, taught

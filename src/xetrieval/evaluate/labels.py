@@ -13,6 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
+from ..configs import LabelsConfig
 from ..data.benchmark import Benchmark
 from ..encoders import Encoder, read_texts
 from ..errors import InputError
@@ -20,15 +21,6 @@ from ..explain import Explainer
 from ..intervals import bootstrap
 from ..labels.judges import check_judge
 from .vectors import BenchmarkVectors
-
-
-@dataclass(frozen=True)
-class LabelsConfig:
-    """How many labelled features are judged, and on how many texts that activate each (and as many that do not)."""
-
-    features: int | None = 200  # a seeded sample; None is all
-    texts: int = 10
-    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,41 +8,22 @@ sign-flip test.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import Float32, Float64, l2norm
+from ..configs import RetrievalConfig
 from ..data.benchmark import Benchmark
-from ..errors import InputError
 from ..extras import require
 from ..sae import SparseAutoencoder
 from ..views import View
 from .vectors import BenchmarkVectors, of_queries, ranking
-from .weights import WeightsConfig, learn_weights
+from .weights import learn_weights
 
 DEPTH = 10
 Weights = Mapping[View, float] | Sequence[Mapping[View, float]] | None  # of views; one per half if learned
-
-
-@dataclass(frozen=True)
-class RetrievalConfig:
-    """How systems are compared.
-
-    Args:
-        weights: "sum" is the paper's: every view counts 1. "learned" learns them on one half of the queries and ranks
-            the other half with them, both ways round, so that no query is ranked by weights that it helped to learn.
-    """
-
-    weights: str = "sum"
-    resamples: int = 5000
-    seed: int = 0
-    learning: WeightsConfig = field(default_factory=WeightsConfig)
-
-    def __post_init__(self) -> None:
-        if self.weights not in ("sum", "learned"):
-            raise InputError(f"weights {self.weights!r}: choose sum or learned")
 
 
 def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:

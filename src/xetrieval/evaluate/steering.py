@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray, l2norm
+from ..configs import SteeringConfig
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..sae import SparseAutoencoder, SparseCodes
@@ -22,24 +23,6 @@ from .retrieval import ndcg10_by_query
 from .vectors import BenchmarkVectors, of_queries, ranking
 
 HARD = 100  # unmatched documents are drawn from this many of the query's best
-
-
-@dataclass(frozen=True)
-class SteeringConfig:
-    """Which factors, and how many features.
-
-    Args:
-        alphas: 1 changes nothing except what decoding loses.
-        fraction: the largest size of a set, as a fraction of F; 1/8 is 384 of 3072, 1/32 is 96.
-    """
-
-    alphas: tuple[float, ...] = (0.0, 0.5, 1.0, 1.5, 2.0)
-    fraction: float = 0.125
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.alphas or min(self.alphas) < 0 or not 0 < self.fraction < 1:
-            raise InputError("steering: factors of 0 or more, and a fraction of the features between 0 and 1")
 
 
 @dataclass(frozen=True)

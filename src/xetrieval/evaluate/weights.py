@@ -9,26 +9,17 @@ be documents that it overrates, and the loss would turn against it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..arrays import Float32, Float64
+from ..configs import WeightsConfig
 from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..extras import require
 from ..steer.learn import cross_entropy
 from ..views import View
 from .vectors import BenchmarkVectors, Rows
-
-
-@dataclass(frozen=True)
-class WeightsConfig:
-    """How many documents compete at most, how strongly weights are pulled to 0, and the seed of the sample."""
-
-    documents: int = 2000
-    ridge: float = 0.01
-    seed: int = 0
 
 
 def learn_weights(

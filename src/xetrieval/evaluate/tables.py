@@ -1,25 +1,23 @@
-"""The results of each evaluation as a table."""
+"""The results of each evaluation as a table for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .console import output_console
-
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..evaluate.faithfulness import FaithfulnessResult
-    from ..evaluate.intervention import InterventionResult
-    from ..evaluate.labels import LabelsResult
-    from ..evaluate.retrieval import RetrievalResult
-    from ..evaluate.steering import SteeringResult
+    from .faithfulness import FaithfulnessResult
+    from .intervention import InterventionResult
+    from .labels import LabelsResult
+    from .retrieval import RetrievalResult
+    from .steering import SteeringResult
 
 
-def print_table(what: str, results: Sequence[Any]) -> None:
-    """Print the results of one kind of evaluation."""
-    output_console().print(TABLES[what](results))
+def table_of(what: str, results: Sequence[Any]) -> Table:
+    """The results of one kind of evaluation."""
+    return TABLES[what](results)
 
 
 def _table(columns: Sequence[str], left: int = 2) -> Table:

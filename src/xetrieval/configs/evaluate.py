@@ -1,0 +1,72 @@
+"""How retrieval, steering and labels are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from ..errors import InputError
+from .option import SEED, Option
+
+
+@dataclass(frozen=True)
+class WeightsConfig:
+    """How many documents compete at most, how strongly weights are pulled to 0, and the seed of the sample."""
+
+    documents: int = 2000
+    ridge: float = 0.01
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RetrievalConfig:
+    """How systems are compared.
+
+    Args:
+        weights: "sum" is the paper's: every view counts 1. "learned" learns them on one half of the queries and ranks
+            the other half with them, both ways round, so that no query is ranked by weights that it helped to learn.
+    """
+
+    weights: Annotated[str, Option("sum, as in the paper, or learned on one half for the other.", "--view-weights")] = (
+        "sum"
+    )
+    resamples: int = 5000
+    seed: Annotated[int, SEED] = 0
+    learning: WeightsConfig = field(default_factory=WeightsConfig)
+
+    def __post_init__(self) -> None:
+        if self.weights not in ("sum", "learned"):
+            raise InputError(f"weights {self.weights!r}: choose sum or learned")
+
+
+@dataclass(frozen=True)
+class SteeringConfig:
+    """Which factors, and how many features.
+
+    Args:
+        alphas: 1 changes nothing except what decoding loses.
+        fraction: the largest size of a set, as a fraction of F; 1/8 is 384 of 3072, 1/32 is 96.
+    """
+
+    alphas: Annotated[tuple[float, ...], Option("Factors, by commas.", "--factors")] = (
+        0.0,
+        0.5,
+        1.0,
+        1.5,
+        2.0,
+    )
+    fraction: Annotated[float, Option("The largest set of features, as a fraction of all.")] = 0.125
+    seed: Annotated[int, SEED] = 0
+
+    def __post_init__(self) -> None:
+        if not self.alphas or min(self.alphas) < 0 or not 0 < self.fraction < 1:
+            raise InputError("steering: factors of 0 or more, and a fraction of the features between 0 and 1")
+
+
+@dataclass(frozen=True)
+class LabelsConfig:
+    """How many labelled features are judged, and on how many texts that activate each (and as many that do not)."""
+
+    features: Annotated[int | None, Option("Judge a sample of this many labelled features.", "--sample")] = 200
+    texts: Annotated[int, Option("Active texts per feature, and as many silent ones.", "--texts-per-feature")] = 10
+    seed: Annotated[int, SEED] = 0

@@ -1,0 +1,74 @@
+"""A checkup as tables and lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from .doctor import Checkup
+
+
+def _percent(part: float | None) -> str:
+    return "–" if part is None else f"{part:.0%}"
+
+
+def checkup_parts(found: Checkup) -> Iterator[RenderableType]:
+    """The figures beside those of the model card, the advice, and the queries that fail."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..render.fitted import bar
+    from ..text import printable, shorten
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    table.add_column("here", justify="right")
+    table.add_column("model card", justify="right")
+    table.add_column("")
+    rows = (
+        ("cosine of reconstructed documents", f"{found.cosine:.3f}", found.cosine_on_card, ""),
+        ("variance unexplained (FVU)", "none" if found.fvu is None else f"{found.fvu:.3f}", found.fvu_on_card, ""),
+        ("explained", _percent(found.explained), None, f"of the scores without the bias: {found.pairs_are}"),
+        ("  by untrained directions", _percent(found.explained_untrained), None, "what features explain by chance"),
+        ("  by features with a label", _percent(found.named_fraction), None, ""),
+        ("remainder", _percent(found.remainder_fraction), None, "of the scores without the bias, by absolute value"),
+        ("shared features", "–" if found.features is None else f"{found.features:.1f}", None, "of a pair, on average"),
+        (
+            "remainder of whole scores",
+            _percent(found.remainder),
+            None,
+            f"of {found.queries} {found.query_source} and their best three",
+        ),
+        ("retention", _percent(found.retention), None, found.retention_is),
+        ("silent features", f"{found.silent:.0%}", None, "no document has them"),
+        ("saturated features", f"{found.saturated:.1%}", None, "a quarter of the documents has them"),
+        ("documents not read to their end", f"{found.unread:.0%}", None, ""),
+        (
+            "documents mostly unknown",
+            f"{found.unknown:.0%}",
+            None,
+            "to the encoder: half of their tokens or more",
+        ),
+    )
+    for name, here, card, note in rows:
+        table.add_row(name, here, "" if card is None else f"{card:.3f}", Text(note, "dim"))
+    yield table
+    yield ""
+    yield Text(f"{found.verdict}: {found.why}", "bold")
+    for line in found.advice:
+        yield Text(f"• {line}")
+    if not found.judged:
+        return
+    yield Text(f"\n{found.failed} of {found.judged} queries have no relevant document in their best ten", "bold")
+    most = max((len(group.queries) for group in found.failing), default=1)
+    for group in found.failing[:8]:
+        drawn = bar(len(group.queries) / most, 12)
+        name = f"{printable(group.name)} (feature {group.feature}, {group.mean_share:+.3f} in the wrong hits)"
+        yield Text.assemble((f"{len(group.queries):>4}  ", "bold"), (f"{drawn:<12}", "red"), f"  {name}")
+        for text in group.queries[:2]:
+            yield Text(f"        {shorten(text, 90)}", "dim")
+    if len(found.failing) > 8:
+        yield Text(f"{len(found.failing) - 8} more features", "dim")

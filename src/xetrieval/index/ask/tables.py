@@ -1,0 +1,131 @@
+"""What a list of hits, or a whole corpus, is made of: as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from ...render.fitted import Fitted
+    from ...steer import SteeringProfile
+    from ..index import Index
+    from .moves import SteeredRanking
+    from .overview import Overview
+    from .report import CorpusReport
+
+
+def overview_parts(found: Overview) -> Iterator[RenderableType]:
+    """Common features, those that split the hits, and those that bring in the unwanted ones."""
+    from rich.text import Text
+
+    from ...render.fitted import Column, Fitted, Line
+    from ...text import printable
+
+    parts = [
+        (f"what the {found.hits} hits have in common", found.common, False),
+        ("what splits them", found.splitting, False),
+    ]
+    if found.judged:
+        parts.append(("what brings in the bad ones", found.misleading, True))
+    for title, rows, judged in parts:
+        yield Text(f"\n{title}", "bold")
+        if not rows:
+            yield Text("nothing", "dim")
+            continue
+        columns = [Column("name", 38), Column("feature"), Column("hits"), Column("share")]
+        columns += [Column(name) for name in (("good", "bad") if judged else ("spread",))]
+        lines = []
+        for row in rows:
+            figures = (f"{row.good:+.4f}", f"{row.bad:+.4f}") if judged else (f"{row.spread:.4f}",)
+            value = row.bad - row.good if judged else row.mean_share
+            shared = (str(row.feature_id), f"{row.hits}/{found.hits}", f"{row.mean_share:+.4f}", *figures)
+            lines.append(Line((Text(printable(row.name)), *shared), value, "red" if value < 0 or judged else "green"))
+        yield Fitted(columns, lines, bar=12)
+
+
+def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
+    """Families with counts, then uninformative features, repeated lines, near-duplicates and hubs."""
+    from rich.text import Text
+
+    from ...render.fitted import Column, Fitted, Line
+    from ...text import printable
+
+    def heading(text: str) -> Text:
+        return Text(f"\n{text}", "bold")
+
+    yield Text(f"{found.documents:,} documents; {found.dead_features:,} features are in none of them\n", "bold")
+    lines = [
+        Line(
+            (Text(printable(topic.name)), f"{topic.documents:,}", Text(printable(topic.features[0].name), "dim")),
+            float(topic.documents),
+        )
+        for topic in found.topics
+    ]
+    columns = (Column("about", 44), Column("documents"), Column("most of them by", 30))
+    yield Fitted(columns, lines, bar=14)
+    if found.boilerplate:
+        yield heading("features in a quarter of the documents or more: too common to be informative")
+        for feature in found.boilerplate[:10]:
+            yield f"  {feature.fraction:>5.0%}  {feature.feature_id:>5}  {printable(feature.name)}"
+    if found.boilerplate_lines:
+        yield heading("lines in more than half of the documents: boilerplate")
+        for one in found.boilerplate_lines[:10]:
+            yield f"  {one.fraction:>5.0%}  {printable(one.line[:200])}"
+    if found.coactive:
+        yield heading("features of the same documents: near-duplicates")
+        for pair in found.coactive[:10]:
+            yield f"  {pair.jaccard:.2f}  {printable(pair.first.name)} / {printable(pair.second.name)}"
+    if found.hubs:
+        yield heading(f"hubs: documents found for very many queries ({found.probes} documents were the queries)")
+        for hub in found.hubs:
+            found_times = f"  {hub.found:>4} times, {hub.expected:g} expected  "
+            yield Text.assemble(found_times, (printable(hub.doc_id), "cyan"))
+            mean = hub.explanation
+            terms = ", ".join(f"{printable(term.name)} {term.share:+.3f}" for term in mean.terms)
+            yield Text(f"        {terms}, bias {mean.bias:+.3f}, remainder {mean.remainder:+.3f}", "dim")
+
+
+def moves_table(found: SteeredRanking) -> Table:
+    """A ranking with a profile beside the one without."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from ...text import printable, shorten
+
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    for column in ("rank", "before", "", "score", "before"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("document", overflow="ellipsis", no_wrap=True, ratio=1)
+    for move in found.hits:
+        rose = move.before_rank - move.rank
+        arrow = Text(f"▲{rose}", "green") if rose > 0 else Text(f"▼{-rose}", "red") if rose < 0 else Text("·", "dim")
+        table.add_row(
+            str(move.rank),
+            str(move.before_rank),
+            arrow,
+            f"{move.score:.4f}",
+            f"{move.before_score:.4f}",
+            Text.assemble((printable(move.doc_id), "cyan"), f"  {shorten(move.text, 120)}"),
+        )
+    return table
+
+
+def profile_table(index: Index, profile: SteeringProfile) -> Fitted:
+    """The features that a profile scales, and how many documents have each."""
+    from rich.text import Text
+
+    from ...render.fitted import Column, Fitted, Line
+    from ...text import printable
+
+    lines = []
+    for feature, factor in sorted(profile.factors.items(), key=lambda item: -item[1]):
+        name = index.explainer.features[feature].name
+        style = "green" if factor > 1 else "red"
+        count = f"{int(index.frequency[feature]):,}"
+        figures = (str(feature), Text(f"{factor:.2f}", style), count)
+        lines.append(Line((Text(printable(name)), *figures), min(1.0, factor - 1), style))
+    columns = (Column("name", 48), Column("feature"), Column("factor"), Column("documents"))
+    return Fitted(columns, lines, bar=12)
