@@ -15,7 +15,7 @@ from ..errors import InputError
 DEEPEST: Final = 100  # levels of nested metadata
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: object, depth: int = 0) -> Any:
     """A value as JSON: dates in ISO form, decimals as numbers, NaN and infinities as null.
 
     Raises:
@@ -40,7 +40,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     return _scalar(value)
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: object) -> Any:
     """Values of Parquet, databases and pandas that JSON has no type for."""
     if isinstance(value, Decimal):
         return _decimal(value)

@@ -32,7 +32,7 @@ class NewLabel(NamedTuple):
     prompt: str | None = None
     scores: tuple[Score, ...] = ()
     examples: tuple[str, ...] | None = None  # ids; None keeps the present ones
-    transferred: Mapping[str, Any] | None = None  # from which autoencoder and feature, and how similar the two are
+    transferred: Mapping[str, object] | None = None  # from which autoencoder and feature, and how similar the two are
 
 
 class RelabelCounts(NamedTuple):
@@ -119,7 +119,7 @@ def history_of(folder: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def history_line(**facts: Any) -> str:
+def history_line(**facts: object) -> str:
     """A line of history.jsonl, with the time."""
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return json.dumps({"at": at, **facts}, ensure_ascii=False) + "\n"

@@ -30,7 +30,7 @@ class Request:
     messages: tuple[Message, ...]
     max_tokens: int
     temperature: float = 0.0
-    schema: Mapping[str, Any] | None = None
+    schema: Mapping[str, object] | None = None
     version: str = ""
     attempt: int = 0
 

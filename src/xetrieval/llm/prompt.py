@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..errors import InputError
 from ..files import digest_of, path_of, read_text
@@ -29,7 +29,7 @@ class Prompt:
     path: Path
     fields: Mapping[str, str]
     turns: tuple[tuple[str, str], ...]  # role, template
-    schema: Mapping[str, Any] | None = None  # that answers must fit; None asks for plain text
+    schema: Mapping[str, object] | None = None  # that answers must fit; None asks for plain text
 
     @property
     def identity(self) -> str:
@@ -85,7 +85,7 @@ def fence_of(*texts: str) -> str:
     return sha256(b"fence\0" + "\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def read_prompt(source: str | Path, folder: Path, schema: Mapping[str, Any] | None = None) -> Prompt:
+def read_prompt(source: str | Path, folder: Path, schema: Mapping[str, object] | None = None) -> Prompt:
     """The prompt of that name in `folder`, or the prompt in a file.
 
     Raises:

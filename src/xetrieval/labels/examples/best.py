@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32
+from ...arrays import Float32, Float64
 from ...sae import SparseCodes
 
 Integers = NDArray[np.integer[Any]]
@@ -24,7 +24,7 @@ class Best:
         self.keys = np.zeros((groups, count), np.float64)
         self.values = np.zeros((groups, count), np.float32)  # an activation that goes with each row
 
-    def add(self, group: Integers, row: Integers, key: NDArray[np.floating[Any]], value: Float32) -> None:
+    def add(self, group: Integers, row: Integers, key: Float32 | Float64, value: Float32) -> None:
         """Let new entries compete with the present ones. All arrays are [entries]; each (group, row) comes once."""
         count = self.rows.shape[1]
         filled = self.rows >= 0

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ...data import BadLine, read_json_lines
 from ...errors import DamagedError, MismatchError
@@ -24,7 +24,7 @@ class ExampleFolder:
     """The examples of every feature of one autoencoder, and the corpus they come from."""
 
     sae: str  # digest
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
     features: Sequence[FeatureExamples]
 
     def check(self, sae: str, place: str) -> None:
@@ -35,7 +35,7 @@ class ExampleFolder:
             )
 
 
-def save_examples(folder: Path, sae: str, features: Sequence[FeatureExamples], facts: Mapping[str, Any]) -> None:
+def save_examples(folder: Path, sae: str, features: Sequence[FeatureExamples], facts: Mapping[str, object]) -> None:
     """Write a new folder, whole or not at all.
 
     Raises:
