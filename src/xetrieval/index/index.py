@@ -1,4 +1,4 @@
-"""The index as a user sees it: what `IndexReader` reads, and the questions to ask of it."""
+"""The index as users see it: `IndexReader`, with methods to search and to explain."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ class Index(IndexReader):
         Args:
             query: a text, or a vector of this index's encoder.
             by: dense, concept, sparse, bm25 or hybrid; see `xetrieval.registry`.
-            filters: on metadata, ["year>=2020", "ok=true"] or {"year": [2019, 2020], "price": {"<": 3}}; all must hold.
+            filters: conditions on metadata, all of which must hold: ["year>=2020", "ok=true"], or
+                {"year": [2019, 2020], "price": {"<": 3}}.
             steer: scale the documents' activations before they are scored (dense).
             views: {view: weight} added to the dense score.
-            exact: scan all vectors, even where a faiss index exists.
+            exact: scan all vectors, even if there is a faiss index.
         Raises:
             InputError: an empty query, an unknown mode or field, or options that cannot be combined.
         """

@@ -708,7 +708,7 @@ export interface components {
         };
         /**
          * Hit
-         * @description One document found. `explanation` is made when it is looked at.
+         * @description One document found. Its explanation is computed when it is first used.
          */
         Hit: {
             /** Doc Id */
@@ -1129,7 +1129,7 @@ export interface components {
         };
         /**
          * StoredDocument
-         * @description A document as the index keeps it. `row` is its place in the shard, or in the index where an index gives it.
+         * @description A document as the index keeps it. `row` is its row in the shard, or in the index if it comes from an index.
          */
         StoredDocument: {
             /** Doc Id */

@@ -1,7 +1,7 @@
-"""An index without its deleted and replaced documents: shards that contain some are rewritten without them.
+"""Remove deleted and replaced documents from an index by rewriting the shards that contain some.
 
-After a kill at any point, the same command resumes; a build, an addition or a deletion in between throws the
-unfinished work away. Readers see the index as it was before, or as it is after.
+If it is killed, the same command resumes; a build, an addition or a deletion in between discards the unfinished work.
+Readers see the index either as it was before, or as it is afterwards.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .pipeline import write_manifest_with
 from .verify import folder_bytes
 from .writer import ShardWriter
 
-BLOCK: Final = 4096  # documents that are copied at once
+BLOCK: Final = 4096  # documents copied at once
 
 
 class Compacted(NamedTuple):
@@ -46,7 +46,7 @@ class Compacted(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A shard of the index to be: one that stays, or rows for a new one."""
+    """A shard of the new index: one that stays, or rows for a new one."""
 
     name: str
     record: dict[str, Any] | None  # None: to be written
@@ -56,8 +56,8 @@ class _Part(NamedTuple):
 def compact_index(folder: Path, progress: Progress = silent, shard_rows: int = SHARD_ROWS) -> Compacted:
     """Remove the texts, vectors and codes of deleted and replaced documents from an index's files.
 
-    What it finds stays the same, ids and scores; row numbers change. A reader that has the index open keeps working on
-    what it opened. Copies that make search faster are removed with what they were made of (`index accelerate`).
+    Searches find the same ids and scores as before, but row numbers change. Readers that have the index open can go on.
+    Copies that make search faster are removed; `index accelerate` makes them again.
 
     Args:
         shard_rows: documents of a new shard; shards that are less than half full are joined with a changed neighbour.
@@ -107,7 +107,7 @@ def _tell(progress: Progress, before: int, total: int, rows: int) -> None:
 
 
 def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
-    """The shards of the index to be, in the order of rows."""
+    """The shards of the new index, in the order of rows."""
     number, dirty = index.manifest.next_shard, False
     waiting: list[tuple[str, dict[str, Any], Rows]] = []
 

@@ -1,4 +1,4 @@
-"""What an index is built from: corpora, or vectors with ids, checked once before any work."""
+"""The corpus of an index: texts, or vectors with ids, checked once before any work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..store.ids import whole_of
 from ..store.texts import fingerprint
 from .stores import VectorStore
 
-CHECKED: Final = 8192  # vectors looked at together
+CHECKED: Final = 8192  # vectors checked at once
 
 
 class Entry(NamedTuple):
@@ -45,7 +45,7 @@ class Corpus:
         sources: BEIR folders, .jsonl, .csv, .parquet, folders of text files; read in this order.
         vectors: a file of vectors of the documents of `sources`: by id where ids came with them, else row by row;
             alone, a document is its id.
-        store: documents and vectors together, from where they live; instead of `sources` and `vectors`.
+        store: a vector store with documents and their vectors; instead of `sources` and `vectors`.
         skipped: takes what cannot be used.
         column: of a Parquet file of vectors; None takes "vector", or else the only one.
     Raises:
@@ -73,7 +73,7 @@ class Corpus:
 
     @property
     def encoded(self) -> bool:
-        """Whether the vectors are there already."""
+        """Whether the documents come with vectors."""
         return self.vectors is not None or self.store is not None
 
     def entries(self) -> Iterator[Entry]:
@@ -88,11 +88,11 @@ class Corpus:
         return (Entry(document, self._row(rows, document.id)) for document in self._documents())
 
     def matrix(self) -> Any:
-        """The vectors [n, m], memory-mapped or, from Parquet, read once; None where texts are encoded."""
+        """The vectors [n, m], memory-mapped or, from Parquet, read once; None if texts are encoded."""
         if self.vectors is None:
             return None
         if not path_of(self.vectors).is_file():
-            return map_vectors(self.vectors, self.column)  # which refuses it
+            return map_vectors(self.vectors, self.column)  # it raises the error
         now = self.vectors.stat()
         version = now.st_ino, now.st_size, now.st_mtime_ns
         if version not in self._open:
@@ -145,14 +145,14 @@ class Corpus:
 
 
 class Survey(NamedTuple):
-    """A corpus after one pass: every line can be used and every id is unique."""
+    """The result of one pass over a corpus: every line can be used and every id is unique."""
 
     documents: int
     digest: str  # of ids, texts and metadata, in order
 
 
 def survey(corpus: Corpus, dimension: int, progress: Progress = silent) -> Survey:
-    """Read everything once. Eight bytes a document stay in memory.
+    """Read everything once. It keeps eight bytes of each document in memory.
 
     Args:
         dimension: of the vectors, if the corpus has any.
@@ -222,7 +222,7 @@ def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
 
 
 def _names(document: Document, before: str | None) -> tuple[str | None, list[str]]:
-    """The whole of a piece; and the ids that no other document may have: its own, and for a first piece its whole's."""
+    """The document that a piece belongs to, and the ids that must be unique: the piece's and, once, the document's."""
     whole = whole_of(document)
     if document.id == whole:
         return None, [whole]

@@ -1,4 +1,4 @@
-"""Vectors that come with a corpus: are they those of its encoder, and does each belong to its document?"""
+"""A check that the vectors of a corpus are those of its encoder, each with the right document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .corpus import Corpus
 
 
 def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
-    """Encode three documents and compare, where there are texts and their encoder; else look at the reconstruction.
+    """Encode three documents and compare, if there are texts and an encoder; otherwise check the reconstruction.
 
     Raises:
         MismatchError: not the vectors that the encoder gives these texts, or they do not even look like its vectors.
@@ -29,7 +29,7 @@ def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
         try:
             own = read_texts(encoder, [entries[place].document.text for place in places], "document").vectors
         except (EndpointError, MissingExtra):
-            own = None  # it cannot be reached now
+            own = None  # the encoder cannot be reached now
         if own is not None:
             other = first_difference(own, vectors[places])
             if other is not None:
@@ -46,7 +46,7 @@ def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
 
 
 def _encoder(explainer: Explainer) -> Encoder | None:
-    """None where it cannot be opened here."""
+    """The encoder; None if it cannot be opened here."""
     try:
         return explainer.encoder
     except (InputError, MismatchError, MissingExtra, EndpointError):

@@ -1,4 +1,4 @@
-"""One build: as building/job.json records it while it is unfinished, and what its parts share while it runs."""
+"""A build: the job that building/job.json records until it is finished, and what its parts share while it runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Job(NamedTuple):
     """What a build has to do."""
 
-    digest: str  # of everything that decides the result
+    digest: str  # hash of everything that decides the result
     base: int  # the generation it adds to; 0: a new index
     first: int  # number of its first shard
     added: int
@@ -59,7 +59,7 @@ class Job(NamedTuple):
         return np.array(self.replaced, np.int64)
 
     def unreadable(self, output: Path) -> int:
-        """Documents written of which the encoder knows at most half of the tokens."""
+        """The number of new documents of which the encoder knows at most half of the tokens."""
         count = 0
         for name in self.names:
             with closing(Texts(output / SHARDS / name / TEXTS)) as texts:
@@ -79,13 +79,13 @@ class Build(NamedTuple):
 
 
 def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: list[Any]) -> Job | None:
-    """The unfinished or finished job that a build continues; None where it begins a new one.
+    """The job, unfinished or finished, that a build continues; None if it begins a new one.
 
     Args:
-        facts: everything but `base` that decides the result.
+        facts: everything that decides the result, except `base`.
     Raises:
-        InputError: an index is there and nothing is to be added, or the other way round; an unfinished build of
-            something else. DamagedError: the record of the unfinished build cannot be read.
+        InputError: an index exists although none is to be added to, or the other way round; or there is an unfinished
+            build of something else. DamagedError: the record of the unfinished build cannot be read.
     """
     known = _unfinished(output / BUILDING)
     if base is None and config.adding:
@@ -95,7 +95,7 @@ def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: lis
             raise InputError(
                 f"{output} already contains an index; add to it with `xetrieval index add`, or choose another"
             )
-        return Job(base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, config.block or 0, [])  # it is complete
+        return Job(base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, config.block or 0, [])  # it is finished
     if known is None or config.restart:
         return None
     if known.digest != digest_of([*facts, known.base]):
@@ -110,7 +110,7 @@ def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: lis
 def begun(
     corpus: Corpus, documents: int, output: Path, base: Manifest | None, config: BuildConfig, facts: list[Any]
 ) -> Job:
-    """A new job, recorded in the folder; what an unfinished one left there is removed.
+    """Begin a new job: remove what an unfinished one left in the folder, and record the job there.
 
     Args:
         documents: of the corpus. facts: as for `resumed`.
@@ -141,7 +141,7 @@ def _unfinished(building: Path) -> Job | None:
     try:
         job = None if record is None else Job(**record)
         if job is not None:
-            _ = job.gone  # which checks the rows
+            _ = job.gone  # checks the rows
     except (TypeError, ValueError, OverflowError) as error:
         raise DamagedError(f"{building / JOB}: damaged ({error}); move it elsewhere and build again") from error
     return job

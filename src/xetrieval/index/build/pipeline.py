@@ -1,7 +1,7 @@
-"""A corpus to an index, shard by shard. After an interruption, the same call resumes.
+"""Build an index from a corpus, shard by shard. After an interruption, the same call resumes.
 
-Unfinished work is in INDEX/building; when all of it is done, replacing config.json makes it the index. Readers see the
-index as it was before, or as it is after.
+Unfinished work is in INDEX/building. Replacing config.json publishes it in one step, so readers see the index either as
+it was before, or as it is afterwards.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .job import Build, begun, resumed
 from .own import Dictionary, choose, chosen_explainer, is_learned, learn_dictionary, learned
 from .shards import build_in_loop
 
-TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run loses at most
+TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run may lose
 
 
 class Built(NamedTuple):
@@ -48,9 +48,9 @@ class Built(NamedTuple):
     added: int
     updated: int
     unchanged: int
-    removed: int  # old pieces, or an old whole, of documents whose pieces have changed
+    removed: int  # old pieces of documents that were cut differently
     documents: int  # in the index now
-    unreadable: int = 0  # of those written, documents of which the encoder knows at most half of the tokens
+    unreadable: int = 0  # new documents of which the encoder knows at most half of the tokens
     dictionary: str = ""  # which one the index has, and why
 
 
@@ -63,13 +63,13 @@ def build_index(
 ) -> Built:
     """Build an index in the folder `output`, or add to the one that is there.
 
-    Documents whose id is new are added; one whose text or metadata changed takes the place of what was there, be it
-    whole or in pieces. One that is not in the corpus stays. Replaced texts are not found any more, but stay in the
-    index's files until `compact_index`.
+    Documents with a new id are added. Documents whose text or metadata changed replace the old ones, including their
+    pieces. Documents that are not in the corpus stay. Replaced texts are no longer found, but stay in the index's
+    files until `compact_index` is called.
 
     Raises:
         InputError: a line that cannot be used, a duplicate id, an unfinished build of something else, or another
-            process at work there. MismatchError: the index was made by another explainer.
+            process is writing there. MismatchError: the index was made by another explainer.
     """
     config, output = config or BuildConfig(), path_of(output)
     config = replace(config, block=config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK))
@@ -88,7 +88,9 @@ def build_index(
         facts = _facts(corpus, explainer, config, looked, plan)
         job = resumed(output, manifest, config, facts)
         job = job or begun(corpus, looked.documents, output, manifest, config, facts)
-        if manifest is None or manifest.job != job.digest:  # else built already, or killed between the last two steps
+        if (
+            manifest is None or manifest.job != job.digest
+        ):  # otherwise it was built before, or killed between the last two steps
             build = _make_shards(Build(corpus, explainer, output, manifest, job, progress), config, plan)
             if job.rows or job.removed:
                 manifest = _publish(build)
@@ -143,16 +145,16 @@ def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> N
 
 
 def own_files(folder: Path) -> list[str]:
-    """The files of the index's explainer: those that its config.json names, itself, and its card."""
+    """The files of an index's explainer: config.json, those that it names, and the card."""
     names = {CONFIG, "README.md", *read_json(folder / CONFIG)["files"]}
     return sorted(name for name in names if (folder / name).is_file())
 
 
 def _kept(explainer: Explainer, output: Path, *, published: bool) -> Explainer:
-    """The explainer as the index keeps it: what it stores is made with the very weights that will explain it.
+    """The explainer as the index stores it, so that vectors are encoded with the weights that will explain them.
 
-    A published index keeps its own, with its labels. What an interrupted build saved is replaced: its labels may have
-    changed since.
+    A published index keeps its own explainer, with its labels. One that an interrupted build saved is replaced, because
+    labels may have changed since.
     """
     folder = output / EXPLAINER
     if not published or not (folder / CONFIG).is_file():
@@ -199,7 +201,7 @@ def _publish(build: Build) -> Manifest:
 
 
 def write_manifest_with(output: Path, manifest: Manifest, gone: NDArray[np.int64]) -> Manifest:
-    """The deleted rows first, then config.json, whose replacement is the one step that readers see."""
+    """Write the deleted rows, then config.json: readers see the change when config.json is replaced."""
     content = np.ascontiguousarray(gone, TYPES["u64"]).tobytes()
     manifest = replace(manifest, gone=len(gone), gone_sha256=sha256(content).hexdigest() if len(gone) else "")
     if len(gone):

@@ -38,10 +38,10 @@ def build_in_loop(build: Build, part: Part) -> None:
 
 
 class ShardMaker:
-    """Makes shards, or a part of each, one after another. Each resumes where it stopped.
+    """Makes shards, or a part of each, one after another. An unfinished shard is resumed.
 
     Args:
-        rows: of the whole build.
+        rows: the number of documents in the whole build.
     """
 
     def __init__(self, corpus: Corpus, explainer: Explainer, output: Path, block: int, part: Part, rows: int = 0):
@@ -49,7 +49,7 @@ class ShardMaker:
         self.encoder = None if corpus.encoded or part == "code" else _reader(explainer, rows)
 
     def make(self, number: int, size: int, entries: Iterator[Entry], tell: TellRows) -> None:
-        """One shard of `size` rows from its own entries; a sealed shard is done."""
+        """Make one shard of `size` rows from its entries, unless it is finished."""
         sealed, begun = self.output / SHARDS / shard_name(number), self.output / BUILDING / shard_name(number)
         if (sealed / RECORD).is_file():
             for _ in entries:
@@ -69,7 +69,7 @@ class ShardMaker:
 
     def _append(self, writer: ShardWriter, entries: Iterator[Entry], tell: TellRows) -> None:
         for _ in islice(entries, writer.rows):
-            pass  # in the shard already
+            pass  # already in the shard
         tell(writer.rows)
         for chunk in blocks(entries, self.block):
             if self.encoder is None:
@@ -89,7 +89,7 @@ class ShardMaker:
 
 
 def _reader(explainer: Explainer, rows: int) -> Encoder:
-    """Its encoder; the user's cache is not filled with the whole of a very large corpus, only read."""
+    """The encoder. For a very large corpus, the user's cache is read, but not filled."""
     encoder = explainer.encoder
     if explainer.cache is True and rows > MOST_KEPT and isinstance(encoder, CachedEncoder):
         return CachedEncoder(encoder.encoder, encoder.folder, grows=False)
@@ -97,8 +97,8 @@ def _reader(explainer: Explainer, rows: int) -> Encoder:
 
 
 def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:
-    """The entries that a build writes: all of them, or those that the index does not have in this form."""
-    if base is None or corpus.encoded:  # vectors of documents that the index has may differ: these are replaced
+    """The entries that a build writes: all of them, or those that are new to the index or changed."""
+    if base is None or corpus.encoded:  # with given vectors, documents are always replaced: their vectors may differ
         yield from corpus.entries()
         return
     with open_ids(output, base) as have:

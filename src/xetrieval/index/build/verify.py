@@ -1,4 +1,4 @@
-"""Whether every byte of an index is what its manifest promises, and which files no manifest names."""
+"""Check every byte of an index against its manifest, and find files that do not belong to it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Verified(NamedTuple):
     """What a check of an index found."""
 
     files: int  # checked and unchanged
-    unknown: tuple[str, ...]  # files in the folder that the index does not know, as paths in it
+    unknown: tuple[str, ...]  # paths of files in the folder that do not belong to the index
 
 
 Check = tuple[Path, Callable[[], object]]
 
 
 def verify_index(folder: Path, progress: Progress = silent) -> Verified:
-    """Read everything.
+    """Read and check all files of an index.
 
     Raises:
         DamagedError: a file is missing or differs; the message names it.
@@ -51,7 +51,7 @@ def verify_index(folder: Path, progress: Progress = silent) -> Verified:
 
 
 def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
-    """Every file of the index, with the check of its content."""
+    """Every file of the index, with a function that checks it."""
     yield folder / CONFIG, partial(_check_written, folder / CONFIG, manifest.to_dict(KIND))
     if manifest.gone:
         yield folder / manifest.deleted_file, partial(manifest.deleted, folder)
@@ -66,11 +66,11 @@ def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
     for path in sorted({seal for companion in companions() for seal in companion.seals(folder)}):
         yield path, partial(check_seal, path)
         for name in read_seal(path)["files"]:
-            yield path.parent / name, lambda: None  # compared with its seal
+            yield path.parent / name, lambda: None  # checked with its seal
 
 
 def _check_written(path: Path, record: dict[str, Any]) -> None:
-    """A record has one written form, so every bit of it is checked."""
+    """Compare the bytes of a record, which has only one written form."""
     if not path.is_file():
         raise DamagedError(f"{path}: missing; restore it")
     found = read_json(path)

@@ -1,7 +1,7 @@
-"""One shard being written: blocks are appended, each whole or not at all, until it is sealed.
+"""Write one shard: blocks are appended, each completely or not at all, until the shard is sealed.
 
-A block counts from the moment that progress.json says so. What a killed run wrote after that is cut off when
-the shard is opened again, so the files are the same however often the run was killed.
+A block counts as soon as progress.json records it. What a killed run wrote after that is cut off when the shard is
+opened again, so the files are the same however often the run was killed.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class ShardWriter:
         self.folder, self.dimension, self.features, self.views = folder, dimension, features, tuple(views)
         folder.mkdir(parents=True, exist_ok=True)
         self.texts = Texts(folder / TEXTS, writable=True)
-        self.rows, self.coded = self._resume()  # with vectors and texts; with codes as well
+        self.rows, self.coded = self._resume()  # rows with vectors and texts; rows that also have codes
 
     @property
     def files(self) -> list[str]:
-        """What blocks are appended to."""
+        """The files that blocks are appended to."""
         return [VECTORS, *(name for view in self.views for name in code_files(view, self.features))]
 
     def append(self, documents: Sequence[Document], encoded: Encoded, codes: Sequence[SparseCodes]) -> None:
-        """A block of documents, and its codes in every view; where the shard has no views, they follow later."""
+        """Append documents, with their codes in every view; a shard without views gets its codes later."""
         if self.rows + len(documents) > SHARD_ROWS:
             raise ValueError("the shard is full")
         self._write(VECTORS, encoded.vectors)
@@ -56,7 +56,7 @@ class ShardWriter:
         self._progress()
 
     def append_codes(self, codes: Sequence[SparseCodes]) -> None:
-        """The codes, in every view, of the next rows that have vectors."""
+        """Append the codes, in every view, of the next rows that have vectors."""
         self._write_codes(codes)
         self._progress()
 
@@ -65,7 +65,7 @@ class ShardWriter:
         return np.array(map_array(self.folder / VECTORS, self.dimension)[first : min(self.rows, first + count)])
 
     def close(self) -> None:
-        """Leave the shard as it is; the same call resumes it."""
+        """Leave the shard unfinished."""
         self.texts.close()
 
     def _write_codes(self, codes: Sequence[SparseCodes]) -> None:
@@ -85,7 +85,7 @@ class ShardWriter:
         write_text(self.folder / PROGRESS, json.dumps({"rows": self.rows, "coded": self.coded, "bytes": sizes}))
 
     def seal(self, target: Path) -> dict[str, Any]:
-        """Make the postings, hash every file, and move the shard to `target`. Its record."""
+        """Make the postings, hash every file, and move the shard to `target`. Returns its record."""
         write_postings(self.folder, self.features)
         content = self.texts.digest()
         self.texts.close()
@@ -106,7 +106,7 @@ class ShardWriter:
             os.fsync(file.fileno())
 
     def _resume(self) -> tuple[int, int]:
-        """The rows that count, and those with codes; anything after them is cut off."""
+        """The number of rows that count, and of those with codes. Anything after them is cut off."""
         path = self.folder / PROGRESS
         progress: Any = read_json(path) if path.is_file() else {"rows": 0, "bytes": {}}
         for name in self.files:

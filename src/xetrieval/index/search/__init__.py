@@ -1,1 +1,1 @@
-"""A query to ranked documents, one file per search mode."""
+"""Search: one file for each mode."""

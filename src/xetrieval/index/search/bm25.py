@@ -1,4 +1,4 @@
-"""Ranking by words: BM25 (bm25s). The words of an index are counted at their first use and kept beside it."""
+"""Ranking by words: BM25 (bm25s). The words of an index are counted by the first search and stored beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .mode import Query, Ranked, Ranking, best, by_generation, word
 SEAL: Final = "seal.json"
 FOLDER: Final = re.compile(rf"{WORDS}-(\d{{6,}})")
 METHOD: Final = "lucene"
-PROBED: Final = 100  # documents of a shard that are searched for text
+PROBED: Final = 100  # documents of a shard that are checked for text
 _COUNTING: Final = threading.Lock()
 
 
@@ -39,20 +39,20 @@ class Lexicon:
         self._retriever, self._package, self._alive = retriever, package, alive
 
     def words(self, query: str) -> list[tuple[str, int]]:
-        """The query's words that some document has, with their numbers; a repeated word is repeated."""
+        """The words of the query that occur in the index, with their numbers. Repeated words are repeated."""
         tokens = self._package.tokenize([query], stopwords="en", return_ids=False, show_progress=False)[0]
         vocabulary = self._retriever.vocab_dict
         return [(token, int(vocabulary[token])) for token in tokens if token in vocabulary]
 
     def column(self, word: int) -> tuple[Rows, Float64]:
-        """Rows that have a word, and its score in each."""
+        """The rows that contain a word, and its score in each."""
         matrix = self._retriever.scores
         low, high = int(matrix["indptr"][word]), int(matrix["indptr"][word + 1])
         return self._alive[matrix["indices"][low:high]], matrix["data"][low:high].astype(np.float64)
 
 
 class Bm25(Ranking):
-    """By BM25; documents without any word of the query are not found."""
+    """Ranking by BM25. Documents without any word of the query are not found."""
 
     def __init__(self, index: IndexReader, query: Query) -> None:
         super().__init__(index, query)
@@ -63,12 +63,12 @@ class Bm25(Ranking):
             self.scores[rows] += values
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """Of a filtered index too, words count as in the whole index."""
+        """The best k rows. Filters do not change the scores of words."""
         rows = np.flatnonzero(self.scores > 0) if among is None else among[self.scores[among] > 0]
         return best(rows, self.scores[rows], k)
 
     def split(self, rows: Rows) -> list[Explanation]:
-        """By word."""
+        """Split each score by word."""
         return [
             self.taken_apart(row, (word(*item) for item in self.shares(row).items()), score=float(self.scores[row]))
             for row in rows.tolist()
@@ -85,12 +85,12 @@ class Bm25(Ranking):
 
     @classmethod
     def seals(cls, folder: Path) -> Iterable[Path]:
-        """The words are published together with their seal: a folder without one is damaged."""
+        """The seals of all generations. Words are published with their seal, so a folder without one is damaged."""
         return (path / SEAL for path in by_generation(folder, FOLDER) if path.is_dir())
 
     @classmethod
     def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
-        """Words that were counted in another generation."""
+        """Words of other generations."""
         counted = by_generation(folder, FOLDER).items()
         return [path for path, generation in counted if generation != manifest.generation and path.is_dir()]
 
@@ -99,7 +99,7 @@ MODE = Bm25
 
 
 def open_lexicon(index: IndexReader) -> Lexicon:
-    """The words of this generation of an index, counted at first use and kept in its folder.
+    """The words of this generation of an index, counted at the first use and stored in its folder.
 
     Raises:
         InputError: an index without texts. MissingExtra: bm25s is not installed.
@@ -119,7 +119,7 @@ def _open(index: IndexReader) -> Lexicon:
         retriever = _count(index, package)
         now = read_index_manifest(index.folder).generation
         if now != index.manifest.generation or not os.access(index.folder, os.W_OK):
-            return Lexicon(retriever, package, index.alive)  # an older state, or a read-only folder: not kept
+            return Lexicon(retriever, package, index.alive)  # not stored: an older generation, or a read-only folder
         _keep(retriever, home)
     check_seal(home / SEAL)
     loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)

@@ -1,4 +1,4 @@
-"""What keeps files beside an index: search engines, and search modes with files of their own."""
+"""Search engines and search modes that store files beside an index."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from .nearest import engine
 
 
 def companions() -> list[type[Companion]]:
-    """All that may have left files beside an index."""
+    """Everything that may have stored files beside an index."""
     return [*(type(engine(name)) for name in SEARCH_ENGINES), *(mode_class(name) for name in SEARCH_MODES)]

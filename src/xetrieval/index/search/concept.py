@@ -38,14 +38,14 @@ class Concept(NamedTuple):
 
 
 class ByConcept(Ranking):
-    """By weighted activations of the features that the query names."""
+    """Ranking by weighted activations of the features that the query names."""
 
     def __init__(self, index: IndexReader, query: Query) -> None:
         super().__init__(index, query)
         self.concepts = parse(query.text, index.explainer.features)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """Documents that the query's conditions allow, and that have one of its features."""
+        """The best k rows that satisfy the query's conditions and have one of its features."""
         rows_of_index = self.index.manifest.rows
         scores, allowed = np.zeros(rows_of_index), np.zeros(rows_of_index, bool)
         allowed[self.index.alive if among is None else among] = True
@@ -62,7 +62,7 @@ class ByConcept(Ranking):
         return best(rows, scores[rows], k)
 
     def split(self, rows: Rows) -> list[Explanation]:
-        """By the query's features."""
+        """Split each score by the query's features."""
         weights: dict[int, float] = {}
         for concept in self.concepts:
             for feature in concept.features if not concept.excluded else ():
@@ -77,8 +77,8 @@ MODE = ByConcept
 def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
     """`"kidney disease"^2 +#614 -diet`, or with AND, OR, NOT between terms.
 
-    A term is a feature by number (#614) or by words of its label: the feature with exactly that label, else all whose
-    label contains these words. + or AND: required; - or NOT: excluded; ^2: counts twice.
+    A term is a feature by number (#614) or by words of its label: the feature with exactly that label, or else all
+    features whose label contains these words. + or AND: required; - or NOT: excluded; ^2: counts twice.
 
     Raises:
         InputError: a term that matches no feature, or no term that could find a document.

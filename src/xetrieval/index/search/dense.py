@@ -22,18 +22,18 @@ from .mode import Query, Ranked, Ranking, best
 from .nearest import nearest
 from .views import Views
 
-BLOCK = 1 << 14  # documents that are steered at once
+BLOCK = 1 << 14  # documents steered at once
 
 
 class Cosine(Ranking):
-    """By the plain score."""
+    """Ranking by the plain score."""
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """Exact, unless an approximate engine is there and was not excluded."""
+        """The best k rows; exact, unless there is an approximate engine and `exact` is false."""
         return nearest(self.index, self.q, k, among, approximate=not self.query.options.exact)
 
     def split(self, rows: Rows) -> list[Explanation]:
-        """By feature."""
+        """Split each score by feature."""
         return self._explained(rows, self.index.vectors(rows), self.index.all_codes(rows))
 
     def _explained(self, rows: Rows, z: Float32, views: list[SparseCodes]) -> list[Explanation]:
@@ -53,10 +53,10 @@ class Cosine(Ranking):
 
 
 class Steered(Cosine):
-    """By cosine with steered documents."""
+    """Ranking by cosine with steered documents."""
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """Exact: documents with a steered feature are scored again, all others keep their score."""
+        """The best k rows, exactly: documents with a steered feature are scored again, all others keep their score."""
         index, factors = self.index, self._factors
         moved = touched(index, factors)
         if among is not None:
@@ -70,7 +70,7 @@ class Steered(Cosine):
         return best(np.concatenate([still.rows[kept], moved]), scores, k)
 
     def split(self, rows: Rows) -> list[Explanation]:
-        """By feature, of the steered vectors."""
+        """Split the scores of the steered vectors by feature."""
         views, factors = self.index.all_codes(rows), self.query.options.factors
         z = steered_vectors(self.index.explainer.sae, self.index.vectors(rows), views[0], factors)
         views = [steered_codes(views[0], factors), *views[1:]]
@@ -83,7 +83,7 @@ class Steered(Cosine):
 
 
 class Dense(Ranking):
-    """By the encoder's own score, in the form that the options ask for."""
+    """Ranking by the encoder's own score: plain, with views or steered, as the options say."""
 
     def __init__(self, index: IndexReader, query: Query) -> None:
         super().__init__(index, query)
@@ -91,11 +91,11 @@ class Dense(Ranking):
         self.form: Ranking = form(index, query)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """The ranking of that form."""
+        """The best k rows."""
         return self.form.rank(k, among)
 
     def split(self, rows: Rows) -> Sequence[Explanation]:
-        """The split of that form."""
+        """Split each score by feature."""
         return self.form.split(rows)
 
 

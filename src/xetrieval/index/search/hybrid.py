@@ -22,7 +22,7 @@ LEXICAL_WEIGHT: Final = 0.5
 
 
 class Hybrid(Ranking):
-    """By cosine and words."""
+    """Ranking by cosine and words."""
 
     def __init__(self, index: IndexReader, query: Query) -> None:
         super().__init__(index, query)
@@ -30,7 +30,7 @@ class Hybrid(Ranking):
         self.scale = LEXICAL_WEIGHT / (float(self.words.scores.max()) or 1.0)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """Among the best 1,000 of either ranking."""
+        """The best k of the best 1,000 of either ranking."""
         candidates = max(k, RERANKED)
         dense, words = nearest(self.index, self.q, candidates, among), self.words.rank(candidates, among)
         rows = np.unique(np.concatenate([dense.rows, words.rows]))
@@ -38,7 +38,7 @@ class Hybrid(Ranking):
         return best(rows, (1 - LEXICAL_WEIGHT) * cosine + self.scale * self.words.scores[rows], k)
 
     def split(self, rows: Rows) -> list[Explanation]:
-        """By features for the cosine, by words for BM25."""
+        """Split the cosine by feature, and BM25 by word."""
         own, out = 1 - LEXICAL_WEIGHT, []
         for cosine, row in zip(Cosine(self.index, self.query).split(rows), rows.tolist(), strict=True):
             terms = [replace(term, share=own * term.share) for term in cosine.terms]

@@ -1,4 +1,4 @@
-"""What every search mode has in common: the query, its options, and the protocol of a mode's file."""
+"""The interface of search modes: queries, options, rankings."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from ..store.reader import IndexReader, Rows
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How documents are ranked; the command line, HTTP and Python all fill this in.
+    """How documents are ranked; the same for the command line, HTTP and Python.
 
     Args:
         by: a search mode of `registry`.
         steer: scales the documents' activations before they are scored.
         views: the weight of each view whose score is added.
-        exact: scan all vectors, even where an approximate engine is there.
+        exact: scan all vectors, even if there is an approximate engine.
     """
 
     by: str = "dense"
@@ -40,17 +40,17 @@ class SearchOptions:
 
     @property
     def factors(self) -> Mapping[int, float]:
-        """Features with the factors that they are scaled by."""
+        """The features to steer, with their factors."""
         return {} if self.steer is None else self.steer.factors
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query as it is ranked: its text, its vector, or both."""
+    """A query with its text, its vector, or both."""
 
     text: str
-    vector: Float32 | None  # [m]; None where the mode needs none
-    options: SearchOptions = SearchOptions()  # frozen
+    vector: Float32 | None  # [m]; None if the mode needs none
+    options: SearchOptions = SearchOptions()  # immutable
     read: Reading = NOT_COUNTED  # how much of it the encoder could read
 
     def __repr__(self) -> str:
@@ -63,28 +63,28 @@ class Query:
 
 
 class Ranked(NamedTuple):
-    """Rows by falling score."""
+    """Rows by descending score."""
 
     rows: Rows
     scores: Float64
 
 
 class Companion:
-    """Something that keeps files beside an index; by default it keeps none."""
+    """A search mode or an engine that may store files beside an index; by default it stores none."""
 
     @classmethod
     def seals(cls, folder: Path) -> Iterable[Path]:
-        """The records that hold the hashes of its files, one for each complete set of files."""
+        """The records with the hashes of its files, one for each complete set of files."""
         return ()
 
     @classmethod
     def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
-        """Files and folders of it that were made for another state of the index than `manifest`."""
+        """Its files and folders that do not belong to the state of the index in `manifest`."""
         return ()
 
 
 def by_generation(folder: Path, name: re.Pattern[str]) -> dict[Path, int]:
-    """Files and folders of a companion, with the generation that the first group of `name` finds in theirs."""
+    """Files and folders whose name matches, with the generation in the first group of `name`."""
     found = {path: name.fullmatch(path.name) for path in sorted(folder.iterdir())}
     return {path: int(match[1]) for path, match in found.items() if match}
 
@@ -103,11 +103,11 @@ class Ranking(Companion, ABC):
 
     @abstractmethod
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """The best k rows; `among` restricts them to some rows, ascending, none of which was deleted."""
+        """The best k rows. `among` restricts them to some rows, ascending, none of them deleted."""
 
     @abstractmethod
     def split(self, rows: Rows) -> Sequence[Explanation]:
-        """The score of each row taken apart, from what the index stores."""
+        """Split the score of each row, using only what the index stores."""
 
     def by_feature(
         self, rows: Rows, weights: Mapping[int, float], detail: Callable[[int, float], Mapping[str, float]], note: str
@@ -115,7 +115,7 @@ class Ranking(Companion, ABC):
         """Each row's score as the sum of its activations times the features' weights.
 
         Args:
-            detail: the figures behind the share of a feature, from the feature and its activation.
+            detail: the numbers behind the share of a feature, from the feature and its activation.
         """
         codes = self.index.codes(rows, self.index.manifest.views[0])
         out = []
@@ -129,7 +129,7 @@ class Ranking(Companion, ABC):
         return out
 
     def feature(self, j: int, share: float, detail: Mapping[str, float]) -> Term:
-        """What a feature adds to a score."""
+        """The term of a feature."""
         known = self.index.explainer.features[j]
         return Term("feature", j, known.label, share, detail=detail, confidence=known.confidence)
 
@@ -137,7 +137,7 @@ class Ranking(Companion, ABC):
         self, row: int, terms: Iterable[Term], note: str = "", *, score: float | None = None, bias: float = 0.0,
         remainder: float = 0.0, mode: str = ""
     ) -> Explanation:  # fmt: skip
-        """One row's score; without `score`, the terms are all of it."""
+        """The explanation of one row's score. Without `score`, it is the sum of the terms."""
         document, ordered = self.index.document(row), sorted(terms, key=lambda term: -term.share)
         return Explanation(
             score=sum(term.share for term in ordered) if score is None else score,
@@ -155,7 +155,7 @@ class Ranking(Companion, ABC):
 
 
 def word(text: str, share: float) -> Term:
-    """What a word adds to a score."""
+    """The term of a word."""
     return Term("word", None, f'"{text}"', share)
 
 
@@ -166,14 +166,14 @@ def mode_class(name: str) -> type[Ranking]:
 
 
 def best(rows: Rows, scores: Float64, k: int) -> Ranked:
-    """The k largest; equal scores by row."""
+    """The k largest scores; equal scores are ordered by row."""
     top = _largest(scores, k)
     top = top[np.lexsort((rows[top], -scores[top]))]
     return Ranked(rows[top], scores[top])
 
 
 def _largest(scores: Float32 | Float64, k: int) -> Rows:
-    """Positions of the k largest, in any order; of equal ones at the cutoff the first."""
+    """The positions of the k largest scores, in any order. Of equal scores at the cutoff, the first are taken."""
     if k >= len(scores):
         return np.arange(len(scores))
     cutoff = np.partition(scores, len(scores) - k)[len(scores) - k]

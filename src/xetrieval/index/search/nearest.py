@@ -1,4 +1,4 @@
-"""The nearest vectors: a scan of all of them, or the engine that finds them faster."""
+"""The nearest vectors, found by a scan of all vectors or by an engine."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..store.sealed import check_numbers
 from ..store.shard import Shard
 from .mode import Companion, Ranked, best
 
-LARGE: Final = 200_000  # documents from which an engine is worth its files
+LARGE: Final = 200_000  # number of documents from which an engine is worthwhile
 
 
 class Made(NamedTuple):
     """The files that an engine has made for an index."""
 
     bytes: int
-    recall_at_10: float  # of its ten nearest, against those of a scan
+    recall_at_10: float  # against the ten nearest of a scan
 
 
 class Engine(Companion, ABC):
@@ -34,11 +34,11 @@ class Engine(Companion, ABC):
 
     @abstractmethod
     def make(self, index: IndexReader) -> Made:
-        """Write its files; those that are there already stay."""
+        """Write its files, except those that exist already."""
 
     @abstractmethod
     def ready(self, index: IndexReader, k: int) -> bool:
-        """Whether all of its files are there, and it is faster than a scan for k documents."""
+        """Whether all of its files exist, and it is faster than a scan for k documents."""
 
     @abstractmethod
     def nearest(self, index: IndexReader, q: Float32, k: int) -> Ranked:
@@ -49,7 +49,7 @@ def engine(name: str) -> Engine:
     """An engine of `registry`.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is no such engine.
     """
     if name not in SEARCH_ENGINES:
         raise InputError(f"engine {name[:40]!r}: choose one of {', '.join(SEARCH_ENGINES)}")
@@ -58,7 +58,7 @@ def engine(name: str) -> Engine:
 
 
 def has_engine_files(folder: Path) -> bool:
-    """Whether some engine has made files for this index."""
+    """Whether any engine has made files for this index."""
     return folder.is_dir() and any(True for name in SEARCH_ENGINES for _ in engine(name).seals(folder))
 
 
@@ -81,7 +81,7 @@ def nearest(index: IndexReader, q: Float32, k: int, among: Rows | None = None, *
 
     Args:
         among: only these rows, ascending.
-        approximate: engines that may miss a few may be used.
+        approximate: allow engines that may miss a few documents.
     """
     if among is not None:
         return best(among, exact_scores(index, q, among), k)
@@ -89,7 +89,7 @@ def nearest(index: IndexReader, q: Float32, k: int, among: Rows | None = None, *
         if (approximate or facts.exact) and engine(name).ready(index, k):
             return engine(name).nearest(index, q, k)
     rows, values = np.empty(0, np.int64), np.empty(0, np.float64)
-    least = -np.inf  # a score that k documents are known to reach; deleted ones never do
+    least = -np.inf  # a score that k documents are known to reach; deleted documents never reach it
     for shard in index.shards:
         scores = shard_scores(index, shard, q)
         top = np.flatnonzero(scores >= least) if np.isfinite(least) else np.flatnonzero(np.isfinite(scores))
@@ -119,6 +119,6 @@ def shard_scores(index: IndexReader, shard: Shard, q: Float32) -> Float32:
 
 
 def deleted_in(index: IndexReader, shard: Shard) -> Rows:
-    """Deleted rows of a shard, counted within it."""
+    """The deleted rows of a shard, numbered within the shard."""
     low, high = np.searchsorted(index.deleted, (shard.first, shard.first + shard.rows))
     return index.deleted[low:high] - shard.first

@@ -1,4 +1,4 @@
-"""A query to ranked documents, each of which can explain its score."""
+"""From a query to ranked documents, each of which can explain its score."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOGETHER: Final = 16  # hits explained at once
 
 
 class _Together:
-    """A few neighbouring hits, explained at once when the first is looked at: they share most of the work."""
+    """A few neighbouring hits, all explained when the first explanation is needed: they share most of the work."""
 
     def __init__(self, index: IndexReader, query: Query, rows: Rows) -> None:
         self.index, self.query, self.rows = index, query, rows
@@ -54,7 +54,7 @@ class _Together:
 
 @dataclass(frozen=True, eq=False)
 class Hit(Record):
-    """One document found. `explanation` is made when it is looked at."""
+    """One document found. Its explanation is computed when it is first used."""
 
     rank: int
     row: int
@@ -88,7 +88,7 @@ class Hit(Record):
 
     @cached_property
     def document(self) -> StoredDocument:
-        """What the index stores of it."""
+        """The document as it is stored."""
         return self.index.document(self.row)
 
     @property
@@ -98,7 +98,7 @@ class Hit(Record):
 
     @property
     def title(self) -> str:
-        """Its title; empty where it has none."""
+        """Its title; empty if it has none."""
         return self.document.title
 
     @property
@@ -113,7 +113,7 @@ class Hit(Record):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That the encoder can hardly read it, where that is so."""
+        """A note if the encoder can hardly read it."""
         return tuple(self.read.notes("document")) if self.read.unreadable else ()
 
     @property
@@ -139,7 +139,7 @@ class Hit(Record):
 
     @cached_property
     def explanation(self) -> Explanation:
-        """Why it has this score; the parts add up to it in every mode."""
+        """Why it has this score. In every mode, the parts add up to it."""
         return self.together.explanation(self.row)
 
     def with_explanation(self, top: int | None = None) -> Hit:
@@ -148,7 +148,7 @@ class Hit(Record):
 
 
 class Found(NamedTuple):
-    """The hits of a query, and the query as it was read."""
+    """The hits of a query, and the prepared query."""
 
     hits: list[Hit]
     query: Query
@@ -162,14 +162,14 @@ def search(
     Raises:
         InputError: an empty query, an unknown mode or field, or options that cannot be combined.
     """
-    check_k(k)  # what can be refused is refused before the query is encoded
+    check_k(k)  # refuse what can be refused before the query is encoded
     among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True) if filters else None
     prepared = prepare(index, query, options)
     return Found(hits(index, prepared, rank(index, prepared, k, among)), prepared)
 
 
 def prepare(index: IndexReader, query: str | object, options: SearchOptions | None = None) -> Query:
-    """Check a query and its options, and encode it where its mode needs a vector.
+    """Check a query and its options, and encode it if its mode needs a vector.
 
     Raises:
         InputError: an empty or too long query, an unknown mode, or options that cannot be combined.
@@ -196,7 +196,7 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
 
 
 def _checked_weights(views: Mapping[View, float]) -> dict[View, float]:
-    """The weights as plain floats: those of NumPy would keep their own precision in the sums."""
+    """The weights as Python floats, because NumPy's would keep their precision in sums."""
     if not isinstance(views, Mapping):
         raise InputError(f"views: give {{view: weight}}, not a {type(views).__name__}")
     checked = {}
@@ -216,7 +216,7 @@ def check_k(k: object) -> None:
 
 
 def rank(index: IndexReader, query: Query, k: int, among: Rows | None = None) -> Ranked:
-    """The best k rows of a query; `among` restricts them to some rows, ascending, none of which was deleted.
+    """The best k rows of a query. `among` restricts them to some rows, ascending, none of them deleted.
 
     Raises:
         InputError: k is not a whole number of at least 1.
@@ -226,7 +226,7 @@ def rank(index: IndexReader, query: Query, k: int, among: Rows | None = None) ->
 
 
 def explain_rows(index: IndexReader, query: Query, rows: Rows) -> Sequence[Explanation]:
-    """The score of each of these rows taken apart, from what is stored."""
+    """Split the score of each row, using only what the index stores."""
     return mode_class(query.options.by)(index, query).split(rows)
 
 

@@ -2,9 +2,9 @@
 
     sum_j idf_j c_qj c_dj,   idf_j = ln(1 + (N - n_j + 1/2) / (n_j + 1/2))
 
-n_j of N documents have feature j; activations take the place of term frequencies. The idf is Lucene's form of Robertson
-and Sparck Jones', which is never negative; concept-level sparse retrieval uses the older form, in which a feature of
-most documents counts against them.
+n_j of N documents have feature j; activations take the place of term frequencies. The idf is Lucene's form of that
+of Robertson and Sparck Jones and is never negative; in the older form, which concept-level sparse retrieval uses, a
+feature of most documents counts against them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOTE = "share: idf × activation in the query × in the document"
 
 
 class Sparse(Ranking):
-    """By the product of codes, weighted by idf."""
+    """Ranking by the product of codes, weighted by idf."""
 
     def __init__(self, index: IndexReader, query: Query) -> None:
         super().__init__(index, query)
@@ -31,7 +31,7 @@ class Sparse(Ranking):
         self.weights = {j: activation * float(rarity[j]) for j, activation in self.activations.items()}
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """Documents that share a feature with the query."""
+        """The best k rows that share a feature with the query."""
         scores = np.zeros(self.index.manifest.rows)
         for feature, weight in self.weights.items():
             rows, values = self.index.postings(feature)
@@ -41,7 +41,7 @@ class Sparse(Ranking):
         return best(found, scores[found], k)
 
     def split(self, rows: Rows) -> list[Explanation]:
-        """By the features that query and document share."""
+        """Split each score by the features that query and document share."""
         activations = self.activations
         return self.by_feature(rows, self.weights, lambda j, value: {"query": activations[j], "document": value}, NOTE)
 

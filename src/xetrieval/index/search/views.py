@@ -1,4 +1,4 @@
-"""Ranking by cosine with the scores of some views added: one projection per view, weighted, and summed by feature."""
+"""Ranking by cosine plus the weighted scores of some views, each of which has its own projection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..store.reader import IndexReader, Rows
 from .mode import Query, Ranked, Ranking, best
 from .nearest import nearest
 
-RERANKED: Final = 1000  # documents that views are computed for, where the index has more
+RERANKED: Final = 1000  # the most documents for which views are computed
 
 
 class Views(Ranking):
@@ -29,14 +29,14 @@ class Views(Ranking):
                 raise InputError(f"view {view!r}: this index has {', '.join(index.manifest.views[1:]) or 'no views'}")
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """Among the best 1,000 by cosine; among all documents where there are no more."""
+        """The best k of the best 1,000 by cosine."""
         rows = nearest(self.index, self.q, max(k, RERANKED), among, approximate=False).rows
         views, weights = self.index.explainer.reasoned(self.index.vectors(rows)), self.query.options.views
         scores: Float64 = np.stack([(view @ self.q).astype(np.float64) for view in views], axis=1)
         return best(rows, scores @ np.array([1.0, *(weights.get(v, 0.0) for v in self.index.manifest.views[1:])]), k)
 
     def split(self, rows: Rows) -> list[Explanation]:
-        """By feature; the features of a view are those that the query shares with that view."""
+        """Split each score by feature. The features of a view are those that it shares with the query."""
         return [self._split(row) for row in rows.tolist()]
 
     def _split(self, row: int) -> Explanation:

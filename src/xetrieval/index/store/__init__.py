@@ -1,1 +1,1 @@
-"""What an index is on disk: shards of vectors and codes, texts, and the manifest that seals them."""
+"""An index on disk: shards of vectors and codes, texts, and the manifest with their hashes."""

@@ -1,19 +1,19 @@
-"""Filters on metadata: read for the command line, HTTP and Python alike, and applied to the texts of a shard.
+"""Filters on metadata, the same for the command line, HTTP and Python.
 
-As text, FIELD OPERATOR VALUE. A document must satisfy all of them; of several `=` on one field, one is enough:
+As text: FIELD OPERATOR VALUE. A document must satisfy all conditions; of several `=` on one field, one is enough:
 
     ok=true   year=2020   year>=2020   date<2025-01-01   src.site=en   tags~slow   site!=cs   name="=x"
 
 Blanks on both sides of an operator are dropped (`site = cs`); after `site=` they belong to the value. A value between
 quotation marks is a text as in JSON: it may begin with an operator or be empty, and is neither a number nor a truth.
 
-As JSON, a list of such texts, or fields with values of JSON's own types: {"year": [2019, 2020], "ok": true,
-"price": {">=": 2, "<": 3}}. A condition that is a text leaves open what its value means: `year=2020` finds the number
-and the text; in JSON 2020 is a number and "2020" a text. Numbers are never compared with texts. A date is a text in ISO
-form; one without time is the whole day.
+As JSON: a list of such texts, or fields with JSON values: {"year": [2019, 2020], "ok": true,
+"price": {">=": 2, "<": 3}}. A text does not say what type its value has: `year=2020` finds the number and the text. In
+JSON, 2020 is a number and "2020" a text. Numbers are never compared with texts. A date is a text in ISO format; without
+a time it means the whole day.
 
-=        the value, or for a list one of its elements
-!=       everything that = does not find, documents without the field too
+=        the value, or one of the elements of a list
+!=       everything that = does not find, including documents without the field
 < <= > >= numbers and dates
 ~        a list that has the element, or a text that contains the value
 """
@@ -56,12 +56,12 @@ ORDERED: Final = frozenset({"number", "date"})  # kinds of values that can be le
 OPERATORS: Final = ("=", "!=", *ORDER, "~")
 WORDS: Final = {"bool": "true or false", "number": "numbers", "text": "text", "date": "dates"}
 _CONDITION: Final = re.compile(r"(.+?)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
-# 007 is the text alone
+# 007 is only a text
 _NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*|(?=\.\d))(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 class Operand(NamedTuple):
-    """The value of a condition, and all that it may mean."""
+    """The value of a condition, with every type that it may have."""
 
     shown: str
     text: str | None = None
@@ -77,7 +77,7 @@ class Operand(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """One condition; a document must have one of the values, or for != none of them."""
+    """One condition: a document must have one of the values, or with != none of them."""
 
     field: str
     operator: str
@@ -150,7 +150,7 @@ def _number(text: str) -> int | float | None:
 
 
 def _either(conditions: Iterable[Condition]) -> list[Condition]:
-    """`=` on one field again means either of the values."""
+    """Several `=` on one field mean any of the values."""
     out: dict[Any, Condition] = {}
     for place, one in enumerate(conditions):
         key = (one.field, "=") if one.operator == "=" else place
@@ -227,10 +227,10 @@ def _shown(value: Any) -> str:
 
 
 def check_fields(conditions: Iterable[Condition], kinds: Kinds) -> None:
-    """Refuse what cannot find anything.
+    """Refuse conditions that cannot find anything.
 
     Raises:
-        InputError: a field that no document has, or a value of another kind than all values of the field.
+        InputError: a field that no document has, or a value whose type the field never has.
     """
     for one in conditions:
         there = kinds.get(one.field)
@@ -279,7 +279,7 @@ def _rows(texts: Texts, one: Condition, operand: Operand) -> Iterable[int]:
         if operand.number is not None:
             found |= _numbers(texts, one.field, one.operator, operand.number)
         if operand.when is not None:
-            # < and >= compare with the first moment of a day, <= and > with its last.
+            # < and >= compare with the first moment of a day, <= and > with the last.
             start, after = operand.when
             sign, at = {"<": ("<", start), "<=": ("<", after), ">": (">=", after), ">=": (">=", start)}[one.operator]
             found |= _select(texts, one.field, "date", f"value {sign} ?", (at,))
@@ -308,7 +308,7 @@ def _select(
 
 
 def _numbers(texts: Texts, field: str, sign: str, number: int | float, *, elements: bool = False) -> set[int]:
-    """Compared exactly, beyond 64 bits too."""
+    """Compare exactly, even beyond 64 bits."""
     compare = {"=": operator.eq, **ORDER}[sign]
     only = " AND listed" if elements else ""
     query = f"SELECT value, row FROM fields WHERE name = ? AND kind = ?{only}"
@@ -328,7 +328,7 @@ def _containing(texts: Texts, field: str, part: str) -> set[int]:
 
 
 def _texts_of(metadata: Mapping[str, Any], field: str) -> Iterable[str]:
-    """The texts outside of lists that a field's path leads to."""
+    """The texts, outside of lists, at the path of a field."""
     stack: list[tuple[str, Any]] = list(metadata.items())
     while stack:
         name, value = stack.pop()

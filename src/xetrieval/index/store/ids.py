@@ -1,4 +1,4 @@
-"""Which row has an id: the newest that was not deleted. And what a corpus would change in an index."""
+"""Documents by id, and what a corpus would change in an index."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .texts import Texts, fingerprint
 
 
 class IdLookup:
-    """Finds documents by id, over the texts of its shards and its deleted rows, ascending."""
+    """Finds documents by id in the shards of an index. `deleted` ascends."""
 
     def __init__(self, texts: Sequence[Texts], firsts: Sequence[int], deleted: NDArray[np.int64]) -> None:
         self.texts, self.firsts, self.deleted = texts, firsts, deleted
 
     def find(self, identifier: str) -> int | None:
-        """The row of an id in the index, None if it is absent or deleted."""
+        """The row of an id in the index; None if it is absent or deleted."""
         for first, texts in zip(reversed(self.firsts), reversed(self.texts), strict=True):
             row = texts.row_of(identifier)
             if row is not None:
@@ -33,13 +33,13 @@ class IdLookup:
         return None
 
     def rows_of(self, identifier: str) -> list[int]:
-        """The rows of an id, or of the pieces it was cut into, without deleted ones."""
+        """The rows of an id or of its pieces, without deleted ones."""
         every = zip(self.firsts, self.texts, strict=True)
         rows = [first + row for first, texts in every for row in texts.rows_of(identifier)]
         return [row for row in rows if not self._deleted(row)]
 
     def whole_of(self, row: int) -> str:
-        """The id of the document that a row is a piece of, its own if it is whole."""
+        """The id of the document that a row is a piece of; its own id if it is not a piece."""
         shard = self._shard(row)
         return self.texts[shard].whole_of(row - self.firsts[shard])
 
@@ -73,12 +73,12 @@ class Change(NamedTuple):
     added: int
     updated: int
     unchanged: int
-    removed: int  # old pieces, or an old whole, of documents whose pieces have changed
+    removed: int  # old pieces of documents that were cut differently
     gone: list[int]  # rows of the index that are replaced or removed, ascending
 
 
 def change(documents: Iterable[Document], have: IdLookup, *, replace_all: bool) -> Change:
-    """Compare a corpus with an index. Of a document that the index has, whole or in pieces, no old text stays.
+    """Compare a corpus with an index. Old texts of a document, whole or in pieces, are replaced or removed.
 
     Args:
         replace_all: replace equal documents too, because their vectors may differ.
@@ -106,7 +106,7 @@ def change(documents: Iterable[Document], have: IdLookup, *, replace_all: bool) 
 
 
 def _own_rows(have: IdLookup, identifier: str, whole: str) -> list[int]:
-    """The rows of an id and of its pieces, all of which have to be those of the document `whole`."""
+    """The rows of an id and of its pieces, which must all belong to the document `whole`."""
     rows = have.rows_of(identifier)
     other = next((owner for row in rows if (owner := have.whole_of(row)) != whole), None)
     if other is not None:
@@ -118,5 +118,5 @@ def _own_rows(have: IdLookup, identifier: str, whole: str) -> list[int]:
 
 
 def whole_of(document: Document) -> str:
-    """The id of the document that this one is a piece of, its own if it is whole."""
+    """The id of the document that this one is a piece of; its own id if it is not a piece."""
     return document.id if document.piece is None else document.piece.parent

@@ -6,10 +6,10 @@ shards/000000/        up to 65,536 documents, never changed once sealed
     vectors.f32                 [n, m] unit rows
     VIEW.starts.u32             [n + 1] where each document's codes begin in the two files below
     VIEW.features.u16           feature ids (u32 where F > 65,536)
-    VIEW.values.f32 | .f16      activations: the original view in 32 bits, as scores are made of them; others in 16
+    VIEW.values.f32 | .f16      activations: 32 bits for the original view, which scores are made of; otherwise 16
     postings.starts.u32         [F + 1]
-    postings.rows.u16           for each feature the documents of the shard that have it in their original view
-    postings.values.f32         and how strongly
+    postings.rows.u16           for each feature, the documents of the shard that have it in their original view
+    postings.values.f32         and their activations
     documents.sqlite            ids, titles, texts, metadata
     shard.json                  rows, hashes
 deleted-000001.u64    rows that were deleted or replaced, ascending
@@ -17,7 +17,7 @@ building/             an unfinished build
 bm25-000001/          the words of this generation, counted by the first search for words
 scan/, faiss-*        copies that make search faster
 
-Arrays are raw little-endian numbers: the extension gives the type, the row count the shape.
+Arrays are raw little-endian numbers. The extension gives the type, and the number of rows the shape.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TEXTS: Final = "documents.sqlite"
 VECTORS: Final = "vectors.f32"
 RECORD: Final = "shard.json"
 PROGRESS: Final = "progress.json"  # of a shard that is being written
-WORDS: Final = "bm25"  # what counted words are named by; readers write them, beside whoever writes the index
+WORDS: Final = "bm25"  # prefix of the counted words, which readers write while another process may write the index
 POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")
 TYPES: Final[dict[str, Any]] = {
     "f32": np.dtype("<f4"),
@@ -67,7 +67,7 @@ def array_type(name: str) -> Any:
 
 
 def map_array(path: Path, columns: int = 1) -> Any:
-    """A file's numbers without reading it: [n], or [n, columns]. An empty file is an empty array."""
+    """A file as a memory-mapped array, [n] or [n, columns]. An empty file is an empty array."""
     kind = array_type(path.name)
     if path.stat().st_size % (kind.itemsize * columns):
         raise ValueError("a part of a number is missing at its end")

@@ -38,12 +38,12 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """All rows, deleted ones too."""
+        """The number of rows, including deleted ones."""
         return sum(int(record["rows"]) for _, record in self.shards)
 
     @property
     def alive(self) -> int:
-        """Documents that can be found."""
+        """The number of documents that can be found."""
         return self.rows - self.gone
 
     @property
@@ -58,7 +58,7 @@ class Manifest:
 
     @property
     def next_shard(self) -> int:
-        """The number of a shard that is new."""
+        """The number of the next new shard."""
         return max((int(name) for name, _ in self.shards), default=-1) + 1
 
     @property
@@ -78,7 +78,7 @@ class Manifest:
         return rows.astype(np.int64)
 
     def to_dict(self, kind: Kind) -> dict[str, Any]:
-        """As written in config.json, with a hash of everything."""
+        """The content of config.json, with a hash of everything."""
         facts: dict[str, Any] = {
             "format": kind.format,
             "format_version": kind.version,
@@ -102,7 +102,7 @@ class Manifest:
 
 
 def read_index_manifest(folder: Path) -> Manifest:
-    """The manifest; the files that it names are not looked at.
+    """Read the manifest, without checking the files that it names.
 
     Raises:
         InputError: no index there. DamagedError: another kind or version, or a field that is missing.
@@ -157,7 +157,7 @@ def _views(value: Any) -> tuple[str, ...]:
 
 
 def _hashes(value: Any) -> dict[str, str]:
-    """File names and their hashes; a name is not a path."""
+    """File names, which must not be paths, and hashes."""
     for name, promised in value.items():
         if Path(name).name != name or not isinstance(promised, str):
             raise ValueError(f"file {name[:80]!r}")

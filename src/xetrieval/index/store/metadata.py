@@ -1,6 +1,6 @@
-"""Metadata split into facts that a filter can find.
+"""Metadata as facts that a filter can find.
 
-A nested field is named by its path, `src.site`; every element of a list is a fact of its own. Kinds of facts:
+A nested field is named by its path, `src.site`; each element of a list is a fact of its own. Kinds of facts:
 
 bool     true, false
 number   whole and decimal numbers; integers beyond 64 bits are stored as `big`, in digits
@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-LONGEST_VALUE: Final = 256  # characters of a text that is stored a second time to filter by; longer ones are hashed
-ALIKE: Final = {"big": "number", "long": "text"}  # kinds that differ in how they are stored alone
+LONGEST_VALUE: Final = 256  # characters of a text that is stored again for filters; of longer ones the hash is
+ALIKE: Final = {"big": "number", "long": "text"}  # kinds that differ only in how they are stored
 DAY: Final = 86_400_000_000  # microseconds
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
@@ -33,7 +33,7 @@ class Fact(NamedTuple):
 
 
 def facts(metadata: Mapping[str, Any]) -> Iterator[Fact]:
-    """The facts of metadata that is plain already."""
+    """The facts in plain metadata."""
     for name, value in metadata.items():
         yield from _facts(str(name), value)
 
@@ -62,14 +62,14 @@ def fits(number: int | float) -> bool:
 
 
 def text_key(text: str) -> tuple[str, str]:
-    """Kind and value that a text is found by."""
+    """The kind and value by which a text is found."""
     if len(text) <= LONGEST_VALUE:
         return "text", text
     return "long", sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def moment(text: str) -> tuple[int, int] | None:
-    """First microsecond since 1970 of a date or time in ISO form, and the first after it; None where it is neither."""
+    """The first microsecond since 1970 of an ISO date or time, and the first after it; None if it is neither."""
     if not _ISO.fullmatch(text):
         return None
     try:

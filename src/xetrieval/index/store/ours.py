@@ -1,6 +1,6 @@
-"""Which files in a folder belong to an index: config.json marks an index, building/job.json an unfinished build.
+"""The files of an index: config.json marks an index, and building/job.json an unfinished build.
 
-Nothing else is ever removed. A folder with other content is refused before anything is touched.
+Nothing else is ever removed. A folder with other content is refused before anything is changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ JOB: Final = "job.json"
 JOB_FORMAT: Final = "xetrieval-index-build"
 SHARD_FILES: Final = ("*.f32", "*.f16", "*.u16", "*.u32", f"{TEXTS}*", RECORD, PROGRESS)
 DELETED: Final = re.compile(r"deleted-\d{6,}\.u64")
-LEARNED: Final = ("sentences.f32", "sae.safetensors", "sae.state.safetensors", "learned.json")  # an own dictionary
+LEARNED: Final = (
+    "sentences.f32",
+    "sae.safetensors",
+    "sae.state.safetensors",
+    "learned.json",
+)  # of a dictionary that is being learned
 _SHARD: Final = re.compile(r"\d{6,}")
 
 
@@ -43,7 +48,8 @@ def check_ours(folder: Path) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Be the only process that writes an index. Its folder is made; if the work fails, an empty one is removed again.
+    """Be the only process that writes an index. The folder is created, and removed again if the work fails and left it
+    empty.
 
     Raises:
         InputError: the folder contains something that is not an index, or another process is writing there.
@@ -99,13 +105,13 @@ def is_compaction(building: Path, job: str | None = None) -> bool:
 
 
 def check_finished(folder: Path) -> None:
-    """Raise InputError where a build of this index is unfinished; an unfinished compaction does not count."""
+    """Raise InputError if a build of this index is unfinished. An unfinished compaction does not count."""
     if is_job(folder / BUILDING) and not is_compaction(folder / BUILDING):
         raise InputError(f"{folder}: a build of this index is unfinished; finish it with the command that began it")
 
 
 def abandon_compaction(folder: Path, named: Container[str]) -> None:
-    """Throw away an unfinished compaction: another change of the index is about to begin.
+    """Discard an unfinished compaction, because another change of the index is about to begin.
 
     Args:
         named: the shards that the index has.
@@ -116,7 +122,7 @@ def abandon_compaction(folder: Path, named: Container[str]) -> None:
 
 
 def begin_building(folder: Path, job: dict[str, Any]) -> None:
-    """Record in one step which build is at work, before its first file; an abandoned build is replaced."""
+    """Record which build is running, before it writes its first file. The record of an abandoned build is replaced."""
     content = json.dumps({"format": JOB_FORMAT, **job})
     if is_job(folder / BUILDING):
         write_text(folder / BUILDING / JOB, content)
@@ -126,7 +132,7 @@ def begin_building(folder: Path, job: dict[str, Any]) -> None:
 
 
 def remove_unfinished(folder: Path, named: Container[str]) -> None:
-    """Remove shards that no manifest names, and unfinished ones; the job stays, as the proof that they are ours."""
+    """Remove shards that no manifest names, and unfinished ones. The job stays, as proof that they are ours."""
     if not is_job(folder / BUILDING):
         return
     for home, kept in ((folder / SHARDS, named), (folder / BUILDING, ())):
@@ -137,7 +143,7 @@ def remove_unfinished(folder: Path, named: Container[str]) -> None:
 
 
 def end_building(folder: Path) -> None:
-    """Remove the unfinished work of a build that is now published."""
+    """Remove what is left of a build that is now published."""
     building = folder / BUILDING
     if not is_job(building):
         return
@@ -154,10 +160,10 @@ def end_building(folder: Path) -> None:
 
 
 def remove_shard(shard: Path) -> None:
-    """Remove the files that a build writes for a shard, and its folder if nothing else is in it.
+    """Remove the files of a shard, and its folder.
 
     Raises:
-        InputError: there is.
+        InputError: the folder contains something else.
     """
     sweep(shard, SHARD_FILES)
     try:

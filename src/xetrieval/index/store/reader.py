@@ -1,4 +1,4 @@
-"""An index opened for reading: documents, vectors, codes and postings by row, all read from its files."""
+"""An index opened for reading: documents, vectors, codes and postings, read from its files."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from .texts import StoredDocument
 Rows = NDArray[np.int64]
 T = TypeVar("T")
 
-CHECKED: Final = 4096  # vectors read at once whose numbers are checked; of more, their scores are checked
-KEPT_OPEN: Final = 32  # shards up to which a reader opens every file at once, so that it outlives `index compact`
+CHECKED: Final = 4096  # vectors up to which a read checks their numbers; for larger reads, the scores are checked
+KEPT_OPEN: Final = 32  # shards up to which a reader opens all files at once, so that `index compact` does not affect it
 
 
 class IndexReader:
@@ -60,13 +60,13 @@ class IndexReader:
         Args:
             explainer: another copy of the explainer, perhaps with other labels; refused unless its weights are equal.
         Raises:
-            InputError: there is no index, or its build is unfinished. DamagedError: it cannot be read.
+            InputError: no index there, or its build is unfinished. DamagedError: it cannot be read.
             MismatchError: another explainer.
         """
         path = path_of(folder)
         if not (path / CONFIG).is_file() and is_job(path / BUILDING):
             raise InputError(f"{path}: the build of this index is unfinished; rerun the same `index build` to resume")
-        identity = identity_of(path)  # before the manifest is read, so that a change in between is noticed later
+        identity = identity_of(path)  # taken before the manifest is read, so that a change in between is noticed later
         manifest = read_index_manifest(path)
         if not isinstance(explainer, Explainer):
             copied, explainer = explainer is not None, load(path / EXPLAINER if explainer is None else explainer)
@@ -89,7 +89,7 @@ class IndexReader:
         return reader
 
     def with_explainer(self, explainer: Explainer) -> Self:
-        """The same index, read with another copy of its explainer; files that are open are shared."""
+        """The same index with another copy of its explainer. Open files are shared."""
         other = copy.copy(self)
         other.explainer = explainer
         return other
@@ -99,11 +99,11 @@ class IndexReader:
         return self.identity == identity_of(self.folder)
 
     def truncated_file(self) -> Path | None:
-        """A file of this index that a shorter one has overwritten in place, which no reader can survive."""
+        """A file that was overwritten in place by a shorter one; reading it would crash the process."""
         return next((path for shard in self.shards if (path := shard.truncated_file())), None)
 
     def companion(self, opener: Callable[[IndexReader], T]) -> T:
-        """What `opener` opens beside this index, such as counted words; opened once."""
+        """The result of `opener`, such as counted words, which is computed once."""
         with self._opening:
             if opener not in self._companions:
                 self._companions[opener] = opener(self)
@@ -219,7 +219,7 @@ class IndexReader:
     # ------------------------------------------------------------------ queries
 
     def query_vector(self, query: str | object) -> tuple[Float32, Reading]:
-        """A query as a unit vector [m], and how much of it the encoder could read; a vector is only normalised.
+        """A query as a unit vector [m], and how much of it the encoder could read. A vector is only normalised.
 
         Raises:
             MismatchError: the encoder is no longer the one that encoded the documents.
@@ -250,7 +250,7 @@ class IndexReader:
 
 
 def identity_of(folder: Path) -> tuple[int, ...]:
-    """What changes whenever an index's config.json is replaced."""
+    """A value that changes whenever the config.json of an index is replaced."""
     try:
         status = (folder / CONFIG).stat()
     except OSError:

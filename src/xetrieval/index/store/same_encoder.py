@@ -1,4 +1,4 @@
-"""Whether an encoder whose weights cannot be hashed still gives the vectors that this index contains."""
+"""A check that an encoder without a hash of its weights still gives the vectors of an index."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def check_same_encoder(index: IndexReader) -> None:
-    """Encode one document again and compare, because the same name may now belong to another model.
+    """Encode one document again and compare, because its name may now refer to another model.
 
-    Nothing is compared where a hash of the weights decides, or where the documents came with their vectors.
+    Nothing is compared if the weights have a hash, or if the documents came with their vectors.
 
     Raises:
         MismatchError: the encoder gives another vector than the index contains.

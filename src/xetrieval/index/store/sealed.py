@@ -1,6 +1,6 @@
-"""Files that are read back are checked: the tables of databases, the lengths of arrays, numbers that are not finite.
+"""Checks of the files of an index: tables of databases, lengths of arrays, ids, and numbers that are not finite.
 
-Sizes and shapes are compared when a file is opened, ids and numbers when they are used; whole files by `index verify`.
+Sizes and shapes are checked when a file is opened, ids and numbers when they are used, whole files by `index verify`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REMEDY: Final = "restore it, or build the index again"
 
 
 def open_sealed(path: Path, schema: str) -> sqlite3.Connection:
-    """A finished database, read-only; it contains the tables of `schema`, and nothing else.
+    """Open a finished database read-only. It must contain the tables of `schema` and nothing else.
 
     Raises:
         DamagedError: not a database, or one with other tables, indexes, views or triggers.
@@ -60,7 +60,7 @@ def settle(path: Path) -> None:
     with scratch(path) as made:
         try:
             with closing(sqlite3.connect(path)) as db:
-                db.execute("PRAGMA schema_version = 1")  # counts how often a process began to write it
+                db.execute("PRAGMA schema_version = 1")  # would otherwise count how often a process began to write
                 db.commit()
                 db.execute("VACUUM INTO ?", (str(made),))
         except sqlite3.Error as error:
@@ -119,13 +119,13 @@ def check_starts(starts: NDArray[Any], count: int, values: int, place: Path) -> 
 
 
 def check_numbers(numbers: NDArray[Any], place: Path | str) -> None:
-    """Raise DamagedError where a number is NaN or infinite."""
+    """Raise DamagedError if a number is NaN or infinite."""
     if not np.isfinite(numbers).all():
         raise DamagedError(f"{place}: contains numbers that are NaN or infinite; {REMEDY}")
 
 
 def check_ids(ids: NDArray[Any], limit: int, place: Path | str) -> None:
-    """Raise DamagedError where an id is not one of 0 .. limit - 1."""
+    """Raise DamagedError if an id is not one of 0 .. limit - 1."""
     if len(ids) and (int(ids.max()) >= limit or int(ids.min()) < 0):
         raise DamagedError(f"{place}: contains an id outside 0 to {limit - 1}; {REMEDY}")
 
@@ -141,7 +141,7 @@ def write_seal(path: Path, files: list[Path], facts: Mapping[str, Any] | None = 
 
 
 def seal_text(record: Mapping[str, Any]) -> str:
-    """A record with its own hash, in its only written form, so that every changed bit is found."""
+    """A record as JSON text. It has only one form, so that every changed bit is detected."""
     return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -164,10 +164,10 @@ def read_seal(path: Path) -> dict[str, Any]:
 
 
 def check_seal(path: Path, only: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """Compare companion files with their hashes; all, or those that end like one of `only`.
+    """Compare companion files with their hashes: all files, or only those with one of the endings `only`.
 
     Raises:
-        DamagedError: one is missing or differs; the index itself may be whole.
+        DamagedError: a file is missing or differs; the index itself may be undamaged.
     """
     record = read_seal(path)
     for name, promised in record["files"].items():

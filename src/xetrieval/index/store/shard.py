@@ -1,4 +1,4 @@
-"""One sealed shard, opened without being read."""
+"""One sealed shard, whose files are mapped and read on demand."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Shard:
         return Texts(self.folder / TEXTS)
 
     def open_files(self, views: Sequence[View]) -> None:
-        """Open every file now, so that a reader has them even when the shard is replaced."""
+        """Open all files now, so that a reader keeps them even if the shard is replaced."""
         for view in views:
             self.ragged(view, np.empty(0, np.int64))
         _ = self.vectors, self.texts, self.posting_starts
 
     def ragged(self, view: View, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], IntArray, Float32]:
-        """Codes of some rows, counted within the shard: how many each has, then ids and activations in a row."""
+        """Codes of some rows of the shard: how many features each row has, and all ids and activations in one array."""
         if view not in self._codes:
             starts, features, values = (self._map(name) for name in code_files(view, self.features))
             if len(features) != len(values):
@@ -102,7 +102,7 @@ class Shard:
         self.mapped[path] = (status.st_ino, status.st_size)
 
     def truncated_file(self) -> Path | None:
-        """A mapped file that was overwritten in place by a shorter one: to read past its end would end the process."""
+        """A mapped file that was overwritten in place by a shorter one; reading past its end crashes the process."""
         for path, (inode, size) in list(self.mapped.items()):
             try:
                 status = path.stat()

@@ -1,4 +1,4 @@
-"""The texts of one shard in SQLite: ids, titles, texts, metadata, and what to filter by."""
+"""The documents of one shard in SQLite: ids, titles, texts, metadata, and facts for filters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COLUMNS: Final = "row, id, title, text, parent, start, end, unread, unknown, tok
 
 @dataclass(frozen=True)
 class StoredDocument(Record):
-    """A document as the index keeps it. `row` is its place in the shard, or in the index where an index gives it."""
+    """A document as the index keeps it. `row` is its row in the shard, or in the index if it comes from an index."""
 
     row: int
     id: str
@@ -67,7 +67,7 @@ class Texts:
             raise DamagedError(f"{path}: the texts of the index cannot be opened ({error})") from error
 
     def add(self, first: int, documents: Sequence[Document], read: Sequence[Reading]) -> None:
-        """Documents as rows first, first + 1, ...; all or none."""
+        """Add documents as rows first, first + 1, ...: all or none."""
         rows, fields = [], []
         for row, (document, count) in enumerate(zip(documents, read, strict=True), first):
             metadata = _metadata(document)
@@ -93,12 +93,12 @@ class Texts:
         return int(found[0][0]) if found else None
 
     def rows_of(self, identifier: str) -> list[int]:
-        """The rows of an id, or of the pieces it was cut into."""
+        """The rows of an id or of its pieces."""
         query = "SELECT row FROM documents WHERE id = ? OR parent = ? ORDER BY row"
         return [int(row) for (row,) in self.select(query, (identifier, identifier))]
 
     def whole_of(self, row: int) -> str:
-        """The id of the document that a row is a piece of, its own where it is whole."""
+        """The id of the document that a row is a piece of; its own id if it is not a piece."""
         found = self.select("SELECT COALESCE(parent, id) FROM documents WHERE row = ?", (row,))
         return str(found[0][0]) if found else ""
 
@@ -115,7 +115,7 @@ class Texts:
         return _stored(self.path, found[0])
 
     def select(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        """What a query on these tables finds.
+        """The rows that an SQL query on these tables finds.
 
         Raises:
             DamagedError: the file cannot be read.
@@ -136,7 +136,7 @@ class Texts:
         return ((name, ALIKE.get(kind, kind), bool(listed)) for name, kind, listed in found)
 
     def unreadable(self) -> int:
-        """Documents of which the encoder knows at most half of the tokens."""
+        """The number of documents of which the encoder knows at most half of the tokens."""
         return int(self.select("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens")[0][0])
 
     def all(self) -> Iterator[StoredDocument]:
@@ -177,7 +177,7 @@ class Texts:
 
 
 def fingerprint(document: Document) -> bytes:
-    """16 bytes that change whenever what the index stores of a document does.
+    """A hash of 16 bytes of what the index stores of a document.
 
     Raises:
         InputError: metadata that is nested too deeply.

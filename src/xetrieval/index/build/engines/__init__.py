@@ -1,1 +1,1 @@
-"""Other ways to run the stages of a build than a plain loop."""
+"""Ways to run a build other than a plain loop."""

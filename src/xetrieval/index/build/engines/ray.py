@@ -1,8 +1,8 @@
-"""A build on a cluster: Ray Data hands shards to workers, each of which writes whole ones.
+"""A build on a cluster: Ray Data distributes the shards to workers.
 
-A worker reads its own part of the corpus, runs the same stages in the same blocks as the plain loop, and seals the
-shard in the index's folder, which all machines must see. What comes back is one line a shard; the manifest is made of
-them. Shards that are sealed already are not made again, so a build that was interrupted resumes.
+A worker reads its part of the corpus, encodes it in the same blocks as the plain loop, and writes whole shards to the
+index's folder, which all machines must share. It returns one line for each shard. Finished shards are not made again,
+so an interrupted build resumes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def build_shards(build: Build, part: Part) -> None:
         MissingExtra: Ray is not installed. InputError: an encoder that workers cannot open by its name.
     """
     corpus, explainer, output, base, job, progress = build
-    os.environ.update(SWITCHES)  # before the import: it phones home otherwise
+    os.environ.update(SWITCHES)  # before the import, or Ray sends usage statistics
     ray, data = require("ray", "ray"), require("ray.data", "ray")
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
@@ -68,11 +68,11 @@ def build_shards(build: Build, part: Part) -> None:
 
 
 def pool(resources: dict[str, float], shards: int, *, encoding: bool = False) -> tuple[int, float, float]:
-    """How many workers, and the processors and GPUs that each claims.
+    """How many workers to use, and how many processors and GPUs each of them claims.
 
-    Where texts are encoded and the cluster has GPUs, a worker has one of its own. Ray Data stalls without a word where
-    its workers leave less than one processor for its own reading and writing (ray issue 44687): one is kept free, and
-    on few processors a worker claims a part of one.
+    If texts are encoded and the cluster has GPUs, each worker has its own GPU. Ray Data hangs if its workers leave less
+    than one processor for reading and writing (ray issue 44687), so one is kept free; if there are few processors, a
+    worker claims only a part of one.
     """
     cpus, gpus = float(resources.get("CPU", 1)), int(resources.get("GPU", 0))
     workers = max(1, min(shards, math.floor(cpus) - 1 if cpus > 2 else 1))
@@ -82,7 +82,7 @@ def pool(resources: dict[str, float], shards: int, *, encoding: bool = False) ->
 
 
 def encoder_name(explainer: Explainer) -> str:
-    """What a worker opens its encoder by."""
+    """The name by which a worker opens the encoder."""
     name = explainer.encoder.identity.name
     if explainer.encoder_identity.is_function:
         raise InputError("engine ray: workers cannot open an encoder that is a Python function; use the engine loop")

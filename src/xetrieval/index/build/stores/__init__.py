@@ -1,4 +1,4 @@
-"""Where vectors already are: one file for each kind of store; `registry` lists them by URL scheme."""
+"""Vector stores that an index can be built from, one file each; `registry` lists them by URL scheme."""
 
 from .base import Record, VectorStore, open_store
 

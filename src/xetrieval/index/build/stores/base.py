@@ -1,4 +1,4 @@
-"""What every store of vectors has in common: documents that already have vectors, read in a fixed order."""
+"""The interface of vector stores: documents with their vectors, in a fixed order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class VectorStore(ABC):
     @classmethod
     @abstractmethod
     def of_url(cls, url: str) -> Self:
-        """The store that a URL names; InputError where it names none."""
+        """The store that a URL names; InputError if it names none."""
 
 
 def open_store(url: str) -> VectorStore:

@@ -1,7 +1,7 @@
 """faiss for large indexes: an inverted file of coarse cells, whose candidates are scored again in fp32.
 
-Every hit has its exact score; a document in a cell that is not probed is missed. Recall against the exact scan is
-measured when the file is made, on vectors of the index, and recorded beside it.
+All hits have exact scores, but documents in cells that are not probed are missed. When the file is made, recall against
+an exact scan is measured on vectors of the index and recorded beside the file.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from ..nearest import Engine, Made, exact_scores, nearest
 
 FILES: Final = re.compile(r"faiss-(\d{6,})\.(index|json)")
 OVERFETCH: Final = 4
-PROBED: Final = 48  # cells that a query looks at
-TESTED: Final = 64  # queries that recall is measured on
+PROBED: Final = 48  # cells that a query searches
+TESTED: Final = 64  # queries for measuring recall
 
 
 class Faiss(Engine):
-    """An inverted file of faiss."""
+    """An inverted file made by faiss."""
 
     def make(self, index: IndexReader) -> Made:
-        """The file of this generation; older ones are removed."""
+        """Write the file of this generation and remove older ones."""
         faiss = require("faiss", "faiss")
         rows, m = index.manifest.rows, index.manifest.dimension
         cells = int(min(4096 if rows >= 4_000_000 else 1024, max(1, rows // 64, round(rows**0.5))))
@@ -98,7 +98,7 @@ def _nearest(index: IndexReader, opened: Any, q: Float32, k: int) -> Ranked:
 
 
 def _recall(index: IndexReader, made: Any, rng: np.random.Generator) -> float:
-    """Fraction of the exact top 10 that it finds, for vectors of the index moved a little."""
+    """The fraction of the exact top 10 that it finds, for slightly moved vectors of the index."""
     rows = rng.choice(index.manifest.rows, min(index.manifest.rows, TESTED), replace=False)
     z = index.vectors(np.sort(rows))
     noise = rng.standard_normal(z.shape).astype(np.float32)
@@ -113,7 +113,7 @@ def _recall(index: IndexReader, made: Any, rng: np.random.Generator) -> float:
 
 @lru_cache(maxsize=4)
 def _open(path: Path, _: tuple[int, ...]) -> Any:
-    """The file, after its hash was checked: faiss trusts what it reads. Opened again when it was replaced."""
+    """Open the file after checking its hash, because faiss trusts what it reads. A replaced file is opened again."""
     faiss = require("faiss", "faiss")
     check_seal(path.with_suffix(".json"))
     try:

@@ -1,4 +1,4 @@
-"""An 8-bit copy of the vectors: scanned in a quarter of the time, then the candidates are scored in fp32.
+"""An 8-bit copy of the vectors. Scanning it takes a quarter of the time; the candidates are then scored in fp32.
 
 A row is stored as z~ = s c, c in -127 .. 127, s = max |z| / 127, with the length e = ||z - z~|| of the rounding error;
 a query as q~ = round(S q) / S, S = 2^15 - 1, whose error is at most sqrt(m) / (2 S). By Cauchy-Schwarz
@@ -41,7 +41,7 @@ FOLDER: Final = "scan"  # its name on disk
 FILES: Final = re.compile(r"(\d{6,})\.(i8|f32|json)")
 SCALE: Final = (1 << 15) - 1
 BLOCK: Final = 1 << 13
-MOST_HITS: Final = 1000  # up to which a scan of the copy is worth the candidates to score again
+MOST_HITS: Final = 1000  # up to which scanning the copy and scoring candidates again is faster
 _ALONE: Final = threading.Lock()
 
 
@@ -54,10 +54,10 @@ class Quantised(NamedTuple):
 
 
 class QuantisedScan(Engine):
-    """A scan of 8-bit copies, one a shard."""
+    """A scan of 8-bit copies, one for each shard."""
 
     def make(self, index: IndexReader) -> Made:
-        """Copies that are complete stay as they are."""
+        """Make the missing copies."""
         folder = index.folder / FOLDER
         folder.mkdir(exist_ok=True)
         sweep(folder)
@@ -93,7 +93,7 @@ class QuantisedScan(Engine):
 
     @classmethod
     def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
-        """Copies of shards that are gone."""
+        """Copies of shards that no longer exist."""
         return (path for path in _files(folder) if path.stem not in manifest.names)
 
 
@@ -101,17 +101,17 @@ ENGINE: Final = QuantisedScan()
 
 
 def open_copies(index: IndexReader) -> list[Quantised] | None:
-    """The copies of all shards, memory-mapped; None where one is missing, or numba.
+    """The memory-mapped copies of all shards; None if a copy or numba is missing.
 
     Raises:
-        DamagedError: one is not what was made.
+        DamagedError: a copy was altered.
     """
     there = all(path.is_file() for shard in index.shards for path in _paths(shard))
     return [_open(shard) for shard in index.shards] if there and find_spec("numba") is not None else None
 
 
 def _paths(shard: Shard) -> tuple[Path, Path, Path]:
-    """Where a shard's copy is: numbers, scales with error bounds, seal."""
+    """The files of a shard's copy: numbers, scales with error bounds, seal."""
     stem = shard.folder.parent.parent / FOLDER / shard.folder.name
     return stem.with_suffix(".i8"), stem.with_suffix(".f32"), stem.with_suffix(".json")
 
@@ -123,7 +123,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _open(shard: Shard) -> Quantised:
     numbers, bounds, seal = _paths(shard)
-    check_seal(seal, only=(".f32",))  # the bounds of every score depend on it, and it is small
+    check_seal(seal, only=(".f32",))  # this file is small, and the bounds of every score depend on it
     for path, size in ((numbers, shard.rows * shard.dimension), (bounds, 8 * shard.rows)):
         if path.stat().st_size != size:
             raise DamagedError(f"{path}: {path.stat().st_size:,} bytes instead of {size:,}; remove it, make it again")
@@ -158,7 +158,7 @@ def _candidates(copy: Quantised, deleted: Rows, q16: NDArray[np.int16], k: int, 
         least: a score that k documents of other shards are known to have.
     """
     products = np.empty(len(copy.numbers), np.int32)
-    with _ALONE:  # the compiled loop's threads serve one caller at a time
+    with _ALONE:  # the compiled loop serves one thread at a time
         _scan()(copy.numbers, q16, products)
     scores = np.multiply(products, copy.scale, dtype=np.float32, casting="unsafe")
     high = scores + copy.off
