@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float64
+from ...configs import ScoresConfig
 from ...configs.labels import Negatives
 from ..examples import Example, FeatureExamples
 from ..judges import Judge, Text
@@ -28,7 +29,7 @@ class LabelScore(Protocol):
     chance: float  # the value that guessing gives
     needs_label: bool
 
-    def texts(self, feature: FeatureExamples, negatives: Negatives, draw: Draw) -> Texts | None:
+    def texts(self, feature: FeatureExamples, negatives: Negatives, config: ScoresConfig) -> Texts | None:
         """The texts of one question, or None if the feature has too few."""
 
     def value(self, judge: Judge, label: str, texts: Sequence[Text], active: NDArray[np.bool_]) -> float | None:
@@ -42,17 +43,10 @@ class LabelScore(Protocol):
         """How many decisions of the judge a value over `texts` texts rests on, for its interval."""
 
 
-class Draw(NamedTuple):
-    """Which of a feature's examples are used."""
-
-    texts: int = 10  # active ones, and as many silent ones
-    strongest: bool = False  # the strongest active texts alone, not the whole activation range
-    seed: int = 0
-
-    def active(self, feature: FeatureExamples) -> list[Example]:
-        """Active examples."""
-        side = feature.judging
-        return list(side.top[: self.texts]) if self.strongest else over_range(side.active, self.texts)
+def active_examples(feature: FeatureExamples, config: ScoresConfig) -> list[Example]:
+    """Active examples: over the whole activation range, or the strongest alone."""
+    side = feature.judging
+    return list(side.top[: config.texts]) if config.active == "strongest" else over_range(side.active, config.texts)
 
 
 def silent_examples(feature: FeatureExamples, negatives: Negatives) -> tuple[Example, ...]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...configs import ScoresConfig
 from ...configs.labels import LEAST_TEXTS, Negatives
 from ..examples import FeatureExamples
 from ..judges import Judge, Text
-from .base import Draw, Texts, right_order, silent_examples
+from .base import Texts, active_examples, right_order, silent_examples
 
 
 class Detection:
@@ -18,10 +19,10 @@ class Detection:
 
     name, chance, needs_label = "detection", 0.5, True
 
-    def texts(self, feature: FeatureExamples, negatives: Negatives, draw: Draw) -> Texts | None:
+    def texts(self, feature: FeatureExamples, negatives: Negatives, config: ScoresConfig) -> Texts | None:
         """As many active as silent texts."""
-        active, silent = draw.active(feature), silent_examples(feature, negatives)
-        count = min(len(active), len(silent), draw.texts)
+        active, silent = active_examples(feature, config), silent_examples(feature, negatives)
+        count = min(len(active), len(silent), config.texts)
         if count < LEAST_TEXTS:
             return None
         return Texts(tuple(e.text for e in active[:count]), tuple(e.text for e in silent[:count]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ...configs import ScoresConfig
 from ...configs.labels import LEAST_TEXTS, Negatives
 from ..examples import FeatureExamples
 from ..judges import Marked
-from .base import Draw, Texts, silent_examples
+from .base import Texts, active_examples, silent_examples
 from .detection import Detection
 
 
@@ -14,12 +15,12 @@ class Fuzz(Detection):
 
     name = "fuzz"
 
-    def texts(self, feature: FeatureExamples, negatives: Negatives, draw: Draw) -> Texts | None:
+    def texts(self, feature: FeatureExamples, negatives: Negatives, config: ScoresConfig) -> Texts | None:
         """Each text twice, with the active and with the silent sentence marked.
 
         For hard negatives both sentences come from one document, so only the mark tells the two apart.
         """
-        active = draw.active(feature)
+        active = active_examples(feature, config)
         pairs = [(e.text, e.foil) for e in active if e.foil]
         if negatives == "random":
             silent = silent_examples(feature, negatives)

@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...configs import ScoresConfig
 from ...configs.labels import Negatives
 from ..examples import FeatureExamples
 from ..judges import Judge, Text
-from .base import Draw, Texts, silent_examples
+from .base import Texts, silent_examples
 
 TOP: Final = 9  # strong texts in addition to the intruder
 LEAST_DOCUMENTS: Final = 50  # that the feature must be active on
@@ -22,12 +23,12 @@ class Intruder:
 
     name, chance, needs_label = "intruder", 1 / (TOP + 1), False
 
-    def texts(self, feature: FeatureExamples, negatives: Negatives, draw: Draw) -> Texts | None:
+    def texts(self, feature: FeatureExamples, negatives: Negatives, config: ScoresConfig) -> Texts | None:
         """Nine active texts and a silent one, drawn by the seed."""
         top, silent = feature.judging.top[:TOP], silent_examples(feature, negatives)
         if feature.documents < LEAST_DOCUMENTS or len(top) < TOP or not silent:
             return None
-        drawn = int(np.random.default_rng([draw.seed, feature.feature_id]).integers(len(silent)))
+        drawn = int(np.random.default_rng([config.seed, feature.feature_id]).integers(len(silent)))
         return Texts(tuple(e.text for e in top), (silent[drawn].text,))
 
     def value(self, judge: Judge, label: str, texts: Sequence[Text], active: NDArray[np.bool_]) -> float | None:

@@ -18,7 +18,7 @@ from ...progress import Progress, silent
 from ...records import Record
 from ..examples import FeatureExamples
 from ..judges import Judge
-from .base import Draw, Texts, over_range, right_order
+from .base import Texts, over_range, right_order
 from .table import SCORES
 
 
@@ -139,13 +139,12 @@ def questions(
     order = np.random.default_rng(config.seed).permutation(len(able))[: config.features]
     chosen = [able[int(i)] for i in order]
     names = [labels[feature.feature_id] for feature in chosen]
-    draw = Draw(config.texts, config.active == "strongest", config.seed)
     for i, feature in enumerate(chosen):
         other = next((name for name in names[i + 1 :] + names[:i] if name != names[i]), None)
         for negatives in config.negatives:
             for kind in config.kinds:
                 score = SCORES[kind]
-                texts = score.texts(feature, negatives, draw)
+                texts = score.texts(feature, negatives, config)
                 if texts is None:
                     continue
                 label = names[i] if score.needs_label else ""
