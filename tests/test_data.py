@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def test_a_bad_line_says_where_and_what(tmp_path: Path, line: bytes, words: str)
     assert isinstance(bad, BadLine)
     assert words in str(bad)
     assert len(bad.raw) <= 1000
+    assert str(pickle.loads(pickle.dumps(bad))) == str(bad)
     assert isinstance(last, Pair)
     assert last.line == 3
 

@@ -47,6 +47,9 @@ class BadLine(InputError):  # noqa: N818  # a reader yields it as a value
         super().__init__(f"{path_text(path)}{place}: {reason}")
         self.path, self.number, self.reason, self.raw, self.unit = path, number, reason, raw[:1000], unit
 
+    def __reduce__(self) -> tuple[type[BadLine], tuple[object, ...]]:  # another process may read a corpus
+        return BadLine, (self.path, self.number, self.reason, self.raw, self.unit)
+
 
 class Line(NamedTuple):
     """One JSON object or row of a file; its reader has refused half characters (lone surrogates) already."""
