@@ -49,11 +49,22 @@ def feature_name(label: str | None, feature_id: int) -> str:
 
 
 @dataclass(frozen=True)
-class Feature(Record):
-    """One feature of an autoencoder and its label."""
+class LabelledFeature(Record):
+    """A feature by its number, and its label."""
 
     feature_id: int
     label: str | None  # None: unlabelled
+
+    @property
+    def name(self) -> str:
+        """The label, or "feature 17" if there is none."""
+        return feature_name(self.label, self.feature_id)
+
+
+@dataclass(frozen=True)
+class Feature(LabelledFeature):
+    """One feature of an autoencoder and its label."""
+
     source: str | None  # where the label comes from: keyphrase, release, llm:MODEL, worksheet
     frequency: float  # fraction of the training documents and sentences on which the feature is active
     examples: tuple[str, ...] = ()  # ids of its strongest texts
@@ -61,11 +72,6 @@ class Feature(Record):
     scores: tuple[Score, ...] = ()  # of this label; a new label starts without any
     family: int | None = None  # id in families.jsonl
     flags: tuple[str, ...] = ()  # dense, duplicate:ID
-
-    @property
-    def name(self) -> str:
-        """The label, or "feature 17" if there is none."""
-        return feature_name(self.label, self.feature_id)
 
     @cached_property
     def confidence(self) -> float | None:

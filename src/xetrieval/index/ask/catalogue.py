@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ...features import Family, feature_name
+from ...features import Family, LabelledFeature
 from ...labels.card import FeatureCard, FeatureExample, feature_card, histogram, in_family, search_features
 from ...records import Record
 
@@ -19,21 +19,14 @@ EXAMPLE_CHARACTERS: Final = 400
 
 
 @dataclass(frozen=True)
-class FeatureRow(Record):
+class FeatureRow(LabelledFeature):
     """A feature in a list, and how many documents of an index have it."""
 
-    feature_id: int
-    label: str | None
     source: str | None  # who made the label
     documents: int
     fraction: float  # of all documents
     confidence: float | None  # mean detection score of its label; None where it was never judged
     family: int | None
-
-    @property
-    def name(self) -> str:
-        """The label, or the number where there is none."""
-        return feature_name(self.label, self.feature_id)
 
 
 @dataclass(frozen=True)

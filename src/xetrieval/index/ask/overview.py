@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...features import feature_name
+from ...features import LabelledFeature
 from ...records import Record
 from ..search.ranking import Hit
 
@@ -25,21 +25,14 @@ FEATURES: Final = 6  # in each part
 
 
 @dataclass(frozen=True)
-class OverviewFeature(Record):
+class OverviewFeature(LabelledFeature):
     """One feature over a list of hits."""
 
-    feature_id: int
-    label: str | None
     hits: int  # number of hits that share it with the query
     mean_share: float  # over all hits
     spread: float  # standard deviation of its share
     good: float  # mean share in hits judged relevant; 0 where none was judged
     bad: float  # and in those judged not to be
-
-    @property
-    def name(self) -> str:
-        """The label, or the number where there is none."""
-        return feature_name(self.label, self.feature_id)
 
 
 @dataclass(frozen=True)
