@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..arrays import Float32, as_vectors, l2norm
 from ..data.chunks import places_that_fit
@@ -150,7 +151,7 @@ class Explainer:
         read = (names or PairNames())._replace(read_queries=read_q, read_documents=read_d)
         return q, z, read._replace(queries=queries, documents=documents)
 
-    def explain_vectors(self, q: Any, z: Any, names: PairNames | None = None) -> ExplainedPairs:
+    def explain_vectors(self, q: ArrayLike, z: ArrayLike, names: PairNames | None = None) -> ExplainedPairs:
         """The same from vectors [n, m] of this explainer's encoder; they are normalised to unit length.
 
         Vectors that seem to come from another encoder are explained with a ForeignVectorsWarning.
@@ -243,7 +244,7 @@ class Explainer:
     # ------------------------------------------------------------------ its parts, for other uses
 
     @property
-    def views(self) -> tuple[Any, ...]:
+    def views(self) -> tuple[View, ...]:
         """The views it has, in their fixed order: original, then those with an internalizer."""
         return (ORIGINAL, *in_order(self.internalizers))
 

@@ -78,7 +78,7 @@ def create_app(
 class _Body(Request):
     """A request whose JSON is read strictly: duplicate names, for example, are errors."""
 
-    async def json(self) -> Any:
+    async def json(self) -> object:
         try:
             return parse_json(await self.body())
         except InputError as error:

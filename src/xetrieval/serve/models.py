@@ -6,7 +6,7 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NotRequired, Union, get_args, get_origin
+from typing import NotRequired, Union, get_args, get_origin
 
 from typing_extensions import TypedDict
 
@@ -14,7 +14,7 @@ from ..records import keys_of, type_of
 
 
 @cache
-def model_of(kind: Any) -> Any:
+def model_of(kind: object) -> object:
     """The JSON type of a Python type: an object with the keys of a dataclass or named tuple, a list or a value."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is tuple or origin is list:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ...arrays import Float32, as_vectors, l2norm
+from ...arrays import Float32, Matrix, as_vectors, l2norm
 from ...data import Document, Skipped
 from ...data.chunks import Chunking
 from ...data.sources import stream_source
@@ -58,7 +58,7 @@ class Corpus:
     store: VectorStore | None = None
     skipped: Skipped | None = None
     column: str | None = None
-    _open: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _open: dict[tuple[int, ...], Matrix] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.sources, str | Path):
@@ -82,12 +82,13 @@ class Corpus:
             return (Entry(record.document, place, record.vector) for place, record in enumerate(self.store.records()))
         if not self.sources:
             return (Entry(document, place) for place, document in enumerate(self._ids()))
-        rows = None if self.vectors is None else self._rows(self.vectors)
+        ids = self._vector_ids()
+        rows = None if ids is None else {identifier: row for row, identifier in enumerate(ids)}
         if rows is None:
             return (Entry(document, place) for place, document in enumerate(self._documents()))
         return (Entry(document, self._row(rows, document.id)) for document in self._documents())
 
-    def matrix(self) -> Any:
+    def matrix(self) -> Matrix | None:
         """The vectors [n, m], memory-mapped or, from Parquet, read once; None if texts are encoded."""
         if self.vectors is None:
             return None
@@ -122,18 +123,16 @@ class Corpus:
             yield from stream_source(path, self.chunking, self.skipped)
 
     def _ids(self) -> Iterator[Document]:
-        if self.vectors is None:
+        matrix, ids = self.matrix(), self._vector_ids()
+        if matrix is None:
             raise InputError("give a corpus, or vectors")
-        count = len(self.matrix())
-        ids = vector_ids(self.vectors, count)
-        for row in range(count):
-            name = str(row) if ids is None else ids[row]
+        for name in map(str, range(len(matrix))) if ids is None else ids:
             yield Document(name, "", "", name, {})
 
-    def _rows(self, vectors: Path) -> dict[str, int] | None:
-        """The row of each id, where ids came with the vectors."""
-        ids = vector_ids(vectors, len(self.matrix()))
-        return None if ids is None else {identifier: row for row, identifier in enumerate(ids)}
+    def _vector_ids(self) -> Sequence[str] | None:
+        """The ids that came with the vectors."""
+        matrix = self.matrix()
+        return None if matrix is None or self.vectors is None else vector_ids(self.vectors, len(matrix))
 
     def _row(self, rows: Mapping[str, int], identifier: str) -> int:
         if identifier not in rows:
@@ -176,23 +175,23 @@ def survey(corpus: Corpus, dimension: int, progress: Progress = silent) -> Surve
         raise InputError("the corpus has no documents")
     _check_ids(corpus, hashes)
     matrix = corpus.matrix()
-    if matrix is not None and len(matrix) != count:
-        _refuse_extra(corpus)
-        shape = list(matrix.shape)
-        raise InputError(
-            f"{corpus.vectors}: {len(matrix)} vectors for {count} documents; give one each (the shape is {shape})"
-        )
-    for first in range(0, count if matrix is not None else 0, CHECKED):
-        as_vectors(matrix[first : first + CHECKED], dimension, str(corpus.vectors), first)
-    if corpus.vectors is not None:
+    if matrix is not None and corpus.vectors is not None:
+        ids = vector_ids(corpus.vectors, len(matrix))
+        if len(matrix) != count:
+            _refuse_extra(corpus, ids)
+            raise InputError(
+                f"{corpus.vectors}: {len(matrix)} vectors for {count} documents; give one each (the shape is "
+                f"{list(matrix.shape)})"
+            )
+        for first in range(0, count, CHECKED):
+            as_vectors(matrix[first : first + CHECKED], dimension, str(corpus.vectors), first)
         made.update(sha256_of_file(corpus.vectors).encode())
-        made.update(digest_of(vector_ids(corpus.vectors, count) or []).encode())
+        made.update(digest_of(ids or []).encode())
     return Survey(count, made.hexdigest())
 
 
-def _refuse_extra(corpus: Corpus) -> None:
+def _refuse_extra(corpus: Corpus, ids: Sequence[str] | None) -> None:
     """Name a vector that has no document, if the vectors have ids."""
-    ids = None if corpus.vectors is None else vector_ids(corpus.vectors, len(corpus.matrix()))
     if ids is not None and corpus.sources:
         documents = {entry.document.id for entry in corpus.entries()}
         extra = next((name for name in ids if name not in documents), None)

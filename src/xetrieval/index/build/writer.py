@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32, IntArray
 from ...configs.build import SHARD_ROWS
 from ...data import Document
 from ...encoders import Encoded
@@ -60,7 +61,7 @@ class ShardWriter:
         self._write_codes(codes)
         self._progress()
 
-    def vectors(self, first: int, count: int) -> Any:
+    def vectors(self, first: int, count: int) -> Float32:
         """The vectors [n, m] of at most `count` rows."""
         return np.array(map_array(self.folder / VECTORS, self.dimension)[first : min(self.rows, first + count)])
 
@@ -120,7 +121,7 @@ class ShardWriter:
         return int(progress["rows"]), int(progress.get("coded", progress["rows"]))
 
 
-def ragged(codes: SparseCodes) -> tuple[NDArray[np.int64], Any, Any]:
+def ragged(codes: SparseCodes) -> tuple[NDArray[np.int64], IntArray, Float32]:
     """Active features of each row, one row after the other, ids ascending: sizes [n], ids and activations [rows]."""
     order = np.argsort(codes.features, axis=1, kind="stable")
     ids, values = np.take_along_axis(codes.features, order, 1), np.take_along_axis(codes.values, order, 1)

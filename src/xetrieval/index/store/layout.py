@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...files import Kind
 from ...files.kind import INDEX
@@ -41,7 +42,7 @@ RECORD: Final = "shard.json"
 PROGRESS: Final = "progress.json"  # of a shard that is being written
 WORDS: Final = "bm25"  # prefix of the counted words, which readers write while another process may write the index
 POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")
-TYPES: Final[dict[str, Any]] = {
+TYPES: Final[dict[str, np.dtype[Any]]] = {
     "f32": np.dtype("<f4"),
     "f16": np.dtype("<f2"),
     "u16": np.dtype("<u2"),
@@ -61,12 +62,12 @@ def code_files(view: View, features: int) -> tuple[str, str, str]:
     return f"{view}.starts.u32", f"{view}.features.{ids}", f"{view}.values.{'f32' if view == ORIGINAL else 'f16'}"
 
 
-def array_type(name: str) -> Any:
+def array_type(name: str) -> np.dtype[Any]:
     """The type of numbers in a file, by its extension."""
     return TYPES[name.rsplit(".", 1)[1]]
 
 
-def map_array(path: Path, columns: int = 1) -> Any:
+def map_array(path: Path, columns: int = 1) -> NDArray[Any]:
     """A file as a memory-mapped array, [n] or [n, columns]. An empty file is an empty array."""
     kind = array_type(path.name)
     if path.stat().st_size % (kind.itemsize * columns):

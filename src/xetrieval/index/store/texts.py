@@ -114,7 +114,7 @@ class Texts:
             raise DamagedError(f"{self.path}: row {row} is missing; run `xetrieval index verify`")
         return _stored(self.path, found[0])
 
-    def select(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    def select(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows that an SQL query on these tables finds.
 
         Raises:
