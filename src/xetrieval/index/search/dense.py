@@ -7,7 +7,7 @@ steered  <q, z'>,  z' = l2norm(z + sum_j (alpha_j - 1) c_j w_j)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +27,12 @@ BLOCK = 1 << 14  # documents steered at once
 
 class Cosine(Ranking):
     """Ranking by the plain score."""
+
+    @classmethod
+    def of(cls, index: IndexReader, query: Query) -> Ranking:
+        """Plain, with views or steered, as the options of the query say."""
+        form = Views if query.options.views else Steered if query.options.factors else Cosine
+        return form(index, query)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
         """The best k rows; exact, unless there is an approximate engine and `exact` is false."""
@@ -82,24 +88,7 @@ class Steered(Cosine):
         return {feature: factor for feature, factor in self.query.options.factors.items() if factor != 1}
 
 
-class Dense(Ranking):
-    """Ranking by the encoder's own score: plain, with views or steered, as the options say."""
-
-    def __init__(self, index: IndexReader, query: Query) -> None:
-        super().__init__(index, query)
-        form = Views if query.options.views else Steered if query.options.factors else Cosine
-        self.form: Ranking = form(index, query)
-
-    def rank(self, k: int, among: Rows | None) -> Ranked:
-        """The best k rows."""
-        return self.form.rank(k, among)
-
-    def split(self, rows: Rows) -> Sequence[Explanation]:
-        """Split each score by feature."""
-        return self.form.split(rows)
-
-
-MODE = Dense
+MODE = Cosine
 
 
 def steered_rows(index: IndexReader, q: Float32, rows: Rows, factors: Mapping[int, float]) -> Float64:

@@ -95,6 +95,11 @@ class Ranking(Companion, ABC):
     def __init__(self, index: IndexReader, query: Query) -> None:
         self.index, self.query = index, query
 
+    @classmethod
+    def of(cls, index: IndexReader, query: Query) -> Ranking:
+        """The ranking of a query in this mode."""
+        return cls(index, query)
+
     @property
     def q(self) -> Float32:
         """The query's vector, in modes that need it."""

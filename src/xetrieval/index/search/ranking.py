@@ -222,12 +222,12 @@ def rank(index: IndexReader, query: Query, k: int, among: Rows | None = None) ->
         InputError: k is not a whole number of at least 1.
     """
     check_k(k)
-    return mode_class(query.options.by)(index, query).rank(k, among)
+    return mode_class(query.options.by).of(index, query).rank(k, among)
 
 
 def explain_rows(index: IndexReader, query: Query, rows: Rows) -> Sequence[Explanation]:
     """Split the score of each row, using only what the index stores."""
-    return mode_class(query.options.by)(index, query).split(rows)
+    return mode_class(query.options.by).of(index, query).split(rows)
 
 
 def hits(index: IndexReader, query: Query, ranked: Ranked) -> list[Hit]:
