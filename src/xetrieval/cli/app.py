@@ -40,14 +40,15 @@ app = typer.Typer(
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(show: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if show:
         give_line(f"xetrieval {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _whole(
+    *,
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,

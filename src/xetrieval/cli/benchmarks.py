@@ -60,7 +60,7 @@ def read_benchmarks(names: list[str], output: Path | None, *, skip_bad: bool) ->
     """Benchmarks; what is missing in them is reported. `output`: beside it, rows that cannot be used are listed."""
     from ..data.benchmark import open_benchmark
 
-    skipped = collector(skip_bad)
+    skipped = collector(skip_bad=skip_bad)
     benchmarks = [open_benchmark(name, skipped) for name in names]
     report_skipped(skipped, output)
     say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)

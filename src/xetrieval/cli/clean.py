@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableT
 from rich.segment import Segment
 
 UNWANTED: Final = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-DRAWN: Final = {  # what tables are drawn with, for consoles that take ASCII alone
+DRAWN: Final = {  # replaces what tables are drawn with, for consoles that take only ASCII
     **dict.fromkeys("█▉▊▋▌▐", "#"),
     **dict.fromkeys("▍▎▏─−–", "-"),
     "│": "|",
@@ -24,27 +24,27 @@ DRAWN: Final = {  # what tables are drawn with, for consoles that take ASCII alo
 ASCII: Final = str.maketrans(DRAWN)
 
 
-def harmless(letter: str) -> bool:
+def harmless(character: str) -> bool:
     """Whether a terminal shows the character and does nothing else with it."""
-    return unicodedata.category(letter) not in UNWANTED
+    return unicodedata.category(character) not in UNWANTED
 
 
 class CleanConsole(Console):
-    """Prints what it is given through `Clean`.
+    """Prints everything through `Clean`.
 
     Args:
         ascii_bars: draw bars and rules in ASCII.
     """
 
-    def __init__(self, ascii_bars: bool, width: int | None) -> None:
+    def __init__(self, width: int | None, *, ascii_bars: bool) -> None:
         super().__init__(width=width, markup=False, emoji=False, highlight=False)
-        self.push_render_hook(_Cleaning(ascii_bars))
+        self.push_render_hook(_Cleaning(ascii_bars=ascii_bars))
 
 
 class Clean:
     """A renderable without control characters, and without blanks at the ends of its lines."""
 
-    def __init__(self, inner: RenderableType, ascii_bars: bool) -> None:
+    def __init__(self, inner: RenderableType, *, ascii_bars: bool) -> None:
         self.inner, self.ascii_bars = inner, ascii_bars
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -61,11 +61,11 @@ class Clean:
 
 
 class _Cleaning(RenderHook):
-    def __init__(self, ascii_bars: bool) -> None:
+    def __init__(self, *, ascii_bars: bool) -> None:
         self.ascii_bars = ascii_bars
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[Any]:
-        return [Clean(one, self.ascii_bars) for one in renderables]
+        return [Clean(one, ascii_bars=self.ascii_bars) for one in renderables]
 
 
 def _without_end(line: list[Segment]) -> Iterator[Segment]:

@@ -90,7 +90,7 @@ def output_console() -> Console:
     from .clean import CleanConsole
 
     told = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return CleanConsole(_takes_ascii_alone(), None if told else WIDTH)
+    return CleanConsole(None if told else WIDTH, ascii_bars=_takes_ascii_alone())
 
 
 def _takes_ascii_alone() -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..configs import ServeConfig
 from .console import output_console, say
 from .options import CacheOption, ExplainerOption, open_explainer
 from .progress import progress_bar
-from .serve import PORT, run
+from .shared import with_options
 
 if TYPE_CHECKING:
     from ..data import Document
@@ -25,17 +27,25 @@ QUESTIONS = (
 )
 
 
+@dataclass(frozen=True)
+class PageOptions:
+    """Whether to serve the index, and where."""
+
+    serve: Annotated[bool, typer.Option("--serve", help="Open the page on it, until Ctrl-C.")] = False
+    port: Annotated[int, typer.Option("--port", help="With --serve: the port.")] = ServeConfig.port
+
+
+@with_options
 def demo(
     query: Annotated[str | None, typer.Argument(help="Your own question instead of three of ours.")] = None,
     explainer: ExplainerOption = "minilm",
     passages: Annotated[int, typer.Option("--passages", min=10, help="Passages of documentation to embed.")] = 1500,
-    hits: Annotated[int, typer.Option("--hits", min=1, help="Results listed per question.")] = 3,
+    hits: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents per question.")] = 3,
     index: Annotated[
-        Path | None,
-        typer.Option("--index", help="Where the index goes, for search and why afterwards."),
+        Path | None, typer.Option("--index", help="Folder for the index, for search and why afterwards.")
     ] = None,
-    serve: Annotated[bool, typer.Option("--serve", help="Open the page on it, until Ctrl-C.")] = False,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="With --serve: the port.")] = PORT,
+    *,
+    page: PageOptions,
     cache: CacheOption = None,
 ) -> None:
     """Index this Python's own documentation, search it and explain each top hit."""
@@ -50,8 +60,10 @@ def demo(
     opened = open_explainer(explainer, None, cache)
     documents = python_docs(passages)
     found = _index(opened, documents, index, cache)
-    if serve:
-        run({"python-documentation": found}, found.explainer, "127.0.0.1", port, None, quiet=True)
+    if page.serve:
+        from ..serve.run import run
+
+        run({"python-documentation": found}, found.explainer, ServeConfig(page.port, quiet=True), say)
         return
     console = output_console()
     console.print(

@@ -45,7 +45,7 @@ def doctor(
     texts: list[str] | None = None
     judged: list[Any] | None = None
     if queries is not None:
-        skipped = collector(skip_bad)
+        skipped = collector(skip_bad=skip_bad)
         if qrels is not None:
             found = read_judged_queries(qrels, queries, skipped)
             texts, judged = found.texts, [found.judgments[name] for name in found.ids]

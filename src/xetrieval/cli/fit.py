@@ -42,7 +42,7 @@ def fit(
     if precision not in ("float32", "bfloat16"):
         raise InputError(f"precision {precision!r} is unknown; choose float32 or bfloat16")
     opened = opened_encoder(encoder, precision)
-    skipped = collector(skip_bad)
+    skipped = collector(skip_bad=skip_bad)
     with progress_bar() as progress:
         explainer = run(corpora, opened, teacher or [], output, config, progress=progress, skipped=skipped)
     report_skipped(skipped, output)

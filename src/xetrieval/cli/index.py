@@ -254,7 +254,7 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     if not encoded:
         say_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
-    skipped = collector(options.skip_bad)
+    skipped = collector(skip_bad=options.skip_bad)
     with readable(sources, skipped) as kept, progress_bar() as progress:
         store = None if options.store is None else open_store(options.store)
         corpus = Corpus(tuple(kept), chunking, options.vectors, store, skipped, options.vector_column)

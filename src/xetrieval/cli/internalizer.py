@@ -50,7 +50,7 @@ class Lessons:
         from ..data.benchmark import open_benchmark
         from ..teachers import read_teacher
 
-        skipped = collector(self.skip_bad)
+        skipped = collector(skip_bad=self.skip_bad)
         documents = read_corpora(corpora, skipped)
         benchmarks = [open_benchmark(name, skipped) for name in data]
         pairs = [pair for name in self.teacher for pair in read_teacher(name, documents, skipped)]

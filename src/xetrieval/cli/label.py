@@ -97,7 +97,7 @@ def examples(
     opened = open_explainer(explainer, encoder, cache)
     named_from = {example for feature in opened.features for example in feature.examples}
     lost = set(named_from)
-    skipped = look_through(corpora, skip_bad, output)
+    skipped = look_through(corpora, output, skip_bad=skip_bad)
 
     def blocks() -> Iterator[Block]:
         for block in _blocks(opened, corpora, config.per_document, skipped):
@@ -242,7 +242,7 @@ def transfer(
     source, target = open_explainer(old, None, options.cache), open_explainer(new, None, options.cache)
     if source.encoder_identity.digest != target.encoder_identity.digest:
         raise MismatchError(f"{old} and {new} explain different encoders; labels can only be copied within one")
-    skipped = look_through(options.corpora, options.skip_bad, into.output)
+    skipped = look_through(options.corpora, into.output, skip_bad=options.skip_bad)
     blocks = _blocks(target, options.corpora, options.sentences, skipped)
     with progress_bar() as progress:
         done = [0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -59,7 +59,7 @@ CacheOption = Annotated[
 ]
 
 
-def open_explainer(source: str, encoder: str | None, cache: Path | bool | None) -> Explainer:
+def open_explainer(source: str, encoder: str | None, cache: Path | Literal[False] | None) -> Explainer:
     """The explainer that the options name."""
     from ..errors import InputError
     from ..explain import load

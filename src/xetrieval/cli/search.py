@@ -1,20 +1,22 @@
-"""xetrieval search and why: documents of an index, and why they stand where they do."""
+"""xetrieval search and why: documents of an index, and why they have their ranks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options import check
 from ..registry import SEARCH_MODES
 from ..text import clip
 from .console import as_json, give_json, give_line, output_console, say
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
 from .output import check_output, show, show_parts, write_output
+from .shared import check_options, with_options
+from .skipped import say_all
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,38 +24,56 @@ if TYPE_CHECKING:
     from ..index import Hit, Index
     from ..index.ask.overview import Overview
     from ..index.ask.why import Why
-    from ..steer import SteeringProfile
+    from ..index.search.mode import SearchOptions
 
-TYPED = ("by", "steer", "exact", "overview", "good", "bad", "top", "explain", "over", "counterfactual", "evidence")
-SPELLED = {name: f"--{name}" for name in TYPED}  # options as they are typed
-SPELLED |= {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}
+CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options under other names
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
-QueryVector = Annotated[
-    Path | None,
-    typer.Option("--query-vector", help="Instead of a query: its vector (.npy, .safetensors, .parquet); no encoder."),
-]
-By = Annotated[
-    str, typer.Option("--by", help="; ".join(f"{name}: {mode.about}" for name, mode in SEARCH_MODES.items()))
-]
-Steer = Annotated[Path | None, typer.Option("--steer", help="A steering profile (JSON).")]
-Views = Annotated[
-    list[str] | None, typer.Option("--view", help="VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may repeat.")
-]
 ExplainerCopy = Annotated[
     str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer with other labels.")
 ]
 
 
-def search(
-    index: IndexArgument,
-    query: Annotated[
-        str | None, typer.Argument(help="The query; with --by concept, labels: '\"kidney disease\" -#12'.")
-    ] = None,
-    query_vector: QueryVector = None,
-    k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
-    by: By = "dense",
-    steer: Steer = None,
-    view: Views = None,
+@dataclass(frozen=True)
+class RankingOptions:
+    """How documents are ranked."""
+
+    query_vector: Annotated[
+        Path | None,
+        typer.Option(
+            "--query-vector",
+            help="Instead of a query: its vector (.npy, .safetensors, .parquet); no encoder.",
+        ),
+    ] = None
+    by: Annotated[
+        str, typer.Option("--by", help="; ".join(f"{name}: {mode.about}" for name, mode in SEARCH_MODES.items()))
+    ] = "dense"
+    steer: Annotated[Path | None, typer.Option("--steer", help="A steering profile (JSON).")] = None
+    view: Annotated[
+        list[str] | None,
+        typer.Option("--view", help="VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may repeat."),
+    ] = None
+    explainer: ExplainerCopy = None
+
+    def check(self, verb: str, query: str | None, values: Mapping[str, object]) -> None:
+        """Refuse options that cannot be combined, and what is not one query."""
+        values = {**values, "query": query, "vector": self.query_vector, "steer": self.steer, "views": self.view}
+        check_options(verb, values, CALLED, self.by)
+
+    def prepare(self, index: Index, query: str | None, *, exact: bool = False) -> tuple[Any, SearchOptions]:
+        """The query, and how to rank for it."""
+        from ..index.search.mode import SearchOptions
+        from ..steer import SteeringProfile
+
+        words = read_query(query, self.query_vector)
+        profile = None if self.steer is None else SteeringProfile.load(self.steer, index.explainer.sae)
+        return words, SearchOptions(self.by, profile, read_weights(self.view), exact)
+
+
+@dataclass(frozen=True)
+class HitOptions:
+    """Which hits, and what is shown of them."""
+
+    k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10
     filter: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,100 +82,107 @@ def search(
             "(a text in quotation marks may begin with an operator); may repeat: all must hold, except that several = "
             "on one field mean any of these.",
         ),
-    ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, even where a faiss index exists.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Also explain each score.")] = False,
+    ] = None
+    exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, even if a faiss index exists.")] = False
+    explain: Annotated[bool, typer.Option("--explain", help="Also explain each score.")] = False
     overview: Annotated[
         bool, typer.Option("--overview", help="Also show what the hits have in common and what divides them.")
-    ] = False,
+    ] = False
     good: Annotated[
         list[str] | None, typer.Option("--good", help="Id of a relevant hit, for --overview; may repeat.")
-    ] = None,
+    ] = None
     bad: Annotated[
         list[str] | None, typer.Option("--bad", help="Id of an irrelevant hit, for --overview; may repeat.")
+    ] = None
+    top: TopOption = None
+    format: FormatOption = Format.text
+
+
+@with_options
+def search(
+    index: IndexArgument,
+    ranking: RankingOptions,
+    hits: HitOptions,
+    query: Annotated[
+        str | None, typer.Argument(help="The query; with --by concept, labels: '\"kidney disease\" -#12'.")
     ] = None,
-    top: TopOption = None,
-    format: FormatOption = Format.text,
-    explainer: ExplainerCopy = None,
 ) -> None:
     """Search an index; --explain shows why each hit was found."""
     from ..explain.explanation import steered_note
     from ..index import open_index
     from ..index.ask.answer import search_answer
     from ..index.ask.overview import overview as overview_of
-    from ..index.search.mode import SearchOptions
     from ..index.search.ranking import search as search_index
 
-    asked: dict[str, Any] = {"query": query, "vector": query_vector, "steer": steer, "views": view, "exact": exact}
-    asked |= {"explain": explain, "overview": overview, "good": good, "bad": bad, "top": top is not None}
-    check("search", asked, SPELLED, by)
-    opened = open_index(index, explainer)
-    words, profile = read_query(query, query_vector), read_steering(opened, steer)
-    hits, prepared = search_index(opened, words, k, SearchOptions(by, profile, read_weights(view), exact), filter)
-    common = overview_of(opened, hits, good or (), bad or ()) if overview else None
-    if format is Format.json:
-        give_json(search_answer(prepared, hits, common, explain=explain, top=top).to_dict())
-    else:
-        if profile is not None:
-            give_line(steered_note(profile.factors))
-        for note in prepared.read.notes("query"):
-            say(note)
-        _print(hits, explain, top, common)
+    ranking.check("search", query, {**vars(hits), "top": hits.top is not None})
+    opened = open_index(index, ranking.explainer)
+    words, options = ranking.prepare(opened, query, exact=hits.exact)
+    found, prepared = search_index(opened, words, hits.k, options, hits.filter)
+    common = overview_of(opened, found, hits.good or (), hits.bad or ()) if hits.overview else None
+    if hits.format is Format.json:
+        give_json(search_answer(prepared, found, common, explain=hits.explain, top=hits.top).to_dict())
+        return
+    if options.steer is not None:
+        give_line(steered_note(options.steer.factors))
+    say_all(prepared.read.notes("query"))
+    _print(found, common, hits.top, explain=hits.explain)
 
 
-def why(
-    index: IndexArgument,
-    query: Annotated[str | None, typer.Argument(help="The query; left out with --query-vector.")] = None,
-    doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document.")] = None,
+@dataclass(frozen=True)
+class WhyOptions:
+    """What to explain about a rank, and how."""
+
     over: Annotated[
         str | None,
         typer.Option(
             "--over",
             help="Compare with this document. By default, one outside the top is compared with the last one in it.",
         ),
-    ] = None,
+    ] = None
     k: Annotated[
         int | None, typer.Option("--hits", "-k", min=1, help="How many documents count as the top; default: 10.")
-    ] = None,
+    ] = None
     counterfactual: Annotated[
         bool,
         typer.Option(
             "--counterfactual", help="Also show the smallest change that would move it out of the top, or into it."
         ),
-    ] = False,
+    ] = False
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also show which sentences and words carry the shares.")
-    ] = False,
-    by: By = "dense",
-    steer: Steer = None,
-    view: Views = None,
-    top: TopOption = None,
-    format: ReportFormatOption = ReportFormat.text,
-    output: Annotated[Path | None, typer.Option("--output", help="Where to write it.")] = None,
-    query_vector: QueryVector = None,
-    explainer: ExplainerCopy = None,
+    ] = False
+    top: TopOption = None
+    format: ReportFormatOption = ReportFormat.text
+    output: Annotated[Path | None, typer.Option("--output", help="Write the answer to this file.")] = None
+
+
+@with_options
+def why(
+    index: IndexArgument,
+    ranking: RankingOptions,
+    options: WhyOptions,
+    query: Annotated[str | None, typer.Argument(help="The query; omitted with --query-vector.")] = None,
+    doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document.")] = None,
 ) -> None:
     """Explain why a document has its rank, and is not higher."""
     from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from ..index import open_index
     from ..index.ask.why import why as ask
-    from ..index.search.mode import SearchOptions
     from ..index.search.ranking import prepare
 
-    asked: dict[str, Any] = {"query": query if doc_id is not None else None, "vector": query_vector, "over": over}
-    asked |= {"k": k, "counterfactual": counterfactual, "evidence": evidence, "steer": steer, "views": view}
-    check("why", asked, SPELLED, by)
-    check_output(output, steer, query_vector, index, None if explainer is None else Path(explainer))
-    if query_vector is not None and doc_id is None:  # `why INDEX DOC_ID --query-vector FILE`
+    ranking.check("why", query if doc_id is not None else None, vars(options))
+    copy = None if ranking.explainer is None else Path(ranking.explainer)
+    check_output(options.output, ranking.steer, ranking.query_vector, index, copy)
+    if ranking.query_vector is not None and doc_id is None:  # `why INDEX DOC_ID --query-vector FILE`
         doc_id, query = query, None
     if doc_id is None:
         raise InputError("give a query and the document's id: xetrieval why INDEX QUERY DOC_ID")
-    opened = open_index(index, explainer)
-    options = SearchOptions(by, read_steering(opened, steer), read_weights(view))
-    prepared = prepare(opened, read_query(query, query_vector), options)
-    shown = (DEFAULT_TOP if top is None else top) if evidence else None
-    answer = ask(opened, prepared, doc_id, over, k, counterfactual=counterfactual, evidence=shown)
+    opened = open_index(index, ranking.explainer)
+    prepared = prepare(opened, *ranking.prepare(opened, query))
+    over, k, top, format, output = options.over, options.k, options.top, options.format, options.output
+    evidence = (DEFAULT_TOP if top is None else top) if options.evidence else None
+    answer = ask(opened, prepared, doc_id, over, k, counterfactual=options.counterfactual, evidence=evidence)
     if format is ReportFormat.json:
         write_output(f"{as_json(answer.top(top).to_dict())}\n", output)
         return
@@ -179,7 +206,7 @@ def read_query(text: str | None, vector: Path | None) -> Any:
         return text
     found = read_vectors(vector).vectors
     if len(found) != 1:
-        raise InputError(f"{vector}: holds {len(found)} vectors; a query is one")
+        raise InputError(f"{vector}: {len(found)} vectors; give one, that of the query")
     return found
 
 
@@ -201,14 +228,7 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
     return weights
 
 
-def read_steering(index: Index, path: Path | None) -> SteeringProfile | None:
-    """The profile of --steer."""
-    from ..steer import SteeringProfile
-
-    return None if path is None else SteeringProfile.load(path, index.explainer.sae)
-
-
-def _print(hits: list[Hit], explain: bool, top: int | None, common: Overview | None) -> None:
+def _print(hits: list[Hit], common: Overview | None, top: int | None, *, explain: bool) -> None:
     from rich.padding import Padding
     from rich.text import Text
 

@@ -72,7 +72,8 @@ def _choices(options: Any) -> Iterator[_Choice]:
                 kind, item = str, get_args(kind)[0]
                 default = ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in default)
             typed = str if get_origin(kind) is Literal else (str | None) if str in get_args(kind) else kind
-            annotation = Annotated[typed, typer.Option(*names, help=detail.help, metavar=detail.metavar)]
+            info = typer.Option(*names, help=detail.help, metavar=detail.metavar, envvar=detail.variable)
+            annotation = Annotated[typed, info]
         parameter = inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
         )
@@ -104,4 +105,5 @@ def check_options(
     Args:
         called: what users call an option, where that is not --NAME.
     """
-    check(verb, values, {name: f"--{name.replace('_', '-')}" for name in values} | dict(called or {}), by)
+    names = {name: f"--{name.replace('_', '-')}" for name in ("by", *values)}
+    check(verb, values, names | dict(called or {}), by)

@@ -24,7 +24,7 @@ SkipBad = Annotated[
 ]
 
 
-def collector(skip_bad: bool) -> Skipped:
+def collector(*, skip_bad: bool) -> Skipped:
     """What takes the rows that cannot be used; without --skip-bad it refuses the first."""
     from ..data import Skipped
 
@@ -45,11 +45,11 @@ def report_skipped(skipped: Skipped, output: Path | None) -> None:
     say_all(skipped.notes)
 
 
-def look_through(corpora: Sequence[Path], skip_bad: bool, output: Path | None) -> Skipped:
+def look_through(corpora: Sequence[Path], output: Path | None, *, skip_bad: bool) -> Skipped:
     """Read everything once before any encoding: what cannot be used is refused now, or reported and left out."""
     from ..data.sources import stream_documents
 
-    skipped = collector(skip_bad)
+    skipped = collector(skip_bad=skip_bad)
     used = sum(1 for _ in stream_documents(corpora, skipped))
     skipped.check(used, ", ".join(map(str, corpora)))
     report_skipped(skipped, output)

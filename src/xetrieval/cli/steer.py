@@ -60,7 +60,7 @@ def suggest(
     check_output(output, clicks, None if data is None else Path(data), index)
     opened = open_index(index)
     own: list[str | None] | None = None
-    skipped = collector(judgments.skip_bad)
+    skipped = collector(skip_bad=judgments.skip_bad)
     if data is not None:
         benchmark = sample_benchmark(open_benchmark(data, skipped), judgments.queries, None, seed)
         texts = benchmark.queries

@@ -43,7 +43,7 @@ def teach(
     from ..teachers.written import requests
 
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
-    skipped = collector(skip_bad)
+    skipped = collector(skip_bad=skip_bad)
     if not options.dry_run:
         check_output(output, *corpora)
     if not prompts:

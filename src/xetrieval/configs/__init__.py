@@ -11,6 +11,7 @@ from .internalizer import InternalizerConfig
 from .labels import ExamplesConfig, LlmLabelConfig, ScoresConfig
 from .option import Option
 from .sae import SaeConfig, SweepConfig
+from .serve import ServeConfig
 from .teach import TeachConfig
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RetrievalConfig",
     "SaeConfig",
     "ScoresConfig",
+    "ServeConfig",
     "SteeringConfig",
     "SweepConfig",
     "TeachConfig",

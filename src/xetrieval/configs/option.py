@@ -14,6 +14,7 @@ class Option(NamedTuple):
     help: str
     flags: str = ""  # separated by spaces; without a long one, --NAME-OF-THE-FIELD is added
     metavar: str | None = None
+    variable: str | None = None  # of the environment, read where the option is absent
 
 
 RETRIES = Option("Further attempts after an unusable answer.")

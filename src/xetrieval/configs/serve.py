@@ -1,0 +1,27 @@
+"""How an index is served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..errors import InputError
+from .option import Option
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """Where a server listens, and who may use it."""
+
+    port: Annotated[int, Option("The port.")] = 8321
+    host: Annotated[str, Option("The address to listen on; any but this machine's own needs a token.")] = "127.0.0.1"
+    token: Annotated[str | None, Option("The token that every request must carry.", variable="XETRIEVAL_TOKEN")] = None
+    allow_host: Annotated[
+        list[str] | None, Option("Another host name that requests may use; may repeat.", metavar="NAME")
+    ] = None
+    root_path: Annotated[str, Option("The prefix of its paths behind a proxy.", metavar="/NAME")] = ""
+    quiet: Annotated[bool, Option("Do not log requests.")] = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise InputError(f"port {self.port}: give a number from 1 to 65535")

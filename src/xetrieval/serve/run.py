@@ -1,0 +1,92 @@
+"""A server, from its first check to its end."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from ..configs import ServeConfig
+from ..errors import InputError, XetrievalError
+from ..explain import Explainer
+from ..extras import require
+from .address import LOOPBACK, check_prefix, check_token, host_names
+
+if TYPE_CHECKING:
+    from ..index import Index
+
+EVERYWHERE: Final = ("0.0.0.0", "::")
+
+
+def check_config(config: ServeConfig) -> tuple[frozenset[str], str]:
+    """The host names and the prefix of a server.
+
+    Raises:
+        InputError: one of them, or the token, cannot be used.
+    """
+    check_token(config.token)
+    return host_names(config.allow_host or ()), check_prefix(config.root_path)
+
+
+def run(
+    indexes: Mapping[str, Index], explainer: Explainer, config: ServeConfig, started: Callable[[str], None]
+) -> None:
+    """Serve until a signal; requests in progress are still answered.
+
+    On an address other than this machine's own, a server without a token makes one, and without further host names
+    accepts any.
+
+    Args:
+        started: takes the address, as a line for a person.
+    Raises:
+        InputError: see `check_config`; or the address is in use.
+    """
+    uvicorn = require("uvicorn", "ui")
+    require("fastapi", "ui")
+    from .app import create_app
+    from .encoder import SharedEncoder
+    from .limits import Limits
+    from .listen import listening
+
+    host, port = config.host, config.port
+    names, prefix = check_config(config)
+    token = config.token
+    local = host in LOOPBACK
+    if not local and token is None:
+        token = secrets.token_urlsafe(18)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port"
+            ) from error
+    with suppress(XetrievalError):  # an explainer of vectors alone has no encoder to load
+        SharedEncoder(explainer.encoder).encode_query(["load the model before the first request"])  # past the cache
+    log = logging.getLogger("xetrieval.serve")
+    log.setLevel(logging.WARNING if config.quiet else logging.INFO)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    known = LOOPBACK | names | (frozenset() if host in EVERYWHERE else {host.lower()})
+    limits, hosts = Limits(), known if local or names else frozenset()
+    app = create_app(indexes, explainer, limits, hosts, token, root_path=prefix)
+    shown = f"[{host}]" if ":" in host else host
+    started(f"http://{shown}:{port}{prefix}/{'?token=' + token if token else ''}   (Ctrl-C stops it)")
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        http=listening(limits),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+        timeout_keep_alive=20,
+    )
