@@ -19,6 +19,7 @@ DRAWN: Final = {  # replaces what tables are drawn with, for consoles that take 
     "▲": "^",
     "▼": "v",
     "×": "x",
+    "↔": "~",
     "•": "*",
 }
 ASCII: Final = str.maketrans(DRAWN)
