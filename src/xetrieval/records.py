@@ -14,9 +14,9 @@ Three rules, so that a new field needs to be written only once:
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
+from inspect import getattr_static
 from types import UnionType
 from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -69,17 +69,9 @@ def keys_of(kind: Any) -> tuple[Key, ...]:
 
 def type_of(kind: type, attribute: str) -> Any:
     """The type of a field, or the return type of a property."""
-    for base in kind.__mro__:
-        if attribute in vars(base).get("__annotations__", {}):
-            annotation, scope = vars(base)["__annotations__"][attribute], vars(sys.modules[base.__module__])
-        elif isinstance(found := vars(base).get(attribute), property | cached_property):
-            getter: Any = found.fget if isinstance(found, property) else found.func
-            annotation, scope = getter.__annotations__["return"], getter.__globals__
-        else:
-            continue
-        text = getattr(annotation, "__forward_arg__", annotation)
-        return eval(text, scope) if isinstance(text, str) else text
-    raise TypeError(f"{kind.__name__} has no field or property {attribute!r}")
+    found = getattr_static(kind, attribute, None)
+    getter = found.fget if isinstance(found, property) else found.func if isinstance(found, cached_property) else None
+    return get_type_hints(kind)[attribute] if getter is None else get_type_hints(getter)["return"]
 
 
 def record_of(value: Any) -> Any:
