@@ -229,12 +229,11 @@ def test_only_terms_that_are_there_can_be_kept(explainer: Explainer, position: o
 
 def test_a_share_that_says_little_alone_is_noted(explainer: Explainer) -> None:
     made = explainer.explain("salt", "salt water")
-    bare = replace(made, bias=0.0, remainder=0.0)
     up, down = replace(made.terms[0], share=1.0), replace(made.terms[0], share=-0.6)
-    loud = replace(bare, score=0.4, terms=(up, down))
+    loud = replace(made, bias=0.0, remainder=0.0, score=0.4, terms=(up, down))
     note = "a single share is 2.5 times the score"
     assert any(line.startswith(note) for line in loud.notes)
     assert any(line.startswith(note) for line in Contrast(loud, loud).notes)
-    less = replace(bare, score=0.1, terms=(up, replace(down, share=-0.9)))
+    less = replace(loud, score=0.1, terms=(up, replace(down, share=-0.9)))
     for quiet in (less, replace(loud, mode="hybrid"), made):
         assert not any("a single share" in line for line in quiet.notes)
