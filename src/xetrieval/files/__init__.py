@@ -1,6 +1,6 @@
 """Files and folders: written completely or not at all, and identified by hashes. Knows nothing of their meaning."""
 
-from .arrays import half_precision, read_arrays, write_arrays
+from .arrays import check_written, half_precision, read_arrays, write_arrays
 from .atomic import (
     cache_folder,
     check_apart,
@@ -34,6 +34,7 @@ __all__ = [
     "check_new_folder",
     "check_outside_indexes",
     "check_writable",
+    "check_written",
     "claim",
     "database",
     "digest_of",

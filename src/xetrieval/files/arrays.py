@@ -1,7 +1,10 @@
-"""Named arrays in one safetensors file."""
+"""Named arrays in one safetensors file, and what NumPy wrote."""
 
 from __future__ import annotations
 
+import errno
+import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +39,21 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     except (SafetensorError, ValueError, KeyError) as error:
         raise DamagedError(f"{path}: not a complete safetensors file ({error}); fetch or make it again") from error
     return arrays
+
+
+def check_written(path: Path) -> None:
+    """Raise OSError for a .npy file that is shorter than its header says: NumPy may not notice that a disk is full."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, kind = read(file)
+            whole = file.tell() + math.prod(shape) * kind.itemsize <= size
+        except ValueError:
+            whole = False
+    if not whole:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def half_precision(array: NDArray[np.float32]) -> NDArray[np.float16]:

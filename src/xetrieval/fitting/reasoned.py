@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Matrix
+from ..files.atomic import naming
 from ..internalizer import Internalizer
 from ..progress import Progress, silent
 from ..views import View, in_order
@@ -27,14 +28,13 @@ def reasoned_rows(
     if not path.is_file():
         partial = path.with_suffix(".partial")
         shape = (len(vectors), 1 + len(nets), vectors.shape[1])
-        out = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
-        for start in range(0, len(vectors), BLOCK):
-            z = np.asarray(vectors[start : start + BLOCK], np.float32)
-            out[start : start + BLOCK, 0] = z
-            for view, net in enumerate(nets, 1):
-                out[start : start + BLOCK, view] = net(z)
-            progress("views", min(start + BLOCK, len(vectors)), len(vectors), "")
-        out.flush()
+        with naming(partial), partial.open("wb") as file:  # written, not mapped: a full disk would end the process
+            header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False}
+            np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
+            for start in range(0, len(vectors), BLOCK):
+                z = np.asarray(vectors[start : start + BLOCK], np.float32)
+                file.write(np.stack([z, *(net(z) for net in nets)], axis=1).astype(np.float16).tobytes())
+                progress("views", min(start + BLOCK, len(vectors)), len(vectors), "")
         partial.rename(path)
     rows: NDArray[np.float16] = np.load(path, mmap_mode="r")
     return rows

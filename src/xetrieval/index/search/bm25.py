@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from ...arrays import Float64
-from ...errors import InputError
+from ...errors import DamagedError, InputError
 from ...explain import Explanation
 from ...extras import require
-from ...files import alone, check_writable
+from ...files import alone, check_writable, check_written
 from ...files.scratch import scratch, sweep_beside
 from ..store.layout import WORDS
 from ..store.manifest import Manifest, read_index_manifest
@@ -122,7 +122,10 @@ def _open(index: IndexReader) -> Lexicon:
             return Lexicon(retriever, package, index.alive)  # not stored: an older generation, or a read-only folder
         _keep(retriever, home)
     check_seal(home / SEAL)
-    loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)
+    try:
+        loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)
+    except (ValueError, EOFError, KeyError, TypeError) as error:  # as they were written: their seal is right
+        raise DamagedError(f"{home}: cannot be read ({error}); remove it, and a search makes it again") from error
     return Lexicon(loaded, package, index.alive)
 
 
@@ -145,6 +148,8 @@ def _keep(retriever: Any, home: Path) -> None:
         with scratch(home) as made:
             made.mkdir()
             retriever.save(made, show_progress=False)
+            for path in made.glob("*.npy"):
+                check_written(path)
             write_seal(made / SEAL, sorted(made.iterdir()))
             made.rename(home)
     counted = by_generation(home.parent, FOLDER)

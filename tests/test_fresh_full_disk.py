@@ -1,0 +1,93 @@
+"""A disk that is full, or a file that may not grow: words, and nothing that is not whole is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases_data import accepted, refused, run
+from conftest import unit
+from index_data import build_small
+
+from xetrieval import open_index
+from xetrieval.errors import DamagedError
+from xetrieval.files import check_written
+from xetrieval.fitting import reasoned
+from xetrieval.fitting.reasoned import reasoned_rows
+from xetrieval.index.search.bm25 import SEAL
+from xetrieval.index.store.sealed import write_seal
+
+pytest.importorskip("bm25s", reason='pip install "xetrieval[index]"')
+
+
+def limited(limit: int, *arguments: str) -> tuple[int, str]:
+    """Exit code and the end of standard error of a command whose files may have `limit` bytes."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        done = run(*arguments)
+        os.write(writes, json.dumps([done.returncode, done.stderr[-2000:]]).encode())
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as file:
+        code, errors = json.loads(file.read())
+    os.waitpid(child, 0)
+    return code, errors
+
+
+def test_words_that_did_not_fit_are_not_kept(tmp_path: Path) -> None:
+    index = build_small(tmp_path, 60)
+    search = ("search", str(index), "word1 word2", "--by", "bm25", "--format", "json")
+    wanted = accepted(run(*search)).stdout
+    home = next(path for path in index.glob("bm25-*") if path.is_dir())
+    sizes = [path.stat().st_size for path in home.glob("*.npy")]
+    assert sizes
+    for limit in (size - less for size in sizes for less in (1, 60)):
+        shutil.rmtree(home, ignore_errors=True)
+        code, errors = limited(limit, *search)
+        assert code in (0, 2), errors
+        assert "Traceback" not in errors
+        assert accepted(run(*search)).stdout == wanted
+    assert not [path.name for path in index.iterdir() if path.name.startswith(".bm25")]
+
+
+def test_words_that_cannot_be_read_are_damage(tmp_path: Path) -> None:
+    index = build_small(tmp_path, 20)
+    search = ("search", str(index), "word1 word2", "--by", "bm25")
+    accepted(run(*search))
+    home = next(path for path in index.glob("bm25-*") if path.is_dir())
+    data = next(home.glob("data*.npy"))
+    data.write_bytes(data.read_bytes()[:-4])
+    (home / SEAL).unlink()
+    write_seal(home / SEAL, sorted(home.iterdir()))
+    refused(run(*search), "cannot be read", "remove it")
+    with pytest.raises(DamagedError):
+        open_index(index).search("word1", by="bm25")
+    shutil.rmtree(home)
+    accepted(run(*search))
+
+
+def test_a_short_file_of_numpy_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.arange(100))
+    check_written(path)
+    for size in (path.stat().st_size - 1, 100, 5, 0):
+        os.truncate(path, size)
+        with pytest.raises(OSError, match="No space left"):
+            check_written(path)
+
+
+def test_rows_are_written_and_not_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk a write is an error; a page of a mapped file that has no room ends the process."""
+    monkeypatch.setattr(reasoned, "BLOCK", 100)
+    vectors, path, sizes = unit(500), tmp_path / "views-x.npy", list[int]()
+    found = reasoned_rows(vectors, {}, path, lambda *_: sizes.append(path.with_suffix(".partial").stat().st_size))
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+    np.testing.assert_array_equal(found[:, 0], vectors.astype(np.float16))
