@@ -8,5 +8,10 @@ from typing import TypeAlias
 Progress: TypeAlias = Callable[[str, int, int, str], None]  # stage, done, total (0 while unknown), note
 
 
+def advanced(progress: Progress, stage: str, total: int, before: int, done: int) -> None:
+    """Report a part of a stage, whose earlier parts came to `before`."""
+    progress(stage, before + done, total, "")
+
+
 def silent(stage: str, done: int, total: int, note: str) -> None:
     """The progress that nobody watches."""

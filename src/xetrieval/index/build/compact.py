@@ -22,7 +22,7 @@ from ...encoders import Counts, Encoded
 from ...errors import InputError
 from ...files import digest_of
 from ...files.scratch import remove
-from ...progress import Progress, silent
+from ...progress import Progress, advanced, silent
 from ..search.companions import companions
 from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
@@ -95,15 +95,11 @@ def _compact(folder: Path, manifest: Manifest, progress: Progress, shard_rows: i
     for part in parts:
         record = part.record
         if record is None:
-            record = _write(index, part, partial(_tell, progress, done, total))
+            record = _write(index, part, partial(advanced, progress, "compact", total, done))
             done += len(part.rows)
         shards.append((part.name, record))
     made = replace(manifest, generation=manifest.generation + 1, job=job, shards=tuple(shards))
     return write_manifest_with(folder, made, np.empty(0, np.int64))
-
-
-def _tell(progress: Progress, before: int, total: int, rows: int) -> None:
-    progress("compact", before + rows, total, "")
 
 
 def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:

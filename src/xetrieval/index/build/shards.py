@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from ...encoders import CachedEncoder, Encoded, Encoder, not_counted, read_texts
 from ...explain import Explainer
+from ...progress import advanced
 from ..store.ids import open_ids
 from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
 from ..store.manifest import Manifest
@@ -29,10 +31,7 @@ def build_in_loop(build: Build, part: Part) -> None:
     entries = iter(()) if part == "code" else wanted(corpus, output, base)
     done = 0
     for number, size in enumerate(job.sizes, job.first):
-
-        def tell(rows: int, before: int = done) -> None:
-            progress(STAGE_NAMES[part], before + rows, job.rows, "")
-
+        tell = partial(advanced, progress, STAGE_NAMES[part], job.rows, done)
         maker.make(number, size, islice(entries, size), tell)
         done += size
 
