@@ -97,6 +97,7 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
         "read_document",
         "per_view",
         "shared_features",
+        "weak_features",
         "explained",
         "explained_without_bias",
         "notes",

@@ -72,6 +72,7 @@ class Feature(LabelledFeature):
     scores: tuple[Score, ...] = ()  # of this label; a new label starts without any
     family: int | None = None  # id in families.jsonl
     flags: tuple[str, ...] = ()  # dense, duplicate:ID
+    holds_from: float | None = None  # activation in both texts from which the label holds; None: from any
 
     @cached_property
     def confidence(self) -> float | None:

@@ -31,7 +31,13 @@ EncoderOption = Annotated[
     typer.Option("--encoder", help="Another copy of the explainer's encoder; refused unless it is the same."),
 ]
 TopOption = Annotated[
-    int | None, typer.Option("--top", "-n", min=0, help="Show this many features; the others are summed.")
+    int | None,
+    typer.Option(
+        "--top",
+        "-n",
+        min=0,
+        help="Show this many features, whatever they carry; the others are summed. Default: those of a tenth or more.",
+    ),
 ]
 
 

@@ -35,14 +35,13 @@ def show(
     from rich.text import Text
 
     from ..errors import InputError
-    from ..explain import DEFAULT_TOP, Explanation
+    from ..explain import Explanation
     from ..explain.release_format import release_record
     from ..render.markdown import markdown
     from ..render.page import page
     from ..render.text import table_of
     from ..text import printable
 
-    terms = DEFAULT_TOP if top is None else top
     if format is ReportFormat.json:
         text = f"{as_json(result.top(top).to_dict())}\n"
     elif format is ReportFormat.release:
@@ -52,11 +51,11 @@ def show(
             )
         text = f"{as_json(release_record(result.top(top)))}\n"
     elif format is ReportFormat.html:
-        text = page(result, terms, notes)
+        text = page(result, top, notes)
     elif format is ReportFormat.markdown:
-        text = markdown(result, terms, notes)
+        text = markdown(result, top, notes)
     else:
-        show_parts([table_of(result, terms), *(Text(printable(note)) for note in notes)], output)
+        show_parts([table_of(result, top), *(Text(printable(note)) for note in notes)], output)
         return
     write_output(text, output)
 

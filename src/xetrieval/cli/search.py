@@ -187,7 +187,7 @@ def why(
         write_output(f"{as_json(answer.top(top).to_dict())}\n", output)
         return
     if format is ReportFormat.text:
-        show_parts(_parts(answer, DEFAULT_TOP if top is None else top), output)
+        show_parts(_parts(answer, top), output)
         return
     compared = _compared_with(answer)
     # A page holds one thing: the comparison where there is one.
@@ -232,7 +232,6 @@ def _print(hits: list[Hit], common: Overview | None, top: int | None, *, explain
     from rich.padding import Padding
     from rich.text import Text
 
-    from ..explain import DEFAULT_TOP
     from ..render.text import table_of
     from ..text import printable
 
@@ -254,7 +253,7 @@ def _print(hits: list[Hit], common: Overview | None, top: int | None, *, explain
             for note in hit.document.read.notes("document"):
                 console.print(Text(f"     {note}", "yellow"))
         if explain:
-            console.print(table_of(hit.explanation, DEFAULT_TOP if top is None else top))
+            console.print(table_of(hit.explanation, top))
             console.print()
     if common is not None:
         from ..index.ask.tables import overview_parts
@@ -262,7 +261,7 @@ def _print(hits: list[Hit], common: Overview | None, top: int | None, *, explain
         show_parts(overview_parts(common), None)
 
 
-def _parts(answer: Why, top: int) -> Iterator[RenderableType]:
+def _parts(answer: Why, top: int | None) -> Iterator[RenderableType]:
     """The document and its rank, what its score is made of, and the comparison with another."""
     from rich.text import Text
 

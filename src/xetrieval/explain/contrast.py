@@ -21,7 +21,16 @@ from ..sae.projection import FeatureSets
 from ..text import clip
 from .attribution import attribute
 from .counterfactual import Swap
-from .explanation import Explanation, OtherTerms, Term, large_share_notes, largest, twin_notes
+from .explanation import (
+    DEFAULT_TOP,
+    Explanation,
+    OtherTerms,
+    Term,
+    large_share_notes,
+    largest,
+    twin_notes,
+    weak_label,
+)
 from .pairs import ExplainedPairs, PairNames
 from .printing import PrintsItself
 from .support import Overlap, overlap
@@ -42,7 +51,7 @@ class Contrast(PrintsItself):
     second: Explanation
     counterfactual: Swap | None = None  # what would swap the documents, if requested
 
-    json_also = ("difference", "notes")
+    json_also = ("difference", "weak_features", "notes")
 
     def __repr__(self) -> str:
         query = f", query={clip(self.first.query, 40)!r}" if self.first.query else ""
@@ -62,6 +71,14 @@ class Contrast(PrintsItself):
     def pairs(self) -> tuple[tuple[Term, Term], ...]:
         """The term of each feature in both scores."""
         return tuple(zip(self.first.terms, self.second.terms, strict=True))
+
+    @property
+    def weak_features(self) -> tuple[int, ...]:
+        """Features that are weak in both documents, measured by the larger |score - bias|."""
+        first, second = self.first, self.second
+        whole = max(abs(side.score - side.bias) for side in (first, second))
+        weak = (a for a, b in self.pairs if first.is_weak(a, whole) and second.is_weak(b, whole))
+        return tuple(term.feature_id for term in weak if term.feature_id is not None)
 
     @property
     def other_terms(self) -> OtherTerms | None:
@@ -95,6 +112,18 @@ class Contrast(PrintsItself):
         kept = largest([a.share - b.share for a, b in self.pairs], count)
         return Contrast(self.first.only(kept), self.second.only(kept), self.counterfactual)
 
+    def trusted(self) -> Contrast:
+        """The same contrast without the features that are weak in both documents, at most 8 terms."""
+        first, second = self.first, self.second
+        weak = set(self.weak_features)
+        strong = [i for i, term in enumerate(first.terms) if term.feature_id not in weak]
+        differences = [first.terms[i].share - second.terms[i].share for i in strong]
+        kept = [strong[i] for i in largest(differences, DEFAULT_TOP)]
+        if len(kept) == len(first.terms):
+            return self
+        label = weak_label(first, strong, kept)
+        return Contrast(first.only(kept, label), second.only(kept, label), self.counterfactual)
+
 
 def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
     """Document z[0] against z[1] (unit rows [2, m]) for the query q [m]."""
@@ -121,7 +150,9 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
     )[:]
     first, second = ({term.ids: term for term in side.terms} for side in sides)
     order = sorted(first, key=lambda ids: (-abs(first[ids].share - second[ids].share), ids))
-    return Contrast(
-        replace(sides[0], terms=tuple(first[ids] for ids in order)),
-        replace(sides[1], terms=tuple(second[ids] for ids in order)),
+    holds = {ids: first[ids].label_holds or second[ids].label_holds for ids in order}  # of one name for both documents
+    one, other = (
+        replace(side, terms=tuple(replace(terms[ids], label_holds=holds[ids]) for ids in order))
+        for side, terms in zip(sides, (first, second), strict=True)
     )
+    return Contrast(one, other)

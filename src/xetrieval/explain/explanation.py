@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Final, Literal, NamedTuple
 
 from ..errors import InputError, MismatchError
-from ..features import feature_name
+from ..features import Feature, feature_name
 from ..text import clip
 from ..views import View
 from .attribution import TOLERANCE
@@ -24,7 +24,8 @@ LEAST_OWN: Final = 0.05  # of |score - bias|, which is what features can explain
 MOST_EXPLAINED: Final = 2.0
 LEAST_BOUNDED: Final = 0.2  # scores from which on a share is expected to be at most MOST_SHARE of it
 MOST_SHARE: Final = 1.5
-DEFAULT_TOP: Final = 8  # terms shown unless another number is given
+DEFAULT_TOP: Final = 8  # lines at most, and terms with evidence, unless another number is given
+LEAST_SHARE: Final = 0.1  # of |score - bias|: of smaller shares the labels often name what is in neither text
 
 
 class Chunk(NamedTuple):
@@ -52,6 +53,7 @@ class Term:
     )  # what the share is made of: a share per view, or activations and weights
     twins: tuple[int, ...] = ()  # other features of nearly the same direction; their shares are included
     confidence: float | None = None  # mean detection score of the label; None: it was never judged
+    label_holds: bool | None = None  # whether the activations are large enough for the label; None: not measured
     words: Words | None = None  # of both texts, which carry the share; None: the encoder does not show its tokens
     evidence: Evidence | None = None  # where in both texts the share comes from; see `Explainer.with_evidence`
 
@@ -65,14 +67,19 @@ class Term:
         """The feature and its twins; empty for a word."""
         return () if self.feature_id is None else (self.feature_id, *self.twins)
 
+    @property
+    def trusted_label(self) -> str | None:
+        """The label, unless it is known not to hold here."""
+        return None if self.label_holds is False else self.label
+
 
 @dataclass(frozen=True)
 class OtherTerms:
-    """The terms that `top` left out, added up."""
+    """The terms that `top` or `trusted` left out, added up."""
 
     count: int
     share: float
-    label: str  # "3 more features"
+    label: str  # "3 more features", "weak features (3)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,7 +113,7 @@ class Explanation(PrintsItself):
     chunks: tuple[Chunk, ...] = ()
     steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor of the profile used for ranking
 
-    json_also = ("shared_features", "explained", "explained_without_bias", "notes")
+    json_also = ("shared_features", "weak_features", "explained", "explained_without_bias", "notes")
 
     def __post_init__(self) -> None:
         gap = abs(self.bias + self.remainder + self.total - self.score)
@@ -127,6 +134,21 @@ class Explanation(PrintsItself):
     def shared_features(self) -> tuple[int, ...]:
         """O(q,d), ids ascending."""
         return tuple(sorted(set().union(*self.per_view.values())))
+
+    @property
+    def weak_features(self) -> tuple[int, ...]:
+        """Features whose lines are one line by default: a small share, or a label that does not hold and no words."""
+        return tuple(term.feature_id for term in self.terms if term.feature_id is not None and self.is_weak(term))
+
+    def is_weak(self, term: Term, whole: float | None = None) -> bool:
+        """Whether a term is one of `weak_features`, measured by `whole` instead of |score - bias| where it is given.
+
+        Features that were chosen by name (mode concept) never are.
+        """
+        if term.kind != "feature" or self.mode == "concept":
+            return False
+        small = abs(term.share) < LEAST_SHARE * (abs(self.score - self.bias) if whole is None else whole)
+        return small or (term.label_holds is False and term.words is None)
 
     @property
     def explained(self) -> float | None:
@@ -164,13 +186,21 @@ class Explanation(PrintsItself):
         """
         return self if count is None else self.only(largest([term.share for term in self.terms], count))
 
+    def trusted(self) -> Explanation:
+        """The same explanation without its weak features, at most 8 terms; the others are added up."""
+        strong = [i for i, term in enumerate(self.terms) if not self.is_weak(term)]
+        kept = [strong[i] for i in largest([self.terms[i].share for i in strong], DEFAULT_TOP)]
+        return self if len(kept) == len(self.terms) else self.only(kept, weak_label(self, strong, kept))
+
     def without_texts(self) -> Explanation:
         """The same explanation without the texts of query and document, for lists of many."""
         return replace(self, query="", document="")
 
-    def only(self, positions: Sequence[int]) -> Explanation:
+    def only(self, positions: Sequence[int], name: str = "") -> Explanation:
         """The same explanation with the terms at these positions; the others are added up in `other_terms`.
 
+        Args:
+            name: what the others are called; by default "3 more features".
         Raises:
             InputError: there is no term at one of them.
         """
@@ -184,7 +214,7 @@ class Explanation(PrintsItself):
         before = self.other_terms or OtherTerms(0, 0.0, "")
         count, share = before.count + len(others), before.share + sum(term.share for term in others)
         what = "feature" if all(term.kind == "feature" for term in self.terms) else "term"
-        label = f"{count} more {what}{'' if count == 1 else 's'}"
+        label = name or f"{count} more {what}{'' if count == 1 else 's'}"
         terms = tuple(term for i, term in enumerate(self.terms) if i in kept)
         return replace(self, terms=terms, other_terms=OtherTerms(count, share, label))
 
@@ -215,6 +245,7 @@ def _joined(group: Sequence[Term]) -> Term:
         label=twin_label([term.label for term in (first, *others)], [j for t in (first, *others) for j in t.ids]),
         share=sum(term.share for term in group),
         view_activations={view: max(t.view_activations[view] for t in group) for view in first.view_activations},
+        label_holds=False if any(term.label_holds is False for term in group) else first.label_holds,
         twins=tuple(j for term in others for j in term.ids),
     )
 
@@ -225,6 +256,17 @@ def join_twins(terms: Sequence[Term], leaders: Sequence[int]) -> list[Term]:
     for term, leader in zip(terms, leaders, strict=True):
         groups.setdefault(leader, []).append(term)
     return [_joined(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def weak_label(explanation: Explanation, strong: Sequence[int], kept: Sequence[int]) -> str:
+    """What the terms that are not `kept` are called: weak features, where no strong one is among them."""
+    count = len(explanation.terms) - len(kept)
+    return f"weak features ({count})" if len(strong) == len(kept) else ""
+
+
+def label_holds(feature: Feature, query: float, document: float) -> bool | None:
+    """Whether a feature's label holds at its activations: in the query, and in the strongest view of the document."""
+    return None if feature.holds_from is None else min(query, document) >= feature.holds_from
 
 
 def twin_notes(terms: Sequence[Term]) -> list[str]:

@@ -11,7 +11,7 @@ from ..features import Feature
 from ..text import clip
 from ..views import VIEWS, View
 from .attribution import Attribution
-from .explanation import Explanation, Term, join_twins
+from .explanation import Explanation, Term, join_twins, label_holds
 from .reading import Reading
 from .support import Overlap
 
@@ -79,6 +79,7 @@ class ExplainedPairs(Sequence[Explanation]):
                 query,
                 absent | dict(zip(self.views, views, strict=True)),
                 confidence=self.features[j].confidence,
+                label_holds=label_holds(self.features[j], query, max(views)),
             )
             for j, share, query, views in zip(*(column.tolist() for column in columns), strict=True)
         ]

@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 
 from ..explain.contrast import Contrast
-from ..explain.explanation import DEFAULT_TOP, Explanation
+from ..explain.explanation import Explanation
 from .rows import ESTIMATE, Row, Rows, Side, rows_of, with_sides
 
 STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
@@ -22,7 +22,7 @@ COLOURS: Final = {
 }
 
 
-def fragment_of(result: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> str:
+def fragment_of(result: Explanation | Contrast, top: int | None = None) -> str:
     """One table and, below it, the words behind each row, folded."""
     return fragment(rows_of(result, top), unfolded=False)
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from html import escape
 
 from ..explain.contrast import Contrast
-from ..explain.explanation import DEFAULT_TOP, Explanation
+from ..explain.explanation import Explanation
 from ..text import printable, shorten
 from .rows import evidence_lines, rows_of, with_sides
 
 
-def markdown(result: Explanation | Contrast, top: int | None = DEFAULT_TOP, notes: Sequence[str] = ()) -> str:
+def markdown(result: Explanation | Contrast, top: int | None = None, notes: Sequence[str] = ()) -> str:
     """The texts, the table, the notes and the words behind each row."""
     rows = rows_of(result, top)
     lines = [f"**{rows.title}**", ""]

@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from ..explain.contrast import Contrast
-from ..explain.explanation import DEFAULT_TOP, Explanation
+from ..explain.explanation import Explanation
 from ..text import printable
 from .html import colour_of, fragment, paragraphs, visible
 from .rows import Row, rows_of
@@ -39,7 +39,7 @@ footer{margin:2rem 0;font-size:.8rem;opacity:.65}
 """
 
 
-def page(result: Explanation | Contrast, top: int | None = DEFAULT_TOP, notes: Sequence[str] = ()) -> str:
+def page(result: Explanation | Contrast, top: int | None = None, notes: Sequence[str] = ()) -> str:
     """The whole file, with `notes` under its title. Every text in it is escaped."""
     rows = rows_of(result, top)
     what = "difference" if isinstance(result, Contrast) else "score"

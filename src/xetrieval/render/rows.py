@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from string import ascii_lowercase
 from typing import Final, NamedTuple
 
 from ..explain.contrast import Contrast
 from ..explain.evidence import TextEvidence
-from ..explain.explanation import BIAS, DEFAULT_TOP, LEAST_SCORE, REMAINDER, Explanation, Term
+from ..explain.explanation import BIAS, LEAST_SCORE, REMAINDER, Explanation, Term
 from ..explain.words import joined_words
 from ..text import printable, shorten
 from ..views import View
@@ -61,11 +62,11 @@ class Rows(NamedTuple):
     source: str  # what made it
 
 
-def rows_of(result: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> Rows:
-    """The rows of a result, with its `top` terms."""
-    if isinstance(result, Contrast):
-        return _contrast(result.top(top))
-    return _explanation(result if result.other_terms else result.top(top))
+def rows_of(result: Explanation | Contrast, top: int | None = None) -> Rows:
+    """The rows of a result, with its `top` terms; None: without its weak features."""
+    if not result.other_terms:
+        result = result.trusted() if top is None else result.top(top)
+    return _contrast(result) if isinstance(result, Contrast) else _explanation(result)
 
 
 def _explanation(explanation: Explanation) -> Rows:
@@ -107,7 +108,14 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
         )
     )
     words = "" if term.words is None else _beside(term.words.query, [term.words.document], _words_column(explanation))
-    return Row(term.kind, printable(term.name), short, by or ", ".join(active), (term.share,), sides, words)
+    return Row(term.kind, _name(term), short, by or ", ".join(active), (term.share,), sides, words)
+
+
+def _name(term: Term) -> str:
+    """The label where it holds; else the feature's number, and that this is not a name."""
+    if term.kind == "word" or term.trusted_label:
+        return printable(term.name)
+    return f"{replace(term, label=None).name} (unnamed)"
 
 
 def _contrast(contrast: Contrast) -> Rows:
@@ -123,7 +131,7 @@ def _contrast(contrast: Contrast) -> Rows:
                 Side("second", b.evidence.document, second.document),
             )
         )
-        rows.append(Row("feature", printable(a.name), where, where, _both(a.share, b.share), sides, _beside_both(a, b)))
+        rows.append(Row("feature", _name(a), where, where, _both(a.share, b.share), sides, _beside_both(a, b)))
     if first.other_terms and second.other_terms and first.other_terms.count:
         values = _both(first.other_terms.share, second.other_terms.share)
         rows.append(Row("others", first.other_terms.label, "", "", values))

@@ -10,14 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ..explain.contrast import Contrast
-from ..explain.explanation import DEFAULT_TOP, Explanation
+from ..explain.explanation import Explanation
 from .fitted import Column, Fitted, Line
 from .rows import Row, Rows, evidence_lines, rows_of, with_sides
 
 COLOURS: Final = {"word": "cyan", "bias": "blue", "remainder": "yellow"}
 
 
-def table_of(result: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> RenderableType:
+def table_of(result: Explanation | Contrast, top: int | None = None) -> RenderableType:
     """The table: its lines add up to the score."""
     rows = rows_of(result, top)
     name, where, *figures = rows.columns
@@ -33,7 +33,7 @@ def table_of(result: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> R
     return Group(table, *notes, *_words(rows))
 
 
-def plain_text(result: Explanation | Contrast, top: int | None = DEFAULT_TOP, width: int = 100) -> str:
+def plain_text(result: Explanation | Contrast, top: int | None = None, width: int = 100) -> str:
     """The table without colour."""
     return without_colour(table_of(result, top), width=width).rstrip()
 

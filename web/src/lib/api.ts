@@ -369,6 +369,8 @@ export interface components {
             /** Notes */
             notes: string[];
             second: components["schemas"]["Explanation"];
+            /** Weak Features */
+            weak_features: number[];
         };
         /**
          * ContrastRequest
@@ -538,6 +540,8 @@ export interface components {
             };
             /** Terms */
             terms: components["schemas"]["Term"][];
+            /** Weak Features */
+            weak_features: number[];
         };
         /**
          * Factor
@@ -582,6 +586,8 @@ export interface components {
             flags?: string[];
             /** Frequency */
             frequency: number;
+            /** Holds From */
+            holds_from?: number | null;
             /** Label */
             label: string | null;
             /** Prompt */
@@ -829,7 +835,7 @@ export interface components {
         };
         /**
          * OtherTerms
-         * @description The terms that `top` left out, added up.
+         * @description The terms that `top` or `trusted` left out, added up.
          */
         OtherTerms: {
             /** Count */
@@ -1202,6 +1208,8 @@ export interface components {
             kind: "feature" | "word";
             /** Label */
             label: string | null;
+            /** Label Holds */
+            label_holds?: boolean | null;
             /** Query Activation */
             query_activation?: number | null;
             /** Share */

@@ -5,9 +5,9 @@ export type Piece = { id: number; name: string; share: number; kind: "feature" |
 
 // The parts of a score, in the order in which they are drawn: terms by share, then what belongs to none.
 export function pieces(explanation: Explanation): Piece[] {
-  const out: Piece[] = explanation.terms.map((term) => ({ id: term.feature_id ?? -1, name: nameOf(term), share: term.share, kind: term.kind }));
-  const other = explanation.other_terms;
-  if (other?.count) out.push({ id: -1, name: other.label, share: other.share, kind: "other" });
+  const out: Piece[] = strongTerms(explanation).map((term) => ({ id: term.feature_id ?? -1, name: shownName(term), share: term.share, kind: term.kind }));
+  const weak = weakTerms(explanation);
+  if (weak.count) out.push({ id: -1, name: weak.label, share: weak.share, kind: "other" });
   for (const kind of ["bias", "remainder"] as const)
     if (explanation[kind]) out.push({ id: -1, name: info.words[kind] ?? kind, share: explanation[kind], kind });
   return out;
@@ -16,6 +16,25 @@ export function pieces(explanation: Explanation): Piece[] {
 // A feature's label, or its number; of twins without labels all numbers, for their share is one.
 export function nameOf(f: { feature_id: number | null; label: string | null; twins?: number[] }): string {
   return f.label ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
+}
+
+// A name where it holds; otherwise that this is none, with the words of this pair where they are not beside it.
+export function shownName(term: Term, alone = true): string {
+  if (term.kind === "word" || (term.label && term.label_holds !== false)) return nameOf(term);
+  return alone && term.words ? `(unnamed) ${wordsOf(term)}` : `${nameOf({ ...term, label: null })} (unnamed)`;
+}
+
+// The terms with a line of their own.
+export function strongTerms(explanation: Explanation): Term[] {
+  return explanation.terms.filter((term) => !explanation.weak_features.includes(term.feature_id ?? -1));
+}
+
+// All other terms as one line.
+export function weakTerms(explanation: Explanation): { count: number; share: number; label: string } {
+  const weak = explanation.terms.filter((term) => explanation.weak_features.includes(term.feature_id ?? -1));
+  const count = weak.length + (explanation.other_terms?.count ?? 0);
+  const share = weak.reduce((sum, term) => sum + term.share, explanation.other_terms?.share ?? 0);
+  return { count, share, label: weak.length ? `weak features (${count})` : (explanation.other_terms?.label ?? "") };
 }
 
 // The words of both texts that carry a line's share.

@@ -1,0 +1,105 @@
+"""Lines that carry little, and labels that do not hold, are one line; no figure loses them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import random_explainer
+
+from xetrieval.encoders import HashingEncoder
+from xetrieval.explain import Contrast, Explanation, Term, Words
+from xetrieval.render.html import fragment_of
+from xetrieval.render.markdown import markdown
+from xetrieval.render.page import page
+from xetrieval.render.rows import rows_of
+from xetrieval.render.text import plain_text
+
+DRAW = (plain_text, fragment_of, page, markdown)
+
+
+def made(*shares: float, bias: float = 0.1, **more: object) -> Explanation:
+    terms = tuple(Term("feature", j, f"label {j}", share, 0.5, {"original": 0.5}) for j, share in enumerate(shares))
+    return replace(Explanation(bias + sum(shares), bias, 0.0, terms), **more)  # type: ignore[arg-type]
+
+
+def names(result: Explanation | Contrast, top: int | None = None) -> list[str]:
+    return [row.name for row in rows_of(result, top).rows if row.kind in ("feature", "others")]
+
+
+def test_lines_of_less_than_a_tenth_are_one_line_with_their_sum() -> None:
+    why = made(0.6, 0.3, 0.06, 0.05, -0.01)  # score - bias = 1
+    assert why.weak_features == (2, 3, 4)
+    assert names(why) == ["label 0", "label 1", "weak features (3)"]
+    assert rows_of(why).rows[2].value == pytest.approx(0.1)
+    assert sum(row.value for row in rows_of(why).rows) == pytest.approx(why.score)
+    assert names(why, 3) == ["label 0", "label 1", "label 2", "2 more features"]
+    assert names(why, 9) == [f"label {j}" for j in range(5)], "whoever asks for more lines gets them all"
+    assert why.trusted().explained == pytest.approx(why.explained)
+    record = why.to_dict()
+    assert [term["feature_id"] for term in record["terms"]] == [0, 1, 2, 3, 4]
+    assert record["weak_features"] == [2, 3, 4]
+
+
+def test_a_large_negative_share_is_not_weak() -> None:
+    assert names(made(0.9, -0.3, 0.01)) == ["label 0", "label 1", "weak features (1)"]
+    assert names(made(0.6, 0.4)) == ["label 0", "label 1"], "no line for nothing"
+    assert names(made(bias=0.1)) == []
+
+
+def test_at_most_eight_lines_and_the_rest_is_not_called_weak() -> None:
+    shares = [1.0, -0.9] * 6  # score - bias = 0.6
+    assert made(*shares).weak_features == ()
+    assert names(made(*shares))[-1] == "4 more features"
+
+
+def test_a_label_that_does_not_hold_is_not_shown() -> None:
+    why = made(0.6, 0.4)
+    doubted = replace(why.terms[0], label_holds=False)
+    alone = replace(why, terms=(doubted, why.terms[1]))
+    assert names(alone) == ["label 1", "weak features (1)"], "nothing would say what it is"
+    worded = replace(doubted, words=Words(("delete",), ("delete_account",)))
+    shown = replace(why, terms=(worded, why.terms[1]))
+    assert names(shown) == ["feature 0 (unnamed)", "label 1"]
+    for draw in DRAW:
+        drawn = draw(shown).replace("\\", "")
+        assert "delete ↔ delete_account" in drawn
+        assert "unnamed" in drawn
+        assert "label 0" not in drawn
+
+
+def test_words_of_bm25_and_features_chosen_by_name_are_never_weak() -> None:
+    words = tuple(Term("word", None, f'"{j}"', share) for j, share in enumerate((1.0, 0.01)))
+    assert names_of_words(Explanation(1.01, 0.0, 0.0, words, mode="bm25")) == ['"0"', '"1"']
+    assert made(1.0, 0.01, bias=0.0, mode="concept").weak_features == ()
+    assert made(1.0, 0.01, bias=0.0, mode="sparse").weak_features == (1,)
+
+
+def names_of_words(why: Explanation) -> list[str]:
+    return [row.name for row in rows_of(why).rows if row.kind == "word"]
+
+
+def test_a_contrast_hides_what_is_weak_in_both() -> None:
+    both = Contrast(made(0.6, 0.3, 0.02, 0.08), made(0.0, 0.05, 0.09, 0.01))
+    assert both.weak_features == (2, 3)
+    assert names(both) == ["label 0", "label 1", "weak features (2)"]
+    values = [row.values for row in rows_of(both).rows]
+    assert np.allclose(np.sum(values, axis=0), (1.1, 0.25, 0.85))
+    assert both.to_dict()["weak_features"] == [2, 3]
+    assert len(both.to_dict()["first"]["terms"]) == 4
+
+
+def test_a_threshold_of_the_feature_decides_whether_its_label_holds() -> None:
+    base = random_explainer().with_encoder(HashingEncoder(64))
+    query, document = "how do vaccines protect a child", "Vaccines protect a child and others."
+    plain = base.explain(query, document)
+    assert all(term.label_holds is None for term in plain.terms)
+    assert "label_holds" not in plain.to_dict()["terms"][0]
+    for threshold, holds in ((0.0, True), (9.0, False)):
+        features = tuple(replace(feature, holds_from=threshold) for feature in base.features)
+        explainer = replace(base, features=features)
+        assert all(term.label_holds is holds for term in explainer.explain(query, document).terms)
+        contrast = explainer.contrast(query, document, "Bread is made with yeast.")
+        assert all(term.label_holds is holds for side in (contrast.first, contrast.second) for term in side.terms)
+    assert all(" (unnamed)" in name for name in names(explainer.explain(query, document))[:-1])
