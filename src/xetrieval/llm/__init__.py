@@ -7,7 +7,7 @@ from .cache import CachedChat, Estimate
 from .checks import Checked
 from .client import OpenAIChat
 from .open import open_llm
-from .prompt import Prompt, read_prompt
+from .prompt import Prompt, object_schema, read_prompt
 from .replay import ReplayChat
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "ask",
     "attempts",
     "in_parallel",
+    "object_schema",
     "open_llm",
     "read_prompt",
 ]

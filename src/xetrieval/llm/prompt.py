@@ -80,6 +80,11 @@ class Prompt:
         )
 
 
+def object_schema(**properties: object) -> dict[str, object]:
+    """The JSON schema of an object with these properties, all of them required, and no others."""
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
 def fence_of(*texts: str) -> str:
     """A mark that occurs in `texts` with a chance of one in 2^64."""
     return sha256(b"fence\0" + "\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

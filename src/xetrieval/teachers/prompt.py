@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..errors import InputError
-from ..llm import Prompt
+from ..llm import Prompt, object_schema
 from ..llm import read_prompt as read_prompt_file
 from ..views import check_aspect
 
 FOLDER: Final = Path(__file__).resolve().parent / "prompts"
 TEXT, PAIRS = "text", "pairs"  # the field `answer`: plain text, or question-answer pairs
 
-PAIRS_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "pairs": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"question": {"type": "string"}, "answer": {"type": "string"}},
-                "required": ["question", "answer"],
-                "additionalProperties": False,
-            },
-        }
-    },
-    "required": ["pairs"],
-    "additionalProperties": False,
-}
+STRING: Final = {"type": "string"}
+PAIRS_SCHEMA: Final = object_schema(pairs={"type": "array", "items": object_schema(question=STRING, answer=STRING)})
 
 
 def read_prompt(source: str | Path) -> Prompt:

@@ -12,17 +12,14 @@ import numpy as np
 from ...arrays import Float64
 from ...errors import InputError
 from ...files import parse_json
-from ...llm import Answer, ChatModel, Checked, ask, read_prompt
+from ...llm import Answer, ChatModel, Checked, ask, object_schema, read_prompt
 from ..examples import PROMPTS, one_line
 from .base import Marked, Text
 
 FITS, INTRUDER = "fits", "intruder"  # the keys of the answers
-SCHEMAS: Final[dict[str, dict[str, Any]]] = {
-    key: {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}
-    for key, value in {
-        FITS: {"type": "array", "items": {"type": "integer"}},
-        INTRUDER: {"type": "integer"},
-    }.items()
+SCHEMAS: Final = {
+    FITS: object_schema(fits={"type": "array", "items": {"type": "integer"}}),
+    INTRUDER: object_schema(intruder={"type": "integer"}),
 }
 
 
