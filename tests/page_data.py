@@ -53,7 +53,7 @@ def serving(home: Path) -> Iterator[str]:
     for name in ("docs", "evil"):
         own = home / "hostile" if name == "evil" else "minilm"
         call = [sys.executable, "-m", "xetrieval", "index", "build", home / f"{name}.jsonl", "--output", home / name]
-        call += ["-x", own]
+        call += ["-x", own, "--dictionary", "shipped"]  # whose labels these tests know
         subprocess.run(call, check=True, env=env, capture_output=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -7,7 +7,7 @@ import unicodedata
 from typing import Final
 
 LONGEST: Final = 480  # characters of a message
-UNSEEN: Final = ("Cc", "Cf", "Cs", "Co", "Cn")
+UNSEEN: Final = ("Cc", "Cf", "Cs", "Co", "Cn")  # control, formatting, surrogate, private, unassigned
 WORD: Final = re.compile(r"[^\W_][\w'’+#-]*|[A-Za-z]\+\+")
 STOP_WORDS: Final = frozenset(
     """a about above after again against all also am an and any anyone anything are aren't around as at be because

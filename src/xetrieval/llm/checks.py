@@ -11,6 +11,8 @@ import unicodedata
 from collections import Counter
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from ..text import UNSEEN
+
 Value = TypeVar("Value", covariant=True)
 
 REFUSAL: Final = re.compile(
@@ -21,7 +23,6 @@ REFUSAL: Final = re.compile(
 PREAMBLE: Final = re.compile(
     r"^(sure|certainly|of course|here(?: is|'s| are))\b[^\n]{0,100}[:!]\s*\n*|^(summary|purpose)\s*:\s*", re.IGNORECASE
 )
-UNPRINTABLE: Final = ("Cc", "Cf", "Cs", "Co", "Cn")  # control, formatting, surrogate, private, unassigned
 # The commonest words of a few languages: enough to tell these apart, and none of other languages.
 FUNCTION_WORDS: Final = {
     language: frozenset(words.split())
@@ -46,7 +47,7 @@ class Checked(NamedTuple, Generic[Value]):
 
 def clean(text: str) -> str:
     """Without unprintable characters, hidden reasoning, a preamble ("Here is the summary:") and enclosing quotes."""
-    kept = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in UNPRINTABLE)
+    kept = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in UNSEEN)
     kept = re.sub(r"<think>.*?</think>", "", kept, flags=re.DOTALL).strip()
     kept = PREAMBLE.sub("", kept, count=1).strip()
     return kept[1:-1].strip() if len(kept) > 1 and kept[0] == kept[-1] == '"' and '"' not in kept[1:-1] else kept
@@ -54,7 +55,7 @@ def clean(text: str) -> str:
 
 def unprintable(text: str) -> bool:
     """Whether it contains control, formatting or direction-changing characters other than line breaks and tabs."""
-    return any(unicodedata.category(c) in UNPRINTABLE for c in text if c not in "\n\r\t")
+    return any(unicodedata.category(c) in UNSEEN for c in text if c not in "\n\r\t")
 
 
 def words_of(text: str) -> list[str]:

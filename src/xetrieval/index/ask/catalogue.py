@@ -51,11 +51,7 @@ def feature_row(index: Index, feature_id: int) -> FeatureRow:
 def feature_page(
     index: Index, search: str = "", family: int | None = None, offset: int = 0, limit: int = 50
 ) -> FeaturePage:
-    """Some features: those whose labels have the words of `search`, otherwise all by how many documents have them.
-
-    Raises:
-        InputError: no such family.
-    """
+    """Some features: those whose labels have the words of `search`, otherwise all by how many documents have them."""
     explainer = index.explainer
     found = list(explainer.features)
     if search.strip():
@@ -69,11 +65,7 @@ def feature_page(
 
 
 def feature_in_index(index: Index, feature_id: int) -> FeatureCard:
-    """One feature, with the documents of this index that have it most.
-
-    Raises:
-        InputError: there is no such feature.
-    """
+    """One feature, with the documents of this index that have it most."""
     explainer = index.explainer
     card = feature_card(feature_id, explainer.sae, explainer.features, explainer.families)
     rows, values = index.postings(feature_id)
