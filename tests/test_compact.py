@@ -162,7 +162,7 @@ def test_what_cannot_be_compacted_is_refused(tmp_path: Path) -> None:
 def test_a_begun_compaction_gives_way_to_changes(tmp_path: Path) -> None:
     folder = changed(tmp_path)
 
-    def stop(rows: int, total: int) -> None:
+    def stop(stage: str, rows: int, total: int, note: str) -> None:
         if rows > 100:
             raise KeyboardInterrupt
 

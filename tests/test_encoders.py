@@ -175,9 +175,9 @@ def test_a_damaged_cache_says_which_file_to_delete(tmp_path: Path) -> None:
 
 def test_progress_is_reported(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    CachedEncoder(CountingEncoder(), tmp_path, lambda done, total: seen.append((done, total))).encode_document(
-        ["a", "b", "a"]
-    )
+    CachedEncoder(
+        CountingEncoder(), tmp_path, lambda stage, done, total, note: seen.append((done, total))
+    ).encode_document(["a", "b", "a"])
     assert seen[-1] == (3, 3)
 
 
