@@ -62,7 +62,7 @@ def test_an_intruder_is_found_where_features_mean_something_and_not_where_they_d
     ]
     assert np.mean([score.accuracy for score in chance]) < 0.25
     assert good.low < good.accuracy <= good.high + 1e-9
-    with pytest.raises(InputError, match="one row a text"):
+    with pytest.raises(InputError, match="one row per text"):
         intruder_score(sae, IntruderSample(texts, judge[:5]))
 
 
