@@ -81,7 +81,7 @@ def train_to_folder(
 ) -> None:
     """Train on rows [n, m] in memory and write OUTPUT; an existing OUTPUT is left as it is.
 
-    While it runs OUTPUT.state.safetensors has the state, saved once a minute, and the same call resumes from it.
+    While it runs OUTPUT.state.pt has the state, saved once a minute, and the same call resumes from it.
 
     Raises:
         InputError: rows that cannot be used. DamagedError: the state belongs to another training.
@@ -89,7 +89,7 @@ def train_to_folder(
     if output.exists():
         return
     output.parent.mkdir(parents=True, exist_ok=True)
-    state = output.with_name(output.name + ".state.safetensors")
+    state = output.with_name(output.name + ".state.pt")
 
     def on_step(_: int, step: SaeStep) -> None:
         progress("train", step.step, step.steps, step.note)

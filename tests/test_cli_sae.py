@@ -207,7 +207,7 @@ def test_a_killed_training_goes_on_and_a_full_disk_loses_nothing(tmp_path: Path,
     )
     running = subprocess.Popen([sys.executable, "-c", slow, *long[3:]], stderr=subprocess.DEVNULL)
     until = time.monotonic() + 60
-    while not (tmp_path / "s.work" / "state.safetensors").exists() and time.monotonic() < until:
+    while not (tmp_path / "s.work" / "state.pt").exists() and time.monotonic() < until:
         time.sleep(0.02)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()

@@ -53,7 +53,7 @@ def sweep(
     stack = Stack(list(data.kinds.values()), list(data.kinds))
     held = held_out_rows(stack, len(data.kinds), config)
     claim(output, "sweep")
-    state = output / "state.safetensors"
+    state = output / "state.pt"
 
     def on_step(place: int, step: SaeStep) -> None:
         if place == 0:

@@ -1,7 +1,9 @@
-"""PyTorch state files of other projects, read without running any code in them."""
+"""PyTorch state files, read without running any code in them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 from ..arrays import Float32
 from ..errors import DamagedError, InputError
 from ..extras import require
+from .atomic import write_bytes
 from .paths import path_of
 
 WRAPPERS = ("state_dict", "model_state_dict")
@@ -23,14 +26,7 @@ def read_torch_state(path: Path) -> dict[str, Float32]:
     Raises:
         InputError: no such file. DamagedError: not a state file, or it contains more than tensors.
     """
-    torch = require("torch", "encoders")
-    if not path_of(path).is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        raise DamagedError(f"{path}: not a plain PyTorch state file ({reason})") from error
+    torch, state = require("torch", "encoders"), load_torch(path)
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
@@ -43,6 +39,29 @@ def read_torch_state(path: Path) -> dict[str, Float32]:
         if isinstance(value, torch.Tensor):
             arrays[_bare(str(name))] = np.asarray(value.detach().float().numpy(), np.float32)
     return arrays
+
+
+def load_torch(path: Path) -> Any:
+    """What torch.save wrote, on the CPU: tensors, numbers, texts and collections of them, nothing that could run.
+
+    Raises:
+        InputError: no such file. DamagedError: not such a file.
+    """
+    torch = require("torch", "encoders")
+    if not path_of(path).is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        raise DamagedError(f"{path}: not a plain PyTorch state file ({reason})") from error
+
+
+def save_torch(path: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors and numbers by torch.save, completely or not at all."""
+    buffer = BytesIO()
+    require("torch", "encoders").save(state, buffer)
+    write_bytes(path, buffer.getvalue())
 
 
 def _bare(name: str) -> str:

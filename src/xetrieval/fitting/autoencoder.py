@@ -19,7 +19,7 @@ from ..sae.train.config import check_device
 from ..sae.train.rows import BadRows
 
 LOGGED = 200  # lines per training
-STATE = "state.safetensors"
+STATE = "state.pt"
 
 
 def train_from_files(

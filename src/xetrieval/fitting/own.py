@@ -25,7 +25,7 @@ from ..sae.train import train_sae
 from .labelling import label_features
 
 SAE: Final = "sae.safetensors"
-STATE: Final = "sae.state.safetensors"  # of an unfinished training
+STATE: Final = "sae.state.pt"  # of an unfinished training
 HELD_OUT: Final = 400  # rows at most, a tenth of the sentences or, without sentences, of the documents
 FEWEST_SENTENCES: Final = 200  # to hold some of them out
 NEAREST: Final = 3

@@ -33,7 +33,7 @@ from .sample import sampled
 from .texts import TrainingTexts, encode_training, training_texts
 
 DRAFT: Final = "explainer"  # with half-precision weights, before it was measured
-WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", DRAFT)
+WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", "sae-*.pt", DRAFT)
 
 
 def fit(
@@ -159,7 +159,7 @@ def _train(
     n, width, m = views.shape
     if not done.is_file():
         rows = sampled((used[:, None] * width + np.arange(width)).reshape(-1), config.seed)
-        checkpoint = work / f"sae-{made[:16]}.checkpoint.safetensors"
+        checkpoint = work / f"sae-{made[:16]}.checkpoint.pt"
         trained = train_sae(
             views.reshape(n * width, m),
             config,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 
 from ..errors import DamagedError, MismatchError
 from ..extras import require
-from ..files import write_bytes
-from ..files.foreign import read_torch_state
+from ..files.foreign import read_torch_state, save_torch
 from .network import Internalizer
 
 KEYS = {"w1": "net.0.weight", "b1": "net.0.bias", "w2": "net.2.weight", "b2": "net.2.bias"}
@@ -39,6 +37,4 @@ def write_release_internalizer(internalizer: Internalizer, path: Path) -> None:
             "this internalizer is residual (it adds its input), fit one with --form paper to export it"
         )
     torch = require("torch", "encoders")
-    buffer = BytesIO()
-    torch.save({key: torch.from_numpy(getattr(internalizer, name)) for name, key in KEYS.items()}, buffer)
-    write_bytes(path, buffer.getvalue())
+    save_torch(path, {key: torch.from_numpy(getattr(internalizer, name)) for name, key in KEYS.items()})

@@ -15,9 +15,8 @@ import numpy as np
 
 from ...arrays import Float32
 from ...errors import DamagedError, InputError
-from ...extras import require
 from ...files import new_folder, write_text
-from ...files.foreign import read_torch_state
+from ...files.foreign import read_torch_state, save_torch
 from ..model import SparseAutoencoder, gated_as_jumprelu
 from .keys import check_keys, read_config, with_decoder_bias
 from .release import release_state, tensors
@@ -93,7 +92,6 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
     Raises:
         InputError: the folder exists already.
     """
-    torch = require("torch", "train")
     trainer: dict[str, Any] = {"activation_dim": sae.dimension, "dict_size": sae.features}
     state, theta = release_state(sae), sae.thresholds
     if theta is None:
@@ -117,5 +115,5 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} exists already and is not a folder; choose another output")
     with new_folder(path) as scratch:
-        torch.save(tensors(state), scratch / FILE)
+        save_torch(scratch / FILE, tensors(state))
         write_text(scratch / "config.json", json.dumps({"trainer": trainer, "buffer": {}}, indent=2) + "\n")

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...extras import require
-from ...files import is_stream, replacing
-from ...files.foreign import read_torch_state
+from ...files import is_stream
+from ...files.foreign import read_torch_state, save_torch
 from ..model import SparseAutoencoder
 from .keys import check_keys, check_top_k
 
@@ -45,8 +45,7 @@ def write_release_sae(sae: SparseAutoencoder, path: Path) -> None:
     check_top_k(sae, "the release")
     if path.exists() and not is_stream(path):
         raise InputError(f"{path} exists already; choose another output or remove it first")
-    with replacing(path) as file:
-        require("torch", "train").save(tensors(release_state(sae)), file)
+    save_torch(path, tensors(release_state(sae)))
 
 
 def release_state(sae: SparseAutoencoder) -> dict[str, Any]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
 SLOW, FAST = 0.06, 0.5  # of the integral and the proportional part, on log(L0 / target)
 WIDEST = 1.0  # errors are clipped to this, so that an extreme first batch cannot move the coefficient far
 
@@ -32,11 +29,3 @@ class PenaltyControl:
         """When p changes: keep the size of the penalty (Karvonen et al. 2024, adaptive coefficient)."""
         if before > 0 and after > 0:
             self.coefficient *= before / after
-
-    def array(self) -> NDArray[np.float64]:
-        """Its state, for a checkpoint."""
-        return np.array([self.coefficient, self.error])
-
-    def restore(self, array: NDArray[np.float64]) -> None:
-        """From a checkpoint."""
-        self.coefficient, self.error = map(float, array)

@@ -17,7 +17,8 @@ from ...arrays import Float32, Matrix
 from ...configs import SaeConfig
 from ...errors import DamagedError, DivergedError, InputError, TrainingWarning
 from ...extras import require
-from ...files import digest_of, read_arrays, write_arrays
+from ...files import digest_of
+from ...files.foreign import load_torch, save_torch
 from ..measure import reconstruction
 from ..model import SparseAutoencoder
 from ..stack import Stack
@@ -220,7 +221,7 @@ def _must_agree(configs: Sequence[SaeConfig]) -> None:
 
 
 def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
-    w = stop.best if stop.reached and stop.best is not None else trainer.weights()
+    w = trainer.weights(stop.best if stop.reached else None)
     with np.errstate(all="ignore"):  # an overflow is reported below
         sae = finish(trainer.config, w, plan.scaling, plan.sample)
         _check_result(sae, trainer, plan)
@@ -246,26 +247,19 @@ def _check_result(sae: SparseAutoencoder, trainer: Trainer, plan: _Plan) -> None
 
 
 def _save(path: Path, made: str, done: int, trainers: Sequence[Trainer], stops: Sequence[EarlyStop]) -> None:
-    arrays: dict[str, NDArray[Any]] = {
-        "made": np.frombuffer(bytes.fromhex(made), np.uint8),
-        "done": np.array([done]),
-    }
-    for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
-        arrays |= {f"{place}.{name}": array for name, array in trainer.arrays().items()}
-        arrays |= {f"{place}.stop.{name}": array for name, array in stop.arrays().items()}
-    write_arrays(path, arrays)
+    states = [(trainer.state(), stop.state()) for trainer, stop in zip(trainers, stops, strict=True)]
+    save_torch(path, {"made": made, "done": done, "states": states})
 
 
 def _restore(path: Path | None, made: str, trainers: Sequence[Trainer], stops: Sequence[EarlyStop]) -> int:
     if path is None or not path.is_file():
         return 0
-    arrays: Any = read_arrays(path)
-    if "made" not in arrays or arrays["made"].tobytes().hex() != made:
+    saved = load_torch(path)
+    if not isinstance(saved, dict) or saved.get("made") != made:
         raise DamagedError(
             f"{path}: the state of another training (vectors or settings differ); remove it to start again"
         )
-    for place, (trainer, stop) in enumerate(zip(trainers, stops, strict=True)):
-        own = {name.split(".", 1)[1]: array for name, array in arrays.items() if name.startswith(f"{place}.")}
-        stop.restore({name.removeprefix("stop."): a for name, a in own.items() if name.startswith("stop.")})
-        trainer.restore({name: a for name, a in own.items() if not name.startswith("stop.")})
-    return int(arrays["done"][0])
+    for trainer, stop, (state, stopping) in zip(trainers, stops, saved["states"], strict=True):
+        trainer.resume(state)
+        stop.resume(stopping)
+    return int(saved["done"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ...arrays import Float32
 from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LEAST_GAIN = 1e-3  # of the best FVU so far
 NEAR_TARGET = 1.1  # a penalised code is judged once its L0 is at most this times the target
@@ -19,7 +20,7 @@ class EarlyStop:
 
     def __init__(self, patience: int | None) -> None:
         self.patience = patience
-        self.best: dict[str, Float32] | None = None
+        self.best: dict[str, Tensor] | None = None
         self.best_fvu, self.waited = float("inf"), 0
         self.last: float | None = None
 
@@ -34,19 +35,15 @@ class EarlyStop:
         if self.patience is None or l0 > NEAR_TARGET * trainer.config.l0:
             return
         if self.last < self.best_fvu * (1 - LEAST_GAIN):
-            self.best_fvu, self.waited, self.best = self.last, 0, trainer.weights()
+            self.best_fvu, self.waited = self.last, 0
+            self.best = {name: tensor.clone() for name, tensor in trainer.w.items()}
         else:
             self.waited += 1
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Any]:
         """Its state, for a checkpoint."""
-        last = np.nan if self.last is None else self.last
-        kept = {} if self.best is None else {f"best.{name}": array for name, array in self.best.items()}
-        return {"figures": np.array([self.best_fvu, last, self.waited]), **kept}
+        return {"best": self.best, "figures": (self.best_fvu, self.waited, self.last)}
 
-    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """From a checkpoint."""
-        self.best_fvu, last, waited = map(float, arrays["figures"])
-        self.last, self.waited = None if np.isnan(last) else last, int(waited)
-        best = {name.removeprefix("best."): array for name, array in arrays.items() if name.startswith("best.")}
-        self.best = best or None
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Resume from a state."""
+        self.best, (self.best_fvu, self.waited, self.last) = state["best"], state["figures"]

@@ -10,11 +10,11 @@ costs 12 m F.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import Float32
 from ...configs import SaeConfig
@@ -107,13 +107,13 @@ class Trainer:
         error = self.kernels.decode(pattern, f, self.w["Wd"], centred)
         return float((error**2).sum() / ((x - x.mean(0)) ** 2).sum()), float((f > 0).sum()) / len(x)
 
-    def weights(self) -> dict[str, Float32]:
-        """A copy of the parameters, by name.
+    def weights(self, of: Mapping[str, Tensor] | None = None) -> dict[str, Float32]:
+        """A copy of the parameters, or of earlier ones, by name.
 
         Raises:
             DivergedError: one of them is no longer finite.
         """
-        copies = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.w.items()}
+        copies = {name: tensor.detach().cpu().numpy().copy() for name, tensor in (of or self.w).items()}
         if not all(np.isfinite(array).all() for array in copies.values()):
             raise self.diverged("a weight is")
         return copies
@@ -229,33 +229,24 @@ class Trainer:
 
     # ------------------------------------------------------------------ checkpoints
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Any]:
         """The complete state, from which a later process resumes exactly."""
-        out = {f"w.{name}": tensor.cpu().numpy() for name, tensor in self.w.items()}
-        for name, parameter in self.w.items():
-            for key, value in self.optimiser.state.get(parameter, {}).items():
-                out[f"adam.{name}.{key}"] = value.cpu().numpy()
-        width = self.architecture.width if isinstance(self.architecture, Jumping) else 0.0
-        return out | {
-            "silence": self.silence.steps.cpu().numpy(),
-            "control": self.control.array(),
-            "place": np.array([self.done, self.guess, width, self.resampled]),
+        return {
+            "w": self.w,
+            "adam": self.optimiser.state_dict(),
+            "silence": self.silence.steps,
+            "control": (self.control.coefficient, self.control.error),
+            "place": (self.done, self.resampled, self.guess),
+            "width": self.architecture.width if isinstance(self.architecture, Jumping) else None,
         }
 
-    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """The state that `arrays` gave."""
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Resume from a state."""
         for name, parameter in self.w.items():
-            parameter.copy_(self.torch.from_numpy(arrays[f"w.{name}"]))
-            prefix = f"adam.{name}."
-            state = {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
-            if state:
-                self.optimiser.state[parameter] = {
-                    key: self.torch.from_numpy(value).to("cpu" if key == "step" else self.config.device)
-                    for key, value in state.items()
-                }
-        self.silence.steps.copy_(self.torch.from_numpy(arrays["silence"]))
-        self.control.restore(arrays["control"])
-        self.done, self.resampled = int(arrays["place"][0]), int(arrays["place"][3])
-        self.guess = float(arrays["place"][1])
+            parameter.copy_(state["w"][name])
+        self.optimiser.load_state_dict(state["adam"])
+        self.silence.steps.copy_(state["silence"])
+        self.control.coefficient, self.control.error = state["control"]
+        self.done, self.resampled, self.guess = state["place"]
         if isinstance(self.architecture, Jumping):
-            self.architecture.width = float(arrays["place"][2])
+            self.architecture.width = state["width"]
