@@ -50,6 +50,17 @@ def test_vectors_go_through_the_cluster_as_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("default")
+def test_a_dictionary_is_learned_on_the_cluster_as_in_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("torch", "numba"):
+        pytest.importorskip(module, reason="learning a dictionary needs the extra train")
+    monkeypatch.setattr("xetrieval.configs.rule.STEPS", 12)
+    corpus = Corpus((write_corpus(tmp_path / "c.jsonl", records(200)),))
+    for name, config in (("loop", SMALL), ("ray", ON_RAY)):
+        build_index(corpus, random_explainer(), tmp_path / name, replace(config, dictionary="corpus"))
+    assert content(tmp_path / "ray") == content(tmp_path / "loop")
+
+
+@pytest.mark.filterwarnings("default")
 def test_what_a_worker_refuses_comes_back_in_its_words(tmp_path: Path) -> None:
     z = unit(200)
     z[130] = 0

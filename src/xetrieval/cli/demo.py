@@ -76,13 +76,15 @@ def demo(
 
 
 def _index(explainer: Explainer, documents: list[Document], folder: Path | None, cache: Path | None) -> Index:
-    """The index of these documents: made now, or before."""
+    """The index of these documents: made now, or before. Of enough of them it learns its own dictionary."""
     from tempfile import TemporaryDirectory
 
+    from ..explain import load
     from ..files import cache_folder, digest_of
     from ..index import Corpus, build_index, open_index
+    from ..index.store.layout import EXPLAINER
 
-    made_of = digest_of([explainer.digest, [document.text for document in documents]])
+    made_of = digest_of([explainer.digest, "own dictionary", [document.text for document in documents]])
     target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
     with TemporaryDirectory() as scratch, progress_bar() as progress:
         corpus = Path(scratch) / "python-documentation.jsonl"
@@ -90,7 +92,7 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         corpus.write_text("".join(lines), encoding="utf-8")
         build_index(Corpus((corpus,)), explainer, target, progress=progress)
-    return open_index(target, explainer)
+    return open_index(target, load(target / EXPLAINER, cache=explainer.cache).sharing_encoder(explainer))
 
 
 def _answer(index: Index, question: str, hits: int) -> None:
