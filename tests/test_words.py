@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -114,6 +115,23 @@ def test_an_encoder_without_tokens_gets_no_further_text() -> None:
     assert all(term.words is None for term in why.terms)
     assert "↔" not in plain_text(why)
     assert "words" not in why.to_dict()["terms"][0]
+
+
+def test_words_are_estimated_by_leaving_out_where_evidence_is_requested() -> None:
+    hashing, base = HashingEncoder(64), random_explainer()
+    blind = FunctionEncoder(hashing.encode_document, name="blind", version="1")
+    explainer = Explainer("blind", blind.identity, base.sae, base.internalizers, base.features, cache=False)
+    explainer = explainer.with_encoder(blind)
+    made = explainer.with_evidence(explainer.explain(QUERY, DOCUMENT))
+    exact = toy().explain(QUERY, DOCUMENT)
+    pairs = list(zip(words_of(made.terms), words_of(exact.terms), strict=True))
+    assert all(len(one.query) <= 3 and set(one.document) <= set(re.findall(r"\w+", DOCUMENT)) for one, _ in pairs)
+    same = [one.document[:1] == other.document[:1] for one, other in pairs]
+    assert sum(same) > len(same) / 2, "leaving out mostly finds the same strongest word"
+    alone = explainer.with_evidence(explainer.explain("vaccines", "the"))
+    assert all(term.words is None for term in alone.terms), "nothing is left to encode"
+    contrast = explainer.with_evidence(explainer.contrast(QUERY, DOCUMENT, "A child eats ice cream."))
+    assert words_of(contrast.second.terms)
 
 
 def test_tokens_that_do_not_add_up_give_no_words() -> None:

@@ -203,6 +203,11 @@ def _left_out(pair: Pair, text: str, sentences: list[Sentence], role: Role) -> F
     rests = [text[: sentence.start] + text[sentence.end :] for sentence in sentences]
     if not all(rest.strip() for rest in rests):
         return np.repeat(pair.shares[:, None], len(sentences), axis=1)
+    return losses(pair, rests, role)
+
+
+def losses(pair: Pair, rests: Sequence[str], role: Role) -> Float64:
+    """What each share loses where a text is replaced by each of `rests`, with S fixed: [S, rests]."""
     vectors = read_texts(pair.explainer.encoder, rests, role).vectors
     pairs = [(pair.q, z) for z in vectors] if role == "document" else [(q, pair.z) for q in vectors]
     without = [_by_term(pair, pair.span.shares(*one)) for one in pairs]

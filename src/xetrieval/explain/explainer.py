@@ -211,14 +211,24 @@ class Explainer:
     def with_evidence(self, explained: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> Explanation | Contrast:
         """The explanation or contrast with the sentences and words behind its `top` terms.
 
+        Where the encoder does not show its tokens, each sentence, and each word, is left out in turn.
+
         Raises:
             InputError: it was made from vectors, without texts.
         """
         if isinstance(explained, Contrast):
-            return contrast_with_evidence(self, explained, top)
+            made = contrast_with_evidence(self, explained, top)
+            return replace(made, first=self._estimated(made.first), second=self._estimated(made.second))
         if not isinstance(explained, Explanation):
             raise InputError(f"evidence needs an Explanation or a Contrast, not a {type(explained).__name__}")
-        return with_evidence(self, explained, top)
+        return self._estimated(with_evidence(self, explained, top))
+
+    def _estimated(self, made: Explanation) -> Explanation:
+        """With words by leaving out, where it has none."""
+        if any(term.words is not None for term in made.terms):
+            return made
+        q, z, _ = self._read([made.query], [made.document])
+        return with_words(self, made, q[0], z[0], estimate=True)
 
     def contrast(self, query: str, first: str, second: str, *, counterfactual: bool = False) -> Contrast:
         """Why `first` scores above `second` for this query, or below it; and what would make them change places.

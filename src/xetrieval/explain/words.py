@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64
 from ..encoders import Role, token_vectors
 from ..text import STOP_WORDS, WORD, fold, printable, shorten
-from .evidence import Pair, TokenShare, pair_of, token_split
+from .evidence import Pair, TokenShare, losses, pair_of, token_split
 
 if TYPE_CHECKING:
     from .explainer import Explainer
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST: Final = 3  # words of one text beside a term
 LEAST: Final = 1 / 3  # of the strongest word's part; a weaker one says little
+MOST_LEFT_OUT: Final = 48  # words of one text that are left out in turn
 LONGEST: Final = 32  # characters of a word
 UNSPACED: Final = re.compile(  # scripts without spaces between words: each token is shown as it is
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -42,18 +43,23 @@ def with_words(
     q: Float32,
     z: Float32,
     roles: Sequence[Role] = ("query", "document"),
+    *,
+    estimate: bool = False,
 ) -> Explanation:
     """The explanation with the words that carry each term's share, where the encoder shows its tokens.
 
     Args:
         q, z: the vectors that the explanation was made from.
         roles: the texts to take them from.
+        estimate: where it shows none, leave out one word at a time and encode the rests of the texts.
     """
     texts = {"query": explanation.query, "document": explanation.document}
     if explanation.mode != "dense" or explanation.steered or not explanation.terms or not all(texts.values()):
         return explanation
     pair = pair_of(explainer, explanation, q, z)
     found = {role: _words(pair, texts[role], role) for role in roles}
+    if estimate:
+        found = {role: words or _left_out(pair, texts[role], role) for role, words in found.items()}
     if not any(found.values()):
         return explanation
     nothing: list[tuple[str, ...]] = [()] * len(pair.leaders)
@@ -75,6 +81,26 @@ def _words(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
     return [
         strongest_words(names, row * (1 if share >= 0 else -1)) for row, share in zip(parts, pair.shares, strict=True)
     ]
+
+
+def _left_out(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
+    """The words without which each share loses most; of a long text the first 48 words with a meaning of their own."""
+    places: dict[str, list[tuple[int, int]]] = {}
+    for word in WORD.finditer(text):
+        if _rank(fold(word.group())) == 0:
+            places.setdefault(fold(word.group()), []).append(word.span())
+    rests = {}
+    for key, spans in list(places.items())[:MOST_LEFT_OUT]:
+        ends = [0, *(end for _, end in spans)]
+        rest = "".join(text[end:start] for end, start in zip(ends, [*(start for start, _ in spans), None], strict=True))
+        if rest.strip():
+            rests[key] = rest
+    if not rests:
+        return []
+    lost = losses(pair, list(rests.values()), role)
+    names = [text[slice(*places[key][0])] for key in rests]
+    signs = np.where(pair.shares >= 0, 1.0, -1.0)
+    return [strongest_words(names, row) for row in lost * signs[:, None]]
 
 
 def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int, int]], Float64]:
