@@ -53,7 +53,7 @@ def test_search_prints_hits_and_gives_them_as_json(home: Path) -> None:
     assert "label 3" in run("search", home / "index", '"label 3"', "--by", "concept", "--explain").stdout
     filtered = run("search", home / "index", "word1", "--filter", "site=ai", "--format", "json", "-k", 60)
     assert {hit["metadata"]["site"] for hit in as_json(filtered)["hits"]} == {"ai"}
-    assert "no document was found" in run("search", home / "index", "zzz", "--by", "bm25").stderr
+    assert "no document matches" in run("search", home / "index", "zzz", "--by", "bm25").stderr
 
 
 def test_an_overview_goes_with_the_hits(home: Path) -> None:

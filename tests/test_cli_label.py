@@ -240,7 +240,7 @@ def test_a_killed_label_run_pays_for_nothing_twice(work: Path, examples: Path) -
         (["label", "transfer", "toy", "minilm", "--corpus", "corpus.jsonl"], "different encoders"),
         (["features", "toy", "--id", "999"], "no feature 999"),
         (["features", "toy", "--family", "3"], "no family 3"),
-        (["features", "toy", "--search", "zebra"], "no feature's name holds 'zebra'"),
+        (["features", "toy", "--search", "zebra"], "no label contains 'zebra'"),
     ],
 )
 def test_bad_input_is_one_clear_line(

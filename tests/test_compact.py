@@ -146,7 +146,7 @@ def test_what_makes_search_faster_goes_with_what_it_was_made_of(tmp_path: Path) 
     assert not list((folder / "scan").iterdir())
     accelerate(open_index(folder), "quantised")
     verify_index(folder)
-    assert "nothing in it was deleted" in accepted(run("index", "compact", folder)).stderr
+    assert "nothing to remove" in accepted(run("index", "compact", folder)).stderr
 
 
 def test_what_cannot_be_compacted_is_refused(tmp_path: Path) -> None:

@@ -152,9 +152,9 @@ def test_closed_streams_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(InputError, match="standard input is closed"):
         read_bytes(Path("-"))
     console.use_utf8()
-    console.say("to nobody")
+    console.print_message("to nobody")
     with pytest.raises(OSError, match="standard output is closed"):
-        console.give(json.dumps({}))
+        console.write(json.dumps({}))
     with pytest.raises(OSError, match="standard output is closed"):
         console.output_console().print("x")
     with pytest.raises(OSError, match="standard output is closed"):

@@ -110,7 +110,7 @@ def test_a_query_that_cannot_be_read_is_said_where_nothing_is_found(
     counts = Counts(*(np.array([number], np.int32) for number in (0, 3, 3)))  # 3 tokens, none of which it knows
     monkeypatch.setattr(HashingEncoder, "token_counts", lambda *_: counts, raising=False)
     done = accepted(run("search", folder, "🙂 🙂 🙂", "--filter", "n=1", "--filter", "site=cs"))
-    assert "no document was found" in done.stderr
+    assert "no document matches" in done.stderr
     assert "unknown to the encoder" in done.stderr
 
 

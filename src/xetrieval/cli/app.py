@@ -1,4 +1,4 @@
-"""The commands, and what every one of them does with an error."""
+"""All commands, and how their errors are reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 from .. import __version__
 from ..errors import InputError, XetrievalError, XetrievalWarning
 from ..text import clip
-from .console import give, give_line, say, use_utf8
+from .console import print_line, print_message, use_utf8, write
 from .demo import demo
 from .doctor import doctor
 from .evaluate import app as evaluate
@@ -42,7 +42,7 @@ app = typer.Typer(
 
 def _show_version(show: bool) -> None:  # noqa: FBT001  # typer calls it so
     if show:
-        give_line(f"xetrieval {__version__}")
+        print_line(f"xetrieval {__version__}")
         raise typer.Exit
 
 
@@ -77,12 +77,12 @@ app.add_typer(evaluate, name="evaluate")
 
 INTERRUPTED: Final = 130
 STOPPED: Final = "xetrieval: interrupted; run the same command again to resume"
-UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]  # what typer raises for a command it cannot read
+UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]  # typer's, when it cannot parse
 
 
 def main() -> None:
     """Run the command line. Bad input is one line on standard error and exit code 2."""
-    # OpenBLAS's threads spin on after a product and take the processors from what comes next; read when NumPy loads.
+    # OpenBLAS's threads keep spinning after a product and slow down what follows; NumPy reads this when it loads.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
     use_utf8()
     try:
@@ -93,62 +93,62 @@ def main() -> None:
         _refuse_usage(error)
     except XetrievalError as error:
         _refuse(str(error))
-    except typer.Abort as error:  # typer makes it of an end of file
-        _refuse("the input ends too early" if isinstance(error.__cause__, EOFError) else "given up")
-    except KeyboardInterrupt:  # before typer sees it
-        say(STOPPED)
+    except typer.Abort as error:  # typer raises it at the end of the input
+        _refuse("the input ends too early" if isinstance(error.__cause__, EOFError) else "aborted")
+    except KeyboardInterrupt:  # outside typer
+        print_message(STOPPED)
         sys.exit(INTERRUPTED)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _refuse(f"{where}{error.strerror or error}")
     else:
-        if code == INTERRUPTED:  # typer turns Ctrl-C into this, without a word
-            say(STOPPED)
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this code and prints nothing
+            print_message(STOPPED)
         if isinstance(code, int) and code:
             sys.exit(code)
 
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """The library's own warnings as one line each on standard error; all others as Python shows them."""
+    """Print the library's own warnings as one line each on standard error, and all others as Python does."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
             if issubclass(category, XetrievalWarning):
-                say(f"xetrieval: warning: {message}")
+                print_message(f"xetrieval: warning: {message}")
             else:
                 others(message, category, *rest)
 
         warnings.simplefilter("default", XetrievalWarning)
-        warnings.showwarning = show  # type: ignore[assignment]  # takes what it does not use as it comes
+        warnings.showwarning = show  # type: ignore[assignment]  # the arguments that it does not use
         yield
 
 
-def _check_arguments(given: Sequence[str]) -> None:
-    """Raise InputError for an argument that is no text: Python hands on bytes that are not UTF-8 as half characters."""
-    if all(map(str.isascii, given)):
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raise InputError for an argument that is not UTF-8: Python turns such bytes into lone surrogates."""
+    if all(map(str.isascii, arguments)):
         return
     from ..files import is_whole
 
-    for place, argument in enumerate(given, 1):
+    for position, argument in enumerate(arguments, 1):
         if not is_whole(argument):
             shown = clip(ascii(argument), 80)
-            raise InputError(f"argument {place}, {shown}: not UTF-8")
+            raise InputError(f"argument {position}, {shown}: not UTF-8")
 
 
 def _refuse_usage(error: Exception) -> NoReturn:
-    """What typer cannot read, in one line; where it shows the help instead, that."""
+    """Report what typer cannot parse in one line, or print the help if typer asks for it."""
     message = getattr(error, "format_message", error.__str__)()
     context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":  # the help is on standard output already, or is the message
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed already, or is the message
         if message.strip():
-            give(f"{message}\n")
+            write(f"{message}\n")
         sys.exit(2)
     help_of = f" (see {context.command_path} --help)" if context is not None else ""
     _refuse(f"{clip(message.rstrip('.'))}{help_of}")
 
 
 def _refuse(message: str) -> NoReturn:
-    say(f"xetrieval: {clip(message)}")
+    print_message(f"xetrieval: {clip(message)}")
     sys.exit(2)

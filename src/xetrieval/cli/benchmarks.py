@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import CacheOption, opened_encoder
-from .skipped import SkipBad, collector, report_skipped, say_all
+from .options import CacheOption, named_encoder
+from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ class BenchmarkOptions:
         from ..errors import InputError
 
         if self.data and self.encoder is None:
-            raise InputError("--data needs --encoder: what reads the benchmarks' texts")
+            raise InputError("--data needs --encoder: the encoder of the benchmarks' texts")
         return read_benchmarks(self.data or [], None, skip_bad=self.skip_bad)
 
     def encode(self, benchmarks: list[Benchmark]) -> list[tuple[Benchmark, BenchmarkVectors]]:
@@ -52,16 +52,16 @@ class BenchmarkOptions:
         if self.encoder is None:
             return []
         with progress_bar() as progress:
-            encoder = CachedEncoder(opened_encoder(self.encoder), self.cache, progress)
+            encoder = CachedEncoder(named_encoder(self.encoder), self.cache, progress)
             return [(benchmark, benchmark_vectors(benchmark, encoder)) for benchmark in benchmarks]
 
 
 def read_benchmarks(names: list[str], output: Path | None, *, skip_bad: bool) -> list[Benchmark]:
-    """Benchmarks; what is missing in them is reported. `output`: beside it, rows that cannot be used are listed."""
+    """Read benchmarks and report what they lack. Unusable rows are listed in a file beside `output`."""
     from ..data.benchmark import open_benchmark
 
-    skipped = collector(skip_bad=skip_bad)
+    skipped = skipped_rows(skip_bad=skip_bad)
     benchmarks = [open_benchmark(name, skipped) for name in names]
     report_skipped(skipped, output)
-    say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
+    print_messages(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
     return benchmarks

@@ -1,4 +1,4 @@
-"""A Rich console whose output holds no control character, and no blanks at the ends of lines."""
+"""A Rich console whose output has no control characters and no blanks at the ends of lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ASCII: Final = str.maketrans(DRAWN)
 
 
 def harmless(character: str) -> bool:
-    """Whether a terminal shows the character and does nothing else with it."""
+    """Whether a terminal only displays the character."""
     return unicodedata.category(character) not in UNWANTED
 
 

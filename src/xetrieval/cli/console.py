@@ -1,7 +1,7 @@
-"""What reaches a terminal: the output of every command goes through here, and no control character passes.
+"""Everything that commands print goes through here, so that no control character reaches a terminal.
 
-Data (JSON, a page) goes to standard output by `give` and `give_json`, tables by `output_console`, words to a person on
-standard error by `say`. All of it is UTF-8; a console that was declared to take less gets its bars in ASCII.
+`write` and `print_json` put data (JSON, a page) on standard output, `output_console` tables, and `print_message`
+messages for people on standard error. All of it is UTF-8; on a console declared to take less, bars are in ASCII.
 """
 
 from __future__ import annotations
@@ -19,78 +19,78 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDTH: Final = 100  # columns where neither a terminal nor COLUMNS says how many
+WIDTH: Final = 100  # columns if neither a terminal nor COLUMNS sets them
 
 
 class _Closed(io.TextIOBase):
-    """Standard output that was closed before we began: what is written to it is not lost in silence."""
+    """Standard output that was closed before the start: writing to it is an error, not a silent loss."""
 
     def write(self, text: str) -> int:
-        raise OSError(errno.EBADF, "standard output is closed; give it a file or a terminal")
+        raise OSError(errno.EBADF, "standard output is closed; connect it to a file or a terminal")
 
 
-class _Unheard(io.TextIOBase):
-    """Standard error that was closed before we began: nobody wants to be told."""
+class _Discarded(io.TextIOBase):
+    """Standard error that was closed before the start: messages are discarded."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
 def use_utf8() -> None:
-    """Standard output and error take every character, whatever the system says that they can."""
+    """Make standard output and error accept every character, whatever encoding the system declares."""
     if sys.stdout is None:
         sys.stdout = _Closed()
     if sys.stderr is None:
-        sys.stderr = _Unheard()
+        sys.stderr = _Discarded()
     for stream in (sys.stdout, sys.stderr):
-        change = getattr(stream, "reconfigure", None)  # what stands in for them in a test has none
+        change = getattr(stream, "reconfigure", None)  # their replacements in tests have none
         if change is not None:
             change(encoding="utf-8", errors="backslashreplace")
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """One line on standard error."""
     from ..text import printable
 
     sys.stderr.write(f"{printable(text)}\n")
 
 
-def give(text: str) -> None:
-    """Text as it is on standard output: made by us, of what was made harmless before."""
+def write(text: str) -> None:
+    """Write text as it is to standard output; the caller has removed control characters."""
     sys.stdout.write(text)
 
 
-def give_line(text: str) -> None:
+def print_line(text: str) -> None:
     """One line on standard output."""
     from ..text import printable
 
-    give(f"{printable(text)}\n")
+    write(f"{printable(text)}\n")
 
 
-def give_json(record: Any) -> None:
+def print_json(record: Any) -> None:
     """A record on one line of standard output."""
-    give(f"{as_json(record)}\n")
+    write(f"{as_json(record)}\n")
 
 
 def as_json(record: Any) -> str:
-    """JSON that every reader takes (no NaN) and no terminal obeys: control characters stand as escapes."""
+    """Standard JSON (no NaN), with control characters escaped."""
     try:
         text = json.dumps(record, ensure_ascii=False, allow_nan=False)
-    except ValueError:  # a number that is none; JSON has null for it
+    except ValueError:  # NaN or infinity: null in JSON
         text = json.dumps(_finite(record), ensure_ascii=False)
     if text.isprintable():
         return text
     from .clean import harmless
 
-    return "".join(letter if harmless(letter) else json.dumps(letter)[1:-1] for letter in text)
+    return "".join(one if harmless(one) else json.dumps(one)[1:-1] for one in text)
 
 
 def output_console() -> Console:
-    """Standard output for tables: as wide as the terminal or COLUMNS says, else 100."""
+    """Standard output for tables: as wide as the terminal or COLUMNS, else 100 columns."""
     from .clean import CleanConsole
 
-    told = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return CleanConsole(None if told else WIDTH, ascii_bars=_takes_ascii_alone())
+    width_known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return CleanConsole(None if width_known else WIDTH, ascii_bars=_takes_ascii_alone())
 
 
 def _takes_ascii_alone() -> bool:

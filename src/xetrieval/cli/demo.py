@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import ServeConfig
-from .console import output_console, say
+from .console import output_console, print_message
 from .options import CacheOption, ExplainerOption, open_explainer
 from .progress import progress_bar
 from .shared import with_options
@@ -63,7 +63,7 @@ def demo(
     if page.serve:
         from ..serve.run import run
 
-        run({"python-documentation": found}, found.explainer, ServeConfig(page.port, quiet=True), say)
+        run({"python-documentation": found}, found.explainer, ServeConfig(page.port, quiet=True), print_message)
         return
     console = output_console()
     console.print(
@@ -72,7 +72,7 @@ def demo(
     for question in [query] if query is not None else QUESTIONS:
         _answer(found, question, hits)
     if index is not None:
-        say(f'try next: xetrieval search {index} "{QUESTIONS[0]}" --explain')
+        print_message(f'try next: xetrieval search {index} "{QUESTIONS[0]}" --explain')
 
 
 def _index(explainer: Explainer, documents: list[Document], folder: Path | None, cache: Path | None) -> Index:

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from .console import give_json
+from .console import print_json
 from .options import Format, FormatOption, SeedOption
-from .output import show_parts
+from .output import print_parts
 from .progress import progress_bar
 from .search import ExplainerCopy, IndexArgument
-from .skipped import SkipBad, collector, report_skipped, say_all
+from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
 def doctor(
@@ -32,7 +32,7 @@ def doctor(
     *,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Examine an index: is its explainer good enough, what is wrong, and which queries fail because of what."""
+    """Examine an index: whether its explainer is good enough, what is wrong, and which features make queries fail."""
     from ..data.judgments import absent_documents, read_judged_queries, read_queries
     from ..errors import InputError
     from ..evaluate.checkup_table import checkup_parts
@@ -45,7 +45,7 @@ def doctor(
     texts: list[str] | None = None
     judged: list[Any] | None = None
     if queries is not None:
-        skipped = collector(skip_bad=skip_bad)
+        skipped = skipped_rows(skip_bad=skip_bad)
         if qrels is not None:
             found = read_judged_queries(qrels, queries, skipped)
             texts, judged = found.texts, [found.judgments[name] for name in found.ids]
@@ -54,10 +54,10 @@ def doctor(
             read = read_queries(queries, None, skipped)
             texts, notes = read.texts, [read.note] if read.empty else []
         report_skipped(skipped, None)
-        say_all(notes)
+        print_messages(notes)
     with progress_bar() as progress:
         made = checkup(opened, texts, judged, seed, progress)
     if format is Format.json:
-        give_json(made.to_dict())
+        print_json(made.to_dict())
     else:
-        show_parts(checkup_parts(made), None)
+        print_parts(checkup_parts(made), None)

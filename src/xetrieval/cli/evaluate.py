@@ -11,7 +11,7 @@ import typer
 
 from ..configs import LabelsConfig, RetrievalConfig, SteeringConfig
 from .evaluate_options import EvaluateOptions
-from .options import open_explainer, opened_encoder
+from .options import named_encoder, open_explainer
 from .shared import with_options
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ app = typer.Typer(help="Measure retrieval, intervention, faithfulness, steering 
 
 
 RawSae = Annotated[
-    Path | None, typer.Option("--raw-sae", help="An autoencoder of original vectors alone, to compare with.")
+    Path | None, typer.Option("--raw-sae", help="An autoencoder trained only on original vectors, to compare with.")
 ]
 
 
@@ -57,7 +57,7 @@ class ViewOptions:
 
         if self.encoder is None:
             raise InputError("--internalizers needs --encoder: the one they were trained with")
-        reader = CachedEncoder(opened_encoder(self.encoder), shared.cache)
+        reader = CachedEncoder(named_encoder(self.encoder), shared.cache)
         return reader, open_internalizers(self.internalizers, reader)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .benchmarks import read_benchmarks
-from .console import give_json, output_console
+from .console import output_console, print_json
 from .options import CacheOption, ExplainerOption, Format, FormatOption, SeedOption
 from .output import check_output
 from .progress import progress_bar
@@ -74,7 +74,7 @@ class EvaluateOptions:
         if str(self.output) == STANDARD:  # the records are there already
             return
         if self.format is Format.json:
-            give_json([asdict(result) for result in results])
+            print_json([asdict(result) for result in results])
         else:
             from ..evaluate.tables import table_of
 

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import as_json, give, say
-from .options import CacheOption, EncoderOption, ExplainerOption, ReportFormat, TopOption, open_explainer, say_notes
+from .console import as_json, print_message, write
+from .options import (
+    CacheOption,
+    EncoderOption,
+    ExplainerOption,
+    ReportFormat,
+    TopOption,
+    open_explainer,
+    print_encoder_notes,
+)
 from .output import check_output, show
 from .progress import progress_bar
 from .shared import check_options, with_options
-from .skipped import SkipBad, collector, report_skipped
+from .skipped import SkipBad, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from ..explain import Contrast, Explainer, Explanation
@@ -117,7 +125,7 @@ def _texts(pairs: PairOptions, answer: AnswerOptions, query: str, document: str 
         found = opened.contrast(first, second, over, counterfactual=answer.counterfactual)
     else:
         found = opened.explain_chunks(first, second) if answer.chunks else opened.explain(first, second)
-    say_notes(opened.notes)
+    print_encoder_notes(opened.notes)
     if answer.evidence:
         found = opened.with_evidence(found, DEFAULT_TOP if answer.top is None else answer.top)
     show(found, answer.top, answer.format or ReportFormat.text, pairs.output)
@@ -130,15 +138,15 @@ def _file(pairs: PairOptions, source: Path, answer: AnswerOptions) -> None:
     from .streams import readable
 
     opened = pairs.open()
-    output, skipped = pairs.output or Path(STANDARD), collector(skip_bad=pairs.skip_bad)
+    output, skipped = pairs.output or Path(STANDARD), skipped_rows(skip_bad=pairs.skip_bad)
     with readable([source], skipped) as (kept,), progress_bar() as progress:
         written = explain_file(opened, kept, output, skipped, answer.top, progress, evidence=answer.evidence)
-    say_notes(opened.notes)
-    say(f"{written.explained} pairs explained" + ("" if is_stream(output) else f" in {output}"))
+    print_encoder_notes(opened.notes)
+    print_message(f"{written.explained} pairs explained" + ("" if is_stream(output) else f" in {output}"))
     if written.truncated:
-        say(f"{written.truncated} of them have text past the encoder's length limit, which was not read")
+        print_message(f"{written.truncated} of them have text past the encoder's length limit, which was not read")
     if written.unreadable:
-        say(f"{written.unreadable} of them have text that is mostly unknown to the encoder")
+        print_message(f"{written.unreadable} of them have text that is mostly unknown to the encoder")
     report_skipped(skipped, output)
 
 
@@ -154,7 +162,7 @@ def _vectors(options: PairOptions, queries: Path, documents: Path, top: int | No
     pairs = opened.explain_vectors(q.vectors, z.vectors, names)
     lines = "".join(f"{as_json(pair.top(top).to_dict())}\n" for pair in pairs)
     if options.output is None:
-        give(lines)
+        write(lines)
     else:
         write_bytes(options.output, lines.encode())
-        say(f"{len(pairs)} pairs explained in {options.output}")
+        print_message(f"{len(pairs)} pairs explained in {options.output}")

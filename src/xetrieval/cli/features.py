@@ -1,4 +1,4 @@
-"""xetrieval features: find the way among the features of an explainer."""
+"""xetrieval features: browse and search the features of an explainer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import give_json, output_console
+from .console import output_console, print_json
 from .options import Format, FormatOption
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def features(
     if search is not None:
         found = search_features(search, opened.features)
         if not found:
-            raise InputError(f"no feature's name holds {search!r}; try one word of it")
+            raise InputError(f"no label contains {search!r}; try a single word")
     elif family is not None:
         found = in_family(opened.features, opened.families, family)
     elif opened.families:
@@ -73,6 +73,6 @@ def features(
 
 def _show(format: Format, record: Any, picture: RenderableType) -> None:
     if format is Format.json:
-        give_json(record)
+        print_json(record)
     else:
         output_console().print(picture, highlight=False)

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from ..configs import FitConfig
-from .console import say
-from .options import CorporaArgument, opened_encoder
+from .console import print_message
+from .options import CorporaArgument, named_encoder
 from .progress import progress_bar
 from .shared import with_options
-from .skipped import SkipBad, collector, report_skipped, say_all
+from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
 @with_options
@@ -41,13 +41,13 @@ def fit(
 
     if precision not in ("float32", "bfloat16"):
         raise InputError(f"precision {precision!r} is unknown; choose float32 or bfloat16")
-    opened = opened_encoder(encoder, precision)
-    skipped = collector(skip_bad=skip_bad)
+    opened = named_encoder(encoder, precision)
+    skipped = skipped_rows(skip_bad=skip_bad)
     with progress_bar() as progress:
         explainer = run(corpora, opened, teacher or [], output, config, progress=progress, skipped=skipped)
     report_skipped(skipped, output)
     named = sum(feature.label is not None for feature in explainer.features)
-    say(f"explainer of {explainer.sae.features} features, {named} labelled, in {output}")
-    say_all(held_out_notes(explainer))
+    print_message(f"explainer of {explainer.sae.features} features, {named} labelled, in {output}")
+    print_messages(held_out_notes(explainer))
     if unknown := explainer.provenance.get("documents_mostly_unknown_to_the_encoder"):
-        say(f"{unknown:,} documents are mostly unknown to the encoder: it knows at most half of their tokens")
+        print_message(f"{unknown:,} documents are mostly unknown to the encoder: it knows at most half of their tokens")

@@ -1,4 +1,4 @@
-"""xetrieval index: a corpus encoded, reasoned over and decomposed once."""
+"""xetrieval index: build, change and examine an index of a corpus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from ..configs import BuildConfig
 from ..registry import SEARCH_ENGINES
-from .console import give_json, output_console, say
+from .console import output_console, print_json, print_message
 from .options import (
     CacheOption,
     EncoderOption,
@@ -18,12 +18,12 @@ from .options import (
     Format,
     FormatOption,
     open_explainer,
-    say_notes,
+    print_encoder_notes,
 )
-from .output import show_parts
+from .output import print_parts
 from .progress import progress_bar
 from .shared import check_options, with_options
-from .skipped import SkipBad, collector, report_skipped
+from .skipped import SkipBad, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from ..index import Built, Index
@@ -104,7 +104,7 @@ def delete(
     from ..index.build.delete import delete_documents
 
     left = delete_documents(index, ids)
-    say(f"{len(ids)} deleted, {left:,} documents left")
+    print_message(f"{len(ids)} deleted, {left:,} documents left")
 
 
 @app.command()
@@ -120,12 +120,14 @@ def compact(index: Folder) -> None:
     with progress_bar() as progress:
         done = compact_index(index, progress)
     if not done.removed:
-        say(f"{index}: nothing in it was deleted or replaced; {done.documents:,} documents")
+        print_message(f"{index}: nothing to remove; {done.documents:,} documents")
         return
     sizes = " to ".join(f"{size / 2**20:,.1f}" for size in (done.bytes_before, done.bytes_after))
-    say(f"{index}: {done.removed:,} deleted or replaced texts removed, {done.documents:,} documents; {sizes} MiB")
+    print_message(
+        f"{index}: {done.removed:,} deleted or replaced texts removed, {done.documents:,} documents; {sizes} MiB"
+    )
     if fast:
-        say(f"what made search faster was made of them: run `xetrieval index accelerate {index}` again")
+        print_message(f"the files that speed up search were removed: run `xetrieval index accelerate {index}` again")
 
 
 @app.command()
@@ -142,13 +144,15 @@ def accelerate(
     from ..index.search.nearest import engine
 
     for name in engines:
-        engine(name)  # refused before any is made
+        engine(name)  # refuses an unknown name before any work
     opened = open_index(index)
     for name in engines:
         made = make(opened, name)
         exact = SEARCH_ENGINES[name].exact
         note = "search stays exact" if exact else f"finds {made.recall_at_10:.1%} of the exact top 10"
-        say(f"{name}: {made.bytes / 2**20:,.0f} MiB; {note}{'' if exact else '; `search --exact` scans all vectors'}")
+        print_message(
+            f"{name}: {made.bytes / 2**20:,.0f} MiB; {note}{'' if exact else '; `search --exact` scans all vectors'}"
+        )
 
 
 @app.command()
@@ -158,11 +162,11 @@ def verify(index: Folder) -> None:
 
     with progress_bar() as progress:
         verified = verify_index(index, progress)
-    say(f"{index}: whole; {verified.files} files are what the manifest promises")
+    print_message(f"{index}: undamaged; {verified.files} files match the manifest")
     for name in verified.unknown[:20]:
-        say(f"not of this index: {name}")
+        print_message(f"does not belong to this index: {name}")
     if len(verified.unknown) > 20:
-        say(f"... and {len(verified.unknown) - 20:,} more files")
+        print_message(f"... and {len(verified.unknown) - 20:,} more files")
 
 
 @app.command()
@@ -213,9 +217,9 @@ def report(
 
     found = look(open_index(index), topics)
     if format is Format.json:
-        give_json(found.to_dict())
+        print_json(found.to_dict())
     else:
-        show_parts(report_parts(found), None)
+        print_parts(report_parts(found), None)
 
 
 def _dictionary(index: Index) -> str:
@@ -252,30 +256,30 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
         raise InputError("give a corpus, --vectors FILE, or --store URL")
     chunking = None if options.chunk is None else Chunking(options.chunk, options.overlap).check()
     if not encoded:
-        say_notes(encoder_notes(opened.encoder))
+        print_encoder_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
-    skipped = collector(skip_bad=options.skip_bad)
+    skipped = skipped_rows(skip_bad=options.skip_bad)
     with readable(sources, skipped) as kept, progress_bar() as progress:
         store = None if options.store is None else open_store(options.store)
         corpus = Corpus(tuple(kept), chunking, options.vectors, store, skipped, options.vector_column)
         built = build_index(corpus, opened, output, config, progress)
     report_skipped(skipped, output)
-    _say_built(built, output, time.monotonic() - started)
+    _print_result(built, output, time.monotonic() - started)
 
 
-def _say_built(built: Built, output: Path, seconds: float) -> None:
+def _print_result(built: Built, output: Path, seconds: float) -> None:
     from ..index.search.nearest import LARGE
 
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []
     changes += [f"{built.removed:,} old pieces removed"] if built.removed else []
     changes += [f"{built.unchanged:,} unchanged"] if built.unchanged else []
-    say(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
-    say(f"dictionary: {built.dictionary}")
+    print_message(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
+    print_message(f"dictionary: {built.dictionary}")
     if built.unreadable:
-        say(
+        print_message(
             f"{built.unreadable:,} of {built.added + built.updated:,} documents are mostly unknown to the encoder: it "
             "knows at most half of their tokens, and can hardly find them"
         )
     if built.documents >= LARGE:
-        say(f"of this size, search is faster after `xetrieval index accelerate {output} faiss`")
+        print_message(f"to search this many documents faster, run `xetrieval index accelerate {output} faiss`")

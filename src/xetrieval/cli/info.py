@@ -1,4 +1,4 @@
-"""xetrieval info: what an explainer is."""
+"""xetrieval info: describe an explainer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from .console import give_json, output_console
+from .console import output_console, print_json
 from .options import Format, FormatOption
 
 
 def info(
-    source: Annotated[str, typer.Argument(metavar="DIR", help="minilm, or the folder of an explainer.")] = "minilm",
+    source: Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")] = "minilm",
     format: FormatOption = Format.text,
 ) -> None:
     """Show an explainer: its encoder, features, labels, data and figures."""
@@ -32,7 +32,7 @@ def info(
         "metrics": dict(explainer.metrics),
     }
     if format is Format.json:
-        give_json(facts)
+        print_json(facts)
         return
     from rich.markdown import Markdown
 

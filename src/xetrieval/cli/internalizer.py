@@ -11,11 +11,11 @@ import typer
 
 from ..configs import InternalizerConfig
 from .benchmarks import DataOption
-from .console import give_json, output_console, say
-from .options import CacheOption, CorporaArgument, Format, FormatOption, opened_encoder
+from .console import output_console, print_json, print_message
+from .options import CacheOption, CorporaArgument, Format, FormatOption, named_encoder
 from .progress import progress_bar
 from .shared import with_options
-from .skipped import SkipBad, collector, report_skipped, say_all
+from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
@@ -50,19 +50,19 @@ class Lessons:
         from ..data.benchmark import open_benchmark
         from ..teachers import read_teacher
 
-        skipped = collector(skip_bad=self.skip_bad)
+        skipped = skipped_rows(skip_bad=self.skip_bad)
         documents = read_corpora(corpora, skipped)
         benchmarks = [open_benchmark(name, skipped) for name in data]
         pairs = [pair for name in self.teacher for pair in read_teacher(name, documents, skipped)]
         report_skipped(skipped, output)
-        say_all(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
+        print_messages(f"{benchmark.name}: {note}" for benchmark in benchmarks for note in benchmark.notes)
         return pairs, benchmarks
 
     def reader(self, progress: Progress) -> CachedEncoder:
         """The encoder, with its cache."""
         from ..encoders import CachedEncoder
 
-        return CachedEncoder(opened_encoder(self.encoder), self.cache, progress)
+        return CachedEncoder(named_encoder(self.encoder), self.cache, progress)
 
 
 @app.command()
@@ -82,11 +82,11 @@ def train(
         facts = {"corpora": [path.name for path in corpora], "teachers": [Path(name).name for name in lessons.teacher]}
         learned = train_to_folder(pairs, reader, output, config, facts, progress)
     for aspect, figures in learned.metrics.items():
-        say(
+        print_message(
             f"{aspect}: {figures['pairs']:,} pairs, cosine to the teacher on validation "
             f"{figures['validation_cosine_doing_nothing']:.3f} -> {figures['validation_cosine']:.3f}"
         )
-    say(f"internalizers of {', '.join(learned.internalizers)} in {output}")
+    print_message(f"internalizers of {', '.join(learned.internalizers)} in {output}")
 
 
 @app.command()
@@ -118,7 +118,7 @@ def evaluate(
             vectors = benchmark_vectors(benchmark, reader)
             ranked += retrieval(benchmark, vectors, internalized(nets, vectors.documents), facts)
     if format is Format.json:
-        give_json(records + ranked)
+        print_json(records + ranked)
         return
     from rich.table import Table
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..configs import ExamplesConfig, LlmLabelConfig
-from .console import say
+from .console import print_message
 from .label_score import open_judge, score
 from .llm_options import DryRunOptions, OutputFolder, end
 from .options import CacheOption, CorporaArgument, EncoderOption, open_explainer
 from .output import check_output
 from .progress import progress_bar
 from .shared import with_options
-from .skipped import SkipBad, look_through
+from .skipped import SkipBad, check_corpora
 
 if TYPE_CHECKING:
     from ..data import Skipped
@@ -74,7 +74,7 @@ class TargetOptions:
 
         done = relabel(explainer, labels, self.output, replace_worksheet=self.replace_manual)
         kept = f", {done.kept:,} manual labels kept" if done.kept else ""
-        say(f"{done.changed:,} labels written, {done.same:,} unchanged{kept} in {self.output or explainer}")
+        print_message(f"{done.changed:,} labels written, {done.same:,} unchanged{kept} in {self.output or explainer}")
 
 
 @app.command()
@@ -97,7 +97,7 @@ def examples(
     opened = open_explainer(explainer, encoder, cache)
     named_from = {example for feature in opened.features for example in feature.examples}
     lost = set(named_from)
-    skipped = look_through(corpora, output, skip_bad=skip_bad)
+    skipped = check_corpora(corpora, output, skip_bad=skip_bad)
 
     def blocks() -> Iterator[Block]:
         for block in _blocks(opened, corpora, config.per_document, skipped):
@@ -121,12 +121,12 @@ def examples(
         },
     )
     silent = sum(not feature.documents for feature in gathered.features)
-    say(
+    print_message(
         f"examples of {len(gathered.features):,} features ({silent:,} silent) from {gathered.passages:,} passages of "
         f"{gathered.documents:,} documents in {output}"
     )
     if lost:
-        say(
+        print_message(
             f"{len(lost):,} of {len(named_from):,} texts that labels were made from are not in this corpus: it is "
             "another corpus, lacks documents, or --sentences differs"
         )
@@ -166,7 +166,7 @@ def llm(
     labeller = LlmLabeller(model, partial(fit_to_examples, open_judge(judge, model, opened, options.cache)), config)
     if options.dry_run:
         costs = model.estimate(labeller.requests(chosen))
-        options.say_costs(f"{len(chosen):,} features, {config.candidates} candidates each", costs)
+        options.print_costs(f"{len(chosen):,} features, {config.candidates} candidates each", costs)
         return
     stopped = _label(features.explainer, labeller, chosen, target)
     end(model, stopped)
@@ -184,7 +184,7 @@ def export(
     check_output(output, Path(features.explainer), features.examples)
     opened, _, chosen = features.open()
     rows = write_worksheet(output, opened.sae.digest, chosen, opened.features)
-    say(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`")
+    print_message(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`")
 
 
 @app.command("import")
@@ -242,7 +242,7 @@ def transfer(
     source, target = open_explainer(old, None, options.cache), open_explainer(new, None, options.cache)
     if source.encoder_identity.digest != target.encoder_identity.digest:
         raise MismatchError(f"{old} and {new} explain different encoders; labels can only be copied within one")
-    skipped = look_through(options.corpora, into.output, skip_bad=options.skip_bad)
+    skipped = check_corpora(options.corpora, into.output, skip_bad=options.skip_bad)
     blocks = _blocks(target, options.corpora, options.sentences, skipped)
     with progress_bar() as progress:
         done = [0]
@@ -261,7 +261,7 @@ def transfer(
             event = {"sae": source.sae.digest, **match.fields}
             labels.append(NewLabel(match.new, feature.label, feature.source, feature.prompt, transferred=event))
     into.relabel(new, labels)
-    say(
+    print_message(
         f"{len(matched.accepted):,} features matched, {len(matched.refused):,} nearest pairs refused "
         f"(cosine below {options.min_cosine:g} or Jaccard index below {options.min_jaccard:g}), "
         f"{target.sae.features - len(matched.accepted) - len(matched.refused):,} without a nearest pair"
@@ -291,7 +291,7 @@ def families(
     above = [family for family in grouped.families if family.parent is None]
     dense = sum("dense" in flags for flags in grouped.flags)
     twins = sum(any(flag.startswith("duplicate") for flag in flags) for flags in grouped.flags)
-    say(
+    print_message(
         f"{len(above):,} families of {len(grouped.families) - len(above):,}, {dense:,} dense features, "
         f"{twins:,} duplicates in {output or explainer}"
     )
@@ -318,7 +318,7 @@ def prune(
     if not drop:
         raise InputError("prune: give --ids, or --mixed if some labels start with 'mixed:'")
     smaller = prune_folder(explainer, drop, output)
-    say(
+    print_message(
         f"{smaller.sae.features:,} of {opened.sae.features:,} features kept in {output}; "
         "run `label examples` and `label families` again"
     )
@@ -375,5 +375,5 @@ def _label(explainer: str, labeller: Labeller, chosen: list[FeatureExamples], ta
     ]
     target.relabel(explainer, new)
     for fault, count in Counter(p.fault for p in proposals if p.fault).most_common():
-        say(f"{count:,} features left as they were: {fault}")
+        print_message(f"{count:,} features left as they were: {fault}")
     return stopped

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import ScoresConfig
-from .console import give_json, output_console
+from .console import output_console, print_json
 from .llm_options import LlmOptions, OutputFolder, end
 from .options import Format, FormatOption
 from .output import check_output
@@ -108,7 +108,7 @@ def _report(planted: list[PlantedScore], scored: LabelScores, path: Path | None,
         values = {str(feature): [s._asdict() for s in scores] for feature, scores in sorted(scored.scores.items())}
         write_text(path, json.dumps({**records, "features": values}, indent=1, ensure_ascii=False) + "\n")
     if format is Format.json:
-        give_json(records)
+        print_json(records)
     else:
         _print(planted, scored)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import give_line, say
+from .console import print_line, print_message
 from .options import CacheOption
 
 if TYPE_CHECKING:
@@ -50,15 +50,15 @@ class LlmOptions:
         path = None if self.cache is None else self.cache / "llm.sqlite"
         return CachedChat(open_llm(self.llm, self.timeout), path, Ledger(budget))
 
-    def say_costs(self, what: str, costs: Estimate) -> None:
+    def print_costs(self, what: str, costs: Estimate) -> None:
         """What a run would cost, for --dry-run."""
-        give_line(f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers in the cache")
-        give_line(
+        print_line(f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers in the cache")
+        print_line(
             f"tokens of prompts {costs.likely.prompt:,} (at most {costs.most.prompt:,}), of answers "
             f"{costs.likely.completion:,} (at most {costs.most.completion:,})"
         )
         if self.price is not None:
-            give_line(f"cost about {costs.likely_cost:.2f}, at most {costs.most_cost:.2f}")
+            print_line(f"cost about {costs.likely_cost:.2f}, at most {costs.most_cost:.2f}")
 
     def _prices(self) -> tuple[float, float]:
         from ..errors import InputError
@@ -85,9 +85,9 @@ def end(model: CachedChat | None, stopped: str | None) -> None:
         ledger = model.ledger
         cost = f", cost {ledger.cost:.4g}" if ledger.cost else ""
         tokens = f"{ledger.usage.prompt:,} + {ledger.usage.completion:,} tokens"
-        say(f"{ledger.requests:,} requests, {ledger.cached:,} answers from the cache, {tokens}{cost}")
+        print_message(f"{ledger.requests:,} requests, {ledger.cached:,} answers from the cache, {tokens}{cost}")
     if stopped is not None:
-        say(f"stopped: {stopped}; run the same command with a larger budget to resume")
+        print_message(f"stopped: {stopped}; run the same command with a larger budget to resume")
         raise typer.Exit(3)
 
 

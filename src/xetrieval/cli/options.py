@@ -42,7 +42,7 @@ TopOption = Annotated[
 
 
 class ReportFormat(StrEnum):
-    """How an explanation is given."""
+    """How an explanation is printed or written."""
 
     text = "text"
     json = "json"
@@ -71,22 +71,21 @@ def open_explainer(source: str, encoder: str | None, cache: Path | Literal[False
     from ..explain import load
 
     if isinstance(cache, Path) and cache.exists() and not cache.is_dir():
-        raise InputError(f"--cache {cache}: that is a file; give a folder")
+        raise InputError(f"--cache {cache}: not a folder")
     return load(source, encoder=encoder, cache=True if cache is None else cache)
 
 
-def opened_encoder(source: str, precision: str = "float32") -> Encoder:
-    """The encoder that `--encoder` names; what a user should know of it is said."""
+def named_encoder(source: str, precision: str = "float32") -> Encoder:
+    """Open the encoder that `--encoder` names, and print notes about it."""
     from ..encoders import encoder_notes, open_encoder
 
     opened = open_encoder(source, precision=precision)  # type: ignore[arg-type]  # a command has checked it
-    say_notes(encoder_notes(opened))
+    print_encoder_notes(encoder_notes(opened))
     return opened
 
 
-def say_notes(notes: Sequence[str]) -> None:
-    """On standard error, what a user should know of the encoder in use."""
-    from .console import say
+def print_encoder_notes(notes: Sequence[str]) -> None:
+    """Print notes about the encoder in use on standard error."""
 
     for note in notes:
-        say(f"encoder: {note}")
+        print_message(f"encoder: {note}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .console import as_json, give, output_console, say
+from .console import as_json, output_console, print_message, write
 from .options import ReportFormat
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_output(output: Path | None, *sources: Path | None) -> None:
-    """Refuse, before any work, a file that cannot be written or that is an input."""
+    """Refuse an output that cannot be written or that is also an input, before any work."""
     from ..files import check_apart, check_file
 
     if output is not None:
@@ -55,12 +55,12 @@ def show(
     elif format is ReportFormat.markdown:
         text = markdown(result, top, notes)
     else:
-        show_parts([table_of(result, top), *(Text(printable(note)) for note in notes)], output)
+        print_parts([table_of(result, top), *(Text(printable(note)) for note in notes)], output)
         return
     write_output(text, output)
 
 
-def show_parts(parts: Iterable[RenderableType], output: Path | None) -> None:
+def print_parts(parts: Iterable[RenderableType], output: Path | None) -> None:
     """Print tables and lines one below the other, or write them to a file as plain text."""
     from ..render.text import without_colour
 
@@ -77,8 +77,8 @@ def write_output(text: str, output: Path | None) -> None:
     from ..files import is_stream, write_bytes
 
     if output is None:
-        give(text)
+        write(text)
     else:
         write_bytes(output, text.encode())
         if not is_stream(output):
-            say(f"written to {output}")
+            print_message(f"written to {output}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from .console import say
+from .console import print_message
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -44,7 +44,7 @@ def _lines(clock: Callable[[], float]) -> Progress:
         nonlocal last
         if clock() - last >= EVERY:
             last = clock()
-            say(f"{stage}: {done:,}{f' of {total:,}' if total else ''}, {note}")
+            print_message(f"{stage}: {done:,}{f' of {total:,}' if total else ''}, {note}")
 
     return line
 

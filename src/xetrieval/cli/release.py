@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .console import say
-from .options import opened_encoder
+from .console import print_message
+from .options import named_encoder
 
 
 def import_release(
@@ -26,6 +26,6 @@ def import_release(
     """Make an explainer from the files that the paper released."""
     from ..release import import_release as join
 
-    explainer = join(sae, internalizers, opened_encoder(encoder), labels, name=output.name)
+    explainer = join(sae, internalizers, named_encoder(encoder), labels, name=output.name)
     explainer.save(output)
-    say(f"explainer of {explainer.sae.features} features in {output}")
+    print_message(f"explainer of {explainer.sae.features} features in {output}")

@@ -1,4 +1,4 @@
-"""xetrieval sae: train, evaluate, convert and show autoencoders."""
+"""xetrieval sae: train, evaluate, convert and describe autoencoders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from ..configs import SaeConfig
 from .benchmarks import BenchmarkOptions
-from .console import give_json, output_console, say
+from .console import output_console, print_json, print_message
 from .options import Format, FormatOption
 from .progress import progress_bar
 from .sae_sweep import sweep
@@ -57,7 +57,7 @@ def train(
         made = train_from_files(vectors, config, output, bad_rows.value, progress)
     if plot is not None:
         plot_curves(output / "log.jsonl", plot)
-    say(f"autoencoder of {made.sae.features} features, {made.sae.form}, in {output}")
+    print_message(f"autoencoder of {made.sae.features} features, {made.sae.form}, in {output}")
 
 
 @app.command()
@@ -90,7 +90,7 @@ def evaluate(
         first = next(iter(record["benchmarks"].values()))
         record |= first if len(record["benchmarks"]) == 1 else {}
     if format is Format.json:
-        give_json(record)
+        print_json(record)
     else:
         _table(record)
 
@@ -133,7 +133,7 @@ def convert(
         typer.Option(
             "--from",
             help="xetrieval, release, dictionary-learning, saelens, sparsify or sentence-transformers; or explainer, "
-            "whose labels then lie beside the result.",
+            "whose labels are written beside the result.",
         ),
     ],
     to: Annotated[str, typer.Option("--to", help="One of the six.")],
@@ -153,7 +153,7 @@ def convert(
             write_features(target / "xetrieval_features.jsonl", explainer.features, explainer.sae.digest)
     else:
         sae = run(Path(source), of, target, to)
-    say(f"autoencoder of {sae.features} features, {sae.form}, in {target}")
+    print_message(f"autoencoder of {sae.features} features, {sae.form}, in {target}")
 
 
 @app.command()
@@ -176,7 +176,7 @@ def info(
         "metrics": found.metrics,
     }
     if format is Format.json:
-        give_json(facts)
+        print_json(facts)
         return
     from rich.table import Table
 

@@ -10,7 +10,7 @@ import typer
 
 from ..configs import SweepConfig
 from .benchmarks import BenchmarkOptions
-from .console import give_json, output_console
+from .console import output_console, print_json
 from .options import Format, FormatOption
 from .progress import progress_bar
 from .shared import with_options
@@ -64,7 +64,7 @@ def sweep(
     if plot is not None:
         plot_sweep(records, plot)
     if format is Format.json:
-        give_json(records)
+        print_json(records)
     else:
         _table(records)
 
@@ -89,7 +89,7 @@ def _table(records: list[dict[str, Any]]) -> None:
         "dead",
         "dense",
         "dupl.",
-        "NDCG kept",
+        "NDCG ratio",
         "intruder",
     ):
         table.add_column(name, justify="left" if name == "variant" else "right")

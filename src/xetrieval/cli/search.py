@@ -12,11 +12,11 @@ import typer
 
 from ..registry import SEARCH_MODES
 from ..text import clip
-from .console import as_json, give_json, give_line, output_console, say
+from .console import as_json, output_console, print_json, print_line, print_message
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
-from .output import check_output, show, show_parts, write_output
+from .output import check_output, print_parts, show, write_output
 from .shared import check_options, with_options
-from .skipped import say_all
+from .skipped import print_messages
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,7 +55,7 @@ class RankingOptions:
     explainer: ExplainerCopy = None
 
     def check(self, verb: str, query: str | None, values: Mapping[str, object]) -> None:
-        """Refuse options that cannot be combined, and what is not one query."""
+        """Refuse options that cannot be combined."""
         values = {**values, "query": query, "vector": self.query_vector, "steer": self.steer, "views": self.view}
         check_options(verb, values, CALLED, self.by)
 
@@ -71,7 +71,7 @@ class RankingOptions:
 
 @dataclass(frozen=True)
 class HitOptions:
-    """Which hits, and what is shown of them."""
+    """Which hits to find, and what to print about them."""
 
     k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10
     filter: Annotated[
@@ -120,11 +120,11 @@ def search(
     found, prepared = search_index(opened, words, hits.k, options, hits.filter)
     common = overview_of(opened, found, hits.good or (), hits.bad or ()) if hits.overview else None
     if hits.format is Format.json:
-        give_json(search_answer(prepared, found, common, explain=hits.explain, top=hits.top).to_dict())
+        print_json(search_answer(prepared, found, common, explain=hits.explain, top=hits.top).to_dict())
         return
     if options.steer is not None:
-        give_line(steered_note(options.steer.factors))
-    say_all(prepared.read.notes("query"))
+        print_line(steered_note(options.steer.factors))
+    print_messages(prepared.read.notes("query"))
     _print(found, common, hits.top, explain=hits.explain)
 
 
@@ -187,10 +187,10 @@ def why(
         write_output(f"{as_json(answer.top(top).to_dict())}\n", output)
         return
     if format is ReportFormat.text:
-        show_parts(_parts(answer, top), output)
+        print_parts(_parts(answer, top), output)
         return
     compared = _compared_with(answer)
-    # A page holds one thing: the comparison where there is one.
+    # A page has one table: the comparison if there is one.
     notes = [answer.head[0], *([compared] if compared else []), *answer.notes]
     show(answer.contrast or answer.explanation, top, format, output, notes)
 
@@ -237,7 +237,7 @@ def _print(hits: list[Hit], common: Overview | None, top: int | None, *, explain
 
     console = output_console()
     if not hits:
-        say("no document was found")
+        print_message("no document matches")
     for hit in hits:
         title = printable(hit.document.title)
         console.print(
@@ -258,7 +258,7 @@ def _print(hits: list[Hit], common: Overview | None, top: int | None, *, explain
     if common is not None:
         from ..index.ask.tables import overview_parts
 
-        show_parts(overview_parts(common), None)
+        print_parts(overview_parts(common), None)
 
 
 def _parts(answer: Why, top: int | None) -> Iterator[RenderableType]:

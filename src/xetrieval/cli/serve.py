@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import ServeConfig
-from .console import say
+from .console import print_message
 from .options import ExplainerOption, open_explainer
 from .shared import with_options
 
@@ -39,4 +39,4 @@ def serve(
             raise InputError(f"two indexes are called {name!r}; rename one of the folders")
         opened[name] = open_index(folder)
     own = next((index.explainer for index in opened.values()), None) or open_explainer(explainer, None, None)
-    run(opened, own, config, say)
+    run(opened, own, config, print_message)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import say
+from .console import print_message
 
 if TYPE_CHECKING:
     from ..data import Skipped
@@ -24,8 +24,8 @@ SkipBad = Annotated[
 ]
 
 
-def collector(*, skip_bad: bool) -> Skipped:
-    """What takes the rows that cannot be used; without --skip-bad it refuses the first."""
+def skipped_rows(*, skip_bad: bool) -> Skipped:
+    """Collects rows that cannot be used; without --skip-bad, the first one is an error."""
     from ..data import Skipped
 
     return Skipped(bad_rows=skip_bad)
@@ -37,26 +37,26 @@ def report_skipped(skipped: Skipped, output: Path | None) -> None:
     rows = skipped.rows
     if rows:
         count = f"{len(rows):,} row{'s were' if len(rows) > 1 else ' was'} left out"
-        say(count + (f"; all are listed in {path}" if path else ""))
+        print_message(count + (f"; all are listed in {path}" if path else ""))
         printed = PRINTED if path else len(rows)
-        say_all(f"  {row}" for row in rows[:printed])
+        print_messages(f"  {row}" for row in rows[:printed])
         if len(rows) > printed:
-            say(f"  and {len(rows) - printed:,} more")
-    say_all(skipped.notes)
+            print_message(f"  and {len(rows) - printed:,} more")
+    print_messages(skipped.notes)
 
 
-def look_through(corpora: Sequence[Path], output: Path | None, *, skip_bad: bool) -> Skipped:
-    """Read everything once before any encoding: what cannot be used is refused now, or reported and left out."""
+def check_corpora(corpora: Sequence[Path], output: Path | None, *, skip_bad: bool) -> Skipped:
+    """Read everything once before any encoding, so that unusable rows are refused, or reported and skipped, first."""
     from ..data.sources import stream_documents
 
-    skipped = collector(skip_bad=skip_bad)
+    skipped = skipped_rows(skip_bad=skip_bad)
     used = sum(1 for _ in stream_documents(corpora, skipped))
     skipped.check(used, ", ".join(map(str, corpora)))
     report_skipped(skipped, output)
     return skipped
 
 
-def say_all(notes: Iterable[str]) -> None:
+def print_messages(notes: Iterable[str]) -> None:
     """Sentences on stderr, one a line."""
     for note in notes:
-        say(note)
+        print_message(note)

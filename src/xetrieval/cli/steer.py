@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import give_json, give_line, output_console, say
+from .console import output_console, print_json, print_line, print_message
 from .options import Format, FormatOption
 from .output import check_output
 from .progress import progress_bar
 from .search import IndexArgument
 from .shared import with_options
-from .skipped import SkipBad, collector, report_skipped, say_all
+from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from ..steer import SteeringProfile
@@ -60,30 +60,30 @@ def suggest(
     check_output(output, clicks, None if data is None else Path(data), index)
     opened = open_index(index)
     own: list[str | None] | None = None
-    skipped = collector(skip_bad=judgments.skip_bad)
+    skipped = skipped_rows(skip_bad=judgments.skip_bad)
     if data is not None:
         benchmark = sample_benchmark(open_benchmark(data, skipped), judgments.queries, None, seed)
         texts = benchmark.queries
         judged: list[Any] = [benchmark.judgments[query] for query in benchmark.query_ids]
         own, source = list(benchmark.query_ids), benchmark.name
-        say_all(benchmark.notes)
+        print_messages(benchmark.notes)
     else:
         assert clicks is not None
         texts, judged = read_clicks(clicks, skipped)
         source = clicks.name
     report_skipped(skipped, output)
     named = {str(place): one for place, one in enumerate(judged)}
-    say_all(absent_documents(named, lambda name: opened.find(name) is not None))
+    print_messages(absent_documents(named, lambda name: opened.find(name) is not None))
     with progress_bar() as progress:
         made = run(opened, texts, judged, SuggestConfig(seed=seed), source, progress, own)
     done = _save(made.profile, output)
     if format is Format.json:
-        give_json(made.to_dict())
+        print_json(made.to_dict())
     else:
         if made.profile.factors:
             output_console().print(profile_table(opened, made.profile))
-        give_line(made.sentence())
-        say(done)
+        print_line(made.sentence())
+        print_message(done)
 
 
 @app.command()
@@ -117,15 +117,15 @@ def apply(
         chosen = chosen.with_factors(factor, sae)
     found = moves(opened, query, chosen, k)
     if save is not None:
-        say(_save(chosen, save))
+        print_message(_save(chosen, save))
     if format is Format.json:
-        give_json(found.to_dict())
+        print_json(found.to_dict())
     else:
         output_console().print(moves_table(found))
 
 
 def _save(profile: SteeringProfile, path: Path) -> str:
-    """Save a profile; the words for what was done: one that was there is replaced."""
+    """Save a profile; returns a message that says whether a file was replaced."""
     from ..files import is_stream
 
     there = path.exists() and not is_stream(path)

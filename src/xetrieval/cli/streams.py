@@ -16,15 +16,15 @@ NAMED = "standard input"
 
 
 def texts_or_input(*texts: str | None) -> list[str | None]:
-    """Texts as they were typed; "-" is what standard input holds.
+    """Texts as typed; "-" is read from standard input.
 
     Raises:
-        InputError: it is asked for twice, or holds no UTF-8.
+        InputError: more than one is "-", or the input is not UTF-8.
     """
     from ..errors import InputError
 
     if texts.count(STANDARD) > 1:
-        raise InputError("- is standard input, and can be one text alone")
+        raise InputError("only one text can be -, standard input")
     try:
         return [read_bytes(Path(STANDARD)).decode("utf-8-sig") if text == STANDARD else text for text in texts]
     except UnicodeDecodeError as error:
@@ -33,9 +33,9 @@ def texts_or_input(*texts: str | None) -> list[str | None]:
 
 @contextmanager
 def readable(paths: Sequence[Path], skipped: Skipped) -> Iterator[list[Path]]:
-    """Paths of JSON lines that can be read more than once: what comes through "-" or a pipe is kept for so long.
+    """Paths of JSON Lines that can be read more than once: the content of "-" or a pipe is copied to a temporary file.
 
-    Errors and `skipped` name what was given, not the copy.
+    Errors and `skipped` name the original, not the copy.
     """
     from tempfile import TemporaryDirectory
 

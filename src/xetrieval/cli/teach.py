@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from ..configs import TeachConfig
-from .console import say
+from .console import print_message
 from .llm_options import DryRunOptions, end
 from .options import CorporaArgument
 from .output import check_output
 from .progress import progress_bar
 from .shared import with_options
-from .skipped import SkipBad, collector, report_skipped, say_all
+from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
 @with_options
@@ -43,7 +43,7 @@ def teach(
     from ..teachers.written import requests
 
     prompts = [read_prompt(name.strip()) for name in aspects.split(",") if name.strip()]
-    skipped = collector(skip_bad=skip_bad)
+    skipped = skipped_rows(skip_bad=skip_bad)
     if not options.dry_run:
         check_output(output, *corpora)
     if not prompts:
@@ -53,13 +53,13 @@ def teach(
     model = options.open()
     if options.dry_run:
         costs = model.estimate(requests(documents, prompts, config))
-        options.say_costs(f"{len(documents):,} documents, {len(prompts)} aspects", costs)
+        options.print_costs(f"{len(documents):,} documents, {len(prompts)} aspects", costs)
         return
     with progress_bar() as progress:
         taught = run(documents, prompts, model, output, config, progress)
-    say(f"{taught.texts:,} texts about {taught.documents:,} of {len(documents):,} documents in {output}")
+    print_message(f"{taught.texts:,} texts about {taught.documents:,} of {len(documents):,} documents in {output}")
     if taught.cut:
         limit_of = f"{config.characters:,} characters"
-        say(f"{taught.cut:,} documents are longer than {limit_of}; the model read only the beginning")
-    say_all(f"{count:,} texts could not be written: {fault}" for fault, count in taught.failed.most_common())
+        print_message(f"{taught.cut:,} documents are longer than {limit_of}; the model read only the beginning")
+    print_messages(f"{count:,} texts could not be written: {fault}" for fault, count in taught.failed.most_common())
     end(model, taught.stopped)

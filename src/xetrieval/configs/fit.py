@@ -64,7 +64,7 @@ class FitConfig:
         self.to_dict()
 
     def training(self, vectors: int, rows: int | None = None) -> SaeConfig:
-        """How the autoencoder of so many vectors is trained, on `rows` rows, views among them."""
+        """How the autoencoder is trained for this many vectors, on `rows` rows (vectors and views)."""
         if self.sae is not None:
             return self.sae
         given = {"features": self.features, "l0": self.l0, "inference_k": self.inference_l0, "epochs": self.epochs}

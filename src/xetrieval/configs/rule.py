@@ -30,7 +30,7 @@ def rule_k(features: int) -> int:
 
 
 def sae_by_rule(vectors: int, rows: int | None = None, **given: Any) -> SaeConfig:
-    """How to train an autoencoder for a corpus of so many vectors (passages and sentences).
+    """How to train an autoencoder for a corpus with this many vectors (passages and sentences).
 
     Args:
         rows: that are trained on, where they are not the same, as with views: decides the number of epochs.
