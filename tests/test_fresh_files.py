@@ -183,7 +183,7 @@ def test_a_cache_that_is_a_file_and_a_figure_that_is_a_folder_are_refused_before
     (tmp_path / "c.jsonl").write_text('{"_id": "a", "text": "bread"}\n')
     np.save(tmp_path / "v.npy", unit(64))
     build = ("index", "build", tmp_path / "c.jsonl", "--output", tmp_path / "ix", "--cache", tmp_path / "file")
-    refused(run(*build), "--cache", "that is a file")
+    refused(run(*build), "--cache", "not a folder")
     train = ("sae", "train", tmp_path / "v.npy", "--output", tmp_path / "s", "-F", 16, "--l0", 2)
     refused(run(*train, "--plot", tmp_path / "folder"), "that is a folder")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.jsonl", "file", "folder", "v.npy"]

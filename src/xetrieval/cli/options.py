@@ -86,6 +86,7 @@ def named_encoder(source: str, precision: str = "float32") -> Encoder:
 
 def print_encoder_notes(notes: Sequence[str]) -> None:
     """Print notes about the encoder in use on standard error."""
+    from .console import print_message
 
     for note in notes:
         print_message(f"encoder: {note}")
