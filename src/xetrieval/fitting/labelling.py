@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
+from ..encoders import CachedEncoder, Encoder, EndpointEncoder, FunctionEncoder, PrecomputedEncoder
 from ..features import Feature
 from ..labels.examples import top_examples
-from ..labels.keyphrases import keyphrase_labels
+from ..labels.from_uses import UseLabel, labels_from_uses
 from ..sae import SparseAutoencoder, SparseCodes
 
 EXAMPLES: Final = 20  # strongest texts of a feature, from which its label is made
 LISTED: Final = 8  # of them, kept by id
-BACKGROUND: Final = 20_000  # texts in general
+MOST_DOCUMENTS: Final = 6000  # that labels are made from; of more, a sample
+MOST_SENTENCES: Final = 4000
 BLOCK: Final = 8192
 
 
@@ -28,36 +30,72 @@ class Rows(Protocol):
     def take(self, rows: NDArray[np.int64], /) -> Float32: ...
 
 
+class LabelledTexts(NamedTuple):
+    """The texts that an autoencoder learned from: documents first, then sentences."""
+
+    text: Callable[[int], str] | None  # of a row; None where there are no texts: no feature gets a label
+    id: Callable[[int], str]  # of a row
+    owner: NDArray[np.int64]  # [n] the row of the document that each one is, or was taken from; -1: it is not here
+
+
 def label_features(
     sae: SparseAutoencoder,
     vectors: Rows,
-    text: Callable[[int], str] | None,
-    name: Callable[[int], str],
+    texts: LabelledTexts,
+    encoder: Encoder | None = None,
     examples: int = EXAMPLES,
 ) -> tuple[Feature, ...]:
     """One record a feature: its label, how often it is active, its strongest texts.
 
     Args:
         vectors: of the texts, [n, m].
-        text: the text of a row; None where there are no texts: no feature gets a label.
-        name: the id of a row.
+        encoder: reads terms, if it runs on this machine; an endpoint is not sent any.
     """
-    codes = encoded(sae, vectors)
-    top = top_examples(codes, sae.features, examples)
-    labels: list[str | None] = [None] * sae.features
-    if text is not None:
-        background = range(0, len(vectors), max(1, len(vectors) // BACKGROUND))
-        labels = keyphrase_labels(text, [top.of(feature).tolist() for feature in range(sae.features)], background)
+    top = top_examples(encoded(sae, vectors), sae.features, examples)
+    labels = [UseLabel(None)] * sae.features
+    if texts.text is not None:
+        labels = _labels(sae, vectors, texts.text, texts.owner, encoder)
     return tuple(
         Feature(
             feature_id=feature,
-            label=label,
-            source="keyphrase" if label else None,
+            label=found.label,
+            source="uses" if found.label else None,
             frequency=round(float(top.frequency[feature]) / len(vectors), 7),
-            examples=tuple(name(row) for row in top.of(feature)[:LISTED].tolist()),
+            examples=tuple(texts.id(row) for row in top.of(feature)[:LISTED].tolist()),
+            holds_from=round(found.threshold, 4) if found.threshold else None,
         )
-        for feature, label in enumerate(labels)
+        for feature, found in enumerate(labels)
     )
+
+
+def _labels(
+    sae: SparseAutoencoder,
+    vectors: Rows,
+    text: Callable[[int], str],
+    owner: NDArray[np.int64],
+    encoder: Encoder | None,
+) -> list[UseLabel]:
+    is_document = owner == np.arange(len(owner))
+    documents, sentences = np.flatnonzero(is_document), np.flatnonzero(~is_document)
+    some = np.concatenate([_spread(documents, MOST_DOCUMENTS), _spread(sentences, MOST_SENTENCES)])
+    place = np.full(len(owner) + 1, -1, np.int64)
+    place[some] = np.arange(len(some))
+    local = encoder is not None and not isinstance(
+        encoder.encoder if isinstance(encoder, CachedEncoder) else encoder,
+        EndpointEncoder | FunctionEncoder | PrecomputedEncoder,
+    )
+    return labels_from_uses(
+        sae,
+        vectors.take(some),
+        [text(row) for row in some.tolist()],
+        place[owner[some]],
+        encoder.encode_document if encoder is not None and local else None,
+    )
+
+
+def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Some of the rows, evenly spread, in order."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def encoded(sae: SparseAutoencoder, vectors: Rows) -> SparseCodes:

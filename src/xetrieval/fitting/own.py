@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..configs.rule import MOST_ROWS, sae_by_rule
+from ..encoders import Encoder
+from ..errors import XetrievalError
 from ..explain import Explainer
 from ..explain.explained import Explained, explained
 from ..explain.untrained import ROWS as CONTROL_ROWS
@@ -22,7 +24,7 @@ from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.measure import reconstruction
 from ..sae.stack import Stack
 from ..sae.train import train_sae
-from .labelling import label_features
+from .labelling import LabelledTexts, label_features
 
 SAE: Final = "sae.safetensors"
 STATE: Final = "sae.state.pt"  # of an unfinished training
@@ -72,6 +74,17 @@ class CorpusRows:
         drawn = np.sort(rng.permutation(documents)[: MOST_ROWS - len(sentences)])
         return np.concatenate([drawn, sentences])
 
+    @property
+    def labelled(self) -> LabelledTexts:
+        """The rows that are learned from, by their place among them."""
+        used, text = self.used.tolist(), self.text
+        place = np.full(len(self.vectors) + 1, -1, np.int64)
+        place[self.used] = np.arange(len(used))
+        owner = np.concatenate([np.arange(self.documents), self.owner])[self.used]
+        return LabelledTexts(
+            None if text is None else lambda row: text(used[row]), lambda row: self.name(used[row]), place[owner]
+        )
+
 
 class _Some:
     """Some rows of a stack."""
@@ -110,13 +123,7 @@ def learn_own(
     (work / STATE).unlink(missing_ok=True)
     sae = read_sae(work / SAE, k=config.used_k if config.kind.architecture == "topk" else None)
     progress("name", 0, sae.features, "")
-    text, used = rows.text, rows.used.tolist()
-    features = label_features(
-        sae,
-        _Some(rows.vectors, rows.used),
-        None if text is None else lambda row: text(used[row]),
-        lambda row: rows.name(used[row]),
-    )
+    features = label_features(sae, _Some(rows.vectors, rows.used), rows.labelled, _encoder(base))
     progress("name", sae.features, sae.features, f"{sum(feature.label is not None for feature in features)} named")
     provenance = {
         **facts,
@@ -141,6 +148,14 @@ def learn_own(
         provenance=provenance,
         metrics=metrics,
     )
+
+
+def _encoder(base: Explainer) -> Encoder | None:
+    """What reads terms; None where it cannot be opened here, as for vectors that were given."""
+    try:
+        return base.encoder
+    except XetrievalError:
+        return None
 
 
 def measure_own(sae: SparseAutoencoder, rows: CorpusRows, named: NDArray[np.bool_] | None = None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ..sae.stack import Stack
 from ..sae.train import SaeConfig, train_sae
 from ..teachers import read_spec, read_teacher
 from .internalizers import learn
-from .labelling import label_features
+from .labelling import LabelledTexts, label_features
 from .metrics import card_metrics, held_out_rows
 from .reasoned import reasoned_rows
 from .sample import sampled
@@ -91,7 +91,7 @@ def fit(
             encoder_identity=encoder.identity,
             sae=sae,
             internalizers=internalizers,
-            features=_label(sae, vectors, texts, config, progress),
+            features=_label(sae, vectors, texts, reader, config, progress),
             provenance={
                 "corpora": [Path(corpus).name for corpus in corpora],
                 "documents": len(documents),
@@ -116,10 +116,16 @@ def fit(
 
 
 def _label(
-    sae: SparseAutoencoder, vectors: Float32, texts: TrainingTexts, config: FitConfig, progress: Progress
+    sae: SparseAutoencoder,
+    vectors: Float32,
+    texts: TrainingTexts,
+    reader: Encoder,
+    config: FitConfig,
+    progress: Progress,
 ) -> tuple[Feature, ...]:
     progress("label", 0, sae.features, "")
-    some = label_features(sae, Stack([vectors]), texts.texts.__getitem__, texts.ids.__getitem__, config.label_examples)
+    labelled = LabelledTexts(texts.texts.__getitem__, texts.ids.__getitem__, texts.owner)
+    some = label_features(sae, Stack([vectors]), labelled, reader, config.label_examples)
     progress("label", sae.features, sae.features, f"{sum(one.label is not None for one in some)} named")
     return some
 

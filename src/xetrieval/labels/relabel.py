@@ -72,6 +72,7 @@ def relabel(
                     source=new.source if new.label else None,
                     prompt=new.prompt,
                     scores=new.scores,
+                    holds_from=None,
                     examples=old.examples if new.examples is None else new.examples,
                 )
     return RelabelCounts(counts["changed"], counts["same"], counts["kept"])

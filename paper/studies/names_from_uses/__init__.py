@@ -1,1 +1,0 @@
-"""Labels from the pairs in which features are used: a first attempt, measured in docs/decisions.md."""

@@ -1,0 +1,212 @@
+"""Labels without a language model, made from where features are used: one or two terms that hold for most uses.
+
+A term *holds* for a text to a degree h: it is in the text (by its stem), or the text is near to it in meaning. The
+first counts in full where the text is not far from the term in meaning; the second where the text is as near as most
+texts that contain the term, and nearer than nearly all texts. Of a feature's uses, a term covers the part
+
+    c = sum of w * h(query) * h(hit) / sum of w,   w = EVEN + min(share / (score - bias), MOST_WEIGHT)
+
+drawn by a few uses towards r, what it covers of pairs at large. Its worth is
+
+    z * (c + 0.1) * log(c / r) * how much of a noun phrase it is
+
+with z its mean nearness, of the farther one of both texts, in standard deviations. Every label belongs to one feature:
+where a term is taken by a feature that it is worth more for, a second term is added. A feature without a term that
+holds well enough gets no label. A label also has the activation from which it holds for most uses.
+
+Nearness is the cosine between the vectors of text and term, as the corpus's own encoder gives them, both centred. Short
+words and codes, of which encoders know little, have to be in the text. Without an encoder all terms have to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64
+from ..sae import SparseAutoencoder
+from .terms import Terms, terms_of
+from .uses import Rows, Uses, uses_of
+
+FEWEST: Final = 4  # uses, below which a feature gets no label
+EVEN: Final = 0.15
+MOST_WEIGHT: Final = 0.6
+AT_LARGE: Final = 4000  # pairs
+DRAWN: Final = 3  # uses at large that are added to a feature's own
+FAR: Final = 0.5  # standard deviations: a text that contains a term and is farther from it may only mention it
+MENTIONED: Final = 0.4  # h of a text that may only mention a term
+NEAR: Final = 1.7  # standard deviations: a text in twenty is as near
+MEANT: Final = 0.6  # h of a text that is near to a term
+CLOSEST: Final = 3.0  # nearness that counts, at most
+COVERED: Final = 0.18  # c, below which a term does not hold
+NEARNESS: Final = 0.8  # z, below which a term does not hold
+WRITTEN: Final = 0.15  # of the uses, that must have the term in one of both texts
+LARGEST_LIFT: Final = 4.0  # log(c / r)
+FRAGMENT: Final = 0.6  # what a term counts that is never a noun phrase
+OPTIONS: Final = 12  # terms of a feature that can be its label
+NEARLY: Final = 0.8  # of the worth of the first one: as good a label
+HALF: Final = 0.5
+SECOND: Final = 0.3  # of the worth of the first one: good enough as a second term
+HELD: Final = 0.6  # of the uses, from the threshold of a label on
+
+
+class UseLabel(NamedTuple):
+    """A label, and the activation from which it holds; None where nothing holds."""
+
+    label: str | None
+    threshold: float = 0.0  # of the smaller activation of both texts
+    uses: int = 0
+
+
+class Holding(NamedTuple):
+    """How well T terms hold for n texts."""
+
+    contains: NDArray[np.bool_]  # [n, T]
+    h: Float32  # [n, T]
+    z: Float32 | None  # [n, T] nearness; None without an encoder
+
+
+def labels_from_uses(
+    sae: SparseAutoencoder,
+    vectors: Float32,
+    texts: Sequence[str],
+    owner: Rows,
+    encode: Callable[[list[str]], Float32] | None = None,
+) -> list[UseLabel]:
+    """A label for each feature, None where none holds.
+
+    Args:
+        vectors: of the texts, [n, m].
+        owner: for each text the row of the passage that it was taken from; a passage is its own; -1: not among them.
+        encode: gives the vectors of terms.
+    """
+    rows = np.arange(len(texts))
+    uses = uses_of(sae, vectors, rows, rows[owner == rows], owner)
+    terms = terms_of(texts)
+    if not terms.stems:
+        return [UseLabel(None, uses=int(count)) for count in uses.counts]
+    holding = _holding(terms, vectors, encode)
+    worth = _worth(uses, terms, holding)
+    chosen = _choose(worth, terms)
+    thresholds = [_threshold(uses, j, holding.h, label) if label else None for j, label in enumerate(chosen)]
+    labels = [
+        None if threshold is None else ", ".join(terms.written[t] for t in label)
+        for label, threshold in zip(chosen, thresholds, strict=True)
+    ]
+    return [
+        UseLabel(label, threshold or 0.0, int(count))
+        for label, threshold, count in zip(labels, thresholds, uses.counts, strict=True)
+    ]
+
+
+def _holding(terms: Terms, vectors: Float32, encode: Callable[[list[str]], Float32] | None) -> Holding:
+    contains = np.zeros((len(vectors), len(terms.stems)), bool)
+    for row, found in enumerate(terms.of_text):
+        contains[row, found] = True
+    if encode is None:
+        return Holding(contains, contains.astype(np.float32), None)
+    z = _centred(vectors) @ _centred(encode(terms.written)).T
+    z = (z - z.mean(axis=0)) / np.maximum(z.std(axis=0), 1e-6)
+    level = np.array([max(NEAR, float(np.median(z[contains[:, t], t]))) for t in range(z.shape[1])], np.float32)
+    level[[_opaque(term) for term in terms.written]] = np.inf
+    h = np.where(contains, np.where(z >= FAR, 1.0, MENTIONED), np.where(z >= level, MEANT, 0.0))
+    return Holding(contains, h.astype(np.float32), z)
+
+
+def _centred(vectors: Float32) -> Float32:
+    out = vectors - vectors.mean(axis=0)
+    return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6), np.float32)
+
+
+def _opaque(term: str) -> bool:
+    """Whether a term has a short word, a number or an abbreviation."""
+    words = term.split()
+    return any(len(w) <= 3 or any(map(str.isdigit, w)) or sum(map(str.isupper, w)) > 1 for w in words)
+
+
+class _Worth(NamedTuple):
+    worth: Float64  # [F, T] of every term
+    holds: NDArray[np.bool_]  # [F, T] well enough for a label
+    adds: NDArray[np.bool_]  # [F, T] well enough for a second term
+
+
+def _worth(uses: Uses, terms: Terms, holding: Holding) -> _Worth:
+    features, size = len(uses.of), (len(uses.of), len(terms.stems))
+    covered, near, written = np.zeros(size, np.float32), np.ones(size, np.float32), np.zeros(size, np.float32)
+    for j in range(features):
+        query, hit = uses.pairs[uses.of[j]].T
+        if len(query) < FEWEST:
+            continue
+        w = EVEN + np.minimum(uses.fractions[j], MOST_WEIGHT)
+        w = (w / w.sum()).astype(np.float32)
+        covered[j] = w @ (holding.h[query] * holding.h[hit])
+        written[j] = (holding.contains[query] | holding.contains[hit]).mean(axis=0)
+        if holding.z is not None:
+            near[j] = w @ np.minimum(np.minimum(holding.z[query], holding.z[hit]), CLOSEST)
+    drawn = np.random.default_rng(0).permutation(len(uses.pairs))[:AT_LARGE]
+    query, hit = uses.pairs[drawn].T
+    at_large = (holding.h[query] * holding.h[hit]).mean(axis=0)
+    n = np.array([len(rows) for rows in uses.of])[:, None]
+    c = (covered * n + at_large * DRAWN) / (n + DRAWN)
+    part = np.minimum(uses.counts / max(1, len(uses.pairs)), 0.5)[:, None]
+    elsewhere = np.maximum((at_large - part * c) / (1 - part), 0) + 2 / AT_LARGE
+    lift = np.minimum(np.log(np.maximum(c / elsewhere, 1.0)), LARGEST_LIFT) / LARGEST_LIFT
+    noun = FRAGMENT + (1 - FRAGMENT) * terms.noun
+    adverb = np.array([0.5 if term.endswith("ly") else 1.0 for term in terms.written])
+    worth = np.maximum(near, 0) * (c + 0.1) * lift * noun * adverb
+    worth[(n < FEWEST)[:, 0]] = 0
+    worth[written < WRITTEN] = 0
+    return _Worth(
+        worth,
+        (c >= COVERED) & (near >= NEARNESS) & (worth > 0),
+        (c >= COVERED * 2 / 3) & (near >= NEARNESS * 3 / 4) & (worth > 0),
+    )
+
+
+def _choose(found: _Worth, terms: Terms) -> list[tuple[int, ...]]:
+    """Terms of each feature's label; the feature that a term is worth most for comes first."""
+    good = np.where(found.holds, found.worth, 0.0)
+    order = np.argsort(-good, axis=1, kind="stable")[:, :OPTIONS]
+    best = np.take_along_axis(good, order, axis=1)
+    taken: set[tuple[int, ...]] = set()
+    out: list[tuple[int, ...]] = [()] * len(good)
+    for j in np.argsort(-best[:, 0], kind="stable").tolist():
+        if best[j, 0] <= 0:
+            break
+        for label in _options(j, order[j], best[j], found, terms):
+            key = tuple(sorted(label))
+            if key not in taken:
+                taken.add(key)
+                out[j] = label
+                break
+    return out
+
+
+def _options(feature: int, order: Rows, best: Float64, found: _Worth, terms: Terms) -> list[tuple[int, ...]]:
+    """Labels that a feature can have, best first: one term, one that is nearly as good, two, a poorer one."""
+    first = int(order[0])
+    alone = [int(t) for t, worth in zip(order, best, strict=True) if worth >= HALF * best[0]]
+    nearly = [t for t in alone if found.worth[feature, t] >= NEARLY * best[0]]
+    own = set(terms.stems[first].split())
+    seconds = np.where(found.adds[feature], found.worth[feature], 0.0)
+    two = [
+        (first, t)
+        for t in np.argsort(-seconds, kind="stable")[: 2 * OPTIONS].tolist()
+        if seconds[t] >= SECOND * best[0] and not own & set(terms.stems[t].split())
+    ]
+    return [*((t,) for t in nearly), *two, *((t,) for t in alone)]
+
+
+def _threshold(uses: Uses, feature: int, h: Float32, label: tuple[int, ...]) -> float | None:
+    """The lowest activation from which the label holds for most uses; None where it does not at any."""
+    query, hit = uses.pairs[uses.of[feature]].T
+    holds = (h[query][:, label].max(axis=1) > 0) & (h[hit][:, label].max(axis=1) > 0)
+    order = np.argsort(-uses.activations[feature], kind="stable")
+    part = (np.cumsum(holds[order]) + 1) / (np.arange(len(order)) + 3)
+    good = np.flatnonzero(part >= HELD)
+    if not len(good):
+        return None
+    return 0.0 if good[-1] == len(order) - 1 else float(uses.activations[feature][order[good[-1]]])

@@ -1,0 +1,140 @@
+"""The terms of many texts: words and short phrases by their stems, with the form in which they are mostly written.
+
+Without a parser three signs tell a noun phrase from a fragment, over all places where it occurs: it fills the whole
+stretch between two stop words or marks, or at least ends one; and no longer phrase takes its place nearly always
+("united" is seldom without "states").
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float64
+from ..text import STOP_WORDS, WORD, fold
+
+READ: Final = 2000  # characters of a text: more than most encoders read
+LONGEST: Final = 2  # words of a term
+LEAST_TEXTS: Final = 3  # that contain a term
+MOST_TERMS: Final = 6000  # the most frequent ones
+FRAGMENT: Final = 0.8  # of a term's places are in one longer term: then it is a fragment of that one
+ENDS: Final = 0.8  # what a place at the end of a stretch counts beside a whole stretch
+PRIOR: Final = 6.0  # places, a third of them whole, added to those of a term: a rare one proves little
+WHOLE: Final = 1.5  # two places in three are whole: a noun phrase
+CLAUSES: Final = re.compile(r"[.,;:!?()\[\]{}\"\n|<>=/*]+")
+VOWELS: Final = frozenset("aeiouy")
+SUFFIXES: Final = (  # longest first, with the fewest characters that must be left
+    *(("fully", 4), ("ively", 3), ("ional", 3), ("ically", 4), ("ally", 4), ("ical", 4), ("ions", 3), ("ments", 4)),
+    *(("ment", 4), ("ings", 3), ("ion", 3), ("ive", 3), ("ing", 3), ("ers", 4), ("ors", 4), ("ly", 4), ("er", 4)),
+    *(("or", 4), ("ed", 3), ("ic", 4), ("e", 3), ("y", 4)),
+)
+
+
+class Terms(NamedTuple):
+    """T terms of n texts, in the order of their stems."""
+
+    stems: list[str]  # [T]
+    written: list[str]  # [T], as mostly written
+    of_text: list[NDArray[np.int64]]  # [n], ascending terms of each text
+    noun: Float64  # [T], 0 a fragment .. 1 a noun phrase
+
+
+class _Seen:
+    """What is counted of one term over all its places."""
+
+    __slots__ = ("forms", "places", "whole")
+
+    def __init__(self) -> None:
+        self.places, self.whole = 0, 0.0
+        self.forms: Counter[str] = Counter()
+
+
+def terms_of(texts: Sequence[str], least: int = LEAST_TEXTS, most: int = MOST_TERMS) -> Terms:
+    """The terms that at least `least` of the texts contain; the `most` frequent ones."""
+    seen: dict[str, _Seen] = {}
+    stems: dict[str, str] = {}
+    held = [_count(text, seen, stems) for text in texts]
+    texts_with = Counter(term for found in held for term in found)
+    often = [term for term, count in texts_with.items() if count >= least]
+    longer = _longer(often, seen)
+    kept = [term for term in often if longer.get(term, 0) < FRAGMENT * seen[term].places]
+    kept = sorted(sorted(kept, key=lambda term: (-texts_with[term], term))[:most])
+    number = {term: i for i, term in enumerate(kept)}
+    noun = [WHOLE * (seen[t].whole + PRIOR / 3) / (seen[t].places + PRIOR) for t in kept]
+    return Terms(
+        kept,
+        [_form(seen[term].forms) for term in kept],
+        [np.array(sorted(number[term] for term in found if term in number), np.int64) for found in held],
+        np.minimum(1.0, np.array(noun, np.float64)),
+    )
+
+
+def stem(word: str) -> str:
+    """A word without its plural and one English ending: distilled and distillers are one word, distill."""
+    word = fold(word)
+    if len(word) < 4 or not (word.isascii() and word.isalpha()):
+        return word
+    for suffix, least in SUFFIXES:
+        rest = word.removesuffix(suffix)
+        if least <= len(rest) < len(word) and VOWELS & set(rest):
+            doubled = len(rest) > 3 and rest[-1] == rest[-2] and rest[-1] not in "aeiouls"
+            return rest[:-1] if doubled else rest
+    return word
+
+
+def _stretches(text: str) -> Iterator[list[str]]:
+    """Runs of words between stop words and marks."""
+    for clause in CLAUSES.split(text[:READ]):
+        run: list[str] = []
+        for word in WORD.findall(clause):
+            if len(word) > 1 and not word.isdigit() and word.lower().replace("’", "'") not in STOP_WORDS:
+                run.append(word)
+            elif run:
+                yield run
+                run = []
+        if run:
+            yield run
+
+
+def _count(text: str, seen: dict[str, _Seen], stems: dict[str, str]) -> set[str]:
+    found: set[str] = set()
+    for run in _stretches(text):
+        for word in run:
+            if word not in stems:
+                stems[word] = stem(word)
+        for start in range(len(run)):
+            for end in range(start + 1, min(start + LONGEST, len(run)) + 1):
+                term = " ".join([stems[word] for word in run[start:end]])
+                one = seen.get(term)
+                if one is None:
+                    one = seen[term] = _Seen()
+                one.places += 1
+                one.whole += 1.0 if end - start == len(run) else ENDS if end == len(run) else 0.0
+                one.forms[" ".join(run[start:end])] += 1
+                found.add(term)
+    return found
+
+
+def _longer(terms: Sequence[str], seen: dict[str, _Seen]) -> dict[str, int]:
+    """Of each word, the most places that one longer term with it has."""
+    out: dict[str, int] = {}
+    for term in terms:
+        words = term.split()
+        if len(words) > 1:
+            for word in words:
+                out[word] = max(out.get(word, 0), seen[term].places)
+    return out
+
+
+def _form(forms: Counter[str]) -> str:
+    """As mostly written; a capital that also occurs as a small letter only starts sentences."""
+    joined: Counter[str] = Counter()
+    for form, count in forms.items():
+        lower = form[0].lower() + form[1:]
+        joined[lower if lower in forms else form] += count
+    return max(joined, key=lambda form: (joined[form], form))

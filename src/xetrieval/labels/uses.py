@@ -1,0 +1,106 @@
+"""Where features are used: pairs of a corpus's own texts in which a feature carries part of the score.
+
+A reader of explanations meets a feature on pairs, over the whole range of its shares, and seldom on its strongest
+texts. So labels are made from pairs: a sentence or a passage as the query, and the passages nearest to it as its hits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32, Float64
+from ..explain.attribution import attribute_shared
+from ..sae import SparseAutoencoder, SparseCodes
+
+NEIGHBOURS: Final = 3
+LEAST: Final = 0.1  # of score - bias: what carries less is not a use
+SAME: Final = 0.999  # cosine from which a neighbour is the same text again
+BLOCK: Final = 512
+MOST: Final = 60  # uses of a feature that are looked at
+AS_QUERY, AS_HIT = 2, 3  # uses of a feature that one text may be in
+
+Rows = NDArray[np.int64]
+
+
+class Uses(NamedTuple):
+    """Pairs of texts, and for each feature the pairs in which it is used, the largest fraction first."""
+
+    pairs: Rows  # [P, 2], rows of a query and of its hit
+    of: list[Rows]  # [F], some pairs of each feature, over the whole range of its fractions
+    fractions: list[Float64]  # [F], share / (score - bias) of each of these
+    activations: list[Float32]  # [F], in each of these: the smaller one of both texts
+    counts: Rows  # [F], in how many pairs each feature is used
+
+
+def uses_of(sae: SparseAutoencoder, vectors: Float32, queries: Rows, passages: Rows, owner: Rows) -> Uses:
+    """The uses of every feature in pairs of a query and the passages nearest to it.
+
+    Args:
+        vectors: of all texts, [n, m].
+        queries: rows that stand for queries. passages: rows of the passages.
+        owner: the passage that each query is, or was taken from, as a row; -1 where that is not among them.
+    """
+    near = _neighbours(vectors, queries, passages, owner)
+    place, rank = np.nonzero(near >= 0)
+    pairs = np.stack([queries[place], near[place, rank]], axis=1)
+    codes = sae.encode(vectors)
+    q, z = codes.rows(pairs[:, 0]), codes.rows(pairs[:, 1])
+    shared, parts = attribute_shared(sae, vectors[pairs[:, 0]], vectors[pairs[:, 1]], q, [z])
+    pair = np.repeat(np.arange(len(pairs)), shared.sizes)
+    own = parts.score - parts.bias
+    fraction = parts.shares / np.where(own > 1e-6, own, np.inf)[pair]
+    used = np.flatnonzero(fraction >= LEAST)
+    order = used[np.lexsort((pair[used], -fraction[used], shared.features[used]))]
+    counts = np.bincount(shared.features[order], minlength=sae.features)
+    groups = np.split(order, np.cumsum(counts)[:-1])
+    kept = [group[_apart(pairs[pair[group]])] for group in groups]
+    activation = [
+        np.minimum(_of_feature(q, pair[rows], j), _of_feature(z, pair[rows], j)) for j, rows in enumerate(kept)
+    ]
+    return Uses(pairs, [pair[rows] for rows in kept], [fraction[rows] for rows in kept], activation, counts)
+
+
+def _neighbours(vectors: Float32, queries: Rows, passages: Rows, owner: Rows) -> Rows:
+    """Rows of the passages nearest to each query but its own, [queries, 3]; -1 where there are fewer."""
+    many = min(NEIGHBOURS, len(passages))
+    out = np.full((len(queries), many), -1, np.int64)
+    place = np.full(len(vectors) + 1, -1, np.int64)
+    place[passages] = np.arange(len(passages))
+    targets = vectors[passages]
+    for start in range(0, len(queries), BLOCK):
+        scores = vectors[queries[start : start + BLOCK]] @ targets.T
+        mine = place[owner[start : start + BLOCK]]
+        rows = np.flatnonzero(mine >= 0)
+        scores[rows, mine[rows]] = -np.inf
+        scores[scores > SAME] = -np.inf
+        top = np.argpartition(-scores, many - 1, axis=1)[:, :many]
+        best = np.take_along_axis(scores, top, axis=1)
+        order = np.argsort(-best, axis=1, kind="stable")
+        top, best = np.take_along_axis(top, order, axis=1), np.take_along_axis(best, order, axis=1)
+        out[start : start + BLOCK] = np.where(np.isfinite(best), passages[top], -1)
+    return out
+
+
+def _apart(pairs: Rows) -> Rows:
+    """Places of some pairs, over the whole range, so that no text is in many of them."""
+    seen: Counter[tuple[str, int]] = Counter()
+    kept = []
+    for i, (query, hit) in enumerate(pairs.tolist()):
+        if seen["query", query] < AS_QUERY and seen["hit", hit] < AS_HIT:
+            seen["query", query] += 1
+            seen["hit", hit] += 1
+            kept.append(i)
+    places = np.array(kept, np.int64)
+    if len(places) <= MOST:
+        return places
+    return places[np.linspace(0, len(places) - 1, MOST).astype(np.int64)]
+
+
+def _of_feature(codes: SparseCodes, rows: Rows, feature: int) -> Float32:
+    """Activations of one feature in some rows."""
+    values = np.where(codes.features[rows] == feature, codes.values[rows], 0.0)
+    return np.asarray(values.max(axis=1, initial=0.0), np.float32)
