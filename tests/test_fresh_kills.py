@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from cases_data import accepted, run
 from conftest import random_explainer
+from index_data import build_small
 
+from xetrieval import open_index
+from xetrieval.errors import DamagedError
 from xetrieval.files import new_folder, replacing, scratch, write_text
 
 
@@ -97,3 +100,15 @@ def test_explain_of_a_file_leaves_nothing_after_a_kill_and_a_second_run(tmp_path
     accepted(run("explain", "--input", str(pairs), "--output", str(output), "-x", str(explainer)))
     assert len(output.read_text().splitlines()) == 3
     assert not aged(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["original.features.u16", "original.values.f32", "postings.values.f32", "vectors.f32"])
+def test_a_file_of_zeros_is_damage(tmp_path: Path, name: str) -> None:
+    """As a power cut may leave it; features and activations of zeros were explained without a word."""
+    index = build_small(tmp_path, 40)
+    for file in index.glob(f"shards/*/{name}"):
+        file.write_bytes(bytes(file.stat().st_size))
+    opened = open_index(index)
+    mode = {"postings.values.f32": "sparse"}.get(name, "dense")
+    with pytest.raises(DamagedError, match="restore"):
+        str([hit.explanation for hit in opened.search("word1 word2 word3", k=40, by=mode)])

@@ -22,6 +22,7 @@ from .mode import Query, Ranked, Ranking, best
 from .nearest import nearest
 from .views import Views
 
+LOOKED_AT = 100  # best hits whose vectors are read, which refuses damaged ones
 BLOCK = 1 << 14  # documents steered at once
 
 
@@ -36,7 +37,9 @@ class Cosine(Ranking):
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
         """The best k rows; exact, unless there is an approximate engine and `exact` is false."""
-        return nearest(self.index, self.q, k, among, approximate=not self.query.options.exact)
+        found = nearest(self.index, self.q, k, among, approximate=not self.query.options.exact)
+        self.index.vectors(found.rows[:LOOKED_AT])  # vectors of zeros would give scores of 0 without a word
+        return found
 
     def split(self, rows: Rows) -> list[Explanation]:
         """Split each score by feature."""

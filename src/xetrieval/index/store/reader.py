@@ -28,14 +28,14 @@ from .layout import BUILDING, EXPLAINER, SHARDS
 from .manifest import Manifest, read_index_manifest
 from .ours import is_job
 from .same_encoder import check_same_encoder
-from .sealed import check_numbers
+from .sealed import check_unit
 from .shard import Shard
 from .texts import StoredDocument
 
 Rows = NDArray[np.int64]
 T = TypeVar("T")
 
-CHECKED: Final = 4096  # vectors up to which a read checks their numbers; for larger reads, the scores are checked
+CHECKED: Final = 4096  # vectors up to which a read checks their lengths; for larger reads, the scores are checked
 KEPT_OPEN: Final = 32  # shards up to which a reader opens all files at once, so that `index compact` does not affect it
 
 
@@ -148,7 +148,7 @@ class IndexReader:
         for shard, positions in self._by_shard(rows):
             out[positions] = shard.vectors[rows[positions] - shard.first]
         if len(rows) <= CHECKED:
-            check_numbers(out, self.folder)
+            check_unit(out, self.folder)
         return out
 
     def codes(self, rows: Rows, view: View) -> SparseCodes:

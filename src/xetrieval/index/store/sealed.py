@@ -26,6 +26,7 @@ from ...files.scratch import scratch
 LONGEST: Final = 1 << 28  # bytes of one value in a database
 PATIENCE: Final = 300.0  # seconds that the check of one database may take
 COMPANION: Final = "xetrieval-companion"
+LENGTHS: Final = 1e-3  # by which the square of a stored vector's length may differ from 1
 REMEDY: Final = "restore it, or build the index again"
 
 
@@ -122,6 +123,13 @@ def check_numbers(numbers: NDArray[Any], place: Path | str) -> None:
     """Raise DamagedError if a number is NaN or infinite."""
     if not np.isfinite(numbers).all():
         raise DamagedError(f"{place}: contains numbers that are NaN or infinite; {REMEDY}")
+
+
+def check_unit(vectors: NDArray[Any], place: Path | str) -> None:
+    """Raise DamagedError unless every row has the length 1."""
+    squares = np.einsum("nm,nm->n", vectors, vectors)
+    if not (np.abs(squares - 1) < LENGTHS).all():  # written this way, NaN fails
+        raise DamagedError(f"{place}: contains vectors whose length is not 1; {REMEDY}")
 
 
 def check_ids(ids: NDArray[Any], limit: int, place: Path | str) -> None:

@@ -69,8 +69,13 @@ class Shard:
         counts = high - low
         at = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(int(counts.sum()))
         ids, activations = features[at].astype(np.int64), values[at].astype(np.float32)
-        check_ids(ids, self.features, f"{self.folder}, the codes of view {view}")
-        check_numbers(activations, f"{self.folder}, the codes of view {view}")
+        place = f"{self.folder}, the codes of view {view}"
+        check_ids(ids, self.features, place)
+        check_numbers(activations, place)
+        row = np.repeat(np.arange(len(rows)), counts)
+        unordered = (row[1:] == row[:-1]) & (ids[1:] <= ids[:-1])
+        if unordered.any() or (activations <= 0).any():  # so is a file of zeros, as a power cut leaves it
+            raise DamagedError(f"{place}: not features in ascending order with their activations; {REMEDY}")
         return counts, ids.astype(np.int32), activations
 
     @cached_property
@@ -88,8 +93,8 @@ class Shard:
         rows, values = self._posted[0][low:high].astype(np.int64), np.asarray(self._posted[1][low:high], np.float32)
         check_ids(rows, self.rows, self.folder / POSTINGS[1])
         check_numbers(values, self.folder / POSTINGS[2])
-        if (rows[1:] <= rows[:-1]).any():
-            raise DamagedError(f"{self.folder / POSTINGS[1]}: its rows do not ascend; {REMEDY}")
+        if (rows[1:] <= rows[:-1]).any() or (values <= 0).any():
+            raise DamagedError(f"{self.folder / POSTINGS[1]}: its rows do not ascend, or have no activation; {REMEDY}")
         return Posting(rows, values)
 
     @cached_property
