@@ -155,7 +155,11 @@ def build(given: argparse.Namespace) -> dict[str, Any]:
 
     started = time.perf_counter()
     built = build_index(
-        Corpus((), vectors=given.work / "vectors.npy"), explainer, given.work / "index", progress=progress
+        Corpus((), vectors=given.work / "vectors.npy"),
+        explainer,
+        given.work / "index",
+        BuildConfig(dictionary="shipped"),
+        progress,
     )
     seconds = time.perf_counter() - started
     size = folder_bytes(given.work / "index")

@@ -70,7 +70,7 @@ def indexed(given: argparse.Namespace) -> Path:
         for row in range(ROWS):
             file.write(json.dumps({"_id": f"d{row}", "text": " ".join(rng.choices(WORDS, k=30))}) + "\n")
     corpus = Corpus((given.work / "load.jsonl",), vectors=given.work / "load.npy")
-    build_index(corpus, xetrieval.load("minilm"), folder)
+    build_index(corpus, xetrieval.load("minilm"), folder, xetrieval.BuildConfig(dictionary="shipped"))
     return folder
 
 

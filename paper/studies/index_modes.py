@@ -79,7 +79,7 @@ def indexed(benchmark: Benchmark, name: str, given: argparse.Namespace) -> tuple
     given.work.mkdir(parents=True, exist_ok=True)
     np.save(given.work / f"{name}.npy", vectors.documents)
     corpus = Corpus((data() / name,), vectors=given.work / f"{name}.npy")
-    build_index(corpus, xetrieval.load("minilm"), given.work / name, BuildConfig())
+    build_index(corpus, xetrieval.load("minilm"), given.work / name, BuildConfig(dictionary="shipped"))
     return open_index(given.work / name), vectors.queries
 
 
