@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import ScoresConfig
-from .console import output_console, print_json
+from .console import print_json
 from .llm_options import LlmOptions, OutputFolder, end
 from .options import Format, FormatOption
-from .output import check_output
+from .output import check_output, print_parts
 from .progress import progress_bar
 from .shared import with_options
 
@@ -110,36 +110,6 @@ def _report(planted: list[PlantedScore], scored: LabelScores, path: Path | None,
     if format is Format.json:
         print_json(records)
     else:
-        _print(planted, scored)
+        from ..labels.scores.printing import score_parts
 
-
-def _print(planted: list[PlantedScore], scored: LabelScores) -> None:
-    from rich.table import Table
-
-    from ..text import printable
-
-    console = output_console()
-    console.print(f"judge {printable(scored.judge)}", highlight=False)
-    own = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("the judge's own", "silent texts", "value", "95 %", "chance", "over"):
-        own.add_column(name, justify="left" if name in ("the judge's own", "silent texts") else "right", no_wrap=True)
-    for r in planted:
-        bounds = _interval(r.ci)
-        value = "no answer" if r.value is None else f"{r.value:.3f}"
-        own.add_row(r.kind, r.negatives, value, bounds, f"{r.chance:g}", f"{r.texts} texts")
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("score", "silent texts", "value", "95 %", "chance", "shuffled", "over"):
-        table.add_column(name, justify="left" if name in ("score", "silent texts") else "right", no_wrap=True)
-    for s in scored.summary():
-        wrong = "" if s.shuffled_labels is None else f"{s.shuffled_labels:.3f}"
-        bounds, over = _interval(s.mean_ci), f"{s.features:,} features"
-        table.add_row(s.kind, s.negatives, f"{s.mean:.3f}", bounds, f"{s.chance:g}", wrong, over)
-    console.print(own)
-    console.print()
-    console.print(table)
-    if scored.failed:
-        console.print(f"{scored.failed:,} questions without a usable answer are left out", style="yellow")
-
-
-def _interval(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+        print_parts(score_parts(planted, scored), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,18 +12,14 @@ import typer
 
 from ..registry import SEARCH_MODES
 from ..text import clip
-from .console import as_json, output_console, print_json, print_line, print_message
+from .console import as_json, print_json, print_line, print_message
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
 from .output import check_output, print_parts, show, write_output
 from .shared import check_options, with_options
 from .skipped import print_messages
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from ..index import Hit, Index
-    from ..index.ask.overview import Overview
-    from ..index.ask.why import Why
+    from ..index import Index
     from ..index.search.mode import SearchOptions
 
 CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options under other names
@@ -112,6 +108,7 @@ def search(
     from ..index import open_index
     from ..index.ask.answer import search_answer
     from ..index.ask.overview import overview as overview_of
+    from ..index.ask.tables import hit_parts, overview_parts
     from ..index.search.ranking import search as search_index
 
     ranking.check("search", query, {**vars(hits), "top": hits.top is not None})
@@ -125,7 +122,11 @@ def search(
     if options.steer is not None:
         print_line(steered_note(options.steer.factors))
     print_messages(prepared.read.notes("query"))
-    _print(found, common, hits.top, explain=hits.explain)
+    if not found:
+        print_message("no document matches")
+    print_parts(hit_parts(found, hits.top, explain=hits.explain), None)
+    if common is not None:
+        print_parts(overview_parts(common), None)
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def why(
     from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from ..index import open_index
+    from ..index.ask.tables import compared_with, why_parts
     from ..index.ask.why import why as ask
     from ..index.search.ranking import prepare
 
@@ -187,9 +189,9 @@ def why(
         write_output(f"{as_json(answer.top(top).to_dict())}\n", output)
         return
     if format is ReportFormat.text:
-        print_parts(_parts(answer, top), output)
+        print_parts(why_parts(answer, top), output)
         return
-    compared = _compared_with(answer)
+    compared = compared_with(answer)
     # A page has one table: the comparison if there is one.
     notes = [answer.head[0], *([compared] if compared else []), *answer.notes]
     show(answer.contrast or answer.explanation, top, format, output, notes)
@@ -226,65 +228,3 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
         if not math.isfinite(weights[name]):
             raise InputError(f"--view {clip(text, 80)!r}: give VIEW=WEIGHT, e.g. qa=0.3")
     return weights
-
-
-def _print(hits: list[Hit], common: Overview | None, top: int | None, *, explain: bool) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from ..render.text import table_of
-    from ..text import printable
-
-    console = output_console()
-    if not hits:
-        print_message("no document matches")
-    for hit in hits:
-        title = printable(hit.document.title)
-        console.print(
-            Text.assemble(
-                (f"{hit.rank:>3}. ", "dim"),
-                (f"{hit.score:.4f}  ", "bold"),
-                (printable(hit.doc_id), "cyan"),
-                (f"  {title}" if title and title != hit.doc_id else "", ""),
-            )
-        )
-        console.print(Padding(Text(printable(hit.snippet), "dim"), (0, 0, 0, 5)))
-        if hit.document.read.unreadable and not explain:
-            for note in hit.document.read.notes("document"):
-                console.print(Text(f"     {note}", "yellow"))
-        if explain:
-            console.print(table_of(hit.explanation, top))
-            console.print()
-    if common is not None:
-        from ..index.ask.tables import overview_parts
-
-        print_parts(overview_parts(common), None)
-
-
-def _parts(answer: Why, top: int | None) -> Iterator[RenderableType]:
-    """The document and its rank, what its score is made of, and the comparison with another."""
-    from rich.text import Text
-
-    from ..render.text import table_of
-    from ..text import printable
-
-    first, *rest = answer.head
-    yield Text(first, "cyan")
-    compared = _compared_with(answer)
-    for line in [*rest, *([compared] if compared else [])]:
-        yield Text(line, "dim")
-    yield ""
-    yield table_of(answer.explanation, top)
-    if answer.contrast is not None:
-        yield ""
-        yield table_of(answer.contrast, top)
-    yield from (Text(printable(note)) for note in answer.notes)
-
-
-def _compared_with(answer: Why) -> str | None:
-    from ..text import shorten
-
-    if answer.over is None or answer.contrast is None:
-        return None
-    text = shorten(answer.contrast.second.document, 100)
-    return f"compared below with {shorten(answer.over.doc_id)}, rank {answer.over.rank:,}: {text}"

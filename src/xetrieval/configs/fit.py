@@ -41,7 +41,9 @@ class FitConfig:
 
     features: Annotated[int | None, Option("The number of features; default: an eighth of the vectors.", "-F")] = None
     l0: Annotated[int | None, Option("Active features per text (L0) in training; default: 8 or 12.")] = None
-    inference_l0: Annotated[int | None, Option("Active features per text in use; default: --l0.")] = None
+    inference_l0: Annotated[
+        int | None, Option("Active features per text in use, exactly; default: --l0 on average.")
+    ] = None
     epochs: Annotated[int | None, Option("Passes over the vectors; default: 600 steps of 256 vectors.")] = None
     sae: SaeConfig | None = None
     sentences_per_document: Annotated[

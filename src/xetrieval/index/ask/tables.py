@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from ...render.fitted import Fitted
     from ...steer import SteeringProfile
     from ..index import Index
+    from ..search.ranking import Hit
     from .moves import SteeredRanking
     from .overview import Overview
     from .report import CorpusReport
+    from .why import Why
 
 
 def overview_parts(found: Overview) -> Iterator[RenderableType]:
@@ -129,3 +131,58 @@ def profile_table(index: Index, profile: SteeringProfile) -> Fitted:
         lines.append(Line((Text(printable(name)), *figures), min(1.0, factor - 1), style))
     columns = (Column("name", 48), Column("feature"), Column("factor"), Column("documents"))
     return Fitted(columns, lines, bar=12)
+
+
+def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterator[RenderableType]:
+    """Hits with their snippets and, if `explain`, the explanations of their scores."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from ...render.text import table_of
+    from ...text import printable
+
+    for hit in hits:
+        title = printable(hit.document.title)
+        yield Text.assemble(
+            (f"{hit.rank:>3}. ", "dim"),
+            (f"{hit.score:.4f}  ", "bold"),
+            (printable(hit.doc_id), "cyan"),
+            (f"  {title}" if title and title != hit.doc_id else "", ""),
+        )
+        yield Padding(Text(printable(hit.snippet), "dim"), (0, 0, 0, 5))
+        if hit.document.read.unreadable and not explain:
+            for note in hit.document.read.notes("document"):
+                yield Text(f"     {note}", "yellow")
+        if explain:
+            yield table_of(hit.explanation, top)
+            yield ""
+
+
+def why_parts(answer: Why, top: int | None) -> Iterator[RenderableType]:
+    """The document and its rank, what its score is made of, and the comparison with another."""
+    from rich.text import Text
+
+    from ...render.text import table_of
+    from ...text import printable
+
+    first, *rest = answer.head
+    yield Text(first, "cyan")
+    compared = compared_with(answer)
+    for line in [*rest, *([compared] if compared else [])]:
+        yield Text(line, "dim")
+    yield ""
+    yield table_of(answer.explanation, top)
+    if answer.contrast is not None:
+        yield ""
+        yield table_of(answer.contrast, top)
+    yield from (Text(printable(note)) for note in answer.notes)
+
+
+def compared_with(answer: Why) -> str | None:
+    """Which document the answer compares with, as a line."""
+    from ...text import shorten
+
+    if answer.over is None or answer.contrast is None:
+        return None
+    text = shorten(answer.contrast.second.document, 100)
+    return f"compared below with {shorten(answer.over.doc_id)}, rank {answer.over.rank:,}: {text}"
