@@ -12,10 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-WEAK, STRONG = (
-    0.2,
-    1.0,
-)  # norm of a new encoder row over the mean norm; strong where it must get a place among the k largest
+WEAK, STRONG = 0.2, 1.0  # norm of a new encoder row, in mean norms; strong where only the k largest are kept
 
 
 class Silence:
