@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 from ..arrays import Float32
 from ..errors import InputError
 from ..files import digest_of, sha256_of_file
-from ..identity import EncoderIdentity, Role
-from .base import BaseEncoder
+from ..identity import EncoderIdentity
+from .texts import as_texts
 from .vector_files import read_vectors
 
 
-class PrecomputedEncoder(BaseEncoder):
+class PrecomputedEncoder:
     """A vector file as an encoder: it looks up ids (or row numbers) instead of encoding texts.
 
     Args:
@@ -39,7 +40,13 @@ class PrecomputedEncoder(BaseEncoder):
         ids = self.file.ids or tuple(str(row) for row in range(len(self.file.vectors)))
         return {identifier: row for row, identifier in enumerate(ids)}
 
-    def _encode(self, texts: list[str], role: Role) -> Float32:
+    def encode_query(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m] of these ids."""
+        return self.encode_document(texts)
+
+    def encode_document(self, texts: Sequence[str]) -> Float32:
+        """Vectors [n, m] of these ids."""
+        texts = as_texts(texts, "id")
         missing = [identifier for identifier in texts if identifier not in self._rows]
         if missing:
             raise InputError(f"{self.path}: no vector for id {missing[0]!r} ({len(missing)} missing)")

@@ -111,7 +111,7 @@ class SentenceTransformerEncoder(BaseEncoder):
     def _shows_tokens(self) -> bool:
         parts = tuple(type(module).__name__ for module in self._model)
         known = parts[:2] == ("Transformer", "Pooling") and parts[2:] in ((), ("Normalize",))
-        return known and _mode(self._model[1]) == "mean"
+        return known and _mode(self._model[1]) == "mean" and self._model.truncate_dim is None
 
     def _read(self, text: str, role: Role) -> tuple[Float32, TokenVectors]:
         """The vector [1, m] of one text and its tokens, by one pass through the model."""
