@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from conftest import random_explainer, unit
 from xetrieval.arrays import Float32, l2norm
 from xetrieval.encoders import CachedEncoder, FunctionEncoder, HashingEncoder, Role, TokenVectors
 from xetrieval.encoders.minilm import packaged
+from xetrieval.encoders.token_cache import find_tokens, keep_tokens
+from xetrieval.errors import DamagedError
 from xetrieval.explain import Explainer, Term, Words
 from xetrieval.explain.words import strongest_words, word_parts
 from xetrieval.render.markdown import markdown
@@ -157,6 +161,39 @@ def test_what_has_no_text_has_no_words() -> None:
     explainer = toy()
     assert all(term.words is None for term in explainer.explain_vectors(unit(1), unit(1, seed=1))[0].terms)
     assert all(term.words is None for term in explainer.explain_pairs([QUERY], [DOCUMENT])[0].terms)
+
+
+def test_tokens_of_the_last_texts_are_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Once(HashingEncoder):
+        def token_vectors(self, text: str, role: Role) -> TokenVectors:
+            assert (text, role) not in seen, "the model would have been loaded for this"
+            seen.append((text, role))
+            return super().token_vectors(text, role)
+
+    seen: list[tuple[str, Role]] = []
+    first, again = (
+        random_explainer().with_encoder(CachedEncoder(Once(64), tmp_path)).explain(QUERY, DOCUMENT) for _ in range(2)
+    )
+    assert len(seen) == 2
+    assert first == again == toy().explain(QUERY, DOCUMENT)
+    monkeypatch.setattr("xetrieval.encoders.token_cache.MOST_TEXTS", 3)
+    for number in range(6):
+        CachedEncoder(HashingEncoder(64), tmp_path).token_vectors(f"text {number}", "query")
+    files = sorted(tmp_path.glob("*.tokens.sqlite"))
+    assert len(files) == 2
+    kept = [find_tokens(path, f"text {number}")[0] for path in files for number in range(6)]
+    assert sum(kept) == 3
+    unread = CachedEncoder(HashingEncoder(64), tmp_path / "none", grows=False)
+    assert unread.token_vectors("text", "query") is not None
+    assert not list((tmp_path / "none").glob("*.tokens.sqlite"))
+    path = next(path for path in files if find_tokens(path, "text 5")[0])
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE tokens SET vectors = zeroblob(length(vectors))")
+    with pytest.raises(DamagedError, match="the cache of tokens is damaged; delete it"):
+        find_tokens(path, "text 5")
+    assert find_tokens(tmp_path / "absent.sqlite", "text") == (False, None)
+    keep_tokens(tmp_path / "new.sqlite", "text", None)
+    assert find_tokens(tmp_path / "new.sqlite", "text") == (True, None)
 
 
 @pytest.mark.slow

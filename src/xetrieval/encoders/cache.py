@@ -26,7 +26,8 @@ from .base import BaseEncoder, Counts, Encoded, Encoder, encoder_notes, not_coun
 from .function import NOT_KEPT
 from .same import SAME_SERVER, first_difference
 from .texts import as_texts
-from .tokens import TokenVectors, token_vectors
+from .token_cache import find_tokens, keep_tokens
+from .tokens import ReadsTokens, TokenVectors, token_vectors
 
 BLOCK = 512  # texts per transaction
 PROBE = "Is this still the same encoder?"
@@ -77,8 +78,16 @@ class CachedEncoder(BaseEncoder):
         return self.read(texts, role).counts
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
-        """From the encoder inside, never cached; None where it cannot show them."""
-        return token_vectors(self.encoder, text, role)
+        """From the cache of the last texts, else from the encoder inside; None where it cannot show them."""
+        if not self.identity.lasting or not isinstance(self.encoder, ReadsTokens):
+            return token_vectors(self.encoder, text, role)
+        path = self.path(role).with_suffix(".tokens.sqlite")
+        known, tokens = find_tokens(path, text)
+        if not known:
+            tokens = token_vectors(self.encoder, text, role)
+            if self.grows:
+                keep_tokens(path, text, tokens)
+        return tokens
 
     def knows(self, text: str, role: Role) -> bool:
         """Whether the vector of `text` is in the cache."""
