@@ -70,3 +70,7 @@ class LabelsConfig:
     features: Annotated[int | None, Option("Judge a sample of this many labelled features.", "--sample")] = 200
     texts: Annotated[int, Option("Active texts per feature, and as many silent ones.", "--texts-per-feature")] = 10
     seed: Annotated[int, SEED] = 0
+
+    def __post_init__(self) -> None:
+        if (self.features is not None and self.features < 2) or self.texts < 1:
+            raise InputError("labels: a sample has at least two features, and each at least one text")

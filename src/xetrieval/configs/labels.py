@@ -42,8 +42,8 @@ class LlmLabelConfig:
     prompt: Annotated[str, Option("label, or a prompt file of your own.")] = "label"
 
     def __post_init__(self) -> None:
-        if self.candidates < 1 or self.retries < 0:
-            raise InputError("labels: candidates >= 1, retries >= 0")
+        if self.candidates < 1 or self.retries < 0 or self.concurrency < 1:
+            raise InputError("labels: candidates >= 1, retries >= 0, concurrency >= 1")
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,5 @@ class ScoresConfig:
             raise InputError(f"scores: active {self.active!r} is unknown; choose range or strongest")
         if self.texts < LEAST_TEXTS or (self.features is not None and self.features < 1) or self.seed < 0:
             raise InputError(f"scores: at least {LEAST_TEXTS} texts, one feature, and a seed of 0 or more")
+        if self.concurrency < 1:
+            raise InputError("scores: concurrency must be at least 1")
