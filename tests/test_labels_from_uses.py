@@ -132,3 +132,15 @@ def test_a_label_holds_from_the_activation_of_most_of_its_uses() -> None:
     (found, *_) = labels_from_uses(one_hot(), vectors, texts, np.arange(60))
     assert found.label == "whisky"
     assert 0.6 < found.threshold < 1.0
+
+
+def test_a_label_is_shown_with_texts_that_are_near_to_it(corpus: tuple[list[str], Float32, np.ndarray]) -> None:
+    texts, vectors, owner = corpus
+    found = labels_from_uses(one_hot(), vectors, texts, owner, vectors_of)
+    assert all(one.near_from is not None for one in found)
+    for j, one in enumerate(found):
+        nearness = vectors @ vectors_of([one.label or ""])[0]
+        near = np.flatnonzero(nearness >= (one.near_from or 0))
+        assert len(near)
+        assert {row % 4 for row in near.tolist()} == {j}
+    assert {one.near_from for one in labels_from_uses(one_hot(), vectors, texts, owner)} == {None}

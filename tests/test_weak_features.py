@@ -103,3 +103,19 @@ def test_a_threshold_of_the_feature_decides_whether_its_label_holds() -> None:
         contrast = explainer.contrast(query, document, "Bread is made with yeast.")
         assert all(term.label_holds is holds for side in (contrast.first, contrast.second) for term in side.terms)
     assert all(" (unnamed)" in name for name in names(explainer.explain(query, document))[:-1])
+
+
+def test_a_label_holds_where_both_texts_are_near_to_it() -> None:
+    base = random_explainer().with_encoder(HashingEncoder(64))
+    query, document = "how do vaccines protect a child", "Vaccines protect a child and others."
+    features = tuple(replace(f, label="vaccines protect", near_from=0.3) for f in base.features)
+    explainer = replace(base, features=features)
+    assert all(term.label_holds for term in explainer.explain(query, document).terms)
+    features = tuple(replace(f, label="bread and yeast", near_from=0.3) for f in base.features)
+    far = replace(base, features=features)
+    assert all(term.label_holds is False for term in far.explain(query, document).terms)
+    both = replace(far, features=tuple(replace(f, holds_from=0.0, near_from=None) for f in features))
+    assert all(term.label_holds for term in both.explain(query, document).terms)
+    unread = replace(random_explainer(), features=features)  # whose encoder is not open
+    vectors = HashingEncoder(64).encode_document([query, document])
+    assert all(term.label_holds is None for term in unread.explain_vectors(vectors[:1], vectors[1:])[0].terms)

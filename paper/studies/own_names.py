@@ -145,7 +145,6 @@ def sheet(
                 "relevant": item.relevant,
                 "lines": [line._asdict() for line in item.lines],
                 "names": {name_id: uses.get(folded, "decoy") for name_id, folded in shown.items()},
-                "decoys": {arm: name.lower() for arm, name in decoys.items()},
             }
         )
     return rows, key

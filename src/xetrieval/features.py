@@ -73,6 +73,7 @@ class Feature(LabelledFeature):
     family: int | None = None  # id in families.jsonl
     flags: tuple[str, ...] = ()  # dense, duplicate:ID
     holds_from: float | None = None  # activation in both texts from which the label holds; None: from any
+    near_from: float | None = None  # cosine of the label and either text from which it holds; None: from any
 
     @cached_property
     def confidence(self) -> float | None:

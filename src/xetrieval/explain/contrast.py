@@ -31,6 +31,7 @@ from .explanation import (
     twin_notes,
     weak_label,
 )
+from .holding import labels_hold
 from .pairs import ExplainedPairs, PairNames
 from .printing import PrintsItself
 from .support import Overlap, overlap
@@ -145,8 +146,9 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
         starts, np.tile(union, 2), np.tile(query_activation, 2), activations.reshape(-1, len(explainer.views))
     )
     encoder = explainer.encoder_identity.name
+    label_holds = labels_hold(explainer, over_union, np.stack([q, q]), z)
     sides = ExplainedPairs(
-        over_union, parts, explainer.features, explainer.views, explainer.name, encoder, PairNames()
+        over_union, parts, explainer.features, explainer.views, explainer.name, encoder, PairNames(), label_holds
     )[:]
     first, second = ({term.ids: term for term in side.terms} for side in sides)
     order = sorted(first, key=lambda ids: (-abs(first[ids].share - second[ids].share), ids))

@@ -42,6 +42,7 @@ from .evidence import contrast_with_evidence, with_evidence
 from .explanation import DEFAULT_TOP, Chunk, Explanation
 from .folder import read_explainer, write_explainer
 from .foreign import unlike
+from .holding import labels_hold
 from .pairs import ExplainedPairs, PairNames, reading
 from .words import with_words
 
@@ -51,6 +52,7 @@ class EncoderSlot:
     """Where an explainer keeps its encoder: empty until it first reads a text."""
 
     encoder: Encoder | None = None
+    labels: dict[str, Float32] = field(default_factory=dict)  # vectors of labels that were asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +191,7 @@ class Explainer:
             explainer=self.name,
             encoder=self.encoder_identity.name,
             names=names or PairNames(),
+            label_holds=labels_hold(self, shared, q, z),
         )
 
     def explain_chunks(self, query: str, document: str) -> Explanation:
@@ -299,6 +302,14 @@ class Explainer:
                 raise MismatchError(f"explainer {self.name} {_remedy(self.encoder_identity)}")
             self._slot.encoder = self._cached(self._matching(open_encoder(self.encoder_identity.name)))
         return self._slot.encoder
+
+    def label_vectors(self, labels: Sequence[str]) -> dict[str, Float32]:
+        """The vectors of labels; nothing while the encoder is not open."""
+        if self._slot.encoder is None:
+            return {}
+        if new := sorted(set(labels) - set(self._slot.labels)):
+            self._slot.labels.update(zip(new, self._slot.encoder.encode_document(new), strict=True))
+        return {label: self._slot.labels[label] for label in labels}
 
     def with_encoder(self, encoder: str | Path | Encoder | TextFunction) -> Explainer:
         """This explainer, reading texts with another copy of its encoder.

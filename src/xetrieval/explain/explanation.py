@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Final, Literal, NamedTuple
 
 from ..errors import InputError, MismatchError
-from ..features import Feature, feature_name
+from ..features import feature_name
 from ..text import clip
 from ..views import View
 from .attribution import TOLERANCE
@@ -53,7 +53,7 @@ class Term:
     )  # what the share is made of: a share per view, or activations and weights
     twins: tuple[int, ...] = ()  # other features of nearly the same direction; their shares are included
     confidence: float | None = None  # mean detection score of the label; None: it was never judged
-    label_holds: bool | None = None  # whether the activations are large enough for the label; None: not measured
+    label_holds: bool | None = None  # whether the label holds for these texts; None: not measured
     words: Words | None = None  # of both texts, which carry the share; None: the encoder does not show its tokens
     evidence: Evidence | None = None  # where in both texts the share comes from; see `Explainer.with_evidence`
 
@@ -262,11 +262,6 @@ def weak_label(explanation: Explanation, strong: Sequence[int], kept: Sequence[i
     """What the terms that are not `kept` are called: weak features, where no strong one is among them."""
     count = len(explanation.terms) - len(kept)
     return f"weak features ({count})" if len(strong) == len(kept) else ""
-
-
-def label_holds(feature: Feature, query: float, document: float) -> bool | None:
-    """Whether a feature's label holds at its activations: in the query, and in the strongest view of the document."""
-    return None if feature.holds_from is None else min(query, document) >= feature.holds_from
 
 
 def twin_notes(terms: Sequence[Term]) -> list[str]:

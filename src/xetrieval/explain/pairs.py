@@ -11,7 +11,7 @@ from ..features import Feature
 from ..text import clip
 from ..views import VIEWS, View
 from .attribution import Attribution
-from .explanation import Explanation, Term, join_twins, label_holds
+from .explanation import Explanation, Term, join_twins
 from .reading import Reading
 from .support import Overlap
 
@@ -46,6 +46,7 @@ class ExplainedPairs(Sequence[Explanation]):
     explainer: str
     encoder: str
     names: PairNames
+    label_holds: Sequence[bool | None]  # one a row of `overlap`
 
     def __repr__(self) -> str:
         return f"ExplainedPairs({len(self):,} explanations by {clip(self.explainer, 40)!r})"
@@ -79,9 +80,11 @@ class ExplainedPairs(Sequence[Explanation]):
                 query,
                 absent | dict(zip(self.views, views, strict=True)),
                 confidence=self.features[j].confidence,
-                label_holds=label_holds(self.features[j], query, max(views)),
+                label_holds=holds,
             )
-            for j, share, query, views in zip(*(column.tolist() for column in columns), strict=True)
+            for j, share, query, views, holds in zip(
+                *(column.tolist() for column in columns), self.label_holds[rows], strict=True
+            )
         ]
         terms = join_twins(terms, self.attribution.twins[rows].tolist())
         per_view: dict[View, tuple[int, ...]] = dict.fromkeys((*VIEWS, *self.views), ())

@@ -63,6 +63,7 @@ def label_features(
             frequency=round(float(top.frequency[feature]) / len(vectors), 7),
             examples=tuple(texts.id(row) for row in top.of(feature)[:LISTED].tolist()),
             holds_from=round(found.threshold, 4) if found.threshold else None,
+            near_from=None if found.near_from is None else round(found.near_from, 4),
         )
         for feature, found in enumerate(labels)
     )

@@ -12,7 +12,8 @@ drawn by a few uses towards r, what it covers of pairs at large. Its worth is
 
 with z its mean nearness, of the farther one of both texts, in standard deviations. Every label belongs to one feature:
 where a term is taken by a feature that it is worth more for, a second term is added. A feature without a term that
-holds well enough gets no label. A label also has the activation from which it holds for most uses.
+holds well enough gets no label. A label also has the activation from which it holds for most uses,
+and the cosine of label and text from which it is shown.
 
 Nearness is the cosine between the vectors of text and term, as the corpus's own encoder gives them, both centred. Short
 words and codes, of which encoders know little, have to be in the text. Without an encoder all terms have to.
@@ -39,6 +40,7 @@ DRAWN: Final = 3  # uses at large that are added to a feature's own
 FAR: Final = 0.5  # standard deviations: a text that contains a term and is farther from it may only mention it
 MENTIONED: Final = 0.4  # h of a text that may only mention a term
 NEAR: Final = 1.7  # standard deviations: a text in twenty is as near
+NEAR_LABEL: Final = 1.5  # standard deviations, for the texts that a label is shown with
 MEANT: Final = 0.6  # h of a text that is near to a term
 CLOSEST: Final = 3.0  # nearness that counts, at most
 COVERED: Final = 0.18  # c, below which a term does not hold
@@ -58,6 +60,7 @@ class UseLabel(NamedTuple):
 
     label: str | None
     threshold: float = 0.0  # of the smaller activation of both texts
+    near_from: float | None = None  # cosine of label and text; None without an encoder
     uses: int = 0
 
 
@@ -88,7 +91,8 @@ def labels_from_uses(
     terms = terms_of(texts)
     if not terms.stems:
         return [UseLabel(None, uses=int(count)) for count in uses.counts]
-    holding = _holding(terms, vectors, encode)
+    read = None if encode is None else encode(terms.written)
+    holding = _holding(terms, vectors, read)
     worth = _worth(uses, terms, holding)
     chosen = _choose(worth, terms)
     thresholds = [_threshold(uses, j, holding.h, label) if label else None for j, label in enumerate(chosen)]
@@ -96,19 +100,41 @@ def labels_from_uses(
         None if threshold is None else ", ".join(terms.written[t] for t in label)
         for label, threshold in zip(chosen, thresholds, strict=True)
     ]
+    near: dict[str, float] = {}
+    if encode is not None and read is not None:
+        known = dict(zip(terms.written, read, strict=True))
+        near = _near_from([label for label in labels if label], vectors, known, encode)
     return [
-        UseLabel(label, threshold or 0.0, int(count))
+        UseLabel(label, threshold or 0.0, near.get(label or ""), int(count))
         for label, threshold, count in zip(labels, thresholds, uses.counts, strict=True)
     ]
 
 
-def _holding(terms: Terms, vectors: Float32, encode: Callable[[list[str]], Float32] | None) -> Holding:
+def _near_from(
+    labels: list[str], vectors: Float32, known: dict[str, Float32], encode: Callable[[list[str]], Float32]
+) -> dict[str, float]:
+    """Of each label, the cosine from which a text is nearer to it than most texts are.
+
+    Args:
+        known: vectors of terms, which are not encoded again.
+    """
+    new = [label for label in labels if label not in known]
+    if new:
+        known = {**known, **dict(zip(new, encode(new), strict=True))}
+    if not labels:
+        return {}
+    nearness = vectors @ np.stack([known[label] for label in labels]).T
+    least = nearness.mean(axis=0) + NEAR_LABEL * nearness.std(axis=0)
+    return dict(zip(labels, least.tolist(), strict=True))
+
+
+def _holding(terms: Terms, vectors: Float32, read: Float32 | None) -> Holding:
     contains = np.zeros((len(vectors), len(terms.stems)), bool)
     for row, found in enumerate(terms.of_text):
         contains[row, found] = True
-    if encode is None:
+    if read is None:
         return Holding(contains, contains.astype(np.float32), None)
-    z = _centred(vectors) @ _centred(encode(terms.written)).T
+    z = _centred(vectors) @ _centred(read).T
     z = (z - z.mean(axis=0)) / np.maximum(z.std(axis=0), 1e-6)
     level = np.array([max(NEAR, float(np.median(z[contains[:, t], t]))) for t in range(z.shape[1])], np.float32)
     level[[_opaque(term) for term in terms.written]] = np.inf

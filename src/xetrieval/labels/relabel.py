@@ -73,6 +73,7 @@ def relabel(
                     prompt=new.prompt,
                     scores=new.scores,
                     holds_from=None,
+                    near_from=None,
                     examples=old.examples if new.examples is None else new.examples,
                 )
     return RelabelCounts(counts["changed"], counts["same"], counts["kept"])

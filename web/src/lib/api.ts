@@ -590,6 +590,8 @@ export interface components {
             holds_from?: number | null;
             /** Label */
             label: string | null;
+            /** Near From */
+            near_from?: number | null;
             /** Prompt */
             prompt?: string | null;
             /** Scores */
