@@ -84,7 +84,8 @@ def test_explain_all_terms_with_evidence_for_the_usual_number(tmp_path: Path) ->
     many.save(tmp_path / "many")
     explainer = load(tmp_path / "many")
     answer = explainer.with_evidence(explainer.explain(QUERY, TEXTS[0]))
-    assert len(answer.terms) > DEFAULT_TOP, "the test needs terms without words"
+    assert len(answer.terms) > DEFAULT_TOP, "the test needs terms without evidence"
+    assert all(term.words for term in answer.terms), "words are beside all of them"
     with TestClient(create_app({}, explainer), base_url="http://localhost") as client:
         api = client.post("/v1/explain", json={"query": QUERY, "document": TEXTS[0], "evidence": True})
     same(answer, api, "explain", QUERY, TEXTS[0], "-x", tmp_path / "many", "--evidence")
@@ -92,6 +93,7 @@ def test_explain_all_terms_with_evidence_for_the_usual_number(tmp_path: Path) ->
 
 def test_contrast(home: Path, client: TestClient) -> None:
     answer = load(home / "toy").contrast(QUERY, *TEXTS, counterfactual=True).top(3)
+    assert all(a.words and b.words for a, b in answer.pairs)
     api = client.post("/v1/contrast", json={"query": QUERY, "first": TEXTS[0], "second": TEXTS[1], "top": 3})
     command = ("explain", QUERY, TEXTS[0], "--over", TEXTS[1], "--counterfactual", "-x", home / "toy", "--top", 3)
     same(answer, api, *command)
@@ -100,6 +102,9 @@ def test_contrast(home: Path, client: TestClient) -> None:
 @pytest.mark.parametrize("by", ["dense", "sparse"])
 def test_search(home: Path, index: Index, client: TestClient, by: str) -> None:
     found, query = search(index, QUERY, 4, SearchOptions(by))
+    of_query = [term.words for hit in found for term in hit.explanation.terms if term.words]
+    assert bool(of_query) == (by == "dense")
+    assert not any(words.document for words in of_query), "no document is encoded for a search"
     api = client.post("/v1/search", json={"query": QUERY, "k": 4, "by": by, "top": 3})
     command = ("search", home / "index", QUERY, "-k", 4, "--by", by, "--explain", "--top", 3)
     same(search_answer(query, found, None, explain=True, top=3), api, *command)
@@ -108,6 +113,7 @@ def test_search(home: Path, index: Index, client: TestClient, by: str) -> None:
 def test_why(home: Path, index: Index, client: TestClient) -> None:
     doc_id = index.search(QUERY, 30)[20].doc_id
     answer = index.why(QUERY, doc_id, k=5, counterfactual=True).top(3)
+    assert all(term.words and term.words.document for term in answer.explanation.terms)
     api = client.post("/v1/why", json={"query": QUERY, "doc_id": doc_id, "k": 5, "top": 3})
     same(answer, api, "why", home / "index", QUERY, doc_id, "-k", 5, "--counterfactual", "--top", 3)
 
