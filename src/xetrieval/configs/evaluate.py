@@ -48,7 +48,7 @@ class SteeringConfig:
         fraction: the largest size of a set, as a fraction of F; 1/8 is 384 of 3072, 1/32 is 96.
     """
 
-    alphas: Annotated[tuple[float, ...], Option("Factors, by commas.", "--factors")] = (
+    alphas: Annotated[tuple[float, ...], Option("Factors of the activations, separated by commas.", "--factors")] = (
         0.0,
         0.5,
         1.0,
