@@ -12,19 +12,22 @@ import pytest
 from conftest import random_explainer
 from index_data import SMALL, content, write_corpus
 
-from xetrieval import load, open_index
+from xetrieval import FitConfig, fit, load, open_index
 from xetrieval.cli.app import app
 from xetrieval.configs.rule import rule, sae_by_rule
 from xetrieval.data import Document
+from xetrieval.data.chunks import Chunking
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.evaluate.doctor import checkup
 from xetrieval.explain.verdict import verdict
 from xetrieval.fitting import own as fitting_own
+from xetrieval.fitting.metrics import held_out_notes
 from xetrieval.fitting.texts import few_sentences
 from xetrieval.index import BuildConfig, Built, Corpus, build_index
 from xetrieval.index.build import own, shards
 from xetrieval.index.build.verify import verify_index
 from xetrieval.index.build.writer import ShardWriter
+from xetrieval.sae.stack import Stack
 
 OWN = replace(SMALL, dictionary="corpus")
 TOPICS = (
@@ -322,3 +325,29 @@ def test_no_text_is_encoded_twice(corpus: Corpus, tmp_path: Path, monkeypatch: p
             build_index(corpus, explainer, tmp_path / "index", OWN)
     build_index(corpus, explainer, tmp_path / "index", OWN)
     assert len(seen) == len(set(seen)) > 200
+
+
+def test_pairs_without_queries_leave_out_the_pieces_of_the_same_document() -> None:
+    x = np.array([[1, 0], [0.9, 0.1], [0.8, 0.6], [0.6, 0.8], [0, 1]], np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    query, document = fitting_own.nearest_others(x[:1], np.array([0]), Stack([x]), np.array([0, 0, 2, 3, 4]), 2)
+    assert (query.tolist(), document.tolist()) == ([0, 0], [2, 3])
+    query, document = fitting_own.nearest_others(x[:1], np.array([0]), Stack([x]), np.arange(5), 2)
+    assert document.tolist() == [1, 2]
+
+
+def test_pieces_are_the_documents_that_are_learned_from(tmp_path: Path) -> None:
+    source = Corpus((write_corpus(tmp_path / "c.jsonl", records(90)),), Chunking(70))
+    built = build_index(source, random_explainer(), tmp_path / "index", OWN)
+    learned = open_index(tmp_path / "index").explainer
+    assert built.documents == learned.provenance["documents"] > 150
+    assert learned.metrics["pairs"]["pairs"] > 0
+
+
+def test_a_fit_on_few_documents_is_small_and_says_so(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "c.jsonl", records(144))
+    explainer = fit([corpus], "hashing:64", [], tmp_path / "out", FitConfig(cache=tmp_path / "cache"))
+    assert explainer.sae.features == 64
+    held, few = held_out_notes(explainer)
+    assert held.startswith("held-out vectors (")
+    assert few.startswith("warning: 144 documents are few: nothing was measured below 150")

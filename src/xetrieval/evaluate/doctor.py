@@ -38,6 +38,7 @@ QUERIES: Final = 200  # at most, or as many titles in their place
 FEWEST: Final = 100  # documents, below which the figures say little
 WRONG: Final = 3  # hits of a failing query that are explained
 SHIPPED_ENCODER: Final = "minilm"
+MOST_PIECES: Final = 8  # near pieces of a document itself that are passed over
 NEEDED: Final = 1_000  # documents; docs/index.md shows what fewer and more of them give
 
 
@@ -247,11 +248,17 @@ def _figures(
     rows = sample[:: max(1, len(sample) // QUERIES)][:QUERIES]
     given = index.vectors(rows) if queries is None else [query.vector for query in queries]
     q, documents = [], []
+
+    def whole(row: int) -> str:
+        document = index.document(row)
+        return document.parent or document.id
+
     for place, vector in enumerate(given):
         assert vector is not None
-        best = nearest(index, vector, NEAREST + 1).rows
+        best = nearest(index, vector, NEAREST if queries is not None else NEAREST + MOST_PIECES).rows
         if queries is None:
-            best = best[best != rows[place]]
+            own = whole(int(rows[place]))
+            best = np.array([row for row in best.tolist() if whole(row) != own], np.int64)
         q += [vector] * len(best[:NEAREST])
         documents += best[:NEAREST].tolist()
         progress("compare", place + 1, len(given), "")

@@ -24,7 +24,7 @@ from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.measure import reconstruction
 from ..sae.stack import Stack
 from ..sae.train import train_sae
-from .labelling import LabelledTexts, label_features
+from .labelling import LabelledTexts, Rows, label_features
 
 SAE: Final = "sae.safetensors"
 STATE: Final = "sae.state.pt"  # of an unfinished training
@@ -43,6 +43,7 @@ class CorpusRows:
         owner: the document that each sentence is from, [s].
         text: of a row; None where the corpus has vectors alone.
         name: the id of a row.
+        whole: a number for each document, the same for the pieces of one whole; None: every document is a whole.
     """
 
     def __init__(
@@ -52,9 +53,11 @@ class CorpusRows:
         text: Callable[[int], str] | None,
         name: Callable[[int], str],
         seed: int = 0,
+        whole: NDArray[np.int64] | None = None,
     ) -> None:
         self.vectors, self.owner, self.text, self.name, self.seed = vectors, owner, text, name, seed
         self.documents = len(vectors) - len(owner)
+        self.whole = np.arange(self.documents) if whole is None else whole
 
     @cached_property
     def held_out(self) -> NDArray[np.int64]:
@@ -164,8 +167,10 @@ def measure_own(sae: SparseAutoencoder, rows: CorpusRows, named: NDArray[np.bool
     metrics: dict[str, Any] = {"held_out_rows": len(held)}
     if len(held) > 1:
         metrics["original"] = reconstruction(sae, held).on_card()
-    own = np.array([rows.owner[row - rows.documents] if row >= rows.documents else row for row in rows.held_out])
-    query, document = nearest_others(held, own, rows.vectors, rows.documents)
+    own = np.array(
+        [rows.owner[row - rows.documents] if row >= rows.documents else row for row in rows.held_out], np.int64
+    )
+    query, document = nearest_others(held, rows.whole[own], rows.vectors, rows.whole)
     if len(query):
         z, corpus = rows.vectors.take(document), rows.vectors.take(_spread(rows.documents))
         figures = pair_figures(sae, held[query], z, corpus, named)
@@ -200,17 +205,21 @@ def pair_figures(
 
 
 def nearest_others(
-    queries: Float32, own: NDArray[np.int64], vectors: Any, documents: int, count: int = NEAREST
+    queries: Float32, own: NDArray[np.int64], vectors: Rows, whole: NDArray[np.int64], count: int = NEAREST
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each query, the rows of its nearest documents but its own, and but exact copies: pairs (query, document)."""
+    """For each query, its nearest documents but the pieces of its own whole, and but exact copies.
+
+    Args:
+        own: the whole of each query. whole: of each document.
+    Returns:
+        Pairs (query, row of a document).
+    """
     best = np.full((len(queries), count), -np.inf, np.float32)
     row_of = np.full((len(queries), count), -1, np.int64)
-    for start in range(0, documents, BLOCK):
-        rows = np.arange(start, min(documents, start + BLOCK))
+    for start in range(0, len(whole), BLOCK):
+        rows = np.arange(start, min(len(whole), start + BLOCK))
         scores = np.asarray(queries @ vectors.take(rows).T, np.float32)
-        inside = np.flatnonzero((own >= start) & (own < start + len(rows)))
-        scores[inside, own[inside] - start] = -np.inf
-        scores[scores > TWIN] = -np.inf
+        scores[(own[:, None] == whole[rows]) | (scores > TWIN)] = -np.inf
         both = np.concatenate([best, scores], axis=1)
         ids = np.concatenate([row_of, np.broadcast_to(rows, scores.shape)], axis=1)
         order = np.argsort(-both, axis=1, kind="stable")[:, :count]

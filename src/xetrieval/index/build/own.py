@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...arrays import Float32
 from ...configs.rule import FEWEST_PASSAGES
@@ -149,6 +150,7 @@ def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
             text if has_text else None,
             lambda row: drawn[row - job.rows].id if row >= job.rows else texts.id(row),
             seed,
+            texts.wholes(),
         )
         explainer = learn_own(rows, base, building, {"corpus": corpus.facts(), "seed": seed}, progress)
     except (InputError, DivergedError):
@@ -180,6 +182,9 @@ def _sentence_vectors(path: Path, texts: list[str], explainer: Explainer, progre
     return np.fromfile(path, "<f4").reshape(-1, width)
 
 
+PARENTS: Final = "SELECT parent FROM documents ORDER BY row"
+
+
 class _ShardTexts:
     """Texts and ids of the documents of unfinished shards, by row of the build."""
 
@@ -198,6 +203,14 @@ class _ShardTexts:
         shard = self.shards[place]
         found = shard.select(f"SELECT {column} FROM documents WHERE row = ?", (row - self.starts[place],))
         return str(found[0][0])
+
+    def wholes(self) -> NDArray[np.int64]:
+        """A number for each row, the same for the pieces of one document."""
+        numbers: dict[str, int] = {}
+        parents = (parent for one in self.shards for (parent,) in one.select(PARENTS, ()))
+        return np.array(
+            [row if parent is None else numbers.setdefault(parent, row) for row, parent in enumerate(parents)], np.int64
+        )
 
     def close(self) -> None:
         for shard in self.shards:
