@@ -365,7 +365,7 @@ def test_fit_without_a_teacher_has_the_original_view_alone(tmp_path: Path) -> No
     done = run(*call, "--epochs", 2, "--output", tmp_path / "made")
     assert done.returncode == 0, done.stderr
     assert load(tmp_path / "made").views == ("original",)
-    refused(run("explain", "q", "d", "-x", tmp_path / "made"), "knows no encoder for text")
+    refused(run("explain", "q", "d", "-x", tmp_path / "made"), "has no encoder for text")
     other = ("--output", tmp_path / "other")
     refused(run(*call, "--teacher", "field:text", *other), "no document has a text in that field")
 

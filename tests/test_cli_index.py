@@ -175,7 +175,7 @@ def test_corpora_are_read_from_tables(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="line 3: expected 2 columns"):
         list(stream_source(tmp_path / "bad.csv"))
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(InputError, match="not a whole Parquet file"):
+    with pytest.raises(InputError, match="not a complete Parquet file"):
         list(stream_source(tmp_path / "bad.parquet"))
 
 

@@ -193,7 +193,7 @@ def test_a_second_training_into_one_folder_is_refused(tmp_path: Path, vectors: P
     claim(tmp_path / "s.work", "sae train")  # as the first training does
     with (tmp_path / "s.work" / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        refused(run(*call), "another process is at work there")
+        refused(run(*call), "another process is working there")
     assert run(*call).returncode == 0
 
 

@@ -138,7 +138,7 @@ def test_text_past_the_limit_is_shown_as_unread() -> None:
     assert len(encoder.token_vectors(document[end:], "document").spans) == why.read_document.unread
     sentences = worded(why)[0].evidence.document.sentences
     assert [s.read for s in sentences[-1:]] == [sentences[-1].start < end]
-    assert "never read in the document" in plain_text(why)
+    assert "not read in the document" in plain_text(why)
 
 
 def test_a_token_with_the_space_before_it_belongs_to_its_own_sentence() -> None:

@@ -236,7 +236,7 @@ def test_what_a_filter_finds(shelf: Texts, filters: Any, wanted: list[int]) -> N
         (["src.depth<2025-01-01"], "values are numbers"),
         (["date>=2025"], "values are dates"),
         (["tags>2"], "values are text; > compares numbers and dates"),
-        (["src.depth~1"], "~ looks into lists and texts"),
+        (["src.depth~1"], "~ searches lists and texts"),
         (["year"], "write FIELD=VALUE"),
         (["=2020"], "write FIELD=VALUE"),
         (["year=>2020"], "no value after ="),

@@ -119,7 +119,7 @@ def test_front_matter_that_cannot_be_read_is_said(tmp_path: Path, front: str) ->
     bad, *_ = stream_source(tmp_path, skipped=skipped)
     assert front in bad.body
     (note,) = skipped.notes
-    assert "1 page has front matter that is not readable YAML, and was taken as text, e.g. bad.md" in note
+    assert "1 page has front matter that is not readable YAML, and was treated as text, e.g. bad.md" in note
 
 
 def test_the_title_of_a_drawing_is_not_the_title_of_the_page() -> None:

@@ -116,7 +116,7 @@ def test_a_second_one_into_one_folder_is_refused_and_deletes_nothing(tmp_path: P
     with Work(tmp_path / "made", what, "job", ("views-*.npy", "log.jsonl")) as work:
         for name in ("views-0.npy", "log.jsonl"):
             (work.folder / name).write_text("of the first")
-        refused(run(*command, "--output", tmp_path / "made"), "another process is at work there")
+        refused(run(*command, "--output", tmp_path / "made"), "another process is working there")
         assert {"views-0.npy", "log.jsonl", ".xetrieval"} <= {path.name for path in work.folder.iterdir()}
     assert not work.folder.exists()
 

@@ -170,7 +170,7 @@ def test_dictionaries_that_are_refused(corpus: Corpus, tmp_path: Path) -> None:
     explainer = random_explainer()
     with pytest.raises(InputError, match="no explainer there"):
         build_index(corpus, explainer, tmp_path / "index", replace(SMALL, dictionary="nowhere"))
-    with pytest.raises(MismatchError, match="is of another encoder than toy"):
+    with pytest.raises(MismatchError, match="is for another encoder than that of toy"):
         build_index(corpus, explainer, tmp_path / "index", replace(SMALL, dictionary="shipped"))
     with pytest.raises(InputError, match="dictionary 3: give corpus"):
         BuildConfig(dictionary=3)  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def test_a_corpus_that_cannot_be_learned_from(tmp_path: Path, as_shipped: None) 
     np.save(tmp_path / "v.npy", np.tile(np.eye(64, dtype=np.float32)[:1], (160, 1)))
     alike = Corpus((), vectors=tmp_path / "v.npy")
     built = build_index(alike, random_explainer(), tmp_path / "index", replace(SMALL, force=True))
-    assert built.dictionary == "that of toy: this corpus's vectors cannot be learned from"
+    assert built.dictionary == "that of toy: nothing can be learned from this corpus's vectors"
     with pytest.raises(InputError, match="all rows are equal"):
         build_index(alike, random_explainer(), tmp_path / "asked", replace(OWN, force=True))
 

@@ -163,7 +163,7 @@ def test_steering_moves_the_ranking_and_goes_into_the_link(page: Any, address: s
     page.wait_for_selector(".up, .down")
     assert titles(page) == moved
     page.fill("input[placeholder=name]", "less of it")
-    page.get_by_role("button", name="keep", exact=True).click()
+    page.get_by_role("button", name="save", exact=True).click()
     page.wait_for_selector(".profiles >> text=less of it")
     with page.expect_download() as download:
         page.get_by_role("button", name="download").click()

@@ -245,7 +245,7 @@ def test_parquet_that_cannot_be_used_is_refused_by_column_and_row(tmp_path: Path
     assert [document.id for document in stream_source(source, None, skipped)] == ["a"]
     assert [row.number for row in skipped.rows] == [2]
     source.write_bytes(source.read_bytes()[:-20])
-    with pytest.raises(InputError, match="not a whole Parquet file"):
+    with pytest.raises(InputError, match="not a complete Parquet file"):
         list(stream_source(source))
 
 

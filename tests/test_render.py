@@ -73,8 +73,8 @@ def test_a_score_of_zero_has_no_fractions_and_no_nan_in_json() -> None:
     zero = Explanation(0.0, 0.1, -0.1, (), per_view={"original": (), "qa": (), "summary": (), "purpose": ()})
     assert zero.explained is None
     assert json.loads(json.dumps(zero.to_dict(), allow_nan=False))["explained"] is None
-    assert "too near zero" in str(zero)
-    assert "too near zero" in zero._repr_html_()
+    assert "too close to zero" in str(zero)
+    assert "too close to zero" in zero._repr_html_()
 
 
 @pytest.mark.parametrize("kind", ["explanation", "contrast"])

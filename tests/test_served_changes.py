@@ -79,7 +79,7 @@ def test_an_index_that_is_overwritten_in_place_is_opened_again_or_refused(tmp_pa
         vectors.write_bytes(vectors.read_bytes()[:400])
         answer = client.post("/v1/search", json={"query": "word1 word2"})
         assert answer.status_code >= 400
-        assert "overwritten while it was served" in answer.text
+        assert "overwritten while the server had it open" in answer.text
 
 
 def test_while_an_index_is_opened_anew_what_is_open_answers(

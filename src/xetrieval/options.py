@@ -86,7 +86,7 @@ EXPLAIN: Final[tuple[Rule, ...]] = (
     Needs("over", "text", ONE_PAIR),
     Needs("chunks", "text", ONE_PAIR),
     Needs("counterfactual", "over", "it needs a second document to change places with"),
-    Apart("chunks", "over", "two documents are compared as wholes"),
+    Apart("chunks", "over", "two documents are compared as a whole"),
     Needs("skip_bad", "input", "it is for the lines of a file"),
     Apart("input", "written_as", "the answer to a file of pairs is in JSON Lines"),
     Apart("query_vectors", "written_as", "the answer to vectors is in JSON Lines"),
@@ -118,9 +118,7 @@ BUILD: Final[tuple[Rule, ...]] = (
 FIT: Final[tuple[Rule, ...]] = (
     Needs("form", "teacher", "it is the form of the internalizers, which learn from teachers"),
 )
-ENCODER: Final[tuple[Rule, ...]] = (
-    Needs("precision", "model", "no other encoder computes in a precision of our choice"),
-)
+ENCODER: Final[tuple[Rule, ...]] = (Needs("precision", "model", "the precision of other encoders cannot be chosen"),)
 TABLE: Final[Mapping[str, tuple[Rule | OfMode, ...]]] = {
     "search": SEARCH,
     "why": WHY,

@@ -181,7 +181,7 @@ async def _post(client: Any, url: str, body: dict[str, Any], seconds: float, lar
             import httpx2
 
             raise httpx2.ReadTimeout("no answer in time") from error
-        return _Reply(status, b"", retry_after, f"its answer had not ended after {seconds:g} s")
+        return _Reply(status, b"", retry_after, f"its answer was not complete after {seconds:g} s")
     return _Reply(status, b"".join(parts), retry_after, None)
 
 

@@ -32,7 +32,7 @@ def check_aspect(name: str, where: str) -> View:
     """
     if not NAME.fullmatch(name) or name in RESERVED:
         raise InputError(
-            f"{where}: {name!r} cannot name a view; use small letters, digits, _ or -, and none of "
+            f"{where}: {name!r} cannot name a view; use lowercase letters, digits, _ or -, and none of "
             f"{', '.join(sorted(RESERVED))}"
         )
     return name

@@ -31,18 +31,18 @@ QUESTIONS = (
 class PageOptions:
     """Whether to serve the index, and where."""
 
-    serve: Annotated[bool, typer.Option("--serve", help="Open the page on it, until Ctrl-C.")] = False
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the page for it until Ctrl-C.")] = False
     port: Annotated[int, typer.Option("--port", help="With --serve: the port.")] = ServeConfig.port
 
 
 @with_options
 def demo(
-    query: Annotated[str | None, typer.Argument(help="Your own question instead of three of ours.")] = None,
+    query: Annotated[str | None, typer.Argument(help="Your own question, instead of our three.")] = None,
     explainer: ExplainerOption = "minilm",
     passages: Annotated[int, typer.Option("--passages", min=10, help="Passages of documentation to embed.")] = 1500,
     hits: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents per question.")] = 3,
     index: Annotated[
-        Path | None, typer.Option("--index", help="Folder for the index, for search and why afterwards.")
+        Path | None, typer.Option("--index", help="Folder of the index, to use with search and why later.")
     ] = None,
     *,
     page: PageOptions,

@@ -38,7 +38,7 @@ class EvaluateOptions:
     ] = None
     documents: Annotated[
         int | None,
-        typer.Option("--documents", min=1, help="Judged documents, filled up with others to this many; default: all."),
+        typer.Option("--documents", min=1, help="Use this many documents: the judged ones, then others; default: all."),
     ] = None
     seed: SeedOption = 0
     output: Annotated[

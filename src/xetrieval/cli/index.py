@@ -56,7 +56,7 @@ class CorpusOptions:
         str | None, typer.Option("--store", help="A store of vectors: postgresql://HOST/DB#TABLE (docs/index.md).")
     ] = None
     chunk: Annotated[
-        int | None, typer.Option("--chunk", help="Cut documents into pieces of at most this many characters.")
+        int | None, typer.Option("--chunk", help="Split documents into pieces of at most this many characters.")
     ] = None
     overlap: Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")] = 0
     cache: CacheOption = None

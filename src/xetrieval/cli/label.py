@@ -55,7 +55,7 @@ class FeatureOptions:
         if self.unlabelled:
             chosen = [f for f in chosen if not explainer.features[f.feature_id].label]
         if not chosen:
-            raise InputError("no feature is left to label: all have labels already, or are silent on these examples")
+            raise InputError("no feature is left to label: all have labels already, or are inactive in these examples")
         return explainer, folder, chosen
 
 
@@ -122,13 +122,13 @@ def examples(
     )
     silent = sum(not feature.documents for feature in gathered.features)
     print_message(
-        f"examples of {len(gathered.features):,} features ({silent:,} silent) from {gathered.passages:,} passages of "
+        f"examples of {len(gathered.features):,} features ({silent:,} inactive) from {gathered.passages:,} passages of "
         f"{gathered.documents:,} documents in {output}"
     )
     if lost:
         print_message(
             f"{len(lost):,} of {len(named_from):,} texts that labels were made from are not in this corpus: it is "
-            "another corpus, lacks documents, or --sentences differs"
+            "another corpus, documents are missing, or --sentences differs"
         )
 
 
@@ -154,7 +154,7 @@ def llm(
         str | None, typer.Option("--judge", help="An encoder that chooses between candidates; default: the model.")
     ] = None,
 ) -> None:
-    """Let a language model write labels. It sees active texts with their strengths, and silent ones.
+    """Let a language model write labels. It sees active texts with their strengths, and inactive ones.
 
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
@@ -241,7 +241,10 @@ def transfer(
 
     source, target = open_explainer(old, None, options.cache), open_explainer(new, None, options.cache)
     if source.encoder_identity.digest != target.encoder_identity.digest:
-        raise MismatchError(f"{old} and {new} explain different encoders; labels can only be copied within one")
+        raise MismatchError(
+            f"{old} and {new} explain different encoders; "
+            "labels can only be copied between explainers of the same encoder"
+        )
     skipped = check_corpora(options.corpora, into.output, skip_bad=options.skip_bad)
     blocks = _blocks(target, options.corpora, options.sentences, skipped)
     with progress_bar() as progress:
@@ -375,5 +378,5 @@ def _label(explainer: str, labeller: Labeller, chosen: list[FeatureExamples], ta
     ]
     target.relabel(explainer, new)
     for fault, count in Counter(p.fault for p in proposals if p.fault).most_common():
-        print_message(f"{count:,} features left as they were: {fault}")
+        print_message(f"{count:,} features keep their labels: {fault}")
     return stopped

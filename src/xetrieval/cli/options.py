@@ -36,7 +36,7 @@ TopOption = Annotated[
         "--top",
         "-n",
         min=0,
-        help="Show this many features, whatever they carry; the others are summed. Default: those of a tenth or more.",
+        help="Show this many features and sum the others. Default: show those that carry a tenth or more.",
     ),
 ]
 

@@ -22,7 +22,7 @@ class MoreVectors:
 
     views: Annotated[
         list[Path] | None,
-        typer.Option("--views", help="Views of the same rows, trained on as well but measured separately; may repeat."),
+        typer.Option("--views", help="Views of the same rows, also trained on but measured separately; may repeat."),
     ] = None
     intruder_vectors: Annotated[
         tuple[Path, Path] | None,

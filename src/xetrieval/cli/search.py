@@ -37,7 +37,7 @@ class RankingOptions:
         Path | None,
         typer.Option(
             "--query-vector",
-            help="Instead of a query: its vector (.npy, .safetensors, .parquet); no encoder.",
+            help="The vector of the query, instead of its text (.npy, .safetensors, .parquet); needs no encoder.",
         ),
     ] = None
     by: Annotated[
@@ -75,14 +75,14 @@ class HitOptions:
         typer.Option(
             "--filter",
             help="site=cs, 'year>=2020', 'date<2025-01-31', 'src.lang!=en', 'tags~new' (contains), 'name=\"=x\"' "
-            "(a text in quotation marks may begin with an operator); may repeat: all must hold, except that several = "
-            "on one field mean any of these.",
+            "(a text in quotation marks may begin with an operator); may repeat: all must be met, except that several "
+            "= on one field mean any of these.",
         ),
     ] = None
     exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, even if a faiss index exists.")] = False
     explain: Annotated[bool, typer.Option("--explain", help="Also explain each score.")] = False
     overview: Annotated[
-        bool, typer.Option("--overview", help="Also show what the hits have in common and what divides them.")
+        bool, typer.Option("--overview", help="Also show what the hits have in common and what sets them apart.")
     ] = False
     good: Annotated[
         list[str] | None, typer.Option("--good", help="Id of a relevant hit, for --overview; may repeat.")
@@ -137,7 +137,7 @@ class WhyOptions:
         str | None,
         typer.Option(
             "--over",
-            help="Compare with this document. By default, one outside the top is compared with the last one in it.",
+            help="Compare with this document; default: the last one in the top, if the document is not in it.",
         ),
     ] = None
     k: Annotated[

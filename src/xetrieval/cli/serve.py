@@ -22,7 +22,9 @@ def serve(
     config: ServeConfig,
     indexes: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="INDEX...", help="Folders of indexes; without one, only texts can be explained."),
+        typer.Argument(
+            metavar="INDEX...", help="Folders of indexes; without any, the server explains only pairs of texts."
+        ),
     ] = None,
     explainer: ExplainerOption = "minilm",
 ) -> None:

@@ -40,7 +40,7 @@ class JudgmentOptions:
 @with_options
 def suggest(
     index: IndexArgument,
-    output: Annotated[Path, typer.Option("--output", help="Where the profile goes (JSON).")],
+    output: Annotated[Path, typer.Option("--output", help="The file for the profile (JSON).")],
     judgments: JudgmentOptions,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same folds.")] = 0,
     format: FormatOption = Format.text,

@@ -25,7 +25,7 @@ class BuildConfig:
 
     shard_rows: int = SHARD_ROWS
     block: int | None = None
-    restart: Annotated[bool, Option("Discard an unfinished build of something else.")] = False
+    restart: Annotated[bool, Option("Discard an unfinished build of other texts.")] = False
     adding: bool = False
     engine: Annotated[str, Option("loop, or ray: the same work on a cluster (extra `ray`).")] = "loop"
     force: Annotated[bool, Option("Accept vectors that seem to come from another encoder than the explainer's.")] = (
@@ -38,7 +38,7 @@ class BuildConfig:
             "corpus if it has 150 passages or more and the explainer is the shipped one."
         ),
     ] = None
-    seed: Annotated[int, Option("Of a learned dictionary: same corpus and seed, same features.")] = 0
+    seed: Annotated[int, Option("For learning a dictionary: same corpus and seed, same features.")] = 0
 
     def __post_init__(self) -> None:
         for name, value in (("shard_rows", self.shard_rows), ("block", self.block)):

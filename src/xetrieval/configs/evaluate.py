@@ -55,12 +55,12 @@ class SteeringConfig:
         1.5,
         2.0,
     )
-    fraction: Annotated[float, Option("The largest set of features, as a fraction of all.")] = 0.125
+    fraction: Annotated[float, Option("Size of the largest set of features, as a fraction of all.")] = 0.125
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
         if not self.alphas or min(self.alphas) < 0 or not 0 < self.fraction < 1:
-            raise InputError("steering: factors of 0 or more, and a fraction of the features between 0 and 1")
+            raise InputError("steering: factors must be 0 or more, and the fraction of the features between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class LabelsConfig:
     """How many labelled features are judged, and on how many texts that activate each (and as many that do not)."""
 
     features: Annotated[int | None, Option("Judge a sample of this many labelled features.", "--sample")] = 200
-    texts: Annotated[int, Option("Active texts per feature, and as many silent ones.", "--texts-per-feature")] = 10
+    texts: Annotated[int, Option("Active texts per feature, and as many inactive ones.", "--texts-per-feature")] = 10
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:

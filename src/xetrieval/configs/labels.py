@@ -21,7 +21,7 @@ class ExamplesConfig:
 
     top: Annotated[int, Option("The strongest texts of a feature.")] = 10
     spread: Annotated[int, Option("Texts from the rest of its activation range.")] = 10
-    contrast: Annotated[int, Option("Silent texts drawn at random, and as many similar ones.", "--silent")] = 10
+    contrast: Annotated[int, Option("Inactive texts drawn at random, and as many similar ones.", "--inactive")] = 10
     per_document: Annotated[
         int, Option("Sentences of each document to use, in addition to the document itself.", "--sentences")
     ] = 9
@@ -29,7 +29,7 @@ class ExamplesConfig:
 
     def __post_init__(self) -> None:
         if min(self.top, self.spread, self.contrast) < 1 or self.per_document < 0 or self.seed < 0:
-            raise InputError("examples: top, spread and contrast >= 1, per_document >= 0, seed >= 0")
+            raise InputError("examples: top, spread and contrast must be >= 1, per_document and seed >= 0")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class LlmLabelConfig:
 
     def __post_init__(self) -> None:
         if self.candidates < 1 or self.retries < 0 or self.concurrency < 1:
-            raise InputError("labels: candidates >= 1, retries >= 0, concurrency >= 1")
+            raise InputError("labels: candidates and concurrency must be >= 1, retries >= 0")
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class ScoresConfig:
         tuple[str, ...], Option(f"Scores, separated by commas: {', '.join(LABEL_SCORES)}.", "--scores")
     ] = LABEL_SCORES
     negatives: Annotated[
-        tuple[Negatives, ...], Option("Silent texts: random, hard (similar to the active ones), or both.")
+        tuple[Negatives, ...], Option("Inactive texts: random, hard (similar to the active ones), or both.")
     ] = NEGATIVES
     features: Annotated[int | None, Option("Score a sample of this many features; default: all.", "--sample")] = None
-    texts: Annotated[int, Option("Active texts per feature, and as many silent ones.", "--texts-per-feature")] = 10
+    texts: Annotated[int, Option("Active texts per feature, and as many inactive ones.", "--texts-per-feature")] = 10
     active: Annotated[Active, Option("Active texts: range (spread over all activations), or strongest.")] = "range"
     shuffled: Annotated[
         bool, Option("Also score each label on another feature's texts.", "--shuffled/--no-shuffled")

@@ -81,7 +81,8 @@ class SaeConfig(Settings):
         int | None, Option("topk: active features per row in use; default: as in training.", "--inference-l0")
     ] = None
     centre: Annotated[
-        Centre, Option("none, mean or whiten: the space in which it trains; folded into the weights afterwards.")
+        Centre,
+        Option("none, mean or whiten: how vectors are transformed for training; afterwards folded into the weights."),
     ] = "none"  # whiten: directions are unit and k-th places are taken in the whitened space
     learning_rate: Annotated[
         float | None, Option("Peak learning rate; default: 2e-4 / sqrt(F / 2^14) times the variant's rate.")
@@ -97,7 +98,7 @@ class SaeConfig(Settings):
     aux_alpha: float = 1 / 32  # weight of the auxiliary loss of dead features (Gao et al.)
     dead_after: float | int = 0.02  # steps without firing; below 1 a fraction of all steps
     resample_every: Annotated[
-        float | None, Option("Restart dead features after each such fraction of training, until 0.75 of it.")
+        float | None, Option("Restart dead features each time this fraction of training has passed, until 0.75 of it.")
     ] = None
     scoring: Annotated[
         Scoring, Option("float32, or bfloat16 with the candidates re-scored exactly (topk); the codes are the same.")

@@ -19,7 +19,7 @@ class ServeConfig:
     allow_host: Annotated[
         list[str] | None, Option("Another host name that requests may use; may repeat.", metavar="NAME")
     ] = None
-    root_path: Annotated[str, Option("The prefix of its paths behind a proxy.", metavar="/NAME")] = ""
+    root_path: Annotated[str, Option("The prefix of the server's paths behind a proxy.", metavar="/NAME")] = ""
     quiet: Annotated[bool, Option("Do not log requests.")] = False
 
     def __post_init__(self) -> None:

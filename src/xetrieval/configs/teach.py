@@ -21,4 +21,4 @@ class TeachConfig:
 
     def __post_init__(self) -> None:
         if self.characters < CUT_SEARCH or self.retries < 0 or self.concurrency < 1:
-            raise InputError(f"teach: characters >= {CUT_SEARCH}, retries >= 0, concurrency >= 1")
+            raise InputError(f"teach: characters must be >= {CUT_SEARCH}, retries >= 0, concurrency >= 1")

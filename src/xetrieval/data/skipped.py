@@ -133,4 +133,4 @@ def _files(source: Path, counts: Counter[str]) -> str:
 def _pages(source: Path, pages: list[Path]) -> str:
     first = "" if pages == [source] else f", e.g. {path_text(pages[0].relative_to(source))}"
     of = "page has front matter" if len(pages) == 1 else "pages have front matter"
-    return f"{path_text(source)}: {len(pages):,} {of} that is not readable YAML, and was taken as text{first}"
+    return f"{path_text(source)}: {len(pages):,} {of} that is not readable YAML, and was treated as text{first}"

@@ -119,7 +119,7 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
                 yield from each(_rows(_as_text(arrow, batch)), read)
     except (arrow.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{path_text(path)}: not a whole Parquet file ({reason})") from error
+        raise InputError(f"{path_text(path)}: not a complete Parquet file ({reason})") from error
     except (ValueError, OverflowError, TypeError) as error:
         if isinstance(error, InputError):
             raise

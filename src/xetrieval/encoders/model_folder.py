@@ -122,7 +122,7 @@ class ModelFolder:
         if not isinstance(own, dict):
             raise DamagedError(f"{self.folder / SETTINGS}: prompts must map names to texts")
         if default and default not in ("query", "document"):
-            notes.append(f"its default prompt {default!r} is for another task and is not put before texts")
+            notes.append(f"its default prompt {default!r} is for another task and is not used")
         others = [key for key in ("passage", "corpus") if own.get(key)]
         if others and "document" not in own:  # sentence-transformers fills in an empty `document`, and takes that
             notes.append(f"its prompt {others[0]!r} is not put before documents, as encode_document does not use it")

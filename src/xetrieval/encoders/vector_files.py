@@ -256,17 +256,17 @@ def _vector_column(path: Path, arrow: Any, schema: Any, column: str | None) -> s
         floats = [field.name for field in schema if is_vectors(field.type)]
         if len(floats) != 1:
             what = "several columns of vectors" if floats else "no column of vectors (lists of numbers)"
-            raise InputError(f"{path}: {what}; it has {listed}; call one 'vector', or name it by --vector-column")
+            raise InputError(f"{path}: {what}; it has {listed}; call one 'vector', or name it with --vector-column")
         return str(floats[0])
     name = column or "vector"
     if schema.names.count(name) != 1:
         raise InputError(
-            f"{path}: no column {name!r}; it has {listed}; call it 'vector', or name it by --vector-column"
+            f"{path}: no column {name!r}; it has {listed}; call it 'vector', or name it with --vector-column"
         )
     if not is_vectors(schema.field(name).type):
         kind = clip(str(schema.field(name).type), 40)
         raise InputError(
-            f"{path}: column {name!r} is of type {kind}, not lists of numbers; name another by --vector-column"
+            f"{path}: column {name!r} is of type {kind}, not lists of numbers; name another with --vector-column"
         )
     return name
 
@@ -296,7 +296,7 @@ def _whole_parquet(path: Path, arrow: Any) -> Iterator[None]:
         raise
     except (arrow.ArrowException, OSError, ValueError) as error:
         reason = clip(next(iter(str(error).splitlines()), "damaged"), 160)
-        raise DamagedError(f"{path}: not a whole Parquet file ({reason})") from error
+        raise DamagedError(f"{path}: not a complete Parquet file ({reason})") from error
 
 
 # ---------------------------------------------------------------------------------------------------- ids in text

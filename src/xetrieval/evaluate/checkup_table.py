@@ -43,9 +43,9 @@ def checkup_parts(found: Checkup) -> Iterator[RenderableType]:
             f"of {found.queries} {found.query_source} and their best three",
         ),
         ("retention", _percent(found.retention), None, found.retention_is),
-        ("silent features", f"{found.silent:.0%}", None, "no document has them"),
+        ("unused features", f"{found.silent:.0%}", None, "no document has them"),
         ("saturated features", f"{found.saturated:.1%}", None, "a quarter of the documents has them"),
-        ("documents not read to their end", f"{found.unread:.0%}", None, ""),
+        ("documents longer than the encoder reads", f"{found.unread:.0%}", None, ""),
         (
             "documents mostly unknown",
             f"{found.unknown:.0%}",

@@ -184,7 +184,8 @@ def advice(
         lines.append(f"{found.silent:.0%} of the features are active on no document: they are about other subjects")
     if found.saturated > 0.02:
         lines.append(
-            f"{found.saturated:.1%} of the features are active on a quarter of the documents: too common to inform"
+            f"{found.saturated:.1%} of the features are active on a quarter of the documents: too common to be "
+            "informative"
         )
     if found.unread > 0.05:
         lines.append(
@@ -197,7 +198,7 @@ def advice(
             "languages or characters; use another one"
         )
     if found.retention is not None and found.retention < 0.7:
-        lines.append(f"rankings change much when only what the features capture is kept ({found.retention_is})")
+        lines.append(f"rankings change a lot when only what the features capture is kept ({found.retention_is})")
     if found.remainder is None:
         lines.append("no queries: give --queries FILE to measure how much of the scores is explained")
     return tuple(lines)

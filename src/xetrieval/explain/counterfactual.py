@@ -88,16 +88,17 @@ class Swap(Record):
         else:
             erased = (
                 f"{_without(self.erase)}, the {self.ahead} document would score {self.erase.score:+.4f}, "
-                f"below the {self.behind} with {self.behind_score:+.4f}"
+                f"below the {self.behind} one ({self.behind_score:+.4f})"
             )
         if self.boost is None:
             return (
                 erased,
-                f"no factor up to {LARGEST_FACTOR:g} on what the {self.behind} document shares lifts it above",
+                f"no factor up to {LARGEST_FACTOR:g} on what the {self.behind} document shares "
+                f"lifts it above the {self.ahead}",
             )
         return erased, (
             f"with {self.boost.factor:.2f} times the activation of what it shares with the query, the {self.behind} "
-            f"document would pass the {self.ahead} with its {self.ahead_score:+.4f}"
+            f"document would pass the {self.ahead} one ({self.ahead_score:+.4f})"
         )
 
 
@@ -124,12 +125,12 @@ class RankChange(Record):
         """The change in words."""
         ends = f"the top {self.k}, which ends at {self.cutoff_score:+.4f}"
         if self.inside and self.erase is None:
-            return (f"{_none_of(self.most_erased)} the document leaves the top {self.k}",)
+            return (f"{_none_of(self.most_erased)} the document would leave the top {self.k}",)
         if self.erase is not None:
             return (f"{_without(self.erase)}, the document would score {self.erase.score:+.4f} and leave {ends}",)
         if self.boost is None:
             shared = "what the document shares with the query"
-            return (f"no factor up to {LARGEST_FACTOR:g} on {shared} lifts it into {ends}",)
+            return (f"no factor up to {LARGEST_FACTOR:g} on {shared} would lift it into {ends}",)
         times = f"{self.boost.factor:.2f} times the activation of what it shares with the query"
         return (f"with {times}, the document would enter {ends}",)
 

@@ -79,7 +79,7 @@ class Explainer:
         if len(dimensions) > 1:
             raise MismatchError(f"explainer {self.name}: its parts have different dimensions {sorted(dimensions)}")
         if len(self.features) != self.sae.features:
-            raise MismatchError(f"explainer {self.name}: {len(self.features)} names, {self.sae.features} features")
+            raise MismatchError(f"explainer {self.name}: {len(self.features)} labels, {self.sae.features} features")
 
     def __repr__(self) -> str:
         named = sum(feature.label is not None for feature in self.features)
@@ -295,7 +295,7 @@ class Explainer:
         if self._slot.encoder is None:
             if self.encoder_identity.name.startswith("vectors:"):
                 raise MismatchError(
-                    f"explainer {self.name} was fitted on {self.encoder_identity.name} and knows no encoder for "
+                    f"explainer {self.name} was fitted on {self.encoder_identity.name} and has no encoder for "
                     "text; use explain_vectors, or --query-vectors and --document-vectors"
                 )
             if self.encoder_identity.is_function:
@@ -351,7 +351,7 @@ class Explainer:
 def _remedy(own: EncoderIdentity) -> str:
     if not own.lasting:
         return (
-            "was fitted with a function that had no name and no version, so no other can be known to be the same; "
+            "was fitted with a function that had no name and no version, so another cannot be proved to be the same; "
             "explain vectors (explain_vectors), or fit again with open_encoder(function, name=..., version=...)"
         )
     name = own.name.removeprefix(FUNCTION)

@@ -34,9 +34,9 @@ class Reading(NamedTuple):
                 found.append(f"{counted} of the {what} {verb} unknown to the encoder")
         if self.unread:
             last = (
-                f"last token of the {what} lies" if self.unread == 1 else f"last {self.unread} tokens of the {what} lie"
+                f"last token of the {what} is" if self.unread == 1 else f"last {self.unread} tokens of the {what} are"
             )
-            found.append(f"the {last} past the encoder's limit and had no part in the score")
+            found.append(f"the {last} past the encoder's limit and did not affect the score")
         return found
 
 

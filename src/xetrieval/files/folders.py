@@ -94,7 +94,7 @@ def new_folder(target: Path, over: Kind | None = None, *, part: bool = False) ->
 def _foreign(target: Path, kind: Kind) -> list[str]:
     """The files in a folder of ours that its config.json does not name."""
     if kind_of(target) != kind.format:
-        raise InputError(f"{target} is there already and not the folder of {kind.words}; choose another output")
+        raise InputError(f"{target} exists already and is not the folder of {kind.words}; choose another output")
     files = read_json(target / NAME).get("files")
     ours = {NAME, *(files if isinstance(files, dict) else ())} | ({CARD} if files else set())
     return sorted(name for name in os.listdir(target) if name not in ours)
@@ -102,7 +102,7 @@ def _foreign(target: Path, kind: Kind) -> list[str]:
 
 def _take_over(source: Path, target: Path) -> None:
     if os.path.lexists(target):
-        raise InputError(f"{source} is not ours, and a file of that name is to be written; move it elsewhere")
+        raise InputError(f"{source} was not made by xetrieval and would be overwritten; move it elsewhere")
     if source.is_dir() and not source.is_symlink():
         shutil.copytree(source, target, symlinks=True)
     else:
@@ -178,7 +178,7 @@ def claim(folder: Path, what: str) -> None:
 
 def _check_work(folder: Path, what: str) -> None:
     if _mark(folder, what) is None and not is_vacant(folder):
-        raise InputError(f"{folder} is there already and not the work of `{what}`; choose another output or move it")
+        raise InputError(f"{folder} exists already and was not made by `{what}`; choose another output or move it")
 
 
 def _mark(folder: Path, what: str) -> dict[str, Any] | None:
@@ -224,7 +224,7 @@ class Work:
             check_new_folder(self.output)
         _check_work(self.folder, self.what)
         check_writable(self.folder)
-        busy = f"{self.folder}: another process is at work there; wait for it to end, or choose another output"
+        busy = f"{self.folder}: another process is working there; wait for it to end, or choose another output"
         with ExitStack() as held:
             held.enter_context(alone(self.folder / LOCK, busy))
             if not (self.folder / LOCK).is_file():  # the process that held it has just ended and removed it

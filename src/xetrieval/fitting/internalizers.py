@@ -87,7 +87,7 @@ def train_to_folder(
         InputError: `output` exists already, or there are no lessons.
     """
     if not pairs:
-        raise InputError("internalizer: no lessons; give at least one teacher")
+        raise InputError("internalizer: no texts to learn from; give at least one teacher")
     check_new_folder(output)
     learned = learn(pairs, encoder, config, progress)
     facts = {**provenance, "lessons": len(pairs), "config": config.to_dict()}
@@ -132,5 +132,5 @@ def report_on(
                 }
             )
     if not records:
-        raise InputError(f"these teachers have no lessons for {', '.join(internalizers)}")
+        raise InputError(f"these teachers have no texts for {', '.join(internalizers)}")
     return records

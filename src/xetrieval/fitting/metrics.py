@@ -57,6 +57,6 @@ def held_out_notes(explainer: Explainer) -> list[str]:
     if documents < FEWEST_PASSAGES:
         lines.append(
             f"warning: {documents:,} documents are few: nothing was measured below {FEWEST_PASSAGES}, and the features "
-            "may fit these documents alone"
+            "may fit only these documents"
         )
     return lines

@@ -185,7 +185,7 @@ def _source(explanation: Explanation) -> str:
 
 def _unread(*ends: tuple[str, str, int | None]) -> tuple[str, ...]:
     return tuple(
-        f"never read in the {name}, from character {end} on: {shorten(text[end:])}"
+        f"not read in the {name}, from character {end} on: {shorten(text[end:])}"
         for name, text, end in ends
         if end is not None
     )
@@ -194,7 +194,7 @@ def _unread(*ends: tuple[str, str, int | None]) -> tuple[str, ...]:
 def _summary(explanation: Explanation) -> str:
     """How much of the score the features account for; nothing where a percentage would mean nothing."""
     if explanation.explained is None:
-        return "too near zero for a percentage" if abs(explanation.score) < LEAST_SCORE else ""
+        return "too close to zero for a percentage" if abs(explanation.score) < LEAST_SCORE else ""
     alone = explanation.explained_without_bias
     return f"explained {explanation.explained:.0%}" + ("" if alone is None else f", without bias {alone:.0%}")
 
@@ -233,7 +233,7 @@ def evidence_lines(side: Side, sentences: int = 2, most_words: int = 6) -> list[
 
 
 def _alone(activation: float) -> str:
-    return "" if activation > 0 else "  [by itself it does not activate this feature]"
+    return "" if activation > 0 else "  [on its own it does not activate this feature]"
 
 
 def with_sides(rows: Sequence[Row]) -> list[Row]:

@@ -55,9 +55,11 @@ def check_token(token: str | None) -> None:
     if token is None:
         return
     if not token.strip():
-        raise InputError("the token is empty: it would let everybody in; give another, or leave it out")
+        raise InputError("the token is empty: it would let anyone in; give another, or leave it out")
     if not (token.isascii() and token.isprintable() and token == token.strip()) or set(token) & set(';,"\\'):
-        raise InputError('the token: letters, digits and signs of ASCII, without ; , " \\ and blanks at its ends')
+        raise InputError(
+            'the token may contain ASCII letters, digits and punctuation, but not ; , " \\ or blanks at its ends'
+        )
 
 
 def check_prefix(path: str) -> str:
@@ -70,7 +72,7 @@ def check_prefix(path: str) -> str:
     if plain and not PREFIX.fullmatch(plain):
         raise InputError(f"path prefix {path!r}: give it as /NAME")
     if plain.split("/")[1:2] in (["v1"], ["assets"]):
-        raise InputError(f"path prefix {path!r}: the server has a path of that name itself; choose another")
+        raise InputError(f"path prefix {path!r}: the server itself uses that path; choose another")
     return plain
 
 

@@ -100,7 +100,7 @@ class Gate:
     async def _answer(self, scope: Scope, place: Place, receive: Receive, send: Send) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if not welcome(asked_host(headers.get(b"host", "")), self.hosts):
-            await refuse(send, 421, "this server is not addressed by that name")
+            await refuse(send, 421, "this server does not accept that host name")
             return
         query = scope.get("query_string", b"").decode("latin-1")
         if scope["method"] == "GET" and self._is_token(parse_qs(query).get("token", [""])[0]):
@@ -183,7 +183,7 @@ class Gate:
         task.add_done_callback(self._ended)
         if begun:
             raise ClientLeft  # the client does not read the answer
-        await refuse(send, 503, f"that takes longer than {self.limits.seconds:g} seconds; ask for less at once")
+        await refuse(send, 503, f"the request takes longer than {self.limits.seconds:g} seconds; ask for less at once")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.late.discard(task)

@@ -50,7 +50,7 @@ DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Vector = Annotated[
     list[float],
-    Field(min_length=1, max_length=16_384, description="Instead of query: a vector by the same encoder."),
+    Field(min_length=1, max_length=16_384, description="Instead of query: a vector from the same encoder."),
 ]
 FactorValue = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
@@ -89,10 +89,10 @@ class SearchRequest(OfIndex):
     by: Mode = "dense"
     filters: Filters = Field(
         default={},
-        description="On metadata; all must hold. Values, one of which a document must have, or operators: "
+        description="Conditions on metadata; all must be met. For each field, values (one must match) or operators: "
         '{"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].',
     )
-    factors: Factors = Field(default={}, max_length=500, description="Steering: feature to factor.")
+    factors: Factors = Field(default={}, max_length=500, description="Steering factors by feature.")
     weights: dict[FieldName, Weight] = Field(default={}, max_length=20, description="Views added to the dense score.")
     explain: bool = True
     top: Top = DEFAULT_TOP
@@ -138,7 +138,7 @@ class WhyRequest(OfIndex):
     vector: Vector | None = None
     doc_id: DocId
     over: DocId | None = None
-    k: int | None = Field(default=None, ge=1, le=100, description="Documents of the top; 10 where none is given.")
+    k: int | None = Field(default=None, ge=1, le=100, description="How many documents count as the top; default: 10.")
     counterfactual: bool = True
     evidence: bool = False
     top: Top = None
@@ -158,7 +158,7 @@ class ThumbsRequest(OfIndex):
     query: QueryText
     good: list[DocId] = Field(default=[], max_length=100)
     bad: list[DocId] = Field(default=[], max_length=100)
-    features: int = Field(default=4, ge=1, le=16, description="How many features may be turned at most.")
+    features: int = Field(default=4, ge=1, le=16, description="The largest number of features in the profile.")
 
 
 class ProfileRequest(OfIndex):
@@ -243,9 +243,9 @@ class Refusal(TypedDict):
 
 
 Problem: dict[int | str, dict[str, Any]] = {
-    400: {"model": Refusal, "description": "The request cannot be answered; says why."},
+    400: {"model": Refusal, "description": "The request cannot be answered, and why."},
     404: {"model": Refusal, "description": "No such index, document, feature or profile."},
     413: {"model": Refusal, "description": "The request is too large."},
-    422: {"model": Refusal, "description": "A field is missing, or not what it has to be."},
+    422: {"model": Refusal, "description": "A field is missing, or has the wrong type or value."},
     503: {"model": Refusal, "description": "Too many requests at once."},
 }

@@ -87,7 +87,7 @@ class Service:
                 except XetrievalError as error:  # it is being rebuilt; the open index still answers
                     if cut:
                         remedy = "copy a new index to another folder, then rename it"
-                        raise DamagedError(f"{cut}: overwritten while it was served; {remedy}") from error
+                        raise DamagedError(f"{cut}: overwritten while the server had it open; {remedy}") from error
                     LOG.warning("%s: changed, and cannot be opened now: %s", name, error)
                 else:
                     self.indexes[name] = self._shared(opened)
@@ -252,7 +252,7 @@ class Service:
         index = self.index(request.index)
         good, bad = ([self._row(index, name) for name in names] for names in (request.good, request.bad))
         factors = factors_from_thumbs(index, request.query, good, bad, request.features)
-        note = "one query's thumbs: see what they do to others before you keep them"
+        note = "learned from one query: check its effect on other queries before you save it"
         return s.Suggestion(_factors(index, factors), note)
 
     def profiles(self, index: IndexName = None) -> s.Profiles:

@@ -1047,7 +1047,7 @@ export interface components {
             explain: boolean;
             /**
              * Factors
-             * @description Steering: feature to factor.
+             * @description Steering factors by feature.
              * @default {}
              */
             factors: {
@@ -1055,7 +1055,7 @@ export interface components {
             };
             /**
              * Filters
-             * @description On metadata; all must hold. Values, one of which a document must have, or operators: {"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].
+             * @description Conditions on metadata; all must be met. For each field, values (one must match) or operators: {"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].
              * @default {}
              */
             filters: {
@@ -1259,7 +1259,7 @@ export interface components {
             bad: string[];
             /**
              * Features
-             * @description How many features may be turned at most.
+             * @description The largest number of features in the profile.
              * @default 4
              */
             features: number;
@@ -1336,7 +1336,7 @@ export interface components {
             index?: string | null;
             /**
              * K
-             * @description Documents of the top; 10 where none is given.
+             * @description How many documents count as the top; default: 10.
              */
             k?: number | null;
             /** Over */
@@ -1392,7 +1392,7 @@ export interface operations {
                     "application/json": components["schemas"]["Contrast"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1419,7 +1419,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1461,7 +1461,7 @@ export interface operations {
                     "application/json": components["schemas"]["StoredDocument"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1488,7 +1488,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1530,7 +1530,7 @@ export interface operations {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1557,7 +1557,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1602,7 +1602,7 @@ export interface operations {
                     "application/json": components["schemas"]["FeaturePage"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1629,7 +1629,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1672,7 +1672,7 @@ export interface operations {
                     "application/json": components["schemas"]["FeatureCard"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1699,7 +1699,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1741,7 +1741,7 @@ export interface operations {
                     "application/json": components["schemas"]["FindAnswer"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1768,7 +1768,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1806,7 +1806,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1838,7 +1838,7 @@ export interface operations {
                     "application/json": components["schemas"]["CorpusReport"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1865,7 +1865,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1907,7 +1907,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1934,7 +1934,7 @@ export interface operations {
                     "text/html": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1976,7 +1976,7 @@ export interface operations {
                     "application/json": components["schemas"]["SearchAnswer"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2003,7 +2003,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2045,7 +2045,7 @@ export interface operations {
                     "application/json": components["schemas"]["SteeredRanking"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2072,7 +2072,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2113,7 +2113,7 @@ export interface operations {
                     "application/json": components["schemas"]["Profiles"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2140,7 +2140,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2182,7 +2182,7 @@ export interface operations {
                     "application/json": components["schemas"]["Profile"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2209,7 +2209,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2251,7 +2251,7 @@ export interface operations {
                     "application/json": components["schemas"]["Suggestion"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2278,7 +2278,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2320,7 +2320,7 @@ export interface operations {
                     "application/json": components["schemas"]["Why"];
                 };
             };
-            /** @description The request cannot be answered; says why. */
+            /** @description The request cannot be answered, and why. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2347,7 +2347,7 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
-            /** @description A field is missing, or not what it has to be. */
+            /** @description A field is missing, or has the wrong type or value. */
             422: {
                 headers: {
                     [name: string]: unknown;

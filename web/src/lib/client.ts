@@ -1,4 +1,4 @@
-// What the server answers, by the types that its own description gives.
+// The server's answers, with the types of its own description.
 import type { components } from "./api";
 
 type Schemas = components["schemas"];

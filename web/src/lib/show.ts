@@ -13,12 +13,12 @@ export function pieces(explanation: Explanation): Piece[] {
   return out;
 }
 
-// A feature's label, or its number; of twins without labels all numbers, for their share is one.
+// A feature's label, or its number; for twins without labels, all their numbers, because they have one share.
 export function nameOf(f: { feature_id: number | null; label: string | null; twins?: number[] }): string {
   return f.label ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
 }
 
-// A name where it holds; otherwise that this is none, with the words of this pair where they are not beside it.
+// The label where it applies; otherwise "unnamed", with the words of this pair unless they are shown beside it.
 export function shownName(term: Term, alone = true): string {
   if (term.kind === "word" || (term.label && term.label_holds !== false)) return nameOf(term);
   return alone && term.words ? `(unnamed) ${wordsOf(term)}` : `${nameOf({ ...term, label: null })} (unnamed)`;
@@ -50,7 +50,7 @@ export function markedTerm(terms: Term[], lit: number): Term | undefined {
   return terms.find((term) => term.feature_id === lit) ?? terms[0];
 }
 
-// One colour a feature, the same wherever it turns up.
+// One colour per feature, the same everywhere.
 export function hue(feature: number): number {
   return (feature * 137.508) % 360;
 }

@@ -28,7 +28,7 @@ def overview_parts(found: Overview) -> Iterator[RenderableType]:
 
     parts = [
         (f"what the {found.hits} hits have in common", found.common, False),
-        ("what splits them", found.splitting, False),
+        ("what separates them", found.splitting, False),
     ]
     if found.judged:
         parts.append(("what brings in the bad ones", found.misleading, True))
@@ -66,7 +66,7 @@ def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
         )
         for topic in found.topics
     ]
-    columns = (Column("about", 44), Column("documents"), Column("most of them by", 30))
+    columns = (Column("about", 44), Column("documents"), Column("main feature", 30))
     yield Fitted(columns, lines, bar=14)
     if found.boilerplate:
         yield heading("features in a quarter of the documents or more: too common to be informative")
@@ -83,7 +83,7 @@ def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
     if found.hubs:
         yield heading(f"hubs: documents found for very many queries ({found.probes} documents were the queries)")
         for hub in found.hubs:
-            found_times = f"  {hub.found:>4} times, {hub.expected:g} expected  "
+            found_times = f"  {hub.found:>4} queries, {hub.expected:g} expected  "
             yield Text.assemble(found_times, (printable(hub.doc_id), "cyan"))
             mean = hub.explanation
             terms = ", ".join(f"{printable(term.name)} {term.share:+.3f}" for term in mean.terms)

@@ -59,7 +59,9 @@ def chosen_explainer(explainer: Explainer, dictionary: str | Path | None) -> Exp
     except InputError as error:
         raise InputError(f"dictionary: {error}; choose corpus, shipped, or the folder of an explainer") from error
     if different := explainer.encoder_identity.differences(other.encoder_identity):
-        raise MismatchError(f"the dictionary of {source} is of another encoder than {explainer.name}: {different}")
+        raise MismatchError(
+            f"the dictionary of {source} is for another encoder than that of {explainer.name}: {different}"
+        )
     if other.digest == explainer.digest:
         return explainer
     return replace(
@@ -81,7 +83,7 @@ def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, 
     """
     if adding:
         if dictionary is not None:
-            raise InputError("an index keeps its dictionary: give no dictionary when adding to it")
+            raise InputError("an index keeps its dictionary; leave out --dictionary when adding to it")
         return Dictionary(learned=False, why="the dictionary of the index")
     few = f"{documents:,} passages; nothing was measured below {FEWEST_PASSAGES}"
     if dictionary == CORPUS:
@@ -95,7 +97,7 @@ def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, 
     try:
         require("numba", "train")
     except MissingExtra as error:
-        return Dictionary(learned=False, why=f"the shipped one: {error}, to learn one of the corpus's own")
+        return Dictionary(learned=False, why=f"the shipped one; to learn one from the corpus: {error}")
     return Dictionary(learned=True, why="learned from this corpus")
 
 

@@ -132,7 +132,7 @@ def _make_shards(build: Build, config: BuildConfig, plan: Dictionary) -> Build:
 def _described(plan: Dictionary, manifest: Manifest) -> str:
     """Which dictionary an index has, and why."""
     if plan.learned and not manifest.explainer.endswith(OWN):
-        return f"that of {manifest.explainer}: this corpus's vectors cannot be learned from"
+        return f"that of {manifest.explainer}: nothing can be learned from this corpus's vectors"
     return plan.why
 
 

@@ -127,5 +127,5 @@ def _resolve(words: str, number: int | None, features: Sequence[Feature]) -> tup
     if not matches:
         raise InputError(f"concept query: no feature has {words!r} in its label; `xetrieval features` lists the labels")
     if len(matches) > MOST:
-        raise InputError(f"concept query: {len(matches)} features have {words!r} in their labels; be more exact")
+        raise InputError(f"concept query: {len(matches)} features have {words!r} in their labels; be more specific")
     return matches

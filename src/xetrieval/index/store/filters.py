@@ -161,7 +161,7 @@ def _either(conditions: Iterable[Condition]) -> list[Condition]:
 
 def _of_json(field: Any, condition: Any) -> list[Condition]:
     if not isinstance(field, str) or not field:
-        raise InputError(f"filter on {_shown(field)}: the name of a field is a text that is not empty")
+        raise InputError(f"filter on {_shown(field)}: the name of a field must be a text that is not empty")
     if not isinstance(condition, Mapping):
         return [_checked(Condition(field, "=", _typed_values(field, condition)))]
     if not condition:
@@ -205,7 +205,7 @@ def _checked(one: Condition) -> Condition:
     if one.operator in ("=", "!="):
         return one
     if len(one.values) > 1:
-        raise InputError(f"filter {one.field!r}: {one.operator} takes one value; a list goes with = and !=")
+        raise InputError(f"filter {one.field!r}: {one.operator} takes one value; only = and != take a list")
     operand = one.values[0]
     if one.operator == "~" and operand.text == "":
         raise InputError(f"filter {str(one)!r}: ~ needs some text to look for")
@@ -258,7 +258,7 @@ def _mismatch(one: Condition, operand: Operand, there: frozenset[tuple[str, bool
     shown = kinds - {"text"} if "date" in kinds and one.operator in ORDER else kinds
     what = f"its values are {' and '.join(sorted(WORDS[kind] for kind in shown))}"
     if one.operator == "~" and not any(listed for _, listed in there):
-        return f"{what}; ~ looks into lists and texts"
+        return f"{what}; ~ searches lists and texts"
     if one.operator in ORDER and not kinds & ORDERED:
         return f"{what}; {one.operator} compares numbers and dates"
     return f"{what}; {operand.shown} is of another kind"

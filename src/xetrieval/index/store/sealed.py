@@ -116,7 +116,7 @@ def check_starts(starts: NDArray[Any], count: int, values: int, place: Path) -> 
     if len(starts) != count + 1 or int(starts[0]) != 0 or int(starts[-1]) != values:
         raise DamagedError(f"{place}: does not match the number of rows or values in the manifest; {REMEDY}")
     if (np.asarray(starts[1:]) < np.asarray(starts[:-1])).any():
-        raise DamagedError(f"{place}: its numbers do not ascend; {REMEDY}")
+        raise DamagedError(f"{place}: its numbers are not in ascending order; {REMEDY}")
 
 
 def check_numbers(numbers: NDArray[Any], place: Path | str) -> None:

@@ -94,7 +94,9 @@ class Shard:
         check_ids(rows, self.rows, self.folder / POSTINGS[1])
         check_numbers(values, self.folder / POSTINGS[2])
         if (rows[1:] <= rows[:-1]).any() or (values <= 0).any():
-            raise DamagedError(f"{self.folder / POSTINGS[1]}: its rows do not ascend, or have no activation; {REMEDY}")
+            raise DamagedError(
+                f"{self.folder / POSTINGS[1]}: its rows are not in ascending order, or have no activation; {REMEDY}"
+            )
         return Posting(rows, values)
 
     @cached_property

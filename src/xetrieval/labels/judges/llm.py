@@ -40,7 +40,7 @@ class LlmJudge:
         prompts: tuple[str | Path, str | Path, str | Path] = ("detection", "fuzz", "intruder"),
     ) -> None:
         if at_once < 1 or retries < 0:
-            raise InputError("judge: at_once >= 1, retries >= 0")
+            raise InputError("judge: at_once must be >= 1, retries >= 0")
         self.model, self.at_once, self.retries = model, at_once, retries
         self.name = f"llm:{model.name}"
         self.plain, self.marked, self.odd = (

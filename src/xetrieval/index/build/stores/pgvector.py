@@ -68,7 +68,7 @@ class PgVector(VectorStore):
             if column not in there and (role in ("id", "vector") or role in given):
                 raise InputError(
                     f"{self.name}: no column {column!r} for the {role}; it has {', '.join(there)}; "
-                    f"name it by ?{role}=COLUMN"
+                    f"name it with ?{role}=COLUMN"
                 )
         first = [chosen[role] for role in ROLES if chosen[role] in there]
         return [*first, *(column for column in there if column not in first)]
