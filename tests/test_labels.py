@@ -110,7 +110,7 @@ def test_the_best_of_several_candidates_is_kept_and_faults_are_told() -> None:
     labeller = LlmLabeller(CachedChat(chat), lambda label, _: scores[label], LlmLabelConfig(3, concurrency=1))
     (proposal,) = labeller.label(subject_examples()[:1])
     assert proposal.label == "the best one"
-    assert "An earlier answer was of no use: the label too general" in chat.requests[1].messages[-1].content
+    assert "An earlier answer was of no use: the label is too general" in chat.requests[1].messages[-1].content
     assert [r.attempt for r in chat.requests] == [0, 1, 2, 3]
 
 
