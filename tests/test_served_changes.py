@@ -146,7 +146,7 @@ def test_an_index_of_vectors_alone_is_searched_by_a_vector(alone: Path) -> None:
     why = accepted(run("why", alone / "index", "7", "--query-vector", alone / "q.npy", "--format", "json"))
     assert json.loads(why.stdout)["rank"] == 1
     by_words = refused(run("search", alone / "index", "bread"))
-    assert "knows no encoder" in by_words
+    assert "has no encoder" in by_words
     refused(run("search", alone / "index", "bread", "--query-vector", alone / "q.npy"), "not both")
     refused(run("search", alone / "index"), "--query-vector")
     refused(run("search", alone / "index", "--query-vector", alone / "two.npy"), "2 vectors")

@@ -7,7 +7,7 @@
     ├── DivergedError     a training whose numbers grew without bound
     ├── DamagedError      a stored artefact differs from what its manifest promises
     ├── EndpointError     a server refused, timed out or answered nonsense
-    └── BudgetSpent       the next request would go over the budget; what was answered is kept
+    └── BudgetSpent       the next request would go over the budget; answers so far are kept
 
 The command line prints the message as one line and exits with code 2 for all of them. What does not stop the work is
 a warning of the class XetrievalWarning; the command line prints those as one line each.
@@ -17,14 +17,14 @@ from .text import clip
 
 
 class XetrievalError(Exception):
-    """Base of all errors below; the message is one line, meant for a person, and never longer than it can read."""
+    """Base of all errors below; the message is one line, meant for a person, and never too long to read."""
 
     def __str__(self) -> str:
         return clip(super().__str__())
 
 
 class InputError(XetrievalError, ValueError):
-    """What was given cannot be used."""
+    """The input cannot be used."""
 
 
 class MissingExtra(XetrievalError, ImportError):  # noqa: N818  # it is a missing extra, as pip names it
@@ -49,7 +49,7 @@ class EndpointError(XetrievalError):
     Attributes:
         status: the HTTP status, 0 where there was none.
         refused: retrying this request will not help.
-        too_large: it answered more than is read; that says something of this request, not of the server.
+        too_large: the answer exceeded the limit; the fault is in this request, not in the server.
     """
 
     def __init__(self, message: str, status: int = 0, *, refused: bool = False, too_large: bool = False) -> None:
@@ -57,20 +57,20 @@ class EndpointError(XetrievalError):
         self.status, self.refused, self.too_large = status, refused, too_large
 
 
-class BudgetSpent(XetrievalError):  # noqa: N818  # an end that was asked for, not a mistake
+class BudgetSpent(XetrievalError):  # noqa: N818  # an intended stop, not a mistake
     """A limit of requests, tokens or money is reached."""
 
 
 class XetrievalWarning(UserWarning):
-    """Something is amiss that does not stop the work; the message is one line, meant for a person."""
+    """A problem that does not stop the work; the message is one line, meant for a person."""
 
 
 class ForeignVectorsWarning(XetrievalWarning):
-    """Vectors that the explainer's encoder has hardly made."""
+    """Vectors that probably do not come from the explainer's encoder."""
 
 
 class NotKeptWarning(XetrievalWarning):
-    """Nothing of a function without a name and a version is kept on disk."""
+    """A function has no name and no version, so its vectors are not kept on disk."""
 
 
 class TrainingWarning(XetrievalWarning):

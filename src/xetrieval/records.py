@@ -92,7 +92,7 @@ def record_of(value: Any) -> Any:
 
 
 def read_record(kind: type[T], value: object) -> T:
-    """The inverse of `record_of`: a value of this type from what JSON holds.
+    """The inverse of `record_of`: a value of this type from its JSON.
 
     Raises:
         TypeError, ValueError, KeyError: a field is missing, unknown or of another type.

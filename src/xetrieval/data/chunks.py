@@ -13,13 +13,13 @@ LONGEST_TITLE: Final = 120  # characters
 
 
 class Chunking(NamedTuple):
-    """Characters of a piece at most, and how many of them it shares with the one before."""
+    """The most characters of a piece, and how many of them it shares with the previous one."""
 
     size: int
     overlap: int = 0
 
     def check(self) -> Chunking:
-        """Itself.
+        """Return itself.
 
         Raises:
             InputError: no room for a step forward.

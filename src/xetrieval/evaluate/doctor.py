@@ -62,15 +62,15 @@ class Checkup(Record):
     fvu_on_card: float | None
     verdict: str  # good here, partly, not made for this; or that there are too few documents
     why: str  # the figures behind the verdict, and their limits
-    pairs: int  # that the next six figures are of
+    pairs: int  # which pairs the next six figures are about
     pairs_are: str
     explained: float | None  # sum of shares / sum of (score - bias), of the original view
     remainder_fraction: float | None  # sum of |remainder| / sum of |score - bias|
-    features: float | None  # that a pair shares, mean
+    features: float | None  # mean number of features that a pair shares
     named_fraction: float | None  # shares of features with a label / sum of (score - bias)
     explained_untrained: float | None  # explained by random directions, mean of five seeds
     margin: float | None  # explained - explained_untrained
-    remainder: float | None  # |remainder| over |score|, summed likewise
+    remainder: float | None  # sum of |remainder| / sum of |score|
     queries: int
     query_source: str  # "queries", "titles", or "nothing"
     silent: float  # fraction of the features that are active on no document
@@ -99,7 +99,7 @@ def checkup(
             need a query are left out.
         judgments: of each query, {document id: grade}.
     Raises:
-        InputError: judgments without queries or not one for each, or an index without documents.
+        InputError: judgments without queries, not one set for each query, or an index without documents.
     """
     if judgments is not None and (queries is None or len(queries) != len(judgments)):
         raise InputError("give one set of judgments for each query")
@@ -161,7 +161,7 @@ def checkup(
 def advice(
     found: Checkup, refit: str = "xetrieval fit CORPUS --encoder ENCODER --output my-explainer"
 ) -> tuple[str, ...]:
-    """What the figures mean, in words; the verdict first. `refit` is the command that a refit takes."""
+    """What the figures mean, in words; the verdict comes first. `refit` is the command for a refit."""
     lines = []
     remainder = found.remainder or 0.0
     if found.documents < FEWEST:
@@ -244,7 +244,7 @@ def _figures(
 ) -> dict[str, Any]:
     """What features explain of the scores of queries with their three best, or of documents with their three nearest.
 
-    Documents are the queries where none were given: nothing is encoded.
+    Without queries, documents serve as queries, and nothing is encoded.
     """
     rows = sample[:: max(1, len(sample) // QUERIES)][:QUERIES]
     given = index.vectors(rows) if queries is None else [query.vector for query in queries]

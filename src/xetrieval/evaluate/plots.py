@@ -88,7 +88,7 @@ def subplots(rows: int, columns: int, size: tuple[float, float], heights: Sequen
 
 
 def check_figure(path: Path) -> None:
-    """Raise InputError, before long work, where a figure cannot be written under this name."""
+    """Raise InputError, before long work, if a figure cannot be written under this name."""
     if path.suffix.lower() not in ENDINGS:
         raise InputError(f"{path}: a figure is a .png, .pdf or .svg file; choose another name")
     check_file(path)

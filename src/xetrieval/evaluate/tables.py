@@ -30,7 +30,7 @@ def _table(columns: Sequence[str], left: int = 2) -> Table:
 
 
 def retrieval(results: Sequence[RetrievalResult]) -> Table:
-    """One line a system; a star where the difference is significant at 0.05."""
+    """One line per system; a star where the difference is significant at 0.05."""
     table = _table(("dataset", "system", "weights", "NDCG@10", "change", "95 % interval", "p", "queries"), 3)
     for r in results:
         alone = r.system == "none"
@@ -54,7 +54,7 @@ def _weights(weights: Any) -> str:
 
 
 def intervention(results: Sequence[InterventionResult]) -> Table:
-    """One line a set; in brackets the size-matched random set active in z."""
+    """One line per set; in brackets the size-matched random set active in z."""
     table = _table(("dataset", "set", "features", "erase", "keep-only", "explained"))
     for r in results:
         for name, s in r.sets.items():
@@ -70,7 +70,7 @@ def intervention(results: Sequence[InterventionResult]) -> Table:
 
 
 def steering(results: Sequence[SteeringResult]) -> Table:
-    """NDCG@10 by factor, one line a set."""
+    """NDCG@10 by factor, one line per set."""
     alphas = [f"x{alpha:g}" for alpha in results[0].alphas]
     table = _table(("dataset", "set", "features", *alphas))
     for r in results:
@@ -82,7 +82,7 @@ def steering(results: Sequence[SteeringResult]) -> Table:
 
 
 def faithfulness(results: Sequence[FaithfulnessResult]) -> Table:
-    """Areas of one line an order: lower is more faithful for deletion, higher for insertion."""
+    """Areas, one line per order: lower is more faithful for deletion, higher for insertion."""
     table = _table(("dataset", "order", "features", "deletion", "insertion", "rank, shown", "rank, random"))
     for r in results:
         for name, order in r.orders.items():

@@ -5,11 +5,11 @@ With S = O(q,d) and beta the coefficients of z - b in span(W_S):
     s(q,d) = <q, b>  +  sum_{j in S} beta_j <q, w_j>  +  <q, z - b - W_S beta>
              bias       shares                           remainder
 
-The three parts are computed apart, in float64. Their sum is compared with the score itself, so an error in
+The three parts are computed separately, in float64. Their sum is compared with the score itself, so an error in
 any of them shows.
 
 Two directions of S with a cosine near 1 (twins) make a difference of large coefficients: +10.8 for one and -10.8 for
-the other under a score below 1. Together they say what one direction would; so twins have one share, divided evenly
+the other under a score below 1. Together they act as one direction, so twins have one share, divided evenly
 among them, and explanations show them as one line. The span, the sum and all other shares stay what they are.
 
 That keeps single shares below 1.5 times scores of 0.2 and more, but not of every encoder: where vectors vary in a few
@@ -34,7 +34,7 @@ TOLERANCE: Final = 1e-5  # on |bias + shares + remainder - score|
 
 
 class Attribution(NamedTuple):
-    """The parts of n scores. `shares` is aligned with the features of the sets that were asked for."""
+    """The parts of n scores. `shares` is aligned with the features of the sets passed in."""
 
     score: Float64  # [n], the retriever's own <q, z> in its own precision
     bias: Float64  # [n]
@@ -64,7 +64,7 @@ def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32
 
     gap = np.abs(bias + total + remainder - score)
     limit = TOLERANCE * np.maximum(1.0, np.abs(score))
-    if not (gap <= limit).all():  # so written, a NaN fails
+    if not (gap <= limit).all():  # written this way, a NaN fails
         worst = int(np.argmax(gap - limit))
         raise MismatchError(f"pair {worst}: the parts add up to the score only within {gap[worst]:.1e}")
     return Attribution(score, bias, shares, remainder, total, twins)

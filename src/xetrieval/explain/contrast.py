@@ -1,4 +1,4 @@
-"""Why one document scores above another: both scores taken apart over the same features.
+"""Why one document scores above another: both scores split over the same features.
 
 With S the union of O(q,d1) and O(q,d2),
 

@@ -46,7 +46,7 @@ class ExplainedBeside:
     every: Explained
     relevant: Explained  # the pairs that are judged relevant
     others: Explained
-    covariance: tuple[Explained, ...]  # untrained, one a seed; directions drawn from the covariance of the corpus
+    covariance: tuple[Explained, ...]  # untrained, one per seed; directions drawn from the covariance of the corpus
     isotropic: tuple[Explained, ...]
 
     @property
@@ -81,7 +81,7 @@ class PairParts:
     shares: Float64  # [n], sums over S
     remainder: Float64  # [n]
     sizes: NDArray[np.int64]  # [n], |S|
-    named: Float64 | None  # [n], of named features alone
+    named: Float64 | None  # [n], of labelled features only
 
     def over(self, rows: NDArray[np.bool_]) -> Explained:
         """The figures of the pairs that are marked, [n]."""

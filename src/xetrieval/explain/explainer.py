@@ -52,7 +52,7 @@ class EncoderSlot:
     """Where an explainer keeps its encoder: empty until it first reads a text."""
 
     encoder: Encoder | None = None
-    labels: dict[str, Float32] = field(default_factory=dict)  # vectors of labels that were asked for
+    labels: dict[str, Float32] = field(default_factory=dict)  # vectors of labels, as they are needed
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""A score taken apart: bias, terms and remainder, which add up to it whatever the document was ranked by."""
+"""A score split into bias, terms and remainder, which add up to it in every search mode."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Explanation(PrintsItself):
 
     @property
     def weak_features(self) -> tuple[int, ...]:
-        """Features whose lines are one line by default: a small share, or a label that does not hold and no words."""
+        """Features combined in one line by default: small shares, or a label that does not apply and no words."""
         return tuple(term.feature_id for term in self.terms if term.feature_id is not None and self.is_weak(term))
 
     def is_weak(self, term: Term, whole: float | None = None) -> bool:
@@ -265,7 +265,7 @@ def weak_label(explanation: Explanation, strong: Sequence[int], kept: Sequence[i
 
 
 def twin_notes(terms: Sequence[Term]) -> list[str]:
-    """That features of nearly the same direction share a line, where some do."""
+    """A note that features of nearly the same direction share a line, if some do."""
     groups = [" and ".join(map(str, term.ids)) for term in terms if term.twins]
     if not groups:
         return []

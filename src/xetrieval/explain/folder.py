@@ -5,7 +5,7 @@ sae.safetensors             encoder.weight, encoder.bias, decoder.weight, b_dec 
 internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2
 features.jsonl              id, label, source, frequency, ids of examples, scores, family, flags
 families.jsonl              id, name, parent, features, centre (where features were grouped)
-history.jsonl               every label that was given or offered (where there was a second one); it only grows
+history.jsonl               every label ever assigned or proposed; it only grows
 README.md                   the model card
 """
 

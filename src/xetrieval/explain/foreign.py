@@ -45,7 +45,7 @@ class Likeness(NamedTuple):
 
     @property
     def foreign(self) -> bool:
-        """Whether they are hardly vectors of the encoder."""
+        """Whether they are probably not vectors of the encoder."""
         return not self.cosine >= self.limit
 
 
@@ -69,7 +69,7 @@ def random_cosine(sae: SparseAutoencoder) -> float:
 
 
 def unlike(explainer: Explainer, x: Float32, what: str = "these vectors") -> str | None:
-    """A sentence where unit rows `x` [n, m] are hardly vectors of the explainer's encoder; else None."""
+    """A sentence if unit rows `x` [n, m] are probably not from the explainer's encoder; else None."""
     found = likeness(explainer, x)
     if found is None or not found.foreign:
         return None

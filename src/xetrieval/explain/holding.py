@@ -1,7 +1,7 @@
 """Whether the label of a shared feature holds for a pair of texts.
 
 It does where the feature is active enough in both texts, and both are as near to the label as texts that it fits:
-`holds_from` and `near_from` of the feature. Nearness needs the vectors of labels, so it is not asked for while the
+`holds_from` and `near_from` of the feature. Nearness needs the vectors of labels, so it is not tested while the
 explainer has not opened its encoder, as with vectors alone.
 """
 

@@ -154,7 +154,7 @@ def learn_own(
 
 
 def _encoder(base: Explainer) -> Encoder | None:
-    """What reads terms; None where it cannot be opened here, as for vectors that were given."""
+    """What reads terms; None where it cannot be opened here, as for existing vectors."""
     try:
         return base.encoder
     except XetrievalError:

@@ -83,7 +83,7 @@ def families(
 def renamed(
     nodes: Sequence[Family], features: Sequence[Feature], changed: Set[int], directions: Float32
 ) -> tuple[Family, ...]:
-    """The families; those of a feature in `changed` get a name from the present labels and the directions alone."""
+    """The families; those of a feature in `changed` get a name only from the present labels and the directions."""
     names, unit = _Names(features), l2norm(directions)
     above: dict[int | None, int | None] = {family.id: family.parent for family in nodes}
     inside: dict[int | None, list[int]] = {}

@@ -1,19 +1,19 @@
 """Labels without a language model, made from where features are used: one or two terms that hold for most uses.
 
 A term *holds* for a text to a degree h: it is in the text (by its stem), or the text is near to it in meaning. The
-first counts in full where the text is not far from the term in meaning; the second where the text is as near as most
+first counts in full unless the text is far from the term in meaning; the second counts if the text is as near as most
 texts that contain the term, and nearer than nearly all texts. Of a feature's uses, a term covers the part
 
     c = sum of w * h(query) * h(hit) / sum of w,   w = EVEN + min(share / (score - bias), MOST_WEIGHT)
 
-drawn by a few uses towards r, what it covers of pairs at large. Its worth is
+drawn by a few uses towards r, what it covers of pairs at large. A term is worth
 
     z * (c + 0.1) * log(c / r) * how much of a noun phrase it is
 
-with z its mean nearness, of the farther one of both texts, in standard deviations. Every label belongs to one feature:
-where a term is taken by a feature that it is worth more for, a second term is added. A feature without a term that
-holds well enough gets no label. A label also has the activation from which it holds for most uses,
-and the cosine of label and text from which it is shown.
+where z is the mean nearness of the farther of the two texts, in standard deviations. No two features have the same
+label: if a term is worth more for another feature, that feature gets it, and a second term is added for this one. A
+feature without a term that holds well enough gets no label. A label also has the activation from which it holds for
+most uses, and the cosine of label and text from which it is shown.
 
 Nearness is the cosine between the vectors of text and term, as the corpus's own encoder gives them, both centred. Short
 words and codes, of which encoders know little, have to be in the text. Without an encoder all terms have to.

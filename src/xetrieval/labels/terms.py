@@ -2,7 +2,7 @@
 
 Without a parser three signs tell a noun phrase from a fragment, over all places where it occurs: it fills the whole
 stretch between two stop words or marks, or at least ends one; and no longer phrase takes its place nearly always
-("united" is seldom without "states").
+("united" rarely occurs without "states").
 """
 
 from __future__ import annotations

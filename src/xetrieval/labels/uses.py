@@ -1,6 +1,6 @@
 """Where features are used: pairs of a corpus's own texts in which a feature carries part of the score.
 
-A reader of explanations meets a feature on pairs, over the whole range of its shares, and seldom on its strongest
+A reader of explanations sees a feature on pairs, over the whole range of its shares, and rarely on its strongest
 texts. So labels are made from pairs: a sentence or a passage as the query, and the passages nearest to it as its hits.
 """
 

@@ -35,7 +35,7 @@ class Request:
     attempt: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field, as JSON holds it; the cache key is a hash of these and of the model's name."""
+        """Every field, as in JSON; the cache key is a hash of these and of the model's name."""
         return {name: record_of(value) for name, value in vars(self).items()}
 
 

@@ -23,7 +23,7 @@ REFUSAL: Final = re.compile(
 PREAMBLE: Final = re.compile(
     r"^(sure|certainly|of course|here(?: is|'s| are))\b[^\n]{0,100}[:!]\s*\n*|^(summary|purpose)\s*:\s*", re.IGNORECASE
 )
-# The commonest words of a few languages: enough to tell these apart, and none of other languages.
+# The commonest words of a few languages: enough to tell these languages apart, but no others.
 FUNCTION_WORDS: Final = {
     language: frozenset(words.split())
     for language, words in {

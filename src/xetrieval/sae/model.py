@@ -30,7 +30,7 @@ Scoring = Literal["float32", "bfloat16"]
 class SparseAutoencoder:
     """g(x)_j = z_j where feature j is active, else 0;  z = W_e (x - b) + b_e;  decode(c) = W c + b.
 
-    Active are the k features with the largest z, if positive, or, without k, those with z_j > theta_j >= 0.
+    The k features with the largest positive z are active or, without k, those with z_j > theta_j >= 0.
     Letters and shapes are those of the paper's release (encoder.weight, encoder.bias, decoder.weight, b_dec).
     """
 

@@ -64,7 +64,7 @@ class Gate:
         self.app, self.limits, self.hosts, self.token, self.prefix = app, limits, hosts, token, prefix
         self.turn = asyncio.Semaphore(limits.active)
         self.waiting = 0
-        self.late: set[asyncio.Task[None]] = set()  # work that goes on although its request has timed out
+        self.late: set[asyncio.Task[None]] = set()  # work that continues after its request has timed out
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -42,7 +42,7 @@ class Dictionary(NamedTuple):
 
     learned: bool
     why: str
-    required: bool = False  # learned because it was asked for: no other one takes its place
+    required: bool = False  # the user requested a learned one, so no other replaces it
 
 
 def chosen_explainer(explainer: Explainer, dictionary: str | Path | None) -> Explainer:
@@ -125,11 +125,11 @@ def learned(output: Path, base: Explainer) -> Explainer:
 def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
     """Learn the dictionary of documents whose vectors are in INDEX/building, and save it as INDEX/explainer.
 
-    Where a corpus cannot be learned from (all its vectors are alike), the explainer given stays, unless the dictionary
-    was asked for.
+    If nothing can be learned from a corpus (all its vectors are alike), the index uses the given explainer, unless the
+    user requested a learned dictionary.
 
     Raises:
-        InputError, DivergedError: it cannot, and was asked for.
+        InputError, DivergedError: it cannot, and the user requested it.
     """
     corpus, base, output, _, job, progress = build
     building = output / BUILDING

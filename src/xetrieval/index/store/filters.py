@@ -5,7 +5,7 @@ As text: FIELD OPERATOR VALUE. A document must satisfy all conditions; of severa
     ok=true   year=2020   year>=2020   date<2025-01-01   src.site=en   tags~slow   site!=cs   name="=x"
 
 Blanks on both sides of an operator are dropped (`site = cs`); after `site=` they belong to the value. A value between
-quotation marks is a text as in JSON: it may begin with an operator or be empty, and is neither a number nor a truth.
+quotation marks is a text as in JSON: it may begin with an operator or be empty, and is never a number or a truth value.
 
 As JSON: a list of such texts, or fields with JSON values: {"year": [2019, 2020], "ok": true,
 "price": {">=": 2, "<": 3}}. A text does not say what type its value has: `year=2020` finds the number and the text. In

@@ -80,7 +80,7 @@ def active_entries(codes: SparseCodes) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def priority(seed: int, *parts: Integers) -> NDArray[np.float64]:
-    """A number in [0, 1) for each entry, a function of the seed and the parts alone (SplitMix64's finaliser).
+    """A number in [0, 1) for each entry, a function of only the seed and the parts (SplitMix64's finaliser).
 
     The entries with the largest numbers are a uniform sample, in whatever order they arrive.
     """

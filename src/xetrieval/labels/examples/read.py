@@ -65,7 +65,7 @@ class _Reader:
         sentences: list[int] = [r for r in range(int(self.start[row]), int(self.end[row])) if not passages[r].whole]
         sentence: str | None = None
         if passage.whole and sentences:
-            # Scores before the k largest are taken: where a document is active, its sentences seldom are silent, but
+            # Scores before the k largest are taken: where a document is active, its sentences are rarely silent, but
             # the feature may not be among their k strongest.
             scores = self.block.vectors[sentences] @ self.sae.encoder_weight[feature]
             row = sentences[int(scores.argmax())]

@@ -1,4 +1,4 @@
-"""Who labels features, from the labelling side of their examples alone. One file a labeller."""
+"""Who labels features, only from the labelling side of their examples. One file per labeller."""
 
 from .base import Labeller, Proposal
 from .keyphrase import KeyphraseLabeller

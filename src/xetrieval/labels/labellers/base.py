@@ -29,4 +29,4 @@ class Labeller(Protocol):
         """Identity of its prompt, if it has one."""
 
     def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
-        """One proposal a feature, in order of completion."""
+        """One proposal per feature, in order of completion."""

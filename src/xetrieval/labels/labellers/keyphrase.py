@@ -19,7 +19,7 @@ class KeyphraseLabeller:
         self.background = list(background)
 
     def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
-        """One proposal a feature; no label if its texts share no phrase."""
+        """One proposal per feature; no label if its texts share no phrase."""
         texts = [*self.background]
         rows: list[list[int]] = []
         for feature in features:

@@ -43,7 +43,7 @@ class LlmLabeller:
                 yield self._prompt.request(attempt, **_texts(feature))
 
     def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
-        """One proposal a feature, in order of completion."""
+        """One proposal per feature, in order of completion."""
         for done, (_, proposal) in enumerate(in_parallel(self._label, features, self.config.concurrency), 1):
             progress("label", done, len(features), f"{self.model.ledger.usage.total:,} tokens")
             yield proposal

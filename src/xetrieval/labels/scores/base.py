@@ -44,7 +44,7 @@ class LabelScore(Protocol):
 
 
 def active_examples(feature: FeatureExamples, config: ScoresConfig) -> list[Example]:
-    """Active examples: over the whole activation range, or the strongest alone."""
+    """Active examples: over the whole activation range, or only the strongest."""
     side = feature.judging
     return list(side.top[: config.texts]) if config.active == "strongest" else over_range(side.active, config.texts)
 
