@@ -133,7 +133,7 @@ def test_a_vector_file_cannot_stand_for_an_encoder(folder: Path, tmp_path: Path)
 def test_parts_of_different_dimension_are_refused(explainer: Explainer) -> None:
     with pytest.raises(MismatchError, match="different dimensions"):
         replace(explainer, sae=random_sae(dimension=32))
-    with pytest.raises(MismatchError, match="names"):
+    with pytest.raises(MismatchError, match="labels"):
         replace(explainer, features=explainer.features[:-1])
 
 
