@@ -24,10 +24,10 @@ T = TypeVar("T")
 class Score(NamedTuple):
     """How well a label describes its feature, as one judge measured it."""
 
-    kind: str  # detection, fuzz or intruder
+    kind: str  # a label score of `registry`
     negatives: Negatives
     judge: str
-    value: float  # detection, fuzz: fraction of (active, silent) pairs in the right order, ties half; intruder: 0 or 1
+    value: float  # what its class in labels/scores measures
     low: float  # Wilson 95 % interval, by the number of texts
     high: float
     chance: float

@@ -1,8 +1,8 @@
-"""Everything that one file and one line can add: search modes, search engines, vector stores and label scores.
+"""Everything that one file and one line can add: search modes and engines, stores, scores and formats of files.
 
-A mode is index/search/NAME.py, an engine index/search/engines/NAME.py, a store index/build/stores/NAME.py and a score
-labels/scores/NAME.py. To add one, write that file and add its line here. The help of the command line and the table of
-options are made from these lines, so this module imports nothing heavy.
+A mode is index/search/NAME.py, an engine index/search/engines/NAME.py, a store index/build/stores/NAME.py, a score
+labels/scores/NAME.py and a checkpoint format sae/formats/NAME.py. To add one, write that file and add its line here.
+The help of the command line and the table of options are made from these lines, so this module imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -43,6 +43,13 @@ SEARCH_ENGINES: Final[Mapping[str, SearchEngine]] = {
     "quantised": SearchEngine("an 8-bit copy, scanned first; results stay exact", exact=True),
 }
 LABEL_SCORES: Final = ("detection", "fuzz", "intruder")
+CHECKPOINT_FORMATS: Final = ("release", "dictionary-learning", "saelens", "sparsify", "sentence-transformers")
+CORPUS_FILES: Final[Mapping[str, str]] = {  # ending of a file -> file and function in data that read it
+    ".csv": "tables.read_csv",
+    ".tsv": "tables.read_csv",
+    ".parquet": "tables.read_parquet",
+    ".pq": "tables.read_parquet",
+}
 VECTOR_STORES: Final[Mapping[str, str]] = {  # scheme of the URL -> file in index/build/stores
     "postgresql": "pgvector",
     "postgres": "pgvector",

@@ -10,6 +10,7 @@ import typer
 
 from .console import as_json, print_message, write
 from .options import (
+    FORMATS,
     CacheOption,
     EncoderOption,
     ExplainerOption,
@@ -59,14 +60,7 @@ class AnswerOptions:
     """What an explanation has, and how it is written."""
 
     top: TopOption = None
-    format: Annotated[
-        ReportFormat | None,
-        typer.Option(
-            "--format",
-            help="text (default), json, markdown (to paste into an issue), html (one page that needs no network), or "
-            "release (field names of the paper's release).",
-        ),
-    ] = None
+    format: Annotated[ReportFormat | None, FORMATS] = None
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Also show which sentences and words carry each feature.")
     ] = False
@@ -95,7 +89,7 @@ def explain(
     check_options(
         "explain",
         {**vars(pairs), **vars(answer), "text": query, "input": pairs.source, "written_as": written_as},
-        {"text": "QUERY DOCUMENT", "written_as": "--format text or html"},
+        {"text": "QUERY DOCUMENT", "written_as": "a --format other than json"},
     )
     source, q, z = pairs.source, pairs.query_vectors, pairs.document_vectors
     if query is None and source is None and q is None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import BuildConfig
-from ..registry import SEARCH_ENGINES
+from ..registry import SEARCH_ENGINES, VECTOR_STORES
 from .console import output_console, print_json, print_message
 from .options import (
+    CORPORA,
     CacheOption,
     EncoderOption,
     ExplainerOption,
@@ -32,10 +33,9 @@ app = typer.Typer(help="Make and maintain an index of a corpus.", no_args_is_hel
 
 Sources = Annotated[
     list[Path] | None,
-    typer.Argument(
-        help="BEIR folders, .jsonl, .csv, .parquet, or folders of text and Markdown files; - is standard input."
-    ),
+    typer.Argument(help=f"{CORPORA}; - is standard input."),
 ]
+STORES = ", ".join(f"{scheme}://..." for scheme in VECTOR_STORES)
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
 
@@ -53,7 +53,7 @@ class CorpusOptions:
         typer.Option("--vector-column", help="A Parquet file's column of vectors; default: vector, or the only one."),
     ] = None
     store: Annotated[
-        str | None, typer.Option("--store", help="A store of vectors: postgresql://HOST/DB#TABLE (docs/index.md).")
+        str | None, typer.Option("--store", help=f"A store of vectors by its URL: {STORES} (docs/index.md).")
     ] = None
     chunk: Annotated[
         int | None, typer.Option("--chunk", help="Split documents into pieces of at most this many characters.")

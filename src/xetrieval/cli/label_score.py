@@ -49,7 +49,7 @@ def score(
     options: JudgeOptions,
     llm: LlmOptions,
 ) -> None:
-    """Score labels by detection, fuzz and intruder, after testing the judge itself.
+    """Score labels in several ways, after testing the judge itself.
 
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """

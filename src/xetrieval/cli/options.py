@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
+
+from ..registry import CORPUS_FILES
 
 if TYPE_CHECKING:
     from ..encoders import Encoder
@@ -21,7 +23,8 @@ class Format(StrEnum):
     json = "json"
 
 
-CorporaArgument = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="BEIR folders or JSON Lines files.")]
+CORPORA: Final = f"BEIR folders, .jsonl, {', '.join(CORPUS_FILES)}, or folders of text, Markdown and HTML files"
+CorporaArgument = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help=f"{CORPORA}.")]
 ExplainerOption = Annotated[
     str, typer.Option("--explainer", "-x", help="minilm (shipped), or the folder of another explainer.")
 ]
@@ -51,14 +54,12 @@ class ReportFormat(StrEnum):
     release = "release"
 
 
-ReportFormatOption = Annotated[
-    ReportFormat,
-    typer.Option(
-        "--format",
-        help="text, json, markdown (to paste into an issue), html (one page that needs no network), or release (field "
-        "names of the paper's release).",
-    ),
-]
+FORMATS = typer.Option(
+    "--format",
+    help="text, json, markdown (to paste into an issue), html (one page that needs no network), or release (field "
+    "names of the paper's release).",
+)
+ReportFormatOption = Annotated[ReportFormat, FORMATS]
 FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", help="Folder for encoded texts (default: the user's cache folder).")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..configs import SaeConfig
+from ..registry import CHECKPOINT_FORMATS
 from .benchmarks import BenchmarkOptions
 from .console import output_console, print_json, print_message
 from .options import Format, FormatOption
@@ -132,11 +133,10 @@ def convert(
         str,
         typer.Option(
             "--from",
-            help="xetrieval, release, dictionary-learning, saelens, sparsify or sentence-transformers; or explainer, "
-            "whose labels are written beside the result.",
+            help=f"xetrieval, {', '.join(CHECKPOINT_FORMATS)}; or explainer, whose labels are written beside it.",
         ),
     ],
-    to: Annotated[str, typer.Option("--to", help="One of the six.")],
+    to: Annotated[str, typer.Option("--to", help="One of these formats, except explainer.")],
 ) -> None:
     """Convert a checkpoint. A conversion that would lose something is refused, with the reason."""
     from ..sae.formats import FORMATS

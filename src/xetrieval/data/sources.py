@@ -1,4 +1,4 @@
-"""A corpus is a BEIR folder, JSON lines, CSV, Parquet, or a folder of text, Markdown and HTML files.
+"""A corpus is a BEIR folder, JSON lines, a table of `CORPUS_FILES`, or a folder of text, Markdown and HTML files.
 
 All are read one document at a time, always in the same order. A document's `fields` are `title` and `metadata`;
 `piece` is its place in the document that it was cut from.
@@ -6,31 +6,25 @@ All are read one document at a time, always in the same order. A document's `fie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from ..errors import InputError
 from ..files import path_of
+from ..registry import CORPUS_FILES
 from .chunks import Chunking, pieces
 from .corpus import Document, document_of
 from .lines import BadLine, each, path_text, read_json_lines
 from .pages import PAGE_FILES, read_folder, read_page
 from .skipped import Skipped, usable
-from .tables import read_csv, read_parquet
 
 FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, by default
 
 Reader = Callable[[Path], Iterator[Document | BadLine]]
-
-TABLES: Final[Mapping[str, Reader]] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".parquet": read_parquet,
-    ".pq": read_parquet,
-}
 
 
 def stream_source(
@@ -88,7 +82,11 @@ def _reader(path: Path, skipped: Skipped) -> tuple[Reader, Chunking | None]:
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending in PAGE_FILES:
         return partial(read_page, skipped=skipped), FILES_CUT
-    return TABLES.get(ending, _read_json), None
+    if ending not in CORPUS_FILES:
+        return _read_json, None
+    module, function = CORPUS_FILES[ending].split(".")
+    reader: Reader = getattr(import_module(f".{module}", __package__), function)
+    return reader, None
 
 
 def _read_json(path: Path) -> Iterator[Document | BadLine]:

@@ -39,7 +39,7 @@ def explain_file(
     """Explain every pair of a JSON lines file. The target appears when all is done, or not at all ("-", a pipe or a
     device gets every block as it is made).
 
-    With `evidence`, each record says where its shown features (`top`, or 8) come from.
+    With `evidence`, each record says where its shown features (`top`, or DEFAULT_TOP) come from.
 
     Raises:
         InputError: a bad line that `skipped` does not take, no usable line, or a target that cannot be written.

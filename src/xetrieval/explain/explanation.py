@@ -95,7 +95,7 @@ class Explanation(PrintsItself):
     remainder: float  # what no term accounts for
     terms: tuple[Term, ...]  # by signed share, largest first
     other_terms: OtherTerms | None = None  # set by `top`
-    mode: str = "dense"  # what the score is: dense, views, concept, sparse, bm25 or hybrid
+    mode: str = "dense"  # what the score is: a search mode of `registry`, or views
     note: str = ""  # how to read it
     query_id: str = ""
     doc_id: str = ""
@@ -187,7 +187,7 @@ class Explanation(PrintsItself):
         return self if count is None else self.only(largest([term.share for term in self.terms], count))
 
     def trusted(self) -> Explanation:
-        """The same explanation without its weak features, at most 8 terms; the others are added up."""
+        """The same explanation without its weak features, at most DEFAULT_TOP terms; the others are added up."""
         strong = [i for i, term in enumerate(self.terms) if not self.is_weak(term)]
         kept = [strong[i] for i in largest([self.terms[i].share for i in strong], DEFAULT_TOP)]
         return self if len(kept) == len(self.terms) else self.only(kept, weak_label(self, strong, kept))

@@ -33,7 +33,7 @@ class Index(IndexReader):
 
         Args:
             query: a text, or a vector of this index's encoder.
-            by: dense, concept, sparse, bm25 or hybrid; see `xetrieval.registry`.
+            by: a search mode: a key of `xetrieval.registry.SEARCH_MODES`.
             filters: conditions on metadata, all of which must hold: ["year>=2020", "ok=true"], or
                 {"year": [2019, 2020], "price": {"<": 3}}.
             steer: scale the documents' activations before they are scored (dense).

@@ -12,14 +12,6 @@ from ..explain.explanation import Explanation
 from .rows import ESTIMATE, Row, Rows, Side, rows_of, with_sides
 
 STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;color:inherit;background:transparent"
-COLOURS: Final = {
-    "feature": "#2e8b57",
-    "others": "#2e8b57",
-    "negative": "#c0392b",
-    "bias": "#4a7ebb",
-    "word": "#4a7ebb",
-    "remainder": "#c9a227",
-}
 
 
 def fragment_of(result: Explanation | Contrast, top: int | None = None) -> str:
@@ -46,11 +38,6 @@ def paragraphs(notes: Iterable[str]) -> str:
     return "".join(f"<p>{escape(note)}</p>" for note in notes)
 
 
-def colour_of(row: Row) -> str:
-    """The colour of a row's bar."""
-    return COLOURS["negative" if row.value < 0 else row.kind]
-
-
 def visible(text: str) -> str:
     """`text` escaped, with its line breaks, without characters that a page acts on."""
     return escape("".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in text))
@@ -58,7 +45,7 @@ def visible(text: str) -> str:
 
 def _row(row: Row, width: float, *, words: bool) -> str:
     figures = "".join(_figure(value) for value in row.values)
-    bar = f'<div style="background:{colour_of(row)};height:.8em;width:{12 * width:.2f}em"></div>'
+    bar = f'<div style="background:{row.colour.page};height:.8em;width:{12 * width:.2f}em"></div>'
     beside = f'<td style="text-align:left">{escape(row.words)}</td>' if words else ""
     return (
         f'<tr><td style="text-align:left">{escape(row.name)}</td>{beside}<td style="opacity:.6">{escape(row.note)}</td>'

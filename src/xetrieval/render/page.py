@@ -9,7 +9,7 @@ from typing import Final
 from ..explain.contrast import Contrast
 from ..explain.explanation import Explanation
 from ..text import printable
-from .html import colour_of, fragment, paragraphs, visible
+from .html import fragment, paragraphs, visible
 from .rows import Row, rows_of
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -72,6 +72,6 @@ def _line(rows: Sequence[Row], scale: float) -> str:
         named = width >= LEAST_NAMED
         segments.append(
             f'<div{"" if named else " class=thin"} title="{label} {row.value:+.4f}" '
-            f'style="width:{100 * width:.2f}%;background:{colour_of(row)}">{label if named else ""}</div>'
+            f'style="width:{100 * width:.2f}%;background:{row.colour.page}">{label if named else ""}</div>'
         )
     return f'<div class="strip">{"".join(segments)}</div>'

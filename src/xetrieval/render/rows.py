@@ -17,6 +17,22 @@ from ..views import View
 VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}
 BOTH: Final = "query ↔ document"
 NO_WORD: Final = "–"  # the share is carried by no word of this text
+
+
+class Colour(NamedTuple):
+    """The colour of a row, as a terminal and as a page name it."""
+
+    terminal: str
+    page: str
+
+
+GAIN: Final = Colour("green", "#2e8b57")
+LOSS: Final = Colour("red", "#c0392b")
+COLOURS: Final = {
+    "word": Colour("cyan", "#4a7ebb"),
+    "bias": Colour("blue", "#4a7ebb"),
+    "remainder": Colour("yellow", "#c9a227"),
+}
 ESTIMATE: Final = "an estimate: what the share loses without the sentence"
 
 
@@ -43,6 +59,11 @@ class Row(NamedTuple):
     def value(self) -> float:
         """What the bar shows."""
         return self.values[-1]
+
+    @property
+    def colour(self) -> Colour:
+        """Of the bar."""
+        return LOSS if self.value < 0 else COLOURS.get(self.kind, GAIN)
 
 
 class Rows(NamedTuple):

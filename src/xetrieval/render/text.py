@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from io import StringIO
-from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -13,8 +12,6 @@ from ..explain.contrast import Contrast
 from ..explain.explanation import Explanation
 from .fitted import Column, Fitted, Line
 from .rows import Row, Rows, evidence_lines, rows_of, with_sides
-
-COLOURS: Final = {"word": "cyan", "bias": "blue", "remainder": "yellow"}
 
 
 def table_of(result: Explanation | Contrast, top: int | None = None) -> RenderableType:
@@ -55,7 +52,7 @@ def without_colour(*parts: RenderableType, width: int = 100) -> str:
 
 
 def _line(row: Row, *, words: bool) -> Line:
-    style = "red" if row.value < 0 else COLOURS.get(row.kind, "green")
+    style = row.colour.terminal
     *sides, value = (f"{value:+.4f}" for value in row.values)
     beside = [Text(row.words)] if words else []
     return Line((Text(row.name), *beside, Text(row.short, "dim"), *sides, Text(value, style)), row.value, style)

@@ -2,7 +2,7 @@
 
 from .codes import SparseCodes
 from .files import SaeFolder, read_sae, read_sae_folder, write_sae
-from .formats.release import read_release_sae
+from .formats.release import read as read_release_sae
 from .model import SparseAutoencoder
 
 __all__ = [

@@ -21,10 +21,12 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from ..explain import DEFAULT_TOP
+from ..index.search.mode import SearchOptions
 from ..index.search.ranking import Hit
 from ..index.store.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES
 from ..records import Record
 from ..registry import SEARCH_MODES
+from ..steer import SteeringProfile
 
 MOST_CHARACTERS = 200_000
 
@@ -99,6 +101,10 @@ class SearchRequest(OfIndex):
     overview: bool = False
     good: list[DocId] = Field(default=[], max_length=100, description="Ids of relevant hits, for the overview.")
     bad: list[DocId] = Field(default=[], max_length=100)
+
+    def options(self, steer: SteeringProfile | None) -> SearchOptions:
+        """How to rank; `steer` has the request's factors."""
+        return SearchOptions(self.by, steer, views=self.weights)
 
 
 class ExplainRequest(OfIndex):
@@ -192,6 +198,8 @@ class Health(Record):
     version: str
     indexes: tuple[IndexInfo, ...]
     words: Mapping[str, str]  # names of the rows that are not terms, the same in every output
+    modes: Mapping[str, str]  # search mode -> what it ranks by
+    top: int  # terms that are shown by default
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from ..index.search.ranking import explain_rows, prepare, search
 from ..index.store.texts import StoredDocument
 from ..labels.card import FeatureCard
 from ..options import check
+from ..registry import SEARCH_MODES
 from ..steer import SteeringProfile
 from . import schemas as s
 from .encoder import SharedEncoder
@@ -128,13 +129,14 @@ class Service:
             )
             for name, index in zip(self.indexes, map(self.index, self.indexes), strict=True)
         )
-        return s.Health("ok", __version__, indexes, {"bias": BIAS, "remainder": REMAINDER})
+        modes = {name: mode.about for name, mode in SEARCH_MODES.items()}
+        return s.Health("ok", __version__, indexes, {"bias": BIAS, "remainder": REMAINDER}, modes, DEFAULT_TOP)
 
     def search(self, request: s.SearchRequest) -> SearchAnswer:
         """Documents for a query, each with what carries its score."""
         check("search", _options_of(request, explain=request.explain), IN_HTTP, request.by)
         index = self.index(request.index)
-        options = SearchOptions(request.by, _profile(index, request.factors), request.weights)
+        options = request.options(_profile(index, request.factors))
         found, query = search(index, _query_of(request), request.k, options, request.filters)
         common = overview(index, found, request.good, request.bad) if request.overview else None
         return replace(
@@ -293,7 +295,7 @@ def _query_of(request: s.SearchRequest | s.WhyRequest) -> str | list[float]:
 
 
 def _evidence(request: s.ExplainRequest | s.ContrastRequest | s.WhyRequest) -> int | None:
-    """For how many terms evidence is computed: the number shown, or 8 if all are shown; None if it is not requested."""
+    """For how many terms evidence is computed: those shown, or DEFAULT_TOP of all; None if it is not requested."""
     if not request.evidence:
         return None
     return DEFAULT_TOP if request.top is None else request.top

@@ -702,11 +702,17 @@ export interface components {
         Health: {
             /** Indexes */
             indexes: components["schemas"]["IndexInfo"][];
+            /** Modes */
+            modes: {
+                [key: string]: string;
+            };
             /**
              * Status
              * @constant
              */
             status: "ok";
+            /** Top */
+            top: number;
             /** Version */
             version: string;
             /** Words */

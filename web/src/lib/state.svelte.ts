@@ -18,7 +18,8 @@ export const ui = $state({
 
 // A feature under the pointer lights up everywhere. Not in the address.
 export const lit = $state({ feature: -1 });
-export const info = $state({ sae: "", words: {} as Record<string, string> }); // of the index that is shown; names of rows
+// What the server says: the autoencoder of the index that is shown, names of rows, search modes, and how many terms to ask for.
+export const info = $state({ sae: "", words: {} as Record<string, string>, modes: {} as Record<string, string>, top: 0 });
 
 export function read(): void {
   const given = new URLSearchParams(location.search);

@@ -42,7 +42,7 @@ class Corpus:
     """Where documents come from.
 
     Args:
-        sources: BEIR folders, .jsonl, .csv, .parquet, folders of text files; read in this order.
+        sources: files and folders of documents, of the kinds in `data.sources`; read in this order.
         vectors: a file of vectors of the documents of `sources`: by id where ids came with them, else row by row;
             alone, a document is its id.
         store: a vector store with documents and their vectors; instead of `sources` and `vectors`.

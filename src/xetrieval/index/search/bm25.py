@@ -70,7 +70,7 @@ class Bm25(Ranking):
     def split(self, rows: Rows) -> list[Explanation]:
         """Split each score by word."""
         return [
-            self.taken_apart(row, (word(*item) for item in self.shares(row).items()), score=float(self.scores[row]))
+            self.taken_apart((word(*item) for item in self.shares(row).items()), score=float(self.scores[row]))
             for row in rows.tolist()
         ]
 

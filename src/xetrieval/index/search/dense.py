@@ -14,7 +14,6 @@ import numpy as np
 
 from ...arrays import Float32, Float64
 from ...explain import Explanation
-from ...explain.pairs import PairNames
 from ...sae import SparseCodes
 from ...steer import steered_scores, steered_vectors
 from ..store.reader import IndexReader, Rows
@@ -46,19 +45,9 @@ class Cosine(Ranking):
         return self._explained(rows, self.index.vectors(rows), self.index.all_codes(rows))
 
     def _explained(self, rows: Rows, z: Float32, views: list[SparseCodes]) -> list[Explanation]:
-        documents = [self.index.document(row) for row in rows.tolist()]
-        names = PairNames(
-            doc_ids=[document.id for document in documents],
-            queries=[self.query.text] * len(rows),
-            documents=[document.text for document in documents],
-        )
         codes = self.index.explainer.sae.encode(self.q[None]).rows(np.zeros(len(rows), np.int64))
         repeated = np.repeat(self.q[None], len(rows), axis=0)
-        pairs = self.index.explainer.explain_codes(repeated, z, codes, views, names)
-        return [
-            replace(pair, read_query=self.query.read, read_document=document.read)
-            for pair, document in zip(pairs, documents, strict=True)
-        ]
+        return list(self.index.explainer.explain_codes(repeated, z, codes, views))
 
 
 class Steered(Cosine):

@@ -45,7 +45,6 @@ class Hybrid(Ranking):
             terms += [word(text, self.scale * share) for text, share in self.words.shares(row).items()]
             out.append(
                 self.taken_apart(
-                    row,
                     terms,
                     f"{own:g} × cosine, by features, and {LEXICAL_WEIGHT:g} × BM25 over the query's best, by words",
                     score=own * cosine.score + self.scale * float(self.words.scores[row]),

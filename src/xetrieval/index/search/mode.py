@@ -112,7 +112,7 @@ class Ranking(Companion, ABC):
 
     @abstractmethod
     def split(self, rows: Rows) -> Sequence[Explanation]:
-        """Split the score of each row, using only what the index stores."""
+        """Split the score of each row, using only what the index stores. `explain_rows` adds ids and texts."""
 
     def by_feature(
         self, rows: Rows, weights: Mapping[int, float], detail: Callable[[int, float], Mapping[str, float]], note: str
@@ -124,13 +124,13 @@ class Ranking(Companion, ABC):
         """
         codes = self.index.codes(rows, self.index.manifest.views[0])
         out = []
-        for row, features, values in zip(rows.tolist(), codes.features.tolist(), codes.values.tolist(), strict=True):
+        for features, values in zip(codes.features.tolist(), codes.values.tolist(), strict=True):
             terms = [
                 self.feature(j, weights[j] * value, detail(j, value))
                 for j, value in zip(features, values, strict=True)
                 if value > 0 and j in weights
             ]
-            out.append(self.taken_apart(row, terms, note))
+            out.append(self.taken_apart(terms, note))
         return out
 
     def feature(self, j: int, share: float, detail: Mapping[str, float]) -> Term:
@@ -139,11 +139,11 @@ class Ranking(Companion, ABC):
         return Term("feature", j, known.label, share, detail=detail, confidence=known.confidence)
 
     def taken_apart(
-        self, row: int, terms: Iterable[Term], note: str = "", *, score: float | None = None, bias: float = 0.0,
+        self, terms: Iterable[Term], note: str = "", *, score: float | None = None, bias: float = 0.0,
         remainder: float = 0.0, mode: str = ""
     ) -> Explanation:  # fmt: skip
-        """The explanation of one row's score. Without `score`, it is the sum of the terms."""
-        document, ordered = self.index.document(row), sorted(terms, key=lambda term: -term.share)
+        """The explanation of one score. Without `score`, it is the sum of the terms."""
+        ordered = sorted(terms, key=lambda term: -term.share)
         return Explanation(
             score=sum(term.share for term in ordered) if score is None else score,
             bias=bias,
@@ -151,11 +151,6 @@ class Ranking(Companion, ABC):
             terms=tuple(ordered),
             mode=mode or self.query.options.by,
             note=note,
-            doc_id=document.id,
-            query=self.query.text,
-            document=document.text,
-            read_query=self.query.read,
-            read_document=document.read,
         )
 
 

@@ -61,7 +61,6 @@ class Views(Ranking):
         factor = np.array(list(used.values()))
         added = ", ".join(f"{weight:g} × {view}" for view, weight in list(used.items())[1:])
         return self.taken_apart(
-            row,
             [self.feature(j, sum(views.values()), views) for j, views in by_feature.items()],
             f"score: the document's own vector and {added}",
             score=float(factor @ parts.score),

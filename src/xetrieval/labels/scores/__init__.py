@@ -1,4 +1,4 @@
-"""How well labels describe their features, on texts that no labeller saw. One file a score; table.py lists them.
+"""How well labels describe their features, on texts that no labeller saw. One file a score; `registry` lists them.
 
 detection   a judge that knows only the label tells active texts from silent ones (paper, section 7; chance 0.5)
 fuzz        the same for parts of texts: of two sentences one is marked, the active or the silent one (chance 0.5)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ...errors import InputError
+from ...registry import CHECKPOINT_FORMATS
 from ..model import SparseAutoencoder
-from . import dictionary_learning, saelens, sentence_transformers, sparsify
-from .release import read_release_sae, write_release_sae
-
-__all__ = ["FORMATS", "convert", "read_release_sae", "write_release_sae"]
 
 
 class Format(NamedTuple):
@@ -21,13 +19,14 @@ class Format(NamedTuple):
     write: Callable[[SparseAutoencoder, Path], None]
 
 
+def _foreign(name: str) -> Format:
+    module = import_module(f".{name.replace('-', '_')}", __package__)
+    return Format(module.read, module.write)
+
+
 FORMATS: Final[dict[str, Format]] = {
     "xetrieval": Format(SparseAutoencoder.load, lambda sae, path: sae.save(path)),
-    "release": Format(read_release_sae, write_release_sae),
-    "dictionary-learning": Format(dictionary_learning.read, dictionary_learning.write),
-    "saelens": Format(saelens.read, saelens.write),
-    "sparsify": Format(sparsify.read, sparsify.write),
-    "sentence-transformers": Format(sentence_transformers.read, sentence_transformers.write),
+    **{name: _foreign(name) for name in CHECKPOINT_FORMATS},
 }
 
 

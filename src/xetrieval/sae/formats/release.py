@@ -19,7 +19,7 @@ KEYS = ("encoder.weight", "encoder.bias", "decoder.weight", "b_dec")
 DEFAULT_K = 64  # what the release assumes when the file has no k
 
 
-def read_release_sae(path: Path) -> SparseAutoencoder:
+def read(path: Path) -> SparseAutoencoder:
     """Read `sae_model.pt`, loaded with weights_only so that no code in it can run.
 
     Raises:
@@ -36,7 +36,7 @@ def read_release_sae(path: Path) -> SparseAutoencoder:
     )
 
 
-def write_release_sae(sae: SparseAutoencoder, path: Path) -> None:
+def write(sae: SparseAutoencoder, path: Path) -> None:
     """Write `sae_model.pt`, whole or not at all.
 
     Raises:
