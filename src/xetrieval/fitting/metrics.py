@@ -27,7 +27,7 @@ def held_out_rows(owner: NDArray[np.int64], documents: int, config: FitConfig) -
 def card_metrics(sae: SparseAutoencoder, views: NDArray[np.float16], held: NDArray[np.bool_]) -> dict[str, Any]:
     """What the model card shows: the reconstruction of held-out rows, and dead and dense features over all rows.
 
-    Original and reasoned vectors are measured apart. Equal rows have no FVU.
+    Original and reasoned vectors are measured separately. Equal rows have no FVU.
     """
     rows = np.flatnonzero(held)[:MOST_ROWS]
     metrics: dict[str, Any] = {"held_out_rows": len(rows)}
@@ -44,7 +44,7 @@ def card_metrics(sae: SparseAutoencoder, views: NDArray[np.float16], held: NDArr
 
 
 def held_out_notes(explainer: Explainer) -> list[str]:
-    """What a fit says of its result: figures on held-out rows, and whether there were enough documents."""
+    """What a fit reports about its result: figures on held-out rows, and whether there were enough documents."""
     metrics, documents = explainer.metrics, int(explainer.provenance.get("documents", 0))
     lines = []
     for name, label in (("original", "vectors"), ("reasoned", "views")):

@@ -2,11 +2,11 @@
 
 A term *holds* for a text to a degree h: it is in the text (by its stem), or the text is near to it in meaning. The
 first counts in full unless the text is far from the term in meaning; the second counts if the text is as near as most
-texts that contain the term, and nearer than nearly all texts. Of a feature's uses, a term covers the part
+texts that contain the term, and nearer than nearly all texts. A term covers this part of a feature's uses:
 
     c = sum of w * h(query) * h(hit) / sum of w,   w = EVEN + min(share / (score - bias), MOST_WEIGHT)
 
-drawn by a few uses towards r, what it covers of pairs at large. A term is worth
+shrunk by a few uses towards r, the part that it covers of all pairs. A term is worth
 
     z * (c + 0.1) * log(c / r) * how much of a noun phrase it is
 
@@ -45,9 +45,9 @@ MEANT: Final = 0.6  # h of a text that is near to a term
 CLOSEST: Final = 3.0  # nearness that counts, at most
 COVERED: Final = 0.18  # c, below which a term does not hold
 NEARNESS: Final = 0.8  # z, below which a term does not hold
-WRITTEN: Final = 0.15  # of the uses, that must have the term in one of both texts
+WRITTEN: Final = 0.15  # of the uses: the fraction that must have the term in one of the two texts
 LARGEST_LIFT: Final = 4.0  # log(c / r)
-FRAGMENT: Final = 0.6  # what a term counts that is never a noun phrase
+FRAGMENT: Final = 0.6  # the weight of a term that is never a noun phrase
 OPTIONS: Final = 12  # terms of a feature that can be its label
 NEARLY: Final = 0.8  # of the worth of the first one: as good a label
 HALF: Final = 0.5
@@ -113,7 +113,7 @@ def labels_from_uses(
 def _near_from(
     labels: list[str], vectors: Float32, known: dict[str, Float32], encode: Callable[[list[str]], Float32]
 ) -> dict[str, float]:
-    """Of each label, the cosine from which a text is nearer to it than most texts are.
+    """For each label, the cosine above which a text is nearer to it than most texts are.
 
     Args:
         known: vectors of terms, which are not encoded again.
@@ -227,7 +227,7 @@ def _options(feature: int, order: Rows, best: Float64, found: _Worth, terms: Ter
 
 
 def _threshold(uses: Uses, feature: int, h: Float32, label: tuple[int, ...]) -> float | None:
-    """The lowest activation from which the label holds for most uses; None where it does not at any."""
+    """The lowest activation from which the label holds for most uses; None if there is none."""
     query, hit = uses.pairs[uses.of[feature]].T
     holds = (h[query][:, label].max(axis=1) > 0) & (h[hit][:, label].max(axis=1) > 0)
     order = np.argsort(-uses.activations[feature], kind="stable")

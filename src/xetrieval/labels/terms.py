@@ -1,4 +1,4 @@
-"""The terms of many texts: words and short phrases by their stems, with the form in which they are mostly written.
+"""The terms of many texts: words and short phrases by their stems, with their most frequent spelling.
 
 Without a parser three signs tell a noun phrase from a fragment, over all places where it occurs: it fills the whole
 stretch between two stop words or marks, or at least ends one; and no longer phrase takes its place nearly always
@@ -39,13 +39,13 @@ class Terms(NamedTuple):
     """T terms of n texts, in the order of their stems."""
 
     stems: list[str]  # [T]
-    written: list[str]  # [T], as mostly written
+    written: list[str]  # [T], most frequent spellings
     of_text: list[NDArray[np.int64]]  # [n], ascending terms of each text
     noun: Float64  # [T], 0 a fragment .. 1 a noun phrase
 
 
 class _Seen:
-    """What is counted of one term over all its places."""
+    """The counts of one term over all its places."""
 
     __slots__ = ("forms", "places", "whole")
 
@@ -121,7 +121,7 @@ def _count(text: str, seen: dict[str, _Seen], stems: dict[str, str]) -> set[str]
 
 
 def _longer(terms: Sequence[str], seen: dict[str, _Seen]) -> dict[str, int]:
-    """Of each word, the most places that one longer term with it has."""
+    """For each word, the number of places of its most frequent longer term."""
     out: dict[str, int] = {}
     for term in terms:
         words = term.split()
@@ -132,7 +132,7 @@ def _longer(terms: Sequence[str], seen: dict[str, _Seen]) -> dict[str, int]:
 
 
 def _form(forms: Counter[str]) -> str:
-    """As mostly written; a capital that also occurs as a small letter only starts sentences."""
+    """The most frequent spelling; a capital that also occurs in lower case only starts sentences."""
     joined: Counter[str] = Counter()
     for form, count in forms.items():
         lower = form[0].lower() + form[1:]

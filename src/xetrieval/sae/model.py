@@ -112,7 +112,7 @@ class SparseAutoencoder:
 
     @cached_property
     def directions(self) -> Float32:
-        """W^T [F, m], contiguous: one feature direction a row."""
+        """W^T [F, m], contiguous: one feature direction per row."""
         return np.ascontiguousarray(self.decoder_weight.T)
 
     def encode(self, x: Float32, scoring: Scoring = "float32", *, bulk: bool = False) -> SparseCodes:

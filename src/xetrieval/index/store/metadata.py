@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-LONGEST_VALUE: Final = 256  # characters of a text that is stored again for filters; of longer ones the hash is
+LONGEST_VALUE: Final = 256  # characters of a text that filters can search; longer ones are stored as a hash
 ALIKE: Final = {"big": "number", "long": "text"}  # kinds that differ only in how they are stored
 DAY: Final = 86_400_000_000  # microseconds
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ PULL_TILE = 1 << 24  # numbers gathered at once
 
 
 class Kernels:
-    """C is the sparse code [n, F] of a batch; x, e are [n, m]; W [F, m] holds one direction a row. All are tensors."""
+    """C is the sparse code [n, F] of a batch; x, e are [n, m]; W [F, m] has one direction per row. All are tensors."""
 
     def __init__(self) -> None:
         self.torch: ModuleType = require("torch", "train")
