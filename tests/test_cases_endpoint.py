@@ -76,7 +76,7 @@ def test_vectors_are_placed_by_their_index(endpoint: Start) -> None:
     [
         ("missing", "2 embeddings for 3 texts"),
         ("extra", "4 embeddings for 3 texts"),
-        ("sameindex", "indexes are not 0 to 2"),
+        ("sameindex", "the indexes of its embeddings are not 0 to 2"),
         ("null", "embedding 0 is not a list of numbers"),
         ("nan", "embedding 0 is not a list of numbers"),
         ("ragged", "is not a list of numbers as long as the others"),
