@@ -9,11 +9,11 @@ untrained    random directions
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from paper.kit.training import train_to_folder
 from paper.kit.untrained import untrained_sae
 from paper.progress import Bar
 from paper.setting import Setting
@@ -21,8 +21,7 @@ from xetrieval.configs import InternalizerConfig
 from xetrieval.fitting.internalizers import train_to_folder as learn_to_folder
 from xetrieval.fitting.reasoned import reasoned_rows
 from xetrieval.internalizer import load_internalizers
-from xetrieval.progress import Progress, silent
-from xetrieval.sae.train import SaeConfig, SaeStep, Stack, train_many
+from xetrieval.sae.train import SaeConfig
 
 
 def run(setting: Setting) -> None:
@@ -74,27 +73,3 @@ def reasoned(setting: Setting, rows: str, form: str) -> Any:
 def flat(views: Any) -> Any:
     """The same vectors as rows."""
     return views.reshape(-1, views.shape[2])
-
-
-def train_to_folder(
-    rows: Any, config: SaeConfig, output: Path, provenance: dict[str, Any] | None = None, progress: Progress = silent
-) -> None:
-    """Train on rows [n, m] in memory and write OUTPUT; an existing OUTPUT is left as it is.
-
-    While it runs OUTPUT.state.pt has the state, saved once a minute, and the same call resumes from it.
-
-    Raises:
-        InputError: rows that cannot be used. DamagedError: the state belongs to another training.
-    """
-    if output.exists():
-        return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    state = output.with_name(output.name + ".state.pt")
-
-    def on_step(_: int, step: SaeStep) -> None:
-        progress("train", step.step, step.steps, step.note)
-
-    trained = train_many(Stack([rows]), [config], on_step, None, state)[0]
-    facts = {**(provenance or {}), "rows": len(rows), "steps": trained.steps, "config": config.to_dict()}
-    trained.sae.save(output, facts)
-    state.unlink()

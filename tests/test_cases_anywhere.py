@@ -261,8 +261,8 @@ def test_a_narrow_terminal_loses_the_bar_and_never_a_figure(
 
 
 def test_negative_parts_draw_to_the_left(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
-    done = accepted(run("explain", "red apple", "an apple is red", "-x", toy, "--over", "a pear"))
+    monkeypatch.setenv("COLUMNS", "120")
+    done = accepted(run("explain", "red apple", "an apple is red", "-x", toy, "--over", "a pear", "--top", 6))
     drawn = [line for line in done.stdout.splitlines() if "│" in line]
     middle = {line.index("│") for line in drawn}
     assert len(middle) == 1

@@ -219,7 +219,7 @@ def test_a_file_with_nothing_usable_is_refused(toy: Path, tmp_path: Path, conten
         (("q", " "), "document 1 is empty"),
         (("", "d"), "query 1 is empty"),
         (("--input", "x.jsonl"), "x.jsonl"),
-        (("-", "-"), "one text alone"),
+        (("-", "-"), "only one text"),
         (("q", "d", "--encoder", "hashing:32"), "dimension 32 instead of 64"),
         (("q", "d", "--explainer", "absent"), "no explainer there"),
         (("--input", "x.jsonl", "--output", "y", "--over", "e"), "--over needs QUERY DOCUMENT"),

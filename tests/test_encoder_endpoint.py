@@ -100,7 +100,7 @@ def test_a_server_that_recovers_is_asked_again(server: Server, moods: list[str])
         (["500"] * 9, "HTTP 500"),
         (["odd"], "has no embeddings"),
         (["short"], "1 embeddings for 2 texts"),
-        (["cut"] * 9, "no JSON"),
+        (["cut"] * 9, "not JSON"),
     ],
 )
 def test_a_server_that_does_not_is_reported(server: Server, moods: list[str], words: str) -> None:

@@ -35,14 +35,14 @@ ENGLISH = ["The kidneys clean the blood and it is one of the tasks of the body t
         ("LABEL: I'm sorry, I cannot name this", "refusal"),
         ("They are about tea.", "last line was not LABEL"),
         ("LABEL: one two three four five six seven eight nine", "9 words"),
-        ("LABEL: " + "x" * 101, "101 characters"),
+        ("LABEL: " + "x" * 101, "101 letters"),
         ("LABEL: <b>tea</b>", "markup"),
         ("LABEL: see https://example.org", "markup"),
         ("LABEL: `tea`", "markup"),
         ("LABEL: tea\x1b[31m", "control characters"),
         ("They are about tea.\u202e\nLABEL: tea", "control characters"),
-        ("LABEL: various topics", "too general"),
-        ("LABEL: text about topics", "too general"),
+        ("LABEL: various topics", "says nothing"),
+        ("LABEL: text about topics", "says nothing"),
         ("LABEL: Reinigung des Blutes durch die Nieren und", "German instead of English"),
         ("LABEL: очистка крови почками", "Cyrillic letters instead of Latin"),
     ],
@@ -69,8 +69,8 @@ def test_a_useful_answer_gives_a_clean_label(answer: str, label: str) -> None:
 
 
 def test_control_and_direction_characters_never_get_into_a_label() -> None:
-    assert check_label("tea\x1b[31m").fault == "the label contained control characters"
-    assert check_label("tea‮eat").fault == "the label contained control characters"
+    assert check_label("tea\x1b[31m").fault == "the label held control characters"
+    assert check_label("tea‮eat").fault == "the label held control characters"
     assert check_label("  green   tea ").value == "green tea"
 
 
@@ -110,7 +110,7 @@ def test_the_best_of_several_candidates_is_kept_and_faults_are_told() -> None:
     labeller = LlmLabeller(CachedChat(chat), lambda label, _: scores[label], LlmLabelConfig(3, concurrency=1))
     (proposal,) = labeller.label(subject_examples()[:1])
     assert proposal.label == "the best one"
-    assert "An earlier answer was of no use: the label is too general" in chat.requests[1].messages[-1].content
+    assert "An earlier answer was of no use: the label says nothing" in chat.requests[1].messages[-1].content
     assert [r.attempt for r in chat.requests] == [0, 1, 2, 3]
 
 
@@ -282,7 +282,7 @@ def test_cells_that_a_spreadsheet_would_run_are_disarmed(tmp_path: Path, folder:
         ({"label": "a b c d e f g h i"}, "9 words"),
         ({"label": "<script>x</script>"}, "markup"),
         ({"label": "tea\x07"}, "control characters"),
-        ({"label": "various topics"}, "too general"),
+        ({"label": "various topics"}, "says nothing"),
     ],
 )
 def test_a_bad_row_is_refused_with_its_place_and_nothing_is_taken(

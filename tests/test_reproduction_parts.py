@@ -24,8 +24,8 @@ from paper.kit.raw_and_reasoned import raw_and_reasoned
 from paper.kit.release_way import ReleaseWay
 from paper.kit.tables import markdown, over_sets, steering_table
 from paper.kit.timing import time_teacher
+from paper.kit.training import train_to_folder
 from paper.kit.untrained import untrained_sae
-from paper.train import train_to_folder
 from xetrieval.configs import InternalizerConfig
 from xetrieval.data import Document
 from xetrieval.data.benchmark import Benchmark, sample_benchmark

@@ -218,7 +218,7 @@ def test_damaged_checkpoints_are_refused_by_name(tmp_path: Path, name: str, dama
         path.write_bytes(path.read_bytes()[:500])
     if damage == "config":
         next((tmp_path / "in").glob("*.json")).write_text("{")
-    words = {"missing": f"lacks {first}", "extra": "W_skip", "nan": "NaN", "truncated": "whole", "config": "JSON"}
+    words = {"missing": f"lacks {first}", "extra": "W_skip", "nan": "NaN", "truncated": "complete", "config": "JSON"}
     with pytest.raises(DamagedError, match=words[damage]):
         FORMATS[name].read(tmp_path / "in")
 

@@ -136,7 +136,7 @@ FAULTS = [
         "Закваска поднимается потому что дикие дрожжи питаются мукой и выделяют газ.",
         "Cyrillic letters instead",
     ),
-    ("summary", "word " * 200, "limit is 120"),
+    ("summary", "word " * 200, "at most 120"),
     ("summary", "Bread.", "too short"),
     ("qa", "It is about bread and how it rises over time in many countries.", "no question-answer pairs"),
     ("qa", "".join(f"Q: What is thing {i}?\nA: Thing number {i}.\n" for i in range(25)), "25 pairs"),

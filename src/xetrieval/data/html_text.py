@@ -43,6 +43,12 @@ class _Page(HTMLParser):
         if tag in BLOCKS:
             self.parts.append("\n")
 
+    def parse_html_declaration(self, i: int) -> int:
+        try:
+            return super().parse_html_declaration(i)
+        except AssertionError:  # of Python up to 3.12 at `<![0`, which browsers read as a comment
+            return self.parse_bogus_comment(i)
+
     def handle_data(self, data: str) -> None:
         if self.in_title:
             self.title.append(data)

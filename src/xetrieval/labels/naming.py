@@ -35,13 +35,13 @@ def read_label(answer: Answer, texts: Iterable[str]) -> Checked[str]:
     if not text:
         return Checked(None, "it was empty")
     if unprintable(answer.text):
-        return Checked(None, "it contained control characters")
+        return Checked(None, "it held control characters")
     if REFUSAL.match(text):
         return Checked(None, "it was a refusal")
     match = LINE.match(text.splitlines()[-1])
     if match is None:
         cut = "; it was cut off" if answer.finish == "length" else ""
-        return Checked(None, f"its last line was not LABEL: followed by a label{cut}")
+        return Checked(None, f"its last line was not LABEL: and a name{cut}")
     return check_label(match["label"].strip(" \"'.“”*"), texts)
 
 
@@ -60,18 +60,15 @@ def _fault(label: str, source: str) -> str | None:
     if not words:
         return "the label was empty"
     if unprintable(label):
-        return "the label contained control characters"
+        return "the label held control characters"
     if MARKUP.search(label):
-        return "the label contained markup"
+        return "the label held markup"
     if REFUSAL.match(label):
         return "it was a refusal"
     if len(words) > MOST_WORDS or len(label) > MOST_CHARACTERS:
-        return (
-            f"the label had {len(words)} words and {len(label)} characters; the limits are {MOST_WORDS} and "
-            f"{MOST_CHARACTERS}"
-        )
+        return f"the label had {len(words)} words and {len(label)} letters, at most {MOST_WORDS} and {MOST_CHARACTERS}"
     if all(word.strip(".,;:()").casefold() in EMPTY_WORDS for word in words):
-        return "the label is too general; be specific"
+        return "the label says nothing; be specific"
     differs = other_script(label, source) or _other_language(label, source)
     return f"the label was in {differs}" if differs else None
 

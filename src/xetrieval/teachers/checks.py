@@ -32,9 +32,9 @@ def check(answer: Answer, document: str, prompt: Prompt) -> Checked[str]:
     if prompt.fields.get("answer", TEXT) == PAIRS:
         pairs, most = read_pairs(text), prompt.number("max_pairs", 20)
         if not pairs:
-            return Checked(None, "it contained no question-answer pairs in the requested form")
+            return Checked(None, "it held no question-answer pairs in the form that was asked for")
         if len(pairs) > most:
-            return Checked(None, f"it contained {len(pairs)} pairs; the limit is {most}")
+            return Checked(None, f"it held {len(pairs)} pairs, at most {most} were asked for")
         text = "\n".join(f"Q: {question}\nA: {reply}" for question, reply in pairs)
     elif answer.finish == "length":
         return Checked(None, "it was too long and cut off")
@@ -80,7 +80,7 @@ def copied_fraction(words: list[str], source: list[str]) -> float:
 def _fault(text: str, document: str, max_words: int) -> str | None:
     words, source = words_of(text), words_of(document)
     if len(words) > max_words:
-        return f"it had {len(words)} words; the limit is {max_words}"
+        return f"it had {len(words)} words, at most {max_words} were asked for"
     if len(words) < LEAST_WORDS and len(text) < 4 * LEAST_WORDS:
         return "it was too short"
     if copied_fraction(words, source) > MOST_COPIED:
