@@ -365,7 +365,8 @@ def test_a_checkup_measures_and_advises(index: Index) -> None:
     assert found.cosine == pytest.approx(cosine.mean(), abs=1e-4)
     assert found.query_source == "titles"
     assert "no figures to compare with" in found.advice[0]
-    fine = replace(found, cosine_on_card=found.cosine + 0.01, remainder=0.1)
+    fine = replace(found, cosine_on_card=found.cosine + 0.01, remainder=0.1, verdict="good here")
+    assert not any("good enough" in line for line in advice(replace(fine, verdict="partly"), "xetrieval fit"))
     assert advice(fine, "xetrieval fit")[0].startswith("good enough")
     assert advice(replace(fine, cosine_on_card=found.cosine + 0.2), "xetrieval fit")[0].startswith("refit")
     assert any("--chunk" in line for line in advice(replace(fine, unread=0.3), "xetrieval fit"))

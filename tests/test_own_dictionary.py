@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,8 +138,11 @@ def test_the_verdict_stands_in_the_index(corpus: Corpus, tmp_path: Path, capsys:
     word = verdict(figures["explained"], figures["explained_untrained"]).word
     assert f"learned from this corpus; {word}: features explain" in told
     found = checkup(index).to_dict()
-    assert found["pairs"] == 200 * 3
-    assert found["margin"] == pytest.approx(found["explained"] - found["explained_untrained"], abs=2e-4)
+    assert {name: found[name] for name in ("pairs", "explained", "margin")} == {
+        name: figures[name] for name in ("pairs", "explained", "margin")
+    }, "of rows that were held out, as index info has it"
+    advised = " ".join(checkup(index).advice)
+    assert ("good enough" in advised) <= (word == "good here")
     assert 0 <= found["named_fraction"] <= found["explained"] + 1e-3
     assert {"verdict", "unread", "unknown", "features", "remainder_fraction"} <= found.keys()
     few = Corpus((write_corpus(tmp_path / "few.jsonl", records(20)),))
@@ -146,6 +150,19 @@ def test_the_verdict_stands_in_the_index(corpus: Corpus, tmp_path: Path, capsys:
     assert checkup(open_index(tmp_path / "few")).verdict == "too few documents"
     app(["index", "info", str(tmp_path / "few")], standalone_mode=False)
     assert "not learned from this corpus; xetrieval doctor" in " ".join(capsys.readouterr().out.split())
+
+
+def test_too_little_to_measure_is_still_learned_from_this_corpus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = Corpus((write_corpus(tmp_path / "five.jsonl", records(5)),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        build_index(corpus, random_explainer(), tmp_path / "index", OWN)
+    app(["index", "info", str(tmp_path / "index")], standalone_mode=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "learned from this corpus" in told
+    assert "not learned from this corpus" not in told
 
 
 def test_verdicts_have_limits() -> None:

@@ -226,10 +226,11 @@ def _dictionary(index: Index) -> str:
     """Where the features come from, and how good they are here."""
     from ..explain.verdict import verdict
 
-    made_from, figures = index.explainer.provenance.get("corpus"), index.explainer.metrics.get("pairs")
-    first = index.manifest.history[0] if index.manifest.history else {}
-    if not made_from or not figures or any(first.get(key) != value for key, value in made_from.items()):
+    if not index.learned_here:
         return f"not learned from this corpus; xetrieval doctor {index.folder} measures how good it is here"
+    figures = index.explainer.metrics.get("pairs")
+    if not figures:
+        return "learned from this corpus, of which too little could be kept apart to measure it"
     found = verdict(figures["explained"], figures["explained_untrained"])
     return f"learned from this corpus; {found.word}: {found.why}, on {figures['pairs']:,} pairs"
 

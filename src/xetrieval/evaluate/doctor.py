@@ -21,7 +21,7 @@ from ..data.judgments import absent_documents
 from ..errors import InputError, MismatchError
 from ..explain import Explanation
 from ..explain.foreign import unlike
-from ..explain.verdict import verdict
+from ..explain.verdict import GOOD, verdict
 from ..fitting.own import NEAREST, pair_figures
 from ..index import Index
 from ..index.ask.report import BOILERPLATE
@@ -178,7 +178,7 @@ def advice(
         )
     elif (below is not None and below > 0.03) or remainder > 0.25:
         lines.append("usable, with care: look at the remainder of each explanation; a refit on this corpus would help")
-    elif below is not None:
+    elif below is not None and found.verdict == GOOD:
         lines.append("good enough: the explainer captures as much here as its model card says")
     if found.silent > 0.3:
         lines.append(f"{found.silent:.0%} of the features are active on no document: they are about other subjects")
@@ -244,8 +244,14 @@ def _figures(
 ) -> dict[str, Any]:
     """What features explain of the scores of queries with their three best, or of documents with their three nearest.
 
-    Without queries, documents serve as queries, and nothing is encoded.
+    Without queries, documents serve as queries, and nothing is encoded. If the features were learned from this corpus,
+    the figures are those of rows that were held out.
     """
+    names = ("explained", "remainder_fraction", "features", "named_fraction", "explained_untrained", "margin")
+    stored = index.explainer.metrics.get("pairs")
+    if queries is None and stored and index.learned_here and len(index.manifest.history) == 1:
+        # its documents were learned from, so rows that were held out are the fairer queries
+        return {"pairs": stored["pairs"], "pairs_are": stored["queries"], **{name: stored.get(name) for name in names}}
     rows = sample[:: max(1, len(sample) // QUERIES)][:QUERIES]
     given = index.vectors(rows) if queries is None else [query.vector for query in queries]
     q, documents = [], []
@@ -263,7 +269,6 @@ def _figures(
         q += [vector] * len(best[:NEAREST])
         documents += best[:NEAREST].tolist()
         progress("compare", place + 1, len(given), "")
-    names = ("explained", "remainder_fraction", "features", "named_fraction", "explained_untrained", "margin")
     kind = f"{'documents' if queries is None else 'queries'} with their {NEAREST} nearest documents"
     if not documents:
         return {"pairs": 0, "pairs_are": kind, **dict.fromkeys(names)}

@@ -6,6 +6,8 @@ from typing import Final, Literal, NamedTuple
 
 Word = Literal["good here", "partly", "not made for this"]
 
+GOOD: Final[Word] = "good here"
+
 # What autoencoders of their own corpus reach at worst, on eight corpora of 150 to 6,000 passages (docs/decisions.md)
 GOOD_EXPLAINED: Final = 0.75
 GOOD_MARGIN: Final = 0.30
@@ -24,7 +26,7 @@ def verdict(explained: float, untrained: float) -> Verdict:
     """Of the part of scores that features explain, beside what untrained directions do."""
     margin = explained - untrained
     if explained >= GOOD_EXPLAINED and margin >= GOOD_MARGIN:
-        word: Word = "good here"
+        word: Word = GOOD
         limits = (GOOD_EXPLAINED, GOOD_MARGIN)
     else:
         limits = (PARTLY_EXPLAINED, PARTLY_MARGIN)

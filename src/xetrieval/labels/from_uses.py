@@ -174,7 +174,7 @@ def _worth(uses: Uses, terms: Terms, holding: Holding) -> _Worth:
             near[j] = w @ np.minimum(np.minimum(holding.z[query], holding.z[hit]), CLOSEST)
     drawn = np.random.default_rng(0).permutation(len(uses.pairs))[:AT_LARGE]
     query, hit = uses.pairs[drawn].T
-    at_large = (holding.h[query] * holding.h[hit]).mean(axis=0)
+    at_large = (holding.h[query] * holding.h[hit]).mean(axis=0) if len(drawn) else np.zeros(size, np.float32)
     n = np.array([len(rows) for rows in uses.of])[:, None]
     c = (covered * n + at_large * DRAWN) / (n + DRAWN)
     part = np.minimum(uses.counts / max(1, len(uses.pairs)), 0.5)[:, None]

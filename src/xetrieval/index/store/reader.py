@@ -174,6 +174,14 @@ class IndexReader:
         """Metadata fields that a filter can name."""
         return sorted(self.kinds)
 
+    @property
+    def learned_here(self) -> bool:
+        """Whether its features were learned from the corpus that it was first built from."""
+        corpus, history = self.explainer.provenance.get("corpus"), self.manifest.history
+        if not corpus or not history:
+            return False
+        return all(history[0].get(key) == value for key, value in corpus.items())
+
     @cached_property
     def kinds(self) -> Kinds:
         """The same fields, with the kinds of their values."""
