@@ -219,3 +219,7 @@ def test_minilm_reads_vector_and_tokens_at_once(tmp_path: object) -> None:
     assert any("delete" in words.query for words in words_of(why.terms))
     assert any("delete_account" in words.document for words in words_of(why.terms))
     assert other.terms
+
+
+def test_stop_words_whose_ending_is_folded_are_stop_words() -> None:
+    assert strongest_words(["does", "memory"], np.array([0.9, 0.1])) == ("memory",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
@@ -29,7 +30,7 @@ class Encoder(Protocol):
         """Vectors [n, m] of documents."""
 
 
-class BaseEncoder:
+class BaseEncoder(ABC):
     """The two methods of an encoder, from one that takes the role."""
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
@@ -40,8 +41,8 @@ class BaseEncoder:
         """Vectors [n, m] of documents."""
         return self._encode(as_texts(texts, "document"), "document")
 
-    def _encode(self, texts: list[str], role: Role) -> Float32:
-        raise NotImplementedError
+    @abstractmethod
+    def _encode(self, texts: list[str], role: Role) -> Float32: ...
 
 
 NOT_COUNTED: Final = -1

@@ -28,6 +28,7 @@ UNSPACED: Final = re.compile(  # scripts without spaces between words: each toke
     "\U00020000-\U0003ffff]"
 )
 Spans = Sequence[tuple[int, int]]
+FOLDED_STOP_WORDS: Final = STOP_WORDS | {fold(word) for word in STOP_WORDS}  # folding cuts the s of "does"
 
 
 class Words(NamedTuple):
@@ -154,4 +155,4 @@ def _rank(word: str) -> int:
     if not any(character.isalnum() for character in printable(word)):
         return 2
     lone = len(word) == 1 and word.isascii() and word.isalpha()
-    return 1 if lone or word in STOP_WORDS else 0
+    return 1 if lone or word in FOLDED_STOP_WORDS else 0

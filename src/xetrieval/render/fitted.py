@@ -34,10 +34,23 @@ class Column(NamedTuple):
         return self.most is not None
 
 
+class Narrowing(NamedTuple):
+    """A cell that says less where its column is narrow: the first of its texts that fits is shown, else the last."""
+
+    texts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.texts[0]
+
+    def within(self, width: int) -> str:
+        """The text for a column of this width."""
+        return next((text for text in self.texts if cell_len(text) <= width), self.texts[-1])
+
+
 class Line(NamedTuple):
     """One line: a cell for each column, and what its bar shows; None for no bar."""
 
-    cells: tuple[Text | str, ...]
+    cells: tuple[Text | Narrowing | str, ...]
     share: float | None = None
     style: str = "green"
 
@@ -81,7 +94,7 @@ class Fitted:
     def _stacked(self, widths: list[int], room: int) -> Iterator[Text]:
         """Each name on a line of its own, its figures under it: for terminals as narrow as a telephone's."""
         for line in (*self.lines, *([self.total] if self.total else [])):
-            name = line.cells[0] if isinstance(line.cells[0], Text) else Text(line.cells[0])
+            name = line.cells[0] if isinstance(line.cells[0], Text) else Text(str(line.cells[0]))
             name.truncate(room, overflow="ellipsis")
             yield name
             figures = zip(line.cells[1:], widths[1:], strict=True)
@@ -106,13 +119,20 @@ class Fitted:
             table.add_column(self.bar_title, no_wrap=True, min_width=bar_width)
         draw = bars([line.share or 0.0 for line in self.lines], bar_width)
         for line, drawn in zip(self.lines, draw, strict=True):
-            table.add_row(*line.cells, *([Text(drawn, line.style)] if bar_width else []))
+            table.add_row(*_drawn(line.cells, widths), *([Text(drawn, line.style)] if bar_width else []))
         if self.total is not None:
             figures = [not column.words and width >= 6 for column, width in zip(self.columns, widths, strict=True)]
             rules = [Text("─" * 7 if figure else "", "dim") for figure in figures]
             table.add_row(*rules)
-            table.add_row(*self.total.cells, *([Text(self.note if beside else "")] if bar_width else []))
+            note = [Text(self.note if beside else "")] if bar_width else []
+            table.add_row(*_drawn(self.total.cells, widths), *note)
         return table
+
+
+def _drawn(cells: Sequence[Text | Narrowing | str], widths: Sequence[int]) -> list[Text | str]:
+    """The cells as they are shown in columns of these widths."""
+    pairs = zip(cells, widths, strict=True)
+    return [Text(cell.within(width)) if isinstance(cell, Narrowing) else cell for cell, width in pairs]
 
 
 def bars(shares: Sequence[float], width: int = BAR) -> list[str]:

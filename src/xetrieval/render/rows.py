@@ -54,6 +54,7 @@ class Row(NamedTuple):
     values: tuple[float, ...]  # one for each column of figures; the bar shows the last
     sides: tuple[Side, ...] = ()
     words: str = ""  # of the texts, which carry it
+    fewer_words: tuple[str, ...] = ()  # the same with fewer and shorter words, for a narrow column
 
     @property
     def value(self) -> float:
@@ -128,8 +129,9 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
             Side("query", term.evidence.query, explanation.query),
         )
     )
-    words = "" if term.words is None else _beside(term.words.query, [term.words.document], _words_column(explanation))
-    return Row(term.kind, _name(term), short, by or ", ".join(active), (term.share,), sides, words)
+    column = _words_column(explanation)
+    words, *fewer = _beside(term.words.query, [term.words.document], column) if term.words else ("",)
+    return Row(term.kind, _name(term), short, by or ", ".join(active), (term.share,), sides, words, tuple(fewer))
 
 
 def _name(term: Term) -> str:
@@ -152,7 +154,8 @@ def _contrast(contrast: Contrast) -> Rows:
                 Side("second", b.evidence.document, second.document),
             )
         )
-        rows.append(Row("feature", _name(a), where, where, _both(a.share, b.share), sides, _beside_both(a, b)))
+        words, *fewer = _beside_both(a, b)
+        rows.append(Row("feature", _name(a), where, where, _both(a.share, b.share), sides, words, tuple(fewer)))
     if first.other_terms and second.other_terms and first.other_terms.count:
         values = _both(first.other_terms.share, second.other_terms.share)
         rows.append(Row("others", first.other_terms.label, "", "", values))
@@ -183,15 +186,19 @@ def _words_column(explanation: Explanation) -> str:
     return BOTH if any(words.document for words in known) else "in the query" if known else ""
 
 
-def _beside(query: Sequence[str], documents: Sequence[Sequence[str]], column: str) -> str:
-    """The words of both texts that carry a row's share."""
-    words = [", ".join(map(printable, side)) or NO_WORD for side in (query, *documents)]
-    return f"{words[0]} ↔ {' / '.join(words[1:])}" if column == BOTH else words[0]
+def _beside(query: Sequence[str], documents: Sequence[Sequence[str]], column: str) -> list[str]:
+    """The words of both texts that carry a row's share: all, the two strongest of each text, one, one cut short."""
+    out = []
+    for count, longest in ((None, None), (2, None), (1, None), (1, 12), (1, 8)):
+        sides = [[printable(word) for word in side[:count]] for side in (query, *documents)]
+        words = [", ".join(w if longest is None else shorten(w, longest) for w in side) or NO_WORD for side in sides]
+        out.append(f"{words[0]} ↔ {' / '.join(words[1:])}" if column == BOTH else words[0])
+    return out
 
 
-def _beside_both(a: Term, b: Term) -> str:
+def _beside_both(a: Term, b: Term) -> list[str]:
     if a.words is None or b.words is None:
-        return ""
+        return [""]
     larger = a if abs(a.share) >= abs(b.share) else b
     return _beside((larger.words or a.words).query, [a.words.document, b.words.document], BOTH)
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ..explain.contrast import Contrast
 from ..explain.explanation import Explanation
-from .fitted import Column, Fitted, Line
+from .fitted import Column, Fitted, Line, Narrowing
 from .rows import Row, Rows, evidence_lines, rows_of, with_sides
 
 
@@ -54,8 +54,9 @@ def without_colour(*parts: RenderableType, width: int = 100) -> str:
 def _line(row: Row, *, words: bool) -> Line:
     style = row.colour.terminal
     *sides, value = (f"{value:+.4f}" for value in row.values)
-    beside = [Text(row.words)] if words else []
-    return Line((Text(row.name), *beside, Text(row.short, "dim"), *sides, Text(value, style)), row.value, style)
+    beside = [Narrowing((row.words, *row.fewer_words))] if words else []
+    name = Narrowing((row.name, row.kind)) if row.kind in ("bias", "remainder") else Text(row.name)
+    return Line((name, *beside, Text(row.short, "dim"), *sides, Text(value, style)), row.value, style)
 
 
 def _words(rows: Rows) -> list[RenderableType]:

@@ -110,7 +110,7 @@ def moves_table(found: SteeredRanking) -> Table:
             arrow,
             f"{move.score:.4f}",
             f"{move.before_score:.4f}",
-            Text.assemble((printable(move.doc_id), "cyan"), f"  {shorten(move.text, 120)}"),
+            Text.assemble((printable(move.doc_id), "cyan"), f"  {shorten(move.text.removeprefix(move.doc_id), 120)}"),
         )
     return table
 
@@ -184,5 +184,5 @@ def compared_with(answer: Why) -> str | None:
 
     if answer.over is None or answer.contrast is None:
         return None
-    text = shorten(answer.contrast.second.document, 100)
+    text = shorten(answer.contrast.second.document.removeprefix(answer.over.doc_id), 100)
     return f"compared below with {shorten(answer.over.doc_id)}, rank {answer.over.rank:,}: {text}"

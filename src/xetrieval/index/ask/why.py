@@ -18,7 +18,7 @@ from ...records import Record
 from ...text import clip, printable, shorten
 from ..search.mode import Query
 from ..search.nearest import shard_scores
-from ..search.ranking import IN_PYTHON, check_k, explain_rows, rank
+from ..search.ranking import IN_PYTHON, check_k, explain_rows, rank, with_texts
 
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
@@ -69,7 +69,7 @@ class Why(Record):
     def head(self) -> list[str]:
         """The document and its rank, then the beginning of its text."""
         line = f"{printable(self.doc_id)}  rank {self.rank:,} of {self.documents:,}"
-        return [line, text] if (text := shorten(self.explanation.document)) else [line]
+        return [line, text] if (text := shorten(self.explanation.document.removeprefix(self.doc_id))) else [line]
 
     @property
     def notes(self) -> list[str]:
@@ -181,17 +181,8 @@ def contrast_rows(index: Index, query: Query, row: int, other: int, *, counterfa
         raise InputError(f"{index.document(row).id!r} would be compared with itself; give another document")
     z = index.vectors(np.array([row, other]))
     made = contrast_vectors(index.explainer, query.vector, z)
-    first, second = (
-        replace(
-            side,
-            doc_id=stored.id,
-            query=query.text,
-            document=stored.text,
-            read_query=query.read,
-            read_document=stored.read,
-        )
-        for side, stored in ((made.first, index.document(row)), (made.second, index.document(other)))
-    )
+    first = with_texts(made.first, query, index.document(row))
+    second = with_texts(made.second, query, index.document(other))
     first, second = (
         with_words(index.explainer, side, query.vector, vector) for side, vector in zip((first, second), z, strict=True)
     )

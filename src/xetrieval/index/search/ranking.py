@@ -228,17 +228,19 @@ def rank(index: IndexReader, query: Query, k: int, among: Rows | None = None) ->
 def explain_rows(index: IndexReader, query: Query, rows: Rows) -> Sequence[Explanation]:
     """Split the score of each row, using only what the index stores; with the ids and texts of both sides."""
     split = mode_class(query.options.by).of(index, query).split(rows)
-    return [
-        replace(
-            one,
-            query=query.text,
-            read_query=query.read,
-            doc_id=document.id,
-            document=document.text,
-            read_document=document.read,
-        )
-        for one, document in zip(split, map(index.document, rows.tolist()), strict=True)
-    ]
+    return [with_texts(one, query, index.document(row)) for one, row in zip(split, rows.tolist(), strict=True)]
+
+
+def with_texts(explanation: Explanation, query: Query, document: StoredDocument) -> Explanation:
+    """The explanation with the id and the texts of both sides, and how far each was read."""
+    return replace(
+        explanation,
+        query=query.text,
+        read_query=query.read,
+        doc_id=document.id,
+        document=document.text,
+        read_document=document.read,
+    )
 
 
 def hits(index: IndexReader, query: Query, ranked: Ranked) -> list[Hit]:
