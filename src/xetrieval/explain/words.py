@@ -28,7 +28,10 @@ UNSPACED: Final = re.compile(  # scripts without spaces between words: each toke
     "\U00020000-\U0003ffff]"
 )
 Spans = Sequence[tuple[int, int]]
-FOLDED_STOP_WORDS: Final = STOP_WORDS | {fold(word) for word in STOP_WORDS}  # folding cuts the s of "does"
+MUCH_MORE: Final = 2  # times what the strongest word carries: a stop word that carries more is shown
+MARKUP: Final = frozenset("amp com gt htm html http https img lt nbsp org php quot src versus www".split())
+FUNCTION_WORDS: Final = STOP_WORDS | MARKUP | {fold(word) for word in STOP_WORDS}  # folding cuts the s of "does"
+QUOTES: Final = "'’‘-_"  # around a word that is quoted or hyphenated
 
 
 class Words(NamedTuple):
@@ -78,7 +81,7 @@ def _words(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
         return []
     kept = [i for i, kind in enumerate(tokens.kinds) if kind == "text"]
     places, parts = word_parts(text, [tokens.spans[i] for i in kept], split.tokens[:, kept])
-    names = [text[start:end] for start, end in places]
+    names = [word_at(text, place) for place in places]
     return [
         strongest_words(names, row * (1 if share >= 0 else -1)) for row, share in zip(parts, pair.shares, strict=True)
     ]
@@ -88,8 +91,9 @@ def _left_out(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
     """The words without which each share loses most; of a long text the first 48 words with a meaning of their own."""
     places: dict[str, list[tuple[int, int]]] = {}
     for word in WORD.finditer(text):
-        if _rank(fold(word.group())) == 0:
-            places.setdefault(fold(word.group()), []).append(word.span())
+        key = _key(word_at(text, word.span()))
+        if _rank(key) == 0:
+            places.setdefault(key, []).append(word.span())
     rests = {}
     for key, spans in list(places.items())[:MOST_LEFT_OUT]:
         ends = [0, *(end for _, end in spans)]
@@ -127,6 +131,12 @@ def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int,
     return places, joined
 
 
+def word_at(text: str, place: tuple[int, int]) -> str:
+    """The word at a place, with the backslash that makes it a command of LaTeX."""
+    start, end = place
+    return text[start - (start > 0 and text[start - 1] == "\\") : end]
+
+
 def joined_words(tokens: Sequence[TokenShare], text: str) -> list[tuple[str, float]]:
     """Tokens joined to words, each with its part of the share."""
     shares = np.array([[token.share for token in tokens]])
@@ -135,24 +145,38 @@ def joined_words(tokens: Sequence[TokenShare], text: str) -> list[tuple[str, flo
 
 
 def strongest_words(words: Sequence[str], carried: Float64) -> tuple[str, ...]:
-    """The words that carry most, each once; stop words and punctuation only where nothing else carries anything."""
+    """The words that carry most, each once.
+
+    A stop word is shown where it carries more than twice as much as any other word, or where no other carries anything;
+    punctuation only in the latter case.
+    """
     total: dict[str, float] = {}
     spelled: dict[str, tuple[float, str]] = {}
     for word, part in zip(words, carried.tolist(), strict=True):
-        key = fold(word)
+        key = _key(word)
         total[key] = total.get(key, 0.0) + part
         spelled[key] = max(spelled.get(key, (part, word)), (part, word), key=lambda found: found[0])
-    for rank in range(3):
-        ranked = sorted((key for key in total if _rank(key) == rank and total[key] > 0), key=lambda key: -total[key])
-        if ranked:
-            strong = [key for key in ranked[:MOST] if total[key] >= LEAST * total[ranked[0]]]
-            return tuple(shorten(spelled[key][1].strip("'’-"), LONGEST) or key for key in strong)
-    return ()
+    ranked: tuple[list[str], ...] = ([], [], [])
+    for key in sorted((key for key in total if total[key] > 0), key=lambda key: -total[key]):
+        ranked[_rank(key)].append(key)
+    content = ranked[0]
+    if content:
+        strong = [key for key in content if total[key] >= LEAST * total[content[0]]]
+        chosen = [key for key in ranked[1][:1] if total[key] > MUCH_MORE * total[content[0]]] + strong
+    else:
+        chosen = ranked[1] or ranked[2]
+        chosen = [key for key in chosen if total[key] >= LEAST * total[chosen[0]]]
+    return tuple(shorten(spelled[key][1].strip(QUOTES), LONGEST) or key for key in chosen[:MOST])
+
+
+def _key(word: str) -> str:
+    """A word without what is around it, so that its spellings are one word."""
+    return fold(word.strip(QUOTES)) or word
 
 
 def _rank(word: str) -> int:
-    """0 a word with a meaning of its own, 1 a stop word or a lone letter, 2 punctuation."""
+    """0 a word with a meaning of its own, 1 a stop word, a lone letter or a piece of markup, 2 punctuation."""
     if not any(character.isalnum() for character in printable(word)):
         return 2
     lone = len(word) == 1 and word.isascii() and word.isalpha()
-    return 1 if lone or word in FOLDED_STOP_WORDS else 0
+    return 1 if lone or word in FUNCTION_WORDS or word.startswith("\\") else 0
