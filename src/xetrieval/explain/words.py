@@ -29,7 +29,7 @@ UNSPACED: Final = re.compile(  # scripts without spaces between words: each toke
 )
 Spans = Sequence[tuple[int, int]]
 MUCH_MORE: Final = 2  # times what the strongest word carries: a stop word that carries more is shown
-MARKUP: Final = frozenset("amp com gt htm html http https img lt nbsp org php quot src versus www".split())
+MARKUP: Final = frozenset(("amp", "com", "gt", "html", "http", "https", "lt", "nbsp", "org", "quot", "versus", "www"))
 FUNCTION_WORDS: Final = STOP_WORDS | MARKUP | {fold(word) for word in STOP_WORDS}  # folding cuts the s of "does"
 QUOTES: Final = "'’‘-_"  # around a word that is quoted or hyphenated
 
