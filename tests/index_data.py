@@ -79,7 +79,7 @@ def killed_builds(home: Path, kills: int) -> None:
 
 
 def killed_changes(home: Path, kills: int) -> None:
-    """The same for an addition that replaces documents and pieces, and for the compaction after it."""
+    """The same for an addition that replaces documents and chunks, and for the compaction after it."""
     base, explainer = build_small(home, 100), random_explainer()
     secret = [{**one, "_id": f"s{i}", "text": f"{SECRET} " * 40} for i, one in enumerate(records(30))]
     build_index(Corpus((write_corpus(home / "more.jsonl", secret),), Chunking(90)), explainer, base, ADDING)

@@ -1,4 +1,4 @@
-"""Cases of tests/cases: metadata and filters, whose piece a piece is, texts that were replaced or deleted."""
+"""Cases of tests/cases: metadata and filters, whose chunk a chunk is, texts that were replaced or deleted."""
 
 from __future__ import annotations
 

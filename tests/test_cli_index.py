@@ -13,7 +13,7 @@ from conftest import random_explainer, unit
 from index_data import records, write_corpus
 from test_cli import Done, refused, run
 
-from xetrieval.data.chunks import Chunking, pieces, places
+from xetrieval.data.chunks import Chunking, cut_document, places
 from xetrieval.data.corpus import Document
 from xetrieval.data.sources import stream_source
 from xetrieval.errors import InputError
@@ -189,15 +189,15 @@ def test_a_folder_of_files_is_cut_into_pieces_with_their_places(tmp_path: Path) 
     (tmp_path / "c.py").write_text("not text")
     found = list(stream_source(tmp_path))
     assert found[0].id == "b.txt"
-    parts = [d for d in found if d.piece.parent == "sub/a.md"]
+    parts = [d for d in found if d.chunk.parent == "sub/a.md"]
     assert [d.id for d in parts] == [f"sub/a.md#{number}" for number in range(1, len(parts) + 1)]
     assert len(parts) > 2
-    for piece in parts:
-        _, start, end = piece.piece
-        assert text[start:end] == piece.body
+    for chunk in parts:
+        _, start, end = chunk.chunk
+        assert text[start:end] == chunk.body
         assert end - start <= 1000
-        assert piece.text.startswith(("# The title", "The title\n"))
-    assert all(any(sentence in piece.body for piece in parts) for sentence in sentences)
+        assert chunk.text.startswith(("# The title", "The title\n"))
+    assert all(any(sentence in chunk.body for chunk in parts) for sentence in sentences)
     (tmp_path / "d.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match=r"d\.txt: not UTF-8"):
         list(stream_source(tmp_path))
@@ -218,7 +218,7 @@ def test_pieces_overlap_by_whole_sentences_and_leave_nothing_out() -> None:
         assert text[start : start + 4] == "This"
     assert places("x" * 1000, Chunking(300, 0)) == [(0, 300), (300, 600), (600, 900), (900, 1000)]
     short = Document("a", "T\nbody", "body", "a", {"title": "T"})
-    assert [piece.id for piece in pieces(short, Chunking(100))] == ["a"]
+    assert [chunk.id for chunk in cut_document(short, Chunking(100))] == ["a"]
     with pytest.raises(InputError, match="50 characters or more"):
         Chunking(100, 90).check()
 

@@ -1,4 +1,4 @@
-"""Boilerplate: lines that stand in more than half of the documents, whatever pieces they were cut into."""
+"""Boilerplate: lines that stand in more than half of the documents, whatever chunks they were cut into."""
 
 from __future__ import annotations
 

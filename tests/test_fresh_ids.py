@@ -32,6 +32,6 @@ def test_a_document_named_like_a_piece_is_refused_for_that(tmp_path: Path) -> No
     rows = [{"_id": "a", "text": "salt and pepper. " * 20}, {"_id": "a#1", "text": "salt"}]
     (tmp_path / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     corpus = Corpus((tmp_path / "c.jsonl",), Chunking(60))
-    with pytest.raises(InputError, match=r"duplicate document id 'a#1' in the corpus \(pieces are named ID#1"):
+    with pytest.raises(InputError, match=r"duplicate document id 'a#1' in the corpus \(chunks are named ID#1"):
         build_index(corpus, random_explainer(), tmp_path / "index", BuildConfig())
     assert not (tmp_path / "index").exists()

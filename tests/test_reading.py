@@ -91,7 +91,7 @@ def test_no_json_lines_file_ends_in_a_traceback(scratch: Path, lines: list[bytes
                 used = sum(bool(line.strip()) for line in b"\n".join(lines).split(b"\n"))
                 assert len(found) + len(skipped.rows) == used
                 json.dumps([document.fields for document in found], allow_nan=False, ensure_ascii=False).encode()
-                assert all(document.piece is None for document in found)
+                assert all(document.chunk is None for document in found)
         if skipped.rows:
             skipped.write(path)
 
@@ -105,8 +105,8 @@ def test_front_matter_is_facts_or_text_and_nothing_is_lost(scratch: Path, conten
     path = scratch / "page.md"
     path.write_text(text, newline="")
     for document in stream_source(path, Chunking(50)):
-        assert document.piece is not None
-        assert text[document.piece.start : document.piece.end] == document.body
+        assert document.chunk is not None
+        assert text[document.chunk.start : document.chunk.end] == document.body
 
 
 @given(st.text("<>/ab!-[]&;#x01 \n\"'=scriptle", max_size=80))
@@ -184,7 +184,7 @@ def test_parquet_is_read_as_json_has_it(tmp_path: Path) -> None:
         parent=["p", None],
     )
     first, second = stream_source(path)
-    assert (first.id, first.text, first.piece, first.thread) == ("1", "x", None, "p")
+    assert (first.id, first.text, first.chunk, first.thread) == ("1", "x", None, "p")
     assert first.fields["metadata"] == {
         "at": "2024-05-01T12:30:00",
         "day": "2024-05-01",

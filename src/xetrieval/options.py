@@ -103,9 +103,9 @@ CONTRAST: Final[tuple[Rule, ...]] = (
 BUILD: Final[tuple[Rule, ...]] = (
     Apart("store", "sources", "a store has its own texts and vectors"),
     Apart("store", "vectors", "a store has its own texts and vectors"),
-    Apart("store", "chunk", "a store has its own pieces"),
+    Apart("store", "chunk", "a store has its own chunks"),
     Needs("chunk", "sources", "it cuts the documents of a corpus"),
-    Needs("overlap", "chunk", "it sets how much a piece shares with the one before"),
+    Needs("overlap", "chunk", "it sets how much a chunk shares with the one before"),
     Needs("vector_column", "vectors", "it names a column of that file"),
     Needs("force", "encoded", "it accepts vectors that seem to come from another encoder"),
     Apart("vectors", "no_cache", "vectors are not encoded, so there is nothing to cache"),

@@ -56,9 +56,9 @@ class CorpusOptions:
         str | None, typer.Option("--store", help=f"A store of vectors by its URL: {STORES} (docs/index.md).")
     ] = None
     chunk: Annotated[
-        int | None, typer.Option("--chunk", help="Split documents into pieces of at most this many characters.")
+        int | None, typer.Option("--chunk", help="Split documents into chunks of at most this many characters.")
     ] = None
-    overlap: Annotated[int, typer.Option("--overlap", help="Characters that a piece shares with the one before.")] = 0
+    overlap: Annotated[int, typer.Option("--overlap", help="Characters that a chunk shares with the one before.")] = 0
     cache: CacheOption = None
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Do not cache encoded texts (the cache takes 1.6 KB per text).")
@@ -82,7 +82,7 @@ def build(
 @app.command()
 @with_options
 def add(index: Folder, corpus: CorpusOptions, config: BuildConfig, sources: Sources = None) -> None:
-    """Add documents, and replace those whose text or metadata changed, with all their pieces.
+    """Add documents, and replace those whose text or metadata changed, with all their chunks.
 
     Documents that are no longer in the corpus stay in the index until `index delete` removes them. Replaced texts are
     no longer found, but they stay in the index's files until `index compact`.
@@ -98,7 +98,7 @@ def add(index: Folder, corpus: CorpusOptions, config: BuildConfig, sources: Sour
 @app.command()
 def delete(
     index: Folder,
-    ids: Annotated[list[str], typer.Argument(help="Ids of documents, or of pieces of documents.")],
+    ids: Annotated[list[str], typer.Argument(help="Ids of documents, or of chunks of documents.")],
 ) -> None:
     """Delete documents; they are no longer found, but their texts stay in the index's files until `index compact`."""
     from ..index.build.delete import delete_documents
@@ -273,7 +273,7 @@ def _print_result(built: Built, output: Path, seconds: float) -> None:
 
     changes = [f"{built.added:,} added"]
     changes += [f"{built.updated:,} replaced"] if built.updated else []
-    changes += [f"{built.removed:,} old pieces removed"] if built.removed else []
+    changes += [f"{built.removed:,} old chunks removed"] if built.removed else []
     changes += [f"{built.unchanged:,} unchanged"] if built.unchanged else []
     print_message(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
     print_message(f"dictionary: {built.dictionary}")

@@ -4,7 +4,7 @@ Every reader refuses what it cannot use with an InputError that names the file, 
 that is cut short or altered with a DamagedError; its docstring names other errors only.
 """
 
-from .corpus import Document, Piece, sample_documents
+from .corpus import ChunkPlace, Document, sample_documents
 from .lines import BadLine, read_json_lines
 from .pairs import Pair, read_pairs
 from .sentences import split_sentences
@@ -13,9 +13,9 @@ from .sources import read_corpora, stream_source
 
 __all__ = [
     "BadLine",
+    "ChunkPlace",
     "Document",
     "Pair",
-    "Piece",
     "Skipped",
     "read_corpora",
     "read_json_lines",

@@ -1,4 +1,4 @@
-"""Long documents cut into pieces of whole sentences, with their spans in the original."""
+"""Long documents cut into chunks of whole sentences, with their spans in the original."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from ..errors import InputError
-from .corpus import Document, Piece
+from .corpus import ChunkPlace, Document
 from .sentences import split_sentences
 
 LONGEST_TITLE: Final = 120  # characters
 
 
 class Chunking(NamedTuple):
-    """The most characters of a piece, and how many of them it shares with the previous one."""
+    """The most characters of a chunk, and how many of them it shares with the previous one."""
 
     size: int
     overlap: int = 0
@@ -25,26 +25,26 @@ class Chunking(NamedTuple):
             InputError: no room for a step forward.
         """
         if self.size < 50 or not 0 <= self.overlap <= self.size // 2:
-            raise InputError("pieces need 50 characters or more, and an overlap of at most half of that")
+            raise InputError("chunks need 50 characters or more, and an overlap of at most half of that")
         return self
 
 
-def pieces(document: Document, chunking: Chunking) -> Iterator[Document]:
-    """The pieces of a document, as documents ID#1, ID#2, ...; one that fits stays whole, under its own id.
+def cut_document(document: Document, chunking: Chunking) -> Iterator[Document]:
+    """The chunks of a document, as documents ID#1, ID#2, ...; one that fits stays whole, under its own id.
 
-    text[start:end] of the document's body is the content of a piece; a title is put before each.
+    text[start:end] of the document's body is the content of a chunk; a title is put before each.
     """
     body = document.body
-    base = document.piece.start if document.piece else 0  # some files have front matter before the body
+    base = document.chunk.start if document.chunk else 0  # some files have front matter before the body
     if len(body) <= chunking.size:
-        yield document._replace(piece=Piece(document.id, base, base + len(body)))
+        yield document._replace(chunk=ChunkPlace(document.id, base, base + len(body)))
         return
     title = str(document.fields.get("title") or "").strip()
     for number, (start, end) in enumerate(places(body, chunking), 1):
-        piece = body[start:end]
-        text = piece if not title or begins_with(piece, title) else f"{title}\n{piece}"
-        place = Piece(document.id, base + start, base + end)
-        yield Document(f"{document.id}#{number}", text, piece, document.thread, document.fields, place)
+        chunk = body[start:end]
+        text = chunk if not title or begins_with(chunk, title) else f"{title}\n{chunk}"
+        place = ChunkPlace(document.id, base + start, base + end)
+        yield Document(f"{document.id}#{number}", text, chunk, document.thread, document.fields, place)
 
 
 def begins_with(text: str, title: str) -> bool:
@@ -54,7 +54,7 @@ def begins_with(text: str, title: str) -> bool:
 
 
 def places(text: str, chunking: Chunking) -> list[tuple[int, int]]:
-    """The span of each piece. A sentence longer than a piece is cut."""
+    """The span of each chunk. A sentence longer than a chunk is cut."""
     size, overlap = chunking.check()
     spans: list[tuple[int, int]] = []
     for sentence in split_sentences(text):
@@ -80,15 +80,15 @@ def places(text: str, chunking: Chunking) -> list[tuple[int, int]]:
 
 
 def places_that_fit(text: str, fits: Callable[[str], bool]) -> list[tuple[int, int]]:
-    """The spans of pieces that `fits` accepts, each of as many sentences as possible.
+    """The spans of chunks that `fits` accepts, each of as many sentences as possible.
 
-    A sentence that does not fit by itself is a piece too.
+    A sentence that does not fit by itself is a chunk too.
     """
     sentences = split_sentences(text)
     out, first = [], 0
     while first < len(sentences):
         start = sentences[first].start
-        low, step = first, 1  # the last sentence of the piece: found by doubling, then by halving
+        low, step = first, 1  # the last sentence of the chunk: found by doubling, then by halving
         while low + step < len(sentences) and fits(text[start : sentences[low + step].end]):
             low, step = low + step, step * 2
         high = min(low + step, len(sentences))  # does not fit, or is past the end

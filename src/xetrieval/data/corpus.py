@@ -10,7 +10,7 @@ from .lines import Line
 OWN_FIELDS: Final = frozenset({"_id", "id", "title", "text", "metadata"})
 
 
-class Piece(NamedTuple):
+class ChunkPlace(NamedTuple):
     """The span of a document in the one it was cut from: parent's text[start:end]."""
 
     parent: str
@@ -26,7 +26,7 @@ class Document(NamedTuple):
     body: str
     thread: str
     fields: dict[str, Any]  # "title" and "metadata"
-    piece: Piece | None = None
+    chunk: ChunkPlace | None = None
 
 
 def sample_documents(documents: list[Document], count: int | None) -> list[Document]:

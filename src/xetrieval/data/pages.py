@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..errors import InputError
 from .chunks import LONGEST_TITLE, begins_with
-from .corpus import Document, Piece
+from .corpus import ChunkPlace, Document
 from .front_matter import split_front_matter
 from .html_text import page_text
 from .lines import BadLine, check_file, each, path_text
@@ -89,7 +89,7 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
     given, title = bool(title), (title or _heading(text, ending) or name)[:LONGEST_TITLE]
     encoded = f"{title}\n{text}".strip("\n" if not text else "") if given and not begins_with(text, title) else text
     fields = {"title": title, "metadata": {**facts, "file": name}}
-    return Document(name, encoded, text, name, fields, Piece(name, start, start + len(text)))
+    return Document(name, encoded, text, name, fields, ChunkPlace(name, start, start + len(text)))
 
 
 def _text_of(title: Any, facts: dict[str, Any]) -> str:

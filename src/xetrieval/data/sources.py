@@ -1,7 +1,7 @@
 """A corpus is a BEIR folder, JSON lines, a table of `CORPUS_FILES`, or a folder of text, Markdown and HTML files.
 
 All are read one document at a time, always in the same order. A document's `fields` are `title` and `metadata`;
-`piece` is its place in the document that it was cut from.
+`chunk` is its place in the document that it was cut from.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from ..errors import InputError
 from ..files import path_of
 from ..registry import CORPUS_FILES
-from .chunks import Chunking, pieces
+from .chunks import Chunking, cut_document
 from .corpus import Document, document_of
 from .lines import BadLine, each, path_text, read_json_lines
 from .pages import PAGE_FILES, read_folder, read_page
@@ -32,7 +32,7 @@ def stream_source(
     chunking: Chunking | None = None,
     skipped: Skipped | None = None,
 ) -> Iterator[Document]:
-    """The documents of one corpus, cut into pieces where `chunking` says so or the corpus is a folder of files."""
+    """The documents of one corpus, cut into chunks where `chunking` says so or the corpus is a folder of files."""
     skipped = skipped or Skipped()
     reader, cut = _reader(path, skipped)
     chunking = chunking or cut
@@ -40,7 +40,7 @@ def stream_source(
         if chunking is None:
             yield document
         else:
-            yield from pieces(document, chunking)
+            yield from cut_document(document, chunking)
 
 
 def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> Iterator[Document]:

@@ -38,7 +38,7 @@ QUERIES: Final = 200  # at most, or as many titles in their place
 FEWEST: Final = 100  # documents, below which the figures say little
 WRONG: Final = 3  # hits of a failing query that are explained
 SHIPPED_ENCODER: Final = "minilm"
-MOST_PIECES: Final = 8  # near pieces of a document itself that are passed over
+MOST_CHUNKS: Final = 8  # near chunks of a document itself that are passed over
 NEEDED: Final = 1_000  # documents; docs/index.md shows what fewer and more of them give
 
 
@@ -262,7 +262,7 @@ def _figures(
 
     for place, vector in enumerate(given):
         assert vector is not None
-        best = nearest(index, vector, NEAREST if queries is not None else NEAREST + MOST_PIECES).rows
+        best = nearest(index, vector, NEAREST if queries is not None else NEAREST + MOST_CHUNKS).rows
         if queries is None:
             own = whole(int(rows[place]))
             best = np.array([row for row in best.tolist() if whole(row) != own], np.int64)

@@ -43,7 +43,7 @@ class CorpusRows:
         owner: the document that each sentence is from, [s].
         text: of a row; None where the corpus has vectors alone.
         name: the id of a row.
-        whole: a number for each document, the same for the pieces of one whole; None: every document is a whole.
+        whole: a number for each document, the same for the chunks of one whole; None: every document is a whole.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ def pair_figures(
 def nearest_others(
     queries: Float32, own: NDArray[np.int64], vectors: Rows, whole: NDArray[np.int64], count: int = NEAREST
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each query, its nearest documents but the pieces of its own whole, and but exact copies.
+    """For each query, its nearest documents but the chunks of its own whole, and but exact copies.
 
     Args:
         own: the whole of each query. whole: of each document.

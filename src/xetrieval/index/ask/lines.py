@@ -1,6 +1,6 @@
 """Lines that most documents of an index have: footers, banners and menus, which make documents similar to each other.
 
-Documents are counted, not the pieces they were cut into. Candidate lines come from a seeded sample of the documents;
+Documents are counted, not the chunks they were cut into. Candidate lines come from a seeded sample of the documents;
 those that are common there are counted in all documents.
 """
 
@@ -38,7 +38,7 @@ class CommonLine(NamedTuple):
 
 
 class _Whole(NamedTuple):
-    """A document, or the consecutive pieces of one."""
+    """A document, or the consecutive chunks of one."""
 
     id: str
     cut: bool
@@ -61,7 +61,7 @@ def _counted(index: Index, blocks: list[tuple[int, int]], wanted: frozenset[str]
     """Lines in more than half of all documents; of the wanted ones, where some are named."""
     counts: Counter[str] = Counter()
     of_pieces: dict[str, array[int]] = {}
-    pieces, documents = array("Q"), 0
+    chunks, documents = array("Q"), 0
     for whole in _wholes(index, blocks):
         lines = whole.lines if wanted is None else whole.lines & wanted
         if not whole.cut:
@@ -69,10 +69,10 @@ def _counted(index: Index, blocks: list[tuple[int, int]], wanted: frozenset[str]
             counts.update(lines)
             continue
         key = int.from_bytes(blake2b(whole.id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-        pieces.append(key)
-        for line in lines:  # the pieces of a document may not be consecutive: it counts once
+        chunks.append(key)
+        for line in lines:  # the chunks of a document may not be consecutive: it counts once
             of_pieces.setdefault(line, array("Q")).append(key)
-    documents += len(np.unique(np.frombuffer(pieces, np.uint64)))
+    documents += len(np.unique(np.frombuffer(chunks, np.uint64)))
     for line, keys in of_pieces.items():
         counts[line] += len(np.unique(np.frombuffer(keys, np.uint64)))
     if documents < FEWEST_DOCUMENTS:
@@ -102,10 +102,10 @@ def _rows(index: Index, blocks: list[tuple[int, int]]) -> Iterator[Any]:
 
 
 def _joined(parts: list[Any]) -> list[str]:
-    """The text that pieces were cut from. The blank or line break between two is lost, so both are tried."""
+    """The text that chunks were cut from. The blank or line break between two is lost, so both are tried."""
     out, last = ["", ""], 0
     for _, _, _, text, _, start, end in sorted(parts, key=lambda part: part[5]):
-        body = text[max(0, len(text) - (end - start)) :]  # each piece begins with the title
+        body = text[max(0, len(text) - (end - start)) :]  # each chunk begins with the title
         gap = start > last
         body = body[max(0, last - start) :]
         out = [f"{before}{between if gap else ''}{body}" for before, between in zip(out, (" ", "\n"), strict=True)]

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...configs.build import SHARD_ROWS
 from ...data import Document
-from ...data.corpus import Piece
+from ...data.corpus import ChunkPlace
 from ...encoders import Counts, Encoded
 from ...errors import InputError
 from ...files import digest_of
@@ -152,11 +152,11 @@ def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict
 
 
 def _document(stored: StoredDocument) -> Document:
-    piece = None
+    chunk = None
     if stored.parent is not None and stored.start is not None and stored.end is not None:
-        piece = Piece(stored.parent, stored.start, stored.end)
+        chunk = ChunkPlace(stored.parent, stored.start, stored.end)
     fields = {"title": stored.title, "metadata": stored.metadata}
-    return Document(stored.id, stored.text, stored.text, stored.id, fields, piece)
+    return Document(stored.id, stored.text, stored.text, stored.id, fields, chunk)
 
 
 def _counts(stored: list[StoredDocument]) -> Counts:

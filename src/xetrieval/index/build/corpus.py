@@ -214,14 +214,14 @@ def _check_ids(corpus: Corpus, hashes: array[int]) -> None:
         before, names = _names(document, before)
         for name in names:
             if name in seen:
-                piece = " (pieces are named ID#1, ID#2, ...)" if name.rpartition("#")[2].isdigit() else ""
-                raise InputError(f"duplicate document id {name!r} in the corpus{piece}; give every document its own")
+                chunk = " (chunks are named ID#1, ID#2, ...)" if name.rpartition("#")[2].isdigit() else ""
+                raise InputError(f"duplicate document id {name!r} in the corpus{chunk}; give every document its own")
             if _hash(name) in suspects:
                 seen.add(name)
 
 
 def _names(document: Document, before: str | None) -> tuple[str | None, list[str]]:
-    """The document that a piece belongs to, and the ids that must be unique: the piece's and, once, the document's."""
+    """The document that a chunk belongs to, and the ids that must be unique: the chunk's and, once, the document's."""
     whole = whole_of(document)
     if document.id == whole:
         return None, [whole]

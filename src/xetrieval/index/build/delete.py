@@ -17,7 +17,7 @@ from .pipeline import write_manifest_with
 
 
 def delete_documents(folder: Path, ids: Sequence[str]) -> int:
-    """Delete documents by id, with all their pieces; return how many documents are left.
+    """Delete documents by id, with all their chunks; return how many documents are left.
 
     They are no longer found, but their texts stay in the index's files until `compact_index` is called.
 

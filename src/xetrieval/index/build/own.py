@@ -207,7 +207,7 @@ class _ShardTexts:
         return str(found[0][0])
 
     def wholes(self) -> NDArray[np.int64]:
-        """A number for each row, the same for the pieces of one document."""
+        """A number for each row, the same for the chunks of one document."""
         numbers: dict[str, int] = {}
         parents = (parent for one in self.shards for (parent,) in one.select(PARENTS, ()))
         return np.array(

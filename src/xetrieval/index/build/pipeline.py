@@ -48,7 +48,7 @@ class Built(NamedTuple):
     added: int
     updated: int
     unchanged: int
-    removed: int  # old pieces of documents that were cut differently
+    removed: int  # old chunks of documents that were cut differently
     documents: int  # in the index now
     unreadable: int = 0  # new documents of which the encoder knows at most half of the tokens
     dictionary: str = ""  # which one the index has, and why
@@ -64,7 +64,7 @@ def build_index(
     """Build an index in the folder `output`, or add to the one that is there.
 
     Documents with a new id are added. Documents whose text or metadata changed replace the old ones, including their
-    pieces. Documents that are not in the corpus stay. Replaced texts are no longer found, but stay in the index's
+    chunks. Documents that are not in the corpus stay. Replaced texts are no longer found, but stay in the index's
     files until `compact_index` is called.
 
     Raises:

@@ -118,17 +118,17 @@ class Hit(Record):
 
     @property
     def parent(self) -> str | None:
-        """The document that it is a piece of."""
+        """The document that it is a chunk of."""
         return self.document.parent
 
     @property
     def start(self) -> int | None:
-        """Where the piece starts in its parent."""
+        """Where the chunk starts in its parent."""
         return self.document.start
 
     @property
     def end(self) -> int | None:
-        """Where the piece ends."""
+        """Where the chunk ends."""
         return self.document.end
 
     @property

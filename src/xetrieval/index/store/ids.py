@@ -33,13 +33,13 @@ class IdLookup:
         return None
 
     def rows_of(self, identifier: str) -> list[int]:
-        """The rows of an id or of its pieces, without deleted ones."""
+        """The rows of an id or of its chunks, without deleted ones."""
         every = zip(self.firsts, self.texts, strict=True)
         rows = [first + row for first, texts in every for row in texts.rows_of(identifier)]
         return [row for row in rows if not self._deleted(row)]
 
     def whole_of(self, row: int) -> str:
-        """The id of the document that a row is a piece of; its own id if it is not a piece."""
+        """The id of the document that a row is a chunk of; its own id if it is not a chunk."""
         shard = self._shard(row)
         return self.texts[shard].whole_of(row - self.firsts[shard])
 
@@ -73,17 +73,17 @@ class Change(NamedTuple):
     added: int
     updated: int
     unchanged: int
-    removed: int  # old pieces of documents that were cut differently
+    removed: int  # old chunks of documents that were cut differently
     gone: list[int]  # rows of the index that are replaced or removed, ascending
 
 
 def change(documents: Iterable[Document], have: IdLookup, *, replace_all: bool) -> Change:
-    """Compare a corpus with an index. Old texts of a document, whole or in pieces, are replaced or removed.
+    """Compare a corpus with an index. Old texts of a document, whole or in chunks, are replaced or removed.
 
     Args:
         replace_all: replace equal documents too, because their vectors may differ.
     Raises:
-        InputError: an id that already belongs to a piece of another document.
+        InputError: an id that already belongs to a chunk of another document.
     """
     added = updated = unchanged = 0
     gone: list[int] = []
@@ -106,17 +106,17 @@ def change(documents: Iterable[Document], have: IdLookup, *, replace_all: bool) 
 
 
 def _own_rows(have: IdLookup, identifier: str, whole: str) -> list[int]:
-    """The rows of an id and of its pieces, which must all belong to the document `whole`."""
+    """The rows of an id and of its chunks, which must all belong to the document `whole`."""
     rows = have.rows_of(identifier)
     other = next((owner for row in rows if (owner := have.whole_of(row)) != whole), None)
     if other is not None:
         raise InputError(
-            f"document id {identifier!r} is taken: the index has a piece or a document of that id, which belongs to "
+            f"document id {identifier!r} is taken: the index has a chunk or a document of that id, which belongs to "
             f"{other!r}; rename one of them"
         )
     return rows
 
 
 def whole_of(document: Document) -> str:
-    """The id of the document that this one is a piece of; its own id if it is not a piece."""
-    return document.id if document.piece is None else document.piece.parent
+    """The id of the document that this one is a chunk of; its own id if it is not a chunk."""
+    return document.id if document.chunk is None else document.chunk.parent

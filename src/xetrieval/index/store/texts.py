@@ -43,7 +43,7 @@ class StoredDocument(Record):
     id: str
     title: str
     text: str  # as the encoder read it
-    parent: str | None  # the document that it is a piece of
+    parent: str | None  # the document that it is a chunk of
     start: int | None  # parent's text[start:end]
     end: int | None
     read: Reading  # how much of it the encoder could read
@@ -71,7 +71,7 @@ class Texts:
         rows, fields = [], []
         for row, (document, count) in enumerate(zip(documents, read, strict=True), first):
             metadata = _metadata(document)
-            title, where = str(document.fields.get("title") or ""), document.piece or (None, None, None)
+            title, where = str(document.fields.get("title") or ""), document.chunk or (None, None, None)
             stored = json.dumps(metadata, ensure_ascii=False)
             rows.append((row, document.id, title, document.text, *where, *count, stored, fingerprint(document)))
             fields += [(*fact, row) for fact in facts(metadata)]
@@ -93,12 +93,12 @@ class Texts:
         return int(found[0][0]) if found else None
 
     def rows_of(self, identifier: str) -> list[int]:
-        """The rows of an id or of its pieces."""
+        """The rows of an id or of its chunks."""
         query = "SELECT row FROM documents WHERE id = ? OR parent = ? ORDER BY row"
         return [int(row) for (row,) in self.select(query, (identifier, identifier))]
 
     def whole_of(self, row: int) -> str:
-        """The id of the document that a row is a piece of; its own id if it is not a piece."""
+        """The id of the document that a row is a chunk of; its own id if it is not a chunk."""
         found = self.select("SELECT COALESCE(parent, id) FROM documents WHERE row = ?", (row,))
         return str(found[0][0]) if found else ""
 
@@ -183,7 +183,7 @@ def fingerprint(document: Document) -> bytes:
         InputError: metadata that is nested too deeply.
     """
     title = str(document.fields.get("title") or "")
-    stored = [document.id, document.text, title, _metadata(document), document.piece]
+    stored = [document.id, document.text, title, _metadata(document), document.chunk]
     written = json.dumps(stored, ensure_ascii=False, sort_keys=True)
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 

@@ -1,4 +1,4 @@
-"""A changed document that is cut into pieces: nothing of its old text is found, whatever it was cut into before."""
+"""A changed document that is cut into chunks: nothing of its old text is found, whatever it was cut into before."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_fewer_pieces_leave_none_of_the_old_ones(tmp_path: Path) -> None:
     assert put(folder, {"a": sentences("old", 9), "b": sentences("other", 2)}).added == 11
     same_start = sentences("old", 3)
     built = put(folder, {"a": same_start})
-    assert built[:6] == (0, 0, 3, 6, 5, 0)  # nothing new, and six pieces went
+    assert built[:6] == (0, 0, 3, 6, 5, 0)  # nothing new, and six chunks went
     assert sum("old" in text for text in found(folder)) == 3
     assert put(folder, {"a": same_start}) == (0, 0, 3, 0, 5, 0, "the dictionary of the index")
     assert put(folder, {"a": sentences("new", 5)}) == (2, 3, 0, 0, 7, 0, "the dictionary of the index")
@@ -77,7 +77,7 @@ def test_an_id_is_of_one_document(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="duplicate document id 'a#1'"):
         put(folder, {"a": sentences("x", 3), "a#1": "A document of its own."})
     put(folder, {"a": sentences("x", 3)})
-    with pytest.raises(InputError, match="taken: the index has a piece"):
+    with pytest.raises(InputError, match="taken: the index has a chunk"):
         put(folder, {"a#1": "A document of its own."})
     delete_documents(folder, ["a"])
     put(folder, {"a#1": "A document of its own."})
