@@ -82,7 +82,7 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
     from ..explain import load
     from ..files import cache_folder, digest_of
     from ..index import Corpus, build_index, open_index
-    from ..index.store.layout import EXPLAINER
+    from ..index.store.manifest import explainer_of
 
     made_of = digest_of([explainer.digest, "own dictionary", [document.text for document in documents]])
     target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
@@ -92,7 +92,7 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         corpus.write_text("".join(lines), encoding="utf-8")
         build_index(Corpus((corpus,)), explainer, target, progress=progress)
-    return open_index(target, load(target / EXPLAINER, cache=explainer.cache).sharing_encoder(explainer))
+    return open_index(target, load(explainer_of(target), cache=explainer.cache).sharing_encoder(explainer))
 
 
 def _answer(index: Index, question: str, hits: int) -> None:

@@ -88,11 +88,12 @@ def add(index: Folder, corpus: CorpusOptions, config: BuildConfig, sources: Sour
     no longer found, but they stay in the index's files until `index compact`.
     """
     from ..errors import InputError
-    from ..index.store.layout import EXPLAINER
+    from ..index.store.manifest import explainer_of
 
-    if not (index / EXPLAINER).is_dir():
+    explainer = explainer_of(index)
+    if not explainer.is_dir():
         raise InputError(f"{index}: there is no index to add to; make one with `xetrieval index build`")
-    _build(corpus, replace(config, adding=True), sources or [], str(index / EXPLAINER), index)
+    _build(corpus, replace(config, adding=True), sources or [], str(explainer), index)
 
 
 @app.command()

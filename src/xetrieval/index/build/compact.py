@@ -26,7 +26,7 @@ from ...progress import Progress, advanced, silent
 from ..search.companions import companions
 from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
-from ..store.ours import begin_building, check_finished, end_building, is_compaction, remove_unfinished, writing
+from ..store.ours import begin_building, check_finished, end_building, is_rewrite, remove_unfinished, writing
 from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
 from .pipeline import write_manifest_with
@@ -85,9 +85,9 @@ def compact_index(folder: Path, progress: Progress = silent, shard_rows: int = S
 
 def _compact(folder: Path, manifest: Manifest, progress: Progress, shard_rows: int) -> Manifest:
     job = digest_of([manifest.job, manifest.generation, shard_rows, "compact"])
-    if not is_compaction(folder / BUILDING, job):
+    if not is_rewrite(folder / BUILDING, job):
         remove_unfinished(folder, manifest.names)
-        begin_building(folder, {"compact": job})
+        begin_building(folder, {"rewrite": job})
     index = IndexReader.open(folder)
     parts = list(_parts(index, shard_rows))
     total, done = sum(len(part.rows) for part in parts), 0

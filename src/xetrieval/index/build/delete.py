@@ -12,7 +12,7 @@ from ...errors import InputError
 from ...files import digest_of
 from ..store.ids import open_ids
 from ..store.manifest import read_index_manifest
-from ..store.ours import abandon_compaction, check_finished, writing
+from ..store.ours import abandon_rewrite, check_finished, writing
 from .pipeline import write_manifest_with
 
 
@@ -27,7 +27,7 @@ def delete_documents(folder: Path, ids: Sequence[str]) -> int:
     read_index_manifest(folder)
     with writing(folder):
         manifest = read_index_manifest(folder)
-        abandon_compaction(folder, manifest.names)
+        abandon_rewrite(folder, manifest.names)
         check_finished(folder)
         rows: set[int] = set()
         with open_ids(folder, manifest) as have:

@@ -29,7 +29,7 @@ from ..store.layout import EXPLAINER, KIND, RECORD, SHARDS, TYPES
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import (
     DELETED,
-    abandon_compaction,
+    abandon_rewrite,
     end_building,
     writing,
 )
@@ -82,7 +82,7 @@ def build_index(
         if manifest is not None:
             if not plan.learned:
                 _same_explainer(output, manifest, explainer)
-            abandon_compaction(output, manifest.names)
+            abandon_rewrite(output, manifest.names)
         if corpus.encoded and not config.force:
             check_corpus_vectors(corpus, explainer)
         facts = _facts(corpus, explainer, config, looked, plan)
@@ -115,14 +115,14 @@ def _make_shards(build: Build, config: BuildConfig, plan: Dictionary) -> Build:
         build_shards = build_in_loop
     output = build.output
     if not plan.learned:
-        build = build._replace(explainer=_kept(build.explainer, output, published=build.base is not None))
+        build = build._replace(explainer=_kept(build.explainer, output, build.base))
         if build.job.rows:
             build_shards(build, "whole")
         return build
     if is_learned(output):
         build = build._replace(explainer=learned(output, build.explainer))
     else:
-        build = build._replace(explainer=_kept(build.explainer, output, published=False))
+        build = build._replace(explainer=_kept(build.explainer, output, None))
         build_shards(build, "encode")
         build = build._replace(explainer=learn_dictionary(build, config.seed, plan))
     build_shards(build, "code")
@@ -150,14 +150,14 @@ def own_files(folder: Path) -> list[str]:
     return sorted(name for name in names if (folder / name).is_file())
 
 
-def _kept(explainer: Explainer, output: Path, *, published: bool) -> Explainer:
+def _kept(explainer: Explainer, output: Path, base: Manifest | None) -> Explainer:
     """The explainer as the index stores it, so that vectors are encoded with the weights that will explain them.
 
     A published index keeps its own explainer, with its labels. One that an interrupted build saved is replaced, because
     labels may have changed since.
     """
-    folder = output / EXPLAINER
-    if not published or not (folder / CONFIG).is_file():
+    folder = output / (EXPLAINER if base is None else base.explainer_folder)
+    if base is None or not (folder / CONFIG).is_file():
         write_explainer(explainer, folder, overwrite=True, part=True)
     return load(folder, cache=explainer.cache).sharing_encoder(explainer)
 
@@ -175,6 +175,7 @@ def _check_outside(output: Path, corpus: Corpus) -> None:
 def _publish(build: Build) -> Manifest:
     corpus, explainer, output, base, job, _ = build
     made = [(name, read_json(output / SHARDS / name / RECORD)) for name in job.names]
+    place = output / (EXPLAINER if base is None else base.explainer_folder)
     old = np.empty(0, np.int64) if base is None else base.deleted(output)
     encoded_with = (
         {**explainer.encoder.identity.to_dict(), "precision": precision_of(explainer.encoder)}
@@ -194,8 +195,9 @@ def _publish(build: Build) -> Manifest:
         shards=(*(() if base is None else base.shards), *made),
         gone=0,
         gone_sha256="",
-        explainer_files={name: sha256_of_file(output / EXPLAINER / name) for name in own_files(output / EXPLAINER)},
+        explainer_files={name: sha256_of_file(place / name) for name in own_files(place)},
         history=(*(() if base is None else base.history), event),
+        explainer_folder=place.name,
     )
     return write_manifest_with(output, manifest, np.union1d(old, job.gone))
 

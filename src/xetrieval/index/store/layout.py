@@ -1,7 +1,7 @@
 """An index on disk: a folder that a person can read.
 
 config.json           format version, what it was made from, shards with the hash of every file, deleted rows
-explainer/            the explainer that made it
+explainer/            the explainer that made it; after `index relearn`, explainer-000007/, as config.json says
 shards/000000/        up to 65,536 documents, never changed once sealed
     vectors.f32                 [n, m] unit rows
     VIEW.starts.u32             [n + 1] where each document's codes begin in the two files below

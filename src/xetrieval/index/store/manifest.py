@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from ...files import Kind, digest_of
 from ...files.kind import NAME
 from ...files.manifest import check_file, read_config
 from ...views import ORIGINAL, check_aspect
-from .layout import KIND, TYPES
+from .layout import EXPLAINER, KIND, TYPES
+
+EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Manifest:
     gone_sha256: str  # of the file that names them
     explainer_files: dict[str, str]  # hash of every file of the explainer
     history: tuple[dict[str, Any], ...]
+    explainer_folder: str = EXPLAINER
 
     @property
     def rows(self) -> int:
@@ -89,6 +93,7 @@ class Manifest:
                 "digest": self.explainer_digest,
                 "encoder": self.encoder,
                 "files": self.explainer_files,
+                **({} if self.explainer_folder == EXPLAINER else {"folder": self.explainer_folder}),
             },
             "dimension": self.dimension,
             "features": self.features,
@@ -129,12 +134,26 @@ def read_index_manifest(folder: Path) -> Manifest:
             gone_sha256=_text(config["deleted"]["sha256"]),
             explainer_files=_hashes(config["explainer"]["files"]),
             history=tuple(_event(event) for event in config["made_from"]),
+            explainer_folder=_folder(config["explainer"].get("folder", EXPLAINER)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{folder / NAME}: field {error} is missing or of the wrong kind") from error
     if not manifest.shards or manifest.gone > manifest.rows:
         raise DamagedError(f"{folder / NAME}: no shards, or more deleted rows than rows; restore it")
     return manifest
+
+
+def explainer_of(folder: Path) -> Path:
+    """The folder of an index's explainer; of an index whose first build is unfinished, where it will be."""
+    if not (folder / NAME).is_file():
+        return folder / EXPLAINER
+    return folder / read_index_manifest(folder).explainer_folder
+
+
+def _folder(value: Any) -> str:
+    if not EXPLAINERS.fullmatch(_text(value)):
+        raise ValueError(f"folder {value[:80]!r}")
+    return str(value)
 
 
 def _count(value: Any, least: int = 0) -> int:

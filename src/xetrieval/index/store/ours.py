@@ -90,28 +90,28 @@ def read_job(building: Path) -> dict[str, Any] | None:
     return record
 
 
-def is_compaction(building: Path, job: str | None = None) -> bool:
-    """Whether a folder contains an unfinished compaction; if `job` is given, of that job."""
+def is_rewrite(building: Path, job: str | None = None) -> bool:
+    """Whether a folder contains an unfinished rewrite (compact, relearn); if `job` is given, of that job."""
     try:
         record = read_job(building)
     except DamagedError:
         return False
-    return record is not None and "compact" in record and job in (None, record["compact"])
+    return record is not None and "rewrite" in record and job in (None, record["rewrite"])
 
 
 def check_finished(folder: Path) -> None:
-    """Raise InputError if a build of this index is unfinished. An unfinished compaction does not count."""
-    if is_job(folder / BUILDING) and not is_compaction(folder / BUILDING):
+    """Raise InputError if a build of this index is unfinished. An unfinished rewrite does not count."""
+    if is_job(folder / BUILDING) and not is_rewrite(folder / BUILDING):
         raise InputError(f"{folder}: a build of this index is unfinished; finish it with the command that began it")
 
 
-def abandon_compaction(folder: Path, named: Container[str]) -> None:
-    """Discard an unfinished compaction, because another change of the index is about to begin.
+def abandon_rewrite(folder: Path, named: Container[str]) -> None:
+    """Discard an unfinished rewrite, because another change of the index is about to begin.
 
     Args:
         named: the shards that the index has.
     """
-    if is_compaction(folder / BUILDING):
+    if is_rewrite(folder / BUILDING):
         remove_unfinished(folder, named)
         end_building(folder)
 

@@ -24,7 +24,7 @@ from ...sae import SparseCodes
 from ...views import View
 from .filters import Filters, Kinds, check_fields, matching_rows, parse_filters
 from .ids import IdLookup
-from .layout import BUILDING, EXPLAINER, SHARDS
+from .layout import BUILDING, SHARDS
 from .manifest import Manifest, read_index_manifest
 from .ours import is_job
 from .same_encoder import check_same_encoder
@@ -69,7 +69,10 @@ class IndexReader:
         identity = identity_of(path)  # taken before the manifest is read, so that a change in between is noticed later
         manifest = read_index_manifest(path)
         if not isinstance(explainer, Explainer):
-            copied, explainer = explainer is not None, load(path / EXPLAINER if explainer is None else explainer)
+            copied, explainer = (
+                explainer is not None,
+                load(path / manifest.explainer_folder if explainer is None else explainer),
+            )
         else:
             copied = True
         if copied and explainer.digest != manifest.explainer_digest:

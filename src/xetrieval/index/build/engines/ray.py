@@ -16,8 +16,8 @@ from typing import Any
 from ....errors import InputError, XetrievalError
 from ....explain import Explainer, load
 from ....extras import require
-from ...store.layout import BUILDING, EXPLAINER
-from ...store.manifest import read_index_manifest
+from ...store.layout import BUILDING
+from ...store.manifest import explainer_of, read_index_manifest
 from ..corpus import Corpus
 from ..job import Build
 from ..shards import STAGE_NAMES, Part, ShardMaker, wanted
@@ -96,7 +96,7 @@ class BuildShard:
         self, corpus: Corpus, output: str, block: int, *, added_to: bool, encoder: str | None, part: Part
     ) -> None:
         self.corpus, self.output, self.part = corpus, Path(output), part
-        explainer = load(self.output / EXPLAINER, encoder=encoder, cache=False)
+        explainer = load(explainer_of(self.output), encoder=encoder, cache=False)
         self.base = read_index_manifest(self.output) if added_to else None
         self.maker = ShardMaker(corpus, explainer, self.output, block, part)
         (self.output / BUILDING).mkdir(exist_ok=True)
