@@ -21,7 +21,7 @@ from rich.table import Table
 import xetrieval
 from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, UNSEEN, data
-from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
+from xetrieval.data.benchmark import Benchmark, own_rows, read_benchmark, sample_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import benchmark_vectors
 from xetrieval.evaluate.doctor import checkup
@@ -86,10 +86,9 @@ def indexed(benchmark: Benchmark, name: str, given: argparse.Namespace) -> tuple
 def ndcg(index: Index, benchmark: Benchmark, queries: Any, options: dict[str, Any]) -> float:
     """NDCG@10 without the query's own document."""
     ranked = []
-    for text, vector, identifier in zip(benchmark.queries, queries, benchmark.query_ids, strict=True):
+    for text, vector, own in zip(benchmark.queries, queries, own_rows(benchmark), strict=True):
         rows = rank(index, Query(text, vector, **options), 11).rows.tolist()
-        found = [index.document(row).id for row in rows]
-        ranked.append([name for name in found if name != identifier][:10])
+        ranked.append([index.document(row).id for row in rows if row != own][:10])
     return float(ndcg10_of_rankings([benchmark.judgments[query] for query in benchmark.query_ids], ranked).mean())
 
 

@@ -16,7 +16,7 @@ from rich.progress import track
 from paper.kit.results import as_json
 from paper.studies.index_modes import DATASETS, indexed
 from paper.studies.minilm import RESULTS, UNSEEN, data
-from xetrieval.data.benchmark import read_benchmark, sample_benchmark
+from xetrieval.data.benchmark import own_rows, read_benchmark, sample_benchmark
 from xetrieval.evaluate.suggest import SuggestConfig, suggest
 
 
@@ -32,7 +32,8 @@ def main() -> None:
         benchmark = sample_benchmark(read_benchmark(data() / name), given.queries)
         index, queries = indexed(benchmark, name, given)
         judged = [benchmark.judgments[query] for query in benchmark.query_ids]
-        made = suggest(index, queries, judged, SuggestConfig(), name, own=list(benchmark.query_ids))
+        own = [None if row is None else benchmark.documents[row].id for row in own_rows(benchmark)]
+        made = suggest(index, queries, judged, SuggestConfig(), name, own=own)
         records.append({"dataset": name, "unseen_in_training": name in UNSEEN, **made.to_dict()})
         Console().print(name, made.sentence())
         (RESULTS / "steer_suggest.json").write_text(as_json(records))

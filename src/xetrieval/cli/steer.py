@@ -46,7 +46,7 @@ def suggest(
     format: FormatOption = Format.text,
 ) -> None:
     """Learn a profile from judgments or clicks, and measure its gain on queries that it did not learn from."""
-    from ..data.benchmark import open_benchmark, sample_benchmark
+    from ..data.benchmark import open_benchmark, own_rows, sample_benchmark
     from ..data.judgments import absent_documents, read_clicks
     from ..errors import InputError
     from ..evaluate.suggest import SuggestConfig
@@ -65,7 +65,8 @@ def suggest(
         benchmark = sample_benchmark(open_benchmark(data, skipped), judgments.queries, None, seed)
         texts = benchmark.queries
         judged: list[Any] = [benchmark.judgments[query] for query in benchmark.query_ids]
-        own, source = list(benchmark.query_ids), benchmark.name
+        own = [None if row is None else benchmark.documents[row].id for row in own_rows(benchmark)]
+        source = benchmark.name
         print_messages(benchmark.notes)
     else:
         assert clicks is not None

@@ -17,7 +17,7 @@ from .sources import read_corpora
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Documents, judged queries and judgments. A query's own document (same id) is not one of its results."""
+    """Documents, judged queries and judgments. A query's own document (`own_rows`) is not one of its results."""
 
     name: str
     documents: list[Document]
@@ -34,8 +34,23 @@ def read_benchmark(folder: Path, skipped: Skipped | None = None) -> Benchmark:
     return checked(Benchmark(folder.name, documents, judged.ids, judged.texts, judged.judgments, tuple(judged.notes)))
 
 
+def own_rows(benchmark: Benchmark) -> list[int | None]:
+    """For each query, the row of the document that it is itself, as in ArguAna: one id, and the query is in its text.
+
+    None where there is none, or where it is judged relevant. An id alone is not enough: many benchmarks number
+    queries and documents from 1.
+    """
+    row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
+    out = []
+    for identifier, query in zip(benchmark.query_ids, benchmark.queries, strict=True):
+        row = row_of.get(identifier)
+        same = row is not None and " ".join(query.split()) in " ".join(benchmark.documents[row].text.split())
+        out.append(row if same and benchmark.judgments[identifier].get(identifier, 0) <= 0 else None)
+    return out
+
+
 def checked(benchmark: Benchmark) -> Benchmark:
-    """The benchmark, with a note on judged documents that are not in the corpus.
+    """The benchmark, with notes on judged documents that are not in the corpus and on queries that are.
 
     Raises:
         InputError: none of them is.
@@ -45,7 +60,9 @@ def checked(benchmark: Benchmark) -> Benchmark:
         absent = absent_documents(benchmark.judgments, known.__contains__)
     except InputError as error:
         raise InputError(f"{benchmark.name}: {error}") from error
-    return replace(benchmark, notes=(*benchmark.notes, *absent))
+    own = sum(row is not None for row in own_rows(benchmark))
+    said = [f"queries that are documents of the corpus, left out of their own rankings: {own}"] if own else []
+    return replace(benchmark, notes=(*benchmark.notes, *absent, *said))
 
 
 def sample_benchmark(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from html.parser import HTMLParser
 from typing import Final
 
@@ -17,6 +18,10 @@ SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # what a
 UNSEEN: Final = re.compile(
     r"<(script|style)\b[^>]*>.*?(?:</\1(?:[\s/][^>]*)?>|\Z)|<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL | re.IGNORECASE
 )
+# In XML, and in drawings within HTML, such an element can end where it begins; elsewhere `/>` ends nothing.
+ENDED: Final = re.compile(rf"<({'|'.join(sorted(SILENT))})\b[^<>]*/>", re.IGNORECASE)
+DRAWING: Final = re.compile(r"<svg\b.*?(?:</svg\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 
 
 class _Page(HTMLParser):
@@ -56,10 +61,18 @@ class _Page(HTMLParser):
             self.parts.append(data)
 
 
-def page_text(html: str) -> tuple[str, str]:
-    """Title and text of a page: a line for each block, scripts and styles left out."""
+def page_text(html: str, *, xml: bool = False) -> tuple[str, str]:
+    """Title and text of a page: a line for each block, scripts and styles left out.
+
+    Args:
+        xml: whether it is XHTML, which browsers read by the rules of XML.
+    """
+    html = ENDED.sub("", html) if xml else DRAWING.sub(lambda drawing: ENDED.sub("", drawing[0]), html)
+    html = UNSEEN.sub("", html)
+    if xml:
+        html = CDATA.sub(lambda text: escape(text[1]), html)
     reader = _Page()
-    reader.feed(UNSEEN.sub("", html))
+    reader.feed(html)
     reader.close()
     lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
     return " ".join("".join(reader.title).split()), "\n".join(line for line in lines if line)

@@ -20,6 +20,7 @@ HTML: Final = (".html", ".htm", ".xhtml")
 PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
 LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
 LONGEST_LINE: Final = 1000  # characters of a line that are searched for a title
+FRONT_MATTER: Final = "front_matter"  # metadata that holds a field whose name is ours
 HEADING: Final = re.compile(r" {0,3}(?P<level>#{1,6})[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*")
 FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 CODE: Final = re.compile(r" {4}| {0,3}\t")
@@ -71,7 +72,7 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
     facts: dict[str, Any] = {}
     title, text, start = "", whole, 0
     if ending in HTML:
-        title, text = page_text(whole)
+        title, text = page_text(whole, xml=ending == ".xhtml")
         whole = text
     elif ending in MARKDOWN:
         facts, start, unread = split_front_matter(whole)
@@ -79,6 +80,10 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
             skipped.add_front_matter(source, path)
         text = whole[start:]
         title = _text_of(facts.pop("title", ""), facts)
+        if "file" in facts:  # the name of ours for the path
+            if FRONT_MATTER in facts:
+                raise BadLine(path, 0, f"front matter has both file and {FRONT_MATTER}; rename one")
+            facts[FRONT_MATTER] = {"file": facts.pop("file")}
     if not text.strip():
         if facts and not title:
             raise BadLine(path, 0, "front matter without a title or a text", whole[:1000].encode())

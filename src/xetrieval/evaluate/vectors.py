@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
-from ..data.benchmark import Benchmark
+from ..data.benchmark import Benchmark, own_rows
 from ..encoders import Encoder, read_texts
 
 Rows = Sequence[int] | NDArray[np.int64]
@@ -45,18 +45,27 @@ def of_queries(benchmark: Benchmark, rows: Rows) -> Benchmark:
 def ranking(benchmark: Benchmark, vectors: BenchmarkVectors, depth: int) -> NDArray[np.int64]:
     """Document rows by descending score, [q, depth]; -1 if a query has fewer.
 
-    A query's own document is not ranked, and of documents with the same text only the first is.
+    A query's own document is not ranked, nor any copy of it. Of documents with the same text, those are that are judged
+    relevant, else the first.
     """
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
     first: dict[str, int] = {}
-    repeated = np.array([first.setdefault(d.text, row) != row for row, d in enumerate(benchmark.documents)])
+    first_of = np.array([first.setdefault(d.text, row) for row, d in enumerate(benchmark.documents)])
+    repeated = first_of != np.arange(len(first_of))
+    own = own_rows(benchmark)
     ranked = np.full((len(benchmark.query_ids), depth), -1, np.int64)
     for start in range(0, len(benchmark.query_ids), 256):
         scores = vectors.queries[start : start + 256] @ vectors.documents.T
-        scores[:, repeated] = -np.inf
         for offset, identifier in enumerate(benchmark.query_ids[start : start + 256]):
-            if identifier in row_of:
-                scores[offset, row_of[identifier]] = -np.inf
+            hidden = repeated.copy()
+            judged = benchmark.judgments[identifier]
+            relevant = [row_of[name] for name, grade in judged.items() if grade > 0 and name in row_of]
+            hidden[np.isin(first_of, first_of[relevant])] = True  # an unjudged copy of what is relevant
+            mine = own[start + offset]
+            if mine is not None:
+                hidden[first_of == first_of[mine]] = True
+            hidden[relevant] = False
+            scores[offset, hidden] = -np.inf
             count = min(depth, int(np.isfinite(scores[offset]).sum()))
             top = np.argpartition(-scores[offset], count - 1)[:count]
             ranked[start + offset, :count] = top[np.lexsort((top, -scores[offset, top]))]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import Float32, Float64
 from ..configs import WeightsConfig
-from ..data.benchmark import Benchmark
+from ..data.benchmark import Benchmark, own_rows
 from ..errors import InputError
 from ..extras import require
 from ..steer.learn import cross_entropy
@@ -77,10 +77,11 @@ def _competition(
     q = vectors.queries[list(grades)]
     scores = np.stack([q @ side[kept].T for side in (vectors.documents, *views.values())])
     wanted = np.zeros(scores.shape[1:], np.float32)
+    own = own_rows(benchmark)
     for place, (query, found) in enumerate(grades.items()):
         columns = np.searchsorted(kept, list(found))
         wanted[place, columns] = np.array(list(found.values())) / sum(found.values())
-        own = row_of.get(benchmark.query_ids[query])
-        if own is not None and own in kept and own not in found:
-            scores[0, place, np.searchsorted(kept, own)] = -np.inf
+        mine = own[query]
+        if mine is not None and mine in kept:
+            scores[0, place, np.searchsorted(kept, mine)] = -np.inf
     return scores, wanted

@@ -1,0 +1,91 @@
+"""Readers on inputs that a fresh attempt at breaking them used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xetrieval.data import Document, read_corpora
+from xetrieval.data.benchmark import Benchmark, checked, own_rows
+from xetrieval.data.front_matter import split_front_matter
+from xetrieval.data.html_text import page_text
+from xetrieval.errors import InputError
+from xetrieval.evaluate import BenchmarkVectors
+from xetrieval.evaluate.vectors import ranking
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('<script src="a.js"/><p>river</p><script>var x;</script><p>stone</p>', "river\nstone"),
+        ("<style/><p>river</p>", "river"),
+        ("<p><![CDATA[a < b & c]]></p>", "a < b & c"),
+        ("<script>//<![CDATA[\nhidden\n//]]></script><p>seen</p>", "seen"),
+    ],
+)
+def test_xhtml_is_read_by_the_rules_of_xml(text: str, expected: str) -> None:
+    assert page_text(text, xml=True)[1] == expected
+
+
+def test_an_empty_style_in_a_drawing_hides_nothing_after_it() -> None:
+    assert page_text("<p>river</p><svg><style/><path/></svg><p>stone</p>")[1] == "river\nstone"
+    assert page_text("<p>river</p><script/>hidden</script><p>stone</p>")[1] == "river\nstone"
+
+
+@pytest.mark.parametrize("line", ["title: !foo bar", "title: !!str 12", "x: !!python/name:os.system a", "x: !foo [1]"])
+def test_front_matter_with_a_tag_is_text_and_reported(line: str) -> None:
+    found = split_front_matter(f"---\n{line}\n---\ntext")
+    assert (found.facts, found.start, found.unread) == ({}, 0, True)
+
+
+def test_a_file_of_front_matter_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\ntitle: A\nfile: report.pdf\n---\nriver")
+    (tmp_path / "b.md").write_text("river")
+    first, second = read_corpora([tmp_path])
+    assert first.fields["metadata"] == {"front_matter": {"file": "report.pdf"}, "file": "a.md"}
+    assert second.fields["metadata"] == {"file": "b.md"}
+
+
+def test_front_matter_with_a_file_and_the_name_that_it_would_get_is_a_bad_row(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\nfile: x\nfront_matter: y\n---\nriver")
+    with pytest.raises(InputError, match="both file and front_matter"):
+        list(read_corpora([tmp_path]))
+
+
+def numbered(texts: list[str], queries: list[str], judged: dict[str, int]) -> Benchmark:
+    documents = [Document(str(i), text, text, str(i), {}) for i, text in enumerate(texts)]
+    ids = [str(i) for i in range(len(queries))]
+    return Benchmark("toy", documents, ids, queries, dict.fromkeys(ids, judged))
+
+
+def ranked(benchmark: Benchmark) -> list[list[int]]:
+    """The ranking in the order of the documents: all score the same."""
+    vectors = BenchmarkVectors(
+        np.ones((len(benchmark.queries), 1), np.float32), np.ones((len(benchmark.documents), 1), np.float32)
+    )
+    return [[row for row in rows if row >= 0] for rows in ranking(benchmark, vectors, 10).tolist()]
+
+
+def test_a_document_with_the_number_of_a_query_is_ranked() -> None:
+    benchmark = numbered(["river", "stone"], ["cloud"], {"1": 1})
+    assert own_rows(benchmark) == [None]
+    assert ranked(benchmark) == [[0, 1]]
+
+
+def test_a_query_that_is_a_document_is_not_ranked_for_itself_and_a_note_says_so() -> None:
+    benchmark = checked(numbered(["the river ", "stone", "the river "], ["the  river"], {"1": 1}))
+    assert ranked(benchmark) == [[1]]
+    assert benchmark.notes == ("queries that are documents of the corpus, left out of their own rankings: 1",)
+
+
+def test_a_query_that_is_judged_relevant_for_itself_is_ranked() -> None:
+    benchmark = checked(numbered(["river", "stone"], ["river"], {"0": 1}))
+    assert ranked(benchmark) == [[0, 1]]
+    assert not benchmark.notes
+
+
+def test_of_equal_texts_those_that_are_judged_relevant_are_ranked() -> None:
+    assert ranked(numbered(["river", "river", "stone", "river"], ["cloud"], {"1": 1, "3": 2})) == [[1, 2, 3]]
+    assert ranked(numbered(["river", "river", "stone"], ["cloud"], {"2": 1})) == [[0, 2]]
