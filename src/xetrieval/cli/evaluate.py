@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import LabelsConfig, RetrievalConfig, SteeringConfig
+from .evaluate_names import names, verdicts
 from .evaluate_options import EvaluateOptions
 from .options import named_encoder, open_explainer
 from .shared import with_options
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..sae import SparseAutoencoder
 
 app = typer.Typer(help="Measure retrieval, intervention, faithfulness, steering and more.", no_args_is_help=True)
+app.command()(names)
+app.command()(verdicts)
 
 
 RawSae = Annotated[

@@ -5,7 +5,7 @@ nothing heavy, so that `--help` is instant.
 """
 
 from .build import BuildConfig
-from .evaluate import LabelsConfig, RetrievalConfig, SteeringConfig, WeightsConfig
+from .evaluate import LabelsConfig, NamesConfig, RetrievalConfig, SteeringConfig, WeightsConfig
 from .fit import FitConfig
 from .internalizer import InternalizerConfig
 from .labels import ExamplesConfig, LlmLabelConfig, ScoresConfig
@@ -21,6 +21,7 @@ __all__ = [
     "InternalizerConfig",
     "LabelsConfig",
     "LlmLabelConfig",
+    "NamesConfig",
     "Option",
     "RetrievalConfig",
     "SaeConfig",

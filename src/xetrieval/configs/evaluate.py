@@ -74,3 +74,16 @@ class LabelsConfig:
     def __post_init__(self) -> None:
         if (self.features is not None and self.features < 2) or self.texts < 1:
             raise InputError("labels: a sample has at least two features, and each at least one text")
+
+
+@dataclass(frozen=True)
+class NamesConfig:
+    """Which pairs are drawn, and what a reader sees of them."""
+
+    pairs: Annotated[int, Option("Pairs; half of them relevant hits, if there are as many.")] = 60
+    decoys: Annotated[int, Option("Names of inactive features that are added to each pair.")] = 2
+    seed: Annotated[int, SEED] = 0
+
+    def __post_init__(self) -> None:
+        if self.pairs < 1 or self.decoys < 0:
+            raise InputError("names: there must be at least one pair, and decoys cannot be negative")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from .faithfulness import FaithfulnessResult
     from .intervention import InterventionResult
     from .labels import LabelsResult
+    from .names import Interval, NamesResult
     from .retrieval import RetrievalResult
     from .steering import SteeringResult
 
@@ -113,6 +115,38 @@ def labels(results: Sequence[LabelsResult]) -> Table:
             f"{r.auc_shuffled:.3f}",
         )
     return table
+
+
+def names_table(result: NamesResult) -> Iterator[RenderableType]:
+    """Verdicts by group, and who judged."""
+
+    def figure(found: Interval | None, *, interval: bool = False) -> str:
+        if found is None:
+            return ""
+        return f"{found.value:.2f}" + (f" ({found.low:.2f} to {found.high:.2f})" if interval else "")
+
+    table = _table(
+        ("", "names", "fits", "partly", "not there", "by share", "named", "named and holds", "pairs with a name"), 1
+    )
+    for name, found in result.groups.items():
+        shares = (found.fits_by_share, found.partly_by_share, found.not_there_by_share)
+        table.add_row(
+            name,
+            f"{found.names:,}",
+            figure(found.fits, interval=True),
+            figure(found.partly),
+            figure(found.not_there, interval=True),
+            " / ".join(figure(one) for one in shares if one),
+            figure(found.named),
+            figure(found.named_and_holds, interval=True),
+            f"{found.with_a_name} of {found.pairs}" if found.named else "",
+        )
+    yield table
+    yield "by share: fits / partly / not there, each name weighted by the size of its share"
+    yield "named: the part of score - bias on judged names; holds: on those that fit or partly fit"
+    yield f"judged by {'; '.join(result.judges)}"
+    if result.alpha is not None:
+        yield f"agreement of the judges (Krippendorff's alpha, ordinal): {result.alpha:.2f}"
 
 
 TABLES: dict[str, Callable[[Any], Table]] = {

@@ -47,7 +47,7 @@ def write_worksheet(path: Path, sae: str, examples: Iterable[FeatureExamples], f
             _cell(e.labelling.active, "{0.activation:.2f}  {1}"),
             _cell((*e.labelling.hard[: TEXTS // 2], *e.labelling.random[: TEXTS // 4]), "{1}"),
         )
-        writer.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+        writer.writerow([safe_cell(cell) for cell in cells])
         count += 1
     write_text(path, "﻿" + out.getvalue())  # without this mark spreadsheets guess another encoding
     return count
@@ -88,20 +88,30 @@ def read_worksheet(
         if checked.value is not None:
             labels[feature] = checked.value
 
-    faults = [row for row in each(_rows(path), read) if row is not None]
+    faults = [row for row in each(csv_rows(path, NEEDED), read) if row is not None]
     if faults:
         more = f" (and {len(faults) - 1} more unusable rows)" if len(faults) > 1 else ""
         raise InputError(f"{faults[0]}{more}; no label was imported")
     return labels
 
 
-def _rows(path: Path) -> Iterator[Line]:
+def safe_cell(cell: str) -> str:
+    """A ' before a cell that a spreadsheet would run as a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[Line]:
+    """The rows of a CSV file that a spreadsheet may have saved, as they are in the file.
+
+    Raises:
+        InputError: one of the `needed` columns is absent, or it is not CSV.
+    """
     content = read_text(path)
     header = content.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)  # spreadsheets use the one of their locale
     reader = csv.DictReader(StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
-        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+        missing = [name for name in needed if name not in (reader.fieldnames or ())]
         if missing:
             raise InputError(f"{path}, line 1: no column {missing[0]!r}; keep the first line as exported")
         line = 2

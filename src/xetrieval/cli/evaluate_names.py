@@ -1,0 +1,126 @@
+"""xetrieval evaluate names and verdicts: do the names in explanations fit the texts that a reader sees?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..configs import NamesConfig
+from .console import print_json, print_message
+from .llm_options import LlmOptions, end
+from .options import Format, FormatOption
+from .output import check_output, print_parts
+from .progress import progress_bar
+from .search import ExplainerCopy, IndexArgument
+from .shared import with_options
+from .skipped import print_messages
+
+if TYPE_CHECKING:
+    from ..data.judgments import Queries
+    from ..evaluate.names import Reader
+    from ..index import Index
+    from ..llm import CachedChat
+
+
+@dataclass(frozen=True)
+class NamesOptions:
+    """Where pairs come from, and who judges."""
+
+    queries: Annotated[Path, typer.Option("--queries", help="Queries, JSON lines with _id and text.")]
+    sheet: Annotated[Path, typer.Option("--sheet", help="What judges read: a .csv, or an .html page to click through.")]
+    key: Annotated[Path, typer.Option("--key", help="The key. If it exists, the sheet is written from it again.")]
+    qrels: Annotated[
+        Path | None, typer.Option("--qrels", help="Judgments, to draw relevant hits and others in equal numbers.")
+    ] = None
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="Let an encoder, other than the explained one, fill in the sheet.")
+    ] = None
+    explainer: ExplainerCopy = None
+
+
+@with_options
+def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm: LlmOptions) -> None:
+    """Draw pairs and the names that their explanations show, add names of inactive features, and write a blind sheet.
+
+    People fill it in, or an encoder (--judge) or a language model (--llm) does; then run `xetrieval evaluate verdicts`.
+    Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
+    """
+    from ..errors import InputError
+    from ..evaluate.names import check_sheet, draw_names, judge, read_key, sheet_items, write_key, write_sheet
+    from ..index import open_index
+
+    if options.judge is not None and llm.llm is not None:
+        raise InputError("give --judge ENCODER or --llm MODEL, not both")
+    check_output(options.sheet, index, options.queries, options.qrels, options.key)
+    check_output(options.key, index, options.queries, options.qrels)
+    check_sheet(options.sheet, filled=options.judge is not None or llm.llm is not None)
+    opened = open_index(index, options.explainer)
+    queries, judgments = _queries(options)
+    model = None if llm.llm is None else llm.open()
+    reader = _reader(options.judge, model, opened, llm)
+    with progress_bar() as progress:
+        known = options.key.exists()
+        key = read_key(options.key) if known else draw_names(opened, queries, judgments, config, progress)
+        items = sheet_items(key, opened, queries)
+        if not known:
+            write_key(options.key, key)
+        filled, stopped = (None, None) if reader is None else judge(items, reader, progress=progress)
+    write_sheet(options.sheet, items, filled)
+    count, drawn = sum(len(item.names) for item in items), len({row.item for row in key})
+    print_message(f"{count:,} names of {len(items):,} pairs in {options.sheet}; {drawn:,} pairs in {options.key}")
+    if filled is None:
+        print_message(
+            f"keep the key from whoever fills in the sheet, then: xetrieval evaluate verdicts {options.key} SHEET..."
+        )
+    end(model, stopped)
+
+
+def _queries(options: NamesOptions) -> tuple[Queries, Mapping[str, Mapping[str, int]] | None]:
+    """The queries, and the judgments if there are some: then only judged queries."""
+    from ..data.judgments import Queries, read_judged_queries, read_queries
+
+    if options.qrels is None:
+        queries = read_queries(options.queries)
+        print_messages([queries.note] if queries.empty else [])
+        return queries, None
+    judged = read_judged_queries(options.qrels, options.queries)
+    print_messages(judged.notes)
+    return Queries(judged.ids, judged.texts, 0), judged.judgments
+
+
+def _reader(encoder: str | None, model: CachedChat | None, index: Index, llm: LlmOptions) -> Reader | None:
+    """Who fills in the sheet; None: people."""
+    from ..encoders import CachedEncoder, open_encoder
+    from ..evaluate.names import EncoderReader, LlmReader
+
+    if encoder is not None:
+        return EncoderReader(CachedEncoder(open_encoder(encoder), llm.cache), index.explainer.encoder_identity)
+    return None if model is None else LlmReader(model)
+
+
+def verdicts(
+    key: Annotated[Path, typer.Argument(metavar="KEY", help="What `evaluate names` wrote with --key.")],
+    sheets: Annotated[list[Path], typer.Argument(metavar="SHEET...", help="Filled sheets (CSV), one per judge.")],
+    judged_by: Annotated[
+        str | None, typer.Option("--judged-by", help="Who filled them in, if they do not say it themselves.")
+    ] = None,
+    format: FormatOption = Format.text,
+) -> None:
+    """Score filled sheets: fits, partly, not there, by line and by share, with intervals; agreement; coverage."""
+    from dataclasses import replace
+
+    from ..evaluate.names import read_key, read_sheet, score_names
+    from ..evaluate.tables import names_table
+
+    read = [read_sheet(sheet) for sheet in sheets]
+    result = score_names(read_key(key), read)
+    if judged_by is not None:
+        result = replace(result, judges=(judged_by,))
+    if format is Format.json:
+        print_json(result.to_dict())
+    else:
+        print_parts(names_table(result), None)

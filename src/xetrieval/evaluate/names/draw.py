@@ -1,0 +1,138 @@
+"""Pairs of an index with the names that their explanations show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+
+from ...arrays import Float32
+from ...configs import NamesConfig
+from ...data.judgments import Queries
+from ...errors import InputError
+from ...explain import Explanation
+from ...index import Index
+from ...index.search.mode import Query
+from ...index.search.ranking import explain_rows, prepare, rank
+from ...progress import Progress, silent
+from ..pairs import MOST_PAIRS, PER_QUERY
+from .key import DECOY, NONE, SHOWN, KeyRow
+
+OWN: Final = 20  # hits that are looked at to leave out the pieces of the query's own document
+
+
+class _Pair(NamedTuple):
+    identifier: str  # of the query
+    query: Query
+    row: int
+    relevant: bool | None
+
+
+def draw_names(
+    index: Index,
+    queries: Queries,
+    judgments: Mapping[str, Mapping[str, int]] | None = None,
+    config: NamesConfig | None = None,
+    progress: Progress = silent,
+) -> list[KeyRow]:
+    """Draw pairs of a query and one of its three best documents; half of them relevant, if there are as many.
+
+    The names are those of the lines that an explanation shows by default. Decoys are names of features that are active
+    neither in the query nor in any view of the document.
+
+    Args:
+        judgments: of queries by id, {document id: grade}.
+    Raises:
+        InputError: no query, or an index without documents.
+    """
+    config = config or NamesConfig()
+    rng = np.random.default_rng(config.seed)
+    pairs = _pairs(index, queries, judgments, rng, progress)
+    relevant = [pair for pair in pairs if pair.relevant]
+    others = [pair for pair in pairs if not pair.relevant]
+    many = min(len(others), max(config.pairs // 2, config.pairs - len(relevant)))
+    drawn = relevant[: config.pairs - many] + others[:many]
+    if not drawn:
+        raise InputError(f"{index.folder}: there is no pair of a query and a document to draw")
+    key: list[KeyRow] = []
+    for place, at in enumerate(rng.permutation(len(drawn)).tolist(), 1):
+        key += _rows(index, drawn[at], f"{index.folder.name}-{place}", config.decoys, rng)
+        progress("explain", place, len(drawn), "pairs")
+    return key
+
+
+def _pairs(
+    index: Index,
+    queries: Queries,
+    judgments: Mapping[str, Mapping[str, int]] | None,
+    rng: Generator,
+    progress: Progress,
+) -> list[_Pair]:
+    """The three best of some queries, in random order."""
+    chosen = np.sort(rng.permutation(len(queries.ids))[: MOST_PAIRS // PER_QUERY]).tolist()
+    pairs = []
+    for place, at in enumerate(chosen, 1):
+        identifier, query = queries.ids[at], prepare(index, queries.texts[at])
+        judged = None if judgments is None else judgments.get(identifier, {})
+        rows = rank(index, query, PER_QUERY).rows.tolist()
+        if any(_is_own(index, row, identifier) for row in rows):
+            rows = [r for r in rank(index, query, OWN).rows.tolist() if not _is_own(index, r, identifier)][:PER_QUERY]
+        for row in rows:
+            document = index.document(row)
+            grades = {} if judged is None else judged
+            grade = max(grades.get(document.id, 0), grades.get(document.parent or document.id, 0))
+            pairs.append(_Pair(identifier, query, row, None if judged is None else grade > 0))
+        progress("search", place, len(chosen), "queries")
+    return [pairs[i] for i in rng.permutation(len(pairs))]
+
+
+def _is_own(index: Index, row: int, query: str) -> bool:
+    """Whether a row is the query's own document, or a piece of it."""
+    document = index.document(row)
+    return query in (document.id, document.parent)
+
+
+def _rows(index: Index, pair: _Pair, item: str, decoys: int, rng: Generator) -> list[KeyRow]:
+    """The names of a pair in random order."""
+    rows = np.array([pair.row])
+    explanation = explain_rows(index, pair.query, rows)[0]
+    shown = shown_names(explanation)
+    ids = pair.identifier, index.document(pair.row).id
+    fixed = (*ids, pair.relevant, explanation.score - explanation.bias)
+    if not shown:
+        return [KeyRow(item, 0, NONE, *fixed, "", 0.0, "")]
+    assert pair.query.vector is not None
+    silent_names = _silent(index, pair.query.vector, rows, shown)
+    chosen = rng.permutation(len(silent_names))[:decoys]
+    found = [(SHOWN, features, share, name) for name, (features, share) in shown.items()]
+    found += [(DECOY, *silent_names[i]) for i in chosen.tolist()]
+    return [
+        KeyRow(item, number, found[at][0], *fixed, *found[at][1:])
+        for number, at in enumerate(rng.permutation(len(found)).tolist(), 1)
+    ]
+
+
+def shown_names(explanation: Explanation) -> dict[str, tuple[str, float]]:
+    """Features and share of each name that an explanation shows by default; a name of several lines is there once."""
+    names: dict[str, tuple[str, float]] = {}
+    for term in explanation.trusted().terms:
+        if term.kind == "feature" and term.trusted_label:
+            features, share = names.get(term.trusted_label, ("", 0.0))
+            names[term.trusted_label] = (f"{features} {' '.join(map(str, term.ids))}".strip(), share + term.share)
+    return names
+
+
+def _silent(
+    index: Index, q: Float32, rows: Sequence[int] | np.ndarray, shown: Mapping[str, object]
+) -> list[tuple[str, float, str]]:
+    """Feature, share 0 and name of the features that are active in neither text."""
+    codes = [index.explainer.sae.encode(q[None]), *index.all_codes(np.asarray(rows))]
+    active = set(np.concatenate([code.support(0) for code in codes]).tolist())
+    taken = {name.casefold() for name in shown}
+    return [
+        (str(feature.feature_id), 0.0, feature.label)
+        for feature in index.explainer.features
+        if feature.label and feature.feature_id not in active and feature.label.casefold() not in taken
+    ]
