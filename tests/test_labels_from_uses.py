@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xetrieval.arrays import Float32
-from xetrieval.labels.from_uses import UseLabel, labels_from_uses
+from xetrieval.labels.from_uses import UseLabel, labels_from_uses, word_families
 from xetrieval.labels.terms import stem, terms_of
 from xetrieval.labels.uses import uses_of
 from xetrieval.sae import SparseAutoencoder
@@ -60,6 +60,7 @@ def test_inflections_are_one_stem() -> None:
         assert len({stem(word) for word in group}) == 1, group
     assert stem("Größen") == "größen"
     assert stem("B12") == "b12"
+    assert stem("date_time") == stem("date-time") == stem("DateTime") == stem("datetimes")
     assert stem("ring") == "ring"
 
 
@@ -69,6 +70,37 @@ def test_terms_are_counted_by_text_and_fragments_left_out() -> None:
     assert terms.stems == ["tax", "unit stat"]
     assert terms.written == ["tax", "United States"]
     assert [found.tolist() for found in terms.of_text] == [[0, 1], [0, 1], [0, 1], []]
+
+
+def test_stop_words_are_terms_where_they_are_quoted() -> None:
+    texts = [
+        "When to use “who” and “whom”",
+        "Is it 'who' or 'whom'?",
+        'Someone "who is" late',
+        "Those who don't, who do",
+    ]
+    terms = terms_of(texts, least=2)
+    assert {"“who”", "“whom”"} <= set(terms.written)
+    place = terms.written.index("“who”")
+    assert [place in found for found in terms.of_text] == [True, True, True, False]
+
+
+def test_terms_are_written_as_inside_a_clause_and_as_in_code() -> None:
+    texts = [
+        "Threads are slow. The types' names", "Threads in Python, and __slots__", "The threads of Python use __slots__",
+        "python and types",
+    ]  # fmt: skip
+    terms = terms_of(texts, least=2)
+    assert sorted(terms.written) == ["Python", "__slots__", "threads", "types"]
+
+
+def test_words_that_begin_alike_are_one_family() -> None:
+    found = word_families(
+        ["bacteria cell", "bacterial", "bacteriophage", "hypoxia", "hypoxic", "form", "format", "cells"]
+    )
+    assert found["bacteria"] == found["bacterial"] != found["bacteriophage"]
+    assert found["hypoxia"] == found["hypoxic"]
+    assert found["form"] != found["format"]
 
 
 def test_uses_are_pairs_with_other_passages(corpus: tuple[list[str], Float32, np.ndarray]) -> None:
@@ -120,6 +152,15 @@ def test_no_two_features_have_one_label(corpus: tuple[list[str], Float32, np.nda
     same = [text.replace("tango", "whisky").replace("tax", "whisky") for text in texts]
     labels = [one.label for one in labels_from_uses(one_hot(), vectors, same, owner) if one.label]
     assert len(labels) == len(set(labels)) >= 3
+
+
+def test_no_two_labels_are_nearly_the_same(corpus: tuple[list[str], Float32, np.ndarray]) -> None:
+    texts, vectors, owner = corpus
+    near = [text.replace("tango", "date_time").replace("tax", "datetime") for text in texts]
+    labels = [one.label for one in labels_from_uses(one_hot(), vectors, near, owner) if one.label]
+    folded = [frozenset(label.replace("_", "").split(", ")) for label in labels]
+    assert len(folded) == len(set(folded)) >= 3
+    assert not any({"datetime", "date_time"} <= set(label.split(", ")) for label in labels)
 
 
 def test_a_label_holds_from_the_activation_of_most_of_its_uses() -> None:

@@ -11,8 +11,9 @@ shrunk by a few uses towards r, the part that it covers of all pairs. A term is 
     z * (c + 0.1) * log(c / r) * how much of a noun phrase it is
 
 where z is the mean nearness of the farther of the two texts, in standard deviations. No two features have the same
-label: if a term is worth more for another feature, that feature gets it, and a second term is added for this one. A
-feature without a term that holds well enough gets no label. A label also has the activation from which it holds for
+label, or labels of the same word families (bacteria, bacterial; date_time, datetime): if a term is worth more for
+another feature, that feature gets it, and this one gets its next term or a second one. A feature without a term that
+holds well enough gets no label. A label also has the activation from which it holds for
 most uses, and the cosine of label and text from which it is shown.
 
 Nearness is the cosine between the vectors of text and term, as the corpus's own encoder gives them, both centred. Short
@@ -21,8 +22,9 @@ words and codes, of which encoders know little, have to be in the text. Without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +54,12 @@ OPTIONS: Final = 12  # terms of a feature that can be its label
 NEARLY: Final = 0.8  # of the worth of the first one: as good a label
 HALF: Final = 0.5
 SECOND: Final = 0.3  # of the worth of the first one: good enough as a second term
+FEWEST_ALIKE: Final = 5  # first characters that the words of a family share
+ALIKE: Final = 0.7  # of the characters of the longer word
 HELD: Final = 0.6  # of the uses, from the threshold of a label on
+
+
+Label: TypeAlias = tuple[int, ...]  # terms
 
 
 class UseLabel(NamedTuple):
@@ -94,18 +101,14 @@ def labels_from_uses(
     read = None if encode is None else encode(terms.written)
     holding = _holding(terms, vectors, read)
     worth = _worth(uses, terms, holding)
-    chosen = _choose(worth, terms)
-    thresholds = [_threshold(uses, j, holding.h, label) if label else None for j, label in enumerate(chosen)]
-    labels = [
-        None if threshold is None else ", ".join(terms.written[t] for t in label)
-        for label, threshold in zip(chosen, thresholds, strict=True)
-    ]
+    chosen, thresholds = _choose(worth, terms, lambda j, label: _threshold(uses, j, holding.h, label))
+    labels = [", ".join(terms.written[t] for t in label) or None for label in chosen]
     near: dict[str, float] = {}
     if encode is not None and read is not None:
         known = dict(zip(terms.written, read, strict=True))
         near = _near_from([label for label in labels if label], vectors, known, encode)
     return [
-        UseLabel(label, threshold or 0.0, near.get(label or ""), int(count))
+        UseLabel(label, threshold, near.get(label or ""), int(count))
         for label, threshold, count in zip(labels, thresholds, uses.counts, strict=True)
     ]
 
@@ -150,7 +153,9 @@ def _centred(vectors: Float32) -> Float32:
 def _opaque(term: str) -> bool:
     """Whether a term has a short word, a number or an abbreviation."""
     words = term.split()
-    return any(len(w) <= 3 or any(map(str.isdigit, w)) or sum(map(str.isupper, w)) > 1 for w in words)
+    return term[0] != "“" and any(
+        len(w) <= 3 or any(map(str.isdigit, w)) or sum(map(str.isupper, w)) > 1 for w in words
+    )
 
 
 class _Worth(NamedTuple):
@@ -192,41 +197,71 @@ def _worth(uses: Uses, terms: Terms, holding: Holding) -> _Worth:
     )
 
 
-def _choose(found: _Worth, terms: Terms) -> list[tuple[int, ...]]:
-    """Terms of each feature's label; the feature that a term is worth most for comes first."""
+def _choose(
+    found: _Worth, terms: Terms, threshold: Callable[[int, Label], float | None]
+) -> tuple[list[Label], list[float]]:
+    """Terms of each feature's label and its threshold; the feature that a term is worth most for comes first.
+
+    A label that has no threshold, or that nearly is the label of another feature, gives way to the next option.
+    """
     good = np.where(found.holds, found.worth, 0.0)
     order = np.argsort(-good, axis=1, kind="stable")[:, :OPTIONS]
     best = np.take_along_axis(good, order, axis=1)
-    taken: set[tuple[int, ...]] = set()
-    out: list[tuple[int, ...]] = [()] * len(good)
+    families = word_families(terms.stems)
+    taken: set[frozenset[str]] = set()
+    labels: list[Label] = [()] * len(good)
+    thresholds = [0.0] * len(good)
     for j in np.argsort(-best[:, 0], kind="stable").tolist():
-        if best[j, 0] <= 0:
-            break
-        for label in _options(j, order[j], best[j], found, terms):
-            key = tuple(sorted(label))
-            if key not in taken:
+        for label in _options(j, order[j], best[j], found, terms, families):
+            key = frozenset(families[word] for t in label for word in terms.stems[t].split())
+            if key not in taken and (least := threshold(j, label)) is not None:
                 taken.add(key)
-                out[j] = label
+                labels[j], thresholds[j] = label, least
                 break
+    return labels, thresholds
+
+
+def _options(
+    feature: int, order: Rows, best: Float64, found: _Worth, terms: Terms, families: Mapping[str, str]
+) -> list[Label]:
+    """Labels that a feature can have, best first: one term, one that is nearly as good, two, a poorer one."""
+    alone = [int(t) for t, worth in zip(order, best, strict=True) if worth > 0 and worth >= HALF * best[0]]
+    nearly = [t for t in alone if found.worth[feature, t] >= NEARLY * best[0]]
+    seconds = np.where(found.adds[feature], found.worth[feature], 0.0)
+    some = [int(t) for t in np.argsort(-seconds, kind="stable")[: 2 * OPTIONS] if seconds[t] > 0]
+
+    def two(first: int) -> list[Label]:
+        own = {families[word] for word in terms.stems[first].split()}
+        return [
+            (first, t)
+            for t in some
+            if seconds[t] >= SECOND * found.worth[feature, first]
+            and not own & {families[word] for word in terms.stems[t].split()}
+            and not _part(terms.stems[first], terms.stems[t])
+        ]
+
+    return [*((t,) for t in nearly), *(two(alone[0]) if alone else ()), *((t,) for t in alone)]
+
+
+def _part(first: str, second: str) -> bool:
+    """Whether one term begins or ends the other: time and datetime."""
+    short, long = sorted((first.replace(" ", ""), second.replace(" ", "")), key=len)
+    return long.startswith(short) or long.endswith(short)
+
+
+def word_families(terms: Iterable[str]) -> dict[str, str]:
+    """For each word of some terms, the first of its family: bacteri and bacterial begin alike."""
+    out: dict[str, str] = {}
+    head = ""
+    for word in sorted({word for term in terms for word in term.split()}):
+        least = max(FEWEST_ALIKE, math.ceil(ALIKE * len(word)))
+        if len(word) < FEWEST_ALIKE or not head.startswith(word[:least]):
+            head = word
+        out[word] = head
     return out
 
 
-def _options(feature: int, order: Rows, best: Float64, found: _Worth, terms: Terms) -> list[tuple[int, ...]]:
-    """Labels that a feature can have, best first: one term, one that is nearly as good, two, a poorer one."""
-    first = int(order[0])
-    alone = [int(t) for t, worth in zip(order, best, strict=True) if worth >= HALF * best[0]]
-    nearly = [t for t in alone if found.worth[feature, t] >= NEARLY * best[0]]
-    own = set(terms.stems[first].split())
-    seconds = np.where(found.adds[feature], found.worth[feature], 0.0)
-    two = [
-        (first, t)
-        for t in np.argsort(-seconds, kind="stable")[: 2 * OPTIONS].tolist()
-        if seconds[t] >= SECOND * best[0] and not own & set(terms.stems[t].split())
-    ]
-    return [*((t,) for t in nearly), *two, *((t,) for t in alone)]
-
-
-def _threshold(uses: Uses, feature: int, h: Float32, label: tuple[int, ...]) -> float | None:
+def _threshold(uses: Uses, feature: int, h: Float32, label: Label) -> float | None:
     """The lowest activation from which the label holds for most uses; None if there is none."""
     query, hit = uses.pairs[uses.of[feature]].T
     holds = (h[query][:, label].max(axis=1) > 0) & (h[hit][:, label].max(axis=1) > 0)

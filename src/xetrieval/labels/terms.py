@@ -3,6 +3,8 @@
 Without a parser three signs tell a noun phrase from a fragment, over all places where it occurs: it fills the whole
 stretch between two stop words or marks, or at least ends one; and no longer phrase takes its place nearly always
 ("united" rarely occurs without "states").
+
+A stop word is a term where it is quoted: texts about usage contrast "who" with "whom".
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ ENDS: Final = 0.8  # what a place at the end of a stretch counts beside a whole 
 PRIOR: Final = 6.0  # places, a third of them whole, added to those of a term: a rare one proves little
 WHOLE: Final = 1.5  # two places in three are whole: a noun phrase
 CLAUSES: Final = re.compile(r"[.,;:!?()\[\]{}\"\n|<>=/*]+")
+TOKEN: Final = re.compile(rf"_*(?:{WORD.pattern})(?<!['’])")  # with the underscores of a name in code: __slots__
+QUOTED: Final = re.compile(r"""(?<!\w)["“‘'`]([^"“”‘’'`\n]{1,40}(?:['’]\w+[^"“”‘’'`\n]{0,30})?)["”’'`](?!\w)""")
+INSIDE: Final = 20  # what a spelling inside a clause counts; at its beginning, a capital proves nothing
+MOST_QUOTED: Final = 5  # words of a quotation whose stop words count
 VOWELS: Final = frozenset("aeiouy")
 SUFFIXES: Final = (  # longest first, with the fewest characters that must be left
     *(("fully", 4), ("ively", 3), ("ional", 3), ("ically", 4), ("ally", 4), ("ical", 4), ("ions", 3), ("ments", 4)),
@@ -75,8 +81,11 @@ def terms_of(texts: Sequence[str], least: int = LEAST_TEXTS, most: int = MOST_TE
 
 
 def stem(word: str) -> str:
-    """A word without its plural and one English ending: distilled and distillers are one word, distill."""
-    word = fold(word)
+    """A word without its plural and one English ending: distilled and distillers are one word, distill.
+
+    Hyphens and underscores are removed: date_time and datetime are one word.
+    """
+    word = fold(word).replace("_", "").replace("-", "")
     if len(word) < 4 or not (word.isascii() and word.isalpha()):
         return word
     for suffix, least in SUFFIXES:
@@ -87,23 +96,25 @@ def stem(word: str) -> str:
     return word
 
 
-def _stretches(text: str) -> Iterator[list[str]]:
-    """Runs of words between stop words and marks."""
+def _stretches(text: str) -> Iterator[tuple[list[str], bool]]:
+    """Runs of words between stop words and marks; whether the first word of each begins a clause."""
     for clause in CLAUSES.split(text[:READ]):
         run: list[str] = []
-        for word in WORD.findall(clause):
+        begins = True
+        for word in TOKEN.findall(clause):
             if len(word) > 1 and not word.isdigit() and word.lower().replace("’", "'") not in STOP_WORDS:
                 run.append(word)
-            elif run:
-                yield run
-                run = []
+                continue
+            if run:
+                yield run, begins
+            run, begins = [], False
         if run:
-            yield run
+            yield run, begins
 
 
 def _count(text: str, seen: dict[str, _Seen], stems: dict[str, str]) -> set[str]:
     found: set[str] = set()
-    for run in _stretches(text):
+    for run, begins in _stretches(text):
         for word in run:
             if word not in stems:
                 stems[word] = stem(word)
@@ -115,9 +126,24 @@ def _count(text: str, seen: dict[str, _Seen], stems: dict[str, str]) -> set[str]
                     one = seen[term] = _Seen()
                 one.places += 1
                 one.whole += 1.0 if end - start == len(run) else ENDS if end == len(run) else 0.0
-                one.forms[" ".join(run[start:end])] += 1
+                one.forms[" ".join(run[start:end])] += 1 if begins and start == 0 else INSIDE
                 found.add(term)
+    for word in _quoted(text):
+        term = f"“{word.lower()}”"
+        one = seen.setdefault(term, _Seen())
+        one.places += 1
+        one.whole += 1.0
+        one.forms[term if word != "I" else "“I”"] += 1
+        found.add(term)
     return found
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """Stop words in short quotations."""
+    for quotation in QUOTED.findall(text[:READ]):
+        words = WORD.findall(quotation)
+        if len(words) <= MOST_QUOTED:
+            yield from (word for word in words if word.lower().replace("’", "'") in STOP_WORDS)
 
 
 def _longer(terms: Sequence[str], seen: dict[str, _Seen]) -> dict[str, int]:
@@ -132,9 +158,5 @@ def _longer(terms: Sequence[str], seen: dict[str, _Seen]) -> dict[str, int]:
 
 
 def _form(forms: Counter[str]) -> str:
-    """The most frequent spelling; a capital that also occurs in lower case only starts sentences."""
-    joined: Counter[str] = Counter()
-    for form, count in forms.items():
-        lower = form[0].lower() + form[1:]
-        joined[lower if lower in forms else form] += count
-    return max(joined, key=lambda form: (joined[form], form))
+    """The most frequent spelling."""
+    return max(forms, key=lambda form: (forms[form], form))
