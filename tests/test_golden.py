@@ -88,10 +88,23 @@ def contrast() -> Contrast:
     return Contrast(side(0.5, (0.3, 0.05), 0.3), side(0.3, (0.0, 0.12), 0.0), swap)
 
 
+def faint(shares: tuple[float, ...] = (0.03, 0.02, 0.01, -0.04)) -> Explanation:
+    """No feature carries a tenth of the score."""
+    words = Words(("vaccines",), ("Vaccines", "immune"))
+    terms = tuple(
+        Term("feature", j, None, share, 0.5, {"original": 0.3}, words=words) for j, share in enumerate(shares)
+    )
+    return Explanation(0.7, 0.1, 0.6 - sum(shares), terms, query=QUERY, document=DOCUMENT, explainer="toy", encoder="e")
+
+
+def faint_contrast() -> Contrast:
+    return Contrast(faint(), faint((-0.02, 0.02, 0.04, -0.04)))
+
+
 @pytest.mark.parametrize("output", DRAW)
-@pytest.mark.parametrize("result", [explanation, bm25, contrast])
+@pytest.mark.parametrize("result", [explanation, bm25, contrast, faint, faint_contrast])
 def test_each_output_draws_what_it_drew(result, output: str) -> None:  # type: ignore[no-untyped-def]
-    drawn = DRAW[output](result(), 2)
+    drawn = DRAW[output](result(), None if "faint" in result.__name__ else 2)
     path = GOLDEN / f"{result.__name__}.{output}"
     if os.environ.get("XETRIEVAL_GOLDEN") == "write":
         GOLDEN.mkdir(exist_ok=True)

@@ -48,6 +48,23 @@ def test_a_large_negative_share_is_not_weak() -> None:
     assert names(made(bias=0.1)) == []
 
 
+def test_where_all_are_weak_the_two_largest_have_lines_and_a_note() -> None:
+    why = made(0.01, 0.05, -0.04, 0.02, score=1.1, remainder=0.96)
+    assert why.weak_features == (0, 3)
+    assert names(why) == ["label 1", "label 2", "weak features (2)"]
+    note = "each feature carries less than a tenth of the score without the bias"
+    assert note in rows_of(why).notes
+    assert note not in made(0.6, 0.01).notes
+    assert note not in made().notes
+    shown = why.trusted()
+    assert shown.weak_features == ()
+    assert shown.notes == why.notes
+    contrast = Contrast(why, made(0.03, 0.05, -0.04, 0.02, score=1.1, remainder=0.94))
+    assert contrast.weak_features == (2, 3), "the others differ most"
+    assert names(contrast) == ["label 0", "label 1", "weak features (2)"]
+    assert note in contrast.notes
+
+
 def test_at_most_eight_lines_and_the_rest_is_not_called_weak() -> None:
     shares = [1.0, -0.9] * 6  # score - bias = 0.6
     assert made(*shares).weak_features == ()

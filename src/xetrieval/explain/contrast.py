@@ -28,6 +28,8 @@ from .explanation import (
     Term,
     large_share_notes,
     largest,
+    small_share_notes,
+    strong_positions,
     twin_notes,
     weak_label,
 )
@@ -76,10 +78,20 @@ class Contrast(PrintsItself):
     @property
     def weak_features(self) -> tuple[int, ...]:
         """Features that are weak in both documents, measured by the larger |score - bias|."""
-        first, second = self.first, self.second
-        whole = max(abs(side.score - side.bias) for side in (first, second))
-        weak = (a for a, b in self.pairs if first.is_weak(a, whole) and second.is_weak(b, whole))
-        return tuple(term.feature_id for term in weak if term.feature_id is not None)
+        strong = self._strong()
+        ids = (term.feature_id for i, term in enumerate(self.first.terms) if i not in strong)
+        return tuple(j for j in ids if j is not None)
+
+    @property
+    def _whole(self) -> float:
+        """What `weak_features` measures shares by."""
+        return max(abs(side.score - side.bias) for side in (self.first, self.second))
+
+    def _strong(self) -> list[int]:
+        """Positions of the features with a line of their own."""
+        first, second, whole = self.first, self.second, self._whole
+        weak = [first.is_weak(a, whole) and second.is_weak(b, whole) for a, b in self.pairs]
+        return strong_positions(weak, [a.share - b.share for a, b in self.pairs])
 
     @property
     def other_terms(self) -> OtherTerms | None:
@@ -92,6 +104,7 @@ class Contrast(PrintsItself):
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for the reader, one sentence each."""
+        both = (self.first, self.second)
         return (
             UNION_NOTE,
             *(self.counterfactual.sentences if self.counterfactual is not None else ()),
@@ -99,7 +112,8 @@ class Contrast(PrintsItself):
             *self.first.read_document.notes("first document"),
             *self.second.read_document.notes("second document"),
             *twin_notes(self.first.terms),
-            *dict.fromkeys(note for side in (self.first, self.second) for note in large_share_notes(side)),
+            *dict.fromkeys(note for side in both for note in large_share_notes(side)),
+            *small_share_notes([side.is_small(t, self._whole) for side in both for t in side.terms]),
         )
 
     def top(self, count: int | None) -> Contrast:
@@ -116,8 +130,7 @@ class Contrast(PrintsItself):
     def trusted(self) -> Contrast:
         """The same contrast without the features that are weak in both documents, at most 8 terms."""
         first, second = self.first, self.second
-        weak = set(self.weak_features)
-        strong = [i for i, term in enumerate(first.terms) if term.feature_id not in weak]
+        strong = self._strong()
         differences = [first.terms[i].share - second.terms[i].share for i in strong]
         kept = [strong[i] for i in largest(differences, DEFAULT_TOP)]
         if len(kept) == len(first.terms):

@@ -25,6 +25,7 @@ MOST_EXPLAINED: Final = 2.0
 LEAST_BOUNDED: Final = 0.2  # scores from which on a share is expected to be at most MOST_SHARE of it
 MOST_SHARE: Final = 1.5
 DEFAULT_TOP: Final = 8  # lines at most, and terms with evidence, unless another number is given
+MOST_WEAK: Final = 2  # lines where all terms are weak
 LEAST_SHARE: Final = 0.1  # of |score - bias|: of smaller shares the labels often name what is in neither text
 
 
@@ -137,18 +138,31 @@ class Explanation(PrintsItself):
 
     @property
     def weak_features(self) -> tuple[int, ...]:
-        """Features combined in one line by default: small shares, or a label that does not apply and no words."""
-        return tuple(term.feature_id for term in self.terms if term.feature_id is not None and self.is_weak(term))
+        """Features combined in one line by default: small shares, or a label that does not apply and no words.
+
+        Where all features are weak, the two largest shares have lines, and a note says that they are small.
+        """
+        strong = self._strong()
+        ids = (term.feature_id for i, term in enumerate(self.terms) if i not in strong)
+        return tuple(j for j in ids if j is not None)
+
+    def _strong(self) -> list[int]:
+        """Positions of the terms with a line of their own."""
+        return strong_positions([self.is_weak(term) for term in self.terms], [term.share for term in self.terms])
 
     def is_weak(self, term: Term, whole: float | None = None) -> bool:
-        """Whether a term is one of `weak_features`, measured by `whole` instead of |score - bias| where it is given.
+        """Whether a term has a small share, or nothing that names it. `is_small` says what `whole` is."""
+        nameless = term.kind == "feature" and term.label_holds is False and term.words is None
+        return self.is_small(term, whole) or (nameless and self.mode != "concept")
 
-        Features that were chosen by name (mode concept) never are.
+    def is_small(self, term: Term, whole: float | None = None) -> bool:
+        """Whether a feature carries less than a tenth of `whole`, by default |score - bias|.
+
+        Words and features that were chosen by name (mode concept) never count as small.
         """
         if term.kind != "feature" or self.mode == "concept":
             return False
-        small = abs(term.share) < LEAST_SHARE * (abs(self.score - self.bias) if whole is None else whole)
-        return small or (term.label_holds is False and term.words is None)
+        return abs(term.share) < LEAST_SHARE * (abs(self.score - self.bias) if whole is None else whole)
 
     @property
     def explained(self) -> float | None:
@@ -176,6 +190,7 @@ class Explanation(PrintsItself):
             *self.read_document.notes("document"),
             *twin_notes(self.terms),
             *large_share_notes(self),
+            *small_share_notes([self.is_small(term) for term in self.terms]),
         )
 
     def top(self, count: int | None) -> Explanation:
@@ -188,7 +203,7 @@ class Explanation(PrintsItself):
 
     def trusted(self) -> Explanation:
         """The same explanation without its weak features, at most DEFAULT_TOP terms; the others are added up."""
-        strong = [i for i, term in enumerate(self.terms) if not self.is_weak(term)]
+        strong = self._strong()
         kept = [strong[i] for i in largest([self.terms[i].share for i in strong], DEFAULT_TOP)]
         return self if len(kept) == len(self.terms) else self.only(kept, weak_label(self, strong, kept))
 
@@ -228,6 +243,11 @@ def largest(values: Sequence[float], count: int) -> list[int]:
     if not isinstance(count, Integral) or isinstance(count, bool) or count < 0:
         raise InputError(f"cannot show {clip(repr(count), 40)} terms; give a whole number, 0 or more")
     return sorted(sorted(range(len(values)), key=lambda i: -abs(values[i]))[:count])
+
+
+def strong_positions(weak: Sequence[bool], shares: Sequence[float]) -> list[int]:
+    """Positions of the terms with a line of their own: those that are not weak; the largest few if all are."""
+    return [i for i, one in enumerate(weak) if not one] or largest(shares, MOST_WEAK)
 
 
 def twin_label(labels: Sequence[str | None], ids: Sequence[int]) -> str | None:
@@ -285,6 +305,11 @@ def large_share_notes(explanation: Explanation) -> list[str]:
         f"a single share is {most / score:.1f} times the score: the directions of these features nearly depend on each "
         "other; read their shares together"
     ]
+
+
+def small_share_notes(small: Sequence[bool]) -> list[str]:
+    """That no feature explains much, where all shares are small."""
+    return ["each feature carries less than a tenth of the score without the bias"] if small and all(small) else []
 
 
 def steered_note(steered: Mapping[int, float], most: int = 8) -> str:

@@ -1,4 +1,4 @@
-"""A table with bars that fits its terminal: the bar goes first, then words are cut; a figure never is.
+"""A table with bars that fits its terminal: long words make room for the bar, then it goes; a figure is never cut.
 
 What is negative draws to the left of a middle line, which is there where anything is negative.
 """
@@ -27,6 +27,7 @@ class Column(NamedTuple):
     title: str
     most: int | None = None  # characters of words at most; None: figures
     wanted: int = LEAST_NAME  # of words: the column with most beyond this is cut first
+    beside_bar: int | None = None  # of words: a bar never cuts them below this; None: it never cuts them
 
     @property
     def words(self) -> bool:
@@ -75,14 +76,13 @@ class Fitted:
         self.bar_title, self.bar = bar_title, bar
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        widths = self._widths()
+        least = max(LEAST_BAR, cell_len(self.bar_title))
+        floors = [math.inf if column.beside_bar is None else column.beside_bar for column in self.columns]
+        widths = self._cut(self._widths(), options.max_width - GAP - least, floors)
         room = options.max_width - sum(widths) - GAP * len(widths)
-        drawn = room >= max(LEAST_BAR, cell_len(self.bar_title))
-        while sum(widths) + GAP * (len(widths) - 1) > options.max_width:
-            wide = [i for i, column in enumerate(self.columns) if column.words and widths[i] > LEAST_NAME]
-            if not wide:
-                break
-            widths[max(wide, key=lambda i: widths[i] - self.columns[i].wanted)] -= 1
+        drawn = room >= least
+        if not drawn:
+            widths = self._cut(self._widths(), options.max_width, [LEAST_NAME] * len(widths))
         if sum(widths) + GAP * (len(widths) - 1) > options.max_width and len(widths) > 2:
             yield from self._stacked(widths, options.max_width)
             return
@@ -90,6 +90,15 @@ class Fitted:
         yield self._table(widths, min(self.bar, room) if drawn else 0, beside=beside)
         if self.note and not beside:
             yield Text(self.note)
+
+    def _cut(self, widths: list[int], room: int, floors: Sequence[float]) -> list[int]:
+        """The widths with words cut until they fit, or until all of them are at their floor."""
+        while sum(widths) + GAP * (len(widths) - 1) > room:
+            wide = [i for i, column in enumerate(self.columns) if column.words and widths[i] > floors[i]]
+            if not wide:
+                break
+            widths[max(wide, key=lambda i: widths[i] - self.columns[i].wanted)] -= 1
+        return widths
 
     def _stacked(self, widths: list[int], room: int) -> Iterator[Text]:
         """Each name on a line of its own, its figures under it: for terminals as narrow as a telephone's."""

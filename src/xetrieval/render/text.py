@@ -18,11 +18,11 @@ def table_of(result: Explanation | Contrast, top: int | None = None) -> Renderab
     """The table: its lines add up to the score."""
     rows = rows_of(result, top)
     name, where, *figures = rows.columns
-    beside = [Column(rows.words_column, 56, 40)] if rows.words_column else []
-    columns = (Column(name, 46, 20), *beside, Column(where, 24), *(Column(figure) for figure in figures))
+    beside = [Column(rows.words_column, 56, 40, 26)] if rows.words_column else []
+    columns = (Column(name, 46, 22, 22), *beside, Column(where, 24), *(Column(figure) for figure in figures))
     sums = (Text(f"{value:+.4f}", "bold") for value in rows.score.values)
     total = Line((Text("score", "bold"), *("" for _ in beside), "", *sums))
-    bar_title = "second · first" if isinstance(result, Contrast) else ""
+    bar_title = "2nd · 1st" if isinstance(result, Contrast) else ""
     table = Fitted(columns, [_line(row, words=bool(beside)) for row in rows.rows], total, rows.summary, bar_title)
     notes = [Text(note, "yellow") for note in rows.notes]
     if rows.legend:

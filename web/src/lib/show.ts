@@ -45,10 +45,14 @@ export function wordsOf(term: Term, ...others: (Term | undefined)[]): string {
   return documents.some((words) => words !== "–") ? `${query} ↔ ${documents.join(" / ")}` : query;
 }
 
-// The feature whose words are marked: the one under the pointer, otherwise the first.
-export function markedTerm(terms: Term[], lit: number): Term | undefined {
-  return terms.find((term) => term.feature_id === lit) ?? terms[0];
+// The feature whose words are marked: the one under the pointer, otherwise the first with a line of its own.
+export function markedTerm(explanation: Explanation | null, lit: number): Term | undefined {
+  if (!explanation) return undefined;
+  return explanation.terms.find((term) => term.feature_id === lit) ?? strongTerms(explanation)[0] ?? explanation.terms[0];
 }
+
+// Before and after the name of that feature.
+export const WORDS_BEHIND = ["Words behind ", "; hover over another line to see its words."];
 
 // One colour per feature, the same everywhere.
 export function hue(feature: number): number {
