@@ -5,6 +5,7 @@
 # make parity install other autoencoder libraries into .venv-parity and compare with them
 # make references   write docs/cli.md, docs/reference.md and the output shown in the docs again
 # make page    build the page (Node 20) into the package; make page-check: is what is committed
+# make pictures   take the pictures of the page in docs again (needs Chromium and playwright)
 # make reproduce   every table and figure of the paper at the small scale (under 3 hours; resumes if interrupted)
 # make cluster install Ray into .venv-ray and build an index with it
 PYTHON ?= python3
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo references reproduce test coverage lock parity cluster page page-check lint types install clean
+.PHONY: demo references pictures reproduce test coverage lock parity cluster page page-check lint types install clean
 
 install: $(VENV)/.installed
 
@@ -78,6 +79,9 @@ page-check:
 
 references: install
 	@$(BIN)/python docs/make_references.py
+
+pictures: install
+	@$(BIN)/python docs/make_screenshots.py
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

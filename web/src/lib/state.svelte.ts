@@ -77,6 +77,7 @@ export function turned(): Record<string, number> {
 }
 
 export function turn(feature: number, factor: number): void {
+  lit.feature = -1; // the line under the pointer may go
   ui.factors[feature] = factor;
   written();
 }
