@@ -76,7 +76,7 @@ def intervention(
         measured = {
             "": _measure(sae, q, z, chosen),
             "_random": _measure(sae, q, z, random_active(chosen, active, rng)),
-            "_random_live": _measure(sae, q, z, _random_live(chosen, frequency, rng)),
+            "_random_live": _measure(sae, q, z, random_live(chosen, frequency, rng)),
         }
         sets[name] = _summary(measured, pairs, config)
     return InterventionResult(
@@ -141,7 +141,7 @@ def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[IntArr
     }
 
 
-def _random_live(chosen: list[IntArray], frequency: Float64, rng: Generator, window: int = 25) -> list[IntArray]:
+def random_live(chosen: list[IntArray], frequency: Float64, rng: Generator, window: int = 25) -> list[IntArray]:
     """For each feature, a random living one outside the set, among its 2 * window neighbours by frequency."""
     live = np.flatnonzero(frequency > 0)
     by_frequency = live[np.argsort(frequency[live], kind="stable")]

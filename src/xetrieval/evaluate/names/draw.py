@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 
-from ...arrays import Float32
 from ...configs import NamesConfig
 from ...data.judgments import Queries
 from ...errors import InputError
 from ...explain import Explanation
 from ...index import Index
-from ...index.search.mode import Query
-from ...index.search.ranking import explain_rows, prepare, rank
+from ...index.search.mode import SearchOptions
+from ...index.search.ranking import Hit, search
 from ...progress import Progress, silent
 from ..pairs import MOST_PAIRS, PER_QUERY
 from .key import DECOY, NONE, SHOWN, KeyRow
 
-OWN: Final = 20  # hits that are looked at to leave out the pieces of the query's own document
+OWN: Final = 20  # hits that are looked at to leave out the chunks of the query's own document
 
 
 class _Pair(NamedTuple):
-    identifier: str  # of the query
-    query: Query
-    row: int
+    query: str  # id
+    hit: Hit
     relevant: bool | None
 
 
@@ -74,37 +72,32 @@ def _pairs(
     chosen = np.sort(rng.permutation(len(queries.ids))[: MOST_PAIRS // PER_QUERY]).tolist()
     pairs = []
     for place, at in enumerate(chosen, 1):
-        identifier, query = queries.ids[at], prepare(index, queries.texts[at])
-        judged = None if judgments is None else judgments.get(identifier, {})
-        rows = rank(index, query, PER_QUERY).rows.tolist()
-        if any(_is_own(index, row, identifier) for row in rows):
-            rows = [r for r in rank(index, query, OWN).rows.tolist() if not _is_own(index, r, identifier)][:PER_QUERY]
-        for row in rows:
-            document = index.document(row)
-            grades = {} if judged is None else judged
-            grade = max(grades.get(document.id, 0), grades.get(document.parent or document.id, 0))
-            pairs.append(_Pair(identifier, query, row, None if judged is None else grade > 0))
+        name, text = queries.ids[at], queries.texts[at]
+        judged = None if judgments is None else judgments.get(name, {})
+        hits = search(index, text, PER_QUERY, SearchOptions()).hits
+        if any(_is_own(hit, name) for hit in hits):
+            more = search(index, text, OWN, SearchOptions()).hits
+            hits = [hit for hit in more if not _is_own(hit, name)][:PER_QUERY]
+        for hit in hits:
+            grade = 0 if judged is None else max(judged.get(hit.doc_id, 0), judged.get(hit.parent or hit.doc_id, 0))
+            pairs.append(_Pair(name, hit, None if judged is None else grade > 0))
         progress("search", place, len(chosen), "queries")
     return [pairs[i] for i in rng.permutation(len(pairs))]
 
 
-def _is_own(index: Index, row: int, query: str) -> bool:
-    """Whether a row is the query's own document, or a piece of it."""
-    document = index.document(row)
-    return query in (document.id, document.parent)
+def _is_own(hit: Hit, query: str) -> bool:
+    """Whether a hit is the query's own document, or a chunk of it."""
+    return query in (hit.doc_id, hit.parent)
 
 
 def _rows(index: Index, pair: _Pair, item: str, decoys: int, rng: Generator) -> list[KeyRow]:
     """The names of a pair in random order."""
-    rows = np.array([pair.row])
-    explanation = explain_rows(index, pair.query, rows)[0]
+    explanation = pair.hit.explanation
     shown = shown_names(explanation)
-    ids = pair.identifier, index.document(pair.row).id
-    fixed = (*ids, pair.relevant, explanation.score - explanation.bias)
+    fixed = (pair.query, pair.hit.doc_id, pair.relevant, explanation.score - explanation.bias)
     if not shown:
         return [KeyRow(item, 0, NONE, *fixed, "", 0.0, "")]
-    assert pair.query.vector is not None
-    silent_names = _silent(index, pair.query.vector, rows, shown)
+    silent_names = _silent(index, pair.hit, shown)
     chosen = rng.permutation(len(silent_names))[:decoys]
     found = [(SHOWN, features, share, name) for name, (features, share) in shown.items()]
     found += [(DECOY, *silent_names[i]) for i in chosen.tolist()]
@@ -124,11 +117,10 @@ def shown_names(explanation: Explanation) -> dict[str, tuple[str, float]]:
     return names
 
 
-def _silent(
-    index: Index, q: Float32, rows: Sequence[int] | np.ndarray, shown: Mapping[str, object]
-) -> list[tuple[str, float, str]]:
+def _silent(index: Index, hit: Hit, shown: Mapping[str, object]) -> list[tuple[str, float, str]]:
     """Feature, share 0 and name of the features that are active in neither text."""
-    codes = [index.explainer.sae.encode(q[None]), *index.all_codes(np.asarray(rows))]
+    assert hit.query.vector is not None
+    codes = [index.explainer.sae.encode(hit.query.vector[None]), *index.all_codes(np.array([hit.row]))]
     active = set(np.concatenate([code.support(0) for code in codes]).tolist())
     taken = {name.casefold() for name in shown}
     return [
