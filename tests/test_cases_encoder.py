@@ -206,6 +206,19 @@ def test_weights_of_every_module_count(models: Path, tmp_path: Path) -> None:
     assert len(digests) == 2
 
 
+@pytest.mark.slow
+def test_a_pooling_without_the_prompt_leaves_out_what_sentence_transformers_does(models: Path, tmp_path: Path) -> None:
+    import sentence_transformers
+
+    folder = _copy(models / "plain", tmp_path / "m", "1_Pooling/config.json", include_prompt=False)
+    folder = _copy(folder, tmp_path / "n", "config_sentence_transformers.json", prompts={"query": "find this: "})
+    theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    ours = open_encoder(folder)
+    for texts in ([QUERY], [QUERY, DOCUMENT] * 20):  # one by one, and as a batch
+        assert np.allclose(ours.encode_query(texts), theirs.encode_query(texts), atol=1e-5)
+        assert np.allclose(ours.encode_document(texts), theirs.encode_document(texts), atol=1e-5)
+
+
 # ------------------------------------------------------------------ functions
 
 

@@ -387,3 +387,9 @@ def test_the_first_vector_that_differs_is_found() -> None:
     found = first_difference(np.full_like(known, np.nan), known)
     assert found is not None
     assert found.row == 0
+
+
+@pytest.mark.parametrize(("name", "version"), [("m", 1), (1, "m"), ("\ud800", "1"), ("m", "\udc00"), ("m", 0)])
+def test_the_name_and_the_version_of_a_function_are_text(name: object, version: object) -> None:
+    with pytest.raises(InputError, match="is not text"):
+        open_encoder(HashingEncoder(8).encode_document, name=name, version=version)  # type: ignore[call-overload]

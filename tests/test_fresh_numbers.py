@@ -15,6 +15,7 @@ from index_data import write_corpus
 from test_cli import refused, run
 
 from xetrieval import load, open_encoder
+from xetrieval.configs import BuildConfig
 from xetrieval.encoders.hashing import HashingEncoder
 from xetrieval.encoders.vector_files import read_vectors
 from xetrieval.errors import DamagedError, InputError, MismatchError
@@ -141,6 +142,13 @@ def test_an_index_notices_another_model_behind_the_name_of_its_encoder(tmp_path:
     with pytest.raises(MismatchError, match="gives other vectors than this index contains"):
         other.search("tea")
     assert len(other.search(unit(1)[0])) == 9  # a vector needs no encoder
+
+    (tmp_path / "new.jsonl").write_text('{"_id": "new", "text": "coffee"}\n')
+    new, adding = Corpus((tmp_path / "new.jsonl",)), BuildConfig(adding=True)
+    with pytest.raises(MismatchError, match="gives other vectors than this index contains"):
+        build_index(new, other.explainer, tmp_path / "index", adding)
+    assert len(open_index(tmp_path / "index")) == 9
+    assert build_index(new, same.explainer, tmp_path / "index", adding).documents == 10
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e5])

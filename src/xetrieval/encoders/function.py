@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..arrays import Float32, as_vectors
 from ..errors import InputError
+from ..files import is_whole
 from ..identity import FUNCTION, UNNAMED, EncoderIdentity, Role
 from .base import BaseEncoder
 
@@ -37,6 +38,9 @@ class FunctionEncoder(BaseEncoder):
         name: str | None = None,
         version: str | None = None,
     ) -> None:
+        for field, value in (("name", name), ("version", version)):
+            if value is not None and not (isinstance(value, str) and is_whole(value)):
+                raise InputError(f"{field} of a function: {value!r:.40} is not text; give a string")
         if bool(name) != bool(version):
             raise InputError(
                 "a function needs a name and a version, or neither; give both, e.g. name='mine', version='1'"

@@ -131,8 +131,9 @@ class SentenceTransformerEncoder(BaseEncoder):
         with torch.inference_mode():
             states = self._model[0](dict(read.to(self._model.device)))["token_embeddings"][0].float().cpu().numpy()
         spans, kinds = _places(offsets, special, len(prompt) - lead)
-        included = getattr(self._model[1], "include_prompt", True)
-        kept = [place for place, kind in enumerate(kinds) if kind != "prompt" or included]
+        kept = list(range(len(kinds)))
+        if "prompt" in kinds and not getattr(self._model[1], "include_prompt", True):
+            kept = kept[len(kinds) - kinds[::-1].index("prompt") :]  # nor what is before it, such as [CLS]
         tokens = TokenVectors(states[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
         if tokens.vectors.size <= MOST_KEPT:
             self._last[role, text] = tokens

@@ -33,6 +33,8 @@ from ..store.ours import (
     end_building,
     writing,
 )
+from ..store.reader import IndexReader
+from ..store.same_encoder import check_same_encoder
 from .corpus import Corpus, Survey, survey
 from .corpus_vectors import check_corpus_vectors
 from .job import Build, begun, resumed
@@ -83,6 +85,8 @@ def build_index(
             if not plan.learned:
                 _same_explainer(output, manifest, explainer)
             abandon_rewrite(output, manifest.names)
+            if not corpus.encoded:
+                check_same_encoder(IndexReader.open(output), explainer.encoder)
         if corpus.encoded and not config.force:
             check_corpus_vectors(corpus, explainer)
         facts = _facts(corpus, explainer, config, looked, plan)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...encoders import read_texts
+from ...encoders import Encoder, read_texts
 from ...encoders.same import first_difference
 from ...errors import MismatchError
 from ...text import clip
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from .reader import IndexReader
 
 
-def check_same_encoder(index: IndexReader) -> None:
+def check_same_encoder(index: IndexReader, encoder: Encoder | None = None) -> None:
     """Encode one document again and compare, because its name may now refer to another model.
 
     Nothing is compared if the weights have a hash, or if the documents came with their vectors.
 
+    Args:
+        encoder: None is that of the index's explainer.
     Raises:
         MismatchError: the encoder gives another vector than the index contains.
     """
-    encoder = index.explainer.encoder
+    encoder = encoder or index.explainer.encoder
     supplied = any(event.get("encoded_with") is None for event in index.manifest.history if "encoded_with" in event)
     row = _first_alive(index.deleted)
     if encoder.identity.weights_sha256 is not None or supplied or row >= index.manifest.rows:
