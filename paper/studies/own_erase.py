@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paper.studies.minilm import RESULTS
 from paper.studies.own_corpora import LARGEST, Corpus, open_corpora
@@ -85,9 +86,18 @@ def figures(found: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
         "drop_random": by_chance.rounded(4),
         "size_of_random_change": round(size, 4),
         "ratio": round(whole.mean / by_chance.mean, 1) if by_chance.mean > 0 else None,
+        "active_alone": _among(found, found["enough"]),
         "ratio_at_least": round(whole.low / by_chance.high, 1) if by_chance.high > 0 else None,
         "ratio_of_sizes": round(whole.mean / size, 1),
     }
+
+
+def _among(found: dict[str, Any], rows: NDArray[np.bool_]) -> dict[str, float]:
+    """The same on some pairs."""
+    drop, at_random = float(found["drop"][rows].mean()), found["random"][:, rows]
+    size = float(np.abs(at_random).mean())
+    figures = {"drop": drop, "drop_random": float(at_random.mean()), "size_of_random_change": size}
+    return {name: round(value, 4) for name, value in figures.items()} | {"ratio_of_sizes": round(drop / size, 1)}
 
 
 def measured(corpus: Corpus, sae: SparseAutoencoder) -> dict[str, Any]:
