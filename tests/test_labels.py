@@ -165,7 +165,7 @@ def test_a_machine_never_silently_replaces_a_persons_label(folder: Path) -> None
     assert (features[0].label, features[0].source) == ("green tea", "worksheet")
     assert (features[1].label, features[1].source, features[1].prompt) == ("renal", "keyphrase", None)
     assert relabel(folder, [NewLabel(0, "black tea", "worksheet")]).changed == 1, "a person may"
-    assert relabel(folder, [NewLabel(0, "tea", "llm:m")], replace_worksheet=True).changed == 1
+    assert relabel(folder, [NewLabel(0, "tea", "llm:m")], force=True).changed == 1
     events = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert [(e["feature"], e["label"], e["adopted"]) for e in events] == [
         (0, "green tea", True),

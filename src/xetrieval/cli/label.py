@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import typer
 from ..configs import ExamplesConfig, LlmLabelConfig
 from .console import print_message
 from .label_score import open_judge, score
+from .labelled import ExamplesOption, LabelledArgument, open_labelled
 from .llm_options import DryRunOptions, OutputFolder, end
 from .options import CacheOption, CorporaArgument, EncoderOption, open_explainer
 from .output import check_output
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
     from ..data import Skipped
     from ..explain import Explainer
     from ..labels.examples import Block, ExampleFolder, FeatureExamples
-    from ..labels.labellers import Labeller, Proposal
+    from ..labels.labellers import ByLlm, Labeller, Proposal, Shown
     from ..labels.relabel import NewLabel
 
 app = typer.Typer(help="Label features and score the labels. Start with `examples`.", no_args_is_help=True)
 ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
-ExamplesOption = Annotated[Path, typer.Option("--examples", help="What `xetrieval label examples` wrote.")]
 Ids = Annotated[str | None, typer.Option("--ids", help="Only these features, separated by commas; 10-19 is a range.")]
 
 
@@ -37,26 +37,31 @@ Ids = Annotated[str | None, typer.Option("--ids", help="Only these features, sep
 class FeatureOptions:
     """Features with examples."""
 
-    explainer: ExplainerArgument
-    examples: ExamplesOption
+    explainer: LabelledArgument
+    examples: ExamplesOption = None
     ids: Ids = None
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Only features without a label.")] = False
 
     def open(self) -> tuple[Explainer, ExampleFolder, list[FeatureExamples]]:
         """The explainer, its examples, and the examples of the chosen features."""
+        labelled = open_labelled(self.explainer)
+        folder = labelled.examples(self.examples)
+        return labelled.explainer, folder, self.chosen(labelled.explainer, [f for f in folder.features if f.documents])
+
+    def chosen(self, explainer: Explainer, features: Sequence[Shown]) -> list[Shown]:
+        """Those that the options name."""
         from ..errors import InputError
 
-        explainer, folder = _both(self.explainer, self.examples)
         every = range(explainer.sae.features)
         wanted = set(every) if self.ids is None else set(_numbers(self.ids))
         if unknown := sorted(wanted - set(every)):
             raise InputError(f"--ids: there is no feature {unknown[0]} (0 to {every[-1]})")
-        chosen = [f for f in folder.features if f.feature_id in wanted and f.documents]
+        chosen = [f for f in features if f.feature_id in wanted]
         if self.unlabelled:
             chosen = [f for f in chosen if not explainer.features[f.feature_id].label]
         if not chosen:
             raise InputError("no feature is left to label: all have labels already, or are inactive in these examples")
-        return explainer, folder, chosen
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,16 @@ class TargetOptions:
     """Where labels go."""
 
     output: OutputFolder = None
-    replace_manual: Annotated[
-        bool, typer.Option("--replace-manual", help="Also replace labels that a person gave with a worksheet.")
-    ] = False
+    force: Annotated[bool, typer.Option("--force", help="Also replace labels that a person gave with a worksheet.")] = (
+        False
+    )
 
     def relabel(self, explainer: str, labels: list[NewLabel]) -> None:
         """Write labels, and report how many changed."""
         from ..labels.relabel import relabel
 
-        done = relabel(explainer, labels, self.output, replace_worksheet=self.replace_manual)
+        labelled = open_labelled(explainer)
+        done = relabel(labelled.target(self.output), labelled.gated(labels), force=self.force)
         kept = f", {done.kept:,} manual labels kept" if done.kept else ""
         print_message(f"{done.changed:,} labels written, {done.same:,} unchanged{kept} in {self.output or explainer}")
 
@@ -154,22 +160,39 @@ def llm(
         str | None, typer.Option("--judge", help="An encoder that chooses between candidates; default: the model.")
     ] = None,
 ) -> None:
-    """Let a language model write labels. It sees active texts with their strengths, and inactive ones.
+    """Let a language model write labels, from examples, or from the uses of the features in an index.
 
+    Of an index, it sees pairs of documents that a feature links, and pairs that similar features link. Each label is
+    tried on other pairs, and made again if it does not fit them.
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
-    from ..labels.labellers import LlmLabeller
-    from ..labels.scores import fit_to_examples
-
-    opened, _, chosen = features.open()
+    labelled = open_labelled(features.explainer)
+    labelled.target(target.output).check()
     model = options.open()
-    labeller = LlmLabeller(model, partial(fit_to_examples, open_judge(judge, model, opened, options.cache)), config)
+    judging = open_judge(judge, model, labelled.explainer, options.cache)
+    if labelled.index is not None and features.examples is None:
+        from ..index.ask.examples import uses_in
+        from ..labels.labellers import UsesLabeller
+
+        uses = features.chosen(labelled.explainer, uses_in(labelled.index))
+        _by_llm(UsesLabeller(model, judging, config), uses, features.explainer, target, options)
+    else:
+        from ..labels.labellers import LlmLabeller
+        from ..labels.scores import fit_to_examples
+
+        rating = partial(fit_to_examples, judging)
+        _by_llm(LlmLabeller(model, rating, config), features.open()[2], features.explainer, target, options)
+
+
+def _by_llm(
+    labeller: ByLlm[Shown], chosen: list[Shown], explainer: str, target: TargetOptions, options: DryRunOptions
+) -> None:
     if options.dry_run:
-        costs = model.estimate(labeller.requests(chosen))
-        options.print_costs(f"{len(chosen):,} features, {config.candidates} candidates each", costs)
+        costs = labeller.model.estimate(labeller.requests(chosen))
+        options.print_costs(f"{len(chosen):,} features, {labeller.config.candidates} candidates each", costs)
         return
-    stopped = _label(features.explainer, labeller, chosen, target)
-    end(model, stopped)
+    stopped = _label(explainer, labeller, chosen, target)
+    end(labeller.model, stopped)
 
 
 @app.command()
@@ -189,25 +212,25 @@ def export(
 
 @app.command("import")
 def import_(
-    explainer: ExplainerArgument,
+    explainer: LabelledArgument,
     worksheet: Annotated[Path, typer.Argument(metavar="WORKSHEET", help="What `export` wrote, filled in.")],
     examples: Annotated[
         Path | None, typer.Option("--examples", help="Also check that labels are in the language of the texts.")
     ] = None,
+    author: Annotated[str | None, typer.Option("--author", help="Who wrote the labels; kept with each.")] = None,
     output: OutputFolder = None,
 ) -> None:
     """Take labels from a worksheet: all of them, or none if a row cannot be used."""
-    from ..explain import load
-    from ..labels.relabel import PERSON, NewLabel
+    from ..labels.relabel import NewLabel, source_of
     from ..labels.worksheet import read_worksheet
 
-    opened = load(explainer)
+    labelled, source = open_labelled(explainer), source_of(author)
     known = None
     if examples is not None:
-        known = {feature.feature_id: feature for feature in _both(explainer, examples)[1].features}
-    labels = read_worksheet(worksheet, opened.sae.digest, opened.sae.features, known)
-    new = [NewLabel(feature, label, PERSON) for feature, label in labels.items()]
-    TargetOptions(output).relabel(explainer, new)
+        known = {feature.feature_id: feature for feature in labelled.examples(examples).features}
+    sae = labelled.explainer.sae
+    labels = read_worksheet(worksheet, sae.digest, sae.features, known)
+    TargetOptions(output).relabel(explainer, [NewLabel(feature, label, source) for feature, label in labels.items()])
 
 
 @dataclass(frozen=True)
@@ -276,8 +299,8 @@ app.command()(score)
 
 @app.command()
 def families(
-    explainer: ExplainerArgument,
-    examples: ExamplesOption,
+    explainer: LabelledArgument,
+    examples: ExamplesOption = None,
     upper: Annotated[int | None, typer.Option("--upper", min=1, help="Families on the upper level.")] = None,
     lower: Annotated[int | None, typer.Option("--lower", min=1, help="Families on the lower level.")] = None,
     output: OutputFolder = None,
@@ -287,10 +310,13 @@ def families(
     from ..labels.families import families as group
     from ..labels.relabel import record_families
 
-    opened, folder = _both(explainer, examples)
+    labelled = open_labelled(explainer)
+    target = labelled.target(output)
+    target.check()
+    opened, folder = labelled.explainer, labelled.examples(examples)
     usual = default_sizes(opened.sae.features)
     grouped = group(opened.sae.directions, folder.features, opened.features, (upper or usual[0], lower or usual[1]))
-    record_families(explainer, grouped, [feature.frequency for feature in folder.features], output)
+    record_families(target, grouped, [feature.frequency for feature in folder.features])
     above = [family for family in grouped.families if family.parent is None]
     dense = sum("dense" in flags for flags in grouped.flags)
     twins = sum(any(flag.startswith("duplicate") for flag in flags) for flags in grouped.flags)
@@ -327,16 +353,6 @@ def prune(
     )
 
 
-def _both(explainer: str, examples: Path) -> tuple[Explainer, ExampleFolder]:
-    """An explainer and the examples of its features; of no other."""
-    from ..explain import load
-    from ..labels.examples import load_examples
-
-    opened, folder = load(explainer), load_examples(examples)
-    folder.check(opened.sae.digest, str(examples))
-    return opened, folder
-
-
 def _blocks(explainer: Explainer, corpora: list[Path], sentences: int, skipped: Skipped) -> Iterable[Block]:
     from ..data.sources import stream_documents
     from ..labels.examples import passage_blocks
@@ -354,14 +370,15 @@ def _numbers(ids: str) -> Iterator[int]:
         yield from range(int(first), int(last or first) + 1)
 
 
-def _label(explainer: str, labeller: Labeller, chosen: list[FeatureExamples], target: TargetOptions) -> str | None:
+def _label(explainer: str, labeller: Labeller[Shown], chosen: list[Shown], target: TargetOptions) -> str | None:
     """Ask for labels and write them, also those before a budget was used up; why it ended early."""
     from collections import Counter
 
     from ..errors import BudgetSpent
-    from ..labels.relabel import NewLabel, check_target
+    from ..labels.examples import FeatureExamples
+    from ..labels.relabel import NewLabel
 
-    check_target(explainer, target.output)
+    open_labelled(explainer).target(target.output).check()
     proposals: list[Proposal] = []
     stopped: str | None = None
     with progress_bar() as progress:
@@ -370,9 +387,9 @@ def _label(explainer: str, labeller: Labeller, chosen: list[FeatureExamples], ta
                 proposals.append(proposal)
         except BudgetSpent as spent:
             stopped = str(spent)
-    top = {f.feature_id: tuple(e.id for e in f.labelling.top[:8]) for f in chosen}
+    top = {f.feature_id: tuple(e.id for e in f.labelling.top[:8]) for f in chosen if isinstance(f, FeatureExamples)}
     new = [
-        NewLabel(p.feature_id, p.label, labeller.source, labeller.prompt, (), top[p.feature_id])
+        NewLabel(p.feature_id, p.label, labeller.source, labeller.prompt, (), top.get(p.feature_id))
         for p in sorted(proposals)
         if p.label
     ]

@@ -11,6 +11,7 @@ import typer
 
 from ..configs import ScoresConfig
 from .console import print_json
+from .labelled import ExamplesOption, LabelledArgument, open_labelled
 from .llm_options import LlmOptions, OutputFolder, end
 from .options import Format, FormatOption
 from .output import check_output, print_parts
@@ -43,30 +44,29 @@ class JudgeOptions:
 
 @with_options
 def score(
-    explainer: Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")],
-    examples: Annotated[Path, typer.Option("--examples", help="What `xetrieval label examples` wrote.")],
+    explainer: LabelledArgument,
     config: ScoresConfig,
     options: JudgeOptions,
     llm: LlmOptions,
+    examples: ExamplesOption = None,
 ) -> None:
     """Score labels in several ways, after testing the judge itself.
 
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
     from ..errors import InputError
-    from ..explain import load
-    from ..labels.examples import load_examples
     from ..labels.planted import judge_planted
-    from ..labels.relabel import check_target, record_scores
+    from ..labels.relabel import record_scores
     from ..labels.scores import score_labels
 
     if (options.judge is None) == (llm.llm is None):
         raise InputError("give --judge ENCODER or --llm MODEL, one of the two")
     check_output(options.records, Path(explainer), examples)
-    opened, folder = load(explainer), load_examples(examples)
-    folder.check(opened.sae.digest, str(examples))
+    labelled = open_labelled(explainer)
+    target = labelled.target(options.output)
     if options.write:
-        check_target(explainer, options.output)
+        target.check()
+    opened, folder = labelled.explainer, labelled.examples(examples)
     model = None if options.judge is not None else llm.open()
     judge = open_judge(options.judge, model, opened, llm.cache, options.texts_per_question)
     labels = {feature.feature_id: feature.label for feature in opened.features if feature.label}
@@ -76,7 +76,7 @@ def score(
         progress("judge", 1, 1, "cases whose answers are known")
         scored = score_labels(folder.features, labels, judge, config, progress)
     if options.write:
-        record_scores(explainer, scored.scores, options.output)
+        record_scores(target, scored.scores)
     _report(planted, scored, options.records, options.format)
     end(model, scored.stopped)
 

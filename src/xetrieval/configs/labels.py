@@ -39,7 +39,9 @@ class LlmLabelConfig:
     candidates: Annotated[int, Option("Labels to ask for per feature; the one that fits best is kept.")] = 3
     retries: Annotated[int, RETRIES] = 2
     concurrency: Annotated[int, CONCURRENCY] = 8
-    prompt: Annotated[str, Option("label, or a prompt file of your own.")] = "label"
+    prompt: Annotated[
+        str | None, Option("A prompt that ships or a file of your own; default: label, or label_uses for an index.")
+    ] = None
 
     def __post_init__(self) -> None:
         if self.candidates < 1 or self.retries < 0 or self.concurrency < 1:

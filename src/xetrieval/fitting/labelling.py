@@ -78,23 +78,27 @@ def _labels(
 ) -> list[UseLabel]:
     is_document = owner == np.arange(len(owner))
     documents, sentences = np.flatnonzero(is_document), np.flatnonzero(~is_document)
-    some = np.concatenate([_spread(documents, MOST_DOCUMENTS), _spread(sentences, MOST_SENTENCES)])
+    some = np.concatenate([spread(documents, MOST_DOCUMENTS), spread(sentences, MOST_SENTENCES)])
     place = np.full(len(owner) + 1, -1, np.int64)
     place[some] = np.arange(len(some))
-    local = encoder is not None and not isinstance(
-        encoder.encoder if isinstance(encoder, CachedEncoder) else encoder,
-        EndpointEncoder | FunctionEncoder | PrecomputedEncoder,
-    )
+    local = local_encoder(encoder)
     return labels_from_uses(
         sae,
         vectors.take(some),
         [text(row) for row in some.tolist()],
         place[owner[some]],
-        encoder.encode_document if encoder is not None and local else None,
+        None if local is None else local.encode_document,
     )
 
 
-def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def local_encoder(encoder: Encoder | None) -> Encoder | None:
+    """The encoder, if it runs on this machine. Terms are not sent to others."""
+    elsewhere = EndpointEncoder | FunctionEncoder | PrecomputedEncoder
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    return None if isinstance(inner, elsewhere) else encoder
+
+
+def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Some of the rows, evenly spread, in order."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -106,20 +107,23 @@ def labels_from_uses(
     near: dict[str, float] = {}
     if encode is not None and read is not None:
         known = dict(zip(terms.written, read, strict=True))
-        near = _near_from([label for label in labels if label], vectors, known, encode)
+        near = near_from([label for label in labels if label], vectors, encode, known)
     return [
         UseLabel(label, threshold, near.get(label or ""), int(count))
         for label, threshold, count in zip(labels, thresholds, uses.counts, strict=True)
     ]
 
 
-def _near_from(
-    labels: list[str], vectors: Float32, known: dict[str, Float32], encode: Callable[[list[str]], Float32]
+def near_from(
+    labels: list[str],
+    vectors: Float32,
+    encode: Callable[[list[str]], Float32],
+    known: Mapping[str, Float32] = MappingProxyType({}),
 ) -> dict[str, float]:
     """For each label, the cosine above which a text is nearer to it than most texts are.
 
     Args:
-        known: vectors of terms, which are not encoded again.
+        known: vectors of labels, which are not encoded again.
     """
     new = [label for label in labels if label not in known]
     if new:

@@ -1,16 +1,19 @@
-"""Write labels, scores and families into the folder of an explainer, and record every label in its history."""
+"""Write labels, scores and families into an explainer, and record every label in its history.
+
+The explainer is a folder of its own, or part of an index (`index.build.labelled`).
+"""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ..errors import InputError
 from ..explain import Explainer
@@ -18,9 +21,72 @@ from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
 from ..features import Family, Feature, Score, check_feature_ids
 from ..files import check_folder, check_new_folder, check_outside_indexes, writing
 from ..files.scratch import sweep_beside
+from ..text import printable
 from .families import FamilyTree, renamed
 
-PERSON: Final = "worksheet"  # a label from this source is replaced only by another one from it
+PERSON: Final = "worksheet"  # source of a person's labels, or worksheet:AUTHOR
+
+
+MOST_AUTHOR: Final = 80  # characters of a name
+
+
+def by_person(source: str | None) -> bool:
+    """Whether a person wrote a label: it is replaced only by another person's."""
+    return source is not None and source.partition(":")[0] == PERSON
+
+
+def source_of(author: str | None) -> str:
+    """The source of a person's labels.
+
+    Raises:
+        InputError: no printable name.
+    """
+    if author is None:
+        return PERSON
+    if not printable(author) or len(author) > MOST_AUTHOR:
+        raise InputError(f"author: give a name of 1 to {MOST_AUTHOR} characters")
+    return f"{PERSON}:{printable(author)}"
+
+
+class Writing(NamedTuple):
+    """An explainer's folder, and what writes a changed explainer with its history."""
+
+    folder: Path
+    write: Callable[[Explainer, str], None]
+
+
+class LabelTarget(Protocol):
+    """Where labels are written."""
+
+    def check(self) -> None:
+        """Refuse what cannot be written. Call it before long work starts."""
+
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Be the only process that writes there."""
+
+
+@dataclass(frozen=True)
+class FolderTarget:
+    """An explainer in a folder, or a copy of it."""
+
+    source: str | Path
+    output: Path | None = None  # None: the explainer itself
+
+    def check(self) -> None:
+        """See `check_target`."""
+        check_target(self.source, self.output)
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """Lock the folder that is written."""
+        folder, target = find(self.source), check_target(self.source, self.output)
+
+        def write(explainer: Explainer, history: str) -> None:
+            write_explainer(explainer, target, overwrite=self.output is None, history=history)
+
+        with writing(target):
+            sweep_beside(target, alone=True)
+            yield Writing(folder, write)
 
 
 class NewLabel(NamedTuple):
@@ -33,6 +99,7 @@ class NewLabel(NamedTuple):
     scores: tuple[Score, ...] = ()
     examples: tuple[str, ...] | None = None  # ids; None keeps the present ones
     transferred: Mapping[str, object] | None = None  # from which autoencoder and feature, and how similar the two are
+    near_from: float | None = None
 
 
 class RelabelCounts(NamedTuple):
@@ -44,25 +111,25 @@ class RelabelCounts(NamedTuple):
 
 
 def relabel(
-    source: str | Path, labels: Iterable[NewLabel], output: Path | None = None, *, replace_worksheet: bool = False
+    target: str | Path | LabelTarget, labels: Iterable[NewLabel], output: Path | None = None, *, force: bool = False
 ) -> RelabelCounts:
     """Write labels into an explainer, or into a copy of it.
 
-    A worksheet's label is replaced only by another worksheet's, unless `replace_worksheet`. Families of features with
-    another label get a new name.
+    A person's label is replaced only by another person's, unless `force`. Families of features with another label get
+    a new name.
 
     Raises:
         InputError: the shipped explainer without `output`, an `output` that exists, or an unknown feature.
     """
     counts: Counter[str] = Counter()
-    with _changing(source, output) as draft:
+    with _changing(target, output) as draft:
         for new in labels:
             check_feature_ids([new.feature_id], len(draft.features))
             old = draft.features[new.feature_id]
             if (old.label, old.source, old.prompt) == (new.label, new.source, new.prompt):
                 counts["same"] += 1
                 continue
-            adopted = old.source != PERSON or new.source == PERSON or replace_worksheet
+            adopted = force or not by_person(old.source) or by_person(new.source)
             counts["changed" if adopted else "kept"] += 1
             draft.events.append({**_event(old, new), "adopted": adopted})
             if adopted:
@@ -73,23 +140,25 @@ def relabel(
                     prompt=new.prompt,
                     scores=new.scores,
                     holds_from=None,
-                    near_from=None,
+                    near_from=new.near_from,
                     examples=old.examples if new.examples is None else new.examples,
                 )
     return RelabelCounts(counts["changed"], counts["same"], counts["kept"])
 
 
-def record_scores(source: str | Path, scores: Mapping[int, Sequence[Score]], output: Path | None = None) -> None:
+def record_scores(
+    target: str | Path | LabelTarget, scores: Mapping[int, Sequence[Score]], output: Path | None = None
+) -> None:
     """Write scores of the present labels; a score of the same kind, texts and judge is replaced."""
-    with _changing(source, output) as draft:
+    with _changing(target, output) as draft:
         draft.features = [_scored(feature, scores.get(feature.feature_id, ())) for feature in draft.features]
 
 
 def record_families(
-    source: str | Path, tree: FamilyTree, frequency: Sequence[float], output: Path | None = None
+    target: str | Path | LabelTarget, tree: FamilyTree, frequency: Sequence[float], output: Path | None = None
 ) -> None:
     """Write a tree of families, the place of each feature in it, and each feature's frequency in the examples."""
-    with _changing(source, output) as draft:
+    with _changing(target, output) as draft:
         draft.families = tuple(tree.families)
         draft.features = [
             replace(feature, family=tree.family[j], flags=tree.flags[j], frequency=round(frequency[j], 7))
@@ -137,11 +206,10 @@ class _Draft:
 
 
 @contextmanager
-def _changing(source: str | Path, output: Path | None) -> Iterator[_Draft]:
+def _changing(target: str | Path | LabelTarget, output: Path | None) -> Iterator[_Draft]:
     """A draft of the explainer's features, which is written at the end."""
-    folder, target = find(source), check_target(source, output)
-    with writing(target):
-        sweep_beside(target, alone=True)
+    place = FolderTarget(target, output) if isinstance(target, str | Path) else target
+    with place.writing() as (folder, write):
         explainer = Explainer.load(folder)
         draft = _Draft(list(explainer.features))
         yield draft
@@ -150,8 +218,7 @@ def _changing(source: str | Path, output: Path | None) -> Iterator[_Draft]:
         }
         families = draft.families or renamed(explainer.families, draft.features, others, explainer.sae.directions)
         changed = replace(explainer, features=tuple(draft.features), families=families)
-        history = history_of(folder) + "".join(history_line(**event) for event in draft.events)
-        write_explainer(changed, target, overwrite=output is None, history=history)
+        write(changed, history_of(folder) + "".join(history_line(**event) for event in draft.events))
 
 
 def _event(old: Feature, new: NewLabel) -> dict[str, Any]:

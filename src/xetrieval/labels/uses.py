@@ -58,9 +58,7 @@ def uses_of(sae: SparseAutoencoder, vectors: Float32, queries: Rows, passages: R
     counts = np.bincount(shared.features[order], minlength=sae.features)
     groups = np.split(order, np.cumsum(counts)[:-1])
     kept = [group[_apart(pairs[pair[group]])] for group in groups]
-    activation = [
-        np.minimum(_of_feature(q, pair[rows], j), _of_feature(z, pair[rows], j)) for j, rows in enumerate(kept)
-    ]
+    activation = [np.minimum(of_feature(q, pair[rows], j), of_feature(z, pair[rows], j)) for j, rows in enumerate(kept)]
     return Uses(pairs, [pair[rows] for rows in kept], [fraction[rows] for rows in kept], activation, counts)
 
 
@@ -100,7 +98,7 @@ def _apart(pairs: Rows) -> Rows:
     return places[np.linspace(0, len(places) - 1, MOST).astype(np.int64)]
 
 
-def _of_feature(codes: SparseCodes, rows: Rows, feature: int) -> Float32:
+def of_feature(codes: SparseCodes, rows: Rows, feature: int) -> Float32:
     """Activations of one feature in some rows."""
     values = np.where(codes.features[rows] == feature, codes.values[rows], 0.0)
     return np.asarray(values.max(axis=1, initial=0.0), np.float32)

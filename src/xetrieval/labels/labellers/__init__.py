@@ -1,7 +1,10 @@
-"""Who labels features, only from the labelling side of their examples. One file per labeller."""
+"""Who labels features, only from the labelling side of their examples, or from some of their uses.
 
-from .base import Labeller, Proposal
+One file per kind of labeller.
+"""
+
+from .base import Labeller, Proposal, Shown
 from .keyphrase import KeyphraseLabeller
-from .llm import LlmLabeller
+from .llm import ByLlm, LlmLabeller, UsesLabeller
 
-__all__ = ["KeyphraseLabeller", "Labeller", "LlmLabeller", "Proposal"]
+__all__ = ["ByLlm", "KeyphraseLabeller", "Labeller", "LlmLabeller", "Proposal", "Shown", "UsesLabeller"]

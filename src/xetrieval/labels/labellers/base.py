@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from ...progress import Progress, silent
-from ..examples import FeatureExamples
+
+
+class _Numbered(Protocol):
+    @property
+    def feature_id(self) -> int:
+        """The feature that it is about."""
+
+
+Shown = TypeVar("Shown", bound=_Numbered)  # what a labeller sees of a feature: examples, or uses
+Shown_contra = TypeVar("Shown_contra", bound=_Numbered, contravariant=True)
 
 
 class Proposal(NamedTuple):
@@ -17,8 +26,8 @@ class Proposal(NamedTuple):
     fault: str | None = None
 
 
-class Labeller(Protocol):
-    """Proposes labels from examples."""
+class Labeller(Protocol[Shown_contra]):
+    """Proposes labels from examples, or from uses."""
 
     @property
     def source(self) -> str:
@@ -28,5 +37,5 @@ class Labeller(Protocol):
     def prompt(self) -> str | None:
         """Identity of its prompt, if it has one."""
 
-    def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
+    def label(self, features: Sequence[Shown_contra], progress: Progress = silent) -> Iterator[Proposal]:
         """One proposal per feature, in order of completion."""

@@ -1,60 +1,86 @@
-"""Labels from a language model that sees active and silent texts."""
+"""Labels from a language model that sees where a feature is used and where it is not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import TypeAlias
+from typing import ClassVar, Final, Generic
+
+import numpy as np
 
 from ...configs import LlmLabelConfig
 from ...errors import InputError
-from ...llm import CachedChat, Request, attempts, in_parallel, read_prompt
+from ...llm import Answer, CachedChat, Checked, Request, attempts, in_parallel, read_prompt
 from ...progress import Progress, silent
 from ..examples import PROMPTS, Example, FeatureExamples, one_line
+from ..judges import Judge
 from ..naming import read_label
-from .base import Proposal
+from ..scores import right_order
+from ..use_lines import FeatureUses
+from .base import Proposal, Shown
 
-Rating: TypeAlias = Callable[[str, FeatureExamples], float]  # how well a label fits a feature's labelling side
+SILENT: Final = 10  # silent texts in a prompt
+HOLDS: Final = 0.7  # of (unseen use, use of a similar feature): the fraction in the right order for a label that holds
+UNFIT: Final = "the name {!r} did not fit other pairs that the feature links better than pairs that similar ones link"
 
-SILENT = 10  # silent texts in a prompt
 
-
-class LlmLabeller:
-    """Asks for several candidates and keeps the one that fits the labelling side best.
+class ByLlm(Generic[Shown]):
+    """Asks for several candidates and keeps the one that fits best.
 
     Args:
-        rating: chooses between candidates; required for more than one.
+        rating: how well a label fits a feature; required for more than one candidate, or with `least`.
+        least: the lowest rating of a label that is accepted; the model is told of others, and asked again.
     """
 
-    def __init__(self, model: CachedChat, rating: Rating | None = None, config: LlmLabelConfig | None = None) -> None:
+    usual_prompt: ClassVar[str]
+    required: ClassVar[str]  # a place of the prompt
+
+    def __init__(
+        self,
+        model: CachedChat,
+        rating: Callable[[str, Shown], float] | None = None,
+        config: LlmLabelConfig | None = None,
+        *,
+        least: float | None = None,
+    ) -> None:
         config = config or LlmLabelConfig()
-        if config.candidates > 1 and rating is None:
+        if rating is None and (config.candidates > 1 or least is not None):
             raise InputError("labels: several candidates need a judge to choose between them")
-        self.model, self.rating, self.config = model, rating, config
-        self._prompt = read_prompt(config.prompt, PROMPTS)
-        self._prompt.require_places("active", "fence")
+        self.model, self.rating, self.config, self.least = model, rating, config, least
+        self._prompt = read_prompt(config.prompt or self.usual_prompt, PROMPTS)
+        self._prompt.require_places(self.required, "fence")
         self.source, self.prompt = f"llm:{model.name}", self._prompt.identity
 
-    def requests(self, features: Sequence[FeatureExamples]) -> Iterator[Request]:
+    def _places(self, feature: Shown) -> dict[str, str]:
+        """The places of the prompt, filled."""
+        raise NotImplementedError
+
+    def _texts(self, feature: Shown) -> list[str]:
+        """Texts that the label must be in the language of."""
+        raise NotImplementedError
+
+    def requests(self, features: Sequence[Shown]) -> Iterator[Request]:
         """The requests for `features`, as if every answer were usable."""
         for feature in features:
             for attempt in range(self.config.candidates):
-                yield self._prompt.request(attempt, **_texts(feature))
+                yield self._prompt.request(attempt, **self._places(feature))
 
-    def label(self, features: Sequence[FeatureExamples], progress: Progress = silent) -> Iterator[Proposal]:
+    def label(self, features: Sequence[Shown], progress: Progress = silent) -> Iterator[Proposal]:
         """One proposal per feature, in order of completion."""
         for done, (_, proposal) in enumerate(in_parallel(self._label, features, self.config.concurrency), 1):
             progress("label", done, len(features), f"{self.model.ledger.usage.total:,} tokens")
             yield proposal
 
-    def _label(self, feature: FeatureExamples) -> Proposal:
-        active = [example.text for example in feature.labelling.active]
-        if not active:
+    def _label(self, feature: Shown) -> Proposal:
+        texts = self._texts(feature)
+        if not texts:
             return Proposal(feature.feature_id, None, "no text activates it")
         labels: dict[str, None] = {}
+        ratings: dict[str, float] = {}  # of labels that were tried
         failures = 0
-        answers = attempts(self.model, self._prompt, partial(read_label, texts=active), **_texts(feature))
+        check = partial(self._check, feature=feature, texts=texts, ratings=ratings)
+        answers = attempts(self.model, self._prompt, check, **self._places(feature))
         for answer in islice(answers, self.config.candidates + self.config.retries):
             if answer.value is None:
                 failures += 1
@@ -67,17 +93,55 @@ class LlmLabeller:
         best = next(iter(labels))
         if self.rating is not None and len(labels) > 1:
             rating = self.rating
-            best = max(labels, key=lambda label: rating(label, feature))
+            best = max(labels, key=lambda label: ratings[label] if label in ratings else rating(label, feature))
         return Proposal(feature.feature_id, best)
 
+    def _check(self, answer: Answer, feature: Shown, texts: list[str], ratings: dict[str, float]) -> Checked[str]:
+        """A label that can be used, and fits if it has to be tried."""
+        found = read_label(answer, texts)
+        if found.value is None or self.least is None or self.rating is None:
+            return found
+        ratings[found.value] = self.rating(found.value, feature)
+        return found if ratings[found.value] >= self.least else Checked(None, UNFIT.format(found.value))
 
-def _texts(feature: FeatureExamples) -> dict[str, str]:
-    """The places of the prompt, filled."""
-    side = feature.labelling
-    most = max((example.activation for example in side.active), default=1.0)
-    lines = [f"{max(1, round(10 * e.activation / most))} {one_line(e.text)}" for e in side.active]
-    silent = [one_line(e.text) for e in _alternate(side.hard, side.random)[:SILENT]]
-    return {"active": "\n".join(lines), "silent": "\n".join(silent)}
+
+class LlmLabeller(ByLlm[FeatureExamples]):
+    """Shows a model active texts with their strengths, and silent ones."""
+
+    usual_prompt, required = "label", "active"
+
+    def _places(self, feature: FeatureExamples) -> dict[str, str]:
+        side = feature.labelling
+        most = max((example.activation for example in side.active), default=1.0)
+        lines = [f"{max(1, round(10 * e.activation / most))} {one_line(e.text)}" for e in side.active]
+        silent = [one_line(e.text) for e in _alternate(side.hard, side.random)[:SILENT]]
+        return {"active": "\n".join(lines), "silent": "\n".join(silent)}
+
+    def _texts(self, feature: FeatureExamples) -> list[str]:
+        return [example.text for example in feature.labelling.active]
+
+
+class UsesLabeller(ByLlm[FeatureUses]):
+    """Shows a model pairs that a feature links, and pairs that similar ones link; tries each label on unseen pairs."""
+
+    usual_prompt, required = "label_uses", "uses"
+
+    def __init__(self, model: CachedChat, judge: Judge, config: LlmLabelConfig | None = None) -> None:
+        super().__init__(model, partial(fit_to_uses, judge), config, least=HOLDS)
+
+    def _places(self, feature: FeatureUses) -> dict[str, str]:
+        return {"uses": "\n".join(feature.shown), "others": "\n".join(feature.others)}
+
+    def _texts(self, feature: FeatureUses) -> list[str]:
+        return list(feature.shown)
+
+
+def fit_to_uses(judge: Judge, label: str, feature: FeatureUses) -> float:
+    """The fraction of (unseen use, use of a similar feature) that a label fits in the right order."""
+    texts = [*feature.unseen, *feature.unseen_others]
+    order = np.random.default_rng(feature.feature_id).permutation(len(texts))
+    fits = judge.fits(label, [texts[i] for i in order])
+    return 0.0 if fits is None else right_order(fits, order < len(feature.unseen))
 
 
 def _alternate(first: Sequence[Example], second: Sequence[Example]) -> list[Example]:

@@ -1,0 +1,60 @@
+"""What an index shows about its features, to label them and to score labels: from stored texts and vectors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...configs import ExamplesConfig
+from ...data.passages import Passage
+from ...errors import InputError, XetrievalError
+from ...fitting.labelling import MOST_DOCUMENTS, local_encoder, spread
+from ...labels.examples import Block, ExampleFolder, gather
+from ...labels.from_uses import near_from
+from ...labels.use_lines import FeatureUses, feature_uses
+from ...labels.uses import uses_of
+from ...progress import Progress, silent
+from ..store.reader import IndexReader
+
+MOST_EXAMPLES: Final = 20_000  # documents that examples are taken from; of more, a sample
+
+
+def examples_in(index: IndexReader, progress: Progress = silent, config: ExamplesConfig | None = None) -> ExampleFolder:
+    """Examples of every feature, from the documents of an index."""
+    sae = index.explainer.sae
+    rows = _some(index, MOST_EXAMPLES)
+    stored = sorted((index.document(row) for row in rows.tolist()), key=lambda one: (one.parent or one.id, one.row))
+    passages = [Passage(one.id, one.text, one.parent or one.id, whole=True) for one in stored]
+    block = Block(passages, index.vectors(np.array([one.row for one in stored], np.int64)))
+    gathered = gather(sae, lambda: [block], config or ExamplesConfig(per_document=0), progress)
+    return ExampleFolder(sae.digest, {"index": str(index.folder)}, gathered.features)
+
+
+def uses_in(index: IndexReader) -> list[FeatureUses]:
+    """Uses of every feature that has enough: pairs of neighbouring documents of an index."""
+    rows = _some(index, MOST_DOCUMENTS)
+    vectors, places = index.vectors(rows), np.arange(len(rows))
+    uses = uses_of(index.explainer.sae, vectors, places, places, places)
+    texts = [index.document(row).text for row in rows.tolist()]
+    return feature_uses(index.explainer.sae, vectors, texts, uses)
+
+
+def nearness_in(index: IndexReader, labels: Sequence[str]) -> dict[str, float]:
+    """For each label, the cosine from which it is shown; empty if the encoder does not run on this machine."""
+    try:
+        encoder = local_encoder(index.explainer.encoder)
+    except XetrievalError:  # it cannot be opened here
+        return {}
+    if encoder is None or not labels:
+        return {}
+    return near_from(list(dict.fromkeys(labels)), index.vectors(_some(index, MOST_DOCUMENTS)), encoder.encode_document)
+
+
+def _some(index: IndexReader, most: int) -> NDArray[np.int64]:
+    rows = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
+    if not len(rows):
+        raise InputError(f"{index.folder}: every document in it was deleted")
+    return spread(rows, most)
