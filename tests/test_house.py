@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,9 +91,32 @@ def test_functions_stay_short_and_take_few_parameters() -> None:
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
-                assert node.end_lineno - node.lineno < 80, f"{path}: {node.name}"
+                assert node.end_lineno - node.lineno < 60, f"{path}: {node.name}"
                 if "cli" not in path.parts:
                     assert len(node.args.args) <= 10, f"{path}: {node.name}"
+
+
+def public_functions(parts: list[ast.stmt]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions of a module and the methods of its classes, without private ones."""
+    out: list[ast.FunctionDef | ast.AsyncFunctionDef] = []
+    for part in parts:
+        if isinstance(part, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not part.name.startswith("_"):
+            out += public_functions(part.body) if isinstance(part, ast.ClassDef) else [part]
+    return out
+
+
+def test_public_signatures_say_what_they_take_and_return() -> None:
+    """Any stands only for what a JSON object, an array or a row of a database contains."""
+    content = re.compile(r"(dict|Mapping)\[str, Any\]|(NDArray|np\.dtype|np\.integer)\[Any\]|tuple\[Any, \.\.\.\]")
+    for path in modules():
+        if "kernels" in path.parts:  # numba's compiled functions
+            continue
+        for function in public_functions(ast.parse(path.read_text()).body):
+            taken = function.args
+            named = [*taken.posonlyargs, *taken.args, *taken.kwonlyargs, taken.vararg, taken.kwarg]
+            hints = [one.annotation for one in named if one is not None] + [function.returns]
+            texts = [content.sub("", ast.unparse(hint)) for hint in hints if hint is not None]
+            assert not [text for text in texts if re.search(r"\bAny\b", text)], f"{path}: {function.name}"
 
 
 def test_the_surface_is_this_list() -> None:

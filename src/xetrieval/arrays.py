@@ -52,7 +52,7 @@ def l2norm(x: NDArray[Any]) -> NDArray[Any]:
     return normed
 
 
-def as_vectors(x: Any, dimension: int | None = None, name: str = "vectors", first: int = 0) -> Float32:
+def as_vectors(x: object, dimension: int | None = None, name: str = "vectors", first: int = 0) -> Float32:
     """`x` as float32 [n, m], if it is a matrix of usable vectors.
 
     Rows keep their direction; very long and very short ones are scaled to fit float32. `x` may be a NumPy array of any
@@ -98,7 +98,7 @@ def check_kind(kind: np.dtype[Any], name: str) -> None:
 _KINDS: Final = {"U": "text", "S": "bytes", "O": "objects", "c": "complex numbers", "M": "dates", "m": "times"}
 
 
-def as_floats(x: Any, name: str) -> NDArray[Any]:
+def as_floats(x: object, name: str) -> NDArray[Any]:
     """`x` as an array of floats: integers and bfloat16 become float32 or float64, others stay.
 
     Raises:

@@ -16,7 +16,7 @@ from .configs.labels import Active, Negatives
 from .data import BadLine, read_json_lines
 from .errors import DamagedError, InputError
 from .files import write_text
-from .records import Record, read_record, record_of
+from .records import Record, object_of, read_record
 
 T = TypeVar("T")
 
@@ -123,7 +123,7 @@ def read_features(path: Path, count: int, sae: str) -> tuple[Feature, ...]:
 
 def write_families(path: Path, families: Iterable[Family]) -> None:
     """Write one family a line; line i is family i."""
-    _write_lines(path, map(record_of, families))
+    _write_lines(path, map(object_of, families))
 
 
 def read_families(path: Path) -> tuple[Family, ...]:

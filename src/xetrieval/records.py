@@ -14,13 +14,14 @@ Three rules, so that a new field needs to be written only once:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache, cached_property
 from inspect import getattr_static
 from types import UnionType
 from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 EMPTY: Final[tuple[object, ...]] = (None, "", (), {})
 PLAIN: Final = frozenset((str, int, float, bool, type(None)))
 
@@ -38,7 +39,7 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object."""
-        return dict(record_of(self))
+        return object_of(self)
 
 
 class Settings:
@@ -51,7 +52,7 @@ class Settings:
 
 
 @cache
-def keys_of(kind: Any) -> tuple[Key, ...]:
+def keys_of(kind: Hashable) -> tuple[Key, ...]:
     """The keys of a dataclass or a named tuple, in order.
 
     Raises:
@@ -67,23 +68,29 @@ def keys_of(kind: Any) -> tuple[Key, ...]:
     return tuple(found.get(text) or _key(text) for text in chosen)
 
 
-def type_of(kind: type, attribute: str) -> Any:
+def type_of(kind: type, attribute: str) -> object:
     """The type of a field, or the return type of a property."""
     found = getattr_static(kind, attribute, None)
     getter = found.fget if isinstance(found, property) else found.func if isinstance(found, cached_property) else None
     return get_type_hints(kind)[attribute] if getter is None else get_type_hints(getter)["return"]
 
 
-def record_of(value: Any) -> Any:
+def record_of(value: object) -> Json:
     """A value as JSON: objects, lists, texts, numbers and null."""
-    kind: Any = type(value)
+    kind = type(value)
     if kind in PLAIN:
-        return value
-    if kind is tuple or kind is list:
+        return cast(Json, value)
+    if isinstance(value, tuple | list) and kind in (tuple, list):
         return [record_of(one) for one in value]
     if isinstance(value, Mapping):
         return {str(key): record_of(one) for key, one in value.items()}
+    return object_of(value)
+
+
+def object_of(value: object) -> dict[str, Any]:
+    """A dataclass or a named tuple as a JSON object."""
     record = {}
+    kind: Any = type(value)
     for key in keys_of(kind):
         part = getattr(value, key.attribute)
         if not (key.optional and part in EMPTY):

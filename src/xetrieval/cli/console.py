@@ -67,12 +67,12 @@ def print_line(text: str) -> None:
     write(f"{printable(text)}\n")
 
 
-def print_json(record: Any) -> None:
+def print_json(record: object) -> None:
     """A record on one line of standard output."""
     write(f"{as_json(record)}\n")
 
 
-def as_json(record: Any) -> str:
+def as_json(record: object) -> str:
     """Standard JSON (no NaN), with control characters escaped."""
     try:
         text = json.dumps(record, ensure_ascii=False, allow_nan=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,10 +18,13 @@ from .progress import progress_bar
 from .skipped import SkipBad
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from ..data.benchmark import Benchmark
+    from ..encoders import Encoder
     from ..evaluate import BenchmarkVectors
 
-Measure = Callable[["Benchmark", "BenchmarkVectors"], list[Any]]  # results of one kind, frozen dataclasses
+Measure = Callable[["Benchmark", "BenchmarkVectors"], Sequence["DataclassInstance"]]  # results of one kind
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,20 @@ class EvaluateOptions:
     cache: CacheOption = None
     skip_bad: SkipBad = False
 
-    def run(self, what: str, reader: Any, measure: Measure) -> None:
+    def run(self, what: str, reader: Encoder, measure: Measure) -> None:
         """Read, encode and measure every benchmark. The output file is written after each, so that nothing is lost."""
         from ..data.benchmark import sample_benchmark
+        from ..encoders import CachedEncoder
         from ..evaluate import benchmark_vectors
         from ..files import is_stream
         from ..files.atomic import STANDARD
 
         check_output(self.output, *map(Path, self.data), Path(self.explainer))
-        results: list[Any] = []
+        results: list[DataclassInstance] = []
         whole = read_benchmarks(self.data, self.output, skip_bad=self.skip_bad)
         benchmarks = [sample_benchmark(one, self.queries, self.documents, self.seed) for one in whole]
         with progress_bar() as progress:
-            if hasattr(reader, "progress"):
+            if isinstance(reader, CachedEncoder):
                 reader.progress = progress
             for place, benchmark in enumerate(benchmarks):
                 progress(what, place, len(benchmarks), benchmark.name)

@@ -103,7 +103,7 @@ def _report(planted: list[PlantedScore], scored: LabelScores, path: Path | None,
     from ..files import write_text
     from ..records import record_of
 
-    records = record_of({"planted": planted, "scores": scored.summary()})
+    records = {"planted": record_of(planted), "scores": record_of(scored.summary())}
     if path is not None:
         values = {str(feature): [s._asdict() for s in scores] for feature, scores in sorted(scored.scores.items())}
         write_text(path, json.dumps({**records, "features": values}, indent=1, ensure_ascii=False) + "\n")

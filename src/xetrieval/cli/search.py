@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from .shared import check_options, with_options
 from .skipped import print_messages
 
 if TYPE_CHECKING:
+    from ..arrays import Float32
     from ..index import Index
     from ..index.search.mode import SearchOptions
 
@@ -55,7 +56,7 @@ class RankingOptions:
         values = {**values, "query": query, "vector": self.query_vector, "steer": self.steer, "views": self.view}
         check_options(verb, values, CALLED, self.by)
 
-    def prepare(self, index: Index, query: str | None, *, exact: bool = False) -> tuple[Any, SearchOptions]:
+    def prepare(self, index: Index, query: str | None, *, exact: bool = False) -> tuple[str | Float32, SearchOptions]:
         """The query, and how to rank for it."""
         from ..index.search.mode import SearchOptions
         from ..steer import SteeringProfile
@@ -197,7 +198,7 @@ def why(
     show(answer.contrast or answer.explanation, top, format, output, notes)
 
 
-def read_query(text: str | None, vector: Path | None) -> Any:
+def read_query(text: str | None, vector: Path | None) -> str | Float32:
     """The query: text, or the one vector of a file."""
     from ..encoders import read_vectors
     from ..errors import InputError
@@ -205,7 +206,7 @@ def read_query(text: str | None, vector: Path | None) -> Any:
     if (text is None) == (vector is None):
         raise InputError("give a query, or --query-vector FILE: one of the two")
     if vector is None:
-        return text
+        return text or ""
     found = read_vectors(vector).vectors
     if len(found) != 1:
         raise InputError(f"{vector}: {len(found)} vectors; give one, that of the query")

@@ -69,8 +69,15 @@ class FitConfig:
         """How the autoencoder is trained for this many vectors, on `rows` rows (vectors and views)."""
         if self.sae is not None:
             return self.sae
-        given = {"features": self.features, "l0": self.l0, "inference_k": self.inference_l0, "epochs": self.epochs}
-        return sae_by_rule(vectors, rows, seed=self.seed, **given)
+        return sae_by_rule(
+            vectors,
+            rows,
+            features=self.features,
+            l0=self.l0,
+            inference_k=self.inference_l0,
+            epochs=self.epochs,
+            seed=self.seed,
+        )
 
     @property
     def internalizer(self) -> InternalizerConfig:

@@ -7,7 +7,7 @@ figures). Nothing was measured below 150 passages.
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from .sae import SaeConfig
 
@@ -29,18 +29,29 @@ def rule_k(features: int) -> int:
     return min(features, 8 if features <= 128 else 12)
 
 
-def sae_by_rule(vectors: int, rows: int | None = None, **given: Any) -> SaeConfig:
+class Chosen(TypedDict, total=False):
+    """Fields of SaeConfig that a user may choose; None leaves them to the rule."""
+
+    features: int | None
+    l0: int | None
+    inference_k: int | None
+    epochs: int | None
+    batch_size: int | None
+    seed: int | None
+
+
+def sae_by_rule(vectors: int, rows: int | None = None, **given: Unpack[Chosen]) -> SaeConfig:
     """How to train an autoencoder for a corpus with this many vectors (passages and sentences).
 
     Args:
         rows: that are trained on, where they are not the same, as with views: decides the number of epochs.
         given: fields of SaeConfig, which come before the rule's; None is not given.
     """
-    given = {name: value for name, value in given.items() if value is not None}
-    features = given.pop("features", rule(vectors)["features"])
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    features = chosen.pop("features", rule(vectors)["features"])
     rows = min(MOST_ROWS, vectors if rows is None else rows)
-    batch = min(given.pop("batch_size", BATCH), max(1, rows))
-    if "inference_k" not in given:  # which is of topk alone
-        given.setdefault("variant", VARIANT)
+    batch = min(chosen.pop("batch_size", BATCH), max(1, rows))
+    if "inference_k" not in chosen:  # which is of topk alone
+        chosen.setdefault("variant", VARIANT)
     made = {"l0": rule_k(features), "epochs": max(1, round(STEPS * batch / max(1, rows))), "batch_size": batch}
-    return SaeConfig(features=features, **{**made, **given})
+    return SaeConfig(features=features, **{**made, **chosen})

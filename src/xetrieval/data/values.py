@@ -6,16 +6,17 @@ import math
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from ..errors import InputError
+from ..records import Json
 
 DEEPEST: Final = 100  # levels of nested metadata
 
 
-def plain(value: object, depth: int = 0) -> Any:
+def plain(value: object, depth: int = 0) -> Json:
     """A value as JSON: dates in ISO form, decimals as numbers, NaN and infinities as null.
 
     Raises:
@@ -40,7 +41,7 @@ def plain(value: object, depth: int = 0) -> Any:
     return _scalar(value)
 
 
-def _scalar(value: object) -> Any:
+def _scalar(value: object) -> Json:
     """Values of Parquet, databases and pandas that JSON has no type for."""
     if isinstance(value, Decimal):
         return _decimal(value)

@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..files import is_whole
 
 
-def as_texts(texts: Any, what: str = "text") -> list[str]:
+def as_texts(texts: object, what: str = "text") -> list[str]:
     """`texts` as a list of plain strings: from a list, a tuple, a NumPy array, a pandas column or a generator.
 
     Raises:
@@ -33,7 +33,7 @@ def as_texts(texts: Any, what: str = "text") -> list[str]:
     return [str(text) for text in found]  # NumPy's own strings become plain ones
 
 
-def as_text(text: Any, what: str) -> str:
+def as_text(text: object, what: str) -> str:
     """`text` as one plain string.
 
     Raises:

@@ -101,21 +101,13 @@ def checkup(
     Raises:
         InputError: judgments without queries, not one set for each query, or an index without documents.
     """
-    if judgments is not None and (queries is None or len(queries) != len(judgments)):
-        raise InputError("give one set of judgments for each query")
-    if judgments is not None:
-        absent_documents(
-            {str(place): one for place, one in enumerate(judgments)}, lambda name: index.find(name) is not None
-        )
-    if not len(index):
-        raise InputError("every document in this index was deleted; there is nothing to examine")
-    sae = index.explainer.sae
+    _check(index, queries, judgments)
     rng = np.random.default_rng(seed)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     sample = np.sort(rng.permutation(alive)[:SAMPLE])
     z = index.vectors(sample)
     read = [index.document(int(row)).read for row in sample]
-    measured = Measured(sae)
+    measured = Measured(index.explainer.sae)
     measured.add(z, index.codes(sample, index.manifest.views[0]))
     reconstruction = measured.reconstruction()
     sample_queries, source, chosen = _queries(index, queries, sample, rng, progress)
@@ -125,16 +117,13 @@ def checkup(
     retention, retention_is = _retention(index, sample_queries, judged, progress) if sample_queries else (None, "")
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.metrics.get("original", {})
-    failing: tuple[Group, ...] = ()
-    failed = 0
-    if queries is not None and judgments is not None:
-        failing, failed = _failing(index, queries, judgments, progress)
+    failing, failed = _failing(index, queries, judgments, progress) if queries is not None and judgments else ((), 0)
     figures = _figures(index, sample_queries if source == "queries" else None, sample, z, progress)
-    judged_by = _verdict(len(index), figures)
+    judgement, why = _verdict(len(index), figures)
     found = Checkup(
         documents=len(index),
-        verdict=judged_by[0],
-        why=judged_by[1],
+        verdict=judgement,
+        why=why,
         **figures,
         cosine=round(reconstruction.cosine, 4),
         cosine_on_card=card.get("cosine"),
@@ -156,6 +145,18 @@ def checkup(
     )
     foreign = unlike(index.explainer, z, "the vectors of this index")
     return replace(found, advice=(*((foreign,) if foreign else ()), *advice(found, _refit(index))))
+
+
+def _check(
+    index: Index, queries: Sequence[str] | Float32 | None, judgments: Sequence[Mapping[str, int]] | None
+) -> None:
+    if judgments is not None:
+        if queries is None or len(queries) != len(judgments):
+            raise InputError("give one set of judgments for each query")
+        by_query = {str(place): one for place, one in enumerate(judgments)}
+        absent_documents(by_query, lambda name: index.find(name) is not None)
+    if not len(index):
+        raise InputError("every document in this index was deleted; there is nothing to examine")
 
 
 def advice(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from ..data import BadLine, read_json_lines
 from ..data.lines import Line
@@ -12,6 +14,9 @@ from ..errors import InputError
 from ..extras import require
 from ..files import check_file
 from ..files.atomic import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("MSE, original vectors", "lower is better", lambda r: _of(r, "original", "mse")),
@@ -81,10 +86,13 @@ def plot_curves(log: Path, path: Path) -> None:
     write_figure(figure, path)
 
 
-def subplots(rows: int, columns: int, size: tuple[float, float], heights: Sequence[float] | None = None) -> Any:
+def subplots(
+    rows: int, columns: int, size: tuple[float, float], heights: Sequence[float] | None = None
+) -> tuple[Figure, NDArray[Any]]:
     require("matplotlib", "plot").use("Agg")
     pyplot = require("matplotlib.pyplot", "plot")
-    return pyplot.subplots(rows, columns, figsize=size, height_ratios=heights, constrained_layout=True)
+    figure, axes = pyplot.subplots(rows, columns, figsize=size, height_ratios=heights, constrained_layout=True)
+    return figure, axes
 
 
 def check_figure(path: Path) -> None:
@@ -94,7 +102,7 @@ def check_figure(path: Path) -> None:
     check_file(path)
 
 
-def write_figure(figure: Any, path: Path) -> None:
+def write_figure(figure: Figure, path: Path) -> None:
     check_figure(path)
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.lower().lstrip(".") or "png", dpi=130)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .steering import SteeringResult
 
 
-def table_of(what: str, results: Sequence[Any]) -> Table:
+def table_of(what: str, results: Sequence[object]) -> Table:
     """The results of one kind of evaluation."""
     return TABLES[what](results)
 

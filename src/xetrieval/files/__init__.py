@@ -17,7 +17,7 @@ from .atomic import (
 from .database import database
 from .folders import Work, check_new_folder, claim, is_vacant, new_folder, recover
 from .hashing import digest_of, sha256_of_file, stamp_of
-from .json_text import is_whole, parse_json, read_json
+from .json_text import is_whole, parse_json, read_json, read_object
 from .kind import Kind, check_outside_indexes, kind_of
 from .lock import alone, writing
 from .manifest import facts_of, read_manifest, write_manifest
@@ -51,6 +51,7 @@ __all__ = [
     "read_bytes",
     "read_json",
     "read_manifest",
+    "read_object",
     "read_text",
     "recover",
     "replacing",

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ..errors import InputError, XetrievalError
 from .atomic import STANDARD, check_folder, check_writable, naming, write_text
-from .json_text import read_json
+from .json_text import read_object
 from .kind import CARD, NAME, Kind, check_outside_indexes, kind_of
 from .lock import alone
 from .paths import check_path
@@ -95,7 +95,7 @@ def _foreign(target: Path, kind: Kind) -> list[str]:
     """The files in a folder of ours that its config.json does not name."""
     if kind_of(target) != kind.format:
         raise InputError(f"{target} exists already and is not the folder of {kind.words}; choose another output")
-    files = read_json(target / NAME).get("files")
+    files = read_object(target / NAME).get("files")
     ours = {NAME, *(files if isinstance(files, dict) else ())} | ({CARD} if files else set())
     return sorted(name for name in os.listdir(target) if name not in ours)
 
@@ -183,10 +183,10 @@ def _check_work(folder: Path, what: str) -> None:
 
 def _mark(folder: Path, what: str) -> dict[str, Any] | None:
     try:
-        mark = read_json(folder / MARK)
+        mark = read_object(folder / MARK)
     except XetrievalError:
         return None
-    ours = isinstance(mark, dict) and mark.get("format") == FORMAT and mark.get("of") == what
+    ours = mark.get("format") == FORMAT and mark.get("of") == what
     return mark if ours else None
 
 

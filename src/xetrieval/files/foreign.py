@@ -41,7 +41,7 @@ def read_torch_state(path: Path) -> dict[str, Float32]:
     return arrays
 
 
-def load_torch(path: Path) -> Any:
+def load_torch(path: Path) -> object:
     """What torch.save wrote, on the CPU: tensors, numbers, texts and collections of them, nothing that could run.
 
     Raises:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 
 def sha256_of_file(path: Path) -> str:
@@ -15,13 +14,13 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_of(facts: Any) -> str:
+def digest_of(facts: object) -> str:
     """Hexadecimal sha256 of `facts` (any JSON value), independent of the order of keys."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def stamp_of(path: Path) -> list[Any]:
+def stamp_of(path: Path) -> list[object]:
     """Size in bytes and time of the last change in ns, of a file or of every file below a folder.
 
     Cheap to compute, and different after every edit. Empty if the path does not exist.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
 from ..errors import DamagedError, InputError, XetrievalError
+from ..records import Json
 from .paths import path_of
 
 Nan = Literal["refuse", "null", "lenient"]
@@ -15,7 +16,7 @@ LONGEST_NUMBER: Final = 300  # digits of an integer; "lenient" reads a longer on
 DEEPEST: Final = 200  # levels; the code that uses the value is recursive
 
 
-def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
+def parse_json(content: bytes | str, nan: Nan = "refuse") -> Json:
     """The value in `content`, which may be UTF-8 with a byte-order mark.
 
     Args:
@@ -31,7 +32,7 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 (byte {error.start + 1})") from error
     try:
-        value = _DECODERS[nan].decode(text)
+        value: Json = _DECODERS[nan].decode(text)
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
     except RecursionError as error:
@@ -49,7 +50,7 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Any:
     return value
 
 
-def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Any:
+def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Json:
     """The value in a JSON file. If it cannot be read, `error` is raised, and names the file.
 
     Raises:
@@ -61,6 +62,18 @@ def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Any:
         return parse_json(path.read_bytes())
     except InputError as reason:
         raise error(f"{path}: {reason}") from reason
+
+
+def read_object(path: Path, error: type[XetrievalError] = DamagedError) -> dict[str, Any]:
+    """The object in a JSON file. If there is none, `error` is raised, and names the file.
+
+    Raises:
+        InputError: no such file. `error`: see `parse_json`; or another value.
+    """
+    value = read_json(path, error)
+    if not isinstance(value, dict):
+        raise error(f"{path}: not a JSON object")
+    return value
 
 
 def is_whole(text: str) -> bool:

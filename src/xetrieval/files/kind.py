@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..errors import InputError, XetrievalError
-from .json_text import read_json
+from .json_text import read_object
 from .paths import check_path
 
 NAME: Final = "config.json"
@@ -27,7 +27,7 @@ class Kind(NamedTuple):
 def kind_of(folder: Path) -> str | None:
     """The format that a folder's config.json names; None if there is none or it cannot be read."""
     try:
-        config = read_json(folder / NAME)
+        config = read_object(folder / NAME)
     except XetrievalError:
         return None
     found = config.get("format") if isinstance(config, dict) else None
@@ -42,7 +42,7 @@ def check_not_ours(file: Path) -> None:
         kind = kind_of(folder) or ""
         ours = kind == INDEX
         if kind.startswith("xetrieval-") and folder == file.parent and not ours:
-            ours = file.name in (NAME, CARD, *(read_json(folder / NAME).get("files") or ()))
+            ours = file.name in (NAME, CARD, *(read_object(folder / NAME).get("files") or ()))
         if ours:
             raise InputError(f"{file}: part of {folder}, which would be damaged; choose another output")
 

@@ -82,7 +82,7 @@ class _Log:
 
     def __init__(self, path: Path, config: SaeConfig, progress: Progress) -> None:
         self.path, self.config, self.progress = path, config, progress
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[Any] = []
         if path.is_file():
             self.lines = [parse_json(line) for line in path.read_bytes().splitlines()]
         self.started, self.first = time.monotonic(), 0

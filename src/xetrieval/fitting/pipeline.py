@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..configs import FitConfig
-from ..data import Skipped, read_corpora
+from ..data import Document, Skipped, read_corpora
 from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction, open_encoder, precision_of
 from ..errors import InputError
 from ..explain import Explainer, load
@@ -24,7 +24,7 @@ from ..progress import Progress, silent
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.stack import Stack
 from ..sae.train import SaeConfig, train_sae
-from ..teachers import read_spec, read_teacher
+from ..teachers import TeacherPair, read_spec, read_teacher
 from .internalizers import learn
 from .labelling import LabelledTexts, label_features
 from .metrics import card_metrics, held_out_rows
@@ -57,29 +57,19 @@ def fit(
     Raises:
         InputError: `output` exists already, or a corpus or teacher cannot be used.
     """
-    _check_lists(corpora=corpora, teachers=teachers)
-    encoder = open_encoder(encoder)
     config, output = config or FitConfig(), path_of(output)
-    other = {"form": f"form {config.form}", "teacher": "a teacher"}
-    check("fit", {"form": config.form != FitConfig.form, "teacher": teachers}, other)
+    _check(corpora, teachers, config)
+    encoder = open_encoder(encoder)
     with Work(output, "fit", _job(corpora, encoder, teachers, config), WORK) as work:
         if work.published:
             return _published(output, encoder)
-        documents = read_corpora((path_of(corpus) for corpus in corpora), skipped)
-        lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents, skipped)]
-        if lessons and isinstance(encoder, PrecomputedEncoder):
-            raise InputError("existing vectors cannot include those of teacher texts; leave out --teacher")
-
+        documents, lessons = _read(corpora, teachers, encoder, skipped)
+        reader = _reader(encoder, config.cache, progress)
         per_document = 0 if isinstance(encoder, PrecomputedEncoder) else config.sentences_per_document
         texts = training_texts(documents, per_document)
-        reader = _reader(encoder, config.cache, progress)
-        vectors, counts = encode_training(reader, texts)
-        truncated = int((counts.unread > 0).sum())
-        note = f"{truncated} documents are longer than the encoder reads"
-        progress("encode", len(texts.texts), len(texts.texts), note)
-
+        vectors, read = _encoded(reader, texts, progress)
         made = digest_of([_known_as(encoder), digest_of(texts.texts), digest_of([list(p) for p in lessons])])
-        internalizers, lessons_learned = learn(lessons, reader, config.internalizer, progress)
+        internalizers, learned = learn(lessons, reader, config.internalizer, progress)
         made = digest_of([made, config.internalizer.to_dict(), config.held_out])
         held = held_out_rows(texts.owner, texts.documents, config)
         views = reasoned_rows(vectors, internalizers, work.folder / f"views-{made[:16]}.npy", progress)
@@ -93,26 +83,53 @@ def fit(
             internalizers=internalizers,
             features=_label(sae, vectors, texts, reader, config, progress),
             provenance={
-                "corpora": [Path(corpus).name for corpus in corpora],
-                "documents": len(documents),
-                "documents_sha256": digest_of([document.text for document in documents]),
-                "documents_longer_than_the_encoder_reads": truncated,
-                "tokens_not_read": int(counts.unread.sum()),
-                "documents_mostly_unknown_to_the_encoder": int(counts.unreadable.sum()),
-                "sentences": len(texts.texts) - texts.documents,
-                "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
+                **_sources(corpora, documents, teachers),
+                **read,
                 "lessons": len(lessons),
                 "notes": config.notes,
                 "config": {**config.to_dict(), "sae": training.to_dict()},
             },
-            metrics={"internalizers": lessons_learned},
         )
         explainer.save(work.folder / DRAFT, overwrite=True)
         stored = load(work.folder / DRAFT)  # with half-precision weights, as in use: the metrics are theirs
-        metrics = {**explainer.metrics, **card_metrics(stored.sae, views, held if held.any() else ~held)}
+        metrics = {"internalizers": learned, **card_metrics(stored.sae, views, held if held.any() else ~held)}
         work.publishing()
         replace(stored, metrics=metrics).save(output)
     return _published(output, encoder)
+
+
+def _read(
+    corpora: Sequence[str | Path], teachers: Sequence[str], encoder: Encoder, skipped: Skipped | None
+) -> tuple[list[Document], list[TeacherPair]]:
+    documents = read_corpora((path_of(corpus) for corpus in corpora), skipped)
+    lessons = [pair for teacher in teachers for pair in read_teacher(teacher, documents, skipped)]
+    if lessons and isinstance(encoder, PrecomputedEncoder):
+        raise InputError("existing vectors cannot include those of teacher texts; leave out --teacher")
+    return documents, lessons
+
+
+def _sources(
+    corpora: Sequence[str | Path], documents: Sequence[Document], teachers: Sequence[str]
+) -> dict[str, object]:
+    return {
+        "corpora": [Path(corpus).name for corpus in corpora],
+        "documents": len(documents),
+        "documents_sha256": digest_of([document.text for document in documents]),
+        "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
+    }
+
+
+def _encoded(reader: Encoder, texts: TrainingTexts, progress: Progress) -> tuple[Float32, dict[str, int]]:
+    """The vectors to train on, and how much of the documents the encoder could read."""
+    vectors, counts = encode_training(reader, texts)
+    longer = int((counts.unread > 0).sum())
+    progress("encode", len(texts.texts), len(texts.texts), f"{longer} documents are longer than the encoder reads")
+    return vectors, {
+        "documents_longer_than_the_encoder_reads": longer,
+        "tokens_not_read": int(counts.unread.sum()),
+        "documents_mostly_unknown_to_the_encoder": int(counts.unreadable.sum()),
+        "sentences": len(texts.texts) - texts.documents,
+    }
 
 
 def _label(
@@ -130,10 +147,12 @@ def _label(
     return some
 
 
-def _check_lists(**given: Any) -> None:
-    for what, several in given.items():
+def _check(corpora: Sequence[str | Path], teachers: Sequence[str], config: FitConfig) -> None:
+    for what, several in (("corpora", corpora), ("teachers", teachers)):
         if isinstance(several, str | Path):
             raise InputError(f"fit: {what} is one {type(several).__name__}, not a list; write [{str(several)!r}]")
+    called = {"form": f"form {config.form}", "teacher": "a teacher"}
+    check("fit", {"form": config.form != FitConfig.form, "teacher": teachers}, called)
 
 
 def _job(corpora: Sequence[str | Path], encoder: Encoder, teachers: Sequence[str], config: FitConfig) -> str:

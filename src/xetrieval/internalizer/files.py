@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..configs.internalizer import Form
 from ..errors import DamagedError, InputError, MismatchError
 from ..files import Kind, facts_of, half_precision, new_folder, read_arrays, read_manifest, write_arrays, write_manifest
 from ..views import View, check_aspect, in_order
@@ -33,7 +34,7 @@ def write_internalizers(internalizers: Mapping[View, Internalizer], path: Path) 
     write_arrays(path, arrays)
 
 
-def read_internalizers(path: Path, forms: Mapping[View, Any]) -> dict[View, Internalizer]:
+def read_internalizers(path: Path, forms: Mapping[View, Mapping[str, Form]]) -> dict[View, Internalizer]:
     """The internalizers of a file, in the views' order.
 
     Args:

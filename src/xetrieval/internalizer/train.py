@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..configs import InternalizerConfig
@@ -25,7 +26,7 @@ class Fitted(NamedTuple):
     epochs: int
 
 
-def split_by_group(groups: Sequence[str], validation: float, seed: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def split_by_group(groups: Sequence[str], validation: float, seed: int) -> NDArray[np.bool_]:
     """True for validation rows. Groups (threads) are not split; of two or more, each side gets at least one."""
     names = np.array(sorted(set(groups)))
     count = max(1, min(round(validation * len(names)), len(names) - 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from ..files import parse_json
 from ..llm import Answer, Prompt
@@ -48,7 +48,8 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     if 0 <= start < end:
         try:
-            records = parse_json(text[start : end + 1]).get("pairs", [])
+            found: Any = parse_json(text[start : end + 1])
+            records = found.get("pairs", [])
             pairs = [(str(record["question"]), str(record["answer"])) for record in records]
         except (ValueError, TypeError, KeyError, AttributeError):
             pairs = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,7 @@ class Build(NamedTuple):
     progress: Progress
 
 
-def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: list[Any]) -> Job | None:
+def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: list[object]) -> Job | None:
     """The job, unfinished or finished, that a build continues; None if it begins a new one.
 
     Args:
@@ -108,7 +108,7 @@ def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: lis
 
 
 def begun(
-    corpus: Corpus, documents: int, output: Path, base: Manifest | None, config: BuildConfig, facts: list[Any]
+    corpus: Corpus, documents: int, output: Path, base: Manifest | None, config: BuildConfig, facts: list[object]
 ) -> Job:
     """Begin a new job: remove what an unfinished one left in the folder, and record the job there.
 

@@ -21,7 +21,7 @@ from ...errors import DamagedError, DivergedError, InputError, MismatchError, Mi
 from ...explain import Explainer, load
 from ...explain.folder import SHIPPED
 from ...extras import require
-from ...files import read_json, write_text
+from ...files import read_object, write_text
 from ...fitting.own import CorpusRows, learn_own
 from ...fitting.texts import DrawnSentence, few_sentences
 from ...progress import Progress
@@ -117,7 +117,7 @@ def learned(output: Path, base: Explainer) -> Explainer:
         DamagedError: the explainer of the index is another one by now.
     """
     explainer = load(output / EXPLAINER, cache=base.cache).sharing_encoder(base)
-    if read_json(output / BUILDING / LEARNED).get("explainer") != explainer.digest:
+    if read_object(output / BUILDING / LEARNED).get("explainer") != explainer.digest:
         raise DamagedError(f"{output / EXPLAINER} is not what this build learned; build again with --restart")
     return explainer
 

@@ -21,7 +21,7 @@ from ...encoders import precision_of
 from ...errors import InputError, MismatchError
 from ...explain import Explainer, load
 from ...explain.folder import write_explainer
-from ...files import path_of, read_json, sha256_of_file, write_bytes, write_text
+from ...files import path_of, read_object, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
 from ...fitting.own import OWN
 from ...progress import Progress, silent
@@ -150,7 +150,7 @@ def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> N
 
 def own_files(folder: Path) -> list[str]:
     """The files of an index's explainer: config.json, those that it names, and the card."""
-    names = {CONFIG, "README.md", *read_json(folder / CONFIG)["files"]}
+    names = {CONFIG, "README.md", *read_object(folder / CONFIG)["files"]}
     return sorted(name for name in names if (folder / name).is_file())
 
 
@@ -178,7 +178,7 @@ def _check_outside(output: Path, corpus: Corpus) -> None:
 
 def _publish(build: Build) -> Manifest:
     corpus, explainer, output, base, job, _ = build
-    made = [(name, read_json(output / SHARDS / name / RECORD)) for name in job.names]
+    made = [(name, read_object(output / SHARDS / name / RECORD)) for name in job.names]
     place = output / (EXPLAINER if base is None else base.explainer_folder)
     old = np.empty(0, np.int64) if base is None else base.deleted(output)
     encoded_with = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...errors import DamagedError
-from ...files import read_json
+from ...files import read_object
 from ...files.folders import LOCK
 from ...files.kind import NAME as CONFIG
 from ...files.manifest import check_file
@@ -74,7 +74,7 @@ def _check_written(path: Path, record: dict[str, Any]) -> None:
     """Compare the bytes of a record, which has only one written form."""
     if not path.is_file():
         raise DamagedError(f"{path}: missing; restore it")
-    found = read_json(path)
+    found = read_object(path)
     if path.read_text(encoding="utf-8") != seal_text(found) or json.dumps(found) != json.dumps(record):
         raise DamagedError(f"{path}: was altered; restore it, or build the index again")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DamagedError, InputError, XetrievalError
-from ...files import digest_of, parse_json, read_json, sha256_of_file, write_text
+from ...files import digest_of, parse_json, read_object, sha256_of_file, write_text
 from ...files.database import has_tables_of
 from ...files.manifest import check_file
 from ...files.scratch import scratch
@@ -89,7 +89,7 @@ def check_database(db: sqlite3.Connection, path: Path) -> None:
         raise DamagedError(f"{path}: damaged ({str(found[0][0])[:200] if found else 'no answer'}); {REMEDY}")
 
 
-def read_metadata(path: Path, stored: Any) -> dict[str, Any]:
+def read_metadata(path: Path, stored: object) -> dict[str, Any]:
     """The metadata of one document as the database stores it.
 
     Raises:
@@ -162,13 +162,13 @@ def read_seal(path: Path) -> dict[str, Any]:
     remedy = "remove it and make it again"
     if not path.is_file():
         raise DamagedError(f"{path}: missing; {remedy}")
-    record = read_json(path)
-    facts = {name: value for name, value in record.items() if name != "sha256"} if isinstance(record, dict) else {}
+    record = read_object(path)
+    facts = {name: value for name, value in record.items() if name != "sha256"}
     if facts.get("format") != COMPANION or not isinstance(facts.get("files"), dict):
         raise DamagedError(f"{path}: not the record of an index's companion files; {remedy}")
     if record.get("sha256") != digest_of(facts) or path.read_text(encoding="utf-8") != seal_text(record):
         raise DamagedError(f"{path}: was altered (its own sha256 differs); {remedy}")
-    return dict(record)
+    return record
 
 
 def check_seal(path: Path, only: tuple[str, ...] | None = None) -> dict[str, Any]:

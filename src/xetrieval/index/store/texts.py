@@ -191,9 +191,10 @@ def fingerprint(document: Document) -> bytes:
 def _metadata(document: Document) -> dict[str, Any]:
     given = document.fields.get("metadata")
     try:
-        return dict(plain(given)) if isinstance(given, dict) else {}
+        metadata = plain(given)
     except InputError as error:
         raise InputError(f"document {document.id[:100]!r}: {error}") from error
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _stored(path: Path, found: Any) -> StoredDocument:

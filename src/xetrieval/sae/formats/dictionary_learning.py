@@ -15,10 +15,10 @@ import numpy as np
 
 from ...arrays import Float32
 from ...errors import DamagedError, InputError
-from ...files import new_folder, write_text
+from ...files import new_folder, read_object, write_text
 from ...files.foreign import read_torch_state, save_torch
 from ..model import SparseAutoencoder, gated_as_jumprelu
-from .keys import check_keys, read_config, with_decoder_bias
+from .keys import check_keys, with_decoder_bias
 from .release import release_state, tensors
 
 FILE: Final = "ae.pt"
@@ -43,7 +43,7 @@ def read(path: Path) -> SparseAutoencoder:
     """
     file = path / FILE if path.is_dir() else path
     state = read_torch_state(file)
-    config = read_config(file.parent / "config.json") if (file.parent / "config.json").is_file() else {}
+    config = read_object(file.parent / "config.json") if (file.parent / "config.json").is_file() else {}
     trainer = config.get("trainer", {})
     if not isinstance(trainer, dict):
         raise DamagedError(f"{file.parent}/config.json: field trainer is not an object")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Float32
 from ...errors import DamagedError, InputError
-from ...files import new_folder, read_arrays, read_json, write_arrays, write_text
+from ...files import new_folder, read_arrays, write_arrays, write_text
 from ..model import SparseAutoencoder
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -33,18 +33,6 @@ def check_keys(path: Path, arrays: Arrays, needed: Sequence[str], allowed: Seque
     broken = [name for name in arrays if not np.isfinite(np.asarray(arrays[name], np.float64)).all()]
     if broken:
         raise DamagedError(f"{path}: {broken[0]} contains NaN or infinite numbers")
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        InputError: no such file. DamagedError: it is not a JSON object.
-    """
-    config = read_json(path)
-    if not isinstance(config, dict):
-        raise DamagedError(f"{path}: not a JSON object")
-    return config
 
 
 def whole_k(config: Mapping[str, Any], path: Path) -> int:

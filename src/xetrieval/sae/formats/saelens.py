@@ -12,8 +12,9 @@ from typing import Any, Final
 import numpy as np
 
 from ...errors import DamagedError
+from ...files import read_object
 from ..model import SparseAutoencoder, gated_as_jumprelu
-from .keys import check_keys, read_config, read_float32, whole_k, with_decoder_bias, write_checkpoint
+from .keys import check_keys, read_float32, whole_k, with_decoder_bias, write_checkpoint
 
 WEIGHTS: Final = "sae_weights.safetensors"
 MATRICES: Final = ("W_enc", "W_dec", "b_dec")
@@ -32,7 +33,7 @@ def read(path: Path) -> SparseAutoencoder:
     Raises:
         InputError: a file is absent. DamagedError: missing or extra arrays, or a setting that cannot be folded.
     """
-    config = read_config(path / "cfg.json")
+    config = read_object(path / "cfg.json")
     name = config.get("architecture", "standard")
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise DamagedError(

@@ -12,8 +12,9 @@ from typing import Any, Final
 import numpy as np
 
 from ...errors import DamagedError
+from ...files import read_object
 from ..model import SparseAutoencoder
-from .keys import check_keys, check_top_k, read_config, read_float32, whole_k, write_checkpoint
+from .keys import check_keys, check_top_k, read_float32, whole_k, write_checkpoint
 
 WEIGHTS: Final = "model.safetensors"
 BESIDE: Final = "xetrieval_decoder.safetensors"
@@ -28,7 +29,7 @@ def read(path: Path) -> SparseAutoencoder:
         InputError: a file is absent. DamagedError: missing or extra arrays, layer normalisation of the input, or a
             decoder beside it that belongs to another encoder.
     """
-    config = read_config(path / "config.json")
+    config = read_object(path / "config.json")
     if config.get("normalize"):
         raise DamagedError(
             f"{path}: normalize is set; a normalisation that depends on the input does not convert exactly"

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import DamagedError
+from ...files import read_object
 from ..model import SparseAutoencoder
-from .keys import check_keys, check_top_k, read_config, read_float32, whole_k, write_checkpoint
+from .keys import check_keys, check_top_k, read_float32, whole_k, write_checkpoint
 
 WEIGHTS: Final = "sae.safetensors"
 KEYS: Final = ("encoder.weight", "encoder.bias", "W_dec", "b_dec")
@@ -19,7 +20,7 @@ def read(path: Path) -> SparseAutoencoder:
     Raises:
         InputError: a file is absent. DamagedError: missing or extra arrays, a transcoder, another activation than topk.
     """
-    config = read_config(path / "cfg.json")
+    config = read_object(path / "cfg.json")
     if config.get("activation", "topk") != "topk":
         raise DamagedError(f"{path}: activation {config['activation']!r} has no exact form here; only topk has")
     for key in ("skip_connection", "transcode"):
