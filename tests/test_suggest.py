@@ -10,8 +10,9 @@ import pytest
 from conftest import random_explainer, unit
 from index_data import SMALL
 
+from xetrieval.configs import SuggestConfig
 from xetrieval.errors import InputError
-from xetrieval.evaluate.suggest import SuggestConfig, suggest
+from xetrieval.evaluate.suggest import suggest
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.ask.moves import moves
 from xetrieval.steer import SteeringProfile, steered_scores

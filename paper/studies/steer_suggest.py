@@ -16,8 +16,9 @@ from rich.progress import track
 from paper.kit.results import as_json
 from paper.studies.index_modes import DATASETS, indexed
 from paper.studies.minilm import RESULTS, UNSEEN, data
+from xetrieval.configs import SuggestConfig
 from xetrieval.data.benchmark import own_rows, read_benchmark, sample_benchmark
-from xetrieval.evaluate.suggest import SuggestConfig, suggest
+from xetrieval.evaluate.suggest import suggest
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..configs import SuggestConfig
 from .console import output_console, print_json, print_line, print_message
 from .options import Format, FormatOption
 from .output import check_output
@@ -42,14 +43,13 @@ def suggest(
     index: IndexArgument,
     output: Annotated[Path, typer.Option("--output", help="The file for the profile (JSON).")],
     judgments: JudgmentOptions,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same folds.")] = 0,
+    config: SuggestConfig,
     format: FormatOption = Format.text,
 ) -> None:
     """Learn a profile from judgments or clicks, and measure its gain on queries that it did not learn from."""
     from ..data.benchmark import open_benchmark, own_rows, sample_benchmark
     from ..data.judgments import absent_documents, read_clicks
     from ..errors import InputError
-    from ..evaluate.suggest import SuggestConfig
     from ..evaluate.suggest import suggest as run
     from ..index import open_index
     from ..index.ask.tables import profile_table
@@ -62,7 +62,7 @@ def suggest(
     own: list[str | None] | None = None
     skipped = skipped_rows(skip_bad=judgments.skip_bad)
     if data is not None:
-        benchmark = sample_benchmark(open_benchmark(data, skipped), judgments.queries, None, seed)
+        benchmark = sample_benchmark(open_benchmark(data, skipped), judgments.queries, None, config.seed)
         texts = benchmark.queries
         judged: list[Any] = [benchmark.judgments[query] for query in benchmark.query_ids]
         own = [None if row is None else benchmark.documents[row].id for row in own_rows(benchmark)]
@@ -76,7 +76,7 @@ def suggest(
     named = {str(place): one for place, one in enumerate(judged)}
     print_messages(absent_documents(named, lambda name: opened.find(name) is not None))
     with progress_bar() as progress:
-        made = run(opened, texts, judged, SuggestConfig(seed=seed), source, progress, own)
+        made = run(opened, texts, judged, config, source, progress, own)
     done = _save(made.profile, output)
     if format is Format.json:
         print_json(made.to_dict())

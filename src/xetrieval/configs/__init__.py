@@ -5,7 +5,7 @@ nothing heavy, so that `--help` is instant.
 """
 
 from .build import BuildConfig
-from .evaluate import LabelsConfig, NamesConfig, RetrievalConfig, SteeringConfig, WeightsConfig
+from .evaluate import LabelsConfig, NamesConfig, RetrievalConfig, SteeringConfig, SuggestConfig, WeightsConfig
 from .fit import FitConfig
 from .internalizer import InternalizerConfig
 from .labels import ExamplesConfig, LlmLabelConfig, ScoresConfig
@@ -28,6 +28,7 @@ __all__ = [
     "ScoresConfig",
     "ServeConfig",
     "SteeringConfig",
+    "SuggestConfig",
     "SweepConfig",
     "TeachConfig",
     "WeightsConfig",

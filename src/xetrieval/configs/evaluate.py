@@ -64,6 +64,31 @@ class SteeringConfig:
 
 
 @dataclass(frozen=True)
+class SuggestConfig:
+    """What to try.
+
+    Args:
+        features, ridges: all combinations are tried, and no steering at all.
+        documents: drawn at random from the index to compete with the judged ones (its own top ranks would be documents
+            that it overrates, and the loss would turn against what they have).
+    """
+
+    features: tuple[int, ...] = (4, 16)
+    ridges: tuple[float, ...] = (0.003, 0.03)
+    folds: int = 5
+    documents: int = 1500
+    reranked: int = 50  # documents whose new order decides a choice; at least the ten that are judged
+    resamples: int = 5000
+    seed: Annotated[int, Option("Same seed, same folds.")] = 0
+
+    def __post_init__(self) -> None:
+        if self.folds < 2 or not self.features or not self.ridges or self.documents < 1 or self.reranked < 10:
+            raise InputError("steering: give at least two folds, one number of features and one ridge")
+        if self.seed < 0:
+            raise InputError(f"steering: seed {self.seed}: give a whole number, 0 or more")
+
+
+@dataclass(frozen=True)
 class LabelsConfig:
     """How many labelled features are judged, and on how many texts that activate each (and as many that do not)."""
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
+from ..configs import SuggestConfig
 from ..errors import InputError
 from ..index import Index
 from ..index.search.mode import Query, SearchOptions
@@ -29,29 +30,6 @@ from ..steer.learn import Competition, LearnConfig, competition_of, learn_factor
 from .retrieval import DEPTH, compared, ndcg10_of_rankings
 
 Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class SuggestConfig:
-    """What to try.
-
-    Args:
-        features, ridges: all combinations are tried, and no steering at all.
-        documents: drawn at random from the index to compete with the judged ones (its own top ranks would be documents
-            that it overrates, and the loss would turn against what they have).
-    """
-
-    features: tuple[int, ...] = (4, 16)
-    ridges: tuple[float, ...] = (0.003, 0.03)
-    folds: int = 5
-    documents: int = 1500
-    reranked: int = 50  # documents whose new order decides a choice
-    resamples: int = 5000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.folds < 2 or not self.features or not self.ridges or self.documents < 1 or self.reranked < DEPTH:
-            raise InputError("steering: give at least two folds, one number of features and one ridge")
 
 
 @dataclass(frozen=True)
