@@ -13,8 +13,8 @@ import pytest
 from cases_data import CASES, DOCUMENT, QUERY, SCORE, SMALL_FIT, SNAPSHOT, accepted, explained, refused, run, score
 from conftest import random_explainer
 
+from paper.kit.training import explaining_sae
 from xetrieval import FitConfig, fit, load, open_encoder
-from xetrieval.configs.fit import explaining_sae
 from xetrieval.encoders import CachedEncoder, HashingEncoder, SentenceTransformerEncoder, read_texts
 from xetrieval.errors import InputError, MismatchError
 

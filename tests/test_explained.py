@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paper.kit.explained_beside import best_pairs, explained_beside
 from xetrieval.data import Document
 from xetrieval.data.benchmark import Benchmark
 from xetrieval.evaluate import BenchmarkVectors
-from xetrieval.evaluate.pairs import best_pairs
-from xetrieval.explain.explained import explained, explained_beside, pair_parts
+from xetrieval.explain.explained import explained, pair_parts
 from xetrieval.explain.untrained import untrained
 from xetrieval.sae import SparseAutoencoder
 

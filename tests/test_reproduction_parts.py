@@ -19,7 +19,7 @@ from paper.kit.examples import gathered_examples
 from paper.kit.figures import density
 from paper.kit.folds import learn_in_folds
 from paper.kit.parts import from_parts
-from paper.kit.posts import plain_text, read_posts, read_quotas, read_sources, sampled_posts
+from paper.kit.posts import read_posts, read_quotas, read_sources, sampled_posts
 from paper.kit.raw_and_reasoned import raw_and_reasoned
 from paper.kit.release_way import ReleaseWay
 from paper.kit.tables import markdown, over_sets, steering_table
@@ -29,6 +29,7 @@ from paper.kit.untrained import untrained_sae
 from xetrieval.configs import InternalizerConfig
 from xetrieval.data import Document
 from xetrieval.data.benchmark import Benchmark, sample_benchmark
+from xetrieval.data.html_text import page_text
 from xetrieval.encoders import HashingEncoder, open_encoder
 from xetrieval.errors import InputError, MismatchError, MissingExtra
 from xetrieval.evaluate import ViewSystem, compare_views, internalized, retrieval
@@ -283,7 +284,7 @@ def test_a_dump_that_is_missing_or_broken_is_refused_by_its_place(dump: Path) ->
 
 
 def test_plain_text_keeps_blocks_apart_and_entities_as_letters() -> None:
-    assert plain_text("<p>a &amp; b</p><ul><li>one</li><li>two <b>bold</b></li></ul>") == "a & b\none\ntwo bold"
+    assert page_text("<p>a &amp; b</p><ul><li>one</li><li>two <b>bold</b></li></ul>")[1] == "a & b\none\ntwo bold"
 
 
 def test_examples_are_gathered_once_and_never_another_autoencoders(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
 from xetrieval.data.corpus import Document
+from xetrieval.data.html_text import page_text
 from xetrieval.data.skipped import Skipped
 from xetrieval.data.sources import read_corpora
 from xetrieval.errors import InputError
@@ -21,7 +21,6 @@ from xetrieval.files import read_json
 
 SHORTEST: Final = 100  # characters: shorter posts have too little content to teach
 KINDS: Final = {"1": "q", "2": "a"}  # questions and answers; a dump has other kinds too
-BLOCKS: Final = frozenset({"p", "br", "li", "pre", "div", "blockquote", "h1", "h2", "h3", "tr"})
 
 
 def read_sources(sources: Iterable[str], skipped: Skipped | None = None) -> list[Document]:
@@ -88,30 +87,8 @@ def read_posts(path: Path, community: str) -> Iterator[Document]:
 
 def _post(row: ElementTree.Element, kind: str, community: str) -> Document:
     number, title = row.get("Id", ""), " ".join(row.get("Title", "").split())
-    body = plain_text(row.get("Body", ""))
+    _, body = page_text(row.get("Body", ""))
     parent = number if kind == "q" else row.get("ParentId", number)
     text = f"{title}\n{body}".strip()
     fields = {"title": title, "metadata": {"site": community}}
     return Document(f"{community}/{kind}{number}", text, body, f"{community}/q{parent}", fields)
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag in BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-
-def plain_text(html: str) -> str:
-    """The text of a post: without tags, one line per block, with code."""
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
-    return "\n".join(line for line in lines if line)

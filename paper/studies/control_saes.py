@@ -18,8 +18,8 @@ import numpy as np
 from rich.console import Console
 
 import xetrieval
+from paper.kit.training import explaining_sae
 from paper.studies.minilm import TRAINED_ON, data
-from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import read_corpora
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.fitting.reasoned import reasoned_rows

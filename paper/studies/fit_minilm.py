@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import xetrieval
+from paper.kit.training import explaining_sae
 from paper.studies.minilm import TRAINED_ON, data, teachers
-from xetrieval.configs.fit import explaining_sae
 from xetrieval.sae.train import SaeConfig
 
 NOTES = (

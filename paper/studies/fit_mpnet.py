@@ -18,9 +18,9 @@ from rich.console import Console
 
 import xetrieval
 from paper.kit.results import as_json
+from paper.kit.training import explaining_sae
 from paper.studies.minilm import RESULTS, TRAINED_ON, data, teachers
 from paper.studies.retrieval_views import opening
-from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.benchmark import read_benchmark, sample_benchmark
 from xetrieval.encoders import CachedEncoder, open_encoder

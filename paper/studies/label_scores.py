@@ -24,9 +24,9 @@ from rich.progress import track
 
 import xetrieval
 from paper.kit.results import as_json
+from paper.kit.training import explaining_sae
 from paper.kit.untrained import untrained_sae
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
-from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.sources import stream_documents
 from xetrieval.encoders import CachedEncoder, Encoder

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from paper.kit.explained_beside import best_pairs
 from paper.studies.minilm import UNSEEN, data
 from xetrieval.arrays import Float32
 from xetrieval.data import Document
@@ -23,7 +24,7 @@ from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
 from xetrieval.data.sentences import is_prose, split_sentences
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate import BenchmarkVectors
-from xetrieval.evaluate.pairs import Pairs, best_pairs
+from xetrieval.evaluate.pairs import Pairs
 
 # The largest corpus of each set, in order of cost: passages longer than a few sentences take most of the time.
 LARGEST: Final = {

@@ -25,12 +25,12 @@ from typing import Any, Final
 import numpy as np
 
 import xetrieval
+from paper.kit.explained_beside import explained_beside
 from paper.studies.minilm import RESULTS
 from paper.studies.own_corpora import LARGEST, Corpus, open_corpora
 from xetrieval.arrays import Float32
 from xetrieval.configs.rule import BATCH, VARIANT, rule, sae_by_rule
 from xetrieval.errors import TrainingWarning
-from xetrieval.explain.explained import explained_beside
 from xetrieval.fitting.own import CorpusRows, measure_own, pair_figures
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction

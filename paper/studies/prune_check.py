@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 import xetrieval
 from paper.kit.results import as_json
+from paper.kit.training import explaining_sae
 from paper.studies.label_scores import pool
 from paper.studies.minilm import RESULTS, TRAINED_ON, data
 from xetrieval.arrays import Float32, l2norm
-from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import read_corpora, stream_source
 from xetrieval.data.benchmark import open_benchmark, sample_benchmark
 from xetrieval.data.passages import passages_of

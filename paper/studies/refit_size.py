@@ -16,9 +16,9 @@ from rich.console import Console
 
 import xetrieval
 from paper.kit.results import as_json
+from paper.kit.training import explaining_sae
 from paper.studies.minilm import RESULTS, data
 from xetrieval.arrays import Float32
-from xetrieval.configs.fit import explaining_sae
 from xetrieval.data import read_corpora
 from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.fitting.texts import training_texts

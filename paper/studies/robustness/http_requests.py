@@ -23,8 +23,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from paper.kit.training import explaining_sae
 from paper.studies.robustness.frame import counted
-from xetrieval.configs.fit import explaining_sae
 from xetrieval.fitting import FitConfig, fit
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.serve.app import create_app

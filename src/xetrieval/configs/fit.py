@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,22 +11,6 @@ from .internalizer import Form, InternalizerConfig
 from .option import Option
 from .rule import sae_by_rule
 from .sae import SaeConfig
-
-
-def explaining_sae(features: int, k: int, epochs: int = 4, inference_k: int | None = None, seed: int = 0) -> SaeConfig:
-    """How a fit trains its autoencoder: topk at the learning rate of Gao et al., with 1.5 k features active in use.
-
-    Four times the rate, the default elsewhere, reconstructs better but neither explains nor names better
-    (`paper/studies/results/retrain_check.json`).
-    """
-    return SaeConfig(
-        features=features,
-        l0=k,
-        epochs=epochs,
-        inference_k=min(features, max(1, k * 3 // 2)) if inference_k is None else inference_k,
-        learning_rate=2e-4 / math.sqrt(max(1, features) / 2**14),
-        seed=seed,
-    )
 
 
 @dataclass(frozen=True)

@@ -57,26 +57,6 @@ def draw_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, config: Interven
     return Pairs(np.array(query_rows), np.array(document_rows), np.array(relevance, bool))
 
 
-def best_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, seed: int = 0) -> Pairs:
-    """The three best documents of each query, at most 1,200 pairs: whole queries are drawn where there are more.
-
-    Raises:
-        InputError: there is no pair.
-    """
-    ranked = ranking(benchmark, vectors, PER_QUERY)
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(ranked))[: MOST_PAIRS // PER_QUERY])
-    place, rank = np.nonzero(ranked[drawn] >= 0)
-    query = drawn[place]
-    document = ranked[query, rank]
-    if not len(query):
-        raise InputError(f"{benchmark.name}: no pairs to measure")
-    relevant = [
-        benchmark.judgments[benchmark.query_ids[i]].get(benchmark.documents[row].id, 0) > 0
-        for i, row in zip(query.tolist(), document.tolist(), strict=True)
-    ]
-    return Pairs(query, document, np.array(relevant, bool))
-
-
 def random_active(chosen: list[IntArray], active: list[IntArray], rng: Generator) -> list[IntArray]:
     """For each set, as many random active features of z outside it, or all if there are fewer."""
     return [rng.permutation(np.setdiff1d(a, s))[: len(s)] for s, a in zip(chosen, active, strict=True)]

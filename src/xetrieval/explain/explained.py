@@ -11,7 +11,7 @@ Each figure is compared with that of untrained dictionaries (`untrained`), by th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from ..sae import SparseAutoencoder
 from ..sae.projection import FeatureSets
 from .attribution import attribute
 from .support import overlap
-from .untrained import SEEDS, Spread, untrained
 
 
 @dataclass(frozen=True)
@@ -37,39 +36,6 @@ class Explained:
     bias: float  # sum of biases / sum of scores
     with_bias: float  # sum of (bias + shares) / sum of scores
     named: float | None = None  # sum of the shares of named features / sum of (score - bias)
-
-
-@dataclass(frozen=True)
-class ExplainedBeside:
-    """A dictionary beside untrained ones on the same pairs."""
-
-    every: Explained
-    relevant: Explained  # the pairs that are judged relevant
-    others: Explained
-    covariance: tuple[Explained, ...]  # untrained, one per seed; directions drawn from the covariance of the corpus
-    isotropic: tuple[Explained, ...]
-
-    @property
-    def explained_untrained(self) -> float:
-        """Mean over the seeds, directions drawn from the covariance of the corpus."""
-        return float(np.mean([one.explained for one in self.covariance]))
-
-    @property
-    def margin(self) -> float:
-        """explained minus that mean."""
-        return self.every.explained - self.explained_untrained
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON, rounded; untrained ones as means over the seeds."""
-        parts = {name: _rounded(asdict(getattr(self, name))) for name in ("every", "relevant", "others")}
-        means = {}
-        for name in ("covariance", "isotropic"):
-            found: tuple[Explained, ...] = getattr(self, name)
-            means[name] = {
-                field: round(float(np.mean([getattr(one, field) for one in found])), 4)
-                for field in ("explained", "remainder", "features")
-            } | {"least": _end(found, min), "most": _end(found, max), "seeds": len(found)}
-        return {**parts, "untrained": means, "margin": round(self.margin, 4)}
 
 
 @dataclass(frozen=True)
@@ -120,45 +86,5 @@ def explained(sae: SparseAutoencoder, q: Float32, z: Float32, named: NDArray[np.
     return pair_parts(sae, q, z, named).over(np.ones(len(q), bool))
 
 
-def explained_beside(
-    sae: SparseAutoencoder,
-    q: Float32,
-    z: Float32,
-    corpus: Float32,
-    relevant: NDArray[np.bool_] | None = None,
-    named: NDArray[np.bool_] | None = None,
-) -> ExplainedBeside:
-    """The figures of a dictionary on pairs of rows, relevant ones and others separately, and of untrained dictionaries.
-
-    Args:
-        q, z: the vectors of each pair [n, m].
-        corpus: vectors whose covariance untrained directions are drawn from.
-        relevant: pairs that are judged relevant, [n]; None: none is.
-        named: which features have a name that is shown, [F].
-    """
-    parts = pair_parts(sae, q, z, named)
-    every = np.ones(len(q), bool)
-    relevant = ~every if relevant is None else relevant
-
-    def controls(spread: Spread) -> tuple[Explained, ...]:
-        return tuple(explained(control, q, z) for control in untrained(sae, corpus, spread, range(SEEDS)))
-
-    return ExplainedBeside(
-        parts.over(every), parts.over(relevant), parts.over(~relevant), controls("covariance"), controls("isotropic")
-    )
-
-
 def _quotient(part: Any, whole: Any) -> float:
     return float(part) / float(whole) if whole else float("nan")
-
-
-def _end(found: tuple[Explained, ...], which: Any) -> float:
-    return round(float(which(one.explained for one in found)), 4)
-
-
-def _rounded(record: dict[str, Any]) -> dict[str, Any]:
-    """Four decimals; NaN as null, as JSON has no NaN."""
-    return {
-        key: (None if value != value else round(value, 4)) if isinstance(value, float) else value
-        for key, value in record.items()
-    }
