@@ -116,6 +116,8 @@ def test_scores_by_line_by_share_and_of_the_score() -> None:
     assert found.groups["all hits"].names == 6
     assert found.judges == ("one", "two")
     assert found.alpha == krippendorff_alpha([first.verdicts, second.verdicts])
+    shown = [{at: one.verdicts[at] for at in (("a-1", 1), ("a-1", 3), ("a-3", 1))} for one in (first, second)]
+    assert found.alpha_shown == krippendorff_alpha(shown) != found.alpha
 
 
 def test_a_sheet_of_another_key_is_refused() -> None:

@@ -52,7 +52,8 @@ class NamesResult(Record):
     """Verdicts on the names of an index, by group: relevant hits, others (or all hits without judgments), decoys."""
 
     judges: tuple[str, ...]
-    alpha: float | None  # Krippendorff's, ordinal; None of one judge, or if all verdicts are the same
+    alpha: float | None  # Krippendorff's, ordinal, decoys included; None of one judge, or if all verdicts are the same
+    alpha_shown: float | None  # on shown names alone, without the decoys, on which it is easy to agree
     groups: Mapping[str, Shares]
 
 
@@ -78,8 +79,11 @@ def score_names(key: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int = 0) -
         groups["all hits"] = _shares([row for row in key if row.kind != DECOY], sheets, seed)
     if decoys := [row for row in key if row.kind == DECOY]:
         groups["decoys"] = _shares(decoys, sheets, seed)
-    alpha = krippendorff_alpha([sheet.verdicts for sheet in sheets])
-    return NamesResult(tuple(sheet.judge for sheet in sheets), alpha, groups)
+    every = [sheet.verdicts for sheet in sheets]
+    shown = {(row.item, row.number) for row in key if row.kind == SHOWN}
+    alone = [{name: verdict for name, verdict in one.items() if name in shown} for one in every]
+    judges = tuple(sheet.judge for sheet in sheets)
+    return NamesResult(judges, krippendorff_alpha(every), krippendorff_alpha(alone), groups)
 
 
 def _shares(rows: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int) -> Shares:
