@@ -10,6 +10,7 @@ import typer
 
 from ..configs import BuildConfig
 from ..registry import SEARCH_ENGINES, VECTOR_STORES
+from ..text import printable
 from .console import output_console, print_json, print_message
 from .options import (
     CORPORA,
@@ -36,6 +37,7 @@ Sources = Annotated[
     typer.Argument(help=f"{CORPORA}; - is standard input."),
 ]
 STORES = ", ".join(f"{scheme}://..." for scheme in VECTOR_STORES)
+ACCELERATE_AGAIN = "the files that speed up search were removed: run `xetrieval index accelerate {index}` again"
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
 
@@ -128,7 +130,40 @@ def compact(index: Folder) -> None:
         f"{index}: {done.removed:,} deleted or replaced texts removed, {done.documents:,} documents; {sizes} MiB"
     )
     if fast:
-        print_message(f"the files that speed up search were removed: run `xetrieval index accelerate {index}` again")
+        print_message(ACCELERATE_AGAIN.format(index=index))
+
+
+@app.command()
+def relearn(
+    index: Folder,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same index and seed, same features.")] = 0,
+) -> None:
+    """Learn an index's features again, over the documents that it contains now. No document is encoded.
+
+    Features that are found again keep their ids and labels; ids of lost ones are never used again. The index can be
+    used meanwhile, with its old features. If interrupted, run the same command again to resume.
+    """
+    from ..index import open_index
+    from ..index.build.relearn import relearn_index
+    from ..index.search.nearest import has_engine_files
+
+    fast = has_engine_files(index)
+    with progress_bar() as progress:
+        done = relearn_index(index, seed, progress)
+    if done.replaced:
+        print_message(f"{index}: {done.new:,} features learned from its documents replace those of {done.replaced}")
+    else:
+        print_message(
+            f"{index}: {done.kept:,} features carried over with their ids and labels, {done.new:,} new, "
+            f"{done.lost:,} lost"
+        )
+    if done.lost_labels:
+        print_message("labels that a person wrote, of lost features (the explainer's config.json keeps them):")
+        for feature_id, label in done.lost_labels.items():
+            print_message(f"  {feature_id}: {printable(label)}")
+    print_message(f"dictionary: {_dictionary(open_index(index))}")
+    if fast:
+        print_message(ACCELERATE_AGAIN.format(index=index))
 
 
 @app.command()
@@ -178,7 +213,6 @@ def info(index: Folder) -> None:
 
     from ..index import open_index
     from ..index.build.verify import folder_bytes
-    from ..text import printable
 
     opened = open_index(index)
     manifest = opened.manifest

@@ -250,7 +250,12 @@ def _figures(
     """
     names = ("explained", "remainder_fraction", "features", "named_fraction", "explained_untrained", "margin")
     stored = index.explainer.metrics.get("pairs")
-    if queries is None and stored and index.learned_here and len(index.manifest.history) == 1:
+    if (
+        queries is None
+        and stored
+        and index.learned_here
+        and len(index.manifest.history) == index.explainer.provenance.get("additions", 1)
+    ):
         # its documents were learned from, so rows that were held out are the fairer queries
         return {"pairs": stored["pairs"], "pairs_are": stored["queries"], **{name: stored.get(name) for name in names}}
     rows = sample[:: max(1, len(sample) // QUERIES)][:QUERIES]

@@ -33,18 +33,18 @@ def untrained(
     Args:
         corpus: vectors [n, m]; the first 32,768 of a seeded order are used.
     """
-    rows = _sample(corpus)
+    rows, features = _sample(corpus), int((~sae.retired).sum())
     if spread == "covariance":
         centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
         values, axes = np.linalg.eigh(centred.T @ centred / max(1, len(rows) - 1))
     for seed in seeds:
-        drawn = np.random.default_rng([seed, spread == "isotropic"]).standard_normal((sae.features, sae.dimension))
+        drawn = np.random.default_rng([seed, spread == "isotropic"]).standard_normal((features, sae.dimension))
         if spread == "covariance":
             drawn = drawn * np.sqrt(np.maximum(values, 0.0)) @ axes.T
         directions = l2norm(drawn).astype(np.float32)
         yield SparseAutoencoder(
             directions,
-            np.zeros(sae.features, np.float32),
+            np.zeros(features, np.float32),
             np.ascontiguousarray(directions.T),
             sae.decoder_bias,
             sae.k,
@@ -64,7 +64,7 @@ def _thresholds(sae: SparseAutoencoder, rows: Float32, directions: Float32) -> F
     wanted = int((sae.encode(rows).values > 0).sum())
     scores = ((rows - sae.decoder_bias) @ directions.T).reshape(-1)
     if not 0 < wanted < len(scores):
-        return np.zeros(sae.features, np.float32)
+        return np.zeros(len(directions), np.float32)
     edge = np.partition(scores, [len(scores) - wanted - 1, len(scores) - wanted])
     level = max(0.0, float(edge[len(scores) - wanted - 1 : len(scores) - wanted + 1].mean()))
-    return np.full(sae.features, level, np.float32)
+    return np.full(len(directions), level, np.float32)

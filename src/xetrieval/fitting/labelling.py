@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..labels.from_uses import UseLabel, labels_from_uses
 from ..sae import SparseAutoencoder, SparseCodes
 
 EXAMPLES: Final = 20  # strongest texts of a feature, from which its label is made
+RETIRED: Final = "retired"  # flag of a feature that was lost when the autoencoder was learned again
 LISTED: Final = 8  # of them, kept by id
 MOST_DOCUMENTS: Final = 6000  # that labels are made from; of more, a sample
 MOST_SENTENCES: Final = 4000
@@ -44,38 +46,52 @@ def label_features(
     texts: LabelledTexts,
     encoder: Encoder | None = None,
     examples: int = EXAMPLES,
+    kept: Mapping[int, Feature] | None = None,
 ) -> tuple[Feature, ...]:
     """One record a feature: its label, how often it is active, its strongest texts.
 
     Args:
         vectors: of the texts, [n, m].
         encoder: reads terms, if it runs on this machine; an endpoint is not sent any.
+        kept: earlier records, by id, of features that keep their labels.
     """
+    kept = kept or {}
     top = top_examples(encoded(sae, vectors), sae.features, examples)
     labels = [UseLabel(None)] * sae.features
     if texts.text is not None:
-        labels = _labels(sae, vectors, texts.text, texts.owner, encoder)
-    return tuple(
-        Feature(
+        given = {j: one.label for j, one in kept.items() if one.label}
+        labels = _labels(sae, vectors, texts, encoder, given)
+
+    def record(feature: int, found: UseLabel) -> Feature:
+        made = Feature(
             feature_id=feature,
             label=found.label,
             source="uses" if found.label else None,
             frequency=round(float(top.frequency[feature]) / len(vectors), 7),
             examples=tuple(texts.id(row) for row in top.of(feature)[:LISTED].tolist()),
+            flags=(RETIRED,) if sae.retired[feature] else (),
             holds_from=round(found.threshold, 4) if found.threshold else None,
             near_from=None if found.near_from is None else round(found.near_from, 4),
         )
-        for feature, found in enumerate(labels)
-    )
+        old = kept.get(feature)
+        if old is None or old.label is None:
+            return made
+        if old.source == "uses" and found.label is not None:
+            old = replace(old, holds_from=made.holds_from, near_from=made.near_from)
+        return replace(old, frequency=made.frequency, examples=made.examples, flags=(), family=None)
+
+    return tuple(record(feature, found) for feature, found in enumerate(labels))
 
 
 def _labels(
     sae: SparseAutoencoder,
     vectors: Rows,
-    text: Callable[[int], str],
-    owner: NDArray[np.int64],
+    texts: LabelledTexts,
     encoder: Encoder | None,
+    given: Mapping[int, str],
 ) -> list[UseLabel]:
+    text, owner = texts.text, texts.owner
+    assert text is not None
     is_document = owner == np.arange(len(owner))
     documents, sentences = np.flatnonzero(is_document), np.flatnonzero(~is_document)
     some = np.concatenate([spread(documents, MOST_DOCUMENTS), spread(sentences, MOST_SENTENCES)])
@@ -88,6 +104,7 @@ def _labels(
         [text(row) for row in some.tolist()],
         place[owner[some]],
         None if local is None else local.encode_document,
+        given,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
+from ..configs import SaeConfig
 from ..configs.rule import MOST_ROWS, sae_by_rule
 from ..encoders import Encoder
 from ..errors import XetrievalError
@@ -19,11 +20,14 @@ from ..explain import Explainer
 from ..explain.explained import Explained, explained
 from ..explain.untrained import ROWS as CONTROL_ROWS
 from ..explain.untrained import SEEDS, untrained
+from ..features import Feature
+from ..labels.relabel import by_person
 from ..progress import Progress, silent
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.measure import reconstruction
 from ..sae.stack import Stack
 from ..sae.train import train_sae
+from .carry import SLOWER, Carried, carry_over, most_used
 from .labelling import LabelledTexts, Rows, label_features
 
 SAE: Final = "sae.safetensors"
@@ -103,30 +107,36 @@ class _Some:
 
 
 def learn_own(
-    rows: CorpusRows, base: Explainer, work: Path, facts: dict[str, Any], progress: Progress = silent
+    rows: CorpusRows,
+    base: Explainer,
+    work: Path,
+    facts: dict[str, Any],
+    progress: Progress = silent,
+    *,
+    again: bool = False,
 ) -> Explainer:
     """Learn an autoencoder by the rule, label its features, measure it. An interrupted training resumes from `work`.
 
     Args:
         base: gives the encoder and the internalizers.
         facts: what the explainer's card says of the corpus.
+        again: carry over the features of `base` that are found again, with their ids and labels.
     Raises:
         InputError: all rows are equal, or there are too few. MissingExtra: torch or numba is absent.
     """
     config = sae_by_rule(len(rows.used), seed=rows.seed)
-    if not (work / SAE).is_file():
-        trained = train_sae(
-            rows.vectors,
-            config,
-            lambda step: progress("learn", step.step, step.steps, step.note),
-            rows.used,
-            work / STATE,
-        )
-        write_sae(trained, work / SAE, half=True)
-    (work / STATE).unlink(missing_ok=True)
-    sae = read_sae(work / SAE, k=config.used_k if config.kind.architecture == "topk" else None)
+    if again:
+        config = replace(config, learning_rate=config.rate / SLOWER)
+    used = _Some(rows.vectors, rows.used)
+    start = most_used(base.sae, used, config.features) if again else None
+    sae = _trained(rows, config, work, start, progress)
+    kept: dict[int, Feature] = {}
+    if again:
+        carried = carry_over(base.sae, sae, used)
+        sae, kept = carried.sae, {j: base.features[j] for j in carried.kept}
+        facts = facts | again_facts(base, carried)
     progress("name", 0, sae.features, "")
-    features = label_features(sae, _Some(rows.vectors, rows.used), rows.labelled, _encoder(base))
+    features = label_features(sae, used, rows.labelled, _encoder(base), kept=kept)
     progress("name", sae.features, sae.features, f"{sum(feature.label is not None for feature in features)} named")
     provenance = {
         **facts,
@@ -136,7 +146,7 @@ def learn_own(
         "encoder_and_views_of": base.name,
         "config": config.to_dict(),
     }
-    frequency = np.array([feature.frequency for feature in features])
+    frequency = np.array([feature.frequency for feature in features])[~sae.retired]
     metrics = {
         **measure_own(sae, rows, np.array([feature.label is not None for feature in features])),
         "dead_features": int((frequency == 0).sum()),
@@ -151,6 +161,41 @@ def learn_own(
         provenance=provenance,
         metrics=metrics,
     )
+
+
+def _trained(
+    rows: CorpusRows, config: SaeConfig, work: Path, start: SparseAutoencoder | None, progress: Progress
+) -> SparseAutoencoder:
+    """The trained autoencoder, which `work` keeps until the explainer is saved."""
+    if not (work / SAE).is_file():
+        trained = train_sae(
+            rows.vectors,
+            config,
+            lambda step: progress("learn", step.step, step.steps, step.note),
+            rows.used,
+            work / STATE,
+            start=start,
+        )
+        write_sae(trained, work / SAE, half=True)
+    (work / STATE).unlink(missing_ok=True)
+    return read_sae(work / SAE, k=config.used_k if config.kind.architecture == "topk" else None)
+
+
+def lost_labels(features: Iterable[Feature]) -> dict[str, str]:
+    """The labels that a person wrote, of features that are lost, by id."""
+    return {str(one.feature_id): one.label for one in features if one.label and by_person(one.source)}
+
+
+def again_facts(base: Explainer, carried: Carried) -> dict[str, Any]:
+    """What the card says of an autoencoder that was learned again."""
+    before = base.provenance
+    return {
+        "carried_over": len(carried.kept),
+        "new_features": len(carried.new),
+        "lost_features": sum(base.features[j].frequency > 0 for j in carried.lost),
+        "earlier": [*before.get("earlier", ()), base.sae.digest],
+        "lost_labels": {**before.get("lost_labels", {}), **lost_labels(base.features[j] for j in sorted(carried.lost))},
+    }
 
 
 def _encoder(base: Explainer) -> Encoder | None:

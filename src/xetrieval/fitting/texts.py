@@ -36,18 +36,19 @@ def few_sentences(documents: Iterable[Document], count: int) -> list[DrawnSenten
     drawn: list[tuple[float, DrawnSentence]] = []
     whole = array("Q")
     for row, document in enumerate(documents):
-        whole.append(_hash(document.text))
-        place_of = _hash(document.id) / 2**64
+        whole.append(hash_of(document.text))
+        place_of = hash_of(document.id) / 2**64
         if place_of * count < 2 * SENTENCES:
             some = drawn_sentences(document, PER_DOCUMENT if place_of * count < FULL else 1)
             drawn += [(place_of, DrawnSentence(row, f"{document.id}#{place}", text)) for place, text in some]
     drawn.sort(key=lambda one: one[0])
-    known = np.isin(np.array([_hash(one.text) for _, one in drawn], np.uint64), np.frombuffer(whole, np.uint64))
+    known = np.isin(np.array([hash_of(one.text) for _, one in drawn], np.uint64), np.frombuffer(whole, np.uint64))
     fresh = {one.text: one for (_, one), there in zip(drawn, known.tolist(), strict=True) if not there}
     return list(fresh.values())[:SENTENCES]
 
 
-def _hash(text: str) -> int:
+def hash_of(text: str) -> int:
+    """Eight bytes that identify a text."""
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
 from ..sae import SparseAutoencoder
-from .terms import Terms, terms_of
+from .terms import Terms, stem, terms_of
 from .uses import Rows, Uses, uses_of
 
 FEWEST: Final = 4  # uses, below which a feature gets no label
@@ -86,6 +86,7 @@ def labels_from_uses(
     texts: Sequence[str],
     owner: Rows,
     encode: Callable[[list[str]], Float32] | None = None,
+    given: Mapping[int, str] | None = None,
 ) -> list[UseLabel]:
     """A label for each feature, None where none holds.
 
@@ -93,6 +94,7 @@ def labels_from_uses(
         vectors: of the texts, [n, m].
         owner: for each text the row of the passage that it was taken from; a passage is its own; -1: not among them.
         encode: gives the vectors of terms.
+        given: labels that features have already, by id: only their thresholds are new. None: no term of it is known.
     """
     rows = np.arange(len(texts))
     uses = uses_of(sae, vectors, rows, rows[owner == rows], owner)
@@ -102,12 +104,16 @@ def labels_from_uses(
     read = None if encode is None else encode(terms.written)
     holding = _holding(terms, vectors, read)
     worth = _worth(uses, terms, holding)
-    chosen, thresholds = _choose(worth, terms, lambda j, label: _threshold(uses, j, holding.h, label))
-    labels = [", ".join(terms.written[t] for t in label) or None for label in chosen]
+    given = given or {}
+    known = {j: _terms_in(label, terms) for j, label in given.items()}
+    chosen, thresholds = _choose(worth, terms, lambda j, label: _threshold(uses, j, holding.h, label), known)
+    labels = [
+        given.get(j, ", ".join(terms.written[t] for t in label)) if label else None for j, label in enumerate(chosen)
+    ]
     near: dict[str, float] = {}
     if encode is not None and read is not None:
-        known = dict(zip(terms.written, read, strict=True))
-        near = near_from([label for label in labels if label], vectors, encode, known)
+        vectors_of = dict(zip(terms.written, read, strict=True))
+        near = near_from([label for label in labels if label], vectors, encode, vectors_of)
     return [
         UseLabel(label, threshold, near.get(label or ""), int(count))
         for label, threshold, count in zip(labels, thresholds, uses.counts, strict=True)
@@ -162,6 +168,13 @@ def _opaque(term: str) -> bool:
     )
 
 
+def _terms_in(label: str, terms: Terms) -> Label:
+    """The terms that a label consists of, as far as they are known."""
+    place = {stems: t for t, stems in enumerate(terms.stems)}
+    parts = (" ".join(map(stem, part.split())) for part in label.split(", "))
+    return tuple(place[part] for part in parts if part in place)
+
+
 class _Worth(NamedTuple):
     worth: Float64  # [F, T] of every term
     holds: NDArray[np.bool_]  # [F, T] well enough for a label
@@ -202,11 +215,17 @@ def _worth(uses: Uses, terms: Terms, holding: Holding) -> _Worth:
 
 
 def _choose(
-    found: _Worth, terms: Terms, threshold: Callable[[int, Label], float | None]
+    found: _Worth,
+    terms: Terms,
+    threshold: Callable[[int, Label], float | None],
+    known: Mapping[int, Label],
 ) -> tuple[list[Label], list[float]]:
     """Terms of each feature's label and its threshold; the feature that a term is worth most for comes first.
 
     A label that has no threshold, or that nearly is the label of another feature, gives way to the next option.
+
+    Args:
+        known: of features whose label does not change.
     """
     good = np.where(found.holds, found.worth, 0.0)
     order = np.argsort(-good, axis=1, kind="stable")[:, :OPTIONS]
@@ -215,9 +234,19 @@ def _choose(
     taken: set[frozenset[str]] = set()
     labels: list[Label] = [()] * len(good)
     thresholds = [0.0] * len(good)
+
+    def key_of(label: Label) -> frozenset[str]:
+        return frozenset(families[word] for t in label for word in terms.stems[t].split())
+
+    for j, label in known.items():
+        taken.add(key_of(label))
+        if label and (least := threshold(j, label)) is not None:
+            labels[j], thresholds[j] = label, least
     for j in np.argsort(-best[:, 0], kind="stable").tolist():
+        if j in known:
+            continue
         for label in _options(j, order[j], best[j], found, terms, families):
-            key = frozenset(families[word] for t in label for word in terms.stems[t].split())
+            key = key_of(label)
             if key not in taken and (least := threshold(j, label)) is not None:
                 taken.add(key)
                 labels[j], thresholds[j] = label, least

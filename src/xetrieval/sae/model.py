@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Float32, as_floats
 from ..errors import InputError, MismatchError
@@ -167,6 +168,11 @@ class SparseAutoencoder:
             out[row] = codes.values[row] @ self.directions[codes.features[row]]
         out += self.decoder_bias
         return out
+
+    @cached_property
+    def retired(self) -> NDArray[np.bool_]:
+        """Rows of features that were lost when the autoencoder was learned again, [F]: they are never active."""
+        return np.asarray(~self.encoder_weight.any(axis=1))
 
     @cached_property
     def digest(self) -> str:

@@ -74,7 +74,7 @@ def compact_index(folder: Path, progress: Progress = silent, shard_rows: int = S
                 raise InputError(f"{folder}: every document in it was deleted; remove the folder instead")
             manifest = _compact(folder, manifest, progress, shard_rows)
         try:
-            _clean(folder, manifest)
+            clean(folder, manifest)
         except OSError as error:
             raise InputError(
                 f"{folder} is compacted, but {error.filename} cannot be removed ({error.strerror}); close the program "
@@ -86,7 +86,7 @@ def compact_index(folder: Path, progress: Progress = silent, shard_rows: int = S
 def _compact(folder: Path, manifest: Manifest, progress: Progress, shard_rows: int) -> Manifest:
     job = digest_of([manifest.job, manifest.generation, shard_rows, "compact"])
     if not is_rewrite(folder / BUILDING, job):
-        remove_unfinished(folder, manifest.names)
+        remove_unfinished(folder, manifest)
         begin_building(folder, {"rewrite": job})
     index = IndexReader.open(folder)
     parts = list(_parts(index, shard_rows))
@@ -143,7 +143,7 @@ def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict
             rows = part.rows[writer.rows : writer.rows + BLOCK]
             stored = [index.document(row) for row in rows.tolist()]
             encoded = Encoded(index.vectors(rows), _counts(stored))
-            writer.append([_document(one) for one in stored], encoded, index.all_codes(rows))
+            writer.append([document_of(one) for one in stored], encoded, index.all_codes(rows))
             tell(writer.rows)
         return writer.seal(sealed)
     record: dict[str, Any] = json.loads((sealed / RECORD).read_text(encoding="utf-8"))
@@ -151,7 +151,8 @@ def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict
     return record
 
 
-def _document(stored: StoredDocument) -> Document:
+def document_of(stored: StoredDocument) -> Document:
+    """A stored document as a corpus gives it."""
     chunk = None
     if stored.parent is not None and stored.start is not None and stored.end is not None:
         chunk = ChunkPlace(stored.parent, stored.start, stored.end)
@@ -165,9 +166,9 @@ def _counts(stored: list[StoredDocument]) -> Counts:
     return Counts(*columns.T)
 
 
-def _clean(folder: Path, manifest: Manifest) -> None:
-    """Remove shards that the manifest no longer names, and the companion files of them or of an older generation."""
-    remove_unfinished(folder, manifest.names)
+def clean(folder: Path, manifest: Manifest) -> None:
+    """Remove what the manifest no longer names: shards, explainers, companion files of them or of old generations."""
+    remove_unfinished(folder, manifest)
     for companion in companions():
         for path in companion.stale(folder, manifest):
             remove(path)

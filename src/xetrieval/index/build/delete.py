@@ -27,7 +27,7 @@ def delete_documents(folder: Path, ids: Sequence[str]) -> int:
     read_index_manifest(folder)
     with writing(folder):
         manifest = read_index_manifest(folder)
-        abandon_rewrite(folder, manifest.names)
+        abandon_rewrite(folder, manifest)
         check_finished(folder)
         rows: set[int] = set()
         with open_ids(folder, manifest) as have:

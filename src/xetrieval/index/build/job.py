@@ -115,7 +115,7 @@ def begun(
     Args:
         documents: of the corpus. facts: as for `resumed`.
     """
-    remove_unfinished(output, () if base is None else base.names)
+    remove_unfinished(output, base)
     made = Change(documents, 0, 0, 0, [])
     if base is not None:
         with open_ids(output, base) as have:

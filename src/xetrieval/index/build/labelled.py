@@ -13,8 +13,8 @@ from ...explain.folder import write_explainer
 from ...files import digest_of, sha256_of_file
 from ...labels.relabel import Writing
 from ..store.manifest import read_index_manifest
-from ..store.ours import abandon_rewrite, check_finished, writing
-from .pipeline import own_files, write_manifest_with
+from ..store.ours import abandon_rewrite, check_finished, own_files, writing
+from .pipeline import write_manifest_with
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class IndexTarget:
         read_index_manifest(self.folder)
         with writing(self.folder):
             manifest = read_index_manifest(self.folder)
-            abandon_rewrite(self.folder, manifest.names)
+            abandon_rewrite(self.folder, manifest)
             check_finished(self.folder)
             place = self.folder / manifest.explainer_folder
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -29,6 +30,7 @@ from ...sae.stack import Stack
 from ..store.layout import BUILDING, EXPLAINER, TEXTS, VECTORS, map_array
 from ..store.texts import Texts
 from .job import Build, Job
+from .sentences import Sentences, write_sentences
 
 SENTENCES: Final = "sentences.f32"
 LEARNED: Final = "learned.json"
@@ -152,7 +154,7 @@ def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
             text if has_text else None,
             lambda row: drawn[row - job.rows].id if row >= job.rows else texts.id(row),
             seed,
-            texts.wholes(),
+            wholes(texts.shards),
         )
         explainer = learn_own(rows, base, building, {"corpus": corpus.facts(), "seed": seed}, progress)
     except (InputError, DivergedError):
@@ -163,6 +165,8 @@ def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
         texts.close()
     folder = output / EXPLAINER
     explainer.save(folder, overwrite=True)
+    if explainer is not base:
+        write_sentences(folder, Sentences(drawn, vectors))
     kept = load(folder, cache=base.cache).sharing_encoder(base)
     write_text(building / LEARNED, json.dumps({"explainer": kept.digest}) + "\n")
     return kept
@@ -187,6 +191,14 @@ def _sentence_vectors(path: Path, texts: list[str], explainer: Explainer, progre
 PARENTS: Final = "SELECT parent FROM documents ORDER BY row"
 
 
+def wholes(shards: Iterable[Texts]) -> NDArray[np.int64]:
+    """A number for each row, the same for the chunks of one document."""
+    numbers: dict[str, int] = {}
+    parents = (parent for one in shards for (parent,) in one.select(PARENTS, ()))
+    found = [row if parent is None else numbers.setdefault(parent, row) for row, parent in enumerate(parents)]
+    return np.array(found, np.int64)
+
+
 class _ShardTexts:
     """Texts and ids of the documents of unfinished shards, by row of the build."""
 
@@ -205,14 +217,6 @@ class _ShardTexts:
         shard = self.shards[place]
         found = shard.select(f"SELECT {column} FROM documents WHERE row = ?", (row - self.starts[place],))
         return str(found[0][0])
-
-    def wholes(self) -> NDArray[np.int64]:
-        """A number for each row, the same for the chunks of one document."""
-        numbers: dict[str, int] = {}
-        parents = (parent for one in self.shards for (parent,) in one.select(PARENTS, ()))
-        return np.array(
-            [row if parent is None else numbers.setdefault(parent, row) for row, parent in enumerate(parents)], np.int64
-        )
 
     def close(self) -> None:
         for shard in self.shards:

@@ -31,6 +31,7 @@ from ..store.ours import (
     DELETED,
     abandon_rewrite,
     end_building,
+    own_files,
     writing,
 )
 from ..store.reader import IndexReader
@@ -84,7 +85,7 @@ def build_index(
         if manifest is not None:
             if not plan.learned:
                 _same_explainer(output, manifest, explainer)
-            abandon_rewrite(output, manifest.names)
+            abandon_rewrite(output, manifest)
             if not corpus.encoded:
                 check_same_encoder(IndexReader.open(output), explainer.encoder)
         if corpus.encoded and not config.force:
@@ -146,12 +147,6 @@ def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> N
             f"{output} was built by the explainer {manifest.explainer} of {manifest.encoder}, with other weights than "
             f"{explainer.name}; add with the same one, or build a new index"
         )
-
-
-def own_files(folder: Path) -> list[str]:
-    """The files of an index's explainer: config.json, those that it names, and the card."""
-    names = {CONFIG, "README.md", *read_object(folder / CONFIG)["files"]}
-    return sorted(name for name in names if (folder / name).is_file())
 
 
 def _kept(explainer: Explainer, output: Path, base: Manifest | None) -> Explainer:

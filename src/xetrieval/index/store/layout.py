@@ -2,6 +2,7 @@
 
 config.json           format version, what it was made from, shards with the hash of every file, deleted rows
 explainer/            the explainer that made it; after `index relearn`, explainer-000007/, as config.json says
+    sentences.f32, .u64         vectors of the sentences that it was learned from; hashes of document and text
 shards/000000/        up to 65,536 documents, never changed once sealed
     vectors.f32                 [n, m] unit rows
     VIEW.starts.u32             [n + 1] where each document's codes begin in the two files below
@@ -39,6 +40,7 @@ BUILDING: Final = "building"
 TEXTS: Final = "documents.sqlite"
 VECTORS: Final = "vectors.f32"
 RECORD: Final = "shard.json"
+SENTENCES: Final = ("sentences.f32", "sentences.u64")  # beside an explainer that was learned from the index's corpus
 PROGRESS: Final = "progress.json"  # of a shard that is being written
 WORDS: Final = "bm25"  # prefix of the counted words, which readers write while another process may write the index
 POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from ...errors import DamagedError, InputError, XetrievalError
-from ...files import alone, check_writable, is_vacant, kind_of, new_folder, read_json, recover, write_text
+from ...files import alone, check_writable, is_vacant, kind_of, new_folder, read_json, read_object, recover, write_text
 from ...files.folders import LOCK, check_names_folder, sweep
-from .layout import BUILDING, KIND, PROGRESS, RECORD, SHARDS, TEXTS, WORDS
+from ...files.kind import NAME as CONFIG
+from .layout import BUILDING, EXPLAINER, KIND, PROGRESS, RECORD, SENTENCES, SHARDS, TEXTS, WORDS
+from .manifest import EXPLAINERS, Manifest
 
 JOB: Final = "job.json"
 JOB_FORMAT: Final = "xetrieval-index-build"
@@ -105,14 +107,10 @@ def check_finished(folder: Path) -> None:
         raise InputError(f"{folder}: a build of this index is unfinished; finish it with the command that began it")
 
 
-def abandon_rewrite(folder: Path, named: Container[str]) -> None:
-    """Discard an unfinished rewrite, because another change of the index is about to begin.
-
-    Args:
-        named: the shards that the index has.
-    """
+def abandon_rewrite(folder: Path, manifest: Manifest) -> None:
+    """Discard an unfinished rewrite, because another change of the index is about to begin."""
     if is_rewrite(folder / BUILDING):
-        remove_unfinished(folder, named)
+        remove_unfinished(folder, manifest)
         end_building(folder)
 
 
@@ -126,11 +124,22 @@ def begin_building(folder: Path, job: dict[str, Any]) -> None:
         write_text(scratch / JOB, content)
 
 
-def remove_unfinished(folder: Path, named: Container[str]) -> None:
-    """Remove shards that no manifest names, and unfinished ones. The job stays, as proof that they are ours."""
+def remove_unfinished(folder: Path, manifest: Manifest | None) -> None:
+    """Remove shards and explainers that the manifest does not name, and unfinished ones.
+
+    The job stays, as proof that they are ours.
+    """
     if not is_job(folder / BUILDING):
         return
-    for home, kept in ((folder / SHARDS, named), (folder / BUILDING, ())):
+    named: frozenset[str] = frozenset()
+    if manifest is None:
+        sweep(folder / EXPLAINER, SENTENCES)
+    else:
+        named = manifest.names
+        for path in sorted(folder.iterdir()):
+            if EXPLAINERS.fullmatch(path.name) and path.name != manifest.explainer_folder:
+                _remove_explainer(path)
+    for home, kept in ((folder / SHARDS, named), (folder / BUILDING, frozenset())):
         for shard in sorted(home.iterdir()) if home.is_dir() else ():
             if _SHARD.fullmatch(shard.name) and shard.is_dir() and shard.name not in kept:
                 remove_shard(shard)
@@ -152,6 +161,21 @@ def end_building(folder: Path) -> None:
     else:
         strange = next(path for path in sorted(building.iterdir()) if path.name != JOB)
         raise InputError(f"{strange} was not made by the build; move it elsewhere, and run the same command again")
+
+
+def own_files(folder: Path) -> list[str]:
+    """The files of an index's explainer: config.json, those that it names, the card, and the vectors of sentences."""
+    names = {CONFIG, "README.md", *SENTENCES, *read_object(folder / CONFIG)["files"]}
+    return sorted(name for name in names if (folder / name).is_file())
+
+
+def _remove_explainer(folder: Path) -> None:
+    """Remove the files of an explainer that an index no longer uses. Other files in its folder stay."""
+    if (folder / CONFIG).is_file():
+        for name in sorted(own_files(folder), key=lambda name: name == CONFIG):  # config.json, which names them, last
+            (folder / name).unlink()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def remove_shard(shard: Path) -> None:

@@ -185,6 +185,12 @@ class IndexReader:
             return False
         return all(history[0].get(key) == value for key, value in corpus.items())
 
+    @property
+    def added_later(self) -> int:
+        """How many documents were added or replaced after its features were learned."""
+        events = self.manifest.history[self.explainer.provenance.get("additions", 1) :]
+        return sum(event["added"] + event["updated"] for event in events)
+
     @cached_property
     def kinds(self) -> Kinds:
         """The same fields, with the kinds of their values."""

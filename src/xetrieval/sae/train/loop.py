@@ -55,6 +55,7 @@ def train_sae(
     rows: NDArray[np.int64] | None = None,
     checkpoint: Path | None = None,
     bad_rows: BadRows = "refuse",
+    start: SparseAutoencoder | None = None,
 ) -> SparseAutoencoder:
     """Train one autoencoder on `vectors` [n, m] (any float type, may be memory-mapped, or a `Stack`).
 
@@ -62,7 +63,8 @@ def train_sae(
 
     Args:
         rows: train on these rows alone. checkpoint: a file for the state, written once a minute; if it exists, training
-            resumes from it. bad_rows: "drop" leaves out rows that are zero, NaN or infinite.
+            resumes from it. bad_rows: "drop" leaves out rows that are zero, NaN or infinite. start: its features are
+            the first ones to begin with.
 
     Raises:
         InputError: fewer than two rows, all rows equal, rows that cannot be used.
@@ -72,7 +74,7 @@ def train_sae(
         MissingExtra: torch or numba is absent.
     """
     each = None if on_step is None else lambda _, step: on_step(step)
-    return train_many(vectors, [config], each, rows, checkpoint, bad_rows)[0].sae
+    return train_many(vectors, [config], each, rows, checkpoint, bad_rows, start)[0].sae
 
 
 def train_many(
@@ -82,6 +84,7 @@ def train_many(
     rows: NDArray[np.int64] | None = None,
     checkpoint: Path | None = None,
     bad_rows: BadRows = "refuse",
+    start: SparseAutoencoder | None = None,
 ) -> list[Trained]:
     """Train several autoencoders in one pass over the data: each batch is read once and learnt by all.
 
@@ -97,16 +100,26 @@ def train_many(
     checked = check_rows(stack, given, bad_rows)
     work = first.batch_size * sum(config.features for config in configs) * stack.shape[1]
     with few_threads(one=first.device == "cpu" and work < WORTH_THREADS):
-        return _train(stack, checked, configs, on_step, checkpoint)
+        return _train(stack, checked, configs, on_step, checkpoint, start)
 
 
 def _train(
-    stack: Stack, checked: Checked, configs: Sequence[SaeConfig], on_step: OnStep | None, checkpoint: Path | None
+    stack: Stack,
+    checked: Checked,
+    configs: Sequence[SaeConfig],
+    on_step: OnStep | None,
+    checkpoint: Path | None,
+    start: SparseAutoencoder | None,
 ) -> list[Trained]:
     plan = _Plan.of(stack, checked, configs[0])
     trainers = [Trainer(config, plan.sample, plan.steps) for config in configs]
     stops = [EarlyStop(config.early_stop) for config in configs]
-    made = digest_of([[config.to_dict() for config in configs], stack.shape, len(plan.train), digest_of(plan.facts)])
+    facts = [*plan.facts]
+    if start is not None:
+        facts.append(start.digest)
+        for trainer in trainers:
+            trainer.begin_with(start, plan.scaling)
+    made = digest_of([[config.to_dict() for config in configs], stack.shape, len(plan.train), digest_of(facts)])
     done = _restore(checkpoint, made, trainers, stops)
     try:
         _learn(plan, trainers, stops, on_step, checkpoint, made, done)

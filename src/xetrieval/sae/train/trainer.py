@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...arrays import Float32
+from ...arrays import Float32, l2norm
 from ...configs import SaeConfig
 from ...errors import DivergedError
 from ..kernels import Kernels, Pattern, Transposed, kernels_for
+from ..model import SparseAutoencoder
 from .architectures import Entries, Gated, Jumping, Sparsity, architecture
 from .config import SaeStep
 from .control import PenaltyControl
 from .dead import Silence, resample, teach_dead
 from .initial import initial_weights
+from .scaling import Scaling
 from .scores import score_entries, tile_rows
 
 if TYPE_CHECKING:
@@ -64,6 +66,20 @@ class Trainer:
         self.control = PenaltyControl(self._first_penalty(), target)
         self.guess = math.nan  # batchtopk: the threshold of the last batch
         self.resampled = 0
+
+    def begin_with(self, sae: SparseAutoencoder, scaling: Scaling) -> None:
+        """Begin with the features of `sae` as the first ones; the others begin on data points, as always."""
+        few = sae.features
+        with np.errstate(invalid="ignore"):
+            first = {
+                "We": sae.encoder_weight,
+                "be": sae.encoder_bias * scaling.forth,
+                "Wd": l2norm(sae.directions),
+                "bd": (sae.decoder_bias - scaling.mean) * scaling.forth,
+            }
+        for name, values in first.items():
+            part = self.w[name] if name == "bd" else self.w[name][:few]
+            part.copy_(self.torch.from_numpy(np.asarray(values, np.float32)))
 
     def step(self, x: Tensor) -> SaeStep:
         """Learn from one batch of the training space, [n, m] on the device.
