@@ -16,7 +16,7 @@ import torch
 from conftest import unit
 from sae_data import planted
 
-from xetrieval.configs.variants import VARIANTS
+from xetrieval.configs.variants import VARIANTS, variant
 from xetrieval.errors import DamagedError, InputError
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction
@@ -245,7 +245,8 @@ def test_the_space_of_training_is_folded_into_the_weights(name: str, centre: str
     if centre != "none":
         assert np.allclose(inside.mean(0), 0, atol=1e-4)
     assert (inside**2).sum(1).mean() == pytest.approx(1, rel=1e-3)
-    config = SaeConfig(features=48, l0=4, variant=name, penalty=0.01, centre=centre)
+    penalty = None if variant(name).penalty == "none" else 0.01
+    config = SaeConfig(features=48, l0=4, variant=name, penalty=penalty, centre=centre)
     trainer = Trainer(config, inside, 50)
     for _ in range(10):
         trainer.step(torch.from_numpy(inside))

@@ -58,6 +58,8 @@ class ViewOptions:
         from ..errors import InputError
         from ..fitting.internalizers import open_internalizers
 
+        if shared.explainer != EvaluateOptions.explainer:
+            raise InputError("--internalizers and -x do not go together: views come from one of them")
         if self.encoder is None:
             raise InputError("--internalizers needs --encoder: the one they were trained with")
         reader = CachedEncoder(named_encoder(self.encoder), shared.cache)

@@ -367,6 +367,8 @@ def _numbers(ids: str) -> Iterator[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise InputError(f"--ids {part.strip()!r}: give numbers separated by commas, or ranges such as 10-19")
+        if last and int(last) < int(first):
+            raise InputError(f"--ids {part.strip()!r}: the first number of a range is the smaller one")
         yield from range(int(first), int(last or first) + 1)
 
 

@@ -25,8 +25,9 @@ def progress_bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Progre
 
     def rated(draw: Progress) -> Progress:
         def progress(stage: str, done: int, total: int, note: str) -> None:
-            rate = done / max(1e-9, clock() - begun.setdefault(stage, clock()))
-            draw(stage, done, total, note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"))
+            took = clock() - begun.setdefault(stage, clock())
+            rate = done / took if took > 0.01 else 0.0  # the first call has no time behind it
+            draw(stage, done, total, note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate else ""))
 
         return progress
 
@@ -44,7 +45,7 @@ def _lines(clock: Callable[[], float]) -> Progress:
         nonlocal last
         if clock() - last >= EVERY:
             last = clock()
-            print_message(f"{stage}: {done:,}{f' of {total:,}' if total else ''}, {note}")
+            print_message(f"{stage}: {done:,}{f' of {total:,}' if total else ''}{note and f', {note}'}")
 
     return line
 

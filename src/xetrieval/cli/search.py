@@ -120,7 +120,7 @@ def search(
     if hits.format is Format.json:
         print_json(search_answer(prepared, found, common, explain=hits.explain, top=hits.top).to_dict())
         return
-    if options.steer is not None:
+    if options.steer is not None and options.steer.factors:
         print_line(steered_note(options.steer.factors))
     print_messages(prepared.read.notes("query"))
     if not found:

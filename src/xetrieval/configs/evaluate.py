@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from ..errors import InputError
-from .option import SEED, Option
+from .option import LARGEST_FACTOR, SEED, Option
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,10 @@ class SteeringConfig:
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
-        if not self.alphas or min(self.alphas) < 0 or not 0 < self.fraction < 1:
-            raise InputError("steering: factors must be 0 or more, and the fraction of the features between 0 and 1")
+        if not self.alphas or not all(0 <= alpha <= LARGEST_FACTOR for alpha in self.alphas):
+            raise InputError(f"steering: factors are numbers from 0 to {LARGEST_FACTOR:g}")
+        if not 0 < self.fraction < 1:
+            raise InputError("steering: the fraction of the features is a number between 0 and 1")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Option(NamedTuple):
@@ -17,6 +17,7 @@ class Option(NamedTuple):
     variable: str | None = None  # of the environment, read where the option is absent
 
 
+LARGEST_FACTOR: Final = 100.0  # of an activation
 RETRIES = Option("Further attempts after an unusable answer.")
 CONCURRENCY = Option("Requests sent at the same time.")
 SEED = Option("Same seed, same samples.")

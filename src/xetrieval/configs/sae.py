@@ -125,8 +125,15 @@ class SaeConfig(Settings):
         for name, choices in (("centre", get_args(Centre)), ("scoring", get_args(Scoring))):
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} {getattr(self, name)!r} is unknown; choose {', '.join(choices)}")
-        if not 0 <= self.held_out < 1 or (self.early_stop is not None and not self.held_out):
+        if not 0 <= self.held_out < 1:
+            raise InputError(f"held_out = {self.held_out:g} is not a fraction of the rows below 1")
+        if self.early_stop is not None and not self.held_out:
             raise InputError("early_stop measures held-out rows: give held_out between 0 and 1")
+        if kind.architecture != "topk" and (self.inference_k is not None or self.scoring != "float32"):
+            field = "inference l0" if self.inference_k is not None else "scoring bfloat16"
+            raise InputError(f"{field} is for the variants of topk, not for {self.variant}")
+        if self.penalty is not None and kind.penalty == "none":
+            raise InputError(f"{self.variant} has no penalty: its l0 decides how many features are active")
         if not (len(self.anneal) == 2 and 0 <= self.anneal[0] <= self.anneal[1] <= 1):
             raise InputError(f"anneal {self.anneal}: give the fractions of training where p starts and stops falling")
         if not DEVICE.fullmatch(self.device):

@@ -90,7 +90,9 @@ class EndpointEncoder(BaseEncoder):
         size = len(vectors[0]) if isinstance(vectors[0], list) else 0
         wrong = next((i for i, vector in enumerate(vectors) if not _numbers(vector, size)), None)
         if wrong is not None:
-            raise EndpointError(f"{self.base_url}: embedding {wrong} is not a list of numbers as long as the others")
+            raise EndpointError(
+                f"{self.base_url}: embedding {wrong} is not a list of finite numbers as long as the others"
+            )
         return as_vectors(vectors, name=f"answer of {self.base_url}")
 
 

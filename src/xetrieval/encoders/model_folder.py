@@ -126,7 +126,7 @@ class ModelFolder:
         others = [key for key in ("passage", "corpus") if own.get(key)]
         if others and "document" not in own:  # sentence-transformers fills in an empty `document`, and takes that
             notes.append(f"its prompt {others[0]!r} is not put before documents, as encode_document does not use it")
-        if others or "document" in own or "query" in own:
+        if others or own.get("document") or own.get("query"):  # newer releases save empty ones with every model
             return Prompts(str(own.get("query") or ""), str(own.get("document") or ""), tuple(notes))
         for name in self.names():
             for family, (query, passage) in FAMILY_PROMPTS:
@@ -155,8 +155,10 @@ class ModelFolder:
                 f"{self.hub_name or self.folder}: this model ranks by {what}; xetrieval explains cosine only, and its "
                 f"ranks would differ. {REMEDY}"
             )
-        for name in () if named or self.normalised else self.names():
+        for name in () if self.normalised else self.names():
             if any(_has_words(name, family) for family in DOT_FAMILIES):
+                if named:
+                    return (f"its name {name!r} is of a model for dot products, but its files say cosine, as is used",)
                 raise InputError(
                     f"{name}: this model was trained to rank by dot product; xetrieval explains cosine only, and its "
                     f"ranks would differ. {REMEDY}"

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray
+from ..configs.option import LARGEST_FACTOR
 from ..errors import MismatchError
 from ..features import Feature
 from ..records import Record
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 MARGIN: Final = 1e-6  # scores closer than this count as equal
 MOST_ERASED: Final = 24
 SUBSETS: Final = 12  # for sets up to this size all subsets are tried
-LARGEST_FACTOR: Final = 100.0
 
 Set = NDArray[np.intp]  # [t], positions in S
 Sets = NDArray[np.intp]  # [n, t]

@@ -26,6 +26,7 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
     """
     if not path.exists():
         check_writable(path.parent)
+        path.touch()  # with the permissions of the umask; SQLite's own are never more than 0644
     elif not path.is_file():
         raise InputError(f"{path}: {what} must be a file, and this is not one; remove it")
     try:

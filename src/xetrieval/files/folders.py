@@ -171,6 +171,8 @@ def claim(folder: Path, what: str) -> None:
     Raises:
         InputError: the folder contains something else than the work of a `what`.
     """
+    check_names_folder(folder)
+    check_outside_indexes(folder)
     _check_work(folder, what)
     check_writable(folder)
     _write_mark(folder, what, {})

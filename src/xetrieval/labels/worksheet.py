@@ -111,6 +111,9 @@ def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[Line]:
     delimiter = max(",;\t", key=header.count)  # spreadsheets use the one of their locale
     reader = csv.DictReader(StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
+        columns = [name for name in reader.fieldnames or () if name]
+        if twice := next((name for name in columns if columns.count(name) > 1), None):
+            raise InputError(f"{path}, line 1: two columns {twice!r}; keep the first line as exported")
         missing = [name for name in needed if name not in (reader.fieldnames or ())]
         if missing:
             raise InputError(f"{path}, line 1: no column {missing[0]!r}; keep the first line as exported")

@@ -66,7 +66,7 @@ class OpenAIChat:
             text = choice["message"].get("content") or ""
             finish = str(choice.get("finish_reason") or "stop")
         except (KeyError, IndexError, TypeError, AttributeError) as error:
-            reason = said_wrong(answer) or repr(error)
+            reason = said_wrong(answer) or "no choices[0].message.content"
             raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({reason})") from error
         if isinstance(text, list):  # some servers send parts
             text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))

@@ -249,7 +249,8 @@ def _sent_token(headers: dict[bytes, str]) -> str:
     """The token of the Authorization header, else that of the cookie."""
     cookies = (part.strip().partition("=") for part in headers.get(b"cookie", "").split(";"))
     kept = next((value for name, _, value in cookies if name == COOKIE), "")
-    return headers.get(b"authorization", "").removeprefix("Bearer ") or kept
+    scheme, _, sent = headers.get(b"authorization", "").partition(" ")
+    return (sent.strip() if scheme.lower() == "bearer" else "") or kept
 
 
 def _below(scope: Scope, query: str) -> str:

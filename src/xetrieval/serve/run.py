@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from ..configs import ServeConfig
 from ..errors import InputError, XetrievalError
@@ -63,8 +64,9 @@ def run(
         try:
             probe.bind((host, port))
         except OSError as error:
+            what = "--host" if isinstance(error, socket.gaierror) else "--port"
             raise InputError(
-                f"cannot listen on {host}, port {port} ({error.strerror}); choose another --port"
+                f"cannot listen on {host}, port {port} ({error.strerror}); choose another {what}"
             ) from error
     with suppress(XetrievalError):  # an explainer of vectors alone has no encoder to load
         SharedEncoder(explainer.encoder).encode_query(["load the model before the first request"])  # past the cache
@@ -77,7 +79,7 @@ def run(
     limits, hosts = Limits(), known if local or names else frozenset()
     app = create_app(indexes, explainer, limits, hosts, token, root_path=prefix)
     shown = f"[{host}]" if ":" in host else host
-    started(f"http://{shown}:{port}{prefix}/{'?token=' + token if token else ''}   (Ctrl-C stops it)")
+    started(f"http://{shown}:{port}{prefix}/{'?token=' + quote(token, safe='') if token else ''}   (Ctrl-C stops it)")
     uvicorn.run(
         app,
         host=host,

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray, l2norm
+from ..configs.option import LARGEST_FACTOR
 from ..errors import InputError, MismatchError
 from ..features import check_feature_ids
 from ..files import check_file, is_whole, parse_json, path_of, read_bytes, write_text
 from ..sae import SparseAutoencoder, SparseCodes
 from ..text import clip
 
-LARGEST_FACTOR: Final = 100.0
 NUMBER: Final = re.compile(
     r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf)", re.ASCII | re.IGNORECASE
 )

@@ -23,6 +23,7 @@ from ...explain import Explainer, load
 from ...explain.folder import write_explainer
 from ...files import path_of, read_object, sha256_of_file, write_bytes, write_text
 from ...files.kind import NAME as CONFIG
+from ...files.kind import check_outside_indexes
 from ...fitting.own import OWN
 from ...progress import Progress, silent
 from ..store.layout import EXPLAINER, KIND, RECORD, SHARDS, TYPES
@@ -162,6 +163,7 @@ def _kept(explainer: Explainer, output: Path, base: Manifest | None) -> Explaine
 
 
 def _check_outside(output: Path, corpus: Corpus) -> None:
+    check_outside_indexes(output)
     place = Path(os.path.realpath(output))
     for source in corpus.sources:
         if source.is_dir() and Path(os.path.realpath(source)) in place.parents:

@@ -182,7 +182,7 @@ def _typed_values(field: str, value: Any) -> tuple[Operand, ...]:
 
 
 def _typed(field: str, raw: Any) -> Operand:
-    value = plain(raw)
+    value = None if isinstance(raw, bytes | bytearray) else plain(raw)
     if isinstance(value, int) and value.bit_length() > LARGEST:
         raise InputError(f"filter {field[:40]!r}: a whole number of more than {LARGEST:,} bits")
     shown = _shown(value)

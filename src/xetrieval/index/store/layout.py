@@ -72,6 +72,8 @@ def array_type(name: str) -> np.dtype[Any]:
 def map_array(path: Path, columns: int = 1) -> NDArray[Any]:
     """A file as a memory-mapped array, [n] or [n, columns]. An empty file is an empty array."""
     kind = array_type(path.name)
+    if not path.is_file():  # a device has a size of 0
+        raise ValueError("not a regular file")
     if path.stat().st_size % (kind.itemsize * columns):
         raise ValueError("a part of a number is missing at its end")
     shape: tuple[int, ...] = (path.stat().st_size // kind.itemsize // columns,)

@@ -63,6 +63,7 @@ def settle(path: Path) -> None:
             with closing(sqlite3.connect(path)) as db:
                 db.execute("PRAGMA schema_version = 1")  # would otherwise count how often a process began to write
                 db.commit()
+                made.touch()  # with the permissions of the umask
                 db.execute("VACUUM INTO ?", (str(made),))
         except sqlite3.Error as error:
             raise XetrievalError(f"{path}: cannot be rewritten ({error})") from error

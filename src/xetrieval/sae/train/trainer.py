@@ -138,7 +138,7 @@ class Trainer:
         """The error to raise when numbers are no longer finite."""
         return DivergedError(
             f"training diverged at step {self.done} of {self.steps}: {what} no longer finite; lower the learning rate "
-            f"(it was {self.config.rate:g})"
+            f"(it was {self.config.rate:g})" + (", or the penalty" if self.config.penalty else "")
         )
 
     def _finite(self, what: str, squared: float) -> float:

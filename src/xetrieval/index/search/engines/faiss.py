@@ -41,6 +41,7 @@ class Faiss(Engine):
         made = faiss.index_factory(m, f"IVF{cells},SQfp16", faiss.METRIC_INNER_PRODUCT)
         rng = np.random.default_rng(0)
         sample = np.sort(rng.choice(rows, min(rows, 64 * cells), replace=False))
+        made.cp.min_points_per_centroid = 1  # faiss prints a warning below 39 points a cell
         made.train(index.vectors(sample))
         for shard in index.shards:
             for start in range(0, shard.rows, 1 << 14):

@@ -1,0 +1,158 @@
+"""Options, folders and numbers that a fresh attempt at breaking the command line used."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases_data import refused, run
+from conftest import random_explainer, unit
+from index_data import SMALL, records, write_corpus
+
+from xetrieval import SteeringProfile, build_index, open_index
+from xetrieval.cli.progress import progress_bar
+from xetrieval.configs import SaeConfig, SteeringConfig
+from xetrieval.encoders.model_folder import ModelFolder
+from xetrieval.errors import DamagedError, InputError
+from xetrieval.files.database import database
+from xetrieval.index import Corpus
+from xetrieval.index.build.compact import compact_index
+from xetrieval.index.build.delete import delete_documents
+from xetrieval.labels.worksheet import csv_rows
+from xetrieval.serve.limits import _sent_token
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    corpus = Corpus((write_corpus(tmp_path / "c.jsonl", records(40)),))
+    build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
+    return tmp_path / "index"
+
+
+@pytest.mark.parametrize("place", ["shards/000001", "building", "shards/000000/y", "explainer/y"])
+def test_no_index_is_built_inside_an_index(folder: Path, place: str) -> None:
+    corpus = Corpus((folder.parent / "c.jsonl",))
+    with pytest.raises(InputError, match="inside the index"):
+        build_index(corpus, random_explainer(), folder / place, SMALL)
+    assert not (folder / place).exists()
+
+
+def test_vectors_that_are_a_device_are_damaged(folder: Path) -> None:
+    for vectors in folder.glob("shards/*/vectors.f32"):
+        vectors.unlink()
+        vectors.symlink_to("/dev/null")
+    with pytest.raises(DamagedError, match="not a regular file"):
+        open_index(folder).search(unit(1)[0])
+
+
+@pytest.mark.parametrize("output", ["-", "index/inside"])
+def test_a_sweep_refuses_a_folder_before_it_trains(folder: Path, output: str) -> None:
+    np.save(folder.parent / "v.npy", unit(64))
+    before = sorted(folder.parent.rglob("*"))
+    done = run("sae", "sweep", folder.parent / "v.npy", "--output", output if output == "-" else folder / "inside")
+    refused(done, "standard output" if output == "-" else "inside the index")
+    assert sorted(folder.parent.rglob("*")) == before
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"variant": "relu", "inference_k": 4}, "inference l0 is for the variants of topk"),
+        ({"variant": "batchtopk", "scoring": "bfloat16"}, "scoring bfloat16 is for the variants of topk"),
+        ({"variant": "topk", "penalty": 0.5}, "topk has no penalty"),
+        ({"variant": "relu", "held_out": 1.0}, "not a fraction of the rows"),
+        ({"variant": "relu", "held_out": float("nan")}, "not a fraction of the rows"),
+    ],
+)
+def test_a_setting_that_a_variant_does_not_use_is_refused(fields: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        SaeConfig(features=64, l0=4, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), 1e9, -1.0])
+def test_factors_of_steering_are_numbers_up_to_the_limit_of_profiles(factor: float) -> None:
+    with pytest.raises(InputError, match="numbers from 0 to 100"):
+        SteeringConfig(alphas=(factor, 1.0))
+
+
+def test_an_explainer_beside_a_folder_of_internalizers_is_refused(tmp_path: Path) -> None:
+    done = run(
+        *("evaluate", "retrieval", "--data", tmp_path, "--internalizers", tmp_path, "--encoder", "hashing"),
+        *("-x", tmp_path / "nowhere"),
+    )
+    refused(done, "--internalizers and -x do not go together")
+
+
+def test_two_label_columns_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text("feature_id,label,label\n1,first,second\n")
+    with pytest.raises(InputError, match="two columns 'label'"):
+        list(csv_rows(tmp_path / "w.csv", ("feature_id", "label")))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_of_a_token_can_be_in_any_case(scheme: str) -> None:
+    assert _sent_token({b"authorization": f"{scheme} abc"}) == "abc"
+    assert _sent_token({b"authorization": "Basic abc", b"cookie": ""}) == ""
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o002, 0o077])
+def test_databases_have_the_permissions_of_the_umask(folder: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        delete_documents(folder, ["d3"])
+        compact_index(folder)
+        with database(folder.parent / "cache.sqlite", "CREATE TABLE IF NOT EXISTS t (a INTEGER)", "a cache"):
+            pass
+    finally:
+        os.umask(before)
+    made = [folder.parent / "cache.sqlite", *folder.glob("shards/*/documents.sqlite")]
+    assert len(made) > 1
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o666 & ~mask}
+
+
+def test_a_stage_without_time_behind_it_has_no_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    with progress_bar(lambda: now[0]) as progress:
+        now[0] = 20.0
+        progress("encode", 200, 200, "")
+    assert capsys.readouterr().err == "encode: 200 of 200\n"
+
+
+def test_an_empty_profile_is_not_announced(folder: Path) -> None:
+    profile = folder.parent / "p.json"
+    SteeringProfile({}, open_index(folder).explainer.sae.digest).save(profile)
+    done = run("search", folder, "tea", "--steer", profile)
+    assert (done.returncode, "steered" in done.stdout) == (0, False)
+
+
+def test_a_filter_by_bytes_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="neither text"):
+        open_index(folder).search("tea", filters={"site": b"ai"})
+
+
+def _model(folder: Path, heading: str, **settings: object) -> ModelFolder:
+    folder.mkdir()
+    (folder / "modules.json").write_text(json.dumps([{"path": "", "type": "models.Transformer"}]))
+    (folder / "config.json").write_text("{}")
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    (folder / "README.md").write_text(f"# {heading}\n")
+    return ModelFolder(folder)
+
+
+def test_a_model_for_dot_products_saved_as_one_for_cosine_has_a_note(tmp_path: Path) -> None:
+    saved = _model(tmp_path / "a", "multi-qa-mpnet-base-dot-v1", similarity_fn_name="cosine")
+    assert "its files say cosine" in saved.similarity()[0]
+    with pytest.raises(InputError, match="trained to rank by dot product"):
+        _model(tmp_path / "b", "multi-qa-mpnet-base-dot-v1").similarity()
+
+
+def test_empty_prompts_that_every_model_is_saved_with_do_not_hide_those_of_its_family(tmp_path: Path) -> None:
+    prompts = _model(tmp_path / "a", "e5-small-v2", prompts={"query": "", "document": ""}).prompts()
+    assert (prompts.query, prompts.document) == ("query: ", "passage: ")
+    assert "guessed from its name" in prompts.notes[0]
+    own = _model(tmp_path / "b", "e5-small-v2", prompts={"query": "Q: ", "document": ""}).prompts()
+    assert (own.query, own.document, own.notes) == ("Q: ", "", ())
