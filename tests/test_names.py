@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import random_explainer, random_sae
+from page_data import chromium
 from test_cli_label import run
 from test_cli_label import work as work  # a fixture
 
@@ -182,6 +183,29 @@ def test_a_page_has_every_name_and_runs_no_text_of_the_corpus(tmp_path: Path) ->
     assert "http" not in page.replace("http-equiv", "")
 
 
+@pytest.mark.slow
+def test_a_page_keeps_and_saves_verdicts(tmp_path: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    write_sheet(tmp_path / "s.html", ITEMS)
+    with sync_api.sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        except sync_api.Error as error:
+            pytest.skip(f"no Chromium ({str(error).splitlines()[0]})")
+        page = browser.new_page()
+        page.goto((tmp_path / "s.html").as_uri())
+        page.fill("#judge", "Ann, B.")
+        page.locator("fieldset").nth(1).get_by_label("not there").check()
+        page.locator("fieldset").nth(2).get_by_label("partly").check()
+        page.reload()
+        assert page.inner_text("#count") == "2 of 3 names judged"
+        with page.expect_download() as download:
+            page.click("#save")
+        download.value.save_as(tmp_path / "v.csv")
+        browser.close()
+    assert read_sheet(tmp_path / "v.csv") == Sheet("Ann, B.", {("a-1", 2): 0, ("a-2", 1): 1})
+
+
 # ---------------------------------------------------------------- judges
 
 
@@ -286,6 +310,11 @@ def test_from_an_index_to_a_table(work: Path) -> None:
     (work / "ann.csv").write_text("\n".join(filled) + "\n")
     table = run("evaluate", "verdicts", "key.csv", "ann.csv")
     assert "judged by ann" in table
+    assert "no verdict" not in table
+    (work / "half.csv").write_text("\n".join(filled[:2]) + "\n")
+    assert f"{len(filled) - 2} of {len(filled) - 1} names have no verdict" in run(
+        "evaluate", "verdicts", "key.csv", "half.csv"
+    )
     found = json.loads(run("evaluate", "verdicts", "key.csv", "ann.csv", "--format", "json", "--judged-by", "Ann"))
     assert found["judges"] == ["Ann"]
     assert found["groups"]["hits"]["fits"]["value"] == 1

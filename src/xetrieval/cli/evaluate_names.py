@@ -116,8 +116,12 @@ def verdicts(
     from ..evaluate.names import read_key, read_sheet, score_names
     from ..evaluate.tables import names_table
 
-    read = [read_sheet(sheet) for sheet in sheets]
-    result = score_names(read_key(key), read)
+    read, rows = [read_sheet(sheet) for sheet in sheets], read_key(key)
+    result = score_names(rows, read)
+    names = sum(row.number > 0 for row in rows)
+    for path, sheet in zip(sheets, read, strict=True):
+        if left := names - len(sheet.verdicts):
+            print_message(f"{path}: {left:,} of {names:,} names have no verdict; they count as not named")
     if judged_by is not None:
         result = replace(result, judges=(judged_by,))
     if format is Format.json:
