@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from ..errors import InputError
+from ..records import Settings
 from .option import Option
 
 FEWEST_TOKENS: Final = 16
 
 
 @dataclass(frozen=True)
-class ChunkConfig:
+class ChunkConfig(Settings):
     """How documents longer than the encoder reads are cut.
 
     Args:

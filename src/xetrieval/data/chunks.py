@@ -43,6 +43,10 @@ class Ruler(Protocol):
     def room(self) -> int:
         """The most tokens that a document may have."""
 
+    @property
+    def limit(self) -> str:
+        """The same in words."""
+
     def starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """Where the tokens of each text begin, ascending."""
 
@@ -51,6 +55,12 @@ class CharacterRuler(NamedTuple):
     """A ruler without a tokenizer: three characters count as a token."""
 
     room: int = FILE_TOKENS
+
+    @property
+    def limit(self) -> str:
+        """How many characters a document may have, and why it is not tokens."""
+        characters = self.room * CHARACTERS_PER_TOKEN
+        return f"{characters:,} characters (about {self.room} tokens; this encoder does not show its tokens)"
 
     def starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """Every third character."""
@@ -97,10 +107,13 @@ class Cutter:
                 yield from _chunks(document, spans)
 
     @property
-    def summary(self) -> tuple[int, int]:
-        """How many documents were cut, and into how many chunks."""
+    def summary(self) -> str:
+        """How many documents were cut, into how many chunks, and why; empty if none was."""
         several = [count for count in self._counts if count]
-        return len(several), sum(several)
+        if not several or self.ruler is None:
+            return ""
+        were = "documents were" if len(several) > 1 else "document was"
+        return f"{len(several):,} {were} longer than {self.ruler.limit}: cut into {sum(several):,} chunks"
 
     def _measured(self, documents: list[Document]) -> list[list[Span]]:
         if self.ruler is None:
@@ -113,7 +126,9 @@ class Cutter:
             if len(tokens) > self.ruler.room:
                 text, body = documents[i].text, documents[i].body
                 before = len(text) - len(body)  # the title
-                spans = chunk_spans(body, tokens[tokens >= before] - before, self.ruler, self.overlap, _title(documents[i]))
+                spans = chunk_spans(
+                    body, tokens[tokens >= before] - before, self.ruler, self.overlap, _title(documents[i])
+                )
                 found[i] = spans if len(spans) > 1 else []
         return found
 
@@ -152,9 +167,7 @@ def text_chunks(text: str, ruler: Ruler) -> list[Span]:
     return [(0, len(text))] if len(starts) <= ruler.room else chunk_spans(text, starts, ruler)
 
 
-def chunk_spans(
-    text: str, starts: NDArray[np.int64], ruler: Ruler, overlap: int = 0, title: str = ""
-) -> list[Span]:
+def chunk_spans(text: str, starts: NDArray[np.int64], ruler: Ruler, overlap: int = 0, title: str = "") -> list[Span]:
     """The spans of the chunks of a text whose tokens begin at `starts`, each with room for the title before it."""
     lead = f"{title}\n" if title else ""
     room = max(LEAST_ROOM, ruler.room - len(ruler.starts([lead])[0]))
@@ -238,8 +251,12 @@ def _greedy(units: list[_Unit], starts: NDArray[np.int64], room: int, overlap: i
 
 def _starts(ruler: Ruler, texts: Sequence[str]) -> list[NDArray[np.int64]]:
     """Where the tokens of texts of any length begin; very long ones are given to the tokenizer in parts."""
+    if not texts:
+        return []
     parts = [list(_blocks(text)) for text in texts]
-    found = iter(ruler.starts([text[start:end] for text, spans in zip(texts, parts, strict=True) for start, end in spans]))
+    found = iter(
+        ruler.starts([text[start:end] for text, spans in zip(texts, parts, strict=True) for start, end in spans])
+    )
     return [np.concatenate([next(found) + start for start, _ in spans]) for spans in parts]
 
 

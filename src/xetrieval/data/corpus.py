@@ -65,5 +65,7 @@ def document_of(line: Line) -> Document:
     parent = metadata.get("parent")
     thread = str(parent) if isinstance(parent, str | int) and parent != "" else identifier
     start = len(written) - len(written.lstrip()) if body else 0
-    place = ChunkPlace(identifier, start, start + len(body)) if start else None  # offsets count from the text as written
+    place = (
+        ChunkPlace(identifier, start, start + len(body)) if start else None
+    )  # offsets count from the text as written
     return Document(identifier, whole, body, thread, {"title": title, "metadata": metadata}, place)

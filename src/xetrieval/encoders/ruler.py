@@ -23,6 +23,11 @@ class TokenRuler:
     encoder: Encoder
     room: int
 
+    @property
+    def limit(self) -> str:
+        """In words."""
+        return f"{self.room} tokens"
+
     def starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """Where the tokens of each text begin."""
         assert isinstance(self.encoder, MarksTokens)

@@ -190,8 +190,8 @@ def advice(
         )
     if found.unread > 0.05:
         lines.append(
-            f"{found.unread:.0%} of the documents are longer than the encoder reads: split them into chunks "
-            "(index build --chunk)"
+            f"{found.unread:.0%} of the documents are longer than the encoder reads: build the index from the texts, "
+            "without --no-chunks, and they are cut"
         )
     if found.unknown > 0.05:
         lines.append(

@@ -16,7 +16,6 @@ from ..arrays import Float32, as_vectors, l2norm
 from ..data.chunks import text_chunks
 from ..encoders import (
     CachedEncoder,
-    CountsTokens,
     Encoder,
     EncoderIdentity,
     PrecomputedEncoder,
@@ -26,6 +25,7 @@ from ..encoders import (
     encoder_notes,
     open_encoder,
     read_texts,
+    ruler_of,
 )
 from ..errors import ForeignVectorsWarning, InputError, MismatchError
 from ..features import Family, Feature
@@ -197,7 +197,7 @@ class Explainer:
     def explain_chunks(self, query: str, document: str) -> Explanation:
         """The same for a document longer than the encoder reads: its best chunk explained, the others listed.
 
-        Chunks are runs of whole sentences. `evidence`, `document` and offsets are those of the chunk.
+        Chunks are those of an index build. `evidence`, `document` and offsets are those of the chunk.
         """
         query, document = as_text(query, "query"), as_text(document, "document")
         places = text_chunks(document, ruler_of(self.encoder))

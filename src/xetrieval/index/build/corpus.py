@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
 from itertools import chain, islice
 from pathlib import Path
@@ -81,10 +81,15 @@ class Corpus:
         """Whether the documents come with vectors."""
         return self.vectors is not None or self.store is not None
 
-    def cut_for(self, encoder: Encoder) -> Corpus:
-        """The same corpus, with documents longer than the encoder reads cut into chunks."""
-        config = self.chunking or ChunkConfig()
-        return self if config.whole else replace(self, cutter=Cutter(ruler_of(encoder, config), config.overlap))
+    def cut_for(self, encoder: Encoder, before: ChunkConfig | None = None) -> Corpus:
+        """The same corpus, with documents longer than the encoder reads cut into chunks.
+
+        Args:
+            before: how the index that it is added to was cut.
+        """
+        config = self.chunking or before or ChunkConfig()
+        cutter = None if config.whole else Cutter(ruler_of(encoder, config), config.overlap)
+        return replace(self, chunking=config, cutter=cutter)
 
     def entries(self) -> Iterator[Entry]:
         """Every document, in order."""
@@ -122,7 +127,7 @@ class Corpus:
 
     def facts(self) -> dict[str, Any]:
         """What the manifest records about it."""
-        chunking = None if self.encoded else asdict(self.chunking or ChunkConfig())
+        chunking = None if self.chunking is None else self.chunking.to_dict()
         vectors = None if self.vectors is None else self.vectors.name
         sources = [path.name for path in self.sources] if self.store is None else [self.store.name]
         column = {} if self.column is None else {"column": self.column}
