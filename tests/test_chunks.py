@@ -21,6 +21,8 @@ from xetrieval.data import Document, stream_source
 from xetrieval.data.chunks import CharacterRuler, Cutter, cut_document, text_chunks
 from xetrieval.encoders import FunctionEncoder, HashingEncoder, ruler_of
 from xetrieval.errors import InputError
+from xetrieval.evaluate.doctor import checkup
+from xetrieval.evaluate.suggest import suggest
 from xetrieval.index import Corpus, build_index, open_index
 
 WORDS = HashingEncoder(64, max_tokens=40)
@@ -228,3 +230,23 @@ def test_build_and_info_say_what_was_cut_and_what_went_unread(tmp_path: Path) ->
     assert "164 tokens (38.9%), at the end of 1 documents longer than the encoder reads" in told
     record = json.loads(run("index", "report", tmp_path / "two", "--format", "json").stdout)
     assert (record["read"]["tokens"], record["read"]["unread"]) == (258, 164)
+
+
+def test_judgments_are_of_documents_however_these_were_cut(tmp_path: Path) -> None:
+    rows = [
+        {"_id": f"d{n}", "text": " ".join(f"Sentence{n} number{m} says thing{n}x{m} clearly." for m in range(30))}
+        for n in range(12)
+    ]
+    folder = tmp_path / "index"
+    corpus = Corpus((write_corpus(tmp_path / "c.jsonl", rows),), ChunkConfig(30))
+    assert build_index(corpus, random_explainer(), folder, SMALL).documents == 12 * 6
+    index = open_index(folder)
+    queries = [f"sentence{n} number20 thing{n}x20" for n in range(12)]
+    judged = [{f"d{n}": 1} for n in range(12)]
+    found = checkup(index, queries, judged)
+    assert (found.judged, found.failed) == (12, 0)
+    assert suggest(index, queries, judged).ndcg10 == 100.0
+    by_chunk = [{f"d{n}#5": 1} for n in range(12)]  # a click is on a chunk
+    assert suggest(index, queries, by_chunk).ndcg10 == 100.0
+    assert suggest(index, queries, judged, own=["d0", *[None] * 11]).ndcg10 == pytest.approx(100 * 11 / 12, abs=0.01)
+    assert index.documents_of(index.rows_of("d3")) == ["d3"]
