@@ -15,7 +15,7 @@ from test_own_dictionary import OWN, Killed, dies, records
 
 from xetrieval import load, open_index
 from xetrieval.cli.app import app
-from xetrieval.errors import InputError
+from xetrieval.errors import InputError, LostFeaturesWarning, MismatchError
 from xetrieval.evaluate.doctor import checkup
 from xetrieval.fitting import carry
 from xetrieval.fitting import own as fitting_own
@@ -30,6 +30,7 @@ from xetrieval.index.build.verify import verify_index
 from xetrieval.index.build.writer import ShardWriter
 from xetrieval.labels.relabel import NewLabel, relabel
 from xetrieval.sae import SparseAutoencoder
+from xetrieval.steer import SteeringProfile
 
 BUILT = 200
 
@@ -237,6 +238,28 @@ def test_another_change_discards_an_unfinished_relearn(index: Path, monkeypatch:
         copy = shutil.copytree(index, index.with_name(name))
         delete_documents(copy, ["d5"])
         assert content(copy) == content(wanted)
+
+
+def test_profiles_are_carried_over_and_what_is_lost_is_named(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = open_index(index).explainer.sae
+    SteeringProfile(dict.fromkeys(range(64), 2.0), old.digest).save(tmp_path / "profile.json")
+    monkeypatch.setattr(carry, "LEAST_OVERLAP", 0.75)
+    relearn_index(index)
+    new = open_index(index).explainer
+    with pytest.raises(MismatchError):
+        SteeringProfile.load(tmp_path / "profile.json", new.sae)
+    with pytest.warns(LostFeaturesWarning, match="were lost when the dictionary was learned again"):
+        profile = SteeringProfile.load(tmp_path / "profile.json", new.sae, new.earlier)
+    assert profile.sae_digest == new.sae.digest
+    assert sorted(profile.factors) == np.flatnonzero(~new.sae.retired[:64]).tolist()
+    with pytest.warns(LostFeaturesWarning):
+        app(["search", str(index), "whales", "--steer", str(tmp_path / "profile.json")], standalone_mode=False)
+    relearn_index(index, seed=1)
+    newest = open_index(index).explainer
+    with pytest.warns(LostFeaturesWarning):
+        SteeringProfile.load(tmp_path / "profile.json", newest.sae, newest.earlier)
 
 
 def test_retired_features_are_no_controls() -> None:

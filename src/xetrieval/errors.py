@@ -69,6 +69,10 @@ class ForeignVectorsWarning(XetrievalWarning):
     """Vectors that probably do not come from the explainer's encoder."""
 
 
+class LostFeaturesWarning(XetrievalWarning):
+    """A profile names features that were lost when the dictionary was learned again."""
+
+
 class NotKeptWarning(XetrievalWarning):
     """A function has no name and no version, so its vectors are not kept on disk."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import BuildConfig, ChunkConfig
+from ..configs import BuildConfig
 from ..registry import SEARCH_ENGINES, VECTOR_STORES
 from ..text import printable
 from .console import output_console, print_json, print_message
@@ -57,12 +57,15 @@ class CorpusOptions:
     store: Annotated[
         str | None, typer.Option("--store", help=f"A store of vectors by its URL: {STORES} (docs/index.md).")
     ] = None
+    chunk: Annotated[
+        int | None, typer.Option("--chunk", help="Split documents into chunks of at most this many characters.")
+    ] = None
+    overlap: Annotated[int, typer.Option("--overlap", help="Characters that a chunk shares with the one before.")] = 0
     cache: CacheOption = None
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Do not cache encoded texts (the cache takes 1.6 KB per text).")
     ] = False
     skip_bad: SkipBad = False
-    chunks: ChunkConfig = field(default_factory=ChunkConfig)
 
 
 @app.command()
@@ -70,28 +73,21 @@ class CorpusOptions:
 def build(
     output: Annotated[Path, typer.Option("--output", help="The index's folder.")],
     corpus: CorpusOptions,
-    chunks: ChunkConfig,
     config: BuildConfig,
     sources: Sources = None,
     explainer: ExplainerOption = "minilm",
 ) -> None:
-    """Build an index. If interrupted, run the same command again to resume.
-
-    Documents longer than the encoder reads are cut into chunks named ID#1, ID#2, ..., so that all of their text counts.
-    """
-    _build(replace(corpus, chunks=chunks), config, sources or [], explainer, output)
+    """Build an index. If interrupted, run the same command again to resume."""
+    _build(corpus, config, sources or [], explainer, output)
 
 
 @app.command()
 @with_options
-def add(
-    index: Folder, corpus: CorpusOptions, chunks: ChunkConfig, config: BuildConfig, sources: Sources = None
-) -> None:
+def add(index: Folder, corpus: CorpusOptions, config: BuildConfig, sources: Sources = None) -> None:
     """Add documents, and replace those whose text or metadata changed, with all their chunks.
 
     Documents that are no longer in the corpus stay in the index until `index delete` removes them. Replaced texts are
-    no longer found, but they stay in the index's files until `index compact`. Documents are cut into chunks as they
-    were before, unless you choose otherwise.
+    no longer found, but they stay in the index's files until `index compact`.
     """
     from ..errors import InputError
     from ..index.store.manifest import explainer_of
@@ -99,7 +95,7 @@ def add(
     explainer = explainer_of(index)
     if not explainer.is_dir():
         raise InputError(f"{index}: there is no index to add to; make one with `xetrieval index build`")
-    _build(replace(corpus, chunks=chunks), replace(config, adding=True), sources or [], str(explainer), index)
+    _build(corpus, replace(config, adding=True), sources or [], str(explainer), index)
 
 
 @app.command()
@@ -217,7 +213,6 @@ def info(index: Folder) -> None:
 
     from ..index import open_index
     from ..index.build.verify import folder_bytes
-    from ..index.store.texts import not_read
 
     opened = open_index(index)
     manifest = opened.manifest
@@ -228,7 +223,6 @@ def info(index: Folder) -> None:
         ("explainer", f"{manifest.explainer}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
         ("dictionary", _dictionary(opened)),
         ("encoder", f"{manifest.encoder}, {manifest.dimension} dimensions"),
-        ("text not read", not_read(manifest.read)),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
         ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes a document"),
         *(
@@ -279,6 +273,7 @@ def _dictionary(index: Index) -> str:
 def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], explainer: str, output: Path) -> None:
     import time
 
+    from ..data.chunks import Chunking
     from ..encoders import encoder_notes
     from ..errors import InputError
     from ..index import Corpus, build_index
@@ -286,9 +281,7 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     from .streams import readable
 
     encoded = options.vectors or options.store
-    chunks = options.chunks
-    values = {**vars(options), "force": config.force, "chunk_tokens": chunks.tokens}
-    values |= {"chunk_overlap": chunks.overlap > 0, "no_chunks": chunks.whole}
+    values = {**vars(options), "overlap": options.overlap > 0, "force": config.force}
     check_options(
         "build",
         {**values, "sources": sources, "encoded": encoded},
@@ -297,7 +290,7 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     opened = open_explainer(explainer, options.encoder, False if options.no_cache else options.cache)
     if not sources and not encoded:
         raise InputError("give a corpus, --vectors FILE, or --store URL")
-    chunking = None if chunks == ChunkConfig() else chunks
+    chunking = None if options.chunk is None else Chunking(options.chunk, options.overlap).check()
     if not encoded:
         print_encoder_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
@@ -319,13 +312,6 @@ def _print_result(built: Built, output: Path, seconds: float) -> None:
     changes += [f"{built.unchanged:,} unchanged"] if built.unchanged else []
     print_message(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
     print_message(f"dictionary: {built.dictionary}")
-    if built.cut:
-        print_message(built.cut)
-    if built.unread:
-        print_message(
-            f"{built.unread:,} tokens at the end of {built.longer:,} documents were not read: they are past the "
-            "encoder's limit"
-        )
     if built.unreadable:
         print_message(
             f"{built.unreadable:,} of {built.added + built.updated:,} documents are mostly unknown to the encoder: it "

@@ -62,7 +62,11 @@ class RankingOptions:
         from ..steer import SteeringProfile
 
         words = read_query(query, self.query_vector)
-        profile = None if self.steer is None else SteeringProfile.load(self.steer, index.explainer.sae)
+        profile = (
+            None
+            if self.steer is None
+            else SteeringProfile.load(self.steer, index.explainer.sae, index.explainer.earlier)
+        )
         return words, SearchOptions(self.by, profile, read_weights(self.view), exact)
 
 

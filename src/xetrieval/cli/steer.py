@@ -74,7 +74,7 @@ def suggest(
         source = clicks.name
     report_skipped(skipped, output)
     named = {str(place): one for place, one in enumerate(judged)}
-    print_messages(absent_documents(named, lambda name: bool(opened.rows_of(name))))
+    print_messages(absent_documents(named, lambda name: opened.find(name) is not None))
     with progress_bar() as progress:
         made = run(opened, texts, judged, config, source, progress, own)
     done = _save(made.profile, output)
@@ -112,8 +112,8 @@ def apply(
         raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
     check_output(save, index)
     opened = open_index(index)
-    sae = opened.explainer.sae
-    chosen = SteeringProfile({}, sae.digest) if profile is None else SteeringProfile.load(profile, sae)
+    sae, earlier = opened.explainer.sae, opened.explainer.earlier
+    chosen = SteeringProfile({}, sae.digest) if profile is None else SteeringProfile.load(profile, sae, earlier)
     if factor:
         chosen = chosen.with_factors(factor, sae)
     found = moves(opened, query, chosen, k)

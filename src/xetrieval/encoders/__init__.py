@@ -8,7 +8,6 @@ from .function import FunctionEncoder, TextFunction
 from .hashing import HashingEncoder
 from .open import open_encoder
 from .precomputed import PrecomputedEncoder
-from .ruler import ruler_of
 from .sentence_transformer import SentenceTransformerEncoder
 from .texts import as_text, as_texts
 from .tokens import TokenVectors, token_vectors
@@ -38,7 +37,6 @@ __all__ = [
     "precision_of",
     "read_texts",
     "read_vectors",
-    "ruler_of",
     "token_vectors",
     "vector_ids",
 ]

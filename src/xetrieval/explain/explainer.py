@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import Float32, as_vectors, l2norm
-from ..data.chunks import text_chunks
+from ..data.chunks import places_that_fit
 from ..encoders import (
     CachedEncoder,
+    CountsTokens,
     Encoder,
     EncoderIdentity,
     PrecomputedEncoder,
@@ -25,7 +26,6 @@ from ..encoders import (
     encoder_notes,
     open_encoder,
     read_texts,
-    ruler_of,
 )
 from ..errors import ForeignVectorsWarning, InputError, MismatchError
 from ..features import Family, Feature
@@ -197,10 +197,10 @@ class Explainer:
     def explain_chunks(self, query: str, document: str) -> Explanation:
         """The same for a document longer than the encoder reads: its best chunk explained, the others listed.
 
-        Chunks are those of an index build. `evidence`, `document` and offsets are those of the chunk.
+        Chunks are runs of whole sentences. `evidence`, `document` and offsets are those of the chunk.
         """
         query, document = as_text(query, "query"), as_text(document, "document")
-        places = text_chunks(document, ruler_of(self.encoder))
+        places = chunk_places(self.encoder, document)
         texts = [document[start:end] for start, end in places]
         scores = self.explain_pairs([query] * len(texts), texts).attribution.score.tolist()
         best = int(np.argmax(scores))
@@ -281,6 +281,11 @@ class Explainer:
         return explainer_digest(self.encoder_identity, self.sae.digest, self.sae.k, nets)
 
     @property
+    def earlier(self) -> tuple[str, ...]:
+        """Digests of the autoencoders that this one was learned again from: their ids mean the same, or are lost."""
+        return tuple(self.provenance.get("earlier", ()))
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of its encoder, once that is open."""
         return encoder_notes(self._slot.encoder) if self._slot.encoder else ()
@@ -359,3 +364,15 @@ def _remedy(own: EncoderIdentity) -> str:
         f"reads texts with a function of yours; give the very same one: "
         f"load(..., encoder=open_encoder(function, name={name!r}, version={own.version!r}))"
     )
+
+
+def chunk_places(encoder: Encoder, document: str) -> list[tuple[int, int]]:
+    """The spans of a document that the encoder reads to their end; a sentence past the limit is one, and is cut.
+
+    An encoder that cannot count the tokens it leaves unread gets the whole document.
+    """
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes what it counts
+    if not isinstance(inner, CountsTokens):
+        return [(0, len(document))]
+    places = places_that_fit(document, lambda text: int(inner.token_counts([text], "document").unread[0]) == 0)
+    return places if len(places) > 1 else [(0, len(document))]

@@ -260,9 +260,12 @@ class Service:
     def profiles(self, index: IndexName = None) -> s.Profiles:
         """Saved profiles."""
         opened = self.index(index)
+        sae, earlier = opened.explainer.sae, opened.explainer.earlier
+        files = {
+            path.stem: path for digest in (*earlier, sae.digest) for path in (self._profiles / digest).glob("*.json")
+        }
         found = (
-            _profile_of(opened, path.stem, SteeringProfile.load(path, opened.explainer.sae))
-            for path in sorted(self._folder(opened).glob("*.json"))
+            _profile_of(opened, name, SteeringProfile.load(path, sae, earlier)) for name, path in sorted(files.items())
         )
         return s.Profiles(tuple(found))
 

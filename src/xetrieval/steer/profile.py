@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray, l2norm
 from ..configs.option import LARGEST_FACTOR
-from ..errors import InputError, MismatchError
+from ..errors import InputError, LostFeaturesWarning, MismatchError
 from ..features import check_feature_ids
 from ..files import check_file, is_whole, parse_json, path_of, read_bytes, write_text
 from ..sae import SparseAutoencoder, SparseCodes
@@ -97,9 +98,12 @@ class SteeringProfile:
         write_text(Path(path), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: str | Path, sae: SparseAutoencoder) -> SteeringProfile:
+    def load(cls, path: str | Path, sae: SparseAutoencoder, earlier: Collection[str] = ()) -> SteeringProfile:
         """Read a profile for `sae` that `save` or a person wrote.
 
+        Args:
+            earlier: digests of autoencoders whose ids `sae` still has (`Explainer.earlier`). Features that were lost
+                since are left out, with a LostFeaturesWarning.
         Raises:
             InputError: there is no such file, it is not JSON, or a field has the wrong type.
             MismatchError: it was made for another autoencoder.
@@ -115,11 +119,19 @@ class SteeringProfile:
             raise InputError(f"{path}: {error}") from error
         if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):
             raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae_digest": DIGEST}}')
-        if record.get("sae_digest") != sae.digest:
+        if record.get("sae_digest") not in (sae.digest, *earlier):
             raise MismatchError(f"{path}: made for the autoencoder {record.get('sae_digest')}, this is {sae.digest}")
         factors = {
             _feature(path, key, sae.features): _factor(path, key, value) for key, value in record["factors"].items()
         }
+        if lost := sorted(feature for feature in factors if sae.retired[feature]):
+            warnings.warn(
+                f"{path}: features {', '.join(map(str, lost))} were lost when the dictionary was learned again; their "
+                "factors have no effect",
+                LostFeaturesWarning,
+                stacklevel=2,
+            )
+            factors = {feature: factor for feature, factor in factors.items() if feature not in lost}
         try:
             return cls(factors, sae.digest, record.get("provenance", ""), record.get("note", ""))
         except InputError as error:

@@ -10,16 +10,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ...configs import ChunkConfig
 from ...configs.build import SHARD_ROWS
 from ...errors import DamagedError
 from ...files import Kind, digest_of
 from ...files.kind import NAME
 from ...files.manifest import check_file, read_config
-from ...records import read_record
 from ...views import ORIGINAL, check_aspect
 from .layout import EXPLAINER, KIND, TYPES
-from .texts import ReadTotals
 
 EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
 
@@ -67,18 +64,6 @@ class Manifest:
     def next_shard(self) -> int:
         """The number of the next new shard."""
         return max((int(name) for name, _ in self.shards), default=-1) + 1
-
-    @property
-    def chunking(self) -> ChunkConfig | None:
-        """How documents were cut when texts were last added; None if that is not recorded."""
-        found = [event.get("chunking") for event in self.history]
-        return next((read_record(ChunkConfig, one) for one in reversed(found) if one and "tokens" in one), None)
-
-    @property
-    def read(self) -> ReadTotals | None:
-        """How much of all texts ever added the encoder could read; None if that is not recorded."""
-        found = [event.get("read") for event in self.history]
-        return sum((ReadTotals(**one) for one in found if one), ReadTotals()) if all(found) else None
 
     @property
     def deleted_file(self) -> str:
@@ -203,10 +188,6 @@ def _event(value: Any) -> dict[str, Any]:
     if not isinstance(sources, list) or not isinstance(vectors, str | None):
         raise ValueError("made_from")
     list(map(_text, sources))
-    for name, count in value.get("read", {}).items():
-        if name not in ReadTotals.__annotations__:
-            raise ValueError(f"read {name[:40]!r}")
-        _count(count)
     return {**value, "added": _count(value["added"]), "updated": _count(value["updated"])}
 
 
