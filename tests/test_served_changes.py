@@ -20,6 +20,8 @@ from starlette.testclient import TestClient
 from xetrieval.explain import Explainer
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
 from xetrieval.index.build.delete import delete_documents
+from xetrieval.index.build.labelled import IndexTarget
+from xetrieval.labels.relabel import NewLabel, relabel
 from xetrieval.serve import service
 from xetrieval.serve.app import create_app
 
@@ -43,6 +45,16 @@ def documents(client: TestClient) -> int:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "LOOKS_EVERY", 0.0)
+
+
+@pytest.mark.slow
+def test_a_served_index_shows_labels_that_changed(tmp_path: Path, at_once: None) -> None:
+    folder = build_small(tmp_path, 30)
+    with client_of(folder) as client:
+        label = lambda: client.get("/v1/features/3").json()["feature"]["label"]  # noqa: E731
+        assert label() == "label 3"
+        relabel(IndexTarget(folder), [NewLabel(3, "salt and pepper", "worksheet:Ada")])
+        assert label() == "salt and pepper"
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from .uses import Rows, Uses, of_feature
 SHOWN: Final = 8  # uses in a prompt, and as many of similar features
 TRIED: Final = 5  # unseen uses, and as many of similar features
 FEWEST: Final = 4  # uses of a feature to label it
-SIBLINGS: Final = 4  # features whose directions are nearest
+SIBLINGS: Final = 4  # features whose uses are nearest in meaning
 CHARACTERS: Final = 160  # of each text
 
 
@@ -37,10 +37,12 @@ class FeatureUses:
 def feature_uses(sae: SparseAutoencoder, vectors: Float32, texts: Sequence[str], uses: Uses) -> list[FeatureUses]:
     """The uses of each feature that has enough of them to make a label and to try it."""
     codes = sae.encode(vectors)
-    cosine = l2norm(sae.directions) @ l2norm(sae.directions).T
-    np.fill_diagonal(cosine, -1)
     used = np.array([len(pairs) >= FEWEST for pairs in uses.of])
-    cosine[:, ~used] = -1
+    texts_of = [uses.pairs[pairs].ravel() if has else [0] for pairs, has in zip(uses.of, used, strict=True)]
+    centres = l2norm(np.stack([vectors[rows].mean(axis=0) for rows in texts_of]) - vectors.mean(axis=0))
+    cosine = centres @ centres.T
+    cosine[:, ~used] = -2
+    np.fill_diagonal(cosine, -2)
 
     def line(pair: int) -> str:
         return " => ".join(one_line(texts[row], CHARACTERS) for row in uses.pairs[pair].tolist())
@@ -54,7 +56,7 @@ def feature_uses(sae: SparseAutoencoder, vectors: Float32, texts: Sequence[str],
     for j in np.flatnonzero(used).tolist():
         shown, unseen = _apart(uses, uses.of[j], texts)
         siblings = np.argsort(-cosine[j], kind="stable")[:SIBLINGS]
-        of_siblings = [_apart(uses, without(j, uses.of[s]), texts) for s in siblings if cosine[j, s] > -1]
+        of_siblings = [_apart(uses, without(j, uses.of[s]), texts) for s in siblings if cosine[j, s] > -2]
         if not unseen or not any(other for _, other in of_siblings):
             continue
         others = [_spread(one, SHOWN // SIBLINGS) for one, _ in of_siblings]
