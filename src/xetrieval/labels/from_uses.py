@@ -57,6 +57,7 @@ HALF: Final = 0.5
 SECOND: Final = 0.3  # of the worth of the first one: good enough as a second term
 FEWEST_ALIKE: Final = 5  # first characters that the words of a family share
 ALIKE: Final = 0.7  # of the characters of the longer word
+NOUN: Final = 0.3  # how much of a noun phrase a second term is, at least
 HELD: Final = 0.6  # of the uses, from the threshold of a label on
 
 
@@ -261,6 +262,7 @@ def _options(
     alone = [int(t) for t, worth in zip(order, best, strict=True) if worth > 0 and worth >= HALF * best[0]]
     nearly = [t for t in alone if found.worth[feature, t] >= NEARLY * best[0]]
     seconds = np.where(found.adds[feature], found.worth[feature], 0.0)
+    seconds[terms.noun < NOUN] = 0.0
     some = [int(t) for t in np.argsort(-seconds, kind="stable")[: 2 * OPTIONS] if seconds[t] > 0]
 
     def two(first: int) -> list[Label]:
