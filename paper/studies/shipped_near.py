@@ -1,6 +1,6 @@
 """Give the shipped labels the cosine from which they are shown (`near_from`), from texts of the sets it was made of.
 
-    XETRIEVAL_DATA=DIR python -m paper.studies.shipped_near --cache DIR EXPLAINER
+XETRIEVAL_DATA=DIR python -m paper.studies.shipped_near --cache DIR EXPLAINER
 """
 
 from __future__ import annotations
