@@ -21,6 +21,7 @@ VIEWS: Final[tuple[View, ...]] = (ORIGINAL, *ASPECTS)
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 RESERVED: Final = frozenset(
     {ORIGINAL, "id", "_id", "text", "title", "body", "metadata", "thread", "teacher", "prompts", "failed", "cut"}
+    | {"postings", "states", "words"}  # files of an index
 )
 
 

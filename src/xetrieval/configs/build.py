@@ -38,6 +38,13 @@ class BuildConfig:
             "corpus if it has 150 passages or more and the explainer is the shipped one."
         ),
     ] = None
+    no_words: Annotated[
+        bool,
+        Option(
+            "Do not store which words of each document carry its features. Without them, documents that are in the "
+            "cache need not be encoded again."
+        ),
+    ] = False
     seed: Annotated[int, Option("For learning a dictionary: same corpus and seed, same features.")] = 0
 
     def __post_init__(self) -> None:

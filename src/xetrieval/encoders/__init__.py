@@ -2,7 +2,7 @@
 
 from ..identity import EncoderIdentity, Role
 from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
-from .cache import CachedEncoder
+from .cache import CachedEncoder, read_showing, shows_tokens
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder, TextFunction
 from .hashing import HashingEncoder
@@ -35,8 +35,10 @@ __all__ = [
     "not_counted",
     "open_encoder",
     "precision_of",
+    "read_showing",
     "read_texts",
     "read_vectors",
+    "shows_tokens",
     "token_vectors",
     "vector_ids",
 ]

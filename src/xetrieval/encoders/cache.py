@@ -22,12 +22,22 @@ from ..errors import DamagedError, MismatchError, NotKeptWarning
 from ..files import cache_folder, database, digest_of, path_of
 from ..identity import EncoderIdentity, Role
 from ..progress import Progress, silent
-from .base import BaseEncoder, Counts, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
+from .base import (
+    BaseEncoder,
+    Counts,
+    CountsTokens,
+    Encoded,
+    Encoder,
+    encoder_notes,
+    not_counted,
+    precision_of,
+    read_texts,
+)
 from .function import NOT_KEPT
 from .same import SAME_SERVER, first_difference
 from .texts import as_texts
 from .token_cache import find_tokens, keep_tokens
-from .tokens import ReadsTokens, TokenVectors, token_vectors
+from .tokens import ReadsTokens, Show, ShowsTokens, TokenVectors, token_vectors
 
 BLOCK = 512  # texts per transaction
 PROBE = "Is this still the same encoder?"
@@ -136,6 +146,11 @@ class CachedEncoder(BaseEncoder):
                 self.progress("encode", done, len(texts), "")
         return Encoded(vectors, counts)
 
+    def keep(self, texts: Sequence[str], role: Role, encoded: Encoded) -> None:
+        """Store texts that the encoder inside has encoded."""
+        with self._open(role) as db:
+            self._add(db, [_key(text) for text in texts], encoded)
+
     def _add(self, db: sqlite3.Connection, keys: Sequence[bytes], encoded: Encoded) -> None:
         if not self.grows or not self.identity.lasting:
             return
@@ -185,6 +200,40 @@ class CachedEncoder(BaseEncoder):
         if not self.identity.lasting:
             return closing(_nothing_known())
         return database(self.path(role), SCHEMA, "the cache of encoded texts")
+
+
+def shows_tokens(encoder: Encoder) -> bool:
+    """Whether an encoder can show its tokens while it encodes."""
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    return isinstance(inner, ShowsTokens) and inner.shows_tokens()
+
+
+def read_showing(encoder: Encoder, texts: Sequence[str], role: Role, show: Show) -> Encoded:
+    """Like `read_texts`, with the tokens of each distinct text shown, by one pass through the model.
+
+    The cache has no tokens, so vectors are stored in it but not taken from it.
+    """
+    if not isinstance(encoder, CachedEncoder):
+        return read_texts(_Showing(encoder, show), texts, role)
+    encoded = read_texts(_Showing(encoder.encoder, show), texts, role)
+    encoder.keep(texts, role, encoded)
+    return encoded
+
+
+class _Showing(BaseEncoder):
+    """An encoder whose tokens are shown."""
+
+    def __init__(self, encoder: Encoder, show: Show) -> None:
+        self.encoder, self.show, self.identity = encoder, show, encoder.identity
+
+    def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
+        if isinstance(self.encoder, CountsTokens):
+            return self.encoder.token_counts(texts, role)
+        return not_counted(len(texts))
+
+    def _encode(self, texts: list[str], role: Role) -> Float32:
+        assert isinstance(self.encoder, ShowsTokens)
+        return self.encoder.encode_showing(texts, role, self.show)
 
 
 def _key(text: str) -> bytes:

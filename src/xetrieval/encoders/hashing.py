@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..identity import EncoderIdentity, Role
 from .base import BaseEncoder, Counts
 from .texts import as_texts
-from .tokens import TokenKind, TokenVectors
+from .tokens import Show, TokenKind, TokenVectors
 
 WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -60,6 +60,17 @@ class HashingEncoder(BaseEncoder):
         vectors = np.stack([self._direction(word.group()) for word in words])
         kinds: tuple[TokenKind, ...] = tuple("text" for _ in words)
         return TokenVectors(vectors, spans, kinds)
+
+    def shows_tokens(self) -> bool:
+        """Yes."""
+        return True
+
+    def encode_showing(self, texts: Sequence[str], role: Role, show: Show) -> Float32:
+        """Vectors [n, m]; the words of each text are shown."""
+        vectors = self._encode(list(texts), role)
+        for text, vector in zip(texts, vectors, strict=True):
+            show(text, self.token_vectors(text, role), vector)
+        return vectors
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
         words = [WORD.findall(text.lower())[: self.identity.max_tokens] or [""] for text in texts]

@@ -21,7 +21,7 @@ from ..text import clip
 from .base import BaseEncoder, Counts, not_counted
 from .model_folder import ModelFolder
 from .texts import as_texts
-from .tokens import TokenKind, TokenVectors
+from .tokens import Show, TokenKind, TokenVectors
 from .workers import read_side_by_side
 
 Precision = Literal["float32", "bfloat16"]
@@ -99,7 +99,7 @@ class SentenceTransformerEncoder(BaseEncoder):
 
         Those of the texts that were encoded last, one by one, are still at hand.
         """
-        if not self._shows_tokens:
+        if not self.shows_tokens():
             return None
         found = self._last.pop((role, text), None)
         if found is None:
@@ -107,39 +107,80 @@ class SentenceTransformerEncoder(BaseEncoder):
         self._last[role, text] = found  # the most recent again
         return found
 
+    def shows_tokens(self) -> bool:
+        """Whether the model is a transformer, a mean, and at most a normalisation."""
+        return self._is_mean
+
+    def encode_showing(self, texts: Sequence[str], role: Role, show: Show) -> Float32:
+        """Vectors [n, m]; the tokens of each text, before pooling, are shown."""
+        torch, device, model = require("torch", "encoders"), _device(), self._model
+        batch, half = self.batch_size or BATCH[device], self.precision == "bfloat16"
+        encode = model.encode_query if role == "query" else model.encode_document
+        on_the_left = model.tokenizer.padding_side == "left"
+
+        def read(some: list[str]) -> Float32:
+            with torch.inference_mode(), torch.autocast(device, torch.bfloat16) if half else nullcontext():
+                found = encode(
+                    some,
+                    prompt=self.identity.prompt(role),
+                    batch_size=batch,
+                    output_value=None,
+                    show_progress_bar=False,
+                )
+            pooled = torch.stack([one["sentence_embedding"] for one in found])
+            vectors: Float32 = torch.nn.functional.normalize(pooled, p=2, dim=1).float().cpu().numpy()
+            places = self._tokenize(some, role)
+            read = zip(places["offset_mapping"], places["special_tokens_mask"], strict=True)
+            for text, vector, one, (offsets, special) in zip(some, vectors, found, read, strict=True):
+                padded = one["token_embeddings"].float().cpu().numpy()
+                states = padded[-len(offsets) :] if on_the_left else padded[: len(offsets)]
+                show(text, self._tokens(states, offsets, special, text, role), vector)
+            return vectors
+
+        vectors = read_side_by_side(read, texts, batch, at_once=None if device == "cpu" else 1)
+        return np.asarray(l2norm(as_vectors(vectors)), np.float32)
+
     @cached_property
-    def _shows_tokens(self) -> bool:
+    def _is_mean(self) -> bool:
         parts = tuple(type(module).__name__ for module in self._model)
         known = parts[:2] == ("Transformer", "Pooling") and parts[2:] in ((), ("Normalize",))
         return known and _mode(self._model[1]) == "mean" and self._model.truncate_dim is None
 
     def _read(self, text: str, role: Role) -> tuple[Float32, TokenVectors]:
         """The vector [1, m] of one text and its tokens, by one pass through the model."""
-        torch, prompt = require("torch", "encoders"), self.identity.prompt(role)
-        whole = prompt + text
-        lead = len(whole) - len(whole.lstrip())  # the model strips its input
-        with self._tokenizing:
-            read = self._model.tokenizer(
-                whole.strip(),
-                truncation=True,
-                max_length=self._model.max_seq_length,
-                return_offsets_mapping=True,
-                return_special_tokens_mask=True,
-                return_tensors="pt",
-            )
+        torch = require("torch", "encoders")
+        read = self._tokenize([text], role, return_tensors="pt")
         offsets, special = read.pop("offset_mapping")[0].tolist(), read.pop("special_tokens_mask")[0].tolist()
         with torch.inference_mode():
             states = self._model[0](dict(read.to(self._model.device)))["token_embeddings"][0].float().cpu().numpy()
-        spans, kinds = _places(offsets, special, len(prompt) - lead)
-        kept = list(range(len(kinds)))
-        if "prompt" in kinds and not getattr(self._model[1], "include_prompt", True):
-            kept = kept[len(kinds) - kinds[::-1].index("prompt") :]  # nor what is before it, such as [CLS]
-        tokens = TokenVectors(states[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
+        tokens = self._tokens(states, offsets, special, text, role)
         if tokens.vectors.size <= MOST_KEPT:
             self._last[role, text] = tokens
             for key in list(self._last)[:-TEXTS_KEPT]:
                 self._last.pop(key, None)
         return tokens.vectors.mean(axis=0, keepdims=True), tokens
+
+    def _tokenize(self, texts: Sequence[str], role: Role, **options: Any) -> Any:
+        """Texts as the model reads them, with the place of each token."""
+        with self._tokenizing:
+            return self._model.tokenizer(
+                [(self.identity.prompt(role) + text).strip() for text in texts],  # the model strips its input
+                truncation=True,
+                max_length=self._model.max_seq_length,
+                return_offsets_mapping=True,
+                return_special_tokens_mask=True,
+                **options,
+            )
+
+    def _tokens(self, states: Any, offsets: Any, special: Any, text: str, role: Role) -> TokenVectors:
+        """The tokens that are pooled."""
+        prompt = self.identity.prompt(role)
+        lead = len(prompt + text) - len((prompt + text).lstrip())
+        spans, kinds = _places(offsets, special, len(prompt) - lead)
+        kept = list(range(len(kinds)))
+        if "prompt" in kinds and not getattr(self._model[1], "include_prompt", True):
+            kept = kept[len(kinds) - kinds[::-1].index("prompt") :]  # nor what is before it, such as [CLS]
+        return TokenVectors(states[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
         torch, device, model = require("torch", "encoders"), _device(), self._model
@@ -161,7 +202,7 @@ class SentenceTransformerEncoder(BaseEncoder):
             return np.concatenate([self._read(text, role)[0] for text in some])
 
         alone = len(texts) == 1 and self._large  # all threads for one text: faster with large models only
-        if len(texts) <= FEW and not half and self._shows_tokens:
+        if len(texts) <= FEW and not half and self._is_mean:
             read, batch = read_each, 1
         beside = device == "cpu" and not alone
         vectors = read_side_by_side(read, texts, batch) if beside else read(texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from ..arrays import Float32
@@ -19,12 +20,28 @@ class TokenVectors(NamedTuple):
     kinds: tuple[TokenKind, ...]
 
 
+Show = Callable[
+    [str, TokenVectors, Float32], None
+]  # takes a text, its tokens and its unit vector; perhaps in several threads at once
+
+
 @runtime_checkable
 class ReadsTokens(Protocol):
     """An encoder that can show its tokens."""
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
         """The tokens of `text`; None where its vector is not the normalised mean of them."""
+
+
+@runtime_checkable
+class ShowsTokens(Protocol):
+    """An encoder that can show its tokens while it encodes many texts."""
+
+    def shows_tokens(self) -> bool:
+        """Whether its vectors are normalised means of its tokens. It may have to load its model for this."""
+
+    def encode_showing(self, texts: Sequence[str], role: Role, show: Show) -> Float32:
+        """Vectors [n, m] of distinct texts, the tokens of each shown on the way."""
 
 
 def token_vectors(encoder: Encoder, text: str, role: Role) -> TokenVectors | None:

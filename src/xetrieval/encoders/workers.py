@@ -21,11 +21,11 @@ _ONE_AT_A_TIME: Final = Lock()  # otherwise another caller would read a worker's
 Read = Callable[[list[str]], Any]  # texts -> vectors [n, m]
 
 
-def read_side_by_side(read: Read, texts: Sequence[str], batch: int) -> Float32:
+def read_side_by_side(read: Read, texts: Sequence[str], batch: int, *, at_once: int | None = None) -> Float32:
     """`read` of all texts, in batches of at most `batch` texts of about the same length.
 
-    As many batches are read at once as PyTorch has threads in this process (OMP_NUM_THREADS, torch.set_num_threads),
-    and its setting is what it was when this returns.
+    As many batches are read at once as `at_once` says, or as PyTorch has threads in this process (OMP_NUM_THREADS,
+    torch.set_num_threads). Its setting is what it was when this returns.
 
     Returns:
         vectors [n, m], in the order of `texts`.
@@ -34,10 +34,11 @@ def read_side_by_side(read: Read, texts: Sequence[str], batch: int) -> Float32:
     order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
     with _ONE_AT_A_TIME:
         threads = torch.get_num_threads()
-        size = max(1, min(batch, -(-len(texts) // threads)))
+        workers = at_once or threads
+        size = max(1, min(batch, -(-len(texts) // workers)))
         rows = [order[start : start + size] for start in range(0, len(order), size)]
         try:
-            with ThreadPoolExecutor(min(threads, len(rows)), initializer=lambda: torch.set_num_threads(1)) as pool:
+            with ThreadPoolExecutor(min(workers, len(rows)), initializer=lambda: torch.set_num_threads(1)) as pool:
                 found = list(pool.map(lambda some: np.asarray(read([texts[row] for row in some]), np.float32), rows))
         finally:
             torch.set_num_threads(threads)  # the setting of a worker is also the default of later threads

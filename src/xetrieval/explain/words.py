@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +34,13 @@ FUNCTION_WORDS: Final = STOP_WORDS | MARKUP | {fold(word) for word in STOP_WORDS
 QUOTES: Final = "'’‘-_"  # around a word that is quoted or hyphenated
 
 
-class Words(NamedTuple):
-    """Words that carry a term's share, the strongest first."""
+@dataclass(frozen=True)
+class Words:
+    """Words that carry a term's share, the strongest first. Of texts in `of_activation`: the feature's activation."""
 
-    query: tuple[str, ...] = ()
-    document: tuple[str, ...] = ()
+    query: tuple[str, ...]
+    document: tuple[str, ...]
+    of_activation: tuple[Role, ...] = ()  # texts that were not split for this score
 
 
 def with_words(
@@ -66,10 +68,16 @@ def with_words(
         found = {role: words or _left_out(pair, texts[role], role) for role, words in found.items()}
     if not any(found.values()):
         return explanation
-    nothing: list[tuple[str, ...]] = [()] * len(pair.leaders)
-    sides = (found.get("query") or nothing, found.get("document") or nothing)
-    beside = dict(zip(pair.leaders, map(Words, *sides), strict=True))
-    terms = (replace(term, words=beside[term.ids[0]]) if term.ids else term for term in explanation.terms)
+    place = {leader: i for i, leader in enumerate(pair.leaders)}
+    terms = []
+    for term in explanation.terms:
+        if term.ids:
+            known = term.words or Words((), ())
+            new = {role: words[place[term.ids[0]]] for role, words in found.items() if words}
+            left = tuple(role for role in known.of_activation if role not in new)
+            words = Words(new.get("query", known.query), new.get("document", known.document), left)
+            term = replace(term, words=words)
+        terms.append(term)
     return replace(explanation, terms=tuple(terms))
 
 
@@ -91,8 +99,8 @@ def _left_out(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
     """The words without which each share loses most; of a long text the first 48 words with a meaning of their own."""
     places: dict[str, list[tuple[int, int]]] = {}
     for word in WORD.finditer(text):
-        key = _key(word_at(text, word.span()))
-        if _rank(key) == 0:
+        key = key_of(word_at(text, word.span()))
+        if rank_of(key) == 0:
             places.setdefault(key, []).append(word.span())
     rests = {}
     for key, spans in list(places.items())[:MOST_LEFT_OUT]:
@@ -114,6 +122,14 @@ def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int,
     Args:
         spans: text[start:end] of each token. parts: [S, tokens].
     """
+    places, owner = words_of_tokens(text, spans)
+    joined = np.zeros((len(parts), len(places)))
+    np.add.at(joined.T, owner, parts.T)
+    return places, joined
+
+
+def words_of_tokens(text: str, spans: Spans) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
+    """Places of the words in `text`, in order, and the word [tokens] that each token belongs to."""
     words = [match.span() for match in WORD.finditer(text)]
     starts = np.array([start for start, _ in words])
     places: list[tuple[int, int]] = []
@@ -126,9 +142,7 @@ def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int,
         if not places or places[-1] != place:
             places.append(place)
         owner[token] = len(places) - 1
-    joined = np.zeros((len(parts), len(places)))
-    np.add.at(joined.T, owner, parts.T)
-    return places, joined
+    return places, owner
 
 
 def word_at(text: str, place: tuple[int, int]) -> str:
@@ -145,36 +159,53 @@ def joined_words(tokens: Sequence[TokenShare], text: str) -> list[tuple[str, flo
 
 
 def strongest_words(words: Sequence[str], carried: Float64) -> tuple[str, ...]:
-    """The words that carry most, each once.
-
-    A stop word is shown where it carries more than twice as much as any other word, or where no other carries anything;
-    punctuation only in the latter case.
-    """
+    """The words that carry most, each once; see `strongest`."""
     total: dict[str, float] = {}
     spelled: dict[str, tuple[float, str]] = {}
     for word, part in zip(words, carried.tolist(), strict=True):
-        key = _key(word)
+        key = key_of(word)
         total[key] = total.get(key, 0.0) + part
         spelled[key] = max(spelled.get(key, (part, word)), (part, word), key=lambda found: found[0])
-    ranked: tuple[list[str], ...] = ([], [], [])
-    for key in sorted((key for key in total if total[key] > 0), key=lambda key: -total[key]):
-        ranked[_rank(key)].append(key)
-    content = ranked[0]
-    if content:
-        strong = [key for key in content if total[key] >= LEAST * total[content[0]]]
-        chosen = [key for key in ranked[1][:1] if total[key] > MUCH_MORE * total[content[0]]] + strong
-    else:
-        chosen = ranked[1] or ranked[2]
-        chosen = [key for key in chosen if total[key] >= LEAST * total[chosen[0]]]
-    return tuple(shorten(spelled[key][1].strip(QUOTES), LONGEST) or key for key in chosen[:MOST])
+    keys = list(total)
+    chosen = strongest(np.array([*map(rank_of, keys)]), np.array([list(total.values())]))[0]
+    return tuple(as_shown(spelled[keys[i]][1]) for i in chosen.tolist() if i >= 0)
 
 
-def _key(word: str) -> str:
+def strongest(ranks: NDArray[Any], carried: Float64) -> NDArray[np.int64]:
+    """Positions [S, 3] of the words that carry most of each of S shares, the strongest first; -1: no further word.
+
+    A stop word is among them where it carries more than twice as much as any other word, or where no other carries
+    anything; punctuation only in the latter case.
+
+    Args:
+        ranks: of the words, see `rank_of`. carried: [S, words].
+    """
+    carried = np.pad(carried, ((0, 0), (0, MOST)))
+    ranks = np.pad(ranks, (0, MOST), constant_values=3)
+    (content, most), (stops, stop), (marks, _) = (_best(np.where(ranks == rank, carried, 0)) for rank in range(3))
+    out = np.where((most > 0)[:, None], content, np.where((stop > 0)[:, None], stops, marks))
+    let_in = (most > 0) & (stop > MUCH_MORE * most)
+    out[let_in] = np.column_stack([stops[let_in, 0], content[let_in, :-1]])
+    return out
+
+
+def _best(carried: Float64) -> tuple[NDArray[np.int64], Float64]:
+    order = np.argsort(-carried, axis=1, kind="stable")[:, :MOST]
+    values = np.take_along_axis(carried, order, 1)
+    return np.where((values > 0) & (values >= LEAST * values[:, :1]), order, -1), values[:, 0]
+
+
+def as_shown(word: str) -> str:
+    """A word without the quotes around it, cut if it is long."""
+    return shorten(word.strip(QUOTES), LONGEST) or fold(word)
+
+
+def key_of(word: str) -> str:
     """A word without what is around it, so that its spellings are one word."""
     return fold(word.strip(QUOTES)) or word
 
 
-def _rank(word: str) -> int:
+def rank_of(word: str) -> int:
     """0 a word with a meaning of its own, 1 a stop word, a lone letter or a piece of markup, 2 punctuation."""
     if not any(character.isalnum() for character in printable(word)):
         return 2

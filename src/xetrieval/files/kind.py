@@ -22,6 +22,8 @@ class Kind(NamedTuple):
     format: str
     version: int
     words: str  # "an explainer"
+    oldest: int | None = None  # version that is still read; None: only `version` is
+    remedy: str = "make it again"
 
 
 def kind_of(folder: Path) -> str | None:

@@ -72,9 +72,10 @@ def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
     config = read_json(path)
     if not isinstance(config, dict) or config.get("format") != kind.format:
         raise DamagedError(f"{path}: not the configuration of {kind.words} (format is not {kind.format})")
-    if config.get("format_version") != kind.version:
+    version, oldest = config.get("format_version"), kind.version if kind.oldest is None else kind.oldest
+    if type(version) is not int or not oldest <= version <= kind.version:
         raise DamagedError(
-            f"{path}: format version {config.get('format_version')} is not {kind.version}, the one this release reads; "
-            "upgrade xetrieval or make it again"
+            f"{path}: format version {version} is not {kind.version}, the one this release reads; upgrade xetrieval or "
+            f"{kind.remedy}"
         )
     return config

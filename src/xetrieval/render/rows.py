@@ -15,7 +15,9 @@ from ..text import printable, shorten
 from ..views import View
 
 VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}
-BOTH: Final = "query ↔ document"
+BETWEEN: Final = " ↔ "  # words of the query and of the document
+BOTH: Final = f"query{BETWEEN}document"
+STORED: Final = "≈ words that carry the feature's activation, not this share"
 NO_WORD: Final = "–"  # the share is carried by no word of this text
 
 
@@ -100,6 +102,7 @@ def _explanation(explanation: Explanation) -> Rows:
         rows.append(Row("bias", BIAS, "", "", (explanation.bias,)))
         rows.append(Row("remainder", REMAINDER, "", "", (explanation.remainder,)))
     texts = (("query", explanation.query), ("document", explanation.document))
+    stored = any(term.words.of_activation for term in explanation.terms if term.words)
     usual = [f"{letter} {view}" for view, letter in letters.items() if view not in VIEW_LETTERS]
     return Rows(
         title=f"Why this document scores {explanation.score:+.4f}{' when steered' if explanation.steered else ''}",
@@ -109,7 +112,7 @@ def _explanation(explanation: Explanation) -> Rows:
         score=Row("score", "score", "", "", (explanation.score,)),
         summary=_summary(explanation) if cosine else "",
         notes=tuple(printable(note) for note in explanation.notes),
-        legend=f"further views: {', '.join(usual)}" if usual else "",
+        legend="; ".join([*([f"further views: {', '.join(usual)}"] if usual else []), *([STORED] if stored else [])]),
         words_title="where it comes from",
         unread=_unread((*texts[0], explanation.query_read_to), (*texts[1], explanation.document_read_to)),
         texts=texts,
@@ -181,9 +184,14 @@ def _contrast(contrast: Contrast) -> Rows:
 
 
 def _words_column(explanation: Explanation) -> str:
-    """The title of the words; those of a document that was not encoded again are missing."""
+    """The title of the words, with ≈ at a text whose words carry the activation."""
     known = [term.words for term in explanation.terms if term.words is not None]
-    return BOTH if any(words.document for words in known) else "in the query" if known else ""
+    if not known:
+        return ""
+    stored = known[0].of_activation
+    sides = [f"≈ {role}" if role in stored else role for role in ("query", "document")]
+    has_query, has_document = any(words.query for words in known), any(words.document for words in known)
+    return BETWEEN.join(sides) if has_query and has_document else f"in the {sides[has_document]}"
 
 
 def _beside(query: Sequence[str], documents: Sequence[Sequence[str]], column: str) -> list[str]:
@@ -192,7 +200,8 @@ def _beside(query: Sequence[str], documents: Sequence[Sequence[str]], column: st
     for count, longest in ((None, None), (2, None), (1, None), (1, 12), (1, 8)):
         sides = [[printable(word) for word in side[:count]] for side in (query, *documents)]
         words = [", ".join(w if longest is None else shorten(w, longest) for w in side) or NO_WORD for side in sides]
-        out.append(f"{words[0]} ↔ {' / '.join(words[1:])}" if column == BOTH else words[0])
+        shown = [words[0], " / ".join(words[1:])]
+        out.append(BETWEEN.join(shown) if BETWEEN in column else shown["document" in column])
     return out
 
 

@@ -28,7 +28,7 @@ from ..index.ask.overview import overview
 from ..index.ask.report import CorpusReport, report
 from ..index.ask.why import Why, all_scores, contrast_rows, rank_in, why
 from ..index.search.mode import SearchOptions
-from ..index.search.ranking import explain_rows, prepare, search
+from ..index.search.ranking import explain_with_words, prepare, search
 from ..index.store.texts import StoredDocument
 from ..labels.card import FeatureCard
 from ..options import check
@@ -162,7 +162,7 @@ class Service:
             index = self.index(request.index)
             explainer, row = index.explainer, self._row(index, request.doc_id)
             query = prepare(index, request.query, SearchOptions(steer=_profile(index, request.factors)))
-            made = explain_rows(index, query, np.array([row]))[0]
+            made = explain_with_words(index, query, np.array([row]))[0]
             if not made.steered and query.vector is not None:
                 made = replace(made, rank=rank_in(all_scores(index, query.vector), row))
                 made = with_words(explainer, made, query.vector, index.vectors(np.array([row]))[0])

@@ -18,7 +18,7 @@ from ...records import Record
 from ...text import clip, printable, shorten
 from ..search.mode import Query
 from ..search.nearest import shard_scores
-from ..search.ranking import IN_PYTHON, check_k, explain_rows, rank, with_texts
+from ..search.ranking import IN_PYTHON, check_k, explain_with_words, rank, with_texts
 
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
@@ -122,7 +122,7 @@ def why(
         if not len(found):
             raise InputError(f"{doc_id!r} is not found by {query.options.by} for this query")
         place = int(found[0]) + 1
-    explanation = replace(explain_rows(index, query, np.array([row]))[0], rank=place)
+    explanation = replace(explain_with_words(index, query, np.array([row]))[0], rank=place)
     if query.vector is not None:
         explanation = with_words(index.explainer, explanation, query.vector, index.vectors(np.array([row]))[0])
     compared = over is not None or (query.plain and place > k)

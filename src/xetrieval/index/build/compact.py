@@ -31,7 +31,7 @@ from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
 from .pipeline import write_manifest_with
 from .verify import folder_bytes
-from .writer import ShardWriter
+from .writer import ShardWriter, is_sealed
 
 BLOCK: Final = 4096  # documents copied at once
 
@@ -136,14 +136,16 @@ def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
 def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict[str, Any]:
     """One new shard, resumed where it stopped; a sealed shard is done."""
     sealed, manifest = index.folder / SHARDS / part.name, index.manifest
-    if not (sealed / RECORD).is_file():
-        begun = index.folder / BUILDING / part.name
-        writer = ShardWriter(begun, manifest.dimension, manifest.features, manifest.views)
+    begun = index.folder / BUILDING / part.name
+    if not is_sealed(begun, sealed):
+        words = any(index.shard_of(row).has_words for row in part.rows.tolist())
+        writer = ShardWriter(begun, manifest.dimension, manifest.features, manifest.views, words=words)
         while writer.rows < len(part.rows):
             rows = part.rows[writer.rows : writer.rows + BLOCK]
             stored = [index.document(row) for row in rows.tolist()]
             encoded = Encoded(index.vectors(rows), _counts(stored))
-            writer.append([document_of(one) for one in stored], encoded, index.all_codes(rows))
+            some = index.words(rows) if words else None
+            writer.append([document_of(one) for one in stored], encoded, index.all_codes(rows), some)
             tell(writer.rows)
         return writer.seal(sealed)
     record: dict[str, Any] = json.loads((sealed / RECORD).read_text(encoding="utf-8"))

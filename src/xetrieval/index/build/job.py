@@ -37,6 +37,7 @@ class Job(NamedTuple):
     shard_rows: int
     block: int
     replaced: list[int]  # rows of the index that it replaces or removes, ascending
+    words: bool  # whether the documents' words are stored, if the encoder shows its tokens
 
     @property
     def rows(self) -> int:
@@ -95,7 +96,9 @@ def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: lis
             raise InputError(
                 f"{output} already contains an index; add to it with `xetrieval index add`, or choose another"
             )
-        return Job(base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, config.block or 0, [])  # it is finished
+        return Job(
+            base.job, 0, 0, 0, 0, base.rows, 0, config.shard_rows, config.block or 0, [], words=True
+        )  # it is finished
     if known is None or config.restart:
         return None
     if known.digest != digest_of([*facts, known.base]):
@@ -131,6 +134,7 @@ def begun(
         shard_rows=config.shard_rows,
         block=config.block or 0,
         replaced=made.gone,
+        words=not config.no_words,
     )
     begin_building(output, job._asdict())
     return job

@@ -110,7 +110,8 @@ def _facts(corpus: Corpus, explainer: Explainer, config: BuildConfig, looked: Su
     """What decides the result of a build, apart from the index that it adds to."""
     precision = None if corpus.encoded else precision_of(explainer.encoder)
     facts: list[Any] = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, config.block]
-    return [*facts, ["learned", config.seed]] if plan.learned else facts
+    facts += [["learned", config.seed]] if plan.learned else []
+    return [*facts, "no words"] if config.no_words else facts
 
 
 def _make_shards(build: Build, config: BuildConfig, plan: Dictionary) -> Build:
@@ -206,10 +207,11 @@ def _publish(build: Build) -> Manifest:
 def write_manifest_with(output: Path, manifest: Manifest, gone: NDArray[np.int64]) -> Manifest:
     """Write the deleted rows, then config.json: readers see the change when config.json is replaced."""
     content = np.ascontiguousarray(gone, TYPES["u64"]).tobytes()
-    manifest = replace(manifest, gone=len(gone), gone_sha256=sha256(content).hexdigest() if len(gone) else "")
+    hashed = sha256(content).hexdigest() if len(gone) else ""
+    manifest = replace(manifest, gone=len(gone), gone_sha256=hashed, version=KIND.version)
     if len(gone):
         write_bytes(output / manifest.deleted_file, content)
-    write_text(output / CONFIG, json.dumps(manifest.to_dict(KIND), indent=1, ensure_ascii=False) + "\n")
+    write_text(output / CONFIG, json.dumps(manifest.to_dict(), indent=1, ensure_ascii=False) + "\n")
     for path in sorted(output.iterdir()):
         if DELETED.fullmatch(path.name) and path.name != manifest.deleted_file:
             path.unlink(missing_ok=True)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from ...encoders import CachedEncoder, Encoded, Encoder, not_counted, read_texts
+from ...arrays import Float32
+from ...encoders import (
+    CachedEncoder,
+    Encoded,
+    Encoder,
+    TokenVectors,
+    not_counted,
+    read_showing,
+    read_texts,
+    shows_tokens,
+)
 from ...explain import Explainer
+from ...explain.word_states import DocumentWords, WordStates, document_words, word_states
 from ...progress import advanced
+from ...sae import SparseCodes
 from ..store.ids import open_ids
-from ..store.layout import BUILDING, RECORD, SHARDS, shard_name
+from ..store.layout import BUILDING, SHARDS, shard_name
 from ..store.manifest import Manifest
 from .corpus import Corpus, Entry, blocks
 from .job import Build
-from .writer import ShardWriter
+from .writer import ShardWriter, is_sealed
 
 Part = Literal["whole", "encode", "code"]  # of the work on a shard: all of it, its vectors, or its codes
 STAGE_NAMES = {"whole": "index", "encode": "encode", "code": "index"}
@@ -27,7 +39,7 @@ MOST_KEPT = 200_000  # texts of a build that go into the user's cache: 300 MB at
 def build_in_loop(build: Build, part: Part) -> None:
     """All shards, one after the other, in one pass over the corpus."""
     corpus, explainer, output, base, job, progress = build
-    maker = ShardMaker(corpus, explainer, output, job.block, part, job.rows)
+    maker = ShardMaker(corpus, explainer, output, job.block, part, rows=job.rows, words=job.words)
     entries = iter(()) if part == "code" else wanted(corpus, output, base)
     done = 0
     for number, size in enumerate(job.sizes, job.first):
@@ -41,22 +53,35 @@ class ShardMaker:
 
     Args:
         rows: the number of documents in the whole build.
+        words: store the documents' words, if the encoder shows its tokens.
     """
 
-    def __init__(self, corpus: Corpus, explainer: Explainer, output: Path, block: int, part: Part, rows: int = 0):
+    def __init__(
+        self,
+        corpus: Corpus,
+        explainer: Explainer,
+        output: Path,
+        block: int,
+        part: Part,
+        *,
+        rows: int = 0,
+        words: bool = True,
+    ) -> None:
         self.corpus, self.explainer, self.output, self.block, self.part = corpus, explainer, output, block, part
         self.encoder = None if corpus.encoded or part == "code" else _reader(explainer, rows)
+        self.words = words and self.encoder is not None and shows_tokens(self.encoder)
 
     def make(self, number: int, size: int, entries: Iterator[Entry], tell: TellRows) -> None:
         """Make one shard of `size` rows from its entries, unless it is finished."""
         sealed, begun = self.output / SHARDS / shard_name(number), self.output / BUILDING / shard_name(number)
-        if (sealed / RECORD).is_file():
+        if is_sealed(begun, sealed):
             for _ in entries:
                 pass
             tell(size)
             return
         views = () if self.part == "encode" else self.explainer.views
-        writer = ShardWriter(begun, self.explainer.sae.dimension, self.explainer.sae.features, views)
+        sae, words = self.explainer.sae, None if self.part == "code" else self.words
+        writer = ShardWriter(begun, sae.dimension, sae.features, views, words=words)
         if self.part == "code":
             self._code(writer, tell)
         else:
@@ -71,19 +96,36 @@ class ShardMaker:
             pass  # already in the shard
         tell(writer.rows)
         for chunk in blocks(entries, self.block):
-            if self.encoder is None:
-                vectors = self.corpus.vectors_of(chunk, self.explainer.sae.dimension)
-                encoded = Encoded(vectors, not_counted(len(chunk)))
-            else:
-                encoded = read_texts(self.encoder, [entry.document.text for entry in chunk], "document")
+            encoded, states = self._encoded(chunk)
             codes = self.explainer.codes(encoded.vectors, bulk=True) if self.part == "whole" else []
-            writer.append([entry.document for entry in chunk], encoded, codes)
+            words = self._words(states, codes) if codes else states
+            writer.append([entry.document for entry in chunk], encoded, codes, words)
             tell(writer.rows)
+
+    def _encoded(self, chunk: Sequence[Entry]) -> tuple[Encoded, WordStates | None]:
+        """The vectors of some documents, and their words, from one pass through the model."""
+        if self.encoder is None:
+            vectors = self.corpus.vectors_of(chunk, self.explainer.sae.dimension)
+            return Encoded(vectors, not_counted(len(chunk))), None
+        texts = [entry.document.text for entry in chunk]
+        if not self.words:
+            return read_texts(self.encoder, texts, "document"), None
+        found: dict[str, WordStates] = {}
+
+        def show(text: str, tokens: TokenVectors, z: Float32) -> None:
+            found[text] = word_states(text, tokens, z)
+
+        encoded = read_showing(self.encoder, texts, "document", show)
+        return encoded, WordStates.joined([found[text] for text in texts])
+
+    def _words(self, states: WordStates | None, codes: Sequence[SparseCodes]) -> DocumentWords | None:
+        return None if states is None else document_words(states, self.explainer.sae.directions, codes)
 
     def _code(self, writer: ShardWriter, tell: TellRows) -> None:
         tell(writer.coded)
         while writer.coded < writer.rows:
-            writer.append_codes(self.explainer.codes(writer.vectors(writer.coded, self.block), bulk=True))
+            codes = self.explainer.codes(writer.vectors(writer.coded, self.block), bulk=True)
+            writer.append_codes(codes, self._words(writer.states(writer.coded, self.block), codes))
             tell(writer.coded)
 
 

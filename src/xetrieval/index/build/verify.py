@@ -18,7 +18,7 @@ from ...files.manifest import check_file
 from ...files.scratch import is_scratch
 from ...progress import Progress, silent
 from ..search.companions import companions
-from ..store.layout import BUILDING, KIND, RECORD, SHARDS, TEXTS, WORDS
+from ..store.layout import BUILDING, RECORD, SHARDS, TEXTS, WORDS
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import is_job
 from ..store.sealed import check_database, check_seal, read_seal, seal_text
@@ -52,12 +52,14 @@ def verify_index(folder: Path, progress: Progress = silent) -> Verified:
 
 def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
     """Every file of the index, with a function that checks it."""
-    yield folder / CONFIG, partial(_check_written, folder / CONFIG, manifest.to_dict(KIND))
+    yield folder / CONFIG, partial(_check_written, folder / CONFIG, manifest.to_dict())
     if manifest.gone:
         yield folder / manifest.deleted_file, partial(manifest.deleted, folder)
     for file, promised in manifest.explainer_files.items():
         path = folder / manifest.explainer_folder / file
         yield path, partial(check_file, path, promised)
+    for file, promised in manifest.files.items():
+        yield folder / file, partial(check_file, folder / file, promised)
     for name, record in manifest.shards:
         shard = folder / SHARDS / name
         yield shard / RECORD, partial(_check_written, shard / RECORD, record)

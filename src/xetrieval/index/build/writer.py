@@ -21,65 +21,113 @@ from ...data import Document
 from ...encoders import Encoded
 from ...errors import DamagedError
 from ...explain.pairs import reading
+from ...explain.word_states import DocumentWords, WordStates
 from ...files import read_json, sha256_of_file, write_text
 from ...files.atomic import naming
 from ...files.folders import sweep
 from ...sae import SparseCodes
 from ...views import ORIGINAL, View
-from ..store.layout import POSTINGS, PROGRESS, RECORD, TEXTS, VECTORS, array_type, code_files, map_array
+from ..store.layout import (
+    POSTINGS,
+    PROGRESS,
+    RECORD,
+    STATES,
+    TEXTS,
+    VECTORS,
+    array_type,
+    code_files,
+    map_array,
+    word_files,
+)
 from ..store.sealed import settle
 from ..store.texts import Texts
 
 
 class ShardWriter:
-    """A shard in `folder`, resumed where it stopped."""
+    """A shard in `folder`, resumed where it stopped.
 
-    def __init__(self, folder: Path, dimension: int, features: int, views: Sequence[View]) -> None:
+    Args:
+        views: () if the codes are made later.
+        words: whether documents come with their words or, if the codes are made later, with the states of their words.
+            None: as the shard was begun.
+    """
+
+    def __init__(
+        self, folder: Path, dimension: int, features: int, views: Sequence[View], *, words: bool | None = False
+    ) -> None:
         self.folder, self.dimension, self.features, self.views = folder, dimension, features, tuple(views)
         folder.mkdir(parents=True, exist_ok=True)
+        self.with_words = (folder / STATES[0]).exists() if words is None else words
+        self.with_states = self.with_words and (not views or words is None)
         self.texts = Texts(folder / TEXTS, writable=True)
         self.rows, self.coded = self._resume()  # rows with vectors and texts; rows that also have codes
 
     @property
     def files(self) -> list[str]:
         """The files that blocks are appended to."""
-        return [VECTORS, *(name for view in self.views for name in code_files(view, self.features))]
+        codes = (name for view in self.views for name in code_files(view, self.features))
+        words = word_files(self.features) if self.with_words and self.views else ()
+        return [VECTORS, *codes, *words, *(STATES if self.with_states else ())]
 
-    def append(self, documents: Sequence[Document], encoded: Encoded, codes: Sequence[SparseCodes]) -> None:
+    def append(
+        self,
+        documents: Sequence[Document],
+        encoded: Encoded,
+        codes: Sequence[SparseCodes],
+        words: DocumentWords | WordStates | None = None,
+    ) -> None:
         """Append documents, with their codes in every view; a shard without views gets its codes later."""
         if self.rows + len(documents) > SHARD_ROWS:
             raise ValueError("the shard is full")
         self._write(VECTORS, encoded.vectors)
+        if isinstance(words, WordStates):
+            for name, numbers in zip(STATES, words, strict=True):
+                self._write(name, numbers)
         if self.views:
-            self._write_codes(codes)
+            self._write_codes(codes, None if isinstance(words, WordStates) else words)
         self.texts.add(self.rows, documents, [reading(encoded.counts, row) for row in range(len(documents))])
         self.rows += len(documents)
         self._progress()
 
-    def append_codes(self, codes: Sequence[SparseCodes]) -> None:
+    def append_codes(self, codes: Sequence[SparseCodes], words: DocumentWords | None) -> None:
         """Append the codes, in every view, of the next rows that have vectors."""
-        self._write_codes(codes)
+        self._write_codes(codes, words)
         self._progress()
 
     def vectors(self, first: int, count: int) -> Float32:
         """The vectors [n, m] of at most `count` rows."""
         return np.array(map_array(self.folder / VECTORS, self.dimension)[first : min(self.rows, first + count)])
 
+    def states(self, first: int, count: int) -> WordStates | None:
+        """The words of at most `count` rows with their states; None in a shard without words."""
+        if not self.with_states:
+            return None
+        counts, places, scales = (map_array(self.folder / name) for name in STATES[:3])
+        numbers = map_array(self.folder / STATES[3], self.dimension).reshape(-1, self.dimension)
+        start, end = int(counts[:first].sum()), int(counts[: first + count].sum())
+        found = (np.array(column[start:end]) for column in (places, scales, numbers))
+        return WordStates(counts[first : first + count].astype(np.int64), *found)
+
     def close(self) -> None:
         """Leave the shard unfinished."""
         self.texts.close()
 
-    def _write_codes(self, codes: Sequence[SparseCodes]) -> None:
+    def _write_codes(self, codes: Sequence[SparseCodes], words: DocumentWords | None) -> None:
         for view, own in zip(self.views, codes, strict=True):
-            starts, features, values = code_files(view, self.features)
-            sizes, ids, activations = ragged(own)
-            before = 0 if not self.coded else int(map_array(self.folder / starts)[-1])
-            if not self.coded:
-                self._write(starts, np.zeros(1))
-            self._write(starts, before + np.cumsum(sizes))
-            self._write(features, ids)
-            self._write(values, activations)
+            self._write_ragged(code_files(view, self.features), *ragged(own))
+        if self.with_words:
+            assert words is not None
+            self._write_ragged(word_files(self.features), *words)
         self.coded += len(codes[0])
+
+    def _write_ragged(self, names: tuple[str, str, str], sizes: Any, ids: Any, values: Any) -> None:
+        starts, *columns = names
+        before = 0 if not self.coded else int(map_array(self.folder / starts)[-1])
+        if not self.coded:
+            self._write(starts, np.zeros(1))
+        self._write(starts, before + np.cumsum(sizes))
+        for name, numbers in zip(columns, (ids, values), strict=True):
+            self._write(name, numbers)
 
     def _progress(self) -> None:
         sizes = {name: (self.folder / name).stat().st_size for name in self.files}
@@ -91,13 +139,12 @@ class ShardWriter:
         content = self.texts.digest()
         self.texts.close()
         settle(self.folder / TEXTS)
-        (self.folder / PROGRESS).unlink(missing_ok=True)
         sweep(self.folder)
-        hashes = {name: sha256_of_file(self.folder / name) for name in sorted([*self.files, *POSTINGS, TEXTS])}
+        names = {*self.files, *POSTINGS, TEXTS} - {*STATES}
+        hashes = {name: sha256_of_file(self.folder / name) for name in sorted(names)}
         record = {"rows": self.rows, "texts": content, "files": hashes}
         write_text(self.folder / RECORD, json.dumps(record, indent=1) + "\n")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self.folder, target)
+        is_sealed(self.folder, target)
         return record
 
     def _write(self, name: str, numbers: Any) -> None:
@@ -119,6 +166,15 @@ class ShardWriter:
                 opened.truncate(wanted)
         self.texts.cut(int(progress["rows"]))
         return int(progress["rows"]), int(progress.get("coded", progress["rows"]))
+
+
+def is_sealed(begun: Path, target: Path) -> bool:
+    """Whether a shard is finished. One whose writer was killed before it could move it is moved now."""
+    if (begun / RECORD).is_file():
+        sweep(begun, (PROGRESS, *STATES))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(begun, target)
+    return (target / RECORD).is_file()
 
 
 def ragged(codes: SparseCodes) -> tuple[NDArray[np.int64], IntArray, Float32]:

@@ -10,10 +10,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from ...encoders import Role
 from ...errors import InputError
-from ...explain import Explanation, Reading
+from ...explain import Explanation, Reading, Term
 from ...explain.reading import NOT_COUNTED
-from ...explain.words import with_words
+from ...explain.word_states import query_words
+from ...explain.words import Words, with_words
 from ...extras import require
 from ...options import check
 from ...records import Record
@@ -26,6 +28,7 @@ from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
 from .mode import Query, Ranked, SearchOptions, mode_class
 
+KnownWords = Mapping[int, tuple[str, ...]]  # by feature
 LONGEST_QUERY: Final = 200_000  # characters
 LARGEST_WEIGHT: Final = 100.0  # of a view
 IN_PYTHON: Final = {"vector": "a query vector"}
@@ -41,10 +44,10 @@ class _Together:
 
     @cached_property
     def _made(self) -> dict[int, Explanation]:
-        return dict(zip(self.rows.tolist(), explain_rows(self.index, self.query, self.rows), strict=True))
+        return dict(zip(self.rows.tolist(), explain_with_words(self.index, self.query, self.rows), strict=True))
 
     def explanation(self, row: int) -> Explanation:
-        """With words of the query; those of the document would need it to be encoded again."""
+        """With the words of the query that carry this score, where it is the encoder's own."""
         made, query = self._made[row], self.query
         if not query.plain or query.vector is None:
             return made
@@ -229,6 +232,34 @@ def explain_rows(index: IndexReader, query: Query, rows: Rows) -> Sequence[Expla
     """Split the score of each row, using only what the index stores; with the ids and texts of both sides."""
     split = mode_class(query.options.by).of(index, query).split(rows)
     return [with_texts(one, query, index.document(row)) for one, row in zip(split, rows.tolist(), strict=True)]
+
+
+def explain_with_words(index: IndexReader, query: Query, rows: Rows) -> list[Explanation]:
+    """`explain_rows` with the words of both texts that carry the features' activations. No document is encoded.
+
+    Those of the document are stored in the index. The query's own score has words of its own, see `with_words`.
+    """
+    own: dict[int, tuple[str, ...]] = {}
+    if query.vector is not None and not query.plain:
+        own = query_words(index.explainer.encoder, index.explainer.sae, query.text, query.vector)
+    explained = explain_rows(index, query, rows)
+    return [_beside(one, own, index.words_of(row)) for one, row in zip(explained, rows.tolist(), strict=True)]
+
+
+def _beside(explanation: Explanation, query: KnownWords, document: KnownWords) -> Explanation:
+    sides: tuple[tuple[Role, KnownWords], ...] = (("query", query), ("document", document))
+    of_activation = tuple(role for role, known in sides if known)
+    if not of_activation:
+        return explanation
+    terms = []
+    for term in explanation.terms:
+        words = Words(_words_of(term, query), _words_of(term, document), of_activation)
+        terms.append(replace(term, words=words) if term.ids else term)
+    return replace(explanation, terms=tuple(terms))
+
+
+def _words_of(term: Term, known: KnownWords) -> tuple[str, ...]:
+    return next((known[j] for j in term.ids if j in known), ())
 
 
 def with_texts(explanation: Explanation, query: Query, document: StoredDocument) -> Explanation:

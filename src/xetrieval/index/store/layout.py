@@ -11,10 +11,15 @@ shards/000000/        up to 65,536 documents, never changed once sealed
     postings.starts.u32         [F + 1]
     postings.rows.u16           for each feature, the documents of the shard that have it in their original view
     postings.values.f32         and their activations
+    words.starts.u32            [n + 1] where each document's words begin in the two files below; no such files in a
+                                shard whose encoder does not show its tokens
+    words.features.u16          its features, in any view
+    words.places.u32            [., 3] the words that carry each one's activation: where they start in the text, 24
+                                bits; length, 6 bits; rank, 2 bits (explain/words.py)
     documents.sqlite            ids, titles, texts, metadata
     shard.json                  rows, hashes
 deleted-000001.u64    rows that were deleted or replaced, ascending
-building/             an unfinished build
+building/             an unfinished build; while it learns a dictionary, its shards have states.*, the vectors of words
 bm25-000001/          the words of this generation, counted by the first search for words
 scan/, faiss-*        copies that make search faster
 
@@ -33,7 +38,9 @@ from ...files import Kind
 from ...files.kind import INDEX
 from ...views import ORIGINAL, View
 
-KIND: Final = Kind(INDEX, 2, "an index")
+KIND: Final = Kind(
+    INDEX, 3, "an index", oldest=2, remedy="build it again with `xetrieval index build`"
+)  # version 2 has no words of documents
 EXPLAINER: Final = "explainer"
 SHARDS: Final = "shards"
 BUILDING: Final = "building"
@@ -43,8 +50,10 @@ RECORD: Final = "shard.json"
 SENTENCES: Final = ("sentences.f32", "sentences.u64")  # beside an explainer that was learned from the index's corpus
 PROGRESS: Final = "progress.json"  # of a shard that is being written
 WORDS: Final = "bm25"  # prefix of the counted words, which readers write while another process may write the index
+STATES: Final = ("states.counts.u32", "states.places.u32", "states.scales.f32", "states.words.i8")
 POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")
 TYPES: Final[dict[str, np.dtype[Any]]] = {
+    "i8": np.dtype("i1"),
     "f32": np.dtype("<f4"),
     "f16": np.dtype("<f2"),
     "u16": np.dtype("<u2"),
@@ -60,8 +69,18 @@ def shard_name(number: int) -> str:
 
 def code_files(view: View, features: int) -> tuple[str, str, str]:
     """The files of one view's codes: where rows begin, feature ids, activations."""
-    ids = "u16" if features <= 1 << 16 else "u32"
-    return f"{view}.starts.u32", f"{view}.features.{ids}", f"{view}.values.{'f32' if view == ORIGINAL else 'f16'}"
+    values = "f32" if view == ORIGINAL else "f16"
+    return f"{view}.starts.u32", f"{view}.features.{_ids(features)}", f"{view}.values.{values}"
+
+
+def word_files(features: int) -> tuple[str, str, str]:
+    """The files of the documents' words: where each document begins, features, places in the text."""
+    return "words.starts.u32", f"words.features.{_ids(features)}", "words.places.u32"
+
+
+def _ids(features: int) -> str:
+    """The type of feature ids."""
+    return "u16" if features <= 1 << 16 else "u32"
 
 
 def array_type(name: str) -> np.dtype[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from ...configs.build import SHARD_ROWS
 from ...errors import DamagedError
-from ...files import Kind, digest_of
+from ...files import digest_of
 from ...files.kind import NAME
 from ...files.manifest import check_file, read_config
 from ...views import ORIGINAL, check_aspect
 from .layout import EXPLAINER, KIND, TYPES
 
+WITH_FILES: Final = 3  # version from which on a manifest has `files`
 EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
 
 
@@ -39,6 +40,8 @@ class Manifest:
     explainer_files: dict[str, str]  # hash of every file of the explainer
     history: tuple[dict[str, Any], ...]
     explainer_folder: str = EXPLAINER
+    files: dict[str, str] = field(default_factory=dict)  # hash of every further file of the index; none yet
+    version: int = KIND.version  # of the format
 
     @property
     def rows(self) -> int:
@@ -81,11 +84,11 @@ class Manifest:
             raise DamagedError(f"{path}: not {self.gone} rows of this index; restore it")
         return rows.astype(np.int64)
 
-    def to_dict(self, kind: Kind) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The content of config.json, with a hash of everything."""
         facts: dict[str, Any] = {
-            "format": kind.format,
-            "format_version": kind.version,
+            "format": KIND.format,
+            "format_version": self.version,
             "generation": self.generation,
             "documents": self.alive,
             "explainer": {
@@ -102,6 +105,7 @@ class Manifest:
             "job": self.job,
             "deleted": {"rows": self.gone, "sha256": self.gone_sha256},
             "shards": [{"name": name, **record} for name, record in self.shards],
+            **({"files": self.files} if self.version >= WITH_FILES else {}),
         }
         return facts | {"sha256": digest_of(facts)}
 
@@ -135,6 +139,8 @@ def read_index_manifest(folder: Path) -> Manifest:
             explainer_files=_hashes(config["explainer"]["files"]),
             history=tuple(_event(event) for event in config["made_from"]),
             explainer_folder=_folder(config["explainer"].get("folder", EXPLAINER)),
+            files=_hashes(config["files"]) if config["format_version"] >= WITH_FILES else {},
+            version=config["format_version"],
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError(f"{folder / NAME}: field {error} is missing or of the wrong kind") from error

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -18,6 +19,7 @@ from ...encoders import read_texts
 from ...errors import DamagedError, InputError, MismatchError
 from ...explain import Explainer, Reading, load
 from ...explain.pairs import reading
+from ...explain.word_states import DocumentWords, words_at
 from ...files import path_of
 from ...files.kind import NAME as CONFIG
 from ...sae import SparseCodes
@@ -162,6 +164,17 @@ class IndexReader:
         found = [shard.ragged(view, rows[positions] - shard.first) for shard, positions in parts]
         codes = SparseCodes.of_ragged(*(np.concatenate(column) for column in zip(*found, strict=True)))
         return codes.rows(np.argsort(np.concatenate([positions for _, positions in parts])))
+
+    def words(self, rows: Rows) -> DocumentWords:
+        """The words of `rows`, ascending, that carry their features; no features where they are not known."""
+        parts = [shard.words(rows[positions] - shard.first) for shard, positions in self._by_shard(rows)]
+        return DocumentWords(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def words_of(self, row: int) -> dict[int, tuple[str, ...]]:
+        """The words of a document that carry each of its features; empty where they are not known."""
+        found, text = self.words(np.array([row])), self.document(row).text
+        places = map(words_at, repeat(text), found.places.tolist())
+        return dict(zip(found.features.tolist(), places, strict=True))
 
     def all_codes(self, rows: Rows) -> list[SparseCodes]:
         """Codes of `rows` in every view, the original view first."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ...arrays import Float32, IntArray
 from ...errors import DamagedError
+from ...explain.word_states import DocumentWords
 from ...views import View
-from .layout import POSTINGS, TEXTS, VECTORS, code_files, map_array
+from .layout import POSTINGS, TEXTS, VECTORS, code_files, map_array, word_files
 from .sealed import REMEDY, check_ids, check_numbers, check_starts
 from .texts import Texts
 
@@ -31,6 +32,7 @@ class Shard:
     def __init__(self, folder: Path, record: dict[str, Any], first: int, dimension: int, features: int) -> None:
         self.folder, self.first, self.rows = folder, first, int(record["rows"])
         self.dimension, self.features = dimension, features
+        self.has_words = word_files(features)[0] in record["files"]
         self._codes: dict[View, tuple[Any, Any, Any]] = {}
         self.mapped: dict[Path, tuple[int, int]] = {}  # inode and bytes of each file when it was mapped
 
@@ -55,6 +57,8 @@ class Shard:
         for view in views:
             self.ragged(view, np.empty(0, np.int64))
         _ = self.vectors, self.texts, self.posting_starts
+        if self.has_words:
+            _ = self._words
 
     def ragged(self, view: View, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], IntArray, Float32]:
         """Codes of some rows of the shard: how many features each row has, and all ids and activations in one array."""
@@ -77,6 +81,27 @@ class Shard:
         if unordered.any() or (activations <= 0).any():  # so is a file of zeros, as a power cut leaves it
             raise DamagedError(f"{place}: not features in ascending order with their activations; {REMEDY}")
         return counts, ids.astype(np.int32), activations
+
+    def words(self, rows: NDArray[np.int64]) -> DocumentWords:
+        """The words of some rows of the shard that carry their features; no features where they are not known."""
+        if not self.has_words:
+            nothing = np.empty(0, np.int32), np.empty((0, 3), np.uint32)
+            return DocumentWords(np.zeros(len(rows), np.int64), *nothing)
+        starts, features, places = self._words
+        low, high = starts[rows].astype(np.int64), starts[rows + 1].astype(np.int64)
+        at = np.concatenate([*map(np.arange, low, high), np.empty(0, np.int64)]).astype(np.int64)
+        ids = features[at].astype(np.int32)
+        check_ids(ids, self.features, f"{self.folder}, the words")
+        return DocumentWords(high - low, ids, np.array(places[at]))
+
+    @cached_property
+    def _words(self) -> tuple[Any, Any, Any]:
+        names = word_files(self.features)
+        starts, features, places = self._map(names[0]), self._map(names[1]), self._map(names[2], 3)
+        if len(features) != len(places):
+            raise DamagedError(f"{self.folder}: the words are incomplete; {REMEDY}")
+        check_starts(starts, self.rows, len(features), self.folder / names[0])
+        return starts, features, places
 
     @cached_property
     def posting_starts(self) -> NDArray[np.int64]:

@@ -51,6 +51,7 @@ def build_shards(build: Build, part: Part) -> None:
         "added_to": base is not None,
         "encoder": encoder_name(explainer) if encoding else None,
         "part": part,
+        "words": job.words,
     }
     done = 0
     built = data.from_items(rows, override_num_blocks=len(rows)).map(
@@ -93,12 +94,12 @@ class BuildShard:
     """A worker: makes one shard after another. Encoder and explainer are opened once, on the worker itself."""
 
     def __init__(
-        self, corpus: Corpus, output: str, block: int, *, added_to: bool, encoder: str | None, part: Part
+        self, corpus: Corpus, output: str, block: int, *, added_to: bool, encoder: str | None, part: Part, words: bool
     ) -> None:
         self.corpus, self.output, self.part = corpus, Path(output), part
         explainer = load(explainer_of(self.output), encoder=encoder, cache=False)
         self.base = read_index_manifest(self.output) if added_to else None
-        self.maker = ShardMaker(corpus, explainer, self.output, block, part)
+        self.maker = ShardMaker(corpus, explainer, self.output, block, part, words=words)
         (self.output / BUILDING).mkdir(exist_ok=True)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
