@@ -1359,11 +1359,13 @@ export interface components {
         };
         /**
          * Words
-         * @description Words that carry a term's share, the strongest first.
+         * @description Words that carry a term's share, the strongest first. Of texts in `of_activation`: the feature's activation.
          */
         Words: {
             /** Document */
             document: string[];
+            /** Of Activation */
+            of_activation?: ("query" | "document")[];
             /** Query */
             query: string[];
         };

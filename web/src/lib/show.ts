@@ -45,6 +45,13 @@ export function wordsOf(term: Term, ...others: (Term | undefined)[]): string {
   return documents.some((words) => words !== "–") ? `${query} ↔ ${documents.join(" / ")}` : query;
 }
 
+// What the words beside a line carry.
+export function wordsNote(term: Term): string {
+  const stored = term.words?.of_activation ?? [];
+  const where = "in the query ↔ in the document";
+  return stored.length ? `${where}; of the ${stored.join(" and the ")}: words that carry the feature's activation, not this share` : `the words that carry this share: ${where}`;
+}
+
 // The feature whose words are marked: the one under the pointer, otherwise the first with a line of its own.
 export function markedTerm(explanation: Explanation | null, lit: number): Term | undefined {
   if (!explanation) return undefined;
