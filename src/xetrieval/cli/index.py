@@ -29,6 +29,7 @@ from .skipped import SkipBad, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from ..index import Built, Index
+    from ..index.store.manifest import Manifest
 
 app = typer.Typer(help="Make and maintain an index of a corpus.", no_args_is_help=True)
 
@@ -38,6 +39,7 @@ Sources = Annotated[
 ]
 STORES = ", ".join(f"{scheme}://..." for scheme in VECTOR_STORES)
 ACCELERATE_AGAIN = "the files that speed up search were removed: run `xetrieval index accelerate {index}` again"
+NO_WORDS = "that takes texts, an encoder whose vector is the mean of its tokens, and no --no-words"
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
 
@@ -223,6 +225,7 @@ def info(index: Folder) -> None:
         ("explainer", f"{manifest.explainer}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
         ("dictionary", _dictionary(opened)),
         ("encoder", f"{manifest.encoder}, {manifest.dimension} dimensions"),
+        ("words", _words(manifest)),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
         ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes a document"),
         *(
@@ -255,6 +258,13 @@ def report(
         print_json(found.to_dict())
     else:
         print_parts(report_parts(found), None)
+
+
+def _words(manifest: Manifest) -> str:
+    """Whether search shows words of the documents."""
+    found = manifest.has_words
+    known = sum(int(record["rows"]) for has, (_, record) in zip(found, manifest.shards, strict=True) if has)
+    return "stored" if all(found) else f"not stored: {NO_WORDS}" if not known else f"stored for {known:,} documents"
 
 
 def _dictionary(index: Index) -> str:
@@ -312,6 +322,8 @@ def _print_result(built: Built, output: Path, seconds: float) -> None:
     changes += [f"{built.unchanged:,} unchanged"] if built.unchanged else []
     print_message(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
     print_message(f"dictionary: {built.dictionary}")
+    if not built.words and built.added + built.updated:
+        print_message(f"words of these documents are not stored: {NO_WORDS}")
     if built.unreadable:
         print_message(
             f"{built.unreadable:,} of {built.added + built.updated:,} documents are mostly unknown to the encoder: it "

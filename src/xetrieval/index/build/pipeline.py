@@ -56,6 +56,7 @@ class Built(NamedTuple):
     documents: int  # in the index now
     unreadable: int = 0  # new documents of which the encoder knows at most half of the tokens
     dictionary: str = ""  # which one the index has, and why
+    words: bool = True  # whether the words of the new documents are stored
 
 
 def build_index(
@@ -103,7 +104,8 @@ def build_index(
         end_building(output)
         assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
         counts = job.added, job.updated, job.unchanged, job.removed
-        return Built(*counts, manifest.alive, job.unreadable(output), _described(plan, manifest))
+        words = job.words and all(manifest.has_words[-len(job.sizes) :])
+        return Built(*counts, manifest.alive, job.unreadable(output), _described(plan, manifest), words)
 
 
 def _facts(corpus: Corpus, explainer: Explainer, config: BuildConfig, looked: Survey, plan: Dictionary) -> list[Any]:

@@ -16,7 +16,7 @@ from ...files import digest_of
 from ...files.kind import NAME
 from ...files.manifest import check_file, read_config
 from ...views import ORIGINAL, check_aspect
-from .layout import EXPLAINER, KIND, TYPES
+from .layout import EXPLAINER, KIND, TYPES, word_files
 
 WITH_FILES: Final = 3  # version from which on a manifest has `files`
 EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
@@ -62,6 +62,11 @@ class Manifest:
     def names(self) -> frozenset[str]:
         """The folders of its shards."""
         return frozenset(name for name, _ in self.shards)
+
+    @property
+    def has_words(self) -> list[bool]:
+        """Whether each shard has the words of its documents."""
+        return [word_files(self.features)[0] in record["files"] for _, record in self.shards]
 
     @property
     def next_shard(self) -> int:
