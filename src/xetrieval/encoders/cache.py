@@ -62,6 +62,7 @@ class CachedEncoder(BaseEncoder):
         self.encoder, self.progress, self.grows = encoder, progress, grows
         self.folder = path_of(folder) if folder else cache_folder()
         self._compared: set[Role] = set()
+        self._counted: tuple[list[str], Role, Counts] | None = None  # of the last texts, which may not be kept
         if not encoder.identity.lasting:
             warnings.warn(NOT_KEPT, NotKeptWarning, stacklevel=3)
 
@@ -85,7 +86,8 @@ class CachedEncoder(BaseEncoder):
 
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
         """How much of each text was read, [n]; counted when the text was encoded."""
-        return self.read(texts, role).counts
+        last = self._counted
+        return last[2] if last is not None and last[:2] == (list(texts), role) else self.read(texts, role).counts
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
         """From the cache of the last texts, else from the encoder inside; None where it cannot show them."""
@@ -144,6 +146,7 @@ class CachedEncoder(BaseEncoder):
                     _put(counts, same, some)
                     done += len(same)
                 self.progress("encode", done, len(texts), "")
+        self._counted = list(texts), role, counts
         return Encoded(vectors, counts)
 
     def keep(self, texts: Sequence[str], role: Role, encoded: Encoded) -> None:
