@@ -83,6 +83,11 @@ def test_features_keep_their_ids_and_labels(index: Path, monkeypatch: pytest.Mon
     fresh = new.explainer.codes(new.vectors(rows))[0]
     stored = new.codes(rows, "original")
     assert sorted(np.unique(fresh.features[fresh.values > 0])) == sorted(np.unique(stored.features[stored.values > 0]))
+    for row in rows[:50].tolist():
+        known, words = old.words_of(row), new.words_of(row)
+        active = {j for codes in new.all_codes(np.array([row])) for j in codes.support(0).tolist()}
+        assert words == {j: known[j] for j in known if j in active}
+    assert any(new.words_of(row) for row in rows.tolist())
     assert verify_index(index).unknown == ()
     assert not (index / "explainer").exists()
     assert new.learned_here

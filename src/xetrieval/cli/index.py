@@ -163,7 +163,10 @@ def relearn(
         print_message("labels that a person wrote, of lost features (the explainer's config.json keeps them):")
         for feature_id, label in done.lost_labels.items():
             print_message(f"  {feature_id}: {printable(label)}")
-    print_message(f"dictionary: {_dictionary(open_index(index))}")
+    opened = open_index(index)
+    print_message(f"dictionary: {_dictionary(opened)}")
+    if any(opened.manifest.has_words):
+        print_message("documents have words for the features carried over; for new ones, only a new build stores them")
     if fast:
         print_message(ACCELERATE_AGAIN.format(index=index))
 

@@ -121,13 +121,25 @@ def document_words(words: WordStates, directions: Float32, views: Sequence[Spars
     Args:
         directions: W^T of all features [F, m]. views: codes of the documents in each view.
     """
-    features = [
-        np.unique(np.concatenate([codes.support(row) for codes in views])) if known else np.empty(0, np.int32)
-        for row, known in enumerate((words.counts > 0).tolist())
-    ]
+    nothing = np.empty(0, np.int32)
+    features = [_active(views, row) if known else nothing for row, known in enumerate((words.counts > 0).tolist())]
     places = [strongest_places(own, directions, some) for own, some in zip(words.each(), features, strict=True)]
     counts = np.array([len(some) for some in features], np.int64)
     return DocumentWords(counts, np.concatenate(features), np.concatenate(places))
+
+
+def words_still_active(words: DocumentWords, views: Sequence[SparseCodes]) -> DocumentWords:
+    """The words of each document for those of their features that it has in new codes too."""
+    row = np.repeat(np.arange(len(words.counts)), words.counts)
+    pairs = zip(row.tolist(), words.features.tolist(), strict=True)
+    active = [set(_active(views, row).tolist()) for row in range(len(words.counts))]
+    kept = np.fromiter((j in active[row] for row, j in pairs), bool, len(row))
+    counts = np.bincount(row[kept], minlength=len(words.counts)).astype(np.int64)
+    return DocumentWords(counts, words.features[kept], words.places[kept])
+
+
+def _active(views: Sequence[SparseCodes], row: int) -> IntArray:
+    return np.unique(np.concatenate([codes.support(row) for codes in views]))
 
 
 def query_words(encoder: Encoder, sae: SparseAutoencoder, text: str, q: Float32) -> dict[int, tuple[str, ...]]:

@@ -96,7 +96,8 @@ def _relearn(folder: Path, manifest: Manifest, job: str, seed: int, progress: Pr
     shards, done = [], 0
     for number, shard in enumerate(index.shards, manifest.next_shard):
         _copy_vectors(shard, folder, number)
-        maker.make(number, shard.rows, iter(()), partial(advanced, progress, "index", manifest.rows, done))
+        tell = partial(advanced, progress, "index", manifest.rows, done)
+        maker.make(number, shard.rows, iter(()), tell, shard if index.learned_here else None)
         record = read_object(folder / SHARDS / shard_name(number) / RECORD)
         shards.append((shard_name(number), record))
         done += shard.rows

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from ...arrays import Float32
 from ...encoders import (
     CachedEncoder,
@@ -20,12 +22,13 @@ from ...encoders import (
     shows_tokens,
 )
 from ...explain import Explainer
-from ...explain.word_states import DocumentWords, WordStates, document_words, word_states
+from ...explain.word_states import DocumentWords, WordStates, document_words, word_states, words_still_active
 from ...progress import advanced
 from ...sae import SparseCodes
 from ..store.ids import open_ids
 from ..store.layout import BUILDING, SHARDS, shard_name
 from ..store.manifest import Manifest
+from ..store.shard import Shard
 from .corpus import Corpus, Entry, blocks
 from .job import Build
 from .writer import ShardWriter, is_sealed
@@ -71,8 +74,14 @@ class ShardMaker:
         self.encoder = None if corpus.encoded or part == "code" else _reader(explainer, rows)
         self.words = words and self.encoder is not None and shows_tokens(self.encoder)
 
-    def make(self, number: int, size: int, entries: Iterator[Entry], tell: TellRows) -> None:
-        """Make one shard of `size` rows from its entries, unless it is finished."""
+    def make(
+        self, number: int, size: int, entries: Iterator[Entry], tell: TellRows, known: Shard | None = None
+    ) -> None:
+        """Make one shard of `size` rows from its entries, unless it is finished.
+
+        Args:
+            known: a shard of the same documents, whose words are kept for the features that they still have.
+        """
         sealed, begun = self.output / SHARDS / shard_name(number), self.output / BUILDING / shard_name(number)
         if is_sealed(begun, sealed):
             for _ in entries:
@@ -80,10 +89,11 @@ class ShardMaker:
             tell(size)
             return
         views = () if self.part == "encode" else self.explainer.views
-        sae, words = self.explainer.sae, None if self.part == "code" else self.words
+        sae = self.explainer.sae
+        words = known.has_words if known is not None else None if self.part == "code" else self.words
         writer = ShardWriter(begun, sae.dimension, sae.features, views, words=words)
         if self.part == "code":
-            self._code(writer, tell)
+            self._code(writer, tell, known)
         else:
             self._append(writer, entries, tell)
         if self.part == "encode":
@@ -121,11 +131,16 @@ class ShardMaker:
     def _words(self, states: WordStates | None, codes: Sequence[SparseCodes]) -> DocumentWords | None:
         return None if states is None else document_words(states, self.explainer.sae.directions, codes)
 
-    def _code(self, writer: ShardWriter, tell: TellRows) -> None:
+    def _code(self, writer: ShardWriter, tell: TellRows, known: Shard | None) -> None:
         tell(writer.coded)
         while writer.coded < writer.rows:
             codes = self.explainer.codes(writer.vectors(writer.coded, self.block), bulk=True)
-            writer.append_codes(codes, self._words(writer.states(writer.coded, self.block), codes))
+            if known is not None and known.has_words:
+                rows = np.arange(writer.coded, writer.coded + len(codes[0]))
+                words: DocumentWords | None = words_still_active(known.words(rows), codes)
+            else:
+                words = self._words(writer.states(writer.coded, self.block), codes)
+            writer.append_codes(codes, words)
             tell(writer.coded)
 
 
