@@ -21,6 +21,7 @@ from xetrieval.fitting import carry
 from xetrieval.fitting import own as fitting_own
 from xetrieval.fitting.carry import carry_over
 from xetrieval.index import Corpus, build_index
+from xetrieval.index.ask.drift import drift
 from xetrieval.index.build import relearn, shards
 from xetrieval.index.build.compact import compact_index
 from xetrieval.index.build.delete import delete_documents
@@ -265,6 +266,35 @@ def test_profiles_are_carried_over_and_what_is_lost_is_named(
     newest = open_index(index).explainer
     with pytest.warns(LostFeaturesWarning):
         SteeringProfile.load(tmp_path / "profile.json", newest.sae, newest.earlier)
+
+
+def test_documents_that_the_features_do_not_know_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("xetrieval.configs.rule.STEPS", 300)
+    folder = tmp_path / "index"
+    build_index(Corpus((write_corpus(tmp_path / "corpus.jsonl", records(BUILT)),)), random_explainer(), folder, OWN)
+    assert drift(open_index(folder)) is None
+
+    def add(name: str, rows: list[dict[str, object]]) -> str:
+        app(["index", "add", str(folder), str(write_corpus(tmp_path / name, rows))], standalone_mode=False)
+        return " ".join(capsys.readouterr().err.split())
+
+    assert "poorly explained" not in add("same.jsonl", records(230)[BUILT:])
+    found = drift(open_index(folder))
+    assert found is not None
+    assert (found.added, found.note(open_index(folder))) == (30, None)
+    app(["index", "info", str(folder)], standalone_mode=False)
+    assert "30 since the features were learned" in " ".join(capsys.readouterr().out.split())
+    strange = [{"_id": f"s{i}", "text": " ".join(f"{w}{i * j}" for j, w in enumerate("abcdefgh"))} for i in range(20)]
+    said = add("strange.jsonl", strange)
+    assert "20 of 50 new documents are poorly explained (reconstructed with a cosine below" in said
+    assert f"run: xetrieval index relearn {folder}" in said
+    app(["index", "info", str(folder)], standalone_mode=False)
+    assert "20 of 50 new documents" in " ".join(capsys.readouterr().out.split())
+    assert any("20 of 50 new documents" in line for line in checkup(open_index(folder)).advice)
+    relearn_index(folder)
+    assert drift(open_index(folder)) is None
 
 
 def test_retired_features_are_no_controls() -> None:

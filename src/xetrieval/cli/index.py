@@ -92,12 +92,18 @@ def add(index: Folder, corpus: CorpusOptions, config: BuildConfig, sources: Sour
     no longer found, but they stay in the index's files until `index compact`.
     """
     from ..errors import InputError
+    from ..index import open_index
+    from ..index.ask.drift import drift
     from ..index.store.manifest import explainer_of
 
     explainer = explainer_of(index)
     if not explainer.is_dir():
         raise InputError(f"{index}: there is no index to add to; make one with `xetrieval index build`")
     _build(corpus, replace(config, adding=True), sources or [], str(explainer), index)
+    opened = open_index(index)
+    found = drift(opened)
+    if found and (note := found.note(opened)):
+        print_message(note)
 
 
 @app.command()
@@ -220,13 +226,14 @@ def info(index: Folder) -> None:
     from ..index.build.verify import folder_bytes
 
     opened = open_index(index)
-    manifest = opened.manifest
+    manifest, changed = opened.manifest, _added_later(opened)
     table = Table(box=None, show_header=False, pad_edge=False)
     size = folder_bytes(index)
     rows = [
         ("documents", f"{manifest.alive:,}" + (f" ({manifest.gone:,} deleted)" if manifest.gone else "")),
         ("explainer", f"{manifest.explainer}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
         ("dictionary", _dictionary(opened)),
+        *(() if changed is None else (("new documents", changed),)),
         ("encoder", f"{manifest.encoder}, {manifest.dimension} dimensions"),
         ("words", _words(manifest)),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
@@ -281,6 +288,14 @@ def _dictionary(index: Index) -> str:
         return "learned from this corpus, of which too little could be kept apart to measure it"
     found = verdict(figures["explained"], figures["explained_untrained"])
     return f"learned from this corpus; {found.word}: {found.why}, on {figures['pairs']:,} pairs"
+
+
+def _added_later(index: Index) -> str | None:
+    """What was added since the features were learned, and whether it is poorly explained."""
+    from ..index.ask.drift import drift
+
+    found = drift(index)
+    return found and (found.note(index) or f"{found.added:,} since the features were learned; no need to learn again")
 
 
 def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], explainer: str, output: Path) -> None:

@@ -24,6 +24,7 @@ from ..explain.foreign import unlike
 from ..explain.verdict import GOOD, verdict
 from ..fitting.own import NEAREST, pair_figures
 from ..index import Index
+from ..index.ask.drift import drift
 from ..index.ask.report import BOILERPLATE
 from ..index.search.mode import Query
 from ..index.search.nearest import nearest
@@ -143,8 +144,14 @@ def checkup(
         failed=failed,
         judged=0 if judgments is None else len(judgments),
     )
-    foreign = unlike(index.explainer, z, "the vectors of this index")
-    return replace(found, advice=(*((foreign,) if foreign else ()), *advice(found, _refit(index))))
+    return replace(found, advice=(*_notes(index, z), *advice(found, _refit(index))))
+
+
+def _notes(index: Index, z: Float32) -> tuple[str, ...]:
+    """Vectors of another encoder, and new documents that are poorly explained."""
+    changed = drift(index)
+    notes = unlike(index.explainer, z, "the vectors of this index"), changed and changed.note(index)
+    return tuple(note for note in notes if note)
 
 
 def _check(
