@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,16 +10,27 @@ import typer
 
 from ..configs import FitConfig
 from .console import print_message
-from .options import CorporaArgument, named_encoder
+from .options import CorporaArgument, PriceOption, named_encoder, print_sending
 from .progress import progress_bar
 from .shared import with_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
+@dataclass(frozen=True)
+class EncodingOptions:
+    """What encodes the corpus."""
+
+    encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, URL#MODEL, vectors:FILE.")]
+    precision: Annotated[
+        str, typer.Option("--precision", help="float32, or bfloat16: encode the corpus about twice as fast.")
+    ] = "float32"
+    price: PriceOption = None
+
+
 @with_options
 def fit(
     corpora: CorporaArgument,
-    encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, URL#MODEL, vectors:FILE.")],
+    encoding: EncodingOptions,
     output: Annotated[Path, typer.Option("--output", help="The new explainer's folder.")],
     config: FitConfig,
     teacher: Annotated[
@@ -28,21 +40,22 @@ def fit(
             help="texts.jsonl, clicks.jsonl, pairs.tsv, field:NAME; with =ASPECT, @WEIGHT; may repeat.",
         ),
     ] = None,
-    precision: Annotated[
-        str, typer.Option("--precision", help="float32, or bfloat16: encode the corpus about twice as fast.")
-    ] = "float32",
     *,
     skip_bad: SkipBad = False,
 ) -> None:
     """Fit an explainer: encode, internalize, train, label. If interrupted, run it again to resume."""
+    from ..encoders import CachedEncoder
     from ..errors import InputError
     from ..fitting import fit as run
     from ..fitting.metrics import held_out_notes
+    from ..fitting.pipeline import texts_of_fit
 
-    if precision not in ("float32", "bfloat16"):
-        raise InputError(f"precision {precision!r} is unknown; choose float32 or bfloat16")
-    opened = named_encoder(encoder, precision)
+    if encoding.precision not in ("float32", "bfloat16"):
+        raise InputError(f"precision {encoding.precision!r} is unknown; choose float32 or bfloat16")
+    opened = named_encoder(encoding.encoder, encoding.precision)
     skipped = skipped_rows(skip_bad=skip_bad)
+    sent = texts_of_fit(corpora, teacher or [], config, skipped_rows(skip_bad=skip_bad))
+    print_sending(CachedEncoder(opened, config.cache), sent, encoding.price)
     with progress_bar() as progress:
         explainer = run(corpora, opened, teacher or [], output, config, progress=progress, skipped=skipped)
     report_skipped(skipped, output)

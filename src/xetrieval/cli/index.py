@@ -19,8 +19,10 @@ from .options import (
     ExplainerOption,
     Format,
     FormatOption,
+    PriceOption,
     open_explainer,
     print_encoder_notes,
+    print_sending,
 )
 from .output import print_parts
 from .progress import progress_bar
@@ -67,6 +69,7 @@ class CorpusOptions:
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Do not cache encoded texts (the cache takes 1.6 KB per text).")
     ] = False
+    price: PriceOption = None
     skip_bad: SkipBad = False
 
 
@@ -305,6 +308,7 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     from ..encoders import encoder_notes
     from ..errors import InputError
     from ..index import Corpus, build_index
+    from ..index.build.sent import texts_of_build
     from ..index.build.stores import open_store
     from .streams import readable
 
@@ -326,6 +330,10 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     with readable(sources, skipped) as kept, progress_bar() as progress:
         store = None if options.store is None else open_store(options.store)
         corpus = Corpus(tuple(kept), chunking, options.vectors, store, skipped, options.vector_column)
+        if not encoded:
+            unheard = skipped_rows(skip_bad=options.skip_bad)
+            counted = replace(corpus, skipped=unheard)
+            print_sending(opened.encoder, texts_of_build(counted, opened, output, config), options.price)
         built = build_index(corpus, opened, output, config, progress)
     report_skipped(skipped, output)
     _print_result(built, output, time.monotonic() - started)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -64,6 +64,21 @@ FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", help="Folder for encoded texts (default: the user's cache folder).")
 ]
+
+
+PriceOption = Annotated[
+    float | None, typer.Option("--price", min=0, help="Of a paid endpoint: money per million tokens, to show the cost.")
+]
+
+
+def print_sending(encoder: Encoder, texts: Iterable[str], price: float | None) -> None:
+    """Print what a job is going to send, if its encoder is an endpoint."""
+    from ..encoders import to_send
+    from .console import print_message
+
+    sending = to_send(encoder, texts)
+    if sending is not None:
+        print_message(sending.sentence(price))
 
 
 def open_explainer(source: str, encoder: str | None, cache: Path | Literal[False] | None) -> Explainer:

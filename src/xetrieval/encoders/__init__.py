@@ -3,6 +3,7 @@
 from ..identity import EncoderIdentity, Role
 from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .cache import CachedEncoder, read_showing, shows_tokens
+from .cost import Sending, to_send
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder, TextFunction
 from .hashing import HashingEncoder
@@ -25,6 +26,7 @@ __all__ = [
     "HashingEncoder",
     "PrecomputedEncoder",
     "Role",
+    "Sending",
     "SentenceTransformerEncoder",
     "TextFunction",
     "TokenVectors",
@@ -39,6 +41,7 @@ __all__ = [
     "read_texts",
     "read_vectors",
     "shows_tokens",
+    "to_send",
     "token_vectors",
     "vector_ids",
 ]

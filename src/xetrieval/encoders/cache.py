@@ -2,7 +2,8 @@
 
 There is one SQLite file per encoder and role, named by a hash of everything that decides its vectors: the encoder's
 identity, the prompt, the precision. Texts are found by their sha256, and each row has a checksum, so a corrupted row is
-never used as a vector. Each block of new vectors is one transaction, so an interrupted run loses at most one block.
+never used as a vector. Each block of new vectors is one transaction, so an interrupted run loses at most one block; of
+an endpoint, one request.
 Vectors of an encoder that cannot be recognised later (a function without a name) are not kept.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -33,6 +34,7 @@ from .base import (
     precision_of,
     read_texts,
 )
+from .endpoint import EndpointEncoder
 from .function import NOT_KEPT
 from .same import SAME_SERVER, first_difference
 from .texts import as_texts
@@ -106,6 +108,12 @@ class CachedEncoder(BaseEncoder):
         with self._open(role) as db:
             return db.execute("SELECT 1 FROM vectors WHERE text_sha256 = ?", (_key(text),)).fetchone() is not None
 
+    def missing(self, texts: Iterable[str], role: Role) -> list[str]:
+        """The texts whose vectors are not in the cache."""
+        with self._open(role) as db:
+            know = "SELECT 1 FROM vectors WHERE text_sha256 = ?"
+            return [text for text in texts if db.execute(know, (_key(text),)).fetchone() is None]
+
     def path(self, role: Role) -> Path:
         """The file with the vectors of this role."""
         identity = self.identity
@@ -135,8 +143,9 @@ class CachedEncoder(BaseEncoder):
                     _put(counts, row, numbers)
             first = [rows[0] for rows in missing.values()]
             done = len(texts) - sum(map(len, missing.values()))
-            for start in range(0, len(first), BLOCK):
-                block = first[start : start + BLOCK]
+            size = self.encoder.batch_size if isinstance(self.encoder, EndpointEncoder) else BLOCK
+            for start in range(0, len(first), size):
+                block = first[start : start + size]
                 encoded = read_texts(self.encoder, [texts[row] for row in block], role)
                 self._add(db, [keys[row] for row in block], encoded)
                 counted = np.stack(encoded.counts, axis=1).tolist()

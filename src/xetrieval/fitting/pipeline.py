@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -130,6 +130,17 @@ def _encoded(reader: Encoder, texts: TrainingTexts, progress: Progress) -> tuple
         "documents_mostly_unknown_to_the_encoder": int(counts.unreadable.sum()),
         "sentences": len(texts.texts) - texts.documents,
     }
+
+
+def texts_of_fit(
+    corpora: Sequence[str | Path], teachers: Sequence[str], config: FitConfig, skipped: Skipped
+) -> Iterator[str]:
+    """The texts that a fit is going to encode: documents, sentences of them, and those of the teachers."""
+    documents = read_corpora(map(path_of, corpora), skipped)
+    yield from training_texts(documents, config.sentences_per_document).texts
+    for teacher in teachers:
+        for pair in read_teacher(teacher, documents, skipped):
+            yield from (pair.source, pair.target)
 
 
 def _label(

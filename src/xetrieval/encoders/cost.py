@@ -1,0 +1,44 @@
+"""What a job will send to an encoder that is paid by the token, counted before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from ..errors import InputError
+from ..identity import Role
+from .base import Encoder
+from .cache import CachedEncoder
+from .endpoint import EndpointEncoder
+
+BYTES_PER_TOKEN: Final = 4  # of prose, on average
+
+
+class Sending(NamedTuple):
+    """Texts that are not in the cache, each counted once."""
+
+    to: str
+    texts: int
+    tokens: int  # about
+
+    def sentence(self, price: float | None) -> str:
+        """The message to show; `price` is of a million tokens.
+
+        Raises:
+            InputError: a negative price.
+        """
+        if price is not None and not price >= 0:
+            raise InputError(f"--price {price}: give the price of a million tokens")
+        cost = "" if price is None else f", which cost about {self.tokens * price / 1e6:.2f}"
+        return f"{self.to}: {self.texts:,} texts to send, about {self.tokens:,} tokens{cost}"
+
+
+def to_send(encoder: Encoder, texts: Iterable[str], role: Role = "document") -> Sending | None:
+    """What encoding these texts sends to an endpoint; None for an encoder that runs here."""
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    if not isinstance(inner, EndpointEncoder):
+        return None
+    fresh = set(encoder.missing(texts, role) if isinstance(encoder, CachedEncoder) else texts)
+    prompt = len(encoder.identity.prompt(role).encode())
+    size = sum(prompt + len(text.encode("utf-8", "replace")) for text in fresh)
+    return Sending(encoder.identity.name, len(fresh), size // BYTES_PER_TOKEN)
