@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import random_explainer
+from index_data import _counted, _lives
 from test_cli_label import WORDS, history, refused, replay, run
 
 from xetrieval.configs import LlmLabelConfig
 from xetrieval.encoders import HashingEncoder
 from xetrieval.explain import Explainer
 from xetrieval.features import Feature
-from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
+from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.ask.examples import uses_in
 from xetrieval.index.build import labelled
 from xetrieval.index.build.verify import verify_index
+from xetrieval.index.store.layout import WORDS as WORDS_FOLDER
+from xetrieval.index.store.manifest import explainer_of
 from xetrieval.labels.labellers import UsesLabeller
 from xetrieval.labels.relabel import NewLabel, relabel
 from xetrieval.labels.use_lines import FeatureUses
@@ -176,7 +181,7 @@ def test_a_persons_label_stays_with_its_author(index: Path, tmp_path: Path) -> N
     assert labels(index)[mine].label == "tea and its places"
     assert "1 labels written" in run("label", "keyphrase", index, "--ids", mine, "--force")
     assert labels(index)[mine].source == "keyphrase"
-    assert [event["adopted"] for event in history(index / "explainer")] == [True, False, True]
+    assert [event["adopted"] for event in history(explainer_of(index))] == [True, False, True]
     assert not verify_index(index).unknown
 
 
@@ -197,21 +202,43 @@ def test_labels_of_an_index_are_scored_and_grouped(index: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_change_of_labels_that_was_killed_is_completed_by_the_same_command(
-    index: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = labelled.IndexTarget(index)
+def test_an_index_is_whole_whenever_a_change_of_its_labels_is_killed(index: Path, tmp_path: Path) -> None:
+    def change(folder: Path) -> None:
+        relabel(labelled.IndexTarget(folder), [NewLabel(0, "green tea", "worksheet")])
 
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
+    change(index)
+    events = _counted(change, lambda: shutil.copytree(index, tmp_path / "count"), tmp_path / "count")
+    assert events > 10
+    for at in range(1, events + 1, 7):
+        folder = tmp_path / f"killed{at}"
+        shutil.copytree(index, folder)
+        assert not _lives(partial(_turn, folder), at)
+        label = labels(folder)[0].label
+        assert label in ("green tea", "black tea"), "the old one or the new one"
+        open_index(folder).search("tea")
+        _turn(folder)
+        assert labels(folder)[0].label == "black tea"
+        assert not verify_index(folder).unknown
+        shutil.rmtree(folder)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(labelled, "write_manifest_with", killed)
-        with pytest.raises(KeyboardInterrupt):
-            relabel(target, [NewLabel(0, "green tea", "worksheet")])
-    assert isinstance(open_index(index), Index), "it can be read"
-    relabel(target, [NewLabel(0, "green tea", "worksheet")])
-    assert labels(index)[0].label == "green tea"
+
+def _turn(folder: Path) -> None:
+    relabel(labelled.IndexTarget(folder), [NewLabel(0, "black tea", "worksheet")])
+
+
+@pytest.mark.slow
+def test_words_of_an_index_are_not_counted_again_after_a_change_of_labels(index: Path) -> None:
+    open_index(index).search("tea", by="bm25")
+    before = sorted(path.name for path in index.iterdir() if path.name.startswith(WORDS_FOLDER))
+    assert before
+    _turn(index)
+    opened = open_index(index)
+    opened.search("tea", by="bm25")
+    assert sorted(path.name for path in index.iterdir() if path.name.startswith(WORDS_FOLDER)) == before
+    assert [path.name for path in index.iterdir() if path.name.startswith("explainer")] == [
+        opened.manifest.explainer_folder
+    ]
+    _turn(index)
     assert not verify_index(index).unknown
 
 

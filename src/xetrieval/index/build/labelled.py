@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,14 +13,26 @@ from ...explain import Explainer
 from ...explain.folder import write_explainer
 from ...files import digest_of, sha256_of_file
 from ...labels.relabel import Writing
+from ..store.layout import SENTENCES
 from ..store.manifest import read_index_manifest
-from ..store.ours import abandon_rewrite, check_finished, own_files, writing
+from ..store.ours import (
+    abandon_rewrite,
+    begin_building,
+    check_finished,
+    end_building,
+    own_files,
+    remove_unfinished,
+    writing,
+)
 from .pipeline import write_manifest_with
 
 
 @dataclass(frozen=True)
 class IndexTarget:
-    """The explainer of an index, whose labels change in place."""
+    """The explainer of an index. One with the changed labels takes its place in one step.
+
+    The generation stays, since words and searches depend on no label.
+    """
 
     folder: Path
 
@@ -34,7 +47,7 @@ class IndexTarget:
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:
-        """Lock the index. If the process is killed, repeating the change completes it.
+        """Lock the index.
 
         Raises:
             InputError: an unfinished build, another process writes the index, or the weights changed.
@@ -44,15 +57,20 @@ class IndexTarget:
             manifest = read_index_manifest(self.folder)
             abandon_rewrite(self.folder, manifest)
             check_finished(self.folder)
-            place = self.folder / manifest.explainer_folder
+            old, new = self.folder / manifest.explainer_folder, self.folder / manifest.next_explainer
 
             def write(explainer: Explainer, history: str) -> None:
                 if explainer.digest != manifest.explainer_digest:
-                    raise InputError(f"{place}: other weights than those that made the index; restore it")
-                write_explainer(explainer, place, overwrite=True, part=True, history=history)
-                files = {name: sha256_of_file(place / name) for name in own_files(place)}
-                job = digest_of([manifest.job, files])
-                changed = replace(manifest, generation=manifest.generation + 1, job=job, explainer_files=files)
+                    raise InputError(f"{old}: other weights than those that made the index; restore it")
+                begin_building(self.folder, {"rewrite": digest_of([manifest.job, new.name])})
+                write_explainer(explainer, new, part=True, history=history)
+                for name in SENTENCES:
+                    if (old / name).is_file():
+                        shutil.copyfile(old / name, new / name)
+                files = {name: sha256_of_file(new / name) for name in own_files(new)}
+                changed = replace(manifest, explainer_files=files, explainer_folder=new.name)
                 write_manifest_with(self.folder, changed, manifest.deleted(self.folder))
+                remove_unfinished(self.folder, changed)
+                end_building(self.folder)
 
-            yield Writing(place, write)
+            yield Writing(old, write)

@@ -24,7 +24,7 @@ from ...fitting.own import CorpusRows, learn_own, lost_labels
 from ...labels.relabel import history_of
 from ...progress import Progress, advanced, silent
 from ...sae.stack import Stack
-from ..store.layout import BUILDING, EXPLAINER, PROGRESS, RECORD, SHARDS, TEXTS, VECTORS, shard_name
+from ..store.layout import BUILDING, PROGRESS, RECORD, SHARDS, TEXTS, VECTORS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import begin_building, check_finished, is_rewrite, own_files, remove_unfinished, writing
 from ..store.reader import IndexReader, Rows
@@ -87,7 +87,7 @@ def _relearn(folder: Path, manifest: Manifest, job: str, seed: int, progress: Pr
     if not manifest.alive:
         raise InputError(f"{folder}: every document in it was deleted; there is nothing to learn from")
     index = IndexReader.open(folder)
-    name = f"{EXPLAINER}-{manifest.generation + 1:06d}"
+    name = manifest.next_explainer
     target, learned = folder / name, folder / BUILDING / LEARNED
     if not learned.is_file():
         _learn(index, target, seed, progress)

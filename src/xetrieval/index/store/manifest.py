@@ -74,6 +74,12 @@ class Manifest:
         return max((int(name) for name, _ in self.shards), default=-1) + 1
 
     @property
+    def next_explainer(self) -> str:
+        """The folder of the next explainer, which no explainer has had."""
+        number = int(self.explainer_folder.partition("-")[2] or 0)
+        return f"{EXPLAINER}-{max(self.generation, number) + 1:06d}"
+
+    @property
     def deleted_file(self) -> str:
         """The file with the deleted rows of this generation."""
         return f"deleted-{self.generation:06d}.u64"
