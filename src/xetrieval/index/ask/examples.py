@@ -17,6 +17,8 @@ from ...labels.from_uses import near_from
 from ...labels.use_lines import FeatureUses, feature_uses
 from ...labels.uses import uses_of
 from ...progress import Progress, silent
+from ..build.compact import document_of
+from ..build.sentences import read_sentences
 from ..store.reader import IndexReader
 
 MOST_EXAMPLES: Final = 20_000  # documents that examples are taken from; of more, a sample
@@ -34,12 +36,17 @@ def examples_in(index: IndexReader, progress: Progress = silent, config: Example
 
 
 def uses_in(index: IndexReader) -> list[FeatureUses]:
-    """Uses of every feature that has enough: pairs of neighbouring documents of an index."""
-    rows = _some(index, MOST_DOCUMENTS)
-    vectors, places = index.vectors(rows), np.arange(len(rows))
-    uses = uses_of(index.explainer.sae, vectors, places, places, places)
-    texts = [index.document(row).text for row in rows.tolist()]
-    return feature_uses(index.explainer.sae, vectors, texts, uses)
+    """Uses of every feature that has enough: pairs of a document or a stored sentence with neighbouring documents."""
+    rows, sae = _some(index, MOST_DOCUMENTS), index.explainer.sae
+    home, stored = index.folder / index.manifest.explainer_folder, map(index.document, index.alive.tolist())
+    sentences = read_sentences(home, map(document_of, stored), sae.dimension)
+    place = np.full(index.manifest.rows, -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    owner = place[index.alive[np.array([one.row for one in sentences.drawn], np.int64)]]
+    vectors, documents = np.concatenate([index.vectors(rows), sentences.vectors]), np.arange(len(rows))
+    uses = uses_of(sae, vectors, np.arange(len(vectors)), documents, np.concatenate([documents, owner]))
+    texts = [*(index.document(row).text for row in rows.tolist()), *(one.text for one in sentences.drawn)]
+    return feature_uses(sae, vectors, texts, uses)
 
 
 def nearness_in(index: IndexReader, labels: Sequence[str]) -> dict[str, float]:
@@ -54,7 +61,6 @@ def nearness_in(index: IndexReader, labels: Sequence[str]) -> dict[str, float]:
 
 
 def _some(index: IndexReader, most: int) -> NDArray[np.int64]:
-    rows = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
-    if not len(rows):
+    if not len(index.alive):
         raise InputError(f"{index.folder}: every document in it was deleted")
-    return spread(rows, most)
+    return spread(index.alive, most)
