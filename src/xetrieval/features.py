@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from .configs.labels import Active, Negatives
 from .data import BadLine, read_json_lines
@@ -19,6 +19,7 @@ from .files import write_text
 from .records import Record, object_of, read_record
 
 T = TypeVar("T")
+RETIRED: Final = "retired"  # flag of a feature that was lost when the autoencoder was learned again
 
 
 class Score(NamedTuple):
@@ -71,7 +72,7 @@ class Feature(LabelledFeature):
     prompt: str | None = None  # identity of the prompt, if a language model wrote the label
     scores: tuple[Score, ...] = ()  # of this label; a new label starts without any
     family: int | None = None  # id in families.jsonl
-    flags: tuple[str, ...] = ()  # dense, duplicate:ID
+    flags: tuple[str, ...] = ()  # dense, duplicate:ID, retired
     holds_from: float | None = None  # activation in both texts from which the label holds; None: from any
     near_from: float | None = None  # cosine of the label and either text from which it holds; None: from any
 

@@ -19,6 +19,7 @@ from .demo import demo
 from .doctor import doctor
 from .evaluate import app as evaluate
 from .explain import explain
+from .export import export
 from .features import features
 from .fit import fit
 from .index import app as index
@@ -63,6 +64,7 @@ app.command()(why)
 app.command()(doctor)
 app.command()(serve)
 app.command()(fit)
+app.command()(export)
 app.command()(teach)
 app.command()(info)
 app.command()(features)

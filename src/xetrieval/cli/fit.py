@@ -10,6 +10,7 @@ import typer
 
 from ..configs import FitConfig
 from .console import print_message
+from .export import PRIVATE
 from .options import CorporaArgument, PriceOption, named_encoder, print_sending
 from .progress import progress_bar
 from .shared import with_options
@@ -62,5 +63,6 @@ def fit(
     named = sum(feature.label is not None for feature in explainer.features)
     print_message(f"explainer of {explainer.sae.features} features, {named} labelled, in {output}")
     print_messages(held_out_notes(explainer))
+    print_message(f"{PRIVATE}: to give it away without them, run `xetrieval export {output} --without-names`")
     if unknown := explainer.provenance.get("documents_mostly_unknown_to_the_encoder"):
         print_message(f"{unknown:,} documents are mostly unknown to the encoder: it knows at most half of their tokens")

@@ -208,6 +208,7 @@ def export(
     opened, _, chosen = features.open()
     rows = write_worksheet(output, opened.sae.digest, chosen, opened.features)
     print_message(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`")
+    print_message("it contains texts and labels of the documents: give it only to those who may read them")
 
 
 @app.command("import")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .explainer import Explainer
+
+
+PRIVATE: Final = "Labels and ids of examples come from these texts; `xetrieval export --without-names` leaves them out."
 
 
 def model_card(explainer: Explainer) -> str:
@@ -36,6 +39,7 @@ def model_card(explainer: Explainer) -> str:
         "",
         "A share says how much of the score lies along a feature's direction, not why the encoder put it there.",
         "Labels are summaries of the texts that activate a feature most; weaker activations may mean something else.",
+        *([PRIVATE] if named else []),
         "Texts unlike the ones above are explained less well: look at the remainder, which every explanation shows.",
         "",
     ]

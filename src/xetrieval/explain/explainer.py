@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,7 +28,7 @@ from ..encoders import (
     read_texts,
 )
 from ..errors import ForeignVectorsWarning, InputError, MismatchError
-from ..features import Family, Feature
+from ..features import RETIRED, Family, Feature
 from ..files import path_of
 from ..identity import FUNCTION, explainer_digest
 from ..internalizer import Internalizer
@@ -45,6 +45,8 @@ from .foreign import unlike
 from .holding import labels_hold
 from .pairs import ExplainedPairs, PairNames, reading
 from .words import with_words
+
+PUBLIC_FACTS: Final = ("documents", "sentences", "learned_from", "seed", "encoder_and_views_of", "earlier")
 
 
 @dataclass
@@ -279,6 +281,20 @@ class Explainer:
         """What decides its numbers: encoder, autoencoder, k, internalizers; not its names. See `identity`."""
         nets = {aspect: net.digest for aspect, net in self.internalizers.items()}
         return explainer_digest(self.encoder_identity, self.sae.digest, self.sae.k, nets)
+
+    def without_names(self) -> Explainer:
+        """A copy with nothing that its documents say: no labels, ids of examples, families or names of sources.
+
+        Its weights and figures stay, so its digest does too.
+        """
+        bare = (
+            Feature(
+                one.feature_id, None, None, one.frequency, flags=tuple(flag for flag in one.flags if flag == RETIRED)
+            )
+            for one in self.features
+        )
+        kept = {key: value for key, value in self.provenance.items() if key in PUBLIC_FACTS}
+        return replace(self, features=tuple(bare), families=(), provenance=kept)
 
     @property
     def earlier(self) -> tuple[str, ...]:

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..encoders import CachedEncoder, Encoder, EndpointEncoder, FunctionEncoder, PrecomputedEncoder
-from ..features import Feature
+from ..features import RETIRED, Feature
 from ..labels.examples import top_examples
 from ..labels.from_uses import UseLabel, labels_from_uses
 from ..sae import SparseAutoencoder, SparseCodes
 
 EXAMPLES: Final = 20  # strongest texts of a feature, from which its label is made
-RETIRED: Final = "retired"  # flag of a feature that was lost when the autoencoder was learned again
 LISTED: Final = 8  # of them, kept by id
 MOST_DOCUMENTS: Final = 6000  # that labels are made from; of more, a sample
 MOST_SENTENCES: Final = 4000
