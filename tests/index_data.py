@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from conftest import random_explainer, unit
 
-from xetrieval.data.chunks import Chunking
+from xetrieval.configs import ChunkConfig
 from xetrieval.index import BuildConfig, Corpus, build_index
 from xetrieval.index.build.compact import compact_index
 from xetrieval.index.store.texts import Texts
@@ -82,7 +82,7 @@ def killed_changes(home: Path, kills: int) -> None:
     """The same for an addition that replaces documents and chunks, and for the compaction after it."""
     base, explainer = build_small(home, 100), random_explainer()
     secret = [{**one, "_id": f"s{i}", "text": f"{SECRET} " * 40} for i, one in enumerate(records(30))]
-    build_index(Corpus((write_corpus(home / "more.jsonl", secret),), Chunking(90)), explainer, base, ADDING)
+    build_index(Corpus((write_corpus(home / "more.jsonl", secret),), ChunkConfig(16)), explainer, base, ADDING)
     corpus = Corpus((write_corpus(home / "c.jsonl", [{**one, "_id": f"s{i}"} for i, one in enumerate(records(30))]),))
     done = []
     for name, act in (

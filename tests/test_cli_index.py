@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,6 @@ from conftest import random_explainer, unit
 from index_data import records, write_corpus
 from test_cli import Done, refused, run
 
-from xetrieval.data.chunks import Chunking, cut_document, places
-from xetrieval.data.corpus import Document
 from xetrieval.data.sources import stream_source
 from xetrieval.errors import InputError
 from xetrieval.index import open_index
@@ -195,8 +192,9 @@ def test_a_folder_of_files_is_cut_into_pieces_with_their_places(tmp_path: Path) 
     for chunk in parts:
         _, start, end = chunk.chunk
         assert text[start:end] == chunk.body
-        assert end - start <= 1000
+        assert end - start <= 768
         assert chunk.text.startswith(("# The title", "The title\n"))
+        assert len(chunk.text) <= 768
     assert all(any(sentence in chunk.body for chunk in parts) for sentence in sentences)
     (tmp_path / "d.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match=r"d\.txt: not UTF-8"):
@@ -204,23 +202,6 @@ def test_a_folder_of_files_is_cut_into_pieces_with_their_places(tmp_path: Path) 
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="nor any file"):
         list(stream_source(tmp_path / "empty"))
-
-
-def test_pieces_overlap_by_whole_sentences_and_leave_nothing_out() -> None:
-    text = " ".join(f"This is sentence {number:03d}, of forty letters." for number in range(50))
-    spans = places(text, Chunking(200, 60))
-    assert spans[0][0] == 0
-    assert spans[-1][1] == len(text)
-    for (_, end), (start, following) in pairwise(spans):
-        assert start < end  # they overlap
-        assert end - start <= 60
-        assert following > end
-        assert text[start : start + 4] == "This"
-    assert places("x" * 1000, Chunking(300, 0)) == [(0, 300), (300, 600), (600, 900), (900, 1000)]
-    short = Document("a", "T\nbody", "body", "a", {"title": "T"})
-    assert [chunk.id for chunk in cut_document(short, Chunking(100))] == ["a"]
-    with pytest.raises(InputError, match="50 characters or more"):
-        Chunking(100, 90).check()
 
 
 def test_vectors_are_indexed_from_the_command_line(home: Path, tmp_path: Path) -> None:

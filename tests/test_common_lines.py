@@ -8,7 +8,7 @@ import pytest
 from conftest import random_explainer
 from index_data import SMALL, records, write_corpus
 
-from xetrieval.data.chunks import Chunking
+from xetrieval.configs import ChunkConfig
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.index.ask import lines
 from xetrieval.index.ask.lines import CommonLine, common_lines
@@ -18,7 +18,7 @@ FOOTER = "Still stuck? Write to help@example.org and we answer within a day."
 BANNER = "This page is a draft."
 
 
-def build(home: Path, chunking: Chunking | None = None, count: int = 40) -> Path:
+def build(home: Path, chunking: ChunkConfig | None = None, count: int = 40) -> Path:
     """The footer stands in every second document and one more, the banner in a quarter, a brace in all."""
     rows = records(count)
     for place, row in enumerate(rows):
@@ -31,8 +31,8 @@ def build(home: Path, chunking: Chunking | None = None, count: int = 40) -> Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chunking", [None, Chunking(90, 40), Chunking(200)])
-def test_a_line_in_more_than_half_of_the_documents_is_named(tmp_path: Path, chunking: Chunking | None) -> None:
+@pytest.mark.parametrize("chunking", [None, ChunkConfig(24, 1), ChunkConfig(40)])
+def test_a_line_in_more_than_half_of_the_documents_is_named(tmp_path: Path, chunking: ChunkConfig | None) -> None:
     folder = build(tmp_path, chunking)
     assert common_lines(open_index(folder)) == (CommonLine(FOOTER, 21, 0.525),)
     delete_documents(folder, ["d1", "d2"])  # 19 of 38 are not more than half
@@ -47,7 +47,7 @@ def test_in_a_large_index_lines_are_looked_for_in_a_sample(tmp_path: Path, monke
 
 
 def test_pieces_that_cut_a_line_give_its_parts(tmp_path: Path) -> None:
-    found = common_lines(open_index(build(tmp_path, Chunking(50))))
+    found = common_lines(open_index(build(tmp_path, ChunkConfig(16))))
     assert [one.line for one in found] == ["Still stuck?", "Write to help@example.org and we answer within a day."]
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_data import SMALL, build_small, content, records, write_corpus
 
-from xetrieval.data.chunks import Chunking
+from xetrieval.configs import ChunkConfig
 from xetrieval.errors import InputError
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.build.compact import compact_index
@@ -29,7 +29,7 @@ SECRET = "zanzibarite"
 QUERIES = ("word1 word2", "word7", "word30 word31 word32")
 
 
-def add(folder: Path, rows: list[dict[str, Any]], chunking: Chunking | None = None) -> None:
+def add(folder: Path, rows: list[dict[str, Any]], chunking: ChunkConfig | None = None) -> None:
     corpus = Corpus((write_corpus(folder.parent / "more.jsonl", rows),), chunking)
     build_index(corpus, random_explainer(), folder, replace(SMALL, adding=True))
 
@@ -40,10 +40,10 @@ def changed(home: Path, count: int = 200) -> Path:
     secret = [{**r, "text": f"{SECRET} {r['text']}", "metadata": {"note": SECRET, SECRET: 1}} for r in records(20)]
     add(folder, [{**one, "_id": f"s{i}"} for i, one in enumerate(secret)])
     long = " ".join(f"The {SECRET} number {i} stands in this very sentence." for i in range(12))
-    add(folder, [{"_id": "long", "text": long}], Chunking(80))
+    add(folder, [{"_id": "long", "text": long}], ChunkConfig(16))
     delete_documents(folder, [f"s{i}" for i in range(15)] + ["d3", "d64", "d65"])
     add(folder, [{**one, "_id": f"s{i + 15}"} for i, one in enumerate(records(5, seed=7))])
-    add(folder, [{"_id": "long", "text": "A short page now."}], Chunking(80))
+    add(folder, [{"_id": "long", "text": "A short page now."}], ChunkConfig(16))
     return folder
 
 

@@ -15,18 +15,19 @@ from test_render import HOSTILE
 
 from xetrieval.arrays import l2norm
 from xetrieval.data import split_sentences
+from xetrieval.data.chunks import text_chunks
 from xetrieval.encoders import (
     FunctionEncoder,
     HashingEncoder,
     Role,
     SentenceTransformerEncoder,
     TokenVectors,
+    ruler_of,
     token_vectors,
 )
 from xetrieval.encoders.minilm import packaged
 from xetrieval.errors import InputError
 from xetrieval.explain import Explainer, Explanation, Term, TokenShare, attribute
-from xetrieval.explain.explainer import chunk_places
 from xetrieval.explain.token_shares import FeatureSpan
 from xetrieval.explain.words import joined_words
 from xetrieval.render.text import plain_text
@@ -167,7 +168,7 @@ def long_document() -> str:
 
 def test_a_long_document_is_scored_by_chunks_of_whole_sentences() -> None:
     encoder, document = HashingEncoder(64), long_document()
-    places = chunk_places(encoder, document)
+    places = text_chunks(document, ruler_of(encoder))
     assert len(places) > 1
     assert [s.text for a, b in places for s in split_sentences(document[a:b])] == [
         s.text for s in split_sentences(document)
@@ -196,9 +197,9 @@ def test_the_chunk_that_wins_is_the_one_explained() -> None:
     short = explainer.explain_chunks(QUERY, DOCUMENT)
     assert short.score == explainer.explain(QUERY, DOCUMENT).score
     assert "chunk" not in plain_text(short)
-    one = explainer.explain_chunks(QUERY, "word " * 2000)  # a sentence past the limit stays one, and is cut
-    assert len(one.chunks) == 1
-    assert one.read_document.unread > 0
+    long = explainer.explain_chunks(QUERY, "word " * 2000)  # a sentence past the limit is cut between words
+    assert [(c.start, c.end) for c in long.chunks] == [(n, min(n + 1279, 9999)) for n in range(0, 10_000, 1280)]
+    assert long.read_document.unread == 0
 
 
 def test_evidence_of_vectors_is_refused() -> None:

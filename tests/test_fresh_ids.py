@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import random_explainer
 
-from xetrieval.data.chunks import Chunking
+from xetrieval.configs import ChunkConfig
 from xetrieval.data.corpus import Document, document_of
 from xetrieval.data.lines import Line
 from xetrieval.errors import InputError
@@ -31,7 +31,7 @@ def test_an_id_beside_another_is_metadata_and_not_lost() -> None:
 def test_a_document_named_like_a_piece_is_refused_for_that(tmp_path: Path) -> None:
     rows = [{"_id": "a", "text": "salt and pepper. " * 20}, {"_id": "a#1", "text": "salt"}]
     (tmp_path / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    corpus = Corpus((tmp_path / "c.jsonl",), Chunking(60))
+    corpus = Corpus((tmp_path / "c.jsonl",), ChunkConfig(16))
     with pytest.raises(InputError, match=r"duplicate document id 'a#1' in the corpus \(chunks are named ID#1"):
         build_index(corpus, random_explainer(), tmp_path / "index", BuildConfig())
     assert not (tmp_path / "index").exists()

@@ -11,7 +11,7 @@ from conftest import random_explainer, unit
 from index_data import records, write_corpus
 
 from xetrieval import Corpus, FitConfig, fit, open_encoder
-from xetrieval.data.chunks import Chunking
+from xetrieval.configs import ChunkConfig
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError
 
@@ -46,9 +46,16 @@ def test_pieces_are_cut_from_a_corpus(corpus: Path, tmp_path: Path) -> None:
     random_explainer().save(tmp_path / "ex")
     np.save(tmp_path / "v.npy", unit(30))
     build = ["index", "build", "--output", str(tmp_path / "new"), "-x", str(tmp_path / "ex")]
-    refused(run(*build, "--vectors", str(tmp_path / "v.npy"), "--chunk", "100"), "--chunk needs a corpus")
-    with pytest.raises(InputError, match="chunking needs sources"):
-        Corpus((), Chunking(100), vectors=tmp_path / "v.npy")
+    refused(run(*build, "--chunk-tokens", "100"), "--chunk-tokens needs a corpus")
+    vectors = ("--vectors", str(tmp_path / "v.npy"))
+    for options in (("--chunk-tokens", "100"), ("--chunk-overlap", "1"), ("--no-chunks",)):
+        refused(
+            run(*build, str(corpus), *vectors, *options), f"{options[0]} and --vectors cannot be combined: documents"
+        )
+    refused(run(*build, str(corpus), "--no-chunks", "--chunk-tokens", "99"), "--no-chunks and --chunk-tokens cannot be")
+    refused(run(*build, str(corpus), "--chunk-tokens", "9"), "chunks of 9 tokens: give a whole number from 16 on")
+    with pytest.raises(InputError, match="chunking and vectors cannot be combined"):
+        Corpus((), ChunkConfig(100), vectors=tmp_path / "v.npy")
     with pytest.raises(InputError, match="column needs vectors"):
         Corpus((corpus,), column="vector")
     assert not (tmp_path / "new").exists()

@@ -13,7 +13,6 @@ import pytest
 from conftest import random_explainer, unit
 from index_data import SMALL, build_small, content, records, write_corpus
 
-from xetrieval.data.chunks import Chunking
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explain import Explanation
 from xetrieval.files import alone
@@ -165,12 +164,12 @@ def test_documents_of_one_word_and_of_a_million(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "long.txt").write_text("word1 word2 word3 word4. " * 250_000)
     (tmp_path / "texts" / "short.txt").write_text("word")
-    corpus = Corpus((tmp_path / "texts",), Chunking(20_000))
+    corpus = Corpus((tmp_path / "texts",))
     build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
     index = open_index(tmp_path / "index")
-    assert len(index) == 314
+    assert len(index) == 5397
     assert index.document(index.row_of("short.txt")).text == "word"
-    assert index.document(index.row_of("long.txt#313")).end == 250_000 * 25 - 1
+    assert index.document(index.row_of("long.txt#5396")).end == 250_000 * 25 - 1
     write_corpus(tmp_path / "c.jsonl", [{"_id": "a", "text": "word " * 1_000_000}])
     with pytest.raises(InputError, match="longer than 4 MB; cut the text into passages"):
         build_index(Corpus((tmp_path / "c.jsonl",)), random_explainer(), tmp_path / "other", SMALL)

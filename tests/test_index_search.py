@@ -369,7 +369,7 @@ def test_a_checkup_measures_and_advises(index: Index) -> None:
     assert not any("good enough" in line for line in advice(replace(fine, verdict="partly"), "xetrieval fit"))
     assert advice(fine, "xetrieval fit")[0].startswith("good enough")
     assert advice(replace(fine, cosine_on_card=found.cosine + 0.2), "xetrieval fit")[0].startswith("refit")
-    assert any("--chunk" in line for line in advice(replace(fine, unread=0.3), "xetrieval fit"))
+    assert any("--no-chunks" in line for line in advice(replace(fine, unread=0.3), "xetrieval fit"))
     queries = ["word1 word2", "word3 word4", "word5"]
     best = [index.search(query, 1)[0].doc_id for query in queries]
     worst = index.search(queries[2], COUNT)[-1].doc_id

@@ -20,6 +20,7 @@ from xetrieval.cli.explain import explain as cli_explain
 from xetrieval.cli.fit import fit as cli_fit
 from xetrieval.cli.search import search as cli_search
 from xetrieval.cli.search import why as cli_why
+from xetrieval.configs import ChunkConfig
 from xetrieval.errors import InputError
 from xetrieval.explain import load
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
@@ -150,13 +151,15 @@ def test_the_table_names_options_that_there_are() -> None:
 
     named = {name for verb in TABLE for rule in rules_of(verb, "hybrid") for name in rule[:2]}
     python = [Index.search, Index.why, why, SearchOptions, cli_search, cli_why, cli_explain, CorpusOptions, BuildConfig]
+    python += [ChunkConfig]
     there = {name for function in python for name in inspect.signature(function).parameters}
     there |= (
         set(s.SearchRequest.model_fields) | set(s.ContrastRequest.model_fields) | set(s.ExplainRequest.model_fields)
     )
     there |= set(inspect.signature(cli_fit).parameters) | {"precision", "model"}  # of open_encoder, what it opens
     otherwise = {"text": "document", "input": "source", "vector": "query",
-                 "written_as": "format", "sources": "source", "encoded": "vectors"}  # fmt: skip
+                 "written_as": "format", "sources": "source", "encoded": "vectors", "chunk_tokens": "tokens",
+                 "chunk_overlap": "overlap", "no_chunks": "whole"}  # fmt: skip
     assert not {otherwise.get(name, name) for name in named} - there
     accepted_by_some = {option for mode in SEARCH_MODES.values() for option in mode.accepts}
     for rule in (rule for table in TABLE.values() for rule in table):

@@ -15,9 +15,9 @@ from index_data import SMALL, content, write_corpus
 
 from xetrieval import FitConfig, fit, load, open_index
 from xetrieval.cli.app import app
+from xetrieval.configs import ChunkConfig
 from xetrieval.configs.rule import rule, sae_by_rule
 from xetrieval.data import Document
-from xetrieval.data.chunks import Chunking
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.evaluate.doctor import checkup
 from xetrieval.explain.verdict import verdict
@@ -354,7 +354,7 @@ def test_pairs_without_queries_leave_out_the_pieces_of_the_same_document() -> No
 
 
 def test_pieces_are_the_documents_that_are_learned_from(tmp_path: Path) -> None:
-    source = Corpus((write_corpus(tmp_path / "c.jsonl", records(90)),), Chunking(70))
+    source = Corpus((write_corpus(tmp_path / "c.jsonl", records(90)),), ChunkConfig(16))
     built = build_index(source, random_explainer(), tmp_path / "index", OWN)
     learned = open_index(tmp_path / "index").explainer
     assert built.documents == learned.provenance["documents"] > 150

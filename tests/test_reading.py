@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xetrieval.data import Skipped, read_corpora, stream_source
-from xetrieval.data.chunks import Chunking
+from xetrieval.data.chunks import CharacterRuler, Cutter
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.html_text import page_text
 from xetrieval.data.judgments import read_judgments, read_queries
@@ -104,7 +104,7 @@ def test_front_matter_is_facts_or_text_and_nothing_is_lost(scratch: Path, conten
     json.dumps(facts, allow_nan=False)
     path = scratch / "page.md"
     path.write_text(text, newline="")
-    for document in stream_source(path, Chunking(50)):
+    for document in Cutter(CharacterRuler(16)).cut(stream_source(path, cut_files=False)):
         assert document.chunk is not None
         assert text[document.chunk.start : document.chunk.end] == document.body
 
@@ -242,7 +242,7 @@ def test_parquet_that_cannot_be_used_is_refused_by_column_and_row(tmp_path: Path
             list(stream_source(table(tmp_path / "c.parquet", **columns)))
     skipped = Skipped(bad_rows=True)
     source = table(tmp_path / "c.parquet", id=ids, text=["x", None])
-    assert [document.id for document in stream_source(source, None, skipped)] == ["a"]
+    assert [document.id for document in stream_source(source, skipped)] == ["a"]
     assert [row.number for row in skipped.rows] == [2]
     source.write_bytes(source.read_bytes()[:-20])
     with pytest.raises(InputError, match="not a complete Parquet file"):

@@ -103,9 +103,11 @@ CONTRAST: Final[tuple[Rule, ...]] = (
 BUILD: Final[tuple[Rule, ...]] = (
     Apart("store", "sources", "a store has its own texts and vectors"),
     Apart("store", "vectors", "a store has its own texts and vectors"),
-    Apart("store", "chunk", "a store has its own chunks"),
-    Needs("chunk", "sources", "it cuts the documents of a corpus"),
-    Needs("overlap", "chunk", "it sets how much a chunk shares with the one before"),
+    *(Apart(option, source, "documents that come with vectors are not cut: cut them before they are encoded")
+      for option in ("chunk_tokens", "chunk_overlap", "no_chunks") for source in ("vectors", "store")),
+    *(Needs(option, "sources", "it cuts the documents of a corpus") for option in ("chunk_tokens", "chunk_overlap")),
+    Apart("no_chunks", "chunk_tokens", "without chunks there is nothing to measure"),
+    Apart("no_chunks", "chunk_overlap", "without chunks there is nothing to repeat"),
     Needs("vector_column", "vectors", "it names a column of that file"),
     Needs("force", "encoded", "it accepts vectors that seem to come from another encoder"),
     Apart("vectors", "no_cache", "vectors are not encoded, so there is nothing to cache"),
@@ -114,7 +116,7 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("store", "cache", "vectors are not encoded, so there is nothing to cache"),
     Apart("vectors", "skip_bad", "rows of the file would no longer match their documents"),
     Apart("store", "skip_bad", "it is for the rows of files"),
-)
+)  # fmt: skip
 FIT: Final[tuple[Rule, ...]] = (
     Needs("form", "teacher", "it is the form of the internalizers, which learn from teachers"),
 )

@@ -49,7 +49,7 @@ def doctor(
         if qrels is not None:
             found = read_judged_queries(qrels, queries, skipped)
             texts, judged = found.texts, [found.judgments[name] for name in found.ids]
-            notes = [*found.notes, *absent_documents(found.judgments, lambda name: opened.find(name) is not None)]
+            notes = [*found.notes, *absent_documents(found.judgments, lambda name: bool(opened.rows_of(name)))]
         else:
             read = read_queries(queries, None, skipped)
             texts, notes = read.texts, [read.note] if read.empty else []

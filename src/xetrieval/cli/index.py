@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import BuildConfig
+from ..configs import BuildConfig, ChunkConfig
 from ..registry import SEARCH_ENGINES, VECTOR_STORES
 from ..text import printable
 from .console import output_console, print_json, print_message
@@ -61,16 +61,13 @@ class CorpusOptions:
     store: Annotated[
         str | None, typer.Option("--store", help=f"A store of vectors by its URL: {STORES} (docs/index.md).")
     ] = None
-    chunk: Annotated[
-        int | None, typer.Option("--chunk", help="Split documents into chunks of at most this many characters.")
-    ] = None
-    overlap: Annotated[int, typer.Option("--overlap", help="Characters that a chunk shares with the one before.")] = 0
     cache: CacheOption = None
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Do not cache encoded texts (the cache takes 1.6 KB per text).")
     ] = False
     price: PriceOption = None
     skip_bad: SkipBad = False
+    chunks: ChunkConfig = field(default_factory=ChunkConfig)
 
 
 @app.command()
@@ -78,21 +75,28 @@ class CorpusOptions:
 def build(
     output: Annotated[Path, typer.Option("--output", help="The index's folder.")],
     corpus: CorpusOptions,
+    chunks: ChunkConfig,
     config: BuildConfig,
     sources: Sources = None,
     explainer: ExplainerOption = "minilm",
 ) -> None:
-    """Build an index. If interrupted, run the same command again to resume."""
-    _build(corpus, config, sources or [], explainer, output)
+    """Build an index. If interrupted, run the same command again to resume.
+
+    Documents longer than the encoder reads are cut into chunks named ID#1, ID#2, ..., so that all of their text counts.
+    """
+    _build(replace(corpus, chunks=chunks), config, sources or [], explainer, output)
 
 
 @app.command()
 @with_options
-def add(index: Folder, corpus: CorpusOptions, config: BuildConfig, sources: Sources = None) -> None:
+def add(
+    index: Folder, corpus: CorpusOptions, chunks: ChunkConfig, config: BuildConfig, sources: Sources = None
+) -> None:
     """Add documents, and replace those whose text or metadata changed, with all their chunks.
 
     Documents that are no longer in the corpus stay in the index until `index delete` removes them. Replaced texts are
-    no longer found, but they stay in the index's files until `index compact`.
+    no longer found, but they stay in the index's files until `index compact`. Documents are cut into chunks as they
+    were before, unless you choose otherwise.
     """
     from ..errors import InputError
     from ..index import open_index
@@ -102,7 +106,7 @@ def add(index: Folder, corpus: CorpusOptions, config: BuildConfig, sources: Sour
     explainer = explainer_of(index)
     if not explainer.is_dir():
         raise InputError(f"{index}: there is no index to add to; make one with `xetrieval index build`")
-    _build(corpus, replace(config, adding=True), sources or [], str(explainer), index)
+    _build(replace(corpus, chunks=chunks), replace(config, adding=True), sources or [], str(explainer), index)
     opened = open_index(index)
     found = drift(opened)
     if found and (note := found.note(opened)):
@@ -227,6 +231,7 @@ def info(index: Folder) -> None:
 
     from ..index import open_index
     from ..index.build.verify import folder_bytes
+    from ..index.store.texts import not_read
 
     opened = open_index(index)
     manifest, changed = opened.manifest, _added_later(opened)
@@ -238,6 +243,7 @@ def info(index: Folder) -> None:
         ("dictionary", _dictionary(opened)),
         *(() if changed is None else (("new documents", changed),)),
         ("encoder", f"{manifest.encoder}, {manifest.dimension} dimensions"),
+        ("text not read", not_read(manifest.read)),
         ("words", _words(manifest)),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
         ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes a document"),
@@ -304,7 +310,6 @@ def _added_later(index: Index) -> str | None:
 def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], explainer: str, output: Path) -> None:
     import time
 
-    from ..data.chunks import Chunking
     from ..encoders import encoder_notes
     from ..errors import InputError
     from ..index import Corpus, build_index
@@ -313,7 +318,9 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     from .streams import readable
 
     encoded = options.vectors or options.store
-    values = {**vars(options), "overlap": options.overlap > 0, "force": config.force}
+    chunks = options.chunks
+    values = {**vars(options), "force": config.force, "chunk_tokens": chunks.tokens}
+    values |= {"chunk_overlap": chunks.overlap > 0, "no_chunks": chunks.whole}
     check_options(
         "build",
         {**values, "sources": sources, "encoded": encoded},
@@ -322,7 +329,7 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     opened = open_explainer(explainer, options.encoder, False if options.no_cache else options.cache)
     if not sources and not encoded:
         raise InputError("give a corpus, --vectors FILE, or --store URL")
-    chunking = None if options.chunk is None else Chunking(options.chunk, options.overlap).check()
+    chunking = None if chunks == ChunkConfig() else chunks
     if not encoded:
         print_encoder_notes(encoder_notes(opened.encoder))
     started = time.monotonic()
@@ -348,6 +355,13 @@ def _print_result(built: Built, output: Path, seconds: float) -> None:
     changes += [f"{built.unchanged:,} unchanged"] if built.unchanged else []
     print_message(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
     print_message(f"dictionary: {built.dictionary}")
+    if built.cut:
+        print_message(built.cut)
+    if built.unread:
+        print_message(
+            f"{built.unread:,} tokens at the end of {built.longer:,} documents were not read: they are past the "
+            "encoder's limit"
+        )
     if not built.words and built.added + built.updated:
         print_message(f"words of these documents are not stored: {NO_WORDS}")
     if built.unreadable:

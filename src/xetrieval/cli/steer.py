@@ -74,7 +74,7 @@ def suggest(
         source = clicks.name
     report_skipped(skipped, output)
     named = {str(place): one for place, one in enumerate(judged)}
-    print_messages(absent_documents(named, lambda name: opened.find(name) is not None))
+    print_messages(absent_documents(named, lambda name: bool(opened.rows_of(name))))
     with progress_bar() as progress:
         made = run(opened, texts, judged, config, source, progress, own)
     done = _save(made.profile, output)

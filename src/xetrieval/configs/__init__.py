@@ -5,6 +5,7 @@ nothing heavy, so that `--help` is instant.
 """
 
 from .build import BuildConfig
+from .chunks import ChunkConfig
 from .evaluate import LabelsConfig, NamesConfig, RetrievalConfig, SteeringConfig, SuggestConfig, WeightsConfig
 from .fit import FitConfig
 from .internalizer import InternalizerConfig
@@ -16,6 +17,7 @@ from .teach import TeachConfig
 
 __all__ = [
     "BuildConfig",
+    "ChunkConfig",
     "ExamplesConfig",
     "FitConfig",
     "InternalizerConfig",

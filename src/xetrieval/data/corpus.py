@@ -49,7 +49,8 @@ def document_of(line: Line) -> Document:
     record = line.record
     given = record.get("_id") if record.get("_id") not in (None, "") else record.get("id")
     identifier = line.identifier(None if given == "" else given, "field '_id' is missing or not text")
-    title, body = line.text("title", required=False).strip(), line.text("text", required=False).strip()
+    title, written = line.text("title", required=False).strip(), line.text("text", required=False)
+    body = written.strip()
     whole = f"{title}\n{body}".strip()
     if not whole:
         raise line.bad(f"document {identifier[:100]!r} has neither title nor text")
@@ -63,4 +64,8 @@ def document_of(line: Line) -> Document:
         metadata["metadata"] = entries
     parent = metadata.get("parent")
     thread = str(parent) if isinstance(parent, str | int) and parent != "" else identifier
-    return Document(identifier, whole, body, thread, {"title": title, "metadata": metadata})
+    start = len(written) - len(written.lstrip()) if body else 0
+    place = (
+        ChunkPlace(identifier, start, start + len(body)) if start else None
+    )  # offsets count from the text as written
+    return Document(identifier, whole, body, thread, {"title": title, "metadata": metadata}, place)

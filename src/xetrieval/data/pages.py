@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
-from .chunks import LONGEST_TITLE, begins_with
+from .chunks import FENCE, HEADING, LONGEST_LINE, LONGEST_TITLE, begins_with
 from .corpus import ChunkPlace, Document
 from .front_matter import split_front_matter
 from .html_text import page_text
@@ -19,10 +19,7 @@ MARKDOWN: Final = (".md", ".markdown")
 HTML: Final = (".html", ".htm", ".xhtml")
 PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
 LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
-LONGEST_LINE: Final = 1000  # characters of a line that are searched for a title
 FRONT_MATTER: Final = "front_matter"  # metadata that holds a field whose name is ours
-HEADING: Final = re.compile(r" {0,3}(?P<level>#{1,6})[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*")
-FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 CODE: Final = re.compile(r" {4}| {0,3}\t")
 REMARK: Final = re.compile(r"(`[^`]*`)|<!--.*?-->")  # a comment in a line; one in code is text
 

@@ -14,6 +14,7 @@ BREAK: Final = re.compile(
 )
 ABBREVIATION: Final = re.compile(r"(?:\b(?:[A-Z]|e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|St|Fig|Eq|No|al|approx)\.)$")
 ANY_LINE: Final = re.compile(LINE)
+LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Sentence(NamedTuple):

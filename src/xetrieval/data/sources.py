@@ -1,7 +1,7 @@
 """A corpus is a BEIR folder, JSON lines, a table of `CORPUS_FILES`, or a folder of text, Markdown and HTML files.
 
 All are read one document at a time, always in the same order. A document's `fields` are `title` and `metadata`;
-`chunk` is its place in the document that it was cut from.
+`chunk` is the place of its text in the document as it was written.
 """
 
 from __future__ import annotations
@@ -11,36 +11,29 @@ from functools import partial
 from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
-from typing import Final
 
 from ..errors import InputError
 from ..files import path_of
 from ..registry import CORPUS_FILES
-from .chunks import Chunking, cut_document
+from .chunks import CharacterRuler, Cutter
 from .corpus import Document, document_of
 from .lines import BadLine, each, path_text, read_json_lines
 from .pages import PAGE_FILES, read_folder, read_page
 from .skipped import Skipped, usable
 
-FILES_CUT: Final = Chunking(1000, 150)  # how the files of a folder are cut, by default
-
 Reader = Callable[[Path], Iterator[Document | BadLine]]
 
 
-def stream_source(
-    path: Path,
-    chunking: Chunking | None = None,
-    skipped: Skipped | None = None,
-) -> Iterator[Document]:
-    """The documents of one corpus, cut into chunks where `chunking` says so or the corpus is a folder of files."""
+def stream_source(path: Path, skipped: Skipped | None = None, *, cut_files: bool = True) -> Iterator[Document]:
+    """The documents of one corpus.
+
+    Args:
+        cut_files: cut text files into chunks by their characters, as no encoder is at hand.
+    """
     skipped = skipped or Skipped()
-    reader, cut = _reader(path, skipped)
-    chunking = chunking or cut
-    for document in usable(reader(path), skipped):
-        if chunking is None:
-            yield document
-        else:
-            yield from cut_document(document, chunking)
+    reader, files = _reader(path, skipped)
+    documents = usable(reader(path), skipped)
+    return Cutter(CharacterRuler()).cut(documents) if files and cut_files else documents
 
 
 def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> Iterator[Document]:
@@ -50,7 +43,7 @@ def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> I
     """
     known: dict[bytes, tuple[Path, bytes]] = {}  # hash of an id -> its first corpus, hash of its text
     for path in paths:
-        for document in stream_source(path, None, skipped):
+        for document in stream_source(path, skipped):
             name, here = document.id, (path, _hash(document.text))
             first = known.setdefault(_hash(name), here)
             if first is here:
@@ -76,17 +69,18 @@ def _hash(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def _reader(path: Path, skipped: Skipped) -> tuple[Reader, Chunking | None]:
+def _reader(path: Path, skipped: Skipped) -> tuple[Reader, bool]:
+    """What reads a corpus, and whether it reads text files."""
     if path_of(path).is_dir():
-        return (_read_json, None) if _corpus_file(path) != path else (partial(read_folder, skipped=skipped), FILES_CUT)
+        return (_read_json, False) if _corpus_file(path) != path else (partial(read_folder, skipped=skipped), True)
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending in PAGE_FILES:
-        return partial(read_page, skipped=skipped), FILES_CUT
+        return partial(read_page, skipped=skipped), True
     if ending not in CORPUS_FILES:
-        return _read_json, None
+        return _read_json, False
     module, function = CORPUS_FILES[ending].split(".")
     reader: Reader = getattr(import_module(f".{module}", __package__), function)
-    return reader, None
+    return reader, False
 
 
 def _read_json(path: Path) -> Iterator[Document | BadLine]:

@@ -9,6 +9,7 @@ from .function import FunctionEncoder, TextFunction
 from .hashing import HashingEncoder
 from .open import open_encoder
 from .precomputed import PrecomputedEncoder
+from .ruler import ruler_of
 from .sentence_transformer import SentenceTransformerEncoder
 from .texts import as_text, as_texts
 from .tokens import TokenVectors, token_vectors
@@ -40,6 +41,7 @@ __all__ = [
     "read_showing",
     "read_texts",
     "read_vectors",
+    "ruler_of",
     "shows_tokens",
     "to_send",
     "token_vectors",

@@ -46,6 +46,7 @@ class BaseEncoder(ABC):
 
 
 NOT_COUNTED: Final = -1
+NO_LIMIT: Final = 1 << 30  # tokens
 
 
 class Counts(NamedTuple):
@@ -89,6 +90,18 @@ class CountsTokens(Protocol):
 
     def token_counts(self, texts: Sequence[str], role: Role) -> Counts:
         """How much of each text it reads, [n]."""
+
+
+@runtime_checkable
+class MarksTokens(Protocol):
+    """An encoder that shows where the tokens of a text are."""
+
+    @property
+    def document_room(self) -> int | None:
+        """The most tokens that a document may have, NO_LIMIT for any number; None: its tokens cannot be seen."""
+
+    def token_starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Where the tokens of each text begin, also past the limit, ascending."""
 
 
 class Encoded(NamedTuple):

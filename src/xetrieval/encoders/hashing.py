@@ -12,11 +12,12 @@ from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Float32, l2norm
 from ..errors import InputError
 from ..identity import EncoderIdentity, Role
-from .base import BaseEncoder, Counts
+from .base import NO_LIMIT, BaseEncoder, Counts
 from .texts import as_texts
 from .tokens import Show, TokenKind, TokenVectors
 
@@ -51,6 +52,15 @@ class HashingEncoder(BaseEncoder):
         limit = self.identity.max_tokens or 0
         words = np.array([len(WORD.findall(text)) for text in as_texts(texts, role)], np.int32)
         return Counts(np.maximum(words - limit, 0), np.zeros_like(words), np.minimum(words, limit))
+
+    @property
+    def document_room(self) -> int:
+        """The most words that a document may have."""
+        return self.identity.max_tokens or NO_LIMIT
+
+    def token_starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Where the words of each text begin."""
+        return [np.array([word.start() for word in WORD.finditer(text)], np.int64) for text in texts]
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors:
         """The words as they are read, [T, m]."""

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Float32, as_vectors, l2norm
 from ..errors import DamagedError, InputError
@@ -18,7 +19,7 @@ from ..extras import require
 from ..files import path_of
 from ..identity import EncoderIdentity, Role
 from ..text import clip
-from .base import BaseEncoder, Counts, not_counted
+from .base import NO_LIMIT, BaseEncoder, Counts, not_counted
 from .model_folder import ModelFolder
 from .texts import as_texts
 from .tokens import Show, TokenKind, TokenVectors
@@ -93,6 +94,23 @@ class SentenceTransformerEncoder(BaseEncoder):
             unknown.append(sum(i == unknown_id for i in text))
             tokens.append(len(text))
         return Counts(*(np.array(column, np.int32) for column in (unread, unknown, tokens)))
+
+    @cached_property
+    def document_room(self) -> int | None:
+        """The most tokens that a document may have; None: the tokenizer does not show them."""
+        tokenizer, prompt = self._model.tokenizer, self.identity.document_prompt
+        if not getattr(tokenizer, "is_fast", False):
+            return None
+        with self._tokenizing:
+            lead = tokenizer(prompt, add_special_tokens=False)["input_ids"] if prompt else []
+        return int((self.identity.max_tokens or NO_LIMIT) - tokenizer.num_special_tokens_to_add() - len(lead))
+
+    def token_starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Where the tokens of each text begin, also past the limit."""
+        tokenizer = self._model.tokenizer
+        with self._tokenizing:
+            read = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return [np.array([start for start, _ in spans], np.int64) for spans in read["offset_mapping"]]
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
         """The tokens before pooling; None unless the model is a transformer, a mean, and at most a normalisation.

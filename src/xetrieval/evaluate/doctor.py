@@ -32,7 +32,7 @@ from ..index.search.ranking import explain_rows
 from ..progress import Progress, silent
 from ..records import Record
 from ..sae.measure import Measured
-from .retrieval import DEPTH, ndcg10_of_rankings
+from .retrieval import CHUNKS, DEPTH, ndcg10_of_rankings
 
 SAMPLE: Final = 2000  # documents
 QUERIES: Final = 200  # at most, or as many titles in their place
@@ -102,7 +102,7 @@ def checkup(
     Raises:
         InputError: judgments without queries, not one set for each query, or an index without documents.
     """
-    _check(index, queries, judgments)
+    judgments = _judgments(index, queries, judgments)
     rng = np.random.default_rng(seed)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     sample = np.sort(rng.permutation(alive)[:SAMPLE])
@@ -154,16 +154,18 @@ def _notes(index: Index, z: Float32) -> tuple[str, ...]:
     return tuple(note for note in notes if note)
 
 
-def _check(
+def _judgments(
     index: Index, queries: Sequence[str] | Float32 | None, judgments: Sequence[Mapping[str, int]] | None
-) -> None:
+) -> list[dict[str, int]] | None:
+    """The judgments by document; refuse what cannot be examined."""
     if judgments is not None:
         if queries is None or len(queries) != len(judgments):
             raise InputError("give one set of judgments for each query")
         by_query = {str(place): one for place, one in enumerate(judgments)}
-        absent_documents(by_query, lambda name: index.find(name) is not None)
+        absent_documents(by_query, lambda name: bool(index.rows_of(name)))
     if not len(index):
         raise InputError("every document in this index was deleted; there is nothing to examine")
+    return None if judgments is None else [index.by_document(judged) for judged in judgments]
 
 
 def advice(
@@ -197,8 +199,8 @@ def advice(
         )
     if found.unread > 0.05:
         lines.append(
-            f"{found.unread:.0%} of the documents are longer than the encoder reads: split them into chunks "
-            "(index build --chunk)"
+            f"{found.unread:.0%} of the documents are longer than the encoder reads: build the index from the texts, "
+            "without --no-chunks, and they are cut"
         )
     if found.unknown > 0.05:
         lines.append(
@@ -308,7 +310,7 @@ def _explained(index: Index, queries: list[Query], progress: Progress) -> list[E
 
 
 def _retention(
-    index: Index, queries: list[Query], judgments: list[Mapping[str, int]] | None, progress: Progress
+    index: Index, queries: list[Query], judgments: Sequence[Mapping[str, int]] | None, progress: Progress
 ) -> tuple[float, str]:
     """Ranking a query's best hundred again by reconstructed vectors of both sides."""
     sae, view = index.explainer.sae, index.manifest.views[0]
@@ -319,12 +321,12 @@ def _retention(
         rows = nearest(index, query.vector, 100).rows
         q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
         scores = l2norm(sae.decode(index.codes(rows, view))) @ q
-        plain.append(rows[:DEPTH])
-        kept.append(rows[np.argsort(-scores, kind="stable")][:DEPTH])
+        plain.append(rows)
+        kept.append(rows[np.argsort(-scores, kind="stable")])
     if judgments is None:
-        kept_of_ten = [np.isin(a, b).mean() for a, b in zip(plain, kept, strict=True)]
+        kept_of_ten = [np.isin(a[:DEPTH], b[:DEPTH]).mean() for a, b in zip(plain, kept, strict=True)]
         return float(np.mean(kept_of_ten)), "fraction of the best ten kept by reconstructed vectors"
-    names = [[[index.document(int(row)).id for row in rows] for rows in side] for side in (plain, kept)]
+    names = [[index.documents_of(rows.tolist())[:DEPTH] for rows in side] for side in (plain, kept)]
     before, after = (float(ndcg10_of_rankings(judgments, side).mean()) for side in names)
     return (after / before if before else 0.0), "fraction of NDCG@10 kept by reconstructed vectors"
 
@@ -342,9 +344,9 @@ def _failing(
         progress("judge", place + 1, len(judgments), "")
         text = queries[place] if isinstance(queries[place], str) else f"query {place + 1}"
         q, _ = index.query_vector(queries[place])
-        rows = nearest(index, q, DEPTH).rows
+        rows = nearest(index, q, CHUNKS * DEPTH).rows
         relevant = {name for name, grade in judged.items() if grade > 0}
-        if relevant & {index.document(int(row)).id for row in rows}:
+        if relevant & set(index.documents_of(rows.tolist())[:DEPTH]):
             continue
         failed += 1
         explained = explain_rows(index, Query("", q), rows[:WRONG])

@@ -23,6 +23,7 @@ from .vectors import BenchmarkVectors, of_queries, ranking
 from .weights import learn_weights
 
 DEPTH = 10
+CHUNKS = 5  # hits that are looked at for each document that is ranked, as several may be chunks of one
 Weights = Mapping[View, float] | Sequence[Mapping[View, float]] | None  # of views; one per half if learned
 
 

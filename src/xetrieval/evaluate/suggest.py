@@ -27,7 +27,7 @@ from ..records import Record
 from ..sae import SparseCodes
 from ..steer import SteeringProfile, steered_scores
 from ..steer.learn import Competition, LearnConfig, competition_of, learn_factors
-from .retrieval import DEPTH, compared, ndcg10_of_rankings
+from .retrieval import CHUNKS, DEPTH, compared, ndcg10_of_rankings
 
 Rows = NDArray[np.int64]
 
@@ -130,8 +130,8 @@ class _Near(NamedTuple):
 class _Task:
     index: Index
     q: Float32  # [q, m]
-    judgments: list[Mapping[str, int]]
-    own: list[int]  # row that is not ranked for each query; -1: none
+    judgments: list[dict[str, int]]
+    own: list[str | None]  # document that is not ranked for each query
     competition: Competition
     near: list[_Near]
     names: dict[int, str] = field(default_factory=dict)  # ids of rows that were looked up
@@ -141,7 +141,8 @@ class _Task:
         profile = SteeringProfile(factors, self.index.explainer.sae.digest)
         options = SearchOptions(steer=profile, exact=True)
         ranked = [
-            self._ids(query, rank(self.index, Query("", self.q[query], options), DEPTH + 1).rows) for query in queries
+            self._ids(query, rank(self.index, Query("", self.q[query], options), CHUNKS * (DEPTH + 1)).rows)
+            for query in queries
         ]
         return ndcg10_of_rankings([self.judgments[query] for query in queries], ranked)
 
@@ -155,12 +156,12 @@ class _Task:
         return float(ndcg10_of_rankings([self.judgments[query] for query in queries], ranked).mean())
 
     def _ids(self, query: int, rows: Rows) -> list[str]:
-        kept = [row for row in rows.tolist() if row != self.own[query]][:DEPTH]
-        return [self._id(row) for row in kept]
+        """The best documents, each where its best chunk is."""
+        return [name for name in dict.fromkeys(map(self._id, rows.tolist())) if name != self.own[query]][:DEPTH]
 
     def _id(self, row: int) -> str:
         if row not in self.names:
-            self.names[row] = self.index.document(row).id
+            self.names[row] = self.index.documents_of([row])[0]
         return self.names[row]
 
 
@@ -194,28 +195,27 @@ def _task(
 ) -> _Task:
     if len(queries) != len(judgments):
         raise InputError(f"{len(queries)} queries for {len(judgments)} sets of judgments; give one of each")
-    rows_of: list[Rows] = []
-    used: list[int] = []
-    for place, judged in enumerate(judgments):
-        found = [index.find(document) for document, grade in judged.items() if grade > 0]
-        rows = np.array(sorted(row for row in found if row is not None), np.int64)
-        if len(rows):
-            rows_of.append(rows)
-            used.append(place)
+    graded = [index.by_document(judged) for judged in judgments]
+    relevant = [[index.rows_of(name) for name, grade in judged.items() if grade > 0] for judged in graded]
+    used = [place for place, found in enumerate(relevant) if any(found)]
     if len(used) < 10:
         raise InputError(f"{len(used)} queries have a relevant document in this index; learning needs ten or more")
     q = np.stack([index.query_vector(queries[place])[0] for place in used])
+    rows_of = [
+        np.unique([_best_chunk(index, vector, rows) for rows in relevant[place] if rows])
+        for place, vector in zip(used, q, strict=True)
+    ]
     left_out = [None if own is None else own[place] for place in used]
-    own_rows = [-1 if name is None else index.find(name) for name in left_out]
     rng = np.random.default_rng(config.seed)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     drawn = rng.permutation(alive)[: config.documents]
     pool = np.unique(np.concatenate([drawn, *rows_of]))
     place_of = {int(row): place for place, row in enumerate(pool)}
     scores = q.astype(np.float64) @ index.vectors(pool).astype(np.float64).T
-    for query, row in enumerate(own_rows):
-        if row in place_of:
-            scores[query, place_of[row]] = -np.inf
+    for query, name in enumerate(left_out):
+        for row in [] if name is None else index.rows_of(name):
+            if row in place_of:
+                scores[query, place_of[row]] = -np.inf
     codes: SparseCodes = index.codes(pool, index.manifest.views[0])
     competition = competition_of(
         scores,
@@ -225,5 +225,9 @@ def _task(
     )
     best = [nearest(index, vector, config.reranked).rows for vector in q]
     near = [_Near(rows, index.vectors(rows), index.codes(rows, index.manifest.views[0])) for rows in best]
-    kept = [judgments[place] for place in used]
-    return _Task(index, q, kept, [-1 if row is None else row for row in own_rows], competition, near)
+    return _Task(index, q, [graded[place] for place in used], left_out, competition, near)
+
+
+def _best_chunk(index: Index, q: Float32, rows: list[int]) -> int:
+    """The row of a document that is nearest to a query."""
+    return rows[int(np.argmax(index.vectors(np.array(rows, np.int64)) @ q))] if len(rows) > 1 else rows[0]

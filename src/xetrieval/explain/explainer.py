@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import Float32, as_vectors, l2norm
-from ..data.chunks import places_that_fit
+from ..data.chunks import text_chunks
 from ..encoders import (
     CachedEncoder,
-    CountsTokens,
     Encoder,
     EncoderIdentity,
     PrecomputedEncoder,
@@ -26,6 +25,7 @@ from ..encoders import (
     encoder_notes,
     open_encoder,
     read_texts,
+    ruler_of,
 )
 from ..errors import ForeignVectorsWarning, InputError, MismatchError
 from ..features import RETIRED, Family, Feature
@@ -199,10 +199,10 @@ class Explainer:
     def explain_chunks(self, query: str, document: str) -> Explanation:
         """The same for a document longer than the encoder reads: its best chunk explained, the others listed.
 
-        Chunks are runs of whole sentences. `evidence`, `document` and offsets are those of the chunk.
+        Chunks are those of an index build. `evidence`, `document` and offsets are those of the chunk.
         """
         query, document = as_text(query, "query"), as_text(document, "document")
-        places = chunk_places(self.encoder, document)
+        places = text_chunks(document, ruler_of(self.encoder))
         texts = [document[start:end] for start, end in places]
         scores = self.explain_pairs([query] * len(texts), texts).attribution.score.tolist()
         best = int(np.argmax(scores))
@@ -380,15 +380,3 @@ def _remedy(own: EncoderIdentity) -> str:
         f"reads texts with a function of yours; give the very same one: "
         f"load(..., encoder=open_encoder(function, name={name!r}, version={own.version!r}))"
     )
-
-
-def chunk_places(encoder: Encoder, document: str) -> list[tuple[int, int]]:
-    """The spans of a document that the encoder reads to their end; a sentence past the limit is one, and is cut.
-
-    An encoder that cannot count the tokens it leaves unread gets the whole document.
-    """
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes what it counts
-    if not isinstance(inner, CountsTokens):
-        return [(0, len(document))]
-    places = places_that_fit(document, lambda text: int(inner.token_counts([text], "document").unread[0]) == 0)
-    return places if len(places) > 1 else [(0, len(document))]

@@ -419,6 +419,7 @@ export interface components {
             hubs: components["schemas"]["Hub"][];
             /** Probes */
             probes: number;
+            read: components["schemas"]["ReadTotals"] | null;
             /** Topics */
             topics: components["schemas"]["Topic"][];
         };
@@ -945,6 +946,22 @@ export interface components {
             rank: number;
             /** Sentences */
             sentences: string[];
+        };
+        /**
+         * ReadTotals
+         * @description How much of some documents an encoder could read.
+         */
+        ReadTotals: {
+            /** Counted */
+            counted: number;
+            /** Longer */
+            longer: number;
+            /** Tokens */
+            tokens: number;
+            /** Unread */
+            unread: number;
+            /** Unreadable */
+            unreadable: number;
         };
         /**
          * Reading

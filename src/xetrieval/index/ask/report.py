@@ -15,6 +15,7 @@ from ...arrays import Float32
 from ...explain import Explanation, Term, attribute_shared
 from ...records import Record
 from ..search.nearest import nearest
+from ..store.texts import ReadTotals
 from .catalogue import FeatureRow, feature_row
 from .lines import CommonLine, common_lines
 
@@ -70,6 +71,7 @@ class CorpusReport(Record):
     hubs: tuple[Hub, ...]
     probes: int  # documents whose neighbours were searched for
     dead_features: int  # features that no document has
+    read: ReadTotals | None  # how much text the encoder read; None: not recorded when the index was built
 
 
 def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> CorpusReport:
@@ -91,6 +93,7 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
         _hubs(index, probes, hubs),
         len(probes),
         int((frequency == 0).sum()),
+        index.manifest.read,
     )
 
 

@@ -54,11 +54,13 @@ def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
 
     from ...render.fitted import Column, Fitted, Line
     from ...text import printable
+    from ..store.texts import not_read
 
     def heading(text: str) -> Text:
         return Text(f"\n{text}", "bold")
 
-    yield Text(f"{found.documents:,} documents; {found.dead_features:,} features are in none of them\n", "bold")
+    yield Text(f"{found.documents:,} documents; {found.dead_features:,} features are in none of them", "bold")
+    yield Text(f"text not read: {not_read(found.read)}\n", "dim")
     lines = [
         Line(
             (Text(printable(topic.name)), f"{topic.documents:,}", Text(printable(topic.features[0].name), "dim")),

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from ...arrays import Float32, Matrix, as_vectors, l2norm
+from ...configs import ChunkConfig
 from ...data import Document, Skipped
-from ...data.chunks import Chunking
+from ...data.chunks import Cutter
 from ...data.sources import stream_source
-from ...encoders import map_vectors, vector_ids
+from ...encoders import Encoder, map_vectors, ruler_of, vector_ids
 from ...errors import InputError
 from ...files import digest_of, path_of, sha256_of_file
 from ...options import check
@@ -43,6 +44,8 @@ class Corpus:
 
     Args:
         sources: files and folders of documents, of the kinds in `data.sources`; read in this order.
+        chunking: how documents longer than the encoder reads are cut; None: as in the index that is added to, or else
+            as many tokens as the encoder reads. Documents with vectors are not cut.
         vectors: a file of vectors of the documents of `sources`: by id where ids came with them, else row by row;
             alone, a document is its id.
         store: a vector store with documents and their vectors; instead of `sources` and `vectors`.
@@ -53,11 +56,12 @@ class Corpus:
     """
 
     sources: tuple[Path, ...]
-    chunking: Chunking | None = None
+    chunking: ChunkConfig | None = None
     vectors: Path | None = None
     store: VectorStore | None = None
     skipped: Skipped | None = None
     column: str | None = None
+    cutter: Cutter | None = field(default=None, repr=False, compare=False)  # set by a build
     _open: dict[tuple[int, ...], Matrix] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -65,8 +69,9 @@ class Corpus:
             raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
         object.__setattr__(self, "sources", tuple(map(path_of, self.sources)))
         given = {"sources": self.sources, "vectors": self.vectors, "store": self.store is not None}
-        more = {"chunk": self.chunking, "vector_column": self.column, "encoded": self.encoded}
-        check("build", {**given, **more}, {"chunk": "chunking", "vector_column": "column", "encoded": "vectors"})
+        more = {"chunk_tokens": self.chunking, "vector_column": self.column, "encoded": self.encoded}
+        names = {"chunk_tokens": "chunking", "vector_column": "column", "encoded": "vectors"}
+        check("build", {**given, **more}, names)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # another process opens the vectors itself
@@ -75,6 +80,16 @@ class Corpus:
     def encoded(self) -> bool:
         """Whether the documents come with vectors."""
         return self.vectors is not None or self.store is not None
+
+    def cut_for(self, encoder: Encoder, before: ChunkConfig | None = None) -> Corpus:
+        """The same corpus, with documents longer than the encoder reads cut into chunks.
+
+        Args:
+            before: how the index that it is added to was cut.
+        """
+        config = self.chunking or before or ChunkConfig()
+        cutter = None if config.whole else Cutter(ruler_of(encoder, config), config.overlap)
+        return replace(self, chunking=config, cutter=cutter)
 
     def entries(self) -> Iterator[Entry]:
         """Every document, in order."""
@@ -112,15 +127,15 @@ class Corpus:
 
     def facts(self) -> dict[str, Any]:
         """What the manifest records about it."""
-        chunking = None if self.chunking is None else self.chunking._asdict()
+        chunking = None if self.chunking is None else self.chunking.to_dict()
         vectors = None if self.vectors is None else self.vectors.name
         sources = [path.name for path in self.sources] if self.store is None else [self.store.name]
         column = {} if self.column is None else {"column": self.column}
         return {"sources": sources, "chunking": chunking, "vectors": vectors, **column}
 
     def _documents(self) -> Iterator[Document]:
-        for path in self.sources:
-            yield from stream_source(path, self.chunking, self.skipped)
+        documents = chain.from_iterable(stream_source(path, self.skipped, cut_files=False) for path in self.sources)
+        return documents if self.cutter is None else self.cutter.cut(documents)
 
     def _ids(self) -> Iterator[Document]:
         matrix, ids = self.matrix(), self._vector_ids()

@@ -18,7 +18,7 @@ from ..store.ids import Change, change, open_ids
 from ..store.layout import BUILDING, SHARDS, TEXTS, shard_name
 from ..store.manifest import Manifest
 from ..store.ours import JOB, begin_building, read_job, remove_unfinished
-from ..store.texts import Texts
+from ..store.texts import ReadTotals, Texts
 
 if TYPE_CHECKING:
     from .corpus import Corpus
@@ -59,13 +59,13 @@ class Job(NamedTuple):
         """The rows that it replaces or removes."""
         return np.array(self.replaced, np.int64)
 
-    def unreadable(self, output: Path) -> int:
-        """The number of new documents of which the encoder knows at most half of the tokens."""
-        count = 0
+    def read(self, output: Path) -> ReadTotals:
+        """How much of the new documents the encoder could read."""
+        total = ReadTotals()
         for name in self.names:
             with closing(Texts(output / SHARDS / name / TEXTS)) as texts:
-                count += texts.unreadable()
-        return count
+                total += texts.read_totals()
+        return total
 
 
 class Build(NamedTuple):

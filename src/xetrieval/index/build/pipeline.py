@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +57,9 @@ class Built(NamedTuple):
     unreadable: int = 0  # new documents of which the encoder knows at most half of the tokens
     dictionary: str = ""  # which one the index has, and why
     words: bool = True  # whether the words of the new documents are stored
+    cut: str = ""  # how many documents of the corpus were cut into how many chunks, and why; empty if none was
+    unread: int = 0  # tokens of new documents past the encoder's limit
+    longer: int = 0  # new documents that have some
 
 
 def build_index(
@@ -82,6 +85,8 @@ def build_index(
     explainer = chosen_explainer(explainer, config.dictionary)
     with writing(output):
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
+        if not corpus.encoded:
+            corpus = corpus.cut_for(explainer.encoder, None if manifest is None else manifest.chunking)
         looked = survey(corpus, explainer.sae.dimension, progress)
         plan = choose(explainer, config.dictionary, looked.documents, adding=config.adding)
         if manifest is not None:
@@ -105,7 +110,9 @@ def build_index(
         assert manifest is not None  # a new index has documents: the survey refuses an empty corpus
         counts = job.added, job.updated, job.unchanged, job.removed
         words = job.words and all(manifest.has_words[-len(job.sizes) :])
-        return Built(*counts, manifest.alive, job.unreadable(output), _described(plan, manifest), words)
+        read, cut = job.read(output), "" if corpus.cutter is None else corpus.cutter.summary
+        described = _described(plan, manifest), words, cut
+        return Built(*counts, manifest.alive, read.unreadable, *described, read.unread, read.longer)
 
 
 def _facts(corpus: Corpus, explainer: Explainer, config: BuildConfig, looked: Survey, plan: Dictionary) -> list[Any]:
@@ -186,7 +193,8 @@ def _publish(build: Build) -> Manifest:
         if not corpus.encoded
         else None
     )
-    event = {**corpus.facts(), "encoded_with": encoded_with, "added": job.added, "updated": job.updated}
+    facts = {**corpus.facts(), "encoded_with": encoded_with, "added": job.added, "updated": job.updated}
+    event = {**facts, "read": asdict(job.read(output))}
     manifest = Manifest(
         generation=job.base + 1,
         job=job.digest,

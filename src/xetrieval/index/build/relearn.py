@@ -36,7 +36,7 @@ from .pipeline import VECTOR_BLOCK, write_manifest_with
 from .sentences import Sentences, read_sentences, write_sentences
 from .shards import ShardMaker
 
-NOT_FACTS: Final = ("encoded_with", "added", "updated")  # of an event in the history
+NOT_FACTS: Final = ("encoded_with", "added", "updated", "read")  # of an event in the history
 
 
 class Relearned(NamedTuple):

@@ -10,13 +10,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...configs import ChunkConfig
 from ...configs.build import SHARD_ROWS
 from ...errors import DamagedError
 from ...files import digest_of
 from ...files.kind import NAME
 from ...files.manifest import check_file, read_config
+from ...records import read_record
 from ...views import ORIGINAL, check_aspect
 from .layout import EXPLAINER, KIND, TYPES, word_files
+from .texts import ReadTotals
 
 WITH_FILES: Final = 3  # version from which on a manifest has `files`
 EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
@@ -78,6 +81,18 @@ class Manifest:
         """The folder of the next explainer, which no explainer has had."""
         number = int(self.explainer_folder.partition("-")[2] or 0)
         return f"{EXPLAINER}-{max(self.generation, number) + 1:06d}"
+
+    @property
+    def chunking(self) -> ChunkConfig | None:
+        """How documents were cut when texts were last added; None if that is not recorded."""
+        found = [event.get("chunking") for event in self.history]
+        return next((read_record(ChunkConfig, one) for one in reversed(found) if one and "tokens" in one), None)
+
+    @property
+    def read(self) -> ReadTotals | None:
+        """How much of all texts ever added the encoder could read; None if that is not recorded."""
+        found = [event.get("read") for event in self.history]
+        return sum((ReadTotals(**one) for one in found if one), ReadTotals()) if all(found) else None
 
     @property
     def deleted_file(self) -> str:
@@ -205,6 +220,10 @@ def _event(value: Any) -> dict[str, Any]:
     if not isinstance(sources, list) or not isinstance(vectors, str | None):
         raise ValueError("made_from")
     list(map(_text, sources))
+    for name, count in value.get("read", {}).items():
+        if name not in ReadTotals.__annotations__:
+            raise ValueError(f"read {name[:40]!r}")
+        _count(count)
     return {**value, "added": _count(value["added"]), "updated": _count(value["updated"])}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import repeat
@@ -137,6 +137,23 @@ class IndexReader:
     def find(self, doc_id: str) -> int | None:
         """The row of a document; None if there is none."""
         return self._ids.find(doc_id)
+
+    def rows_of(self, doc_id: str) -> list[int]:
+        """The rows of a document or of its chunks; none if there is no such document."""
+        return self._ids.rows_of(doc_id)
+
+    def documents_of(self, rows: Iterable[int]) -> list[str]:
+        """The documents that rows are, or are chunks of: each once, where it comes first."""
+        return list(dict.fromkeys(self._ids.whole_of(row) for row in rows))
+
+    def by_document(self, grades: Mapping[str, int]) -> dict[str, int]:
+        """Grades of documents from grades of documents and chunks: of several of one document, the best."""
+        out: dict[str, int] = {}
+        for name, grade in grades.items():
+            row = self.find(name)
+            whole = name if row is None else self._ids.whole_of(row)
+            out[whole] = max(grade, out.get(whole, grade))
+        return out
 
     def document(self, row: int) -> StoredDocument:
         """The document in a row."""

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,36 @@ CREATE TABLE IF NOT EXISTS kinds (
     name TEXT NOT NULL, kind TEXT NOT NULL, listed INTEGER NOT NULL, PRIMARY KEY (name, kind, listed)) WITHOUT ROWID;
 """
 COLUMNS: Final = "row, id, title, text, parent, start, end, unread, unknown, tokens, metadata"
+TOTALS: Final = (
+    "SELECT COUNT(tokens >= 0 OR NULL), TOTAL(MAX(tokens, 0)), TOTAL(unread), COUNT(unread > 0 OR NULL), "
+    "COUNT(2 * unknown >= tokens OR NULL) FROM documents"
+)
+
+
+@dataclass(frozen=True)
+class ReadTotals:
+    """How much of some documents an encoder could read."""
+
+    counted: int = 0  # documents whose tokens it could count
+    tokens: int = 0  # read
+    unread: int = 0  # past its limit
+    longer: int = 0  # documents that have some of these
+    unreadable: int = 0  # documents of which it knows at most half of the tokens
+
+    def __add__(self, other: ReadTotals) -> ReadTotals:
+        return ReadTotals(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+def not_read(read: ReadTotals | None) -> str:
+    """How much text is past the encoder's limit, in words; None: it was not recorded."""
+    if read is None:
+        return "not recorded; build the index again to count it"
+    if not read.counted:
+        return "not counted: the encoder does not show its tokens, or did not read the texts"
+    if not read.unread:
+        return f"nothing: the encoder read all {read.tokens:,} tokens"
+    part = read.unread / (read.unread + read.tokens)
+    return f"{read.unread:,} tokens ({part:.1%}), at the end of {read.longer:,} documents longer than the encoder reads"
 
 
 @dataclass(frozen=True)
@@ -135,9 +165,9 @@ class Texts:
         found = self.select("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed")
         return ((name, ALIKE.get(kind, kind), bool(listed)) for name, kind, listed in found)
 
-    def unreadable(self) -> int:
-        """The number of documents of which the encoder knows at most half of the tokens."""
-        return int(self.select("SELECT COUNT(*) FROM documents WHERE 2 * unknown >= tokens")[0][0])
+    def read_totals(self) -> ReadTotals:
+        """How much of the documents the encoder could read."""
+        return ReadTotals(*map(int, self.select(TOTALS)[0]))
 
     def all(self) -> Iterator[StoredDocument]:
         """Every document, by row."""

@@ -1,0 +1,41 @@
+"""How documents are cut into chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from ..errors import InputError
+from ..records import Settings
+from .option import Option
+
+FEWEST_TOKENS: Final = 16
+
+
+@dataclass(frozen=True)
+class ChunkConfig(Settings):
+    """How documents longer than the encoder reads are cut.
+
+    Args:
+        tokens: the most tokens of a chunk, its title among them; None: as many as the encoder reads.
+        overlap: sentences that a chunk repeats from the one before.
+        whole: cut nothing.
+    """
+
+    tokens: Annotated[
+        int | None,
+        Option("The most tokens of a chunk; default: as many as the encoder reads. Longer documents are cut.",
+               "--chunk-tokens", "TOKENS"),
+    ] = None  # fmt: skip
+    overlap: Annotated[
+        int, Option("Sentences that a chunk repeats from the one before.", "--chunk-overlap", "SENTENCES")
+    ] = 0
+    whole: Annotated[bool, Option("Cut nothing: what the encoder does not read is only counted.", "--no-chunks")] = (
+        False
+    )
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None and (type(self.tokens) is not int or self.tokens < FEWEST_TOKENS):
+            raise InputError(f"chunks of {self.tokens!r:.40} tokens: give a whole number from {FEWEST_TOKENS} on")
+        if type(self.overlap) is not int or self.overlap < 0:
+            raise InputError(f"an overlap of {self.overlap!r:.40} sentences: give 0 or a whole number above")

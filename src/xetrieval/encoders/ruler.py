@@ -1,0 +1,44 @@
+"""How long documents are for an encoder: in its own tokens, or estimated from characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..configs import ChunkConfig
+from ..data.chunks import CharacterRuler, Ruler
+from .base import Encoder, MarksTokens
+from .cache import CachedEncoder
+
+UNKNOWN_LIMIT = 512  # tokens: that of most encoders which do not say how much they read
+
+
+@dataclass(frozen=True)
+class TokenRuler:
+    """Counts by the encoder's tokenizer; `room` is less than the encoder reads if chunks are to be shorter."""
+
+    encoder: Encoder
+    room: int
+
+    @property
+    def limit(self) -> str:
+        """In words."""
+        return f"{self.room} tokens"
+
+    def starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Where the tokens of each text begin."""
+        assert isinstance(self.encoder, MarksTokens)
+        return self.encoder.token_starts(texts)
+
+
+def ruler_of(encoder: Encoder, config: ChunkConfig | None = None) -> Ruler:
+    """What measures documents for an encoder, and says how long a chunk may be."""
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes what it counts
+    wanted = None if config is None else config.tokens
+    room = inner.document_room if isinstance(inner, MarksTokens) else None
+    if room is not None:
+        return TokenRuler(inner, min(room, wanted or room))
+    return CharacterRuler(wanted or inner.identity.max_tokens or UNKNOWN_LIMIT)
