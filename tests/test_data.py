@@ -262,3 +262,21 @@ def test_every_reader_gives_the_same_documents(tmp_path: Path, written: Callable
     assert (second.id, second.text, second.fields["metadata"]) == ("b", "Ünïcode — 塩。", {"year": "2001"})
     with pytest.raises(InputError, match="neither title nor text"):
         read_corpora([written(tmp_path, [{"_id": "a", "title": "", "text": " ", "year": "1999"}])])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Dr. Smith of Acme Inc. came. He left on Jan. 3.", ["Dr. Smith of Acme Inc. came.", "He left on Jan. 3."]),
+        ("I said no. Then 3 came. See no. 3.", ["I said no.", "Then 3 came.", "See no. 3."]),
+        ("vitamins, etc. The rest", ["vitamins, etc.", "The rest"]),
+        ("1. First. Second.\n 2. Two.", ["1. First.", "Second.", "2. Two."]),
+        ("The end. - One. - Two.", ["The end.", "- One.", "- Two."]),
+        ("यह पहला वाक्य है। यह दूसरा है।", ["यह पहला वाक्य है।", "यह दूसरा है।"]),
+        ("هل هذا؟ نعم هذا. جملة أخرى.", ["هل هذا؟", "نعم هذا.", "جملة أخرى."]),
+        ("שלום עולם. מה שלומך?", ["שלום עולם.", "מה שלומך?"]),
+        ("To jest Warszawa. Łódź też.", ["To jest Warszawa.", "Łódź też."]),
+    ],
+)
+def test_abbreviations_and_other_scripts(text: str, expected: list[str]) -> None:
+    assert [one.text for one in split_sentences(text)] == expected

@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-# A sentence ends at a line break of any kind; at . ! ? (and closing quotes) before a space and a capital, digit or
-# quote; and at the full stops of Chinese and Japanese, which no space follows.
+# A sentence ends at a line break of any kind; at . ! ? (and closing quotes) before a space and anything but a small
+# letter, or before a list item; and at the full stops of scripts that need no space or have no capitals.
 LINE: Final = r"\s*[\n\r\x85\u2028\u2029]\s*"
 BREAK: Final = re.compile(
-    r"""(?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))\s+(?=["'“‘«(\[¿¡]*[A-Z0-9À-ÖØ-ÞΑ-ΩА-Я])|(?<=[。！？])(?![。！？」』”’）])\s*|"""
-    + LINE
+    r"""(?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))\s+(?=["'“‘«(\[¿¡]*[^\W_]|[-–•*]\s)|"""
+    r"""(?<=[。！？])(?![。！？」』”’）])\s*|(?<=[।॥؟۔։።။។])\s*|""" + LINE
 )
-ABBREVIATION: Final = re.compile(r"(?:\b(?:[A-Z]|e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|St|Fig|Eq|No|al|approx)\.)$")
+ABBREVIATION: Final = re.compile(
+    r"""(?:\b(?:[A-Z]|e\.g|i\.e|cf|vs|viz|Dr|Mr|Mrs|Ms|Messrs|Prof|Rev|Hon|Gen|Col|Sgt|Capt|Lt|Gov|Sen|Rep|Jr|Sr|St|Mt|Ft
+    |Inc|Corp|Ltd|Co|Bros|Univ|Dept|Fig|Figs|Eq|Eqs|Ref|Refs|No|Nos|al|approx|ca|resp|incl|esp|ibid
+    |Nr|bzw|ggf|z\.B|d\.h|Mme|Mlle|Sra?|Dra|Sig|Ing)\.)$""",
+    re.VERBOSE,
+)
+NUMERAL: Final = re.compile(r"\s*\d{1,3}\.")  # of a list
+BEFORE_NUMBER: Final = re.compile(
+    r"\b(?:no|nos|p|pp|vol|vols|ch|sec|fig|eq|art|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$", re.IGNORECASE
+)
 ANY_LINE: Final = re.compile(LINE)
 LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
@@ -30,14 +39,21 @@ def split_sentences(text: str) -> list[Sentence]:
     out: list[Sentence] = []
     start = 0
     for match in BREAK.finditer(text):
-        if not ANY_LINE.search(match.group()) and ABBREVIATION.search(
-            text, max(start, match.start() - 12), match.start()
-        ):
+        if not ANY_LINE.search(match.group()) and _goes_on(text, start, *match.span()):
             continue
         _add(out, text, start, match.start())
         start = match.end()
     _add(out, text, start, len(text))
     return out
+
+
+def _goes_on(text: str, start: int, end: int, following: int) -> bool:
+    """Whether text[start:end] ends with an abbreviation or is the number of a list item, or a small letter follows."""
+    after = text[following : following + 3].lstrip("\"'“‘«([¿¡")[:1]
+    last = max(start, end - 12)
+    if after.islower() or ABBREVIATION.search(text, last, end) or NUMERAL.fullmatch(text, start, end):
+        return True
+    return after.isdigit() and BEFORE_NUMBER.search(text, last, end) is not None
 
 
 def is_prose(sentence: str) -> bool:
