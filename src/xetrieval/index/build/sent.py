@@ -18,6 +18,7 @@ from .shards import wanted
 def texts_of_build(corpus: Corpus, explainer: Explainer, output: Path, config: BuildConfig) -> Iterator[str]:
     """New and changed documents and, where a dictionary will be learned, sentences of them."""
     base = read_index_manifest(output) if config.adding and (output / CONFIG).is_file() else None
+    corpus = corpus.cut_for(explainer.encoder, None if base is None else base.chunking)
     count = 0
     for entry in wanted(corpus, output, base):
         count += 1
