@@ -1,15 +1,15 @@
 import type { Explanation, Term, TextEvidence } from "./client";
 import { info } from "./state.svelte";
 
-export type Piece = { id: number; name: string; share: number; kind: "feature" | "word" | "other" | "bias" | "remainder" };
+export type Piece = { id: number; name: string; words: string; share: number; kind: "feature" | "word" | "other" | "bias" | "remainder" };
 
 // The parts of a score, in the order in which they are drawn: terms by share, then what belongs to none.
 export function pieces(explanation: Explanation): Piece[] {
-  const out: Piece[] = strongTerms(explanation).map((term) => ({ id: term.feature_id ?? -1, name: shownName(term), share: term.share, kind: term.kind }));
+  const out: Piece[] = strongTerms(explanation).map((term) => ({ id: term.feature_id ?? -1, name: shownName(term), words: wordsOf(term), share: term.share, kind: term.kind }));
   const weak = weakTerms(explanation);
-  if (weak.count) out.push({ id: -1, name: weak.label, share: weak.share, kind: "other" });
+  if (weak.count) out.push({ id: -1, name: weak.label, words: "", share: weak.share, kind: "other" });
   for (const kind of ["bias", "remainder"] as const)
-    if (explanation[kind]) out.push({ id: -1, name: info.words[kind] ?? kind, share: explanation[kind], kind });
+    if (explanation[kind]) out.push({ id: -1, name: info.words[kind] ?? kind, words: "", share: explanation[kind], kind });
   return out;
 }
 
