@@ -143,7 +143,8 @@ def test_a_language_model_labels_an_index_in_one_command(index: Path, tmp_path: 
     assert "did not fit other pairs" in said, "a judge who finds all texts fitting proves nothing"
     model = replay(tmp_path / "good.jsonl", NAMED)
     args = ["label", "llm", index, "--llm", model, "--candidates", 1, "--judge", "hashing:32"]
-    assert "requests to send" in run(*args, "--dry-run")
+    assert " 9 requests to send" in run(*args, "--dry-run")
+    assert "18 requests to send" in run(*args[:-2], "--dry-run"), "the trials as well, if the model judges"
     assert not labels(index)
     assert "stopped: the budget of 3 requests" in run(*args, "--budget-requests", 3, "--concurrency", 1, code=3)
     first = labels(index)

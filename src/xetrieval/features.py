@@ -66,7 +66,7 @@ class LabelledFeature(Record):
 class Feature(LabelledFeature):
     """One feature of an autoencoder and its label."""
 
-    source: str | None  # where the label comes from: uses, keyphrase, release, llm:MODEL, worksheet
+    source: str | None  # of the label: uses, keyphrase, release, llm:MODEL, worksheet, worksheet:AUTHOR
     frequency: float  # fraction of the training documents and sentences on which the feature is active
     examples: tuple[str, ...] = ()  # ids of its strongest texts
     prompt: str | None = None  # identity of the prompt, if a language model wrote the label

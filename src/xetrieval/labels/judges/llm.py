@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import numpy as np
 from ...arrays import Float64
 from ...errors import InputError
 from ...files import parse_json
-from ...llm import Answer, ChatModel, Checked, ask, object_schema, read_prompt
+from ...llm import Answer, ChatModel, Checked, Request, ask, object_schema, read_prompt
 from ..examples import PROMPTS, one_line
 from .base import Marked, Text
 
@@ -69,6 +69,12 @@ class LlmJudge:
                 return None
             parts.append(fits)
         return np.concatenate(parts)
+
+    def requests(self, label: str, texts: Sequence[str]) -> Iterator[Request]:
+        """What `fits` asks about plain texts, to estimate its cost."""
+        for start in range(0, len(texts), self.at_once):
+            lines = [_line(text) for text in texts[start : start + self.at_once]]
+            yield self.plain.request(texts=_numbered(lines), label=label)
 
     def intruder(self, texts: Sequence[str]) -> int | None:
         """The text that the model names."""

@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...llm import Answer, CachedChat, Checked, Request, attempts, in_parallel, read_prompt
 from ...progress import Progress, silent
 from ..examples import PROMPTS, Example, FeatureExamples, one_line
-from ..judges import Judge
+from ..judges import Judge, LlmJudge
 from ..naming import read_label
 from ..scores import right_order
 from ..use_lines import FeatureUses
@@ -22,6 +22,7 @@ from .base import Proposal, Shown
 
 SILENT: Final = 10  # silent texts in a prompt
 HOLDS: Final = 0.7  # of (unseen use, use of a similar feature): the fraction in the right order for a label that holds
+STAND_IN: Final = "a name of five words"  # to estimate what a trial costs
 UNFIT: Final = "the name {!r} did not fit other pairs that the feature links better than pairs that similar ones link"
 
 
@@ -128,6 +129,15 @@ class UsesLabeller(ByLlm[FeatureUses]):
 
     def __init__(self, model: CachedChat, judge: Judge, config: LlmLabelConfig | None = None) -> None:
         super().__init__(model, partial(fit_to_uses, judge), config, least=HOLDS)
+        self.judge = judge
+
+    def requests(self, features: Sequence[FeatureUses]) -> Iterator[Request]:
+        """With the trial of each label, if a model judges."""
+        yield from super().requests(features)
+        if isinstance(self.judge, LlmJudge):
+            for feature in features:
+                for _ in range(self.config.candidates):
+                    yield from self.judge.requests(STAND_IN, [*feature.unseen, *feature.unseen_others])
 
     def _places(self, feature: FeatureUses) -> dict[str, str]:
         return {"uses": "\n".join(feature.shown), "others": "\n".join(feature.others)}
