@@ -34,6 +34,31 @@ def test_an_empty_style_in_a_drawing_hides_nothing_after_it() -> None:
     assert page_text("<p>river</p><script/>hidden</script><p>stone</p>")[1] == "river\nstone"
 
 
+@pytest.mark.parametrize(
+    ("html", "title", "text"),
+    [
+        ("<title>Using the <script> tag</title><p>Body</p>", "Using the <script> tag", "Body"),
+        ("<title>Comment <!-- in title</title><p>Rest</p>", "Comment <!-- in title", "Rest"),
+        ("<title>T</title><textarea><script>a</textarea><p>Rest</p>", "T", "<script>a\nRest"),
+        ('<!DOCTYPE html [ <!ENTITY e "v"> ]><title>T</title><p>Rest</p>', "T", "]>\nRest"),  # as in browsers
+        ('<title>T</title>a</foo bar="</baz>">b', "T", "ab"),
+        ("<title>T</title><option>a</option><option>b</option><button>c</button>d", "T", "a\nb\nc\nd"),
+        ("<title>T</title><svg><title>drawing</title><text>x</text></svg><p>y", "T", "drawing\nx\ny"),
+        ("<title>T</title><table><tr><td>a<td>b<tr><td>c</table>", "T", "a\nb\nc"),
+        ("<title>T</title>a<p>b\0c", "T", "a\nbc"),
+    ],
+)
+def test_html_is_read_as_browsers_read_it(html: str, title: str, text: str) -> None:
+    assert page_text(html) == (title, text)
+
+
+def test_a_page_nested_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.html").write_text("<div>" * 500_000 + "x")
+    with pytest.raises(InputError, match=r"deep.html.*nested more than 4,000 deep"):
+        list(read_corpora([tmp_path]))
+    assert page_text("<div>" * 3000 + "<b>" * 5000 + "x") == ("", "x")
+
+
 @pytest.mark.parametrize("line", ["title: !foo bar", "title: !!str 12", "x: !!python/name:os.system a", "x: !foo [1]"])
 def test_front_matter_with_a_tag_is_text_and_reported(line: str) -> None:
     found = split_front_matter(f"---\n{line}\n---\ntext")

@@ -69,7 +69,10 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
     facts: dict[str, Any] = {}
     title, text, start = "", whole, 0
     if ending in HTML:
-        title, text = page_text(whole, xml=ending == ".xhtml")
+        try:
+            title, text = page_text(whole, xml=ending == ".xhtml")
+        except ValueError as error:
+            raise BadLine(path, 0, str(error)) from error
         whole = text
     elif ending in MARKDOWN:
         facts, start, unread = split_front_matter(whole)
