@@ -77,13 +77,13 @@ def test_answers_stay_and_what_was_deleted_is_in_no_file(tmp_path: Path) -> None
     frequency = reader.frequency.copy()
     assert SECRET.encode() in everywhere(folder)
     done = compact_index(folder, shard_rows=64)
-    assert done.removed == reader.manifest.gone > 0
+    assert done.removed == reader.manifest.deleted.rows > 0
     assert done.documents == len(reader)
     assert done.bytes_after < done.bytes_before
     assert SECRET.encode() not in everywhere(folder)
     index = open_index(folder)
     assert len(index.manifest.shards) == 4
-    assert index.manifest.gone == 0
+    assert index.manifest.deleted.rows == 0
     assert index.manifest.generation == reader.manifest.generation + 1
     for (query, by), wanted in before.items():
         assert_same(answers(index, query, by), wanted)
@@ -113,12 +113,12 @@ def test_shards_without_deleted_documents_are_not_written_anew(tmp_path: Path) -
     delete_documents(folder, ["d70"])
     kept = (folder / "shards" / "000000" / "vectors.f32").stat().st_mtime_ns
     compact_index(folder, shard_rows=64)
-    names = [name for name, _ in open_index(folder).manifest.shards]
+    names = [shard["name"] for shard in open_index(folder).manifest.shards]
     assert names == ["000000", "000004", "000002", "000003"]
     assert sorted(path.name for path in (folder / "shards").iterdir()) == sorted(names)
     assert (folder / "shards" / "000000" / "vectors.f32").stat().st_mtime_ns == kept
     add(folder, [{"_id": "new", "text": "a new one"}])
-    assert open_index(folder).manifest.shards[-1][0] == "000005"
+    assert open_index(folder).manifest.shards[-1]["name"] == "000005"
     assert open_index(folder).search("a new one", 1)[0].doc_id == "new"
     verify_index(folder)
 

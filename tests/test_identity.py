@@ -184,7 +184,7 @@ def test_an_index_says_what_its_texts_were_encoded_with(tmp_path: Path) -> None:
     build_index(Corpus((tmp_path / "c.jsonl",)), random_explainer(), tmp_path / "ix")
     np.save(tmp_path / "v.npy", HashingEncoder(64).encode_document(["one two"]))
     build_index(Corpus((tmp_path / "c.jsonl",), vectors=tmp_path / "v.npy"), random_explainer(), tmp_path / "iv")
-    made = [open_index(tmp_path / name).manifest.history[0]["encoded_with"] for name in ("ix", "iv")]
+    made = [open_index(tmp_path / name).manifest.made_from[0]["encoded_with"] for name in ("ix", "iv")]
     assert made == [{**HashingEncoder(64).identity.to_dict(), "precision": "float32"}, None]
 
 

@@ -158,7 +158,7 @@ def test_a_language_model_labels_an_index_in_one_command(index: Path, tmp_path: 
     assert (one.prompt or "").startswith("label_uses/1/")
     assert one.near_from is not None
     assert not opened.is_current()
-    assert opened.manifest.explainer_digest == open_index(index).manifest.explainer_digest
+    assert opened.manifest.explainer.digest == open_index(index).manifest.explainer.digest
     assert not verify_index(index).unknown
 
 

@@ -47,7 +47,7 @@ def test_an_index_is_built_from_a_table(url: str, tmp_path: Path) -> None:
     hit = index.search(unit(90)[[41]], 1, filters={"site": ["ai"]})[0]
     assert (hit.doc_id, hit.document.text, hit.document.metadata) == ("41", "text 41", {"site": "ai"})
     assert isinstance(hit.explanation, Explanation)
-    assert "postgres" in str(index.manifest.history)
+    assert "postgres" in str(index.manifest.made_from)
     assert "@" not in (tmp_path / "index" / "config.json").read_text()  # where the server is stays out of it
 
 

@@ -77,7 +77,7 @@ def test_features_keep_their_ids_and_labels(index: Path, monkeypatch: pytest.Mon
     labels = [feature.label for feature in new.explainer.features if feature.label]
     assert len(labels) == len(set(labels))
     assert new.explainer.name == "toy-own"
-    assert (len(new), new.manifest.gone, new.find("d3")) == (227, 3, None)
+    assert (len(new), new.manifest.deleted.rows, new.find("d3")) == (227, 3, None)
     assert new.document(new.row_of("d4")).text == old.document(old.row_of("d4")).text
     rows = new.alive
     assert np.array_equal(old.vectors(rows), new.vectors(rows))

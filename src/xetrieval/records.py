@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
 from functools import cache, cached_property
-from inspect import getattr_static
+from inspect import getattr_static, signature
 from types import UnionType
 from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -124,11 +124,29 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
         return lambda value: inner[inner.index(value)]
     if kind is float:
         return lambda value: float(value) if type(value) is int else _checked(value, float)
+    if origin is dict:
+        part = _reader_of(inner[1])
+        return lambda value: {name: part(one) for name, one in _checked(value, dict).items()}
+    if kind is Any:
+        return lambda value: value
     if kind in PLAIN:
         return lambda value: _checked(value, kind)
     hints = get_type_hints(kind)
-    fields = {key.attribute: _reader_of(hints[key.attribute]) for key in keys_of(kind)}
-    return lambda value: kind(**{name: fields[name](part) for name, part in _checked(value, dict).items()})
+    fields = {key.attribute: _reader_of(hints[key.attribute]) for key in keys_of(kind) if key.attribute in hints}
+    needed = [name for name, one in signature(kind).parameters.items() if one.default is one.empty]
+
+    def read(value: Any) -> Any:
+        made = {}
+        for name, part in _checked(value, dict).items():
+            try:
+                made[name] = fields[name](part)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"field {name!r}: {error if name in fields else 'unknown'}") from error
+        if lacking := [name for name in needed if name not in made]:
+            raise ValueError(f"field {lacking[0]!r} is missing")
+        return kind(**made)
+
+    return read
 
 
 def _checked(value: Any, kind: type) -> Any:

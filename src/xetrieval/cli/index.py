@@ -236,13 +236,13 @@ def info(index: Folder) -> None:
     opened = open_index(index)
     manifest, changed = opened.manifest, _added_later(opened)
     table = Table(box=None, show_header=False, pad_edge=False)
-    size = folder_bytes(index)
+    size, removed = folder_bytes(index), manifest.deleted.rows
     rows = [
-        ("documents", f"{manifest.alive:,}" + (f" ({manifest.gone:,} deleted)" if manifest.gone else "")),
-        ("explainer", f"{manifest.explainer}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
+        ("documents", f"{manifest.alive:,}" + (f" ({removed:,} deleted)" if removed else "")),
+        ("explainer", f"{manifest.explainer.name}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
         ("dictionary", _dictionary(opened)),
         *(() if changed is None else (("new documents", changed),)),
-        ("encoder", f"{manifest.encoder}, {manifest.dimension} dimensions"),
+        ("encoder", f"{manifest.explainer.encoder}, {manifest.dimension} dimensions"),
         ("text not read", not_read(manifest.read)),
         ("words", _words(manifest)),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
@@ -252,7 +252,7 @@ def info(index: Folder) -> None:
                 "made from",
                 f"{', '.join(one['sources']) or one['vectors']}: {one['added']:,} new, {one['updated']:,} replaced",
             )
-            for one in manifest.history
+            for one in manifest.made_from
         ),
     ]
     for name, value in rows:
@@ -282,7 +282,7 @@ def report(
 def _words(manifest: Manifest) -> str:
     """Whether search shows words of the documents."""
     found = manifest.has_words
-    known = sum(int(record["rows"]) for has, (_, record) in zip(found, manifest.shards, strict=True) if has)
+    known = sum(shard["rows"] for has, shard in zip(found, manifest.shards, strict=True) if has)
     return "stored" if all(found) else f"not stored: {NO_WORDS}" if not known else f"stored for {known:,} documents"
 
 

@@ -216,7 +216,7 @@ def advice(
 
 def _refit(index: Index) -> str:
     """The command that learns features from what the index was made from."""
-    sources = list(dict.fromkeys(source for one in index.manifest.history for source in one["sources"]))
+    sources = list(dict.fromkeys(source for one in index.manifest.made_from for source in one["sources"]))
     if index.explainer.encoder_identity.name == SHIPPED_ENCODER:
         words = ["xetrieval", "index", "build", *(sources or ["CORPUS"]), "--dictionary", "corpus"]
         return shlex.join([*words, "--output", "my-index"])
@@ -263,7 +263,7 @@ def _figures(
         queries is None
         and stored
         and index.learned_here
-        and len(index.manifest.history) == index.explainer.provenance.get("additions", 1)
+        and len(index.manifest.made_from) == index.explainer.provenance.get("additions", 1)
     ):
         # its documents were learned from, so rows that were held out are the fairer queries
         return {"pairs": stored["pairs"], "pairs_are": stored["queries"], **{name: stored.get(name) for name in names}}

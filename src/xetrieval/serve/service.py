@@ -119,8 +119,8 @@ class Service:
             s.IndexInfo(
                 name=name,
                 documents=len(index),
-                explainer=index.manifest.explainer,
-                encoder=index.manifest.encoder,
+                explainer=index.manifest.explainer.name,
+                encoder=index.manifest.explainer.encoder,
                 features=index.manifest.features,
                 views=index.manifest.views,
                 fields=tuple(index.fields),

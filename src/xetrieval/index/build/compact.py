@@ -68,8 +68,8 @@ def compact_index(folder: Path, progress: Progress = silent, shard_rows: int = S
     with writing(folder):
         manifest = read_index_manifest(folder)
         check_finished(folder)
-        before, removed = folder_bytes(folder), manifest.gone
-        if manifest.gone:
+        before, removed = folder_bytes(folder), manifest.deleted.rows
+        if manifest.deleted.rows:
             if not manifest.alive:
                 raise InputError(f"{folder}: every document in it was deleted; remove the folder instead")
             manifest = _compact(folder, manifest, progress, shard_rows)
@@ -97,7 +97,7 @@ def _compact(folder: Path, manifest: Manifest, progress: Progress, shard_rows: i
         if record is None:
             record = _write(index, part, partial(advanced, progress, "compact", total, done))
             done += len(part.rows)
-        shards.append((part.name, record))
+        shards.append({"name": part.name, **record})
     made = replace(manifest, generation=manifest.generation + 1, job=job, shards=tuple(shards))
     return write_manifest_with(folder, made, np.empty(0, np.int64))
 
@@ -119,7 +119,7 @@ def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
             yield _Part(shard_name(number), None, rows[start : start + shard_rows])
             number += 1
 
-    for shard, (name, record) in zip(index.shards, index.manifest.shards, strict=True):
+    for shard, (name, record) in zip(index.shards, index.manifest.shard_records, strict=True):
         every = np.arange(shard.first, shard.first + shard.rows)
         left = np.setdiff1d(every, index.deleted, assume_unique=True)
         touched = len(left) < shard.rows

@@ -60,7 +60,7 @@ class IndexTarget:
             old, new = self.folder / manifest.explainer_folder, self.folder / manifest.next_explainer
 
             def write(explainer: Explainer, history: str) -> None:
-                if explainer.digest != manifest.explainer_digest:
+                if explainer.digest != manifest.explainer.digest:
                     raise InputError(f"{old}: other weights than those that made the index; restore it")
                 begin_building(self.folder, {"rewrite": digest_of([manifest.job, new.name])})
                 write_explainer(explainer, new, part=True, history=history)
@@ -68,8 +68,8 @@ class IndexTarget:
                     if (old / name).is_file():
                         shutil.copyfile(old / name, new / name)
                 files = {name: sha256_of_file(new / name) for name in own_files(new)}
-                changed = replace(manifest, explainer_files=files, explainer_folder=new.name)
-                write_manifest_with(self.folder, changed, manifest.deleted(self.folder))
+                changed = replace(manifest, explainer=replace(manifest.explainer, files=files, folder=new.name))
+                write_manifest_with(self.folder, changed, manifest.deleted_rows(self.folder))
                 remove_unfinished(self.folder, changed)
                 end_building(self.folder)
 

@@ -27,7 +27,7 @@ from ...files.kind import check_outside_indexes
 from ...fitting.own import OWN
 from ...progress import Progress, silent
 from ..store.layout import EXPLAINER, KIND, RECORD, SHARDS, TYPES
-from ..store.manifest import Manifest, read_index_manifest
+from ..store.manifest import DeletedRows, IndexExplainer, Manifest, read_index_manifest
 from ..store.ours import (
     DELETED,
     abandon_rewrite,
@@ -147,16 +147,16 @@ def _make_shards(build: Build, config: BuildConfig, plan: Dictionary) -> Build:
 
 def _described(plan: Dictionary, manifest: Manifest) -> str:
     """Which dictionary an index has, and why."""
-    if plan.learned and not manifest.explainer.endswith(OWN):
-        return f"that of {manifest.explainer}: nothing can be learned from this corpus's vectors"
+    if plan.learned and not manifest.explainer.name.endswith(OWN):
+        return f"that of {manifest.explainer.name}: nothing can be learned from this corpus's vectors"
     return plan.why
 
 
 def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:
-    if manifest.explainer_digest != explainer.digest:
+    if manifest.explainer.digest != explainer.digest:
         raise MismatchError(
-            f"{output} was built by the explainer {manifest.explainer} of {manifest.encoder}, with other weights than "
-            f"{explainer.name}; add with the same one, or build a new index"
+            f"{output} was built by the explainer {manifest.explainer.name} of {manifest.explainer.encoder}, with "
+            f"other weights than {explainer.name}; add with the same one, or build a new index"
         )
 
 
@@ -185,9 +185,9 @@ def _check_outside(output: Path, corpus: Corpus) -> None:
 
 def _publish(build: Build) -> Manifest:
     corpus, explainer, output, base, job, _ = build
-    made = [(name, read_object(output / SHARDS / name / RECORD)) for name in job.names]
+    made = [{"name": name, **read_object(output / SHARDS / name / RECORD)} for name in job.names]
     place = output / (EXPLAINER if base is None else base.explainer_folder)
-    old = np.empty(0, np.int64) if base is None else base.deleted(output)
+    old = np.empty(0, np.int64) if base is None else base.deleted_rows(output)
     encoded_with = (
         {**explainer.encoder.identity.to_dict(), "precision": precision_of(explainer.encoder)}
         if not corpus.encoded
@@ -198,27 +198,35 @@ def _publish(build: Build) -> Manifest:
     manifest = Manifest(
         generation=job.base + 1,
         job=job.digest,
-        explainer=explainer.name,
-        explainer_digest=explainer.digest,
-        encoder=explainer.encoder_identity.name,
+        explainer=stored_explainer(explainer, place),
         dimension=explainer.sae.dimension,
         features=explainer.sae.features,
         views=tuple(explainer.views),
         shards=(*(() if base is None else base.shards), *made),
-        gone=0,
-        gone_sha256="",
-        explainer_files={name: sha256_of_file(place / name) for name in own_files(place)},
-        history=(*(() if base is None else base.history), event),
-        explainer_folder=place.name,
+        deleted=DeletedRows(0, ""),
+        files={},
+        format_version=KIND.version,
+        made_from=(*(() if base is None else base.made_from), event),
     )
     return write_manifest_with(output, manifest, np.union1d(old, job.gone))
+
+
+def stored_explainer(explainer: Explainer, place: Path) -> IndexExplainer:
+    """What the manifest of an index says about its explainer, which is in the folder `place`."""
+    return IndexExplainer(
+        explainer.name,
+        explainer.digest,
+        explainer.encoder_identity.name,
+        {name: sha256_of_file(place / name) for name in own_files(place)},
+        "" if place.name == EXPLAINER else place.name,
+    )
 
 
 def write_manifest_with(output: Path, manifest: Manifest, gone: NDArray[np.int64]) -> Manifest:
     """Write the deleted rows, then config.json: readers see the change when config.json is replaced."""
     content = np.ascontiguousarray(gone, TYPES["u64"]).tobytes()
-    hashed = sha256(content).hexdigest() if len(gone) else ""
-    manifest = replace(manifest, gone=len(gone), gone_sha256=hashed, version=KIND.version)
+    deleted = DeletedRows(len(gone), sha256(content).hexdigest() if len(gone) else "")
+    manifest = replace(manifest, deleted=deleted, format_version=KIND.version)
     if len(gone):
         write_bytes(output / manifest.deleted_file, content)
     write_text(output / CONFIG, json.dumps(manifest.to_dict(), indent=1, ensure_ascii=False) + "\n")

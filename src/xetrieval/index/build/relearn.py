@@ -19,20 +19,20 @@ from ...errors import InputError
 from ...explain import load
 from ...explain.folder import write_explainer
 from ...extras import require
-from ...files import digest_of, read_object, sha256_of_file, write_text
+from ...files import digest_of, read_object, write_text
 from ...fitting.own import CorpusRows, learn_own, lost_labels
 from ...labels.relabel import history_of
 from ...progress import Progress, advanced, silent
 from ...sae.stack import Stack
 from ..store.layout import BUILDING, PROGRESS, RECORD, SHARDS, TEXTS, VECTORS, shard_name
 from ..store.manifest import Manifest, read_index_manifest
-from ..store.ours import begin_building, check_finished, is_rewrite, own_files, remove_unfinished, writing
+from ..store.ours import begin_building, check_finished, is_rewrite, remove_unfinished, writing
 from ..store.reader import IndexReader, Rows
 from ..store.shard import Shard
 from .compact import clean, document_of
 from .corpus import Corpus
 from .own import LEARNED, wholes
-from .pipeline import VECTOR_BLOCK, write_manifest_with
+from .pipeline import VECTOR_BLOCK, stored_explainer, write_manifest_with
 from .sentences import Sentences, read_sentences, write_sentences
 from .shards import ShardMaker
 
@@ -99,18 +99,15 @@ def _relearn(folder: Path, manifest: Manifest, job: str, seed: int, progress: Pr
         tell = partial(advanced, progress, "index", manifest.rows, done)
         maker.make(number, shard.rows, iter(()), tell, shard if index.learned_here else None)
         record = read_object(folder / SHARDS / shard_name(number) / RECORD)
-        shards.append((shard_name(number), record))
+        shards.append({"name": shard_name(number), **record})
         done += shard.rows
     made = replace(
         manifest,
         generation=manifest.generation + 1,
         job=job,
-        explainer=explainer.name,
-        explainer_digest=explainer.digest,
+        explainer=stored_explainer(explainer, target),
         features=explainer.sae.features,
         shards=tuple(shards),
-        explainer_files={file: sha256_of_file(target / file) for file in own_files(target)},
-        explainer_folder=name,
     )
     return write_manifest_with(folder, made, index.deleted)
 
@@ -122,7 +119,7 @@ def _learn(index: IndexReader, target: Path, seed: int, progress: Progress) -> N
     old = index.folder / manifest.explainer_folder
     progress("draw", 0, len(rows), "sentences")
     sentences = read_sentences(old, (document_of(index.document(row)) for row in rows.tolist()), manifest.dimension)
-    facts: dict[str, Any] = {"corpus": _corpus_facts(manifest), "seed": seed, "additions": len(manifest.history)}
+    facts: dict[str, Any] = {"corpus": _corpus_facts(manifest), "seed": seed, "additions": len(manifest.made_from)}
     if not index.learned_here:
         facts |= {"replaced": base.name, "lost_labels": lost_labels(base.features)}
     learned = learn_own(
@@ -139,7 +136,7 @@ def _learn(index: IndexReader, target: Path, seed: int, progress: Progress) -> N
 
 
 def _corpus_facts(manifest: Manifest) -> dict[str, Any]:
-    return {key: value for key, value in manifest.history[0].items() if key not in NOT_FACTS}
+    return {key: value for key, value in manifest.made_from[0].items() if key not in NOT_FACTS}
 
 
 def _corpus_rows(index: IndexReader, rows: Rows, sentences: Sentences, seed: int) -> CorpusRows:
@@ -159,7 +156,7 @@ def _corpus_rows(index: IndexReader, rows: Rows, sentences: Sentences, seed: int
     return CorpusRows(
         Stack([*parts, sentences.vectors]),
         np.array([one.row for one in sentences.drawn], np.int64),
-        text if any(event["sources"] for event in index.manifest.history) else None,
+        text if any(event["sources"] for event in index.manifest.made_from) else None,
         name,
         seed,
         wholes(shard.texts for shard in index.shards)[rows],

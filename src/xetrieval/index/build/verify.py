@@ -53,14 +53,14 @@ def verify_index(folder: Path, progress: Progress = silent) -> Verified:
 def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
     """Every file of the index, with a function that checks it."""
     yield folder / CONFIG, partial(_check_written, folder / CONFIG, manifest.to_dict())
-    if manifest.gone:
-        yield folder / manifest.deleted_file, partial(manifest.deleted, folder)
-    for file, promised in manifest.explainer_files.items():
+    if manifest.deleted.rows:
+        yield folder / manifest.deleted_file, partial(manifest.deleted_rows, folder)
+    for file, promised in manifest.explainer.files.items():
         path = folder / manifest.explainer_folder / file
         yield path, partial(check_file, path, promised)
     for file, promised in manifest.files.items():
         yield folder / file, partial(check_file, folder / file, promised)
-    for name, record in manifest.shards:
+    for name, record in manifest.shard_records:
         shard = folder / SHARDS / name
         yield shard / RECORD, partial(_check_written, shard / RECORD, record)
         for file, promised in record["files"].items():

@@ -63,8 +63,10 @@ class IdLookup:
 def open_ids(folder: Path, manifest: Manifest) -> Iterator[IdLookup]:
     """The ids of the index in `folder`, to look up while it is changed; its files are closed at the end."""
     with ExitStack() as stack:
-        texts = [stack.enter_context(closing(Texts(folder / SHARDS / name / TEXTS))) for name, _ in manifest.shards]
-        yield IdLookup(texts, manifest.firsts, manifest.deleted(folder))
+        texts = [
+            stack.enter_context(closing(Texts(folder / SHARDS / shard["name"] / TEXTS))) for shard in manifest.shards
+        ]
+        yield IdLookup(texts, manifest.firsts, manifest.deleted_rows(folder))
 
 
 class Change(NamedTuple):

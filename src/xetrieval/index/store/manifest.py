@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,65 +16,125 @@ from ...errors import DamagedError
 from ...files import digest_of
 from ...files.kind import NAME
 from ...files.manifest import check_file, read_config
-from ...records import read_record
+from ...records import Record, read_record
 from ...views import ORIGINAL, check_aspect
 from .layout import EXPLAINER, KIND, TYPES, word_files
 from .texts import ReadTotals
 
 WITH_FILES: Final = 3  # version from which on a manifest has `files`
+COMPUTED: Final = ("format", "documents", "sha256")
 EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
 
 
 @dataclass(frozen=True)
-class Manifest:
+class IndexExplainer:
+    """The explainer of an index."""
+
+    name: str
+    digest: str
+    encoder: str
+    files: dict[str, str]  # hash of every file
+    folder: str = ""  # where it is, unless in EXPLAINER
+
+    json_keys = ("name", "digest", "encoder", "files", "folder?")
+
+
+@dataclass(frozen=True)
+class DeletedRows:
+    """How many rows were deleted or replaced, and the hash of the file that names them."""
+
+    rows: int
+    sha256: str  # empty for none
+
+
+@dataclass(frozen=True)
+class Manifest(Record):
     """What an index contains; `generation` counts the changes to it."""
 
     generation: int
-    job: str  # digest of the build that made this generation
-    explainer: str
-    explainer_digest: str
-    encoder: str
+    explainer: IndexExplainer
     dimension: int
     features: int
     views: tuple[str, ...]
-    shards: tuple[tuple[str, dict[str, Any]], ...]  # folder, record
-    gone: int  # rows deleted or replaced
-    gone_sha256: str  # of the file that names them
-    explainer_files: dict[str, str]  # hash of every file of the explainer
-    history: tuple[dict[str, Any], ...]
-    explainer_folder: str = EXPLAINER
-    files: dict[str, str] = field(default_factory=dict)  # hash of every further file of the index; none yet
-    version: int = KIND.version  # of the format
+    made_from: tuple[dict[str, Any], ...]
+    job: str  # digest of the build that made this generation
+    deleted: DeletedRows
+    shards: tuple[dict[str, Any], ...]  # name, rows, hashes of texts and files
+    files: dict[str, str]  # hash of every further file of the index; none yet
+    format_version: int
+
+    json_keys = (
+        *("format_version", "generation", "documents=alive", "explainer", "dimension", "features", "views"),
+        *("made_from", "job", "deleted", "shards", "files"),
+    )
+
+    def check(self) -> None:
+        """Raise ValueError, TypeError or KeyError unless the values are possible."""
+        files = [pair for one in (self.explainer, self) for pair in one.files.items()]
+        files += [pair for shard in self.shards for pair in shard["files"].items()]
+        texts = [*(promised for _, promised in files), *(shard["texts"] for shard in self.shards)]
+        counts = [self.generation, self.dimension, self.features, *(shard["rows"] for shard in self.shards)]
+        read = [item for event in self.made_from for item in event.get("read", {}).items()]
+        more = [self.deleted.rows, *(event[name] for event in self.made_from for name in ("added", "updated"))]
+        more += [count for _, count in read]
+        for text in [*texts, *(source for event in self.made_from for source in event["sources"])]:
+            read_record(str, text)
+        if not all(type(n) is int and n < 1 << 53 for n in (*counts, *more)) or min(counts) < 1 or min(more) < 0:
+            raise ValueError("a number is too small or too large")
+        if any(Path(name).name != name for name, _ in files):
+            raise ValueError("a file is outside its folder")
+        if not EXPLAINERS.fullmatch(self.explainer_folder):
+            raise ValueError(f"folder {self.explainer_folder[:80]!r}")
+        if not all(isinstance(event["vectors"], str | None) for event in self.made_from):
+            raise ValueError("made_from")
+        if unknown := {name for name, _ in read} - ReadTotals.__annotations__.keys():
+            raise ValueError(f"read {next(iter(unknown))[:40]!r}")
+        if self.views[:1] != (ORIGINAL,) or any(check_aspect(view, "views") != view for view in self.views[1:]):
+            raise ValueError(f"views {str(self.views)[:40]}")
+        if not all(shard["name"].isdigit() and shard["rows"] <= SHARD_ROWS for shard in self.shards):
+            raise ValueError("a shard's name or rows")
+        if not self.shards or self.deleted.rows > self.rows:
+            raise ValueError("no shards, or more deleted rows than rows")
+
+    @property
+    def explainer_folder(self) -> str:
+        """The folder of its explainer."""
+        return self.explainer.folder or EXPLAINER
 
     @property
     def rows(self) -> int:
         """The number of rows, including deleted ones."""
-        return sum(int(record["rows"]) for _, record in self.shards)
+        return sum(shard["rows"] for shard in self.shards)
 
     @property
     def alive(self) -> int:
         """The number of documents that can be found."""
-        return self.rows - self.gone
+        return self.rows - self.deleted.rows
 
     @property
     def firsts(self) -> list[int]:
         """The first row of each shard."""
-        return [0, *np.cumsum([int(record["rows"]) for _, record in self.shards])[:-1].tolist()]
+        return [0, *np.cumsum([shard["rows"] for shard in self.shards])[:-1].tolist()]
+
+    @property
+    def shard_records(self) -> list[tuple[str, dict[str, Any]]]:
+        """The folder of each shard and its record, as it is in the folder."""
+        return [(one["name"], {key: one[key] for key in one if key != "name"}) for one in self.shards]
 
     @property
     def names(self) -> frozenset[str]:
         """The folders of its shards."""
-        return frozenset(name for name, _ in self.shards)
+        return frozenset(shard["name"] for shard in self.shards)
 
     @property
     def has_words(self) -> list[bool]:
         """Whether each shard has the words of its documents."""
-        return [word_files(self.features)[0] in record["files"] for _, record in self.shards]
+        return [word_files(self.features)[0] in shard["files"] for shard in self.shards]
 
     @property
     def next_shard(self) -> int:
         """The number of the next new shard."""
-        return max((int(name) for name, _ in self.shards), default=-1) + 1
+        return max((int(name) for name in self.names), default=-1) + 1
 
     @property
     def next_explainer(self) -> str:
@@ -85,13 +145,13 @@ class Manifest:
     @property
     def chunking(self) -> ChunkConfig | None:
         """How documents were cut when texts were last added; None if that is not recorded."""
-        found = [event.get("chunking") for event in self.history]
+        found = [event.get("chunking") for event in self.made_from]
         return next((read_record(ChunkConfig, one) for one in reversed(found) if one and "tokens" in one), None)
 
     @property
     def read(self) -> ReadTotals | None:
         """How much of all texts ever added the encoder could read; None if that is not recorded."""
-        found = [event.get("read") for event in self.history]
+        found = [event.get("read") for event in self.made_from]
         return sum((ReadTotals(**one) for one in found if one), ReadTotals()) if all(found) else None
 
     @property
@@ -99,40 +159,22 @@ class Manifest:
         """The file with the deleted rows of this generation."""
         return f"deleted-{self.generation:06d}.u64"
 
-    def deleted(self, folder: Path) -> NDArray[np.int64]:
+    def deleted_rows(self, folder: Path) -> NDArray[np.int64]:
         """Rows that were deleted or replaced, ascending."""
-        if not self.gone:
+        if not self.deleted.rows:
             return np.empty(0, np.int64)
         path = folder / self.deleted_file
-        check_file(path, self.gone_sha256)
+        check_file(path, self.deleted.sha256)
         rows = np.fromfile(path, TYPES["u64"])
-        if len(rows) != self.gone or int(rows[-1]) >= self.rows or (rows[1:] <= rows[:-1]).any():
-            raise DamagedError(f"{path}: not {self.gone} rows of this index; restore it")
+        if len(rows) != self.deleted.rows or int(rows[-1]) >= self.rows or (rows[1:] <= rows[:-1]).any():
+            raise DamagedError(f"{path}: not {self.deleted.rows} rows of this index; restore it")
         return rows.astype(np.int64)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of config.json, with a hash of everything."""
-        facts: dict[str, Any] = {
-            "format": KIND.format,
-            "format_version": self.version,
-            "generation": self.generation,
-            "documents": self.alive,
-            "explainer": {
-                "name": self.explainer,
-                "digest": self.explainer_digest,
-                "encoder": self.encoder,
-                "files": self.explainer_files,
-                **({} if self.explainer_folder == EXPLAINER else {"folder": self.explainer_folder}),
-            },
-            "dimension": self.dimension,
-            "features": self.features,
-            "views": list(self.views),
-            "made_from": list(self.history),
-            "job": self.job,
-            "deleted": {"rows": self.gone, "sha256": self.gone_sha256},
-            "shards": [{"name": name, **record} for name, record in self.shards],
-            **({"files": self.files} if self.version >= WITH_FILES else {}),
-        }
+        facts = {"format": KIND.format, **super().to_dict()}
+        if self.format_version < WITH_FILES:
+            del facts["files"]
         return facts | {"sha256": digest_of(facts)}
 
 
@@ -149,29 +191,14 @@ def read_index_manifest(folder: Path) -> Manifest:
         raise DamagedError(f"{folder / NAME}: nested too deeply; restore it") from error
     if own != config.get("sha256"):
         raise DamagedError(f"{folder / NAME}: was altered (its own sha256 differs); restore it")
+    stored = {name: value for name, value in config.items() if name not in COMPUTED}
+    if config["format_version"] < WITH_FILES:
+        stored["files"] = {}
     try:
-        manifest = Manifest(
-            generation=_count(config["generation"], 1),
-            job=_text(config["job"]),
-            explainer=_text(config["explainer"]["name"]),
-            explainer_digest=_text(config["explainer"]["digest"]),
-            encoder=_text(config["explainer"]["encoder"]),
-            dimension=_count(config["dimension"], 1),
-            features=_count(config["features"], 1),
-            views=_views(config["views"]),
-            shards=tuple(_shard(record) for record in config["shards"]),
-            gone=_count(config["deleted"]["rows"]),
-            gone_sha256=_text(config["deleted"]["sha256"]),
-            explainer_files=_hashes(config["explainer"]["files"]),
-            history=tuple(_event(event) for event in config["made_from"]),
-            explainer_folder=_folder(config["explainer"].get("folder", EXPLAINER)),
-            files=_hashes(config["files"]) if config["format_version"] >= WITH_FILES else {},
-            version=config["format_version"],
-        )
+        manifest = read_record(Manifest, stored)
+        manifest.check()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedError(f"{folder / NAME}: field {error} is missing or of the wrong kind") from error
-    if not manifest.shards or manifest.gone > manifest.rows:
-        raise DamagedError(f"{folder / NAME}: no shards, or more deleted rows than rows; restore it")
+        raise DamagedError(f"{folder / NAME}: not the configuration of an index ({error}); restore it") from error
     return manifest
 
 
@@ -180,64 +207,3 @@ def explainer_of(folder: Path) -> Path:
     if not (folder / NAME).is_file():
         return folder / EXPLAINER
     return folder / read_index_manifest(folder).explainer_folder
-
-
-def _folder(value: Any) -> str:
-    if not EXPLAINERS.fullmatch(_text(value)):
-        raise ValueError(f"folder {value[:80]!r}")
-    return str(value)
-
-
-def _count(value: Any, least: int = 0) -> int:
-    if type(value) is not int or not least <= value < 1 << 53:
-        raise ValueError(f"number {str(value)[:40]!r}")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"text {str(value)[:40]!r}")
-    return value
-
-
-def _views(value: Any) -> tuple[str, ...]:
-    views = tuple(map(_text, value)) if isinstance(value, list) else ()
-    if views[:1] != (ORIGINAL,):
-        raise ValueError(f"views {str(value)[:40]!r}")
-    return (ORIGINAL, *(check_aspect(view, "views") for view in views[1:]))
-
-
-def _hashes(value: Any) -> dict[str, str]:
-    """File names, which must not be paths, and hashes."""
-    for name, promised in value.items():
-        if Path(name).name != name or not isinstance(promised, str):
-            raise ValueError(f"file {name[:80]!r}")
-    return dict(value)
-
-
-def _event(value: Any) -> dict[str, Any]:
-    sources, vectors = value["sources"], value["vectors"]
-    if not isinstance(sources, list) or not isinstance(vectors, str | None):
-        raise ValueError("made_from")
-    list(map(_text, sources))
-    for name, count in value.get("read", {}).items():
-        if name not in ReadTotals.__annotations__:
-            raise ValueError(f"read {name[:40]!r}")
-        _count(count)
-    return {**value, "added": _count(value["added"]), "updated": _count(value["updated"])}
-
-
-def _shard(value: Any) -> tuple[str, dict[str, Any]]:
-    record = dict(value)
-    name = _plain(record.pop("name"))
-    if _count(record["rows"], 1) > SHARD_ROWS:
-        raise ValueError(f"shard {name!r}")
-    _text(record["texts"])
-    _hashes(record["files"])
-    return name, record
-
-
-def _plain(name: Any) -> str:
-    if not isinstance(name, str) or not name.isdigit():
-        raise ValueError(f"shard name {name!r}")
-    return name

@@ -48,9 +48,9 @@ class IndexReader:
         self.folder, self.manifest, self.explainer, self.identity = folder, manifest, explainer, identity
         self.shards = [
             Shard(folder / SHARDS / name, record, first, manifest.dimension, manifest.features)
-            for (name, record), first in zip(manifest.shards, manifest.firsts, strict=True)
+            for (name, record), first in zip(manifest.shard_records, manifest.firsts, strict=True)
         ]
-        self.deleted: Rows = manifest.deleted(folder)
+        self.deleted: Rows = manifest.deleted_rows(folder)
         self._encoder_checked = False
         self._companions: dict[object, Any] = {}
         self._opening = threading.RLock()
@@ -77,9 +77,9 @@ class IndexReader:
             )
         else:
             copied = True
-        if copied and explainer.digest != manifest.explainer_digest:
+        if copied and explainer.digest != manifest.explainer.digest:
             raise MismatchError(
-                f"{path} was built with the explainer {manifest.explainer}, whose weights differ from those of "
+                f"{path} was built with the explainer {manifest.explainer.name}, whose weights differ from those of "
                 f"{explainer.name}"
             )
         shape = (manifest.dimension, manifest.features, manifest.views)
@@ -210,7 +210,7 @@ class IndexReader:
     @property
     def learned_here(self) -> bool:
         """Whether its features were learned from the corpus that it was first built from."""
-        corpus, history = self.explainer.provenance.get("corpus"), self.manifest.history
+        corpus, history = self.explainer.provenance.get("corpus"), self.manifest.made_from
         if not corpus or not history:
             return False
         return all(history[0].get(key) == value for key, value in corpus.items())
@@ -218,7 +218,7 @@ class IndexReader:
     @property
     def added_later(self) -> int:
         """How many documents were added or replaced after its features were learned."""
-        events = self.manifest.history[self.explainer.provenance.get("additions", 1) :]
+        events = self.manifest.made_from[self.explainer.provenance.get("additions", 1) :]
         return sum(event["added"] + event["updated"] for event in events)
 
     @cached_property

@@ -26,7 +26,7 @@ def check_same_encoder(index: IndexReader, encoder: Encoder | None = None) -> No
         MismatchError: the encoder gives another vector than the index contains.
     """
     encoder = encoder or index.explainer.encoder
-    supplied = any(event.get("encoded_with") is None for event in index.manifest.history if "encoded_with" in event)
+    supplied = any(event.get("encoded_with") is None for event in index.manifest.made_from if "encoded_with" in event)
     row = _first_alive(index.deleted)
     if encoder.identity.weights_sha256 is not None or supplied or row >= index.manifest.rows:
         return
