@@ -22,12 +22,13 @@ from xetrieval.explain.word_states import KEPT, word_states, words_at
 from xetrieval.files import digest_of
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.index.ask.answer import search_answer
+from xetrieval.index.ask.why import why
 from xetrieval.index.build import writer
 from xetrieval.index.build.compact import compact_index
 from xetrieval.index.build.delete import delete_documents
 from xetrieval.index.build.verify import verify_index
 from xetrieval.index.search.mode import SearchOptions
-from xetrieval.index.search.ranking import search
+from xetrieval.index.search.ranking import prepare, search
 from xetrieval.render.text import plain_text
 from xetrieval.steer import SteeringProfile
 
@@ -117,6 +118,11 @@ def test_hits_show_words_of_both_texts_in_every_mode_without_encoding_a_document
         written = [term["words"] for hit in answer["hits"] for term in hit["explanation"]["terms"] if "words" in term]
         assert all(set(one) == {"query", "document", "of_activation"} for one in written)
         assert written
+    for options in (SearchOptions("sparse"), SearchOptions(steer=steer)):
+        prepared = prepare(index, QUERY, options)
+        answer = why(index, prepared, search(index, QUERY, 1, options).hits[0].doc_id)
+        terms = [term for term in answer.explanation.terms if term.ids]
+        assert all(term.words and term.words.of_activation == ("query", "document") for term in terms)
     monkeypatch.undo()
     exact = index.why(QUERY, found[0].doc_id).explanation
     assert all(term.words and not term.words.of_activation for term in exact.terms)

@@ -84,7 +84,7 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
     from ..index import Corpus, build_index, open_index
     from ..index.store.manifest import explainer_of
 
-    made_of = digest_of([explainer.digest, "own dictionary", [document.text for document in documents]])
+    made_of = digest_of([explainer.digest, "own dictionary, words", [document.text for document in documents]])
     target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
     with TemporaryDirectory() as scratch, progress_bar() as progress:
         corpus = Path(scratch) / "python-documentation.jsonl"

@@ -254,7 +254,7 @@ def _beside(explanation: Explanation, query: KnownWords, document: KnownWords) -
     terms = []
     for term in explanation.terms:
         words = Words(_words_of(term, query), _words_of(term, document), of_activation)
-        terms.append(replace(term, words=words) if term.ids else term)
+        terms.append(replace(term, words=words) if words.query or words.document else term)
     return replace(explanation, terms=tuple(terms))
 
 
