@@ -1,5 +1,7 @@
 """10,000 pairs explained, against the way of the paper's release -> benchmarks/explain_pairs.json
 
+    python -m benchmarks.explain_pairs
+
 The release's way, from its description: dense codes [n, F] of the query and of every view, a Python set of the active
 ids per row, set intersections per view, their sorted union. It gives ids alone. Ours gives the same ids and the
 activations ("support"), or those and the shares that add up to the score ("full"). All arms run interleaved in one
