@@ -19,7 +19,7 @@ import numpy as np
 
 from xetrieval.configs import ChunkConfig
 from xetrieval.data import Document, stream_source
-from xetrieval.data.benchmark import read_benchmark
+from xetrieval.data.benchmark import Benchmark, read_benchmark, sample_benchmark
 from xetrieval.data.chunks import CharacterRuler, Cutter
 from xetrieval.encoders import CachedEncoder, Encoder, open_encoder, read_texts, ruler_of
 from xetrieval.evaluate.retrieval import ndcg10_of_rankings
@@ -82,9 +82,9 @@ def ranked(q: Any, z: Any, owner: Sequence[str], own: Sequence[str | None]) -> I
         yield list(names)[:10]
 
 
-def retrieval(encoder: Encoder, reader: Encoder, name: str, ways: Sequence[str]) -> dict[str, Any]:
+def retrieval(encoder: Encoder, reader: Encoder, benchmark: Benchmark, ways: Sequence[str]) -> dict[str, Any]:
     """NDCG@10 of a benchmark in each way."""
-    benchmark = read_benchmark(Path(os.environ["XETRIEVAL_DATA"]) / name)
+    name = benchmark.name
     q = read_texts(reader, benchmark.queries, "query").vectors
     judged = [benchmark.judgments[query] for query in benchmark.query_ids]
     own = [query if name == "arguana" else None for query in benchmark.query_ids]
@@ -115,6 +115,9 @@ def main() -> None:
     parser.add_argument("sets", nargs="*")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--ways", nargs="*", default=WAYS)
+    parser.add_argument("--queries", type=int, help="of each set; default: all")
+    parser.add_argument("--documents", type=int, help="of each set, the judged ones among them; default: all")
+    parser.add_argument("--count-only", action="store_true", help="count tokens only")
     given = parser.parse_args()
     encoder = open_encoder("minilm")
     path = HERE / "chunks.json"
@@ -123,8 +126,18 @@ def main() -> None:
     ways = cutters(encoder).items()
     found["docs"] = {way: unread(encoder, pages if cut is None else list(cut.cut(pages))) for way, cut in ways}
     found["encoder"] = encoder.identity.name
-    for name in given.sets:
-        found[name] = retrieval(encoder, CachedEncoder(encoder, given.cache), name, given.ways)
+    for name in given.sets if given.count_only else ():
+        documents = list(stream_source(Path(os.environ["XETRIEVAL_DATA"]) / name))
+        counted = {way: cutter for way, cutter in cutters(encoder).items() if way in given.ways}
+        found[f"{name}, all"] = {
+            way: unread(encoder, documents if cutter is None else list(cutter.cut(documents)))
+            for way, cutter in counted.items()
+        }
+    for name in () if given.count_only else given.sets:
+        whole = read_benchmark(Path(os.environ["XETRIEVAL_DATA"]) / name)
+        part = sample_benchmark(whole, given.queries, given.documents, 0)
+        found[name] = {"queries": len(part.queries), "documents": len(part.documents)}
+        found[name] |= retrieval(encoder, CachedEncoder(encoder, given.cache), part, given.ways)
         documents = list(stream_source(Path(os.environ["XETRIEVAL_DATA"]) / name))
         found[name]["cost"] = seconds(encoder, documents)
         path.write_text(json.dumps(found, indent=1) + "\n")

@@ -87,6 +87,14 @@ def test_a_document_that_fits_stays_whole_and_an_id_names_each_chunk() -> None:
         assert long.body[one.chunk.start : one.chunk.end] == one.body
 
 
+def test_a_long_title_goes_before_each_chunk_whole() -> None:
+    title = "A title of very many words, that is longer than those of pages, and counts as well. " * 2
+    whole = document("This is a sentence of eight words here. " * 20, title.strip())
+    found = list(cut_document(whole, ruler_of(HashingEncoder(64, max_tokens=200))))
+    assert len(found) == 2  # with a shorter title one would be enough, and its end would go unread
+    assert all(one.text.startswith(title.strip()) and tokens(one.text) <= 200 for one in found)
+
+
 def test_overlap_is_whole_sentences() -> None:
     sentences = [f"This is sentence {n:03d}, of nine words altogether." for n in range(50)]
     found = chunks(" ".join(sentences), 40, 1)

@@ -21,7 +21,10 @@ from ..errors import InputError
 from .corpus import ChunkPlace, Document
 from .sentences import LINE_BREAK, split_sentences
 
-LONGEST_TITLE: Final = 120  # characters
+LONGEST_TITLE: Final = (
+    120  # characters of a page's title, and of one before each chunk that is longer than LONGEST_LEAD
+)
+LONGEST_LEAD: Final = 400  # characters of a title that is put before chunks; a longer one is shortened as a page's
 CHARACTERS_PER_TOKEN: Final = 3  # where no tokenizer is at hand: few English texts have more tokens than that
 FILE_TOKENS: Final = 256  # of the chunks of a file that is read without an encoder
 FULL: Final = 0.5  # of the room: the least of a chunk that ends at a better place than the last possible
@@ -152,7 +155,8 @@ def _chunks(document: Document, spans: list[Span]) -> Iterator[Document]:
 
 
 def _title(document: Document) -> str:
-    return str(document.fields.get("title") or "").strip()[:LONGEST_TITLE]
+    title = str(document.fields.get("title") or "").strip()
+    return title if len(title) <= LONGEST_LEAD else title[:LONGEST_TITLE]
 
 
 def begins_with(text: str, title: str) -> bool:
