@@ -142,7 +142,7 @@ def test_an_index_is_changed_and_checked(home: Path, tmp_path: Path) -> None:
     refused(run("index", "build", tmp_path / "more.jsonl", "--output", folder), "by the explainer")
     refused(run("index", "add", tmp_path / "absent", tmp_path / "more.jsonl"), "there is no index to add to")
     refused(run("index", "build", "--output", tmp_path / "i"), "give a corpus")
-    refused(run("search", tmp_path / "absent", "x"), "not the folder of an index")
+    refused(run("search", tmp_path / "absent", "x"), "does not contain an index")
 
 
 # ---------------------------------------------------------------------- sources

@@ -231,7 +231,7 @@ def test_a_killed_label_run_pays_for_nothing_twice(work: Path, examples: Path) -
     [
         (["label", "examples", "toy", "nowhere.jsonl", "--output", "x"], "no such file"),
         (["label", "examples", "toy", "corpus.jsonl", "--output", "toy"], "exists already"),
-        (["label", "keyphrase", "toy", "--examples", "nowhere"], "not the folder of examples"),
+        (["label", "keyphrase", "toy", "--examples", "nowhere"], "does not contain examples"),
         (["label", "score", "toy", "--examples", "nowhere"], "--judge ENCODER or --llm MODEL"),
         (["label", "import", "toy", "nowhere.csv"], "no such file"),
         (["label", "import", "minilm", "nowhere.csv"], "no such file"),

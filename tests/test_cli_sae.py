@@ -185,7 +185,7 @@ def test_vectors_that_cannot_be_used_are_one_line(tmp_path: Path, vectors: Path)
     refused(run(*other, tmp_path / "v.csv"), "no such file")
     refused(run("sae", "evaluate", tmp_path / "s", "--vectors", tmp_path / "equal.npy"), "dimension is 8")
     refused(run("sae", "evaluate", tmp_path / "s"), "nothing to measure on")
-    refused(run("sae", "info", tmp_path / "absent"), "not the folder of an autoencoder")
+    refused(run("sae", "info", tmp_path / "absent"), "does not contain an autoencoder")
 
 
 def test_a_second_training_into_one_folder_is_refused(tmp_path: Path, vectors: Path) -> None:

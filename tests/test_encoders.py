@@ -214,7 +214,7 @@ def test_precomputed_vectors_are_read_from_every_format(tmp_path: Path, kind: st
     [
         (lambda p: np.save(p, np.zeros((2, 3))), "row 0 is zero"),
         (lambda p: np.save(p, np.array([{"a": 1}], dtype=object), allow_pickle=True), "objects"),
-        (lambda p: p.write_bytes(b"\x93NUMPY"), "not a whole .npy"),
+        (lambda p: p.write_bytes(b"\x93NUMPY"), "not a complete .npy"),
         (lambda p: np.save(p, np.empty((0, 3))), "got shape .0, 3."),
         (
             lambda p: (np.save(p, np.ones((2, 3))), p.with_name("v.npy.ids.txt").write_text("a\n")),

@@ -194,7 +194,7 @@ def test_damaged_examples_are_refused_in_words(tmp_path: Path) -> None:
     path.write_text(path.read_text()[:-40])
     with pytest.raises(DamagedError, match="differs from what"):
         load_examples(tmp_path / "examples")
-    with pytest.raises(InputError, match="not the folder of examples"):
+    with pytest.raises(InputError, match="does not contain examples"):
         load_examples(tmp_path / "nowhere")
 
 

@@ -143,7 +143,7 @@ def test_an_index_is_built_from_paths_as_texts(tmp_path: Path) -> None:
 
 
 def test_a_function_without_numbers_is_refused() -> None:
-    with pytest.raises(InputError, match="without numbers"):
+    with pytest.raises(InputError, match="empty vectors"):
         open_encoder(lambda texts: np.zeros((len(texts), 0)), name="e", version="1")
 
 

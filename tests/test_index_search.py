@@ -116,7 +116,7 @@ def test_a_faiss_file_is_made_alone_and_of_the_index_as_it_is_now(
     accelerate(open_index(folder), "faiss")
     assert len(hashed) == 1
     made = {path.name: path.read_bytes() for path in folder.glob("faiss-*")}
-    with pytest.raises(InputError, match="was changed since it was opened"):
+    with pytest.raises(InputError, match="has changed since it was opened"):
         accelerate(stale, "faiss")
     current = open_index(folder)
     with alone(folder / ".lock", ""), pytest.raises(InputError, match="another process is writing this index"):

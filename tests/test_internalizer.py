@@ -173,5 +173,5 @@ def test_internalizers_go_through_a_folder_of_any_views(tmp_path: Path) -> None:
         file.write(b"x")
     with pytest.raises(DamagedError, match=r"differs from what config\.json promises"):
         load_internalizers(tmp_path / "x")
-    with pytest.raises(InputError, match="not the folder of internalizers"):
+    with pytest.raises(InputError, match="does not contain internalizers"):
         load_internalizers(tmp_path / "none")

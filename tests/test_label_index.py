@@ -250,7 +250,7 @@ def test_what_cannot_be_labelled_is_refused(
     random_explainer().save(tmp_path / "toy")
     for args, words in (
         (["label", "keyphrase", "toy"], "give --examples"),
-        (["label", "keyphrase", index, "--output", "copy"], "leave it out"),
+        (["label", "keyphrase", index, "--output", "copy"], "omit --output"),
         (["label", "llm", index], "give --llm"),
         (["label", "import", index, "none.csv", "--author", ""], "give a name of 1 to 80 characters"),
     ):

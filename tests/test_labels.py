@@ -316,7 +316,7 @@ def test_a_file_that_is_no_worksheet_is_refused_in_words(tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"line \d: not CSV"):
         read_worksheet(path, "s", 8)
     path.write_text("feature,sae,label\n0,s\n")
-    with pytest.raises(InputError, match="not as many cells"):
+    with pytest.raises(InputError, match="a different number of cells"):
         read_worksheet(path, "s", 8)
 
 

@@ -187,7 +187,7 @@ def test_dictionaries_that_are_refused(corpus: Corpus, tmp_path: Path) -> None:
     explainer = random_explainer()
     with pytest.raises(InputError, match="no explainer there"):
         build_index(corpus, explainer, tmp_path / "index", replace(SMALL, dictionary="nowhere"))
-    with pytest.raises(MismatchError, match="is for another encoder than that of toy"):
+    with pytest.raises(MismatchError, match="is for a different encoder from that of toy"):
         build_index(corpus, explainer, tmp_path / "index", replace(SMALL, dictionary="shipped"))
     with pytest.raises(InputError, match="dictionary 3: give corpus"):
         BuildConfig(dictionary=3)  # type: ignore[arg-type]
@@ -317,7 +317,7 @@ def test_restart_throws_away_what_was_learned(corpus: Corpus, tmp_path: Path, mo
         dies(patched, ShardWriter, "append_codes", 2, after=True)
         with pytest.raises(Killed):
             build_index(corpus, random_explainer(), tmp_path / "index", OWN)
-    with pytest.raises(InputError, match="unfinished build of other texts"):
+    with pytest.raises(InputError, match="unfinished build of a different corpus"):
         build_index(corpus, random_explainer(), tmp_path / "index", SMALL)
     built = build_index(corpus, random_explainer(), tmp_path / "index", replace(SMALL, restart=True))
     assert built.dictionary == "that of toy"

@@ -185,7 +185,7 @@ def test_a_folder_that_does_not_prove_to_be_an_explainer_is_not_replaced(tmp_pat
     if config is not None:
         (mine / "config.json").write_text(config)
     before = mine.stat().st_ino
-    with pytest.raises(InputError, match="not the folder of an explainer"):
+    with pytest.raises(InputError, match="does not contain an explainer"):
         random_explainer().save(mine, overwrite=True)
     assert mine.stat().st_ino == before
     assert sorted(path.name for path in mine.iterdir()) == (["config.json"] if config else []) + ["letter.txt"]

@@ -58,7 +58,7 @@ def test_a_profile_is_written_and_read(tmp_path: Path) -> None:
     profile.save(tmp_path / "profile.json")
     assert SteeringProfile.load(tmp_path / "profile.json", SAE) == profile
     assert list(json.loads((tmp_path / "profile.json").read_text())["factors"]) == ["3", "9"]
-    with pytest.raises(MismatchError, match="made for the autoencoder"):
+    with pytest.raises(MismatchError, match="made for autoencoder"):
         SteeringProfile.load(tmp_path / "profile.json", random_sae(seed=1))
 
 

@@ -52,7 +52,7 @@ def test_where_all_are_weak_the_two_largest_have_lines_and_a_note() -> None:
     why = made(0.01, 0.05, -0.04, 0.02, score=1.1, remainder=0.96)
     assert why.weak_features == (0, 3)
     assert names(why) == ["label 1", "label 2", "weak features (2)"]
-    note = "each feature carries less than a tenth of the score without the bias"
+    note = "each feature carries less than a tenth of (score - bias)"
     assert note in rows_of(why).notes
     assert note not in made(0.6, 0.01).notes
     assert note not in made().notes

@@ -76,10 +76,10 @@ def as_vectors(x: object, dimension: int | None = None, name: str = "vectors", f
     sizes = _magnitudes(array)
     if not np.isfinite(sizes).all():
         row = first + int(np.flatnonzero(~np.isfinite(sizes))[0])
-        raise InputError(f"{name}: row {row} contains NaN or infinite numbers (rows count from 0)")
+        raise InputError(f"{name}: row {row} contains NaN or infinite numbers (rows are counted from 0)")
     if not sizes.all():
         row = first + int(np.flatnonzero(sizes == 0)[0])
-        raise InputError(f"{name}: row {row} is zero (rows count from 0); a zero vector has no direction")
+        raise InputError(f"{name}: row {row} is zero (rows are counted from 0); a zero vector has no direction")
     return np.ascontiguousarray(_near_one(array, sizes), np.float32)
 
 

@@ -109,7 +109,7 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("no_chunks", "chunk_tokens", "without chunks there is nothing to measure"),
     Apart("no_chunks", "chunk_overlap", "without chunks there is nothing to repeat"),
     Needs("vector_column", "vectors", "it names a column of that file"),
-    Needs("force", "encoded", "it accepts vectors that seem to come from another encoder"),
+    Needs("force", "encoded", "it accepts vectors that seem to come from a different encoder"),
     Apart("vectors", "no_cache", "vectors are not encoded, so there is nothing to cache"),
     Apart("cache", "no_cache", "encoded texts are kept in one place or not at all"),
     Apart("vectors", "cache", "vectors are not encoded, so there is nothing to cache"),

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[
     list[str] | None,
-    typer.Option("--data", help="A benchmark: BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may repeat."),
+    typer.Option(
+        "--data", help="A benchmark: BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may be repeated."
+    ),
 ]
 
 

@@ -45,7 +45,8 @@ class ViewOptions:
     teacher: Annotated[
         list[str] | None,
         typer.Option(
-            "--teacher", help="Also rank by the texts of a teacher, among the documents that have some; may repeat."
+            "--teacher",
+            help="Also rank by the texts of a teacher, among the documents that have some; may be repeated.",
         ),
     ] = None
 

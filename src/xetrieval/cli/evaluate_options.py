@@ -33,7 +33,7 @@ class EvaluateOptions:
 
     data: Annotated[
         list[str],
-        typer.Option("--data", help="BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may repeat."),
+        typer.Option("--data", help="BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may be repeated."),
     ]
     explainer: ExplainerOption = "minilm"
     queries: Annotated[

@@ -36,7 +36,8 @@ class PairOptions:
         Path | None, typer.Option("--input", help="JSON Lines with query, doc and optionally query_id, doc_id; or -.")
     ] = None
     output: Annotated[
-        Path | None, typer.Option("--output", help="Where to write it; with --input, one per line. Default: -.")
+        Path | None,
+        typer.Option("--output", help="Where to write the explanation; with --input, one per line. Default: -."),
     ] = None
     skip_bad: SkipBad = False
     query_vectors: Annotated[

@@ -38,7 +38,7 @@ def fit(
         list[str] | None,
         typer.Option(
             "--teacher",
-            help="texts.jsonl, clicks.jsonl, pairs.tsv, field:NAME; with =ASPECT, @WEIGHT; may repeat.",
+            help="texts.jsonl, clicks.jsonl, pairs.tsv, field:NAME; with =ASPECT, @WEIGHT; may be repeated.",
         ),
     ] = None,
     *,

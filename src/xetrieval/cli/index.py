@@ -192,7 +192,7 @@ def accelerate(
         typer.Argument(metavar="ENGINE...", help="; ".join(f"{name}: {e.about}" for name, e in SEARCH_ENGINES.items())),
     ],
 ) -> None:
-    """Make dense search faster, from about 200,000 documents on."""
+    """Make dense search faster; worthwhile from about 200,000 documents."""
     from ..index import open_index
     from ..index.search.nearest import accelerate as make
     from ..index.search.nearest import engine

@@ -28,7 +28,8 @@ app = typer.Typer(help="Train and check internalizers: vectors to views.", no_ar
 Teachers = Annotated[
     list[str],
     typer.Option(
-        "--teacher", help="texts.jsonl, clicks.jsonl, a pairs .tsv, field:NAME; each with =ASPECT, @WEIGHT; may repeat."
+        "--teacher",
+        help="texts.jsonl, clicks.jsonl, a pairs .tsv, field:NAME; each with =ASPECT, @WEIGHT; may be repeated.",
     ),
 ]
 

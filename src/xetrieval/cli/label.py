@@ -238,7 +238,7 @@ def import_(
 class MatchOptions:
     """When two features count as one, and the texts to find out."""
 
-    corpora: Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON Lines file; may repeat.")]
+    corpora: Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON Lines file; may be repeated.")]
     min_cosine: Annotated[float, typer.Option("--min-cosine", help="Lowest cosine of two directions.")] = 0.7
     min_jaccard: Annotated[
         float, typer.Option("--min-jaccard", help="Lowest Jaccard index of the texts that activate them.")

@@ -37,7 +37,7 @@ class Labelled:
         """Where labels go.
 
         Raises:
-            InputError: another folder than the index.
+            InputError: an output folder for the labels of an index.
         """
         from ..errors import InputError
         from ..index.build.labelled import IndexTarget
@@ -46,7 +46,7 @@ class Labelled:
         if self.index is None:
             return FolderTarget(self.source, output)
         if output is not None:
-            raise InputError("--output: the labels of an index change in the index; leave it out")
+            raise InputError("labels of an index are changed in place; omit --output")
         return IndexTarget(self.index.folder)
 
     def examples(self, folder: Path | None) -> ExampleFolder:

@@ -31,7 +31,7 @@ ExplainerOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same samples.")]
 EncoderOption = Annotated[
     str | None,
-    typer.Option("--encoder", help="Another copy of the explainer's encoder; refused unless it is the same."),
+    typer.Option("--encoder", help="A different copy of the explainer's encoder; must be the same model."),
 ]
 TopOption = Annotated[
     int | None,
@@ -67,7 +67,7 @@ CacheOption = Annotated[
 
 
 PriceOption = Annotated[
-    float | None, typer.Option("--price", min=0, help="Of a paid endpoint: money per million tokens, to show the cost.")
+    float | None, typer.Option("--price", min=0, help="Price per million tokens of a paid endpoint, to show the cost.")
 ]
 
 

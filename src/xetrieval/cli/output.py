@@ -47,7 +47,7 @@ def show(
     elif format is ReportFormat.release:
         if not isinstance(result, Explanation) or result.mode != "dense":
             raise InputError(
-                "--format release needs the explanation of one dense score; give no --over and no other mode"
+                "--format release needs the explanation of one dense score; omit --over, and rank by dense"
             )
         text = f"{as_json(release_record(result.top(top)))}\n"
     elif format is ReportFormat.html:

@@ -66,7 +66,9 @@ def train(
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An autoencoder's folder.")],
     benchmarks: BenchmarkOptions,
-    vectors: Annotated[list[Path] | None, typer.Option("--vectors", help="Vectors to reconstruct; may repeat.")] = None,
+    vectors: Annotated[
+        list[Path] | None, typer.Option("--vectors", help="Vectors to reconstruct; may be repeated.")
+    ] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Measure an autoencoder: reconstruction, use of features, and ranking by reconstructed vectors."""
@@ -128,7 +130,7 @@ def _table(record: dict[str, Any]) -> None:
 @app.command()
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="The checkpoint to read.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write it; must not exist.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the checkpoint; must not exist.")],
     of: Annotated[
         str,
         typer.Option(

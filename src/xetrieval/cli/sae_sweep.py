@@ -22,7 +22,9 @@ class MoreVectors:
 
     views: Annotated[
         list[Path] | None,
-        typer.Option("--views", help="Views of the same rows, also trained on but measured separately; may repeat."),
+        typer.Option(
+            "--views", help="Views of the same rows, also trained on but measured separately; may be repeated."
+        ),
     ] = None
     intruder_vectors: Annotated[
         tuple[Path, Path] | None,

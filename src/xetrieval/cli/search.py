@@ -47,7 +47,7 @@ class RankingOptions:
     steer: Annotated[Path | None, typer.Option("--steer", help="A steering profile (JSON).")] = None
     view: Annotated[
         list[str] | None,
-        typer.Option("--view", help="VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may repeat."),
+        typer.Option("--view", help="VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may be repeated."),
     ] = None
     explainer: ExplainerCopy = None
 
@@ -80,7 +80,8 @@ class HitOptions:
         typer.Option(
             "--filter",
             help="site=cs, 'year>=2020', 'date<2025-01-31', 'src.lang!=en', 'tags~new' (contains), 'name=\"=x\"' "
-            "(a text in quotation marks may begin with an operator); may repeat: all must be met, except that several "
+            "(a text in quotation marks may begin with an operator); may be repeated: all must be met, except that "
+            "several "
             "= on one field mean any of these.",
         ),
     ] = None
@@ -90,10 +91,10 @@ class HitOptions:
         bool, typer.Option("--overview", help="Also show what the hits have in common and what sets them apart.")
     ] = False
     good: Annotated[
-        list[str] | None, typer.Option("--good", help="Id of a relevant hit, for --overview; may repeat.")
+        list[str] | None, typer.Option("--good", help="Id of a relevant hit, for --overview; may be repeated.")
     ] = None
     bad: Annotated[
-        list[str] | None, typer.Option("--bad", help="Id of an irrelevant hit, for --overview; may repeat.")
+        list[str] | None, typer.Option("--bad", help="Id of an irrelevant hit, for --overview; may be repeated.")
     ] = None
     top: TopOption = None
     format: FormatOption = Format.text
@@ -170,7 +171,7 @@ def why(
     query: Annotated[str | None, typer.Argument(help="The query; omitted with --query-vector.")] = None,
     doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document.")] = None,
 ) -> None:
-    """Explain why a document has its rank, and is not higher."""
+    """Explain a document's rank, and why it is not higher."""
     from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from ..index import open_index
@@ -225,7 +226,7 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
     for text in given or []:
         name, _, value = text.partition("=")
         if name in weights:
-            raise InputError(f"--view {clip(text, 80)!r}: {name} already has a weight; give it one")
+            raise InputError(f"--view {clip(text, 80)!r}: {name} already has a weight; give only one")
         try:
             weights[name] = float(value or 1)
         except ValueError:

@@ -19,7 +19,7 @@ SkipBad = Annotated[
     bool,
     typer.Option(
         "--skip-bad",
-        help="Skip unusable rows and list them with reasons in OUTPUT.bad.jsonl, or here if there is no output file.",
+        help="Skip unusable rows and list them with reasons in OUTPUT.bad.jsonl (without an output file: print them).",
     ),
 ]
 

@@ -93,7 +93,8 @@ def apply(
     query: Annotated[str, typer.Argument(help="The query.")],
     profile: Annotated[Path | None, typer.Option("--profile", help="A profile (JSON).")] = None,
     factor: Annotated[
-        list[str] | None, typer.Option("--set", help="FEATURE=FACTOR: 0 removes the feature, 2 doubles it; may repeat.")
+        list[str] | None,
+        typer.Option("--set", help="FEATURE=FACTOR: 0 removes the feature, 2 doubles it; may be repeated."),
     ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write the profile, including --set, to this file.")

@@ -25,12 +25,10 @@ class BuildConfig:
 
     shard_rows: int = SHARD_ROWS
     block: int | None = None
-    restart: Annotated[bool, Option("Discard an unfinished build of other texts.")] = False
+    restart: Annotated[bool, Option("Discard an unfinished build of a different corpus.")] = False
     adding: bool = False
     engine: Annotated[str, Option("loop, or ray: the same work on a cluster (extra `ray`).")] = "loop"
-    force: Annotated[bool, Option("Accept vectors that seem to come from another encoder than the explainer's.")] = (
-        False
-    )
+    force: Annotated[bool, Option("Accept vectors that seem to come from a different encoder.")] = False
     dictionary: Annotated[
         str | Path | None,
         Option(
@@ -41,8 +39,8 @@ class BuildConfig:
     no_words: Annotated[
         bool,
         Option(
-            "Do not store which words of each document carry its features. Without them, documents that are in the "
-            "cache need not be encoded again."
+            "Do not store which words of each document carry its features. With words, every document is encoded; "
+            "without, vectors in the cache are used."
         ),
     ] = False
     seed: Annotated[int, Option("For learning a dictionary: same corpus and seed, same features.")] = 0

@@ -22,12 +22,16 @@ class FitConfig:
         seed: of the trainings and of the held-out documents; with `sae`, that one's is used for the latter.
     """
 
-    features: Annotated[int | None, Option("The number of features; default: an eighth of the vectors.", "-F")] = None
-    l0: Annotated[int | None, Option("Active features per text (L0) in training; default: 8 or 12.")] = None
-    inference_l0: Annotated[
-        int | None, Option("Active features per text in use, exactly; default: --l0 on average.")
+    features: Annotated[int | None, Option("How many features; default: about one per eight vectors.", "-F")] = None
+    l0: Annotated[
+        int | None, Option("Active features per text (L0) in training; default: 8 up to 128 features, else 12.")
     ] = None
-    epochs: Annotated[int | None, Option("Passes over the vectors; default: 600 steps of 256 vectors.")] = None
+    inference_l0: Annotated[
+        int | None, Option("Exact number of active features per text after training; by default it averages --l0.")
+    ] = None
+    epochs: Annotated[int | None, Option("Passes over the vectors; default: enough for 600 steps of 256 vectors.")] = (
+        None
+    )
     sae: SaeConfig | None = None
     sentences_per_document: Annotated[
         int, Option("Sentences of each document to encode, in addition to the document itself.", "--sentences")

@@ -17,7 +17,7 @@ class ServeConfig:
     host: Annotated[str, Option("The address to listen on; any but this machine's own needs a token.")] = "127.0.0.1"
     token: Annotated[str | None, Option("The token that every request must carry.", variable="XETRIEVAL_TOKEN")] = None
     allow_host: Annotated[
-        list[str] | None, Option("Another host name that requests may use; may repeat.", metavar="NAME")
+        list[str] | None, Option("Another host name that requests may use; may be repeated.", metavar="NAME")
     ] = None
     root_path: Annotated[str, Option("The prefix of the server's paths behind a proxy.", metavar="/NAME")] = ""
     quiet: Annotated[bool, Option("Do not log requests.")] = False

@@ -186,7 +186,7 @@ def _check_header(path: Path, names: Sequence[str], *, tabs: bool) -> list[str]:
     for letter, word in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
         if len(names) == 1 and letter in names[0]:
             raise InputError(
-                f"{path_text(path)}: no column text: the columns are separated by {word}; "
+                f"{path_text(path)}: no column named text: the columns are separated by {word}; "
                 + ("name it .csv" if tabs else "save it with commas" + (", or name it .tsv" if letter == "\t" else ""))
             )
     return _check_columns(path, names)

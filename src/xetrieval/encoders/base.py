@@ -31,7 +31,7 @@ class Encoder(Protocol):
 
 
 class BaseEncoder(ABC):
-    """The two methods of an encoder, from one that takes the role."""
+    """Implements both methods of an encoder with one that takes the role."""
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m] of queries."""

@@ -2,8 +2,8 @@
 
 There is one SQLite file per encoder and role, named by a hash of everything that decides its vectors: the encoder's
 identity, the prompt, the precision. Texts are found by their sha256, and each row has a checksum, so a corrupted row is
-never used as a vector. Each block of new vectors is one transaction, so an interrupted run loses at most one block; of
-an endpoint, one request.
+never used as a vector. Each block of new vectors is one transaction, so an interrupted run loses at most one block,
+or one request to an endpoint.
 Vectors of an encoder that cannot be recognised later (a function without a name) are not kept.
 """
 
@@ -55,7 +55,7 @@ class CachedEncoder(BaseEncoder):
     """An encoder with a cache of its vectors in `folder`.
 
     Args:
-        grows: False only reads the cache.
+        grows: whether new vectors are added to the cache.
     """
 
     def __init__(

@@ -22,13 +22,13 @@ class Sending(NamedTuple):
     tokens: int  # about
 
     def sentence(self, price: float | None) -> str:
-        """The message to show; `price` is of a million tokens.
+        """The message to show; `price` is per million tokens.
 
         Raises:
             InputError: a negative price.
         """
         if price is not None and not price >= 0:
-            raise InputError(f"--price {price}: give the price of a million tokens")
+            raise InputError(f"--price {price}: must be 0 or more")
         cost = "" if price is None else f", which cost about {self.tokens * price / 1e6:.2f}"
         return f"{self.to}: {self.texts:,} texts to send, about {self.tokens:,} tokens{cost}"
 

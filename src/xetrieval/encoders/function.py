@@ -48,7 +48,7 @@ class FunctionEncoder(BaseEncoder):
         self._document, self._query = document, query or document
         dimension = self.encode_document(["dimension probe"]).shape[1]
         if not dimension:
-            raise InputError("the function returned vectors without numbers, of shape [1, 0]; give [n, m] with m >= 1")
+            raise InputError("the function returned empty vectors, of shape [1, 0]; give [n, m] with m >= 1")
         known_as = f"{FUNCTION}{name}" if name else f"{UNNAMED}{uuid4().hex}"
         self.identity = EncoderIdentity(name=known_as, dimension=dimension, version=version or "")
 

@@ -4,13 +4,13 @@ These count, wherever they are in the folder (except copies for other runtimes, 
 
 - the weights: *.safetensors of a folder, or its pytorch_model*.bin
 - modules.json: the kind and order of the modules, without a final normalisation (every vector is normalised)
-- every configuration file (*.json) of model, tokenizer and modules, by content: the order of keys and line ends do
+- every configuration file (*.json) of model, tokenizer and modules, by content: the order of keys and line endings do
   not count
-- vocabularies and merges (vocab*.txt, merges*.txt, *.model, ...), except line ends
+- vocabularies and merges (vocab*.txt, merges*.txt, *.model, ...), except line endings
 
 What changes no vector does not count: names and versions (`PROVENANCE`), truncation and padding in tokenizer.json (set
 at every call), the length limit and prompts (fields of the identity, with the values in use), the name of the
-similarity (checked instead, see `similarity`), records of trainings, and model cards.
+similarity (checked instead, see `similarity`), training logs, and model cards.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class ModelFolder:
         return ()
 
     def names(self) -> list[str]:
-        """The model's own names: on the hub, or in its configuration; on its card; never that of a folder."""
+        """The model's own names, from the hub or its configuration, and from its card; never the folder's name."""
         heading = None
         card = self.folder / "README.md"
         if card.is_file():
@@ -184,7 +184,7 @@ class ModelFolder:
         return min(size, cut) if isinstance(cut, int) and cut > 0 else size
 
     def max_tokens(self) -> int | None:
-        """Tokens that are read: the limit that is set, and at most as many as the model has positions."""
+        """How many tokens the model reads: the configured limit, capped at the number of positions."""
         own = [_record(path).get("max_seq_length") for path in sorted(self.transformer.glob("sentence_*_config.json"))]
         limits: list[Any] = [limit for limit in own if isinstance(limit, int)]
         if not limits:

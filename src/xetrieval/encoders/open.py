@@ -48,9 +48,9 @@ def open_encoder(
         an encoder, or a function  used as it is
 
     Args:
-        name, version: identify a function, which nothing else can; see `FunctionEncoder`.
+        name, version: needed to identify a function; see `FunctionEncoder`.
     Raises:
-        InputError: none of these. MissingExtra: a package that it needs is not installed.
+        InputError: `source` is none of these. MissingExtra: a package that it needs is not installed.
     """
     if not isinstance(source, Encoder | str | Path) and hasattr(source, "encode"):
         raise InputError(

@@ -113,9 +113,9 @@ class SentenceTransformerEncoder(BaseEncoder):
         return [np.array([start for start, _ in spans], np.int64) for spans in read["offset_mapping"]]
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
-        """The tokens before pooling; None unless the model is a transformer, a mean, and at most a normalisation.
+        """The tokens before pooling; None unless it is a transformer with mean pooling and optional normalisation.
 
-        Those of the texts that were encoded last, one by one, are still at hand.
+        The tokens of the texts that were last encoded one by one are cached.
         """
         if not self.shows_tokens():
             return None
@@ -126,7 +126,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         return found
 
     def shows_tokens(self) -> bool:
-        """Whether the model is a transformer, a mean, and at most a normalisation."""
+        """Whether the model is a transformer with mean pooling and optional normalisation."""
         return self._is_mean
 
     def encode_showing(self, texts: Sequence[str], role: Role, show: Show) -> Float32:
@@ -290,7 +290,7 @@ def find_model(source: str | Path) -> Path:
     folder = path_of(source).expanduser()
     if _is_folder(source):
         if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
-            raise InputError(f"{folder}: not a model folder, it has neither modules.json nor config.json")
+            raise InputError(f"{folder}: not a model folder: it has neither modules.json nor config.json")
         return folder
     if folder.is_absolute() or str(source).startswith((".", "~")):
         raise InputError(f"{folder}: no such model folder")

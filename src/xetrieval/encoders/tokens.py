@@ -41,7 +41,7 @@ class ShowsTokens(Protocol):
         """Whether its vectors are normalised means of its tokens. It may have to load its model for this."""
 
     def encode_showing(self, texts: Sequence[str], role: Role, show: Show) -> Float32:
-        """Vectors [n, m] of distinct texts, the tokens of each shown on the way."""
+        """Vectors [n, m] of distinct texts, calling `show` with each text's tokens."""
 
 
 def token_vectors(encoder: Encoder, text: str, role: Role) -> TokenVectors | None:

@@ -64,7 +64,7 @@ def read_vectors(path: Path, column: str | None = None) -> VectorFile:
     Args:
         column: of a Parquet file; None takes "vector", or else the only column of vectors.
     Raises:
-        InputError: no such file or column, an unknown ending, rows that are zero or not finite, duplicate ids.
+        InputError: no such file or column, an unknown file extension, rows that are zero or not finite, duplicate ids.
         DamagedError: the file is not of the type that its ending names.
     """
     matrix = map_vectors(path, column)
@@ -80,7 +80,7 @@ def map_vectors(path: Path, column: str | None = None) -> Matrix:
     Its rows are not checked.
 
     Raises:
-        InputError: no such file or column, an unknown ending, not a matrix of numbers.
+        InputError: no such file or column, an unknown file extension, not a matrix of numbers.
         DamagedError: the file is not of the type that its ending names, or its length differs from its header.
     """
     if not path_of(path).is_file():
@@ -94,7 +94,7 @@ def map_vectors(path: Path, column: str | None = None) -> Matrix:
     }
     read = readers.get(path.suffix.lower())
     if read is None:
-        raise InputError(f"{path}: unknown ending; vectors are .npy, .safetensors or .parquet")
+        raise InputError(f"{path}: unknown file extension; use .npy, .safetensors or .parquet")
     matrix: Any = read(path)
     check_kind(matrix.dtype, str(path))
     if matrix.ndim == 1 and matrix.size:
@@ -143,14 +143,14 @@ def _map_npy(path: Path) -> Any:
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, _, kind = read(file)
         except (ValueError, EOFError, OverflowError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
-            raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
+            raise DamagedError(f"{path}: not a complete .npy file of numbers") from error
         rest = path.stat().st_size - file.tell()
     check_kind(kind, str(path))
     _check_header(path, shape, kind.itemsize, rest)
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False) if math.prod(shape) else np.empty(shape, kind)
     except (ValueError, EOFError, OverflowError) as error:
-        raise DamagedError(f"{path}: not a whole .npy file of numbers") from error
+        raise DamagedError(f"{path}: not a complete .npy file of numbers") from error
 
 
 def _check_header(path: Path, shape: Any, itemsize: int, there: int) -> None:
@@ -223,7 +223,7 @@ def _read_parquet(path: Path, column: str | None) -> NDArray[Any]:
     for chunk in read.chunks:
         if chunk.null_count:
             row = before + int(np.flatnonzero(chunk.is_null().to_numpy(zero_copy_only=False))[0])
-            raise InputError(f"{path}: row {row} has no vector (NULL in {name!r}; rows count from 0)")
+            raise InputError(f"{path}: row {row} has no vector (NULL in {name!r}; rows are counted from 0)")
         if len(chunk):
             lengths = np.asarray(require("pyarrow.compute", "data").list_value_length(chunk))
             width = int(lengths[0]) if width < 0 else width
@@ -231,12 +231,12 @@ def _read_parquet(path: Path, column: str | None) -> NDArray[Any]:
                 row = int(np.flatnonzero(lengths != width)[0])
                 raise InputError(
                     f"{path}: row {before + row} of {name!r} has {lengths[row]} numbers, row 0 has {width}: "
-                    "vectors of different lengths (rows count from 0)"
+                    "vectors of different lengths (rows are counted from 0)"
                 )
             values = chunk.flatten()
             if values.null_count:
                 row = before + int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0]) // max(1, width)
-                raise InputError(f"{path}: row {row} of {name!r} contains a NULL (rows count from 0)")
+                raise InputError(f"{path}: row {row} of {name!r} contains a NULL (rows are counted from 0)")
             parts.append(values.to_numpy(zero_copy_only=False).reshape(len(chunk), width))
         before += len(chunk)
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
@@ -283,7 +283,7 @@ def _parquet_ids(path: Path) -> Sequence[str] | None:
             raise InputError(f"{path}: column {names[0]!r} is of type {kind}; store ids as text or whole numbers")
         ids = file.read(columns=[names[0]])[names[0]].to_pylist()
     if None in ids:
-        raise InputError(f"{path}: row {ids.index(None)} has no id (NULL in {names[0]!r}; rows count from 0)")
+        raise InputError(f"{path}: row {ids.index(None)} has no id (NULL in {names[0]!r}; rows are counted from 0)")
     return tuple(map(str, ids))
 
 

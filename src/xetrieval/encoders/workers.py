@@ -24,8 +24,8 @@ Read = Callable[[list[str]], Any]  # texts -> vectors [n, m]
 def read_side_by_side(read: Read, texts: Sequence[str], batch: int, *, at_once: int | None = None) -> Float32:
     """`read` of all texts, in batches of at most `batch` texts of about the same length.
 
-    As many batches are read at once as `at_once` says, or as PyTorch has threads in this process (OMP_NUM_THREADS,
-    torch.set_num_threads). Its setting is what it was when this returns.
+    `at_once` batches are read in parallel; by default, one per PyTorch thread of this process (OMP_NUM_THREADS,
+    torch.set_num_threads). PyTorch's setting is restored on return.
 
     Returns:
         vectors [n, m], in the order of `texts`.

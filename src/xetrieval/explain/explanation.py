@@ -22,11 +22,11 @@ REMAINDER: Final = "remainder (not explained)"
 LEAST_SCORE: Final = 0.1  # nearer to zero, any part is large beside the score
 LEAST_OWN: Final = 0.05  # of |score - bias|, which is what features can explain
 MOST_EXPLAINED: Final = 2.0
-LEAST_BOUNDED: Final = 0.2  # scores from which on a share is expected to be at most MOST_SHARE of it
+LEAST_BOUNDED: Final = 0.2  # from this score up, no share should exceed MOST_SHARE of the score
 MOST_SHARE: Final = 1.5
 DEFAULT_TOP: Final = 8  # lines at most, and terms with evidence, unless another number is given
-MOST_WEAK: Final = 2  # lines where all terms are weak
-LEAST_SHARE: Final = 0.1  # of |score - bias|: of smaller shares the labels often name what is in neither text
+MOST_WEAK: Final = 2  # lines shown when all terms are weak
+LEAST_SHARE: Final = 0.1  # of |score - bias|; labels of smaller shares often name something in neither text
 
 
 class Chunk(NamedTuple):
@@ -133,14 +133,14 @@ class Explanation(PrintsItself):
 
     @property
     def shared_features(self) -> tuple[int, ...]:
-        """O(q,d), ids ascending."""
+        """Ids of the features that query and document share, O(q,d), ascending."""
         return tuple(sorted(set().union(*self.per_view.values())))
 
     @property
     def weak_features(self) -> tuple[int, ...]:
         """Features combined in one line by default: small shares, or a label that does not apply and no words.
 
-        Where all features are weak, the two largest shares have lines, and a note says that they are small.
+        If all features are weak, the two largest shares have lines, and a note says that they are small.
         """
         strong = self._strong()
         ids = (term.feature_id for i, term in enumerate(self.terms) if i not in strong)
@@ -285,16 +285,16 @@ def weak_label(explanation: Explanation, strong: Sequence[int], kept: Sequence[i
 
 
 def twin_notes(terms: Sequence[Term]) -> list[str]:
-    """A note that features of nearly the same direction share a line, if some do."""
+    """A note that features with nearly the same direction share a line, if some do."""
     groups = [" and ".join(map(str, term.ids)) for term in terms if term.twins]
     if not groups:
         return []
     listed = "; ".join(groups[:6]) + ("; ..." if len(groups) > 6 else "")
-    return [f"features of nearly the same direction are one line with one share: {listed}"]
+    return [f"features with nearly the same direction share one line and one share: {listed}"]
 
 
 def large_share_notes(explanation: Explanation) -> list[str]:
-    """That single shares say little, where the directions of their features nearly depend on each other.
+    """A note that single shares say little, if the directions of their features are nearly linearly dependent.
 
     Twins have one share, so this is rare: it happens where an encoder's vectors vary in few dimensions.
     """
@@ -302,14 +302,14 @@ def large_share_notes(explanation: Explanation) -> list[str]:
     if explanation.mode != "dense" or score < LEAST_BOUNDED or most <= MOST_SHARE * score:
         return []
     return [
-        f"a single share is {most / score:.1f} times the score: the directions of these features nearly depend on each "
-        "other; read their shares together"
+        f"a single share is {most / score:.1f} times the score: the directions of these features are nearly linearly "
+        "dependent; read their shares together"
     ]
 
 
 def small_share_notes(small: Sequence[bool]) -> list[str]:
-    """That no feature explains much, where all shares are small."""
-    return ["each feature carries less than a tenth of the score without the bias"] if small and all(small) else []
+    """A note that no feature explains much, if all shares are small."""
+    return ["each feature carries less than a tenth of (score - bias)"] if small and all(small) else []
 
 
 def steered_note(steered: Mapping[int, float], most: int = 8) -> str:

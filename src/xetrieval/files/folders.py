@@ -94,7 +94,7 @@ def new_folder(target: Path, over: Kind | None = None, *, part: bool = False) ->
 def _foreign(target: Path, kind: Kind) -> list[str]:
     """The files in a folder of ours that its config.json does not name."""
     if kind_of(target) != kind.format:
-        raise InputError(f"{target} exists already and is not the folder of {kind.words}; choose another output")
+        raise InputError(f"{target} already exists and does not contain {kind.words}; choose another output")
     files = read_object(target / NAME).get("files")
     ours = {NAME, *(files if isinstance(files, dict) else ())} | ({CARD} if files else set())
     return sorted(name for name in os.listdir(target) if name not in ours)
@@ -226,7 +226,7 @@ class Work:
             check_new_folder(self.output)
         _check_work(self.folder, self.what)
         check_writable(self.folder)
-        busy = f"{self.folder}: another process is working there; wait for it to end, or choose another output"
+        busy = f"{self.folder}: another process is working there; wait until it finishes, or choose another output"
         with ExitStack() as held:
             held.enter_context(alone(self.folder / LOCK, busy))
             if not (self.folder / LOCK).is_file():  # the process that held it has just ended and removed it

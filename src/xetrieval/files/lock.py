@@ -41,5 +41,5 @@ def writing(target: Path) -> Iterator[None]:
     """
     lock = cache_folder() / f"writing-{digest_of(os.path.realpath(target))[:16]}.lock"
     check_writable(lock.parent)
-    with alone(lock, f"{target}: another process is writing it; wait for it"):
+    with alone(lock, f"{target}: another process is writing it; wait until it finishes"):
         yield

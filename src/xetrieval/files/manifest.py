@@ -68,7 +68,7 @@ def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
     recover(folder)
     path = folder / NAME
     if not path.is_file():
-        raise InputError(f"{folder}: not the folder of {kind.words} (no {NAME})")
+        raise InputError(f"{folder}: does not contain {kind.words} (no {NAME})")
     config = read_json(path)
     if not isinstance(config, dict) or config.get("format") != kind.format:
         raise DamagedError(f"{path}: not the configuration of {kind.words} (format is not {kind.format})")

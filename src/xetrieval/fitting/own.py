@@ -1,4 +1,4 @@
-"""An autoencoder of one corpus: its vectors to an explainer with the encoder and internalizers of another."""
+"""Train an autoencoder on one corpus, keeping the encoder and internalizers of an existing explainer."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from .carry import SLOWER, Carried, carry_over, most_used
 from .labelling import LabelledTexts, Rows, label_features
 
 SAE: Final = "sae.safetensors"
-STATE: Final = "sae.state.pt"  # of an unfinished training
-HELD_OUT: Final = 400  # rows at most, a tenth of the sentences or, without sentences, of the documents
-FEWEST_SENTENCES: Final = 200  # to hold some of them out
+STATE: Final = "sae.state.pt"  # the state of an unfinished training
+HELD_OUT: Final = 400  # rows at most: a tenth of the sentences, or of the documents if there are no sentences
+FEWEST_SENTENCES: Final = 200  # with fewer, documents are held out instead of sentences
 NEAREST: Final = 3
 BLOCK: Final = 8192
-OWN: Final = "-own"  # ends the name of an explainer whose dictionary is of one corpus
-TWIN: Final = 0.9999  # cosine of what counts as the same text
+OWN: Final = "-own"  # suffix of the names of explainers trained on one corpus
+TWIN: Final = 0.9999  # texts whose cosine is higher count as the same
 
 
 class CorpusRows:
     """A corpus as vectors to learn from: its documents, then sentences drawn from them.
 
     Args:
-        owner: the document that each sentence is from, [s].
-        text: of a row; None where the corpus has vectors alone.
-        name: the id of a row.
-        whole: a number for each document, the same for the chunks of one whole; None: every document is a whole.
+        owner: the document from which each sentence is taken, [s].
+        text: returns the text of a row; None if the corpus has only vectors.
+        name: returns the id of a row.
+        whole: the source document of each chunk, as a number; None: nothing is chunked.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class CorpusRows:
 
     @cached_property
     def held_out(self) -> NDArray[np.int64]:
-        """Rows that nothing is learned from, in order: they are the queries that figures are measured with."""
+        """Held-out rows, ascending; the queries used for measuring."""
         rng = np.random.default_rng([self.seed, self.documents])
         first, count = (self.documents, len(self.owner)) if len(self.owner) >= FEWEST_SENTENCES else (0, self.documents)
         return np.sort(first + rng.permutation(count)[: min(HELD_OUT, count // 10)])
 
     @cached_property
     def used(self) -> NDArray[np.int64]:
-        """Rows that are learned from, in order: a sample of very many documents, and the sentences."""
+        """Training rows, ascending: the documents (sampled if there are very many) and the sentences."""
         rows = np.setdiff1d(np.arange(len(self.vectors)), self.held_out, assume_unique=True)
         if len(rows) <= MOST_ROWS:
             return rows
@@ -83,7 +83,7 @@ class CorpusRows:
 
     @property
     def labelled(self) -> LabelledTexts:
-        """The rows that are learned from, by their place among them."""
+        """The training rows, renumbered from 0."""
         used, text = self.used.tolist(), self.text
         place = np.full(len(self.vectors) + 1, -1, np.int64)
         place[self.used] = np.arange(len(used))
@@ -182,12 +182,12 @@ def _trained(
 
 
 def lost_labels(features: Iterable[Feature]) -> dict[str, str]:
-    """The labels that a person wrote, of features that are lost, by id."""
+    """Human-written labels of lost features, by id."""
     return {str(one.feature_id): one.label for one in features if one.label and by_person(one.source)}
 
 
 def again_facts(base: Explainer, carried: Carried) -> dict[str, Any]:
-    """What the card says of an autoencoder that was learned again."""
+    """What the card says about an autoencoder that was trained again."""
     before = base.provenance
     return {
         "carried_over": len(carried.kept),
@@ -199,7 +199,7 @@ def again_facts(base: Explainer, carried: Carried) -> dict[str, Any]:
 
 
 def _encoder(base: Explainer) -> Encoder | None:
-    """What reads terms; None where it cannot be opened here, as for existing vectors."""
+    """The encoder of the label terms; None if it cannot be opened here, as for existing vectors."""
     try:
         return base.encoder
     except XetrievalError:
@@ -231,7 +231,7 @@ def pair_figures(
 
     Args:
         q, z: the vectors of each pair [n, m].
-        corpus: vectors whose covariance untrained directions are drawn from.
+        corpus: vectors from whose covariance the untrained directions are drawn.
         named: which features have a label, [F].
     """
     found = explained(sae, q, z, named)
@@ -252,10 +252,10 @@ def pair_figures(
 def nearest_others(
     queries: Float32, own: NDArray[np.int64], vectors: Rows, whole: NDArray[np.int64], count: int = NEAREST
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each query, its nearest documents but the chunks of its own whole, and but exact copies.
+    """For each query, its nearest documents, excluding chunks of the same document and exact copies.
 
     Args:
-        own: the whole of each query. whole: of each document.
+        own: the source document of each query. whole: the source document of each chunk.
     Returns:
         Pairs (query, row of a document).
     """

@@ -56,7 +56,10 @@ def families(
     count = len(directions)
     upper, lower = sizes or default_sizes(count)
     if count < 4 or not 1 <= upper <= lower <= count:
-        raise InputError(f"families: {upper} and {lower} families of {count} features; give 1 <= upper <= lower <= F")
+        raise InputError(
+            f"families: upper = {upper}, lower = {lower}, F = {count} features: need F >= 4 and "
+            "1 <= upper <= lower <= F"
+        )
     hierarchy, distance = require("scipy.cluster.hierarchy", "eval"), require("scipy.spatial.distance", "eval")
     near = similarity(directions, examples)
     tree = hierarchy.linkage(distance.squareform(1.0 - near, checks=False), "average")

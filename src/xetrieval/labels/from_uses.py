@@ -6,18 +6,18 @@ texts that contain the term, and nearer than nearly all texts. A term covers thi
 
     c = sum of w * h(query) * h(hit) / sum of w,   w = EVEN + min(share / (score - bias), MOST_WEIGHT)
 
-shrunk by a few uses towards r, the part that it covers of all pairs. A term is worth
+shrunk towards r, the part that it covers of all pairs, as if by a few extra uses. A term is worth
 
-    z * (c + 0.1) * log(c / r) * how much of a noun phrase it is
+    z * (c + 0.1) * log(c / r) * how often it is a noun phrase
 
 where z is the mean nearness of the farther of the two texts, in standard deviations. No two features have the same
 label, or labels of the same word families (bacteria, bacterial; date_time, datetime): if a term is worth more for
 another feature, that feature gets it, and this one gets its next term or a second one. A feature without a term that
-holds well enough gets no label. A label also has the activation from which it holds for
-most uses, and the cosine of label and text from which it is shown.
+holds well enough gets no label. A label also stores two thresholds: the activation above which it holds for most uses,
+and the similarity of label and text above which it is shown.
 
 Nearness is the cosine between the vectors of text and term, as the corpus's own encoder gives them, both centred. Short
-words and codes, of which encoders know little, have to be in the text. Without an encoder all terms have to.
+words and codes, about which encoders know little, must occur in the text. Without an encoder, all terms must.
 """
 
 from __future__ import annotations
@@ -35,37 +35,37 @@ from ..sae import SparseAutoencoder
 from .terms import Terms, stem, terms_of
 from .uses import Rows, Uses, uses_of
 
-FEWEST: Final = 4  # uses, below which a feature gets no label
+FEWEST: Final = 4  # a feature with fewer uses gets no label
 EVEN: Final = 0.15
 MOST_WEIGHT: Final = 0.6
-AT_LARGE: Final = 4000  # pairs
-DRAWN: Final = 3  # uses at large that are added to a feature's own
-FAR: Final = 0.5  # standard deviations: a text that contains a term and is farther from it may only mention it
+AT_LARGE: Final = 4000  # pairs drawn from all uses, to estimate r
+DRAWN: Final = 3  # a feature's uses count as if this many of all pairs were added to them
+FAR: Final = 0.5  # standard deviations; a text that contains a term but is farther from it may only mention it
 MENTIONED: Final = 0.4  # h of a text that may only mention a term
-NEAR: Final = 1.7  # standard deviations: a text in twenty is as near
-NEAR_LABEL: Final = 1.5  # standard deviations, for the texts that a label is shown with
+NEAR: Final = 1.7  # standard deviations; one text in twenty is as near
+NEAR_LABEL: Final = 1.5  # standard deviations; the least nearness of texts with which a label is shown
 MEANT: Final = 0.6  # h of a text that is near to a term
-CLOSEST: Final = 3.0  # nearness that counts, at most
-COVERED: Final = 0.18  # c, below which a term does not hold
-NEARNESS: Final = 0.8  # z, below which a term does not hold
-WRITTEN: Final = 0.15  # of the uses: the fraction that must have the term in one of the two texts
-LARGEST_LIFT: Final = 4.0  # log(c / r)
+CLOSEST: Final = 3.0  # higher nearness counts no more
+COVERED: Final = 0.18  # a term with a lower c does not hold
+NEARNESS: Final = 0.8  # a term with a lower z does not hold
+WRITTEN: Final = 0.15  # the fraction of uses that must have the term in one of the two texts
+LARGEST_LIFT: Final = 4.0  # a larger log(c / r) counts no more
 FRAGMENT: Final = 0.6  # the weight of a term that is never a noun phrase
-OPTIONS: Final = 12  # terms of a feature that can be its label
-NEARLY: Final = 0.8  # of the worth of the first one: as good a label
+OPTIONS: Final = 12  # terms that are tried as the label of a feature
+NEARLY: Final = 0.8  # a term with this fraction of the best term's worth is as good a label
 HALF: Final = 0.5
-SECOND: Final = 0.3  # of the worth of the first one: good enough as a second term
-FEWEST_ALIKE: Final = 5  # first characters that the words of a family share
-ALIKE: Final = 0.7  # of the characters of the longer word
-NOUN: Final = 0.3  # how much of a noun phrase a second term is, at least
-HELD: Final = 0.6  # of the uses, from the threshold of a label on
+SECOND: Final = 0.3  # a term with this fraction of the best term's worth can be a second term
+FEWEST_ALIKE: Final = 5  # characters with which all words of a family begin
+ALIKE: Final = 0.7  # this fraction of the longer word's characters must be the same
+NOUN: Final = 0.3  # a second term must be a noun phrase at least this often
+HELD: Final = 0.6  # the fraction of uses above its threshold for which a label holds
 
 
 Label: TypeAlias = tuple[int, ...]  # terms
 
 
 class UseLabel(NamedTuple):
-    """A label, and the activation from which it holds; None where nothing holds."""
+    """A label, and the activation above which it holds; None if no term holds."""
 
     label: str | None
     threshold: float = 0.0  # of the smaller activation of both texts
@@ -92,8 +92,9 @@ def labels_from_uses(
     """A label for each feature, None where none holds.
 
     Args:
-        vectors: of the texts, [n, m].
-        owner: for each text the row of the passage that it was taken from; a passage is its own; -1: not among them.
+        vectors: the vectors of the texts, [n, m].
+        owner: for each text the row of the passage that it was taken from; a passage owns itself; -1: that passage is
+            not among the texts.
         encode: gives the vectors of terms.
         given: labels that features have already, by id: only their thresholds are new. None: no term of it is known.
     """
@@ -226,7 +227,7 @@ def _choose(
     A label that has no threshold, or that nearly is the label of another feature, gives way to the next option.
 
     Args:
-        known: of features whose label does not change.
+        known: the labels of the features whose label does not change.
     """
     good = np.where(found.holds, found.worth, 0.0)
     order = np.argsort(-good, axis=1, kind="stable")[:, :OPTIONS]

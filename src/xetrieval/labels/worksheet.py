@@ -120,7 +120,7 @@ def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[Line]:
         line = 2
         for row in reader:
             if None in row or any(value is None for value in row.values()):
-                raise InputError(f"{path}, line {line}: not as many cells as in the first line")
+                raise InputError(f"{path}, line {line}: has a different number of cells from the first line")
             yield Line(path, line, row)
             line = reader.line_num + 1
     except csv.Error as error:

@@ -125,11 +125,11 @@ class SparseAutoencoder:
 
         Args:
             bulk: this is one of many calls, so loading PyTorch (seconds) is worth it for smaller jobs.
-            scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; worth it with
-                bfloat16 units), re-scores them in fp32, and scores a row again in fp32 where the bound on the rounding
-                does not prove the support. So the support is the one that fp32 gives.
+            scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; worthwhile on hardware
+                with bfloat16 support) and scores them again in fp32. Unless the rounding bound proves which features
+                are active, it scores the whole row again in fp32; the result is always the fp32 set.
         Raises:
-            InputError: not a matrix of numbers, another dimension, a row with NaN or infinite numbers.
+            InputError: not a matrix of numbers, the wrong dimension, a row with NaN or infinite numbers.
         """
         x, bias = self._matrix(x), self._score_bias
         if x.size and not np.isfinite(sizes := np.maximum(x.max(axis=1), -x.min(axis=1))).all():
@@ -154,7 +154,7 @@ class SparseAutoencoder:
         return codes
 
     def _matrix(self, x: Any) -> Float32:
-        """`x` as [n, m] in fp32; the lengths of its rows stay, as activations depend on them."""
+        """`x` as [n, m] in fp32; rows are not normalised, because activations depend on their length."""
         with np.errstate(over="ignore"):  # what float32 cannot represent is infinite, and refused as such
             matrix: Float32 = as_floats(x, "autoencoder").astype(np.float32, copy=False)
         if matrix.ndim != 2 or matrix.shape[1] != self.dimension:

@@ -1,7 +1,7 @@
 """A steering profile from judged queries: a few factors near 1.
 
-Over competing documents, a softmax of beta (<q,z> + sum_j delta_j c_dj <q,w_j>) should give the judged ones the
-probability, with delta_j = alpha_j - 1. Loss: cross-entropy + ridge * ||delta||^2. The features that may move are those
+Over competing documents, a softmax of beta (<q,z> + sum_j delta_j c_dj <q,w_j>) should put its probability on the
+judged ones, with delta_j = alpha_j - 1. Loss: cross-entropy + ridge * ||delta||^2. The features that may move are those
 along which the loss falls most steeply at delta = 0. The loss ignores the norms of steered vectors; using the profile
 does not.
 """
@@ -104,7 +104,7 @@ def competition_of(
 
 
 def cross_entropy(logits: Float64, wanted: Float64 | Float32) -> tuple[float, Float64]:
-    """The loss per query, and its derivative by the logits [q, d]; a logit of -inf does not compete."""
+    """The loss per query, and its derivative with respect to the logits [q, d]; a logit of -inf does not compete."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     mass = np.exp(shifted)
     total = mass.sum(axis=1, keepdims=True)

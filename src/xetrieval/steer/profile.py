@@ -102,7 +102,8 @@ class SteeringProfile:
         """Read a profile for `sae` that `save` or a person wrote.
 
         Args:
-            earlier: digests of autoencoders whose ids `sae` still has (`Explainer.earlier`). Features that were lost
+            earlier: digests of earlier versions whose feature ids `sae` kept (`Explainer.earlier`). Features that were
+                lost
                 since are left out, with a LostFeaturesWarning.
         Raises:
             InputError: there is no such file, it is not JSON, or a field has the wrong type.
@@ -120,7 +121,8 @@ class SteeringProfile:
         if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):
             raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae_digest": DIGEST}}')
         if record.get("sae_digest") not in (sae.digest, *earlier):
-            raise MismatchError(f"{path}: made for the autoencoder {record.get('sae_digest')}, this is {sae.digest}")
+            made_for = record.get("sae_digest")
+            raise MismatchError(f"{path}: made for autoencoder {made_for}, but this one is {sae.digest}")
         factors = {
             _feature(path, key, sae.features): _factor(path, key, value) for key, value in record["factors"].items()
         }
@@ -149,7 +151,7 @@ def check_factors(factors: Mapping[int, float]) -> dict[int, float]:
     checked: dict[int, float] = {}
     for feature, factor in factors.items():
         if isinstance(feature, bool) or not isinstance(feature, int | np.integer):
-            raise InputError(f"factors: {clip(repr(feature), 40)} is not a feature; give its number")
+            raise InputError(f"factors: {clip(repr(feature), 40)} is not a feature number")
         if isinstance(factor, np.generic):
             factor = factor.item()
         checked[int(feature)] = _factor("", str(feature), factor)
@@ -207,7 +209,7 @@ def _change(
 def _feature(path: Path | str, key: str, features: int) -> int:
     if not (re.fullmatch(r"0|[1-9][0-9]{0,8}", key, re.ASCII) and int(key) < features):  # one way to write each
         where, found = clip(str(path), 80), clip(key, 40)
-        raise InputError(f"{where}: factors: {found!r} is not a feature; the autoencoder has 0 to {features - 1}")
+        raise InputError(f"{where}: factors: {found!r} is not a feature; features are numbered 0 to {features - 1}")
     return int(key)
 
 

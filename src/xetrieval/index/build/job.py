@@ -103,8 +103,8 @@ def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: lis
         return None
     if known.digest != digest_of([*facts, known.base]):
         raise InputError(
-            f"{output} contains an unfinished build of other texts, or the corpus has changed since; finish it with "
-            "the command that began it, or pass --restart to throw it away"
+            f"{output} contains an unfinished build of a different corpus, or the corpus has changed since; finish it "
+            "with the command that began it, or pass --restart to throw it away"
         )
     current = 0 if base is None else base.generation
     return known if known.base in (current, current - 1) else None

@@ -61,7 +61,9 @@ class IndexTarget:
 
             def write(explainer: Explainer, history: str) -> None:
                 if explainer.digest != manifest.explainer.digest:
-                    raise InputError(f"{old}: other weights than those that made the index; restore it")
+                    raise InputError(
+                        f"{old}: these are not the weights the index was built with; restore the originals"
+                    )
                 begin_building(self.folder, {"rewrite": digest_of([manifest.job, new.name])})
                 write_explainer(explainer, new, part=True, history=history)
                 for name in SENTENCES:

@@ -62,7 +62,7 @@ def chosen_explainer(explainer: Explainer, dictionary: str | Path | None) -> Exp
         raise InputError(f"dictionary: {error}; choose corpus, shipped, or the folder of an explainer") from error
     if different := explainer.encoder_identity.differences(other.encoder_identity):
         raise MismatchError(
-            f"the dictionary of {source} is for another encoder than that of {explainer.name}: {different}"
+            f"the dictionary of {source} is for a different encoder from that of {explainer.name}: {different}"
         )
     if other.digest == explainer.digest:
         return explainer

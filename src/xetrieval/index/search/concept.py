@@ -100,7 +100,7 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
                 concepts[-1] = concepts[-1]._replace(required=True)
             continue
         if number and len(number) > MOST_DIGITS:
-            raise InputError(f"concept query: there is no feature of {len(number):,} digits")
+            raise InputError(f"concept query: no feature number has {len(number):,} digits")
         words = f"#{number}" if number else (quoted if quoted is not None else bare)
         matches = _resolve(words, int(number) if number else None, features)
         excluded = sign == "-" or negated

@@ -67,12 +67,12 @@ def accelerate(index: IndexReader, name: str) -> Made:
 
     Raises:
         MissingExtra: the package it needs is not installed. InputError: another process is writing this index, or the
-            index was changed since it was opened.
+            index has changed since it was opened.
     """
     made_by = engine(name)
     with writing(index.folder):
         if not index.is_current():
-            raise InputError(f"{index.folder}: was changed since it was opened; open it again")
+            raise InputError(f"{index.folder}: has changed since it was opened; open it again")
         return made_by.make(index)
 
 

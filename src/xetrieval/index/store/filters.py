@@ -112,7 +112,7 @@ def parse_filters(filters: Filters | None) -> tuple[Condition, ...]:
 def _of_text(text: Any) -> Condition:
     read = _CONDITION.fullmatch(text) if isinstance(text, str) and len(text) <= 2 * LONGEST else None
     if read is None or not read[1].strip():
-        raise InputError(f"filter {_shown(text)}: no condition; {EXAMPLE}")
+        raise InputError(f"filter {_shown(text)}: not a condition; {EXAMPLE}")
     field, sign, value = read[1].strip(), read[2], read[3]
     if read[1] != read[1].rstrip():  # `site = cs`: the blanks are the operator's; of `site= cs` the value's
         value = value.strip()

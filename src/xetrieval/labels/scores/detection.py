@@ -33,5 +33,8 @@ class Detection:
         return None if fits is None else right_order(fits, active)
 
     def trials(self, texts: int) -> int:
-        """One decision a text."""
+        """One decision per text."""
         return texts
+
+
+SCORE = Detection

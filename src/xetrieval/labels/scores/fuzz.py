@@ -31,3 +31,6 @@ class Fuzz(Detection):
         marked = [Marked("", a, s) if i % 2 == 0 else Marked(s, a, "") for i, (a, s) in enumerate(pairs)]
         others = [Marked(a, s, "") if i % 2 == 0 else Marked("", s, a) for i, (a, s) in enumerate(pairs)]
         return Texts(tuple(marked), tuple(others))
+
+
+SCORE = Fuzz

@@ -39,3 +39,6 @@ class Intruder:
     def trials(self, texts: int) -> int:
         """One decision."""
         return 1
+
+
+SCORE = Intruder

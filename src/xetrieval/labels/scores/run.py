@@ -114,7 +114,8 @@ def score_labels(
     config = config or ScoresConfig()
     tasks = list(questions(examples, labels, config))
     if not tasks:
-        raise InputError(f"scores: no labelled feature has {LEAST_TEXTS} active and as many silent texts to judge")
+        texts = f"{LEAST_TEXTS} active and {LEAST_TEXTS} silent texts"
+        raise InputError(f"scores: no labelled feature has at least {texts} to judge")
     judge.prepare({q.label for q in tasks if q.label}, {text for q in tasks for side in q.texts for text in side})
     scored = LabelScores(judge.name, config)
     answers = in_parallel(lambda question: _score(question, judge, config), tasks, config.concurrency)

@@ -1,4 +1,4 @@
-"""The table of label scores. `registry` names them; each is the class of its own file."""
+"""The table of label scores. `registry` names them; each score's file names its class in `SCORE`."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from ...registry import LABEL_SCORES
 from .base import LabelScore
 
 SCORES: Final[Mapping[str, LabelScore]] = {
-    name: getattr(import_module(f".{name}", __package__), name.title())() for name in LABEL_SCORES
+    name: import_module(f".{name}", __package__).SCORE() for name in LABEL_SCORES
 }

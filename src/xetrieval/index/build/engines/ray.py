@@ -86,7 +86,7 @@ def encoder_name(explainer: Explainer) -> str:
     """The name by which a worker opens the encoder."""
     name = explainer.encoder.identity.name
     if explainer.encoder_identity.is_function:
-        raise InputError("engine ray: workers cannot open an encoder that is a Python function; use the engine loop")
+        raise InputError("engine ray: workers cannot open an encoder that is a Python function; use --engine loop")
     return name
 
 
