@@ -267,7 +267,7 @@ def test_every_pair_of_options_of_explain(home: Home, tmp_path: Path) -> None:
         "counterfactual": ["--counterfactual"],
         "cache": ["--cache", tmp_path / "kept"],
     }
-    assert set(values) - {"text"} | {"format", "explainer"} == typed(cli_explain, {"query", "document"}) | {
+    assert set(values) - {"text"} | {"format", "explainer"} == typed(cli_explain, {"query", "document", "context"}) | {
         "written_as"
     }
     plain = on_the_command_line(["explain", "-x", home.explainer], values, tmp_path)

@@ -85,6 +85,7 @@ EXPLAIN: Final[tuple[Rule, ...]] = (
     Needs("document_vectors", "query_vectors", "each document vector is explained with a query vector"),
     Needs("over", "text", ONE_PAIR),
     Needs("chunks", "text", ONE_PAIR),
+    Needs("context", "text", ONE_PAIR),
     Needs("counterfactual", "over", "it needs a second document to change places with"),
     Apart("chunks", "over", "two documents are compared as a whole"),
     Needs("skip_bad", "input", "it is for the lines of a file"),

@@ -71,6 +71,12 @@ class AnswerOptions:
     over: Annotated[
         str | None, typer.Option("--over", help="A second document: explain why the first scores above or below it.")
     ] = None
+    context: Annotated[
+        Path | None,
+        typer.Option(
+            "--context", help="A folder or a file with 50 documents or more: explain by features learned from them."
+        ),
+    ] = None
     counterfactual: Annotated[
         bool, typer.Option("--counterfactual", help="With --over: the smallest change that would swap them.")
     ] = False
@@ -115,6 +121,8 @@ def _texts(pairs: PairOptions, answer: AnswerOptions, query: str, document: str 
     assert first is not None
     assert second is not None
     opened = pairs.open()
+    if answer.context is not None:
+        opened = _of_context(opened, answer.context, [first, second] if over is None else [first, second, over])
     found: Explanation | Contrast
     if over is not None:
         found = opened.contrast(first, second, over, counterfactual=answer.counterfactual)
@@ -124,6 +132,25 @@ def _texts(pairs: PairOptions, answer: AnswerOptions, query: str, document: str 
     if answer.evidence:
         found = opened.with_evidence(found, DEFAULT_TOP if answer.top is None else answer.top)
     show(found, answer.top, answer.format or ReportFormat.text, pairs.output)
+
+
+def _of_context(opened: Explainer, context: Path, texts: list[str]) -> Explainer:
+    """The explainer with features of the documents given along, and what they explain of each other."""
+    from ..data import read_corpora
+    from ..explain.verdict import verdict
+    from ..fitting.context import explainer_of_context
+
+    with progress_bar() as progress:
+        made = explainer_of_context(opened, read_corpora([context]), texts, progress=progress)
+    figures = made.metrics.get("pairs")
+    how = f": {verdict(figures['explained'], figures['explained_untrained']).why}" if figures else ""
+    print_message(f"features learned from {made.provenance['context']:,} documents of {context}{how}")
+    own, other = (one.explain(texts[0], texts[1]).explained_without_bias for one in (made, opened))
+    if own is not None and other is not None:
+        print_message(
+            f"of this score without the bias, they explain {own:.2f}, the features of {opened.name} {other:.2f}"
+        )
+    return made
 
 
 def _file(pairs: PairOptions, source: Path, answer: AnswerOptions) -> None:
