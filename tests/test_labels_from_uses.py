@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xetrieval.arrays import Float32
-from xetrieval.labels.from_uses import UseLabel, labels_from_uses, word_families
+from xetrieval.labels.from_uses import UseLabel, _written, labels_from_uses, word_families
 from xetrieval.labels.terms import stem, terms_of
 from xetrieval.labels.uses import uses_of
 from xetrieval.sae import SparseAutoencoder
@@ -161,6 +161,16 @@ def test_no_two_labels_are_nearly_the_same(corpus: tuple[list[str], Float32, np.
     folded = [frozenset(label.replace("_", "").split(", ")) for label in labels]
     assert len(folded) == len(set(folded)) >= 3
     assert not any({"datetime", "date_time"} <= set(label.split(", ")) for label in labels)
+
+
+def test_two_terms_that_are_often_side_by_side_are_one_phrase() -> None:
+    texts = ["a leak of memory", "memory leaks", "memory leaks here", "fix memory leaks", "leaks and a pump", "a pump"]
+    terms = terms_of(texts, least=2)
+    place = {term: t for t, term in enumerate(terms.written)}
+    contains = np.array([[t in found for t in range(len(place))] for found in terms.of_text])
+    assert _written((place["leaks"], place["memory"]), terms, texts, contains) == "memory leaks"
+    assert _written((place["leaks"], place["pump"]), terms, texts, contains) == "leaks, pump"
+    assert _written((place["pump"],), terms, texts, contains) == "pump"
 
 
 def test_a_label_holds_from_the_activation_of_most_of_its_uses() -> None:

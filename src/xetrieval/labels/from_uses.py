@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
 from ..sae import SparseAutoencoder
-from .terms import Terms, stem, terms_of
+from .terms import LEAST_TEXTS, Terms, stem, terms_of
 from .uses import Rows, Uses, uses_of
 
 FEWEST: Final = 4  # a feature with fewer uses gets no label
@@ -58,6 +58,7 @@ SECOND: Final = 0.3  # a term with this fraction of the best term's worth can be
 FEWEST_ALIKE: Final = 5  # characters with which all words of a family begin
 ALIKE: Final = 0.7  # this fraction of the longer word's characters must be the same
 NOUN: Final = 0.3  # a second term must be a noun phrase at least this often
+PHRASE: Final = 0.4  # two terms side by side in this fraction of the texts with both are one phrase
 HELD: Final = 0.6  # the fraction of uses above its threshold for which a label holds
 
 
@@ -110,7 +111,8 @@ def labels_from_uses(
     known = {j: _terms_in(label, terms) for j, label in given.items()}
     chosen, thresholds = _choose(worth, terms, lambda j, label: _threshold(uses, j, holding.h, label), known)
     labels = [
-        given.get(j, ", ".join(terms.written[t] for t in label)) if label else None for j, label in enumerate(chosen)
+        given.get(j) or _written(label, terms, texts, holding.contains) if label else None
+        for j, label in enumerate(chosen)
     ]
     near: dict[str, float] = {}
     if encode is not None and read is not None:
@@ -120,6 +122,17 @@ def labels_from_uses(
         UseLabel(label, threshold, near.get(label or ""), int(count))
         for label, threshold, count in zip(labels, thresholds, uses.counts, strict=True)
     ]
+
+
+def _written(label: Label, terms: Terms, texts: Sequence[str], contains: NDArray[np.bool_]) -> str:
+    """Two terms as one phrase if texts that contain both often have them side by side (memory leaks); else a list."""
+    words = [terms.written[t] for t in label]
+    rows = np.flatnonzero(contains[:, label].all(axis=1)).tolist() if len(words) == 2 else []
+    both = [texts[row].lower() for row in rows]
+    for phrase in (" ".join(words), " ".join(reversed(words))):
+        if sum(phrase.lower() in text for text in both) >= max(LEAST_TEXTS, PHRASE * len(both)):
+            return phrase
+    return ", ".join(words)
 
 
 def near_from(
