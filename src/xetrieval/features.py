@@ -66,11 +66,11 @@ class LabelledFeature(Record):
 class Feature(LabelledFeature):
     """One feature of an autoencoder and its label."""
 
-    source: str | None  # of the label: uses, keyphrase, release, llm:MODEL, worksheet, worksheet:AUTHOR
+    source: str | None  # source of the label: uses, keyphrase, release, llm:MODEL, worksheet, worksheet:AUTHOR
     frequency: float  # fraction of the training documents and sentences on which the feature is active
     examples: tuple[str, ...] = ()  # ids of its strongest texts
     prompt: str | None = None  # identity of the prompt, if a language model wrote the label
-    scores: tuple[Score, ...] = ()  # of this label; a new label starts without any
+    scores: tuple[Score, ...] = ()  # scores of this label; a new label has none
     family: int | None = None  # id in families.jsonl
     flags: tuple[str, ...] = ()  # dense, duplicate:ID, retired
     holds_from: float | None = None  # activation in both texts from which the label holds; None: from any

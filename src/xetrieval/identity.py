@@ -1,6 +1,6 @@
 """When two encoders, autoencoders, internalizers or explainers are the same: when their digests are.
 
-A digest covers every fact and every array that can change a result, and nothing else: not names of files and folders,
+A digest covers exactly the facts and arrays that can change a result: not names of files and folders,
 notes, or versions of libraries.
 
 Arrays count at the precision in which an explainer is stored: large matrices in half precision, biases and thresholds
@@ -39,7 +39,7 @@ class EncoderIdentity(Settings):
     max_tokens: int | None = None  # None: no limit known
     pooling: str = "unknown"
     reading_sha256: str | None = None  # tokenizer, modules and their configurations; None: they cannot be seen
-    version: str = ""  # of a function, chosen by its user
+    version: str = ""  # version of a function, chosen by its user
 
     @property
     def digest(self) -> str:

@@ -28,7 +28,7 @@ def import_release(
         labels: line i names feature i; an empty line leaves it unnamed.
     Raises:
         InputError: a file is absent. DamagedError: a file has another layout.
-        MismatchError: dimensions that differ, or another number of labels than features.
+        MismatchError: dimensions differ, or the numbers of labels and features do.
     """
     folder, sae_path = path_of(internalizers), path_of(sae)
     if not folder.is_dir():

@@ -22,7 +22,7 @@ class _Choice(NamedTuple):
 
     parameter: inspect.Parameter
     flag: str
-    item: type | None  # of a tuple, which is typed with commas between its values
+    item: type | None  # type of a tuple's items, which are separated by commas
 
 
 def with_options(command: Command) -> Command:

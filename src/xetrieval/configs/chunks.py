@@ -17,14 +17,14 @@ class ChunkConfig(Settings):
     """How documents longer than the encoder reads are cut.
 
     Args:
-        tokens: the most tokens of a chunk, its title among them; None: as many as the encoder reads.
+        tokens: the most tokens of a chunk, including its title; None: the encoder's limit.
         overlap: sentences that a chunk repeats from the one before.
         whole: cut nothing.
     """
 
     tokens: Annotated[
         int | None,
-        Option("The most tokens of a chunk; default: as many as the encoder reads. Longer documents are cut.",
+        Option("The most tokens of a chunk; default: the encoder's limit. Longer documents are cut.",
                "--chunk-tokens", "TOKENS"),
     ] = None  # fmt: skip
     overlap: Annotated[

@@ -12,7 +12,7 @@ from .option import CONCURRENCY, RETRIES, Option
 Negatives = Literal["random", "hard"]
 Active = Literal["range", "strongest"]
 NEGATIVES: Final[tuple[Negatives, ...]] = ("random", "hard")
-LEAST_TEXTS: Final = 4  # active ones, and as many silent ones
+LEAST_TEXTS: Final = 4  # the least number of active texts, and of silent ones
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ExamplesConfig:
 
     top: Annotated[int, Option("The strongest texts of a feature.")] = 10
     spread: Annotated[int, Option("Texts from the rest of its activation range.")] = 10
-    contrast: Annotated[int, Option("Inactive texts drawn at random, and as many similar ones.", "--inactive")] = 10
+    contrast: Annotated[int, Option("Inactive texts drawn at random, and similar ones.", "--inactive")] = 10
     per_document: Annotated[
         int, Option("Sentences of each document to use, in addition to the document itself.", "--sentences")
     ] = 9
@@ -59,7 +59,7 @@ class ScoresConfig:
         tuple[Negatives, ...], Option("Inactive texts: random, hard (similar to the active ones), or both.")
     ] = NEGATIVES
     features: Annotated[int | None, Option("Score a sample of this many features; default: all.", "--sample")] = None
-    texts: Annotated[int, Option("Active texts per feature, and as many inactive ones.", "--texts-per-feature")] = 10
+    texts: Annotated[int, Option("Active texts per feature, and inactive ones.", "--texts-per-feature")] = 10
     active: Annotated[Active, Option("Active texts: range (spread over all activations), or strongest.")] = "range"
     shuffled: Annotated[
         bool, Option("Also score each label on another feature's texts.", "--shuffled/--no-shuffled")

@@ -14,10 +14,10 @@ class Option(NamedTuple):
     help: str
     flags: str = ""  # separated by spaces; without a long one, --NAME-OF-THE-FIELD is added
     metavar: str | None = None
-    variable: str | None = None  # of the environment, read where the option is absent
+    variable: str | None = None  # environment variable, read if the option is absent
 
 
-LARGEST_FACTOR: Final = 100.0  # of an activation
+LARGEST_FACTOR: Final = 100.0  # the largest factor of an activation
 RETRIES = Option("Further attempts after an unusable answer.")
 CONCURRENCY = Option("Requests sent at the same time.")
 SEED = Option("Same seed, same samples.")

@@ -12,7 +12,7 @@ from typing import Any, Final, TypedDict, Unpack
 from .sae import SaeConfig
 
 FEWEST_PASSAGES: Final = 150
-MOST_ROWS: Final = 500_000  # vectors; of more, a sample is learned from
+MOST_ROWS: Final = 500_000  # more vectors than this are sampled
 BATCH: Final = 256
 STEPS: Final = 600
 VARIANT: Final = "batchtopk"  # explains as much as topk with a smaller remainder, and more than untrained directions do
@@ -25,7 +25,7 @@ def rule(vectors: int) -> dict[str, int]:
 
 
 def rule_k(features: int) -> int:
-    """Active features a row: 8 up to F = 128, else 12; no more than there are features."""
+    """Active features per row: 8 up to F = 128, else 12; at most F."""
     return min(features, 8 if features <= 128 else 12)
 
 

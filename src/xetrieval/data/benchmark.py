@@ -24,7 +24,7 @@ class Benchmark:
     query_ids: list[str]
     queries: list[str]
     judgments: Judgments  # documents may be absent
-    notes: tuple[str, ...] = ()  # on queries left out and judged documents that are absent
+    notes: tuple[str, ...] = ()  # notes about omitted queries and absent judged documents
 
 
 def read_benchmark(folder: Path, skipped: Skipped | None = None) -> Benchmark:

@@ -25,12 +25,12 @@ LONGEST_TITLE: Final = (
     120  # characters of a page's title, and of one before each chunk that is longer than LONGEST_LEAD
 )
 LONGEST_LEAD: Final = 400  # characters of a title that is put before chunks; a longer one is shortened as a page's
-CHARACTERS_PER_TOKEN: Final = 3  # where no tokenizer is at hand: few English texts have more tokens than that
-FILE_TOKENS: Final = 256  # of the chunks of a file that is read without an encoder
-FULL: Final = 0.5  # of the room: the least of a chunk that ends at a better place than the last possible
+CHARACTERS_PER_TOKEN: Final = 3  # used without a tokenizer; few English texts have fewer characters per token
+FILE_TOKENS: Final = 256  # length of the chunks of a file that is read without an encoder
+FULL: Final = 0.5  # a chunk that ends early, at a better place, is at least this full
 LEAST_ROOM: Final = 8  # tokens beside the title
 LONGEST_LINE: Final = 1000  # characters of a line that may be a heading
-DOCUMENTS: Final = 64  # that are measured at once
+DOCUMENTS: Final = 64  # documents that are measured at once
 BLOCK: Final = 50_000  # characters that a tokenizer gets at once
 HEADING: Final = re.compile(r" {0,3}(?P<level>#{1,6})[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*")
 FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")

@@ -43,7 +43,7 @@ def read_irds(name: str) -> Benchmark:
 
 
 def _document(raw: Any) -> Document | None:
-    """None for one without any text: it can be neither embedded nor found."""
+    """The document, or None if it has no text, because it can be neither embedded nor found."""
     title, whole = str(getattr(raw, "title", "") or "").strip(), raw.default_text().strip()
     body = str(getattr(raw, "text", whole) or "").strip()
     identifier = str(raw.doc_id)

@@ -18,7 +18,7 @@ GRADE: Final = re.compile(r"[+-]?[0-9]{1,6}(?:\.0{1,6})?", re.ASCII)
 HEADER: Final = re.compile(r"[^\W\d_][\w -]*")  # a column's name
 NUMBER_WORDS: Final = frozenset({"nan", "inf", "infinity", "none", "null", "na"})
 ITERATION: Final = re.compile(r"[Qq]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
-QUERY_IDS: Final = ("_id", "id", "query_id", "qid")  # the first that a line has is its id
+QUERY_IDS: Final = ("_id", "id", "query_id", "qid")  # the first of these fields in a line is its id
 
 
 class JudgedQueries(NamedTuple):
@@ -159,7 +159,7 @@ def _query(line: Line, judged: Container[str] | None) -> tuple[int, str, str]:
 
 
 class _JudgmentReader:
-    """Reads the lines of one qrels file, all of which have as many columns as the first."""
+    """Reads the lines of one qrels file, all of which have the same number of columns as the first."""
 
     columns = 0  # not known yet
 

@@ -173,7 +173,7 @@ def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine
 
 
 def check_file(path: Path) -> None:
-    """Refuse what cannot be read twice, or at all."""
+    """Refuse a file that cannot be read at all, or only once."""
     if not path_of(path).exists() or path.is_dir():
         raise InputError(f"{path_text(path)}: no such file")
     if not path.is_file():

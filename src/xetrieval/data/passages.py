@@ -12,9 +12,9 @@ from .sentences import is_prose, split_sentences
 class Passage(NamedTuple):
     """A document, or a sentence of one."""
 
-    id: str  # of a sentence DOCUMENT#PLACE
+    id: str  # id of the passage; DOCUMENT#PLACE for a sentence
     text: str
-    document: str  # the id of the document it is from
+    document: str  # id of its document
     whole: bool  # it is the document itself
 
 

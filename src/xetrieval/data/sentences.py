@@ -18,7 +18,7 @@ ABBREVIATION: Final = re.compile(
     |Nr|bzw|ggf|z\.B|d\.h|Mme|Mlle|Sra?|Dra|Sig|Ing)\.)$""",
     re.VERBOSE,
 )
-NUMERAL: Final = re.compile(r"\s*\d{1,3}\.")  # of a list
+NUMERAL: Final = re.compile(r"\s*\d{1,3}\.")  # number of a list item
 BEFORE_NUMBER: Final = re.compile(
     r"\b(?:no|nos|p|pp|vol|vols|ch|sec|fig|eq|art|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$", re.IGNORECASE
 )

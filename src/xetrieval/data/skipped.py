@@ -19,7 +19,7 @@ WITHOUT_TEXT: Final = "without text"
 
 
 class Skipped:
-    """Rows, files and front matter that a run leaves out. What is read twice is counted once.
+    """Rows, files and front matter that a run leaves out. A row that is read twice is counted once.
 
     Readers take one as `skipped`; without one, and without `bad_rows`, the first row that cannot be used is an error.
 

@@ -28,7 +28,7 @@ def stream_source(path: Path, skipped: Skipped | None = None, *, cut_files: bool
     """The documents of one corpus.
 
     Args:
-        cut_files: cut text files into chunks by their characters, as no encoder is at hand.
+        cut_files: cut text files into chunks by their characters, because there is no encoder.
     """
     skipped = skipped or Skipped()
     reader, files = _reader(path, skipped)

@@ -43,7 +43,7 @@ from .tokens import ReadsTokens, Show, ShowsTokens, TokenVectors, token_vectors
 
 BLOCK = 512  # texts per transaction
 PROBE = "Is this still the same encoder?"
-LAYOUT = 4  # of the table
+LAYOUT = 4  # version of the table
 SCHEMA = """CREATE TABLE IF NOT EXISTS vectors (
     text_sha256 BLOB PRIMARY KEY, vector BLOB NOT NULL, unread INTEGER NOT NULL, unknown INTEGER NOT NULL,
     tokens INTEGER NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID"""
@@ -70,7 +70,7 @@ class CachedEncoder(BaseEncoder):
 
     @property
     def identity(self) -> EncoderIdentity:
-        """Of the encoder inside."""
+        """The wrapped encoder's."""
         return self.encoder.identity
 
     @property
@@ -80,7 +80,7 @@ class CachedEncoder(BaseEncoder):
 
     @property
     def precision(self) -> str:
-        """Of the encoder inside."""
+        """The wrapped encoder's."""
         return precision_of(self.encoder)
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
@@ -92,7 +92,7 @@ class CachedEncoder(BaseEncoder):
         return last[2] if last is not None and last[:2] == (list(texts), role) else self.read(texts, role).counts
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
-        """From the cache of the last texts, else from the encoder inside; None where it cannot show them."""
+        """The tokens from the cache of the last texts, else from the wrapped encoder; None if it cannot show them."""
         if not self.identity.lasting or not isinstance(self.encoder, ReadsTokens):
             return token_vectors(self.encoder, text, role)
         path = self.path(role).with_suffix(".tokens.sqlite")

@@ -11,7 +11,7 @@ from .base import Encoder
 from .cache import CachedEncoder
 from .endpoint import EndpointEncoder
 
-BYTES_PER_TOKEN: Final = 4  # of prose, on average
+BYTES_PER_TOKEN: Final = 4  # average in prose
 
 
 class Sending(NamedTuple):

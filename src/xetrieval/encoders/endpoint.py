@@ -13,8 +13,8 @@ from ..identity import EncoderIdentity, Role
 from ..remote import LARGEST, Remote, said_wrong
 from .base import BaseEncoder
 
-BYTES_OF_A_VECTOR: Final = 1 << 18  # as JSON, at most: 10,000 numbers of 25 characters
-LARGEST_NUMBER: Final = 3.4e38  # of 32 bits
+BYTES_OF_A_VECTOR: Final = 1 << 18  # the most bytes of a vector as JSON: 10,000 numbers of 25 characters
+LARGEST_NUMBER: Final = 3.4e38  # the largest 32-bit float
 
 
 class EndpointEncoder(BaseEncoder):

@@ -25,7 +25,7 @@ class TokenRuler:
 
     @property
     def limit(self) -> str:
-        """In words."""
+        """A description in words."""
         return f"{self.room} tokens"
 
     def starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:

@@ -29,7 +29,7 @@ Precision = Literal["float32", "bfloat16"]
 LOADING: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
 LARGE: Final = 100_000_000  # weights
 FEW: Final = 4  # texts that are read one by one, so that their token vectors can be kept
-TEXTS_KEPT: Final = 8  # whose token vectors are kept
+TEXTS_KEPT: Final = 8  # token vectors are kept for this many texts
 MOST_KEPT: Final = 1 << 22  # numbers in the token vectors of one text
 BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are faster: 38 texts/s, against 30 with batches of 32
 

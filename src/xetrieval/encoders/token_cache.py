@@ -14,8 +14,8 @@ from ..errors import DamagedError
 from ..files import database
 from .tokens import TokenVectors
 
-MOST_TEXTS: Final = 200  # of which the tokens are kept
-MOST_NUMBERS: Final = 1 << 20  # in the tokens of one text
+MOST_TEXTS: Final = 200  # tokens are kept for this many texts
+MOST_NUMBERS: Final = 1 << 20  # the most numbers in the tokens of one text
 WHAT: Final = "the cache of tokens"
 SCHEMA: Final = """CREATE TABLE IF NOT EXISTS tokens (
     text_sha256 BLOB PRIMARY KEY, vectors BLOB NOT NULL, places TEXT NOT NULL, seal BLOB NOT NULL)"""

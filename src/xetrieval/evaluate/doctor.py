@@ -35,7 +35,7 @@ from ..sae.measure import Measured
 from .retrieval import CHUNKS, DEPTH, ndcg10_of_rankings
 
 SAMPLE: Final = 2000  # documents
-QUERIES: Final = 200  # at most, or as many titles in their place
+QUERIES: Final = 200  # the most queries, or titles if there are no queries
 FEWEST: Final = 100  # documents, below which the figures say little
 WRONG: Final = 3  # hits of a failing query that are explained
 SHIPPED_ENCODER: Final = "minilm"
@@ -57,7 +57,7 @@ class Checkup(Record):
     """Metrics of an index, with those of the model card; None where the card has none."""
 
     documents: int
-    cosine: float  # of reconstructed vectors to the documents'
+    cosine: float  # mean cosine between reconstructed and original vectors
     cosine_on_card: float | None
     fvu: float | None  # None: all documents are alike, there is no variance
     fvu_on_card: float | None
@@ -78,7 +78,7 @@ class Checkup(Record):
     saturated: float  # fraction of the features that are active on a quarter of the documents
     unread: float  # fraction of the documents with text past the encoder's limit
     unknown: float  # fraction of the documents of which the encoder knows at most half of the tokens
-    retention: float | None  # of the best ten, or of NDCG@10 where there are judgments
+    retention: float | None  # fraction of the best ten that is kept, or of NDCG@10 if there are judgments
     retention_is: str
     advice: tuple[str, ...]
     failing: tuple[Group, ...]

@@ -92,8 +92,8 @@ def intervention(
 class _System(NamedTuple):
     name: str
     sae: SparseAutoencoder
-    chosen: list[IntArray]  # of each pair
-    active: list[IntArray]  # in z
+    chosen: list[IntArray]  # the chosen features of each pair
+    active: list[IntArray]  # the features active in z of each pair
     frequency: Float64  # [F]
 
 

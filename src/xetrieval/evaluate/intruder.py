@@ -19,12 +19,12 @@ from ..labels.judges import odd_one_out
 from ..sae import SparseAutoencoder
 
 TOP = 9
-LEAST_TEXTS = 50  # on which a judged feature is active
+LEAST_TEXTS = 50  # a judged feature is active on at least this many texts
 MOST_FEATURES = 500
 
 
 class IntruderSample(NamedTuple):
-    """Row i of both matrices is the same text; the judge is another encoder than the explained one."""
+    """Row i of both matrices is the same text; the judge is a different encoder from the explained one."""
 
     vectors: Matrix  # [n, m]
     judge: Matrix  # [n, any]

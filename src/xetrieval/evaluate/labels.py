@@ -1,4 +1,4 @@
-"""Do labels fit? The judge is another encoder than the one explained; it reads labels and texts, never activations.
+"""Do labels fit? The judge is a different encoder from the one explained; it reads labels and texts, never activations.
 
 For each labelled feature, does the label's embedding rank texts that activate it above texts that do not? The area
 under that curve is 0.5 by chance; it is compared with that of labels shuffled among the features.
@@ -32,7 +32,7 @@ class LabelsResult:
     features: int
     auc: float
     auc_ci: tuple[float, float]
-    auc_shuffled: float  # with labels exchanged among the features
+    auc_shuffled: float  # AUC after exchanging labels among the features
     auc_shuffled_ci: tuple[float, float]
     texts: int
     chance: float = 0.5
@@ -83,7 +83,7 @@ def labels(
 
 
 def _texts(activation: Float32, count: int, rng: Generator) -> NDArray[np.int64]:
-    """`count` active rows spread over the activation range, then as many inactive ones."""
+    """`count` active rows spread over the activation range, then the same number of inactive ones."""
     active = np.flatnonzero(activation > 0)
     by_strength = active[np.argsort(-activation[active], kind="stable")]
     spread = by_strength[np.linspace(0, len(by_strength) - 1, count).astype(int)]

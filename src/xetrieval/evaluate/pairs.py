@@ -23,7 +23,7 @@ class InterventionConfig:
     """How pairs are drawn; the defaults are the paper's."""
 
     depth: int = 32  # ranks that pairs are drawn from
-    per_query: int = 4  # at most; half of them true positives if there are enough
+    per_query: int = 4  # the most pairs; half of them true positives if there are enough
     queries: int | None = None  # a seeded sample of the queries; None is all
     bootstrap: int = 1000
     seed: int = 0
@@ -58,5 +58,5 @@ def draw_pairs(benchmark: Benchmark, vectors: BenchmarkVectors, config: Interven
 
 
 def random_active(chosen: list[IntArray], active: list[IntArray], rng: Generator) -> list[IntArray]:
-    """For each set, as many random active features of z outside it, or all if there are fewer."""
+    """For each set, the same number of random active features of z outside it, or all if there are fewer."""
     return [rng.permutation(np.setdiff1d(a, s))[: len(s)] for s, a in zip(chosen, active, strict=True)]

@@ -26,7 +26,7 @@ PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = 
     ("Dead features", "fraction", lambda r: r.get("dead")),
     ("Duplicate directions", "fraction", lambda r: r.get("duplicates")),
 )
-ENDINGS = ("", ".png", ".pdf", ".svg")  # of a figure; without one it is a PNG
+ENDINGS = ("", ".png", ".pdf", ".svg")  # extensions of a figure's file; without one it is a PNG
 
 
 def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:

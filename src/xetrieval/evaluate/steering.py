@@ -1,6 +1,7 @@
 """Does scaling the features that matter move the ranking? The paper's steering check (section 10, Fig. 8).
 
-RUS(j) = sum over matched pairs of I_j - sum over as many unmatched pairs, I_j(q,d) = [j active in q][j active in d].
+RUS(j) = sum of I_j over matched pairs - the same over equally many unmatched pairs; I_j(q,d) = [j active in q][j
+active in d].
 Key features have the highest RUS above 0. They are chosen on one half of the queries; the other half is ranked with the
 activations of a set scaled by alpha on both sides and decoded: x' = W (alpha_S * c) + b, or, with the error kept,
 x' = x + W ((alpha_S - 1) * c).
@@ -33,7 +34,7 @@ class SteeringResult:
     queries: int
     alphas: tuple[float, ...]
     ndcg10: Mapping[str, Sequence[float]]  # key, nonkey, random, key_raw_sae -> one value per factor
-    sizes: Mapping[str, int]  # of each set
+    sizes: Mapping[str, int]  # number of features in each set
     error_kept: bool
     half: str = "held out"
 
@@ -109,7 +110,7 @@ def _ranked(
 def utility(
     side: _Side, benchmark: Benchmark, vectors: BenchmarkVectors, rows: NDArray[np.int64], seed: int
 ) -> Float64:
-    """RUS of every feature, [F]: as many unmatched pairs as matched ones, from each query's best documents."""
+    """RUS of every feature, [F]; the unmatched pairs, equal in number, come from each query's best documents."""
     rng = np.random.default_rng(seed)
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
     ranked = ranking(benchmark, vectors, HARD)

@@ -48,7 +48,7 @@ class Suggestion(Record):
     ci_low: float  # 95 % interval of the gain
     ci_high: float
     p_value: float
-    choices: tuple[str, ...]  # of each fold, and at last of all queries
+    choices: tuple[str, ...]  # the choice in each fold, and last the one for all queries
 
     @property
     def factors(self) -> dict[int, float]:

@@ -30,7 +30,7 @@ from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import FeatureSets, project
 from .support import Overlap, overlap
 
-TOLERANCE: Final = 1e-5  # on |bias + shares + remainder - score|
+TOLERANCE: Final = 1e-5  # the most that bias + shares + remainder may differ from the score
 
 
 class Attribution(NamedTuple):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MARGIN: Final = 1e-6  # scores closer than this count as equal
 MOST_ERASED: Final = 24
-SUBSETS: Final = 12  # for sets up to this size all subsets are tried
+SUBSETS: Final = 12  # all subsets of a set up to this size are tried
 
 Set = NDArray[np.intp]  # [t], positions in S
 Sets = NDArray[np.intp]  # [n, t]
@@ -69,8 +69,8 @@ class Swap(Record):
     ahead: Literal["first", "second"]
     ahead_score: float
     behind_score: float
-    erase: Erase | None  # from the document ahead; None: no set was found
-    boost: Scale | None  # of the document behind; None: no factor was found
+    erase: Erase | None  # features to erase from the higher document; None: no set was found
+    boost: Scale | None  # how to scale the lower document; None: no factor was found
     most_erased: int  # features that the search may take at once
 
     json_also = ("sentences",)
@@ -106,7 +106,7 @@ class Swap(Record):
 class RankChange(Record):
     """What would take a document out of the top k of a ranking, or into it."""
 
-    rank: int  # of the document now
+    rank: int  # current rank of the document
     k: int
     cutoff_score: float  # the score to fall below (it is in the top k), or to exceed (it is not)
     erase: Erase | None = None
@@ -187,7 +187,7 @@ class Erasure(NamedTuple):
     """Features whose erasure takes the score below the limit."""
 
     features: IntArray  # ascending
-    score: float  # of the edited document
+    score: float  # score of the edited document
     minimal: bool  # every proper subset was tried and does not do it
 
 

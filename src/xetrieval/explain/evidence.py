@@ -1,4 +1,4 @@
-"""Where a term's share comes from: the sentences and words of the document and of the query.
+"""Evidence: the sentences and words of the document and of the query that carry a term's share.
 
 The split is exact where the encoder gives a vector per token and its embedding is their mean; elsewhere it is estimated
 by leaving out one sentence at a time.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
 
 Method = Literal["exact", "estimate"]
-TOLERANCE: Final = 1e-3  # of a share: where the tokens add up to the ranked vector less closely, the split is estimated
+TOLERANCE: Final = 1e-3  # fraction of a share; if the tokens miss the ranked vector by more, the split is estimated
 
 
 class TokenShare(NamedTuple):
@@ -44,7 +44,7 @@ class SentenceShare(NamedTuple):
     end: int
     text: str
     share: float  # exact: the sum of its tokens. estimate: what the share loses without the sentence
-    activation: float  # of the feature on the sentence's own vector, as a second opinion; 0 where it is not active
+    activation: float  # activation on the sentence's own vector, as a second opinion; 0 if not active
     read: bool  # False: past the encoder's limit
 
 

@@ -66,7 +66,7 @@ class PairParts:
 
 
 def pair_parts(sae: SparseAutoencoder, q: Float32, z: Float32, named: NDArray[np.bool_] | None = None) -> PairParts:
-    """Of pairs of rows of `q` and `z` [n, m].
+    """Measure pairs of rows of `q` and `z` [n, m].
 
     Args:
         named: which features have a name that is shown, [F].

@@ -72,7 +72,7 @@ class Explainer:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     families: tuple[Family, ...] = ()
-    cache: Path | bool = True  # where encoded texts are kept: True the user's cache folder, False nowhere
+    cache: Path | bool = True  # folder of encoded texts; True: the user's cache folder; False: no cache
     _slot: EncoderSlot = field(default_factory=EncoderSlot, repr=False)
 
     def __post_init__(self) -> None:
@@ -355,7 +355,7 @@ class Explainer:
         if own.is_function and own.digest != other.digest:
             raise MismatchError(f"explainer {self.name} {_remedy(own)}")
         if different := own.differences(other):
-            raise MismatchError(f"explainer {self.name} explains another encoder than {other.name}: {different}")
+            raise MismatchError(f"explainer {self.name} explains a different encoder from {other.name}: {different}")
         return encoder
 
     def _cached(self, encoder: Encoder) -> Encoder:

@@ -20,13 +20,13 @@ from .words import Words
 BIAS: Final = "bias (the same for any document)"
 REMAINDER: Final = "remainder (not explained)"
 LEAST_SCORE: Final = 0.1  # nearer to zero, any part is large beside the score
-LEAST_OWN: Final = 0.05  # of |score - bias|, which is what features can explain
+LEAST_OWN: Final = 0.05  # fraction of |score - bias|, the part that features can explain
 MOST_EXPLAINED: Final = 2.0
 LEAST_BOUNDED: Final = 0.2  # from this score up, no share should exceed MOST_SHARE of the score
 MOST_SHARE: Final = 1.5
 DEFAULT_TOP: Final = 8  # lines at most, and terms with evidence, unless another number is given
 MOST_WEAK: Final = 2  # lines shown when all terms are weak
-LEAST_SHARE: Final = 0.1  # of |score - bias|; labels of smaller shares often name something in neither text
+LEAST_SHARE: Final = 0.1  # fraction of |score - bias|; labels of smaller shares often name something in neither text
 
 
 class Chunk(NamedTuple):
@@ -45,18 +45,18 @@ class Term:
     feature_id: int | None  # None: a word
     label: str | None  # the feature's label, or the word; None: the feature has no label
     share: float  # signed, in units of the score
-    query_activation: float | None = None  # of the feature in the query, where the score is a cosine
+    query_activation: float | None = None  # activation in the query, if the score is a cosine
     view_activations: Mapping[View, float] = field(
         default_factory=dict
     )  # 0 where the feature is not active in that view
     detail: Mapping[str, float] = field(
         default_factory=dict
     )  # what the share is made of: a share per view, or activations and weights
-    twins: tuple[int, ...] = ()  # other features of nearly the same direction; their shares are included
+    twins: tuple[int, ...] = ()  # other features with nearly the same direction; their shares are included
     confidence: float | None = None  # mean detection score of the label; None: it was never judged
     label_holds: bool | None = None  # whether the label holds for these texts; None: not measured
-    words: Words | None = None  # of both texts, which carry the share; None: the encoder does not show its tokens
-    evidence: Evidence | None = None  # where in both texts the share comes from; see `Explainer.with_evidence`
+    words: Words | None = None  # words of both texts that carry the share; None: the encoder does not show its tokens
+    evidence: Evidence | None = None  # the places in both texts that carry the share; see `Explainer.with_evidence`
 
     @property
     def name(self) -> str:
@@ -94,7 +94,7 @@ class Explanation(PrintsItself):
     score: float  # the ranking's own
     bias: float  # <q, b>: the same for any document
     remainder: float  # what no term accounts for
-    terms: tuple[Term, ...]  # by signed share, largest first
+    terms: tuple[Term, ...]  # sorted by signed share, largest first
     other_terms: OtherTerms | None = None  # set by `top`
     mode: str = "dense"  # what the score is: a search mode of `registry`, or views
     note: str = ""  # how to read it
@@ -102,7 +102,7 @@ class Explanation(PrintsItself):
     doc_id: str = ""
     query: str = ""
     document: str = ""
-    rank: int | None = None  # of the document, where the explanation comes from an index
+    rank: int | None = None  # rank of the document, if the explanation comes from an index
     explainer: str = ""
     encoder: str = ""
     read_query: Reading = NOT_COUNTED  # how much of it the encoder could read
@@ -110,7 +110,7 @@ class Explanation(PrintsItself):
     query_read_to: int | None = None  # with evidence: characters that the encoder read; None: all of them
     document_read_to: int | None = None
     per_view: Mapping[View, tuple[int, ...]] = field(default_factory=dict)  # feature ids shared with each view
-    chunk: int | None = None  # which of `chunks` this explains, where the document was scored by chunks
+    chunk: int | None = None  # position in `chunks` of the explained one, if the document was scored by chunks
     chunks: tuple[Chunk, ...] = ()
     steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor of the profile used for ranking
 

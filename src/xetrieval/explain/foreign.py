@@ -50,7 +50,7 @@ class Likeness(NamedTuple):
 
 
 def likeness(explainer: Explainer, x: Float32) -> Likeness | None:
-    """Of unit rows `x` [n, m], the first thousand. None where it cannot tell: no rows, or no figures on the card."""
+    """Judge the first thousand unit rows of `x` [n, m]. None if it cannot tell: no rows, or no figures on the card."""
     figures = explainer.metrics.get("original")
     card = figures.get("cosine") if isinstance(figures, dict) else None
     if not len(x) or not isinstance(card, int | float):

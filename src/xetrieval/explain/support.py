@@ -43,7 +43,7 @@ def overlap(query: SparseCodes, views: Sequence[SparseCodes], features: int, thr
         features: F. One tile [256, F] is the only dense array, reused for all pairs.
         threshold: tau of the paper; a feature is active above it.
     Raises:
-        MismatchError: the codes do not all have as many rows.
+        MismatchError: the codes differ in their number of rows.
     """
     n = len(query)
     if any(len(view) != n for view in views):

@@ -17,7 +17,7 @@ from ..sae import SparseAutoencoder
 
 Spread = Literal["covariance", "isotropic"]
 SEEDS: Final = 5
-ROWS: Final = 32_768  # of the corpus, on which a covariance is taken and a threshold set
+ROWS: Final = 32_768  # sampled from the corpus to compute the covariance and set the threshold
 
 
 def untrained(
@@ -27,8 +27,8 @@ def untrained(
 
         w_j = g_j / ||g_j||,   g_j ~ N(0, C) with C the covariance of the corpus, or N(0, I) where `spread` is isotropic
 
-    With k, the k largest of a row are active, as in `sae`. With thresholds, one common threshold leaves as many
-    features of a row active on the corpus as `sae` does.
+    With k, the k largest of a row are active, as in `sae`. With thresholds, one common threshold is set so
+    that a row of the corpus has as many active features as with `sae`.
 
     Args:
         corpus: vectors [n, m]; the first 32,768 of a seeded order are used.

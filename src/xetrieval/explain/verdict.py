@@ -23,7 +23,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(explained: float, untrained: float) -> Verdict:
-    """Of the part of scores that features explain, beside what untrained directions do."""
+    """Judge the part of scores that features explain, compared with untrained directions."""
     margin = explained - untrained
     if explained >= GOOD_EXPLAINED and margin >= GOOD_MARGIN:
         word: Word = GOOD

@@ -22,12 +22,12 @@ from ..encoders import Encoder, TokenVectors, token_vectors
 from ..sae import SparseAutoencoder, SparseCodes
 from .words import as_shown, key_of, rank_of, strongest, word_at, words_of_tokens
 
-DAMPING: Final = 1.0  # of a feature's part in a word by the text's other features: best agreement with shares
+DAMPING: Final = 1.0  # damps a feature's part in a word by the text's other features; the value agrees best with shares
 LEAST_ALIKE: Final = 1e-3  # one minus the cosine of a vector and the mean of its tokens, at most
 KEPT: Final = 32  # words of a text
 LONGEST: Final = 63  # characters of a word that are pointed at
 FURTHEST: Final = 1 << 24  # characters of a text
-Places = NDArray[np.uint32]  # where a word starts, 24 bits; its length, 6 bits; its rank, 2 bits; 0 is no word
+Places = NDArray[np.uint32]  # start of a word, 24 bits; its length, 6 bits; its rank, 2 bits; 0 means no word
 
 
 class WordStates(NamedTuple):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
 
 MOST: Final = 3  # words of one text beside a term
-LEAST: Final = 1 / 3  # of the strongest word's part; a weaker one says little
+LEAST: Final = 1 / 3  # fraction of the strongest word's part; words with less are left out
 MOST_LEFT_OUT: Final = 48  # words of one text that are left out in turn
 LONGEST: Final = 32  # characters of a word
 UNSPACED: Final = re.compile(  # scripts without spaces between words: each token is shown as it is

@@ -19,7 +19,7 @@ except ImportError:  # Windows
 
 _SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old|-journal)?")  # -journal: left by SQLite after a kill
 YOUNG: Final = 2.0  # seconds after which even a slow process has locked a new scratch file
-UNHELD: Final = 86400.0  # the same on systems without locks: after a day nobody writes it any more
+UNHELD: Final = 86400.0  # seconds; on systems without locks, a file this old is no longer written
 
 
 def scratch_beside(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""From vectors in files to an autoencoder in a folder: `xetrieval sae train`. It resumes."""
+"""Train an autoencoder on files of vectors and write it to a folder (`xetrieval sae train`). It resumes."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from ..sae.measure import Activity
 from .labelling import Rows
 
 SLOWER: Final = 4  # the learning rate is divided by this
-LEAST_COSINE: Final = 0.8  # of two directions, and
-LEAST_OVERLAP: Final = 0.3  # the Jaccard index of the rows where both are active: the same feature
+LEAST_COSINE: Final = 0.8  # two features are the same if the cosine of their directions is at least this, and
+LEAST_OVERLAP: Final = 0.3  # the Jaccard index of the rows on which they are active is at least this
 BLOCK: Final = 8192
 
 

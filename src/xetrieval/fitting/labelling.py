@@ -17,8 +17,8 @@ from ..labels.from_uses import UseLabel, labels_from_uses
 from ..sae import SparseAutoencoder, SparseCodes
 
 EXAMPLES: Final = 20  # strongest texts of a feature, from which its label is made
-LISTED: Final = 8  # of them, kept by id
-MOST_DOCUMENTS: Final = 6000  # that labels are made from; of more, a sample
+LISTED: Final = 8  # number of examples whose ids are kept
+MOST_DOCUMENTS: Final = 6000  # labels are made from at most this many documents; more are sampled
 MOST_SENTENCES: Final = 4000
 BLOCK: Final = 8192
 
@@ -34,8 +34,8 @@ class Rows(Protocol):
 class LabelledTexts(NamedTuple):
     """The texts that an autoencoder learned from: documents first, then sentences."""
 
-    text: Callable[[int], str] | None  # of a row; None where there are no texts: no feature gets a label
-    id: Callable[[int], str]  # of a row
+    text: Callable[[int], str] | None  # returns the text of a row; None: there are no texts, and no feature has a label
+    id: Callable[[int], str]  # returns the id of a row
     owner: NDArray[np.int64]  # [n] the row of the document that each one is, or was taken from; -1: it is not here
 
 

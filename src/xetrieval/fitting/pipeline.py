@@ -32,7 +32,7 @@ from .reasoned import reasoned_rows
 from .sample import sampled
 from .texts import TrainingTexts, encode_training, training_texts
 
-DRAFT: Final = "explainer"  # with half-precision weights, before it was measured
+DRAFT: Final = "explainer"  # the explainer with half-precision weights, before it is measured
 WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", "sae-*.pt", DRAFT)
 
 
@@ -91,7 +91,7 @@ def fit(
             },
         )
         explainer.save(work.folder / DRAFT, overwrite=True)
-        stored = load(work.folder / DRAFT)  # with half-precision weights, as in use: the metrics are theirs
+        stored = load(work.folder / DRAFT)  # half-precision weights, as used later, so the metrics describe them
         metrics = {"internalizers": learned, **card_metrics(stored.sae, views, held if held.any() else ~held)}
         work.publishing()
         replace(stored, metrics=metrics).save(output)

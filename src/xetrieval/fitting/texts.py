@@ -15,7 +15,7 @@ from ..data import Document
 from ..data.passages import drawn_sentences
 from ..encoders import Encoded, Encoder, PrecomputedEncoder, read_texts
 
-SENTENCES: Final = 4000  # of a corpus that learns its own autoencoder, at most
+SENTENCES: Final = 4000  # the most sentences drawn from a corpus that learns its own autoencoder
 FULL: Final = 500  # documents that give up to PER_DOCUMENT of them, the others one
 PER_DOCUMENT: Final = 9
 
@@ -23,7 +23,7 @@ PER_DOCUMENT: Final = 9
 class DrawnSentence(NamedTuple):
     """A sentence of a document."""
 
-    row: int  # of the document
+    row: int  # row of the document
     id: str  # DOCUMENT#PLACE
     text: str
 
@@ -56,7 +56,7 @@ def hash_of(text: str) -> int:
 class TrainingTexts:
     """Documents first, then sentences drawn from them; one row each."""
 
-    ids: list[str]  # of documents, and of sentences as DOCUMENT#PLACE
+    ids: list[str]  # ids of documents; DOCUMENT#PLACE for sentences
     texts: list[str]
     owner: NDArray[np.int64]  # [n] the document a row comes from
     documents: int

@@ -62,7 +62,7 @@ class InternalizerFolder(NamedTuple):
     """Internalizers with their provenance and metrics."""
 
     internalizers: dict[View, Internalizer]
-    encoder: dict[str, Any]  # the identity's fields
+    encoder: dict[str, Any]  # fields of the encoder's identity
     provenance: dict[str, Any]
     metrics: dict[str, Any]
 

@@ -21,7 +21,7 @@ class Fitted(NamedTuple):
 
     internalizer: Internalizer
     cosine: float  # mean cosine of R(z) to the target
-    raw_cosine: float  # the same of z itself, without an internalizer
+    raw_cosine: float  # the same for z itself, without an internalizer
     validation_pairs: int
     epochs: int
 
@@ -90,7 +90,7 @@ class Nearness(NamedTuple):
     """How close views are to the embeddings of a teacher's texts."""
 
     cosine: float  # mean cosine of R(z) to the target
-    raw_cosine: float  # the same of z itself, without an internalizer
+    raw_cosine: float  # the same for z itself, without an internalizer
     recall: float  # how often the target is closer to its own view than to those of 100 others
     raw_recall: float
 

@@ -16,7 +16,7 @@ from ..sae import SparseAutoencoder
 from ..text import fold
 from .examples import FeatureExamples
 
-BINS: Final = 12  # of a histogram
+BINS: Final = 12  # bins in a histogram
 NEIGHBOURS: Final = 5
 
 
@@ -56,8 +56,8 @@ class FeatureCard(Record):
     histogram: tuple[Bin, ...]  # empty without a corpus
     examples: tuple[FeatureExample, ...]  # strongest first; empty without a corpus
     coactive: tuple[Neighbour, ...] = ()
-    documents: int | None = None  # that have it
-    fraction: float | None = None  # of all documents
+    documents: int | None = None  # number of documents that have the feature
+    fraction: float | None = None  # fraction of all documents
 
     json_also = ("confidence",)
 

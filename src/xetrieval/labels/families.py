@@ -25,7 +25,7 @@ from .keyphrases import candidates
 from .naming import MIXED
 
 DUPLICATE_JACCARD: Final = 0.7
-WORDS: Final = 3  # in a family's name
+WORDS: Final = 3  # number of words in a family's name
 
 
 class FamilyTree(NamedTuple):

@@ -69,7 +69,7 @@ class UseLabel(NamedTuple):
     """A label, and the activation above which it holds; None if no term holds."""
 
     label: str | None
-    threshold: float = 0.0  # of the smaller activation of both texts
+    threshold: float = 0.0  # threshold of the smaller activation of the two texts
     near_from: float | None = None  # cosine of label and text; None without an encoder
     uses: int = 0
 

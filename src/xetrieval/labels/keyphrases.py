@@ -17,9 +17,9 @@ from ..text import STOP_WORDS, WORD, fold
 
 LONGEST_PHRASE: Final = 3
 MOST_WORDS: Final = 8
-LEAST_TEXTS: Final = 3  # with a phrase
-FURTHER_TEXTS: Final = 0.25  # of the top texts, with a second or third phrase
-FURTHER_SCORE: Final = 0.4  # of the first phrase's score, for a second or third phrase
+LEAST_TEXTS: Final = 3  # a phrase must occur in at least this many texts
+FURTHER_TEXTS: Final = 0.25  # fraction of the top texts that must have a second or third phrase
+FURTHER_SCORE: Final = 0.4  # a second or third phrase needs this fraction of the first one's score
 
 
 def keyphrase_labels(

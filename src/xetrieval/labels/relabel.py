@@ -98,7 +98,7 @@ class NewLabel(NamedTuple):
     prompt: str | None = None
     scores: tuple[Score, ...] = ()
     examples: tuple[str, ...] | None = None  # ids; None keeps the present ones
-    transferred: Mapping[str, object] | None = None  # from which autoencoder and feature, and how similar the two are
+    transferred: Mapping[str, object] | None = None  # source autoencoder and feature, and their similarity
     near_from: float | None = None
 
 

@@ -22,14 +22,14 @@ from ..text import STOP_WORDS, WORD, fold
 
 READ: Final = 2000  # characters of a text: more than most encoders read
 LONGEST: Final = 2  # words of a term
-LEAST_TEXTS: Final = 3  # that contain a term
+LEAST_TEXTS: Final = 3  # a term must occur in at least this many texts
 MOST_TERMS: Final = 6000  # the most frequent ones
-FRAGMENT: Final = 0.8  # of a term's places are in one longer term: then it is a fragment of that one
+FRAGMENT: Final = 0.8  # a term that occurs this often inside one longer term is a fragment of it
 ENDS: Final = 0.8  # what a place at the end of a stretch counts beside a whole stretch
 PRIOR: Final = 6.0  # places, a third of them whole, added to those of a term: a rare one proves little
 WHOLE: Final = 1.5  # two places in three are whole: a noun phrase
 CLAUSES: Final = re.compile(r"[.,;:!?()\[\]{}\"\n|<>=/*]+")
-TOKEN: Final = re.compile(rf"_*(?:{WORD.pattern})(?<!['’])")  # with the underscores of a name in code: __slots__
+TOKEN: Final = re.compile(rf"_*(?:{WORD.pattern})(?<!['’])")  # keeps the underscores of a name in code: __slots__
 QUOTED: Final = re.compile(r"""(?<!\w)["“‘'`]([^"“”‘’'`\n]{1,40}(?:['’]\w+[^"“”‘’'`\n]{0,30})?)["”’'`](?!\w)""")
 INSIDE: Final = 20  # what a spelling inside a clause counts; at its beginning, a capital proves nothing
 MOST_QUOTED: Final = 5  # words of a quotation whose stop words count

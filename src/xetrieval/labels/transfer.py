@@ -21,7 +21,7 @@ class Match(NamedTuple):
 
     old: int
     new: int
-    cosine: float  # of their directions
+    cosine: float  # cosine between their directions
     overlap: float  # Jaccard index of the passages on which they are active
 
     @property

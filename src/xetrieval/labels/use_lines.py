@@ -16,11 +16,11 @@ from ..sae import SparseAutoencoder
 from .examples import one_line
 from .uses import Rows, Uses, of_feature
 
-SHOWN: Final = 8  # uses in a prompt, and as many of similar features
-TRIED: Final = 5  # unseen uses, and as many of similar features
+SHOWN: Final = 8  # uses in a prompt; the same number of uses of similar features
+TRIED: Final = 5  # unseen uses; the same number of uses of similar features
 FEWEST: Final = 4  # uses of a feature to label it
 SIBLINGS: Final = 4  # features whose uses are nearest in meaning
-CHARACTERS: Final = 160  # of each text
+CHARACTERS: Final = 160  # the most characters shown of each text
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class FeatureUses:
 
     feature_id: int
     shown: tuple[str, ...]
-    others: tuple[str, ...]  # of siblings
+    others: tuple[str, ...]  # pairs of siblings
     unseen: tuple[str, ...]
     unseen_others: tuple[str, ...]
 

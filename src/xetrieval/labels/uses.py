@@ -17,7 +17,7 @@ from ..explain.attribution import attribute_shared
 from ..sae import SparseAutoencoder, SparseCodes
 
 NEIGHBOURS: Final = 3
-LEAST: Final = 0.1  # of score - bias: what carries less is not a use
+LEAST: Final = 0.1  # fraction of (score - bias); a feature that carries less is not used there
 SAME: Final = 0.999  # cosine from which a neighbour is the same text again
 BLOCK: Final = 512
 MOST: Final = 60  # uses of a feature that are looked at
@@ -41,7 +41,7 @@ def uses_of(sae: SparseAutoencoder, vectors: Float32, queries: Rows, passages: R
 
     Args:
         vectors: of all texts, [n, m].
-        queries: rows that stand for queries. passages: rows of the passages.
+        queries: rows used as queries. passages: rows of the passages.
         owner: the passage that each query is, or was taken from, as a row; -1 where that is not among them.
     """
     near = _neighbours(vectors, queries, passages, owner)

@@ -18,7 +18,7 @@ from .naming import check_label
 COLUMNS: Final = ("feature", "sae", "label", "label_now", "source_now", "documents", "active", "silent")
 NEEDED: Final = ("feature", "sae", "label")
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-TEXTS: Final = 12  # in a cell
+TEXTS: Final = 12  # number of texts in a cell
 
 
 def write_worksheet(path: Path, sae: str, examples: Iterable[FeatureExamples], features: Sequence[Feature]) -> int:

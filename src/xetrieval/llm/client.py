@@ -9,7 +9,7 @@ from ..errors import EndpointError, InputError
 from ..remote import Remote, said_wrong
 from .base import Answer, Request, Usage
 
-MOST_TOKENS: Final = 1 << 24  # of one answer; a larger count is ignored
+MOST_TOKENS: Final = 1 << 24  # a larger token count of one answer is ignored
 
 
 class OpenAIChat:

@@ -29,7 +29,7 @@ class Prompt:
     path: Path
     fields: Mapping[str, str]
     turns: tuple[tuple[str, str], ...]  # role, template
-    schema: Mapping[str, object] | None = None  # that answers must fit; None asks for plain text
+    schema: Mapping[str, object] | None = None  # schema of the answer; None asks for plain text
 
     @property
     def identity(self) -> str:

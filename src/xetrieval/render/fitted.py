@@ -26,8 +26,8 @@ class Column(NamedTuple):
 
     title: str
     most: int | None = None  # characters of words at most; None: figures
-    wanted: int = LEAST_NAME  # of words: the column with most beyond this is cut first
-    beside_bar: int | None = None  # of words: a bar never cuts them below this; None: it never cuts them
+    wanted: int = LEAST_NAME  # wanted width for words; the column that exceeds it most is cut first
+    beside_bar: int | None = None  # a bar never cuts words below this width; None: it never cuts them
 
     @property
     def words(self) -> bool:

@@ -13,7 +13,7 @@ from .html import fragment, paragraphs, visible
 from .rows import Row, rows_of
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-LEAST_NAMED: Final = 0.08  # of the strip's width; narrower parts show their name as a tooltip only
+LEAST_NAMED: Final = 0.08  # fraction of the strip's width; narrower parts show their name only as a tooltip
 STYLE: Final = """
 :root{color-scheme:light dark}
 body{margin:0;font:15px/1.55 system-ui,sans-serif;background:Canvas;color:CanvasText}

@@ -18,7 +18,7 @@ VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p
 BETWEEN: Final = " ↔ "  # words of the query and of the document
 BOTH: Final = f"query{BETWEEN}document"
 STORED: Final = "≈ words that carry the feature's activation, not this share"
-NO_WORD: Final = "–"  # the share is carried by no word of this text
+NO_WORD: Final = "–"  # no word of this text carries the share
 
 
 class Colour(NamedTuple):
@@ -51,11 +51,11 @@ class Row(NamedTuple):
 
     kind: str  # feature, word, others, bias, remainder or score
     name: str
-    short: str  # where the share comes from, for a narrow column
-    note: str  # the same in words
+    short: str  # source of the share, for a narrow column
+    note: str  # source of the share, in words
     values: tuple[float, ...]  # one for each column of figures; the bar shows the last
     sides: tuple[Side, ...] = ()
-    words: str = ""  # of the texts, which carry it
+    words: str = ""  # words of the texts that carry it
     fewer_words: tuple[str, ...] = ()  # the same with fewer and shorter words, for a narrow column
 
     @property
@@ -65,7 +65,7 @@ class Row(NamedTuple):
 
     @property
     def colour(self) -> Colour:
-        """Of the bar."""
+        """Colour of the bar."""
         return LOSS if self.value < 0 else COLOURS.get(self.kind, GAIN)
 
 

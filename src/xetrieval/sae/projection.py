@@ -128,7 +128,7 @@ class _Common(NamedTuple):
 
     @classmethod
     def of(cls, directions: Float32, sets: FeatureSets, sizes: NDArray[np.int64]) -> _Common | None:
-        """None where treating each row separately is less work."""
+        """None if treating each row separately is less work."""
         features = np.unique(sets.features)
         work = len(features) ** 2 + 3 * len(features) * len(sizes)  # against the rows' own: multiples of m
         if not 0 < len(features) <= MOST_COMMON or work >= int((sizes**2).sum()):

@@ -40,9 +40,9 @@ class Limits:
     active: int = 4  # requests processed at once
     waiting: int = 32  # requests that may wait for a place
     patience: float = 10.0  # seconds that a request waits at most
-    seconds: float = 60.0  # that a request may take; its place is free again when its work has ended
+    seconds: float = 60.0  # time limit of a request; its place is free again when its work has ended
     arrival: float = 30.0  # seconds in which a request, head and body, must arrive
-    connections: int = 200  # that may be open at once; see `listen`
+    connections: int = 200  # the most connections open at once; see `listen`
 
 
 class Gate:

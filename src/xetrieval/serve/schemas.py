@@ -185,7 +185,7 @@ class IndexInfo(Record):
     encoder: str
     features: int
     views: tuple[str, ...]
-    fields: tuple[str, ...]  # of the documents' metadata
+    fields: tuple[str, ...]  # names of the documents' metadata fields
     dimension: int
     sae: str  # digest of the autoencoder that its steering profiles belong to
 

@@ -43,7 +43,7 @@ class SteeringProfile:
     """
 
     factors: Mapping[int, float]
-    sae_digest: str  # of the autoencoder whose features these are
+    sae_digest: str  # digest of the autoencoder whose features these are
     provenance: str = ""
     note: str = ""
 

@@ -11,7 +11,7 @@ from ..llm.checks import REFUSAL, Checked, clean, function_words, other_script, 
 from .prompt import PAIRS, TEXT
 
 COPIED_WORDS: Final = 8  # consecutive words that cannot agree by chance
-MOST_COPIED: Final = 0.5  # of the answer's words
+MOST_COPIED: Final = 0.5  # the largest fraction of the answer's words that may be copied
 LEAST_WORDS: Final = 5
 QUESTION: Final = r"^[ \t]*(?:\d+[.)][ \t]*)?\**Q(?:uestion)?[ \t]*\d*\**[:.)][ \t]*\**"
 REPLY: Final = r"^[ \t]*\**A(?:nswer)?[ \t]*\d*\**[:.)][ \t]*\**"

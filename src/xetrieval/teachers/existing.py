@@ -28,7 +28,7 @@ from ..errors import InputError
 from ..files import path_of
 from ..views import ASPECTS, View, check_aspect, in_order
 
-HEADER: Final = ["question-id", "answer-id"]  # of a file of pairs; other columns are ignored
+HEADER: Final = ["question-id", "answer-id"]  # first columns of a file of pairs; others are ignored
 LARGEST_WEIGHT: Final = 1e6
 SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<weight>[^@=/\\]*))?")
 

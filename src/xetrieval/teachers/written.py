@@ -20,7 +20,7 @@ from ..progress import Progress, silent
 from .checks import check
 from .existing import text_sha256
 
-SERVER_FAILURES = 3  # in a row: the server is down, rather than one document at fault
+SERVER_FAILURES = 3  # consecutive failures that mean the server is down, not that one document is at fault
 ONE_DOCUMENT = (400, 413, 422)  # statuses that blame the request, not the server
 
 
@@ -28,7 +28,7 @@ ONE_DOCUMENT = (400, 413, 422)  # statuses that blame the request, not the serve
 class TeachResult:
     """What the output contains after a run."""
 
-    documents: int = 0  # with every aspect attempted
+    documents: int = 0  # documents for which every aspect was attempted
     texts: int = 0
     cut: int = 0  # documents of which the model read only the beginning
     failed: Counter[str] = field(default_factory=Counter)  # fault -> texts that were given up

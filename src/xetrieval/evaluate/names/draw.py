@@ -35,7 +35,7 @@ def draw_names(
     config: NamesConfig | None = None,
     progress: Progress = silent,
 ) -> list[KeyRow]:
-    """Draw pairs of a query and one of its three best documents; half of them relevant, if there are as many.
+    """Draw pairs of a query and one of its three best documents; half of them relevant, if there are enough.
 
     The names are those of the lines that an explanation shows by default. Decoys are names of features that are active
     neither in the query nor in any view of the document.

@@ -23,7 +23,7 @@ class KeyRow(NamedTuple):
     """A name of a pair, or a pair whose explanation shows no name."""
 
     item: str  # the pair, as sheets call it
-    number: int  # of the name in the pair, from 1; 0: no name
+    number: int  # position of the name in the pair, from 1; 0: no name
     kind: Literal["shown", "decoy", "none"]
     query: str  # id
     document: str  # id

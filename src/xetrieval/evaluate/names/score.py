@@ -40,7 +40,7 @@ class Shares(Record):
     fits: Interval | None  # fractions of the names; None without any
     partly: Interval | None
     not_there: Interval | None
-    fits_by_share: Interval | None  # the same, names weighted by |share|
+    fits_by_share: Interval | None  # the same fraction, with names weighted by |share|
     partly_by_share: Interval | None
     not_there_by_share: Interval | None
     named: Interval | None  # part of score - bias on judged names; None of decoys
@@ -53,7 +53,7 @@ class NamesResult(Record):
 
     judges: tuple[str, ...]
     alpha: float | None  # Krippendorff's, ordinal, decoys included; None of one judge, or if all verdicts are the same
-    alpha_shown: float | None  # on shown names alone, without the decoys, on which it is easy to agree
+    alpha_shown: float | None  # agreement on shown names only; on decoys it is easy to agree
     groups: Mapping[str, Shares]
 
 

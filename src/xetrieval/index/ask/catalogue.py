@@ -24,7 +24,7 @@ class FeatureRow(LabelledFeature):
 
     source: str | None  # who made the label
     documents: int
-    fraction: float  # of all documents
+    fraction: float  # fraction of all documents
     confidence: float | None  # mean detection score of its label; None where it was never judged
     family: int | None
 

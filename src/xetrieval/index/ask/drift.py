@@ -21,7 +21,7 @@ from ...explain.foreign import random_cosine
 from ..store.reader import IndexReader
 
 HALF: Final = 0.5
-SAMPLE: Final = 2000  # of the new documents, at most
+SAMPLE: Final = 2000  # the most new documents that are sampled
 FEWEST, FRACTION = 5, 0.15  # poorly explained documents, and their part of the new ones, from which it is worth a note
 
 
@@ -43,7 +43,7 @@ class Drift(NamedTuple):
 
 
 def drift(index: IndexReader) -> Drift | None:
-    """Of the documents added since the features were learned. None if there are none, or no figures to compare with."""
+    """Drift of the documents added since the features were learned. None if there are none, or no earlier figures."""
     held_out = index.explainer.metrics.get("original", {}).get("cosine")
     added = min(index.added_later, len(index))
     if not added or held_out is None or not index.learned_here:

@@ -18,8 +18,8 @@ import numpy as np
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
 
-FRACTION: Final = 0.5  # of the documents: a line in more of them is named
-FRACTION_OF_SAMPLE: Final = 0.4  # of the sample: a line in that many is counted in all documents
+FRACTION: Final = 0.5  # a line in more than this fraction of the documents is reported
+FRACTION_OF_SAMPLE: Final = 0.4  # a line in this fraction of the sample is counted in all documents
 FEWEST_DOCUMENTS: Final = 5  # an index of fewer has no boilerplate: everything is in most of them
 FEWEST_LETTERS: Final = 3  # a line with fewer, such as } or ---, is not text
 LONGEST: Final = 500  # characters: a longer line is a paragraph
@@ -34,7 +34,7 @@ class CommonLine(NamedTuple):
 
     line: str
     documents: int
-    fraction: float  # of all documents
+    fraction: float  # fraction of all documents
 
 
 class _Whole(NamedTuple):

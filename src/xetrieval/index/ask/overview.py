@@ -20,8 +20,8 @@ from ..search.ranking import Hit
 if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
 
-NEARLY_ALL: Final = 0.8  # of the hits
-FEATURES: Final = 6  # in each part
+NEARLY_ALL: Final = 0.8  # fraction of the hits
+FEATURES: Final = 6  # number of features in each part
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class OverviewFeature(LabelledFeature):
     mean_share: float  # over all hits
     spread: float  # standard deviation of its share
     good: float  # mean share in hits judged relevant; 0 where none was judged
-    bad: float  # and in those judged not to be
+    bad: float  # and mean share in those judged irrelevant
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Overview(Record):
     """What a list of hits is made of."""
 
     hits: int
-    common: tuple[OverviewFeature, ...]  # in at least 80 % of the hits, by mean share
-    splitting: tuple[OverviewFeature, ...]  # in some but not in others, by how far their shares differ
+    common: tuple[OverviewFeature, ...]  # features of at least 80 % of the hits, by mean share
+    splitting: tuple[OverviewFeature, ...]  # features of some hits only, by how much their shares differ
     misleading: tuple[OverviewFeature, ...]  # more in the bad hits than in the good ones, by the difference
     judged: bool
 

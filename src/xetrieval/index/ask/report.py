@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
     from ..store.reader import Rows
 
-BOILERPLATE: Final = 0.25  # of all documents: a feature that this many have is uninformative
+BOILERPLATE: Final = 0.25  # a feature that this fraction of all documents have is uninformative
 OVERLAP: Final = 0.8  # Jaccard of the documents that two features have
 SAMPLE: Final = 20_000  # documents that features are compared on
 PROBES: Final = 400  # documents whose neighbours are searched for
@@ -37,7 +37,7 @@ class Topic(NamedTuple):
     """A family of features, or a feature where there are no families."""
 
     name: str
-    documents: int  # in which it is the strongest, by the activations of its features in the original view
+    documents: int  # documents in which it is strongest, by its features' activations in the original view
     features: tuple[FeatureRow, ...]  # its most frequent ones
 
 
@@ -55,7 +55,7 @@ class Hub(NamedTuple):
     doc_id: str
     title: str
     found: int  # times among the nearest ten of a probe
-    expected: float  # of an average document
+    expected: float  # the value for an average document
     explanation: Explanation  # the mean over those times, with its largest terms
 
 
@@ -64,7 +64,7 @@ class CorpusReport(Record):
     """What the documents of an index are about, and what is wrong with them."""
 
     documents: int
-    topics: tuple[Topic, ...]  # by documents, most first
+    topics: tuple[Topic, ...]  # sorted by number of documents, largest first
     boilerplate: tuple[FeatureRow, ...]  # features of at least a quarter of the documents
     boilerplate_lines: tuple[CommonLine, ...]  # lines of more than half of the documents
     coactive: tuple[CoactivePair, ...]
@@ -75,7 +75,7 @@ class CorpusReport(Record):
 
 
 def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> CorpusReport:
-    """The report of a whole index."""
+    """The report on an index."""
     count = len(index)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     rng = np.random.default_rng(seed)

@@ -31,7 +31,7 @@ class Other(Record):
     """The document that another is compared with."""
 
     doc_id: str
-    rank: int  # from 1; of equal scores the earlier row first
+    rank: int  # counted from 1; equal scores rank by row
     title: str
 
 

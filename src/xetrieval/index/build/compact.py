@@ -40,7 +40,7 @@ class Compacted(NamedTuple):
     """What a compaction did."""
 
     removed: int  # rows of deleted and replaced documents
-    documents: int  # in the index now
+    documents: int  # number of documents now in the index
     bytes_before: int
     bytes_after: int
 

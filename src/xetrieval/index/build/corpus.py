@@ -35,12 +35,12 @@ class Entry(NamedTuple):
 
     document: Document
     place: int
-    vector: Float32 | None = None  # from a store
+    vector: Float32 | None = None  # its vector, if it comes from a store
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Where documents come from.
+    """The source of an index's documents.
 
     Args:
         sources: files and folders of documents, of the kinds in `data.sources`; read in this order.
@@ -162,7 +162,7 @@ class Survey(NamedTuple):
     """The result of one pass over a corpus: every line can be used and every id is unique."""
 
     documents: int
-    digest: str  # of ids, texts and metadata, in order
+    digest: str  # digest of ids, texts and metadata, in order
 
 
 def survey(corpus: Corpus, dimension: int, progress: Progress = silent) -> Survey:

@@ -28,7 +28,7 @@ class Job(NamedTuple):
     """What a build has to do."""
 
     digest: str  # hash of everything that decides the result
-    base: int  # the generation it adds to; 0: a new index
+    base: int  # the generation to which it adds; 0: a new index
     first: int  # number of its first shard
     added: int
     updated: int
@@ -74,7 +74,7 @@ class Build(NamedTuple):
     corpus: Corpus
     explainer: Explainer
     output: Path
-    base: Manifest | None  # of the index that it adds to
+    base: Manifest | None  # manifest of the index to which it adds
     job: Job
     progress: Progress
 

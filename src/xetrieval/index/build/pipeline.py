@@ -53,9 +53,9 @@ class Built(NamedTuple):
     updated: int
     unchanged: int
     removed: int  # old chunks of documents that were cut differently
-    documents: int  # in the index now
+    documents: int  # number of documents now in the index
     unreadable: int = 0  # new documents of which the encoder knows at most half of the tokens
-    dictionary: str = ""  # which one the index has, and why
+    dictionary: str = ""  # the dictionary that was chosen, and why
     words: bool = True  # whether the words of the new documents are stored
     cut: str = ""  # how many documents of the corpus were cut into how many chunks, and why; empty if none was
     unread: int = 0  # tokens of new documents past the encoder's limit

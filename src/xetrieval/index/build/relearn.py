@@ -36,18 +36,18 @@ from .pipeline import VECTOR_BLOCK, stored_explainer, write_manifest_with
 from .sentences import Sentences, read_sentences, write_sentences
 from .shards import ShardMaker
 
-NOT_FACTS: Final = ("encoded_with", "added", "updated", "read")  # of an event in the history
+NOT_FACTS: Final = ("encoded_with", "added", "updated", "read")  # fields of an event that are not about the dictionary
 
 
 class Relearned(NamedTuple):
     """What became of the features."""
 
-    kept: int  # with id and label
+    kept: int  # features that kept id and label
     new: int
     lost: int
-    lost_labels: dict[str, str]  # by id: labels that a person wrote, of features lost now or before
+    lost_labels: dict[str, str]  # human-written labels, by id, of features lost now or earlier
     documents: int
-    replaced: str = ""  # the name of a dictionary that was not of this corpus; all ids are new then
+    replaced: str = ""  # the replaced dictionary, if it was not learned from this corpus; then all ids are new
 
 
 def relearn_index(folder: Path, seed: int = 0, progress: Progress = silent) -> Relearned:

@@ -33,7 +33,7 @@ from .corpus import Corpus, Entry, blocks
 from .job import Build
 from .writer import ShardWriter, is_sealed
 
-Part = Literal["whole", "encode", "code"]  # of the work on a shard: all of it, its vectors, or its codes
+Part = Literal["whole", "encode", "code"]  # part of the work on a shard: all of it, its vectors, or its codes
 STAGE_NAMES = {"whole": "index", "encode": "encode", "code": "index"}
 TellRows = Callable[[int], None]
 MOST_KEPT = 200_000  # texts of a build that go into the user's cache: 300 MB at 384 dimensions

@@ -19,7 +19,7 @@ from .mode import Query, Ranked, Ranking, best
 
 TERM: Final = re.compile(r"""\s*(?:(AND|OR|NOT)\b|([+-]?)(?:\#(\d+)|"([^"]*)"|([^\s"^]+))(?:\^(\d+(?:\.\d+)?))?)""")
 MOST: Final = 24  # features that one label may match
-MOST_DIGITS: Final = 9  # of a feature's number
+MOST_DIGITS: Final = 9  # the most digits of a feature number
 LARGEST_WEIGHT: Final = 1000.0
 
 

@@ -1,4 +1,4 @@
-"""From a query to ranked documents, each of which can explain its score."""
+"""Rank documents for a query; each hit can explain its score."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
 from .mode import Query, Ranked, SearchOptions, mode_class
 
-KnownWords = Mapping[int, tuple[str, ...]]  # by feature
+KnownWords = Mapping[int, tuple[str, ...]]  # words of each feature
 LONGEST_QUERY: Final = 200_000  # characters
-LARGEST_WEIGHT: Final = 100.0  # of a view
+LARGEST_WEIGHT: Final = 100.0  # the largest weight of a view
 IN_PYTHON: Final = {"vector": "a query vector"}
 SNIPPET: Final = 240  # characters
 TOGETHER: Final = 16  # hits explained at once

@@ -40,9 +40,9 @@ Filters = Mapping[str, Any] | Sequence[str]
 Kinds = Mapping[str, frozenset[tuple[str, bool]]]  # field -> kinds of its values, and whether a list contains them
 
 MOST_CONDITIONS: Final = 50
-MOST_VALUES: Final = 1000  # of one condition
+MOST_VALUES: Final = 1000  # the most values in one condition
 LONGEST: Final = 10_000  # characters of a field's name or a value
-LARGEST: Final = 1024  # bits of a whole number
+LARGEST: Final = 1024  # the most bits of an integer
 SHOWN_FIELDS: Final = 20
 EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
 QUOTE: Final = 'put a text that begins with an operator between quotation marks: name="=x"'

@@ -21,7 +21,7 @@ from ...views import ORIGINAL, check_aspect
 from .layout import EXPLAINER, KIND, TYPES, word_files
 from .texts import ReadTotals
 
-WITH_FILES: Final = 3  # version from which on a manifest has `files`
+WITH_FILES: Final = 3  # the first version whose manifest has `files`
 COMPUTED: Final = ("format", "documents", "sha256")
 EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
 
@@ -34,7 +34,7 @@ class IndexExplainer:
     digest: str
     encoder: str
     files: dict[str, str]  # hash of every file
-    folder: str = ""  # where it is, unless in EXPLAINER
+    folder: str = ""  # its folder, if that is not EXPLAINER
 
     json_keys = ("name", "digest", "encoder", "files", "folder?")
 

@@ -23,7 +23,7 @@ JOB: Final = "job.json"
 JOB_FORMAT: Final = "xetrieval-index-build"
 SHARD_FILES: Final = ("*.f32", "*.f16", "*.i8", "*.u16", "*.u32", f"{TEXTS}*", RECORD, PROGRESS)
 DELETED: Final = re.compile(r"deleted-\d{6,}\.u64")
-LEARNED: Final = ("sentences.f32", "sae.safetensors", "sae.state.pt", "learned.json")  # of an unfinished dictionary
+LEARNED: Final = ("sentences.f32", "sae.safetensors", "sae.state.pt", "learned.json")  # an unfinished dictionary
 _SHARD: Final = re.compile(r"\d{6,}")
 
 

@@ -23,7 +23,7 @@ def check_same_encoder(index: IndexReader, encoder: Encoder | None = None) -> No
     Args:
         encoder: None is that of the index's explainer.
     Raises:
-        MismatchError: the encoder gives another vector than the index contains.
+        MismatchError: the encoder's vector differs from the one in the index.
     """
     encoder = encoder or index.explainer.encoder
     supplied = any(event.get("encoded_with") is None for event in index.manifest.made_from if "encoded_with" in event)

@@ -26,7 +26,7 @@ from ...files.scratch import scratch
 LONGEST: Final = 1 << 28  # bytes of one value in a database
 PATIENCE: Final = 300.0  # seconds that the check of one database may take
 COMPANION: Final = "xetrieval-companion"
-LENGTHS: Final = 1e-3  # by which the square of a stored vector's length may differ from 1
+LENGTHS: Final = 1e-3  # the squared length of a stored vector may differ from 1 by this much
 REMEDY: Final = "restore it, or build the index again"
 
 
@@ -34,7 +34,7 @@ REMEDY: Final = "restore it, or build the index again"
 
 
 def open_sealed(path: Path, schema: str) -> sqlite3.Connection:
-    """Open a finished database read-only. It must contain the tables of `schema` and nothing else.
+    """Open a finished database read-only. It must contain exactly the tables of `schema`.
 
     Raises:
         DamagedError: not a database, or one with other tables, indexes, views or triggers.

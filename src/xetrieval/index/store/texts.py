@@ -72,8 +72,8 @@ class StoredDocument(Record):
     row: int
     id: str
     title: str
-    text: str  # as the encoder read it
-    parent: str | None  # the document that it is a chunk of
+    text: str  # the text as the encoder read it
+    parent: str | None  # id of the document of which this is a chunk
     start: int | None  # parent's text[start:end]
     end: int | None
     read: Reading  # how much of it the encoder could read

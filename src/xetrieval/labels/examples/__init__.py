@@ -1,4 +1,4 @@
-"""The texts on which features are active or silent: how they are gathered from a corpus and kept in a folder.
+"""Gather the texts on which features are active or silent from a corpus, and keep them in a folder.
 
 Documents are dealt to two sides by a hash of their ids: labellers see one side, judges the other. No label is judged on
 a text that it was made from.

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-PROMPTS: Final = Path(__file__).resolve().parent.parent / "prompts"  # of labellers and judges
-MODEL_CHARACTERS: Final = 240  # of a text in a prompt
+PROMPTS: Final = Path(__file__).resolve().parent.parent / "prompts"  # prompts of labellers and judges
+MODEL_CHARACTERS: Final = 240  # the most characters of a text in a prompt
 
 
 class Example(NamedTuple):
     """One passage and how strongly a feature is active on it."""
 
-    id: str  # of a document, or DOCUMENT#POSITION of a sentence
+    id: str  # id of a document, or DOCUMENT#POSITION for a sentence
     document: str
     passage: str
     activation: float  # 0: silent
-    sentence: str | None = None  # of a whole document: the sentence that carries the activation
+    sentence: str | None = None  # if the text is a document: the sentence that carries the activation
     foil: str | None = None  # another sentence of the same document, on which the feature is silent
 
     @property
@@ -45,7 +45,7 @@ class FeatureExamples:
     """What a corpus shows about one feature."""
 
     feature_id: int
-    documents: int  # with a passage on which the feature is active
+    documents: int  # documents with a passage on which the feature is active
     frequency: float  # fraction of passages on which it is active
     activations: tuple[float, ...]  # a sample, in descending order
     labelling: Side

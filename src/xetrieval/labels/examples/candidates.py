@@ -52,7 +52,7 @@ def nearest_silent(survey: Survey, blocks: Iterable[Block], *, sentences: bool, 
 
 
 def choose_candidates(survey: Survey, hard: Best) -> list[list[Candidates]]:
-    """For each side and feature the rows that its examples are selected from."""
+    """For each side and feature, the rows from which its examples are selected."""
     sides = []
     for side in range(SIDES):
         random = _random_silent(survey, side)

@@ -16,7 +16,7 @@ from .base import Example, FeatureExamples, Side
 
 KIND: Final = Kind("xetrieval-examples", 2, "examples")
 EXAMPLES: Final = "examples.jsonl"
-MOST_CHARACTERS: Final = 600  # of a stored text
+MOST_CHARACTERS: Final = 600  # the most characters of a stored text
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From a corpus to examples, in three passes over the stream. Only what is chosen stays in memory.
+"""Gather examples from a corpus in three passes over the stream. Only the chosen texts stay in memory.
 
 1. survey.py: the strongest passages, a uniform sample of the active ones, a uniform sample of all, mean vectors;
 2. candidates.py: the silent passages nearest to each feature's mean vector;
@@ -27,7 +27,7 @@ class CorpusExamples(NamedTuple):
     features: list[FeatureExamples]
     passages: int
     documents: int
-    digest: str  # of ids and texts, in order
+    digest: str  # digest of ids and texts, in order
 
 
 def gather(

@@ -1,4 +1,4 @@
-"""From candidates to examples: no duplicate texts or documents, spread over the activation range."""
+"""Select examples from candidates: no duplicate texts or documents, spread over the activation range."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Candidates(NamedTuple):
     """Rows of one feature on one side, best first, more than are wanted."""
 
     top: list[tuple[int, float]]  # row and activation
-    sample: list[tuple[int, float]]  # of all active rows, uniformly
+    sample: list[tuple[int, float]]  # a uniform sample of all active rows
     random: list[int]
     hard: list[int]
 

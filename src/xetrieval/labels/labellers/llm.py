@@ -21,8 +21,8 @@ from ..use_lines import FeatureUses
 from .base import Proposal, Shown
 
 SILENT: Final = 10  # silent texts in a prompt
-HOLDS: Final = 0.7  # of (unseen use, use of a similar feature): the fraction in the right order for a label that holds
-STAND_IN: Final = "a name of five words"  # to estimate what a trial costs
+HOLDS: Final = 0.7  # a label holds if it orders this fraction of (unseen use, use of a similar feature) correctly
+STAND_IN: Final = "a name of five words"  # a stand-in label for estimating what a trial costs
 UNFIT: Final = "the name {!r} did not fit other pairs that the feature links better than pairs that similar ones link"
 
 
@@ -31,7 +31,8 @@ class ByLlm(Generic[Shown]):
 
     Args:
         rating: how well a label fits a feature; required for more than one candidate, or with `least`.
-        least: the lowest rating of a label that is accepted; the model is told of others, and asked again.
+        least: the lowest rating of an accepted label; if a label is rated lower, the model gets its rating and is asked
+            again.
     """
 
     usual_prompt: ClassVar[str]
@@ -78,7 +79,7 @@ class ByLlm(Generic[Shown]):
         if not texts:
             return Proposal(feature.feature_id, None, "no text activates it")
         labels: dict[str, None] = {}
-        ratings: dict[str, float] = {}  # of labels that were tried
+        ratings: dict[str, float] = {}  # ratings of the labels that were tried
         failures = 0
         check = partial(self._check, feature=feature, texts=texts, ratings=ratings)
         answers = attempts(self.model, self._prompt, check, **self._places(feature))

@@ -20,7 +20,7 @@ class Detection:
     name, chance, needs_label = "detection", 0.5, True
 
     def texts(self, feature: FeatureExamples, negatives: Negatives, config: ScoresConfig) -> Texts | None:
-        """As many active as silent texts."""
+        """Equal numbers of active and silent texts."""
         active, silent = active_examples(feature, config), silent_examples(feature, negatives)
         count = min(len(active), len(silent), config.texts)
         if count < LEAST_TEXTS:

@@ -15,7 +15,7 @@ from ..judges import Judge, Text
 from .base import Texts, silent_examples
 
 TOP: Final = 9  # strong texts in addition to the intruder
-LEAST_DOCUMENTS: Final = 50  # that the feature must be active on
+LEAST_DOCUMENTS: Final = 50  # the feature must be active on at least this many documents
 
 
 class Intruder:

@@ -43,7 +43,7 @@ class ScoreSummary(Record):
     judge: str
     features: int
     mean: float
-    mean_ci: tuple[float, float]  # by bootstrap
+    mean_ci: tuple[float, float]  # 95 % bootstrap interval
     chance: float
     texts: int
     seed: int

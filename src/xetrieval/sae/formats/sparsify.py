@@ -18,7 +18,8 @@ def read(path: Path) -> SparseAutoencoder:
     """Read the folder of one sparse coder.
 
     Raises:
-        InputError: a file is absent. DamagedError: missing or extra arrays, a transcoder, another activation than topk.
+        InputError: a file is absent. DamagedError: missing or extra arrays, a transcoder, an activation other than
+            topk.
     """
     config = read_object(path / "cfg.json")
     if config.get("activation", "topk") != "topk":

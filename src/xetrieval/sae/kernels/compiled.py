@@ -1,10 +1,11 @@
-"""The loops of a training step, compiled for the processor at hand.
+"""The loops of a training step, compiled for this processor.
 
 Every loop keeps to one order whatever the number of threads: a row, or a feature, is summed by one thread from its
 first entry to its last. So results depend neither on the threads nor on how the rows are divided among them.
 
 Sums over entries may fuse a product with a sum but not change their order (fastmath "contract"): with full fastmath,
-code from numba's cache used another order than freshly compiled code, and two trainings with one seed differed in the
+code from numba's cache used a different order from freshly compiled code, and two trainings with one seed differed in
+the
 last bit. Dot products need free order to be fast; there both give the same order, and a test checks it.
 """
 

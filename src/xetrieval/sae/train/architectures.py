@@ -1,4 +1,4 @@
-"""From pre-activations to codes and back: what differs between the variants in one training step.
+"""Turn pre-activations into codes and back: the part of a training step that differs between variants.
 
 Each architecture says which entries of the score matrix matter (`bounds`, or a count), what code they give
 (`activate`), and how the gradient of the code reaches z and the architecture's own parameters (`backward`). Everything

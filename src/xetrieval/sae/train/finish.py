@@ -1,4 +1,4 @@
-"""From the weights of a training to an autoencoder for inference, of one of two forms, in the original space."""
+"""Turn trained weights into an autoencoder for inference, in one of two forms, in the original space."""
 
 from __future__ import annotations
 

@@ -32,11 +32,11 @@ from .trainer import Trainer
 SAMPLE = 32_768  # rows from which scales, first weights and final thresholds are set
 LOOKED_AT = 4096  # held-out rows that are measured
 LOOKS = 20  # over the whole training
-WORTH_THREADS = 1 << 27  # products of a step (rows, features, dimensions) from which on it uses several threads
+WORTH_THREADS = 1 << 27  # rows x features x dimensions of a step from which it uses several threads
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
 SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds between saves, and at least this many times the duration of a save
 
-OnStep = Callable[[int, SaeStep], None]  # which autoencoder, and the figures of its step
+OnStep = Callable[[int, SaeStep], None]  # gets the number of the autoencoder and the figures of its step
 
 
 class Trained(NamedTuple):
@@ -45,7 +45,7 @@ class Trained(NamedTuple):
     sae: SparseAutoencoder
     steps: int  # done; fewer than planned after an early stop
     resampled: int  # features reinitialised
-    held_out_fvu: float | None  # of the finished autoencoder, on up to 4,096 held-out rows
+    held_out_fvu: float | None  # FVU of the finished autoencoder on up to 4,096 held-out rows
 
 
 def train_sae(
@@ -218,7 +218,7 @@ class _Plan(NamedTuple):
         return bool(len(self.held_out)) and step % max(1, self.steps // LOOKS) == 0
 
     def batches(self, done: int) -> Iterator[Float32]:
-        """From batch `done` on, over all epochs."""
+        """The batches of all epochs, starting after the first `done`."""
         for epoch in range(done // self.per_epoch, self.config.epochs):
             skip = done - epoch * self.per_epoch if epoch == done // self.per_epoch else 0
             yield from batches(self.stack, self.train, self.config.batch_size, self.config.seed, epoch, skip)

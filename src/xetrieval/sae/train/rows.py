@@ -13,7 +13,7 @@ from ...errors import InputError
 from ..stack import CHECKED, Stack
 
 BLOCK = 256  # neighbouring rows of a file that are read together
-WINDOW_BYTES = 64 << 20  # of the blocks that are shuffled together
+WINDOW_BYTES = 64 << 20  # size of the blocks that are shuffled together
 BadRows = Literal["refuse", "drop"]
 
 

@@ -11,7 +11,7 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEAST_GAIN = 1e-3  # of the best FVU so far
+LEAST_GAIN = 1e-3  # the least improvement, as a fraction of the best FVU so far
 NEAR_TARGET = 1.1  # a penalised code is judged once its L0 is at most this times the target
 
 

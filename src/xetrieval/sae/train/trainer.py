@@ -32,7 +32,7 @@ from .scores import score_entries, tile_rows
 if TYPE_CHECKING:
     from torch import Tensor
 
-CLIP = 1.0  # of the gradient's norm over all parameters
+CLIP = 1.0  # the largest norm of the gradient over all parameters
 LAST_RESAMPLING = 0.75
 FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # near their final values on embeddings; with a far smaller one, L0 explodes
 

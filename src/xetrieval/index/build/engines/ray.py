@@ -26,7 +26,7 @@ SWITCHES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 def build_shards(build: Build, part: Part) -> None:
-    """All shards of a job, on as many workers as fit on the cluster.
+    """All shards of a job, on all workers that fit on the cluster.
 
     Raises:
         MissingExtra: Ray is not installed. InputError: an encoder that workers cannot open by its name.
