@@ -189,7 +189,7 @@ def test_an_index_reads_all_text_whatever_file_it_is_in(tmp_path: Path, ending: 
     found = [index.document(index.row_of(f"{name}#{n}")) for n in range(1, count + 1)]
     assert all(one.text.endswith(text[one.start : one.end]) for one in found)
     assert all(one.read.unread == 0 for one in found)
-    read = index.manifest.read
+    read = index.read_totals()
     assert read is not None
     assert (read.counted, read.unread, read.longer) == (count + 1, 0, 0)
 
@@ -198,7 +198,7 @@ def test_without_chunks_what_is_not_read_is_counted(tmp_path: Path) -> None:
     path = write_corpus(tmp_path / "c.jsonl", [{"_id": "a", "text": "word " * 300}, {"_id": "b", "text": "word"}])
     built = build_index(Corpus((path,), ChunkConfig(whole=True)), random_explainer(), tmp_path / "index", SMALL)
     assert (built.documents, built.cut, built.unread, built.longer) == (2, "", 44, 1)
-    read = open_index(tmp_path / "index").manifest.read
+    read = open_index(tmp_path / "index").read_totals()
     assert read is not None
     assert (read.tokens, read.unread, read.longer) == (257, 44, 1)
 

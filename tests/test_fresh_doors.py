@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,15 @@ from cases_data import refused, run
 from conftest import random_explainer, unit
 from index_data import SMALL, records, write_corpus
 
-from xetrieval import SteeringProfile, build_index, open_index
+from xetrieval import FitConfig, SteeringProfile, build_index, fit, load, open_index
 from xetrieval.cli.progress import progress_bar
-from xetrieval.configs import SaeConfig, SteeringConfig
+from xetrieval.configs import ChunkConfig, SaeConfig, SteeringConfig
+from xetrieval.encoders import EndpointEncoder, HashingEncoder
 from xetrieval.encoders.model_folder import ModelFolder
-from xetrieval.errors import DamagedError, InputError
+from xetrieval.encoders.same import fingerprint_cosine
+from xetrieval.errors import DamagedError, InputError, MismatchError
+from xetrieval.evaluate.names import Sheet, score_names
+from xetrieval.explain.card import model_card
 from xetrieval.files.database import database
 from xetrieval.index import Corpus
 from xetrieval.index.build.compact import compact_index
@@ -150,9 +155,57 @@ def test_a_model_for_dot_products_saved_as_one_for_cosine_has_a_note(tmp_path: P
         _model(tmp_path / "b", "multi-qa-mpnet-base-dot-v1").similarity()
 
 
-def test_empty_prompts_that_every_model_is_saved_with_do_not_hide_those_of_its_family(tmp_path: Path) -> None:
+def test_empty_prompts_of_a_model_whose_family_needs_some_have_a_note(tmp_path: Path) -> None:
     prompts = _model(tmp_path / "a", "e5-small-v2", prompts={"query": "", "document": ""}).prompts()
-    assert (prompts.query, prompts.document) == ("query: ", "passage: ")
-    assert "guessed from its name" in prompts.notes[0]
+    assert (prompts.query, prompts.document) == ("", "")
+    assert "the prompts in its files are empty" in prompts.notes[0]
     own = _model(tmp_path / "b", "e5-small-v2", prompts={"query": "Q: ", "document": ""}).prompts()
     assert (own.query, own.document, own.notes) == ("Q: ", "", ())
+
+
+def test_text_that_was_not_read_is_that_of_the_documents_in_the_index(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "c.jsonl", [{"_id": "a", "text": "word " * 300}, {"_id": "b", "text": "hill"}])
+    whole = ChunkConfig(whole=True)
+    build_index(Corpus((path,), whole), random_explainer(), tmp_path / "index", SMALL)
+    first = open_index(tmp_path / "index").read_totals()
+    assert first is not None
+    assert (first.unread, first.longer) == (44, 1)
+    write_corpus(path, [{"_id": "a", "text": "short now"}])
+    build_index(Corpus((path,), whole), random_explainer(), tmp_path / "index", replace(SMALL, adding=True))
+    for _ in range(2):
+        read = open_index(tmp_path / "index").read_totals()
+        assert read is not None
+        assert (read.counted, read.unread, read.longer) == (2, 0, 0)
+        compact_index(tmp_path / "index")
+    delete_documents(tmp_path / "index", ["b"])
+    left = open_index(tmp_path / "index").read_totals()
+    assert left is not None
+    assert (left.counted, left.tokens) == (1, read.tokens - 1)
+
+
+def test_two_sheets_of_one_judge_are_refused() -> None:
+    with pytest.raises(InputError, match="two sheets are by the judge 'ann'"):
+        score_names([], [Sheet("ann", {}), Sheet("ann", {})])
+
+
+def test_an_endpoint_that_gives_other_vectors_than_at_the_fit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, turned = HashingEncoder(64), np.linalg.qr(unit(64))[0]
+    monkeypatch.setattr(EndpointEncoder, "_request", lambda _, texts: right.encode_document(texts))
+    path, url = write_corpus(tmp_path / "c.jsonl", records(40)), "http://127.0.0.1:9/v1#m"
+    sae = SaeConfig(features=16, l0=4, inference_k=4)
+    fitted = fit([path], EndpointEncoder.parse(url), [], output=tmp_path / "ex", config=FitConfig(sae=sae))
+    assert fitted.encoder.identity.name == url
+    assert load(tmp_path / "ex", cache=False).explain("tea", "green tea").score > 0
+    assert "probe" not in model_card(fitted)
+    monkeypatch.setattr(EndpointEncoder, "_request", lambda _, texts: right.encode_document(texts) @ turned)
+    with pytest.raises(MismatchError, match="gives other vectors than when explainer ex was fitted"):
+        load(tmp_path / "ex", cache=tmp_path / "fresh").explain("tea", "green tea")
+    with pytest.raises(MismatchError, match="another model"):
+        load(tmp_path / "ex", cache=False, encoder=EndpointEncoder.parse(url))
+
+
+@pytest.mark.parametrize("known", [None, "x", [[1]], [[999, 0.5]], [["a", "b"]], [], {}])
+def test_a_damaged_fingerprint_tells_nothing(known: object) -> None:
+    assert fingerprint_cosine(known, unit(1)[0]) in (None, 0.0)

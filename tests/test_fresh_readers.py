@@ -114,3 +114,19 @@ def test_a_query_that_is_judged_relevant_for_itself_is_ranked() -> None:
 def test_of_equal_texts_those_that_are_judged_relevant_are_ranked() -> None:
     assert ranked(numbered(["river", "river", "stone", "river"], ["cloud"], {"1": 1, "3": 2})) == [[1, 2, 3]]
     assert ranked(numbered(["river", "river", "stone"], ["cloud"], {"2": 1})) == [[0, 2]]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.jsonl", "a.csv", "a.tsv"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32"])
+def test_text_in_utf_16_is_refused_as_such(tmp_path: Path, name: str, encoding: str) -> None:
+    text = {
+        "jsonl": '{"_id": "a", "text": "Zebras eat grass"}\n',
+        "csv": "_id,text\na,Zebras\n",
+        "tsv": "_id\ttext\na\tx\n",
+    }
+    (tmp_path / "home").mkdir()
+    path = tmp_path / "home" / name
+    path.write_bytes(text.get(name[2:], "Zebras eat grass").encode(encoding))
+    source = path.parent if name[2:] not in text else path
+    with pytest.raises(InputError, match=r"UTF-16.*save it as UTF-8"):
+        list(read_corpora([source]))

@@ -243,7 +243,7 @@ def info(index: Folder) -> None:
         ("dictionary", _dictionary(opened)),
         *(() if changed is None else (("new documents", changed),)),
         ("encoder", f"{manifest.explainer.encoder}, {manifest.dimension} dimensions"),
-        ("text not read", not_read(manifest.read)),
+        ("text not read", not_read(opened.read_totals())),
         ("words", _words(manifest)),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
         ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes a document"),

@@ -187,8 +187,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     packed = path.suffix.lower() == ".gz"
     try:
         with gzip.open(path, "rb") if packed else path.open("rb") as file:
-            if not packed:
-                _check_kind(path, file.peek(6)[:6])
+            if not packed and (other := other_kind(file.peek(6)[:6])):
+                raise InputError(f"{path_text(path)}: {other}")
             yield file  # type: ignore[misc]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DamagedError(f"{path_text(path)}: a damaged gzip file ({error}); fetch or make it again") from error
@@ -196,11 +196,12 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"{path_text(path)}: cannot be read ({error.strerror or error})") from error
 
 
-def _check_kind(path: Path, start: bytes) -> None:
-    """Refuse a file that is packed, or in another encoding as a whole, for that reason and not for its first line."""
+def other_kind(start: bytes) -> str:
+    """What a file that begins with these bytes is, if it is packed or in another encoding, and what to do; else ""."""
     for magic, kind, remedy in KINDS:
         if start.startswith(magic):
-            raise InputError(f"{path_text(path)}: the file is {kind}; {remedy}")
+            return f"the file is {kind}; {remedy}"
+    return "the file has NUL bytes, as UTF-16 does; save it as UTF-8" if b"\0" in start else ""
 
 
 def path_text(path: Path | str) -> str:

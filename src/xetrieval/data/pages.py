@@ -12,7 +12,7 @@ from .chunks import FENCE, HEADING, LONGEST_LINE, LONGEST_TITLE, begins_with
 from .corpus import ChunkPlace, Document
 from .front_matter import split_front_matter
 from .html_text import page_text
-from .lines import BadLine, check_file, each, path_text
+from .lines import BadLine, check_file, each, other_kind, path_text
 from .skipped import WITHOUT_TEXT, Skipped
 
 MARKDOWN: Final = (".md", ".markdown")
@@ -59,7 +59,10 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
     try:
         if path.stat().st_size > LARGEST:
             raise BadLine(path, 0, f"larger than {LARGEST >> 20} MB; cut it into pages")
-        whole = path.read_bytes().decode("utf-8-sig")  # line ends stay: offsets are those of the file
+        content = path.read_bytes()
+        if other := other_kind(content if b"\0" in content else content[:6]):
+            raise BadLine(path, 0, other, content)
+        whole = content.decode("utf-8-sig")  # line ends stay: offsets are those of the file
     except UnicodeDecodeError as error:
         reason = f"not UTF-8 (byte {error.start + 1}); convert it, or leave it out"
         raise BadLine(path, 0, reason, error.object) from error

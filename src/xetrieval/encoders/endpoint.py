@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..arrays import Float32, as_vectors
+from ..arrays import Float32, as_vectors, l2norm
 from ..errors import EndpointError, InputError
 from ..identity import EncoderIdentity, Role
 from ..remote import LARGEST, Remote, said_wrong
 from .base import BaseEncoder
 
 BYTES_OF_A_VECTOR: Final = 1 << 18  # the most bytes of a vector as JSON: 10,000 numbers of 25 characters
+PROBE: Final = "dimension probe"
 LARGEST_NUMBER: Final = 3.4e38  # the largest 32-bit float
 
 
@@ -50,11 +51,16 @@ class EndpointEncoder(BaseEncoder):
         return cls(url, model)
 
     @cached_property
+    def probe(self) -> Float32:
+        """The server's vector of one fixed text, [m]: the only trace of its weights."""
+        return np.asarray(l2norm(self._request([PROBE]))[0], np.float32)
+
+    @cached_property
     def identity(self) -> EncoderIdentity:
         """Name and dimension, by one request to the server. Its weights cannot be seen."""
         return EncoderIdentity(
             name=f"{self.base_url}#{self.model}",
-            dimension=self._request(["dimension probe"]).shape[1],
+            dimension=len(self.probe),
             query_prompt=self.query_prompt,
             document_prompt=self.document_prompt,
         )

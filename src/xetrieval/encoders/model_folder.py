@@ -126,18 +126,22 @@ class ModelFolder:
         others = [key for key in ("passage", "corpus") if own.get(key)]
         if others and "document" not in own:  # sentence-transformers fills in an empty `document`, and takes that
             notes.append(f"its prompt {others[0]!r} is not put before documents, as encode_document does not use it")
-        if others or own.get("document") or own.get("query"):  # newer releases save empty ones with every model
+        if others or "document" in own or "query" in own:
+            if not any(own.values()) and (family := self._family()) and any(family[1]):
+                notes.append(f"the prompts in its files are empty, though models of its name {family[0]!r} need some")
             return Prompts(str(own.get("query") or ""), str(own.get("document") or ""), tuple(notes))
-        for name in self.names():
-            for family, (query, passage) in FAMILY_PROMPTS:
-                if _has_words(name, family):
-                    if query or passage:
-                        notes.append(
-                            f"its files name no prompts; guessed from its name {name!r}: {query!r} before queries, "
-                            f"{passage!r} before documents"
-                        )
-                    return Prompts(query, passage, tuple(notes))
-        return Prompts("", "", tuple(notes))
+        name, (query, passage) = self._family() or ("", ("", ""))
+        if query or passage:
+            notes.append(
+                f"its files name no prompts; guessed from its name {name!r}: {query!r} before queries, "
+                f"{passage!r} before documents"
+            )
+        return Prompts(query, passage, tuple(notes))
+
+    def _family(self) -> tuple[str, tuple[str, str]] | None:
+        """The model's name that is of a known family, and the prompts of that family."""
+        found = ((name, p) for name in self.names() for family, p in FAMILY_PROMPTS if _has_words(name, family))
+        return next(found, None)
 
     def similarity(self) -> tuple[str, ...]:
         """Notes on how the model compares vectors; only a cosine, or what equals it, can be explained.

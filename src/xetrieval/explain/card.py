@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ..encoders.same import PROBE_FACT
+
 if TYPE_CHECKING:
     from .explainer import Explainer
 
@@ -33,7 +35,7 @@ def model_card(explainer: Explainer) -> str:
         "",
         "## Made from",
         "",
-        *(_table(explainer.provenance) or ["Not recorded."]),
+        *(_table({key: fact for key, fact in explainer.provenance.items() if key != PROBE_FACT}) or ["Not recorded."]),
         "",
         "## Limits",
         "",

@@ -18,6 +18,7 @@ from ..encoders import (
     CachedEncoder,
     Encoder,
     EncoderIdentity,
+    EndpointEncoder,
     PrecomputedEncoder,
     TextFunction,
     as_text,
@@ -27,6 +28,7 @@ from ..encoders import (
     read_texts,
     ruler_of,
 )
+from ..encoders.same import PROBE_FACT, SAME_MODEL, fingerprint_cosine
 from ..errors import ForeignVectorsWarning, InputError, MismatchError
 from ..features import RETIRED, Family, Feature
 from ..files import path_of
@@ -46,7 +48,7 @@ from .holding import labels_hold
 from .pairs import ExplainedPairs, PairNames, reading
 from .words import with_words
 
-PUBLIC_FACTS: Final = ("documents", "sentences", "learned_from", "seed", "encoder_and_views_of", "earlier")
+PUBLIC_FACTS: Final = (PROBE_FACT, "documents", "sentences", "learned_from", "seed", "encoder_and_views_of", "earlier")
 
 
 @dataclass
@@ -356,6 +358,14 @@ class Explainer:
             raise MismatchError(f"explainer {self.name} {_remedy(own)}")
         if different := own.differences(other):
             raise MismatchError(f"explainer {self.name} explains a different encoder from {other.name}: {different}")
+        inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+        if isinstance(inner, EndpointEncoder) and PROBE_FACT in self.provenance:
+            cosine = fingerprint_cosine(self.provenance[PROBE_FACT], inner.probe)
+            if cosine is not None and cosine < SAME_MODEL:
+                raise MismatchError(
+                    f"{other.name} gives other vectors than when explainer {self.name} was fitted (cosine "
+                    f"{cosine:.3f}): it is another model or another version; fit again"
+                )
         return encoder
 
     def _cached(self, encoder: Encoder) -> Encoder:

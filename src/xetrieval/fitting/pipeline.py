@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from ..arrays import Float32
 from ..configs import FitConfig
 from ..data import Document, Skipped, read_corpora
-from ..encoders import CachedEncoder, Encoder, PrecomputedEncoder, TextFunction, open_encoder, precision_of
+from ..encoders import (
+    CachedEncoder,
+    Encoder,
+    EndpointEncoder,
+    PrecomputedEncoder,
+    TextFunction,
+    open_encoder,
+    precision_of,
+)
+from ..encoders.same import PROBE_FACT, fingerprint
 from ..errors import InputError
 from ..explain import Explainer, load
 from ..features import Feature
@@ -86,6 +95,7 @@ def fit(
                 **_sources(corpora, documents, teachers),
                 **read,
                 "lessons": len(lessons),
+                **_probe(encoder),
                 "notes": config.notes,
                 "config": {**config.to_dict(), "sae": training.to_dict()},
             },
@@ -117,6 +127,12 @@ def _sources(
         "documents_sha256": digest_of([document.text for document in documents]),
         "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
     }
+
+
+def _probe(encoder: Encoder) -> dict[str, Any]:
+    """A trace of an endpoint's weights, so that another model behind its name is noticed later."""
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    return {PROBE_FACT: fingerprint(inner.probe)} if isinstance(inner, EndpointEncoder) else {}
 
 
 def _encoded(reader: Encoder, texts: TrainingTexts, progress: Progress) -> tuple[Float32, dict[str, int]]:

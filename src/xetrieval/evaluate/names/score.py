@@ -61,10 +61,13 @@ def score_names(key: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int = 0) -
     """Compare filled sheets with their key.
 
     Raises:
-        InputError: no sheet, or a sheet with verdicts on names that the key does not have.
+        InputError: no sheet, two sheets of one judge, or a sheet with verdicts on names that the key does not have.
     """
     if not sheets:
         raise InputError("give at least one filled sheet")
+    by = [sheet.judge for sheet in sheets]
+    if twice := next((judge for judge in by if by.count(judge) > 1), None):
+        raise InputError(f"two sheets are by the judge {twice!r}; give each judge's verdicts once")
     known = {(row.item, row.number) for row in key if row.kind != NONE}
     for sheet in sheets:
         if foreign := sorted(set(sheet.verdicts) - known):

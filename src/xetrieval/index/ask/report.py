@@ -93,7 +93,7 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
         _hubs(index, probes, hubs),
         len(probes),
         int((frequency == 0).sum()),
-        index.manifest.read,
+        index.read_totals(),
     )
 
 

@@ -149,10 +149,9 @@ class Manifest(Record):
         return next((read_record(ChunkConfig, one) for one in reversed(found) if one and "tokens" in one), None)
 
     @property
-    def read(self) -> ReadTotals | None:
-        """How much of all texts ever added the encoder could read; None if that is not recorded."""
-        found = [event.get("read") for event in self.made_from]
-        return sum((ReadTotals(**one) for one in found if one), ReadTotals()) if all(found) else None
+    def counts_reading(self) -> bool:
+        """Whether the index records how much of each text the encoder could read."""
+        return all(event.get("read") for event in self.made_from)
 
     @property
     def deleted_file(self) -> str:

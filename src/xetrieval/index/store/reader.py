@@ -32,7 +32,7 @@ from .ours import is_job
 from .same_encoder import check_same_encoder
 from .sealed import check_unit
 from .shard import Shard
-from .texts import StoredDocument
+from .texts import ReadTotals, StoredDocument
 
 Rows = NDArray[np.int64]
 T = TypeVar("T")
@@ -289,6 +289,17 @@ class IndexReader:
     @cached_property
     def _firsts(self) -> Rows:
         return np.array(self.manifest.firsts, np.int64)
+
+    def read_totals(self) -> ReadTotals | None:
+        """How much of its documents the encoder could read, without the deleted ones; None if it is not recorded."""
+        if not self.manifest.counts_reading:
+            return None
+        total = ReadTotals()
+        for shard in self.shards:
+            total += shard.texts.read_totals()
+        for shard, positions in self._by_shard(self.deleted):
+            total -= shard.texts.read_totals((self.deleted[positions] - shard.first).tolist())
+        return total
 
     def _by_shard(self, rows: Rows) -> list[tuple[Shard, Rows]]:
         """Shards with the positions of the `rows` that they contain."""

@@ -52,6 +52,9 @@ class ReadTotals:
     def __add__(self, other: ReadTotals) -> ReadTotals:
         return ReadTotals(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
+    def __sub__(self, other: ReadTotals) -> ReadTotals:
+        return ReadTotals(*(mine - its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+
 
 def not_read(read: ReadTotals | None) -> str:
     """How much text is past the encoder's limit, in words; None: it was not recorded."""
@@ -165,9 +168,16 @@ class Texts:
         found = self.select("SELECT name, kind, listed FROM kinds ORDER BY name, kind, listed")
         return ((name, ALIKE.get(kind, kind), bool(listed)) for name, kind, listed in found)
 
-    def read_totals(self) -> ReadTotals:
-        """How much of the documents the encoder could read."""
-        return ReadTotals(*map(int, self.select(TOTALS)[0]))
+    def read_totals(self, rows: Sequence[int] | None = None) -> ReadTotals:
+        """How much of the documents the encoder could read, or of some of them."""
+        if rows is None:
+            return ReadTotals(*map(int, self.select(TOTALS)[0]))
+        total = ReadTotals()
+        for start in range(0, len(rows), 500):
+            some = tuple(rows[start : start + 500])
+            found = self.select(f"{TOTALS} WHERE row IN ({', '.join('?' * len(some))})", some)
+            total += ReadTotals(*map(int, found[0]))
+        return total
 
     def all(self) -> Iterator[StoredDocument]:
         """Every document, by row."""
