@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def fingerprint(vector: Float32) -> list[list[float]]:
     return [[int(place), round(float(vector[place]), 4)] for place in places]
 
 
-def fingerprint_cosine(known: Any, vector: Float32) -> float | None:
+def fingerprint_cosine(known: object, vector: Float32) -> float | None:
     """The cosine of a fingerprint with the same numbers of a vector [m]; None if it is not a fingerprint."""
     try:
         pairs = np.array(known, np.float64).reshape(-1, 2)

@@ -92,10 +92,9 @@ def fit(
             internalizers=internalizers,
             features=_label(sae, vectors, texts, reader, config, progress),
             provenance={
-                **_sources(corpora, documents, teachers),
+                **_sources(corpora, documents, teachers, encoder),
                 **read,
                 "lessons": len(lessons),
-                **_probe(encoder),
                 "notes": config.notes,
                 "config": {**config.to_dict(), "sae": training.to_dict()},
             },
@@ -119,13 +118,14 @@ def _read(
 
 
 def _sources(
-    corpora: Sequence[str | Path], documents: Sequence[Document], teachers: Sequence[str]
+    corpora: Sequence[str | Path], documents: Sequence[Document], teachers: Sequence[str], encoder: Encoder
 ) -> dict[str, object]:
     return {
         "corpora": [Path(corpus).name for corpus in corpora],
         "documents": len(documents),
         "documents_sha256": digest_of([document.text for document in documents]),
         "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
+        **_probe(encoder),
     }
 
 
