@@ -1,4 +1,4 @@
-"""What may be there or not: optional dependencies, imported at the moment of need; processors."""
+"""Optional dependencies, imported when they are needed, and the processors that are available."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class EncoderIdentity(Settings):
 
     @classmethod
     def from_dict(cls, record: object) -> EncoderIdentity:
-        """What `to_dict` gave, from a file.
+        """Read back what `to_dict` wrote.
 
         Raises:
             InputError: a field is missing, unknown, or of the wrong kind.

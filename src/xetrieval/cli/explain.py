@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairOptions:
-    """What to explain, if it is not one pair of texts, and with what."""
+    """Pairs to explain, other than one pair of texts on the command line, and the explainer to use."""
 
     source: Annotated[
         Path | None, typer.Option("--input", help="JSON Lines with query, doc and optionally query_id, doc_id; or -.")
@@ -58,7 +58,7 @@ class PairOptions:
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """What an explanation has, and how it is written."""
+    """What an explanation contains, and how it is written."""
 
     top: TopOption = None
     format: Annotated[ReportFormat | None, FORMATS] = None

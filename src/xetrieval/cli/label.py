@@ -49,7 +49,7 @@ class FeatureOptions:
         return labelled.explainer, folder, self.chosen(labelled.explainer, [f for f in folder.features if f.documents])
 
     def chosen(self, explainer: Explainer, features: Sequence[Shown]) -> list[Shown]:
-        """Those that the options name."""
+        """The features that the options name."""
         from ..errors import InputError
 
         every = range(explainer.sae.features)

@@ -97,7 +97,7 @@ T = TypeVar("T")
 
 
 def each(lines: Iterable[L | BadLine], read: Callable[[L], T]) -> Iterator[T | BadLine]:
-    """What `read` makes of every line; a line that it refuses is a bad one."""
+    """The result of `read` for every line; a line that it refuses becomes a BadLine."""
     for line in lines:
         try:
             value = line if isinstance(line, BadLine) else read(line)

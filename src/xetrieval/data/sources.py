@@ -70,7 +70,7 @@ def _hash(text: str) -> bytes:
 
 
 def _reader(path: Path, skipped: Skipped) -> tuple[Reader, bool]:
-    """What reads a corpus, and whether it reads text files."""
+    """The function that reads a corpus, and whether it reads text files."""
     if path_of(path).is_dir():
         return (_read_json, False) if _corpus_file(path) != path else (partial(read_folder, skipped=skipped), True)
     ending = Path(path.name.lower().removesuffix(".gz")).suffix

@@ -74,7 +74,7 @@ def not_counted(count: int) -> Counts:
 
 
 def encoder_notes(encoder: Encoder) -> tuple[str, ...]:
-    """What its user should know: prompts that were guessed, a default prompt that is not used."""
+    """Notes for the user of an encoder: prompts that were guessed, a default prompt that is not used."""
     notes: tuple[str, ...] = getattr(encoder, "notes", ())
     return notes
 

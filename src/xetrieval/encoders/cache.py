@@ -75,7 +75,7 @@ class CachedEncoder(BaseEncoder):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of the encoder inside."""
+        """Notes of the wrapped encoder."""
         return encoder_notes(self.encoder)
 
     @property

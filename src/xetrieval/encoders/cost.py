@@ -1,4 +1,4 @@
-"""What a job will send to an encoder that is paid by the token, counted before it starts."""
+"""The texts and tokens that a job will send to an encoder paid by the token, counted before the job starts."""
 
 from __future__ import annotations
 

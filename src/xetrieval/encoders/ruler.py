@@ -35,7 +35,7 @@ class TokenRuler:
 
 
 def ruler_of(encoder: Encoder, config: ChunkConfig | None = None) -> Ruler:
-    """What measures documents for an encoder, and says how long a chunk may be."""
+    """The measure of a document's length for an encoder, with the longest allowed chunk."""
     inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes what it counts
     wanted = None if config is None else config.tokens
     room = inner.document_room if isinstance(inner, MarksTokens) else None

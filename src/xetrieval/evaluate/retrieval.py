@@ -24,9 +24,7 @@ from .weights import learn_weights
 
 DEPTH = 10
 CHUNKS = 5  # hits that are looked at for each document that is ranked, as several may be chunks of one
-Weights = (
-    Mapping[View, float] | Sequence[Mapping[View, float]] | None
-)  # weights of the views; one mapping per half if learned
+Weights = Mapping[View, float] | Sequence[Mapping[View, float]] | None  # by view; one mapping per half if learned
 
 
 def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:

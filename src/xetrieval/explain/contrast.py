@@ -84,7 +84,7 @@ class Contrast(PrintsItself):
 
     @property
     def _whole(self) -> float:
-        """What `weak_features` measures shares by."""
+        """The size with which `weak_features` compares shares."""
         return max(abs(side.score - side.bias) for side in (self.first, self.second))
 
     def _strong(self) -> list[int]:

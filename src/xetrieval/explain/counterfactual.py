@@ -1,4 +1,4 @@
-"""What would have to change: the fewest features to erase from a document, or a factor on the ones it has.
+"""Counterfactuals: the fewest features to erase from a document, or a factor on the ones it has.
 
 For a set T of features, erase gives z_T = z - W_T beta_T with beta_T = (G_TT + lambda I)^-1 u_T, so that
 
@@ -64,7 +64,7 @@ class Scale(NamedTuple):
 
 @dataclass(frozen=True)
 class Swap(Record):
-    """What would swap two documents. Either change is enough: to the document ahead, or to the one behind."""
+    """Changes that would swap two documents. Either is enough: to the document ahead, or to the one behind."""
 
     ahead: Literal["first", "second"]
     ahead_score: float

@@ -199,7 +199,7 @@ def _by_sentence(split: TokenShares, tokens: TokenVectors, sentences: list[Sente
 
 
 def _left_out(pair: Pair, text: str, sentences: list[Sentence], role: Role) -> Float64:
-    """What each share loses when a sentence is left out of the text, with S fixed; a single sentence has all of it."""
+    """How much of each share is lost if a sentence is left out, with S fixed; a single sentence has all of it."""
     rests = [text[: sentence.start] + text[sentence.end :] for sentence in sentences]
     if not all(rest.strip() for rest in rests):
         return np.repeat(pair.shares[:, None], len(sentences), axis=1)
@@ -207,7 +207,7 @@ def _left_out(pair: Pair, text: str, sentences: list[Sentence], role: Role) -> F
 
 
 def losses(pair: Pair, rests: Sequence[str], role: Role) -> Float64:
-    """What each share loses where a text is replaced by each of `rests`, with S fixed: [S, rests]."""
+    """How much of each share is lost if a text is replaced by each of `rests`, with S fixed: [S, rests]."""
     vectors = read_texts(pair.explainer.encoder, rests, role).vectors
     pairs = [(pair.q, z) for z in vectors] if role == "document" else [(q, pair.z) for q in vectors]
     without = [_by_term(pair, pair.span.shares(*one)) for one in pairs]

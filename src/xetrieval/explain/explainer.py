@@ -280,7 +280,7 @@ class Explainer:
 
     @cached_property
     def digest(self) -> str:
-        """What decides its numbers: encoder, autoencoder, k, internalizers; not its names. See `identity`."""
+        """A hash of everything that decides its numbers: encoder, autoencoder, k, internalizers; not its names."""
         nets = {aspect: net.digest for aspect, net in self.internalizers.items()}
         return explainer_digest(self.encoder_identity, self.sae.digest, self.sae.k, nets)
 
@@ -305,7 +305,7 @@ class Explainer:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of its encoder, once that is open."""
+        """Notes of its encoder, once that is open."""
         return encoder_notes(self._slot.encoder) if self._slot.encoder else ()
 
     @property

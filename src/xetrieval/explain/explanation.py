@@ -251,14 +251,14 @@ def strong_positions(weak: Sequence[bool], shares: Sequence[float]) -> list[int]
 
 
 def twin_label(labels: Sequence[str | None], ids: Sequence[int]) -> str | None:
-    """One label for features of nearly the same direction: each label once, and the ids of features without one."""
+    """One label for features with nearly the same direction: each label once, and the ids of features without one."""
     if not any(labels):
         return None
     return " / ".join(dict.fromkeys(feature_name(label, j) for label, j in zip(labels, ids, strict=True)))
 
 
 def _joined(group: Sequence[Term]) -> Term:
-    """One term for features of nearly the same direction: their shares added up, the activations of the strongest."""
+    """One term for features with nearly the same direction: their shares added up, the activations of the strongest."""
     first, *others = sorted(group, key=lambda term: -(term.query_activation or 0.0))
     return replace(
         first,
@@ -279,7 +279,7 @@ def join_twins(terms: Sequence[Term], leaders: Sequence[int]) -> list[Term]:
 
 
 def weak_label(explanation: Explanation, strong: Sequence[int], kept: Sequence[int]) -> str:
-    """What the terms that are not `kept` are called: weak features, where no strong one is among them."""
+    """A name for the terms that are not `kept`: weak features, if none of them is strong."""
     count = len(explanation.terms) - len(kept)
     return f"weak features ({count})" if len(strong) == len(kept) else ""
 

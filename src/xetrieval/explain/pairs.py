@@ -17,7 +17,7 @@ from .support import Overlap
 
 
 class PairNames(NamedTuple):
-    """What is known of the pairs beside their vectors; each sequence is empty or has one entry per pair."""
+    """Facts about the pairs other than their vectors; each sequence is empty or has one entry per pair."""
 
     query_ids: Sequence[str] = ()
     doc_ids: Sequence[str] = ()

@@ -40,17 +40,17 @@ class WordStates(NamedTuple):
 
     @classmethod
     def unknown(cls, dimension: int) -> WordStates:
-        """Those of a text without known words."""
+        """The words of a text that has no known ones."""
         nothing = np.empty(0, np.uint32), np.empty(0, np.float32), np.empty((0, dimension), np.int8)
         return cls(np.zeros(1, np.int64), *nothing)
 
     @classmethod
     def joined(cls, texts: Sequence[WordStates]) -> WordStates:
-        """Those of several texts."""
+        """The words of several texts, joined."""
         return cls(*(np.concatenate(column) for column in zip(*texts, strict=True)))
 
     def each(self) -> Iterator[WordStates]:
-        """Those of each text."""
+        """The words of each text."""
         ends = np.cumsum(self.counts).tolist()
         for start, end in zip([0, *ends[:-1]], ends, strict=True):
             some = slice(start, end)

@@ -856,7 +856,7 @@ export interface components {
         };
         /**
          * Overview
-         * @description What a list of hits is made of.
+         * @description Features that many hits of a search share, and features that set them apart.
          */
         Overview: {
             /** Common */
@@ -1193,7 +1193,7 @@ export interface components {
         };
         /**
          * Swap
-         * @description What would swap two documents. Either change is enough: to the document ahead, or to the one behind.
+         * @description Changes that would swap two documents. Either is enough: to the document ahead, or to the one behind.
          */
         Swap: {
             /**

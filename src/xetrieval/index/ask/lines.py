@@ -91,7 +91,7 @@ def _wholes(index: Index, blocks: list[tuple[int, int]]) -> Iterator[_Whole]:
 
 
 def _rows(index: Index, blocks: list[tuple[int, int]]) -> Iterator[Any]:
-    """What is stored of the documents of some blocks, without deleted ones."""
+    """The stored documents of some blocks, without deleted ones."""
     for place, start in blocks:
         shard = index.shards[place]
         rows = np.arange(start, min(start + BLOCK, shard.rows))

@@ -37,7 +37,7 @@ class OverviewFeature(LabelledFeature):
 
 @dataclass(frozen=True)
 class Overview(Record):
-    """What a list of hits is made of."""
+    """Features that many hits of a search share, and features that set them apart."""
 
     hits: int
     common: tuple[OverviewFeature, ...]  # features of at least 80 % of the hits, by mean share

@@ -40,7 +40,7 @@ NOT_FACTS: Final = ("encoded_with", "added", "updated", "read")  # fields of an 
 
 
 class Relearned(NamedTuple):
-    """What became of the features."""
+    """Which features were kept, lost or new."""
 
     kept: int  # features that kept id and label
     new: int

@@ -26,7 +26,7 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """What scores record it as."""
+        """The name under which scores record it."""
 
     def prepare(self, labels: Iterable[str], texts: Iterable[Text]) -> None:
         """Announce all later questions, so that the judge may read their texts in one batch."""

@@ -157,7 +157,7 @@ def count_above(scores: Floats, bounds: Floats, counts: Wholes) -> None:
 
 @njit(parallel=True, cache=True)
 def fill_above(scores: Floats, bounds: Floats, starts: Wholes, ids: Columns, values: Floats) -> None:
-    """Those scores, row by row at starts[row], features ascending."""
+    """Write those scores row by row at starts[row], features ascending."""
     for row in prange(len(scores)):
         at, end = starts[row], starts[row + 1]
         feature = 0
