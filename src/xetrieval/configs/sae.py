@@ -32,7 +32,7 @@ class Range(NamedTuple):
     whole: bool = False
 
     def check(self, name: str, value: float | None) -> None:
-        """Refuse a value outside; None is always allowed.
+        """Refuse a value outside the range; None is always allowed.
 
         Raises:
             InputError: says which values are allowed.
@@ -149,12 +149,12 @@ class SaeConfig(Settings):
 
     @property
     def k(self) -> int:
-        """Active in training, where the architecture counts them."""
+        """Active features per row in training, if the architecture fixes their number."""
         return int(self.l0)
 
     @property
     def used_k(self) -> int:
-        """Active at inference (topk)."""
+        """Active features per row at inference (topk)."""
         return self.inference_k or self.k
 
     @property

@@ -30,7 +30,7 @@ class FrontMatter(NamedTuple):
 def split_front_matter(text: str) -> FrontMatter:
     """The front matter of a page.
 
-    Without one, or where it is not closed or is not a YAML mapping: no facts, and all of it is text.
+    If there is none, or it is not closed or not a YAML mapping, there are no facts and the whole page is text.
     """
     opened = OPEN.match(text)
     closed = CLOSE.search(text, opened.end(), opened.end() + LONGEST) if opened else None

@@ -62,10 +62,10 @@ def read_vectors(path: Path, column: str | None = None) -> VectorFile:
     """Read a matrix of vectors.
 
     Args:
-        column: of a Parquet file; None takes "vector", or else the only column of vectors.
+        column: the column of a Parquet file; None takes "vector", or else the only column of vectors.
     Raises:
         InputError: no such file or column, an unknown file extension, rows that are zero or not finite, duplicate ids.
-        DamagedError: the file is not of the type that its ending names.
+        DamagedError: the file is not of the type that its extension names.
     """
     matrix = map_vectors(path, column)
     if isinstance(matrix, BrainFloats | np.memmap):
@@ -289,7 +289,7 @@ def _parquet_ids(path: Path) -> Sequence[str] | None:
 
 @contextmanager
 def _whole_parquet(path: Path, arrow: Any) -> Iterator[None]:
-    """Turns what pyarrow raises for a damaged file into a DamagedError."""
+    """Turn pyarrow's errors about a damaged file into a DamagedError."""
     try:
         yield
     except (InputError, DamagedError):

@@ -4,7 +4,7 @@ For pairs near the top of their rankings, with their features S ordered by |shar
 
     explained   (bias + the n largest shares) / score
     deletion    cosine after erasing the first n features, over the cosine; lower is more faithful
-    insertion   cosine when only they are kept, over the cosine; higher is more faithful
+    insertion   cosine when only the first n are kept, over the cosine; higher is more faithful
     rank        Spearman's correlation, over a query's top documents, between their scores and the scores when only the
                 features of the explanation are kept
 

@@ -1,7 +1,8 @@
 """Are the top texts of a feature about one thing? A judge must find the intruder (paper, section on mono-semanticity).
 
 For each feature, the judge gets its nine most activating texts and one random text on which it is inactive. In the
-paper the judge is a language model; here it is the embedding of ANOTHER encoder, which picks the text with the least
+paper the judge is a language model; here it is the embedding of a different encoder, which picks the text with the
+least
 mean cosine to the other nine. (The explained encoder would favour features that are narrow in its own space: small k.)
 """
 

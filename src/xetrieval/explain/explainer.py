@@ -218,7 +218,7 @@ class Explainer:
     def with_evidence(self, explained: Explanation | Contrast, top: int | None = DEFAULT_TOP) -> Explanation | Contrast:
         """The explanation or contrast with the sentences and words behind its `top` terms.
 
-        Where the encoder does not show its tokens, each sentence, and each word, is left out in turn.
+        If the encoder does not show its tokens, each sentence and each word is left out in turn.
 
         Raises:
             InputError: it was made from vectors, without texts.

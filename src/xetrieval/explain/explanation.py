@@ -174,7 +174,7 @@ class Explanation(PrintsItself):
 
     @property
     def explained_without_bias(self) -> float | None:
-        """Sum of shares / score; None as above, and where the bias has the other sign or is nearly the whole score."""
+        """Sum of shares / score; None as above, or if the bias has the opposite sign or is nearly the whole score."""
         if self.explained is None or self.bias * self.score < 0 or abs(self.score - self.bias) < LEAST_OWN:
             return None
         return _part_of(self.total, self.score)

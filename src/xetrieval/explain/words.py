@@ -36,7 +36,7 @@ QUOTES: Final = "'’‘-_"  # around a word that is quoted or hyphenated
 
 @dataclass(frozen=True)
 class Words:
-    """Words that carry a term's share, the strongest first. Of texts in `of_activation`: the feature's activation."""
+    """Words that carry a term's share, the strongest first. For texts in `of_activation`, they carry the activation."""
 
     query: tuple[str, ...]
     document: tuple[str, ...]

@@ -36,7 +36,7 @@ class Index(IndexReader):
             by: a search mode: a key of `xetrieval.registry.SEARCH_MODES`.
             filters: conditions on metadata, all of which must hold: ["year>=2020", "ok=true"], or
                 {"year": [2019, 2020], "price": {"<": 3}}.
-            steer: scale the documents' activations before they are scored (dense).
+            steer: a profile that scales the documents' activations before they are scored (dense).
             views: {view: weight} added to the dense score.
             exact: scan all vectors, even if there is a faiss index.
         Raises:

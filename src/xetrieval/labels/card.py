@@ -38,7 +38,7 @@ class Bin:
 
 
 class FeatureExample(NamedTuple):
-    """A text in which a feature is strong: a document, or a passage of one."""
+    """A text in which a feature is strong: a document or one of its passages."""
 
     doc_id: str
     title: str

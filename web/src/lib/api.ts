@@ -625,7 +625,7 @@ export interface components {
         };
         /**
          * FeatureExample
-         * @description A text in which a feature is strong: a document, or a passage of one.
+         * @description A text in which a feature is strong: a document or one of its passages.
          */
         FeatureExample: {
             /** Activation */
@@ -1376,7 +1376,7 @@ export interface components {
         };
         /**
          * Words
-         * @description Words that carry a term's share, the strongest first. Of texts in `of_activation`: the feature's activation.
+         * @description Words that carry a term's share, the strongest first. For texts in `of_activation`, they carry the activation.
          */
         Words: {
             /** Document */

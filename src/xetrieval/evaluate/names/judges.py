@@ -92,7 +92,7 @@ class LlmReader:
         """Nothing to do."""
 
     def verdicts(self, item: SheetItem) -> dict[int, int] | None:
-        """What the model answers."""
+        """The model's verdicts."""
 
         def check(answer: Answer) -> Checked[list[int]]:
             try:

@@ -60,7 +60,7 @@ class Job(NamedTuple):
         return np.array(self.replaced, np.int64)
 
     def read(self, output: Path) -> ReadTotals:
-        """How much of the new documents the encoder could read."""
+        """Totals of what the encoder read and left unread in the new documents."""
         total = ReadTotals()
         for name in self.names:
             with closing(Texts(output / SHARDS / name / TEXTS)) as texts:

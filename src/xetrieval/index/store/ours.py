@@ -31,7 +31,7 @@ def check_ours(folder: Path) -> None:
     """Refuse a folder that is neither empty, nor an index, nor an unfinished build of one. Nothing is created.
 
     Raises:
-        InputError: it is not.
+        InputError: it is another folder.
     """
     check_names_folder(folder)
     recover(folder)

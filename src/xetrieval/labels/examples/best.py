@@ -25,7 +25,7 @@ class Best:
         self.values = np.zeros((groups, count), np.float32)  # an activation that goes with each row
 
     def add(self, group: Integers, row: Integers, key: Float32 | Float64, value: Float32) -> None:
-        """Let new entries compete with the present ones. All arrays are [entries]; each (group, row) comes once."""
+        """Let new entries compete with the present ones. All arrays are [entries]; each (group, row) occurs once."""
         count = self.rows.shape[1]
         filled = self.rows >= 0
         group = np.concatenate([np.nonzero(filled)[0], group])

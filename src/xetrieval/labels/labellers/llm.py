@@ -133,7 +133,7 @@ class UsesLabeller(ByLlm[FeatureUses]):
         self.judge = judge
 
     def requests(self, features: Sequence[FeatureUses]) -> Iterator[Request]:
-        """With the trial of each label, if a model judges."""
+        """The requests, including a trial of each label if a model judges."""
         yield from super().requests(features)
         if isinstance(self.judge, LlmJudge):
             for feature in features:

@@ -1,4 +1,4 @@
-"""What the readers and writers of foreign checkpoints have in common."""
+"""Functions shared by the readers and writers of foreign checkpoints."""
 
 from __future__ import annotations
 
