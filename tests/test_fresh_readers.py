@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,27 +94,22 @@ def ranked(benchmark: Benchmark) -> list[list[int]]:
     return [[row for row in rows if row >= 0] for rows in ranking(benchmark, vectors, 10).tolist()]
 
 
-def test_a_document_with_the_number_of_a_query_is_ranked() -> None:
-    benchmark = numbered(["river", "stone"], ["cloud"], {"1": 1})
-    assert own_rows(benchmark) == [None]
-    assert ranked(benchmark) == [[0, 1]]
-
-
-def test_a_query_that_is_a_document_is_not_ranked_for_itself_and_a_note_says_so() -> None:
-    benchmark = checked(numbered(["the river ", "stone", "the river "], ["the  river"], {"1": 1}))
-    assert ranked(benchmark) == [[1]]
-    assert benchmark.notes == ("queries that are documents of the corpus, left out of their own rankings: 1",)
-
-
-def test_a_query_that_is_judged_relevant_for_itself_is_ranked() -> None:
-    benchmark = checked(numbered(["river", "stone"], ["river"], {"0": 1}))
-    assert ranked(benchmark) == [[0, 1]]
-    assert not benchmark.notes
+def test_the_document_with_the_id_of_a_query_is_not_ranked_for_it_and_a_note_says_so() -> None:
+    benchmark = checked(numbered(["river", "stone", "river"], ["cloud"], {"1": 1}))
+    assert own_rows(benchmark) == [0]
+    assert ranked(benchmark) == [[1]]  # the copy of document 0 is a repeated text
+    assert benchmark.notes == ("1 queries have the id of a document, which is not ranked for them, as in BEIR",)
+    missed = checked(numbered(["river", "stone"], ["river"], {"0": 1}))
+    assert ranked(missed) == [[1]]
+    assert missed.notes[0].endswith("(1 of these documents are judged relevant, and count as missed)")
+    apart = checked(numbered(["river", "stone"], ["cloud"], {"1": 1}))
+    assert not checked(replace(apart, query_ids=["q"], judgments={"q": {"1": 1}}, notes=())).notes
 
 
 def test_of_equal_texts_those_that_are_judged_relevant_are_ranked() -> None:
-    assert ranked(numbered(["river", "river", "stone", "river"], ["cloud"], {"1": 1, "3": 2})) == [[1, 2, 3]]
-    assert ranked(numbered(["river", "river", "stone"], ["cloud"], {"2": 1})) == [[0, 2]]
+    texts = ["sea", "river", "river", "stone", "river"]  # the first has the id of the query
+    assert ranked(numbered(texts, ["cloud"], {"2": 1, "4": 2})) == [[2, 3, 4]]
+    assert ranked(numbered(texts, ["cloud"], {"3": 1})) == [[1, 3]]
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.jsonl", "a.csv", "a.tsv"])

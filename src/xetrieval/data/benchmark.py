@@ -35,22 +35,13 @@ def read_benchmark(folder: Path, skipped: Skipped | None = None) -> Benchmark:
 
 
 def own_rows(benchmark: Benchmark) -> list[int | None]:
-    """For each query, the row of the document that it is itself, as in ArguAna: one id, and the query is in its text.
-
-    None where there is none, or where it is judged relevant. An id alone is not enough: many benchmarks number
-    queries and documents from 1.
-    """
+    """For each query, the row of the document with its id, which BEIR's evaluation never ranks; None: there is none."""
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
-    out = []
-    for identifier, query in zip(benchmark.query_ids, benchmark.queries, strict=True):
-        row = row_of.get(identifier)
-        same = row is not None and " ".join(query.split()) in " ".join(benchmark.documents[row].text.split())
-        out.append(row if same and benchmark.judgments[identifier].get(identifier, 0) <= 0 else None)
-    return out
+    return [row_of.get(identifier) for identifier in benchmark.query_ids]
 
 
 def checked(benchmark: Benchmark) -> Benchmark:
-    """The benchmark, with notes on judged documents that are not in the corpus and on queries that are.
+    """The benchmark, with notes on judged documents that are not in the corpus and on queries with the id of one.
 
     Raises:
         InputError: none of them is.
@@ -60,9 +51,11 @@ def checked(benchmark: Benchmark) -> Benchmark:
         absent = absent_documents(benchmark.judgments, known.__contains__)
     except InputError as error:
         raise InputError(f"{benchmark.name}: {error}") from error
-    own = sum(row is not None for row in own_rows(benchmark))
-    said = [f"queries that are documents of the corpus, left out of their own rankings: {own}"] if own else []
-    return replace(benchmark, notes=(*benchmark.notes, *absent, *said))
+    own = [query for query, row in zip(benchmark.query_ids, own_rows(benchmark), strict=True) if row is not None]
+    relevant = sum(benchmark.judgments[query].get(query, 0) > 0 for query in own)
+    judged = f" ({relevant} of these documents are judged relevant, and count as missed)" if relevant else ""
+    said = [f"{len(own)} queries have the id of a document, which is not ranked for them, as in BEIR{judged}"]
+    return replace(benchmark, notes=(*benchmark.notes, *absent, *(said if own else ())))
 
 
 def sample_benchmark(

@@ -45,8 +45,8 @@ def of_queries(benchmark: Benchmark, rows: Rows) -> Benchmark:
 def ranking(benchmark: Benchmark, vectors: BenchmarkVectors, depth: int) -> NDArray[np.int64]:
     """Document rows by descending score, [q, depth]; -1 if a query has fewer.
 
-    A query's own document is not ranked, nor any copy of it. Of documents with the same text, those are that are judged
-    relevant, else the first.
+    The document with a query's own id is not ranked for it. Of documents with the same text, those that are judged
+    relevant are, else the first.
     """
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
     first: dict[str, int] = {}
@@ -61,10 +61,10 @@ def ranking(benchmark: Benchmark, vectors: BenchmarkVectors, depth: int) -> NDAr
             judged = benchmark.judgments[identifier]
             relevant = [row_of[name] for name, grade in judged.items() if grade > 0 and name in row_of]
             hidden[np.isin(first_of, first_of[relevant])] = True  # an unjudged copy of what is relevant
+            hidden[relevant] = False
             mine = own[start + offset]
             if mine is not None:
-                hidden[first_of == first_of[mine]] = True
-            hidden[relevant] = False
+                hidden[mine] = True
             scores[offset, hidden] = -np.inf
             count = min(depth, int(np.isfinite(scores[offset]).sum()))
             top = np.argpartition(-scores[offset], count - 1)[:count]
