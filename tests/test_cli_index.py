@@ -197,7 +197,7 @@ def test_a_folder_of_files_is_cut_into_pieces_with_their_places(tmp_path: Path) 
         assert len(chunk.text) <= 768
     assert all(any(sentence in chunk.body for chunk in parts) for sentence in sentences)
     (tmp_path / "d.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"d\.txt: not UTF-8"):
+    with pytest.raises(InputError, match=r"d\.txt: the file is UTF-16 or UTF-32"):
         list(stream_source(tmp_path))
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="nor any file"):

@@ -209,3 +209,8 @@ def test_an_endpoint_that_gives_other_vectors_than_at_the_fit_is_refused(
 @pytest.mark.parametrize("known", [None, "x", [[1]], [[999, 0.5]], [["a", "b"]], [], {}])
 def test_a_damaged_fingerprint_tells_nothing(known: object) -> None:
     assert fingerprint_cosine(known, unit(1)[0]) in (None, 0.0)
+
+
+@pytest.mark.parametrize("ids", ["0-999999999999", "5-3", "²", "9" * 5000, "0-", "128", "x"])
+def test_ids_of_no_features_are_refused_at_once(folder: Path, ids: str) -> None:
+    refused(run("label", "export", folder, "--ids", ids, "--output", folder.parent / "sheet.csv"), "--ids")

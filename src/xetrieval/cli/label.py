@@ -52,10 +52,7 @@ class FeatureOptions:
         """The features that the options name."""
         from ..errors import InputError
 
-        every = range(explainer.sae.features)
-        wanted = set(every) if self.ids is None else set(_numbers(self.ids))
-        if unknown := sorted(wanted - set(every)):
-            raise InputError(f"--ids: there is no feature {unknown[0]} (0 to {every[-1]})")
+        wanted = set(range(explainer.sae.features) if self.ids is None else _numbers(self.ids, explainer.sae.features))
         chosen = [f for f in features if f.feature_id in wanted]
         if self.unlabelled:
             chosen = [f for f in chosen if not explainer.features[f.feature_id].label]
@@ -342,7 +339,7 @@ def prune(
     from ..labels.prune import prune_folder
 
     opened = load(explainer)
-    drop = set(_numbers(ids)) if ids is not None else set()
+    drop = set(_numbers(ids, opened.sae.features)) if ids is not None else set()
     if mixed:
         drop |= {feature.feature_id for feature in opened.features if (feature.label or "").startswith(MIXED)}
     if not drop:
@@ -361,13 +358,16 @@ def _blocks(explainer: Explainer, corpora: list[Path], sentences: int, skipped: 
     return passage_blocks(lambda: stream_documents(corpora, skipped), explainer.encoder, sentences)
 
 
-def _numbers(ids: str) -> Iterator[int]:
+def _numbers(ids: str, features: int) -> Iterator[int]:
     from ..errors import InputError
 
     for part in ids.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not (last.isdigit() and int(first) <= int(last))):
-            raise InputError(f"--ids {part.strip()!r}: give numbers separated by commas, or ranges such as 10-19")
+        ends = [first, last] if dash else [first]
+        if not all(one.isdecimal() and len(one) < 20 for one in ends) or int(ends[-1]) < int(first):
+            raise InputError(f"--ids {part.strip()[:40]!r}: give numbers separated by commas, or ranges such as 10-19")
+        if int(last or first) >= features:
+            raise InputError(f"--ids: there is no feature {last or first} (0 to {features - 1})")
         yield from range(int(first), int(last or first) + 1)
 
 

@@ -52,8 +52,8 @@ def page_text(html: str, *, xml: bool = False) -> tuple[str, str]:
         elif done:
             drawing -= tag == "svg"
             parts.append("\n" if tag in BLOCKS else "")
-        elif tag == "title" and not drawing:
-            titles.append(node.text() or "")
+        elif tag == "title":  # that of a drawing is not seen
+            titles += [] if drawing else [node.text() or ""]
         elif tag not in SILENT:
             drawing += tag == "svg"
             parts.append("\n" if tag in BLOCKS else "")

@@ -29,7 +29,7 @@ from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import begin_building, check_finished, end_building, is_rewrite, remove_unfinished, writing
 from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
-from .pipeline import write_manifest_with
+from .pipeline import remove_stale_rows, write_manifest_with
 from .verify import folder_bytes
 from .writer import ShardWriter, is_sealed
 
@@ -171,6 +171,7 @@ def _counts(stored: list[StoredDocument]) -> Counts:
 def clean(folder: Path, manifest: Manifest) -> None:
     """Remove what the manifest no longer names: shards, explainers, companion files of them or of old generations."""
     remove_unfinished(folder, manifest)
+    remove_stale_rows(folder, manifest)  # a kill after the change of config.json leaves them
     for companion in companions():
         for path in companion.stale(folder, manifest):
             remove(path)

@@ -230,7 +230,12 @@ def write_manifest_with(output: Path, manifest: Manifest, gone: NDArray[np.int64
     if len(gone):
         write_bytes(output / manifest.deleted_file, content)
     write_text(output / CONFIG, json.dumps(manifest.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    remove_stale_rows(output, manifest)
+    return manifest
+
+
+def remove_stale_rows(output: Path, manifest: Manifest) -> None:
+    """Remove the deleted rows of earlier generations."""
     for path in sorted(output.iterdir()):
         if DELETED.fullmatch(path.name) and path.name != manifest.deleted_file:
             path.unlink(missing_ok=True)
-    return manifest
