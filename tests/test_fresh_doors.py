@@ -13,14 +13,16 @@ from cases_data import refused, run
 from conftest import random_explainer, unit
 from index_data import SMALL, records, write_corpus
 
-from xetrieval import FitConfig, SteeringProfile, build_index, fit, load, open_index
+from xetrieval import FitConfig, SteeringProfile, build_index, fit, load, open_encoder, open_index
 from xetrieval.cli.progress import progress_bar
 from xetrieval.configs import ChunkConfig, SaeConfig, SteeringConfig
 from xetrieval.encoders import EndpointEncoder, HashingEncoder
+from xetrieval.encoders.cost import Sending
 from xetrieval.encoders.model_folder import ModelFolder
 from xetrieval.encoders.same import fingerprint_cosine
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.evaluate.names import Sheet, score_names
+from xetrieval.evaluate.names.key import KeyRow
 from xetrieval.explain.card import model_card
 from xetrieval.files.database import database
 from xetrieval.index import Corpus
@@ -214,3 +216,41 @@ def test_a_damaged_fingerprint_tells_nothing(known: object) -> None:
 @pytest.mark.parametrize("ids", ["0-999999999999", "5-3", "²", "9" * 5000, "0-", "128", "x"])
 def test_ids_of_no_features_are_refused_at_once(folder: Path, ids: str) -> None:
     refused(run("label", "export", folder, "--ids", ids, "--output", folder.parent / "sheet.csv"), "--ids")
+
+
+def test_a_sheet_made_with_another_key_is_refused() -> None:
+    key = [KeyRow("a", 1, "shown", "q", "d", True, 0.5, "3", 0.2, "=sum")]
+    good = Sheet("ann", {("a", 1): 2}, {("a", 1): "'=sum"})
+    assert score_names(key, [good]).judges == ("ann",)
+    with pytest.raises(InputError, match="made with another key"):
+        score_names(key, [Sheet("ann", {("a", 1): 2}, {("a", 1): "rivers"})])
+
+
+def test_a_width_of_no_columns_is_not_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "encoder" in run("index", "info", folder).stdout
+    assert "Usage" in run("search", "--help").stdout
+
+
+@pytest.mark.parametrize("dimension", ["99999999999", "1", "9" * 5000, "²"])
+def test_a_hashing_encoder_has_a_dimension_that_fits_into_memory(dimension: str) -> None:
+    with pytest.raises(InputError, match="dimension"):
+        open_encoder(f"hashing:{dimension}")
+
+
+@pytest.mark.parametrize("price", [-1.0, float("inf"), float("nan")])
+def test_a_price_is_a_number(price: float) -> None:
+    with pytest.raises(InputError, match="--price"):
+        Sending("x", 1, 10).sentence(price)
+
+
+@pytest.mark.parametrize("option", ["--evidence", "--chunks"])
+def test_the_form_of_the_release_has_no_evidence_and_no_chunks(tmp_path: Path, option: str) -> None:
+    random_explainer().save(tmp_path / "toy")
+    words = " ".join(f"word{n} tea." for n in range(400))
+    done = run("explain", "tea", words, "-x", tmp_path / "toy", "--format", "release", option)
+    refused(done, "--format release has no fields for evidence and chunks")
+
+
+def test_what_is_deleted_twice_counts_once(folder: Path) -> None:
+    assert "2 deleted, 38 documents left" in run("index", "delete", folder, "d3", "d3", "d4").stderr

@@ -148,7 +148,7 @@ def test_a_sheet_is_filled_in_and_read(tmp_path: Path) -> None:
     filled = text.replace("refunds,,", "refunds,Fits,").replace("football,,", "football,not_there,ann")
     (tmp_path / "f.csv").write_text(filled)
     read = read_sheet(tmp_path / "f.csv")
-    assert read == Sheet("ann", {("a-1", 1): 2, ("a-1", 2): 0})
+    assert read == Sheet("ann", {("a-1", 1): 2, ("a-1", 2): 0}, {("a-1", 1): "refunds", ("a-1", 2): "football"})
     with pytest.raises(InputError, match="exists already"):
         write_sheet(tmp_path / "s.csv", ITEMS)
 

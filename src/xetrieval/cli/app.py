@@ -86,6 +86,8 @@ def main() -> None:
     """Run the command line. Bad input is one line on standard error and exit code 2."""
     # OpenBLAS's threads keep spinning after a product and slow down what follows; NumPy reads this when it loads.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
+    if os.environ.get("COLUMNS", "").strip("0") == "":
+        os.environ.pop("COLUMNS", None)  # a width of 0 would leave nothing to read
     use_utf8()
     try:
         _check_arguments(sys.argv[1:])

@@ -120,9 +120,11 @@ def delete(
 ) -> None:
     """Delete documents; they are no longer found, but their texts stay in the index's files until `index compact`."""
     from ..index.build.delete import delete_documents
+    from ..index.store.manifest import read_index_manifest
 
+    before = read_index_manifest(index).alive
     left = delete_documents(index, ids)
-    print_message(f"{len(ids)} deleted, {left:,} documents left")
+    print_message(f"{before - left:,} deleted, {left:,} documents left")
 
 
 @app.command()

@@ -46,9 +46,9 @@ def show(
         text = f"{as_json(result.top(top).to_dict())}\n"
     elif format is ReportFormat.release:
         if not isinstance(result, Explanation) or result.mode != "dense":
-            raise InputError(
-                "--format release needs the explanation of one dense score; omit --over, and rank by dense"
-            )
+            raise InputError("--format release is for the explanation of one dense score, without another document")
+        if result.chunk is not None or any(term.evidence for term in result.terms):
+            raise InputError("--format release has no fields for evidence and chunks; use --format json")
         text = f"{as_json(release_record(result.top(top)))}\n"
     elif format is ReportFormat.html:
         text = page(result, top, notes)

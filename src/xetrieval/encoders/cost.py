@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -27,8 +28,8 @@ class Sending(NamedTuple):
         Raises:
             InputError: a negative price.
         """
-        if price is not None and not price >= 0:
-            raise InputError(f"--price {price}: must be 0 or more")
+        if price is not None and not 0 <= price < math.inf:
+            raise InputError(f"--price {price}: must be a number of 0 or more")
         cost = "" if price is None else f", which cost about {self.tokens * price / 1e6:.2f}"
         return f"{self.to}: {self.texts:,} texts to send, about {self.tokens:,} tokens{cost}"
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from .base import NO_LIMIT, BaseEncoder, Counts
 from .texts import as_texts
 from .tokens import Show, TokenKind, TokenVectors
 
+LARGEST: Final = 1 << 16  # dimensions
+
 WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -28,8 +31,8 @@ class HashingEncoder(BaseEncoder):
     """Bag of hashed words in `dimension` dimensions; reads at most `max_tokens` words."""
 
     def __init__(self, dimension: int = 64, max_tokens: int = 256) -> None:
-        if dimension < 2:
-            raise InputError(f"hashing encoder: dimension {dimension} is too small; use at least 2")
+        if not 2 <= dimension <= LARGEST:
+            raise InputError(f"hashing encoder: dimension {dimension}; use 2 to {LARGEST:,}")
         self.identity = EncoderIdentity(
             name=f"hashing:{dimension}",
             dimension=dimension,
@@ -43,7 +46,7 @@ class HashingEncoder(BaseEncoder):
     def parse(cls, text: str) -> HashingEncoder:
         """The encoder of hashing:DIMENSION."""
         dimension = text.removeprefix("hashing:")
-        if dimension and not dimension.isdigit():
+        if dimension and not (dimension.isdecimal() and len(dimension) < 20):
             raise InputError(f"encoder {text!r}: give the dimension as a number, e.g. hashing:256")
         return cls(int(dimension or 64))
 

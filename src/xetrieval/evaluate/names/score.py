@@ -68,11 +68,18 @@ def score_names(key: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int = 0) -
     by = [sheet.judge for sheet in sheets]
     if twice := next((judge for judge in by if by.count(judge) > 1), None):
         raise InputError(f"two sheets are by the judge {twice!r}; give each judge's verdicts once")
-    known = {(row.item, row.number) for row in key if row.kind != NONE}
+    known = {(row.item, row.number): row.name for row in key if row.kind != NONE}
     for sheet in sheets:
-        if foreign := sorted(set(sheet.verdicts) - known):
+        if foreign := sorted(sheet.verdicts.keys() - known.keys()):
             item, number = foreign[0]
             raise InputError(f"the sheet of {sheet.judge} judges name {number} of {item!r}, which is not in the key")
+        names = {place: name.removeprefix("'") for place, name in sheet.names.items()}  # see `safe_cell`
+        other = next((place for place, name in names.items() if name != known[place].strip().removeprefix("'")), None)
+        if other is not None:
+            raise InputError(
+                f"the sheet of {sheet.judge} was made with another key: name {other[1]} of {other[0]!r} is "
+                f"{sheet.names[other][:40]!r}, in the key {known[other][:40]!r}"
+            )
     of_judgment = {True: "relevant hits", False: "other hits", None: "hits"}
     groups: dict[str, Shares] = {}
     for relevant, name in of_judgment.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
@@ -49,6 +49,7 @@ class Sheet:
 
     judge: str  # who filled it in
     verdicts: Mapping[NameId, int]  # places in VERDICTS
+    names: Mapping[NameId, str] = field(default_factory=dict)  # of the judged ones, if the sheet has them
 
 
 def sheet_items(key: Sequence[KeyRow], index: Index, queries: Queries) -> list[SheetItem]:
@@ -114,6 +115,7 @@ def read_sheet(path: Path) -> Sheet:
         InputError: an unusable row; the message names line and field.
     """
     verdicts: dict[NameId, int] = {}
+    names: dict[NameId, str] = {}
     judges: set[str] = set()
 
     def read(line: Line) -> None:
@@ -128,6 +130,8 @@ def read_sheet(path: Path) -> Sheet:
             raise line.bad(f"duplicate name {number} of {item!r}")
         if verdict:
             verdicts[item, int(number)] = VERDICTS.index(verdict)
+            if name := (line.record.get("name") or "").strip():
+                names[item, int(number)] = name
 
     for fault in each(csv_rows(path, NEEDED), read):
         if fault is not None:
@@ -135,7 +139,7 @@ def read_sheet(path: Path) -> Sheet:
     if not verdicts:
         raise InputError(f"{path}: no verdict in it")
     named = sorted(judges - {""})
-    return Sheet(", ".join(named) or f"whoever filled in {path.name}", verdicts)
+    return Sheet(", ".join(named) or f"whoever filled in {path.name}", verdicts, names)
 
 
 def _cut(text: str) -> str:
