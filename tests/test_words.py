@@ -224,7 +224,7 @@ def test_tokens_of_the_last_texts_are_kept_on_disk(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.slow
-def test_minilm_reads_vector_and_tokens_at_once(tmp_path: object) -> None:
+def test_minilm_reads_vector_and_tokens_at_once(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sentence_transformers")
     if packaged() is None:
         pytest.skip("the packaged MiniLM is not installed")
@@ -236,6 +236,7 @@ def test_minilm_reads_vector_and_tokens_at_once(tmp_path: object) -> None:
     inner = encoder.encoder
     why = explainer.explain("how do I delete my account", "Press Delete account, or call delete_account.")
     passes = []
+    monkeypatch.setattr(type(explainer), "label_vectors", lambda *_: {})  # labels are read too, once each
     real = inner._model[0].forward  # type: ignore[attr-defined]
     inner._model[0].forward = lambda *given, **options: passes.append(1) or real(*given, **options)  # type: ignore
     text = "Close your profile for ever."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-import select
+import selectors
 import stat
 import sys
 import tempfile
@@ -168,8 +168,10 @@ def _read_pipe(path: Path) -> bytes:
     """Everything written to a pipe. Opening it in the usual way would wait for a writer forever."""
     reads = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(reads, "rb") as file:
-        if not select.select([reads], [], [], PATIENCE)[0]:
-            raise InputError(f"{path}: nobody writes to this pipe; give a file")
+        with selectors.DefaultSelector() as waiting:  # `select` takes only the first 1,024 descriptors of a process
+            waiting.register(reads, selectors.EVENT_READ)
+            if not waiting.select(PATIENCE):
+                raise InputError(f"{path}: nobody writes to this pipe; give a file")
         os.set_blocking(reads, True)
         return file.read()
 
