@@ -121,7 +121,7 @@ def test_a_server_that_is_not_there_is_reported(monkeypatch: pytest.MonkeyPatch)
     [
         ("http://host/v1", "#MODEL"),
         ("hashing:abc", "as a number"),
-        ("hashing:1", "too small"),
+        ("hashing:1", "use 2 to"),
         ("vectors:absent.npy", "no such file"),
         ("./absent", "no such model folder"),
         ("vectors:readme.txt", "no such file"),
