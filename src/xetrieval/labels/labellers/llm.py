@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -26,7 +27,7 @@ STAND_IN: Final = "a name of five words"  # a stand-in label for estimating what
 UNFIT: Final = "the name {!r} did not fit other pairs that the feature links better than pairs that similar ones link"
 
 
-class ByLlm(Generic[Shown]):
+class ByLlm(ABC, Generic[Shown]):
     """Asks for several candidates and keeps the one that fits best.
 
     Args:
@@ -54,13 +55,13 @@ class ByLlm(Generic[Shown]):
         self._prompt.require_places(self.required, "fence")
         self.source, self.prompt = f"llm:{model.name}", self._prompt.identity
 
+    @abstractmethod
     def _places(self, feature: Shown) -> dict[str, str]:
         """The places of the prompt, filled."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _texts(self, feature: Shown) -> list[str]:
-        """Texts that the label must be in the language of."""
-        raise NotImplementedError
+        """Texts whose language the label must be in."""
 
     def requests(self, features: Sequence[Shown]) -> Iterator[Request]:
         """The requests for `features`, as if every answer were usable."""
