@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xetrieval.configs import WeightsConfig
 from xetrieval.data import Document, read_corpora
 from xetrieval.data.benchmark import Benchmark, checked, own_rows
 from xetrieval.data.front_matter import split_front_matter
@@ -15,6 +16,7 @@ from xetrieval.data.html_text import page_text
 from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors
 from xetrieval.evaluate.vectors import ranking
+from xetrieval.evaluate.weights import _competition
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_the_document_with_the_id_of_a_query_is_not_ranked_for_it_and_a_note_say
     benchmark = checked(numbered(["river", "stone", "river"], ["cloud"], {"1": 1}))
     assert own_rows(benchmark) == [0]
     assert ranked(benchmark) == [[1]]  # the copy of document 0 is a repeated text
-    assert benchmark.notes == ("1 queries have the id of a document, which is not ranked for them, as in BEIR",)
+    assert benchmark.notes == ("queries with the id of a document, which is not ranked for them, as in BEIR: 1",)
     missed = checked(numbered(["river", "stone"], ["river"], {"0": 1}))
     assert ranked(missed) == [[1]]
     assert missed.notes[0].endswith("(1 of these documents are judged relevant, and count as missed)")
@@ -126,3 +128,13 @@ def test_text_in_utf_16_is_refused_as_such(tmp_path: Path, name: str, encoding: 
     source = path.parent if name[2:] not in text else path
     with pytest.raises(InputError, match=r"UTF-16.*save it as UTF-8"):
         list(read_corpora([source]))
+
+
+def test_a_document_with_the_id_of_its_query_still_counts_as_wanted_in_learning() -> None:
+    benchmark = numbered(["river", "stone"], ["river"], {"0": 1})
+    vectors = BenchmarkVectors(np.array([[1, 0]], np.float32), np.array([[1, 0], [0, 1]], np.float32))
+    scores, wanted = _competition(benchmark, vectors, {}, [0], WeightsConfig())
+    assert np.isfinite(scores).all()
+    assert wanted.tolist() == [[1.0, 0.0]]
+    other = numbered(["river", "stone"], ["river"], {"1": 1})
+    assert np.isneginf(_competition(other, vectors, {}, [0], WeightsConfig())[0][0, 0]).tolist() == [True, False]

@@ -54,7 +54,7 @@ def checked(benchmark: Benchmark) -> Benchmark:
     own = [query for query, row in zip(benchmark.query_ids, own_rows(benchmark), strict=True) if row is not None]
     relevant = sum(benchmark.judgments[query].get(query, 0) > 0 for query in own)
     judged = f" ({relevant} of these documents are judged relevant, and count as missed)" if relevant else ""
-    said = [f"{len(own)} queries have the id of a document, which is not ranked for them, as in BEIR{judged}"]
+    said = [f"queries with the id of a document, which is not ranked for them, as in BEIR: {len(own)}{judged}"]
     return replace(benchmark, notes=(*benchmark.notes, *absent, *(said if own else ())))
 
 

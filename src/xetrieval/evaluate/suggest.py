@@ -214,7 +214,7 @@ def _task(
     scores = q.astype(np.float64) @ index.vectors(pool).astype(np.float64).T
     for query, name in enumerate(left_out):
         for row in [] if name is None else index.rows_of(name):
-            if row in place_of:
+            if row in place_of and row not in rows_of[query]:  # what is wanted has to compete
                 scores[query, place_of[row]] = -np.inf
     codes: SparseCodes = index.codes(pool, index.manifest.views[0])
     competition = competition_of(

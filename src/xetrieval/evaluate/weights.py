@@ -82,6 +82,6 @@ def _competition(
         columns = np.searchsorted(kept, list(found))
         wanted[place, columns] = np.array(list(found.values())) / sum(found.values())
         mine = own[query]
-        if mine is not None and mine in kept:
+        if mine is not None and mine in kept and mine not in found:
             scores[0, place, np.searchsorted(kept, mine)] = -np.inf
     return scores, wanted
