@@ -1,4 +1,4 @@
-"""Xetrieval explains the score of a query and a document by named features whose shares add up to it.
+"""Xetrieval explains the score of a query and a document in terms of named features whose shares add up to it.
 
     import xetrieval
     explainer = xetrieval.load("minilm")

@@ -1,4 +1,4 @@
-"""The array types of the core, and the checks of every matrix of vectors.
+"""Array types, and the checks that every matrix of vectors must pass.
 
 Only the direction of a vector counts, so vectors of any length must be readable: rows of length 1e-300 or 1e300 are
 multiplied by a power of two, which is exact, before they become float32 and before anything is squared.
@@ -32,7 +32,7 @@ class Matrix(Protocol):
     def __getitem__(self, rows: Any, /) -> Any: ...
 
 
-SMALLEST: Final = 2.0**-40  # rows whose largest number is between these can be squared in float32
+SMALLEST: Final = 2.0**-40  # rows whose largest value is between these limits can be squared in float32
 LARGEST: Final = 2.0**40
 QUANTISED: Final = "quantised vectors are not embeddings; give the vectors that they were made from"
 
@@ -61,7 +61,7 @@ def as_vectors(x: object, dimension: int | None = None, name: str = "vectors", f
     Args:
         dimension: m, if it is known. first: the number of the first row in its file, for messages.
     Raises:
-        InputError: not a matrix of numbers, another dimension, a NaN or infinite number, a zero row,
+        InputError: not a matrix of numbers, the wrong dimension, a NaN or infinite number, a zero row,
             unsigned integers, booleans, text.
     """
     array = as_floats(x, name)
@@ -112,7 +112,7 @@ def as_floats(x: object, name: str) -> NDArray[Any]:
         x = [_tensor(row, name) if hasattr(row, "detach") else row for row in x]
     try:
         array = _tensor(x, name) if hasattr(x, "detach") else np.asarray(x)
-        if array.dtype == object and array.ndim:  # pandas gives rows of arrays as objects
+        if array.dtype == object and array.ndim:  # pandas returns rows of arrays as objects
             array = np.array(array.tolist())
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name}: not an array of numbers ({_short(error)})") from error
@@ -133,7 +133,7 @@ def _tensor(x: Any, name: str) -> NDArray[Any]:
 
 
 def _magnitudes(x: NDArray[Any]) -> NDArray[Any]:
-    """The largest |number| of each row; NaN if a row has one."""
+    """The largest absolute value in each row; NaN if the row contains one."""
     largest: NDArray[Any] = np.maximum(x.max(axis=-1), -x.min(axis=-1))
     return largest
 

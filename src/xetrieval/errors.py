@@ -4,13 +4,13 @@
     ├── InputError        a text, file, line or field is not usable; says which, and what to do
     ├── MissingExtra      an optional dependency is absent; the text is the command to type
     ├── MismatchError     two things that do not belong together (encoder and explainer, dimensions)
-    ├── DivergedError     a training whose numbers grew without bound
+    ├── DivergedError     training diverged: its numbers grew without bound
     ├── DamagedError      a stored artefact differs from what its manifest promises
     ├── EndpointError     a server refused, timed out or answered nonsense
     └── BudgetSpent       the next request would go over the budget; answers so far are kept
 
-The command line prints the message as one line and exits with code 2 for all of them. What does not stop the work is
-a warning of the class XetrievalWarning; the command line prints those as one line each.
+The command line prints the message as one line and exits with code 2 for all of them. Problems that do not stop the
+work are warnings of the class XetrievalWarning, printed as one line each.
 """
 
 from .text import clip
@@ -36,7 +36,7 @@ class MismatchError(XetrievalError, ValueError):
 
 
 class DivergedError(XetrievalError, ArithmeticError):
-    """A training ended in numbers that are infinite, or useless."""
+    """Training ended with infinite or useless numbers."""
 
 
 class DamagedError(XetrievalError):
@@ -49,7 +49,7 @@ class EndpointError(XetrievalError):
     Attributes:
         status: the HTTP status, 0 where there was none.
         refused: retrying this request will not help.
-        too_large: the answer exceeded the limit; the fault is in this request, not in the server.
+        too_large: the answer exceeded the limit; the problem is this request, not the server.
     """
 
     def __init__(self, message: str, status: int = 0, *, refused: bool = False, too_large: bool = False) -> None:
@@ -58,7 +58,7 @@ class EndpointError(XetrievalError):
 
 
 class BudgetSpent(XetrievalError):  # noqa: N818  # an intended stop, not a mistake
-    """A limit of requests, tokens or money is reached."""
+    """A limit on requests, tokens or money was reached."""
 
 
 class XetrievalWarning(UserWarning):
@@ -70,7 +70,7 @@ class ForeignVectorsWarning(XetrievalWarning):
 
 
 class LostFeaturesWarning(XetrievalWarning):
-    """A profile names features that were lost when the dictionary was learned again."""
+    """A profile refers to features that were lost when the dictionary was retrained."""
 
 
 class NotKeptWarning(XetrievalWarning):
@@ -78,4 +78,4 @@ class NotKeptWarning(XetrievalWarning):
 
 
 class TrainingWarning(XetrievalWarning):
-    """A training whose result is of little use."""
+    """Training produced a result of little use."""

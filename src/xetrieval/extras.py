@@ -1,4 +1,4 @@
-"""Optional dependencies, imported when they are needed, and the processors that are available."""
+"""Optional dependencies, imported when needed, and the number of available processors."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def require(module: str, extra: str) -> ModuleType:
 
 
 def processors() -> int:
-    """Processors that this process may use; where the system does not say, all there are."""
-    may_use = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    """How many processors this process may use; all of them where the system does not say."""
+    may_use = getattr(os, "sched_getaffinity", None)  # only on Linux
     return len(may_use(0)) if may_use is not None else os.cpu_count() or 1

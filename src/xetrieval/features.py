@@ -1,4 +1,4 @@
-"""The features of an explainer as two tables, one JSON object a line: features.jsonl and families.jsonl.
+"""The features of an explainer as two tables, one JSON object per line: features.jsonl and families.jsonl.
 
 The tables contain the ids of example texts, never the texts.
 """
@@ -19,7 +19,7 @@ from .files import write_text
 from .records import Record, object_of, read_record
 
 T = TypeVar("T")
-RETIRED: Final = "retired"  # flag of a feature that was lost when the autoencoder was learned again
+RETIRED: Final = "retired"  # flag of a feature that was lost when the autoencoder was retrained
 
 
 class Score(NamedTuple):
@@ -28,8 +28,8 @@ class Score(NamedTuple):
     kind: str  # a label score of `registry`
     negatives: Negatives
     judge: str
-    value: float  # what its class in labels/scores measures
-    low: float  # Wilson 95 % interval, by the number of texts
+    value: float  # the quantity that its class in labels/scores measures
+    low: float  # Wilson 95 % interval for the number of texts
     high: float
     chance: float
     texts: int
@@ -51,7 +51,7 @@ def feature_name(label: str | None, feature_id: int) -> str:
 
 @dataclass(frozen=True)
 class LabelledFeature(Record):
-    """A feature by its number, and its label."""
+    """A feature's number and its label."""
 
     feature_id: int
     label: str | None  # None: unlabelled
@@ -95,7 +95,7 @@ class Family:
 
 
 def write_features(path: Path, features: Iterable[Feature], sae: str) -> None:
-    """Write the features of the autoencoder with digest `sae`, one a line."""
+    """Write the features of the autoencoder with digest `sae`, one per line."""
     records = [feature.to_dict() for feature in features]
     _write_lines(path, ({"id": record.pop("feature_id"), **record, "sae": sae} for record in records))
 
@@ -123,7 +123,7 @@ def read_features(path: Path, count: int, sae: str) -> tuple[Feature, ...]:
 
 
 def write_families(path: Path, families: Iterable[Family]) -> None:
-    """Write one family a line; line i is family i."""
+    """Write one family per line; line i is family i."""
     _write_lines(path, map(object_of, families))
 
 

@@ -1,11 +1,12 @@
-"""When two encoders, autoencoders, internalizers or explainers are the same: when their digests are.
+"""Identity: two encoders, autoencoders, internalizers or explainers are the same if their digests are equal.
 
-A digest covers exactly the facts and arrays that can change a result: not names of files and folders,
-notes, or versions of libraries.
+A digest covers exactly the facts and arrays that can change a result: not file and folder names, notes, or library
+versions.
 
-Arrays count at the precision in which an explainer is stored: large matrices in half precision, biases and thresholds
-in single precision. So saving and loading keeps a digest, and differences below half precision do not count. A matrix
-with a number too large for half precision (it could not be stored either) counts in single precision.
+Arrays are hashed at the precision in which an explainer is stored: large matrices in half precision, biases and
+thresholds in single precision. So saving and loading preserves a digest, and differences below half precision do not
+count. A matrix with a number too large for half precision (which could not be stored either) is hashed in single
+precision.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FUNCTION: Final = "function "  # followed by the name that its user chose
 
 @dataclass(frozen=True)
 class EncoderIdentity(Settings):
-    """Everything that decides which vector a text gets. Encoders with equal digests are the same."""
+    """Everything that determines the vector of a text. Encoders with equal digests are the same."""
 
     name: str
     dimension: int  # m
@@ -43,7 +44,7 @@ class EncoderIdentity(Settings):
 
     @property
     def digest(self) -> str:
-        """Hash of all fields, the name among them only if the weights cannot be seen."""
+        """Hash of all fields; the name counts only if the weights cannot be seen."""
         facts = asdict(self)
         if self.weights_sha256 is not None:
             del facts["name"]  # the same weights under another name are the same encoder
@@ -56,11 +57,11 @@ class EncoderIdentity(Settings):
 
     @property
     def is_function(self) -> bool:
-        """Whether it is a function of the user's, which no file can reopen."""
+        """Whether it is a user's function, which cannot be reopened from a file."""
         return self.name.startswith((UNNAMED, FUNCTION))
 
     def prompt(self, role: Role) -> str:
-        """The text to put before each text of that role."""
+        """The prompt that precedes each text of this role."""
         return self.query_prompt if role == "query" else self.document_prompt
 
     @classmethod
@@ -78,7 +79,7 @@ class EncoderIdentity(Settings):
             ) from error
 
     def differences(self, other: EncoderIdentity) -> str:
-        """Why `other` is another encoder, in words; empty if it is the same."""
+        """How `other` differs from this encoder, in words; empty if it is the same."""
         if self.digest == other.digest:
             return ""
         return "; ".join(
@@ -120,7 +121,7 @@ def autoencoder_digest(
 
 
 def internalizer_digest(form: str, w1: NDArray[Any], b1: NDArray[Any], w2: NDArray[Any], b2: NDArray[Any]) -> str:
-    """Hash of what the network of an aspect computes."""
+    """Hash of everything that determines the output of an aspect's network."""
     facts = {"form": form, "w1": _matrix(w1), "b1": _numbers(b1), "w2": _matrix(w2), "b2": _numbers(b2)}
     return digest_of(["internalizer", facts])[:16]
 
@@ -128,7 +129,8 @@ def internalizer_digest(form: str, w1: NDArray[Any], b1: NDArray[Any], w2: NDArr
 def explainer_digest(
     encoder: EncoderIdentity, autoencoder: str, k: int | None, internalizers: Mapping[str, str]
 ) -> str:
-    """Hash of what decides the numbers of explanations and indexes: encoder, autoencoder, k, and internalizers.
+    """Hash of everything that determines the numbers in explanations and indexes: encoder, autoencoder, k,
+    internalizers.
 
     Args:
         autoencoder: its digest.
@@ -148,6 +150,6 @@ def _numbers(array: NDArray[Any]) -> list[Any]:
 
 
 def _counted(array: NDArray[Any]) -> list[Any]:
-    """Type, shape and bytes; -0.0 is 0.0."""
+    """Type, shape and bytes, with -0.0 as 0.0."""
     content = np.ascontiguousarray(array + array.dtype.type(0)).tobytes()
     return [array.dtype.str, list(array.shape), sha256(content).hexdigest()]

@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
     high: float
 
     def rounded(self, digits: int) -> Estimate:
-        """Rounded."""
+        """The same, rounded."""
         return Estimate(*(round(value, digits) for value in self))
 
     def fields(self, name: str) -> dict[str, Any]:

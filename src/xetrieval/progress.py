@@ -1,4 +1,4 @@
-"""How long work reports its progress: it calls one function, which the command line draws as a bar."""
+"""How long-running work reports progress: by calling a function, which the command line draws as a bar."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ Progress: TypeAlias = Callable[[str, int, int, str], None]  # stage, done, total
 
 
 def advanced(progress: Progress, stage: str, total: int, before: int, done: int) -> None:
-    """Report a part of a stage, whose earlier parts came to `before`."""
+    """Report progress on one part of a stage; the earlier parts added up to `before`."""
     progress(stage, before + done, total, "")
 
 
 def silent(stage: str, done: int, total: int, note: str) -> None:
-    """The progress that nobody watches."""
+    """A progress function that does nothing."""

@@ -6,7 +6,7 @@ Three rules, so that a new field needs to be written only once:
   fields that do not belong in JSON lists all keys in `json_keys` instead: "name", "name=attribute", or "name?" if the
   key is left out while it is empty.
 - A field whose default is empty (None, "", (), {}) is left out while it is empty.
-- Tuples become lists, mappings become objects with text keys.
+- Tuples become lists, mappings become objects with string keys.
 
 `benchmarks/json_from_types.py` compares this with pydantic and msgspec.
 """
@@ -76,7 +76,7 @@ def type_of(kind: type, attribute: str) -> object:
 
 
 def record_of(value: object) -> Json:
-    """A value as JSON: objects, lists, texts, numbers and null."""
+    """A value as JSON: objects, lists, strings, numbers and null."""
     kind = type(value)
     if kind in PLAIN:
         return cast(Json, value)
@@ -117,7 +117,7 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
     if origin is tuple:
         parts = [_reader_of(part) for part in inner]
         return lambda value: tuple(read(one) for read, one in zip(parts, _checked(value, list), strict=True))
-    if origin is UnionType:  # of a type and None
+    if origin is UnionType:  # "type | None"
         some = _reader_of(inner[0])
         return lambda value: None if value is None else some(value)
     if origin is Literal:
@@ -162,6 +162,6 @@ def _may_be_empty(field: dataclasses.Field[Any]) -> bool:
 
 
 def _key(text: str) -> Key:
-    """A key by its text in `json_keys` or `json_also`."""
+    """The key that an entry of `json_keys` or `json_also` describes."""
     name, _, attribute = text.partition("=")
     return Key(name.rstrip("?"), attribute or name.rstrip("?"), optional=name.endswith("?"))

@@ -1,8 +1,8 @@
-"""Everything that one file and one line can add: search modes and engines, stores, scores and formats of files.
+"""Everything that can be added with one file and one line: search modes and engines, stores, scores and file formats.
 
 A mode is index/search/NAME.py, an engine index/search/engines/NAME.py, a store index/build/stores/NAME.py, a score
 labels/scores/NAME.py and a checkpoint format sae/formats/NAME.py. To add one, write that file and add its line here.
-The help of the command line and the table of options are made from these lines, so this module imports nothing heavy.
+The command-line help and the table of options are made from these lines, so this module imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SEARCH_ENGINES: Final[Mapping[str, SearchEngine]] = {
 }
 LABEL_SCORES: Final = ("detection", "fuzz", "intruder")
 CHECKPOINT_FORMATS: Final = ("release", "dictionary-learning", "saelens", "sparsify", "sentence-transformers")
-CORPUS_FILES: Final[Mapping[str, str]] = {  # ending of a file -> file and function in data that read it
+CORPUS_FILES: Final[Mapping[str, str]] = {  # file extension -> file and function in data that read it
     ".csv": "tables.read_csv",
     ".tsv": "tables.read_csv",
     ".parquet": "tables.read_parquet",

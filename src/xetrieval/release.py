@@ -1,4 +1,4 @@
-"""The paper's released files, joined to an explainer: sae_model.pt, model_ASPECT.pt, a text file of labels."""
+"""Builds an explainer from the paper's released files: sae_model.pt, model_ASPECT.pt, a text file of labels."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def import_release(
         sae: sae_model.pt. internalizers: the folder of model_qa.pt, model_summary.pt and model_purpose.pt.
         labels: line i names feature i; an empty line leaves it unnamed.
     Raises:
-        InputError: a file is absent. DamagedError: a file has another layout.
-        MismatchError: dimensions differ, or the numbers of labels and features do.
+        InputError: a file is absent. DamagedError: a file has an unexpected layout.
+        MismatchError: the dimensions, or the numbers of labels and features, differ.
     """
     folder, sae_path = path_of(internalizers), path_of(sae)
     if not folder.is_dir():

@@ -34,7 +34,7 @@ class Remote:
     Args:
         base_url: the address without the path of a request, e.g. http://localhost:8000/v1.
         timeout: seconds for one attempt, from connecting to the last byte of the answer.
-        attempts: the maximum number of times that a request is sent.
+        attempts: how often a request is sent at most.
         longest_wait: seconds; if a server's Retry-After asks for a longer wait, the request fails.
     Raises:
         InputError: not a web address, or one with a password in it.
@@ -63,8 +63,8 @@ class Remote:
         """The server's JSON object.
 
         Between attempts it waits for the time in Retry-After, or else 0.5 s, doubled each time, plus or minus a random
-        part. An answer that began but was too long, in bytes or in seconds, is not requested again: it would have to
-        be paid for again.
+        part. An answer that started but exceeded the size or time limit is not requested again, as it would be charged
+        twice.
 
         Args:
             largest: the most bytes of the uncompressed answer.
@@ -111,7 +111,7 @@ class _Reply(NamedTuple):
     status: int
     content: bytes
     retry_after: str | None
-    cut: str | None  # why the answer was not read to its end
+    cut: str | None  # why the answer was not read to the end
 
 
 class _Pool:
@@ -198,7 +198,7 @@ def _headers() -> dict[str, str]:
 
 
 def _object(content: bytes) -> tuple[dict[str, Any] | None, str]:
-    """The JSON object; or None, and what is wrong."""
+    """The JSON object, or None and the reason."""
     try:
         answer = parse_json(content, nan="lenient")
     except InputError as error:
@@ -207,7 +207,7 @@ def _object(content: bytes) -> tuple[dict[str, Any] | None, str]:
 
 
 def _problem(status: int, answer: dict[str, Any] | None) -> str:
-    """The status, and the beginning of the server's message; never what was sent."""
+    """The status and the beginning of the server's message, never the request itself."""
     problem = f"HTTP {status}"
     if status in (401, 403):
         return f"{problem}, the key is missing or wrong; set it in {' or '.join(KEY_VARIABLES)}"
@@ -228,7 +228,7 @@ def said_wrong(answer: dict[str, Any] | None) -> str:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds to wait, from a number or a date (RFC 9110, section 10.2.3); None if there is neither."""
+    """Seconds to wait, given as a number or a date (RFC 9110, section 10.2.3); None if neither."""
     if value is None:
         return None
     try:

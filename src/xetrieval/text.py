@@ -1,4 +1,4 @@
-"""Text made safe to show: on one line, without characters that a terminal or a page would act on. And its words."""
+"""Makes text safe to display: one line, without characters that a terminal or a page would interpret."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOP_WORDS: Final = frozenset(
     things think this those though through thus to too try trying two under until up upon us use used uses using
     usually very via want wants was wasn't way we we're well went were what what's when where whether which while
     who whom whose why will with within without won't would wouldn't yes yet you you'd you'll you're your yours
-    e.g i.e eg ie vs q a""".split()  # noqa: SIM905  # a list of words, one a line, would fill four screens
+    e.g i.e eg ie vs q a""".split()  # noqa: SIM905  # one word per line would fill four screens
 )
 
 
@@ -39,7 +39,7 @@ def shorten(text: str, most: int = 160) -> str:
 
 
 def clip(text: str, most: int = LONGEST) -> str:
-    """A text that a message quotes, or a whole message: cut in the middle if it has more than `most` characters."""
+    """A text quoted in a message, or a whole message, cut in the middle if it is longer than `most` characters."""
     if len(text) <= most:
         return text
     end = most // 4

@@ -1,8 +1,8 @@
-"""The views of a document, by their names.
+"""The names of a document's views.
 
-`original` is the encoder's own vector. Every other view is what an internalizer makes of it: the embedding that a text
-written about the document in some aspect would have had. The paper's aspects are a question-answer list, a summary and
-a statement of purpose; other names may be added.
+`original` is the encoder's own vector. Every other view is predicted from it by an internalizer: the embedding of a
+text about one aspect of the document. The paper's aspects are a question-answer list, a summary and a statement of
+purpose; other names may be added.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ RESERVED: Final = frozenset(
 
 
 def check_aspect(name: str, where: str) -> View:
-    """`name`, if an aspect may have it.
+    """`name`, if it is a valid name for an aspect.
 
     Raises:
-        InputError: it may not; `where` begins the message.
+        InputError: it is not; the message starts with `where`.
     """
     if not NAME.fullmatch(name) or name in RESERVED:
         raise InputError(

@@ -1,7 +1,7 @@
-"""The choices of each kind of work, one dataclass each: Python takes it, and the command line makes options from it.
+"""Configurations, one dataclass per task: Python takes it, and the command line makes its options from it.
 
 A field annotated with an `Option` is an option of the command, with the default of the field. These files import
-nothing heavy, so that `--help` is instant.
+nothing heavy, which keeps `--help` fast.
 """
 
 from .build import BuildConfig

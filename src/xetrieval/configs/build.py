@@ -15,11 +15,11 @@ SHARD_ROWS: Final = 1 << 16
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """How a build is divided, and what it accepts.
+    """How the work of a build is divided, and what it accepts.
 
     Args:
-        shard_rows: documents of a shard.
-        block: documents that go through the stages at once, and are lost when a run is killed; None chooses.
+        shard_rows: documents per shard.
+        block: documents processed at once, and lost if the run is killed; None chooses automatically.
         adding: add to an existing index; otherwise an existing index is refused.
     """
 

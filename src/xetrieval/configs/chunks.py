@@ -17,9 +17,9 @@ class ChunkConfig(Settings):
     """How documents longer than the encoder reads are cut.
 
     Args:
-        tokens: the most tokens of a chunk, including its title; None: the encoder's limit.
-        overlap: sentences that a chunk repeats from the one before.
-        whole: cut nothing.
+        tokens: the most tokens in a chunk, including its title; None: the encoder's limit.
+        overlap: how many sentences of the previous chunk are repeated.
+        whole: do not cut documents.
     """
 
     tokens: Annotated[

@@ -11,7 +11,7 @@ from .option import LARGEST_FACTOR, SEED, Option
 
 @dataclass(frozen=True)
 class WeightsConfig:
-    """How many documents compete at most, how strongly weights are pulled to 0, and the seed of the sample."""
+    """The most documents that compete, how strongly weights are pulled towards 0, and the seed of the sample."""
 
     documents: int = 2000
     ridge: float = 0.01
@@ -23,8 +23,8 @@ class RetrievalConfig:
     """How systems are compared.
 
     Args:
-        weights: "sum" is the paper's: every view counts 1. "learned" learns them on one half of the queries and ranks
-            the other half with them, both ways round, so that no query is ranked by weights that it helped to learn.
+        weights: "sum" is the paper's: every view has weight 1. "learned" learns them on one half of the queries and
+        ranks the other half with them, then the reverse, so that no query is ranked with weights learned from it.
     """
 
     weights: Annotated[str, Option("sum, as in the paper, or learned on one half for the other.", "--view-weights")] = (
@@ -44,8 +44,8 @@ class SteeringConfig:
     """Which factors, and how many features.
 
     Args:
-        alphas: 1 changes nothing except what decoding loses.
-        fraction: the largest size of a set, as a fraction of F; 1/8 is 384 of 3072, 1/32 is 96.
+        alphas: 1 changes nothing apart from the reconstruction error.
+        fraction: the largest set of features, as a fraction of F; 1/8 is 384 of 3072, 1/32 is 96.
     """
 
     alphas: Annotated[tuple[float, ...], Option("Factors of the activations, separated by commas.", "--factors")] = (
@@ -70,16 +70,16 @@ class SuggestConfig:
     """What to try.
 
     Args:
-        features, ridges: all combinations are tried, and no steering at all.
-        documents: drawn at random from the index to compete with the judged ones (its own top ranks would be documents
-            that it overrates, and the loss would turn against what they have).
+        features, ridges: all combinations are tried, as well as no steering.
+        documents: drawn at random from the index to compete with the judged ones. (Its top ranks are documents that it
+        overrates, so the loss would turn against their features.)
     """
 
     features: tuple[int, ...] = (4, 16)
     ridges: tuple[float, ...] = (0.003, 0.03)
     folds: int = 5
     documents: int = 1500
-    reranked: int = 50  # documents whose new order decides a choice; at least the ten that are judged
+    reranked: int = 50  # documents that are reranked to compare choices; at least the ten that NDCG@10 looks at
     resamples: int = 5000
     seed: Annotated[int, Option("Same seed, same folds.")] = 0
 

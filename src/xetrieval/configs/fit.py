@@ -15,11 +15,11 @@ from .sae import SaeConfig
 
 @dataclass(frozen=True)
 class FitConfig:
-    """All choices of a fit.
+    """How an explainer is fitted.
 
     Args:
-        sae: everything about the training of the autoencoder, instead of features, l0, inference_l0 and epochs.
-        seed: of the trainings and of the held-out documents; with `sae`, that one's is used for the latter.
+        sae: the full training configuration of the autoencoder, in place of features, l0, inference_l0 and epochs.
+        seed: seed of the training runs and of the choice of held-out documents; with `sae`, its seed makes that choice.
     """
 
     features: Annotated[int | None, Option("How many features; default: about one per eight vectors.", "-F")] = None
@@ -41,7 +41,7 @@ class FitConfig:
     name: Annotated[str | None, Option("The explainer's name; default: its folder's.")] = None
     notes: Annotated[str, Option("A paragraph for the model card: where the data is from, under which licence.")] = ""
     cache: Annotated[Path | None, Option("Folder for encoded texts; default: the user's cache folder.")] = None
-    held_out: float = 0.02  # fraction of the documents, with their sentences; the card's metrics are measured on them
+    held_out: float = 0.02  # fraction of the documents, with their sentences, on which the card's metrics are measured
     label_examples: int = 20  # strongest texts of a feature, from which its label is made
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class FitConfig:
             raise InputError("fit: needs sentences_per_document >= 0, 0 <= held_out < 0.5 and label_examples >= 1")
         if self.sae is not None and (self.features, self.l0, self.inference_l0, self.epochs) != (None,) * 4:
             raise InputError("fit: give `sae`, or features, l0, inference_l0 and epochs")
-        self.training(1000)  # the configurations made from this one refuse what cannot be trained
+        self.training(1000)  # the configurations made from this one check that they can be trained
         self.to_dict()
 
     def training(self, vectors: int, rows: int | None = None) -> SaeConfig:

@@ -30,7 +30,7 @@ class InternalizerConfig(Settings):
         if self.form not in FORMS:
             raise InputError(f"internalizer form {self.form!r} is unknown; choose one of {', '.join(FORMS)}")
         number = isinstance(self.validation, int | float) and not isinstance(self.validation, bool)
-        if not number or not 0 < self.validation < 1:  # written this way, NaN fails
+        if not number or not 0 < self.validation < 1:  # written so that NaN fails
             raise InputError(f"internalizer validation {self.validation!r:.40}: give a fraction between 0 and 1")
         if min(self.hidden, self.epochs, self.patience) < 1 or self.seed < 0:
             raise InputError("internalizer: hidden, epochs and patience must be at least 1, and seed at least 0")

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 
 class Option(NamedTuple):
-    """Put into `Annotated`; a field without one can be set from Python alone.
+    """Used in `Annotated`; a field without one can only be set from Python.
 
-    A field that is a tuple is typed as its values separated by commas.
+    On the command line, the values of a tuple are separated by commas.
     """
 
     help: str

@@ -1,7 +1,7 @@
-"""How large an autoencoder of one corpus is, and how long it trains.
+"""Chooses the size and training time of an autoencoder for one corpus.
 
 Measured on eight corpora of 150 to 6,000 passages (`paper/studies/own_dictionary.py`; docs/decisions.md has the
-figures). Nothing was measured below 150 passages.
+figures). Smaller corpora were not measured.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FEWEST_PASSAGES: Final = 150
 MOST_ROWS: Final = 500_000  # more vectors than this are sampled
 BATCH: Final = 256
 STEPS: Final = 600
-VARIANT: Final = "batchtopk"  # explains as much as topk with a smaller remainder, and more than untrained directions do
+VARIANT: Final = "batchtopk"  # explains as much as topk, with a smaller remainder, and more than untrained directions
 
 
 def rule(vectors: int) -> dict[str, int]:
@@ -44,14 +44,14 @@ def sae_by_rule(vectors: int, rows: int | None = None, **given: Unpack[Chosen]) 
     """How to train an autoencoder for a corpus with this many vectors (passages and sentences).
 
     Args:
-        rows: that are trained on, where they are not the same, as with views: decides the number of epochs.
-        given: fields of SaeConfig, which come before the rule's; None is not given.
+        rows: how many rows are trained on, if that differs (as with views); decides the number of epochs.
+        given: fields of SaeConfig that override the rule; None means not given.
     """
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     features = chosen.pop("features", rule(vectors)["features"])
     rows = min(MOST_ROWS, vectors if rows is None else rows)
     batch = min(chosen.pop("batch_size", BATCH), max(1, rows))
-    if "inference_k" not in chosen:  # which is of topk alone
+    if "inference_k" not in chosen:  # only topk has it
         chosen.setdefault("variant", VARIANT)
     made = {"l0": rule_k(features), "epochs": max(1, round(STEPS * batch / max(1, rows))), "batch_size": batch}
     return SaeConfig(features=features, **{**made, **chosen})

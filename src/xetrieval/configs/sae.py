@@ -83,7 +83,7 @@ class SaeConfig(Settings):
     centre: Annotated[
         Centre,
         Option("none, mean or whiten: how vectors are transformed for training; afterwards folded into the weights."),
-    ] = "none"  # whiten: directions are unit and k-th places are taken in the whitened space
+    ] = "none"  # whiten: directions have unit length, and the k largest are chosen, in the whitened space
     learning_rate: Annotated[
         float | None, Option("Peak learning rate; default: 2e-4 / sqrt(F / 2^14) times the variant's rate.")
     ] = None
@@ -95,8 +95,8 @@ class SaeConfig(Settings):
     anneal: tuple[float, float] = (0.25, 0.9)  # where p falls, in ten steps
     bandwidth: float = 0.3  # jumprelu: width of the window around theta, in standard deviations of z at the start
     nested: Fractions = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # matryoshka: prefixes that reconstruct alone
-    aux_alpha: float = 1 / 32  # weight of the auxiliary loss of dead features (Gao et al.)
-    dead_after: float | int = 0.02  # steps without firing; below 1 a fraction of all steps
+    aux_alpha: float = 1 / 32  # weight of the auxiliary loss for dead features (Gao et al.)
+    dead_after: float | int = 0.02  # steps without firing; a value below 1 is a fraction of all steps
     resample_every: Annotated[
         float | None, Option("Restart dead features each time this fraction of training has passed, until 0.75 of it.")
     ] = None
@@ -163,7 +163,7 @@ class SaeConfig(Settings):
         return self.learning_rate or self.kind.rate * 2e-4 / math.sqrt(self.features / 2**14)
 
     def schedule(self, done: float) -> float:
-        """The factor on the learning rate when the fraction `done` of the training is over."""
+        """The factor on the learning rate when a fraction `done` of the training is complete."""
         rising = min(1.0, (done + 1e-6) / self.warmup) if self.warmup else 1.0
         falling = min(1.0, (1.0 - done) / self.decay) if self.decay else 1.0
         return rising * falling
@@ -191,7 +191,7 @@ class SweepConfig:
     centre: Annotated[Centre, Option("none, mean or whiten.")] = "none"
     device: Annotated[str, Option("cpu, cuda, cuda:1, mps or xpu.")] = "cpu"
     seed: Annotated[int, Option("Same seed, same weights.")] = 0
-    held_out: float = 0.02  # fraction of the documents; all kinds of a row are held out together
+    held_out: float = 0.02  # fraction of the documents; a document is held out with its sentences and views
 
     def configs(self) -> list[SaeConfig]:
         """One per cell, in the order of the table."""

@@ -1,7 +1,7 @@
 """Text in, records out: corpora, pairs, sentences.
 
-Every reader refuses what it cannot use with an InputError that names the file, the line and the field, and a gzip file
-that is cut short or altered with a DamagedError; its docstring names other errors only.
+Every reader refuses what it cannot use with an InputError that names the file, the line and the field, and a truncated
+or altered gzip file with a DamagedError; docstrings list only other errors.
 """
 
 from .corpus import ChunkPlace, Document, sample_documents

@@ -17,7 +17,7 @@ from .sources import read_corpora
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Documents, judged queries and judgments. A query's own document (`own_rows`) is not one of its results."""
+    """Documents, judged queries and judgments. A query's results exclude the document with its id (`own_rows`)."""
 
     name: str
     documents: list[Document]
@@ -35,16 +35,17 @@ def read_benchmark(folder: Path, skipped: Skipped | None = None) -> Benchmark:
 
 
 def own_rows(benchmark: Benchmark) -> list[int | None]:
-    """For each query, the row of the document with its id, which BEIR's evaluation never ranks; None: there is none."""
+    """For each query, the row of the document with its id, which BEIR's evaluation does not rank; None if absent."""
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
     return [row_of.get(identifier) for identifier in benchmark.query_ids]
 
 
 def checked(benchmark: Benchmark) -> Benchmark:
-    """The benchmark, with notes on judged documents that are not in the corpus and on queries with the id of one.
+    """The benchmark, with notes on judged documents that are not in the corpus and on queries that have the id of a
+    document.
 
     Raises:
-        InputError: none of them is.
+        InputError: no judged document is in the corpus.
     """
     known = {document.id for document in benchmark.documents}
     try:
@@ -61,7 +62,8 @@ def checked(benchmark: Benchmark) -> Benchmark:
 def sample_benchmark(
     benchmark: Benchmark, queries: int | None = None, documents: int | None = None, seed: int = 0
 ) -> Benchmark:
-    """A smaller benchmark: some queries, every document judged for them, and others up to `documents` in all.
+    """A smaller benchmark: some queries, every document judged for them, and other documents up to `documents` in
+    total.
 
     None keeps all. The queries' own documents (same id) are kept too. The paper samples corpora the same way:
     judged documents first, random ones up to a size.
@@ -82,7 +84,7 @@ def sample_benchmark(
 
 
 def open_benchmark(source: str | Path, skipped: Skipped | None = None) -> Benchmark:
-    """A benchmark by its folder, by its name under $XETRIEVAL_DATA, or as irds:NAME through ir-datasets.
+    """Open a benchmark: a folder, a name under $XETRIEVAL_DATA, or irds:NAME for ir-datasets.
 
     Raises:
         InputError: there is none. MissingExtra: irds without ir-datasets.

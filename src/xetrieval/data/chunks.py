@@ -1,7 +1,7 @@
-"""Documents longer than an encoder reads, cut into chunks that it reads to their end, with their spans in the source.
+"""Cuts documents longer than an encoder reads into chunks that it reads completely, with their spans in the source.
 
-A chunk ends before a heading if there is one in its second half, else after a paragraph, a line, a sentence, or, within
-a sentence that is too long, after a word. Code in Markdown fences is cut at its blank lines, if at all.
+A chunk ends before a heading if there is one in its second half, else after a paragraph, a line, a sentence, or (within
+a sentence that is too long) a word. Code in Markdown fences is cut at its blank lines, if at all.
 """
 
 from __future__ import annotations
@@ -21,17 +21,15 @@ from ..errors import InputError
 from .corpus import ChunkPlace, Document
 from .sentences import LINE_BREAK, split_sentences
 
-LONGEST_TITLE: Final = (
-    120  # characters of a page's title, and of one before each chunk that is longer than LONGEST_LEAD
-)
-LONGEST_LEAD: Final = 400  # characters of a title that is put before chunks; a longer one is shortened as a page's
-CHARACTERS_PER_TOKEN: Final = 3  # used without a tokenizer; few English texts have fewer characters per token
+LONGEST_TITLE: Final = 120  # characters of a page's title, and of any title longer than LONGEST_LEAD before each chunk
+LONGEST_LEAD: Final = 400  # characters of a title that is put before chunks; a longer one is shortened like a page's
+CHARACTERS_PER_TOKEN: Final = 3  # used without a tokenizer; few English texts have fewer
 FILE_TOKENS: Final = 256  # length of the chunks of a file that is read without an encoder
-FULL: Final = 0.5  # a chunk that ends early, at a better place, is at least this full
+FULL: Final = 0.5  # a chunk that ends early to end at a better place is at least this full
 LEAST_ROOM: Final = 8  # tokens beside the title
 LONGEST_LINE: Final = 1000  # characters of a line that may be a heading
-DOCUMENTS: Final = 64  # documents that are measured at once
-BLOCK: Final = 50_000  # characters that a tokenizer gets at once
+DOCUMENTS: Final = 64  # documents measured at once
+BLOCK: Final = 50_000  # characters tokenised at once
 HEADING: Final = re.compile(r" {0,3}(?P<level>#{1,6})[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*")
 FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 AT_HEADING, AT_PARAGRAPH, AT_LINE, AT_SENTENCE, AT_WORD = range(5)  # where a chunk may begin, best first
@@ -48,7 +46,7 @@ class Ruler(Protocol):
 
     @property
     def limit(self) -> str:
-        """The same in words."""
+        """That limit in words."""
 
     def starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """Where the tokens of each text begin, ascending."""
@@ -61,7 +59,7 @@ class CharacterRuler(NamedTuple):
 
     @property
     def limit(self) -> str:
-        """How many characters a document may have, and why it is not tokens."""
+        """How many characters a document may have, and why it is not counted in tokens."""
         characters = self.room * CHARACTERS_PER_TOKEN
         return f"{characters:,} characters (about {self.room} tokens; this encoder does not show its tokens)"
 
@@ -73,8 +71,8 @@ class CharacterRuler(NamedTuple):
 class Cutter:
     """Cuts the documents of a corpus.
 
-    Where is remembered, so that a corpus that is read again, in the same order, is not tokenised again. A copy in
-    another process has no ruler and cuts what the original has cut.
+    It remembers where it cut, so a corpus that is read again in the same order is not tokenised again. A copy in
+    another process has no ruler and repeats the original's cuts.
     """
 
     def __init__(self, ruler: Ruler, overlap: int = 0) -> None:
@@ -87,7 +85,7 @@ class Cutter:
         return {**self.__dict__, "ruler": None}
 
     def cut(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The chunks of documents, as documents ID#1, ID#2, ...; one that fits stays whole, under its own id.
+        """The chunks of documents, as documents ID#1, ID#2, ...; a document that fits is not cut and keeps its id.
 
         text[start:end] of the document's body is the content of a chunk; a title is put before each.
         """
@@ -111,7 +109,7 @@ class Cutter:
 
     @property
     def summary(self) -> str:
-        """How many documents were cut, into how many chunks, and why; empty if none was."""
+        """How many documents were cut, into how many chunks, and why; empty if none."""
         several = [count for count in self._counts if count]
         if not several or self.ruler is None:
             return ""
@@ -145,7 +143,7 @@ def _chunks(document: Document, spans: list[Span]) -> Iterator[Document]:
     if not spans:
         yield document
         return
-    base = document.chunk.start if document.chunk else 0  # some files have front matter before the body
+    base = document.chunk.start if document.chunk else 0  # front matter may precede the body
     title = _title(document)
     for number, (start, end) in enumerate(spans, 1):
         body = document.body[start:end]
@@ -160,13 +158,13 @@ def _title(document: Document) -> str:
 
 
 def begins_with(text: str, title: str) -> bool:
-    """Whether the first line of a text is its title, as a heading or as it is."""
+    """Whether the first line of a text is its title, as a heading or as plain text."""
     first = text.lstrip().partition("\n")[0].strip("#= \t\r")
     return first == title or (len(title) >= LONGEST_TITLE and first.startswith(title))
 
 
 def text_chunks(text: str, ruler: Ruler) -> list[Span]:
-    """The spans of the chunks of a text without a title; one if it fits."""
+    """The spans of the chunks of a text without a title; a single span if it fits."""
     (starts,) = _starts(ruler, [text])
     return [(0, len(text))] if len(starts) <= ruler.room else chunk_spans(text, starts, ruler)
 
@@ -194,7 +192,7 @@ class _Unit(NamedTuple):
 
     start: int
     end: int
-    level: int  # how good a place its start is for a chunk to begin: AT_HEADING ... AT_WORD
+    level: int  # how good its start is as the start of a chunk: AT_HEADING ... AT_WORD
 
 
 def _units(text: str, starts: NDArray[np.int64], room: int) -> list[_Unit]:
@@ -203,11 +201,11 @@ def _units(text: str, starts: NDArray[np.int64], room: int) -> list[_Unit]:
     for start, end, sentence in split_sentences(text):
         breaks = 2 if not out else len(LINE_BREAK.findall(text[before:start]))
         level = AT_SENTENCE - min(breaks, 2)
-        if breaks == 1 and sentence[0].islower():  # a sentence that goes on
+        if breaks == 1 and sentence[0].islower():  # the sentence continues
             level = AT_WORD
         mark = FENCE.match(sentence) if breaks else None
         heading = bool(breaks) and not fence and is_heading(sentence)
-        if fence:  # a fence is left whole if it can be; its last line never begins a chunk
+        if fence:  # a fence is kept whole if possible; its last line never begins a chunk
             closing = mark is not None and sentence.startswith(fence) and not sentence.strip(fence[0])
             level, fence = (AT_WORD, "") if closing else (min(level + 1, AT_WORD), fence)
         elif mark:
@@ -223,7 +221,7 @@ def _units(text: str, starts: NDArray[np.int64], room: int) -> list[_Unit]:
 
 
 def _parts(text: str, start: int, end: int, starts: NDArray[np.int64], room: int) -> Iterator[Span]:
-    """A span, cut before words, or within one that is too long, where it has more tokens than there is room."""
+    """A span, cut before words (or within a word that is too long) where it has more tokens than fit."""
     while True:
         first, after = np.searchsorted(starts, (start, end)).tolist()
         if after - first <= room:
@@ -236,11 +234,11 @@ def _parts(text: str, start: int, end: int, starts: NDArray[np.int64], room: int
 
 
 def _greedy(units: list[_Unit], starts: NDArray[np.int64], room: int, overlap: int) -> list[Span]:
-    """Units joined into chunks, each as long as it has room unless a better place to end is in its second half."""
+    """Join units into chunks, each as long as fits unless there is a better place to end in its second half."""
     firsts = np.searchsorted(starts, [unit.start for unit in units]).tolist()
     lasts = np.searchsorted(starts, [unit.end for unit in units]).tolist()
     out: list[Span] = []
-    first = new = 0  # the first unit of the chunk, and the first that the one before does not have
+    first = new = 0  # the first unit of the chunk, and the first that is not in the previous chunk
     while new < len(units):
         following = max(new + 1, bisect_right(lasts, firsts[first] + room))
         if following < len(units):
@@ -249,7 +247,7 @@ def _greedy(units: list[_Unit], starts: NDArray[np.int64], room: int, overlap: i
         out.append((units[first].start, units[following - 1].end))
         first, new = max(first + 1, following - overlap), following
         while new < len(units) and first < new and lasts[new] - firsts[first] > room:
-            first += 1  # less overlap, so that there is room for something new
+            first += 1  # less overlap, to leave room for something new
     return out
 
 

@@ -1,4 +1,4 @@
-"""Documents, and the records that they are made from: _id (or id), title, text, and anything else as metadata."""
+"""Documents, and the records they are made from: _id (or id), title and text; all other fields are metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OWN_FIELDS: Final = frozenset({"_id", "id", "title", "text", "metadata"})
 
 
 class ChunkPlace(NamedTuple):
-    """The span of a document in the one it was cut from: parent's text[start:end]."""
+    """The span of a chunk in the document it was cut from: parent's text[start:end]."""
 
     parent: str
     start: int
@@ -19,10 +19,10 @@ class ChunkPlace(NamedTuple):
 
 
 class Document(NamedTuple):
-    """One document. `thread` ties together what must not be split between training and validation."""
+    """One document. Documents with the same `thread` are not split between training and validation."""
 
     id: str
-    text: str  # title and body, as the encoder reads them
+    text: str  # title and body, as passed to the encoder
     body: str
     thread: str
     fields: dict[str, Any]  # "title" and "metadata"
@@ -40,11 +40,11 @@ def sample_documents(documents: list[Document], count: int | None) -> list[Docum
 def document_of(line: Line) -> Document:
     """The document of a record.
 
-    Other fields are metadata, and so are the entries of an object `metadata`, which win over fields of the same name.
+    Other fields are metadata, as are the entries of an object `metadata`, which override fields of the same name.
     An `id` that differs from the `_id` is metadata too.
 
     Raises:
-        BadLine: it has no id, or neither title nor text.
+        BadLine: no id, or neither title nor text.
     """
     record = line.record
     given = record.get("_id") if record.get("_id") not in (None, "") else record.get("id")
@@ -65,7 +65,5 @@ def document_of(line: Line) -> Document:
     parent = metadata.get("parent")
     thread = str(parent) if isinstance(parent, str | int) and parent != "" else identifier
     start = len(written) - len(written.lstrip()) if body else 0
-    place = (
-        ChunkPlace(identifier, start, start + len(body)) if start else None
-    )  # offsets count from the text as written
+    place = ChunkPlace(identifier, start, start + len(body)) if start else None  # offsets refer to the text as written
     return Document(identifier, whole, body, thread, {"title": title, "metadata": metadata}, place)

@@ -1,7 +1,7 @@
-"""YAML front matter of a Markdown file: facts about the page that are not its text.
+"""YAML front matter of a Markdown file: metadata of the page.
 
 Read by the rules of YAML 1.2 rather than 1.1: only true, false, null and decimal numbers are not text, so `no`,
-`12:30`, `010`, `0x10` and dates stay as they are written. A title is always the text that was written: 3.10 is not 3.1.
+`12:30`, `010`, `0x10` and dates stay as written. A title is always text: 3.10 does not become 3.1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from ..files import is_whole
 from .values import plain
 
-LONGEST: Final = 64 << 10  # characters; longer text is not front matter
+LONGEST: Final = 64 << 10  # characters; anything longer is not front matter
 OPEN: Final = re.compile(r"---[ \t]*\r?\n")
 CLOSE: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$\n?", re.MULTILINE)
 
@@ -24,13 +24,13 @@ class FrontMatter(NamedTuple):
 
     facts: dict[str, Any]
     start: int
-    unread: bool = False  # it is there, but is not readable YAML
+    unread: bool = False  # there is front matter, but it is not readable YAML
 
 
 def split_front_matter(text: str) -> FrontMatter:
     """The front matter of a page.
 
-    If there is none, or it is not closed or not a YAML mapping, there are no facts and the whole page is text.
+    If there is none, or it is not closed or not a YAML mapping, the whole page is text.
     """
     opened = OPEN.match(text)
     closed = CLOSE.search(text, opened.end(), opened.end() + LONGEST) if opened else None
@@ -48,7 +48,7 @@ def _yaml(text: str) -> Any:
     """A YAML document as JSON values.
 
     Raises:
-        ValueError: not YAML, an alias, a value that JSON does not have, or endless nesting.
+        ValueError: not YAML, an alias, a value that JSON cannot represent, or endless nesting.
     """
     import yaml
 
@@ -67,7 +67,7 @@ def _loader() -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
-        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # the class's own, not those of YAML 1.1
+        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # replaces those of YAML 1.1
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):  # a few of them can represent billions of values

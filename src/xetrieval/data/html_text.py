@@ -1,4 +1,4 @@
-"""The text of an HTML page, as a browser would read it (HTML, section 13.2; the parser is Lexbor's)."""
+"""The text of an HTML page, parsed as a browser would (HTML, section 13.2; the parser is Lexbor)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Final
 BLOCKS: Final = frozenset(
     """address article aside blockquote body br button caption dd desc div dl dt fieldset figcaption figure footer form
     frame h1 h2 h3 h4 h5 h6 header hr iframe legend li main nav noembed ol optgroup option p pre section select summary
-    table td textarea th title tr ul""".split()  # noqa: SIM905  # one a line would fill a screen
+    table td textarea th title tr ul""".split()  # noqa: SIM905  # one per line would fill a screen
 )
-SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # what a reader of the page does not see
+SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # what the page does not show
 
-# In XML such an element can end where it begins; in HTML `/>` ends nothing. HTML has CDATA in drawings alone.
+# In XML `/>` closes such an element; in HTML it does not. HTML has CDATA only in drawings.
 ENDED: Final = re.compile(r"<(script|style|template|noscript|title|textarea|iframe)\b[^<>]*/>", re.IGNORECASE)
 CDATA: Final = re.compile(r"(<(script|style)\b[^>]*>.*?</\2\s*>)|<!\[CDATA\[(.*?)\]\]>", re.DOTALL | re.IGNORECASE)
-DEEPEST: Final = 4000  # elements within one another; browsers stop at 512, and parsing takes the square of it
+DEEPEST: Final = 4000  # nesting of elements; browsers stop at 512, and parsing time is quadratic in it
 NESTING: Final = re.compile(
     r"<(/?)(?:article|aside|blockquote|center|details|div|dl|fieldset|figure|footer|form|header|main|nav|ol|section"
     r"|table|ul)\b",
@@ -25,12 +25,12 @@ NESTING: Final = re.compile(
 
 
 def page_text(html: str, *, xml: bool = False) -> tuple[str, str]:
-    """Title and text of a page: a line for each block, scripts and styles left out.
+    """Title and text of a page, one line per block, without scripts and styles.
 
     Args:
         xml: whether it is XHTML, which browsers read by the rules of XML.
     Raises:
-        ValueError: elements are nested too deep. The message is the reason alone.
+        ValueError: elements are nested too deeply. The message is only the reason.
     """
     from selectolax.lexbor import LexborHTMLParser
 
@@ -52,7 +52,7 @@ def page_text(html: str, *, xml: bool = False) -> tuple[str, str]:
         elif done:
             drawing -= tag == "svg"
             parts.append("\n" if tag in BLOCKS else "")
-        elif tag == "title":  # that of a drawing is not seen
+        elif tag == "title":  # the title of a drawing is not shown
             titles += [] if drawing else [node.text() or ""]
         elif tag not in SILENT:
             drawing += tag == "svg"

@@ -1,4 +1,4 @@
-"""Benchmarks of ir-datasets (BEIR, BRIGHT, TREC and many more); it fetches them where the network allows."""
+"""Benchmarks of ir-datasets (BEIR, BRIGHT, TREC and many more); which downloads them if needed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def read_irds(name: str) -> Benchmark:
     """The documents, judged queries and judgments of a data set, e.g. beir/scifact/test.
 
     Raises:
-        InputError: no such data set, one without queries or judgments, or it cannot be fetched.
+        InputError: no such data set, no queries or judgments, or it cannot be downloaded.
         MissingExtra: ir-datasets is not installed.
     """
     package = require("ir_datasets", "irds")
-    logging.getLogger("ir_datasets").setLevel(logging.CRITICAL)  # of its attempts; the error has the last reason
+    logging.getLogger("ir_datasets").setLevel(logging.CRITICAL)  # hides its attempts; the error has the last reason
     try:
         dataset = package.load(name)
     except KeyError as error:
@@ -43,7 +43,7 @@ def read_irds(name: str) -> Benchmark:
 
 
 def _document(raw: Any) -> Document | None:
-    """The document, or None if it has no text, because it can be neither embedded nor found."""
+    """The document, or None if it has no text and so can be neither embedded nor found."""
     title, whole = str(getattr(raw, "title", "") or "").strip(), raw.default_text().strip()
     body = str(getattr(raw, "text", whole) or "").strip()
     identifier = str(raw.doc_id)

@@ -15,10 +15,10 @@ from .skipped import Skipped, usable
 Judgments = dict[str, dict[str, int]]  # query id -> document id -> grade
 
 GRADE: Final = re.compile(r"[+-]?[0-9]{1,6}(?:\.0{1,6})?", re.ASCII)
-HEADER: Final = re.compile(r"[^\W\d_][\w -]*")  # a column's name
+HEADER: Final = re.compile(r"[^\W\d_][\w -]*")  # name of a column
 NUMBER_WORDS: Final = frozenset({"nan", "inf", "infinity", "none", "null", "na"})
 ITERATION: Final = re.compile(r"[Qq]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
-QUERY_IDS: Final = ("_id", "id", "query_id", "qid")  # the first of these fields in a line is its id
+QUERY_IDS: Final = ("_id", "id", "query_id", "qid")  # the id is the first of these fields that a line has
 
 
 class JudgedQueries(NamedTuple):
@@ -31,15 +31,15 @@ class JudgedQueries(NamedTuple):
 
 
 class Queries(NamedTuple):
-    """Queries of a file; one without a text is not among them."""
+    """The queries of a file, except those without text."""
 
     ids: list[str]
     texts: list[str]
-    empty: int  # queries without a text, which were left out
+    empty: int  # queries without text, which were left out
 
     @property
     def note(self) -> str:
-        """What was left out, as a sentence."""
+        """A sentence about what was left out."""
         are = "query without a text was" if self.empty == 1 else "queries without a text were"
         return f"{self.empty:,} {are} left out"
 
@@ -67,7 +67,7 @@ def read_judgments(path: Path, skipped: Skipped | None = None) -> Judgments:
     """{query id: {document id: grade}} of a qrels file, plain or gzip, with tabs or spaces between columns.
 
     Three columns are BEIR's (query, document, grade), four are TREC's (query, 0 or Q0, document, grade). A first line
-    whose grade is a word is a header; lines that begin with # and blank lines are skipped; grades 1.0 are 1.
+    with a word as the grade is a header; blank lines and lines that begin with # are skipped; a grade of 1.0 is 1.
     """
     judgments: Judgments = {}
     for judgment in usable(each(byte_lines(path), _JudgmentReader().read), skipped):
@@ -86,10 +86,10 @@ def read_judgments(path: Path, skipped: Skipped | None = None) -> Judgments:
 
 
 def read_queries(path: Path, judged: Container[str] | None = None, skipped: Skipped | None = None) -> Queries:
-    """Ids and texts of a queries.jsonl. The id is `_id`, or where there is none `id`, `query_id` or `qid`.
+    """Ids and texts of a queries.jsonl. The id is `_id`, else `id`, `query_id` or `qid`.
 
     Args:
-        judged: ids with judgments. These need a text, and every query an id; None where nothing is judged.
+        judged: ids with judgments, whose queries need a text and an id; None: nothing is judged.
     """
     texts: dict[str, str] = {}
     empty = 0
@@ -126,10 +126,10 @@ def click_of(line: Line) -> tuple[str, str, int]:
 
 
 def absent_documents(judgments: Mapping[str, Mapping[str, int]], there: Callable[[str], bool]) -> list[str]:
-    """Notes on judged documents that are not in the corpus: none, or one sentence.
+    """At most one sentence, about judged documents that are not in the corpus.
 
     Raises:
-        InputError: none of them is in it.
+        InputError: no judged document is in it.
     """
     pairs = sum(map(len, judgments.values()))
     known = {document: there(document) for of_query in judgments.values() for document in of_query}
@@ -159,7 +159,7 @@ def _query(line: Line, judged: Container[str] | None) -> tuple[int, str, str]:
 
 
 class _JudgmentReader:
-    """Reads the lines of one qrels file, all of which have the same number of columns as the first."""
+    """Reads the lines of one qrels file, which must all have as many columns as the first."""
 
     columns = 0  # not known yet
 
@@ -193,5 +193,5 @@ def _judgment(line: RawLine, values: list[str]) -> tuple[str, str, int]:
 
 
 def _is_header(values: list[str]) -> bool:
-    """Whether these are names of columns: the last is a word instead of a grade."""
+    """Whether these are column names: the last is a word, not a grade."""
     return bool(HEADER.fullmatch(values[-1])) and values[-1].lower() not in NUMBER_WORDS

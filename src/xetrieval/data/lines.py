@@ -1,6 +1,6 @@
 """Lines of files, plain or gzip, read one at a time.
 
-A reader of many lines yields a bad one, so that the lines after it can be read too; what reads one line raises it.
+A reader of many lines yields a BadLine, so that later lines can still be read; a reader of one line raises it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..errors import DamagedError, InputError
 from ..files import parse_json, path_of
 from ..files.json_text import Nan
 
-KINDS: Final = (  # first bytes of files that are not UTF-8 text, what they are, and what to do
+KINDS: Final = (  # first bytes of files that are not UTF-8 text, the kind of file, and what to do
     (b"\x1f\x8b", "packed with gzip", "give it a name that ends in .gz"),
     (b"BZh", "packed with bzip2", "unpack it"),
     (b"\xfd7zXZ\x00", "packed with xz", "unpack it"),
@@ -33,12 +33,12 @@ KINDS: Final = (  # first bytes of files that are not UTF-8 text, what they are,
 MAX_LINE: Final = 4 << 20  # bytes; no text worth embedding is longer
 
 
-class BadLine(InputError):  # noqa: N818  # a reader yields it as a value
+class BadLine(InputError):  # noqa: N818  # readers yield it as a value
     """A line that cannot be used, and why.
 
     Args:
         number: from 1; 0 is the file as a whole.
-        raw: the line, of which the first 1,000 bytes are kept.
+        raw: the line; its first 1,000 bytes are kept.
         unit: "line", or "row" in a Parquet file.
     """
 
@@ -47,12 +47,12 @@ class BadLine(InputError):  # noqa: N818  # a reader yields it as a value
         super().__init__(f"{path_text(path)}{place}: {reason}")
         self.path, self.number, self.reason, self.raw, self.unit = path, number, reason, raw[:1000], unit
 
-    def __reduce__(self) -> tuple[type[BadLine], tuple[object, ...]]:  # another process may read a corpus
+    def __reduce__(self) -> tuple[type[BadLine], tuple[object, ...]]:  # a corpus may be read in another process
         return BadLine, (self.path, self.number, self.reason, self.raw, self.unit)
 
 
 class Line(NamedTuple):
-    """One JSON object or row of a file; its reader has refused half characters (lone surrogates) already."""
+    """One JSON object or row of a file; its reader has already refused lone surrogates."""
 
     path: Path
     number: int
@@ -60,12 +60,12 @@ class Line(NamedTuple):
     unit: str = "line"
 
     def bad(self, reason: str) -> BadLine:
-        """The refusal of this line."""
+        """A BadLine for this line."""
         raw = json.dumps(self.record, default=str)[:1000].encode()
         return BadLine(self.path, self.number, reason, raw, self.unit)
 
     def text(self, field: str, *, required: bool = True) -> str:
-        """The text in `field`; "" where it is absent and not required.
+        """The text in `field`; "" if it is absent and not required.
 
         Raises:
             BadLine: it is not text, or is required and missing or empty.
@@ -82,10 +82,10 @@ class Line(NamedTuple):
         return value
 
     def identifier(self, value: object, reason: str) -> str:
-        """An id as text; whole numbers are ids too.
+        """An id as text; integers are allowed.
 
         Raises:
-            BadLine: `value` is something else, for this `reason`.
+            BadLine: `value` is something else; the message is `reason`.
         """
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise self.bad(reason)
@@ -133,7 +133,7 @@ def read_tab_lines(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
 
 
 class RawLine(NamedTuple):
-    """One line with its end, as bytes."""
+    """One line with its line ending, as bytes."""
 
     path: Path
     number: int
@@ -141,7 +141,7 @@ class RawLine(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The text of the line; a byte-order mark before the first is not part of it.
+        """The text of the line, without the byte-order mark of a first line.
 
         Raises:
             BadLine: it is not UTF-8.
@@ -154,7 +154,7 @@ class RawLine(NamedTuple):
 
 
 def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine]:
-    """The lines of a file, plain or gzip; one that is too long is a bad line and is never read into memory.
+    """The lines of a file, plain or gzip; one that is too long is a bad line and is not read into memory.
 
     Args:
         blank: whether to yield blank lines too.
@@ -173,7 +173,7 @@ def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine
 
 
 def check_file(path: Path) -> None:
-    """Refuse a file that cannot be read at all, or only once."""
+    """Refuse a file that cannot be read, or that can be read only once."""
     if not path_of(path).exists() or path.is_dir():
         raise InputError(f"{path_text(path)}: no such file")
     if not path.is_file():
@@ -182,7 +182,7 @@ def check_file(path: Path) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file, plain or gzip by its ending, to read; errors of the disk and of gzip are raised as ours."""
+    """Open a file for reading, as gzip if its extension says so; disk and gzip errors are raised as ours."""
     check_file(path)
     packed = path.suffix.lower() == ".gz"
     try:
@@ -197,7 +197,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def other_kind(start: bytes) -> str:
-    """What a file that begins with these bytes is, if it is packed or in another encoding, and what to do; else ""."""
+    """If a file that starts with these bytes is compressed or not UTF-8: what it is and what to do; else ""."""
     for magic, kind, remedy in KINDS:
         if start.startswith(magic):
             return f"the file is {kind}; {remedy}"
@@ -210,7 +210,7 @@ def path_text(path: Path | str) -> str:
 
 
 def _check_form(first: RawLine) -> None:
-    """Refuse JSON that is not one object a line, by its first line."""
+    """Refuse JSON that is not one object per line, judging by its first line."""
     start = first.raw.removeprefix(b"\xef\xbb\xbf").strip()
     if start[:1] == b"[" or start == b"{":
         what = "a JSON array" if start[:1] == b"[" else "one JSON object over several lines"

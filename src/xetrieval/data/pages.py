@@ -18,14 +18,14 @@ from .skipped import WITHOUT_TEXT, Skipped
 MARKDOWN: Final = (".md", ".markdown")
 HTML: Final = (".html", ".htm", ".xhtml")
 PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
-LARGEST: Final = 64 << 20  # bytes of a file; no page is longer
-FRONT_MATTER: Final = "front_matter"  # metadata that holds a field whose name is ours
+LARGEST: Final = 64 << 20  # bytes in a file; no page is larger
+FRONT_MATTER: Final = "front_matter"  # metadata key for fields whose names we use ourselves
 CODE: Final = re.compile(r" {4}| {0,3}\t")
-REMARK: Final = re.compile(r"(`[^`]*`)|<!--.*?-->")  # a comment in a line; one in code is text
+REMARK: Final = re.compile(r"(`[^`]*`)|<!--.*?-->")  # a comment within a line; in code it is text
 
 
 def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
-    """The text, Markdown and HTML files of a folder, by path; hidden ones are skipped."""
+    """The text, Markdown and HTML files of a folder, sorted by path; hidden files are skipped."""
     visible = []
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -43,7 +43,7 @@ def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
 
 
 def read_page(path: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
-    """One file; without text it gives no document and goes to `skipped`."""
+    """One file; a file without text gives no document and is added to `skipped`."""
     check_file(path)
     yield from _documents(path, [path], skipped)
 
@@ -62,7 +62,7 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
         content = path.read_bytes()
         if other := other_kind(content if b"\0" in content else content[:6]):
             raise BadLine(path, 0, other, content)
-        whole = content.decode("utf-8-sig")  # line ends stay: offsets are those of the file
+        whole = content.decode("utf-8-sig")  # keeps line endings, so that offsets are those of the file
     except UnicodeDecodeError as error:
         reason = f"not UTF-8 (byte {error.start + 1}); convert it, or leave it out"
         raise BadLine(path, 0, reason, error.object) from error
@@ -83,7 +83,7 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
             skipped.add_front_matter(source, path)
         text = whole[start:]
         title = _text_of(facts.pop("title", ""), facts)
-        if "file" in facts:  # the name of ours for the path
+        if "file" in facts:  # our name for the path
             if FRONT_MATTER in facts:
                 raise BadLine(path, 0, f"front matter has both file and {FRONT_MATTER}; rename one")
             facts[FRONT_MATTER] = {"file": facts.pop("file")}
@@ -93,7 +93,7 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
         if not title:
             skipped.add_file(source, path, WITHOUT_TEXT)
             return None
-        text = ""  # a title is enough; front matter is never text
+        text = ""  # the title is enough; front matter is not text
     given, title = bool(title), (title or _heading(text, ending) or name)[:LONGEST_TITLE]
     encoded = f"{title}\n{text}".strip("\n" if not text else "") if given and not begins_with(text, title) else text
     fields = {"title": title, "metadata": {**facts, "file": name}}
@@ -101,7 +101,7 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
 
 
 def _text_of(title: Any, facts: dict[str, Any]) -> str:
-    """A title of front matter; one that is not text or a number stays metadata."""
+    """The title in the front matter; if it is neither text nor a number, it stays metadata."""
     if isinstance(title, str | int | float) and not isinstance(title, bool):
         return " ".join(str(title).split())
     if title is not None:
@@ -110,7 +110,7 @@ def _text_of(title: Any, facts: dict[str, Any]) -> str:
 
 
 def _heading(text: str, ending: str) -> str:
-    """The first `# heading` of Markdown; else the first line with a letter in it, outside of code and comments."""
+    """The first `# heading` of Markdown, else the first line with a letter in it outside code and comments."""
     lines = [line[:LONGEST_LINE] for line in (_prose(text) if ending in MARKDOWN else text.splitlines())]
     headings = [made for line in lines if (made := HEADING.fullmatch(line)) and made["text"]]
     if ending in MARKDOWN and (first := next((one["text"] for one in headings if one["level"] == "#"), "")):

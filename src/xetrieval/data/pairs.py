@@ -1,4 +1,4 @@
-"""Pairs to explain: one JSON object a line with query and doc, and query_id and doc_id if there are any."""
+"""Pairs to explain: one JSON object per line with query and doc, and optionally query_id and doc_id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .lines import BadLine, Line, each, read_json_lines
 
 
 class Pair(NamedTuple):
-    """A query and a document, with the ids they go by."""
+    """A query and a document, with their ids."""
 
     query: str
     document: str
@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 def read_pairs(path: Path) -> Iterator[Pair | BadLine]:
     """The pairs of a JSON lines file (the release's input format).
 
-    An absent id is made from the line number. A line whose two ids an earlier line has is a bad one.
+    A missing id is made from the line number. A line with the same two ids as an earlier line is a bad line.
     """
     seen: dict[tuple[str, str], int] = {}
 

@@ -1,4 +1,4 @@
-"""A corpus as the passages that features are learned and named from: every document, then sentences drawn from it."""
+"""A corpus as the passages that features are trained and labelled on: documents and sentences sampled from them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Passage(NamedTuple):
     id: str  # id of the passage; DOCUMENT#PLACE for a sentence
     text: str
     document: str  # id of its document
-    whole: bool  # it is the document itself
+    whole: bool  # whether it is the document itself
 
 
 def drawn_sentences(document: Document, count: int) -> list[tuple[int, str]]:
-    """Up to `count` prose sentences of a document with their places, drawn by the document's id."""
+    """Up to `count` prose sentences of a document with their positions, sampled with its id as seed."""
     sentences = [sentence.text for sentence in split_sentences(document.text) if is_prose(sentence.text)]
     places = list(range(len(sentences)))
     random.Random(document.id).shuffle(places)

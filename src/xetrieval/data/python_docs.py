@@ -1,4 +1,4 @@
-"""A corpus every machine with Python has: the help topics and docstrings of the interpreter that runs this."""
+"""A corpus that every machine with Python has: the help topics and docstrings of the running interpreter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEFT_OUT: Final = {"idlelib", "lib2to3", "turtledemo", "test", "tkinter", "site-
 def python_docs(limit: int = 1500) -> list[Document]:
     """About `limit` passages, the same ones on every run of one Python version.
 
-    Sources are parsed, not imported, so that no module's import has an effect.
+    Sources are parsed, not imported, so no module's import can have side effects.
     """
     passages = [*_topics(), *_builtin(), *_library()]
     seen: set[str] = set()

@@ -1,12 +1,12 @@
-"""Sentences with their spans in the text. Rules, not a model, that work for headings, list items and prose."""
+"""Splits text into sentences with their spans, by rules (not a model) that work for headings, list items and prose."""
 
 from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
 
-# A sentence ends at a line break of any kind; at . ! ? (and closing quotes) before a space and anything but a small
-# letter, or before a list item; and at the full stops of scripts that need no space or have no capitals.
+# A sentence ends at a line break of any kind; at . ! ? (and closing quotes) before a space and anything but a lower-
+# case letter, or before a list item; and at the full stops of scripts without spaces or capitals.
 LINE: Final = r"\s*[\n\r\x85\u2028\u2029]\s*"
 BREAK: Final = re.compile(
     r"""(?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))\s+(?=["'“‘«(\[¿¡]*[^\W_]|[-–•*]\s)|"""
@@ -48,7 +48,7 @@ def split_sentences(text: str) -> list[Sentence]:
 
 
 def _goes_on(text: str, start: int, end: int, following: int) -> bool:
-    """Whether text[start:end] ends with an abbreviation or is the number of a list item, or a small letter follows."""
+    """Whether text[start:end] ends with an abbreviation, is a list number, or is followed by a lower-case letter."""
     after = text[following : following + 3].lstrip("\"'“‘«([¿¡")[:1]
     last = max(start, end - 12)
     if after.islower() or ABBREVIATION.search(text, last, end) or NUMERAL.fullmatch(text, start, end):

@@ -1,4 +1,4 @@
-"""What a run leaves out of its input: rows that cannot be used, files without text, front matter that is not YAML."""
+"""Records what a run leaves out of its input: bad rows, files without text, front matter that is not YAML."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ WITHOUT_TEXT: Final = "without text"
 
 
 class Skipped:
-    """Rows, files and front matter that a run leaves out. A row that is read twice is counted once.
+    """What a run leaves out. A row that is read twice is counted once.
 
-    Readers take one as `skipped`; without one, and without `bad_rows`, the first row that cannot be used is an error.
+    Readers take it as `skipped`; without it, and without `bad_rows`, the first bad row is an error.
 
     Args:
-        bad_rows: leave out rows that cannot be used.
+        bad_rows: leave out bad rows.
     """
 
     def __init__(self, *, bad_rows: bool = False) -> None:
         self.bad_rows = bad_rows
         self._rows: dict[tuple[Path, int, str], BadLine] = {}
         self._names: dict[Path, Path] = {}
-        self._files: dict[Path, dict[Path, str]] = {}  # of each source: file and kind
+        self._files: dict[Path, dict[Path, str]] = {}  # for each source: file and kind
         self._unread: dict[Path, set[Path]] = {}
 
     def rename(self, path: Path, name: Path) -> None:
-        """List rows of the file `path` as rows of `name`, which it is a copy of."""
+        """List rows of the file `path` as rows of `name`, the original it was copied from."""
         self._names[path] = name
 
     def add_row(self, bad: BadLine) -> None:
-        """One more row."""
+        """Add a row."""
         path = self._names.get(bad.path, bad.path)
         self._rows.setdefault((path, bad.number, bad.reason), BadLine(path, bad.number, bad.reason, bad.raw, bad.unit))
 
     def add_file(self, source: Path, path: Path, kind: str) -> None:
-        """A file of `source` that gives no document: its ending in small letters, or WITHOUT_TEXT."""
+        """Add a file of `source` that gives no document. `kind`: its extension in lower case, or WITHOUT_TEXT."""
         self._files.setdefault(source, {})[path] = kind
 
     def add_front_matter(self, source: Path, path: Path) -> None:
-        """A page of `source` whose front matter is not readable YAML, and was taken as text."""
+        """Add a page of `source` whose front matter is not readable YAML and was treated as text."""
         self._unread.setdefault(source, set()).add(path)
 
     @property
     def rows(self) -> list[BadLine]:
-        """Each bad row once, in the order in which they were met."""
+        """Each bad row once, in the order of reading."""
         return list(self._rows.values())
 
     @property
     def notes(self) -> list[str]:
-        """A sentence on the files of each source, and on their front matter."""
+        """A sentence about the files of each source, and one about their front matter."""
         notes = [_files(source, Counter(kinds.values())) for source, kinds in self._files.items()]
         return notes + [_pages(source, sorted(pages)) for source, pages in self._unread.items()]
 
     def check(self, used: int, what: str) -> None:
-        """Refuse to continue with nothing.
+        """Refuse to continue if nothing is left.
 
         Raises:
             InputError: rows were left out and none was used.
@@ -72,9 +72,10 @@ class Skipped:
             raise InputError(f"{what}: no usable row; the first: {self.rows[0]}")
 
     def write(self, target: Path) -> Path | None:
-        """The rows as JSON lines {file, line, reason, text} in TARGET.bad.jsonl; none beside a stream or a device.
+        """The rows as JSON lines {file, line, reason, text} in TARGET.bad.jsonl; nothing is written if the target is a
+        stream or a device.
 
-        Without any rows an old list is deleted.
+        If there are no rows, an old list is deleted.
         """
         if is_stream(target):
             return None
@@ -85,7 +86,7 @@ class Skipped:
                 path.unlink()
             return None
         first, number = path, 1
-        while path.exists() and not _is_list(path):  # somebody else's file: it stays
+        while path.exists() and not _is_list(path):  # not one of ours: leave it
             number += 1
             path = first.with_name(f"{first.name.removesuffix('.jsonl')}-{number}.jsonl")
         records = [

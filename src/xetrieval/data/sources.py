@@ -1,7 +1,7 @@
-"""A corpus is a BEIR folder, JSON lines, a table of `CORPUS_FILES`, or a folder of text, Markdown and HTML files.
+"""Reads a corpus: a BEIR folder, JSON lines, a table (`CORPUS_FILES`), or a folder of text, Markdown and HTML files.
 
-All are read one document at a time, always in the same order. A document's `fields` are `title` and `metadata`;
-`chunk` is the place of its text in the document as it was written.
+Documents are read one at a time, always in the same order. Their `fields` are `title` and `metadata`; `chunk` is the
+position of the text in the document as written.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def stream_source(path: Path, skipped: Skipped | None = None, *, cut_files: bool
     """The documents of one corpus.
 
     Args:
-        cut_files: cut text files into chunks by their characters, because there is no encoder.
+        cut_files: cut text files into chunks measured in characters, because there is no encoder.
     """
     skipped = skipped or Skipped()
     reader, files = _reader(path, skipped)
@@ -39,7 +39,7 @@ def stream_source(path: Path, skipped: Skipped | None = None, *, cut_files: bool
 def stream_documents(paths: Iterable[Path], skipped: Skipped | None = None) -> Iterator[Document]:
     """The documents of several corpora, one at a time. Only a hash of each id and text stays in memory.
 
-    A document that is in two corpora, with the same id and text, is taken once; any other duplicate id is refused.
+    A document that occurs in two corpora with the same id and text is used once; any other duplicate id is refused.
     """
     known: dict[bytes, tuple[Path, bytes]] = {}  # hash of an id -> its first corpus, hash of its text
     for path in paths:
@@ -88,6 +88,6 @@ def _read_json(path: Path) -> Iterator[Document | BadLine]:
 
 
 def _corpus_file(path: Path) -> Path:
-    """The file of a BEIR folder; any other path itself."""
+    """The corpus file of a BEIR folder; any other path is returned unchanged."""
     files = [path / name for name in ("corpus.jsonl", "corpus.jsonl.gz")]
     return next((file for file in files if file.is_file()), path)

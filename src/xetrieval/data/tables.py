@@ -1,4 +1,4 @@
-"""Corpora as tables: CSV with quotation marks, TSV without, Parquet. Columns but id, title and text are metadata."""
+"""Corpora as tables: CSV, TSV without quoting, Parquet. Columns other than id, title and text are metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS: Final = re.compile(r"(.*?:\d\d:\d\d)(?:\.(\d{6}))?(.*)")
 
 
 def read_csv(path: Path) -> Iterator[Document | BadLine]:
-    """The rows of a .csv (commas, fields in quotation marks where needed) or .tsv (tabs; a quotation mark is text)."""
+    """The rows of a .csv (commas, fields quoted where needed) or .tsv file (tabs; a quotation mark is text)."""
     tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
     rows = _tab_rows(path) if tabs else _comma_rows(path)
     header = next(rows, None)
@@ -47,7 +47,7 @@ def _tab_rows(path: Path) -> Iterator[Row | BadLine]:
 
 
 def _comma_rows(path: Path) -> Iterator[Row | BadLine]:
-    """Rows, which may contain line breaks in quotation marks, with the numbers of their first lines."""
+    """Rows, whose quoted fields may contain line breaks, with the number of their first line."""
     csv.field_size_limit(MAX_LINE)
     lines = _Text(path)
     rows = csv.reader(lines, strict=True)
@@ -70,7 +70,7 @@ def _reason(error: csv.Error) -> str:
 
 
 class _Text:
-    """The lines of a file as text; what is not UTF-8 is replaced and remembered."""
+    """The lines of a file as text; bytes that are not UTF-8 are replaced, and the lines are recorded."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.lines = path, byte_lines(path, blank=True)
@@ -88,7 +88,7 @@ class _Text:
             yield text
 
     def bad(self, first: int, last: int) -> BadLine | None:
-        """The first fault of some lines, which are forgotten."""
+        """The first error recorded in some lines; clears them."""
         found = [self.faults.pop(number) for number in sorted(self.faults) if first <= number <= last]
         return found[0] if found else None
 
@@ -97,7 +97,7 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
     """The rows of a Parquet file. Times become text in ISO form, NaN becomes null.
 
     Raises:
-        InputError: no such file, a file that is not whole, or columns that are missing or of the wrong kind.
+        InputError: no such file, an incomplete file, or columns that are missing or of the wrong kind.
         MissingExtra: pyarrow is not installed.
     """
     check_file(path)
@@ -127,11 +127,11 @@ def read_parquet(path: Path) -> Iterator[Document | BadLine]:
 
 
 def _rows(batch: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """The rows of a batch, and why Python cannot represent one (text not UTF-8, a date too far off); mostly ""."""
+    """The rows of a batch, each with "" or why Python cannot represent it (text not UTF-8, a date out of range)."""
     try:
         yield from ((row, "") for row in batch.to_pylist())
         return
-    except (ValueError, OverflowError):  # of some row; the error does not name it
+    except (ValueError, OverflowError):  # the error does not say which row
         pass
     for place in range(batch.num_rows):
         try:
@@ -174,11 +174,11 @@ def _as_text(arrow: Any, batch: Any) -> Any:
 
 
 def _iso(value: datetime | time | timedelta, nanoseconds: int) -> str:
-    """A time as it is written without nanoseconds, or with nine digits of a second."""
+    """A time in ISO form, without fractional seconds or with nine digits."""
     text = str(value) if isinstance(value, timedelta) else value.isoformat()
     if not nanoseconds:
         return text
-    whole, digits, zone = SECONDS.fullmatch(text).groups()  # type: ignore[union-attr]  # all three are written so
+    whole, digits, zone = SECONDS.fullmatch(text).groups()  # type: ignore[union-attr]  # all three have this form
     return f"{whole}.{digits or '000000'}{nanoseconds:03d}{zone}"
 
 

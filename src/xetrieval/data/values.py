@@ -20,7 +20,7 @@ def plain(value: object, depth: int = 0) -> Json:
     """A value as JSON: dates in ISO form, decimals as numbers, NaN and infinities as null.
 
     Raises:
-        InputError: nested more than 100 levels deep. The message is the reason alone.
+        InputError: nested more than 100 levels deep. The message is only the reason.
     """
     if depth > DEEPEST:
         raise InputError(f"metadata is nested more than {DEEPEST} levels deep")
@@ -42,7 +42,7 @@ def plain(value: object, depth: int = 0) -> Json:
 
 
 def _scalar(value: object) -> Json:
-    """Values of Parquet, databases and pandas that JSON has no type for."""
+    """Values from Parquet, databases and pandas that JSON has no type for."""
     if isinstance(value, Decimal):
         return _decimal(value)
     if isinstance(value, datetime | date | time):
@@ -59,7 +59,7 @@ def _scalar(value: object) -> Json:
 
 
 def _decimal(value: Decimal) -> int | float | str | None:
-    """A whole number exactly, another as the nearest float: all values of a column stay numbers."""
+    """An integer exactly, any other number as the nearest float, so that all values of a column stay numbers."""
     if not value.is_finite():
         return None
     if value.adjusted() > 300:

@@ -1,4 +1,4 @@
-"""Why a query and a document get their score: the explainer, and each question it answers."""
+"""Explains why a query and a document get their score."""
 
 from .attribution import Attribution, attribute, attribute_shared
 from .batch import explain_file

@@ -8,12 +8,13 @@ With S = O(q,d) and beta the coefficients of z - b in span(W_S):
 The three parts are computed separately, in float64. Their sum is compared with the score itself, so an error in
 any of them shows.
 
-Two directions of S with a cosine near 1 (twins) make a difference of large coefficients: +10.8 for one and -10.8 for
-the other under a score below 1. Together they act as one direction, so twins have one share, divided evenly
-among them, and explanations show them as one line. The span, the sum and all other shares stay what they are.
+Two directions of S with a cosine near 1 (twins) get large coefficients that cancel: +10.8 and -10.8, for example, where
+the score is below 1. They act as one direction, so twins have one share, divided evenly among them, and explanations
+show them as one line. The span, the sum and all other shares do not change.
 
-That keeps single shares below 1.5 times scores of 0.2 and more, but not of every encoder: where vectors vary in a few
-dimensions alone, several directions can depend on each other without any two being twins. `Explanation.notes` says so.
+This keeps every share below 1.5 times the score (for scores of 0.2 and more) with most encoders. Where vectors vary in
+only a few dimensions, several directions can be linearly dependent without any two being twins; `Explanation.notes`
+then says so.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Attribution(NamedTuple):
     shares: Float64  # [rows]
     remainder: Float64  # [n]
     total: Float64  # [n], sum of each pair's shares
-    twins: NDArray[np.int64]  # [rows], the first row of the pair that has nearly this direction; mostly itself
+    twins: NDArray[np.int64]  # [rows], the pair's first row with nearly this direction; usually the row itself
 
 
 def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32, sets: FeatureSets) -> Attribution:
@@ -64,7 +65,7 @@ def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32
 
     gap = np.abs(bias + total + remainder - score)
     limit = TOLERANCE * np.maximum(1.0, np.abs(score))
-    if not (gap <= limit).all():  # written this way, a NaN fails
+    if not (gap <= limit).all():  # written so that NaN fails
         worst = int(np.argmax(gap - limit))
         raise MismatchError(f"pair {worst}: the parts add up to the score only within {gap[worst]:.1e}")
     return Attribution(score, bias, shares, remainder, total, twins)
@@ -73,7 +74,7 @@ def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32
 def attribute_shared(
     sae: SparseAutoencoder, q: Float32, z: Float32, query: SparseCodes, views: Sequence[SparseCodes]
 ) -> tuple[Overlap, Attribution]:
-    """The features that query i shares with document i, and the scores split over them; codes by row, as q and z."""
+    """The features that query i shares with document i, and the scores split over them. Codes have one row per pair."""
     shared = overlap(query, views, sae.features)
     sets = FeatureSets(shared.starts, shared.features)
     return shared, attribute(q, z, sae.directions, sae.decoder_bias, sets)

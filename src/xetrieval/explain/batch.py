@@ -19,11 +19,11 @@ BLOCK: Final = 256  # pairs explained at a time
 
 
 class Written(NamedTuple):
-    """What a run left behind."""
+    """The outcome of a run."""
 
     explained: int
-    truncated: int  # pairs with text past the encoder's limit
-    unreadable: int = 0  # pairs with a text of which the encoder knows at most half of the tokens
+    truncated: int  # pairs with a text longer than the encoder's limit
+    unreadable: int = 0  # pairs with a text of which the encoder knows at most half the tokens
 
 
 def explain_file(
@@ -36,8 +36,8 @@ def explain_file(
     *,
     evidence: bool = False,
 ) -> Written:
-    """Explain every pair of a JSON lines file. The target appears when all is done, or not at all ("-", a pipe or a
-    device gets every block as it is made).
+    """Explain every pair of a JSON lines file. The target is written completely or not at all ("-", a pipe or a device
+    receives each block as it is ready).
 
     With `evidence`, each record says where its shown features (`top`, or DEFAULT_TOP) come from.
 

@@ -1,4 +1,4 @@
-"""The model card of an explainer: what it is, what it was made from, how good it is, what it is not for."""
+"""The model card of an explainer: what it is, what it was made from, how good it is, and its limits."""
 
 from __future__ import annotations
 

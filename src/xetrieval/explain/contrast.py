@@ -4,8 +4,8 @@ With S the union of O(q,d1) and O(q,d2),
 
     s(q,d1) - s(q,d2) = sum_{j in S} (share_1j - share_2j) + remainder_1 - remainder_2
 
-The bias depends on the query alone and cancels. Over one S the shares can be compared; they differ from the shares in
-each document's own explanation.
+The bias depends only on the query and cancels. Over the same S, shares can be compared; they differ from those in each
+document's own explanation.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Contrast(PrintsItself):
 
     @property
     def _whole(self) -> float:
-        """The size with which `weak_features` compares shares."""
+        """The magnitude that `weak_features` compares shares with."""
         return max(abs(side.score - side.bias) for side in (self.first, self.second))
 
     def _strong(self) -> list[int]:
@@ -140,7 +140,7 @@ class Contrast(PrintsItself):
 
 
 def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
-    """Document z[0] against z[1] (unit rows [2, m]) for the query q [m]."""
+    """Compare the documents z[0] and z[1] (unit rows [2, m]) for the query q [m]."""
     sae = explainer.sae
     query = sae.encode(q[None])
     twice = SparseCodes(np.repeat(query.features, 2, axis=0), np.repeat(query.values, 2, axis=0))
@@ -165,7 +165,7 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
     )[:]
     first, second = ({term.ids: term for term in side.terms} for side in sides)
     order = sorted(first, key=lambda ids: (-abs(first[ids].share - second[ids].share), ids))
-    holds = {ids: first[ids].label_holds or second[ids].label_holds for ids in order}  # of one name for both documents
+    holds = {ids: first[ids].label_holds or second[ids].label_holds for ids in order}  # one answer for both documents
     one, other = (
         replace(side, terms=tuple(replace(terms[ids], label_holds=holds[ids]) for ids in order))
         for side, terms in zip(sides, (first, second), strict=True)

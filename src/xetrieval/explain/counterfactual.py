@@ -1,11 +1,11 @@
-"""Counterfactuals: the fewest features to erase from a document, or a factor on the ones it has.
+"""Counterfactuals: the fewest features to erase from a document, or a factor that scales its features.
 
 For a set T of features, erase gives z_T = z - W_T beta_T with beta_T = (G_TT + lambda I)^-1 u_T, so that
 
     <q, z_T> = <q, z> - <a_T, beta_T>        a = W^T q,  u = W^T (z - b),  v = W^T z,  G = W^T W
     ||z_T||^2 = ||z||^2 - 2 <v_T, beta_T> + beta_T^T G_TT beta_T
 
-Scoring a set costs |T|^3 for any m. The result is scored once more on the edited vector itself.
+Scoring a set costs |T|^3 for any m. The result is then checked by scoring the edited vector itself.
 """
 
 from __future__ import annotations
@@ -40,38 +40,38 @@ Sets = NDArray[np.intp]  # [n, t]
 
 
 class NamedFeature(NamedTuple):
-    """A feature by number and name."""
+    """A feature's number and name."""
 
     feature_id: int
     name: str
 
 
 class Erase(NamedTuple):
-    """Features whose erasure from the document does it, and its score then."""
+    """Features whose erasure from the document is enough, and its score after that."""
 
     features: tuple[NamedFeature, ...]
     score: float
-    minimal: bool  # no proper subset does it
+    minimal: bool  # no proper subset is enough
 
 
 class Scale(NamedTuple):
-    """One factor on the activations of these features of the document that does it, and its score then."""
+    """A factor on the document's activations of these features that is enough, and its score after that."""
 
-    features: tuple[int, ...]  # what the query shares with the document's original view
+    features: tuple[int, ...]  # the features that the query shares with the document's original view
     factor: float
     score: float
 
 
 @dataclass(frozen=True)
 class Swap(Record):
-    """Changes that would swap two documents. Either is enough: to the document ahead, or to the one behind."""
+    """Changes that would swap two documents, one to the document ahead and one to the other. Either is enough."""
 
     ahead: Literal["first", "second"]
     ahead_score: float
     behind_score: float
     erase: Erase | None  # features to erase from the higher document; None: no set was found
     boost: Scale | None  # how to scale the lower document; None: no factor was found
-    most_erased: int  # features that the search may take at once
+    most_erased: int  # the most features that the search may erase at once
 
     json_also = ("sentences",)
 
@@ -108,7 +108,7 @@ class RankChange(Record):
 
     rank: int  # current rank of the document
     k: int
-    cutoff_score: float  # the score to fall below (it is in the top k), or to exceed (it is not)
+    cutoff_score: float  # the score to fall below (if it is in the top k), or to exceed (if not)
     erase: Erase | None = None
     boost: Scale | None = None
     most_erased: int = 0
@@ -163,7 +163,7 @@ def least_erasure(
     views: Sequence[SparseCodes],
     below: float,
 ) -> tuple[Erase | None, int]:
-    """The fewest features whose erasure takes a pair's score below `below`, and how many the search may take.
+    """The fewest features whose erasure takes a pair's score below `below`, and the most that the search may erase.
 
     Args:
         pair: q [m] and z [m]. views: the document's codes in every view.
@@ -188,16 +188,17 @@ class Erasure(NamedTuple):
 
     features: IntArray  # ascending
     score: float  # score of the edited document
-    minimal: bool  # every proper subset was tried and does not do it
+    minimal: bool  # every proper subset was tried and is not enough
 
 
 def smallest_erasure(
     sae: SparseAutoencoder, q: Float32, z: Float32, features: IntArray, below: float, most: int = MOST_ERASED
 ) -> Erasure | None:
-    """The smallest part of `features` (S) whose erasure takes <q, z'> below `below`; None where none is found.
+    """The smallest part of `features` (S) whose erasure takes <q, z'> below `below`; None if none is found.
 
     All sets of one and two are tried. Larger ones grow greedily, at each step by the feature that lowers the score
-    most, and are then cut back to the smallest part that still does it. Of sets of one size, the one of lowest score.
+    most, and are then cut back to the smallest part that is still enough. Of sets of one size, the one with the lowest
+    score is taken.
 
     Args:
         q: [m], unit. z: [m], unit. most: features that may be erased at once.
@@ -219,8 +220,8 @@ def smallest_boost(
 ) -> Scale | None:
     """The smallest factor > 1 on `activations` c of `features` S that takes the score above `above`.
 
-    z' = z + (alpha - 1) W_S c_S; <q, l2norm(z')> = `above` is a quadratic in alpha, solved exactly. None where no
-    factor up to 100 does it.
+    z' = z + (alpha - 1) W_S c_S; <q, l2norm(z')> = `above` is a quadratic in alpha, solved exactly. None if no factor
+    up to 100 is enough.
     """
     edit = activations.astype(np.float64) @ sae.directions[features].astype(np.float64)
     q64, z64, limit = q.astype(np.float64), z.astype(np.float64), above + MARGIN
@@ -240,7 +241,7 @@ def smallest_boost(
 
 
 class _Space(NamedTuple):
-    """All that a score after erasing part of S depends on."""
+    """Everything that determines the score after erasing part of S."""
 
     score: float
     norm2: float
@@ -266,13 +267,13 @@ class _Space(NamedTuple):
         return np.asarray((self.score - np.einsum("nt,nt->n", self.a[sets], beta)) / np.sqrt(norm2))
 
     def lowest(self, sets: Sets) -> tuple[Set, float]:
-        """The row of lowest score, and that score."""
+        """The row with the lowest score, and that score."""
         scores = self.scores(sets)
         best = int(np.argmin(scores))
         return sets[best], float(scores[best])
 
     def smallest_set(self, limit: float, most: int) -> tuple[Set, bool] | None:
-        """The smallest set of at most `most` whose score is below `limit`, and whether no part of it does it."""
+        """The smallest set of at most `most` whose score is below `limit`, and whether no part of it is enough."""
         for size in range(1, min(2, most) + 1):
             chosen, score = self.lowest(_all_sets(range(len(self.a)), size))
             if score < limit:

@@ -44,7 +44,7 @@ class SentenceShare(NamedTuple):
     end: int
     text: str
     share: float  # exact: the sum of its tokens. estimate: what the share loses without the sentence
-    activation: float  # activation on the sentence's own vector, as a second opinion; 0 if not active
+    activation: float  # activation on the vector of the sentence alone, as a cross-check; 0 if not active
     read: bool  # False: past the encoder's limit
 
 
@@ -55,7 +55,7 @@ class TextEvidence:
     method: Method
     sentences: tuple[SentenceShare, ...]  # in the order of the text
     tokens: tuple[TokenShare, ...] = ()  # those of the text; none where `method` is estimate
-    special: float = 0.0  # tokens that the model adds
+    special: float = 0.0  # special tokens, added by the model
     prompt: float = 0.0  # tokens of the encoder's prompt
     constant: float = 0.0  # -<p_j, b><q, w_j>, which belongs to no token
     rounding: float = 0.0  # difference between this reading of the text and the one that was ranked
@@ -75,13 +75,13 @@ class Evidence:
 
 
 class Pair(NamedTuple):
-    """One explanation, as both sides need it."""
+    """What both sides need of an explanation."""
 
     explainer: Explainer
     features: IntArray  # S, all shared features, ascending
     span: FeatureSpan  # of S
     groups: list[IntArray]  # [S] positions in `features` of each term: the feature and its twins
-    leaders: list[int]  # [S] the feature that each term is known by
+    leaders: list[int]  # [S] the feature that each term is named after
     shares: Float64  # [S] of each term
     q: Float32  # [m]
     z: Float32  # [m]
@@ -109,7 +109,7 @@ class _Side(NamedTuple):
 
     @property
     def read_to(self) -> int:
-        """Characters that the encoder read; all of them where it does not show its tokens."""
+        """How many characters the encoder read; all of them if it does not show its tokens."""
         return len(self.text) if self.tokens is None else max((end for _, end in self.tokens.spans), default=0)
 
 
@@ -171,7 +171,7 @@ def _side(pair: Pair, text: str, role: Role) -> _Side:
 
 
 def token_split(pair: Pair, tokens: TokenVectors, role: Role) -> TokenShares | None:
-    """The shares over the tokens of one text; None where these do not add up to the vector that was ranked."""
+    """The shares over the tokens of one text; None if these do not add up to the vector that was ranked."""
     of_document = role == "document"
     split = (
         pair.span.over_document(pair.q, tokens.vectors) if of_document else pair.span.over_query(pair.z, tokens.vectors)

@@ -1,11 +1,11 @@
-"""How much of the scores of a set of pairs the shared features carry: the one definition behind every table.
+"""How much of a set of pairs' scores the shared features carry: the definition used for every table.
 
     explained   sum of shares / sum of (score - bias)
     remainder   sum |remainder| / sum |score - bias|
     features    mean |S|, before anything is hidden or joined
 
-Sums, not means of quotients: a score near the bias cannot blow them up. Only the original view counts:
-S = supp(g(q)) & supp(g(z)).
+These are ratios of sums, not means of ratios, so a score near the bias cannot distort them. Only the original view
+counts: S = supp(g(q)) & supp(g(z)).
 Each figure is compared with that of untrained dictionaries (`untrained`), by the same rule and on the same pairs.
 """
 
@@ -26,7 +26,7 @@ from .support import overlap
 
 @dataclass(frozen=True)
 class Explained:
-    """Figures of some pairs; NaN over no pair."""
+    """Figures for some pairs; NaN if there are none."""
 
     pairs: int
     explained: float
@@ -50,7 +50,7 @@ class PairParts:
     named: Float64 | None  # [n], of labelled features only
 
     def over(self, rows: NDArray[np.bool_]) -> Explained:
-        """The figures of the pairs that are marked, [n]."""
+        """The figures of the pairs selected by a mask [n]."""
         own = (self.score - self.bias)[rows]
         score = self.score[rows].sum()
         return Explained(

@@ -1,4 +1,4 @@
-"""Joins encoder, internalizers, autoencoder and labels to explanations."""
+"""Combines encoder, internalizers, autoencoder and labels to explain scores."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class EncoderSlot:
     """Where an explainer keeps its encoder: empty until it first reads a text."""
 
     encoder: Encoder | None = None
-    labels: dict[str, Float32] = field(default_factory=dict)  # vectors of labels, as they are needed
+    labels: dict[str, Float32] = field(default_factory=dict)  # vectors of labels, computed when needed
 
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
     """Explains the scores of one encoder. Made by `load` or `fit`.
 
-    Texts are read with the encoder it was made for; vectors that already exist need no encoder at all.
+    Texts are encoded with the encoder it was made for; existing vectors need no encoder.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Explainer:
         """Open the explainer that ships with the package ("minilm"), or one in a folder.
 
         Args:
-            encoder: another copy of its encoder, as `open_encoder` takes it; refused unless it is the same one.
+            encoder: a different copy of its encoder, as `open_encoder` takes it; must be the same model.
             cache: where encoded texts are kept: True for the user's cache folder, False for nowhere, or a folder.
         Raises:
             InputError: there is no such explainer.
@@ -158,12 +158,12 @@ class Explainer:
         return q, z, read._replace(queries=queries, documents=documents)
 
     def explain_vectors(self, q: ArrayLike, z: ArrayLike, names: PairNames | None = None) -> ExplainedPairs:
-        """The same from vectors [n, m] of this explainer's encoder; they are normalised to unit length.
+        """The same, from vectors [n, m] of this explainer's encoder. They are normalised to unit length.
 
-        Vectors that seem to come from another encoder are explained with a ForeignVectorsWarning.
+        Vectors that seem to come from a different encoder are explained, with a ForeignVectorsWarning.
 
         Raises:
-            InputError: another dimension, a zero row, NaN. MismatchError: another number of rows.
+            InputError: the wrong dimension, a zero row, NaN. MismatchError: the numbers of rows differ.
         """
         q, z = self._unit(q, "query vectors"), self._unit(z, "document vectors")
         if len(q) != len(z):
@@ -185,7 +185,7 @@ class Explainer:
         views: Sequence[SparseCodes],
         names: PairNames | None = None,
     ) -> ExplainedPairs:
-        """The same from unit vectors and codes that exist already, as an index keeps them."""
+        """The same, from existing unit vectors and codes, such as those of an index."""
         shared, parts = attribute_shared(self.sae, q, z, query, views)
         return ExplainedPairs(
             overlap=shared,
@@ -199,9 +199,9 @@ class Explainer:
         )
 
     def explain_chunks(self, query: str, document: str) -> Explanation:
-        """The same for a document longer than the encoder reads: its best chunk explained, the others listed.
+        """The same for a document longer than the encoder reads: explains its best chunk and lists the others.
 
-        Chunks are those of an index build. `evidence`, `document` and offsets are those of the chunk.
+        Documents are cut as in an index build. `evidence`, `document` and offsets are those of the chunk.
         """
         query, document = as_text(query, "query"), as_text(document, "document")
         places = text_chunks(document, ruler_of(self.encoder))
@@ -231,14 +231,14 @@ class Explainer:
         return self._estimated(with_evidence(self, explained, top))
 
     def _estimated(self, made: Explanation) -> Explanation:
-        """With words by leaving out, where it has none."""
+        """With words estimated by leaving them out, if it has none."""
         if any(term.words is not None for term in made.terms):
             return made
         q, z, _ = self._read([made.query], [made.document])
         return with_words(self, made, q[0], z[0], estimate=True)
 
     def contrast(self, query: str, first: str, second: str, *, counterfactual: bool = False) -> Contrast:
-        """Why `first` scores above `second` for this query, or below it; and what would make them change places.
+        """Why `first` scores above `second` for this query, or below it; and what would make them swap places.
 
         Raises:
             InputError: an empty text. MissingExtra: the encoder is not installed.
@@ -258,18 +258,18 @@ class Explainer:
         one, other = with_words(self, one, q[0], z[0]), with_words(self, other, q[0], z[1])
         return Contrast(one, other, swap_vectors(self, q[0], z) if counterfactual else None)
 
-    # ------------------------------------------------------------------ its parts, for other uses
+    # ------------------------------------------------------------------ its parts
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views it has, in their fixed order: original, then those with an internalizer."""
+        """Its views in their fixed order: original, then those with an internalizer."""
         return (ORIGINAL, *in_order(self.internalizers))
 
     def reasoned(self, z: Float32) -> list[Float32]:
         """V(d) = { z, R_qa(z), R_summary(z), R_purpose(z), ... }, in the order of `views`, each [n, m].
 
         Raises:
-            InputError: another dimension, a zero row, NaN.
+            InputError: the wrong dimension, a zero row, NaN.
         """
         z = as_vectors(z, self.sae.dimension, "document vectors")
         return [z, *(self.internalizers[aspect](z) for aspect in in_order(self.internalizers))]
@@ -280,14 +280,14 @@ class Explainer:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of everything that decides its numbers: encoder, autoencoder, k, internalizers; not its names."""
+        """A hash of everything that determines its numbers: encoder, autoencoder, k, internalizers; not its labels."""
         nets = {aspect: net.digest for aspect, net in self.internalizers.items()}
         return explainer_digest(self.encoder_identity, self.sae.digest, self.sae.k, nets)
 
     def without_names(self) -> Explainer:
-        """A copy with nothing that its documents say: no labels, ids of examples, families or names of sources.
+        """A copy that reveals nothing about its documents: no labels, example ids, families or source names.
 
-        Its weights and figures stay, so its digest does too.
+        Its weights and figures do not change, so neither does its digest.
         """
         bare = (
             Feature(
@@ -300,12 +300,12 @@ class Explainer:
 
     @property
     def earlier(self) -> tuple[str, ...]:
-        """Digests of the autoencoders that this one was learned again from: their ids mean the same, or are lost."""
+        """Digests of earlier versions of this autoencoder, whose feature ids mean the same here or are retired."""
         return tuple(self.provenance.get("earlier", ()))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes of its encoder, once that is open."""
+        """Notes of its encoder, once it has been opened."""
         return encoder_notes(self._slot.encoder) if self._slot.encoder else ()
 
     @property
@@ -327,7 +327,7 @@ class Explainer:
         return self._slot.encoder
 
     def label_vectors(self, labels: Sequence[str]) -> dict[str, Float32]:
-        """The vectors of labels; nothing while the encoder is not open."""
+        """The vectors of labels; empty until the encoder has been opened."""
         if self._slot.encoder is None:
             return {}
         if new := sorted(set(labels) - set(self._slot.labels)):
@@ -335,7 +335,7 @@ class Explainer:
         return {label: self._slot.labels[label] for label in labels}
 
     def with_encoder(self, encoder: str | Path | Encoder | TextFunction) -> Explainer:
-        """This explainer, reading texts with another copy of its encoder.
+        """This explainer with a different copy of its encoder.
 
         Raises:
             MismatchError: it is not the same encoder: weights, prompts or length limit differ.
@@ -344,7 +344,7 @@ class Explainer:
         return replace(self, _slot=EncoderSlot(opened))
 
     def sharing_encoder(self, other: Explainer) -> Explainer:
-        """This explainer, reading texts with the encoder of `other`, open or not; both were made for the same one."""
+        """This explainer with the encoder of `other`, open or not. Both must have been made for the same encoder."""
         return replace(self, _slot=other._slot)
 
     def _matching(self, encoder: Encoder) -> Encoder:

@@ -19,12 +19,12 @@ from .words import Words
 
 BIAS: Final = "bias (the same for any document)"
 REMAINDER: Final = "remainder (not explained)"
-LEAST_SCORE: Final = 0.1  # nearer to zero, any part is large beside the score
+LEAST_SCORE: Final = 0.1  # closer to zero, any part is large compared with the score
 LEAST_OWN: Final = 0.05  # fraction of |score - bias|, the part that features can explain
 MOST_EXPLAINED: Final = 2.0
 LEAST_BOUNDED: Final = 0.2  # from this score up, no share should exceed MOST_SHARE of the score
 MOST_SHARE: Final = 1.5
-DEFAULT_TOP: Final = 8  # lines at most, and terms with evidence, unless another number is given
+DEFAULT_TOP: Final = 8  # most lines, and most terms with evidence, by default
 MOST_WEAK: Final = 2  # lines shown when all terms are weak
 LEAST_SHARE: Final = 0.1  # fraction of |score - bias|; labels of smaller shares often name something in neither text
 
@@ -91,7 +91,7 @@ class Explanation(PrintsItself):
         MismatchError: the parts do not add up to the score within 1e-5.
     """
 
-    score: float  # the ranking's own
+    score: float  # as in the ranking
     bias: float  # <q, b>: the same for any document
     remainder: float  # what no term accounts for
     terms: tuple[Term, ...]  # sorted by signed share, largest first
@@ -151,7 +151,7 @@ class Explanation(PrintsItself):
         return strong_positions([self.is_weak(term) for term in self.terms], [term.share for term in self.terms])
 
     def is_weak(self, term: Term, whole: float | None = None) -> bool:
-        """Whether a term has a small share, or nothing that names it. `is_small` says what `whole` is."""
+        """Whether a term has a small share or no usable name. For `whole`, see `is_small`."""
         nameless = term.kind == "feature" and term.label_holds is False and term.words is None
         return self.is_small(term, whole) or (nameless and self.mode != "concept")
 
@@ -208,16 +208,16 @@ class Explanation(PrintsItself):
         return self if len(kept) == len(self.terms) else self.only(kept, weak_label(self, strong, kept))
 
     def without_texts(self) -> Explanation:
-        """The same explanation without the texts of query and document, for lists of many."""
+        """The same explanation without the texts of query and document, for long lists."""
         return replace(self, query="", document="")
 
     def only(self, positions: Sequence[int], name: str = "") -> Explanation:
         """The same explanation with the terms at these positions; the others are added up in `other_terms`.
 
         Args:
-            name: what the others are called; by default "3 more features".
+            name: what the others are called, "3 more features" by default.
         Raises:
-            InputError: there is no term at one of them.
+            InputError: a position without a term.
         """
         kept = set(positions)
         if absent := kept - set(range(len(self.terms))):
@@ -235,7 +235,7 @@ class Explanation(PrintsItself):
 
 
 def largest(values: Sequence[float], count: int) -> list[int]:
-    """Positions of the `count` values of largest size, ascending.
+    """Positions of the `count` values of largest magnitude, ascending.
 
     Raises:
         InputError: a count that is negative or not a whole number.
@@ -271,7 +271,7 @@ def _joined(group: Sequence[Term]) -> Term:
 
 
 def join_twins(terms: Sequence[Term], leaders: Sequence[int]) -> list[Term]:
-    """The terms, those with the same leader as one."""
+    """The terms, with those that have the same leader joined into one."""
     groups: dict[int, list[Term]] = {}
     for term, leader in zip(terms, leaders, strict=True):
         groups.setdefault(leader, []).append(term)
@@ -279,13 +279,13 @@ def join_twins(terms: Sequence[Term], leaders: Sequence[int]) -> list[Term]:
 
 
 def weak_label(explanation: Explanation, strong: Sequence[int], kept: Sequence[int]) -> str:
-    """A name for the terms that are not `kept`: weak features, if none of them is strong."""
+    """A name for the terms that are not `kept`: "weak features" if none of them is strong."""
     count = len(explanation.terms) - len(kept)
     return f"weak features ({count})" if len(strong) == len(kept) else ""
 
 
 def twin_notes(terms: Sequence[Term]) -> list[str]:
-    """A note that features with nearly the same direction share a line, if some do."""
+    """A note that features with nearly the same direction share a line, if any do."""
     groups = [" and ".join(map(str, term.ids)) for term in terms if term.twins]
     if not groups:
         return []

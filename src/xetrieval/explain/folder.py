@@ -1,4 +1,4 @@
-"""An explainer as a folder a person can read.
+"""An explainer as a human-readable folder.
 
 config.json                 format version, encoder, shapes, what it was made from, figures, hash of each file
 sae.safetensors             encoder.weight, encoder.bias, decoder.weight, b_dec (weights in half precision)

@@ -1,13 +1,14 @@
-"""Are these vectors of the encoder that the explainer was made for? Another model's of the same dimension fit as well.
+"""Checks that vectors come from the explainer's encoder, since those of any model with the same dimension fit.
 
-A dictionary reconstructs vectors like those it was learned on, and hardly any others. The cosine of the first thousand
-with their reconstruction is compared with two figures: the model card's, on held-out documents of the encoder (a real
-corpus comes near it), and what random directions get (so do vectors of other models, however good they are):
+A dictionary reconstructs vectors like those it was trained on, and hardly any others. The mean cosine of the first
+thousand with their reconstructions is compared with two figures: the model card's, for held-out documents of the
+encoder (a real corpus comes close to it), and that of random directions (vectors of other models score about the same,
+however good the models are):
 
     limit = random + 0.4 (card - random) - 0.1 / sqrt(rows)
 
-paper/studies/foreign_vectors.py measured both sides. A model fine-tuned from the same one is between them and is not
-found: where there are texts, encoding a few of them is the better test.
+paper/studies/foreign_vectors.py measured both. A model fine-tuned from the encoder falls between them and goes
+undetected: if there are texts, encoding a few of them is a better test.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ LEAST_GAP: Final = 0.15  # between card and random; below, reconstruction cannot
 
 
 class Likeness(NamedTuple):
-    """How vectors are reconstructed, beside what the encoder's own and random ones get."""
+    """How well vectors are reconstructed, compared with the encoder's own and with random ones."""
 
     rows: int
     cosine: float
@@ -40,7 +41,7 @@ class Likeness(NamedTuple):
 
     @property
     def limit(self) -> float:
-        """The cosine below which they are taken for another model's."""
+        """The cosine below which they are assumed to be a different model's."""
         return self.random + FRACTION * (self.card - self.random) - SPREAD / float(np.sqrt(self.rows))
 
     @property

@@ -1,8 +1,8 @@
 """Whether the label of a shared feature holds for a pair of texts.
 
-It does where the feature is active enough in both texts, and both are as near to the label as texts that it fits:
-`holds_from` and `near_from` of the feature. Nearness needs the vectors of labels, so it is not tested while the
-explainer has not opened its encoder, as with vectors alone.
+It does if the feature is active enough in both texts (`holds_from`) and both are as similar to the label as texts that
+it fits (`near_from`). Similarity needs the vectors of labels, so it is tested only once the explainer has opened its
+encoder, and never for vectors without texts.
 """
 
 from __future__ import annotations

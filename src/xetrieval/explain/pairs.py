@@ -1,4 +1,4 @@
-"""Many explained pairs, kept as arrays; an Explanation is made when one is looked at."""
+"""Many explained pairs, kept as arrays; an Explanation is made only when one is accessed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .support import Overlap
 
 
 class PairNames(NamedTuple):
-    """Facts about the pairs other than their vectors; each sequence is empty or has one entry per pair."""
+    """Everything about the pairs except their vectors; each sequence is empty or has one entry per pair."""
 
     query_ids: Sequence[str] = ()
     doc_ids: Sequence[str] = ()
@@ -28,7 +28,7 @@ class PairNames(NamedTuple):
 
 
 def reading(counts: Counts | None, place: int) -> Reading:
-    """What an encoder counted of one text."""
+    """What an encoder counted for one text."""
     if counts is None:
         return Reading()
     unread, unknown, tokens = (int(column[place]) for column in counts)
@@ -46,7 +46,7 @@ class ExplainedPairs(Sequence[Explanation]):
     explainer: str
     encoder: str
     names: PairNames
-    label_holds: Sequence[bool | None]  # one a row of `overlap`
+    label_holds: Sequence[bool | None]  # one per row of `overlap`
 
     def __repr__(self) -> str:
         return f"ExplainedPairs({len(self):,} explanations by {clip(self.explainer, 40)!r})"

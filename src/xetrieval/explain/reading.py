@@ -1,4 +1,4 @@
-"""How much of a text its encoder could read: what is past its limit, and what its tokenizer does not know."""
+"""How much of a text the encoder could read: tokens past its limit, and tokens that its tokenizer does not know."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 class Reading(NamedTuple):
     """How much was read of one text. None: not counted."""
 
-    unread: int = 0  # tokens past the encoder's limit: they had no part in the score
-    unknown: int | None = None  # tokens read that the tokenizer does not know: all of them look the same to the encoder
+    unread: int = 0  # tokens past the encoder's limit, which did not affect the score
+    unknown: int | None = None  # tokens read that the tokenizer does not know; the encoder cannot tell them apart
     tokens: int | None = None  # tokens read, without special ones and the prompt
 
     @property
@@ -18,7 +18,7 @@ class Reading(NamedTuple):
         return self.tokens is not None and 2 * (self.unknown or 0) >= self.tokens
 
     def notes(self, what: str) -> list[str]:
-        """A line for each thing that was not read of `what`; most texts have none."""
+        """A line for each kind of token of `what` that was not read; most texts have none."""
         found = []
         if self.tokens == 0:
             found.append(f"the encoder can read nothing of the {what}: this score says nothing about it")

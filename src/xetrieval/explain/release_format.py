@@ -1,4 +1,4 @@
-"""An explanation under the field names of the paper's release; the only place that has them."""
+"""An explanation with the field names of the paper's release, which are used nowhere else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .explanation import Explanation, Term
 
 
 def release_record(explanation: Explanation) -> dict[str, Any]:
-    """The release's fields, and beside them what the score is made of."""
+    """The release's fields, plus the parts of the score."""
     return {
         "query_id": explanation.query_id,
         "doc_id": explanation.doc_id,

@@ -72,7 +72,7 @@ def _tile_overlap(
     places = (query.features + offset).reshape(-1)
     flat[places] = np.where(query.values > threshold, query.values, 0.0).reshape(-1)
 
-    keys, values = [], []  # places (pair, feature) shared by the query and each view
+    keys, values = [], []  # positions (pair, feature) shared by the query and each view
     for view in views:
         at = view.features + offset
         shared = (flat[at] > 0) & (view.values > threshold)

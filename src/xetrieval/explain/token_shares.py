@@ -1,4 +1,4 @@
-"""Where in a text a feature's share comes from, exactly (method: linearity of beta in z).
+"""Exact split of a feature's share over the tokens of a text (beta is linear in z).
 
 beta_j = <p_j, z - b> with p_j the j-th row of (W_S^T W_S + lambda I)^-1 W_S^T. Where z = l2norm(mean_t h_t),
 
@@ -19,7 +19,7 @@ from ..sae.projection import RIDGE
 
 
 class TokenShares(NamedTuple):
-    """The share of each feature of S, over the tokens of one text, plus what belongs to none of them."""
+    """The share of each feature of S, over the tokens of one text, plus the part that belongs to no token."""
 
     tokens: Float64  # [S, T]
     constant: Float64  # [S]; zero on the query's side
@@ -31,7 +31,7 @@ class TokenShares(NamedTuple):
 
 
 class FeatureSpan:
-    """The features S of a pair: how their shares are computed from its vectors, for a fixed S.
+    """The features S of a pair: computes their shares from its vectors, for a fixed S.
 
     Args:
         directions: W^T [F, m]. decoder_bias: b [m]. features: S.

@@ -1,7 +1,8 @@
-"""Dictionaries that learned nothing: the baseline for what a trained one explains.
+"""Untrained dictionaries: the baseline for how much a trained one explains.
 
-Any dictionary explains something, because each text activates the directions that happen to be near it. So each figure
-of a trained one is compared with that of random directions with the same F, the same bias and the same activation rule.
+Any dictionary explains something, because each text activates whichever directions happen to be close to it. So each
+figure of a trained one is compared with that of random directions with the same F, the same bias and the same
+activation rule.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ ROWS: Final = 32_768  # sampled from the corpus to compute the covariance and se
 def untrained(
     sae: SparseAutoencoder, corpus: Float32, spread: Spread = "covariance", seeds: Iterable[int] = (0,)
 ) -> Iterator[SparseAutoencoder]:
-    """For each seed, random unit directions that serve as encoder and decoder, instead of those of `sae`.
+    """For each seed, random unit directions as encoder and decoder in place of those of `sae`.
 
         w_j = g_j / ||g_j||,   g_j ~ N(0, C) with C the covariance of the corpus, or N(0, I) where `spread` is isotropic
 
-    With k, the k largest of a row are active, as in `sae`. With thresholds, one common threshold is set so
-    that a row of the corpus has as many active features as with `sae`.
+    With k, the k largest of a row are active, as in `sae`. With thresholds, one common threshold is chosen so that rows
+    of the corpus have as many active features as with `sae`, on average.
 
     Args:
         corpus: vectors [n, m]; the first 32,768 of a seeded order are used.
@@ -60,7 +61,7 @@ def _sample(corpus: Float32) -> Float32:
 
 
 def _thresholds(sae: SparseAutoencoder, rows: Float32, directions: Float32) -> Float32:
-    """One threshold for all features, at which as many are active in all on `rows` as `sae` has active there."""
+    """One threshold for all features, at which `rows` have as many active features in total as with `sae`."""
     wanted = int((sae.encode(rows).values > 0).sum())
     scores = ((rows - sae.decoder_bias) @ directions.T).reshape(-1)
     if not 0 < wanted < len(scores):

@@ -1,4 +1,4 @@
-"""What the figures of an explainer on one corpus mean, in words."""
+"""Says in words what an explainer's figures on one corpus mean."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ Word = Literal["good here", "partly", "not made for this"]
 
 GOOD: Final[Word] = "good here"
 
-# What autoencoders of their own corpus reach at worst, on eight corpora of 150 to 6,000 passages (docs/decisions.md)
+# The worst figures of autoencoders trained on their own corpus: eight corpora of 150 to 6,000 passages
+# (docs/decisions.md)
 GOOD_EXPLAINED: Final = 0.75
 GOOD_MARGIN: Final = 0.30
 PARTLY_EXPLAINED: Final = 0.50
@@ -16,14 +17,14 @@ PARTLY_MARGIN: Final = 0.15
 
 
 class Verdict(NamedTuple):
-    """A word, and the figures behind it with their limits."""
+    """A verdict in one word, and the figures behind it with their limits."""
 
     word: Word
     why: str
 
 
 def verdict(explained: float, untrained: float) -> Verdict:
-    """Judge the part of scores that features explain, compared with untrained directions."""
+    """Judge how much of the scores features explain, compared with untrained directions."""
     margin = explained - untrained
     if explained >= GOOD_EXPLAINED and margin >= GOOD_MARGIN:
         word: Word = GOOD

@@ -4,9 +4,9 @@ The vector of a text is the sum of its tokens, so what a word adds to the featur
 
     (W_S^T W_S + I)^-1 W_S^T h,   h the sum of the word's tokens.
 
-It differs from the exact split of a share, which depends on the query, in the damping and in S: here all features of
-the text. Only the 32 words that add most to the text's own vector are kept, at 8 bits a number, because a dictionary
-may be learned between the pass through the model and the coding.
+Unlike the exact split of a share, it does not depend on the query, it is damped, and S is all features of the text.
+Only the 32 words that add most to the text's vector are kept, at 8 bits per number, because a dictionary may be trained
+between encoding the texts and coding them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ..encoders import Encoder, TokenVectors, token_vectors
 from ..sae import SparseAutoencoder, SparseCodes
 from .words import as_shown, key_of, rank_of, strongest, word_at, words_of_tokens
 
-DAMPING: Final = 1.0  # damps a feature's part in a word by the text's other features; the value agrees best with shares
-LEAST_ALIKE: Final = 1e-3  # one minus the cosine of a vector and the mean of its tokens, at most
+DAMPING: Final = 1.0  # how strongly other features damp a feature's part in a word; this value agrees best with shares
+LEAST_ALIKE: Final = 1e-3  # the most by which the cosine of a vector and the mean of its tokens may fall below 1
 KEPT: Final = 32  # words of a text
-LONGEST: Final = 63  # characters of a word that are pointed at
-FURTHEST: Final = 1 << 24  # characters of a text
+LONGEST: Final = 63  # characters of a word that can be highlighted
+FURTHEST: Final = 1 << 24  # characters of a text; words beyond are not stored
 Places = NDArray[np.uint32]  # start of a word, 24 bits; its length, 6 bits; its rank, 2 bits; 0 means no word
 
 
@@ -40,7 +40,7 @@ class WordStates(NamedTuple):
 
     @classmethod
     def unknown(cls, dimension: int) -> WordStates:
-        """The words of a text that has no known ones."""
+        """The words of a text without known words."""
         nothing = np.empty(0, np.uint32), np.empty(0, np.float32), np.empty((0, dimension), np.int8)
         return cls(np.zeros(1, np.int64), *nothing)
 
@@ -69,7 +69,7 @@ def word_states(text: str, tokens: TokenVectors, z: Float32) -> WordStates:
     """The words of one text that add most to its vector; repetitions are added up.
 
     Args:
-        z: the text's unit vector [m]. Where it is not that of the tokens, the words are not known.
+        z: the text's unit vector [m]. If it is not the mean of the tokens, the words are not known.
     """
     mean = tokens.vectors.mean(axis=0)
     if not float(mean @ z) >= (1 - LEAST_ALIKE) * np.linalg.norm(mean):
@@ -84,7 +84,7 @@ def word_states(text: str, tokens: TokenVectors, z: Float32) -> WordStates:
     by_word = np.bincount(owner, added, len(places))
     by_key = np.bincount(key_of_word, by_word, len(number))
     chosen = np.sort(np.argsort(-by_key, kind="stable")[:KEPT])
-    spelling = np.lexsort((-by_word, key_of_word))  # of several spellings, the one that adds most is first
+    spelling = np.lexsort((-by_word, key_of_word))  # the spelling that adds most comes first
     first = spelling[np.searchsorted(key_of_word[spelling], chosen)] if keys else chosen
     packed = [_packed(text, places[i], rank_of(keys[i])) for i in first.tolist()]
     key_of_token = key_of_word[owner]
@@ -129,7 +129,7 @@ def document_words(words: WordStates, directions: Float32, views: Sequence[Spars
 
 
 def words_still_active(words: DocumentWords, views: Sequence[SparseCodes]) -> DocumentWords:
-    """The words of each document for those of their features that it has in new codes too."""
+    """The words of each document, for those of its features that are still active in its new codes."""
     row = np.repeat(np.arange(len(words.counts)), words.counts)
     pairs = zip(row.tolist(), words.features.tolist(), strict=True)
     active = [set(_active(views, row).tolist()) for row in range(len(words.counts))]
@@ -156,6 +156,6 @@ def query_words(encoder: Encoder, sae: SparseAutoencoder, text: str, q: Float32)
 
 
 def words_at(text: str, places: Sequence[int]) -> tuple[str, ...]:
-    """The words at some places of a text."""
+    """The words at some positions in a text."""
     ends = ((place >> 8, (place >> 8) + (place >> 2 & LONGEST)) for place in places if place)
     return tuple(as_shown(text[start:end]) for start, end in ends)

@@ -1,4 +1,4 @@
-"""The reader's own words beside every line: those of both texts that carry a term's share."""
+"""The words of both texts that carry a term's share, shown beside its line."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 MOST: Final = 3  # words of one text beside a term
 LEAST: Final = 1 / 3  # fraction of the strongest word's part; words with less are left out
-MOST_LEFT_OUT: Final = 48  # words of one text that are left out in turn
+MOST_LEFT_OUT: Final = 48  # how many words of one text are left out in turn
 LONGEST: Final = 32  # characters of a word
 UNSPACED: Final = re.compile(  # scripts without spaces between words: each token is shown as it is
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
 )
 Spans = Sequence[tuple[int, int]]
-MUCH_MORE: Final = 2  # times what the strongest word carries: a stop word that carries more is shown
+MUCH_MORE: Final = 2  # a stop word is shown if it carries this many times more than the strongest other word
 MARKUP: Final = frozenset(("amp", "com", "gt", "html", "http", "https", "lt", "nbsp", "org", "quot", "versus", "www"))
-FUNCTION_WORDS: Final = STOP_WORDS | MARKUP | {fold(word) for word in STOP_WORDS}  # folding cuts the s of "does"
+FUNCTION_WORDS: Final = STOP_WORDS | MARKUP | {fold(word) for word in STOP_WORDS}  # folding cuts the s off "does"
 QUOTES: Final = "'’‘-_"  # around a word that is quoted or hyphenated
 
 
 @dataclass(frozen=True)
 class Words:
-    """Words that carry a term's share, the strongest first. For texts in `of_activation`, they carry the activation."""
+    """Words that carry a term's share, strongest first; for texts in `of_activation`, they carry its activation."""
 
     query: tuple[str, ...]
     document: tuple[str, ...]
-    of_activation: tuple[Role, ...] = ()  # texts that were not split for this score
+    of_activation: tuple[Role, ...] = ()  # texts whose words were not computed for this score
 
 
 def with_words(
@@ -56,8 +56,8 @@ def with_words(
 
     Args:
         q, z: the vectors that the explanation was made from.
-        roles: the texts to take them from.
-        estimate: where it shows none, leave out one word at a time and encode the rests of the texts.
+        roles: the texts to take words from.
+        estimate: if it shows no tokens, leave out one word at a time and encode the rest of the text.
     """
     texts = {"query": explanation.query, "document": explanation.document}
     if explanation.mode != "dense" or explanation.steered or not explanation.terms or not all(texts.values()):
@@ -82,7 +82,7 @@ def with_words(
 
 
 def _words(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
-    """The words of one text for each term of the pair; nothing where it cannot be split exactly."""
+    """The words of one text for each term of the pair; nothing if it cannot be split exactly."""
     tokens = token_vectors(pair.explainer.encoder, text, role)
     split = None if tokens is None else token_split(pair, tokens, role)
     if tokens is None or split is None:
@@ -96,7 +96,7 @@ def _words(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
 
 
 def _left_out(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
-    """The words without which each share loses most; of a long text the first 48 words with a meaning of their own."""
+    """The words without which each share loses most. Of a long text, only the first 48 content words are tried."""
     places: dict[str, list[tuple[int, int]]] = {}
     for word in WORD.finditer(text):
         key = key_of(word_at(text, word.span()))
@@ -117,7 +117,7 @@ def _left_out(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
 
 
 def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int, int]], Float64]:
-    """Tokens joined to words: places of the words in `text`, in order, and the parts [S, words] of what they carry.
+    """Join tokens into words: positions of the words in `text`, in order, and what they carry, [S, words].
 
     Args:
         spans: text[start:end] of each token. parts: [S, tokens].
@@ -129,13 +129,13 @@ def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int,
 
 
 def words_of_tokens(text: str, spans: Spans) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
-    """Places of the words in `text`, in order, and the word [tokens] that each token belongs to."""
+    """Positions of the words in `text`, in order, and the word [tokens] that each token belongs to."""
     words = [match.span() for match in WORD.finditer(text)]
     starts = np.array([start for start, _ in words])
     places: list[tuple[int, int]] = []
     owner: NDArray[np.int64] = np.empty(len(spans), np.int64)
     for token, (start, end) in enumerate(spans):
-        last = max(start, end - 1)  # a token belongs to where it ends: some tokenizers include the space before it
+        last = max(start, end - 1)  # a token belongs to the word it ends in: some include the space before it
         word = int(np.searchsorted(starts, last, side="right")) - 1
         inside = word >= 0 and last < words[word][1] and not UNSPACED.search(text[start:end])
         place = words[word] if inside else (start, end)
@@ -146,13 +146,13 @@ def words_of_tokens(text: str, spans: Spans) -> tuple[list[tuple[int, int]], NDA
 
 
 def word_at(text: str, place: tuple[int, int]) -> str:
-    """The word at a place, with the backslash that makes it a command of LaTeX."""
+    """The word at a position, including the backslash of a LaTeX command."""
     start, end = place
     return text[start - (start > 0 and text[start - 1] == "\\") : end]
 
 
 def joined_words(tokens: Sequence[TokenShare], text: str) -> list[tuple[str, float]]:
-    """Tokens joined to words, each with its part of the share."""
+    """Join tokens into words, each with its part of the share."""
     shares = np.array([[token.share for token in tokens]])
     places, parts = word_parts(text, [(token.start, token.end) for token in tokens], shares)
     return [(text[start:end], float(part)) for (start, end), part in zip(places, parts[0], strict=True)]
@@ -174,7 +174,7 @@ def strongest_words(words: Sequence[str], carried: Float64) -> tuple[str, ...]:
 def strongest(ranks: NDArray[Any], carried: Float64) -> NDArray[np.int64]:
     """Positions [S, 3] of the words that carry most of each of S shares, the strongest first; -1: no further word.
 
-    A stop word is among them where it carries more than twice as much as any other word, or where no other carries
+    Stop words are included only if they carry more than twice as much as any other word, or if no other word carries
     anything; punctuation only in the latter case.
 
     Args:
@@ -196,17 +196,17 @@ def _best(carried: Float64) -> tuple[NDArray[np.int64], Float64]:
 
 
 def as_shown(word: str) -> str:
-    """A word without the quotes around it, cut if it is long."""
+    """A word without surrounding quotes, cut if it is long."""
     return shorten(word.strip(QUOTES), LONGEST) or fold(word)
 
 
 def key_of(word: str) -> str:
-    """A word without what is around it, so that its spellings are one word."""
+    """A word without surrounding marks, so that all its spellings count as one word."""
     return fold(word.strip(QUOTES)) or word
 
 
 def rank_of(word: str) -> int:
-    """0 a word with a meaning of its own, 1 a stop word, a lone letter or a piece of markup, 2 punctuation."""
+    """0 for a content word, 1 for a stop word, a single letter or markup, 2 for punctuation."""
     if not any(character.isalnum() for character in printable(word)):
         return 2
     lone = len(word) == 1 and word.isascii() and word.isalpha()
