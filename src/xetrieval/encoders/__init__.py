@@ -1,4 +1,4 @@
-"""Text to vectors: a small protocol, and the encoders that ship with the library."""
+"""Encoders, which turn text into vectors: a small protocol, and the ones that ship with the library."""
 
 from ..identity import EncoderIdentity, Role
 from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts

@@ -1,4 +1,4 @@
-"""What an encoder is: an identity and two methods, one for queries and one for documents."""
+"""The encoder protocol: an identity and two methods, one for queries and one for documents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Encoder(Protocol):
 
     @property
     def identity(self) -> EncoderIdentity:
-        """Everything that decides its vectors."""
+        """Everything that determines its vectors."""
 
     def encode_query(self, texts: Sequence[str]) -> Float32:
         """Vectors [n, m] of queries."""
@@ -68,19 +68,19 @@ class Counts(NamedTuple):
 
 
 def not_counted(count: int) -> Counts:
-    """Counts of `count` texts that were not counted."""
+    """Placeholder counts for `count` texts that were not counted."""
     missing = np.full(count, NOT_COUNTED, np.int32)
     return Counts(np.zeros(count, np.int32), missing, missing.copy())
 
 
 def encoder_notes(encoder: Encoder) -> tuple[str, ...]:
-    """Notes for the user of an encoder: prompts that were guessed, a default prompt that is not used."""
+    """Notes for the encoder's user: prompts that were guessed, an unused default prompt."""
     notes: tuple[str, ...] = getattr(encoder, "notes", ())
     return notes
 
 
 def precision_of(encoder: Encoder) -> str:
-    """How its matrix products are computed: float32 or bfloat16."""
+    """The precision of its matrix products: float32 or bfloat16."""
     return str(getattr(encoder, "precision", "float32"))
 
 
@@ -101,7 +101,7 @@ class MarksTokens(Protocol):
         """The most tokens that a document may have, NO_LIMIT for any number; None: its tokens cannot be seen."""
 
     def token_starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        """Where the tokens of each text begin, also past the limit, ascending."""
+        """Where the tokens of each text begin, in order, including those past the limit."""
 
 
 class Encoded(NamedTuple):
@@ -112,7 +112,7 @@ class Encoded(NamedTuple):
 
 
 def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
-    """Encode `texts`, each distinct one once; checks the texts and the vectors.
+    """Encode `texts`, each distinct one once, checking both the texts and the vectors.
 
     Raises:
         InputError: a bare text, an entry that is not text, an empty text, or a vector that is zero or not finite.

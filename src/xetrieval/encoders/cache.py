@@ -1,10 +1,10 @@
 """A cache of encoded texts on disk, so that nothing is encoded twice.
 
-There is one SQLite file per encoder and role, named by a hash of everything that decides its vectors: the encoder's
+There is one SQLite file per encoder and role, named by a hash of everything that determines its vectors: the encoder's
 identity, the prompt, the precision. Texts are found by their sha256, and each row has a checksum, so a corrupted row is
-never used as a vector. Each block of new vectors is one transaction, so an interrupted run loses at most one block,
-or one request to an endpoint.
-Vectors of an encoder that cannot be recognised later (a function without a name) are not kept.
+never used as a vector. Each block of new vectors is one transaction, so an interrupted run loses at most one block, or
+one request to an endpoint. Vectors of an encoder that cannot be recognised later (a function without a name) are not
+kept.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class CachedEncoder(BaseEncoder):
         self.encoder, self.progress, self.grows = encoder, progress, grows
         self.folder = path_of(folder) if folder else cache_folder()
         self._compared: set[Role] = set()
-        self._counted: tuple[list[str], Role, Counts] | None = None  # of the last texts, which may not be kept
+        self._counted: tuple[list[str], Role, Counts] | None = None  # of the latest texts, which may not be in the file
         if not encoder.identity.lasting:
             warnings.warn(NOT_KEPT, NotKeptWarning, stacklevel=3)
 
@@ -92,7 +92,7 @@ class CachedEncoder(BaseEncoder):
         return last[2] if last is not None and last[:2] == (list(texts), role) else self.read(texts, role).counts
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
-        """The tokens from the cache of the last texts, else from the wrapped encoder; None if it cannot show them."""
+        """The tokens, cached for the latest texts, else from the wrapped encoder; None if it cannot show them."""
         if not self.identity.lasting or not isinstance(self.encoder, ReadsTokens):
             return token_vectors(self.encoder, text, role)
         path = self.path(role).with_suffix(".tokens.sqlite")
@@ -119,14 +119,14 @@ class CachedEncoder(BaseEncoder):
         identity = self.identity
         facts = [
             identity.digest,
-            role,  # some models read queries differently, whatever their prompts
+            role,  # some models read queries differently even with equal prompts
             self.precision,
             LAYOUT,
         ]
         return self.folder / f"{digest_of(facts)[:24]}.sqlite"
 
     def read(self, texts: Sequence[str], role: Role) -> Encoded:
-        """Vectors and counts, from the file where it has them, else encoded and added to it."""
+        """Vectors and counts: from the file if it has them, else encoded and added to it."""
         texts = as_texts(texts, role)
         keys = [_key(text) for text in texts]
         vectors = np.empty((len(texts), self.identity.dimension), np.float32)
@@ -159,7 +159,7 @@ class CachedEncoder(BaseEncoder):
         return Encoded(vectors, counts)
 
     def keep(self, texts: Sequence[str], role: Role, encoded: Encoded) -> None:
-        """Store texts that the encoder inside has encoded."""
+        """Store texts that the wrapped encoder has encoded."""
         with self._open(role) as db:
             self._add(db, [_key(text) for text in texts], encoded)
 
@@ -178,7 +178,7 @@ class CachedEncoder(BaseEncoder):
         """The vector [m] and the counts of a text, or None.
 
         Raises:
-            DamagedError: they have changed since they were stored.
+            DamagedError: the row has changed since it was stored.
         """
         found = db.execute(FIND, (key,)).fetchone()
         if found is None:
@@ -189,7 +189,7 @@ class CachedEncoder(BaseEncoder):
         return np.frombuffer(row[0], np.float32), row[1:]
 
     def _compare(self, db: sqlite3.Connection, role: Role) -> None:
-        """Encode one fixed text again where weights cannot be seen, as the name may now refer to another model.
+        """If weights cannot be seen, encode one fixed text again: the name may now refer to a different model.
 
         Raises:
             MismatchError: the encoder's vector differs from the one in the cache.
@@ -221,7 +221,7 @@ def shows_tokens(encoder: Encoder) -> bool:
 
 
 def read_showing(encoder: Encoder, texts: Sequence[str], role: Role, show: Show) -> Encoded:
-    """Like `read_texts`, with the tokens of each distinct text shown, by one pass through the model.
+    """Like `read_texts`, also calling `show` with the tokens of each distinct text, in a single pass through the model.
 
     The cache has no tokens, so vectors are stored in it but not taken from it.
     """
@@ -233,7 +233,7 @@ def read_showing(encoder: Encoder, texts: Sequence[str], role: Role, show: Show)
 
 
 class _Showing(BaseEncoder):
-    """An encoder whose tokens are shown."""
+    """The wrapped encoder, calling `show` with the tokens that it reads."""
 
     def __init__(self, encoder: Encoder, show: Show) -> None:
         self.encoder, self.show, self.identity = encoder, show, encoder.identity

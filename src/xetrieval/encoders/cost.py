@@ -1,4 +1,4 @@
-"""The texts and tokens that a job will send to an encoder paid by the token, counted before the job starts."""
+"""Counts the texts and tokens that a job will send to a paid encoder, before the job starts."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ..identity import EncoderIdentity, Role
 from ..remote import LARGEST, Remote, said_wrong
 from .base import BaseEncoder
 
-BYTES_OF_A_VECTOR: Final = 1 << 18  # the most bytes of a vector as JSON: 10,000 numbers of 25 characters
+BYTES_OF_A_VECTOR: Final = 1 << 18  # bytes of a vector as JSON at most: 10,000 numbers of 25 characters
 PROBE: Final = "dimension probe"
 LARGEST_NUMBER: Final = 3.4e38  # the largest 32-bit float
 
@@ -52,12 +52,12 @@ class EndpointEncoder(BaseEncoder):
 
     @cached_property
     def probe(self) -> Float32:
-        """The server's vector of one fixed text, [m]: the only trace of its weights."""
+        """The server's vector of one fixed text, [m], which stands in for its weights."""
         return np.asarray(l2norm(self._request([PROBE]))[0], np.float32)
 
     @cached_property
     def identity(self) -> EncoderIdentity:
-        """Name and dimension, by one request to the server. Its weights cannot be seen."""
+        """Name and dimension, from one request to the server. Its weights cannot be seen."""
         return EncoderIdentity(
             name=f"{self.base_url}#{self.model}",
             dimension=len(self.probe),
@@ -103,7 +103,7 @@ class EndpointEncoder(BaseEncoder):
 
 
 def _numbers(vector: Any, size: int) -> bool:
-    """Whether `vector` is a list of `size` numbers; a number that JSON cannot express is None here."""
+    """Whether `vector` is a list of `size` numbers; NaN and Infinity have been read as None."""
     return isinstance(vector, list) and len(vector) == size and all(_number(x) for x in vector)
 
 

@@ -1,4 +1,4 @@
-"""Any function from texts to vectors, as an encoder."""
+"""Any function from texts to vectors as an encoder."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class FunctionEncoder(BaseEncoder):
 
     Args:
         name, version: identify the function, as its weights cannot be seen. Change the version whenever the vectors
-            change: caches and explainers cannot notice it otherwise. Without both, each wrapped function is a separate
+            change: caches and explainers cannot notice otherwise. Without both, each wrapped function is a separate
             encoder, and its vectors are not kept on disk.
     Raises:
-        InputError: one of name and version without the other, or vectors that cannot be used.
+        InputError: a name without a version or the reverse, or vectors that cannot be used.
     """
 
     def __init__(

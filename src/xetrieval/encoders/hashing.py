@@ -1,7 +1,7 @@
 """A deterministic encoder without a model: the library's own test double.
 
-Each word is a fixed random direction; a text is the normalised sum of its words. Only texts that share words are near
-each other. The vectors are the same on every machine.
+Each word has a fixed random direction; a text is the normalised sum of its words. Only texts with words in common are
+similar. The vectors are the same on every machine.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class HashingEncoder(BaseEncoder):
         return [np.array([word.start() for word in WORD.finditer(text)], np.int64) for text in texts]
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors:
-        """The words as they are read, [T, m]."""
+        """The vectors of the words in order, [T, m]."""
         owner = [place for place, one in enumerate(text) for _ in one.lower()]  # some characters become two
         words = list(WORD.finditer(text.lower()))[: self.identity.max_tokens]
         spans = tuple((owner[word.start()], owner[word.end() - 1] + 1) for word in words)
@@ -79,7 +79,7 @@ class HashingEncoder(BaseEncoder):
         return True
 
     def encode_showing(self, texts: Sequence[str], role: Role, show: Show) -> Float32:
-        """Vectors [n, m]; the words of each text are shown."""
+        """Vectors [n, m], calling `show` with the words of each text."""
         vectors = self._encode(list(texts), role)
         for text, vector in zip(texts, vectors, strict=True):
             show(text, self.token_vectors(text, role), vector)

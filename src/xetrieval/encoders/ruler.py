@@ -1,4 +1,4 @@
-"""How long documents are for an encoder: in its own tokens, or estimated from characters."""
+"""The length of documents for an encoder, in its own tokens or estimated from characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..data.chunks import CharacterRuler, Ruler
 from .base import Encoder, MarksTokens
 from .cache import CachedEncoder
 
-UNKNOWN_LIMIT = 512  # tokens: that of most encoders which do not say how much they read
+UNKNOWN_LIMIT = 512  # tokens; usual for encoders that do not report a limit
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class TokenRuler:
 
 
 def ruler_of(encoder: Encoder, config: ChunkConfig | None = None) -> Ruler:
-    """The measure of a document's length for an encoder, with the longest allowed chunk."""
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes what it counts
+    """The ruler for an encoder's documents, with the longest allowed chunk."""
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes to count
     wanted = None if config is None else config.tokens
     room = inner.document_room if isinstance(inner, MarksTokens) else None
     if room is not None:

@@ -1,4 +1,4 @@
-"""Is it still the same encoder? Its vectors of some texts are compared with the known ones."""
+"""Checks that an encoder is still the same, by comparing its vectors of some texts with known ones."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from ..arrays import Float32
 
-SAME_SERVER: Final = 0.999  # cosine; answers of one server to the same text are closer
+SAME_SERVER: Final = 0.999  # cosine; a server's answers to the same text are closer
 SAME_MODEL: Final = 0.99  # cosine; the same model in float16, bfloat16 or int8 stays above 0.995
 
 
 PROBE_FACT: Final = "endpoint_probe"  # the field of an explainer with the fingerprint of its endpoint
-PROBED: Final = 24  # numbers of a fingerprint
+PROBED: Final = 24  # numbers in a fingerprint
 
 
 class Difference(NamedTuple):
@@ -30,7 +30,7 @@ def first_difference(own: Float32, known: Float32, least: float = SAME_MODEL) ->
 
 
 def fingerprint(vector: Float32) -> list[list[float]]:
-    """The largest numbers of a unit vector [m], as pairs of place and number."""
+    """The largest numbers of a unit vector [m], as pairs of position and number."""
     places = np.sort(np.argsort(-np.abs(vector), kind="stable")[:PROBED])
     return [[int(place), round(float(vector[place]), 4)] for place in places]
 

@@ -28,14 +28,14 @@ from .workers import read_side_by_side
 Precision = Literal["float32", "bfloat16"]
 LOADING: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
 LARGE: Final = 100_000_000  # weights
-FEW: Final = 4  # texts that are read one by one, so that their token vectors can be kept
+FEW: Final = 4  # up to this many texts are read one by one, so that their token vectors can be kept
 TEXTS_KEPT: Final = 8  # token vectors are kept for this many texts
 MOST_KEPT: Final = 1 << 22  # numbers in the token vectors of one text
 BATCH: Final = {"cpu": 8, "cuda": 128}  # on CPUs small batches are faster: 38 texts/s, against 30 with batches of 32
 
 
 class SentenceTransformerEncoder(BaseEncoder):
-    """A sentence-transformers model. Its identity needs a hash of the weights; they are loaded later.
+    """A sentence-transformers model. The weights are hashed for its identity, and loaded when first needed.
 
     Args:
         source: a folder, or a name on the model hub (the hub's local cache is tried first).
@@ -43,7 +43,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         precision: bfloat16 runs the matrix products in half precision (about twice as fast on processors with
             bf16 instructions; cosine to float32 at least 0.9999 measured with MiniLM). Explanations use float32.
     Raises:
-        InputError: neither a model folder nor a name the hub knows, or a model that does not rank by cosine.
+        InputError: neither a model folder nor a name on the hub, or a model that does not rank by cosine.
 
     `notes` has what a user should know: prompts that were guessed, a default prompt that is not used.
     """
@@ -55,7 +55,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         document_prompt: str | None = None,
         precision: Precision = "float32",
         name: str | None = None,
-        batch_size: int | None = None,  # None: see BATCH
+        batch_size: int | None = None,  # None: as in BATCH
     ) -> None:
         self.folder = find_model(source)
         self.precision, self.batch_size, self._tokenizing = precision, batch_size, Lock()
@@ -87,7 +87,8 @@ class SentenceTransformerEncoder(BaseEncoder):
         unknown_id, ends = tokenizer.unk_token_id, tokenizer.num_special_tokens_to_add()
         unread, unknown, tokens = [], [], []
         for ids, special in zip(read["input_ids"], read["special_tokens_mask"], strict=True):
-            inner = [i for i, s in zip(ids, special, strict=True) if not s or i == unknown_id]  # some call it special
+            # some tokenizers call [UNK] special
+            inner = [i for i, s in zip(ids, special, strict=True) if not s or i == unknown_id]
             over = 0 if limit is None else max(0, len(ids) - limit)
             text = inner[len(lead) : len(inner) if limit is None else max(len(lead), limit - ends)]
             unread.append(over)
@@ -106,7 +107,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         return int((self.identity.max_tokens or NO_LIMIT) - tokenizer.num_special_tokens_to_add() - len(lead))
 
     def token_starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        """Where the tokens of each text begin, also past the limit."""
+        """Where the tokens of each text begin, including those past the limit."""
         tokenizer = self._model.tokenizer
         with self._tokenizing:
             read = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
@@ -122,7 +123,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         found = self._last.pop((role, text), None)
         if found is None:
             return self._read(text, role)[1]
-        self._last[role, text] = found  # the most recent again
+        self._last[role, text] = found  # now the most recent
         return found
 
     def shows_tokens(self) -> bool:
@@ -130,7 +131,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         return self._is_mean
 
     def encode_showing(self, texts: Sequence[str], role: Role, show: Show) -> Float32:
-        """Vectors [n, m]; the tokens of each text, before pooling, are shown."""
+        """Vectors [n, m], calling `show` with each text's tokens before pooling."""
         torch, device, model = require("torch", "encoders"), _device(), self._model
         batch, half = self.batch_size or BATCH[device], self.precision == "bfloat16"
         encode = model.encode_query if role == "query" else model.encode_document
@@ -197,7 +198,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         spans, kinds = _places(offsets, special, len(prompt) - lead)
         kept = list(range(len(kinds)))
         if "prompt" in kinds and not getattr(self._model[1], "include_prompt", True):
-            kept = kept[len(kinds) - kinds[::-1].index("prompt") :]  # nor what is before it, such as [CLS]
+            kept = kept[len(kinds) - kinds[::-1].index("prompt") :]  # nor anything before it, such as [CLS]
         return TokenVectors(states[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
@@ -219,7 +220,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         def read_each(some: list[str]) -> Float32:
             return np.concatenate([self._read(text, role)[0] for text in some])
 
-        alone = len(texts) == 1 and self._large  # all threads for one text: faster with large models only
+        alone = len(texts) == 1 and self._large  # all threads for one text: only faster with large models
         if len(texts) <= FEW and not half and self._is_mean:
             read, batch = read_each, 1
         beside = device == "cpu" and not alone
@@ -241,7 +242,7 @@ class SentenceTransformerEncoder(BaseEncoder):
             raise DamagedError(f"{self.folder}: the model does not load ({first})") from error
         _lock_tokenizer(model, self._tokenizing)
         if self.identity.max_tokens is not None:
-            model.max_seq_length = self.identity.max_tokens  # its files may name more than it has positions
+            model.max_seq_length = self.identity.max_tokens  # its files may allow more tokens than it has positions
         try:
             model.eval().encode(["a"], prompt="", show_progress_bar=False)
         except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
@@ -253,7 +254,7 @@ class SentenceTransformerEncoder(BaseEncoder):
 
 
 def _lock_tokenizer(model: Any, lock: AbstractContextManager[Any]) -> None:
-    """Fast tokenizers store truncation as a setting, so two threads could use each other's."""
+    """Prevent two threads from using each other's truncation, which fast tokenizers store as a setting."""
     name = "preprocess" if hasattr(model, "preprocess") else "tokenize"
     tokenize = getattr(model, name)
 
@@ -265,7 +266,7 @@ def _lock_tokenizer(model: Any, lock: AbstractContextManager[Any]) -> None:
 
 
 def _mode(pooling: Any) -> str:
-    """The mode of a pooling module, under its old name or its new one."""
+    """The mode of a pooling module, stored under its old or its new name."""
     mode = getattr(pooling, "pooling_mode", None) or pooling.get_pooling_mode_str()
     return str(mode)
 
@@ -299,7 +300,7 @@ def find_model(source: str | Path) -> Path:
     for local_only in (True, False):
         try:
             return Path(hub.snapshot_download(str(source), local_files_only=local_only))
-        except Exception as error:  # errors of three libraries; each means that the model cannot be had
+        except Exception as error:  # errors of three libraries, which all mean that the model is unavailable
             reason = error
     raise InputError(
         f"encoder {str(source)!r}: no such folder, and the model hub did not return it ({type(reason).__name__}); "
@@ -312,7 +313,7 @@ def _device() -> str:
 
 
 def _quiet() -> None:
-    """No telemetry, and no progress bars of other libraries."""
+    """Turn off telemetry and the progress bars of other libraries."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

@@ -1,4 +1,4 @@
-"""Texts from lists, tuples, arrays, columns of a table or generators."""
+"""Reads texts from lists, tuples, arrays, table columns or generators."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def as_texts(texts: object, what: str = "text") -> list[str]:
     """`texts` as a list of plain strings: from a list, a tuple, a NumPy array, a pandas column or a generator.
 
     Raises:
-        InputError: one bare text, something without an order, an entry that is not text, or one that contains half a
-            character.
+        InputError: one bare text, an unordered collection, an entry that is not text, or one that contains a lone
+        surrogate.
     """
     if isinstance(texts, str | bytes | bytearray):
         raise InputError(f"expected a list of {what} texts, got one {type(texts).__name__}; write [text]")
-    if hasattr(texts, "columns"):  # iterating over a table gives the names of its columns
+    if hasattr(texts, "columns"):  # iterating over a table yields its column names
         raise InputError(f"expected a list of {what} texts, got {_named(texts)}; give one column of it")
     if isinstance(texts, dict | set | frozenset) or not isinstance(texts, Iterable):
         raise InputError(f"expected a list of {what} texts, got {_named(texts)}")
@@ -30,14 +30,14 @@ def as_texts(texts: object, what: str = "text") -> list[str]:
         if not isinstance(text, str):
             raise InputError(f"{what} {index + 1} is {_named(text)}, not text")
         _check_whole(text, f"{what} {index + 1}")
-    return [str(text) for text in found]  # NumPy's own strings become plain ones
+    return [str(text) for text in found]  # turns NumPy strings into plain ones
 
 
 def as_text(text: object, what: str) -> str:
     """`text` as one plain string.
 
     Raises:
-        InputError: it is not text, or contains half a character.
+        InputError: it is not text, or contains a lone surrogate.
     """
     if not isinstance(text, str):
         raise InputError(f"the {what} is {_named(text)}, not text")

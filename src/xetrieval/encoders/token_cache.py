@@ -1,4 +1,4 @@
-"""Tokens of the texts that were explained last, on disk, so that an explanation that is repeated loads no model."""
+"""Keeps the tokens of recently explained texts on disk, so that repeating an explanation loads no model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA: Final = """CREATE TABLE IF NOT EXISTS tokens (
 
 
 def find_tokens(path: Path, text: str) -> tuple[bool, TokenVectors | None]:
-    """Whether the tokens of a text are known, and what they are; None: the encoder does not show them.
+    """Whether the tokens of a text are stored, and the tokens; None: the encoder does not show them.
 
     Raises:
         DamagedError: they have changed since they were stored.
@@ -45,7 +45,7 @@ def find_tokens(path: Path, text: str) -> tuple[bool, TokenVectors | None]:
 
 
 def keep_tokens(path: Path, text: str, tokens: TokenVectors | None) -> None:
-    """Store the tokens of a text; those of the oldest texts are dropped."""
+    """Store the tokens of a text, dropping those of the oldest texts."""
     if tokens is not None and tokens.vectors.size > MOST_NUMBERS:
         return
     vectors = b"" if tokens is None else tokens.vectors.astype(np.float32).tobytes()

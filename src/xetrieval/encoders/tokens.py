@@ -1,4 +1,4 @@
-"""The tokens that an encoder reads, if its vector is the normalised mean of their vectors."""
+"""The tokens that an encoder reads, for encoders whose vector is the normalised mean of its tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TokenVectors(NamedTuple):
 
 Show = Callable[
     [str, TokenVectors, Float32], None
-]  # takes a text, its tokens and its unit vector; perhaps in several threads at once
+]  # takes a text, its tokens and its unit vector; may be called from several threads at once
 
 
 @runtime_checkable
@@ -30,7 +30,7 @@ class ReadsTokens(Protocol):
     """An encoder that can show its tokens."""
 
     def token_vectors(self, text: str, role: Role) -> TokenVectors | None:
-        """The tokens of `text`; None where its vector is not the normalised mean of them."""
+        """The tokens of `text`; None if its vector is not their normalised mean."""
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
-"""Matrices of vectors in files, and the ids of their rows.
+"""Files with a matrix of vectors, and the ids of its rows.
 
-.npy            [n, m]; ids in FILE.ids.txt beside it (one a line), else none
+.npy            [n, m]; ids in FILE.ids.txt beside it (one per line), else none
 .safetensors    one matrix, or the one called "vectors"; ids as for .npy
-.parquet        a column of lists: the one that the caller names, else "vector", else the only one; ids in `_id` or `id`
+.parquet        a column of lists: the one named by the caller, else "vector", else the only one; ids in `_id` or `id`
 
 Numbers are float16, bfloat16, float32, float64 or signed integers. A file's header is compared with the file's size
 before anything is read or allocated.
@@ -81,7 +81,7 @@ def map_vectors(path: Path, column: str | None = None) -> Matrix:
 
     Raises:
         InputError: no such file or column, an unknown file extension, not a matrix of numbers.
-        DamagedError: the file is not of the type that its ending names, or its length differs from its header.
+        DamagedError: the file is not of the type that its extension names, or its length contradicts its header.
     """
     if not path_of(path).is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
@@ -198,7 +198,7 @@ def _map_safetensors(path: Path) -> Any:
         raise damaged
     dtype, shape = np.dtype(TYPES[kind]), entry.get("shape")
     _check_header(path, shape, dtype.itemsize, end - start)
-    if not math.prod(shape):  # type: ignore[arg-type]  # checked there
+    if not math.prod(shape):  # type: ignore[arg-type]  # checked above
         return np.empty(tuple(shape), np.float32)  # type: ignore[arg-type]
     sides: tuple[int, ...] = tuple(shape)  # type: ignore[arg-type]
     mapped: Any = np.memmap(path, dtype=dtype, mode="r", offset=8 + length + start, shape=sides)

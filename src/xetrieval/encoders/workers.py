@@ -1,8 +1,8 @@
 """Encoding on a CPU, several batches at a time, each by one thread.
 
-PyTorch shares each product among its threads, and threads that wait for others spin: if another program needs a core,
-two threads read several times fewer texts than one. With one thread per batch no thread waits, and batches are as fast
-on a quiet machine; a single query takes a few ms longer there (benchmarks/encoding_threads.json).
+PyTorch splits each product among its threads, and threads that wait for others spin: if another program needs a core,
+two threads encode several times fewer texts than one. With one thread per batch, no thread waits. On an idle machine,
+batches are as fast as before, and a single query takes a few ms longer (benchmarks/encoding_threads.json).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Evaluations: each file has one frozen config, one function and one result."""
+"""Evaluations, one per file: a frozen config, a function and a result."""
 
 from ..configs import LabelsConfig, RetrievalConfig, SteeringConfig, SweepConfig
 from .faithfulness import FaithfulnessConfig, faithfulness

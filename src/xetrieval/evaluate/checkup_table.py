@@ -1,4 +1,4 @@
-"""A checkup as tables and lines for a terminal."""
+"""Prints a checkup in a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _percent(part: float | None) -> str:
 
 
 def checkup_parts(found: Checkup) -> Iterator[RenderableType]:
-    """The figures beside those of the model card, the advice, and the queries that fail."""
+    """The figures with those of the model card, the advice, and the failing queries."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,8 +1,9 @@
-"""Is this explainer good enough for this corpus? The metrics of its model card, measured here, and what to do.
+"""Is this explainer good enough for this corpus? Measures the metrics of its model card on the corpus, and advises.
 
 The figures of a card were measured on documents like those it was fitted on. On another corpus the autoencoder
-reconstructs less, the remainder of explanations grows, and some features are active on no document. Judged queries also
-show how much of NDCG reconstructed vectors keep, and which queries fail, grouped by the features of their wrong hits.
+reconstructs less, the remainder of explanations grows, and some features are active on no document. With judged queries
+it also measures how much of NDCG reconstructed vectors keep, and groups failing queries by the features of their wrong
+hits.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ from ..sae.measure import Measured
 from .retrieval import CHUNKS, DEPTH, ndcg10_of_rankings
 
 SAMPLE: Final = 2000  # documents
-QUERIES: Final = 200  # the most queries, or titles if there are no queries
-FEWEST: Final = 100  # documents, below which the figures say little
-WRONG: Final = 3  # hits of a failing query that are explained
+QUERIES: Final = 200  # at most this many queries (titles if there are no queries)
+FEWEST: Final = 100  # documents; with fewer, the figures mean little
+WRONG: Final = 3  # explained hits per failing query
 SHIPPED_ENCODER: Final = "minilm"
-MOST_CHUNKS: Final = 8  # near chunks of a document itself that are passed over
-NEEDED: Final = 1_000  # documents; docs/index.md shows what fewer and more of them give
+MOST_CHUNKS: Final = 8  # how many chunks of the document itself are skipped among its neighbours
+NEEDED: Final = 1_000  # documents; for the effect of fewer or more, see docs/index.md
 
 
 class Group(NamedTuple):
-    """Queries that fail, and the feature with the largest share in their wrong hits."""
+    """Failing queries, and the feature with the largest share in their wrong hits."""
 
     feature: int
     name: str
@@ -54,16 +55,16 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkup(Record):
-    """Metrics of an index, with those of the model card; None where the card has none."""
+    """Metrics of an index, with those of the model card; None if the card lacks one."""
 
     documents: int
     cosine: float  # mean cosine between reconstructed and original vectors
     cosine_on_card: float | None
-    fvu: float | None  # None: all documents are alike, there is no variance
+    fvu: float | None  # None: all documents are equal, so there is no variance
     fvu_on_card: float | None
     verdict: str  # good here, partly, not made for this; or that there are too few documents
     why: str  # the figures behind the verdict, and their limits
-    pairs: int  # which pairs the next six figures are about
+    pairs: int  # number of pairs behind the next six figures
     pairs_are: str
     explained: float | None  # sum of shares / sum of (score - bias), of the original view
     remainder_fraction: float | None  # sum of |remainder| / sum of |score - bias|
@@ -77,8 +78,8 @@ class Checkup(Record):
     silent: float  # fraction of the features that are active on no document
     saturated: float  # fraction of the features that are active on a quarter of the documents
     unread: float  # fraction of the documents with text past the encoder's limit
-    unknown: float  # fraction of the documents of which the encoder knows at most half of the tokens
-    retention: float | None  # fraction of the best ten that is kept, or of NDCG@10 if there are judgments
+    unknown: float  # fraction of the documents of which the encoder knows at most half the tokens
+    retention: float | None  # fraction kept of the top ten, or of NDCG@10 if there are judgments
     retention_is: str
     advice: tuple[str, ...]
     failing: tuple[Group, ...]
@@ -96,11 +97,11 @@ def checkup(
     """Examine an index.
 
     Args:
-        queries: texts, or vectors [q, m]; without them documents' titles are the queries; without titles, figures that
-            need a query are left out.
-        judgments: of each query, {document id: grade}.
+        queries: texts, or vectors [q, m]; without them, document titles serve as queries; without titles, figures that
+        need queries are left out.
+        judgments: for each query, {document id: grade}.
     Raises:
-        InputError: judgments without queries, not one set for each query, or an index without documents.
+        InputError: judgments without queries, the wrong number of judgments, or an index without documents.
     """
     judgments = _judgments(index, queries, judgments)
     rng = np.random.default_rng(seed)
@@ -113,7 +114,7 @@ def checkup(
     reconstruction = measured.reconstruction()
     sample_queries, source, chosen = _queries(index, queries, sample, rng, progress)
     explained = _explained(index, sample_queries, progress)
-    total = sum(abs(one.score) for one in explained) or 1.0  # sums: a score near 0 would blow up a mean of ratios
+    total = sum(abs(one.score) for one in explained) or 1.0  # scores near 0 would distort a mean of ratios
     judged = None if judgments is None else [judgments[i] for i in chosen]
     retention, retention_is = _retention(index, sample_queries, judged, progress) if sample_queries else (None, "")
     frequency = index.frequency / max(1, len(index))
@@ -148,7 +149,7 @@ def checkup(
 
 
 def _notes(index: Index, z: Float32) -> tuple[str, ...]:
-    """Vectors of another encoder, and new documents that are poorly explained."""
+    """Notes on vectors of a different encoder, and on new documents that are poorly explained."""
     changed = drift(index)
     notes = unlike(index.explainer, z, "the vectors of this index"), changed and changed.note(index)
     return tuple(note for note in notes if note)
@@ -157,7 +158,7 @@ def _notes(index: Index, z: Float32) -> tuple[str, ...]:
 def _judgments(
     index: Index, queries: Sequence[str] | Float32 | None, judgments: Sequence[Mapping[str, int]] | None
 ) -> list[dict[str, int]] | None:
-    """The judgments by document; refuse what cannot be examined."""
+    """The judgments by document; checks that the index can be examined with them."""
     if judgments is not None:
         if queries is None or len(queries) != len(judgments):
             raise InputError("give one set of judgments for each query")
@@ -171,7 +172,7 @@ def _judgments(
 def advice(
     found: Checkup, refit: str = "xetrieval fit CORPUS --encoder ENCODER --output my-explainer"
 ) -> tuple[str, ...]:
-    """What the figures mean, in words; the verdict comes first. `refit` is the command for a refit."""
+    """The figures in words, verdict first. `refit` is the command for a refit."""
     lines = []
     remainder = found.remainder or 0.0
     if found.documents < FEWEST:
@@ -215,7 +216,7 @@ def advice(
 
 
 def _refit(index: Index) -> str:
-    """The command that learns features from what the index was made from."""
+    """The command that trains features on the index's own sources."""
     sources = list(dict.fromkeys(source for one in index.manifest.made_from for source in one["sources"]))
     if index.explainer.encoder_identity.name == SHIPPED_ENCODER:
         words = ["xetrieval", "index", "build", *(sources or ["CORPUS"]), "--dictionary", "corpus"]
@@ -242,7 +243,7 @@ def _queries(
         return out, "queries", rows
     titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:QUERIES]
     out = []
-    with suppress(MismatchError):  # an explainer of vectors alone reads no title
+    with suppress(MismatchError):  # an explainer of vectors without texts cannot encode titles
         for place, title in enumerate(titles, 1):
             out.append(Query(title, index.query_vector(title)[0]))
             progress("encode", place, len(titles), "titles")
@@ -252,10 +253,10 @@ def _queries(
 def _figures(
     index: Index, queries: list[Query] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
 ) -> dict[str, Any]:
-    """What features explain of the scores of queries with their three best, or of documents with their three nearest.
+    """What features explain of the scores of queries and their three best hits, or documents and their three nearest.
 
-    Without queries, documents serve as queries, and nothing is encoded. If the features were learned from this corpus,
-    the figures are those of rows that were held out.
+    Without queries, documents serve as queries, and nothing is encoded. If the features were trained on this corpus,
+    held-out rows are used.
     """
     names = ("explained", "remainder_fraction", "features", "named_fraction", "explained_untrained", "margin")
     stored = index.explainer.metrics.get("pairs")
@@ -265,7 +266,7 @@ def _figures(
         and index.learned_here
         and len(index.manifest.made_from) == index.explainer.provenance.get("additions", 1)
     ):
-        # its documents were learned from, so rows that were held out are the fairer queries
+        # it was trained on the documents, so held-out rows are fairer queries
         return {"pairs": stored["pairs"], "pairs_are": stored["queries"], **{name: stored.get(name) for name in names}}
     rows = sample[:: max(1, len(sample) // QUERIES)][:QUERIES]
     given = index.vectors(rows) if queries is None else [query.vector for query in queries]
@@ -300,7 +301,7 @@ def _verdict(documents: int, figures: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _explained(index: Index, queries: list[Query], progress: Progress) -> list[Explanation]:
-    """Each query's best three."""
+    """Explain each query's three best hits."""
     out: list[Explanation] = []
     for place, query in enumerate(queries, 1):
         assert query.vector is not None
@@ -312,7 +313,7 @@ def _explained(index: Index, queries: list[Query], progress: Progress) -> list[E
 def _retention(
     index: Index, queries: list[Query], judgments: Sequence[Mapping[str, int]] | None, progress: Progress
 ) -> tuple[float, str]:
-    """Ranking a query's best hundred again by reconstructed vectors of both sides."""
+    """What is retained when each query's top hundred are reranked by the reconstructed vectors of both sides."""
     sae, view = index.explainer.sae, index.manifest.views[0]
     plain, kept = [], []
     for place, query in enumerate(queries, 1):
@@ -337,7 +338,7 @@ def _failing(
     judgments: Sequence[Mapping[str, int]],
     progress: Progress,
 ) -> tuple[tuple[Group, ...], int]:
-    """Queries without a relevant document in their best ten, by the feature that their wrong hits share most."""
+    """Queries without a relevant document in the top ten, grouped by the largest feature of their wrong hits."""
     groups: dict[int, list[tuple[str, float]]] = {}
     failed = 0
     for place, judged in enumerate(judgments):

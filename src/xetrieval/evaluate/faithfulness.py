@@ -5,12 +5,12 @@ For pairs near the top of their rankings, with their features S ordered by |shar
     explained   (bias + the n largest shares) / score
     deletion    cosine after erasing the first n features, over the cosine; lower is more faithful
     insertion   cosine when only the first n are kept, over the cosine; higher is more faithful
-    rank        Spearman's correlation, over a query's top documents, between their scores and the scores when only the
-                features of the explanation are kept
+    rank Spearman's correlation, over a query's top documents, of their scores before and after removing all but the
+    features of the explanation
 
 The explanation's own order is compared with a random order of the same features, and with the features of an
-autoencoder of raw vectors in its own order (erased and kept in its own span). Areas are means over n = 1 .. N, at the
-same numbers of features for all.
+autoencoder of raw vectors in its own order (erased and kept in its own span). Areas are means over n = 1 .. N, with the
+same N for all orders.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ STEPS: Final = (0, 1, 2, 3, 4, 6, 8, 12, 16)
 
 @dataclass(frozen=True)
 class FaithfulnessConfig:
-    """How much is measured.
+    """The size of the measurement.
 
     Args:
         queries: size of the seeded sample, at most four pairs each.
-        steps: numbers of features; areas are over those above 0.
-        ranked_queries, depth: whose top documents are ranked again, and how many of them.
-        shown: features that each of these keeps.
+        steps: numbers of features; areas leave out 0.
+        ranked_queries, depth: how many queries' top documents are reranked, and how many documents each.
+        shown: features that are kept for each document.
     """
 
     queries: int = 300
@@ -65,7 +65,7 @@ class FaithfulnessConfig:
 
 
 class _Order(NamedTuple):
-    """The features of each pair, the first to go first, in one autoencoder's span."""
+    """The features of each pair in the order of erasure, in one autoencoder's span."""
 
     sae: SparseAutoencoder
     features: list[IntArray]
@@ -75,7 +75,7 @@ class _Order(NamedTuple):
 class ExplainedAt:
     """How much of the scores the bias and the first `features` features explain, with a 95 % interval.
 
-    A score near zero distorts the mean of ratios; the ratios of sums are safe from that.
+    A score near zero distorts the mean of ratios, but not the ratios of sums.
     """
 
     features: int
@@ -100,7 +100,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class RankAgreement:
-    """Spearman's correlation of the scores with those of the features shown, of all shared ones, of random ones."""
+    """Spearman's correlation of the scores with those from only the displayed, all shared, or random features."""
 
     queries: int
     documents: int
@@ -136,7 +136,7 @@ def faithfulness(
     """Measure the explanations of a benchmark's pairs.
 
     Args:
-        raw: an autoencoder of raw vectors, for the order raw_sae.
+        raw: an autoencoder of raw vectors, used for the order raw_sae.
     Raises:
         InputError: no pair to measure. MissingExtra: SciPy is not installed.
     """
@@ -212,7 +212,7 @@ def _curves(order: _Order, q: Float32, z: Float32, query: NDArray[np.int64], con
 def curves_of(
     deleted: Sequence[Float64], inserted: Sequence[Float64], query: NDArray[np.int64], config: FaithfulnessConfig
 ) -> Curves:
-    """The curves of values [pairs] at each step, with the areas under them."""
+    """The curves of the values [pairs] at each step, and the areas under them."""
     return Curves(
         deletion=tuple(round(float(values.mean()), 4) for values in deleted),
         insertion=tuple(round(float(values.mean()), 4) for values in inserted),
@@ -222,7 +222,7 @@ def curves_of(
 
 
 def _area(curve: Sequence[Float64], query: NDArray[np.int64], config: FaithfulnessConfig) -> Estimate:
-    """The mean over 1 .. N of the curve, with straight lines between its steps."""
+    """The mean of the curve over 1 .. N, interpolated linearly between its steps."""
     steps = np.array(config.steps)
     every = np.arange(1, steps.max() + 1)
     stacked = np.stack(curve, axis=1)

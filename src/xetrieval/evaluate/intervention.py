@@ -3,7 +3,8 @@
 The sets, compared on the same pairs: the features of the explanation (xetrieval), those shared with the original view
 (original_view), active features of z that are not shared (control), and the features that an autoencoder of the
 encoder's own vectors shares between q and z (direct). Size alone changes the score, so each set is also compared with
-two of the same size: random active features of z outside the set, and random living ones of similar frequency.
+two of the same size: random active features of z outside the set, and random features of similar frequency that are not
+dead.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ..steer import erase_and_keep
 from .pairs import InterventionConfig, Pairs, draw_pairs, random_active
 from .vectors import BenchmarkVectors
 
-FREQUENCY_ROWS: Final = 4096  # documents from which the frequencies of a raw autoencoder are counted
+FREQUENCY_ROWS: Final = 4096  # documents used to count the frequencies of a raw autoencoder
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class InterventionResult:
 
     Attributes:
         sets: name -> {size, erase, keep_only, explained, ..., each with _random, _random_live and _ci}, and the same
-            under tp and fp for relevant and other pairs. erase is the mean drop of the cosine (positive where the score
+            under tp and fp for relevant and other pairs. erase is the mean drop in the cosine (positive where the score
             falls), keep_only its mean change.
     """
 
@@ -58,7 +59,7 @@ def intervention(
     """Erase and keep the features of the explanation of each pair, and of the control sets. `raw` is for "direct".
 
     Raises:
-        InputError: no query with a relevant document, or a `raw` of another dimension.
+        InputError: no query with a relevant document, or a `raw` of the wrong dimension.
     """
     if raw is not None and raw.dimension != explainer.sae.dimension:
         raise InputError(f"the raw autoencoder has dimension {raw.dimension}, the explainer {explainer.sae.dimension}")
@@ -135,14 +136,14 @@ def _measure(sae: SparseAutoencoder, q: Float32, z: Float32, chosen: list[IntArr
         "keep_only": np.einsum("nm,nm->n", q, kept) - cosine,
         "explained": (parts.bias + parts.total) / cosine,
         "explained_without_bias": parts.total / cosine,
-        "_score": cosine,  # summed, not averaged: a score near zero distorts a mean of ratios
+        "_score": cosine,  # a ratio of sums: a score near zero would distort a mean of ratios
         "_own": cosine - parts.bias,
         "_remainder": cosine - parts.bias - parts.total,
     }
 
 
 def random_live(chosen: list[IntArray], frequency: Float64, rng: Generator, window: int = 25) -> list[IntArray]:
-    """For each feature, a random living one outside the set, among its 2 * window neighbours by frequency."""
+    """For each feature, a random one outside the set that is not dead, among its 2 * window neighbours by frequency."""
     live = np.flatnonzero(frequency > 0)
     by_frequency = live[np.argsort(frequency[live], kind="stable")]
     place = np.zeros(len(frequency), np.int64)

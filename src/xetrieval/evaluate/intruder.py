@@ -1,9 +1,8 @@
-"""Are the top texts of a feature about one thing? A judge must find the intruder (paper, section on mono-semanticity).
+"""Tests whether the top texts of a feature share a topic: a judge must find the intruder (paper, mono-semanticity).
 
 For each feature, the judge gets its nine most activating texts and one random text on which it is inactive. In the
-paper the judge is a language model; here it is the embedding of a different encoder, which picks the text with the
-least
-mean cosine to the other nine. (The explained encoder would favour features that are narrow in its own space: small k.)
+paper the judge is a language model; here it is a different encoder, which picks the text with the smallest mean cosine
+to the other nine. (The explained encoder would favour features that are narrow in its own space: small k.)
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MOST_FEATURES = 500
 
 
 class IntruderSample(NamedTuple):
-    """Row i of both matrices is the same text; the judge is a different encoder from the explained one."""
+    """Vectors of the same texts by the explained encoder and by the judge, a different encoder."""
 
     vectors: Matrix  # [n, m]
     judge: Matrix  # [n, any]
@@ -37,7 +36,7 @@ class IntruderScore(NamedTuple):
     accuracy: float
     low: float  # 95 % interval (Wilson)
     high: float
-    features: int  # judged
+    features: int  # number of judged features
 
 
 def intruder_score(sae: SparseAutoencoder, sample: IntruderSample, seed: int = 0) -> IntruderScore:

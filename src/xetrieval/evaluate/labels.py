@@ -1,4 +1,4 @@
-"""Do labels fit? The judge is a different encoder from the one explained; it reads labels and texts, never activations.
+"""Measures whether labels fit. The judge is a different encoder; it reads labels and texts, never activations.
 
 For each labelled feature, does the label's embedding rank texts that activate it above texts that do not? The area
 under that curve is 0.5 by chance; it is compared with that of labels shuffled among the features.
@@ -48,9 +48,9 @@ def labels(
     """Measure the labels of an explainer on the documents of a benchmark.
 
     Args:
-        vectors: of the benchmark under the explained encoder.
+        vectors: the benchmark's vectors by the explained encoder.
     Raises:
-        MismatchError: the judge is the encoder that is explained.
+        MismatchError: the judge is the explained encoder.
         InputError: no labelled feature is active on enough of these documents.
     """
     config = config or LabelsConfig()

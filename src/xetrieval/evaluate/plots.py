@@ -1,4 +1,4 @@
-"""Figures from the JSON of measurements."""
+"""Plots of measurements, from their JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = 
     ("Dead features", "fraction", lambda r: r.get("dead")),
     ("Duplicate directions", "fraction", lambda r: r.get("duplicates")),
 )
-ENDINGS = ("", ".png", ".pdf", ".svg")  # extensions of a figure's file; without one it is a PNG
+ENDINGS = ("", ".png", ".pdf", ".svg")  # file extensions; without one, a figure is a PNG
 
 
 def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
@@ -55,7 +55,7 @@ def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter("{x:g}")
         axis.grid(alpha=0.3)
-        if axis.get_ylim()[0] < 0:  # no measure can be
+        if axis.get_ylim()[0] < 0:  # no measure can be negative
             axis.set_ylim(bottom=0)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9, frameon=False)

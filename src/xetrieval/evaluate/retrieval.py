@@ -23,12 +23,12 @@ from .vectors import BenchmarkVectors, of_queries, ranking
 from .weights import learn_weights
 
 DEPTH = 10
-CHUNKS = 5  # hits that are looked at for each document that is ranked, as several may be chunks of one
+CHUNKS = 5  # hits fetched per ranked document, as several may be chunks of the same document
 Weights = Mapping[View, float] | Sequence[Mapping[View, float]] | None  # by view; one mapping per half if learned
 
 
 def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:
-    """NDCG@10 of each query, [q]; an absent judged document counts as missed.
+    """NDCG@10 of each query, [q]; a judged document that is absent counts as missed.
 
     Documents need not be unit vectors: with the sum of weighted views they are ranked by s'.
 
@@ -40,7 +40,7 @@ def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:
 
 
 def ndcg10_of_rankings(judgments: Sequence[Mapping[str, int]], ranked: Sequence[Sequence[str]]) -> Float64:
-    """NDCG@10 of each ranking of document ids, best first; a ranking may have fewer than ten, or none.
+    """NDCG@10 of each ranking of document ids, best first; a ranking may have fewer than ten, even none.
 
     Raises:
         MissingExtra: ir-measures is not installed.
@@ -73,7 +73,7 @@ def reconstructed(sae: SparseAutoencoder, vectors: BenchmarkVectors) -> Benchmar
 def with_views(
     vectors: BenchmarkVectors, views: Mapping[View, Float32], weights: Mapping[View, float]
 ) -> BenchmarkVectors:
-    """Documents as z + sum_t w_t v_t: their products with a query are s'."""
+    """Documents as z + sum_t w_t v_t, whose products with a query are s'."""
     total = vectors.documents.astype(np.float64)
     for aspect, view in views.items():
         total += weights[aspect] * view
@@ -82,7 +82,7 @@ def with_views(
 
 @dataclass(frozen=True)
 class RetrievalResult:
-    """NDCG@10 of one system, in percent, and its paired difference to the encoder alone."""
+    """NDCG@10 of one system, in percent, and its paired difference from the encoder alone."""
 
     dataset: str
     encoder: str
@@ -106,7 +106,7 @@ def retrieval(
     facts: Mapping[str, Any],
     config: RetrievalConfig | None = None,
 ) -> list[RetrievalResult]:
-    """Two results: the encoder alone, and with `views`.
+    """Two results: the encoder alone, and the encoder with `views`.
 
     Args:
         views: aspect -> [d, m] unit vectors of the documents.
@@ -117,7 +117,7 @@ def retrieval(
 
 
 class ViewSystem(NamedTuple):
-    """One way to get views of the documents."""
+    """One way to make views of the documents."""
 
     facts: Mapping[str, Any]  # system (internalizer or cot), form, teacher
     views: Mapping[View, Float32]  # aspect -> [d, m] unit vectors
@@ -170,7 +170,7 @@ def _cross_fitted(
 
 
 def compared(scored: Float64, base: Float64, resamples: int, seed: int) -> dict[str, Any]:
-    """NDCG@10 of queries [q] in percent, and the paired difference to a base with its interval and p value."""
+    """NDCG@10 of queries [q] in percent, and the paired difference from a base with its interval and p value."""
     difference = 100 * (scored - base)
     low, high, p_value = paired_test(difference, resamples, seed)
     return {
@@ -184,7 +184,7 @@ def compared(scored: Float64, base: Float64, resamples: int, seed: int) -> dict[
 
 
 def paired_test(difference: Float64, resamples: int, seed: int) -> tuple[float, float, float]:
-    """95 % bootstrap interval of the mean of paired differences [q], and the two-sided sign-flip p value of it.
+    """95 % bootstrap interval of the mean of paired differences [q], and its two-sided sign-flip p value.
 
     Raises:
         MissingExtra: SciPy is not installed.

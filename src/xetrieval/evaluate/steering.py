@@ -1,4 +1,4 @@
-"""Does scaling the features that matter move the ranking? The paper's steering check (section 10, Fig. 8).
+"""The paper's steering check (section 10, Fig. 8): does scaling the features that matter change the ranking?
 
 RUS(j) = sum of I_j over matched pairs - the same over equally many unmatched pairs; I_j(q,d) = [j active in q][j
 active in d].
@@ -23,7 +23,7 @@ from ..sae import SparseAutoencoder, SparseCodes
 from .retrieval import ndcg10_by_query
 from .vectors import BenchmarkVectors, of_queries, ranking
 
-HARD = 100  # unmatched documents are drawn from this many of the query's best
+HARD = 100  # unmatched documents are drawn from the query's top this many
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _sets(
 
 
 def _like_frequency(key: NDArray[np.int64], others: NDArray[np.int64], fired: NDArray[np.int64], seed: int) -> IntArray:
-    """For each key feature another one, among the 20 remaining ones nearest to it in frequency."""
+    """For each key feature, a different one among the 20 that are closest to it in frequency."""
     rng = np.random.default_rng(seed + 1)
     free = others[np.argsort(fired[others], kind="stable")].tolist()
     out = []

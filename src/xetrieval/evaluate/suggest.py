@@ -1,8 +1,9 @@
-"""A steering profile learned from judgments or clicks, and its gain on queries that it did not learn from.
+"""Learns a steering profile from judgments or clicks, and measures its gain on held-out queries.
 
-Queries are split into folds. For each fold, the number of features that may move and the strength of the ridge are
+Queries are split into folds. For each fold, the number of features that may be scaled and the strength of the ridge are
 chosen by cross-validation among the other folds, a profile is learned from those, and the fold's queries are ranked
-with it. So the gain is measured on queries that had no part in any choice. The returned profile learns from all.
+with it. So the gain is measured on queries that had no part in any choice. The returned profile is learned from all
+queries.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Suggestion(Record):
-    """A profile, and NDCG@10 of queries that it did not learn from, in percent."""
+    """A profile, and NDCG@10 of held-out queries, in percent."""
 
     json_keys: ClassVar = (
         *("factors", "queries", "ndcg10", "ndcg10_steered"),
@@ -45,23 +46,23 @@ class Suggestion(Record):
     ndcg10: float
     ndcg10_steered: float
     gain: float
-    ci_low: float  # 95 % interval of the gain
+    ci_low: float  # lower end of the gain's 95 % interval
     ci_high: float
     p_value: float
-    choices: tuple[str, ...]  # the choice in each fold, and last the one for all queries
+    choices: tuple[str, ...]  # the choice in each fold, then the one for all queries
 
     @property
     def factors(self) -> dict[int, float]:
-        """Feature -> factor, in the features' order."""
+        """Feature -> factor, by feature id."""
         return dict(sorted(self.profile.factors.items()))
 
     @property
     def helps(self) -> bool:
-        """Whether the whole interval of the gain is above 0."""
+        """Whether the gain's interval is entirely above 0."""
         return self.ci_low > 0
 
     def sentence(self) -> str:
-        """The gain in words."""
+        """A sentence about the gain."""
         figures = (
             f"{self.gain:+.2f} points of NDCG@10 ({self.ci_low:+.2f} to {self.ci_high:+.2f}, p = {self.p_value:.3f}) "
             f"on {self.queries} queries, each steered by a profile that had not seen it: "
@@ -85,8 +86,8 @@ def suggest(
 
     Args:
         queries: texts, or their vectors [q, m].
-        judgments: of each query, {document id: grade}; above 0 is relevant. Clicked documents do as well.
-        own: ids that are not ranked for their query, such as the query itself where it is a document.
+        judgments: of each query, {document id: grade}; above 0 is relevant. Clicked documents work too.
+        own: for each query, an id that is not ranked, such as its own if queries are documents.
     Raises:
         InputError: fewer than ten queries with a relevant document in the index. MissingExtra: without `eval`.
     """
@@ -131,7 +132,7 @@ class _Task:
     index: Index
     q: Float32  # [q, m]
     judgments: list[dict[str, int]]
-    own: list[str | None]  # document that is not ranked for each query
+    own: list[str | None]  # for each query, a document that is not ranked
     competition: Competition
     near: list[_Near]
     names: dict[int, str] = field(default_factory=dict)  # ids of rows that were looked up
@@ -147,7 +148,7 @@ class _Task:
         return ndcg10_of_rankings([self.judgments[query] for query in queries], ranked)
 
     def quick(self, queries: Rows, factors: Mapping[int, float]) -> float:
-        """The same over the best documents of each query only, to choose settings."""
+        """The same over only the best documents of each query, for choosing settings."""
         ranked = []
         for query in queries:
             near = self.near[query]
@@ -156,7 +157,7 @@ class _Task:
         return float(ndcg10_of_rankings([self.judgments[query] for query in queries], ranked).mean())
 
     def _ids(self, query: int, rows: Rows) -> list[str]:
-        """The best documents, each where its best chunk is."""
+        """The best documents, each at the rank of its best chunk."""
         return [name for name in dict.fromkeys(map(self._id, rows.tolist())) if name != self.own[query]][:DEPTH]
 
     def _id(self, row: int) -> str:
@@ -214,7 +215,7 @@ def _task(
     scores = q.astype(np.float64) @ index.vectors(pool).astype(np.float64).T
     for query, name in enumerate(left_out):
         for row in [] if name is None else index.rows_of(name):
-            if row in place_of and row not in rows_of[query]:  # what is wanted has to compete
+            if row in place_of and row not in rows_of[query]:  # the wanted documents must compete
                 scores[query, place_of[row]] = -np.inf
     codes: SparseCodes = index.codes(pool, index.manifest.views[0])
     competition = competition_of(
@@ -229,5 +230,5 @@ def _task(
 
 
 def _best_chunk(index: Index, q: Float32, rows: list[int]) -> int:
-    """The row of a document that is nearest to a query."""
+    """The row (chunk) of a document that is nearest to a query."""
     return rows[int(np.argmax(index.vectors(np.array(rows, np.int64)) @ q))] if len(rows) > 1 else rows[0]

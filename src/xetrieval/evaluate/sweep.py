@@ -1,4 +1,4 @@
-"""Many autoencoders in one pass over the data, and a table of their metrics (paper, Fig. 3 and 4)."""
+"""Trains many autoencoders in one pass over the data and tabulates their metrics (paper, Fig. 3 and 4)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .intruder import IntruderSample, intruder_score
 from .retrieval import ndcg10, reconstructed
 from .vectors import BenchmarkVectors
 
-MEASURED = 20_000  # held-out rows of each kind
+MEASURED = 20_000  # held-out rows per kind, at most
 
 
 @dataclass(frozen=True)
 class SweepData:
-    """The data to learn from and to measure on. `kinds`: original vectors, then views of the same rows."""
+    """The data for training and measuring. `kinds`: original vectors, then views of the same rows."""
 
     kinds: Mapping[str, Matrix]  # name -> [n, m]
     benchmarks: Sequence[tuple[Benchmark, BenchmarkVectors]] = ()
@@ -47,7 +47,7 @@ def sweep(
     """Train all, write each as a folder and the table as OUTPUT/sweep.json; resumes if interrupted.
 
     Raises:
-        InputError: see `train_many`; kinds of different shapes; an output with other content.
+        InputError: see `train_many`; kinds of different shapes; an output folder with other content.
     """
     configs = config.configs()
     stack = Stack(list(data.kinds.values()), list(data.kinds))

@@ -56,7 +56,7 @@ def _weights(weights: Any) -> str:
 
 
 def intervention(results: Sequence[InterventionResult]) -> Table:
-    """One line per set; in brackets the size-matched random set active in z."""
+    """One line per set; in brackets, the random set of the same size active in z."""
     table = _table(("dataset", "set", "features", "erase", "keep-only", "explained"))
     for r in results:
         for name, s in r.sets.items():
@@ -72,7 +72,7 @@ def intervention(results: Sequence[InterventionResult]) -> Table:
 
 
 def steering(results: Sequence[SteeringResult]) -> Table:
-    """NDCG@10 by factor, one line per set."""
+    """NDCG@10 by factor, one line per set of features."""
     alphas = [f"x{alpha:g}" for alpha in results[0].alphas]
     table = _table(("dataset", "set", "features", *alphas))
     for r in results:
@@ -102,7 +102,7 @@ def faithfulness(results: Sequence[FaithfulnessResult]) -> Table:
 
 
 def labels(results: Sequence[LabelsResult]) -> Table:
-    """AUC beside shuffled labels; chance is 0.5."""
+    """AUC, and that of shuffled labels; chance is 0.5."""
     table = _table(("dataset", "judge", "features", "AUC", "95 % interval", "shuffled labels"))
     for r in results:
         low, high = r.auc_ci
@@ -118,7 +118,7 @@ def labels(results: Sequence[LabelsResult]) -> Table:
 
 
 def names_table(result: NamesResult) -> Iterator[RenderableType]:
-    """Verdicts by group, and who judged."""
+    """Verdicts by group, and the judges."""
 
     def figure(found: Interval | None, *, interval: bool = False) -> str:
         if found is None:

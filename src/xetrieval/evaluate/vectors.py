@@ -45,8 +45,8 @@ def of_queries(benchmark: Benchmark, rows: Rows) -> Benchmark:
 def ranking(benchmark: Benchmark, vectors: BenchmarkVectors, depth: int) -> NDArray[np.int64]:
     """Document rows by descending score, [q, depth]; -1 if a query has fewer.
 
-    The document with a query's own id is not ranked for it. Of documents with the same text, those that are judged
-    relevant are, else the first.
+    The document with a query's own id is not ranked for it. Of documents with the same text, those judged relevant are
+    ranked, else the first.
     """
     row_of = {document.id: row for row, document in enumerate(benchmark.documents)}
     first: dict[str, int] = {}
@@ -60,7 +60,7 @@ def ranking(benchmark: Benchmark, vectors: BenchmarkVectors, depth: int) -> NDAr
             hidden = repeated.copy()
             judged = benchmark.judgments[identifier]
             relevant = [row_of[name] for name, grade in judged.items() if grade > 0 and name in row_of]
-            hidden[np.isin(first_of, first_of[relevant])] = True  # an unjudged copy of what is relevant
+            hidden[np.isin(first_of, first_of[relevant])] = True  # unjudged copies of relevant documents
             hidden[relevant] = False
             mine = own[start + offset]
             if mine is not None:

@@ -1,4 +1,4 @@
-"""The views of a benchmark's documents: from internalizers, or from texts that a teacher wrote about them."""
+"""Views of a benchmark's documents, from internalizers or from texts that a teacher wrote about them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .vectors import of_queries
 
 
 class TaughtBenchmark(NamedTuple):
-    """A benchmark restricted to the documents that have texts, and the embeddings of these."""
+    """A benchmark restricted to the documents with texts, and the embeddings of those texts."""
 
     benchmark: Benchmark
     views: dict[View, Float32]  # [d, m]
-    missing: int  # texts that a document does not have; its own vector is used instead
+    missing: int  # missing texts, replaced by the document's own vector
 
 
 def internalized(internalizers: Mapping[View, Internalizer], documents: Float32) -> dict[View, Float32]:
@@ -51,7 +51,7 @@ def taught(benchmark: Benchmark, lessons: Sequence[TeacherPair], encoder: Encode
 
 
 def restricted(benchmark: Benchmark, ids: set[str]) -> Benchmark:
-    """Only these documents, and the queries that have a relevant one among them.
+    """The benchmark with only these documents, and the queries that have a relevant one among them.
 
     Raises:
         InputError: no query is left.

@@ -1,9 +1,9 @@
 """Weights of views, learned from judged queries.
 
-A softmax of beta (<q,z> + sum_t w_t <q,v_t>) over the documents should give the probability to the judged ones. The
-loss is the cross-entropy + ridge * ||w||^2 with w >= 0, so that a view counts 0 without evidence. All documents
-compete, or the judged ones and a random sample of the others: candidates from the original view's own top ranks would
-be documents that it overrates, and the loss would turn against it.
+A softmax of beta (<q,z> + sum_t w_t <q,v_t>) over the documents should put its probability on the judged ones. The
+loss is the cross-entropy + ridge * ||w||^2 with w >= 0, so that a view without evidence gets weight 0. All documents
+compete, or the judged ones and a random sample of the others. (The original view's top ranks are documents that it
+overrates, so the loss would turn against it.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files and folders: written completely or not at all, and identified by hashes. Knows nothing of their meaning."""
+"""Files and folders, written completely or not at all and identified by hashes. Knows nothing about their meaning."""
 
 from .arrays import check_written, half_precision, read_arrays, write_arrays
 from .atomic import (

@@ -1,4 +1,4 @@
-"""Named arrays in one safetensors file, and what NumPy wrote."""
+"""Named arrays in a safetensors file, and checks of .npy files."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def cache_folder() -> Path:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Yield a file that becomes `path` if the block succeeds and is removed if it fails.
 
-    "-" is standard output. Devices, pipes and sockets are written to directly. If `path` is a link, its target is
-    replaced. A new file gets the mode that the umask allows; an existing file keeps its mode.
+    "-" is standard output. Devices, pipes and sockets are written to directly. If `path` is a symbolic link, its target
+    is replaced. A new file gets the mode that the umask allows; an existing file keeps its mode.
 
     Raises:
         InputError: the folder cannot be written to. OSError: the disk is full; the error names the path.
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _named_by(path: Path) -> Path:
-    """The file that a path leads to when its links are resolved. The file need not exist."""
+    """The file that a path refers to once links are resolved. The file need not exist."""
     check_path(path)
     target = Path(os.path.realpath(path))
     if target.is_symlink():
@@ -92,9 +92,9 @@ def _stream(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _open_stream(path: Path) -> IO[bytes]:
-    """Open a device or a pipe for writing. Opening a pipe in the usual way would wait for a reader forever."""
+    """Open a device or a pipe for writing. A plain open() of a pipe would wait forever for a reader."""
     if not path.is_fifo():
-        return path.open("ab")  # append: /dev/stdout may be a file that other processes wrote to
+        return path.open("ab")  # append: /dev/stdout may be a file that other processes write to
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -154,7 +154,7 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, without its byte-order mark.
 
     Raises:
-        InputError: no such file, or one in another encoding.
+        InputError: no such file, or it is not UTF-8.
     """
     if not path_of(path).is_file():
         raise InputError(f"{path}: no such file")
@@ -165,10 +165,10 @@ def read_text(path: Path) -> str:
 
 
 def _read_pipe(path: Path) -> bytes:
-    """Everything written to a pipe. Opening it in the usual way would wait for a writer forever."""
+    """Everything written to a pipe. A plain open() would wait forever for a writer."""
     reads = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(reads, "rb") as file:
-        with selectors.DefaultSelector() as waiting:  # `select` takes only the first 1,024 descriptors of a process
+        with selectors.DefaultSelector() as waiting:  # `select` only takes file descriptors below 1,024
             waiting.register(reads, selectors.EVENT_READ)
             if not waiting.select(PATIENCE):
                 raise InputError(f"{path}: nobody writes to this pipe; give a file")
@@ -183,7 +183,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Replace the content of `path` by text, in UTF-8, in one step."""
+    """Replace the content of `path` with UTF-8 text, in one step."""
     write_bytes(path, content.encode())
 
 
@@ -198,7 +198,7 @@ def check_file(path: Path) -> None:
 
 
 def check_apart(output: Path, *sources: Path | None) -> None:
-    """Raise InputError if `output` is one of the files that are read, or is in a folder that is: it would be lost."""
+    """Raise InputError if `output` is an input file or in an input folder, which would be overwritten."""
     check_path(output)
     if is_stream(output) or not output.exists():
         return

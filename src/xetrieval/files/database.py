@@ -26,7 +26,7 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
     """
     if not path.exists():
         check_writable(path.parent)
-        path.touch()  # with the permissions of the umask; SQLite's own are never more than 0644
+        path.touch()  # with the umask's permissions; SQLite itself gives 0644 at most
     elif not path.is_file():
         raise InputError(f"{path}: {what} must be a file, and this is not one; remove it")
     try:
@@ -47,7 +47,7 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
 
 
 def _prepare(db: sqlite3.Connection, schema: str) -> None:
-    """Retry: a switch to write-ahead logging fails at once, whatever the timeout, while another connection does it."""
+    """Prepare the database. Retries: the timeout does not apply when two connections switch to write-ahead logging."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
@@ -64,7 +64,7 @@ def has_tables_of(db: sqlite3.Connection, schema: str) -> bool:
     """Whether a database has the tables of `schema`, and no other table, index, view or trigger."""
     try:
         return _things(db) == _expected(schema)
-    except UnicodeDecodeError:  # a name, or a message of SQLite, that is not valid text
+    except UnicodeDecodeError:  # a name or an SQLite message that is not valid text
         return False
 
 

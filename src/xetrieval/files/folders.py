@@ -1,4 +1,4 @@
-"""Folders are published completely or not at all, and only our own files are ever removed.
+"""Publishes folders completely or not at all, and never removes files that are not ours.
 
 The file `.xetrieval` marks a folder of unfinished work and names its job; config.json marks a finished folder.
 """
@@ -92,7 +92,7 @@ def new_folder(target: Path, over: Kind | None = None, *, part: bool = False) ->
 
 
 def _foreign(target: Path, kind: Kind) -> list[str]:
-    """The files in a folder of ours that its config.json does not name."""
+    """The files in a folder of ours that its config.json does not list."""
     if kind_of(target) != kind.format:
         raise InputError(f"{target} already exists and does not contain {kind.words}; choose another output")
     files = read_object(target / NAME).get("files")
@@ -114,7 +114,7 @@ def _publish(scratch: Path, target: Path) -> None:
         if target.is_dir():
             sweep(target, [LOCK])
             with suppress(OSError):
-                target.rmdir()  # an empty folder is replaced by a rename on POSIX alone
+                target.rmdir()  # only on POSIX does a rename replace an empty folder
         os.replace(scratch, target)
     elif not _exchange(scratch, target):
         retired = scratch.with_name(scratch.name + "-old")
@@ -128,7 +128,7 @@ def _publish(scratch: Path, target: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Swap two folders in one step, if the system can. Returns whether it did."""
+    """Swap two folders in one step, if the system supports it. Returns whether it did."""
     if sys.platform != "linux":
         return False
     import ctypes
@@ -139,7 +139,7 @@ def _exchange(first: Path, second: Path) -> bool:
 
 
 def recover(target: Path) -> None:
-    """Restore a folder that a process moved aside and, because it was killed, never replaced."""
+    """Restore a folder that a killed process moved aside but did not replace."""
     check_path(target)
     place = Path(os.path.realpath(target))
     if os.path.lexists(place) or not place.parent.is_dir():
@@ -153,11 +153,12 @@ def recover(target: Path) -> None:
 
 
 def sweep(folder: Path, names: Sequence[str] = (), *, keep: str = "") -> None:
-    """Remove what a killed process left half-written in a folder of ours. Call it where nobody else writes.
+    """Remove half-written files that a killed process left in a folder of ours. Call it only when nobody else writes
+    there.
 
     Args:
         names: patterns of other names to remove.
-        keep: leave unfinished names that begin like this; another process removes them.
+        keep: leave unfinished files whose names begin with this, which another process removes.
     """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         unfinished = is_scratch(path.name) and not (keep and path.name.startswith(keep))
@@ -169,7 +170,7 @@ def claim(folder: Path, what: str) -> None:
     """Create a folder for unfinished work, or reuse ours. A mark in it says that it is ours.
 
     Raises:
-        InputError: the folder contains something else than the work of a `what`.
+        InputError: the folder contains something other than the work of a `what`.
     """
     check_names_folder(folder)
     check_outside_indexes(folder)
@@ -199,12 +200,12 @@ def _write_mark(folder: Path, what: str, facts: dict[str, Any]) -> None:
 class Work:
     """OUTPUT.work: the intermediate results of a job, from which the same command resumes.
 
-    A context that one process can enter at a time. When it ends without an error, these results are removed.
+    A context manager that only one process can enter at a time. If it ends without an error, the results are removed.
 
     Args:
-        what: the job as a person names it: "fit", "sae train".
-        job: a digest of everything that decides its result, the content of its inputs included.
-        names: patterns of the files and folders that the job creates there. Nothing else is ever removed.
+        what: the job, for messages: "fit", "sae train".
+        job: a digest of everything that determines its result, including the content of its inputs.
+        names: patterns of the files and folders that the job creates there. Nothing else is removed.
     """
 
     def __init__(self, output: Path, what: str, job: str, names: Sequence[str]) -> None:
@@ -241,14 +242,14 @@ class Work:
         with self._held:
             if kind is None or not {path.name for path in self.folder.glob("*")} - {MARK, LOCK}:
                 self.end()
-                with suppress(OSError):  # on systems where an open file cannot be removed, it stays
+                with suppress(OSError):  # some systems cannot remove an open file
                     (self.folder / LOCK).unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()
 
     @property
     def published(self) -> bool:
-        """Whether the job has published its output already and was killed just after that."""
+        """Whether the job was killed just after publishing its output."""
         mark = _mark(self.folder, self.what)
         return mark is not None and mark.get("published") == self.job and not is_vacant(self.output)
 

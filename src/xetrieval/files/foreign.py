@@ -42,7 +42,7 @@ def read_torch_state(path: Path) -> dict[str, Float32]:
 
 
 def load_torch(path: Path) -> object:
-    """What torch.save wrote, on the CPU: tensors, numbers, texts and collections of them, nothing that could run.
+    """Load what torch.save wrote, on the CPU: tensors, numbers, strings and collections of them, but no code.
 
     Raises:
         InputError: no such file. DamagedError: not such a file.
@@ -58,7 +58,7 @@ def load_torch(path: Path) -> object:
 
 
 def save_torch(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors and numbers by torch.save, completely or not at all."""
+    """Write tensors and numbers with torch.save, completely or not at all."""
     buffer = BytesIO()
     require("torch", "encoders").save(state, buffer)
     write_bytes(path, buffer.getvalue())

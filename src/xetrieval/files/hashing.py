@@ -1,4 +1,4 @@
-"""Hashes that identify artefacts by everything that made them."""
+"""Hashes that identify artefacts by what they were made from."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def digest_of(facts: object) -> str:
 
 
 def stamp_of(path: Path) -> list[object]:
-    """Size in bytes and time of the last change in ns, of a file or of every file below a folder.
+    """Size in bytes and modification time in ns, of a file or of every file below a folder.
 
-    Cheap to compute, and different after every edit. Empty if the path does not exist.
+    Cheap to compute and changed by every edit. Empty if the path does not exist.
     """
     if not path.is_dir():
         return [path.stat().st_size, path.stat().st_mtime_ns] if path.exists() else []

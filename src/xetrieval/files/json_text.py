@@ -1,4 +1,4 @@
-"""The reader of JSON from files and servers. It refuses, with a clear message, what other JSON readers would refuse."""
+"""Reads JSON from files and servers, and refuses, with a clear message, what other JSON readers would refuse."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Json:
 
     Args:
         nan: NaN and Infinity are not JSON, but pandas and others write them: "refuse" them, or read them as "null".
-            "lenient" also reads numbers that are too large as null, and accepts whatever else Python's parser accepts:
-            one odd number must not cost a whole answer that was paid for.
+            "lenient" also reads numbers that are too large as null, and accepts whatever Python's parser accepts, so
+            that one odd number does not cost an answer that was paid for.
     Raises:
-        InputError: not UTF-8, not JSON, nested too deeply, a number too large, a duplicate name in an object, or half
-            a character (a lone surrogate). The message gives only the reason; callers add the place.
+        InputError: not UTF-8, not JSON, nested too deeply, a number too large, a duplicate name in an object, or a lone
+        surrogate. The message gives only the reason; callers add the location.
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content.removeprefix("\ufeff")
@@ -51,7 +51,7 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Json:
 
 
 def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Json:
-    """The value in a JSON file. If it cannot be read, `error` is raised, and names the file.
+    """The value in a JSON file. If it cannot be read, `error` is raised with the file's name.
 
     Raises:
         InputError: no such file. `error`: see `parse_json`.
@@ -65,10 +65,10 @@ def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Json:
 
 
 def read_object(path: Path, error: type[XetrievalError] = DamagedError) -> dict[str, Any]:
-    """The object in a JSON file. If there is none, `error` is raised, and names the file.
+    """The object in a JSON file. If there is none, `error` is raised with the file's name.
 
     Raises:
-        InputError: no such file. `error`: see `parse_json`; or another value.
+        InputError: no such file. `error`: see `parse_json`; or the value is not an object.
     """
     value = read_json(path, error)
     if not isinstance(value, dict):
@@ -77,7 +77,7 @@ def read_object(path: Path, error: type[XetrievalError] = DamagedError) -> dict[
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text can be written as UTF-8: it has no half character (a lone surrogate)."""
+    """Whether a text can be written as UTF-8: it has no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -120,7 +120,7 @@ def _check_depth(value: Any) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object without duplicate names, of which some readers take the first value and others the last."""
+    """An object, if it has no duplicate names; of those, some readers take the first value and others the last."""
     made = dict(pairs)
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]

@@ -17,12 +17,12 @@ DEEPEST: Final = 4  # levels of parent folders that are checked
 
 
 class Kind(NamedTuple):
-    """What a folder contains: its name in the manifest, and in messages."""
+    """A kind of folder: its name in the manifest and in messages."""
 
     format: str
     version: int
     words: str  # "an explainer"
-    oldest: int | None = None  # version that is still read; None: only `version` is
+    oldest: int | None = None  # oldest version that can be read; None: only `version`
     remedy: str = "make it again"
 
 

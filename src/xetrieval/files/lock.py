@@ -1,4 +1,4 @@
-"""Locks that let one process work at a time."""
+"""Locks that let only one process work at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .hashing import digest_of
 
 @contextmanager
 def alone(lock: Path, refusal: str) -> Iterator[None]:
-    """Lock the file `lock` for this process. The lock ends when the process does, even if it is killed.
+    """Lock the file `lock` for this process. The lock is released when the process ends, even if it is killed.
 
     Raises:
         InputError: another process has locked it; `refusal` is the message.
@@ -34,7 +34,7 @@ def alone(lock: Path, refusal: str) -> Iterator[None]:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Prevent other processes from writing `target` meanwhile. The lock is in the cache folder, not beside the target.
+    """Prevent other processes from writing `target`. The lock is in the cache folder, not beside the target.
 
     Raises:
         InputError: another process is writing it.

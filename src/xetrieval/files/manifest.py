@@ -26,7 +26,7 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
     """Read config.json and check the hash of every file that it names.
 
     Raises:
-        InputError: no config.json. DamagedError: another kind or version, or a file that is missing or was altered.
+        InputError: no config.json. DamagedError: the wrong kind or version, or a file that is missing or was altered.
     """
     config = read_config(folder, kind)
     files = config.get("files")
@@ -40,7 +40,7 @@ def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
 
 
 def facts_of(config: Mapping[str, Any], field: str, folder: Path) -> dict[str, Any]:
-    """A field with facts about what is stored; empty if it is absent.
+    """A field of the manifest that is an object; empty if it is absent.
 
     Raises:
         DamagedError: it is not a JSON object.
@@ -63,7 +63,7 @@ def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
     """Read config.json without checking the files that it names.
 
     Raises:
-        InputError: no config.json. DamagedError: another kind or version.
+        InputError: no config.json. DamagedError: the wrong kind or version.
     """
     recover(folder)
     path = folder / NAME

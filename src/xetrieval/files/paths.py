@@ -1,4 +1,4 @@
-"""Checks of paths that callers give: a path that no file system accepts is refused with a clear message."""
+"""Checks paths from callers, and refuses one that no file system accepts with a clear message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def path_of(given: str | os.PathLike[str]) -> Path:
     """The path that a caller gave.
 
     Raises:
-        InputError: it is not a path, contains a NUL byte or half a character, or is too long for the file system.
+        InputError: it is not a path, contains a NUL byte or a lone surrogate, or is too long for the file system.
     """
     if not isinstance(given, str | os.PathLike):
         raise InputError(f"a path is expected, not {clip(repr(given), 60)} ({type(given).__name__})")

@@ -18,12 +18,12 @@ except ImportError:  # Windows
     fcntl: Any = None  # type: ignore[no-redef]
 
 _SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old|-journal)?")  # -journal: left by SQLite after a kill
-YOUNG: Final = 2.0  # seconds after which even a slow process has locked a new scratch file
-UNHELD: Final = 86400.0  # seconds; on systems without locks, a file this old is no longer written
+YOUNG: Final = 2.0  # seconds within which even a slow process has locked a new scratch file
+UNHELD: Final = 86400.0  # seconds; on systems without locks, a file this old is assumed abandoned
 
 
 def scratch_beside(path: Path) -> Path:
-    """A new name in the same folder, for unfinished content; `is_scratch` recognises it."""
+    """A new name in the same folder for unfinished content, which `is_scratch` recognises."""
     return path.with_name(f"{_beginning(path)}{secrets.token_hex(4)}.xetrieval")
 
 
@@ -34,9 +34,8 @@ def is_scratch(name: str) -> bool:
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """Yield a scratch name beside `path`, after removing what killed processes left there.
-
-    Whatever still has that name at the end is removed.
+    """Yield a scratch name beside `path`, after removing what killed processes left there. Anything that still has the
+    name afterwards is removed.
     """
     sweep_beside(path)
     made = scratch_beside(path)
@@ -66,7 +65,7 @@ def sweep_beside(target: Path, *, alone: bool = False) -> None:
     """Remove scratch files that processes left beside `target` when they were killed.
 
     Args:
-        alone: the caller knows that no other process writes it now.
+        alone: the caller knows that no other process is writing it.
     """
     place = Path(os.path.realpath(target))
     beginning = _beginning(place)

@@ -1,4 +1,4 @@
-"""Train an autoencoder on files of vectors and write it to a folder (`xetrieval sae train`). It resumes."""
+"""Trains an autoencoder on files of vectors and writes it to a folder (`xetrieval sae train`); can be resumed."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def train_from_files(
 ) -> SaeFolder:
     """Train on the vectors of several files together and write OUTPUT. Call it again to resume after an interruption.
 
-    While it runs, OUTPUT.work has the state, saved once a minute, and log.jsonl.
+    While it runs, OUTPUT.work contains the state, saved once a minute, and log.jsonl.
 
     Raises:
         InputError: `output` exists, or a file or its rows cannot be used.
-        DamagedError: OUTPUT.work belongs to another training.
+        DamagedError: OUTPUT.work belongs to a different training run.
         DivergedError: see `train_sae`; OUTPUT.work is removed then.
     """
     check_device(config.device)
@@ -78,7 +78,7 @@ def _train(
 
 
 class _Log:
-    """About LOGGED JSON lines over a training; a resumed training continues them."""
+    """About LOGGED JSON lines per training run; a resumed run continues them."""
 
     def __init__(self, path: Path, config: SaeConfig, progress: Progress) -> None:
         self.path, self.config, self.progress = path, config, progress

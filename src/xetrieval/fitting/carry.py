@@ -1,10 +1,10 @@
-"""Features that are carried over when an autoencoder is learned again: same direction, same activations, same id.
+"""Carries features over when an autoencoder is retrained: same direction and activations, same id.
 
 An id is a row of the autoencoder. So a carried feature stays in its row, a new one gets a row after all earlier ones,
-and the row of a lost one is retired: it is never active again.
+and the row of a lost one is retired, which means that it is never active again.
 
-Learned from new initial weights, two in a hundred features come back (docs/decisions.md). So the learning begins with
-the earlier features, at a quarter of the rate: they move to where the corpus is now.
+Trained from new initial weights, only two in a hundred features come back (docs/decisions.md). So training starts from
+the earlier features, at a quarter of the rate, and they adapt to the current corpus.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ BLOCK: Final = 8192
 
 
 class Carried(NamedTuple):
-    """An autoencoder whose first rows are those of an earlier one, and what became of its features, by id."""
+    """An autoencoder whose first rows are those of an earlier one, and what became of the earlier features, by id."""
 
     sae: SparseAutoencoder
     kept: frozenset[int]
     new: frozenset[int]
-    lost: frozenset[int]  # now, not before
+    lost: frozenset[int]  # lost now, not earlier
 
 
 def most_used(sae: SparseAutoencoder, vectors: Rows, count: int) -> SparseAutoencoder:
@@ -44,10 +44,10 @@ def most_used(sae: SparseAutoencoder, vectors: Rows, count: int) -> SparseAutoen
 
 
 def carry_over(old: SparseAutoencoder, learned: SparseAutoencoder, vectors: Rows) -> Carried:
-    """The learned autoencoder with the features of `old` that it still has in their old rows.
+    """The trained autoencoder, with the features of `old` that it still has in their old rows.
 
     Args:
-        vectors: of the corpus, on which activations are compared.
+        vectors: the corpus, on which activations are compared.
     """
     matched = {
         m.old: m.new for m in match_features(old, learned, _blocks(vectors), LEAST_COSINE, LEAST_OVERLAP).accepted

@@ -1,4 +1,4 @@
-"""A small dictionary made on the spot from documents that come along with a pair: a folder, the other hits of a query.
+"""A small dictionary trained on the spot from documents that accompany a pair: a folder, the other hits of a query.
 
 paper/studies/relearn.py measured how many are needed; docs/decisions.md has the figures.
 """
@@ -22,18 +22,18 @@ from ..sae.stack import Stack
 from .own import CorpusRows, learn_own
 from .texts import few_sentences
 
-FEWEST: Final = 50  # documents; with 20 of one set, features explain a quarter of the score without the bias
+FEWEST: Final = 50  # documents; with 20, features explain only a quarter of the score without the bias
 
 
 def explainer_of_context(
     base: Explainer, documents: Sequence[Document], pair: Sequence[str] = (), seed: int = 0, progress: Progress = silent
 ) -> Explainer:
-    """An explainer whose features are learned from some documents, with the encoder and the views of `base`.
+    """An explainer whose features are trained on some documents, with the encoder and views of `base`.
 
     Args:
-        pair: texts that will be explained; documents with one of these texts are left out.
+        pair: texts to explain; documents with one of these texts are left out.
     Raises:
-        InputError: fewer than 50 documents with a text of their own. MissingExtra: torch or numba is not installed.
+        InputError: fewer than 50 distinct documents. MissingExtra: torch or numba is not installed.
     """
     require("numba", "train")
     given = {" ".join(text.split()) for text in pair}

@@ -1,4 +1,4 @@
-"""Internalizers from the lessons of teachers: `xetrieval internalizer train` and the second stage of a fit."""
+"""Trains internalizers on the lessons of teachers: `xetrieval internalizer train` and the second stage of a fit."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ..views import View, in_order
 class Lessons(NamedTuple):
     """The lessons of one aspect as vectors."""
 
-    z: Float32  # [n, m] of the documents
-    target: Float32  # [n, m] of the texts
+    z: Float32  # [n, m], the documents
+    target: Float32  # [n, m], the texts
     threads: list[str]
     weights: Float32  # [n]
 
@@ -37,7 +37,7 @@ class Learned(NamedTuple):
 
 
 def lessons_of(pairs: Sequence[TeacherPair], aspect: View, encoder: Encoder) -> Lessons:
-    """Encode the lessons of one aspect. Source and target are both documents to the encoder, as in the paper."""
+    """Encode the lessons of one aspect. Both source and target are encoded as documents, as in the paper."""
     chosen = [pair for pair in pairs if pair.aspect == aspect]
     return Lessons(
         read_texts(encoder, [pair.source for pair in chosen], "document").vectors,
@@ -53,7 +53,7 @@ def learn(
     """One internalizer for each aspect that has lessons.
 
     Raises:
-        InputError: all lessons are of one thread.
+        InputError: all lessons belong to one thread.
     """
     aspects = in_order(pair.aspect for pair in pairs)
     learned = Learned({}, {})
@@ -81,7 +81,7 @@ def train_to_folder(
     provenance: dict[str, Any],
     progress: Progress = silent,
 ) -> Learned:
-    """Learn and write OUTPUT.
+    """Train internalizers and write OUTPUT.
 
     Raises:
         InputError: `output` exists already, or there are no lessons.
@@ -99,7 +99,7 @@ def open_internalizers(source: Path, encoder: Encoder) -> dict[View, Internalize
     """The internalizers of a folder, for the encoder that they were trained with.
 
     Raises:
-        MismatchError: it is another encoder: weights, prompts or length limit differ.
+        MismatchError: it is a different encoder: weights, prompts or length limit differ.
     """
     folder = load_internalizers(source)
     own = EncoderIdentity.from_dict(folder.encoder)
@@ -114,7 +114,7 @@ def report_on(
     """One record per aspect: how close the views are to the embeddings of the texts of these lessons.
 
     Raises:
-        InputError: no lesson has the aspect of one of the internalizers.
+        InputError: an internalizer's aspect has no lessons.
     """
     records = []
     for aspect, net in internalizers.items():

@@ -1,4 +1,4 @@
-"""Names for the features of a new autoencoder, from the texts that it learned from."""
+"""Labels the features of a new autoencoder from its training texts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..sae import SparseAutoencoder, SparseCodes
 
 EXAMPLES: Final = 20  # strongest texts of a feature, from which its label is made
 LISTED: Final = 8  # number of examples whose ids are kept
-MOST_DOCUMENTS: Final = 6000  # labels are made from at most this many documents; more are sampled
+MOST_DOCUMENTS: Final = 6000  # labels are made from a sample of at most this many documents
 MOST_SENTENCES: Final = 4000
 BLOCK: Final = 8192
 
 
 class Rows(Protocol):
-    """Vectors that are read by row: a `Stack`, or some rows of one."""
+    """Vectors that can be read by row: a `Stack`, or some rows of one."""
 
     def __len__(self) -> int: ...
 
@@ -32,11 +32,11 @@ class Rows(Protocol):
 
 
 class LabelledTexts(NamedTuple):
-    """The texts that an autoencoder learned from: documents first, then sentences."""
+    """An autoencoder's training texts: documents first, then sentences."""
 
-    text: Callable[[int], str] | None  # returns the text of a row; None: there are no texts, and no feature has a label
+    text: Callable[[int], str] | None  # returns the text of a row; None: there are no texts, so no feature gets a label
     id: Callable[[int], str]  # returns the id of a row
-    owner: NDArray[np.int64]  # [n] the row of the document that each one is, or was taken from; -1: it is not here
+    owner: NDArray[np.int64]  # [n] the row of the document that each text is, or comes from; -1: not among these rows
 
 
 def label_features(
@@ -47,11 +47,11 @@ def label_features(
     examples: int = EXAMPLES,
     kept: Mapping[int, Feature] | None = None,
 ) -> tuple[Feature, ...]:
-    """One record a feature: its label, how often it is active, its strongest texts.
+    """One record per feature: its label, how often it is active, its strongest texts.
 
     Args:
-        vectors: of the texts, [n, m].
-        encoder: reads terms, if it runs on this machine; an endpoint is not sent any.
+        vectors: the vectors of the texts, [n, m].
+        encoder: encodes terms, if it runs on this machine; no terms are sent to an endpoint.
         kept: earlier records, by id, of features that keep their labels.
     """
     kept = kept or {}
@@ -108,19 +108,19 @@ def _labels(
 
 
 def local_encoder(encoder: Encoder | None) -> Encoder | None:
-    """The encoder, if it runs on this machine. Terms are not sent to others."""
+    """The encoder, if it runs on this machine; terms are not sent elsewhere."""
     elsewhere = EndpointEncoder | FunctionEncoder | PrecomputedEncoder
     inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
     return None if isinstance(inner, elsewhere) else encoder
 
 
 def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Some of the rows, evenly spread, in order."""
+    """At most `most` of the rows, evenly spread, in order."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def encoded(sae: SparseAutoencoder, vectors: Rows) -> SparseCodes:
-    """The codes of all rows; vectors are read in blocks."""
+    """The codes of all rows, reading vectors in blocks."""
     rows = np.arange(len(vectors))
     counts, features, values = [], [], []
     for at in range(0, len(rows), BLOCK):

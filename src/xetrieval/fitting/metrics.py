@@ -1,4 +1,4 @@
-"""What a fit reports of its autoencoder, measured on documents that it did not learn from."""
+"""What a fit reports about its autoencoder, measured on held-out documents."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MOST_ROWS = 20_000  # enough for three digits
 
 
 def held_out_rows(owner: NDArray[np.int64], documents: int, config: FitConfig) -> NDArray[np.bool_]:
-    """True for the rows of held-out documents and of their sentences."""
+    """True for the rows of held-out documents and their sentences."""
     count = int(config.held_out * documents)
     chosen = np.random.default_rng(config.drawn_by).permutation(documents)[:count]
     return np.isin(owner, chosen)
 
 
 def card_metrics(sae: SparseAutoencoder, views: NDArray[np.float16], held: NDArray[np.bool_]) -> dict[str, Any]:
-    """What the model card shows: the reconstruction of held-out rows, and dead and dense features over all rows.
+    """The model card's metrics: reconstruction of held-out rows, and dead and dense features over all rows.
 
-    Original and reasoned vectors are measured separately. Equal rows have no FVU.
+    Original and reasoned vectors are measured separately. If all rows are equal, there is no FVU.
     """
     rows = np.flatnonzero(held)[:MOST_ROWS]
     metrics: dict[str, Any] = {"held_out_rows": len(rows)}

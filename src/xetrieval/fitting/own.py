@@ -31,8 +31,8 @@ from .carry import SLOWER, Carried, carry_over, most_used
 from .labelling import LabelledTexts, Rows, label_features
 
 SAE: Final = "sae.safetensors"
-STATE: Final = "sae.state.pt"  # the state of an unfinished training
-HELD_OUT: Final = 400  # rows at most: a tenth of the sentences, or of the documents if there are no sentences
+STATE: Final = "sae.state.pt"  # state of an unfinished training run
+HELD_OUT: Final = 400  # at most this many rows: a tenth of the sentences, or of the documents if there are no sentences
 FEWEST_SENTENCES: Final = 200  # with fewer, documents are held out instead of sentences
 NEAREST: Final = 3
 BLOCK: Final = 8192
@@ -41,7 +41,7 @@ TWIN: Final = 0.9999  # texts whose cosine is higher count as the same
 
 
 class CorpusRows:
-    """A corpus as vectors to learn from: its documents, then sentences drawn from them.
+    """A corpus as training vectors: its documents, then sentences drawn from them.
 
     Args:
         owner: the document from which each sentence is taken, [s].
@@ -115,14 +115,14 @@ def learn_own(
     *,
     again: bool = False,
 ) -> Explainer:
-    """Learn an autoencoder by the rule, label its features, measure it. An interrupted training resumes from `work`.
+    """Train an autoencoder by the rule, label its features and measure it. An interrupted run resumes from `work`.
 
     Args:
         base: gives the encoder and the internalizers.
-        facts: what the explainer's card says of the corpus.
-        again: carry over the features of `base` that are found again, with their ids and labels.
+        facts: what the explainer's card says about the corpus.
+        again: carry over the features of `base` that reappear, with their ids and labels.
     Raises:
-        InputError: all rows are equal, or there are too few. MissingExtra: torch or numba is absent.
+        InputError: all rows are equal, or too few. MissingExtra: torch or numba is not installed.
     """
     config = sae_by_rule(len(rows.used), seed=rows.seed)
     if again:
@@ -166,7 +166,7 @@ def learn_own(
 def _trained(
     rows: CorpusRows, config: SaeConfig, work: Path, start: SparseAutoencoder | None, progress: Progress
 ) -> SparseAutoencoder:
-    """The trained autoencoder, which `work` keeps until the explainer is saved."""
+    """The trained autoencoder, kept in `work` until the explainer is saved."""
     if not (work / SAE).is_file():
         trained = train_sae(
             rows.vectors,
@@ -199,7 +199,7 @@ def again_facts(base: Explainer, carried: Carried) -> dict[str, Any]:
 
 
 def _encoder(base: Explainer) -> Encoder | None:
-    """The encoder of the label terms; None if it cannot be opened here, as for existing vectors."""
+    """The encoder for label terms; None if it cannot be opened here, as for existing vectors."""
     try:
         return base.encoder
     except XetrievalError:
@@ -207,7 +207,7 @@ def _encoder(base: Explainer) -> Encoder | None:
 
 
 def measure_own(sae: SparseAutoencoder, rows: CorpusRows, named: NDArray[np.bool_] | None = None) -> dict[str, Any]:
-    """How well held-out rows are reconstructed, and what the features explain of their scores with other documents."""
+    """How well held-out rows are reconstructed, and how much features explain of their scores with other documents."""
     held = rows.vectors.take(rows.held_out)
     metrics: dict[str, Any] = {"held_out_rows": len(held)}
     if len(held) > 1:
@@ -227,7 +227,7 @@ def measure_own(sae: SparseAutoencoder, rows: CorpusRows, named: NDArray[np.bool
 def pair_figures(
     sae: SparseAutoencoder, q: Float32, z: Float32, corpus: Float32, named: NDArray[np.bool_] | None = None
 ) -> dict[str, Any]:
-    """What the features of a dictionary explain of the scores of pairs, and what untrained ones do.
+    """How much of the scores of pairs a dictionary's features explain, and how much untrained ones do.
 
     Args:
         q, z: the vectors of each pair [n, m].
@@ -274,7 +274,7 @@ def nearest_others(
 
 
 def _spread(documents: int) -> NDArray[np.int64]:
-    """Rows on which the covariance of the corpus is taken."""
+    """Rows used to compute the covariance of the corpus."""
     if documents <= CONTROL_ROWS:
         return np.arange(documents)
     return np.linspace(0, documents - 1, CONTROL_ROWS).astype(np.int64)

@@ -41,7 +41,7 @@ from .reasoned import reasoned_rows
 from .sample import sampled
 from .texts import TrainingTexts, encode_training, training_texts
 
-DRAFT: Final = "explainer"  # the explainer with half-precision weights, before it is measured
+DRAFT: Final = "explainer"  # the explainer with half-precision weights, not yet measured
 WORK: Final = ("views-*.npy", "views-*.partial", "sae-*.safetensors", "sae-*.pt", DRAFT)
 
 
@@ -61,8 +61,8 @@ def fit(
     Args:
         encoder: an encoder, or what `open_encoder` takes. Vectors of a function without a name and a version are not
             cached, and no later process can use its explainer.
-        teachers: see `teachers.read_teacher`; without any, the explainer has the original view alone.
-        skipped: takes what cannot be used.
+        teachers: see `teachers.read_teacher`; without any, the explainer has only the original view.
+        skipped: collects what cannot be used.
     Raises:
         InputError: `output` exists already, or a corpus or teacher cannot be used.
     """
@@ -130,7 +130,7 @@ def _sources(
 
 
 def _probe(encoder: Encoder) -> dict[str, Any]:
-    """A trace of an endpoint's weights, so that another model behind its name is noticed later."""
+    """A fingerprint of an endpoint's weights, to notice later if its name refers to a different model."""
     inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
     return {PROBE_FACT: fingerprint(inner.probe)} if isinstance(inner, EndpointEncoder) else {}
 
@@ -151,7 +151,7 @@ def _encoded(reader: Encoder, texts: TrainingTexts, progress: Progress) -> tuple
 def texts_of_fit(
     corpora: Sequence[str | Path], teachers: Sequence[str], config: FitConfig, skipped: Skipped
 ) -> Iterator[str]:
-    """The texts that a fit is going to encode: documents, sentences of them, and those of the teachers."""
+    """The texts that a fit will encode: documents, sentences from them, and the teachers' texts."""
     documents = read_corpora(map(path_of, corpora), skipped)
     yield from training_texts(documents, config.sentences_per_document).texts
     for teacher in teachers:
@@ -206,7 +206,7 @@ def _reader(encoder: Encoder, cache: Path | None, progress: Progress) -> Encoder
 def _train(
     views: Any, used: NDArray[np.int64], config: SaeConfig, work: Path, made: str, progress: Progress
 ) -> SparseAutoencoder:
-    """Train on some rows [used, views, m]; of very many, a sample."""
+    """Train on some rows [used, views, m], or on a sample if there are very many."""
     done = work / f"sae-{made[:16]}.safetensors"
     n, width, m = views.shape
     if not done.is_file():

@@ -1,4 +1,4 @@
-"""What an autoencoder of reasoned embeddings learns from: every vector with its views, on disk."""
+"""Training rows for an autoencoder of reasoned embeddings: every vector with its views, on disk."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def reasoned_rows(
 ) -> NDArray[np.float16]:
     """z and R_t(z) of every row, [n, 1 + views, m] in half precision, memory-mapped from `path`.
 
-    An existing file is used as it is: name it after everything that its rows depend on.
+    An existing file is reused unchecked, so its name must reflect everything that its rows depend on.
     """
     nets = [internalizers[aspect] for aspect in in_order(internalizers)]
     if not path.is_file():
         partial = path.with_suffix(".partial")
         shape = (len(vectors), 1 + len(nets), vectors.shape[1])
-        with naming(partial), partial.open("wb") as file:  # written, not mapped: a full disk would end the process
+        with naming(partial), partial.open("wb") as file:  # not mapped: a full disk would kill the process
             header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False}
             np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
             for start in range(0, len(vectors), BLOCK):

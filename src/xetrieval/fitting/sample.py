@@ -1,4 +1,4 @@
-"""The rows that a large training learns from."""
+"""Samples the rows of a large training run."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from ..data import Document
 from ..data.passages import drawn_sentences
 from ..encoders import Encoded, Encoder, PrecomputedEncoder, read_texts
 
-SENTENCES: Final = 4000  # the most sentences drawn from a corpus that learns its own autoencoder
-FULL: Final = 500  # documents that give up to PER_DOCUMENT of them, the others one
+SENTENCES: Final = 4000  # the most sentences sampled from a corpus with its own autoencoder
+FULL: Final = 500  # documents that give up to PER_DOCUMENT sentences; the others give one
 PER_DOCUMENT: Final = 9
 
 
@@ -29,9 +29,9 @@ class DrawnSentence(NamedTuple):
 
 
 def few_sentences(documents: Iterable[Document], count: int) -> list[DrawnSentence]:
-    """At most 4,000 sentences of `count` documents: up to nine of each of some 500, then one of each of others.
+    """At most 4,000 sentences of `count` documents: up to nine from each of about 500, then one each from others.
 
-    Documents are drawn by their id. A sentence that is also the text of a document is left out.
+    Documents are sampled by a hash of their id. A sentence that is also the text of a document is left out.
     """
     drawn: list[tuple[float, DrawnSentence]] = []
     whole = array("Q")
@@ -63,7 +63,7 @@ class TrainingTexts:
 
 
 def training_texts(documents: Sequence[Document], per_document: int) -> TrainingTexts:
-    """Documents and up to `per_document` sentences of each, drawn by the document's id; repeats are left out."""
+    """Documents and up to `per_document` sentences of each, sampled with its id as seed; repeats are left out."""
     ids = [document.id for document in documents]
     texts = [document.text for document in documents]
     owner = list(range(len(documents)))
@@ -79,7 +79,7 @@ def training_texts(documents: Sequence[Document], per_document: int) -> Training
 
 
 def encode_training(encoder: Encoder, texts: TrainingTexts) -> Encoded:
-    """The vectors of all rows, and what was read of the documents. A vector file is read by id, not by text."""
+    """The vectors of all rows, and how much of each document was read. Vector files are looked up by id, not text."""
     keys = texts.ids if isinstance(encoder, PrecomputedEncoder) else texts.texts
     vectors, counts = read_texts(encoder, keys, "document")
     return Encoded(vectors, counts.of(slice(texts.documents)))

@@ -1,4 +1,4 @@
-"""Vectors to views: the embeddings that a written answer, summary or purpose of a document would have."""
+"""Turns vectors into views: the embeddings that a document's written answers, summary or purpose would have."""
 
 from .files import load_internalizers, read_internalizers, save_internalizers, write_internalizers
 from .network import Internalizer

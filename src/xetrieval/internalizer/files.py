@@ -1,7 +1,7 @@
 """Internalizers in a file or in a folder.
 
 internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2 (weights in half precision)
-config.json                 format version, the encoder of the vectors they take, forms, provenance, metrics
+config.json                 format version, the encoder of their input vectors, forms, provenance, metrics
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read_internalizers(path: Path, forms: Mapping[View, Mapping[str, Form]]) -> 
     Args:
         forms: aspect -> {"form": paper | residual}; other aspects are not read.
     Raises:
-        DamagedError: an array is missing or does not fit, or a name cannot be that of an aspect.
+        DamagedError: an array is missing or has the wrong shape, or an aspect's name is invalid.
     """
     arrays = {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()} if forms else {}
     if not all(np.isfinite(array).all() for array in arrays.values()):
@@ -74,7 +74,7 @@ def save_internalizers(
     provenance: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> None:
-    """Write internalizers as a folder, whole or not at all.
+    """Write internalizers as a folder, completely or not at all.
 
     Raises:
         InputError: the folder exists already, or cannot be written.

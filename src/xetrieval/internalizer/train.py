@@ -1,4 +1,4 @@
-"""Training an internalizer by the paper's protocol (section 2), on pairs of vectors."""
+"""Trains an internalizer on pairs of vectors, by the paper's protocol (section 2)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def train_internalizer(
     Args:
         z, target: [n, m], row by row.
         groups: the thread of each row; no thread is split between training and validation.
-        weights: [n], above 0, of each row in the error; None: equal.
+        weights: [n], above 0, the weight of each row in the error; None: equal.
     Raises:
         MismatchError: shapes differ. InputError: fewer than two groups.
     """
@@ -91,12 +91,12 @@ class Nearness(NamedTuple):
 
     cosine: float  # mean cosine of R(z) to the target
     raw_cosine: float  # the same for z itself, without an internalizer
-    recall: float  # how often the target is closer to its own view than to those of 100 others
+    recall: float  # how often the target is closer to its own view than to 100 others
     raw_recall: float
 
 
 def nearness(internalizer: Internalizer, z: Float32, target: Float32, others: int = 100) -> Nearness:
-    """Compare R(z) with `target`, both [n, m], and z with it.
+    """Compare both R(z) and z with `target`, all [n, m].
 
     Recall is computed in blocks of at most `others` + 1 consecutive rows.
     """

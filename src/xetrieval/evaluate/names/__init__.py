@@ -1,7 +1,7 @@
-"""Do the names in explanations fit the texts that a reader sees? Blind sheets, judges, and what their verdicts say.
+"""Measures whether the names in explanations fit the texts, by blind sheets that judges fill in.
 
 `draw` takes pairs of an index and the names that their explanations show, mixes in names of inactive features, and
-gives a key. `sheet` writes what a judge reads, which is the key's texts and names without anything else. A person, a
+gives a key. `sheet` writes what a judge reads: only the texts and names of the key. A person, a
 language model or another encoder fills it in. `score` compares filled sheets with the key.
 """
 

@@ -19,7 +19,7 @@ from ...progress import Progress, silent
 from ..pairs import MOST_PAIRS, PER_QUERY
 from .key import DECOY, NONE, SHOWN, KeyRow
 
-OWN: Final = 20  # hits that are looked at to leave out the chunks of the query's own document
+OWN: Final = 20  # hits fetched, to allow for leaving out chunks of the query's own document
 
 
 class _Pair(NamedTuple):
@@ -41,7 +41,7 @@ def draw_names(
     neither in the query nor in any view of the document.
 
     Args:
-        judgments: of queries by id, {document id: grade}.
+        judgments: by query id, {document id: grade}.
     Raises:
         InputError: no query, or an index without documents.
     """
@@ -68,7 +68,7 @@ def _pairs(
     rng: Generator,
     progress: Progress,
 ) -> list[_Pair]:
-    """The three best of some queries, in random order."""
+    """The three best hits of some queries, in random order."""
     chosen = np.sort(rng.permutation(len(queries.ids))[: MOST_PAIRS // PER_QUERY]).tolist()
     pairs = []
     for place, at in enumerate(chosen, 1):
@@ -91,7 +91,7 @@ def _is_own(hit: Hit, query: str) -> bool:
 
 
 def _rows(index: Index, pair: _Pair, item: str, decoys: int, rng: Generator) -> list[KeyRow]:
-    """The names of a pair in random order."""
+    """The names of a pair, in random order."""
     explanation = pair.hit.explanation
     shown = shown_names(explanation)
     fixed = (pair.query, pair.hit.doc_id, pair.relevant, explanation.score - explanation.bias)
@@ -108,7 +108,7 @@ def _rows(index: Index, pair: _Pair, item: str, decoys: int, rng: Generator) -> 
 
 
 def shown_names(explanation: Explanation) -> dict[str, tuple[str, float]]:
-    """Features and share of each name that an explanation shows by default; a name of several lines is there once."""
+    """Features and share of each name that an explanation shows by default; a name of several lines is listed once."""
     names: dict[str, tuple[str, float]] = {}
     for term in explanation.trusted().terms:
         if term.kind == "feature" and term.trusted_label:
@@ -118,7 +118,7 @@ def shown_names(explanation: Explanation) -> dict[str, tuple[str, float]]:
 
 
 def _silent(index: Index, hit: Hit, shown: Mapping[str, object]) -> list[tuple[str, float, str]]:
-    """Feature, share 0 and name of the features that are active in neither text."""
+    """The features that are active in neither text: feature, a share of 0, and name."""
     assert hit.query.vector is not None
     codes = [index.explainer.sae.encode(hit.query.vector[None]), *index.all_codes(np.array([hit.row]))]
     active = set(np.concatenate([code.support(0) for code in codes]).tolist())

@@ -1,4 +1,4 @@
-"""Judges that are not people: they fill in a sheet from its texts and names alone."""
+"""Automatic judges, which fill in a sheet from its texts and names alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...llm import Answer, ChatModel, Checked, ask, in_parallel, object_schema, 
 from ...progress import Progress, silent
 from .sheet import VERDICTS, NameId, Sheet, SheetItem
 
-NEAR: Final = 1.7  # standard deviations: a text in twenty is as near
+NEAR: Final = 1.7  # standard deviations; one text in twenty is this similar
 HALF_NEAR: Final = NEAR / 2
 SCHEMA: Final = object_schema(verdicts={"type": "array", "items": {"type": "string", "enum": list(VERDICTS)}})
 
@@ -27,19 +27,19 @@ class Reader(Protocol):
 
     @property
     def name(self) -> str:
-        """Who it is, as tables say it."""
+        """Its name, as tables show it."""
 
     def prepare(self, items: Sequence[SheetItem]) -> None:
-        """Announce all pairs, before any is judged."""
+        """Receive all pairs before judging the first."""
 
     def verdicts(self, item: SheetItem) -> dict[int, int] | None:
-        """A place in VERDICTS for each number of a name; None: no usable answer."""
+        """Number of a name -> index into VERDICTS; None: no usable answer."""
 
 
 class EncoderReader:
-    """Another encoder: a name fits if both texts are near to it, and is not there if one is not even half as near.
+    """A different encoder: a name fits if both texts are near it, and is not there if one is less than half as near.
 
-    Nearness is the cosine of name and text, in standard deviations above its mean over the texts of the sheet.
+    Nearness is the cosine of name and text, in standard deviations above the mean over the sheet's texts.
 
     Raises:
         MismatchError: `encoder` is the explained encoder.
@@ -67,7 +67,7 @@ class EncoderReader:
             self._near |= {(item.item, number): float(both[column[name]]) for number, name in item.names.items()}
 
     def verdicts(self, item: SheetItem) -> dict[int, int]:
-        """By the farther of both texts."""
+        """Judge by the less similar text."""
         near = {number: self._near[item.item, number] for number in item.names}
         return {number: int(value >= NEAR) + int(value >= HALF_NEAR) for number, value in near.items()}
 
@@ -76,8 +76,8 @@ class LlmReader:
     """A language model that reads one pair with all its names.
 
     Args:
-        retries: further attempts after an unusable answer.
-        prompt: the name of a prompt that ships, or a file.
+        retries: attempts after an unusable answer.
+        prompt: the name of a built-in prompt, or a file.
     """
 
     def __init__(self, model: ChatModel, retries: int = 1, prompt: str | Path = "names") -> None:
@@ -89,7 +89,7 @@ class LlmReader:
         self.prompt.require_places("query", "document", "names")
 
     def prepare(self, items: Sequence[SheetItem]) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def verdicts(self, item: SheetItem) -> dict[int, int] | None:
         """The model's verdicts."""
@@ -113,7 +113,7 @@ class LlmReader:
 def judge(
     items: Sequence[SheetItem], reader: Reader, concurrency: int = 8, progress: Progress = silent
 ) -> tuple[Sheet, str | None]:
-    """The sheet as a reader fills it in, and why it ended early if it did. Pairs without a usable answer stay empty."""
+    """The sheet as filled in by a reader, and why it stopped early, if it did. Pairs without a usable answer stay empty."""
     reader.prepare(items)
     verdicts: dict[NameId, int] = {}
     stopped: str | None = None

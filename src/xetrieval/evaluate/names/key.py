@@ -15,14 +15,14 @@ from ...labels.worksheet import csv_rows
 
 SHOWN: Final = "shown"  # a name that the explanation of the pair shows
 DECOY: Final = "decoy"  # a name of a feature that is active in neither text
-NONE: Final = "none"  # no name: the explanation shows none
+NONE: Final = "none"  # the explanation shows no name
 KINDS: Final = (SHOWN, DECOY, NONE)
 
 
 class KeyRow(NamedTuple):
     """A name of a pair, or a pair whose explanation shows no name."""
 
-    item: str  # the pair, as sheets call it
+    item: str  # id of the pair in sheets
     number: int  # position of the name in the pair, from 1; 0: no name
     kind: Literal["shown", "decoy", "none"]
     query: str  # id
@@ -30,7 +30,7 @@ class KeyRow(NamedTuple):
     relevant: bool | None  # None: the query was not judged
     whole: float  # score - bias of the pair
     feature: str  # ids, joined by a space if features share a line
-    share: float  # 0 of a decoy
+    share: float  # 0 for a decoy
     name: str
 
 

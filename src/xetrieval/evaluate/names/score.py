@@ -1,4 +1,4 @@
-"""What filled sheets say: do names fit, by line and by share, and how much of the scores do they name?
+"""Evaluates filled sheets: how many names fit (by line and by share), and how much of the scores they name.
 
 All figures are sums over the pairs of a group and over its judges. Intervals are 95 % bootstrap intervals over pairs.
 """
@@ -43,7 +43,7 @@ class Shares(Record):
     fits_by_share: Interval | None  # the same fraction, with names weighted by |share|
     partly_by_share: Interval | None
     not_there_by_share: Interval | None
-    named: Interval | None  # part of score - bias on judged names; None of decoys
+    named: Interval | None  # part of score - bias on judged names; None for decoys
     named_and_holds: Interval | None  # part of score - bias on names that fit or partly fit
 
 
@@ -52,8 +52,8 @@ class NamesResult(Record):
     """Verdicts on the names of an index, by group: relevant hits, others (or all hits without judgments), decoys."""
 
     judges: tuple[str, ...]
-    alpha: float | None  # Krippendorff's, ordinal, decoys included; None of one judge, or if all verdicts are the same
-    alpha_shown: float | None  # agreement on shown names only; on decoys it is easy to agree
+    alpha: float | None  # Krippendorff's, ordinal, decoys included; None for one judge, or if all verdicts are equal
+    alpha_shown: float | None  # for displayed names only, because agreeing on decoys is easy
     groups: Mapping[str, Shares]
 
 
@@ -61,7 +61,7 @@ def score_names(key: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int = 0) -
     """Compare filled sheets with their key.
 
     Raises:
-        InputError: no sheet, two sheets of one judge, or a sheet with verdicts on names that the key does not have.
+        InputError: no sheet, two sheets by one judge, or a sheet with verdicts on names that are not in the key.
     """
     if not sheets:
         raise InputError("give at least one filled sheet")
@@ -97,7 +97,7 @@ def score_names(key: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int = 0) -
 
 
 def _shares(rows: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int) -> Shares:
-    """The figures of a group from one row of sums a pair: verdicts, their |share|, their share, score - bias."""
+    """The figures of a group, from one row of sums per pair: verdicts, their |share|, their share, score - bias."""
     place = {item: i for i, item in enumerate(dict.fromkeys(row.item for row in rows))}
     lines, weights, shares = (np.zeros((len(place), LEVELS)) for _ in range(3))
     whole = np.zeros(len(place))
@@ -131,7 +131,7 @@ def _shares(rows: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int) -> Share
 
 
 def _ratio(part: Float64, whole: Float64, draws: NDArray[np.int64]) -> Interval | None:
-    """Sum of `part` / sum of `whole`; the first draw is every pair once."""
+    """Sum of `part` / sum of `whole`; the first resample contains every pair once."""
     if not whole.sum():
         return None
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -141,9 +141,8 @@ def _ratio(part: Float64, whole: Float64, draws: NDArray[np.int64]) -> Interval 
 
 
 def krippendorff_alpha(verdicts: Iterable[Mapping[NameId, int]], levels: int = LEVELS) -> float | None:
-    """Agreement of any number of judges on ordered values 0 to levels - 1; judges may leave out some names.
-
-    None where it is undefined: no name has two verdicts, or all verdicts are the same.
+    """Agreement of any number of judges on ordered values 0 to levels - 1; judges may leave out some names. None if
+    undefined: no name has two verdicts, or all verdicts are equal.
     """
     judged: dict[NameId, list[int]] = {}
     for one in verdicts:
@@ -155,7 +154,7 @@ def krippendorff_alpha(verdicts: Iterable[Mapping[NameId, int]], levels: int = L
             counts = np.bincount(values, minlength=levels)
             pairs += (np.outer(counts, counts) - np.diag(counts)) / (len(values) - 1)
     totals = pairs.sum(axis=1)
-    up_to = np.cumsum(totals) - totals / 2  # ranks: half of a value's own count lies below its middle
+    up_to = np.cumsum(totals) - totals / 2  # mid-ranks
     distance = (up_to[:, None] - up_to[None]) ** 2
     by_chance = float((np.outer(totals, totals) * distance).sum())
     if not by_chance:

@@ -1,4 +1,4 @@
-"""What a judge reads and fills in: pairs of texts with names, as CSV or as a page to click through."""
+"""Sheets that judges read and fill in: pairs of texts with names, as CSV or as a page to click through."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .key import KeyRow
 VERDICTS: Final = ("not there", "partly", "fits")  # their numbers are 0, 1 and 2
 COLUMNS: Final = ("item", "number", "query", "document", "name", "verdict", "judge")
 NEEDED: Final = ("item", "number", "verdict")
-READ: Final = 1200  # characters of a text: about what a small encoder reads
+READ: Final = 1200  # characters of a text, about as much as a small encoder reads
 INSTRUCTIONS: Final = (
     "Judge each name by itself, from these two texts alone.",
     "fits: it plainly describes something that both texts are about or plainly contain",
@@ -48,12 +48,12 @@ class Sheet:
     """A filled sheet."""
 
     judge: str  # who filled it in
-    verdicts: Mapping[NameId, int]  # places in VERDICTS
-    names: Mapping[NameId, str] = field(default_factory=dict)  # of the judged ones, if the sheet has them
+    verdicts: Mapping[NameId, int]  # indices into VERDICTS
+    names: Mapping[NameId, str] = field(default_factory=dict)  # names that were judged, if the sheet has them
 
 
 def sheet_items(key: Sequence[KeyRow], index: Index, queries: Queries) -> list[SheetItem]:
-    """The texts and names of a key, in its order; pairs without a name are left out.
+    """The texts and names of a key, in order; pairs without a name are left out.
 
     Raises:
         InputError: the index or the queries lack one of the key's ids.
@@ -77,7 +77,7 @@ def check_sheet(path: Path, *, filled: bool) -> None:
     """Refuse a path that a sheet cannot be written to, before any work.
 
     Raises:
-        InputError: it exists, and somebody may have filled it in; or a page with verdicts.
+        InputError: it exists (somebody may have filled it in), or is a page although there are verdicts.
     """
     if path.exists():
         raise InputError(f"{path} exists already, perhaps with verdicts in it; choose another path or remove it first")
@@ -104,8 +104,8 @@ def write_sheet(path: Path, items: Sequence[SheetItem], filled: Sheet | None = N
             verdict = None if filled is None else filled.verdicts.get((item.item, number))
             cells = [item.item, str(number), *texts, name, "" if verdict is None else VERDICTS[verdict]]
             writer.writerow([safe_cell(cell) for cell in [*cells, "" if filled is None else filled.judge]])
-            texts = ["", ""]  # once a pair
-    write_text(path, "\ufeff" + out.getvalue())  # without this mark spreadsheets guess another encoding
+            texts = ["", ""]  # once per pair
+    write_text(path, "\ufeff" + out.getvalue())  # without this mark, spreadsheets guess the wrong encoding
 
 
 def read_sheet(path: Path) -> Sheet:
@@ -149,7 +149,7 @@ def _cut(text: str) -> str:
 
 
 def _page(items: Sequence[SheetItem]) -> str:
-    """A page that needs no network: it keeps verdicts in the browser and saves them as CSV."""
+    """A page that works offline, keeps verdicts in the browser and saves them as CSV."""
     data = {"verdicts": VERDICTS[::-1], "instructions": INSTRUCTIONS, "items": [item._asdict() for item in items]}
     template = files(__package__).joinpath("sheet.html").read_text(encoding="utf-8")
     return template.replace("{data}", json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"))
