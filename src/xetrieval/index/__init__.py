@@ -1,4 +1,4 @@
-"""A corpus explained once: encoded, reasoned over and decomposed, then searched and explained in milliseconds."""
+"""An index: a corpus that is encoded and decomposed once, then searched and explained in milliseconds."""
 
 from ..configs import BuildConfig
 from .build.corpus import Corpus

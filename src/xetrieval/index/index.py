@@ -1,4 +1,4 @@
-"""The index as users see it: `IndexReader`, with methods to search and to explain."""
+"""The index as users see it: an `IndexReader` with methods for searching and explaining."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .store.reader import IndexReader
 
 
 class Index(IndexReader):
-    """Documents with their vectors, codes and texts, to search and to explain. Made by `open_index`."""
+    """Documents with their vectors, codes and texts, for searching and explaining. Made by `open_index`."""
 
     def search(
         self,

@@ -113,7 +113,7 @@ class LlmReader:
 def judge(
     items: Sequence[SheetItem], reader: Reader, concurrency: int = 8, progress: Progress = silent
 ) -> tuple[Sheet, str | None]:
-    """The sheet as filled in by a reader, and why it stopped early, if it did. Pairs without a usable answer stay empty."""
+    """The filled-in sheet, and why the reader stopped early, if it did. Pairs without a usable answer stay empty."""
     reader.prepare(items)
     verdicts: dict[NameId, int] = {}
     stopped: str | None = None

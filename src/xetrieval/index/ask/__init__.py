@@ -1,1 +1,1 @@
-"""Questions about an index: why this hit, what the hits have in common, what the corpus is about."""
+"""Answers questions about an index: why this hit, what hits have in common, what the corpus is about."""

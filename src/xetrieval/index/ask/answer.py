@@ -1,4 +1,4 @@
-"""The answer of a search, the same from the command line, the API and Python."""
+"""The answer to a search, the same for the command line, the API and Python."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SearchAnswer(Record):
     query: str
     read: Reading  # how much of the query the encoder could read
     hits: tuple[Hit, ...]
-    steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor: scores are of steered documents
+    steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor by which documents were steered
     overview: Overview | None = None
     index: str = ""  # its name on a server
 
@@ -34,7 +34,7 @@ class SearchAnswer(Record):
 def search_answer(
     query: Query, hits: Sequence[Hit], overview: Overview | None, *, explain: bool, top: int | None
 ) -> SearchAnswer:
-    """The answer; with `explain`, each hit has its explanation of `top` terms."""
+    """The answer; with `explain`, each hit has an explanation of `top` terms."""
     steered = dict(sorted(query.options.factors.items()))
     shortened = tuple(hit.with_explanation(top) if explain else hit for hit in hits)
     return SearchAnswer(query.text, query.read, shortened, steered, overview)

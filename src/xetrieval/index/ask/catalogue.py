@@ -1,4 +1,4 @@
-"""Features as an index knows them: how many of its documents have one, how strongly, and which most."""
+"""Features in an index: how many of its documents have one, how strongly, and which have it most."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FeatureRow(LabelledFeature):
     source: str | None  # who made the label
     documents: int
     fraction: float  # fraction of all documents
-    confidence: float | None  # mean detection score of its label; None where it was never judged
+    confidence: float | None  # mean detection score of its label; None if it was never judged
     family: int | None
 
 
@@ -51,7 +51,7 @@ def feature_row(index: Index, feature_id: int) -> FeatureRow:
 def feature_page(
     index: Index, search: str = "", family: int | None = None, offset: int = 0, limit: int = 50
 ) -> FeaturePage:
-    """Some features: those whose labels have the words of `search`, otherwise all by how many documents have them."""
+    """Some features: those whose labels contain the words of `search`, else all, by number of documents."""
     explainer = index.explainer
     found = list(explainer.features)
     if search.strip():
@@ -65,7 +65,7 @@ def feature_page(
 
 
 def feature_in_index(index: Index, feature_id: int) -> FeatureCard:
-    """One feature, with the documents of this index that have it most."""
+    """One feature, with the documents of this index in which it is strongest."""
     explainer = index.explainer
     card = feature_card(feature_id, explainer.sae, explainer.features, explainer.families)
     rows, values = index.postings(feature_id)

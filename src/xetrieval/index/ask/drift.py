@@ -1,12 +1,12 @@
-"""Whether documents that were added after an index learned its features are explained as well as the others.
+"""Whether documents added after an index's features were trained are explained as well as the others.
 
 The cosine of a document with its reconstruction is compared with two figures: that of held-out rows when the features
-were learned, and that of random directions:
+were trained, and that of random directions:
 
     limit = random + (held-out - random) / 2
 
-With dictionaries of five sets at 150 and 1,000 passages, 0 to 8 % of further documents of the same set are below it,
-and 38 to 100 % of those of other sets; with that of english-dup, everyday questions, 5 to 97 % (docs/decisions.md).
+For dictionaries of five data sets at 150 and 1,000 passages, 0 to 8 % of further documents of the same set are below
+it, and 38 to 100 % of those of other sets; for english-dup (everyday questions), 5 to 97 % (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ...explain.foreign import random_cosine
 from ..store.reader import IndexReader
 
 HALF: Final = 0.5
-SAMPLE: Final = 2000  # the most new documents that are sampled
-FEWEST, FRACTION = 5, 0.15  # poorly explained documents, and their part of the new ones, from which it is worth a note
+SAMPLE: Final = 2000  # the most new documents to sample
+FEWEST, FRACTION = 5, 0.15  # note if at least this many new documents, and this fraction, are poorly explained
 
 
 class Drift(NamedTuple):
     """New documents, and how many of them are poorly explained."""
 
-    added: int  # since the features were learned
+    added: int  # since the features were trained
     poor: int
     limit: float  # a cosine
 

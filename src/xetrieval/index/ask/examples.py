@@ -1,4 +1,4 @@
-"""What an index shows about its features, to label them and to score labels: from stored texts and vectors alone."""
+"""Examples and uses of features, for labelling and scoring labels, from the texts and vectors that an index stores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..build.compact import document_of
 from ..build.sentences import read_sentences
 from ..store.reader import IndexReader
 
-MOST_EXAMPLES: Final = 20_000  # documents that examples are taken from; of more, a sample
+MOST_EXAMPLES: Final = 20_000  # documents that examples are taken from; larger indexes are sampled
 
 
 def examples_in(index: IndexReader, progress: Progress = silent, config: ExamplesConfig | None = None) -> ExampleFolder:
@@ -50,7 +50,7 @@ def uses_in(index: IndexReader) -> list[FeatureUses]:
 
 
 def nearness_in(index: IndexReader, labels: Sequence[str]) -> dict[str, float]:
-    """For each label, the cosine from which it is shown; empty if the encoder does not run on this machine."""
+    """For each label, the smallest cosine at which it is shown; empty if the encoder does not run on this machine."""
     try:
         encoder = local_encoder(index.explainer.encoder)
     except XetrievalError:  # it cannot be opened here

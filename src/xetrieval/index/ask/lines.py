@@ -1,7 +1,8 @@
-"""Lines that most documents of an index have: footers, banners and menus, which make documents similar to each other.
+"""Lines that most documents of an index contain: footers, banners and menus, which make documents similar to each
+other.
 
 Documents are counted, not the chunks they were cut into. Candidate lines come from a seeded sample of the documents;
-those that are common there are counted in all documents.
+those that are common in it are counted in all documents.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 FRACTION: Final = 0.5  # a line in more than this fraction of the documents is reported
 FRACTION_OF_SAMPLE: Final = 0.4  # a line in this fraction of the sample is counted in all documents
-FEWEST_DOCUMENTS: Final = 5  # an index of fewer has no boilerplate: everything is in most of them
+FEWEST_DOCUMENTS: Final = 5  # smaller indexes are not checked: any line would be in most documents
 FEWEST_LETTERS: Final = 3  # a line with fewer, such as } or ---, is not text
 LONGEST: Final = 500  # characters: a longer line is a paragraph
-MOST: Final = 50  # lines named
+MOST: Final = 50  # lines in the report
 BLOCK: Final = 4096  # rows read at once
 SAMPLED: Final = 8  # blocks of the sample
 QUERY: Final = "SELECT row, id, title, text, parent, start, end FROM documents WHERE row >= ? AND row < ? ORDER BY row"
@@ -58,7 +59,7 @@ def common_lines(index: Index, seed: int = 0) -> tuple[CommonLine, ...]:
 
 
 def _counted(index: Index, blocks: list[tuple[int, int]], wanted: frozenset[str] | None) -> tuple[CommonLine, ...]:
-    """Lines in more than half of all documents; of the wanted ones, where some are named."""
+    """Lines in more than half of all documents; only those in `wanted`, if that is given."""
     counts: Counter[str] = Counter()
     of_pieces: dict[str, array[int]] = {}
     chunks, documents = array("Q"), 0
@@ -70,7 +71,7 @@ def _counted(index: Index, blocks: list[tuple[int, int]], wanted: frozenset[str]
             continue
         key = int.from_bytes(blake2b(whole.id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
         chunks.append(key)
-        for line in lines:  # the chunks of a document may not be consecutive: it counts once
+        for line in lines:  # a document counts once, even if its chunks are not consecutive
             of_pieces.setdefault(line, array("Q")).append(key)
     documents += len(np.unique(np.frombuffer(chunks, np.uint64)))
     for line, keys in of_pieces.items():

@@ -40,12 +40,12 @@ class SteeredRanking(Record):
     """The best documents with a profile."""
 
     query: str
-    steered: Mapping[int, float]  # feature -> factor; what is called before is without it
+    steered: Mapping[int, float]  # feature -> factor; "before" means without them
     hits: tuple[Move, ...]
 
 
 def moves(index: Index, query: str | Float32, profile: SteeringProfile, k: int = 10) -> SteeredRanking:
-    """The best k documents with the profile."""
+    """Rank documents with the profile and take the best k."""
     prepared = prepare(index, query, SearchOptions(steer=profile))
     assert prepared.vector is not None
     ranked, plain = rank(index, prepared, k), all_scores(index, prepared.vector)
@@ -60,7 +60,7 @@ def moves(index: Index, query: str | Float32, profile: SteeringProfile, k: int =
 def factors_from_thumbs(
     index: Index, query: str, good: Sequence[int], bad: Sequence[int], features: int
 ) -> dict[int, float]:
-    """Factors of at most `features` features under which the rows `good` would rank above the rows `bad`."""
+    """Factors for at most `features` features with which the rows `good` would rank above the rows `bad`."""
     rows, sae = np.array([*good, *bad]), index.explainer.sae
     q, _ = index.query_vector(query)
     competition = competition_of(

@@ -1,6 +1,6 @@
-"""A ranking as a whole: what its hits have in common, what splits them, and what brings in the unwanted ones.
+"""Analyses a ranking as a whole: what its hits have in common, what splits them, and what brings in unwanted ones.
 
-Shares are those in each hit's own explanation; a feature that a hit does not share counts 0 there.
+Shares are those in each hit's own explanation; a feature that a hit does not share counts as 0.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class OverviewFeature(LabelledFeature):
     hits: int  # number of hits that share it with the query
     mean_share: float  # over all hits
     spread: float  # standard deviation of its share
-    good: float  # mean share in hits judged relevant; 0 where none was judged
-    bad: float  # and mean share in those judged irrelevant
+    good: float  # mean share in hits judged relevant; 0 if none was
+    bad: float  # mean share in hits judged irrelevant; 0 if none was
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Overview(Record):
 
     hits: int
     common: tuple[OverviewFeature, ...]  # features of at least 80 % of the hits, by mean share
-    splitting: tuple[OverviewFeature, ...]  # features of some hits only, by how much their shares differ
-    misleading: tuple[OverviewFeature, ...]  # more in the bad hits than in the good ones, by the difference
+    splitting: tuple[OverviewFeature, ...]  # features of only some hits, by how much their shares differ
+    misleading: tuple[OverviewFeature, ...]  # features with larger shares in bad hits than in good ones
     judged: bool
 
     json_keys = ("hits", "common", "splitting", "misleading?")
@@ -54,8 +54,8 @@ def overview(
     """What the hits of one dense search are made of.
 
     Args:
-        good, bad: ids of hits judged relevant, and not. With `good` alone all other hits count as bad; with `bad`
-            alone all others as good.
+        good, bad: ids of hits judged relevant and irrelevant. With `good` alone, all other hits count as bad; with
+        `bad` alone, all others count as good.
     Raises:
         InputError: hits of another mode, or an id that is not one of them.
     """

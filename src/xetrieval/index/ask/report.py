@@ -1,6 +1,6 @@
 """What a corpus is about, from its index: families of features, uninformative features, hub documents.
 
-Counts are exact; what compares documents with each other is measured on a seeded sample.
+Counts are exact; comparisons between documents are measured on a seeded sample.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
     from ..store.reader import Rows
 
-BOILERPLATE: Final = 0.25  # a feature that this fraction of all documents have is uninformative
-OVERLAP: Final = 0.8  # Jaccard of the documents that two features have
+BOILERPLATE: Final = 0.25  # a feature of more documents than this fraction is uninformative
+OVERLAP: Final = 0.8  # Jaccard index of two features' documents
 SAMPLE: Final = 20_000  # documents that features are compared on
 PROBES: Final = 400  # documents whose neighbours are searched for
 NEIGHBOURS: Final = 10
 BLOCK: Final = 1 << 13
 HUB_TERMS: Final = 4
-FEWEST: Final = 20  # documents below which a feature is not judged
+FEWEST: Final = 20  # a feature with fewer documents is not judged
 
 
 class Topic(NamedTuple):
-    """A family of features, or a feature where there are no families."""
+    """A family of features, or a feature if there are no families."""
 
     name: str
-    documents: int  # documents in which it is strongest, by its features' activations in the original view
+    documents: int  # documents in which it is the strongest, by activations in the original view
     features: tuple[FeatureRow, ...]  # its most frequent ones
 
 
@@ -50,18 +50,18 @@ class CoactivePair(NamedTuple):
 
 
 class Hub(NamedTuple):
-    """A document among the nearest of very many others, and what brings it there."""
+    """A document that is among the nearest neighbours of very many others, and why."""
 
     doc_id: str
     title: str
-    found: int  # times among the nearest ten of a probe
-    expected: float  # the value for an average document
+    found: int  # how often it is among the ten nearest of a probe
+    expected: float  # `found` of an average document
     explanation: Explanation  # the mean over those times, with its largest terms
 
 
 @dataclass(frozen=True)
 class CorpusReport(Record):
-    """What the documents of an index are about, and what is wrong with them."""
+    """What the documents of an index are about, and problems with them."""
 
     documents: int
     topics: tuple[Topic, ...]  # sorted by number of documents, largest first
@@ -75,7 +75,7 @@ class CorpusReport(Record):
 
 
 def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> CorpusReport:
-    """The report on an index."""
+    """Make the report on an index."""
     count = len(index)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     rng = np.random.default_rng(seed)
@@ -98,9 +98,9 @@ def report(index: Index, topics: int = 20, hubs: int = 5, seed: int = 0) -> Corp
 
 
 def _topics(index: Index, most: int) -> tuple[Topic, ...]:
-    """Upper families by the documents in which they are strongest; features themselves where there are no families."""
+    """Upper families by the number of documents in which they are strongest; features if there are no families."""
     frequency = index.frequency
-    plain = (frequency > 0) & (frequency < max(FEWEST, BOILERPLATE * len(index)))  # the rest is in all families
+    plain = (frequency > 0) & (frequency < max(FEWEST, BOILERPLATE * len(index)))  # the others are in every family
     names, of_feature = _families(index)
     of_feature = np.where(plain, of_feature, -1)
     counts = np.zeros(len(names), np.int64)
@@ -125,7 +125,7 @@ def _topics(index: Index, most: int) -> tuple[Topic, ...]:
 
 
 def _families(index: Index) -> tuple[list[str], NDArray[np.int64]]:
-    """Names of the upper families, and for each feature its family's place; -1: it has none."""
+    """Names of the upper families, and for each feature the position of its family; -1: none."""
     features = index.explainer.features
     if not index.explainer.families:
         return [feature.name for feature in features], np.arange(len(features))
@@ -158,7 +158,7 @@ def _coactive(index: Index, sample: Rows) -> tuple[CoactivePair, ...]:
 
 
 def _hubs(index: Index, probes: Rows, most: int) -> tuple[Hub, ...]:
-    """Documents found far more often than expected by chance, where other documents are the queries."""
+    """Documents that are found far more often than expected by chance when other documents are the queries."""
     z = index.vectors(probes)
     near = np.full((len(probes), NEIGHBOURS), -1, np.int64)
     for place, (row, vector) in enumerate(zip(probes.tolist(), z, strict=True)):

@@ -1,4 +1,4 @@
-"""What a list of hits, or a whole corpus, is made of: as tables."""
+"""Tables of hits, rankings, profiles and corpus reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def overview_parts(found: Overview) -> Iterator[RenderableType]:
-    """Common features, those that split the hits, and those that bring in the unwanted ones."""
+    """Common features, those that split the hits, and those that bring in unwanted ones."""
     from rich.text import Text
 
     from ...render.fitted import Column, Fitted, Line
@@ -49,7 +49,7 @@ def overview_parts(found: Overview) -> Iterator[RenderableType]:
 
 
 def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
-    """Families with counts, then uninformative features, repeated lines, near-duplicates and hubs."""
+    """Families with counts, then uninformative features, repeated lines, near-duplicate features and hubs."""
     from rich.text import Text
 
     from ...render.fitted import Column, Fitted, Line
@@ -93,7 +93,7 @@ def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
 
 
 def moves_table(found: SteeredRanking) -> Table:
-    """A ranking with a profile beside the one without."""
+    """A ranking with a profile, with the ranks that documents have without it."""
     from rich.table import Table
     from rich.text import Text
 
@@ -161,7 +161,7 @@ def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterato
 
 
 def why_parts(answer: Why, top: int | None) -> Iterator[RenderableType]:
-    """The document and its rank, what its score is made of, and the comparison with another."""
+    """The document and its rank, the parts of its score, and the comparison with another document."""
     from rich.text import Text
 
     from ...render.text import table_of
@@ -181,7 +181,7 @@ def why_parts(answer: Why, top: int | None) -> Iterator[RenderableType]:
 
 
 def compared_with(answer: Why) -> str | None:
-    """Which document the answer compares with, as a line."""
+    """A line that names the document compared with."""
     from ...text import shorten
 
     if answer.over is None or answer.contrast is None:

@@ -1,4 +1,4 @@
-"""Why a document has its rank: its score taken apart, compared with another document, and what would move it."""
+"""Explains a document's rank: the parts of its score, a comparison with another document, and what would change it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ TOP: Final = 10  # documents
 
 @dataclass(frozen=True)
 class Other(Record):
-    """The document that another is compared with."""
+    """The document compared with."""
 
     doc_id: str
-    rank: int  # counted from 1; equal scores rank by row
+    rank: int  # counted from 1; ties are ordered by row
     title: str
 
 
@@ -67,7 +67,7 @@ class Why(Record):
 
     @property
     def head(self) -> list[str]:
-        """The document and its rank, then the beginning of its text."""
+        """The document, its rank, and the beginning of its text."""
         line = f"{printable(self.doc_id)}  rank {self.rank:,} of {self.documents:,}"
         return [line, text] if (text := shorten(self.explanation.document.removeprefix(self.doc_id))) else [line]
 
@@ -101,12 +101,12 @@ def why(
 
     Args:
         over: the id of a document to compare it with. Without one, a document outside the top k is compared with the
-            last of the top k: what it would have to beat.
+        last of the top k, which it would have to beat.
         k: how many documents the top has; None: 10. Not together with `over`.
-        counterfactual: also what would take it out of the top k, or into it; or swap the two, with `over`.
-        evidence: also the words behind this many terms, in both documents where two are compared.
+        counterfactual: also what would take it out of the top k or into it; with `over`, what would swap the two.
+        evidence: also the words behind this many terms, in both documents if two are compared.
     Raises:
-        InputError: no such document; a comparison or a counterfactual of a ranking that is not the encoder's own.
+        InputError: no such document, or a comparison or counterfactual for a ranking that is not the encoder's own.
     """
     ranking = {"steer": query.options.factors, "views": query.options.views}
     questions = {"over": over, "k": k, "counterfactual": counterfactual, "evidence": evidence is not None}
@@ -151,7 +151,7 @@ def all_scores(index: Index, q: Float32) -> Float32:
 
 
 def rank_in(scores: Float32, row: int) -> int:
-    """The rank of a row by these scores; of equal scores the earlier row comes first."""
+    """The rank of a row by these scores; ties are ordered by row."""
     return 1 + int((scores > scores[row]).sum()) + int((scores[:row] == scores[row]).sum())
 
 
@@ -174,7 +174,7 @@ def contrast_rows(index: Index, query: Query, row: int, other: int, *, counterfa
     """Why a row scores above another for the encoder's own ranking of a query, or below it.
 
     Raises:
-        InputError: both are one document.
+        InputError: the two are the same document.
     """
     assert query.vector is not None
     if row == other:

@@ -1,1 +1,1 @@
-"""A corpus to an index, and its changes: add, delete, compact."""
+"""Builds an index from a corpus and changes it: add, delete, compact."""

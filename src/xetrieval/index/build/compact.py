@@ -1,7 +1,7 @@
-"""Remove deleted and replaced documents from an index by rewriting the shards that contain some.
+"""Removes deleted and replaced documents from an index by rewriting the shards that contain them.
 
 If it is killed, the same command resumes; a build, an addition or a deletion in between discards the unfinished work.
-Readers see the index either as it was before, or as it is afterwards.
+Readers see the index either as it was before or as it is afterwards.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BLOCK: Final = 4096  # documents copied at once
 
 
 class Compacted(NamedTuple):
-    """What a compaction did."""
+    """The outcome of a compaction."""
 
     removed: int  # rows of deleted and replaced documents
     documents: int  # number of documents now in the index
@@ -46,7 +46,7 @@ class Compacted(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A shard of the new index: one that stays, or rows for a new one."""
+    """A shard of the new index: an unchanged one, or rows for a new one."""
 
     name: str
     record: dict[str, Any] | None  # None: to be written
@@ -56,11 +56,11 @@ class _Part(NamedTuple):
 def compact_index(folder: Path, progress: Progress = silent, shard_rows: int = SHARD_ROWS) -> Compacted:
     """Remove the texts, vectors and codes of deleted and replaced documents from an index's files.
 
-    Searches find the same ids and scores as before, but row numbers change. Readers that have the index open can go on.
-    Copies that make search faster are removed; `index accelerate` makes them again.
+    Searches find the same ids and scores as before, but row numbers change. Readers that have the index open are not
+    affected. Copies that make search faster are removed; `index accelerate` makes them again.
 
     Args:
-        shard_rows: documents of a new shard; shards that are less than half full are joined with a changed neighbour.
+        shard_rows: documents per new shard; shards that are less than half full are joined with a changed neighbour.
     Raises:
         InputError: an unfinished build, another process writes the index, or no document would be left.
     """
@@ -108,7 +108,7 @@ def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
     waiting: list[tuple[str, dict[str, Any], Rows]] = []
 
     def flush() -> Iterator[_Part]:
-        """The waiting shards: unchanged, or, if a row of them was deleted, their other rows in new shards."""
+        """Emit the waiting shards: unchanged, or, if any of their rows was deleted, the other rows in new shards."""
         nonlocal number
         if not dirty:
             for name, record, _ in waiting:
@@ -134,7 +134,7 @@ def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
 
 
 def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict[str, Any]:
-    """One new shard, resumed where it stopped; a sealed shard is done."""
+    """Write one new shard, resuming where it stopped; a sealed shard is complete."""
     sealed, manifest = index.folder / SHARDS / part.name, index.manifest
     begun = index.folder / BUILDING / part.name
     if not is_sealed(begun, sealed):
@@ -154,7 +154,7 @@ def _write(index: IndexReader, part: _Part, tell: Callable[[int], None]) -> dict
 
 
 def document_of(stored: StoredDocument) -> Document:
-    """A stored document as a corpus gives it."""
+    """A stored document in the form of a corpus document."""
     chunk = None
     if stored.parent is not None and stored.start is not None and stored.end is not None:
         chunk = ChunkPlace(stored.parent, stored.start, stored.end)
@@ -169,9 +169,9 @@ def _counts(stored: list[StoredDocument]) -> Counts:
 
 
 def clean(folder: Path, manifest: Manifest) -> None:
-    """Remove what the manifest no longer names: shards, explainers, companion files of them or of old generations."""
+    """Remove what the manifest no longer names: shards and explainers with their companion files, old generations."""
     remove_unfinished(folder, manifest)
-    remove_stale_rows(folder, manifest)  # a kill after the change of config.json leaves them
+    remove_stale_rows(folder, manifest)  # left if a process is killed after replacing config.json
     for companion in companions():
         for path in companion.stale(folder, manifest):
             remove(path)

@@ -44,15 +44,15 @@ class Corpus:
 
     Args:
         sources: files and folders of documents, of the kinds in `data.sources`; read in this order.
-        chunking: how documents longer than the encoder reads are cut; None: as in the index that is added to, or else
-            as many tokens as the encoder reads. Documents with vectors are not cut.
-        vectors: a file of vectors of the documents of `sources`: by id where ids came with them, else row by row;
-            alone, a document is its id.
+        chunking: how documents longer than the encoder reads are cut; None: as in the existing index, or else to as
+        many tokens as the encoder reads. Documents with vectors are not cut.
+        vectors: a file with the vectors of the documents in `sources`, matched by id if it has ids, else by row;
+        without `sources`, documents consist of their ids.
         store: a vector store with documents and their vectors; instead of `sources` and `vectors`.
-        skipped: takes what cannot be used.
-        column: of a Parquet file of vectors; None takes "vector", or else the only one.
+        skipped: collects what cannot be used.
+        column: the column of vectors in a Parquet file; None takes "vector", or else the only one.
     Raises:
-        InputError: `sources` is one bare source.
+        InputError: `sources` is a single source instead of a list.
     """
 
     sources: tuple[Path, ...]
@@ -74,7 +74,7 @@ class Corpus:
         check("build", {**given, **more}, names)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}  # another process opens the vectors itself
+        return {**self.__dict__, "_open": {}}  # a worker process opens the vectors itself
 
     @property
     def encoded(self) -> bool:
@@ -85,14 +85,14 @@ class Corpus:
         """The same corpus, with documents longer than the encoder reads cut into chunks.
 
         Args:
-            before: how the index that it is added to was cut.
+            before: how the existing index's documents were cut.
         """
         config = self.chunking or before or ChunkConfig()
         cutter = None if config.whole else Cutter(ruler_of(encoder, config), config.overlap)
         return replace(self, chunking=config, cutter=cutter)
 
     def entries(self) -> Iterator[Entry]:
-        """Every document, in order."""
+        """All documents, in order."""
         if self.store is not None:
             return (Entry(record.document, place, record.vector) for place, record in enumerate(self.store.records()))
         if not self.sources:
@@ -108,7 +108,7 @@ class Corpus:
         if self.vectors is None:
             return None
         if not path_of(self.vectors).is_file():
-            return map_vectors(self.vectors, self.column)  # it raises the error
+            return map_vectors(self.vectors, self.column)  # raises the error
         now = self.vectors.stat()
         version = now.st_ino, now.st_size, now.st_mtime_ns
         if version not in self._open:
@@ -126,7 +126,7 @@ class Corpus:
         return np.asarray(l2norm(as_vectors(rows, dimension, "document vectors")), np.float32)
 
     def facts(self) -> dict[str, Any]:
-        """What the manifest records about it."""
+        """What the index's manifest records about the corpus."""
         chunking = None if self.chunking is None else self.chunking.to_dict()
         vectors = None if self.vectors is None else self.vectors.name
         sources = [path.name for path in self.sources] if self.store is None else [self.store.name]
@@ -159,20 +159,20 @@ class Corpus:
 
 
 class Survey(NamedTuple):
-    """The result of one pass over a corpus: every line can be used and every id is unique."""
+    """The result of one pass over a corpus that found every line usable and every id unique."""
 
     documents: int
     digest: str  # digest of ids, texts and metadata, in order
 
 
 def survey(corpus: Corpus, dimension: int, progress: Progress = silent) -> Survey:
-    """Read everything once. It keeps eight bytes of each document in memory.
+    """Read everything once, keeping eight bytes per document in memory.
 
     Args:
-        dimension: of the vectors, if the corpus has any.
+        dimension: of the vectors, if any.
     Raises:
         InputError: a line that cannot be used, a duplicate id, a different number of vectors than documents, or a
-            vector of another dimension, zero, or not finite.
+        vector that is zero, not finite, or of the wrong dimension.
     """
     made, hashes, count, before = sha256(), array("Q"), 0, None
     for document, _, vector in corpus.entries():
@@ -206,7 +206,7 @@ def survey(corpus: Corpus, dimension: int, progress: Progress = silent) -> Surve
 
 
 def _refuse_extra(corpus: Corpus, ids: Sequence[str] | None) -> None:
-    """Name a vector that has no document, if the vectors have ids."""
+    """Refuse vectors without a document, naming one if they have ids."""
     if ids is not None and corpus.sources:
         documents = {entry.document.id for entry in corpus.entries()}
         extra = next((name for name in ids if name not in documents), None)
@@ -215,7 +215,7 @@ def _refuse_extra(corpus: Corpus, ids: Sequence[str] | None) -> None:
 
 
 def blocks(entries: Iterator[Entry], size: int) -> Iterator[Sequence[Entry]]:
-    """At most `size` documents at a time."""
+    """Split entries into blocks of at most `size` documents."""
     while block := list(islice(entries, size)):
         yield block
 

@@ -1,4 +1,4 @@
-"""A check that the vectors of a corpus are those of its encoder, each with the right document."""
+"""Checks that the vectors of a corpus come from its encoder and belong to the right documents."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from .corpus import Corpus
 
 
 def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
-    """Encode three documents and compare, if there are texts and an encoder; otherwise check the reconstruction.
+    """If there are texts and an encoder, encode three documents and compare; otherwise check the reconstruction.
 
     Raises:
-        MismatchError: not the vectors that the encoder gives these texts, or they do not even look like its vectors.
+        MismatchError: the encoder gives these texts different vectors, or the vectors do not look like the encoder's at
+        all.
     """
     entries = list(islice(corpus.entries(), ROWS))
     vectors = corpus.vectors_of(entries, explainer.sae.dimension)
@@ -29,7 +30,7 @@ def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
         try:
             own = read_texts(encoder, [entries[place].document.text for place in places], "document").vectors
         except (EndpointError, MissingExtra):
-            own = None  # the encoder cannot be reached now
+            own = None  # the encoder is unreachable
         if own is not None:
             other = first_difference(own, vectors[places])
             if other is not None:

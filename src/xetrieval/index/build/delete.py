@@ -1,4 +1,4 @@
-"""Deleting documents from an index."""
+"""Deletes documents from an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A build: the job that building/job.json records until it is finished, and what its parts share while it runs."""
+"""The job of a build, which building/job.json records until it is finished, and the state of a running build."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class Job(NamedTuple):
     """What a build has to do."""
 
-    digest: str  # hash of everything that decides the result
-    base: int  # the generation to which it adds; 0: a new index
-    first: int  # number of its first shard
+    digest: str  # hash of everything that determines the result
+    base: int  # the generation that it adds to; 0: a new index
+    first: int  # the number of its first shard
     added: int
     updated: int
     unchanged: int
@@ -41,12 +41,12 @@ class Job(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Documents that it writes."""
+        """How many documents it writes."""
         return self.added + self.updated
 
     @property
     def sizes(self) -> list[int]:
-        """Documents of each of its shards."""
+        """How many documents each of its shards has."""
         return [min(self.shard_rows, self.rows - at) for at in range(0, self.rows, self.shard_rows)]
 
     @property
@@ -56,7 +56,7 @@ class Job(NamedTuple):
 
     @property
     def gone(self) -> NDArray[np.int64]:
-        """The rows that it replaces or removes."""
+        """The rows to be replaced or removed."""
         return np.array(self.replaced, np.int64)
 
     def read(self, output: Path) -> ReadTotals:
@@ -69,24 +69,24 @@ class Job(NamedTuple):
 
 
 class Build(NamedTuple):
-    """A build at work."""
+    """A running build."""
 
     corpus: Corpus
     explainer: Explainer
     output: Path
-    base: Manifest | None  # manifest of the index to which it adds
+    base: Manifest | None  # manifest of the index that it adds to
     job: Job
     progress: Progress
 
 
 def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: list[object]) -> Job | None:
-    """The job, unfinished or finished, that a build continues; None if it begins a new one.
+    """The job, finished or not, that a build continues; None if it begins a new one.
 
     Args:
-        facts: everything that decides the result, except `base`.
+        facts: everything that determines the result, except `base`.
     Raises:
-        InputError: an index exists although none is to be added to, or the other way round; or there is an unfinished
-            build of something else. DamagedError: the record of the unfinished build cannot be read.
+        InputError: an index exists but the build is not adding to one, or the reverse; or there is an unfinished build
+        of something else. DamagedError: the record of the unfinished build cannot be read.
     """
     known = _unfinished(output / BUILDING)
     if base is None and config.adding:
@@ -116,7 +116,7 @@ def begun(
     """Begin a new job: remove what an unfinished one left in the folder, and record the job there.
 
     Args:
-        documents: of the corpus. facts: as for `resumed`.
+        documents: in the corpus. facts: as for `resumed`.
     """
     remove_unfinished(output, base)
     made = Change(documents, 0, 0, 0, [])

@@ -1,4 +1,4 @@
-"""Labels of an index's explainer: changing them is a change of the index, so readers notice it and `verify` agrees."""
+"""Changes the labels of an index's explainer as a change of the index: readers notice it, and `verify` still passes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from .pipeline import write_manifest_with
 
 @dataclass(frozen=True)
 class IndexTarget:
-    """The explainer of an index. One with the changed labels takes its place in one step.
+    """The explainer of an index, to be replaced in one step by one with changed labels.
 
-    The generation stays, since words and searches depend on no label.
+    The generation does not change, because counted words and searches do not depend on labels.
     """
 
     folder: Path

@@ -1,6 +1,6 @@
-"""The dictionary of an index: that of the explainer given, that of another, or one learned from the corpus itself.
+"""Chooses the dictionary of an index: the given explainer's, a different explainer's, or one trained on the corpus.
 
-Learning needs all vectors first: encode, learn, code. What it makes on the way is in INDEX/building.
+Training needs all vectors first, so the order is encode, train, code. Intermediate files are in INDEX/building.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Dictionary(NamedTuple):
 
     learned: bool
     why: str
-    required: bool = False  # the user requested a learned one, so no other replaces it
+    required: bool = False  # the user requested a trained one, so no other may replace it
 
 
 def chosen_explainer(explainer: Explainer, dictionary: str | Path | None) -> Explainer:
-    """The explainer given, with the dictionary of another one if `dictionary` names one.
+    """The given explainer, with the dictionary of a different one if `dictionary` names one.
 
     Raises:
-        InputError: there is no such explainer. MismatchError: it is of another encoder.
+        InputError: there is no such explainer. MismatchError: it is for a different encoder.
     """
     if dictionary is None or dictionary == CORPUS:
         return explainer
@@ -73,15 +73,15 @@ def chosen_explainer(explainer: Explainer, dictionary: str | Path | None) -> Exp
         features=other.features,
         families=other.families,
         provenance=other.provenance,
-        metrics={key: value for key, value in other.metrics.items() if key != "pairs"},  # those are of its corpus
+        metrics={key: value for key, value in other.metrics.items() if key != "pairs"},  # those describe its corpus
     )
 
 
 def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, *, adding: bool) -> Dictionary:
-    """Whether a build learns a dictionary of the corpus.
+    """Whether a build trains a dictionary on the corpus.
 
     Raises:
-        InputError: a dictionary for an index that exists. MissingExtra: what learns one is not installed.
+        InputError: a dictionary for an existing index. MissingExtra: packages for training are not installed.
     """
     if adding:
         if dictionary is not None:
@@ -108,15 +108,15 @@ def _is_shipped(explainer: Explainer) -> bool:
 
 
 def is_learned(output: Path) -> bool:
-    """Whether the unfinished build in a folder has learned its dictionary."""
+    """Whether the unfinished build in a folder has trained its dictionary."""
     return (output / BUILDING / LEARNED).is_file()
 
 
 def learned(output: Path, base: Explainer) -> Explainer:
-    """The dictionary that an unfinished build has learned.
+    """The dictionary that an unfinished build has trained.
 
     Raises:
-        DamagedError: the explainer of the index is another one by now.
+        DamagedError: the index has a different explainer by now.
     """
     explainer = load(output / EXPLAINER, cache=base.cache).sharing_encoder(base)
     if read_object(output / BUILDING / LEARNED).get("explainer") != explainer.digest:
@@ -125,13 +125,13 @@ def learned(output: Path, base: Explainer) -> Explainer:
 
 
 def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
-    """Learn the dictionary of documents whose vectors are in INDEX/building, and save it as INDEX/explainer.
+    """Train a dictionary on the documents whose vectors are in INDEX/building, and save it as INDEX/explainer.
 
-    If nothing can be learned from a corpus (all its vectors are alike), the index uses the given explainer, unless the
-    user requested a learned dictionary.
+    If a corpus is not trainable (all its vectors are alike), the index uses the given explainer, unless the user
+    requested a trained dictionary.
 
     Raises:
-        InputError, DivergedError: it cannot, and the user requested it.
+        InputError, DivergedError: training failed, and the user requested it.
     """
     corpus, base, output, _, job, progress = build
     building = output / BUILDING
@@ -173,7 +173,7 @@ def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
 
 
 def _sentence_vectors(path: Path, texts: list[str], explainer: Explainer, progress: Progress) -> Float32:
-    """The vectors [n, m] of sentences, from the file as far as it goes; the others are encoded and appended to it."""
+    """The vectors [n, m] of sentences: from the file if present there, else encoded and appended to it."""
     width = explainer.sae.dimension
     with path.open("ab") as file:
         done = min(len(texts), path.stat().st_size // (4 * width))
@@ -192,7 +192,7 @@ PARENTS: Final = "SELECT parent FROM documents ORDER BY row"
 
 
 def wholes(shards: Iterable[Texts]) -> NDArray[np.int64]:
-    """A number for each row, the same for the chunks of one document."""
+    """A number for each row; chunks of the same document have the same number."""
     numbers: dict[str, int] = {}
     parents = (parent for one in shards for (parent,) in one.select(PARENTS, ()))
     found = [row if parent is None else numbers.setdefault(parent, row) for row, parent in enumerate(parents)]

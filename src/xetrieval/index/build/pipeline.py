@@ -1,7 +1,7 @@
-"""Build an index from a corpus, shard by shard. After an interruption, the same call resumes.
+"""Builds an index from a corpus, shard by shard. After an interruption, the same call resumes.
 
 Unfinished work is in INDEX/building. Replacing config.json publishes it in one step, so readers see the index either as
-it was before, or as it is afterwards.
+it was before or as it is afterwards.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ from .job import Build, begun, resumed
 from .own import Dictionary, choose, chosen_explainer, is_learned, learn_dictionary, learned
 from .shards import build_in_loop
 
-TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run may lose
+TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run may have to repeat
 
 
 class Built(NamedTuple):
-    """What a build did."""
+    """The outcome of a build."""
 
     added: int
     updated: int
     unchanged: int
     removed: int  # old chunks of documents that were cut differently
     documents: int  # number of documents now in the index
-    unreadable: int = 0  # new documents of which the encoder knows at most half of the tokens
+    unreadable: int = 0  # new documents of which the encoder knows at most half the tokens
     dictionary: str = ""  # the dictionary that was chosen, and why
     words: bool = True  # whether the words of the new documents are stored
     cut: str = ""  # how many documents of the corpus were cut into how many chunks, and why; empty if none was
     unread: int = 0  # tokens of new documents past the encoder's limit
-    longer: int = 0  # new documents that have some
+    longer: int = 0  # new documents with such tokens
 
 
 def build_index(
@@ -69,7 +69,7 @@ def build_index(
     config: BuildConfig | None = None,
     progress: Progress = silent,
 ) -> Built:
-    """Build an index in the folder `output`, or add to the one that is there.
+    """Build an index in the folder `output`, or add to an existing one.
 
     Documents with a new id are added. Documents whose text or metadata changed replace the old ones, including their
     chunks. Documents that are not in the corpus stay. Replaced texts are no longer found, but stay in the index's
@@ -77,7 +77,7 @@ def build_index(
 
     Raises:
         InputError: a line that cannot be used, a duplicate id, an unfinished build of something else, or another
-            process is writing there. MismatchError: the index was made by another explainer.
+        process is writing there. MismatchError: the index was made with a different explainer.
     """
     config, output = config or BuildConfig(), path_of(output)
     config = replace(config, block=config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK))
@@ -102,7 +102,7 @@ def build_index(
         job = job or begun(corpus, looked.documents, output, manifest, config, facts)
         if (
             manifest is None or manifest.job != job.digest
-        ):  # otherwise it was built before, or killed between the last two steps
+        ):  # else it was built before, or killed between the last two steps
             build = _make_shards(Build(corpus, explainer, output, manifest, job, progress), config, plan)
             if job.rows or job.removed:
                 manifest = _publish(build)
@@ -116,7 +116,7 @@ def build_index(
 
 
 def _facts(corpus: Corpus, explainer: Explainer, config: BuildConfig, looked: Survey, plan: Dictionary) -> list[Any]:
-    """What decides the result of a build, apart from the index that it adds to."""
+    """What determines the result of a build, apart from the index that it adds to."""
     precision = None if corpus.encoded else precision_of(explainer.encoder)
     facts: list[Any] = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, config.block]
     facts += [["learned", config.seed]] if plan.learned else []
@@ -124,7 +124,7 @@ def _facts(corpus: Corpus, explainer: Explainer, config: BuildConfig, looked: Su
 
 
 def _make_shards(build: Build, config: BuildConfig, plan: Dictionary) -> Build:
-    """Make all shards. The build is returned with the explainer that made their codes."""
+    """Make all shards. Returns the build with the explainer that made their codes."""
     if config.engine == "ray":
         from .engines.ray import build_shards
     else:
@@ -163,7 +163,7 @@ def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> N
 def _kept(explainer: Explainer, output: Path, base: Manifest | None) -> Explainer:
     """The explainer as the index stores it, so that vectors are encoded with the weights that will explain them.
 
-    A published index keeps its own explainer, with its labels. One that an interrupted build saved is replaced, because
+    A published index keeps its own explainer, with its labels. One saved by an interrupted build is replaced, because
     labels may have changed since.
     """
     folder = output / (EXPLAINER if base is None else base.explainer_folder)

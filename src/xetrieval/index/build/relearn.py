@@ -1,4 +1,4 @@
-"""Learn the dictionary of an index again, over what it contains now, from its stored vectors.
+"""Retrains the dictionary of an index on its current content, from its stored vectors.
 
 The old dictionary stays in use until the new one is complete: config.json names the explainer and the shards, and is
 replaced at the end. A killed run is resumed by the same command; another change of the index discards it.
@@ -36,7 +36,7 @@ from .pipeline import VECTOR_BLOCK, stored_explainer, write_manifest_with
 from .sentences import Sentences, read_sentences, write_sentences
 from .shards import ShardMaker
 
-NOT_FACTS: Final = ("encoded_with", "added", "updated", "read")  # fields of an event that are not about the dictionary
+NOT_FACTS: Final = ("encoded_with", "added", "updated", "read")  # fields of an event unrelated to the dictionary
 
 
 class Relearned(NamedTuple):
@@ -47,18 +47,18 @@ class Relearned(NamedTuple):
     lost: int
     lost_labels: dict[str, str]  # human-written labels, by id, of features lost now or earlier
     documents: int
-    replaced: str = ""  # the replaced dictionary, if it was not learned from this corpus; then all ids are new
+    replaced: str = ""  # the replaced dictionary, if it was not trained on this corpus; then all ids are new
 
 
 def relearn_index(folder: Path, seed: int = 0, progress: Progress = silent) -> Relearned:
-    """Learn the dictionary of an index again, from the vectors of its documents and of earlier sentences.
+    """Retrain the dictionary of an index on the vectors of its documents and of the stored sentences.
 
-    Features that are found again keep their ids and labels. New ones get new ids; ids of lost ones are not used again.
-    If the index had a dictionary that was not learned from its corpus, all features are new.
+    Features that reappear keep their ids and labels. New ones get new ids; ids of lost ones are not reused. If the
+    index's dictionary was not trained on its corpus, all features are new.
 
     Raises:
-        InputError: an unfinished build, another process writes the index, or there is nothing to learn from.
-        MissingExtra: what learns a dictionary is not installed.
+        InputError: an unfinished build, another process writes the index, or there is nothing to train on.
+        MissingExtra: packages for training are not installed.
     """
     require("numba", "train")
     read_index_manifest(folder)
@@ -66,7 +66,7 @@ def relearn_index(folder: Path, seed: int = 0, progress: Progress = silent) -> R
         manifest = read_index_manifest(folder)
         check_finished(folder)
         job = digest_of([manifest.job, manifest.generation, seed, "relearn"])
-        if not is_rewrite(folder / BUILDING, manifest.job):  # otherwise it was killed after it was published
+        if not is_rewrite(folder / BUILDING, manifest.job):  # else it was killed after publishing
             if not is_rewrite(folder / BUILDING, job):
                 remove_unfinished(folder, manifest)
                 begin_building(folder, {"rewrite": job})
@@ -113,7 +113,7 @@ def _relearn(folder: Path, manifest: Manifest, job: str, seed: int, progress: Pr
 
 
 def _learn(index: IndexReader, target: Path, seed: int, progress: Progress) -> None:
-    """Learn, and save the explainer with the vectors of the sentences."""
+    """Train, and save the explainer with the vectors of the sentences."""
     base, manifest = index.explainer, index.manifest
     rows = index.alive
     old = index.folder / manifest.explainer_folder
@@ -179,7 +179,7 @@ class _Alive:
 
 
 def _copy_vectors(shard: Shard, folder: Path, number: int) -> None:
-    """Copy a shard's vectors and texts to where codes are added to them, unless that was done before."""
+    """Copy a shard's vectors and texts to the folder where codes are added, unless that was done before."""
     begun = folder / BUILDING / shard_name(number)
     if (folder / SHARDS / shard_name(number) / RECORD).is_file() or (begun / PROGRESS).is_file():
         return

@@ -1,4 +1,4 @@
-"""The texts that a build is going to encode."""
+"""The texts that a build will encode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .shards import wanted
 
 
 def texts_of_build(corpus: Corpus, explainer: Explainer, output: Path, config: BuildConfig) -> Iterator[str]:
-    """New and changed documents and, where a dictionary will be learned, sentences of them."""
+    """New and changed documents and, if a dictionary will be trained, sentences from them."""
     base = read_index_manifest(output) if config.adding and (output / CONFIG).is_file() else None
     corpus = corpus.cut_for(explainer.encoder, None if base is None else base.chunking)
     count = 0

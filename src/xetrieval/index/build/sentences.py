@@ -1,4 +1,4 @@
-"""The vectors of the sentences that a dictionary was learned from, stored beside it: to learn again without encoding.
+"""Stores the vectors of the sentences that a dictionary was trained on, so that retraining needs no encoding.
 
 Two hashes identify a sentence: of its document's id, and of its text, which is read from the document.
 """
@@ -35,10 +35,10 @@ def write_sentences(folder: Path, sentences: Sentences) -> None:
 
 
 def read_sentences(folder: Path, documents: Iterable[Document], dimension: int) -> Sentences:
-    """The stored sentences that are still in one of the documents, in their old order; none in an old index.
+    """The stored sentences that some document still contains, in their old order; none in an old index.
 
     Args:
-        documents: whose rows are 0, 1, ...
+        documents: the documents in row order, from row 0.
     """
     vectors, numbers = (folder / name for name in SENTENCES)
     if not (vectors.is_file() and numbers.is_file()):

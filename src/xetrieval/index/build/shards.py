@@ -1,4 +1,4 @@
-"""The shards of a build: documents encoded and decomposed at once, or in two passes with the learning in between."""
+"""Makes the shards of a build: encodes and codes documents in one pass, or in two with training in between."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from .corpus import Corpus, Entry, blocks
 from .job import Build
 from .writer import ShardWriter, is_sealed
 
-Part = Literal["whole", "encode", "code"]  # part of the work on a shard: all of it, its vectors, or its codes
+Part = Literal["whole", "encode", "code"]  # what to make of a shard: everything, its vectors, or its codes
 STAGE_NAMES = {"whole": "index", "encode": "encode", "code": "index"}
 TellRows = Callable[[int], None]
-MOST_KEPT = 200_000  # texts of a build that go into the user's cache: 300 MB at 384 dimensions
+MOST_KEPT = 200_000  # larger builds do not fill the user's cache: 300 MB at 384 dimensions
 
 
 def build_in_loop(build: Build, part: Part) -> None:
-    """All shards, one after the other, in one pass over the corpus."""
+    """Make all shards, one after the other, in one pass over the corpus."""
     corpus, explainer, output, base, job, progress = build
     maker = ShardMaker(corpus, explainer, output, job.block, part, rows=job.rows, words=job.words)
     entries = iter(()) if part == "code" else wanted(corpus, output, base)
@@ -52,7 +52,7 @@ def build_in_loop(build: Build, part: Part) -> None:
 
 
 class ShardMaker:
-    """Makes shards, or a part of each, one after another. An unfinished shard is resumed.
+    """Makes shards, or a part of each, one after another, resuming unfinished ones.
 
     Args:
         rows: the number of documents in the whole build.
@@ -80,7 +80,7 @@ class ShardMaker:
         """Make one shard of `size` rows from its entries, unless it is finished.
 
         Args:
-            known: a shard of the same documents, whose words are kept for the features that they still have.
+            known: an earlier shard of the same documents; their words are kept for features that they still have.
         """
         sealed, begun = self.output / SHARDS / shard_name(number), self.output / BUILDING / shard_name(number)
         if is_sealed(begun, sealed):
@@ -113,7 +113,7 @@ class ShardMaker:
             tell(writer.rows)
 
     def _encoded(self, chunk: Sequence[Entry]) -> tuple[Encoded, WordStates | None]:
-        """The vectors of some documents, and their words, from one pass through the model."""
+        """The vectors and words of some documents, from one pass through the model."""
         if self.encoder is None:
             vectors = self.corpus.vectors_of(chunk, self.explainer.sae.dimension)
             return Encoded(vectors, not_counted(len(chunk))), None
@@ -145,7 +145,7 @@ class ShardMaker:
 
 
 def _reader(explainer: Explainer, rows: int) -> Encoder:
-    """The encoder. For a very large corpus, the user's cache is read, but not filled."""
+    """The encoder. For a very large corpus, the user's cache is read but not filled."""
     encoder = explainer.encoder
     if explainer.cache is True and rows > MOST_KEPT and isinstance(encoder, CachedEncoder):
         return CachedEncoder(encoder.encoder, encoder.folder, grows=False)
@@ -154,7 +154,7 @@ def _reader(explainer: Explainer, rows: int) -> Encoder:
 
 def wanted(corpus: Corpus, output: Path, base: Manifest | None) -> Iterator[Entry]:
     """The entries that a build writes: all of them, or those that are new to the index or changed."""
-    if base is None or corpus.encoded:  # with given vectors, documents are always replaced: their vectors may differ
+    if base is None or corpus.encoded:  # if vectors are given, all documents are replaced: their vectors may differ
         yield from corpus.entries()
         return
     with open_ids(output, base) as have:

@@ -1,4 +1,4 @@
-"""Check every byte of an index against its manifest, and find files that do not belong to it."""
+"""Checks every byte of an index against its manifest, and finds files that do not belong to it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from ..store.texts import Texts
 
 
 class Verified(NamedTuple):
-    """What a check of an index found."""
+    """The result of checking an index."""
 
-    files: int  # checked and unchanged
+    files: int  # number of files checked
     unknown: tuple[str, ...]  # paths of files in the folder that do not belong to the index
 
 
@@ -51,7 +51,7 @@ def verify_index(folder: Path, progress: Progress = silent) -> Verified:
 
 
 def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
-    """Every file of the index, with a function that checks it."""
+    """Every file of the index, each with a function that checks it."""
     yield folder / CONFIG, partial(_check_written, folder / CONFIG, manifest.to_dict())
     if manifest.deleted.rows:
         yield folder / manifest.deleted_file, partial(manifest.deleted_rows, folder)
@@ -69,11 +69,11 @@ def _checks(folder: Path, manifest: Manifest) -> Iterator[Check]:
     for path in sorted({seal for companion in companions() for seal in companion.seals(folder)}):
         yield path, partial(check_seal, path)
         for name in read_seal(path)["files"]:
-            yield path.parent / name, lambda: None  # checked with its seal
+            yield path.parent / name, lambda: None  # checked together with its seal
 
 
 def _check_written(path: Path, record: dict[str, Any]) -> None:
-    """Compare the bytes of a record, which has only one written form."""
+    """Compare the bytes of a record file with the record, which can be written in only one way."""
     if not path.is_file():
         raise DamagedError(f"{path}: missing; restore it")
     found = read_object(path)
@@ -99,5 +99,5 @@ def _unknown(folder: Path, known: set[Path]) -> Iterator[str]:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files in a folder."""
+    """Total size in bytes of the files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

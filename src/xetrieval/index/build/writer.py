@@ -1,7 +1,7 @@
-"""Write one shard: blocks are appended, each completely or not at all, until the shard is sealed.
+"""Writes one shard by appending blocks, each completely or not at all, until the shard is sealed.
 
-A block counts as soon as progress.json records it. What a killed run wrote after that is cut off when the shard is
-opened again, so the files are the same however often the run was killed.
+A block counts once progress.json records it. Anything a killed run wrote after that is cut off when the shard is
+reopened, so the files are the same however often the run was killed.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class ShardWriter:
     """A shard in `folder`, resumed where it stopped.
 
     Args:
-        views: () if the codes are made later.
-        words: whether documents come with their words or, if the codes are made later, with the states of their words.
-            None: as the shard was begun.
+        views: empty if the codes are made later.
+        words: whether documents come with their words (or, if the codes are made later, with the states of their
+        words). None: as when the shard was begun.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ShardWriter:
         self.with_words = (folder / STATES[0]).exists() if words is None else words
         self.with_states = self.with_words and (not views or words is None)
         self.texts = Texts(folder / TEXTS, writable=True)
-        self.rows, self.coded = self._resume()  # rows with vectors and texts; rows that also have codes
+        self.rows, self.coded = self._resume()  # rows with vectors and texts; rows with codes too
 
     @property
     def files(self) -> list[str]:
@@ -99,7 +99,7 @@ class ShardWriter:
         return np.array(map_array(self.folder / VECTORS, self.dimension)[first : min(self.rows, first + count)])
 
     def states(self, first: int, count: int) -> WordStates | None:
-        """The words of at most `count` rows with their states; None in a shard without words."""
+        """The words and their states of at most `count` rows; None in a shard without words."""
         if not self.with_states:
             return None
         counts, places, scales = (map_array(self.folder / name) for name in STATES[:3])
@@ -169,7 +169,7 @@ class ShardWriter:
 
 
 def is_sealed(begun: Path, target: Path) -> bool:
-    """Whether a shard is finished. One whose writer was killed before it could move it is moved now."""
+    """Whether a shard is finished. If the writer was killed before moving it, moves it now."""
     if (begun / RECORD).is_file():
         sweep(begun, (PROGRESS, *STATES))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ def is_sealed(begun: Path, target: Path) -> bool:
 
 
 def ragged(codes: SparseCodes) -> tuple[NDArray[np.int64], IntArray, Float32]:
-    """Active features of each row, one row after the other, ids ascending: sizes [n], ids and activations [rows]."""
+    """Active features, row by row with ascending ids: sizes [n], ids and activations [rows]."""
     order = np.argsort(codes.features, axis=1, kind="stable")
     ids, values = np.take_along_axis(codes.features, order, 1), np.take_along_axis(codes.values, order, 1)
     active = values > 0
@@ -187,13 +187,13 @@ def ragged(codes: SparseCodes) -> tuple[NDArray[np.int64], IntArray, Float32]:
 
 def _as_stored(name: str, numbers: Any) -> NDArray[Any]:
     kind = array_type(name)
-    if kind == np.float16:  # a weak activation must not become 0
+    if kind == np.float16:  # weak activations must not become 0
         numbers = np.clip(numbers, np.finfo(np.float16).smallest_subnormal, np.finfo(np.float16).max)
     return np.ascontiguousarray(numbers, kind)
 
 
 def write_postings(folder: Path, features: int) -> None:
-    """The original view's codes by feature."""
+    """Write the original view's codes by feature."""
     starts, ids, values = (map_array(folder / name) for name in code_files(ORIGINAL, features))
     counts = np.bincount(ids, minlength=features)
     order = np.argsort(ids, kind="stable")

@@ -1,1 +1,1 @@
-"""Search: one file for each mode."""
+"""Search, with one file per mode."""

@@ -1,4 +1,4 @@
-"""Ranking by words: BM25 (bm25s). The words of an index are counted by the first search and stored beside it."""
+"""Ranking by words: BM25 (bm25s). The first search counts the words of an index and stores the counts beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .mode import Query, Ranked, Ranking, best, by_generation, word
 SEAL: Final = "seal.json"
 FOLDER: Final = re.compile(rf"{WORDS}-(\d{{6,}})")
 METHOD: Final = "lucene"
-PROBED: Final = 100  # documents of a shard that are checked for text
+PROBED: Final = 100  # documents per shard that are checked for text
 _COUNTING: Final = threading.Lock()
 
 
@@ -39,7 +39,7 @@ class Lexicon:
         self._retriever, self._package, self._alive = retriever, package, alive
 
     def words(self, query: str) -> list[tuple[str, int]]:
-        """The words of the query that occur in the index, with their numbers. Repeated words are repeated."""
+        """The words of the query that occur in the index, with their numbers; repeated words stay repeated."""
         tokens = self._package.tokenize([query], stopwords="en", return_ids=False, show_progress=False)[0]
         vocabulary = self._retriever.vocab_dict
         return [(token, int(vocabulary[token])) for token in tokens if token in vocabulary]
@@ -85,12 +85,12 @@ class Bm25(Ranking):
 
     @classmethod
     def seals(cls, folder: Path) -> Iterable[Path]:
-        """The seals of all generations. Words are published with their seal, so a folder without one is damaged."""
+        """The seals of all generations. Counts are published with their seal, so a folder without one is damaged."""
         return (path / SEAL for path in by_generation(folder, FOLDER) if path.is_dir())
 
     @classmethod
     def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
-        """Words of other generations."""
+        """Word counts of other generations."""
         counted = by_generation(folder, FOLDER).items()
         return [path for path, generation in counted if generation != manifest.generation and path.is_dir()]
 
@@ -99,7 +99,7 @@ MODE = Bm25
 
 
 def open_lexicon(index: IndexReader) -> Lexicon:
-    """The words of this generation of an index, counted at the first use and stored in its folder.
+    """The word counts of this generation of an index, made at first use and stored in its folder.
 
     Raises:
         InputError: an index without texts. MissingExtra: bm25s is not installed.
@@ -119,12 +119,12 @@ def _open(index: IndexReader) -> Lexicon:
         retriever = _count(index, package)
         now = read_index_manifest(index.folder).generation
         if now != index.manifest.generation or not os.access(index.folder, os.W_OK):
-            return Lexicon(retriever, package, index.alive)  # not stored: an older generation, or a read-only folder
+            return Lexicon(retriever, package, index.alive)  # not stored: an old generation or a read-only folder
         _keep(retriever, home)
     check_seal(home / SEAL)
     try:
         loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)
-    except (ValueError, EOFError, KeyError, TypeError) as error:  # as they were written: their seal is right
+    except (ValueError, EOFError, KeyError, TypeError) as error:  # written like this: their seal is valid
         raise DamagedError(f"{home}: cannot be read ({error}); remove it; the next search makes it again") from error
     return Lexicon(loaded, package, index.alive)
 

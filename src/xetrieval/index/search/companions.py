@@ -1,4 +1,4 @@
-"""Search engines and search modes that store files beside an index."""
+"""The search engines and modes that store files beside an index."""
 
 from __future__ import annotations
 

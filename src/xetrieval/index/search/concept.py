@@ -1,4 +1,4 @@
-"""Ranking by features that a person names.
+"""Ranking by features that the user names.
 
 sum over terms of weight * activation of the term's features in the document
 """
@@ -18,7 +18,7 @@ from ..store.reader import IndexReader, Rows
 from .mode import Query, Ranked, Ranking, best
 
 TERM: Final = re.compile(r"""\s*(?:(AND|OR|NOT)\b|([+-]?)(?:\#(\d+)|"([^"]*)"|([^\s"^]+))(?:\^(\d+(?:\.\d+)?))?)""")
-MOST: Final = 24  # features that one label may match
+MOST: Final = 24  # features that one term may match
 MOST_DIGITS: Final = 9  # the most digits of a feature number
 LARGEST_WEIGHT: Final = 1000.0
 
@@ -29,8 +29,8 @@ class Concept(NamedTuple):
     words: str
     features: tuple[int, ...]
     weight: float
-    required: bool  # only documents that have it
-    excluded: bool  # only documents that do not
+    required: bool  # find only documents that have it
+    excluded: bool  # find only documents that do not
 
     def __str__(self) -> str:
         rule = "must not have " if self.excluded else "must have " if self.required else ""
@@ -78,7 +78,7 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
     """`"kidney disease"^2 +#614 -diet`, or with AND, OR, NOT between terms.
 
     A term is a feature by number (#614) or by words of its label: the feature with exactly that label, or else all
-    features whose label contains these words. + or AND: required; - or NOT: excluded; ^2: counts twice.
+    features whose label contains these words. + or AND: required; - or NOT: excluded; ^2: double weight.
 
     Raises:
         InputError: a term that matches no feature, or no term that could find a document.

@@ -1,4 +1,4 @@
-"""Ranking by the encoder's own score, plain, with views added, or steered.
+"""Ranking by the encoder's own score: plain, with views added, or steered.
 
 dense    <q, z>
 views    <q, z> + sum_t w_t <q, R_t(z)>         of the best documents by <q, z>
@@ -21,7 +21,7 @@ from .mode import Query, Ranked, Ranking, best
 from .nearest import nearest
 from .views import Views
 
-LOOKED_AT = 100  # best hits whose vectors are read, which refuses damaged ones
+LOOKED_AT = 100  # top hits whose vectors are read, to detect damage
 BLOCK = 1 << 14  # documents steered at once
 
 
@@ -30,14 +30,14 @@ class Cosine(Ranking):
 
     @classmethod
     def of(cls, index: IndexReader, query: Query) -> Ranking:
-        """Plain, with views or steered, as the options of the query say."""
+        """Plain, with views or steered, depending on the query's options."""
         form = Views if query.options.views else Steered if query.options.factors else Cosine
         return form(index, query)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
         """The best k rows; exact, unless there is an approximate engine and `exact` is false."""
         found = nearest(self.index, self.q, k, among, approximate=not self.query.options.exact)
-        self.index.vectors(found.rows[:LOOKED_AT])  # vectors of zeros would give scores of 0 without a word
+        self.index.vectors(found.rows[:LOOKED_AT])  # zero vectors would silently score 0
         return found
 
     def split(self, rows: Rows) -> list[Explanation]:
@@ -54,14 +54,14 @@ class Steered(Cosine):
     """Ranking by cosine with steered documents."""
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """The best k rows, exactly: documents with a steered feature are scored again, all others keep their score."""
+        """The best k rows, exactly: documents with a steered feature are rescored, all others keep their score."""
         index, factors = self.index, self._factors
         moved = touched(index, factors)
         if among is not None:
             moved = np.intersect1d(moved, among, assume_unique=True)
         else:
             moved = np.setdiff1d(moved, index.deleted, assume_unique=True)
-        # Documents that were not moved keep their scores: of the first k + |moved|, at least k were not.
+        # Unmoved documents keep their scores, and at least k of the first k + |moved| are unmoved.
         still = nearest(index, self.q, k + len(moved), among)
         kept = ~np.isin(still.rows, moved, assume_unique=True)
         scores = np.concatenate([still.scores[kept], steered_rows(index, self.q, moved, factors)])

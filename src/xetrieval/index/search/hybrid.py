@@ -30,7 +30,7 @@ class Hybrid(Ranking):
         self.scale = LEXICAL_WEIGHT / (float(self.words.scores.max()) or 1.0)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """The best k of the best 1,000 of either ranking."""
+        """The best k among the best 1,000 of either ranking."""
         candidates = max(k, RERANKED)
         dense, words = nearest(self.index, self.q, candidates, among), self.words.rank(candidates, among)
         rows = np.unique(np.concatenate([dense.rows, words.rows]))

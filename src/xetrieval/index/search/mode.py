@@ -70,7 +70,7 @@ class Ranked(NamedTuple):
 
 
 class Companion:
-    """A search mode or an engine that may store files beside an index; by default it stores none."""
+    """A search mode or an engine that can store files beside an index; by default it stores none."""
 
     @classmethod
     def seals(cls, folder: Path) -> Iterable[Path]:
@@ -79,18 +79,18 @@ class Companion:
 
     @classmethod
     def stale(cls, folder: Path, manifest: Manifest) -> Iterable[Path]:
-        """Its files and folders that do not belong to the state of the index in `manifest`."""
+        """Its files and folders that do not match the state of the index in `manifest`."""
         return ()
 
 
 def by_generation(folder: Path, name: re.Pattern[str]) -> dict[Path, int]:
-    """Files and folders whose name matches, with the generation in the first group of `name`."""
+    """Files and folders whose names match `name`, with the generation from its first group."""
     found = {path: name.fullmatch(path.name) for path in sorted(folder.iterdir())}
     return {path: int(match[1]) for path, match in found.items() if match}
 
 
 class Ranking(Companion, ABC):
-    """One query ranked in one mode. The file of a mode names its class in `MODE`."""
+    """One query ranked in one mode. Each mode's file sets `MODE` to its class."""
 
     def __init__(self, index: IndexReader, query: Query) -> None:
         self.index, self.query = index, query
@@ -108,7 +108,7 @@ class Ranking(Companion, ABC):
 
     @abstractmethod
     def rank(self, k: int, among: Rows | None) -> Ranked:
-        """The best k rows. `among` restricts them to some rows, ascending, none of them deleted."""
+        """The best k rows. `among` restricts them to some rows, ascending and not deleted."""
 
     @abstractmethod
     def split(self, rows: Rows) -> Sequence[Explanation]:
@@ -120,7 +120,7 @@ class Ranking(Companion, ABC):
         """Each row's score as the sum of its activations times the features' weights.
 
         Args:
-            detail: the numbers behind the share of a feature, from the feature and its activation.
+            detail: gives the numbers behind a share, from the feature and its activation.
         """
         codes = self.index.codes(rows, self.index.manifest.views[0])
         out = []
@@ -142,7 +142,7 @@ class Ranking(Companion, ABC):
         self, terms: Iterable[Term], note: str = "", *, score: float | None = None, bias: float = 0.0,
         remainder: float = 0.0, mode: str = ""
     ) -> Explanation:  # fmt: skip
-        """The explanation of one score. Without `score`, it is the sum of the terms."""
+        """The explanation of one score, which defaults to the sum of the terms."""
         ordered = sorted(terms, key=lambda term: -term.share)
         return Explanation(
             score=sum(term.share for term in ordered) if score is None else score,

@@ -19,18 +19,18 @@ from ..store.sealed import check_numbers
 from ..store.shard import Shard
 from .mode import Companion, Ranked, best
 
-LARGE: Final = 200_000  # number of documents from which an engine is worthwhile
+LARGE: Final = 200_000  # from this many documents, an engine is worthwhile
 
 
 class Made(NamedTuple):
     """The files that an engine has made for an index."""
 
     bytes: int
-    recall_at_10: float  # against the ten nearest of a scan
+    recall_at_10: float  # compared with an exact scan
 
 
 class Engine(Companion, ABC):
-    """A faster way to find the nearest vectors. The file of an engine names an instance in `ENGINE`."""
+    """A faster way to find the nearest vectors. Each engine's file sets `ENGINE` to an instance."""
 
     @abstractmethod
     def make(self, index: IndexReader) -> Made:
@@ -38,7 +38,7 @@ class Engine(Companion, ABC):
 
     @abstractmethod
     def ready(self, index: IndexReader, k: int) -> bool:
-        """Whether all of its files exist, and it is faster than a scan for k documents."""
+        """Whether all its files exist and it is faster than a scan for k documents."""
 
     @abstractmethod
     def nearest(self, index: IndexReader, q: Float32, k: int) -> Ranked:
@@ -89,7 +89,7 @@ def nearest(index: IndexReader, q: Float32, k: int, among: Rows | None = None, *
         if (approximate or facts.exact) and engine(name).ready(index, k):
             return engine(name).nearest(index, q, k)
     rows, values = np.empty(0, np.int64), np.empty(0, np.float64)
-    least = -np.inf  # a score that k documents are known to reach; deleted documents never reach it
+    least = -np.inf  # a score that k documents are known to reach
     for shard in index.shards:
         scores = shard_scores(index, shard, q)
         top = np.flatnonzero(scores >= least) if np.isfinite(least) else np.flatnonzero(np.isfinite(scores))

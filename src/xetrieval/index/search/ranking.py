@@ -1,4 +1,4 @@
-"""Rank documents for a query; each hit can explain its score."""
+"""Ranks documents for a query; each hit can explain its score."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Together:
         return dict(zip(self.rows.tolist(), explain_with_words(self.index, self.query, self.rows), strict=True))
 
     def explanation(self, row: int) -> Explanation:
-        """With the words of the query that carry this score, where it is the encoder's own."""
+        """One row's explanation; if the score is the encoder's own, with the words of the query that carry it."""
         made, query = self._made[row], self.query
         if not query.plain or query.vector is None:
             return made
@@ -57,7 +57,7 @@ class _Together:
 
 @dataclass(frozen=True, eq=False)
 class Hit(Record):
-    """One document found. Its explanation is computed when it is first used."""
+    """A document in a ranking. Its explanation is computed when first used."""
 
     rank: int
     row: int
@@ -96,7 +96,7 @@ class Hit(Record):
 
     @property
     def doc_id(self) -> str:
-        """Its id."""
+        """The document's id."""
         return self.document.id
 
     @property
@@ -116,7 +116,7 @@ class Hit(Record):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A note if the encoder can hardly read it."""
+        """A note if the encoder knows hardly any of its tokens."""
         return tuple(self.read.notes("document")) if self.read.unreadable else ()
 
     @property
@@ -142,7 +142,7 @@ class Hit(Record):
 
     @cached_property
     def explanation(self) -> Explanation:
-        """Why it has this score. In every mode, the parts add up to it."""
+        """Why it has this score. In every mode, the parts add up to the score."""
         return self.together.explanation(self.row)
 
     def with_explanation(self, top: int | None = None) -> Hit:
@@ -165,7 +165,7 @@ def search(
     Raises:
         InputError: an empty query, an unknown mode or field, or options that cannot be combined.
     """
-    check_k(k)  # refuse what can be refused before the query is encoded
+    check_k(k)  # before the query is encoded
     among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True) if filters else None
     prepared = prepare(index, query, options)
     return Found(hits(index, prepared, rank(index, prepared, k, among)), prepared)
@@ -175,8 +175,8 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
     """Check a query and its options, and encode it if its mode needs a vector.
 
     Raises:
-        InputError: an empty or too long query, an unknown mode, or options that cannot be combined.
-        MismatchError: a steering profile of another autoencoder.
+        InputError: an empty or overlong query, an unknown mode, or options that cannot be combined. MismatchError: a
+        steering profile for a different autoencoder.
     """
     options = options or SearchOptions()
     mode = search_mode(options.by)
@@ -199,7 +199,7 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
 
 
 def _checked_weights(views: Mapping[View, float]) -> dict[View, float]:
-    """The weights as Python floats, because NumPy's would keep their precision in sums."""
+    """The weights as Python floats, since NumPy scalars would keep their own precision in sums."""
     if not isinstance(views, Mapping):
         raise InputError(f"views: give {{view: weight}}, not a {type(views).__name__}")
     checked = {}
@@ -229,7 +229,7 @@ def rank(index: IndexReader, query: Query, k: int, among: Rows | None = None) ->
 
 
 def explain_rows(index: IndexReader, query: Query, rows: Rows) -> Sequence[Explanation]:
-    """Split the score of each row, using only what the index stores; with the ids and texts of both sides."""
+    """Split the score of each row, using only what the index stores; adds the ids and texts of both sides."""
     split = mode_class(query.options.by).of(index, query).split(rows)
     return [with_texts(one, query, index.document(row)) for one, row in zip(split, rows.tolist(), strict=True)]
 
@@ -237,7 +237,7 @@ def explain_rows(index: IndexReader, query: Query, rows: Rows) -> Sequence[Expla
 def explain_with_words(index: IndexReader, query: Query, rows: Rows) -> list[Explanation]:
     """`explain_rows` with the words of both texts that carry the features' activations. No document is encoded.
 
-    Those of the document are stored in the index. The query's own score has words of its own, see `with_words`.
+    Those of the document are stored in the index. For words of the query that carry a score, see `with_words`.
     """
     own: dict[int, tuple[str, ...]] = {}
     if query.vector is not None and not query.plain:
@@ -263,7 +263,7 @@ def _words_of(term: Term, known: KnownWords) -> tuple[str, ...]:
 
 
 def with_texts(explanation: Explanation, query: Query, document: StoredDocument) -> Explanation:
-    """The explanation with the id and the texts of both sides, and how far each was read."""
+    """The explanation with the ids and texts of both sides, and how much of each was read."""
     return replace(
         explanation,
         query=query.text,

@@ -1,21 +1,21 @@
 """Filters on metadata, the same for the command line, HTTP and Python.
 
-As text: FIELD OPERATOR VALUE. A document must satisfy all conditions; of several `=` on one field, one is enough:
+As text: FIELD OPERATOR VALUE. A document must satisfy all conditions; of several `=` on the same field, one is enough:
 
     ok=true   year=2020   year>=2020   date<2025-01-01   src.site=en   tags~slow   site!=cs   name="=x"
 
-Blanks on both sides of an operator are dropped (`site = cs`); after `site=` they belong to the value. A value between
-quotation marks is a text as in JSON: it may begin with an operator or be empty, and is never a number or a truth value.
+Spaces on both sides of an operator are dropped (`site = cs`); after `site=` they belong to the value. A value in
+quotation marks is a JSON string: it may begin with an operator or be empty, and is never a number or a boolean.
 
-As JSON: a list of such texts, or fields with JSON values: {"year": [2019, 2020], "ok": true,
-"price": {">=": 2, "<": 3}}. A text does not say what type its value has: `year=2020` finds the number and the text. In
-JSON, 2020 is a number and "2020" a text. Numbers are never compared with texts. A date is a text in ISO format; without
-a time it means the whole day.
+As JSON: a list of such strings, or fields with JSON values: {"year": [2019, 2020], "ok": true,
+"price": {">=": 2, "<": 3}}. A textual filter does not say what type its value has: `year=2020` finds both the number
+and the string. In JSON, 2020 is a number and "2020" a string. Numbers are never compared with strings. A date is a
+string in ISO format; without a time it means the whole day.
 
 =        the value, or one of the elements of a list
-!=       everything that = does not find, including documents without the field
+!= everything that = does not match, including documents without the field
 < <= > >= numbers and dates
-~        a list that has the element, or a text that contains the value
+~ a list with that element, or a string that contains the value
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-ORDERED: Final = frozenset({"number", "date"})  # kinds of values that can be less than others
+ORDERED: Final = frozenset({"number", "date"})  # kinds of values that have an order
 OPERATORS: Final = ("=", "!=", *ORDER, "~")
 WORDS: Final = {"bool": "true or false", "number": "numbers", "text": "text", "date": "dates"}
 _CONDITION: Final = re.compile(r"(.+?)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
-# 007 is only a text
+# 007 is only a string
 _NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*|(?=\.\d))(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 class Operand(NamedTuple):
-    """The value of a condition, with every type that it may have."""
+    """The value of a condition, as every type that it could be."""
 
     shown: str
     text: str | None = None
@@ -114,7 +114,7 @@ def _of_text(text: Any) -> Condition:
     if read is None or not read[1].strip():
         raise InputError(f"filter {_shown(text)}: not a condition; {EXAMPLE}")
     field, sign, value = read[1].strip(), read[2], read[3]
-    if read[1] != read[1].rstrip():  # `site = cs`: the blanks are the operator's; of `site= cs` the value's
+    if read[1] != read[1].rstrip():  # spaces belong to the operator in `site = cs`, to the value in `site= cs`
         value = value.strip()
     if value[:1] == value[-1:] == '"' and len(value) > 1:
         return _checked(Condition(field, sign, (_quoted(text, field, value),)))
@@ -134,7 +134,7 @@ def _quoted(text: str, field: str, value: str) -> Operand:
 
 
 def _untyped(text: str) -> Operand:
-    inner = text.strip()  # blanks around a number, a date or a truth value mean nothing
+    inner = text.strip()  # spaces around a number, a date or a boolean are ignored
     truth = {"true": True, "false": False}.get(inner.lower())
     return Operand(text, text, _number(inner), truth, moment(inner))
 
@@ -150,7 +150,7 @@ def _number(text: str) -> int | float | None:
 
 
 def _either(conditions: Iterable[Condition]) -> list[Condition]:
-    """Several `=` on one field mean any of the values."""
+    """Join several `=` on one field: they mean any of the values."""
     out: dict[Any, Condition] = {}
     for place, one in enumerate(conditions):
         key = (one.field, "=") if one.operator == "=" else place
@@ -319,7 +319,7 @@ def _numbers(texts: Texts, field: str, sign: str, number: int | float, *, elemen
 
 
 def _containing(texts: Texts, field: str, part: str) -> set[int]:
-    """Rows with a text outside of lists that contains `part`."""
+    """Rows with a string, outside lists, that contains `part`."""
     found = _select(texts, field, "text", "NOT listed AND instr(value, ?) > 0", (part,))
     query = "SELECT DISTINCT row FROM fields WHERE name = ? AND kind = 'long' AND NOT listed"
     for (row,) in texts.select(query, (field,)):
@@ -328,7 +328,7 @@ def _containing(texts: Texts, field: str, part: str) -> set[int]:
 
 
 def _texts_of(metadata: Mapping[str, Any], field: str) -> Iterable[str]:
-    """The texts, outside of lists, at the path of a field."""
+    """The strings, outside lists, at the path of a field."""
     stack: list[tuple[str, Any]] = list(metadata.items())
     while stack:
         name, value = stack.pop()

@@ -1,4 +1,4 @@
-"""Documents by id, and what a corpus would change in an index."""
+"""Finds documents by id, and works out what a corpus would change in an index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .texts import Texts, fingerprint
 
 
 class IdLookup:
-    """Finds documents by id in the shards of an index. `deleted` ascends."""
+    """Finds documents by id in the shards of an index. `deleted` is in ascending order."""
 
     def __init__(self, texts: Sequence[Texts], firsts: Sequence[int], deleted: NDArray[np.int64]) -> None:
         self.texts, self.firsts, self.deleted = texts, firsts, deleted
@@ -61,7 +61,7 @@ class IdLookup:
 
 @contextmanager
 def open_ids(folder: Path, manifest: Manifest) -> Iterator[IdLookup]:
-    """The ids of the index in `folder`, to look up while it is changed; its files are closed at the end."""
+    """The ids of the index in `folder`, for lookups while it is changed; closes its files at the end."""
     with ExitStack() as stack:
         texts = [
             stack.enter_context(closing(Texts(folder / SHARDS / shard["name"] / TEXTS))) for shard in manifest.shards
@@ -80,7 +80,7 @@ class Change(NamedTuple):
 
 
 def change(documents: Iterable[Document], have: IdLookup, *, replace_all: bool) -> Change:
-    """Compare a corpus with an index. Old texts of a document, whole or in chunks, are replaced or removed.
+    """Compare a corpus with an index. A document's old rows (whole or chunks) are replaced or removed.
 
     Args:
         replace_all: replace equal documents too, because their vectors may differ.

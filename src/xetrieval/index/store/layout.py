@@ -1,8 +1,8 @@
-"""An index on disk: a folder that a person can read.
+"""An index on disk: a human-readable folder.
 
 config.json           format version, what it was made from, shards with the hash of every file, deleted rows
 explainer/            the explainer that made it; after `index relearn`, explainer-000007/, as config.json says
-    sentences.f32, .u64         vectors of the sentences that it was learned from; hashes of document and text
+    sentences.f32, .u64         vectors of the sentences that it was trained on; hashes of document and text
 shards/000000/        up to 65,536 documents, never changed once sealed
     vectors.f32                 [n, m] unit rows
     VIEW.starts.u32             [n + 1] where each document's codes begin in the two files below
@@ -14,16 +14,15 @@ shards/000000/        up to 65,536 documents, never changed once sealed
     words.starts.u32            [n + 1] where each document's words begin in the two files below; no such files in a
                                 shard whose encoder does not show its tokens
     words.features.u16          its features, in any view
-    words.places.u32            [., 3] the words that carry each one's activation: where they start in the text, 24
-                                bits; length, 6 bits; rank, 2 bits (explain/words.py)
-    documents.sqlite            ids, titles, texts, metadata
+    words.places.u32 [., 3] the words that carry each one's activation: start in the text, 24 bits; length, 6 bits;
+    rank, 2 bits (explain/words.py) documents.sqlite            ids, titles, texts, metadata
     shard.json                  rows, hashes
 deleted-000001.u64    rows that were deleted or replaced, ascending
-building/             an unfinished build; while it learns a dictionary, its shards have states.*, the vectors of words
-bm25-000001/          the words of this generation, counted by the first search for words
+building/             an unfinished build; while it trains a dictionary, its shards have states.*, the vectors of words
+bm25-000001/          the word counts of this generation, made by the first search by words
 scan/, faiss-*        copies that make search faster
 
-Arrays are raw little-endian numbers. The extension gives the type, and the number of rows the shape.
+Arrays are raw little-endian numbers. The extension gives the type; the number of rows gives the shape.
 """
 
 from __future__ import annotations
@@ -47,9 +46,9 @@ BUILDING: Final = "building"
 TEXTS: Final = "documents.sqlite"
 VECTORS: Final = "vectors.f32"
 RECORD: Final = "shard.json"
-SENTENCES: Final = ("sentences.f32", "sentences.u64")  # beside an explainer that was learned from the index's corpus
+SENTENCES: Final = ("sentences.f32", "sentences.u64")  # beside an explainer that was trained on the index's corpus
 PROGRESS: Final = "progress.json"  # progress of a shard that is being written
-WORDS: Final = "bm25"  # prefix of the counted words, which readers write while another process may write the index
+WORDS: Final = "bm25"  # prefix of word counts, which readers may write while another process writes the index
 STATES: Final = ("states.counts.u32", "states.places.u32", "states.scales.f32", "states.words.i8")
 POSTINGS: Final = ("postings.starts.u32", "postings.rows.u16", "postings.values.f32")
 TYPES: Final[dict[str, np.dtype[Any]]] = {

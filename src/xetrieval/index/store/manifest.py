@@ -34,14 +34,14 @@ class IndexExplainer:
     digest: str
     encoder: str
     files: dict[str, str]  # hash of every file
-    folder: str = ""  # its folder, if that is not EXPLAINER
+    folder: str = ""  # its folder, if not EXPLAINER
 
     json_keys = ("name", "digest", "encoder", "files", "folder?")
 
 
 @dataclass(frozen=True)
 class DeletedRows:
-    """How many rows were deleted or replaced, and the hash of the file that names them."""
+    """How many rows were deleted or replaced, and the hash of the file that lists them."""
 
     rows: int
     sha256: str  # empty for none
@@ -60,7 +60,7 @@ class Manifest(Record):
     job: str  # digest of the build that made this generation
     deleted: DeletedRows
     shards: tuple[dict[str, Any], ...]  # name, rows, hashes of texts and files
-    files: dict[str, str]  # hash of every further file of the index; none yet
+    files: dict[str, str]  # hash of every other file of the index; none yet
     format_version: int
 
     json_keys = (
@@ -118,7 +118,7 @@ class Manifest(Record):
 
     @property
     def shard_records(self) -> list[tuple[str, dict[str, Any]]]:
-        """The folder of each shard and its record, as it is in the folder."""
+        """The folder of each shard, and the record stored in it."""
         return [(one["name"], {key: one[key] for key in one if key != "name"}) for one in self.shards]
 
     @property
@@ -138,7 +138,7 @@ class Manifest(Record):
 
     @property
     def next_explainer(self) -> str:
-        """The folder of the next explainer, which no explainer has had."""
+        """The folder for the next explainer, which has never been used."""
         number = int(self.explainer_folder.partition("-")[2] or 0)
         return f"{EXPLAINER}-{max(self.generation, number) + 1:06d}"
 
@@ -181,7 +181,7 @@ def read_index_manifest(folder: Path) -> Manifest:
     """Read the manifest, without checking the files that it names.
 
     Raises:
-        InputError: no index there. DamagedError: another kind or version, or a field that is missing.
+        InputError: no index there. DamagedError: the wrong kind or version, or a missing field.
     """
     config = read_config(folder, KIND)
     try:
@@ -202,7 +202,7 @@ def read_index_manifest(folder: Path) -> Manifest:
 
 
 def explainer_of(folder: Path) -> Path:
-    """The folder of an index's explainer; of an index whose first build is unfinished, where it will be."""
+    """The folder of an index's explainer; if the first build is unfinished, the folder where it will be."""
     if not (folder / NAME).is_file():
         return folder / EXPLAINER
     return folder / read_index_manifest(folder).explainer_folder

@@ -1,11 +1,11 @@
-"""Metadata as facts that a filter can find.
+"""Turns metadata into facts that filters can find.
 
 A nested field is named by its path, `src.site`; each element of a list is a fact of its own. Kinds of facts:
 
 bool     true, false
 number   whole and decimal numbers; integers beyond 64 bits are stored as `big`, in digits
-text     at most 256 characters; longer ones as `long`, by their hash
-date     a text that is an ISO 8601 date or time, as microseconds since 1970 (UTC where no zone is given)
+text at most 256 characters; longer strings are `long`, stored as a hash
+date a string that is an ISO 8601 date or time, as microseconds since 1970 (UTC where no zone is given)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-LONGEST_VALUE: Final = 256  # characters of a text that filters can search; longer ones are stored as a hash
+LONGEST_VALUE: Final = 256  # characters of a string that filters can search; longer ones are stored as a hash
 ALIKE: Final = {"big": "number", "long": "text"}  # kinds that differ only in how they are stored
 DAY: Final = 86_400_000_000  # microseconds
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ def fits(number: int | float) -> bool:
 
 
 def text_key(text: str) -> tuple[str, str]:
-    """The kind and value by which a text is found."""
+    """The kind and value under which a string is found."""
     if len(text) <= LONGEST_VALUE:
         return "text", text
     return "long", sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -74,7 +74,7 @@ def moment(text: str) -> tuple[int, int] | None:
         return None
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:  # the 30th of February
+    except ValueError:  # such as the 30th of February
         return None
     aware = read if read.tzinfo is not None else read.replace(tzinfo=UTC)
     since = aware - _EPOCH

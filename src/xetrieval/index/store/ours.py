@@ -1,6 +1,6 @@
 """The files of an index: config.json marks an index, and building/job.json an unfinished build.
 
-Nothing else is ever removed. A folder with other content is refused before anything is changed.
+Nothing else is removed. A folder with other content is refused before anything is changed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _SHARD: Final = re.compile(r"\d{6,}")
 
 
 def check_ours(folder: Path) -> None:
-    """Refuse a folder that is neither empty, nor an index, nor an unfinished build of one. Nothing is created.
+    """Refuse a folder unless it is empty, an index, or an unfinished build of one. Creates nothing.
 
     Raises:
-        InputError: it is another folder.
+        InputError: it is none of these.
     """
     check_names_folder(folder)
     recover(folder)
@@ -45,8 +45,8 @@ def check_ours(folder: Path) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Be the only process that writes an index. The folder is created, and removed again if the work fails and left it
-    empty.
+    """Make this the only process that writes an index. Creates the folder, and removes it if the work fails and leaves
+    it empty.
 
     Raises:
         InputError: the folder contains something that is not an index, or another process is writing there.
@@ -108,7 +108,7 @@ def check_finished(folder: Path) -> None:
 
 
 def abandon_rewrite(folder: Path, manifest: Manifest) -> None:
-    """Discard an unfinished rewrite, because another change of the index is about to begin."""
+    """Discard an unfinished rewrite, because a different change to the index is about to begin."""
     if is_rewrite(folder / BUILDING):
         remove_unfinished(folder, manifest)
         end_building(folder)
@@ -147,7 +147,7 @@ def remove_unfinished(folder: Path, manifest: Manifest | None) -> None:
 
 
 def end_building(folder: Path) -> None:
-    """Remove what is left of a build that is now published."""
+    """Remove what is left of a build that has been published."""
     building = folder / BUILDING
     if not is_job(building):
         return
@@ -164,7 +164,7 @@ def end_building(folder: Path) -> None:
 
 
 def own_files(folder: Path) -> list[str]:
-    """The files of an index's explainer: config.json, those that it names, the card, and the vectors of sentences."""
+    """The files of an index's explainer: config.json, files that it names, the card, and the vectors of sentences."""
     names = {CONFIG, "README.md", *SENTENCES, *read_object(folder / CONFIG)["files"]}
     return sorted(name for name in names if (folder / name).is_file())
 

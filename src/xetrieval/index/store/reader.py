@@ -37,8 +37,8 @@ from .texts import ReadTotals, StoredDocument
 Rows = NDArray[np.int64]
 T = TypeVar("T")
 
-CHECKED: Final = 4096  # vectors up to which a read checks their lengths; for larger reads, the scores are checked
-KEPT_OPEN: Final = 32  # shards up to which a reader opens all files at once, so that `index compact` does not affect it
+CHECKED: Final = 4096  # reads of up to this many vectors check their lengths; for larger reads, scores are checked
+KEPT_OPEN: Final = 32  # up to this many shards are opened at once, so that `index compact` does not affect readers
 
 
 class IndexReader:
@@ -60,15 +60,15 @@ class IndexReader:
         """Open an index. Only its manifest and its explainer are loaded; the other files are mapped.
 
         Args:
-            explainer: another copy of the explainer, perhaps with other labels; refused unless its weights are equal.
+            explainer: a different copy of the explainer, perhaps with different labels; its weights must be equal.
         Raises:
             InputError: no index there, or its build is unfinished. DamagedError: it cannot be read.
-            MismatchError: another explainer.
+            MismatchError: a different explainer.
         """
         path = path_of(folder)
         if not (path / CONFIG).is_file() and is_job(path / BUILDING):
             raise InputError(f"{path}: the build of this index is unfinished; rerun the same `index build` to resume")
-        identity = identity_of(path)  # taken before the manifest is read, so that a change in between is noticed later
+        identity = identity_of(path)  # before reading the manifest, so that a change in between is noticed later
         manifest = read_index_manifest(path)
         if not isinstance(explainer, Explainer):
             copied, explainer = (
@@ -94,7 +94,7 @@ class IndexReader:
         return reader
 
     def with_explainer(self, explainer: Explainer) -> Self:
-        """The same index with another copy of its explainer. Open files are shared."""
+        """The same index with a different copy of its explainer. Open files are shared."""
         other = copy.copy(self)
         other.explainer = explainer
         return other
@@ -104,11 +104,11 @@ class IndexReader:
         return self.identity == identity_of(self.folder)
 
     def truncated_file(self) -> Path | None:
-        """A file that was overwritten in place by a shorter one; reading it would crash the process."""
+        """A file that was truncated in place; reading it would crash the process."""
         return next((path for shard in self.shards if (path := shard.truncated_file())), None)
 
     def companion(self, opener: Callable[[IndexReader], T]) -> T:
-        """The result of `opener`, such as counted words, which is computed once."""
+        """The result of `opener`, such as word counts, computed only once."""
         with self._opening:
             if opener not in self._companions:
                 self._companions[opener] = opener(self)
@@ -143,11 +143,11 @@ class IndexReader:
         return self._ids.rows_of(doc_id)
 
     def documents_of(self, rows: Iterable[int]) -> list[str]:
-        """The documents that rows are, or are chunks of: each once, where it comes first."""
+        """The documents that the rows belong to, each once, in order of first appearance."""
         return list(dict.fromkeys(self._ids.whole_of(row) for row in rows))
 
     def by_document(self, grades: Mapping[str, int]) -> dict[str, int]:
-        """Grades of documents from grades of documents and chunks: of several of one document, the best."""
+        """Grades by document, from grades of documents and chunks: a document gets its best grade."""
         out: dict[str, int] = {}
         for name, grade in grades.items():
             row = self.find(name)
@@ -183,12 +183,12 @@ class IndexReader:
         return codes.rows(np.argsort(np.concatenate([positions for _, positions in parts])))
 
     def words(self, rows: Rows) -> DocumentWords:
-        """The words of `rows`, ascending, that carry their features; no features where they are not known."""
+        """The words that carry the features of `rows` (ascending); a row without known words has no features."""
         parts = [shard.words(rows[positions] - shard.first) for shard, positions in self._by_shard(rows)]
         return DocumentWords(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def words_of(self, row: int) -> dict[int, tuple[str, ...]]:
-        """The words of a document that carry each of its features; empty where they are not known."""
+        """The words of a document that carry each of its features; empty if they are not known."""
         found, text = self.words(np.array([row])), self.document(row).text
         places = map(words_at, repeat(text), found.places.tolist())
         return dict(zip(found.features.tolist(), places, strict=True))
@@ -209,7 +209,7 @@ class IndexReader:
 
     @property
     def learned_here(self) -> bool:
-        """Whether its features were learned from the corpus that it was first built from."""
+        """Whether its features were trained on the corpus that it was first built from."""
         corpus, history = self.explainer.provenance.get("corpus"), self.manifest.made_from
         if not corpus or not history:
             return False
@@ -217,7 +217,7 @@ class IndexReader:
 
     @property
     def added_later(self) -> int:
-        """How many documents were added or replaced after its features were learned."""
+        """How many documents were added or replaced after its features were trained."""
         events = self.manifest.made_from[self.explainer.provenance.get("additions", 1) :]
         return sum(event["added"] + event["updated"] for event in events)
 
@@ -236,7 +236,7 @@ class IndexReader:
         Args:
             filters: see `filters`: ["year>=2020", "ok=true"], or {"year": [2019, 2020], "price": {"<": 3}}.
         Raises:
-            InputError: a filter that cannot be read, a field that no document has, or a value of another kind.
+            InputError: a filter that cannot be read, a field that no document has, or a value of the wrong kind.
         """
         conditions = parse_filters(filters)
         check_fields(conditions, self.kinds)
@@ -291,7 +291,7 @@ class IndexReader:
         return np.array(self.manifest.firsts, np.int64)
 
     def read_totals(self) -> ReadTotals | None:
-        """How much of its documents the encoder could read, without the deleted ones; None if it is not recorded."""
+        """How much of its documents the encoder could read, except deleted ones; None if not recorded."""
         if not self.manifest.counts_reading:
             return None
         total = ReadTotals()

@@ -1,4 +1,4 @@
-"""A check that an encoder without a hash of its weights still gives the vectors of an index."""
+"""Checks that an encoder without a hash of its weights still produces the vectors of an index."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def check_same_encoder(index: IndexReader, encoder: Encoder | None = None) -> None:
-    """Encode one document again and compare, because its name may now refer to another model.
+    """Encode one document again and compare, because the encoder's name may now refer to a different model.
 
     Nothing is compared if the weights have a hash, or if the documents came with their vectors.
 
     Args:
-        encoder: None is that of the index's explainer.
+        encoder: None means that of the index's explainer.
     Raises:
         MismatchError: the encoder's vector differs from the one in the index.
     """
@@ -42,6 +42,6 @@ def check_same_encoder(index: IndexReader, encoder: Encoder | None = None) -> No
 
 
 def _first_alive(deleted: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> int:
-    """The first row that is not among the deleted ones, which ascend."""
+    """The first row that is not deleted; `deleted` is in ascending order."""
     ahead = np.flatnonzero(deleted != np.arange(len(deleted)))
     return int(ahead[0]) if len(ahead) else len(deleted)

@@ -1,6 +1,7 @@
-"""Checks of the files of an index: tables of databases, lengths of arrays, ids, and numbers that are not finite.
+"""Checks the files of an index: database tables, array lengths, ids, and that numbers are finite.
 
-Sizes and shapes are checked when a file is opened, ids and numbers when they are used, whole files by `index verify`.
+Sizes and shapes are checked when a file is opened, ids and numbers when they are used, and entire files by `index
+verify`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ...files.scratch import scratch
 LONGEST: Final = 1 << 28  # bytes of one value in a database
 PATIENCE: Final = 300.0  # seconds that the check of one database may take
 COMPANION: Final = "xetrieval-companion"
-LENGTHS: Final = 1e-3  # the squared length of a stored vector may differ from 1 by this much
+LENGTHS: Final = 1e-3  # how much the squared length of a stored vector may differ from 1
 REMEDY: Final = "restore it, or build the index again"
 
 
@@ -61,9 +62,9 @@ def settle(path: Path) -> None:
     with scratch(path) as made:
         try:
             with closing(sqlite3.connect(path)) as db:
-                db.execute("PRAGMA schema_version = 1")  # would otherwise count how often a process began to write
+                db.execute("PRAGMA schema_version = 1")  # else it would count how often a process began to write
                 db.commit()
-                made.touch()  # with the permissions of the umask
+                made.touch()  # with the umask's permissions
                 db.execute("VACUUM INTO ?", (str(made),))
         except sqlite3.Error as error:
             raise XetrievalError(f"{path}: cannot be rewritten ({error})") from error
@@ -109,10 +110,10 @@ def read_metadata(path: Path, stored: object) -> dict[str, Any]:
 
 
 def check_starts(starts: NDArray[Any], count: int, values: int, place: Path) -> None:
-    """Starts [count + 1] of runs in an array of `values` numbers.
+    """Check the starts [count + 1] of runs in an array of `values` numbers.
 
     Raises:
-        DamagedError: a wrong length, or they do not ascend from 0 to the end.
+        DamagedError: the wrong length, or starts that do not ascend from 0 to the end.
     """
     if len(starts) != count + 1 or int(starts[0]) != 0 or int(starts[-1]) != values:
         raise DamagedError(f"{place}: does not match the number of rows or values in the manifest; {REMEDY}")
@@ -129,7 +130,7 @@ def check_numbers(numbers: NDArray[Any], place: Path | str) -> None:
 def check_unit(vectors: NDArray[Any], place: Path | str) -> None:
     """Raise DamagedError unless every row has the length 1."""
     squares = np.einsum("nm,nm->n", vectors, vectors)
-    if not (np.abs(squares - 1) < LENGTHS).all():  # written this way, NaN fails
+    if not (np.abs(squares - 1) < LENGTHS).all():  # written so that NaN fails
         raise DamagedError(f"{place}: contains vectors whose length is not 1; {REMEDY}")
 
 
@@ -143,14 +144,14 @@ def check_ids(ids: NDArray[Any], limit: int, place: Path | str) -> None:
 
 
 def write_seal(path: Path, files: list[Path], facts: Mapping[str, Any] | None = None) -> None:
-    """Record the hashes of companion files, which are in the folder of the seal."""
+    """Record the hashes of companion files, which are in the seal's folder."""
     hashes = {file.relative_to(path.parent).as_posix(): sha256_of_file(file) for file in files}
     record = {"format": COMPANION, **(facts or {}), "files": hashes}
     write_text(path, seal_text(record | {"sha256": digest_of(record)}))
 
 
 def seal_text(record: Mapping[str, Any]) -> str:
-    """A record as JSON text. It has only one form, so that every changed bit is detected."""
+    """A record as JSON text, in a unique form, so that every changed bit is detected."""
     return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -173,7 +174,7 @@ def read_seal(path: Path) -> dict[str, Any]:
 
 
 def check_seal(path: Path, only: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """Compare companion files with their hashes: all files, or only those with one of the endings `only`.
+    """Compare companion files with their hashes: all files, or only those with one of the extensions `only`.
 
     Raises:
         DamagedError: a file is missing or differs; the index itself may be undamaged.

@@ -42,9 +42,7 @@ class Shard:
         path = self.folder / VECTORS
         if path.is_file() and path.stat().st_size != 4 * self.rows * self.dimension:
             raise DamagedError(f"{path}: {path.stat().st_size:,} bytes are not {self.rows:,} vectors; {REMEDY}")
-        vectors: Float32 = self._map(VECTORS, self.dimension).reshape(
-            -1, self.dimension
-        )  # one dimension is a matrix too
+        vectors: Float32 = self._map(VECTORS, self.dimension).reshape(-1, self.dimension)  # also if m is 1
         return vectors
 
     @cached_property
@@ -53,7 +51,7 @@ class Shard:
         return Texts(self.folder / TEXTS)
 
     def open_files(self, views: Sequence[View]) -> None:
-        """Open all files now, so that a reader keeps them even if the shard is replaced."""
+        """Open all files now, so that a reader keeps them if the shard is replaced."""
         for view in views:
             self.ragged(view, np.empty(0, np.int64))
         _ = self.vectors, self.texts, self.posting_starts
@@ -78,12 +76,12 @@ class Shard:
         check_numbers(activations, place)
         row = np.repeat(np.arange(len(rows)), counts)
         unordered = (row[1:] == row[:-1]) & (ids[1:] <= ids[:-1])
-        if unordered.any() or (activations <= 0).any():  # so is a file of zeros, as a power cut leaves it
+        if unordered.any() or (activations <= 0).any():  # catches a file of zeros, as left by a power cut
             raise DamagedError(f"{place}: not features in ascending order with their activations; {REMEDY}")
         return counts, ids.astype(np.int32), activations
 
     def words(self, rows: NDArray[np.int64]) -> DocumentWords:
-        """The words of some rows of the shard that carry their features; no features where they are not known."""
+        """The words that carry the features of some rows; a row without known words has no features."""
         if not self.has_words:
             nothing = np.empty(0, np.int32), np.empty((0, 3), np.uint32)
             return DocumentWords(np.zeros(len(rows), np.int64), *nothing)
@@ -134,11 +132,11 @@ class Shard:
         self.mapped[path] = (status.st_ino, status.st_size)
 
     def truncated_file(self) -> Path | None:
-        """A mapped file that was overwritten in place by a shorter one; reading past its end crashes the process."""
+        """A mapped file that was truncated in place; reading past its end crashes the process."""
         for path, (inode, size) in list(self.mapped.items()):
             try:
                 status = path.stat()
-            except OSError:  # replaced or removed by name: what is mapped is still there
+            except OSError:  # replaced or removed by name: the mapping is still valid
                 continue
             if status.st_ino == inode and status.st_size < size:
                 return path

@@ -46,8 +46,8 @@ class ReadTotals:
     counted: int = 0  # documents whose tokens it could count
     tokens: int = 0  # read
     unread: int = 0  # past its limit
-    longer: int = 0  # documents that have some of these
-    unreadable: int = 0  # documents of which it knows at most half of the tokens
+    longer: int = 0  # documents with such tokens
+    unreadable: int = 0  # documents of which it knows at most half the tokens
 
     def __add__(self, other: ReadTotals) -> ReadTotals:
         return ReadTotals(*map(sum, zip(astuple(self), astuple(other), strict=True)))
@@ -70,7 +70,7 @@ def not_read(read: ReadTotals | None) -> str:
 
 @dataclass(frozen=True)
 class StoredDocument(Record):
-    """A document as the index keeps it. `row` is its row in the shard, or in the index if it comes from an index."""
+    """A document as stored in the index. `row` is its row in the shard, or in the index if read from an index."""
 
     row: int
     id: str
@@ -100,7 +100,7 @@ class Texts:
             raise DamagedError(f"{path}: the texts of the index cannot be opened ({error})") from error
 
     def add(self, first: int, documents: Sequence[Document], read: Sequence[Reading]) -> None:
-        """Add documents as rows first, first + 1, ...: all or none."""
+        """Add documents as rows first, first + 1, ...; all or none."""
         rows, fields = [], []
         for row, (document, count) in enumerate(zip(documents, read, strict=True), first):
             metadata = _metadata(document)
@@ -115,7 +115,7 @@ class Texts:
             self.db.executemany("INSERT OR IGNORE INTO kinds VALUES (?, ?, ?)", sorted(kinds))
 
     def cut(self, rows: int) -> None:
-        """Remove row `rows` and all after it."""
+        """Remove all rows from `rows` on."""
         with self._writing(), self.db:
             self.db.execute("DELETE FROM documents WHERE row >= ?", (rows,))
             self.db.execute("DELETE FROM fields WHERE row >= ?", (rows,))
@@ -136,7 +136,7 @@ class Texts:
         return str(found[0][0]) if found else ""
 
     def mark(self, row: int) -> bytes:
-        """The fingerprint of what is stored of one document."""
+        """The fingerprint of a stored document."""
         found = self.select("SELECT mark FROM documents WHERE row = ?", (row,))
         return bytes(found[0][0]) if found else b""
 
@@ -148,7 +148,7 @@ class Texts:
         return _stored(self.path, found[0])
 
     def select(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """The rows that an SQL query on these tables finds.
+        """The rows that an SQL query on these tables returns.
 
         Raises:
             DamagedError: the file cannot be read.
@@ -169,7 +169,7 @@ class Texts:
         return ((name, ALIKE.get(kind, kind), bool(listed)) for name, kind, listed in found)
 
     def read_totals(self, rows: Sequence[int] | None = None) -> ReadTotals:
-        """How much of the documents the encoder could read, or of some of them."""
+        """How much of all documents, or of some, the encoder could read."""
         if rows is None:
             return ReadTotals(*map(int, self.select(TOTALS)[0]))
         total = ReadTotals()
@@ -217,7 +217,7 @@ class Texts:
 
 
 def fingerprint(document: Document) -> bytes:
-    """A hash of 16 bytes of what the index stores of a document.
+    """A 16-byte hash of what the index stores about a document.
 
     Raises:
         InputError: metadata that is nested too deeply.

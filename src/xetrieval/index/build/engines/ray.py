@@ -1,8 +1,8 @@
 """A build on a cluster: Ray Data distributes the shards to workers.
 
 A worker reads its part of the corpus, encodes it in the same blocks as the plain loop, and writes whole shards to the
-index's folder, which all machines must share. It returns one line for each shard. Finished shards are not made again,
-so an interrupted build resumes.
+index's folder, which all machines must share. It returns one line per shard. Finished shards are skipped, so an
+interrupted build resumes.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SWITCHES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 def build_shards(build: Build, part: Part) -> None:
-    """All shards of a job, on all workers that fit on the cluster.
+    """Make all shards of a job, on as many workers as fit on the cluster.
 
     Raises:
-        MissingExtra: Ray is not installed. InputError: an encoder that workers cannot open by its name.
+        MissingExtra: Ray is not installed. InputError: an encoder that workers cannot open by name.
     """
     corpus, explainer, output, base, job, progress = build
     os.environ.update(SWITCHES)  # before the import, or Ray sends usage statistics
@@ -73,7 +73,7 @@ def pool(resources: dict[str, float], shards: int, *, encoding: bool = False) ->
 
     If texts are encoded and the cluster has GPUs, each worker has its own GPU. Ray Data hangs if its workers leave less
     than one processor for reading and writing (ray issue 44687), so one is kept free; if there are few processors, a
-    worker claims only a part of one.
+    worker claims only a fraction of one.
     """
     cpus, gpus = float(resources.get("CPU", 1)), int(resources.get("GPU", 0))
     workers = max(1, min(shards, math.floor(cpus) - 1 if cpus > 2 else 1))
@@ -91,7 +91,7 @@ def encoder_name(explainer: Explainer) -> str:
 
 
 class BuildShard:
-    """A worker: makes one shard after another. Encoder and explainer are opened once, on the worker itself."""
+    """A worker that makes one shard after another. It opens encoder and explainer once."""
 
     def __init__(
         self, corpus: Corpus, output: str, block: int, *, added_to: bool, encoder: str | None, part: Part, words: bool

@@ -3,7 +3,7 @@
     postgresql://user@host/db#TABLE
     postgresql://user@host/db#TABLE?id=doc_id&text=body&title=head&vector=embedding
 
-Columns that have no role are metadata. A vector column is pgvector's `vector` or `halfvec`, or real[].
+Columns without a role are metadata. A vector column is pgvector's `vector` or `halfvec`, or real[].
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ....errors import InputError
 from ....extras import require
 from .base import Record, VectorStore
 
-FETCHED: Final = 1000  # rows that are fetched at once
+FETCHED: Final = 1000  # rows fetched at once
 ROLES: Final = ("id", "text", "title", "vector")
 
 
@@ -58,7 +58,7 @@ class PgVector(VectorStore):
             raise InputError(f"{self.name}: {str(error).strip().splitlines()[0]}") from error
 
     def _columns(self, connection: Any, sql: Any) -> list[str]:
-        """All columns of the table, those with a role first, in the order of ROLES."""
+        """All columns of the table; those with a role come first, in the order of ROLES."""
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(self._identifier(sql)))
             there = [column.name for column in cursor.description]
@@ -108,7 +108,7 @@ class PgVector(VectorStore):
         """The table that a URL names.
 
         Raises:
-            InputError: no table, or an unknown role of a column.
+            InputError: no table, or an unknown role.
         """
         server, _, rest = url.partition("#")
         table, _, options = rest.partition("?")

@@ -1,1 +1,1 @@
-"""Faster ways to find the nearest vectors, one file each; `registry` lists them."""
+"""Faster ways to find the nearest vectors, one per file; `registry` lists them."""

@@ -1,4 +1,4 @@
-"""faiss for large indexes: an inverted file of coarse cells, whose candidates are scored again in fp32.
+"""faiss for large indexes: an inverted file of coarse cells, whose candidates are rescored in fp32.
 
 All hits have exact scores, but documents in cells that are not probed are missed. When the file is made, recall against
 an exact scan is measured on vectors of the index and recorded beside the file.
@@ -41,7 +41,7 @@ class Faiss(Engine):
         made = faiss.index_factory(m, f"IVF{cells},SQfp16", faiss.METRIC_INNER_PRODUCT)
         rng = np.random.default_rng(0)
         sample = np.sort(rng.choice(rows, min(rows, 64 * cells), replace=False))
-        made.cp.min_points_per_centroid = 1  # faiss prints a warning below 39 points a cell
+        made.cp.min_points_per_centroid = 1  # faiss warns below 39 points per cell
         made.train(index.vectors(sample))
         for shard in index.shards:
             for start in range(0, shard.rows, 1 << 14):
@@ -74,7 +74,7 @@ class Faiss(Engine):
 
     @classmethod
     def seals(cls, folder: Path) -> Iterable[Path]:
-        """One for each generation that has a file."""
+        """One seal for each generation that has a file."""
         return (path for path in by_generation(folder, FILES) if path.suffix == ".json")
 
     @classmethod
@@ -99,7 +99,7 @@ def _nearest(index: IndexReader, opened: Any, q: Float32, k: int) -> Ranked:
 
 
 def _recall(index: IndexReader, made: Any, rng: np.random.Generator) -> float:
-    """The fraction of the exact top 10 that it finds, for slightly moved vectors of the index."""
+    """The fraction of the exact top 10 that it finds, for slightly perturbed vectors of the index."""
     rows = rng.choice(index.manifest.rows, min(index.manifest.rows, TESTED), replace=False)
     z = index.vectors(np.sort(rows))
     noise = rng.standard_normal(z.shape).astype(np.float32)

@@ -1,12 +1,12 @@
-"""An 8-bit copy of the vectors. Scanning it takes a quarter of the time; the candidates are then scored in fp32.
+"""An 8-bit copy of the vectors. Scanning it takes a quarter of the time; the candidates are then rescored in fp32.
 
 A row is stored as z~ = s c, c in -127 .. 127, s = max |z| / 127, with the length e = ||z - z~|| of the rounding error;
 a query as q~ = round(S q) / S, S = 2^15 - 1, whose error is at most sqrt(m) / (2 S). By Cauchy-Schwarz
 
     |<q, z> - <q~, z~>| <= ||q|| ||z - z~|| + ||q - q~|| ||z~|| <= e + sqrt(m) / (2 S) (1 + e)        for unit vectors
 
-so that every score is between two bounds. Documents whose upper bound is below the k-th largest lower bound cannot be
-among the best k; the others are scored again, so the result is that of the exact scan. Products are summed in 32-bit
+so every score is between two bounds. Documents whose upper bound is below the k-th largest lower bound cannot be
+among the best k; the others are rescored, so the result is that of the exact scan. Products are summed in 32-bit
 integers, which cannot overflow: S ||q~|| ||c|| <= 2^15 * 127 sqrt(m) < 2^31 up to m = 260,000.
 """
 
@@ -37,11 +37,11 @@ from ...store.shard import Shard
 from ..mode import Ranked, best
 from ..nearest import Engine, Made, deleted_in, exact_scores
 
-FOLDER: Final = "scan"  # its name on disk
+FOLDER: Final = "scan"  # name of its folder
 FILES: Final = re.compile(r"(\d{6,})\.(i8|f32|json)")
 SCALE: Final = (1 << 15) - 1
 BLOCK: Final = 1 << 13
-MOST_HITS: Final = 1000  # up to which scanning the copy and scoring candidates again is faster
+MOST_HITS: Final = 1000  # up to this many, scanning the copy and rescoring candidates is faster
 _ALONE: Final = threading.Lock()
 
 
@@ -50,7 +50,7 @@ class Quantised(NamedTuple):
 
     numbers: NDArray[np.int8]  # c [rows, m]
     scale: Float32  # s / S [rows], so that a product of integers times it is a score
-    off: Float32  # how far each score may be from the exact one [rows]
+    off: Float32  # error bound of each score [rows]
 
 
 class QuantisedScan(Engine):
@@ -88,7 +88,7 @@ class QuantisedScan(Engine):
 
     @classmethod
     def seals(cls, folder: Path) -> Iterable[Path]:
-        """One for each shard."""
+        """One seal for each shard."""
         return (path for path in _files(folder) if path.suffix == ".json")
 
     @classmethod
@@ -123,7 +123,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _open(shard: Shard) -> Quantised:
     numbers, bounds, seal = _paths(shard)
-    check_seal(seal, only=(".f32",))  # this file is small, and the bounds of every score depend on it
+    check_seal(seal, only=(".f32",))  # this file is small, and all bounds depend on it
     for path, size in ((numbers, shard.rows * shard.dimension), (bounds, 8 * shard.rows)):
         if path.stat().st_size != size:
             raise DamagedError(f"{path}: {path.stat().st_size:,} bytes instead of {size:,}; remove it, make it again")
@@ -155,7 +155,7 @@ def _candidates(copy: Quantised, deleted: Rows, q16: NDArray[np.int16], k: int, 
 
     Args:
         q16: the query in fixed point.
-        least: a score that k documents of other shards are known to have.
+        least: a score that k documents of other shards are known to reach.
     """
     products = np.empty(len(copy.numbers), np.int32)
     with _ALONE:  # the compiled loop serves one thread at a time
