@@ -166,3 +166,13 @@ def test_an_answer_that_had_begun_is_not_begun_again_when_its_time_is_over() -> 
 
     asyncio.run(scenario())
     assert started == [200]
+
+
+def test_bytes_that_are_not_http_are_answered_in_json(folder: Path) -> None:
+    with serving(make(folder), Limits()) as port, connect(port, b"NOT HTTP AT ALL\r\n\r\n") as one:
+        answer = b"".join(iter(lambda: one.recv(4096), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 400")
+    assert "application/json" in head
+    assert body.startswith('{"error"')
+    assert "Invalid HTTP" in body

@@ -37,6 +37,46 @@ def client(folder: Path) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ('{"site": null}', "null is neither text, number"),
+        ('{"site": [null]}', "null is neither text, number"),
+        ('{"a": {"b": 1}}', "or write a nested field as FIELD.INNER"),
+        ("null", "leave it out, or give conditions"),
+        ('"site=cs"', "give a list of conditions"),
+        ("[5]", "not a condition"),
+    ],
+)
+def test_filters_that_cannot_be_read_are_refused_for_the_true_reason(
+    client: TestClient, filters: str, words: str
+) -> None:
+    body = f'{{"query": "word1", "filters": {filters}}}'
+    answer = client.post("/v1/search", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert words in answer.json()["error"]
+    assert "constrained" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        ('{"query": "word1"}', "text/plain", "'text/plain'; send JSON"),
+        ('{"query": "word1"}', None, "'no content-type'; send JSON"),
+        ("", "application/json", "send a JSON object"),
+        ("[1]", "application/json", "send a JSON object"),
+    ],
+)
+def test_a_body_that_is_not_json_is_refused_for_the_true_reason(
+    client: TestClient, body: str, kind: str | None, words: str
+) -> None:
+    answer = client.post("/v1/search", content=body, headers={"content-type": kind} if kind else {})
+    assert answer.status_code == 422
+    assert words in answer.json()["error"]
+    utf8 = {"content-type": "application/json; charset=utf-8"}
+    assert client.post("/v1/search", content='{"query": "word1"}', headers=utf8).status_code == 200
+
+
+@pytest.mark.parametrize(
     ("fields", "words"),
     [
         ('"factors": {"1": 2, "01": 3}', "not a whole number"),  # the factor 2 was lost

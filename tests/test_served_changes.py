@@ -78,6 +78,25 @@ def test_a_served_index_that_changes_is_noticed_without_a_restart(tmp_path: Path
         assert sorted(ids(client, query="word1 word2")) == sorted(f"xd{n}" for n in range(20))
 
 
+def test_an_index_whose_folder_is_gone_is_refused_within_seconds(
+    tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    folder, other = build_small(tmp_path, 20), build_small(tmp_path / "other", 10)
+    opened = open_index(folder)
+    app = create_app({"toy": opened, "other": open_index(other)}, opened.explainer)
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        shutil.move(folder, tmp_path / "away")
+        assert len(ids(client, query="word1")) == 20  # it may be on its way back: a rebuild
+        monkeypatch.setattr(service, "GONE_AFTER", 0.0)
+        answer = client.post("/v1/search", json={"query": "word1"})
+        assert answer.status_code == 404
+        assert "index toy: its folder is gone" in answer.json()["error"]
+        assert [one["name"] for one in client.get("/v1/health").json()["indexes"]] == ["other"]
+        shutil.move(tmp_path / "away", folder)
+        assert len(ids(client, query="word1")) == 20
+
+
 def test_an_index_that_is_overwritten_in_place_is_opened_again_or_refused(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     folder, new = build_small(tmp_path, 60), build_small(tmp_path / "new", 20)

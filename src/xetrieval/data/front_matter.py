@@ -1,7 +1,7 @@
 """YAML front matter of a Markdown file: metadata of the page.
 
 Read by the rules of YAML 1.2 rather than 1.1: only true, false, null and decimal numbers are not text, so `no`,
-`12:30`, `010`, `0x10` and dates stay as written. A title is always text: 3.10 does not become 3.1.
+`12:30`, `010`, `0x10` and dates stay as written. A title or a key is always text: 3.10 does not become 3.1.
 """
 
 from __future__ import annotations
@@ -84,6 +84,9 @@ def _loader() -> Any:
             return node
 
         def construct_mapping(self, node: Any, **deep: Any) -> Any:
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):  # a key is the text that was written: null, true, 3.10
+                    key.tag = "tag:yaml.org,2002:str"
             mapping = super().construct_mapping(node, **deep)
             if len(mapping) != len(node.value):
                 raise yaml.YAMLError("duplicate key")

@@ -20,8 +20,9 @@ from ..errors import DamagedError, InputError
 from ..files import parse_json, path_of
 from ..files.json_text import Nan
 
+GZIP: Final = b"\x1f\x8b"
 KINDS: Final = (  # first bytes of files that are not UTF-8 text, the kind of file, and what to do
-    (b"\x1f\x8b", "packed with gzip", "give it a name that ends in .gz"),
+    (GZIP, "packed with gzip", "give it a name that ends in .gz"),
     (b"BZh", "packed with bzip2", "unpack it"),
     (b"\xfd7zXZ\x00", "packed with xz", "unpack it"),
     (b"\x28\xb5\x2f\xfd", "packed with zstd", "unpack it"),
@@ -186,10 +187,13 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     check_file(path)
     packed = path.suffix.lower() == ".gz"
     try:
-        with gzip.open(path, "rb") if packed else path.open("rb") as file:
-            if not packed and (other := other_kind(file.peek(6)[:6])):
+        with path.open("rb") as file:
+            start = file.peek(6)[:6]
+            if not (packed and start.startswith(GZIP)) and (other := other_kind(start)):
                 raise InputError(f"{path_text(path)}: {other}")
-            yield file  # type: ignore[misc]
+            if packed and start and not start.startswith(GZIP):
+                raise InputError(f"{path_text(path)}: not packed with gzip; remove .gz from its name")
+            yield gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[misc]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DamagedError(f"{path_text(path)}: a damaged gzip file ({error}); fetch or make it again") from error
     except OSError as error:

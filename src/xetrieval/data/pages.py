@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
+from ..files import kind_of
+from ..files.kind import OURS
 from .chunks import FENCE, HEADING, LONGEST_LINE, LONGEST_TITLE, begins_with
 from .corpus import ChunkPlace, Document
 from .front_matter import split_front_matter
@@ -25,16 +28,23 @@ REMARK: Final = re.compile(r"(`[^`]*`)|<!--.*?-->")  # a comment within a line; 
 
 
 def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
-    """The text, Markdown and HTML files of a folder, sorted by path; hidden files are skipped."""
-    visible = []
+    """The text, Markdown and HTML files of a folder, sorted by path; hidden files and those of an index within it are skipped.
+
+    Raises:
+        InputError: nothing to read in it, or the folder itself is an index, an explainer or another folder of ours.
+    """
+    if (kind := kind_of(folder) or "").startswith(OURS):
+        raise InputError(f"{path_text(folder)}: a folder made by this program ({kind}), not a corpus")
+    visible, kinds = [], cache(kind_of)
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or not path.is_file():
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") for part in parts) or not path.is_file():
             continue
-        if path.suffix.lower() in PAGE_FILES:
+        ours = [kind for parent in path.parents[: len(parts)] if (kind := kinds(parent) or "").startswith(OURS)]
+        if path.suffix.lower() in PAGE_FILES and not ours:
             visible.append(path)
         else:
-            skipped.add_file(folder, path, path.suffix.lower())
+            skipped.add_file(folder, path, ours[0] if ours else path.suffix.lower())
     if not visible:
         raise InputError(
             f"{path_text(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"

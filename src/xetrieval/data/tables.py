@@ -56,7 +56,7 @@ def _comma_rows(path: Path) -> Iterator[Row | BadLine]:
         for row in rows:
             number, first = first, rows.line_num + 1
             bad = lines.bad(number, rows.line_num)
-            if row:
+            if "".join(row).strip():  # spreadsheets save blank rows as commas
                 yield (number, row) if bad is None else bad
     except csv.Error as error:
         raise InputError(f"{path_text(path)}, line {first}: not CSV ({_reason(error)})") from error
@@ -198,5 +198,6 @@ def _check_columns(path: Path, names: Sequence[str]) -> list[str]:
         raise InputError(f"{path_text(path)}: duplicate column {duplicates[0][:100]!r}; rename or remove one")
     if not {"_id", "id"} & set(names) or not {"text", "title"} & set(names):
         listed = ", ".join(name[:60] for name in names[:20])
-        raise InputError(f"{path_text(path)}: expected columns _id (or id) and text, found {listed}")
+        remedy = "; remove the blanks around names" if any(name.strip() != name for name in names) else ""
+        raise InputError(f"{path_text(path)}: expected columns _id (or id) and text, found {listed}{remedy}")
     return list(names)

@@ -12,7 +12,8 @@ from .paths import check_path
 
 NAME: Final = "config.json"
 CARD: Final = "README.md"
-INDEX: Final = "xetrieval-index"  # everything in such a folder belongs to the index
+OURS: Final = "xetrieval-"  # the beginning of every format of ours
+INDEX: Final = f"{OURS}index"  # everything in such a folder belongs to the index
 DEEPEST: Final = 4  # levels of parent folders that are checked
 
 
@@ -43,7 +44,7 @@ def check_not_ours(file: Path) -> None:
     for folder in file.parents[:DEEPEST]:
         kind = kind_of(folder) or ""
         ours = kind == INDEX
-        if kind.startswith("xetrieval-") and folder == file.parent and not ours:
+        if kind.startswith(OURS) and folder == file.parent and not ours:
             ours = file.name in (NAME, CARD, *(read_object(folder / NAME).get("files") or ()))
         if ours:
             raise InputError(f"{file}: part of {folder}, which would be damaged; choose another output")

@@ -119,6 +119,9 @@ def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[Line]:
             raise InputError(f"{path}, line 1: no column {missing[0]!r}; keep the first line as exported")
         line = 2
         for row in reader:
+            if not any("".join(value or "").strip() for value in row.values()):  # a blank row, saved as commas
+                line = reader.line_num + 1
+                continue
             if None in row or any(value is None for value in row.values()):
                 raise InputError(f"{path}, line {line}: has a different number of cells from the first line")
             yield Line(path, line, row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
@@ -97,6 +98,9 @@ class _Route(APIRoute):
                     raise HTTPException(422, f"{name[:60]!r}: unknown parameter; this route takes {_either(known)}")
                 if names.count(name) > 1:
                     raise HTTPException(422, f"{name[:60]!r}: duplicate parameter")
+            kind = request.headers.get("content-type", "no content-type").partition(";")[0].strip().lower()
+            if request.method == "POST" and not re.fullmatch(r"application/(.+\+)?json", kind):
+                raise HTTPException(422, f"the request: {kind[:60]!r}; send JSON with content-type: application/json")
             return await handle(_Body(request.scope, request.receive))
 
         return answer
@@ -172,7 +176,12 @@ def _problems(app: FastAPI, service: Service) -> None:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part)[:60] for part in first["loc"][1:])
-        return JSONResponse({"error": f"{where or 'the request'}: {first['msg'][:300]}"}, 422)
+        message = (
+            f"{where}: {first['msg'].removeprefix('Value error, ')[:300]}"
+            if where
+            else "the request: send a JSON object"
+        )
+        return JSONResponse({"error": message}, 422)
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: Exception) -> Response:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .limits import Limits
+from .limits import HEADERS, Limits
 
 
 def listening(limits: Limits) -> type[asyncio.Protocol]:
@@ -47,6 +48,14 @@ class Listening(H11Protocol):
             self._await_request()
         else:
             self._due = _cancelled(self._due)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are not HTTP, in JSON as every other error."""
+        headers = [*HEADERS, (b"content-type", b"application/json"), (b"connection", b"close")]
+        start = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (start, h11.Data(data=json.dumps({"error": msg}).encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         """Between two requests, the server's keep-alive limit applies."""

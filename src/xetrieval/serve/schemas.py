@@ -23,7 +23,7 @@ from typing_extensions import TypedDict
 from ..explain import DEFAULT_TOP
 from ..index.search.mode import SearchOptions
 from ..index.search.ranking import Hit
-from ..index.store.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES
+from ..index.store.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES, parse_filters
 from ..records import Record
 from ..registry import SEARCH_MODES
 from ..steer import SteeringProfile
@@ -38,6 +38,14 @@ def _digits(text: object) -> object:
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and text == str(int(text))):
         raise ValueError(f"{text[:60]!a} is not a whole number from 0; write its digits alone, such as 12")
     return int(text)
+
+
+def _filters(given: object) -> object:
+    """Filters as they are, once the library's own reader has accepted them: its errors say what is wrong."""
+    if given is None:
+        raise ValueError("leave it out, or give conditions")
+    parse_filters(given)  # type: ignore[arg-type]
+    return given
 
 
 def _mode(name: str) -> str:
@@ -66,7 +74,8 @@ Values = Value | Annotated[list[Value], Field(max_length=MOST_VALUES)]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 ByField = dict[Annotated[str, StringConstraints(max_length=LONGEST)], Values | dict[Operator, Values]]
 Texts = list[Annotated[StrictStr, StringConstraints(max_length=2 * LONGEST)]]
-Filters = Annotated[ByField, Field(max_length=MOST_CONDITIONS)] | Annotated[Texts, Field(max_length=MOST_CONDITIONS)]
+Conditions = Annotated[ByField, Field(max_length=MOST_CONDITIONS)] | Annotated[Texts, Field(max_length=MOST_CONDITIONS)]
+Filters = Annotated[Conditions, BeforeValidator(_filters)]
 Mode = Annotated[str, AfterValidator(_mode), Field(json_schema_extra={"enum": [*SEARCH_MODES]})]
 
 

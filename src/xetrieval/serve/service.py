@@ -6,7 +6,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -38,6 +39,7 @@ from . import schemas as s
 from .encoder import SharedEncoder
 
 LOOKS_EVERY: Final = 1.0  # seconds between two checks whether an index has changed
+GONE_AFTER: Final = 3.0  # seconds without its folder after which an index is refused; a rebuild takes it away briefly
 LOG: Final = logging.getLogger("xetrieval.serve")
 IndexName = Annotated[str | None, Query(max_length=200, description="The first, if none is named.")]
 OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
@@ -52,6 +54,7 @@ class Service:
     """Indexes, and an explainer for texts that are in none of them."""
 
     def __init__(self, indexes: Mapping[str, Index], explainer: Explainer, profiles: Path) -> None:
+        self._gone: dict[str, float] = {}  # since when an index's folder is not there
         self._encoders: dict[str, SharedEncoder] = {}
         self._reopening, self._looked = threading.Lock(), dict.fromkeys(indexes, time.monotonic())
         self.indexes = {name: self._shared(index) for name, index in indexes.items()}
@@ -63,7 +66,18 @@ class Service:
         """An index by name; the first if none is named."""
         name = self._name(name)
         self._look(name)
-        return self.indexes[name]
+        index, now = self.indexes[name], time.monotonic()
+        if index.folder.exists():
+            self._gone.pop(name, None)
+        elif now - self._gone.setdefault(name, now) >= GONE_AFTER:
+            raise NotFound(f"index {name}: its folder is gone; put it back, or restart the server without it")
+        return index
+
+    def _present(self) -> Iterator[tuple[str, Index]]:
+        """The indexes whose folders are there."""
+        for name in self.indexes:
+            with suppress(NotFound):
+                yield name, self.index(name)
 
     def _name(self, name: str | None) -> str:
         if name is None and not self.indexes:
@@ -127,7 +141,7 @@ class Service:
                 dimension=index.manifest.dimension,
                 sae=index.explainer.sae.digest,
             )
-            for name, index in zip(self.indexes, map(self.index, self.indexes), strict=True)
+            for name, index in self._present()
         )
         modes = {name: mode.about for name, mode in SEARCH_MODES.items()}
         return s.Health("ok", __version__, indexes, {"bias": BIAS, "remainder": REMAINDER}, modes, DEFAULT_TOP)

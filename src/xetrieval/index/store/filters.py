@@ -13,7 +13,7 @@ and the string. In JSON, 2020 is a number and "2020" a string. Numbers are never
 string in ISO format; without a time it means the whole day.
 
 =        the value, or one of the elements of a list
-!= everything that = does not match, including documents without the field
+!= everything that = does not match, including documents without the field or with null
 < <= > >= numbers and dates
 ~ a list with that element, or a string that contains the value
 """
@@ -169,7 +169,8 @@ def _of_json(field: Any, condition: Any) -> list[Condition]:
     out = []
     for sign, value in condition.items():
         if sign not in OPERATORS:
-            raise InputError(f"filter {field!r}: {_shown(sign)} is not an operator; choose from {' '.join(OPERATORS)}")
+            nested = f"choose from {' '.join(OPERATORS)}, or write a nested field as FIELD.INNER"
+            raise InputError(f"filter {field!r}: {_shown(sign)} is not an operator; {nested}")
         out.append(_checked(Condition(field, sign, _typed_values(field, value))))
     return out
 
