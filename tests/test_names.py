@@ -137,6 +137,21 @@ def test_a_key_survives_its_file_and_is_never_overwritten(tmp_path: Path) -> Non
         read_key(tmp_path / "bad.csv")
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("share", "nan"), ("whole", "inf"), ("share", "1e308"), ("number", "-1")]
+)
+def test_a_key_has_no_impossible_numbers(tmp_path: Path, column: str, value: str) -> None:
+    write_key(tmp_path / "key.csv", KEY)
+    head, first, *_ = (tmp_path / "key.csv").read_text().splitlines()
+    cells = dict(zip(head.split(","), first.split(","), strict=True)) | {column: value}
+    (tmp_path / "bad.csv").write_text(f"{head}\n{','.join(cells.values())}\n")
+    with pytest.raises(InputError, match="line 2: field 'number', 'whole' or 'share' is not a number"):
+        read_key(tmp_path / "bad.csv")
+    (tmp_path / "twice.csv").write_text("\n".join((head, first, first)))
+    with pytest.raises(InputError, match="line 3: duplicate name"):
+        read_key(tmp_path / "twice.csv")
+
+
 # ---------------------------------------------------------------- sheets
 
 
@@ -294,6 +309,11 @@ def test_texts_come_from_the_data_again(index: Index, tmp_path: Path) -> None:
     assert not any(kind in json.dumps(items) for kind in ("decoy", "shown"))
     with pytest.raises(InputError, match="there is no query"):
         sheet_items(key, index, Queries(["other"], ["text"], 0))
+    with pytest.raises(InputError, match="has another text than when the key was made"):
+        sheet_items(read_key(tmp_path / "key.csv"), index, QUERIES._replace(texts=["zebra"] * 30))
+    lines = [line.rpartition(",")[0] for line in (tmp_path / "key.csv").read_text().splitlines()]
+    (tmp_path / "earlier.csv").write_text("\n".join(lines))  # without digests
+    assert sheet_items(read_key(tmp_path / "earlier.csv"), index, QUERIES) == items
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from conftest import random_explainer, unit
 from index_data import SMALL, WORDS, records, write_corpus
 
 from xetrieval.cli.explain import explain as cli_explain
+from xetrieval.cli.features import features as cli_features
 from xetrieval.cli.fit import fit as cli_fit
 from xetrieval.cli.search import search as cli_search
 from xetrieval.cli.search import why as cli_why
@@ -86,6 +87,8 @@ def opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def rules(verb: str, options: set[str], called: Mapping[str, str]) -> Iterator[Apart | Needs]:
     """The rules of a verb for one door, by its own names; `called` maps the door's names to the table's."""
     own = {table: name for name, table in called.items()} | {n: n for n in options if n not in called}
+    if "input" in own:
+        own["rows"] = own["input"]  # or those of a context
     for rule in rules_of(verb, "sparse"):  # `by` is sparse wherever it is set
         if rule[0] in own and rule[1] in own:
             yield type(rule)(own[rule[0]], own[rule[1]], rule[2])
@@ -156,8 +159,9 @@ def test_the_table_names_options_that_there_are() -> None:
     there |= (
         set(s.SearchRequest.model_fields) | set(s.ContrastRequest.model_fields) | set(s.ExplainRequest.model_fields)
     )
+    there |= set(inspect.signature(cli_features).parameters)
     there |= set(inspect.signature(cli_fit).parameters) | {"precision", "model"}  # of open_encoder, what it opens
-    otherwise = {"text": "document", "input": "source", "vector": "query",
+    otherwise = {"text": "document", "input": "source", "rows": "source", "vector": "query",
                  "written_as": "format", "sources": "source", "encoded": "vectors", "chunk_tokens": "tokens",
                  "chunk_overlap": "overlap", "no_chunks": "whole"}  # fmt: skip
     assert not {otherwise.get(name, name) for name in named} - there

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from cases_data import accepted, refused
 from conftest import random_explainer
 from index_data import build_small
+from test_cli import run
 
+from xetrieval import configs
+from xetrieval.configs import SweepConfig, WeightsConfig
 from xetrieval.data import Skipped, read_corpora
 from xetrieval.data.front_matter import split_front_matter
+from xetrieval.data.judgments import read_judgments
 from xetrieval.errors import InputError
+from xetrieval.index import open_index
+from xetrieval.teachers import read_teacher
 
 
 def test_a_key_of_front_matter_is_the_text_that_was_written() -> None:
@@ -46,3 +55,84 @@ def test_a_file_that_was_never_packed_is_not_called_damaged(tmp_path: Path, name
     (tmp_path / name).write_text('{"_id": "1", "text": "a"}\n')
     with pytest.raises(InputError, match=r"not packed with gzip; remove \.gz from its name"):
         read_corpora([tmp_path / name])
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 1.5])
+def test_a_seed_that_a_generator_cannot_take_is_refused_everywhere(seed: object) -> None:
+    kinds = [one for name, one in vars(configs).items() if name.endswith("Config")]
+    not_typed = (WeightsConfig, SweepConfig)  # the cells of a sweep are SaeConfigs
+    seeded = [kind for kind in kinds if "seed" in {field.name for field in fields(kind)} and kind not in not_typed]
+    assert len(seeded) >= 9
+    for kind in seeded:
+        with pytest.raises(InputError, match="seed"):
+            kind(seed=seed)
+
+
+def test_seeds_on_the_command_line(tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 20)
+    (tmp_path / "q.jsonl").write_text('{"_id": "q", "text": "word1"}\n')
+    names = ("evaluate", "names", folder, "--queries", tmp_path / "q.jsonl", "--sheet", tmp_path / "s.csv")
+    refused(run(*names, "--key", tmp_path / "k.csv", "--seed", -1), "seed -1")
+    done = run("index", "relearn", folder, "--seed", 2**64)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    refused(run(*names, "--key", tmp_path / "s.csv"), "named twice")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "s.csv")
+    refused(run(*names, "--key", tmp_path / "link.csv"), "named twice")
+    assert not (tmp_path / "s.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "head", ["corpus-id\tquery-id\tscore", "docno iter topic rel", "doc_id query_id relevance", "score qid docid"]
+)
+def test_judgments_whose_columns_are_in_another_order_are_refused(tmp_path: Path, head: str) -> None:
+    row = ("5\t7\t1" if "\t" in head else "5 7 1") if "iter" not in head else "5 0 7 1"
+    (tmp_path / "qrels.tsv").write_text(f"{head}\n{row}\n")
+    for skipped in (None, Skipped(bad_rows=True)):  # a header is not a row to leave out
+        with pytest.raises(InputError, match="query first, then the document"):
+            read_judgments(tmp_path / "qrels.tsv", skipped)
+    for name in ("query-id\tcorpus-id\tscore", "qid\tpid\tlabel", "topic\tdocno\trel", "a\tb\tgrade"):
+        (tmp_path / "qrels.tsv").write_text(f"{name}\n5\t7\t1\n")
+        assert read_judgments(tmp_path / "qrels.tsv") == {"5": {"7": 1}}
+
+
+def test_pairs_to_learn_from_whose_columns_are_in_another_order_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"_id": "q", "text": "why"}\n{"_id": "a", "text": "because"}\n')
+    (tmp_path / "pairs.tsv").write_text("answer-id\tquestion-id\na\tq\n")
+    with pytest.raises(InputError, match="the query first"):
+        read_teacher(str(tmp_path / "pairs.tsv"), read_corpora([tmp_path / "c.jsonl"]))
+
+
+def test_bad_rows_of_a_context_can_be_left_out(tmp_path: Path) -> None:
+    rows = [json.dumps({"_id": f"d{n}", "text": f"word{n} word{n % 7} sea"}) for n in range(60)]
+    (tmp_path / "c.jsonl").write_text("\n".join([*rows, "{bad"]))
+    random_explainer().save(tmp_path / "ex")
+    call = ("explain", "word1", "word2", "-x", tmp_path / "ex", "--context", tmp_path / "c.jsonl")
+    refused(run(*call), "--skip-bad")
+    assert "1 row was left out" in accepted(run(*call, "--skip-bad")).stderr
+    refused(run("explain", "a", "b", "--skip-bad"), "--skip-bad needs --input or --context")
+
+
+def test_a_card_is_not_searched(tmp_path: Path) -> None:
+    random_explainer().save(tmp_path / "ex")
+    for more in (("--id", 0, "--search", "x"), ("--id", 0, "--family", 7), ("--search", "x", "--family", 7)):
+        refused(run("features", tmp_path / "ex", *more), "cannot be combined")
+
+
+def test_a_hit_is_not_both_good_and_bad(tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 20)
+    first = open_index(folder).search("word1")[0].doc_id
+    call = ("search", folder, "word1", "--overview", "--good", first, "--bad", first)
+    refused(run(*call), "cannot be both good and bad")
+
+
+def test_only_whole_paths_are_taken_out_of_messages(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
+    from xetrieval.serve.service import plain
+
+    opened = open_index(build_small(tmp_path, 20))
+    opened.folder = Path("e")
+    assert plain("no index 'nope' here; there is e", {"e": opened}) == "no index 'nope' here; there is e"
+    opened.folder = Path("a/IX")
+    words = "a/IX: damaged; a/IXC and ba/IX are not; a/IX/config.json"
+    assert plain(words, {"n": opened}) == "index n: damaged; a/IXC and ba/IX are not; index n/config.json"

@@ -88,7 +88,7 @@ EXPLAIN: Final[tuple[Rule, ...]] = (
     Needs("context", "text", ONE_PAIR),
     Needs("counterfactual", "over", "it needs a second document to change places with"),
     Apart("chunks", "over", "two documents are compared as a whole"),
-    Needs("skip_bad", "input", "it is for the lines of a file"),
+    Needs("skip_bad", "rows", "it is for the rows of files"),
     Apart("input", "written_as", "the answer to a file of pairs is in JSON Lines"),
     Apart("query_vectors", "written_as", "the answer to vectors is in JSON Lines"),
     Apart("query_vectors", "evidence", "evidence needs the texts"),
@@ -118,6 +118,10 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("vectors", "skip_bad", "rows of the file would no longer match their documents"),
     Apart("store", "skip_bad", "it is for the rows of files"),
 )  # fmt: skip
+FEATURES: Final[tuple[Rule, ...]] = (
+    *(Apart("id", option, "a card is of one feature") for option in ("search", "family")),
+    Apart("search", "family", "the labels of all features are searched"),
+)
 FIT: Final[tuple[Rule, ...]] = (
     Needs("form", "teacher", "it is the form of the internalizers, which learn from teachers"),
 )
@@ -128,6 +132,7 @@ TABLE: Final[Mapping[str, tuple[Rule | OfMode, ...]]] = {
     "explain": EXPLAIN,
     "contrast": CONTRAST,
     "build": BUILD,
+    "features": FEATURES,
     "fit": FIT,
     "encoder": ENCODER,
 }

@@ -25,6 +25,7 @@ from .shared import check_options, with_options
 from .skipped import SkipBad, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
+    from ..data import Skipped
     from ..explain import Contrast, Explainer, Explanation
 
 
@@ -93,10 +94,11 @@ def explain(
     from ..errors import InputError
 
     written_as = answer.format if answer.format is not ReportFormat.json else None
+    rows = pairs.source or answer.context
     check_options(
         "explain",
-        {**vars(pairs), **vars(answer), "text": query, "input": pairs.source, "written_as": written_as},
-        {"text": "QUERY DOCUMENT", "written_as": "a --format other than json"},
+        {**vars(pairs), **vars(answer), "text": query, "input": pairs.source, "written_as": written_as, "rows": rows},
+        {"text": "QUERY DOCUMENT", "written_as": "a --format other than json", "rows": "--input or --context"},
     )
     source, q, z = pairs.source, pairs.query_vectors, pairs.document_vectors
     if query is None and source is None and q is None:
@@ -122,7 +124,10 @@ def _texts(pairs: PairOptions, answer: AnswerOptions, query: str, document: str 
     assert second is not None
     opened = pairs.open()
     if answer.context is not None:
-        opened = _of_context(opened, answer.context, [first, second] if over is None else [first, second, over])
+        skipped = skipped_rows(skip_bad=pairs.skip_bad)
+        texts = [first, second] if over is None else [first, second, over]
+        opened = _of_context(opened, answer.context, texts, skipped)
+        report_skipped(skipped, pairs.output)
     found: Explanation | Contrast
     if over is not None:
         found = opened.contrast(first, second, over, counterfactual=answer.counterfactual)
@@ -134,14 +139,14 @@ def _texts(pairs: PairOptions, answer: AnswerOptions, query: str, document: str 
     show(found, answer.top, answer.format or ReportFormat.text, pairs.output)
 
 
-def _of_context(opened: Explainer, context: Path, texts: list[str]) -> Explainer:
+def _of_context(opened: Explainer, context: Path, texts: list[str], skipped: Skipped) -> Explainer:
     """The explainer with features of the documents given along, and what they explain of each other."""
     from ..data import read_corpora
     from ..explain.verdict import verdict
     from ..fitting.context import explainer_of_context
 
     with progress_bar() as progress:
-        made = explainer_of_context(opened, read_corpora([context]), texts, progress=progress)
+        made = explainer_of_context(opened, read_corpora([context], skipped), texts, progress=progress)
     figures = made.metrics.get("pairs")
     how = f": {verdict(figures['explained'], figures['explained_untrained']).why}" if figures else ""
     print_message(f"features learned from {made.provenance['context']:,} documents of {context}{how}")

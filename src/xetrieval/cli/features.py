@@ -9,6 +9,7 @@ import typer
 
 from .console import output_console, print_json
 from .options import Format, FormatOption
+from .shared import check_options
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,6 +44,7 @@ def features(
     from ..records import record_of
     from ..render.features import card_parts, families_tree, features_table
 
+    check_options("features", {"id": id, "search": search, "family": family})
     index = open_index(explainer) if kind_of(Path(explainer)) == KIND.format else None
     opened = load(explainer) if index is None else index.explainer
     by_id: dict[int, FeatureExamples] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import BuildConfig, ChunkConfig
+from ..configs.option import LARGEST_SEED
 from ..registry import SEARCH_ENGINES, VECTOR_STORES
 from ..text import printable
 from .console import output_console, print_json, print_message
@@ -153,7 +154,9 @@ def compact(index: Folder) -> None:
 @app.command()
 def relearn(
     index: Folder,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same index and seed, same features.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Same index and seed, same features.")
+    ] = 0,
 ) -> None:
     """Learn an index's features again, over the documents that it contains now. No document is encoded.
 

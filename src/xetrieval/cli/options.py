@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from ..configs.option import LARGEST_SEED
 from ..registry import CORPUS_FILES
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ CorporaArgument = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help
 ExplainerOption = Annotated[
     str, typer.Option("--explainer", "-x", help="minilm (shipped), or the folder of another explainer.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same samples.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Same seed, same samples.")]
 EncoderOption = Annotated[
     str | None,
     typer.Option("--encoder", help="A different copy of the explainer's encoder; must be the same model."),

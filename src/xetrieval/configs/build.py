@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from ..errors import InputError
-from .option import Option
+from .option import Option, check_seed
 
 SHARD_ROWS: Final = 1 << 16
 
@@ -50,8 +50,7 @@ class BuildConfig:
             none = value is None and name == "block"
             if not none and (type(value) is not int or not 0 < value <= SHARD_ROWS):
                 raise InputError(f"index: {name} {value!r:.40}: give a whole number from 1 to {SHARD_ROWS}")
-        if type(self.seed) is not int or not 0 <= self.seed < 2**63:
-            raise InputError(f"index: seed {self.seed!r:.40}: give a whole number from 0 to 2^63 - 1")
+        check_seed(self.seed)
         if self.dictionary is not None and not isinstance(self.dictionary, str | os.PathLike):
             raise InputError(f"index: dictionary {self.dictionary!r:.40}: give corpus, shipped, or a folder")
         if self.adding and (self.dictionary is not None or self.seed):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from ..errors import InputError
-from .option import LARGEST_FACTOR, SEED, Option
+from .option import LARGEST_FACTOR, SEED, Option, check_seed
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class RetrievalConfig:
     learning: WeightsConfig = field(default_factory=WeightsConfig)
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.weights not in ("sum", "learned"):
             raise InputError(f"weights {self.weights!r}: choose sum or learned")
 
@@ -59,6 +60,7 @@ class SteeringConfig:
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if not self.alphas or not all(0 <= alpha <= LARGEST_FACTOR for alpha in self.alphas):
             raise InputError(f"steering: factors are numbers from 0 to {LARGEST_FACTOR:g}")
         if not 0 < self.fraction < 1:
@@ -86,8 +88,7 @@ class SuggestConfig:
     def __post_init__(self) -> None:
         if self.folds < 2 or not self.features or not self.ridges or self.documents < 1 or self.reranked < 10:
             raise InputError("steering: give at least two folds, one number of features and one ridge")
-        if self.seed < 0:
-            raise InputError(f"steering: seed {self.seed}: give a whole number, 0 or more")
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class LabelsConfig:
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if (self.features is not None and self.features < 2) or self.texts < 1:
             raise InputError("labels: a sample has at least two features, and each at least one text")
 
@@ -112,5 +114,6 @@ class NamesConfig:
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.pairs < 1 or self.decoys < 0:
             raise InputError("names: there must be at least one pair, and decoys cannot be negative")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from ..errors import InputError
 from .internalizer import Form, InternalizerConfig
-from .option import Option
+from .option import Option, check_seed
 from .rule import sae_by_rule
 from .sae import SaeConfig
 
@@ -45,6 +45,7 @@ class FitConfig:
     label_examples: int = 20  # strongest texts of a feature, from which its label is made
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.sentences_per_document < 0 or not 0 <= self.held_out < 0.5 or self.label_examples < 1:
             raise InputError("fit: needs sentences_per_document >= 0, 0 <= held_out < 0.5 and label_examples >= 1")
         if self.sae is not None and (self.features, self.l0, self.inference_l0, self.epochs) != (None,) * 4:

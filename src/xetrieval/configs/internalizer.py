@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from ..errors import InputError
 from ..records import Settings
-from .option import Option
+from .option import Option, check_seed
 
 Form = Literal["paper", "residual"]
 FORMS: Final[tuple[Form, ...]] = ("paper", "residual")
@@ -32,5 +32,6 @@ class InternalizerConfig(Settings):
         number = isinstance(self.validation, int | float) and not isinstance(self.validation, bool)
         if not number or not 0 < self.validation < 1:  # written so that NaN fails
             raise InputError(f"internalizer validation {self.validation!r:.40}: give a fraction between 0 and 1")
-        if min(self.hidden, self.epochs, self.patience) < 1 or self.seed < 0:
-            raise InputError("internalizer: hidden, epochs and patience must be at least 1, and seed at least 0")
+        check_seed(self.seed)
+        if min(self.hidden, self.epochs, self.patience) < 1:
+            raise InputError("internalizer: hidden, epochs and patience must be at least 1")

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from ..errors import InputError
 from ..registry import LABEL_SCORES
-from .option import CONCURRENCY, RETRIES, Option
+from .option import CONCURRENCY, RETRIES, Option, check_seed
 
 Negatives = Literal["random", "hard"]
 Active = Literal["range", "strongest"]
@@ -28,8 +28,9 @@ class ExamplesConfig:
     seed: Annotated[int, Option("Same seed, same examples.")] = 0
 
     def __post_init__(self) -> None:
-        if min(self.top, self.spread, self.contrast) < 1 or self.per_document < 0 or self.seed < 0:
-            raise InputError("examples: top, spread and contrast must be >= 1, per_document and seed >= 0")
+        check_seed(self.seed)
+        if min(self.top, self.spread, self.contrast) < 1 or self.per_document < 0:
+            raise InputError("examples: top, spread and contrast must be >= 1, per_document >= 0")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class ScoresConfig:
             raise InputError(f"scores: kinds are {', '.join(LABEL_SCORES)}; negatives are {', '.join(NEGATIVES)}")
         if self.active not in ("range", "strongest"):
             raise InputError(f"scores: active {self.active!r} is unknown; choose range or strongest")
-        if self.texts < LEAST_TEXTS or (self.features is not None and self.features < 1) or self.seed < 0:
-            raise InputError(f"scores: at least {LEAST_TEXTS} texts, one feature, and a seed of 0 or more")
+        check_seed(self.seed)
+        if self.texts < LEAST_TEXTS or (self.features is not None and self.features < 1):
+            raise InputError(f"scores: at least {LEAST_TEXTS} texts and one feature")
         if self.concurrency < 1:
             raise InputError("scores: concurrency must be at least 1")

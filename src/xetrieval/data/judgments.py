@@ -16,6 +16,8 @@ Judgments = dict[str, dict[str, int]]  # query id -> document id -> grade
 
 GRADE: Final = re.compile(r"[+-]?[0-9]{1,6}(?:\.0{1,6})?", re.ASCII)
 HEADER: Final = re.compile(r"[^\W\d_][\w -]*")  # name of a column
+QUERY_NAME: Final = re.compile(r"quer|question|topic|^q_?(?:id)?$", re.IGNORECASE)
+DOCUMENT_NAME: Final = re.compile(r"doc|corpus|passage|answer|^p_?id$", re.IGNORECASE)
 NUMBER_WORDS: Final = frozenset({"nan", "inf", "infinity", "none", "null", "na"})
 ITERATION: Final = re.compile(r"[Qq]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 QUERY_IDS: Final = ("_id", "id", "query_id", "qid")  # the id is the first of these fields that a line has
@@ -175,7 +177,10 @@ class _JudgmentReader:
             reason = f"expected {wanted} separated by tabs or spaces, found {len(values)}"
             raise BadLine(line.path, line.number, reason, text.encode())
         self.columns = columns
-        return None if first and _is_header(values) else (line.number, *_judgment(line, values))
+        if first and _is_header(values):
+            check_order(line.path, line.number, values[0], values[-2])
+            return None
+        return (line.number, *_judgment(line, values))
 
 
 def _judgment(line: RawLine, values: list[str]) -> tuple[str, str, int]:
@@ -190,6 +195,18 @@ def _judgment(line: RawLine, values: list[str]) -> tuple[str, str, int]:
     if reason:
         raise BadLine(line.path, line.number, reason, "\t".join(values).encode())
     return query, document, int(grade.partition(".")[0])
+
+
+def check_order(path: Path, number: int, query: str, document: str) -> None:
+    """Refuse a header that names the columns in another order: they are read by their place.
+
+    Raises:
+        InputError: the column of queries is named as one of documents, or the reverse.
+    """
+    for name, other, what in ((query, DOCUMENT_NAME, "queries"), (document, QUERY_NAME, "documents")):
+        if other.search(name):
+            wanted = f"column {name[:40]!r} is where the ids of {what} must be: the query first, then the document"
+            raise InputError(f"{path_text(path)}, line {number}: {wanted}")
 
 
 def _is_header(values: list[str]) -> bool:

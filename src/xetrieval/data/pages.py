@@ -28,7 +28,7 @@ REMARK: Final = re.compile(r"(`[^`]*`)|<!--.*?-->")  # a comment within a line; 
 
 
 def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
-    """The text, Markdown and HTML files of a folder, sorted by path; hidden files and those of an index within it are skipped.
+    """The text, Markdown and HTML files of a folder, sorted by path, without hidden files and those of an index in it.
 
     Raises:
         InputError: nothing to read in it, or the folder itself is an index, an explainer or another folder of ours.

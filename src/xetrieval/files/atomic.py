@@ -200,10 +200,12 @@ def check_file(path: Path) -> None:
 def check_apart(output: Path, *sources: Path | None) -> None:
     """Raise InputError if `output` is an input file or in an input folder, which would be overwritten."""
     check_path(output)
-    if is_stream(output) or not output.exists():
+    if is_stream(output):
         return
     for source in sources:
-        if source is None or not source.exists():
+        if source is None or not (output.exists() and source.exists()):
+            if source is not None and os.path.realpath(source) == os.path.realpath(output):
+                raise InputError(f"{output}: named twice; choose another output")
             continue
         within = source.is_dir() and any(source.samefile(folder) for folder in _named_by(output).parents)
         if within or source.samefile(output):

@@ -101,6 +101,8 @@ class _Route(APIRoute):
             kind = request.headers.get("content-type", "no content-type").partition(";")[0].strip().lower()
             if request.method == "POST" and not re.fullmatch(r"application/(.+\+)?json", kind):
                 raise HTTPException(422, f"the request: {kind[:60]!r}; send JSON with content-type: application/json")
+            if (packed := request.headers.get("content-encoding", "identity")) != "identity":
+                raise HTTPException(422, f"the request: content-encoding {packed[:60]!r}; send it unpacked")
             return await handle(_Body(request.scope, request.receive))
 
         return answer

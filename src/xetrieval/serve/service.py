@@ -25,7 +25,7 @@ from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
 from ..index.ask.catalogue import FeaturePage, feature_in_index, feature_page
 from ..index.ask.moves import SteeredRanking, factors_from_thumbs, moves
-from ..index.ask.overview import overview
+from ..index.ask.overview import check_thumbs, overview
 from ..index.ask.report import CorpusReport, report
 from ..index.ask.why import Why, all_scores, contrast_rows, rank_in, why
 from ..index.search.mode import SearchOptions
@@ -263,8 +263,7 @@ class Service:
         """Factors from thumbs on the hits of one query."""
         if not request.good or not request.bad:
             raise InputError("mark at least one hit as good and one as bad")
-        if set(request.good) & set(request.bad):
-            raise InputError("a hit cannot be both good and bad")
+        check_thumbs(request.good, request.bad)
         index = self.index(request.index)
         good, bad = ([self._row(index, name) for name in names] for names in (request.good, request.bad))
         factors = factors_from_thumbs(index, request.query, good, bad, request.features)
@@ -339,7 +338,10 @@ def _profile_of(index: Index, name: str, profile: SteeringProfile) -> s.Profile:
 def plain(message: str, indexes: Mapping[str, Index], request: str = "") -> str:
     """An error message without the paths of this machine. What the request itself contains stays."""
     for name, index in indexes.items():
-        message = message.replace(str(index.folder), f"index {name}")
+        path = str(index.folder)
+        if len(Path(path).parts) > 1:  # a bare name hides nothing, and may be part of other words
+            shown = f"index {name}".replace("\\", "\\\\")
+            message = re.sub(rf"(?<![\w./-]){re.escape(path)}(?![\w~+-])", shown, message)
 
     def hidden(found: re.Match[str]) -> str:
         return found.group() if found.group() in request else "(a path of the server)"

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..data import BadLine, Document, Skipped, read_json_lines, usable
-from ..data.judgments import click_of
+from ..data.judgments import check_order, click_of
 from ..data.lines import Line, each, read_tab_lines
 from ..errors import InputError
 from ..files import path_of
@@ -151,6 +151,8 @@ def _from_pairs(path: Path, aspect: View, known: Mapping[str, Document]) -> Iter
     pairs: dict[tuple[str, str], None] = {}  # without duplicates
     named = False
     for number, columns in read_tab_lines(path, 2):
+        if not pairs and not any(name in known or re.search(r"\d", name) for name in columns[:2]):  # perhaps a header
+            check_order(path, number, *columns[:2])
         named = named or (not pairs and columns[:2] == HEADER)
         if len(columns) > 2 and not named:  # ignoring grades would teach answers that were judged wrong
             raise InputError(

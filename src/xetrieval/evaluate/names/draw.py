@@ -17,7 +17,7 @@ from ...index.search.mode import SearchOptions
 from ...index.search.ranking import Hit, search
 from ...progress import Progress, silent
 from ..pairs import MOST_PAIRS, PER_QUERY
-from .key import DECOY, NONE, SHOWN, KeyRow
+from .key import DECOY, NONE, SHOWN, KeyRow, texts_digest
 
 OWN: Final = 20  # hits fetched, to allow for leaving out chunks of the query's own document
 
@@ -94,16 +94,18 @@ def _rows(index: Index, pair: _Pair, item: str, decoys: int, rng: Generator) -> 
     """The names of a pair, in random order."""
     explanation = pair.hit.explanation
     shown = shown_names(explanation)
+    texts = texts_digest(pair.hit.query.text, index.document(pair.hit.row).text)
     fixed = (pair.query, pair.hit.doc_id, pair.relevant, explanation.score - explanation.bias)
     if not shown:
-        return [KeyRow(item, 0, NONE, *fixed, "", 0.0, "")]
+        return [KeyRow(item, 0, NONE, *fixed, "", 0.0, "", texts)]
     silent_names = _silent(index, pair.hit, shown)
     chosen = rng.permutation(len(silent_names))[:decoys]
     found = [(SHOWN, features, share, name) for name, (features, share) in shown.items()]
     found += [(DECOY, *silent_names[i]) for i in chosen.tolist()]
+    drawn = [found[at] for at in rng.permutation(len(found)).tolist()]
     return [
-        KeyRow(item, number, found[at][0], *fixed, *found[at][1:])
-        for number, at in enumerate(rng.permutation(len(found)).tolist(), 1)
+        KeyRow(item, number, kind, *fixed, features, share, name, texts)
+        for number, (kind, features, share, name) in enumerate(drawn, 1)
     ]
 
 

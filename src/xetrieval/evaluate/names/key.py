@@ -8,14 +8,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from ...data.lines import Line, each
+from ...data.lines import Line
 from ...errors import InputError
-from ...files import write_text
+from ...files import digest_of, write_text
 from ...labels.worksheet import csv_rows
 
 SHOWN: Final = "shown"  # a name that the explanation of the pair shows
 DECOY: Final = "decoy"  # a name of a feature that is active in neither text
 NONE: Final = "none"  # the explanation shows no name
+LARGEST: Final = 1e6  # shares are parts of a cosine
 KINDS: Final = (SHOWN, DECOY, NONE)
 
 
@@ -32,6 +33,12 @@ class KeyRow(NamedTuple):
     feature: str  # ids, joined by a space if features share a line
     share: float  # 0 for a decoy
     name: str
+    texts: str = ""  # digest of both texts; "" in keys of earlier releases
+
+
+def texts_digest(query: str, document: str) -> str:
+    """Identifies the two texts of a pair."""
+    return digest_of([query, document])[:16]
 
 
 def write_key(path: Path, rows: Sequence[KeyRow]) -> None:
@@ -57,14 +64,13 @@ def read_key(path: Path) -> list[KeyRow]:
     Raises:
         InputError: an unusable row; the message names line and field.
     """
-    rows = []
-    for row in each(csv_rows(path, KeyRow._fields), _row):
-        if not isinstance(row, KeyRow):
-            raise row
-        rows.append(row)
+    rows: dict[tuple[str, int], KeyRow] = {}
+    for line, row in ((line, _row(line)) for line in csv_rows(path, KeyRow._fields[:-1])):
+        if rows.setdefault((row.item, row.number), row) is not row:
+            raise line.bad(f"duplicate name {row.number} of {row.item!r}")
     if not rows:
         raise InputError(f"{path}: the key contains no pairs")
-    return rows
+    return list(rows.values())
 
 
 def _row(line: Line) -> KeyRow:
@@ -78,6 +84,8 @@ def _row(line: Line) -> KeyRow:
         numbers = int(record["number"]), float(record["whole"]), float(record["share"])
     except ValueError as error:
         raise line.bad(f"field 'number', 'whole' or 'share' is not a number ({error})") from error
+    if numbers[0] < 0 or not all(abs(value) < LARGEST for value in numbers[1:]):  # written this way, NaN fails
+        raise line.bad("field 'number', 'whole' or 'share' is not a number that a key can have")
     ids = record["item"], record["query"], record["document"]
     return KeyRow(
         ids[0],
@@ -89,4 +97,5 @@ def _row(line: Line) -> KeyRow:
         record["feature"],
         numbers[2],
         record["name"],
+        record.get("texts") or "",
     )

@@ -17,7 +17,7 @@ from ...errors import InputError
 from ...files import write_text
 from ...index import Index
 from ...labels.worksheet import csv_rows, safe_cell
-from .key import KeyRow
+from .key import KeyRow, texts_digest
 
 VERDICTS: Final = ("not there", "partly", "fits")  # their numbers are 0, 1 and 2
 COLUMNS: Final = ("item", "number", "query", "document", "name", "verdict", "judge")
@@ -56,7 +56,7 @@ def sheet_items(key: Sequence[KeyRow], index: Index, queries: Queries) -> list[S
     """The texts and names of a key, in order; pairs without a name are left out.
 
     Raises:
-        InputError: the index or the queries lack one of the key's ids.
+        InputError: the index or the queries lack one of the key's ids, or have another text for it.
     """
     texts = dict(zip(queries.ids, queries.texts, strict=True))
     items: dict[str, SheetItem] = {}
@@ -68,7 +68,13 @@ def sheet_items(key: Sequence[KeyRow], index: Index, queries: Queries) -> list[S
             if found is None or row.query not in texts:
                 what = f"document {row.document!r}" if found is None else f"query {row.query!r}"
                 raise InputError(f"{row.item}: there is no {what} here; the key is of another corpus or other queries")
-            items[row.item] = SheetItem(row.item, _cut(texts[row.query]), _cut(index.document(found).text), {})
+            query, document = texts[row.query], index.document(found).text
+            if row.texts not in ("", texts_digest(query, document)):
+                raise InputError(
+                    f"{row.item}: query {row.query!r} or document {row.document!r} has another text than when the key "
+                    "was made; make a new key"
+                )
+            items[row.item] = SheetItem(row.item, _cut(query), _cut(document), {})
         items[row.item].names[row.number] = row.name
     return list(items.values())
 

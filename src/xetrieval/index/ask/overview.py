@@ -48,6 +48,12 @@ class Overview(Record):
     json_keys = ("hits", "common", "splitting", "misleading?")
 
 
+def check_thumbs(good: Sequence[str], bad: Sequence[str]) -> None:
+    """Raise InputError if a hit is judged both ways."""
+    if both := set(good) & set(bad):
+        raise InputError(f"{min(both)!r}: a hit cannot be both good and bad")
+
+
 def overview(
     index: Index, hits: Sequence[Hit], good: Sequence[str] = (), bad: Sequence[str] = (), features: int = FEATURES
 ) -> Overview:
@@ -62,6 +68,7 @@ def overview(
     if not hits:
         return Overview(0, (), (), (), judged=False)
     ids = [hit.doc_id for hit in hits]
+    check_thumbs(good, bad)
     for name in (*good, *bad):
         if name not in ids:
             raise InputError(f"{name!r} is not one of the {len(hits)} hits; search for more of them")
