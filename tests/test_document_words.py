@@ -104,7 +104,9 @@ def test_hits_show_words_of_both_texts_in_every_mode_without_encoding_a_document
             for term in terms:
                 assert term.words is not None
                 assert term.words.of_activation == roles, options
-                assert term.words.document == stored.get(term.ids[0], ())
+                known = stored.get(term.ids[0], ())
+                assert set(term.words.document) <= set(known)
+                assert bool(term.words.document) == bool(known)
                 assert all(word in text for word in term.words.document)
                 assert all(word in QUERY for word in term.words.query)
         explained = [hit.explanation for hit in found if hit.explanation.terms]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Float64
+from ..arrays import Float32, Float64, l2norm
 from ..encoders import Role, token_vectors
 from ..text import STOP_WORDS, WORD, fold, printable, shorten
 from .evidence import Pair, TokenShare, losses, pair_of, token_split
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 MOST: Final = 3  # words of one text beside a term
 LEAST: Final = 1 / 3  # fraction of the strongest word's part; words with less are left out
+MOST_COMPARED: Final = 6  # words of one text that are compared with those of the other
+LEAST_COMPARED: Final = 1 / 4  # fraction of the strongest word's part
+ALIKE: Final = 0.45  # cosine of two words from which the second is shown beside the first
+AGAIN: Final = 0.5  # what a pair of words counts for that another line shows
 MOST_LEFT_OUT: Final = 48  # how many words of one text are left out in turn
 LONGEST: Final = 32  # characters of a word
 UNSPACED: Final = re.compile(  # scripts without spaces between words: each token is shown as it is
@@ -32,6 +36,8 @@ MUCH_MORE: Final = 2  # a stop word is shown if it carries this many times more 
 MARKUP: Final = frozenset(("amp", "com", "gt", "html", "http", "https", "lt", "nbsp", "org", "quot", "versus", "www"))
 FUNCTION_WORDS: Final = STOP_WORDS | MARKUP | {fold(word) for word in STOP_WORDS}  # folding cuts the s off "does"
 QUOTES: Final = "'’‘-_"  # around a word that is quoted or hyphenated
+ENDINGS: Final = ("ings", "ing", "ers", "er", "ed", "es", "ly", "s", "e")
+SHORTEST_STEM: Final = 4  # characters
 
 
 @dataclass(frozen=True)
@@ -66,37 +72,100 @@ def with_words(
     found = {role: _words(pair, texts[role], role) for role in roles}
     if estimate:
         found = {role: words or _left_out(pair, texts[role], role) for role, words in found.items()}
-    if not any(found.values()):
+    found = {role: words for role, words in found.items() if words}
+    if not found:
         return explanation
     place = {leader: i for i, leader in enumerate(pair.leaders)}
-    terms = []
+    terms, seen = [], set[tuple[str, str]]()
     for term in explanation.terms:
         if term.ids:
             known = term.words or Words((), ())
-            new = {role: words[place[term.ids[0]]] for role, words in found.items() if words}
+            new = {role: words[place[term.ids[0]]] for role, words in found.items()}
+            query, document = new.get("query", carriers(known.query)), new.get("document", carriers(known.document))
             left = tuple(role for role in known.of_activation if role not in new)
-            words = Words(new.get("query", known.query), new.get("document", known.document), left)
-            term = replace(term, words=words)
+            matched = matching(query, document, seen) if term.share >= 0 else (_alone(query), _alone(document))
+            term = replace(term, words=Words(*matched, left))
         terms.append(term)
     return replace(explanation, terms=tuple(terms))
 
 
-def _words(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
-    """The words of one text for each term of the pair; nothing if it cannot be split exactly."""
+class Carrier(NamedTuple):
+    """One word that carries a share."""
+
+    key: str
+    shown: str
+    part: float  # fraction of the strongest word's part
+    vector: Float64 | None  # the word in its text, as a unit vector [m]; None: not known
+
+
+def carriers(words: Sequence[str]) -> list[Carrier]:
+    """Words of which nothing else is known."""
+    return [Carrier(key_of(word), word, 1.0, None) for word in words]
+
+
+def matching(
+    query: Sequence[Carrier], document: Sequence[Carrier], seen: set[tuple[str, str]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those words of two texts that carry a share and match: the pair that matches best first, then what is like it.
+
+    Where it is not known which words match, the strongest of each text.
+
+    Args:
+        seen: pairs that come first in other lines, which count half; the pair of this line is added.
+    """
+    alike = np.array([[_alike(a, b) for b in document] for a in query])
+    if not alike.any():
+        return _alone(query), _alone(document)
+    pairs = [[(a.key, b.key) for b in document] for a in query]
+    value = np.sqrt(np.outer([word.part for word in query], [word.part for word in document]))
+    value *= np.maximum(alike, 1e-3) * [[AGAIN if pair in seen else 1.0 for pair in row] for row in pairs]
+    i, j = map(int, np.unravel_index(value.argmax(), value.shape))
+    seen.add(pairs[i][j])
+    return _with_like(query, i, alike[:, j], value[:, j]), _with_like(document, j, alike[i], value[i])
+
+
+def _with_like(words: Sequence[Carrier], first: int, alike: Float64, value: Float64) -> tuple[str, ...]:
+    """The first word and those of the same text that are like the first of the other text."""
+    others = [i for i in np.argsort(-value, kind="stable").tolist() if i != first and alike[i] >= ALIKE]
+    return tuple(words[i].shown for i in [first, *others][:MOST])
+
+
+def _alone(words: Sequence[Carrier]) -> tuple[str, ...]:
+    """The strongest words of a text, without regard to the other text."""
+    return tuple(word.shown for word in words if word.part >= LEAST)[:MOST]
+
+
+def _alike(a: Carrier, b: Carrier) -> float:
+    """1 for two forms of one word; else the cosine of the two words in their texts, 0 where it is not known."""
+    if stem(a.key) == stem(b.key):
+        return 1.0
+    return 0.0 if a.vector is None or b.vector is None else float(a.vector @ b.vector)
+
+
+def stem(key: str) -> str:
+    """A key without its ending, so that sort and sorting are one word."""
+    ending = next((end for end in ENDINGS if key.endswith(end) and len(key) - len(end) >= SHORTEST_STEM), "")
+    return key.removesuffix(ending)
+
+
+def _words(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
+    """The words of one text that carry each term of the pair; nothing where it cannot be split exactly."""
     tokens = token_vectors(pair.explainer.encoder, text, role)
     split = None if tokens is None else token_split(pair, tokens, role)
     if tokens is None or split is None:
         return []
     kept = [i for i, kind in enumerate(tokens.kinds) if kind == "text"]
-    places, parts = word_parts(text, [tokens.spans[i] for i in kept], split.tokens[:, kept])
+    spans = [tokens.spans[i] for i in kept]
+    places, parts = word_parts(text, spans, split.tokens[:, kept])
     names = [word_at(text, place) for place in places]
-    return [
-        strongest_words(names, row * (1 if share >= 0 else -1)) for row, share in zip(parts, pair.shares, strict=True)
-    ]
+    vectors = l2norm(word_parts(text, spans, tokens.vectors[kept].T.astype(np.float64))[1].T)
+    vectors = l2norm(vectors - pair.explainer.sae.decoder_bias)  # what all texts have in common makes nothing alike
+    signs = np.where(pair.shares >= 0, 1, -1)
+    return [carriers_of(names, row, vectors) for row in parts * signs[:, None]]
 
 
-def _left_out(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
-    """The words without which each share loses most. Of a long text, only the first 48 content words are tried."""
+def _left_out(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
+    """The words without which each share loses most; of a long text the first 48 words with a meaning of their own."""
     places: dict[str, list[tuple[int, int]]] = {}
     for word in WORD.finditer(text):
         key = key_of(word_at(text, word.span()))
@@ -113,7 +182,7 @@ def _left_out(pair: Pair, text: str, role: Role) -> list[tuple[str, ...]]:
     lost = losses(pair, list(rests.values()), role)
     names = [text[slice(*places[key][0])] for key in rests]
     signs = np.where(pair.shares >= 0, 1.0, -1.0)
-    return [strongest_words(names, row) for row in lost * signs[:, None]]
+    return [carriers_of(names, row) for row in lost * signs[:, None]]
 
 
 def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int, int]], Float64]:
@@ -158,41 +227,50 @@ def joined_words(tokens: Sequence[TokenShare], text: str) -> list[tuple[str, flo
     return [(text[start:end], float(part)) for (start, end), part in zip(places, parts[0], strict=True)]
 
 
-def strongest_words(words: Sequence[str], carried: Float64) -> tuple[str, ...]:
-    """The words that carry most, each once; see `strongest`."""
+def carriers_of(words: Sequence[str], carried: Float64, vectors: Float64 | None = None) -> list[Carrier]:
+    """The words that carry most, each once, to be compared with those of the other text; see `strongest`."""
     total: dict[str, float] = {}
-    spelled: dict[str, tuple[float, str]] = {}
-    for word, part in zip(words, carried.tolist(), strict=True):
+    most: dict[str, int] = {}  # where the word carries most
+    for i, (word, part) in enumerate(zip(words, carried.tolist(), strict=True)):
         key = key_of(word)
         total[key] = total.get(key, 0.0) + part
-        spelled[key] = max(spelled.get(key, (part, word)), (part, word), key=lambda found: found[0])
-    keys = list(total)
-    chosen = strongest(np.array([*map(rank_of, keys)]), np.array([list(total.values())]))[0]
-    return tuple(as_shown(spelled[keys[i]][1]) for i in chosen.tolist() if i >= 0)
+        most[key] = max(most.get(key, i), i, key=lambda place: carried[place])
+    keys, ranks = list(total), np.array([*map(rank_of, total)])
+    chosen = strongest(ranks, np.array([list(total.values())]), MOST_COMPARED, LEAST_COMPARED)[0]
+    largest: dict[int, float] = {}  # of each rank: a stop word is not compared with other words
+    found = []
+    for i in chosen[chosen >= 0].tolist():
+        key, place = keys[i], most[keys[i]]
+        part = total[key] / largest.setdefault(ranks[i], total[key])
+        found.append(Carrier(key, as_shown(words[place]), part, None if vectors is None else vectors[place]))
+    return found
 
 
-def strongest(ranks: NDArray[Any], carried: Float64) -> NDArray[np.int64]:
-    """Positions [S, 3] of the words that carry most of each of S shares, the strongest first; -1: no further word.
+def strongest(ranks: NDArray[Any], carried: Float64, most: int = MOST, least: float = LEAST) -> NDArray[np.int64]:
+    """Positions [S, most] of the words that carry most of each of S shares, the strongest first; -1: no further word.
 
-    Stop words are included only if they carry more than twice as much as any other word, or if no other word carries
+    A stop word is among them where it carries more than twice as much as any other word, or where no other carries
     anything; punctuation only in the latter case.
 
     Args:
         ranks: of the words, see `rank_of`. carried: [S, words].
+        least: fraction of the strongest word's part; words with less are left out.
     """
-    carried = np.pad(carried, ((0, 0), (0, MOST)))
-    ranks = np.pad(ranks, (0, MOST), constant_values=3)
-    (content, most), (stops, stop), (marks, _) = (_best(np.where(ranks == rank, carried, 0)) for rank in range(3))
-    out = np.where((most > 0)[:, None], content, np.where((stop > 0)[:, None], stops, marks))
-    let_in = (most > 0) & (stop > MUCH_MORE * most)
+    carried = np.pad(carried, ((0, 0), (0, most)))
+    ranks = np.pad(ranks, (0, most), constant_values=3)
+    (content, first), (stops, stop), (marks, _) = (
+        _best(np.where(ranks == rank, carried, 0), most, least) for rank in range(3)
+    )
+    out = np.where((first > 0)[:, None], content, np.where((stop > 0)[:, None], stops, marks))
+    let_in = (first > 0) & (stop > MUCH_MORE * first)
     out[let_in] = np.column_stack([stops[let_in, 0], content[let_in, :-1]])
     return out
 
 
-def _best(carried: Float64) -> tuple[NDArray[np.int64], Float64]:
-    order = np.argsort(-carried, axis=1, kind="stable")[:, :MOST]
+def _best(carried: Float64, most: int, least: float) -> tuple[NDArray[np.int64], Float64]:
+    order = np.argsort(-carried, axis=1, kind="stable")[:, :most]
     values = np.take_along_axis(carried, order, 1)
-    return np.where((values > 0) & (values >= LEAST * values[:, :1]), order, -1), values[:, 0]
+    return np.where((values > 0) & (values >= least * values[:, :1]), order, -1), values[:, 0]
 
 
 def as_shown(word: str) -> str:

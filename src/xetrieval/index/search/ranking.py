@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...explain import Explanation, Reading, Term
 from ...explain.reading import NOT_COUNTED
 from ...explain.word_states import query_words
-from ...explain.words import Words, with_words
+from ...explain.words import Carrier, Words, carriers, matching, with_words
 from ...extras import require
 from ...options import check
 from ...records import Record
@@ -251,15 +251,15 @@ def _beside(explanation: Explanation, query: KnownWords, document: KnownWords) -
     of_activation = tuple(role for role, known in sides if known)
     if not of_activation:
         return explanation
-    terms = []
+    terms, seen = [], set[tuple[str, str]]()
     for term in explanation.terms:
-        words = Words(_words_of(term, query), _words_of(term, document), of_activation)
+        words = Words(*matching(_words_of(term, query), _words_of(term, document), seen), of_activation)
         terms.append(replace(term, words=words) if words.query or words.document else term)
     return replace(explanation, terms=tuple(terms))
 
 
-def _words_of(term: Term, known: KnownWords) -> tuple[str, ...]:
-    return next((known[j] for j in term.ids if j in known), ())
+def _words_of(term: Term, known: KnownWords) -> list[Carrier]:
+    return carriers(next((known[j] for j in term.ids if j in known), ()))
 
 
 def with_texts(explanation: Explanation, query: Query, document: StoredDocument) -> Explanation:
