@@ -1,1 +1,1 @@
-"""Labels of features: the texts that activate a feature, who labels it from them, and how well the label fits."""
+"""Labels of features: the texts that activate a feature, labellers, and measures of how well labels fit."""

@@ -1,4 +1,4 @@
-"""Everything known about one feature: its label, its surroundings, and where a corpus has it."""
+"""Everything known about one feature: its label, its neighbours, and where it occurs in a corpus."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEIGHBOURS: Final = 5
 
 
 class Neighbour(NamedTuple):
-    """Another feature and how near it is: cosine of directions, or Jaccard index of the passages that activate both."""
+    """Another feature and its similarity: cosine of directions, or Jaccard index of the passages that activate them."""
 
     feature_id: int
     label: str | None
@@ -30,7 +30,7 @@ class Neighbour(NamedTuple):
 
 @dataclass(frozen=True)
 class Bin:
-    """How many activations lie between `low` and `high`."""
+    """How many activations are between `low` and `high`."""
 
     low: float
     high: float
@@ -48,7 +48,7 @@ class FeatureExample(NamedTuple):
 
 @dataclass(frozen=True)
 class FeatureCard(Record):
-    """A feature, its surroundings, and where a corpus has it."""
+    """A feature, its neighbours, and where it occurs in a corpus."""
 
     feature: Feature
     families: tuple[str, ...]  # upper and lower
@@ -63,7 +63,7 @@ class FeatureCard(Record):
 
     @property
     def confidence(self) -> float | None:
-        """Mean detection score of the label; None where it was never judged."""
+        """Mean detection score of the label; None if it was never judged."""
         return self.feature.confidence
 
 
@@ -117,7 +117,7 @@ def in_family(features: Sequence[Feature], families: Sequence[Family], family: i
 
 
 def search_features(text: str, features: Sequence[Feature]) -> list[Feature]:
-    """Features whose labels contain words of `text`, ignoring case and plural; those with most of them first."""
+    """Features whose labels contain words of `text`, ignoring case and plural; most matching words first."""
     words, whole = {fold(word) for word in text.split()}, text.strip().casefold()
     ranked = []
     for feature in features:
@@ -129,7 +129,7 @@ def search_features(text: str, features: Sequence[Feature]) -> list[Feature]:
 
 
 def histogram(activations: Float32) -> tuple[Bin, ...]:
-    """How many of the activations lie in each of twelve equal intervals from 0 to the largest."""
+    """How many activations fall into each of twelve equal intervals from 0 to the largest."""
     if not len(activations):
         return ()
     counts, edges = np.histogram(activations, bins=BINS, range=(0.0, float(activations.max())))

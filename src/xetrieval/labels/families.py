@@ -1,4 +1,4 @@
-"""Thousands of features as a tree that a reader can browse: families of families, named after their labels.
+"""Groups thousands of features into a tree for browsing: families of families, named after the features' labels.
 
 Two features are similar if their directions are and if the same passages activate them:
 similarity = (max(0, cosine) + sqrt(Jaccard)) / 2, average linkage (SciPy), cut at two heights.
@@ -46,8 +46,8 @@ def families(
 
     Args:
         directions: [F, m].
-        examples: for their co-activations.
-        features: for their labels, which name the families.
+        examples: used for co-activations.
+        features: used for labels, which name the families.
         sizes: the number of upper and of lower families; by default sqrt(F) / 2 and F / 8.
     Raises:
         InputError: fewer than four features, or not 1 <= upper <= lower <= F.
@@ -86,7 +86,7 @@ def families(
 def renamed(
     nodes: Sequence[Family], features: Sequence[Feature], changed: Set[int], directions: Float32
 ) -> tuple[Family, ...]:
-    """The families; those of a feature in `changed` get a name only from the present labels and the directions."""
+    """The families; those of a feature in `changed` are renamed from the current labels and the directions."""
     names, unit = _Names(features), l2norm(directions)
     above: dict[int | None, int | None] = {family.id: family.parent for family in nodes}
     inside: dict[int | None, list[int]] = {}
@@ -147,7 +147,7 @@ class _Names:
         self.labelled = sum(bool(label) for label in self.labels)
 
     def of(self, members: NDArray[np.int64], nearness: Float32) -> str:
-        """Words that set the group's labels apart, if two or more labels share them; else its two central labels.
+        """Distinctive words that two or more of the group's labels share; else its two most central labels.
 
         Args:
             nearness: how similar each member is to all of them.

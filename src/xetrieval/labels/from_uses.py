@@ -1,8 +1,8 @@
-"""Labels without a language model, made from where features are used: one or two terms that hold for most uses.
+"""Labels without a language model, made from the uses of features: one or two terms that hold for most uses.
 
-A term *holds* for a text to a degree h: it is in the text (by its stem), or the text is near to it in meaning. The
-first counts in full unless the text is far from the term in meaning; the second counts if the text is as near as most
-texts that contain the term, and nearer than nearly all texts. A term covers this part of a feature's uses:
+A term *holds* for a text to a degree h: it occurs in the text (by its stem), or the text is close to it in meaning. The
+former counts in full unless the text is far from the term in meaning; the latter counts if the text is as close as most
+texts that contain the term, and closer than nearly all other texts. A term covers this part of a feature's uses:
 
     c = sum of w * h(query) * h(hit) / sum of w,   w = EVEN + min(share / (score - bias), MOST_WEIGHT)
 
@@ -10,14 +10,14 @@ shrunk towards r, the part that it covers of all pairs, as if by a few extra use
 
     z * (c + 0.1) * log(c / r) * how often it is a noun phrase
 
-where z is the mean nearness of the farther of the two texts, in standard deviations. No two features have the same
-label, or labels of the same word families (bacteria, bacterial; date_time, datetime): if a term is worth more for
-another feature, that feature gets it, and this one gets its next term or a second one. A feature without a term that
-holds well enough gets no label. A label also stores two thresholds: the activation above which it holds for most uses,
-and the similarity of label and text above which it is shown.
+where z is the mean nearness of whichever of the two texts is farther, in standard deviations. No two features have the
+same label, or labels of the same word families (bacteria, bacterial; date_time, datetime): if a term is worth more for
+another feature, that feature gets it, and this one gets its next-best term or a second term. A feature without a term
+that holds well enough gets no label. A label also stores two thresholds: the activation above which it holds for most
+uses, and the similarity of label and text above which it is shown.
 
-Nearness is the cosine between the vectors of text and term, as the corpus's own encoder gives them, both centred. Short
-words and codes, about which encoders know little, must occur in the text. Without an encoder, all terms must.
+Nearness is the cosine between the vectors of text and term, from the corpus's own encoder, both centred. Short words
+and codes, about which encoders know little, must occur in the text; without an encoder, all terms must.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ from .uses import Rows, Uses, uses_of
 FEWEST: Final = 4  # a feature with fewer uses gets no label
 EVEN: Final = 0.15
 MOST_WEIGHT: Final = 0.6
-AT_LARGE: Final = 4000  # pairs drawn from all uses, to estimate r
-DRAWN: Final = 3  # a feature's uses count as if this many of all pairs were added to them
-FAR: Final = 0.5  # standard deviations; a text that contains a term but is farther from it may only mention it
+AT_LARGE: Final = 4000  # pairs sampled from all uses to estimate r
+DRAWN: Final = 3  # a feature's coverage is shrunk as if this many average pairs were added to its uses
+FAR: Final = 0.5  # standard deviations; a text that contains a term but is farther away may only mention it
 MENTIONED: Final = 0.4  # h of a text that may only mention a term
-NEAR: Final = 1.7  # standard deviations; one text in twenty is as near
-NEAR_LABEL: Final = 1.5  # standard deviations; the least nearness of texts with which a label is shown
+NEAR: Final = 1.7  # standard deviations; one text in twenty is this near
+NEAR_LABEL: Final = 1.5  # standard deviations; a label is shown only if both texts are at least this near
 MEANT: Final = 0.6  # h of a text that is near to a term
-CLOSEST: Final = 3.0  # higher nearness counts no more
+CLOSEST: Final = 3.0  # nearness above this is capped
 COVERED: Final = 0.18  # a term with a lower c does not hold
 NEARNESS: Final = 0.8  # a term with a lower z does not hold
 WRITTEN: Final = 0.15  # the fraction of uses that must have the term in one of the two texts
-LARGEST_LIFT: Final = 4.0  # a larger log(c / r) counts no more
+LARGEST_LIFT: Final = 4.0  # log(c / r) is capped at this
 FRAGMENT: Final = 0.6  # the weight of a term that is never a noun phrase
-OPTIONS: Final = 12  # terms that are tried as the label of a feature
-NEARLY: Final = 0.8  # a term with this fraction of the best term's worth is as good a label
+OPTIONS: Final = 12  # how many terms are tried as a feature's label
+NEARLY: Final = 0.8  # a term with this fraction of the best term's worth is as good
 HALF: Final = 0.5
 SECOND: Final = 0.3  # a term with this fraction of the best term's worth can be a second term
-FEWEST_ALIKE: Final = 5  # characters with which all words of a family begin
-ALIKE: Final = 0.7  # this fraction of the longer word's characters must be the same
+FEWEST_ALIKE: Final = 5  # how many initial characters all words of a family share
+ALIKE: Final = 0.7  # they must be this fraction of the longer word
 NOUN: Final = 0.3  # a second term must be a noun phrase at least this often
 PHRASE: Final = 0.4  # two terms side by side in this fraction of the texts with both are one phrase
-HELD: Final = 0.6  # the fraction of uses above its threshold for which a label holds
+HELD: Final = 0.6  # a label must hold for this fraction of the uses above its threshold
 
 
 Label: TypeAlias = tuple[int, ...]  # terms
@@ -69,7 +69,7 @@ class UseLabel(NamedTuple):
     """A label, and the activation above which it holds; None if no term holds."""
 
     label: str | None
-    threshold: float = 0.0  # threshold of the smaller activation of the two texts
+    threshold: float = 0.0  # for the smaller activation of the two texts
     near_from: float | None = None  # cosine of label and text; None without an encoder
     uses: int = 0
 
@@ -90,14 +90,14 @@ def labels_from_uses(
     encode: Callable[[list[str]], Float32] | None = None,
     given: Mapping[int, str] | None = None,
 ) -> list[UseLabel]:
-    """A label for each feature, None where none holds.
+    """A label for each feature, None if no term holds.
 
     Args:
         vectors: the vectors of the texts, [n, m].
-        owner: for each text the row of the passage that it was taken from; a passage owns itself; -1: that passage is
-            not among the texts.
-        encode: gives the vectors of terms.
-        given: labels that features have already, by id: only their thresholds are new. None: no term of it is known.
+        owner: for each text, the row of the passage that it comes from (a passage's own row); -1: that passage is not
+        among the texts.
+        encode: returns the vectors of terms.
+        given: existing labels, by id, for which only thresholds are computed. None: none of its terms is known.
     """
     rows = np.arange(len(texts))
     uses = uses_of(sae, vectors, rows, rows[owner == rows], owner)
@@ -125,7 +125,7 @@ def labels_from_uses(
 
 
 def _written(label: Label, terms: Terms, texts: Sequence[str], contains: NDArray[np.bool_]) -> str:
-    """Two terms as one phrase if texts that contain both often have them side by side (memory leaks); else a list."""
+    """Two terms as one phrase if texts often have them side by side (memory leaks); else as a list."""
     words = [terms.written[t] for t in label]
     rows = np.flatnonzero(contains[:, label].all(axis=1)).tolist() if len(words) == 2 else []
     both = [texts[row].lower() for row in rows]
@@ -141,7 +141,7 @@ def near_from(
     encode: Callable[[list[str]], Float32],
     known: Mapping[str, Float32] = MappingProxyType({}),
 ) -> dict[str, float]:
-    """For each label, the cosine above which a text is nearer to it than most texts are.
+    """For each label, the cosine above which a text is closer to it than most texts.
 
     Args:
         known: vectors of labels, which are not encoded again.
@@ -184,16 +184,16 @@ def _opaque(term: str) -> bool:
 
 
 def _terms_in(label: str, terms: Terms) -> Label:
-    """The terms that a label consists of, as far as they are known."""
+    """The known terms that a label consists of."""
     place = {stems: t for t, stems in enumerate(terms.stems)}
     parts = (" ".join(map(stem, part.split())) for part in label.split(", "))
     return tuple(place[part] for part in parts if part in place)
 
 
 class _Worth(NamedTuple):
-    worth: Float64  # [F, T] of every term
-    holds: NDArray[np.bool_]  # [F, T] well enough for a label
-    adds: NDArray[np.bool_]  # [F, T] well enough for a second term
+    worth: Float64  # [F, T]
+    holds: NDArray[np.bool_]  # [F, T] whether a term holds well enough for a label
+    adds: NDArray[np.bool_]  # [F, T] whether it holds well enough as a second term
 
 
 def _worth(uses: Uses, terms: Terms, holding: Holding) -> _Worth:
@@ -235,12 +235,12 @@ def _choose(
     threshold: Callable[[int, Label], float | None],
     known: Mapping[int, Label],
 ) -> tuple[list[Label], list[float]]:
-    """Terms of each feature's label and its threshold; the feature that a term is worth most for comes first.
+    """The terms and threshold of each feature's label; features that a term is worth most for choose first.
 
-    A label that has no threshold, or that nearly is the label of another feature, gives way to the next option.
+    A label without a threshold, or that is nearly the label of another feature, is replaced by the next option.
 
     Args:
-        known: the labels of the features whose label does not change.
+        known: the labels of features whose labels do not change.
     """
     good = np.where(found.holds, found.worth, 0.0)
     order = np.argsort(-good, axis=1, kind="stable")[:, :OPTIONS]
@@ -272,7 +272,7 @@ def _choose(
 def _options(
     feature: int, order: Rows, best: Float64, found: _Worth, terms: Terms, families: Mapping[str, str]
 ) -> list[Label]:
-    """Labels that a feature can have, best first: one term, one that is nearly as good, two, a poorer one."""
+    """Possible labels of a feature, best first: one term, one nearly as good, two terms, a poorer one."""
     alone = [int(t) for t, worth in zip(order, best, strict=True) if worth > 0 and worth >= HALF * best[0]]
     nearly = [t for t in alone if found.worth[feature, t] >= NEARLY * best[0]]
     seconds = np.where(found.adds[feature], found.worth[feature], 0.0)
@@ -293,13 +293,13 @@ def _options(
 
 
 def _part(first: str, second: str) -> bool:
-    """Whether one term begins or ends the other: time and datetime."""
+    """Whether one term is the beginning or end of the other, like time and datetime."""
     short, long = sorted((first.replace(" ", ""), second.replace(" ", "")), key=len)
     return long.startswith(short) or long.endswith(short)
 
 
 def word_families(terms: Iterable[str]) -> dict[str, str]:
-    """For each word of some terms, the first of its family: bacteri and bacterial begin alike."""
+    """For each word of some terms, the first word of its family, such as bacteri for bacterial."""
     out: dict[str, str] = {}
     head = ""
     for word in sorted({word for term in terms for word in term.split()}):
@@ -311,7 +311,7 @@ def word_families(terms: Iterable[str]) -> dict[str, str]:
 
 
 def _threshold(uses: Uses, feature: int, h: Float32, label: Label) -> float | None:
-    """The lowest activation from which the label holds for most uses; None if there is none."""
+    """The lowest activation above which the label holds for most uses; None if there is none."""
     query, hit = uses.pairs[uses.of[feature]].T
     holds = (h[query][:, label].max(axis=1) > 0) & (h[hit][:, label].max(axis=1) > 0)
     order = np.argsort(-uses.activations[feature], kind="stable")

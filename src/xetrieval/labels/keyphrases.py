@@ -1,8 +1,8 @@
-"""Labels without a language model: the phrases that set a feature's top texts apart from all others.
+"""Labels without a language model: phrases that distinguish a feature's top texts from all others.
 
-The score of a phrase (one to three words) is the number of the feature's top texts with it, times how much more
-frequent it is among them than among texts in general:  n_top * log( (n_top / top) / ((n_all + 1) / (all + 1)) ).
-It counts texts, not occurrences, so that one repetitive text cannot decide the label.
+The score of a phrase (one to three words) is the number of the feature's top texts that contain it, times the log of
+how much more frequent it is in them than in texts in general:  n_top * log( (n_top / top) / ((n_all + 1) / (all + 1))
+). It counts texts, not occurrences, so that one repetitive text cannot decide the label.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def keyphrase_labels(
     background: Iterable[int],
     phrases: int = 3,
 ) -> list[str | None]:
-    """A label of one to eight words per feature; None if its texts have nothing in common.
+    """A label of one to eight words per feature; None if its texts share no phrase.
 
     Args:
         texts: the text of a row.
-        examples: per feature the rows of its top texts.
-        background: rows of texts in general.
+        examples: per feature, the rows of its top texts.
+        background: rows of a sample of all texts.
     """
     everywhere: Counter[str] = Counter()
     size = 0
@@ -94,7 +94,7 @@ def _label(texts: list[str], everywhere: Counter[str], size: int, phrases: int) 
 
 
 def _form(forms: Counter[str]) -> str:
-    # A capital that only sentences start with is not part of the label.
+    # Drop capitals that only occur at the start of sentences.
     best = max(forms, key=lambda form: (forms[form], form))
     lower = best[0].lower() + best[1:]
     return lower if lower in forms and best != lower else best

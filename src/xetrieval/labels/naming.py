@@ -1,4 +1,4 @@
-"""Is it a label? One rule for every source: models, worksheets and release files.
+"""Checks whether a text is a label, by the same rule for all sources: models, worksheets and release files.
 
 The faults are sentences that models read; see `llm.checks` before rewording one.
 """
@@ -21,12 +21,12 @@ EMPTY_WORDS: Final = frozenset(
     """a about all and any common content different document documents etc feature features for general in kind kinds
     label misc miscellaneous mixed mixture of on or other others passage passages related sentence sentences several
     similar some stuff subject subjects text texts the theme themes thing things to topic topics unclear unknown
-    unrelated various word words""".split()  # noqa: SIM905  # a list of words, one a line, would fill a screen
+    unrelated various word words""".split()  # noqa: SIM905  # one word per line would fill a screen
 )
 
 
 def read_label(answer: Answer, texts: Iterable[str]) -> Checked[str]:
-    """The label on the last line of an answer, as the prompt demands it.
+    """The label on the last line of an answer, as the prompt requires.
 
     Args:
         texts: the label must be in their language and script.
@@ -46,7 +46,7 @@ def read_label(answer: Answer, texts: Iterable[str]) -> Checked[str]:
 
 
 def check_label(label: str, texts: Iterable[str] = ()) -> Checked[str]:
-    """A specific label of one to eight words, or what is wrong with it.
+    """A specific label of one to eight words, or the reason why it is not one.
 
     The prefix "mixed: " is not counted: a mixed feature is labelled with its parts.
     """
@@ -74,7 +74,7 @@ def _fault(label: str, source: str) -> str | None:
 
 
 def _other_language(label: str, source: str) -> str | None:
-    """A label is short: two more function words of another language than of the texts' own language decide."""
+    """Labels are short, so two more function words of a different language than of the texts' own are enough."""
     theirs, own = function_words(words_of(source)), function_words(words_of(label))
     (expected, certain), (language, count) = theirs.most_common(1)[0], own.most_common(1)[0]
     return f"{language} instead of {expected}" if certain and count >= 2 and count > own[expected] + 1 else None

@@ -1,4 +1,4 @@
-"""How good is a judge? Cases with known answers, to try before it judges labels.
+"""Tests a judge on cases with known answers before it judges labels.
 
 Sixteen subjects with six sentences each, written for this purpose, in pairs of similar subjects; no sentence contains
 the words of its label. They are scored by the same code as labels.
@@ -27,14 +27,14 @@ class PlantedScore(NamedTuple):
     kind: str
     negatives: Negatives
     value: float | None  # None: no usable answer at all
-    ci: tuple[float, float]  # Wilson's, over all sentences judged
+    ci: tuple[float, float]  # Wilson interval over all judged sentences
     chance: float
     texts: int
     unanswered: int  # questions
 
 
 def planted() -> tuple[list[FeatureExamples], dict[int, str]]:
-    """The cases as features, and their labels. Hard negatives are the sentences of the similar subject."""
+    """The cases as features, with their labels. Hard negatives are sentences of the similar subject."""
     subjects = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
     texts = {subject["label"]: subject["texts"] for subject in subjects}
     features = []

@@ -1,4 +1,4 @@
-"""An explainer without some of its features; the others keep their directions, labels and scores."""
+"""Removes some features of an explainer; the others keep their directions, labels and scores."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def prune_folder(source: str | Path, drop: Iterable[int], output: Path) -> Expla
 def prune(explainer: Explainer, drop: Iterable[int]) -> Explainer:
     """The explainer without the features `drop`; the others are renumbered in order.
 
-    The contribution of a dropped feature goes to weaker features of the same text, or to the remainder. Families and
+    The contribution of a removed feature moves to weaker features of the same text, or to the remainder. Families and
     flags describe all features together and are removed until features are grouped again.
 
     Raises:
@@ -61,6 +61,6 @@ def prune(explainer: Explainer, drop: Iterable[int]) -> Explainer:
         replace(explainer.features[old], feature_id=new, family=None, flags=()) for new, old in enumerate(keep.tolist())
     )
     provenance = {**explainer.provenance, "pruned": {"sae": sae.digest, "features": sae.features, "dropped": len(gone)}}
-    # All other metrics were measured with the larger autoencoder.
+    # The other metrics were measured with the larger autoencoder.
     metrics = {key: value for key, value in explainer.metrics.items() if key == "internalizers"}
     return replace(explainer, sae=smaller, features=features, families=(), provenance=provenance, metrics=metrics)

@@ -1,6 +1,6 @@
-"""Write labels, scores and families into an explainer, and record every label in its history.
+"""Writes labels, scores and families into an explainer, and records every label in its history.
 
-The explainer is a folder of its own, or part of an index (`index.build.labelled`).
+The explainer is a separate folder, or part of an index (`index.build.labelled`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .families import FamilyTree, renamed
 PERSON: Final = "worksheet"  # source of a person's labels, or worksheet:AUTHOR
 
 
-MOST_AUTHOR: Final = 80  # characters of a name
+MOST_AUTHOR: Final = 80  # characters of an author's name
 
 
 def by_person(source: str | None) -> bool:
-    """Whether a person wrote a label: it is replaced only by another person's."""
+    """Whether a person wrote a label, which may then be replaced only by another person's."""
     return source is not None and source.partition(":")[0] == PERSON
 
 
@@ -49,7 +49,7 @@ def source_of(author: str | None) -> str:
 
 
 class Writing(NamedTuple):
-    """An explainer's folder, and what writes a changed explainer with its history."""
+    """An explainer's folder, and a function that writes a changed explainer with its history."""
 
     folder: Path
     write: Callable[[Explainer, str], None]
@@ -59,10 +59,10 @@ class LabelTarget(Protocol):
     """Where labels are written."""
 
     def check(self) -> None:
-        """Refuse what cannot be written. Call it before long work starts."""
+        """Raise an error if it cannot be written. Call it before long work starts."""
 
     def writing(self) -> AbstractContextManager[Writing]:
-        """Be the only process that writes there."""
+        """Make this the only process that writes there."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class NewLabel(NamedTuple):
     source: str
     prompt: str | None = None
     scores: tuple[Score, ...] = ()
-    examples: tuple[str, ...] | None = None  # ids; None keeps the present ones
-    transferred: Mapping[str, object] | None = None  # source autoencoder and feature, and their similarity
+    examples: tuple[str, ...] | None = None  # ids; None keeps the current ones
+    transferred: Mapping[str, object] | None = None  # source autoencoder, source feature, and similarity
     near_from: float | None = None
 
 
@@ -107,7 +107,7 @@ class RelabelCounts(NamedTuple):
 
     changed: int
     same: int
-    kept: int  # labels by a person that were not replaced; the history records what was proposed
+    kept: int  # labels by people that were not replaced; the history records the proposals
 
 
 def relabel(
@@ -115,8 +115,8 @@ def relabel(
 ) -> RelabelCounts:
     """Write labels into an explainer, or into a copy of it.
 
-    A person's label is replaced only by another person's, unless `force`. Families of features with another label get
-    a new name.
+    A person's label is replaced only by another person's, unless `force`. Families of features whose labels change are
+    renamed.
 
     Raises:
         InputError: the shipped explainer without `output`, an `output` that exists, or an unknown feature.
@@ -149,7 +149,7 @@ def relabel(
 def record_scores(
     target: str | Path | LabelTarget, scores: Mapping[int, Sequence[Score]], output: Path | None = None
 ) -> None:
-    """Write scores of the present labels; a score of the same kind, texts and judge is replaced."""
+    """Write scores of the current labels, replacing scores of the same kind, texts and judge."""
     with _changing(target, output) as draft:
         draft.features = [_scored(feature, scores.get(feature.feature_id, ())) for feature in draft.features]
 
@@ -157,7 +157,7 @@ def record_scores(
 def record_families(
     target: str | Path | LabelTarget, tree: FamilyTree, frequency: Sequence[float], output: Path | None = None
 ) -> None:
-    """Write a tree of families, the place of each feature in it, and each feature's frequency in the examples."""
+    """Write a tree of families, each feature's position in it, and each feature's frequency in the examples."""
     with _changing(target, output) as draft:
         draft.families = tuple(tree.families)
         draft.features = [
@@ -191,17 +191,17 @@ def history_of(folder: Path) -> str:
 
 
 def history_line(**facts: object) -> str:
-    """A line of history.jsonl, with the time."""
+    """A line of history.jsonl, with a timestamp."""
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return json.dumps({"at": at, **facts}, ensure_ascii=False) + "\n"
 
 
 @dataclass
 class _Draft:
-    """What may change in an explainer, and what its history records about it."""
+    """The changes to an explainer, and what its history records about them."""
 
     features: list[Feature]
-    families: tuple[Family, ...] | None = None  # None: the present ones, named after the new labels
+    families: tuple[Family, ...] | None = None  # None: the current ones, named after the new labels
     events: list[dict[str, Any]] = field(default_factory=list)
 
 

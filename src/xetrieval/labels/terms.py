@@ -1,10 +1,10 @@
-"""The terms of many texts: words and short phrases by their stems, with their most frequent spelling.
+"""Finds the terms of many texts: words and short phrases by stem, with their most frequent spelling.
 
-Without a parser three signs tell a noun phrase from a fragment, over all places where it occurs: it fills the whole
-stretch between two stop words or marks, or at least ends one; and no longer phrase takes its place nearly always
-("united" rarely occurs without "states").
+Without a parser, three signs distinguish a noun phrase from a fragment, over all its occurrences: it fills the whole
+stretch between two stop words or punctuation marks, or at least ends one; and it is not nearly always part of a longer
+phrase ("united" rarely occurs without "states").
 
-A stop word is a term where it is quoted: texts about usage contrast "who" with "whom".
+A stop word counts as a term if it is quoted: texts about usage contrast "who" with "whom".
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from ..text import STOP_WORDS, WORD, fold
 READ: Final = 2000  # characters of a text: more than most encoders read
 LONGEST: Final = 2  # words of a term
 LEAST_TEXTS: Final = 3  # a term must occur in at least this many texts
-MOST_TERMS: Final = 6000  # the most frequent ones
+MOST_TERMS: Final = 6000  # only the most frequent
 FRAGMENT: Final = 0.8  # a term that occurs this often inside one longer term is a fragment of it
-ENDS: Final = 0.8  # what a place at the end of a stretch counts beside a whole stretch
-PRIOR: Final = 6.0  # places, a third of them whole, added to those of a term: a rare one proves little
-WHOLE: Final = 1.5  # two places in three are whole: a noun phrase
+ENDS: Final = 0.8  # weight of an occurrence at the end of a stretch; one that fills a stretch has weight 1
+PRIOR: Final = 6.0  # prior occurrences, a third of them whole, since a rare term proves little
+WHOLE: Final = 1.5  # if two in three occurrences are whole, the term is a noun phrase
 CLAUSES: Final = re.compile(r"[.,;:!?()\[\]{}\"\n|<>=/*]+")
-TOKEN: Final = re.compile(rf"_*(?:{WORD.pattern})(?<!['’])")  # keeps the underscores of a name in code: __slots__
+TOKEN: Final = re.compile(rf"_*(?:{WORD.pattern})(?<!['’])")  # keeps underscores of names in code: __slots__
 QUOTED: Final = re.compile(r"""(?<!\w)["“‘'`]([^"“”‘’'`\n]{1,40}(?:['’]\w+[^"“”‘’'`\n]{0,30})?)["”’'`](?!\w)""")
-INSIDE: Final = 20  # what a spelling inside a clause counts; at its beginning, a capital proves nothing
-MOST_QUOTED: Final = 5  # words of a quotation whose stop words count
+INSIDE: Final = 20  # weight of a spelling inside a clause; at its start, a capital proves nothing
+MOST_QUOTED: Final = 5  # quotations of up to this many words make stop words count
 VOWELS: Final = frozenset("aeiouy")
-SUFFIXES: Final = (  # longest first, with the fewest characters that must be left
+SUFFIXES: Final = (  # longest first, with the fewest characters that must remain
     *(("fully", 4), ("ively", 3), ("ional", 3), ("ically", 4), ("ally", 4), ("ical", 4), ("ions", 3), ("ments", 4)),
     *(("ment", 4), ("ings", 3), ("ion", 3), ("ive", 3), ("ing", 3), ("ers", 4), ("ors", 4), ("ly", 4), ("er", 4)),
     *(("or", 4), ("ed", 3), ("ic", 4), ("e", 3), ("y", 4)),
@@ -46,12 +46,12 @@ class Terms(NamedTuple):
 
     stems: list[str]  # [T]
     written: list[str]  # [T], most frequent spellings
-    of_text: list[NDArray[np.int64]]  # [n], ascending terms of each text
+    of_text: list[NDArray[np.int64]]  # [n], the terms of each text, ascending
     noun: Float64  # [T], 0 a fragment .. 1 a noun phrase
 
 
 class _Seen:
-    """The counts of one term over all its places."""
+    """Counts over all occurrences of a term."""
 
     __slots__ = ("forms", "places", "whole")
 
@@ -61,7 +61,7 @@ class _Seen:
 
 
 def terms_of(texts: Sequence[str], least: int = LEAST_TEXTS, most: int = MOST_TERMS) -> Terms:
-    """The terms that at least `least` of the texts contain; the `most` frequent ones."""
+    """The `most` frequent terms among those that at least `least` texts contain."""
     seen: dict[str, _Seen] = {}
     stems: dict[str, str] = {}
     held = [_count(text, seen, stems) for text in texts]
@@ -81,7 +81,7 @@ def terms_of(texts: Sequence[str], least: int = LEAST_TEXTS, most: int = MOST_TE
 
 
 def stem(word: str) -> str:
-    """A word without its plural and one English ending: distilled and distillers are one word, distill.
+    """A word without its plural and one English suffix: distilled and distillers both become distill.
 
     Hyphens and underscores are removed: date_time and datetime are one word.
     """
@@ -97,7 +97,7 @@ def stem(word: str) -> str:
 
 
 def _stretches(text: str) -> Iterator[tuple[list[str], bool]]:
-    """Runs of words between stop words and marks; whether the first word of each begins a clause."""
+    """Runs of words between stop words and punctuation marks, and whether each starts a clause."""
     for clause in CLAUSES.split(text[:READ]):
         run: list[str] = []
         begins = True
@@ -147,7 +147,7 @@ def _quoted(text: str) -> Iterator[str]:
 
 
 def _longer(terms: Sequence[str], seen: dict[str, _Seen]) -> dict[str, int]:
-    """For each word, the number of places of its most frequent longer term."""
+    """For each word, the number of occurrences of its most frequent longer term."""
     out: dict[str, int] = {}
     for term in terms:
         words = term.split()

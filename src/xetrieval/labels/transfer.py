@@ -1,4 +1,4 @@
-"""Match the features of two autoencoders that have nearly the same direction and activations."""
+"""Matches features of two autoencoders that have nearly the same direction and activations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Match(NamedTuple):
 
     @property
     def fields(self) -> dict[str, float | int]:
-        """For the history."""
+        """As recorded in the history."""
         return {"feature": self.old, "cosine": round(self.cosine, 4), "overlap": round(self.overlap, 4)}
 
 
@@ -44,7 +44,7 @@ def match_features(
     least_cosine: float = LEAST_COSINE,
     least_overlap: float = LEAST_OVERLAP,
 ) -> Matches:
-    """Pairs of features that are each other's nearest direction, and how often both are active.
+    """Pairs of features that are each other's nearest direction, and the overlap of their activations.
 
     Args:
         vectors: blocks [n, m] from the encoder of both autoencoders.
@@ -67,7 +67,7 @@ def match_features(
         row_new, feature_new, _ = active_entries(new.encode(block, bulk=True))
         old_count += np.bincount(feature_old, minlength=old.features)
         new_count += np.bincount(feature_new, minlength=new.features)
-        # An entry (row, feature) as one number, to find the partner of each old entry among the new ones.
+        # Each entry (row, feature) as one number, to find the partner of each old entry among the new ones.
         active = row_new * new.features + feature_new
         expected = row_old * new.features + partner[feature_old]
         together = np.isin(expected, active) & (partner[feature_old] >= 0)

@@ -1,6 +1,6 @@
-"""Uses of a feature as a language model reads them: pairs of texts that it links, and pairs that similar features link.
+"""Uses of a feature in the form shown to a language model: pairs of texts linked by it, and by similar features.
 
-A label is made from some uses and tried on others, which share no text with the first.
+A label is made from some uses and tried on others, which share no texts with the former.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ..sae import SparseAutoencoder
 from .examples import one_line
 from .uses import Rows, Uses, of_feature
 
-SHOWN: Final = 8  # uses in a prompt; the same number of uses of similar features
-TRIED: Final = 5  # unseen uses; the same number of uses of similar features
-FEWEST: Final = 4  # uses of a feature to label it
-SIBLINGS: Final = 4  # features whose uses are nearest in meaning
+SHOWN: Final = 8  # uses in a prompt, with as many of similar features
+TRIED: Final = 5  # unseen uses for trials, with as many of similar features
+FEWEST: Final = 4  # uses that a feature needs to be labelled
+SIBLINGS: Final = 4  # features whose uses are closest in meaning
 CHARACTERS: Final = 160  # the most characters shown of each text
 
 
@@ -35,7 +35,7 @@ class FeatureUses:
 
 
 def feature_uses(sae: SparseAutoencoder, vectors: Float32, texts: Sequence[str], uses: Uses) -> list[FeatureUses]:
-    """The uses of each feature that has enough of them to make a label and to try it."""
+    """The uses of each feature with enough of them for making and trying a label."""
     codes = sae.encode(vectors)
     used = np.array([len(pairs) >= FEWEST for pairs in uses.of])
     texts_of = [uses.pairs[pairs].ravel() if has else [0] for pairs, has in zip(uses.of, used, strict=True)]
@@ -74,7 +74,7 @@ def feature_uses(sae: SparseAutoencoder, vectors: Float32, texts: Sequence[str],
 
 
 def _apart(uses: Uses, pairs: Rows, texts: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Uses dealt to two sides that share no text; those that would belong to both are left out."""
+    """Split uses into two sides that share no text; those that would belong to both are left out."""
     sides: tuple[list[int], list[int]] = ([], [])
     side_of: dict[str, int] = {}
     for pair in pairs.tolist():

@@ -1,7 +1,7 @@
-"""Where features are used: pairs of a corpus's own texts in which a feature carries part of the score.
+"""Uses of features: pairs of a corpus's own texts in which a feature carries part of the score.
 
 A reader of explanations sees a feature on pairs, over the whole range of its shares, and rarely on its strongest
-texts. So labels are made from pairs: a sentence or a passage as the query, and the passages nearest to it as its hits.
+texts. So labels are made from pairs: a sentence or passage as the query, and the passages nearest to it as its hits.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..explain.attribution import attribute_shared
 from ..sae import SparseAutoencoder, SparseCodes
 
 NEIGHBOURS: Final = 3
-LEAST: Final = 0.1  # fraction of (score - bias); a feature that carries less is not used there
-SAME: Final = 0.999  # cosine from which a neighbour is the same text again
+LEAST: Final = 0.1  # fraction of (score - bias); a feature that carries less does not count as used
+SAME: Final = 0.999  # a neighbour with at least this cosine counts as the same text
 BLOCK: Final = 512
-MOST: Final = 60  # uses of a feature that are looked at
-AS_QUERY, AS_HIT = 2, 3  # uses of a feature that one text may be in
+MOST: Final = 60  # uses considered per feature
+AS_QUERY, AS_HIT = 2, 3  # in how many uses of a feature one text may occur
 
 Rows = NDArray[np.int64]
 
@@ -32,7 +32,7 @@ class Uses(NamedTuple):
     pairs: Rows  # [P, 2], rows of a query and of its hit
     of: list[Rows]  # [F], some pairs of each feature, over the whole range of its fractions
     fractions: list[Float64]  # [F], share / (score - bias) of each of these
-    activations: list[Float32]  # [F], in each of these: the smaller one of both texts
+    activations: list[Float32]  # [F], in each of these: the smaller of both texts' activations
     counts: Rows  # [F], in how many pairs each feature is used
 
 
@@ -42,7 +42,7 @@ def uses_of(sae: SparseAutoencoder, vectors: Float32, queries: Rows, passages: R
     Args:
         vectors: of all texts, [n, m].
         queries: rows used as queries. passages: rows of the passages.
-        owner: the passage that each query is, or was taken from, as a row; -1 where that is not among them.
+        owner: row of the passage that each query is or comes from; -1 if it is not among them.
     """
     near = _neighbours(vectors, queries, passages, owner)
     place, rank = np.nonzero(near >= 0)
@@ -63,7 +63,7 @@ def uses_of(sae: SparseAutoencoder, vectors: Float32, queries: Rows, passages: R
 
 
 def _neighbours(vectors: Float32, queries: Rows, passages: Rows, owner: Rows) -> Rows:
-    """Rows of the passages nearest to each query but its own, [queries, 3]; -1 where there are fewer."""
+    """Rows of the passages nearest to each query, except its own, [queries, 3]; padded with -1."""
     many = min(NEIGHBOURS, len(passages))
     out = np.full((len(queries), many), -1, np.int64)
     place = np.full(len(vectors) + 1, -1, np.int64)
@@ -84,7 +84,7 @@ def _neighbours(vectors: Float32, queries: Rows, passages: Rows, owner: Rows) ->
 
 
 def _apart(pairs: Rows) -> Rows:
-    """Places of some pairs, over the whole range, so that no text is in many of them."""
+    """Positions of some pairs, over the whole range, such that no text is in many of them."""
     seen: Counter[tuple[str, int]] = Counter()
     kept = []
     for i, (query, hit) in enumerate(pairs.tolist()):

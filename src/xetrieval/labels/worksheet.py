@@ -1,4 +1,4 @@
-"""A spreadsheet that a person fills in: one row a feature, with its examples and an empty column for a label."""
+"""A spreadsheet for people to fill in: one row per feature, with its examples and an empty column for a label."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .naming import check_label
 COLUMNS: Final = ("feature", "sae", "label", "label_now", "source_now", "documents", "active", "silent")
 NEEDED: Final = ("feature", "sae", "label")
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-TEXTS: Final = 12  # number of texts in a cell
+TEXTS: Final = 12  # texts per cell
 
 
 def write_worksheet(path: Path, sae: str, examples: Iterable[FeatureExamples], features: Sequence[Feature]) -> int:
@@ -49,7 +49,7 @@ def write_worksheet(path: Path, sae: str, examples: Iterable[FeatureExamples], f
         )
         writer.writerow([safe_cell(cell) for cell in cells])
         count += 1
-    write_text(path, "﻿" + out.getvalue())  # without this mark spreadsheets guess another encoding
+    write_text(path, "﻿" + out.getvalue())  # without this mark, spreadsheets guess the wrong encoding
     return count
 
 
@@ -59,10 +59,10 @@ def read_worksheet(
     """The labels of a worksheet, by feature. Rows without a label are skipped.
 
     Args:
-        examples: labels must be in the language of these.
+        examples: labels must be in their language.
     Raises:
         InputError: an unusable row; the message names line and field, and how many more rows are unusable.
-        MismatchError: the worksheet belongs to another autoencoder.
+        MismatchError: the worksheet belongs to a different autoencoder.
     """
     labels: dict[int, str] = {}
 
@@ -96,19 +96,19 @@ def read_worksheet(
 
 
 def safe_cell(cell: str) -> str:
-    """A ' before a cell that a spreadsheet would run as a formula."""
+    """Put a ' before a cell that a spreadsheet would run as a formula."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[Line]:
-    """The rows of a CSV file that a spreadsheet may have saved, as they are in the file.
+    """The rows of a CSV file that a spreadsheet may have saved, unchanged.
 
     Raises:
         InputError: one of the `needed` columns is absent, or it is not CSV.
     """
     content = read_text(path)
     header = content.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)  # spreadsheets use the one of their locale
+    delimiter = max(",;\t", key=header.count)  # spreadsheets use their locale's
     reader = csv.DictReader(StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = [name for name in reader.fieldnames or () if name]
@@ -131,6 +131,6 @@ def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[Line]:
 
 
 def _cell(examples: Sequence[Example], form: str) -> str:
-    """Some of the examples, one a line."""
+    """Some of the examples, one per line."""
     step = max(1, len(examples) // TEXTS)
     return "\n".join(form.format(e, one_line(e.text)) for e in examples[::step][:TEXTS])

@@ -1,4 +1,4 @@
-"""Prompts in, texts out: any OpenAI-compatible server, a local model, or a replay; cached, budgeted, resumable."""
+"""Language models: any OpenAI-compatible server, a local model, or a replay; cached, budgeted, resumable."""
 
 from .ask import ask, attempts, in_parallel
 from .base import Answer, ChatModel, Message, Request, Usage

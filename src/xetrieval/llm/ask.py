@@ -1,4 +1,4 @@
-"""Ask, check the answer, and ask again with its fault named; ask many questions in parallel."""
+"""Asks, checks the answer, and asks again with its fault named; asks many questions in parallel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 def attempts(
     model: ChatModel, prompt: Prompt, check: Callable[[Answer], Checked[Value]], **values: str
 ) -> Iterator[Checked[Value]]:
-    """Checked answers without end; each request names the fault of the answer before it."""
+    """An endless stream of checked answers; each request names the fault of the previous answer."""
     fault = None
     for attempt in count():
         checked = check(model.ask(prompt.request(attempt, fault, **values)))

@@ -22,8 +22,8 @@ class Request:
 
     Args:
         max_tokens: the answer's length limit.
-        schema: JSON schema that the answer must fit; None asks for plain text.
-        version: of the prompt; part of the cache key.
+        schema: JSON schema of the answer; None asks for plain text.
+        version: the prompt's version; part of the cache key.
         attempt: 0, or how many unusable answers came before; part of the cache key.
     """
 
@@ -35,7 +35,7 @@ class Request:
     attempt: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field, as in JSON; the cache key is a hash of these and of the model's name."""
+        """Every field as JSON; the cache key is a hash of this and the model's name."""
         return {name: record_of(value) for name, value in vars(self).items()}
 
 
@@ -47,15 +47,15 @@ class Usage(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Prompt and completion."""
+        """Prompt and completion tokens."""
         return self.prompt + self.completion
 
     def plus(self, other: Usage) -> Usage:
-        """The sum of both."""
+        """The sum of the two."""
         return Usage(self.prompt + other.prompt, self.completion + other.completion)
 
     def minus(self, other: Usage) -> Usage:
-        """The difference of both."""
+        """The difference of the two."""
         return Usage(self.prompt - other.prompt, self.completion - other.completion)
 
 
@@ -74,7 +74,7 @@ class ChatModel(Protocol):
 
     @property
     def name(self) -> str:
-        """Part of the cache key; models of one name must give the same answers."""
+        """Part of the cache key; models with the same name must give the same answers."""
 
     def ask(self, request: Request) -> Answer:
         """The answer.

@@ -42,12 +42,12 @@ class Budget:
 
 
 def about(request: Request) -> Usage:
-    """The likely tokens of a request: its text at 4 bytes a token, and half the limit of the answer."""
+    """The likely tokens of a request: its text at 4 bytes per token, and half the answer's limit."""
     return Usage(_prompt_tokens(request, BYTES_PER_TOKEN), request.max_tokens // 2)
 
 
 def at_most(request: Request) -> Usage:
-    """The most tokens of a request: its text at 2 bytes a token, and the whole limit of the answer."""
+    """The most tokens of a request: its text at 2 bytes per token, and the answer's full limit."""
     return Usage(_prompt_tokens(request, LEAST_BYTES_PER_TOKEN), request.max_tokens)
 
 
@@ -57,7 +57,7 @@ def _prompt_tokens(request: Request, bytes_per_token: float) -> int:
 
 
 def _counted(answer: Answer, reserved: Usage) -> Usage:
-    """Tokens of an answer. A missing or absurd count is taken to be the reserved one, never zero."""
+    """Tokens of an answer. A missing or absurd count is replaced by the reserved one, never zero."""
     prompt, completion = answer.usage
     if not completion and (answer.text or not prompt):
         completion = reserved.completion
@@ -65,7 +65,7 @@ def _counted(answer: Answer, reserved: Usage) -> Usage:
 
 
 class Ledger:
-    """What a run has used, and what its pending requests may use. Thread-safe.
+    """What a run has used, and what its pending requests could use. Thread-safe.
 
     If a server counts more than was reserved (a finer tokenizer, hidden reasoning), later reservations grow by the
     same factor.
@@ -107,7 +107,7 @@ class Ledger:
         return most
 
     def settle(self, reserved: Usage, answer: Answer | None) -> None:
-        """Replace a reservation by what was used; counts that the server does not report stay as reserved."""
+        """Replace a reservation with what was used; counts that the server does not report stay as reserved."""
         used = Usage() if answer is None else _counted(answer, reserved)
         with self._lock:
             self._open, self.usage = self._open.minus(reserved), self.usage.plus(used)

@@ -1,4 +1,4 @@
-"""Answers on disk, so that none is paid for twice.
+"""Stores answers on disk, so that none is paid for twice.
 
 One SQLite file. The key of an answer is a hash of model, messages, limits, schema, prompt version and attempt. Every
 answer is stored in its own transaction before it is used, so a killed run loses none.
@@ -27,7 +27,7 @@ SCHEMA = """CREATE TABLE IF NOT EXISTS answers (
 
 
 class Estimate(NamedTuple):
-    """Requests to send, and tokens and money: likely, and at most. Answers in the cache cost nothing."""
+    """Requests to send, with likely and maximum tokens and cost. Answers in the cache cost nothing."""
 
     requests: int
     at_hand: int
@@ -68,7 +68,7 @@ class CachedChat:
                 answer = self.model.ask(request)
                 self._keep(key, request, answer)
             except EndpointError as error:
-                if error.status in LOST:  # the server may have answered, and charged, nevertheless
+                if error.status in LOST:  # the server may still have answered and charged
                     answer = Answer("", reserved)
                 raise
             finally:
@@ -89,7 +89,7 @@ class CachedChat:
         return None if row is None else Answer(row[0], Usage(row[1], row[2]), row[3], cached=True)
 
     def estimate(self, requests: Iterable[Request]) -> Estimate:
-        """What a run would cost, without repeats after unusable answers. Sends nothing."""
+        """What a run would cost, without retries after unusable answers. Sends nothing."""
         sent = at_hand = 0
         likely, most, budget = Usage(), Usage(), self.ledger.budget
         for request in requests:
@@ -100,7 +100,7 @@ class CachedChat:
         return Estimate(sent, at_hand, likely, most, budget.cost(likely), budget.cost(most))
 
     def _keep(self, key: str, request: Request, answer: Answer) -> None:
-        text = answer.text.encode("utf-8", "replace").decode()  # half a character cannot be stored
+        text = answer.text.encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
         content = json.dumps(request.to_dict(), sort_keys=True)
         with self._open() as db, db:
             db.execute(
@@ -111,7 +111,7 @@ class CachedChat:
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[None]:
-        """Two threads with the same request send it once."""
+        """Let two threads with the same request send it only once."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:

@@ -1,7 +1,7 @@
 """Checks that apply to any text a language model writes.
 
 A fault is a sentence that the model reads when it is asked again. It is part of that request's cache key: do not reword
-one, or answers that were paid for are requested again.
+one, or paid answers will be requested again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REFUSAL: Final = re.compile(
 PREAMBLE: Final = re.compile(
     r"^(sure|certainly|of course|here(?: is|'s| are))\b[^\n]{0,100}[:!]\s*\n*|^(summary|purpose)\s*:\s*", re.IGNORECASE
 )
-# The commonest words of a few languages: enough to tell these languages apart, but no others.
+# The most common words of a few languages, enough to tell only these languages apart.
 FUNCTION_WORDS: Final = {
     language: frozenset(words.split())
     for language, words in {

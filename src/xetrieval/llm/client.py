@@ -18,7 +18,7 @@ class OpenAIChat:
     A request with a schema is sent with `response_format`, and again without it if the server does not support that.
 
     Args:
-        base_url: up to and without /chat/completions, e.g. http://localhost:8000/v1.
+        base_url: without /chat/completions, e.g. http://localhost:8000/v1.
         name: part of the cache key; by default the address and the model. Give one if the port changes.
     Raises:
         InputError: not a web address, or no model name.
@@ -50,7 +50,7 @@ class OpenAIChat:
             if error.status not in (400, 422):
                 raise
         answer = self._read(self._post(body))
-        self._offers_schema = False  # without the schema it worked
+        self._offers_schema = False  # it worked without the schema
         return answer
 
     def _post(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class OpenAIChat:
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             reason = said_wrong(answer) or "no choices[0].message.content"
             raise EndpointError(f"{self.remote.base_url}: the answer is not a chat completion ({reason})") from error
-        if isinstance(text, list):  # some servers send parts
+        if isinstance(text, list):  # some servers send a list of parts
             text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
         if not isinstance(text, str):
             raise EndpointError(f"{self.remote.base_url}: the answer's content is not text but {type(text).__name__}")
@@ -77,7 +77,7 @@ class OpenAIChat:
 
 
 def _usage(usage: Any) -> Usage:
-    """Tokens as the server counts them; zero for a missing or absurd count (see `Ledger.settle`)."""
+    """The server's token counts; zero for a missing or absurd count (see `Ledger.settle`)."""
     counts = usage if isinstance(usage, dict) else {}
     return Usage(*(_tokens(counts.get(name)) for name in ("prompt_tokens", "completion_tokens")))
 

@@ -38,7 +38,7 @@ class LocalChat:
 
     def ask(self, request: Request) -> Answer:
         """The model's answer."""
-        with self._lock:  # one sequence at a time, so a second request waits here instead of timing out
+        with self._lock:  # one request at a time; others wait here instead of timing out
             if self._client is None:
                 self._client = self._start()
             return self._client.ask(request)

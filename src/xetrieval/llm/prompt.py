@@ -1,7 +1,7 @@
-"""Prompts are text files: a head of `name: value` lines, then turns, each after a line `--- system` or `--- user`.
+"""Prompts are text files: header lines `name: value`, then turns, each after a line `--- system` or `--- user`.
 
-A turn may contain places such as {document}, which the caller fills. {fence} becomes a mark that the filled-in text
-cannot predict, so that the text cannot pretend to end where it does not.
+A turn may contain placeholders such as {document}, which the caller fills. {fence} becomes a mark that the filled-in
+text cannot predict, so that the text cannot fake its own end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLACE: Final = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True)
 class Prompt:
-    """The head and the turns of a prompt file."""
+    """The header and the turns of a prompt file."""
 
     name: str
     path: Path
@@ -37,20 +37,20 @@ class Prompt:
         return f"{self.name}/{self.field('version')}/{digest_of([list(turn) for turn in self.turns])[:12]}"
 
     def field(self, name: str) -> str:
-        """A field of the head."""
+        """A field of the header."""
         if name not in self.fields:
             raise InputError(f"{self.path}: the line {name!r} is missing before the turns")
         return self.fields[name]
 
     def number(self, name: str, default: int) -> int:
-        """A whole number of the head."""
+        """An integer in the header."""
         try:
             return int(self.fields.get(name, default))
         except ValueError as error:
             raise InputError(f"{self.path}: {name}: {error}") from error
 
     def require_places(self, *names: str) -> None:
-        """Refuse a prompt without these places."""
+        """Refuse a prompt without these placeholders."""
         for name in names:
             if not any("{" + name + "}" in text for _, text in self.turns):
                 raise InputError(f"{self.path}: no turn contains {{{name}}}")
@@ -81,12 +81,12 @@ class Prompt:
 
 
 def object_schema(**properties: object) -> dict[str, object]:
-    """The JSON schema of an object with these properties, all of them required, and no others."""
+    """The JSON schema of an object with exactly these properties, all required."""
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
 def fence_of(*texts: str) -> str:
-    """A mark that occurs in `texts` with a chance of one in 2^64."""
+    """A mark that occurs in `texts` with probability 2^-64."""
     return sha256(b"fence\0" + "\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -1,6 +1,6 @@
-"""A model with prepared answers: for tests, and to run without a server.
+"""A model with prepared answers, for tests and for running without a server.
 
-A replay file has one JSON object a line: {"contains": TEXT, "answer": TEXT}. A request is answered by the first line
+A replay file has one JSON object per line: {"contains": TEXT, "answer": TEXT}. A request is answered by the first line
 whose text is in its last message; a line without "contains" answers any request.
 """
 
@@ -50,7 +50,7 @@ class ReplayChat:
         return cls(script, f"replay:{path.name}:{digest_of(lines)[:12]}")
 
     def ask(self, request: Request) -> Answer:
-        """The answer of the script."""
+        """The prepared answer."""
         with self._lock:
             self.requests.append(request)
         text = self._script(request)

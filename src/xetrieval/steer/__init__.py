@@ -1,4 +1,4 @@
-"""Change what an embedding says: erase features, keep only some, or steer a whole ranking."""
+"""Changes embeddings: erases features, keeps only some, or steers a whole ranking."""
 
 from .profile import SteeringProfile, steered_scores, steered_vectors
 from .project import erase, erase_and_keep, keep_only

@@ -1,9 +1,9 @@
 """A steering profile from judged queries: a few factors near 1.
 
 Over competing documents, a softmax of beta (<q,z> + sum_j delta_j c_dj <q,w_j>) should put its probability on the
-judged ones, with delta_j = alpha_j - 1. Loss: cross-entropy + ridge * ||delta||^2. The features that may move are those
-along which the loss falls most steeply at delta = 0. The loss ignores the norms of steered vectors; using the profile
-does not.
+judged ones, with delta_j = alpha_j - 1. Loss: cross-entropy + ridge * ||delta||^2. The features that may be scaled are
+those along which the loss falls most steeply at delta = 0. The loss ignores the norms of steered vectors; ranking with
+the profile does not.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ..errors import InputError
 from ..extras import require
 
 LARGEST: Final = 4.0  # factor
-SHARPNESS: Final = 20.0  # beta before it is learned
+SHARPNESS: Final = 20.0  # initial value of beta
 
 
 @dataclass(frozen=True)
 class LearnConfig:
-    """How many features may move, how strongly factors are pulled to 1, and how many queries a feature must affect."""
+    """The most features to scale, the pull of factors towards 1, and how many queries a feature must affect."""
 
     features: int = 16
     ridge: float = 0.03
@@ -41,7 +41,7 @@ class LearnConfig:
 class Competition(NamedTuple):
     """Queries and the documents that compete for them."""
 
-    scores: Float64  # [q, d] <q, z>; -inf where a document does not compete for that query
+    scores: Float64  # [q, d] <q, z>; -inf if a document does not compete for that query
     along: Float32  # [q, F] <q, w_j>
     codes: Float32  # [d, F] activations in the original view
     wanted: Float64  # [q, d] probabilities; each row sums to 1
@@ -52,7 +52,7 @@ class Competition(NamedTuple):
 
 
 def learn_factors(competition: Competition, config: LearnConfig | None = None) -> dict[int, float]:
-    """{feature: factor} of the features that moved away from 1; empty where nothing helps.
+    """{feature: factor} of the features whose factor is not 1; empty if nothing helps.
 
     Raises:
         MissingExtra: SciPy is not installed.
@@ -84,7 +84,7 @@ def learn_factors(competition: Competition, config: LearnConfig | None = None) -
 
 
 def steepest(competition: Competition, config: LearnConfig) -> NDArray[np.int64]:
-    """The features along which the loss falls most steeply where nothing is steered yet, ascending."""
+    """The features along which the loss falls most steeply with nothing steered yet, ascending."""
     _, error = cross_entropy(SHARPNESS * competition.scores, competition.wanted)
     by_query = competition.along * (error @ competition.codes)  # [q, F]
     touched = (np.abs(by_query) > 1e-9).sum(axis=0) >= config.fewest_queries
@@ -96,7 +96,7 @@ def steepest(competition: Competition, config: LearnConfig) -> NDArray[np.int64]
 def competition_of(
     scores: Float64, along: Float32, codes: Float32, relevant: Sequence[NDArray[np.int64]]
 ) -> Competition:
-    """The documents `relevant[i]` (places in d) share query i's probability."""
+    """Let the documents `relevant[i]` (positions in d) share query i's probability."""
     wanted = np.zeros_like(scores)
     for row, places in enumerate(relevant):
         wanted[row, places] = 1 / len(places)

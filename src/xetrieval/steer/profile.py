@@ -62,7 +62,7 @@ class SteeringProfile:
         """Refuse a profile that does not belong to `sae`.
 
         Raises:
-            MismatchError: it was made for another autoencoder. InputError: `sae` lacks one of its features.
+            MismatchError: it was made for a different autoencoder. InputError: `sae` lacks one of its features.
         """
         if self.sae_digest != sae.digest:
             raise MismatchError(
@@ -71,10 +71,10 @@ class SteeringProfile:
         check_feature_ids(self.factors, sae.features)
 
     def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
-        """This profile with FEATURE=FACTOR texts added; they replace its own factors.
+        """This profile with FEATURE=FACTOR strings added, which override its own factors.
 
         Raises:
-            InputError: a text of another form, an unknown feature, an invalid factor, or a duplicate feature.
+            InputError: not of this form, an unknown feature, an invalid factor, or a duplicate feature.
         """
         put: dict[int, float] = {}
         for text in given:

@@ -1,4 +1,4 @@
-"""Prompts for teacher texts: prompt files with an aspect, a place for the document, and limits on the answer."""
+"""Prompts for teacher texts: prompt files with an aspect, a placeholder for the document, and limits on the answer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PAIRS_SCHEMA: Final = object_schema(pairs={"type": "array", "items": object_sche
 
 
 def read_prompt(source: str | Path) -> Prompt:
-    """A prompt that ships with the package (summary, purpose, qa), or one in a file; its name is its aspect.
+    """A built-in prompt (summary, purpose, qa), or one in a file; its name is its aspect.
 
     Raises:
-        InputError: no such prompt, a missing or wrong field, or no safe place for the document.
+        InputError: no such prompt, a missing or wrong field, or no safe placeholder for the document.
     """
     prompt = read_prompt_file(source, FOLDER)
     prompt.require_places("document")

@@ -20,8 +20,8 @@ from ..progress import Progress, silent
 from .checks import check
 from .existing import text_sha256
 
-SERVER_FAILURES = 3  # consecutive failures that mean the server is down, not that one document is at fault
-ONE_DOCUMENT = (400, 413, 422)  # statuses that blame the request, not the server
+SERVER_FAILURES = 3  # after this many failures in a row, the server is down, rather than one document at fault
+ONE_DOCUMENT = (400, 413, 422)  # statuses caused by the request, not the server
 
 
 @dataclass
@@ -30,8 +30,8 @@ class TeachResult:
 
     documents: int = 0  # documents for which every aspect was attempted
     texts: int = 0
-    cut: int = 0  # documents of which the model read only the beginning
-    failed: Counter[str] = field(default_factory=Counter)  # fault -> texts that were given up
+    cut: int = 0  # documents whose end was cut off for the model
+    failed: Counter[str] = field(default_factory=Counter)  # fault -> number of texts given up
     stopped: str | None = None  # why the run ended early
 
 
@@ -67,13 +67,14 @@ def teach(
     config: TeachConfig | None = None,
     progress: Progress = silent,
 ) -> TeachResult:
-    """Write one line a document to `output`: {"_id", ASPECT: text, ..., "text_sha256", "teacher", "prompts"}.
+    """Write one line per document to `output`: {"_id", ASPECT: text, ..., "text_sha256", "teacher", "prompts"}.
 
-    An unusable answer is requested again, and in the end recorded under "failed" with its fault. When the budget is
-    spent or an error occurs, the finished documents are written; the same call then resumes.
+    An unusable answer is requested again, and finally recorded under "failed" with its fault. When the budget is spent
+    or an error occurs, the finished documents are written, and the same call then resumes.
 
     Raises:
-        InputError: `output` exists and was written by another teacher or other prompts, or is another kind of file.
+        InputError: `output` exists and was written by a different teacher or with different prompts, or is a different
+        kind of file.
         EndpointError: no server, a wrong key, an unknown model, or a server that stays down.
     """
     config = config or TeachConfig()
@@ -127,7 +128,7 @@ class _Run:
         self.outcomes: dict[tuple[str, str], _Outcome] = {}  # by document id and aspect
 
     def learn(self, lesson: tuple[Document, Prompt]) -> _Outcome:
-        """Ask for one text. Runs in many threads."""
+        """Ask for one text. Called from many threads."""
         document, prompt = lesson
         text, _ = show_document(document.text, self.config.characters)
         check_text = partial(check, document=document.text, prompt=prompt)

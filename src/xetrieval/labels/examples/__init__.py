@@ -1,7 +1,7 @@
 """Gather the texts on which features are active or silent from a corpus, and keep them in a folder.
 
-Documents are dealt to two sides by a hash of their ids: labellers see one side, judges the other. No label is judged on
-a text that it was made from.
+Documents are split into two sides by a hash of their ids: labellers see one side, judges the other. So no label is
+judged on a text that it was made from.
 """
 
 from ...configs import ExamplesConfig

@@ -1,4 +1,4 @@
-"""The examples of a feature, and how a model reads one."""
+"""The examples of a feature, and their form in prompts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Example(NamedTuple):
     document: str
     passage: str
     activation: float  # 0: silent
-    sentence: str | None = None  # if the text is a document: the sentence that carries the activation
+    sentence: str | None = None  # if the passage is a document: the sentence that carries the activation
     foil: str | None = None  # another sentence of the same document, on which the feature is silent
 
     @property
@@ -32,7 +32,7 @@ class Side(NamedTuple):
     top: tuple[Example, ...]  # the strongest, in descending order
     spread: tuple[Example, ...]  # over the rest of the activation range, in descending order
     random: tuple[Example, ...]  # silent, drawn at random
-    hard: tuple[Example, ...]  # silent, and nearest to the active ones
+    hard: tuple[Example, ...]  # silent, but most similar to the active ones
 
     @property
     def active(self) -> tuple[Example, ...]:
@@ -42,7 +42,7 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True)
 class FeatureExamples:
-    """What a corpus shows about one feature."""
+    """Examples and statistics of one feature in a corpus."""
 
     feature_id: int
     documents: int  # documents with a passage on which the feature is active
@@ -54,6 +54,6 @@ class FeatureExamples:
 
 
 def one_line(text: str, characters: int = MODEL_CHARACTERS) -> str:
-    """A text as one line of a list, cut between words."""
+    """A text as one line of a list, shortened between words."""
     line = " ".join(text.split())
     return line if len(line) <= characters else line[:characters].rsplit(" ", 1)[0] + " ..."

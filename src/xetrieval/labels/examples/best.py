@@ -14,7 +14,7 @@ Integers = NDArray[np.integer[Any]]
 
 
 class Best:
-    """For each group up to `count` rows with the largest keys; of equal keys, the earlier row.
+    """For each group, up to `count` rows with the largest keys; ties go to the earlier row.
 
     The result does not depend on how the stream is cut into blocks.
     """
@@ -22,10 +22,10 @@ class Best:
     def __init__(self, groups: int, count: int) -> None:
         self.rows = np.full((groups, count), -1, np.int64)  # -1: empty
         self.keys = np.zeros((groups, count), np.float64)
-        self.values = np.zeros((groups, count), np.float32)  # an activation that goes with each row
+        self.values = np.zeros((groups, count), np.float32)  # the activation of each row
 
     def add(self, group: Integers, row: Integers, key: Float32 | Float64, value: Float32) -> None:
-        """Let new entries compete with the present ones. All arrays are [entries]; each (group, row) occurs once."""
+        """Let new entries compete with the current ones. All arrays are [entries]; each (group, row) occurs once."""
         count = self.rows.shape[1]
         filled = self.rows >= 0
         group = np.concatenate([np.nonzero(filled)[0], group])
@@ -51,7 +51,7 @@ class Best:
 
 
 class TopExamples(NamedTuple):
-    """The rows with the largest activations of each feature, in descending order; -1 and 0 where there are fewer."""
+    """The rows with the largest activations of each feature, in descending order; padded with -1 and 0."""
 
     rows: NDArray[np.int64]  # [F, count]
     activations: Float32  # [F, count]
@@ -64,7 +64,7 @@ class TopExamples(NamedTuple):
 
 
 def top_examples(codes: SparseCodes, features: int, count: int = 20, block: int = 65536) -> TopExamples:
-    """The `count` strongest rows of each feature. Of equal activations the earlier row wins: deterministic."""
+    """The `count` strongest rows of each feature. Ties go to the earlier row, so the result is deterministic."""
     best, frequency = Best(features, count), np.zeros(features, np.int64)
     for start in range(0, len(codes), block):
         row, feature, value = active_entries(codes.rows(slice(start, start + block)))
@@ -80,7 +80,7 @@ def active_entries(codes: SparseCodes) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def priority(seed: int, *parts: Integers) -> NDArray[np.float64]:
-    """A number in [0, 1) for each entry, a function of only the seed and the parts (SplitMix64's finaliser).
+    """A number in [0, 1) for each entry, which depends only on the seed and the parts (SplitMix64's finaliser).
 
     The entries with the largest numbers are a uniform sample, in whatever order they arrive.
     """

@@ -26,21 +26,21 @@ class Block(NamedTuple):
         return np.array([side_of(passage.document, seed) for passage in self.passages], np.int64)
 
     def owners(self) -> NDArray[np.int64]:
-        """For each passage the position of its document among the documents of the block."""
+        """For each passage, the position of its document among the block's documents."""
         names = [passage.document for passage in self.passages]
         return np.cumsum([i == 0 or names[i] != names[i - 1] for i in range(len(names))], dtype=np.int64) - 1
 
     def to_bytes(self) -> Iterator[bytes]:
-        """Ids and texts, to hash."""
+        """Ids and texts, for hashing."""
         for passage in self.passages:
             yield f"{passage.id}\0{passage.text}\0".encode("utf-8", "surrogatepass")
 
 
-Blocks: TypeAlias = Callable[[], Iterable[Block]]  # opened once a pass, with the same content every time
+Blocks: TypeAlias = Callable[[], Iterable[Block]]  # called once per pass, with the same content every time
 
 
 def side_of(document: str, seed: int) -> int:
-    """0 for labellers, 1 for judges; by the document's id alone."""
+    """0 for labellers, 1 for judges; depends only on the document's id."""
     return blake2b(f"{seed}\0{document}".encode("utf-8", "surrogatepass"), digest_size=1).digest()[0] & 1
 
 

@@ -1,4 +1,4 @@
-"""The second pass: silent passages near to each feature; and all candidates of each feature by row."""
+"""The second pass: silent passages similar to each feature's active ones, and all candidates of each feature by row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEATURES_AT_ONCE = 256  # bounds the memory of random draws
 
 
 def nearest_silent(survey: Survey, blocks: Iterable[Block], *, sentences: bool, progress: Progress) -> Best:
-    """For each side and feature the silent passages nearest to the mean of the active ones.
+    """For each side and feature, the silent passages nearest to the mean of the active ones.
 
     Args:
         sentences: consider only sentences, not whole documents.
@@ -72,7 +72,7 @@ def choose_candidates(survey: Survey, hard: Best) -> list[list[Candidates]]:
 
 
 def _random_silent(survey: Survey, side: int) -> Best:
-    """For each feature some silent passages of the side's pool, drawn uniformly."""
+    """For each feature, some silent passages drawn uniformly from the side's pool."""
     features = survey.sae.features
     rows = np.sort(survey.pool.of(side))
     random = Best(features, SPARE * survey.config.contrast)

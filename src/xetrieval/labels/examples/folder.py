@@ -1,4 +1,4 @@
-"""Examples as a folder: config.json, and examples.jsonl with one feature a line. It contains text of the corpus."""
+"""Examples as a folder: config.json, and examples.jsonl with one feature per line. It contains texts of the corpus."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ExampleFolder:
     features: Sequence[FeatureExamples]
 
     def check(self, sae: str, place: str) -> None:
-        """Refuse examples of another autoencoder."""
+        """Refuse examples of a different autoencoder."""
         if self.sae != sae:
             raise MismatchError(
                 f"{place}: examples of another autoencoder (sae {self.sae}, not {sae}); gather them for this one"
@@ -36,7 +36,7 @@ class ExampleFolder:
 
 
 def save_examples(folder: Path, sae: str, features: Sequence[FeatureExamples], facts: Mapping[str, object]) -> None:
-    """Write a new folder, whole or not at all.
+    """Write a new folder, completely or not at all.
 
     Raises:
         InputError: it exists, or cannot be written.
@@ -52,7 +52,7 @@ def load_examples(folder: Path) -> ExampleFolder:
     """Read what `save_examples` wrote.
 
     Raises:
-        InputError: no such folder. DamagedError: a file was altered, is missing, or has another format.
+        InputError: no such folder. DamagedError: a file was altered, is missing, or has an unknown format.
     """
     config = read_manifest(folder, KIND)
     features: list[FeatureExamples] = []

@@ -1,4 +1,4 @@
-"""Gather examples from a corpus in three passes over the stream. Only the chosen texts stay in memory.
+"""Gathers examples from a corpus in three passes over the stream. Only the chosen texts stay in memory.
 
 1. survey.py: the strongest passages, a uniform sample of the active ones, a uniform sample of all, mean vectors;
 2. candidates.py: the silent passages nearest to each feature's mean vector;
@@ -33,10 +33,10 @@ class CorpusExamples(NamedTuple):
 def gather(
     sae: SparseAutoencoder, blocks: Blocks, config: ExamplesConfig | None = None, progress: Progress = silent
 ) -> CorpusExamples:
-    """Examples of every feature: the same for one corpus and seed, however the stream is cut into blocks.
+    """Examples of every feature. They depend on the corpus and the seed, not on how the stream is cut into blocks.
 
     Raises:
-        InputError: no passages, or a later pass read other passages than the first.
+        InputError: no passages, or a later pass read different passages from the first.
     """
     config = config or ExamplesConfig()
     survey = Survey(sae, config)

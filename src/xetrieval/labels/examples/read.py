@@ -20,10 +20,10 @@ from .survey import Survey
 def read_candidates(
     survey: Survey, blocks: Iterable[Block], candidates: list[list[Candidates]], progress: Progress
 ) -> list[dict[int, Example]]:
-    """For each feature the examples of its candidates, by row.
+    """For each feature, the examples of its candidates, by row.
 
     Raises:
-        InputError: the stream is not the one of the first pass.
+        InputError: the stream differs from that of the first pass.
     """
     wanted: dict[int, list[tuple[int, float]]] = {}  # row -> features and their activations on it
     for side in candidates:
@@ -65,8 +65,8 @@ class _Reader:
         sentences: list[int] = [r for r in range(int(self.start[row]), int(self.end[row])) if not passages[r].whole]
         sentence: str | None = None
         if passage.whole and sentences:
-            # Scores before the k largest are taken: where a document is active, its sentences are rarely silent, but
-            # the feature may not be among their k strongest.
+            # Use the scores before selecting the k largest: if a document is active, its sentences are rarely silent,
+            # but the feature may not be among their k strongest.
             scores = self.block.vectors[sentences] @ self.sae.encoder_weight[feature]
             row = sentences[int(scores.argmax())]
             sentence = passages[row].text

@@ -1,4 +1,4 @@
-"""Select examples from candidates: no duplicate texts or documents, spread over the activation range."""
+"""Selects examples from candidates, without duplicate texts or documents, spread over the activation range."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from ...configs import ExamplesConfig
 from .base import Example, Side
 
-SPARE: Final = 3  # candidates for each example that is wanted: some repeat a text or a document
+SPARE: Final = 3  # candidates for each example wanted, as some repeat a text or a document
 
 
 class Candidates(NamedTuple):
-    """Rows of one feature on one side, best first, more than are wanted."""
+    """Rows of one feature on one side, best first, with some to spare."""
 
     top: list[tuple[int, float]]  # row and activation
     sample: list[tuple[int, float]]  # a uniform sample of all active rows
@@ -24,7 +24,7 @@ class Candidates(NamedTuple):
 
 
 def select(candidates: Candidates, texts: Mapping[int, Example], config: ExamplesConfig) -> Side:
-    """The strongest, some over the rest of the range, and silent texts of either kind.
+    """The strongest, some from the rest of the range, and silent texts of both kinds.
 
     Args:
         texts: the example of each row.
@@ -36,7 +36,7 @@ def select(candidates: Candidates, texts: Mapping[int, Example], config: Example
     if len(spread) > config.spread:
         spread = [spread[int(i)] for i in np.linspace(0, len(spread) - 1, config.spread).round()]
     _new(spread, len(spread), seen)
-    hard = _new([texts[row] for row in candidates.hard], config.contrast, seen)  # scarcer than random ones: first
+    hard = _new([texts[row] for row in candidates.hard], config.contrast, seen)  # first: scarcer than random ones
     random = _new([texts[row] for row in candidates.random], config.contrast, seen)
     return Side(tuple(top), tuple(spread), tuple(random), tuple(hard))
 
@@ -55,5 +55,5 @@ def _new(examples: Iterable[Example], count: int, seen: set[str]) -> list[Exampl
 
 
 def folded(text: str) -> str:
-    """Only the letters of a text, without case: texts with equal ones count as duplicates."""
+    """The letters of a text in lower case; texts with the same letters count as duplicates."""
     return re.sub(r"[\W\d_]+", " ", text).strip().casefold() or text

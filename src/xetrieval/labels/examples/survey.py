@@ -1,4 +1,4 @@
-"""The first pass: what a feature is active on, how often and with which other features."""
+"""The first pass: where a feature is active, how often, and with which other features."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .blocks import Block
 from .select import SPARE
 
 SIDES: Final = 2  # labelling and judging
-POOL: Final = 4096  # passages of a side, drawn uniformly, that random silent texts come from
-SAMPLE: Final = 96  # activations of a feature and side, drawn uniformly
-COACTIVE: Final = 64  # other features that are kept for each
+POOL: Final = 4096  # size of each side's uniform sample of passages, the source of random silent texts
+SAMPLE: Final = 96  # sampled activations per feature and side
+COACTIVE: Final = 64  # other features kept for each feature
 
 
 class Survey:
-    """Statistics of a corpus. Where a `Best` has a group for each side and feature, `group` numbers them."""
+    """Statistics of a corpus. `group` numbers the groups of a `Best` with one group per side and feature."""
 
     def __init__(self, sae: SparseAutoencoder, config: ExamplesConfig) -> None:
         self.sae, self.config, self.seed = sae, config, config.seed

@@ -1,4 +1,4 @@
-"""Who judges labels. A judge reads a label and texts, never an activation. One file a judge."""
+"""Judges of labels, one per file. A judge reads a label and texts, never an activation."""
 
 from .base import Judge, Marked, Text, odd_one_out
 from .encoder import EncoderJudge, check_judge

@@ -22,20 +22,20 @@ Text: TypeAlias = str | Marked
 
 
 class Judge(Protocol):
-    """Answers two questions. None means no usable answer; such a question is counted, and its answer never guessed."""
+    """Answers two questions. None means no usable answer; such questions are counted, never guessed."""
 
     @property
     def name(self) -> str:
         """The name under which scores record it."""
 
     def prepare(self, labels: Iterable[str], texts: Iterable[Text]) -> None:
-        """Announce all later questions, so that the judge may read their texts in one batch."""
+        """Announce all later questions, so that the judge can read their texts in one batch."""
 
     def fits(self, label: str, texts: Sequence[Text]) -> Float64 | None:
         """How well the label fits each text; only the order of the values matters."""
 
     def intruder(self, texts: Sequence[str]) -> int | None:
-        """The position of the text that does not belong."""
+        """The position of the text that does not belong with the others."""
 
 
 def odd_one_out(vectors: Float32) -> int:

@@ -1,4 +1,4 @@
-"""A judge without a language model: another encoder compares label and text."""
+"""A judge without a language model: a different encoder compares label and text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from .base import Marked, Text, odd_one_out
 
 
 def check_judge(judge: EncoderIdentity, explained: EncoderIdentity) -> None:
-    """Refuse the explained encoder as a judge: it would only confirm its own neighbourhoods."""
+    """Refuse the explained encoder as a judge, since it would only confirm its own neighbourhoods."""
     same_weights = judge.weights_sha256 is not None and judge.weights_sha256 == explained.weights_sha256
     if judge.digest == explained.digest or (same_weights and judge.dimension == explained.dimension):
         raise MismatchError(f"the judge {judge.name} is the explained encoder itself; give another with --judge")
 
 
 class EncoderJudge:
-    """Cosine between the embeddings of label and text; of a marked text, its marked part alone. Costs nothing.
+    """Cosine between the embeddings of label and text; of a marked text, only the marked part is compared. Costs
+    nothing.
 
     Raises:
         MismatchError: `encoder` is the explained encoder.
@@ -34,7 +35,7 @@ class EncoderJudge:
         self._labels: dict[str, Float32] = {}
 
     def prepare(self, labels: Iterable[str], texts: Iterable[Text]) -> None:
-        """Encode what is new."""
+        """Encode labels and texts that are new."""
         for known, wanted, role in ((self._labels, labels, "query"), (self._texts, _plain(texts), "document")):
             new = [text for text in dict.fromkeys(wanted) if text not in known]
             vectors = read_texts(self.encoder, new, role).vectors  # type: ignore[arg-type]  # one of the two roles

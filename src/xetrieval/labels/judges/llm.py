@@ -27,9 +27,9 @@ class LlmJudge:
     """A language model that reads numbered texts and answers with numbers.
 
     Args:
-        at_once: texts in one question; small models do better with few.
-        retries: further attempts after an unusable answer.
-        prompts: names of prompts that ship, or files: for plain texts, for marked texts, and to find an intruder.
+        at_once: texts per question; small models do better with few.
+        retries: attempts after an unusable answer.
+        prompts: names of built-in prompts, or files: for plain texts, for marked texts, and for finding an intruder.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class LlmJudge:
         )
 
     def prepare(self, labels: Iterable[str], texts: Iterable[Text]) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def fits(self, label: str, texts: Sequence[Text]) -> Float64 | None:
         """1 where the model says that the label fits, else 0."""
@@ -71,7 +71,7 @@ class LlmJudge:
         return np.concatenate(parts)
 
     def requests(self, label: str, texts: Sequence[str]) -> Iterator[Request]:
-        """What `fits` asks about plain texts, to estimate its cost."""
+        """The requests of `fits` about plain texts, for estimating the cost."""
         for start in range(0, len(texts), self.at_once):
             lines = [_line(text) for text in texts[start : start + self.at_once]]
             yield self.plain.request(texts=_numbered(lines), label=label)
@@ -101,7 +101,7 @@ def _numbered(lines: Sequence[str]) -> str:
 
 
 def _json(text: str) -> dict[str, Any]:
-    """The first JSON object without nested objects in an answer, else {}."""
+    """The first JSON object in an answer that has no nested objects, else {}."""
     match = re.search(r"\{[^{}]*\}", text)
     try:
         value = parse_json(match[0]) if match else {}

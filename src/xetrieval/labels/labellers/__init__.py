@@ -1,4 +1,4 @@
-"""Who labels features, only from the labelling side of their examples, or from some of their uses.
+"""Labellers, which see only the labelling side of a feature's examples, or some of its uses.
 
 One file per kind of labeller.
 """

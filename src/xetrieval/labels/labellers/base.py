@@ -11,10 +11,10 @@ from ...progress import Progress, silent
 class _Numbered(Protocol):
     @property
     def feature_id(self) -> int:
-        """The feature that it is about."""
+        """The feature it belongs to."""
 
 
-Shown = TypeVar("Shown", bound=_Numbered)  # what a labeller sees of a feature: examples, or uses
+Shown = TypeVar("Shown", bound=_Numbered)  # what a labeller sees: examples or uses
 Shown_contra = TypeVar("Shown_contra", bound=_Numbered, contravariant=True)
 
 

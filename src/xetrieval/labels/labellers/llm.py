@@ -22,8 +22,8 @@ from ..use_lines import FeatureUses
 from .base import Proposal, Shown
 
 SILENT: Final = 10  # silent texts in a prompt
-HOLDS: Final = 0.7  # a label holds if it orders this fraction of (unseen use, use of a similar feature) correctly
-STAND_IN: Final = "a name of five words"  # a stand-in label for estimating what a trial costs
+HOLDS: Final = 0.7  # a label holds if it orders this fraction of pairs (unseen use, use of a similar feature) correctly
+STAND_IN: Final = "a name of five words"  # placeholder label for estimating the cost of a trial
 UNFIT: Final = "the name {!r} did not fit other pairs that the feature links better than pairs that similar ones link"
 
 
@@ -32,12 +32,12 @@ class ByLlm(ABC, Generic[Shown]):
 
     Args:
         rating: how well a label fits a feature; required for more than one candidate, or with `least`.
-        least: the lowest rating of an accepted label; if a label is rated lower, the model gets its rating and is asked
-            again.
+        least: the lowest rating of an accepted label; if a label is rated lower, the model is told the rating and asked
+        again.
     """
 
     usual_prompt: ClassVar[str]
-    required: ClassVar[str]  # a place of the prompt
+    required: ClassVar[str]  # placeholder that the prompt must have
 
     def __init__(
         self,
@@ -57,14 +57,14 @@ class ByLlm(ABC, Generic[Shown]):
 
     @abstractmethod
     def _places(self, feature: Shown) -> dict[str, str]:
-        """The places of the prompt, filled."""
+        """Values for the prompt's placeholders."""
 
     @abstractmethod
     def _texts(self, feature: Shown) -> list[str]:
         """Texts whose language the label must be in."""
 
     def requests(self, features: Sequence[Shown]) -> Iterator[Request]:
-        """The requests for `features`, as if every answer were usable."""
+        """The requests for `features`, assuming that every answer is usable."""
         for feature in features:
             for attempt in range(self.config.candidates):
                 yield self._prompt.request(attempt, **self._places(feature))
@@ -80,7 +80,7 @@ class ByLlm(ABC, Generic[Shown]):
         if not texts:
             return Proposal(feature.feature_id, None, "no text activates it")
         labels: dict[str, None] = {}
-        ratings: dict[str, float] = {}  # ratings of the labels that were tried
+        ratings: dict[str, float] = {}  # ratings of the labels tried so far
         failures = 0
         check = partial(self._check, feature=feature, texts=texts, ratings=ratings)
         answers = attempts(self.model, self._prompt, check, **self._places(feature))
@@ -100,7 +100,7 @@ class ByLlm(ABC, Generic[Shown]):
         return Proposal(feature.feature_id, best)
 
     def _check(self, answer: Answer, feature: Shown, texts: list[str], ratings: dict[str, float]) -> Checked[str]:
-        """A label that can be used, and fits if it has to be tried."""
+        """Check that a label is usable and, if it must be tried, that it fits."""
         found = read_label(answer, texts)
         if found.value is None or self.least is None or self.rating is None:
             return found
@@ -125,7 +125,7 @@ class LlmLabeller(ByLlm[FeatureExamples]):
 
 
 class UsesLabeller(ByLlm[FeatureUses]):
-    """Shows a model pairs that a feature links, and pairs that similar ones link; tries each label on unseen pairs."""
+    """Shows a model pairs linked by a feature and pairs linked by similar ones; tries each label on unseen pairs."""
 
     usual_prompt, required = "label_uses", "uses"
 
@@ -149,7 +149,7 @@ class UsesLabeller(ByLlm[FeatureUses]):
 
 
 def fit_to_uses(judge: Judge, label: str, feature: FeatureUses) -> float:
-    """The fraction of (unseen use, use of a similar feature) that a label fits in the right order."""
+    """The fraction of pairs (unseen use, use of a similar feature) that a label orders correctly."""
     texts = [*feature.unseen, *feature.unseen_others]
     order = np.random.default_rng(feature.feature_id).permutation(len(texts))
     fits = judge.fits(label, [texts[i] for i in order])

@@ -26,7 +26,7 @@ class LabelScore(Protocol):
     """One way to score a label."""
 
     name: str
-    chance: float  # the value that guessing gives
+    chance: float  # the value expected from guessing
     needs_label: bool
 
     def texts(self, feature: FeatureExamples, negatives: Negatives, config: ScoresConfig) -> Texts | None:
@@ -40,7 +40,7 @@ class LabelScore(Protocol):
         """
 
     def trials(self, texts: int) -> int:
-        """How many decisions of the judge a value over `texts` texts rests on, for its interval."""
+        """The number of decisions behind a value over `texts` texts, for its interval."""
 
 
 def active_examples(feature: FeatureExamples, config: ScoresConfig) -> list[Example]:

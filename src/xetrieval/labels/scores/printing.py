@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def score_parts(planted: Sequence[PlantedScore], scored: LabelScores) -> Iterator[RenderableType]:
-    """How well the judge did on cases whose answers are known, and the scores of the labels."""
+    """The judge's accuracy on cases with known answers, and the scores of the labels."""
     from rich.table import Table
     from rich.text import Text
 

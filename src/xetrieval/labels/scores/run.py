@@ -1,4 +1,4 @@
-"""Score many labels with one judge."""
+"""Scores many labels with one judge."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Question(NamedTuple):
     negatives: Negatives
     label: str  # empty if the score needs none
     texts: Texts
-    shuffled: bool = False  # the label belongs to another feature
+    shuffled: bool = False  # whether the label belongs to another feature
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class LabelScores:
         }
 
     def summary(self) -> list[ScoreSummary]:
-        """Each kind with each negatives, over all features."""
+        """A summary for each kind of score and each kind of negatives, over all features."""
         return [
             self._summary(kind, negatives, values)
             for kind in self.config.kinds
@@ -135,7 +135,7 @@ def score_labels(
 def questions(
     examples: Sequence[FeatureExamples], labels: Mapping[int, str], config: ScoresConfig
 ) -> Iterator[Question]:
-    """All questions of a run, feature by feature in a seeded order; a run on more features only adds questions."""
+    """All questions of a run, feature by feature in a seeded order, so a run on more features only adds questions."""
     able = [feature for feature in examples if labels.get(feature.feature_id)]
     order = np.random.default_rng(config.seed).permutation(len(able))[: config.features]
     chosen = [able[int(i)] for i in order]

@@ -1,4 +1,4 @@
-"""The table of label scores. `registry` names them; each score's file names its class in `SCORE`."""
+"""The table of label scores. `registry` names them; each score's file sets `SCORE` to its class."""
 
 from __future__ import annotations
 
