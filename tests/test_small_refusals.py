@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cases_data import accepted, refused
-from conftest import random_explainer
-from index_data import build_small
+from conftest import random_explainer, random_sae, unit
+from index_data import build_small, write_corpus
 from test_cli import run
 
 from xetrieval import configs
@@ -17,8 +19,15 @@ from xetrieval.configs import SweepConfig, WeightsConfig
 from xetrieval.data import Skipped, read_corpora
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.judgments import read_judgments
-from xetrieval.errors import InputError
-from xetrieval.index import open_index
+from xetrieval.encoders import CachedEncoder, HashingEncoder
+from xetrieval.encoders.endpoint import EndpointEncoder
+from xetrieval.encoders.function import FunctionEncoder
+from xetrieval.errors import InputError, MismatchError
+from xetrieval.fitting.metrics import card_metrics
+from xetrieval.index import Corpus, build_index, open_index
+from xetrieval.llm.budget import Budget
+from xetrieval.remote import Remote
+from xetrieval.steer import SteeringProfile
 from xetrieval.teachers import read_teacher
 
 
@@ -46,7 +55,7 @@ def test_a_table_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
     table.write_text("id,text\n1,hello\n,\n2,there\n,\n")
     assert [d.id for d in read_corpora([table])] == ["1", "2"]
     table.write_text("id, text\n1,hello\n")
-    with pytest.raises(InputError, match="remove the blanks around names"):
+    with pytest.raises(InputError, match="' text'; remove the spaces around names"):
         read_corpora([table])
 
 
@@ -136,3 +145,67 @@ def test_only_whole_paths_are_taken_out_of_messages(tmp_path: Path) -> None:
     opened.folder = Path("a/IX")
     words = "a/IX: damaged; a/IXC and ba/IX are not; a/IX/config.json"
     assert plain(words, {"n": opened}) == "index n: damaged; a/IXC and ba/IX are not; index n/config.json"
+
+
+def test_a_refused_model_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
+    """Only documents were encoded; a different function under the same name must not take the file of queries."""
+
+    def named(seed: int) -> FunctionEncoder:
+        matrix = np.random.default_rng(seed).standard_normal((64, 16))
+        return FunctionEncoder(lambda texts: HashingEncoder(64).encode_document(texts) @ matrix, name="a", version="1")
+
+    CachedEncoder(named(1), tmp_path).encode_document(["a text"])
+    for _ in range(2):
+        with pytest.raises(MismatchError, match="differ from those in the cache"):
+            CachedEncoder(named(2), tmp_path).encode_query(["a query"])
+    assert CachedEncoder(named(1), tmp_path).encode_query(["a query"]).shape == (1, 16)
+
+
+@pytest.mark.parametrize("by", ["bm25", "hybrid"])
+def test_an_index_without_words_is_not_searched_by_them(tmp_path: Path, by: str) -> None:
+    rows = [{"_id": f"s{n}", "text": text} for n, text in enumerate(["!!!", "a", "I 🚀"])]
+    build_index(Corpus((write_corpus(tmp_path / "c.jsonl", rows),)), random_explainer(), tmp_path / "index")
+    refused(run("search", tmp_path / "index", "kidney", "--by", by), "rank by dense")
+
+
+def test_numbers_of_an_endpoint_may_be_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"data": [{"index": 0, "embedding": [3e300, 4e300]}]}
+    monkeypatch.setattr(Remote, "post", lambda *_, **__: answer)
+    assert EndpointEncoder("http://127.0.0.1:9/v1", "m").probe == pytest.approx([0.6, 0.8])
+
+
+def test_a_file_packed_twice_is_named_so(tmp_path: Path) -> None:
+    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(gzip.compress(b"id,text\n1,a\n")))
+    with pytest.raises(InputError, match="unpacked, the file is packed with gzip"):
+        read_corpora([tmp_path / "c.csv.gz"])
+
+
+def test_an_empty_value_of_a_filter_is_shown(tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 20)
+    refused(run("search", folder, "word1", "--filter", "n="), 'its values are numbers; "" is of another kind')
+
+
+def test_a_lost_feature_is_not_steered() -> None:
+    sae = random_sae()
+    sae = replace(sae, encoder_weight=np.where(np.arange(128)[:, None] == 3, np.float32(0), sae.encoder_weight))
+    with pytest.raises(InputError, match="feature 3 was lost"):
+        SteeringProfile({}, sae.digest).with_factors(["3=0"], sae).check(sae)
+
+
+def test_a_few_held_out_rows_have_no_variance_to_report() -> None:
+    rows = unit(40)[:, None].astype(np.float16)
+    for held, reported in ((2, False), (20, True)):
+        metrics = card_metrics(random_sae(), rows, np.arange(40) < held)
+        assert ("fvu" in metrics["original"]) is reported
+        assert "cosine" in metrics["original"]
+
+
+def test_prices_are_finite(tmp_path: Path) -> None:
+    for price in ("inf", "1e308"):
+        done = run(
+            "fit", tmp_path, "--encoder", "http://127.0.0.1:9/v1#m", "--output", tmp_path / "x", "--price", price
+        )
+        assert done.returncode == 2
+        assert "--price" in done.stderr
+    with pytest.raises(InputError, match="finite numbers"):
+        Budget(prompt_price=float("inf"))

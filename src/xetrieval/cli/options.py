@@ -68,7 +68,8 @@ CacheOption = Annotated[
 
 
 PriceOption = Annotated[
-    float | None, typer.Option("--price", min=0, help="Price per million tokens of a paid endpoint, to show the cost.")
+    float | None,
+    typer.Option("--price", min=0, max=1e9, help="Price per million tokens of a paid endpoint, to show the cost."),
 ]
 
 

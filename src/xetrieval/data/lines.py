@@ -193,7 +193,10 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 raise InputError(f"{path_text(path)}: {other}")
             if packed and start and not start.startswith(GZIP):
                 raise InputError(f"{path_text(path)}: not packed with gzip; remove .gz from its name")
-            yield gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[misc]
+            content = gzip.GzipFile(fileobj=file) if packed else file
+            if packed and (other := other_kind(content.peek(6)[:6])):
+                raise InputError(f"{path_text(path)}: unpacked, {other}")
+            yield content  # type: ignore[misc]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DamagedError(f"{path_text(path)}: a damaged gzip file ({error}); fetch or make it again") from error
     except OSError as error:

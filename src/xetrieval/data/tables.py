@@ -197,7 +197,8 @@ def _check_columns(path: Path, names: Sequence[str]) -> list[str]:
     if duplicates:
         raise InputError(f"{path_text(path)}: duplicate column {duplicates[0][:100]!r}; rename or remove one")
     if not {"_id", "id"} & set(names) or not {"text", "title"} & set(names):
-        listed = ", ".join(name[:60] for name in names[:20])
-        remedy = "; remove the blanks around names" if any(name.strip() != name for name in names) else ""
+        blank = any(name.strip() != name for name in names)
+        listed = ", ".join(repr(name[:60]) if blank else name[:60] for name in names[:20])
+        remedy = "; remove the spaces around names" if blank else ""
         raise InputError(f"{path_text(path)}: expected columns _id (or id) and text, found {listed}{remedy}")
     return list(names)

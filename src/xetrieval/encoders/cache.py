@@ -131,8 +131,8 @@ class CachedEncoder(BaseEncoder):
         keys = [_key(text) for text in texts]
         vectors = np.empty((len(texts), self.identity.dimension), np.float32)
         counts = not_counted(len(texts))
+        self._compare(role)
         with self._open(role) as db:
-            self._compare(db, role)
             missing: dict[bytes, list[int]] = {}
             for row, key in enumerate(keys):
                 found = None if key in missing else self._find(db, key, role)
@@ -188,16 +188,25 @@ class CachedEncoder(BaseEncoder):
             raise DamagedError(f"{self.path(role)}: the cache of encoded texts is damaged; delete it")
         return np.frombuffer(row[0], np.float32), row[1:]
 
-    def _compare(self, db: sqlite3.Connection, role: Role) -> None:
+    def _compare(self, role: Role) -> None:
         """If weights cannot be seen, encode one fixed text again: the name may now refer to a different model.
+
+        The file of the other role, if there is one, comes first: no vector of a different model is added beside it.
 
         Raises:
             MismatchError: the encoder's vector differs from the one in the cache.
         """
-        identity = self.identity
-        if identity.weights_sha256 is not None or not identity.lasting or role in self._compared:
+        if self.identity.weights_sha256 is not None or not self.identity.lasting or role in self._compared:
             return
-        key, probe = _key(PROBE), read_texts(self.encoder, [PROBE], role)
+        other: Role = "document" if role == "query" else "query"
+        if other not in self._compared and self.path(other).is_file():
+            with self._open(other) as db:
+                self._compare_in(db, other)
+        with self._open(role) as db:
+            self._compare_in(db, role)
+
+    def _compare_in(self, db: sqlite3.Connection, role: Role) -> None:
+        identity, key, probe = self.identity, _key(PROBE), read_texts(self.encoder, [PROBE], role)
         found = self._find(db, key, role)
         if found is None:
             self._add(db, [key], probe)

@@ -15,7 +15,7 @@ from .base import BaseEncoder
 
 BYTES_OF_A_VECTOR: Final = 1 << 18  # bytes of a vector as JSON at most: 10,000 numbers of 25 characters
 PROBE: Final = "dimension probe"
-LARGEST_NUMBER: Final = 3.4e38  # the largest 32-bit float
+LARGEST_NUMBER: Final = 1.7e308  # the largest 64-bit float
 
 
 class EndpointEncoder(BaseEncoder):

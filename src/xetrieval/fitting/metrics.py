@@ -15,6 +15,7 @@ from ..sae import SparseAutoencoder
 from ..sae.measure import BLOCK, Activity, reconstruction
 
 MOST_ROWS = 20_000  # enough for three digits
+LEAST_ROWS = 10  # fewer rows have hardly any variance around their own mean
 
 
 def held_out_rows(owner: NDArray[np.int64], documents: int, config: FitConfig) -> NDArray[np.bool_]:
@@ -27,7 +28,7 @@ def held_out_rows(owner: NDArray[np.int64], documents: int, config: FitConfig) -
 def card_metrics(sae: SparseAutoencoder, views: NDArray[np.float16], held: NDArray[np.bool_]) -> dict[str, Any]:
     """The model card's metrics: reconstruction of held-out rows, and dead and dense features over all rows.
 
-    Original and reasoned vectors are measured separately. If all rows are equal, there is no FVU.
+    Original and reasoned vectors are measured separately. There is no FVU if all rows are equal, or only a few.
     """
     rows = np.flatnonzero(held)[:MOST_ROWS]
     metrics: dict[str, Any] = {"held_out_rows": len(rows)}
@@ -35,6 +36,8 @@ def card_metrics(sae: SparseAutoencoder, views: NDArray[np.float16], held: NDArr
         if columns:
             x = as_vectors(np.asarray(views[rows][:, columns], np.float32).reshape(-1, sae.dimension))
             metrics[name] = reconstruction(sae, x).on_card()
+            if len(rows) < LEAST_ROWS:
+                metrics[name].pop("fvu", None)
     activity = Activity(sae.features)
     every = max(1, len(views) // 100_000)
     for start in range(0, len(views), BLOCK):

@@ -32,7 +32,7 @@ class Budget:
         if min(self.prompt_price, self.completion_price) < 0 or not math.isfinite(
             self.prompt_price + self.completion_price
         ):
-            raise InputError("prices per million tokens must not be negative")
+            raise InputError("prices per million tokens must be finite numbers, 0 or more")
         if self.money is not None and not self.prompt_price + self.completion_price:
             raise InputError("a budget of money needs the prices per million tokens of prompts and of answers")
 

@@ -69,6 +69,8 @@ class SteeringProfile:
                 f"the steering profile belongs to the autoencoder {self.sae_digest}, not to {sae.digest}"
             )
         check_feature_ids(self.factors, sae.features)
+        if lost := sorted(feature for feature in self.factors if sae.retired[feature]):
+            raise InputError(f"feature {lost[0]} was lost when the dictionary was learned again: no factor changes it")
 
     def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
         """This profile with FEATURE=FACTOR strings added, which override its own factors.

@@ -134,6 +134,8 @@ def _count(index: IndexReader, package: Any) -> Any:
     alive[index.alive] = True
     texts = [one.text for shard in index.shards for one in shard.texts.all() if alive[shard.first + one.row]]
     tokens = package.tokenize(texts, stopwords="en", show_progress=False)
+    if not any(tokens.ids):
+        raise InputError(f"{index.folder}: no document has a word of two letters or more; rank by dense")
     retriever = package.BM25(method=METHOD)
     retriever.index(tokens, show_progress=False)
     return retriever

@@ -46,6 +46,7 @@ LARGEST: Final = 1024  # the most bits of an integer
 SHOWN_FIELDS: Final = 20
 EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
 QUOTE: Final = 'put a text that begins with an operator between quotation marks: name="=x"'
+EMPTY: Final = '""'  # an empty string in a message
 ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -238,7 +239,7 @@ def check_fields(conditions: Iterable[Condition], kinds: Kinds) -> None:
         if there is None:
             known = sorted(kinds)
             more = f" and {len(known) - SHOWN_FIELDS} more" if len(known) > SHOWN_FIELDS else ""
-            names = ", ".join(name[:40] for name in known[:SHOWN_FIELDS]) + more
+            names = ", ".join(name[:40] or EMPTY for name in known[:SHOWN_FIELDS]) + more
             raise InputError(
                 f"filter {one.field[:100]!r}: no document has that field; this index has "
                 f"{names or 'no metadata at all'}"
@@ -262,7 +263,7 @@ def _mismatch(one: Condition, operand: Operand, there: frozenset[tuple[str, bool
         return f"{what}; ~ searches lists and texts"
     if one.operator in ORDER and not kinds & ORDERED:
         return f"{what}; {one.operator} compares numbers and dates"
-    return f"{what}; {operand.shown} is of another kind"
+    return f"{what}; {operand.shown or EMPTY} is of another kind"
 
 
 def matching_rows(texts: Texts, rows: int, conditions: Sequence[Condition]) -> NDArray[np.int64]:
