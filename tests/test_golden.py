@@ -53,7 +53,11 @@ def explanation() -> Explanation:
                 words=Words(("vaccines",), ("Vaccines", "immune")),
                 evidence=Evidence(evidence(), guess),
             ),
-            Term("feature", 4, None, 0.1, 0.4, views, words=Words((), ("Ice", "<cold>"))),
+            Term(
+                *("feature", 4, None, 0.1, 0.4, views | {"summary": 0.0}),
+                corpus_words=("<ice>", "cream"),
+                words=Words((), ("Ice", "<cold>")),
+            ),
             Term("feature", 5, "cold & <ice>", -0.05, 0.2, views),
         ),
         doc_id="d1",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from conftest import random_explainer
 
 from xetrieval.encoders import HashingEncoder
-from xetrieval.explain import Contrast, Explanation, Reading, Term
+from xetrieval.explain import Contrast, Explanation, Reading, Term, Words
 from xetrieval.render.fitted import bar
+from xetrieval.render.markdown import markdown
 from xetrieval.render.page import page
 from xetrieval.render.text import plain_text
 from xetrieval.text import printable
@@ -54,6 +56,42 @@ def test_the_notebook_form_escapes_everything() -> None:
 
 def test_unnamed_features_are_shown_by_their_number() -> None:
     assert "feature 4" in str(hostile())
+
+
+def test_a_feature_without_a_label_that_holds_is_shown_by_the_words_of_its_corpus() -> None:
+    term = Term(
+        "feature", 4, "kidneys", 0.3, label_holds=False, corpus_words=("diet", "<salt>"), words=Words(("a",), ())
+    )
+    why = Explanation(0.3, 0.0, 0.0, (term,))
+    assert str(why).splitlines()[1].startswith("unnamed: diet, <salt>  ")
+    assert "unnamed: no label holds for these texts" in str(why)
+    assert "unnamed: diet, &lt;salt&gt;" in why._repr_html_()
+    assert "unnamed: diet, &lt;salt&gt;" in markdown(why)
+    written = why.to_dict()["terms"][0]
+    assert (written["label"], written["label_holds"], written["corpus_words"]) == ("kidneys", False, ["diet", "<salt>"])
+    held = replace(why, terms=(replace(term, label_holds=True),))
+    assert "kidneys" in str(held)
+    assert "diet" not in str(held)
+
+
+def test_views_have_a_column_with_a_legend_only_where_they_differ() -> None:
+    both, one = ({"original": 0.2, "summary": summary} for summary in (0.1, 0.0))
+    terms = [Term("feature", j, f"label {j}", 0.2, 0.2, views) for j, views in enumerate((both, both, one))]
+    per_view = {"original": (0, 1, 2), "summary": (0, 1)}
+    alike, apart = (Explanation(0.2 * n, 0.0, 0.0, tuple(terms[:n]), per_view=per_view) for n in (2, 3))
+    assert "views" not in str(alike)
+    assert "views: o its own vector, s predicted summary" in str(apart)
+    assert [line.split()[2] for line in str(apart).splitlines()[1:4]] == ["os", "os", "o·"]
+    assert "views" not in alike._repr_html_() + markdown(alike)
+    assert "original, summary" in apart._repr_html_()
+
+
+def test_more_than_the_whole_score_is_explained_in_words() -> None:
+    terms = (Term("feature", 1, "one", 0.4, 0.2, {}),)
+    over = Explanation(0.5, 0.104, -0.004, terms)
+    assert "explained 101% (the parts exceed the score by 0.0040), without bias 80%" in str(over)
+    assert over.to_dict()["explained"] == over.explained == pytest.approx(1.008)
+    assert "explained 100%, without bias 80%" in str(Explanation(0.5, 0.102, -0.002, terms))
 
 
 def test_bars_grow_with_the_share() -> None:

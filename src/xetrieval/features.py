@@ -75,6 +75,7 @@ class Feature(LabelledFeature):
     flags: tuple[str, ...] = ()  # dense, duplicate:ID, retired
     holds_from: float | None = None  # activation in both texts from which the label holds; None: from any
     near_from: float | None = None  # cosine of the label and either text from which it holds; None: from any
+    words: tuple[str, ...] = ()  # of the corpus, those that the feature stands for; shown where no label holds
 
     @cached_property
     def confidence(self) -> float | None:

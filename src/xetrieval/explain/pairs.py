@@ -81,6 +81,7 @@ class ExplainedPairs(Sequence[Explanation]):
                 absent | dict(zip(self.views, views, strict=True)),
                 confidence=self.features[j].confidence,
                 label_holds=holds,
+                corpus_words=self.features[j].words,
             )
             for j, share, query, views, holds in zip(
                 *(column.tolist() for column in columns), self.label_holds[rows], strict=True

@@ -23,9 +23,10 @@ def fragment(rows: Rows, *, unfolded: bool) -> str:
     """The rows with their bars, the score they add up to, notes, and the words behind each row."""
     longest = max((abs(row.value) for row in rows.rows), default=0.0) or 1.0
     beside = [rows.words_column] if rows.words_column else []
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("", *beside, *rows.columns[1:], ""))
-    body = "".join(_row(row, abs(row.value) / longest, words=bool(beside)) for row in rows.rows)
-    figures, gap = "".join(_figure(value) for value in rows.score.values), "<td></td>" * (1 + len(beside))
+    where = [name for name in rows.columns[1:2] if name]
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("", *beside, *where, *rows.columns[2:], ""))
+    body = "".join(_row(row, abs(row.value) / longest, words=bool(beside), where=bool(where)) for row in rows.rows)
+    figures, gap = "".join(_figure(value) for value in rows.score.values), "<td></td>" * len([*where, *beside])
     return (
         f'<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{body}'
         f'<tr><th style="text-align:left">score</th>{gap}{figures}<td>{escape(rows.summary)}</td></tr>'
@@ -43,14 +44,12 @@ def visible(text: str) -> str:
     return escape("".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in text))
 
 
-def _row(row: Row, width: float, *, words: bool) -> str:
+def _row(row: Row, width: float, *, words: bool, where: bool) -> str:
     figures = "".join(_figure(value) for value in row.values)
     bar = f'<div style="background:{row.colour.page};height:.8em;width:{12 * width:.2f}em"></div>'
     beside = f'<td style="text-align:left">{escape(row.words)}</td>' if words else ""
-    return (
-        f'<tr><td style="text-align:left">{escape(row.name)}</td>{beside}<td style="opacity:.6">{escape(row.note)}</td>'
-        f"{figures}<td>{bar}</td></tr>"
-    )
+    source = f'<td style="opacity:.6">{escape(row.note)}</td>' if where else ""
+    return f'<tr><td style="text-align:left">{escape(row.name)}</td>{beside}{source}{figures}<td>{bar}</td></tr>'
 
 
 def _figure(value: float) -> str:

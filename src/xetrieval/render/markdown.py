@@ -19,15 +19,16 @@ def markdown(result: Explanation | Contrast, top: int | None = None, notes: Sequ
     lines += [f"> {name}: {literal(shorten(text, 400))}" + "\n>" for name, text in rows.texts if text]
     figures = ["---:"] * (len(rows.columns) - 2)
     beside = [rows.words_column] if rows.words_column else []
-    lines += ["", _cells([rows.columns[0], *beside, *rows.columns[1:]])]
-    lines += [_cells(["---", *("---" for _ in beside), "---", *figures])]
-    lines += [
-        _cells([literal(row.name), *(literal(row.words) for _ in beside), literal(row.note), *_figures(row.values)])
-        for row in rows.rows
-    ]
+    where = [name for name in rows.columns[1:2] if name]
+    lines += ["", _cells([rows.columns[0], *beside, *where, *rows.columns[2:]])]
+    lines += [_cells(["---", *("---" for _ in (*beside, *where)), *figures])]
+    for row in rows.rows:
+        cells = [row.name, *(row.words for _ in beside), *(row.note for _ in where)]
+        lines.append(_cells([*map(literal, cells), *_figures(row.values)]))
     scores = (f"**{figure}**" for figure in _figures(rows.score.values))
-    lines.append(_cells(["**score**", *("" for _ in beside), literal(rows.summary), *scores]))
-    lines += ["", *(f"- {literal(printable(note))}" for note in (*notes, *rows.notes, *rows.unread))]
+    lines.append(_cells(["**score**", *("" for _ in (*beside, *where)), *scores]))
+    summary = [rows.summary] if rows.summary else []
+    lines += ["", *(f"- {literal(printable(note))}" for note in (*summary, *notes, *rows.notes, *rows.unread))]
     for row in with_sides(rows.rows):
         lines += ["", f"**{literal(row.name)}** {row.value:+.4f}", ""]
         lines += [

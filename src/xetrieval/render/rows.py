@@ -15,9 +15,17 @@ from ..text import printable, shorten
 from ..views import View
 
 VIEW_LETTERS: Final = {"original": "o", "qa": "q", "summary": "s", "purpose": "p"}
+VIEW_MEANINGS: Final = {
+    "original": "its own vector",
+    "qa": "predicted question-answer list",
+    "summary": "predicted summary",
+    "purpose": "predicted purpose",
+}
 BETWEEN: Final = " ↔ "  # words of the query and of the document
 BOTH: Final = f"query{BETWEEN}document"
+UNNAMED: Final = "unnamed: no label holds for these texts; these are the corpus's words for the feature"
 STORED: Final = "≈ words that carry the feature's activation, not this share"
+MORE_THAN_ALL: Final = 1.005  # shown as 101 %
 NO_WORD: Final = "–"  # no word of this text carries the share
 
 
@@ -73,13 +81,13 @@ class Rows(NamedTuple):
     """A result as lines that add up to the last one."""
 
     title: str
-    columns: tuple[str, ...]  # name, where from, then the figures
+    columns: tuple[str, ...]  # name, where from (empty where it is the same for all rows), then the figures
     words_column: str  # title of the words beside each row; empty where no row has any
     rows: tuple[Row, ...]
     score: Row
     summary: str  # how much of the score is explained
     notes: tuple[str, ...]
-    legend: str  # what the letters of `short` mean, where they are unusual
+    legend: tuple[str, ...]  # what abbreviations of a narrow table mean
     words_title: str  # above the words behind each row
     unread: tuple[str, ...]  # texts that the encoder did not read, where words were requested
     texts: tuple[tuple[str, str], ...]  # name, text
@@ -103,16 +111,20 @@ def _explanation(explanation: Explanation) -> Rows:
         rows.append(Row("remainder", REMAINDER, "", "", (explanation.remainder,)))
     texts = (("query", explanation.query), ("document", explanation.document))
     stored = any(term.words.of_activation for term in explanation.terms if term.words)
-    usual = [f"{letter} {view}" for view, letter in letters.items() if view not in VIEW_LETTERS]
+    where = "by" if not cosine else "views" if len({row.short for row in rows if row.kind == "feature"}) > 1 else ""
     return Rows(
         title=f"Why this document scores {explanation.score:+.4f}{' when steered' if explanation.steered else ''}",
-        columns=("feature", "views", "share") if cosine else ("term", "by", "share"),
+        columns=("feature" if cosine else "term", where, "share"),
         words_column=_words_column(explanation),
         rows=tuple(rows),
         score=Row("score", "score", "", "", (explanation.score,)),
         summary=_summary(explanation) if cosine else "",
         notes=tuple(printable(note) for note in explanation.notes),
-        legend="; ".join([*([f"further views: {', '.join(usual)}"] if usual else []), *([STORED] if stored else [])]),
+        legend=(
+            *([f"views: {_meanings(letters)}"] if where == "views" else []),
+            *([STORED] if stored else []),
+            *([UNNAMED] if any(row.name.startswith("unnamed: ") for row in rows) else []),
+        ),
         words_title="where it comes from",
         unread=_unread((*texts[0], explanation.query_read_to), (*texts[1], explanation.document_read_to)),
         texts=texts,
@@ -138,9 +150,11 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
 
 
 def _name(term: Term) -> str:
-    """The label where it holds; else the feature's number, and that this is not a name."""
+    """The label where it holds; else the corpus's words for the feature or its number, and that this is not a name."""
     if term.kind == "word" or term.trusted_label:
         return printable(term.name)
+    if term.corpus_words:
+        return printable(f"unnamed: {', '.join(term.corpus_words)}")
     return f"{replace(term, label=None).name} (unnamed)"
 
 
@@ -175,7 +189,7 @@ def _contrast(contrast: Contrast) -> Rows:
         score=Row("score", "score", "", "", _both(first.score, second.score)),
         summary="",
         notes=tuple(printable(note) for note in contrast.notes),
-        legend="",
+        legend=(UNNAMED,) if any(row.name.startswith("unnamed: ") for row in rows) else (),
         words_title="where the difference comes from",
         unread=_unread(*((name, text, end) for (name, text), end in zip(texts, ends, strict=True))),
         texts=texts,
@@ -233,7 +247,14 @@ def _summary(explanation: Explanation) -> str:
     if explanation.explained is None:
         return "too close to zero for a percentage" if abs(explanation.score) < LEAST_SCORE else ""
     alone = explanation.explained_without_bias
-    return f"explained {explanation.explained:.0%}" + ("" if alone is None else f", without bias {alone:.0%}")
+    known = f"explained {explanation.explained:.0%}"
+    if explanation.explained >= MORE_THAN_ALL:
+        known += f" (the parts exceed the score by {abs(explanation.remainder):.4f})"
+    return known + ("" if alone is None else f", without bias {alone:.0%}")
+
+
+def _meanings(letters: dict[View, str]) -> str:
+    return ", ".join(f"{letter} {VIEW_MEANINGS.get(view, view)}" for view, letter in letters.items())
 
 
 def view_letters(views: Iterable[View]) -> dict[View, str]:

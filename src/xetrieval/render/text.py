@@ -19,14 +19,15 @@ def table_of(result: Explanation | Contrast, top: int | None = None) -> Renderab
     rows = rows_of(result, top)
     name, where, *figures = rows.columns
     beside = [Column(rows.words_column, 56, 40, 26)] if rows.words_column else []
-    columns = (Column(name, 46, 22, 22), *beside, Column(where, 24), *(Column(figure) for figure in figures))
+    views = [Column(where, 24)] if where else []
+    columns = (Column(name, 46, 22, 22), *beside, *views, *(Column(figure) for figure in figures))
     sums = (Text(f"{value:+.4f}", "bold") for value in rows.score.values)
-    total = Line((Text("score", "bold"), *("" for _ in beside), "", *sums))
+    total = Line((Text("score", "bold"), *("" for _ in (*beside, *views)), *sums))
     bar_title = "2nd · 1st" if isinstance(result, Contrast) else ""
-    table = Fitted(columns, [_line(row, words=bool(beside)) for row in rows.rows], total, rows.summary, bar_title)
+    lines = [_line(row, words=bool(beside), views=bool(views)) for row in rows.rows]
+    table = Fitted(columns, lines, total, rows.summary, bar_title)
     notes = [Text(note, "yellow") for note in rows.notes]
-    if rows.legend:
-        notes.append(Text(rows.legend, "dim"))
+    notes += [Text(line, "dim") for line in rows.legend]
     return Group(table, *notes, *_words(rows))
 
 
@@ -51,12 +52,13 @@ def without_colour(*parts: RenderableType, width: int = 100) -> str:
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def _line(row: Row, *, words: bool) -> Line:
+def _line(row: Row, *, words: bool, views: bool) -> Line:
     style = row.colour.terminal
     *sides, value = (f"{value:+.4f}" for value in row.values)
     beside = [Narrowing((row.words, *row.fewer_words))] if words else []
     name = Narrowing((row.name, row.kind)) if row.kind in ("bias", "remainder") else Text(row.name)
-    return Line((name, *beside, Text(row.short, "dim"), *sides, Text(value, style)), row.value, style)
+    where = [Text(row.short, "dim")] if views else []
+    return Line((name, *beside, *where, *sides, Text(value, style)), row.value, style)
 
 
 def _words(rows: Rows) -> list[RenderableType]:

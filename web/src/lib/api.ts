@@ -313,7 +313,7 @@ export interface components {
         };
         /**
          * Bin
-         * @description How many activations lie between `low` and `high`.
+         * @description How many activations are between `low` and `high`.
          */
         Bin: {
             /** Count */
@@ -402,7 +402,7 @@ export interface components {
         };
         /**
          * CorpusReport
-         * @description What the documents of an index are about, and what is wrong with them.
+         * @description What the documents of an index are about, and problems with them.
          */
         CorpusReport: {
             /** Boilerplate */
@@ -425,7 +425,7 @@ export interface components {
         };
         /**
          * Erase
-         * @description Features whose erasure from the document does it, and its score then.
+         * @description Features whose erasure from the document is enough, and its score after that.
          */
         Erase: {
             /** Features */
@@ -599,10 +599,12 @@ export interface components {
             scores?: components["schemas"]["Score"][];
             /** Source */
             source: string | null;
+            /** Words */
+            words?: string[];
         };
         /**
          * FeatureCard
-         * @description A feature, its surroundings, and where a corpus has it.
+         * @description A feature, its neighbours, and where it occurs in a corpus.
          */
         FeatureCard: {
             /** Coactive */
@@ -723,7 +725,7 @@ export interface components {
         };
         /**
          * Hit
-         * @description One document found. Its explanation is computed when it is first used.
+         * @description A document in a ranking. Its explanation is computed when first used.
          */
         Hit: {
             /** Doc Id */
@@ -753,7 +755,7 @@ export interface components {
         };
         /**
          * Hub
-         * @description A document among the nearest of very many others, and what brings it there.
+         * @description A document that is among the nearest neighbours of very many others, and why.
          */
         Hub: {
             /** Doc Id */
@@ -810,7 +812,7 @@ export interface components {
         };
         /**
          * NamedFeature
-         * @description A feature by number and name.
+         * @description A feature's number and name.
          */
         NamedFeature: {
             /** Feature Id */
@@ -820,7 +822,7 @@ export interface components {
         };
         /**
          * Neighbour
-         * @description Another feature and how near it is: cosine of directions, or Jaccard index of the passages that activate both.
+         * @description Another feature and its similarity: cosine of directions, or Jaccard index of the passages that activate them.
          */
         Neighbour: {
             /** Feature Id */
@@ -832,7 +834,7 @@ export interface components {
         };
         /**
          * Other
-         * @description The document that another is compared with.
+         * @description The document compared with.
          */
         Other: {
             /** Doc Id */
@@ -985,7 +987,7 @@ export interface components {
         };
         /**
          * Scale
-         * @description One factor on the activations of these features of the document that does it, and its score then.
+         * @description A factor on the document's activations of these features that is enough, and its score after that.
          */
         Scale: {
             /** Factor */
@@ -1160,7 +1162,7 @@ export interface components {
         };
         /**
          * StoredDocument
-         * @description A document as the index keeps it. `row` is its row in the shard, or in the index if it comes from an index.
+         * @description A document as stored in the index. `row` is its row in the shard, or in the index if read from an index.
          */
         StoredDocument: {
             /** Doc Id */
@@ -1193,7 +1195,7 @@ export interface components {
         };
         /**
          * Swap
-         * @description Changes that would swap two documents. Either is enough: to the document ahead, or to the one behind.
+         * @description Changes that would swap two documents, one to the document ahead and one to the other. Either is enough.
          */
         Swap: {
             /**
@@ -1219,6 +1221,8 @@ export interface components {
         Term: {
             /** Confidence */
             confidence?: number | null;
+            /** Corpus Words */
+            corpus_words?: string[];
             /** Detail */
             detail?: {
                 [key: string]: number;
@@ -1310,7 +1314,7 @@ export interface components {
         };
         /**
          * Topic
-         * @description A family of features, or a feature where there are no families.
+         * @description A family of features, or a feature if there are no families.
          */
         Topic: {
             /** Documents */
@@ -1376,7 +1380,7 @@ export interface components {
         };
         /**
          * Words
-         * @description Words that carry a term's share, the strongest first. For texts in `of_activation`, they carry the activation.
+         * @description Words that carry a term's share, strongest first; for texts in `of_activation`, they carry its activation.
          */
         Words: {
             /** Document */

@@ -18,9 +18,11 @@ export function nameOf(f: { feature_id: number | null; label: string | null; twi
   return f.label ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
 }
 
-// The label where it applies; otherwise "unnamed", with the words of this pair unless they are shown beside it.
+// The label where it applies; otherwise "unnamed", with the corpus's words for the feature, or those of this pair unless
+// they are shown beside it.
 export function shownName(term: Term, alone = true): string {
   if (term.kind === "word" || (term.label && term.label_holds !== false)) return nameOf(term);
+  if (term.corpus_words?.length) return `unnamed: ${term.corpus_words.join(", ")}`;
   return alone && term.words ? `(unnamed) ${wordsOf(term)}` : `${nameOf({ ...term, label: null })} (unnamed)`;
 }
 
@@ -35,6 +37,13 @@ export function weakTerms(explanation: Explanation): { count: number; share: num
   const count = weak.length + (explanation.other_terms?.count ?? 0);
   const share = weak.reduce((sum, term) => sum + term.share, explanation.other_terms?.share ?? 0);
   return { count, share, label: weak.length ? `weak features (${count})` : (explanation.other_terms?.label ?? "") };
+}
+
+// How much of the score the features account for; above 100 % by how much they exceed it.
+export function explainedOf(explanation: Explanation): string {
+  if (explanation.explained === null) return "";
+  const more = explanation.explained >= 1.005 ? ` (the parts exceed the score by ${Math.abs(explanation.remainder).toFixed(4)})` : "";
+  return `explained ${Math.round(100 * explanation.explained)} %${more}`;
 }
 
 // The words of both texts that carry a line's share.

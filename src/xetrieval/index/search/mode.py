@@ -136,7 +136,9 @@ class Ranking(Companion, ABC):
     def feature(self, j: int, share: float, detail: Mapping[str, float]) -> Term:
         """The term of a feature."""
         known = self.index.explainer.features[j]
-        return Term("feature", j, known.label, share, detail=detail, confidence=known.confidence)
+        return Term(
+            "feature", j, known.label, share, detail=detail, confidence=known.confidence, corpus_words=known.words
+        )
 
     def taken_apart(
         self, terms: Iterable[Term], note: str = "", *, score: float | None = None, bias: float = 0.0,
