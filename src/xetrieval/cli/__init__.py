@@ -1,4 +1,4 @@
-"""The command line: the library's verbs, one file per noun. Importing it loads no model code."""
+"""The command line, one file per group of commands. Importing it loads no model code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C while it is still being loaded ends it with a line, as later."""
+    """Run the command line. Ctrl-C ends it with a one-line message even while it is still loading."""
     try:
         from .app import main as run
     except KeyboardInterrupt:

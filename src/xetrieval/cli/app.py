@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 
 
-def _show_version(show: bool) -> None:  # noqa: FBT001  # typer calls it so
+def _show_version(show: bool) -> None:  # noqa: FBT001  # typer calls it like this
     if show:
         print_line(f"xetrieval {__version__}")
         raise typer.Exit
@@ -79,7 +79,7 @@ app.add_typer(evaluate, name="evaluate")
 
 INTERRUPTED: Final = 130
 STOPPED: Final = "xetrieval: interrupted; run the same command again to resume"
-UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]  # typer's, when it cannot parse
+UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]  # typer's error when it cannot parse
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def main() -> None:
     # OpenBLAS's threads keep spinning after a product and slow down what follows; NumPy reads this when it loads.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
     if os.environ.get("COLUMNS", "").strip("0") == "":
-        os.environ.pop("COLUMNS", None)  # a width of 0 would leave nothing to read
+        os.environ.pop("COLUMNS", None)  # at a width of 0 nothing would be readable
     use_utf8()
     try:
         _check_arguments(sys.argv[1:])
@@ -145,7 +145,7 @@ def _refuse_usage(error: Exception) -> NoReturn:
     """Report what typer cannot parse in one line, or print the help if typer asks for it."""
     message = getattr(error, "format_message", error.__str__)()
     context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed already, or is the message
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is either printed already, or the message
         if message.strip():
             write(f"{message}\n")
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""Benchmarks that a command ranks as well: which ones, and the encoder of their texts."""
+"""Options of commands that also rank benchmarks: the benchmarks, and the encoder of their texts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BenchmarkOptions:
     skip_bad: SkipBad = False
 
     def read(self) -> list[Benchmark]:
-        """The benchmarks, before any work.
+        """Read the benchmarks, before any work.
 
         Raises:
             InputError: --data without --encoder, or a benchmark cannot be read.
@@ -46,7 +46,7 @@ class BenchmarkOptions:
         return read_benchmarks(self.data or [], None, skip_bad=self.skip_bad)
 
     def encode(self, benchmarks: list[Benchmark]) -> list[tuple[Benchmark, BenchmarkVectors]]:
-        """Each with the vectors of its texts."""
+        """The benchmarks, each with the vectors of its texts."""
         from ..encoders import CachedEncoder
         from ..evaluate import benchmark_vectors
         from .progress import progress_bar

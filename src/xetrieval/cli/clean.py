@@ -1,4 +1,4 @@
-"""A Rich console whose output has no control characters and no blanks at the ends of lines."""
+"""A Rich console that prints no control characters and no trailing spaces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableT
 from rich.segment import Segment
 
 UNWANTED: Final = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-DRAWN: Final = {  # replaces what tables are drawn with, for consoles that take only ASCII
+DRAWN: Final = {  # replaces line-drawing characters, for consoles that take only ASCII
     **dict.fromkeys("█▉▊▋▌▐", "#"),
     **dict.fromkeys("▍▎▏─−–", "-"),
     "│": "|",
@@ -43,7 +43,7 @@ class CleanConsole(Console):
 
 
 class Clean:
-    """A renderable without control characters, and without blanks at the ends of its lines."""
+    """A renderable without control characters and trailing spaces."""
 
     def __init__(self, inner: RenderableType, *, ascii_bars: bool) -> None:
         self.inner, self.ascii_bars = inner, ascii_bars

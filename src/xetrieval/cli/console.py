@@ -1,7 +1,8 @@
-"""Everything that commands print goes through here, so that no control character reaches a terminal.
+"""All output of commands goes through here, so that no control character reaches a terminal.
 
 `write` and `print_json` put data (JSON, a page) on standard output, `output_console` tables, and `print_message`
-messages for people on standard error. All of it is UTF-8; on a console declared to take less, bars are in ASCII.
+messages for people on standard error. All of it is UTF-8; if the console's declared encoding is more limited, bars are
+in ASCII.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ WIDTH: Final = 100  # columns if neither a terminal nor COLUMNS sets them
 
 
 class _Closed(io.TextIOBase):
-    """Standard output that was closed before the start: writing to it is an error, not a silent loss."""
+    """Standard output that was closed at the start: writing to it is an error, not a silent loss."""
 
     def write(self, text: str) -> int:
         raise OSError(errno.EBADF, "standard output is closed; connect it to a file or a terminal")
 
 
 class _Discarded(io.TextIOBase):
-    """Standard error that was closed before the start: messages are discarded."""
+    """Standard error that was closed at the start: messages are discarded."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -43,7 +44,7 @@ def use_utf8() -> None:
     if sys.stderr is None:
         sys.stderr = _Discarded()
     for stream in (sys.stdout, sys.stderr):
-        change = getattr(stream, "reconfigure", None)  # their replacements in tests have none
+        change = getattr(stream, "reconfigure", None)  # replacements in tests lack it
         if change is not None:
             change(encoding="utf-8", errors="backslashreplace")
 
@@ -56,7 +57,7 @@ def print_message(text: str) -> None:
 
 
 def write(text: str) -> None:
-    """Write text as it is to standard output; the caller has removed control characters."""
+    """Write text unchanged to standard output; the caller has removed control characters."""
     sys.stdout.write(text)
 
 

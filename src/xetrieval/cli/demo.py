@@ -1,4 +1,4 @@
-"""xetrieval demo: search the documentation of this Python, and see why each top hit came first."""
+"""xetrieval demo: search this Python's documentation and see why the top hits were found."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def demo(
 
 
 def _index(explainer: Explainer, documents: list[Document], folder: Path | None, cache: Path | None) -> Index:
-    """The index of these documents, built unless it exists. With enough documents, it learns its own dictionary."""
+    """The index of these documents, built unless it exists. With enough documents, it trains its own dictionary."""
     from tempfile import TemporaryDirectory
 
     from ..explain import load

@@ -1,4 +1,4 @@
-"""xetrieval doctor: is the explainer good enough for this corpus, and which queries fail."""
+"""xetrieval doctor: check whether the explainer is good enough for a corpus, and which queries fail."""
 
 from __future__ import annotations
 

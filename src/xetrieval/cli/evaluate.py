@@ -1,4 +1,4 @@
-"""xetrieval evaluate: measurements on benchmarks; records in JSON, a table in the terminal."""
+"""xetrieval evaluate: measure on benchmarks, with records in JSON and a table in the terminal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RawSae = Annotated[
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """Where views come from."""
+    """The source of views."""
 
     internalizers: Annotated[
         Path | None, typer.Option("--internalizers", help="What `internalizer train` wrote, instead of an explainer's.")
@@ -51,7 +51,7 @@ class ViewOptions:
     ] = None
 
     def open(self, shared: EvaluateOptions) -> tuple[Encoder, Mapping[str, Internalizer]]:
-        """The encoder and the networks: of a folder of internalizers, or of an explainer."""
+        """The encoder and the networks, from a folder of internalizers or from an explainer."""
         if self.internalizers is None:
             opened = open_explainer(shared.explainer, self.encoder, shared.cache)
             return opened.encoder, opened.internalizers
@@ -70,7 +70,7 @@ class ViewOptions:
 @app.command()
 @with_options
 def retrieval(shared: EvaluateOptions, views: ViewOptions, config: RetrievalConfig) -> None:
-    """NDCG@10 of the encoder alone, with internalized views, and with texts that a teacher wrote."""
+    """Measure NDCG@10 of the encoder alone, with internalized views, and with a teacher's texts."""
     from ..evaluate import internalized, taught
     from ..evaluate import retrieval as run
     from ..teachers import read_teacher
@@ -102,7 +102,7 @@ def retrieval(shared: EvaluateOptions, views: ViewOptions, config: RetrievalConf
 @app.command()
 @with_options
 def intervention(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
-    """Erase the shared features, or keep only them: how the score changes, compared with random sets of equal size."""
+    """Erase or keep only the shared features, and compare the change in score with random sets of the same size."""
     from ..evaluate import InterventionConfig
     from ..evaluate import intervention as run
 
@@ -114,7 +114,7 @@ def intervention(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
 @app.command()
 @with_options
 def faithfulness(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
-    """Erase or keep more and more features: do those that an explanation lists first carry the most?"""
+    """Erase or keep more and more features, to test whether those listed first in an explanation carry the most."""
     from ..evaluate import FaithfulnessConfig
     from ..evaluate import faithfulness as run
 
@@ -126,7 +126,7 @@ def faithfulness(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
 @app.command()
 @with_options
 def steering(shared: EvaluateOptions, config: SteeringConfig, raw_sae: RawSae = None) -> None:
-    """Scale the features that matter, learned from half of the queries: NDCG@10 of the other half."""
+    """Scale the features that matter, chosen on half the queries, and measure NDCG@10 on the other half."""
     from ..evaluate import steering as run
 
     opened, raw = _explainers(shared, raw_sae)
@@ -140,7 +140,7 @@ def labels(
     config: LabelsConfig,
     judge: Annotated[str, typer.Option("--judge", help="An encoder other than the explained one.")],
 ) -> None:
-    """Does a judge that sees only the words of a label rank texts that activate its feature above others?"""
+    """Test whether a judge that sees only a label ranks texts that activate its feature above others."""
     from ..encoders import CachedEncoder, open_encoder
     from ..evaluate import labels as run
 
@@ -150,7 +150,7 @@ def labels(
 
 
 def _explainers(shared: EvaluateOptions, raw_sae: Path | None) -> tuple[Explainer, SparseAutoencoder | None]:
-    """The explainer, and the autoencoder that it is compared with."""
+    """The explainer, and the autoencoder to compare it with."""
     from ..sae import SparseAutoencoder
 
     opened = open_explainer(shared.explainer, None, shared.cache)

@@ -1,4 +1,4 @@
-"""xetrieval evaluate names and verdicts: do the names in explanations fit the texts that a reader sees?"""
+"""xetrieval evaluate names and verdicts: measure whether the names in explanations fit the texts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NamesOptions:
-    """Where pairs come from, and who judges."""
+    """The source of pairs, and the judge."""
 
     queries: Annotated[Path, typer.Option("--queries", help="Queries, JSON lines with _id and text.")]
     sheet: Annotated[Path, typer.Option("--sheet", help="What judges read: a .csv, or an .html page to click through.")]
@@ -44,7 +44,7 @@ class NamesOptions:
 
 @with_options
 def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm: LlmOptions) -> None:
-    """Draw pairs and the names that their explanations show, add names of inactive features, and write a blind sheet.
+    """Draw pairs with the names in their explanations, mix in names of inactive features, and write a blind sheet.
 
     People fill it in, or an encoder (--judge) or a language model (--llm) does; then run `xetrieval evaluate verdicts`.
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
@@ -80,7 +80,7 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
 
 
 def _queries(options: NamesOptions) -> tuple[Queries, Mapping[str, Mapping[str, int]] | None]:
-    """The queries, and the judgments if there are some: then only judged queries."""
+    """The queries and, if given, their judgments; then only judged queries."""
     from ..data.judgments import Queries, read_judged_queries, read_queries
 
     if options.qrels is None:
@@ -93,7 +93,7 @@ def _queries(options: NamesOptions) -> tuple[Queries, Mapping[str, Mapping[str, 
 
 
 def _reader(encoder: str | None, model: CachedChat | None, index: Index, llm: LlmOptions) -> Reader | None:
-    """Who fills in the sheet; None: people."""
+    """The reader that fills in the sheet; None: people."""
     from ..encoders import CachedEncoder, open_encoder
     from ..evaluate.names import EncoderReader, LlmReader
 
@@ -110,7 +110,7 @@ def verdicts(
     ] = None,
     format: FormatOption = Format.text,
 ) -> None:
-    """Score filled sheets: fits, partly, not there, by line and by share, with intervals; agreement; coverage."""
+    """Score filled-in sheets: verdicts by line and by share, with intervals; agreement of judges; coverage."""
     from dataclasses import replace
 
     from ..evaluate.names import read_key, read_sheet, score_names

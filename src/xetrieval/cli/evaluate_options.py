@@ -1,4 +1,4 @@
-"""What all `xetrieval evaluate` commands have in common: data, samples, seed, output, format."""
+"""Options of all `xetrieval evaluate` commands: data, samples, seed, output, format."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EvaluateOptions:
     skip_bad: SkipBad = False
 
     def run(self, what: str, reader: Encoder, measure: Measure) -> None:
-        """Read, encode and measure every benchmark. The output file is written after each, so that nothing is lost."""
+        """Read, encode and measure every benchmark. The output file is written after each one."""
         from ..data.benchmark import sample_benchmark
         from ..encoders import CachedEncoder
         from ..evaluate import benchmark_vectors
@@ -73,9 +73,9 @@ class EvaluateOptions:
                 progress(what, place + 1, len(benchmarks), benchmark.name)
                 if self.output is not None and not is_stream(self.output):
                     self._write(results)
-        if self.output is not None and is_stream(self.output):  # a stream cannot be written again
+        if self.output is not None and is_stream(self.output):  # a stream cannot be rewritten
             self._write(results)
-        if str(self.output) == STANDARD:  # the records are there already
+        if str(self.output) == STANDARD:  # the records were already printed
             return
         if self.format is Format.json:
             print_json([asdict(result) for result in results])

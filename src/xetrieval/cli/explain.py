@@ -1,4 +1,4 @@
-"""xetrieval explain: one pair, or a file of pairs."""
+"""xetrieval explain: explain one pair or a file of pairs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairOptions:
-    """Pairs to explain, other than one pair of texts on the command line, and the explainer to use."""
+    """A file of pairs to explain, and the explainer to use."""
 
     source: Annotated[
         Path | None, typer.Option("--input", help="JSON Lines with query, doc and optionally query_id, doc_id; or -.")
@@ -140,7 +140,7 @@ def _texts(pairs: PairOptions, answer: AnswerOptions, query: str, document: str 
 
 
 def _of_context(opened: Explainer, context: Path, texts: list[str], skipped: Skipped) -> Explainer:
-    """The explainer with features of the documents given along, and what they explain of each other."""
+    """An explainer with features trained on the accompanying documents, and how much they explain of each other."""
     from ..data import read_corpora
     from ..explain.verdict import verdict
     from ..fitting.context import explainer_of_context

@@ -1,4 +1,4 @@
-"""xetrieval export: a copy of an explainer to give away."""
+"""xetrieval export: copy an explainer to share it."""
 
 from __future__ import annotations
 

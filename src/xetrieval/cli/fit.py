@@ -1,4 +1,4 @@
-"""xetrieval fit: an explainer for your encoder on your corpus."""
+"""xetrieval fit: fit an explainer for your encoder on your corpus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """What encodes the corpus."""
+    """The encoder of the corpus."""
 
     encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, URL#MODEL, vectors:FILE.")]
     precision: Annotated[

@@ -48,7 +48,7 @@ Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folde
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """Documents, and how they are read."""
+    """The documents, and how they are read."""
 
     encoder: EncoderOption = None
     vectors: Annotated[
@@ -83,7 +83,7 @@ def build(
 ) -> None:
     """Build an index. If interrupted, run the same command again to resume.
 
-    Documents longer than the encoder reads are cut into chunks named ID#1, ID#2, ..., so that all of their text counts.
+    Documents longer than the encoder reads are cut into chunks named ID#1, ID#2, ..., so that all their text counts.
     """
     _build(replace(corpus, chunks=chunks), config, sources or [], explainer, output)
 
@@ -96,8 +96,8 @@ def add(
     """Add documents, and replace those whose text or metadata changed, with all their chunks.
 
     Documents that are no longer in the corpus stay in the index until `index delete` removes them. Replaced texts are
-    no longer found, but they stay in the index's files until `index compact`. Documents are cut into chunks as they
-    were before, unless you choose otherwise.
+    no longer found, but they stay in the index's files until `index compact`. Documents are cut into chunks as before,
+    unless you choose otherwise.
     """
     from ..errors import InputError
     from ..index import open_index
@@ -158,10 +158,10 @@ def relearn(
         int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Same index and seed, same features.")
     ] = 0,
 ) -> None:
-    """Learn an index's features again, over the documents that it contains now. No document is encoded.
+    """Retrain an index's features on its current documents, without encoding any document.
 
-    Features that are found again keep their ids and labels; ids of lost ones are never used again. The index can be
-    used meanwhile, with its old features. If interrupted, run the same command again to resume.
+    Features that reappear keep their ids and labels; ids of lost ones are never reused. Meanwhile the index can be used
+    with its old features. If interrupted, run the same command again to resume.
     """
     from ..index import open_index
     from ..index.build.relearn import relearn_index
@@ -203,7 +203,7 @@ def accelerate(
     from ..index.search.nearest import engine
 
     for name in engines:
-        engine(name)  # refuses an unknown name before any work
+        engine(name)  # refuses unknown names before any work
     opened = open_index(index)
     for name in engines:
         made = make(opened, name)
@@ -216,7 +216,7 @@ def accelerate(
 
 @app.command()
 def verify(index: Folder) -> None:
-    """Compare every file with its hash to find any damage, and list files that do not belong to the index."""
+    """Compare every file with its hash to find damage, and list files that do not belong to the index."""
     from ..index.build.verify import verify_index
 
     with progress_bar() as progress:
@@ -271,7 +271,7 @@ def report(
     topics: Annotated[int, typer.Option("--topics", min=1, help="How many families to show.")] = 20,
     format: FormatOption = Format.text,
 ) -> None:
-    """Show what this corpus is about: families, uninformative features, documents found for almost any query."""
+    """Show what the corpus is about: families, uninformative features, documents found for almost any query."""
 
     from ..index import open_index
     from ..index.ask.report import report as look
@@ -285,7 +285,7 @@ def report(
 
 
 def _words(manifest: Manifest) -> str:
-    """Whether search shows words of the documents."""
+    """A line about whether search shows words of the documents."""
     found = manifest.has_words
     known = sum(shard["rows"] for has, shard in zip(found, manifest.shards, strict=True) if has)
     return "stored" if all(found) else f"not stored: {NO_WORDS}" if not known else f"stored for {known:,} documents"
@@ -305,7 +305,7 @@ def _dictionary(index: Index) -> str:
 
 
 def _added_later(index: Index) -> str | None:
-    """What was added since the features were learned, and whether it is poorly explained."""
+    """What was added since the features were trained, and whether it is poorly explained."""
     from ..index.ask.drift import drift
 
     found = drift(index)

@@ -1,4 +1,4 @@
-"""xetrieval internalizer: the networks that put reasoning into embeddings."""
+"""xetrieval internalizer: train and evaluate the networks that add reasoning to embeddings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Teachers = Annotated[
 
 @dataclass(frozen=True)
 class Lessons:
-    """Texts of teachers about documents, and how they are encoded."""
+    """Teachers' texts about documents, and how they are encoded."""
 
     teacher: Teachers
     encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, or URL#MODEL.")]
@@ -46,7 +46,7 @@ class Lessons:
     def read(
         self, corpora: list[Path], output: Path | None, data: Sequence[str] = ()
     ) -> tuple[list[TeacherPair], list[Benchmark]]:
-        """The pairs, and benchmarks; rows that cannot be used are listed beside `output`."""
+        """The pairs, and benchmarks; unusable rows are listed in a file beside `output`."""
         from ..data import read_corpora
         from ..data.benchmark import open_benchmark
         from ..teachers import read_teacher

@@ -35,7 +35,7 @@ Ids = Annotated[str | None, typer.Option("--ids", help="Only these features, sep
 
 @dataclass(frozen=True)
 class FeatureOptions:
-    """Features with examples."""
+    """The features to label, and their examples."""
 
     explainer: LabelledArgument
     examples: ExamplesOption = None
@@ -138,7 +138,7 @@ def examples(
 @app.command()
 @with_options
 def keyphrase(features: FeatureOptions, target: TargetOptions) -> None:
-    """Label features with phrases that their texts share and others lack. Offline; takes seconds."""
+    """Label features with phrases that their texts share and others lack. Works offline and takes seconds."""
     from ..labels.labellers import KeyphraseLabeller
 
     _, folder, chosen = features.open()
@@ -159,9 +159,9 @@ def llm(
 ) -> None:
     """Let a language model write labels, from examples, or from the uses of the features in an index.
 
-    Of an index, it sees pairs of documents that a feature links, and pairs that similar features link. Each label is
-    tried on other pairs, and made again if it does not fit them.
-    Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
+    In an index, it sees pairs of documents that a feature links, and pairs that similar features link. Each label is
+    tried on other pairs and rewritten if it does not fit them. Run it again to resume; no answer is paid for twice.
+    Exit code 3: the budget is used up.
     """
     labelled = open_labelled(features.explainer)
     labelled.target(target.output).check()
@@ -218,7 +218,7 @@ def import_(
     author: Annotated[str | None, typer.Option("--author", help="Who wrote the labels; kept with each.")] = None,
     output: OutputFolder = None,
 ) -> None:
-    """Take labels from a worksheet: all of them, or none if a row cannot be used."""
+    """Import labels from a worksheet: all of them, or none if a row is unusable."""
     from ..labels.relabel import NewLabel, source_of
     from ..labels.worksheet import read_worksheet
 
@@ -233,7 +233,7 @@ def import_(
 
 @dataclass(frozen=True)
 class MatchOptions:
-    """When two features count as one, and the texts to find out."""
+    """The bounds above which two features match, and the texts used to measure them."""
 
     corpora: Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON Lines file; may be repeated.")]
     min_cosine: Annotated[float, typer.Option("--min-cosine", help="Lowest cosine of two directions.")] = 0.7
@@ -303,7 +303,7 @@ def families(
     lower: Annotated[int | None, typer.Option("--lower", min=1, help="Families on the lower level.")] = None,
     output: OutputFolder = None,
 ) -> None:
-    """Group features by direction and co-activation into two levels; flag dense features and duplicates."""
+    """Group features into two levels by direction and co-activation; flag dense and duplicate features."""
     from ..labels.families import default_sizes
     from ..labels.families import families as group
     from ..labels.relabel import record_families
@@ -372,7 +372,7 @@ def _numbers(ids: str, features: int) -> Iterator[int]:
 
 
 def _label(explainer: str, labeller: Labeller[Shown], chosen: list[Shown], target: TargetOptions) -> str | None:
-    """Ask for labels and write them, also those before a budget was used up; why it ended early."""
+    """Ask for labels and write them, including those made before a budget ran out. Returns why it ended early."""
     from collections import Counter
 
     from ..errors import BudgetSpent

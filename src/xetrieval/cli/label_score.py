@@ -1,4 +1,4 @@
-"""xetrieval label score: how well labels fit, to a judge that never sees an activation."""
+"""xetrieval label score: measure how well labels fit, with a judge that never sees activations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """Who judges, and where the values go."""
+    """The judge, and where values are written."""
 
     judge: Annotated[
         str | None, typer.Option("--judge", help="An encoder other than the explained one; or give --llm.")

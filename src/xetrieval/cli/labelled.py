@@ -1,4 +1,4 @@
-"""What `xetrieval label` works on: an explainer with a folder of examples, or an index, which has its own."""
+"""The target of `xetrieval label`: an explainer with a folder of examples, or an index, which has its own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Labelled:
         """Where labels go.
 
         Raises:
-            InputError: an output folder for the labels of an index.
+            InputError: the target is an index, but there is an output folder.
         """
         from ..errors import InputError
         from ..index.build.labelled import IndexTarget
@@ -50,10 +50,10 @@ class Labelled:
         return IndexTarget(self.index.folder)
 
     def examples(self, folder: Path | None) -> ExampleFolder:
-        """Examples of the features: of a folder, or of the index's own documents.
+        """Examples of the features, from a folder or from the index's own documents.
 
         Raises:
-            InputError: an explainer without a folder. MismatchError: examples of another autoencoder.
+            InputError: an explainer without a folder. MismatchError: examples of a different autoencoder.
         """
         from ..errors import InputError
         from ..index.ask.examples import examples_in
@@ -69,7 +69,7 @@ class Labelled:
             return examples_in(self.index, progress)
 
     def gated(self, labels: list[NewLabel]) -> list[NewLabel]:
-        """Labels with the cosine from which they are shown, in an index."""
+        """Labels; in an index, with the smallest cosine at which they are shown."""
         from ..index.ask.examples import nearness_in
 
         if self.index is None:

@@ -51,7 +51,7 @@ class LlmOptions:
         return CachedChat(open_llm(self.llm, self.timeout), path, Ledger(budget))
 
     def print_costs(self, what: str, costs: Estimate) -> None:
-        """What a run would cost, for --dry-run."""
+        """Print what a run would cost, for --dry-run."""
         print_line(f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers in the cache")
         print_line(
             f"tokens of prompts {costs.likely.prompt:,} (at most {costs.most.prompt:,}), of answers "

@@ -74,7 +74,7 @@ PriceOption = Annotated[
 
 
 def print_sending(encoder: Encoder, texts: Iterable[str], price: float | None) -> None:
-    """Print what a job is going to send, if its encoder is an endpoint."""
+    """Print what a job will send, if its encoder is an endpoint."""
     from ..encoders import to_send
     from .console import print_message
 
@@ -97,7 +97,7 @@ def named_encoder(source: str, precision: str = "float32") -> Encoder:
     """Open the encoder that `--encoder` names, and print notes about it."""
     from ..encoders import encoder_notes, open_encoder
 
-    opened = open_encoder(source, precision=precision)  # type: ignore[arg-type]  # a command has checked it
+    opened = open_encoder(source, precision=precision)  # type: ignore[arg-type]  # already checked
     print_encoder_notes(encoder_notes(opened))
     return opened
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_output(output: Path | None, *sources: Path | None) -> None:
-    """Refuse an output that cannot be written or that is also an input, before any work."""
+    """Before any work, refuse an output that cannot be written or that is also an input."""
     from ..files import check_apart, check_file
 
     if output is not None:
@@ -31,7 +31,7 @@ def show(
     output: Path | None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Print or write a result; `notes` are lines about it for people: JSON has its own fields for them."""
+    """Print or write a result; `notes` are lines for people; JSON has its own fields for them."""
     from rich.text import Text
 
     from ..errors import InputError
@@ -61,7 +61,7 @@ def show(
 
 
 def print_parts(parts: Iterable[RenderableType], output: Path | None) -> None:
-    """Print tables and lines one below the other, or write them to a file as plain text."""
+    """Print tables and lines one after the other, or write them to a file as plain text."""
     from ..render.text import without_colour
 
     if output is not None:

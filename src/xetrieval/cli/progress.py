@@ -1,4 +1,4 @@
-"""The progress of long work: a bar in a terminal, elsewhere a line every ten seconds. Both on standard error."""
+"""Progress of long-running work on standard error: a bar in a terminal, elsewhere a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def progress_bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Progre
     def rated(draw: Progress) -> Progress:
         def progress(stage: str, done: int, total: int, note: str) -> None:
             took = clock() - begun.setdefault(stage, clock())
-            rate = done / took if took > 0.01 else 0.0  # the first call has no time behind it
+            rate = done / took if took > 0.01 else 0.0  # no time has passed at the first call
             draw(stage, done, total, note or (f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate else ""))
 
         return progress

@@ -1,4 +1,4 @@
-"""xetrieval import-release: the paper's files to a folder of ours."""
+"""xetrieval import-release: convert the paper's files to an explainer."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ VectorsArgument = Annotated[
 
 
 class BadRows(StrEnum):
-    """What happens to rows that are zero, NaN or infinite."""
+    """How to treat rows that are zero, NaN or infinite."""
 
     refuse = "refuse"
     drop = "drop"
@@ -140,7 +140,7 @@ def convert(
     ],
     to: Annotated[str, typer.Option("--to", help="One of these formats, except explainer.")],
 ) -> None:
-    """Convert a checkpoint. A conversion that would lose something is refused, with the reason."""
+    """Convert a checkpoint. A conversion that would lose information is refused, with the reason."""
     from ..sae.formats import FORMATS
     from ..sae.formats import convert as run
 

@@ -1,4 +1,4 @@
-"""xetrieval search and why: documents of an index, and why they have their ranks."""
+"""xetrieval search and why: search an index, and explain the ranks of documents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..index import Index
     from ..index.search.mode import SearchOptions
 
-CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options under other names
+CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options named differently
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 ExplainerCopy = Annotated[
     str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer with other labels.")

@@ -1,4 +1,4 @@
-"""Options of commands, made from dataclasses: the library's configurations, and what several commands share."""
+"""Makes command options from dataclasses: the library's configurations, and groups of options that commands share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Choice(NamedTuple):
 
 
 def with_options(command: Command) -> Command:
-    """A command that takes dataclasses: on the command line, each gives its fields, in their order.
+    """Wrap a command that takes dataclasses: on the command line, their fields become options, in order.
 
     A field is an option if its annotation has a `typer.Option` or a `configs.Option`. Dataclasses that share the name
     of a field share the option, with the default of the first.
@@ -103,7 +103,7 @@ def check_options(
     """Refuse options that cannot be combined; see `options.check`.
 
     Args:
-        called: what users call an option, where that is not --NAME.
+        called: an option's name for users, if that is not --NAME.
     """
     names = {name: f"--{name.replace('_', '-')}" for name in ("by", *values)}
     check(verb, values, names | dict(called or {}), by)

@@ -13,7 +13,7 @@ from .console import print_message
 if TYPE_CHECKING:
     from ..data import Skipped
 
-PRINTED = 5  # rows on the terminal, where a file lists all
+PRINTED = 5  # rows printed if a file lists them all
 
 SkipBad = Annotated[
     bool,
@@ -46,7 +46,7 @@ def report_skipped(skipped: Skipped, output: Path | None) -> None:
 
 
 def check_corpora(corpora: Sequence[Path], output: Path | None, *, skip_bad: bool) -> Skipped:
-    """Read everything once before any encoding, so that unusable rows are refused, or reported and skipped, first."""
+    """Read everything once before any encoding, so that unusable rows are refused or skipped at the start."""
     from ..data.sources import stream_documents
 
     skipped = skipped_rows(skip_bad=skip_bad)
@@ -57,6 +57,6 @@ def check_corpora(corpora: Sequence[Path], output: Path | None, *, skip_bad: boo
 
 
 def print_messages(notes: Iterable[str]) -> None:
-    """Sentences on stderr, one a line."""
+    """Print sentences on stderr, one per line."""
     for note in notes:
         print_message(note)

@@ -25,7 +25,7 @@ app = typer.Typer(help="Turn features up and down: learn a profile, see its effe
 
 @dataclass(frozen=True)
 class JudgmentOptions:
-    """What is relevant to which query."""
+    """Which documents are relevant to which query."""
 
     data: Annotated[
         str | None, typer.Option("--data", help="BEIR folder with queries.jsonl and qrels, or its name.")
@@ -46,7 +46,7 @@ def suggest(
     config: SuggestConfig,
     format: FormatOption = Format.text,
 ) -> None:
-    """Learn a profile from judgments or clicks, and measure its gain on queries that it did not learn from."""
+    """Learn a profile from judgments or clicks, and measure its gain on held-out queries."""
     from ..data.benchmark import open_benchmark, own_rows, sample_benchmark
     from ..data.judgments import absent_documents, read_clicks
     from ..errors import InputError

@@ -51,7 +51,7 @@ def readable(paths: Sequence[Path], skipped: Skipped) -> Iterator[list[Path]]:
                 kept.append(path)
                 continue
             name = Path(NAMED) if str(path) == STANDARD else path
-            copy = Path(home) / str(number) / f"{name.name.replace(' ', '-')}.jsonl"  # two may have one name
+            copy = Path(home) / str(number) / f"{name.name.replace(' ', '-')}.jsonl"  # two may have the same name
             copy.parent.mkdir()
             copy.write_bytes(read_bytes(path))
             kept.append(copy)

@@ -56,7 +56,7 @@ class Prompt:
                 raise InputError(f"{self.path}: no turn contains {{{name}}}")
 
     def request(self, attempt: int = 0, fault: str | None = None, **values: str) -> Request:
-        """The request with every place filled once; braces inside a value stay as they are.
+        """The request with every placeholder filled once; braces inside a value are left alone.
 
         Args:
             attempt: 0, or how often the model was asked before; later attempts are sampled at a higher temperature.

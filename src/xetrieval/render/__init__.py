@@ -1,1 +1,1 @@
-"""A result becomes rows once (`rows`); each output draws those rows: text, html, page, markdown."""
+"""Turns a result into rows (`rows`), which every output draws: text, html, page, markdown."""

@@ -1,4 +1,4 @@
-"""Features, families and cards of features for a terminal."""
+"""Prints features, families and feature cards in a terminal."""
 
 from __future__ import annotations
 

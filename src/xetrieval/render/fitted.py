@@ -1,6 +1,6 @@
-"""A table with bars that fits its terminal: long words make room for the bar, then it goes; a figure is never cut.
+"""A table with bars that fits its terminal: first names are cut, then the bar is dropped; figures are never cut.
 
-What is negative draws to the left of a middle line, which is there where anything is negative.
+If any value is negative, bars have a middle line, and negative ones extend to the left of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-BAR: Final = 24  # characters of all bars together, at most
+BAR: Final = 24  # most characters of a bar, both directions together
 LEAST_BAR: Final = 8
 LEAST_NAME: Final = 8
 GAP: Final = 2  # between columns
@@ -22,12 +22,12 @@ EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
 class Column(NamedTuple):
-    """One column: words to the left, which may be cut, or figures to the right, which may not."""
+    """One column: left-aligned words, which may be cut, or right-aligned figures, which may not."""
 
     title: str
-    most: int | None = None  # characters of words at most; None: figures
-    wanted: int = LEAST_NAME  # wanted width for words; the column that exceeds it most is cut first
-    beside_bar: int | None = None  # a bar never cuts words below this width; None: it never cuts them
+    most: int | None = None  # most characters of words; None: figures
+    wanted: int = LEAST_NAME  # preferred width of words; the column that exceeds it most is cut first
+    beside_bar: int | None = None  # words are not cut below this width to fit a bar; None: not cut at all
 
     @property
     def words(self) -> bool:
@@ -36,7 +36,7 @@ class Column(NamedTuple):
 
 
 class Narrowing(NamedTuple):
-    """A cell that says less where its column is narrow: the first of its texts that fits is shown, else the last."""
+    """A cell with shorter versions for narrow columns: shows the first of its texts that fits, else the last."""
 
     texts: tuple[str, ...]
 
@@ -49,7 +49,7 @@ class Narrowing(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line: a cell for each column, and what its bar shows; None for no bar."""
+    """One line: a cell for each column, and the value of its bar; None for no bar."""
 
     cells: tuple[Text | Narrowing | str, ...]
     share: float | None = None
@@ -60,7 +60,7 @@ class Fitted:
     """The table.
 
     Args:
-        lines: the parts. total: the line under the rule, if any. note: beside the total, or under the table.
+        lines: the parts. total: the line below the rule, if any. note: text beside the total, or below the table.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Fitted:
             yield Text(self.note)
 
     def _cut(self, widths: list[int], room: int, floors: Sequence[float]) -> list[int]:
-        """The widths with words cut until they fit, or until all of them are at their floor."""
+        """The widths, with words cut until the table fits or all columns are at their floor."""
         while sum(widths) + GAP * (len(widths) - 1) > room:
             wide = [i for i, column in enumerate(self.columns) if column.words and widths[i] > floors[i]]
             if not wide:
@@ -101,7 +101,7 @@ class Fitted:
         return widths
 
     def _stacked(self, widths: list[int], room: int) -> Iterator[Text]:
-        """Each name on a line of its own, its figures under it: for terminals as narrow as a telephone's."""
+        """Each name on its own line with its figures below, for terminals as narrow as a phone's."""
         for line in (*self.lines, *([self.total] if self.total else [])):
             name = line.cells[0] if isinstance(line.cells[0], Text) else Text(str(line.cells[0]))
             name.truncate(room, overflow="ellipsis")
@@ -139,13 +139,13 @@ class Fitted:
 
 
 def _drawn(cells: Sequence[Text | Narrowing | str], widths: Sequence[int]) -> list[Text | str]:
-    """The cells as they are shown in columns of these widths."""
+    """The cells as displayed in columns of these widths."""
     pairs = zip(cells, widths, strict=True)
     return [Text(cell.within(width)) if isinstance(cell, Narrowing) else cell for cell, width in pairs]
 
 
 def bars(shares: Sequence[float], width: int = BAR) -> list[str]:
-    """A bar for each share, all in one scale; negative ones to the left of a middle line."""
+    """A bar for each share, all on one scale; negative ones extend to the left of a middle line."""
     most, least = max([0.0, *shares]), -min([0.0, *shares])
     if width < 3 or not most + least:
         return [""] * len(shares)
@@ -158,7 +158,7 @@ def bars(shares: Sequence[float], width: int = BAR) -> list[str]:
 
 
 def bar(fraction: float, width: int = BAR) -> str:
-    """A bar of eighths for a fraction of the longest one, by absolute value."""
+    """A bar drawn in eighths of a character, for a fraction of the longest bar, by absolute value."""
     eighths = round(min(1.0, abs(fraction)) * width * 8)
     return "█" * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
 

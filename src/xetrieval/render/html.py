@@ -15,7 +15,7 @@ STYLE: Final = "font:13px/1.5 system-ui,sans-serif;border-collapse:collapse;colo
 
 
 def fragment_of(result: Explanation | Contrast, top: int | None = None) -> str:
-    """One table and, below it, the words behind each row, folded."""
+    """One table and, below it, the words behind each row, collapsed."""
     return fragment(rows_of(result, top), unfolded=False)
 
 
@@ -57,7 +57,7 @@ def _figure(value: float) -> str:
 
 
 def _words(rows: Rows, *, unfolded: bool) -> str:
-    """Each row's texts, marked where its share comes from."""
+    """Each row's texts, with the words that carry its share highlighted."""
     grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:0 1rem"
     folds = "".join(
         f"<details{' open' if unfolded else ''}><summary>{escape(row.name)} {row.value:+.4f}</summary>"
@@ -69,13 +69,13 @@ def _words(rows: Rows, *, unfolded: bool) -> str:
 
 
 def _marked(side: Side) -> str:
-    """The text, each token (of an estimate: each sentence) on a colour as deep as its part of the share."""
+    """The text, each token (for an estimate, each sentence) highlighted in proportion to its part of the share."""
     exact, text = side.evidence.method == "exact", side.text
     spans = [(t.start, t.end, t.share) for t in (side.evidence.tokens if exact else side.evidence.sentences)]
     deepest = max((abs(share) for _, _, share in spans), default=0.0) or 1.0
     out, end_before = [], 0
     for start, end, share in spans:
-        if start < end_before:  # byte-level tokens of one character have one position
+        if start < end_before:  # byte-level tokens of one character have the same position
             continue
         rgb = "192,57,43" if share < 0 else "46,139,87"
         out.append(visible(text[end_before:start]))

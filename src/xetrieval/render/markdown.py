@@ -1,4 +1,4 @@
-"""A result as Markdown, to paste into an issue. Every text in it is escaped."""
+"""A result as Markdown, for pasting into an issue. Every text in it is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A result as one HTML file: no script, no network, for screen and paper, light and dark."""
+"""A result as one HTML file without scripts or network access, for screen and print, light and dark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .html import fragment, paragraphs, visible
 from .rows import Row, rows_of
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-LEAST_NAMED: Final = 0.08  # fraction of the strip's width; narrower parts show their name only as a tooltip
+LEAST_NAMED: Final = 0.08  # parts narrower than this fraction of the strip show their name only as a tooltip
 STYLE: Final = """
 :root{color-scheme:light dark}
 body{margin:0;font:15px/1.55 system-ui,sans-serif;background:Canvas;color:CanvasText}
@@ -57,7 +57,7 @@ def page(result: Explanation | Contrast, top: int | None = None, notes: Sequence
 
 
 def _strip(rows: Sequence[Row]) -> str:
-    """What adds to the score, and below it what subtracts, on one scale."""
+    """The parts that add to the score, and below them those that subtract, on the same scale."""
     adding, taking = [row for row in rows if row.value > 0], [row for row in rows if row.value < 0]
     plus, minus = sum(row.value for row in adding), -sum(row.value for row in taking)
     scale = max(plus, minus) or 1.0

@@ -1,4 +1,4 @@
-"""The rows of a result, in order, with every word that a person reads beside them. Each output draws these rows."""
+"""The rows of a result, in order, with all their wording. Each output draws these rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_WORD: Final = "–"  # no word of this text carries the share
 
 
 class Colour(NamedTuple):
-    """The colour of a row, as a terminal and as a page name it."""
+    """The colour of a row, as named in a terminal and on a page."""
 
     terminal: str
     page: str
@@ -59,12 +59,12 @@ class Row(NamedTuple):
 
     kind: str  # feature, word, others, bias, remainder or score
     name: str
-    short: str  # source of the share, for a narrow column
+    short: str  # source of the share, for narrow columns
     note: str  # source of the share, in words
     values: tuple[float, ...]  # one for each column of figures; the bar shows the last
     sides: tuple[Side, ...] = ()
     words: str = ""  # words of the texts that carry it
-    fewer_words: tuple[str, ...] = ()  # the same with fewer and shorter words, for a narrow column
+    fewer_words: tuple[str, ...] = ()  # the same with fewer and shorter words, for narrow columns
 
     @property
     def value(self) -> float:
@@ -89,9 +89,9 @@ class Rows(NamedTuple):
     notes: tuple[str, ...]
     legend: tuple[str, ...]  # what abbreviations of a narrow table mean
     words_title: str  # above the words behind each row
-    unread: tuple[str, ...]  # texts that the encoder did not read, where words were requested
+    unread: tuple[str, ...]  # texts that the encoder did not read, if words were requested
     texts: tuple[tuple[str, str], ...]  # name, text
-    source: str  # what made it
+    source: str  # where the result comes from
 
 
 def rows_of(result: Explanation | Contrast, top: int | None = None) -> Rows:
@@ -198,7 +198,7 @@ def _contrast(contrast: Contrast) -> Rows:
 
 
 def _words_column(explanation: Explanation) -> str:
-    """The title of the words, with ≈ at a text whose words carry the activation."""
+    """The title of the words, with ≈ for a text whose words carry the activation."""
     known = [term.words for term in explanation.terms if term.words is not None]
     if not known:
         return ""
@@ -209,7 +209,7 @@ def _words_column(explanation: Explanation) -> str:
 
 
 def _beside(query: Sequence[str], documents: Sequence[Sequence[str]], column: str) -> list[str]:
-    """The words of both texts that carry a row's share: all, the two strongest of each text, one, one cut short."""
+    """The words of both texts that carry a row's share: all, two per text, one per text, or one cut short."""
     out = []
     for count, longest in ((None, None), (2, None), (1, None), (1, 12), (1, 8)):
         sides = [[printable(word) for word in side[:count]] for side in (query, *documents)]
@@ -243,7 +243,7 @@ def _unread(*ends: tuple[str, str, int | None]) -> tuple[str, ...]:
 
 
 def _summary(explanation: Explanation) -> str:
-    """How much of the score the features account for; nothing where a percentage would mean nothing."""
+    """How much of the score the features account for; empty if a percentage would be meaningless."""
     if explanation.explained is None:
         return "too close to zero for a percentage" if abs(explanation.score) < LEAST_SCORE else ""
     alone = explanation.explained_without_bias
@@ -258,7 +258,7 @@ def _meanings(letters: dict[View, str]) -> str:
 
 
 def view_letters(views: Iterable[View]) -> dict[View, str]:
-    """A letter for each view: the usual ones, then the first free letter of the name."""
+    """A letter for each view: the usual one, else the first unused letter of the name."""
     letters: dict[View, str] = {}
     for view in views:
         choices = VIEW_LETTERS.get(view, "") + view + ascii_lowercase
@@ -267,7 +267,7 @@ def view_letters(views: Iterable[View]) -> dict[View, str]:
 
 
 def evidence_lines(side: Side, sentences: int = 2, most_words: int = 6) -> list[tuple[str, str]]:
-    """(share, text) of the strongest sentences, of everything else together, then the strongest words."""
+    """(share, text) of the strongest sentences, of all the rest together, then of the strongest words."""
     found = side.evidence
     read = found.strongest
     shown, others = read[:sentences], read[sentences:]

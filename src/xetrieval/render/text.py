@@ -1,4 +1,4 @@
-"""A result as aligned lines with bars, for a terminal. Control characters in its texts never reach the terminal."""
+"""A result as aligned lines with bars, for a terminal. Control characters in texts never reach the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .rows import Row, Rows, evidence_lines, rows_of, with_sides
 
 
 def table_of(result: Explanation | Contrast, top: int | None = None) -> RenderableType:
-    """The table: its lines add up to the score."""
+    """The table, whose lines add up to the score."""
     rows = rows_of(result, top)
     name, where, *figures = rows.columns
     beside = [Column(rows.words_column, 56, 40, 26)] if rows.words_column else []
@@ -37,14 +37,14 @@ def plain_text(result: Explanation | Contrast, top: int | None = None, width: in
 
 
 def without_colour(*parts: RenderableType, width: int = 100) -> str:
-    """What a console prints of these parts, as lines of plain text."""
+    """What a console prints for these parts, as lines of plain text."""
     console = Console(
         file=StringIO(),
         width=width,
         color_system=None,
         force_terminal=False,
         legacy_windows=False,
-        markup=False,  # a text in brackets is a text
+        markup=False,  # text in brackets is not markup
     )
     with console.capture() as capture:
         for part in parts:

@@ -1,4 +1,4 @@
-"""Vectors to sparse codes and back. It works on arrays only, never on texts or encoders."""
+"""Turns vectors into sparse codes and back. Works only on arrays, never on texts or encoders."""
 
 from .codes import SparseCodes
 from .files import SaeFolder, read_sae, read_sae_folder, write_sae

@@ -1,4 +1,4 @@
-"""Sparse codes, kept sparse: the active features of each row, never a dense row of F."""
+"""Sparse codes, stored as the active features of each row, never as dense rows of F."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..arrays import Float32, IntArray
 
 
 class SparseCodes(NamedTuple):
-    """c = g(x) for n rows. A slot with value 0 is empty: its feature is not active. No row names a feature twice."""
+    """c = g(x) for n rows. A slot with value 0 is empty: its feature is not active. Features in a row are distinct."""
 
     features: IntArray  # [n, k] feature ids, in no particular order
     values: Float32  # [n, k] activations, >= 0
@@ -31,16 +31,16 @@ class SparseCodes(NamedTuple):
         return np.sort(self.features[row][self.values[row] > threshold])
 
     def dense(self, features: int) -> Float32:
-        """[n, features] with zeros; for tests and small inputs only."""
+        """As a dense matrix [n, features]; for tests and small inputs only."""
         out = np.zeros((self.features.shape[0], features), dtype=np.float32)
         np.put_along_axis(out, self.features, self.values, axis=1)
         return out
 
     @classmethod
     def of_ragged(cls, counts: NDArray[np.int64], features: IntArray, values: Float32) -> SparseCodes:
-        """Rows of different lengths, one after the other, as [n, longest].
+        """Codes from rows of different lengths, one after the other, padded to [n, longest].
 
-        Empty slots get the smallest ids that the row does not have, so fewer than `longest` are skipped.
+        Empty slots get the smallest ids not in the row, so fewer than `longest` ids are skipped.
         """
         n, width = len(counts), int(counts.max(initial=1)) or 1
         row = np.repeat(np.arange(n), counts)

@@ -1,15 +1,15 @@
-"""Codes of many rows: products by PyTorch, selection by compiled loops, and optionally candidates in half precision.
+"""Codes of many rows: PyTorch for products, compiled loops for selection, and optionally candidates in half precision.
 
 A bfloat16 number keeps 8 bits, so each factor of <x, w> is off by at most 2^-9 of itself, their product by a little
-over 2^-8, and the rounded result by another 2^-9. By Cauchy and Schwarz a half-precision score of a row lies within
+over 2^-8, and the rounded result by another 2^-9. By Cauchy-Schwarz, a half-precision score of a row is within
 
     epsilon = 2^-7 ||x|| max_j ||w_j||
 
 of the fp32 one. A row keeps 2 k candidates and re-scores them. If its k-th exact score is above its smallest
-candidate plus epsilon, no other score can be larger, and the support is proven; else the row is scored again in fp32.
+candidate plus epsilon, no other score can be larger, and the support is proven; else the row is rescored in fp32.
 
-(NumPy's products and the compiled loops use two thread pools, each of which spins while the other works: three times
-slower than either on its own. PyTorch and the loops share one.)
+(NumPy's products and the compiled loops use two thread pools, each of which spins while the other works, making it
+three times slower than either on its own. PyTorch and the loops share one.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""An autoencoder in a file, or in a folder.
+"""Reads and writes an autoencoder as a file or a folder.
 
 sae.safetensors    encoder.weight [F, m], encoder.bias [F], decoder.weight [m, F], b_dec [m]; k [] or thresholds [F]
-config.json        format version, how it was trained, what on, metrics, hash of the file
+config.json        format version, how and on what it was trained, metrics, hash of the file
 log.jsonl          the progress of the training, one line at a time
 """
 
@@ -53,7 +53,7 @@ def read_sae(path: Path, k: int | None = None) -> SparseAutoencoder:
     Args:
         k: use this k instead of the file's.
     Raises:
-        InputError: no such file. DamagedError: arrays are missing, of other shapes, or not finite.
+        InputError: no such file. DamagedError: arrays are missing, have the wrong shape, or are not finite.
     """
     arrays: Any = read_arrays(path)
     names = ("encoder.weight", "encoder.bias", "decoder.weight", "b_dec")

@@ -1,4 +1,4 @@
-"""How well an autoencoder reconstructs, and how its features are used.
+"""Measures how well an autoencoder reconstructs, and how its features are used.
 
 Everything is measured in one pass; memory does not grow with the number of rows.
 """
@@ -17,7 +17,7 @@ from .model import SparseAutoencoder
 from .stack import Stack
 
 BLOCK: Final = 8192
-DENSE: Final = 0.1  # fraction of the rows; a feature that is active on more of them is uninformative
+DENSE: Final = 0.1  # a feature that is active on more than this fraction of the rows is uninformative
 DUPLICATE: Final = 0.9  # cosine of two directions, in the original space
 
 
@@ -25,7 +25,7 @@ class Reconstruction(NamedTuple):
     """How close decoded rows are to the originals.
 
     Attributes:
-        fvu: fraction of variance unexplained, sum ||x - x^||^2 / sum ||x - mean||^2; NaN where the rows are equal.
+        fvu: fraction of variance unexplained, sum ||x - x^||^2 / sum ||x - mean||^2; NaN if the rows are equal.
         mse: mean ||x - x^||^2.
         cosine: mean cosine of x^ to x.
         l0: mean number of active features.
@@ -37,7 +37,7 @@ class Reconstruction(NamedTuple):
     l0: float
 
     def on_card(self) -> dict[str, float]:
-        """What a model card shows; without FVU where it is not a number."""
+        """The figures on a model card; without FVU if it is NaN."""
         return {key: value for key, value in self._asdict().items() if key != "mse" and not np.isnan(value)}
 
 
@@ -49,7 +49,7 @@ class Activity:
         self.active = np.zeros(features, np.int64)
 
     def add(self, codes: SparseCodes) -> None:
-        """Count the codes of further rows."""
+        """Count the codes of more rows."""
         self.rows += len(codes)
         self.active += np.bincount(codes.features[codes.values > 0], minlength=len(self.active))
 
@@ -70,7 +70,7 @@ class Measured:
     def __init__(self, sae: SparseAutoencoder) -> None:
         self.sae, self.activity = sae, Activity(sae.features)
         self.squared = self.cosine = self.active = 0.0
-        self.origin = np.zeros(sae.dimension)  # the first block's mean: sums around it keep their precision
+        self.origin = np.zeros(sae.dimension)  # the first block's mean; sums around it keep their precision
         self.norm = 0.0  # sum ||x - origin||^2; with `total`, the spread around the mean of all rows
         self.total = np.zeros(sae.dimension)  # sum of x - origin
 
@@ -130,7 +130,7 @@ def evaluate_sae(sae: SparseAutoencoder, vectors: Matrix | Stack) -> SaeMetrics:
     """Measure an autoencoder on vectors [n, m]; they may be memory-mapped.
 
     Raises:
-        InputError: fewer than two different rows, so there is no variance to explain.
+        InputError: fewer than two distinct rows, so there is no variance to explain.
     """
     found = measured(sae, vectors)
     metrics = found.reconstruction()
@@ -152,7 +152,7 @@ def measured(sae: SparseAutoencoder, vectors: Matrix | Stack, *, bulk: bool = Tr
 
 
 def duplicate_fraction(sae: SparseAutoencoder) -> float:
-    """Fraction of the features whose direction has a cosine above 0.9 to another, in the original space."""
+    """Fraction of the features whose direction has a cosine above 0.9 with another, in the original space."""
     directions = sae.directions / np.maximum(np.linalg.norm(sae.directions, axis=1, keepdims=True), 1e-12)
     repeated: NDArray[np.bool_] = np.zeros(sae.features, bool)
     for start in range(0, sae.features, 1024):

@@ -23,23 +23,23 @@ from .codes import SparseCodes
 from .select import above, top_k
 
 TILE_NUMBERS = 1 << 22  # scores in memory, 16 MiB
-WORTH_COMPILING, WORTH_COMPILING_ONCE = 1 << 19, 1 << 28  # scores: in one of many blocks, and in a single call
+WORTH_COMPILING, WORTH_COMPILING_ONCE = 1 << 19, 1 << 28  # scores, in one of many blocks and in a single call
 Scoring = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, eq=False)
 class SparseAutoencoder:
-    """g(x)_j = z_j where feature j is active, else 0;  z = W_e (x - b) + b_e;  decode(c) = W c + b.
+    """g(x)_j = z_j if feature j is active, else 0;  z = W_e (x - b) + b_e;  decode(c) = W c + b.
 
     The k features with the largest positive z are active or, without k, those with z_j > theta_j >= 0.
-    Letters and shapes are those of the paper's release (encoder.weight, encoder.bias, decoder.weight, b_dec).
+    Names and shapes are those of the paper's release (encoder.weight, encoder.bias, decoder.weight, b_dec).
     """
 
     encoder_weight: Float32  # W_e [F, m]
     encoder_bias: Float32  # b_e [F]
     decoder_weight: Float32  # W [m, F]; column j is the direction of feature j
     decoder_bias: Float32  # b [m]
-    k: int | None  # how many of a row at most; None: thresholds decide
+    k: int | None  # active features per row at most; None: thresholds decide
     thresholds: Float32 | None = field(default=None)  # theta [F]
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class SparseAutoencoder:
 
         Args:
             provenance, metrics: for its config.json.
-            log: of its training, one JSON object per line.
+            log: of the training run, one JSON object per line.
         Raises:
             InputError: the folder exists already, or cannot be written.
         """
@@ -119,15 +119,15 @@ class SparseAutoencoder:
     def encode(self, x: Float32, scoring: Scoring = "float32", *, bulk: bool = False) -> SparseCodes:
         """Codes of the rows of `x` [n, m], fp32. Only one tile of scores [rows, F] exists at a time.
 
-        Large jobs run on PyTorch and the compiled loops of training where both are installed, all others on NumPy: only
-        the size of the job and `bulk` decide. The two differ in the last bits, and in how they break ties at the k-th
-        place, which do not occur with real embeddings.
+        Large jobs run on PyTorch and the compiled training loops if both are installed, all others on NumPy, depending
+        only on the size of the job and on `bulk`. The two differ in the last bits and in how they break ties at the
+        k-th place, which do not occur with real embeddings.
 
         Args:
-            bulk: this is one of many calls, so loading PyTorch (seconds) is worth it for smaller jobs.
+            bulk: this is one of many calls, so loading PyTorch (seconds) pays off for smaller jobs.
             scoring: with k, "bfloat16" finds candidates by half-precision products (needs torch; worthwhile on hardware
-                with bfloat16 support) and scores them again in fp32. Unless the rounding bound proves which features
-                are active, it scores the whole row again in fp32; the result is always the fp32 set.
+                with bfloat16 support) and rescores them in fp32. Unless the rounding bound proves which features are
+                active, it rescores the whole row in fp32; the result is always the fp32 set.
         Raises:
             InputError: not a matrix of numbers, the wrong dimension, a row with NaN or infinite numbers.
         """
@@ -155,7 +155,7 @@ class SparseAutoencoder:
 
     def _matrix(self, x: Any) -> Float32:
         """`x` as [n, m] in fp32; rows are not normalised, because activations depend on their length."""
-        with np.errstate(over="ignore"):  # what float32 cannot represent is infinite, and refused as such
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite and are refused
             matrix: Float32 = as_floats(x, "autoencoder").astype(np.float32, copy=False)
         if matrix.ndim != 2 or matrix.shape[1] != self.dimension:
             raise InputError(f"autoencoder: expected vectors [n, {self.dimension}], got shape {list(matrix.shape)}")
@@ -171,7 +171,7 @@ class SparseAutoencoder:
 
     @cached_property
     def retired(self) -> NDArray[np.bool_]:
-        """Rows of features that were lost when the autoencoder was learned again, [F]: they are never active."""
+        """Marks features that were lost when the autoencoder was retrained, [F]; they are never active."""
         return np.asarray(~self.encoder_weight.any(axis=1))
 
     @cached_property

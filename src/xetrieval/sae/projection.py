@@ -1,4 +1,4 @@
-"""The span of some features, and a vector's ridge coefficients in it (paper, section on local attribution).
+"""Projects vectors onto the span of some features by ridge regression (paper, section on local attribution).
 
     beta = (W_S^T W_S + lambda I)^-1 W_S^T u,   P_S(u) = W_S beta,   u = z - b,   lambda = 1e-6
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, IntArray
 
 RIDGE: Final = 1e-6
-TWIN: Final = 0.94  # cosine, in absolute value, from which two directions count as one (paper/studies/twins.py)
+TWIN: Final = 0.94  # directions count as one from this absolute cosine (paper/studies/twins.py)
 TILE_BYTES: Final = 32 << 20  # the gathered directions of one tile
 TILE_ROWS: Final = 32
-MOST_COMMON: Final = 2048  # features whose Gram matrix is kept whole, 32 MB
+MOST_COMMON: Final = 2048  # up to this many features, the whole Gram matrix is kept, 32 MB
 
 
 class FeatureSets(NamedTuple):
@@ -41,14 +41,14 @@ class Projection(NamedTuple):
     beta: Float64  # [rows], aligned with FeatureSets.features
     inside: Float64  # [n, m], P_S(u) = W_S beta
     along: Float64  # [rows], <q, w_j>
-    twins: NDArray[np.int64]  # [rows], the first row of the set with nearly the same direction; mostly itself
+    twins: NDArray[np.int64]  # [rows], the set's first row with nearly this direction; usually the row itself
 
 
 def project(directions: Float32, sets: FeatureSets, u: Float64, q: Float64) -> Projection:
     """Ridge projection of each row of `u` [n, m] onto the span of its own set.
 
     Args:
-        directions: W^T [F, m], one feature direction a row, contiguous.
+        directions: W^T [F, m], one feature direction per row, contiguous.
         q: [n, m], also multiplied with each direction of its set.
     """
     sizes = np.diff(sets.starts)
@@ -101,11 +101,11 @@ def _project_apart(directions: Float32, sets: FeatureSets, tile: _Tile, u_and_q:
 
 
 def _note_twins(gram: Float64, at: NDArray[np.int64], twins: NDArray[np.int64]) -> None:
-    """Group the directions of a set that are nearly parallel or opposite; each points to the first row of its group."""
+    """Group a set's directions that are nearly parallel or opposite; each points to the first row of its group."""
     squares = np.diagonal(gram, axis1=1, axis2=2)
-    near = gram**2 > TWIN**2 * squares[:, :, None] * squares[:, None, :]  # a padded slot has no length and no twin
+    near = gram**2 > TWIN**2 * squares[:, :, None] * squares[:, None, :]  # padded slots have no length, so no twin
     if int(near.sum()) <= int((squares > 0).sum()):
-        return  # each is near itself only
+        return  # none has a twin
     from scipy.sparse.csgraph import connected_components
 
     for row in np.flatnonzero(near.sum(axis=(1, 2)) > (squares > 0).sum(axis=1)):
@@ -117,7 +117,7 @@ def _note_twins(gram: Float64, at: NDArray[np.int64], twins: NDArray[np.int64]) 
 
 
 class _Common(NamedTuple):
-    """Directions that many rows share, as the documents of one query do: they use one Gram matrix.
+    """Directions shared by many rows, such as the documents of one query, which use one Gram matrix.
 
     The last row of each array is zero; padded slots point to it.
     """
@@ -130,7 +130,7 @@ class _Common(NamedTuple):
     def of(cls, directions: Float32, sets: FeatureSets, sizes: NDArray[np.int64]) -> _Common | None:
         """None if treating each row separately is less work."""
         features = np.unique(sets.features)
-        work = len(features) ** 2 + 3 * len(features) * len(sizes)  # against the rows' own: multiples of m
+        work = len(features) ** 2 + 3 * len(features) * len(sizes)  # compared with separate rows, in multiples of m
         if not 0 < len(features) <= MOST_COMMON or work >= int((sizes**2).sum()):
             return None
         W = np.zeros((len(features) + 1, directions.shape[1]))

@@ -1,4 +1,5 @@
-"""The k largest scores of each row, exactly, several times faster than a full partition; the scores above thresholds.
+"""Finds the k largest scores of each row exactly, several times faster than a full partition, or those above
+thresholds.
 
 This is NumPy only; large jobs use the compiled loops (`compiled_codes`). Columns are split into G groups. The k-th
 largest of a row's G group maxima is a lower bound of its k-th largest score: k groups each have a score at least as
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, IntArray
 from ..errors import InputError
 
-GROUPS_PER_K: Final = 4  # more groups, a tighter bound; fewer, a cheaper one
+GROUPS_PER_K: Final = 4  # more groups give a tighter bound, fewer a cheaper one
 
 
 def top_k(scores: Float32, k: int) -> tuple[IntArray, Float32]:

@@ -15,7 +15,7 @@ CHECKED: Final = 1 << 13  # rows read at once
 
 
 class Stack:
-    """Several matrices [n_i, m] of one dimension, read as one; they may be memory-mapped and are never copied whole.
+    """Several matrices [n_i, m], read as one; they may be memory-mapped and are never copied as a whole.
 
     Raises:
         InputError: no matrix, or dimensions that differ.
@@ -44,7 +44,7 @@ class Stack:
         out = np.empty((len(rows), self.shape[1]), np.float32)
         cuts = np.searchsorted(ascending, self.starts)
         for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
-            for first in range(low, high, CHECKED):  # in parts, so that a large window is not copied twice
+            for first in range(low, high, CHECKED):  # in parts, to avoid copying a large window twice
                 last = min(first + CHECKED, high)
                 out[order[first:last]] = part[ascending[first:last] - start]
         return out

@@ -1,1 +1,1 @@
-"""The API and the page: what the library answers, over HTTP. Needs the extra `ui`."""
+"""The HTTP API and the page. Needs the extra `ui`."""

@@ -31,7 +31,7 @@ def host_names(names: Iterable[str]) -> frozenset[str]:
 
 
 def asked_host(header: str) -> str | None:
-    """The name in a Host header in lower case, without its port and a final dot; None if the header is invalid."""
+    """The name in a Host header in lower case, without port or trailing dot; None if the header is invalid."""
     found = HOST_HEADER.fullmatch(header.strip())
     return _plain(found.group(1)) if found else None
 
@@ -47,7 +47,7 @@ def welcome(host: str | None, names: frozenset[str]) -> bool:
 
 
 def check_token(token: str | None) -> None:
-    """Refuse a token that protects nothing or does not fit in a header.
+    """Refuse a token that is empty or does not fit in a header.
 
     Raises:
         InputError: it is empty, or has characters that are not allowed in a cookie.

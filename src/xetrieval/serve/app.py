@@ -65,7 +65,7 @@ def create_app(
         version=__version__,
         description="Why a document scores as it does: features, shares, evidence, comparisons, steering.",
         openapi_url="/v1/openapi.json",
-        docs_url=None,  # the page of FastAPI would load scripts from another site
+        docs_url=None,  # FastAPI's page would load scripts from a different site
         redoc_url=None,
     )
     app.router.route_class = _Route
@@ -138,12 +138,12 @@ def _routes(app: FastAPI, service: Service) -> None:
 
     @app.post("/v1/report.html", response_class=HTMLResponse, responses=s.Problem)
     def report_html(request: s.ExplainRequest) -> HTMLResponse:
-        """One explanation as a page to keep or send."""
+        """One explanation as a self-contained page."""
         return HTMLResponse(page(service.explain(request), None))
 
 
 def _as_json(ask: Callable[..., object]) -> Callable[..., JSONResponse]:
-    """The answer of the library as JSON; FastAPI describes its type and does not convert it."""
+    """The library's answer as JSON; FastAPI documents its type but does not convert it."""
 
     @wraps(ask)
     def answer(*args: object, **kwargs: object) -> JSONResponse:

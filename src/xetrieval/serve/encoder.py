@@ -16,7 +16,7 @@ REMEMBERED: Final = 1024  # texts
 
 
 class SharedEncoder:
-    """One thread at a time encodes, because fast tokenizers are not thread-safe. Nothing is written to disk."""
+    """Encodes in one thread at a time, because fast tokenizers are not thread-safe. Writes nothing to disk."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder

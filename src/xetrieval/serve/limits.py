@@ -38,10 +38,10 @@ class Limits:
 
     body: int = 1 << 20  # bytes
     active: int = 4  # requests processed at once
-    waiting: int = 32  # requests that may wait for a place
-    patience: float = 10.0  # seconds that a request waits at most
-    seconds: float = 60.0  # time limit of a request; its place is free again when its work has ended
-    arrival: float = 30.0  # seconds in which a request, head and body, must arrive
+    waiting: int = 32  # requests that may wait for a slot
+    patience: float = 10.0  # seconds that a request may wait
+    seconds: float = 60.0  # time limit of a request; its slot is freed when its work has ended
+    arrival: float = 30.0  # seconds in which a request, headers and body, must arrive
     connections: int = 200  # the most connections open at once; see `listen`
 
 
@@ -49,8 +49,8 @@ class Gate:
     """Wraps the application: checks host, token and size, limits concurrency, adds security headers, logs each request.
 
     Args:
-        hosts: the host names that requests may use. Others are refused, so that a foreign page cannot reach a server on
-            this machine under its own name. Empty: any.
+        hosts: the host names that requests may use. Others are refused, so that a page from another site cannot reach a
+        local server under its own name. Empty: any.
         token: what every request must send, in an Authorization header or in the cookie that ?token=... sets.
         prefix: the prefix of all paths, /NAME, whether or not a proxy removes it.
     Raises:
@@ -83,7 +83,7 @@ class Gate:
                 message = {**message, "body": b""}
             await send(message)
 
-        try:  # HEAD is answered as GET without the body
+        try:  # HEAD is answered like GET without the body
             asked = {**scope, "root_path": place.root, "path": place.root + place.path}
             await self._answer({**asked, "method": "GET"} if head else asked, place, receive, guarded)
         except ClientLeft:
@@ -125,7 +125,7 @@ class Gate:
         return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
 
     async def _body(self, headers: dict[bytes, str], receive: Receive, send: Send) -> bytes | None:
-        """The whole body; None if it was refused."""
+        """The complete body; None if it was refused."""
         promised = headers.get(b"content-length", "0")
         size, body, more = int(promised) if promised.isdigit() else 0, b"", True
         try:
@@ -158,7 +158,7 @@ class Gate:
             left.cancel()
 
     async def _work(self, scope: Scope, body: bytes, left: asyncio.Task[None], send: Send) -> None:
-        """Answer, or report a timeout. A thread cannot be stopped, so the place is free when its work ends."""
+        """Answer, or report a timeout. Threads cannot be stopped, so the slot is freed when the work ends."""
         late = begun = False
 
         async def in_time(message: Message) -> None:
@@ -191,9 +191,9 @@ class Gate:
             LOG.error(json.dumps({"error": type(task.exception()).__name__, "late": True}))
 
     async def _turn(self, left: asyncio.Task[None], send: Send) -> bool:
-        """Wait for a place, if necessary; refuse at once if too many requests are waiting.
+        """Wait for a slot, if necessary; refuse at once if too many requests are waiting.
 
-        A client that disconnects while it waits takes no place.
+        A client that disconnects while waiting takes no slot.
         """
         if not self.turn.locked():
             await self.turn.acquire()
@@ -254,7 +254,7 @@ def _sent_token(headers: dict[bytes, str]) -> str:
 
 
 def _below(scope: Scope, query: str) -> str:
-    """The relative address that leads from /why to /why/, whatever a proxy puts before it."""
+    """The relative address that leads from /why to /why/, whatever prefix a proxy adds."""
     name = quote(scope["path"].rsplit("/", 1)[-1])
     return f"{name}/" + (f"?{query}" if query else "")
 

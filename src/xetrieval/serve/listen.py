@@ -18,7 +18,7 @@ def listening(limits: Limits) -> type[asyncio.Protocol]:
 
 class Listening(H11Protocol):
     """HTTP/1.1. A request must arrive within `limits.arrival` seconds, and a client that does not read its answer for
-    as long is disconnected. If there are too many connections, the one that has been idle longest is closed.
+    that long is disconnected. If there are too many connections, the one that has been idle longest is closed.
     """
 
     limits = Limits()
@@ -26,7 +26,7 @@ class Listening(H11Protocol):
     _stuck: asyncio.TimerHandle | None = None  # closes the connection if an answer is not read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start to wait for a request."""
+        """Start waiting for a request."""
         super().connection_made(transport)
         self._since = self.loop.time()
         self._await_request()
@@ -50,7 +50,7 @@ class Listening(H11Protocol):
             self._due = _cancelled(self._due)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer bytes that are not HTTP, in JSON as every other error."""
+        """Answer bytes that are not HTTP with a JSON error, like all errors."""
         headers = [*HEADERS, (b"content-type", b"application/json"), (b"connection", b"close")]
         start = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
         for event in (start, h11.Data(data=json.dumps({"error": msg}).encode()), h11.EndOfMessage()):

@@ -1,4 +1,4 @@
-"""The types of answers for FastAPI, made from the library's types with the keys of their JSON."""
+"""The types of answers for FastAPI, made from the library's types with the same JSON keys."""
 
 from __future__ import annotations
 

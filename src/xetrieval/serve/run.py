@@ -1,4 +1,4 @@
-"""A server, from its first check to its end."""
+"""Runs a server, from its first check to its end."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def run(
 ) -> None:
     """Serve until a signal; requests in progress are still answered.
 
-    On an address other than this machine's own, a server without a token makes one, and without further host names
-    accepts any.
+    On an address other than this machine's own, a server without a token generates one, and without host names accepts
+    any.
 
     Args:
-        started: takes the address, as a line for a person.
+        started: called with a line that tells the user the address.
     Raises:
         InputError: see `check_config`; or the address is in use.
     """
@@ -68,7 +68,7 @@ def run(
             raise InputError(
                 f"cannot listen on {host}, port {port} ({error.strerror}); choose another {what}"
             ) from error
-    with suppress(XetrievalError):  # an explainer of vectors alone has no encoder to load
+    with suppress(XetrievalError):  # an explainer of vectors without texts has no encoder to load
         SharedEncoder(explainer.encoder).encode_query(["load the model before the first request"])  # past the cache
     log = logging.getLogger("xetrieval.serve")
     log.setLevel(logging.WARNING if config.quiet else logging.INFO)

@@ -32,7 +32,7 @@ MOST_CHARACTERS = 200_000
 
 
 def _digits(text: object) -> object:
-    """A number in an address or in a name of JSON is a text. int() reads many spellings; only "1" is accepted for 1."""
+    """Numbers in addresses and JSON keys are strings. int() reads many spellings; only "1" is accepted for 1."""
     if not isinstance(text, str):
         return text
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and text == str(int(text))):
@@ -41,7 +41,7 @@ def _digits(text: object) -> object:
 
 
 def _filters(given: object) -> object:
-    """Filters as they are, once the library's own reader has accepted them: its errors say what is wrong."""
+    """The filters unchanged, after the library's own reader has accepted them; its errors say what is wrong."""
     if given is None:
         raise ValueError("leave it out, or give conditions")
     parse_filters(given)  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ FactorValue = Annotated[float, Field(ge=0, le=100)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
 DIGITS = BeforeValidator(_digits)
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
-Whole = Annotated[FeatureId, DIGITS]  # in an address
+Whole = Annotated[FeatureId, DIGITS]  # in a path or a key
 Factors = dict[Whole, FactorValue]
 Top = Annotated[int | None, Field(ge=0, le=1000, description="Terms shown; the others are added up.")]
 Value = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, StringConstraints(max_length=LONGEST)]
@@ -80,7 +80,7 @@ Mode = Annotated[str, AfterValidator(_mode), Field(json_schema_extra={"enum": [*
 
 
 class StrictRequest(BaseModel):
-    """A request that refuses unknown fields and values of another type."""
+    """A request that refuses unknown fields and values of the wrong type."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
@@ -117,7 +117,7 @@ class SearchRequest(OfIndex):
 
 
 class ExplainRequest(OfIndex):
-    """A query and a document: by its id in an index, or as text."""
+    """A query and a document, which is an id in an index or a text."""
 
     query: QueryText = Field(examples=["how do vaccines work"])
     doc_id: DocId | None = None
@@ -128,7 +128,7 @@ class ExplainRequest(OfIndex):
 
 
 class ContrastRequest(OfIndex):
-    """A query and two documents, by ids in an index or as texts."""
+    """A query and two documents, which are ids in an index or texts."""
 
     query: QueryText
     doc_id: DocId | None = None
@@ -201,19 +201,19 @@ class IndexInfo(Record):
 
 @dataclass(frozen=True)
 class Health(Record):
-    """Whether the server answers, and what it has."""
+    """Whether the server is up, and what it offers."""
 
     status: Literal["ok"]
     version: str
     indexes: tuple[IndexInfo, ...]
     words: Mapping[str, str]  # names of the rows that are not terms, the same in every output
     modes: Mapping[str, str]  # search mode -> what it ranks by
-    top: int  # terms that are shown by default
+    top: int  # terms listed by default
 
 
 @dataclass(frozen=True)
 class FindAnswer(Record):
-    """The document with that id, or those most like the words."""
+    """The document with that id, or those that best match the words."""
 
     doc_id: str | None
     hits: tuple[Hit, ...]

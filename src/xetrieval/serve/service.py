@@ -1,4 +1,4 @@
-"""The methods behind the routes, which they describe: the library's verbs on indexes by name."""
+"""The methods behind the routes: the library's operations on indexes by name. Their docstrings describe the routes."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from ..steer import SteeringProfile
 from . import schemas as s
 from .encoder import SharedEncoder
 
-LOOKS_EVERY: Final = 1.0  # seconds between two checks whether an index has changed
-GONE_AFTER: Final = 3.0  # seconds without its folder after which an index is refused; a rebuild takes it away briefly
+LOOKS_EVERY: Final = 1.0  # seconds between checks whether an index has changed
+GONE_AFTER: Final = 3.0  # seconds after which an index without a folder is refused; rebuilds briefly remove it
 LOG: Final = logging.getLogger("xetrieval.serve")
 IndexName = Annotated[str | None, Query(max_length=200, description="The first, if none is named.")]
 OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
 IN_HTTP: Final = {option: field for field, option in OPTIONS.items()}
 
 
-class NotFound(XetrievalError):  # noqa: N818  # what HTTP calls it
+class NotFound(XetrievalError):  # noqa: N818  # HTTP's name for it
     """No such index, document or feature."""
 
 
 class Service:
-    """Indexes, and an explainer for texts that are in none of them."""
+    """Indexes, and an explainer for texts outside them."""
 
     def __init__(self, indexes: Mapping[str, Index], explainer: Explainer, profiles: Path) -> None:
-        self._gone: dict[str, float] = {}  # since when an index's folder is not there
+        self._gone: dict[str, float] = {}  # when an index's folder disappeared
         self._encoders: dict[str, SharedEncoder] = {}
         self._reopening, self._looked = threading.Lock(), dict.fromkeys(indexes, time.monotonic())
         self.indexes = {name: self._shared(index) for name, index in indexes.items()}
@@ -74,7 +74,7 @@ class Service:
         return index
 
     def _present(self) -> Iterator[tuple[str, Index]]:
-        """The indexes whose folders are there."""
+        """The indexes whose folders exist."""
         for name in self.indexes:
             with suppress(NotFound):
                 yield name, self.index(name)
@@ -87,10 +87,10 @@ class Service:
         return next(iter(self.indexes)) if name is None else name
 
     def _look(self, name: str) -> None:
-        """Reopen an index that was changed or rebuilt. Running requests finish on the one they started with."""
+        """Reopen an index that was changed or rebuilt. Running requests finish with the index they started with."""
         cut = self.indexes[name].truncated_file()
         if not self._reopening.acquire(blocking=cut is not None):
-            return  # another request is reopening it; until then the open one answers
+            return  # another request is reopening it; until then the open one is used
         try:
             index = self.indexes[name]
             cut = index.truncated_file()
@@ -99,7 +99,7 @@ class Service:
             if cut or not index.is_current():
                 try:
                     opened = open_index(index.folder)
-                except XetrievalError as error:  # it is being rebuilt; the open index still answers
+                except XetrievalError as error:  # it is being rebuilt; the open index is still used
                     if cut:
                         remedy = "copy a new index to another folder, then rename it"
                         raise DamagedError(f"{cut}: overwritten while the server had it open; {remedy}") from error
@@ -115,12 +115,12 @@ class Service:
         return self._own if name is None and not self.indexes else self.index(name).explainer
 
     def _sharing(self, one: Explainer) -> Explainer:
-        """The explainer with the server's only copy of its encoder, or without encoder if it cannot be opened."""
+        """The explainer with the server's shared copy of its encoder, or without one if it cannot be opened."""
         digest = one.encoder_identity.digest
         try:
             if digest not in self._encoders:
                 self._encoders[digest] = SharedEncoder(one.encoder)
-        except XetrievalError:  # a request with texts will get the reason
+        except XetrievalError:  # requests with texts will report the reason
             return replace(one, cache=False)
         return replace(one, cache=False).with_encoder(self._encoders[digest])
 
@@ -128,7 +128,7 @@ class Service:
         return index.with_explainer(self._sharing(index.explainer))
 
     def health(self) -> s.Health:
-        """Whether the server answers, and which indexes it has."""
+        """Whether the server is up, and which indexes it has."""
         indexes = tuple(
             s.IndexInfo(
                 name=name,
@@ -147,7 +147,7 @@ class Service:
         return s.Health("ok", __version__, indexes, {"bias": BIAS, "remainder": REMAINDER}, modes, DEFAULT_TOP)
 
     def search(self, request: s.SearchRequest) -> SearchAnswer:
-        """Documents for a query, each with what carries its score."""
+        """Search for documents; each hit has an explanation of its score."""
         check("search", _options_of(request, explain=request.explain), IN_HTTP, request.by)
         index = self.index(request.index)
         options = request.options(_profile(index, request.factors))
@@ -228,11 +228,11 @@ class Service:
         offset: s.Whole = 0,
         limit: Annotated[int, Field(ge=1, le=500), s.DIGITS] = 50,
     ) -> FeaturePage:
-        """Features by name, by family, or all."""
+        """Features: all, or those of a name or a family."""
         return feature_page(self.index(index), search, family, offset, limit)
 
     def feature(self, feature_id: s.Whole, index: IndexName = None) -> FeatureCard:
-        """One feature: name, scores of the name, neighbours, and documents of the index that have it most."""
+        """One feature: its label and label scores, its neighbours, and the documents in which it is strongest."""
         opened = self.index(index)
         if feature_id >= opened.manifest.features:
             raise NotFound(f"there is no feature {feature_id} (0 to {opened.manifest.features - 1})")
@@ -241,12 +241,12 @@ class Service:
     def document(
         self, id: Annotated[str, Query(min_length=1, max_length=1000)], index: IndexName = None
     ) -> StoredDocument:
-        """A document as it is stored."""
+        """A stored document."""
         opened = self.index(index)
         return opened.document(self._row(opened, id))
 
     def report(self, index: IndexName = None) -> CorpusReport:
-        """What a corpus is about."""
+        """What the corpus is about."""
         name, opened = self._name(index), self.index(index)
         reported, made = self._reports.get(name, (None, None))
         if made is None or reported is not opened:  # computed once
@@ -260,7 +260,7 @@ class Service:
         return moves(index, request.query, SteeringProfile(request.factors, index.explainer.sae.digest), request.k)
 
     def suggest(self, request: s.ThumbsRequest) -> s.Suggestion:
-        """Factors from thumbs on the hits of one query."""
+        """Factors learned from thumbs up and down on the hits of one query."""
         if not request.good or not request.bad:
             raise InputError("mark at least one hit as good and one as bad")
         check_thumbs(request.good, request.bad)
@@ -311,7 +311,7 @@ def _query_of(request: s.SearchRequest | s.WhyRequest) -> str | list[float]:
 
 
 def _evidence(request: s.ExplainRequest | s.ContrastRequest | s.WhyRequest) -> int | None:
-    """For how many terms evidence is computed: those shown, or DEFAULT_TOP of all; None if it is not requested."""
+    """How many terms get evidence: `top`, or DEFAULT_TOP if all are requested; None if evidence is not requested."""
     if not request.evidence:
         return None
     return DEFAULT_TOP if request.top is None else request.top
@@ -336,10 +336,10 @@ def _profile_of(index: Index, name: str, profile: SteeringProfile) -> s.Profile:
 
 
 def plain(message: str, indexes: Mapping[str, Index], request: str = "") -> str:
-    """An error message without the paths of this machine. What the request itself contains stays."""
+    """An error message without this machine's paths, unless the request itself contains them."""
     for name, index in indexes.items():
         path = str(index.folder)
-        if len(Path(path).parts) > 1:  # a bare name hides nothing, and may be part of other words
+        if len(Path(path).parts) > 1:  # a bare name reveals nothing, and may be part of other words
             shown = f"index {name}".replace("\\", "\\\\")
             message = re.sub(rf"(?<![\w./-]){re.escape(path)}(?![\w~+-])", shown, message)
 

@@ -184,7 +184,7 @@ def steered_scores(
 
 
 def steered_vectors(sae: SparseAutoencoder, z: Float32, codes: SparseCodes, factors: Mapping[int, float]) -> Float64:
-    """z' of every document, [n, m], unit rows: for an index that stores them."""
+    """z' of every document, [n, m], unit rows, for storing in an index."""
     ids, change = _change(sae, len(z), codes, factors)
     return l2norm(z.astype(np.float64) + change @ sae.directions[ids].astype(np.float64))
 
@@ -209,7 +209,7 @@ def _change(
 
 
 def _feature(path: Path | str, key: str, features: int) -> int:
-    if not (re.fullmatch(r"0|[1-9][0-9]{0,8}", key, re.ASCII) and int(key) < features):  # one way to write each
+    if not (re.fullmatch(r"0|[1-9][0-9]{0,8}", key, re.ASCII) and int(key) < features):  # each number has one spelling
         where, found = clip(str(path), 80), clip(key, 40)
         raise InputError(f"{where}: factors: {found!r} is not a feature; features are numbered 0 to {features - 1}")
     return int(key)

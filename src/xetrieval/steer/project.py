@@ -24,7 +24,7 @@ def keep_only(sae: SparseAutoencoder, z: Float32, sets: FeatureSets) -> Float64:
 
 
 def erase_and_keep(sae: SparseAutoencoder, z: Float32, sets: FeatureSets) -> tuple[Float64, Float64]:
-    """Both edits from one projection. An empty set leaves z as it is, and keeps the bias alone."""
+    """Both edits from one projection. For an empty set, z is unchanged by erase, and keep-only leaves just the bias."""
     b = sae.decoder_bias.astype(np.float64)
     z64 = z.astype(np.float64)
     inside = project(sae.directions, sets, z64 - b, z64).inside

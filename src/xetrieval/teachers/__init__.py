@@ -1,4 +1,4 @@
-"""Teacher texts of documents: written by a language model, or texts that exist already."""
+"""Teacher texts about documents: written by a language model, or existing texts."""
 
 from ..configs import TeachConfig
 from .existing import TeacherPair, read_spec, read_teacher

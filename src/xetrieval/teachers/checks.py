@@ -1,4 +1,4 @@
-"""Is a teacher's text usable? The model reads the fault of its answer when it is asked again; see `llm.checks`."""
+"""Checks whether a teacher's text is usable. A model that is asked again reads the fault; see `llm.checks`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..llm.checks import REFUSAL, Checked, clean, function_words, other_script, 
 from .prompt import PAIRS, TEXT
 
 COPIED_WORDS: Final = 8  # consecutive words that cannot agree by chance
-MOST_COPIED: Final = 0.5  # the largest fraction of the answer's words that may be copied
+MOST_COPIED: Final = 0.5  # at most this fraction of the answer's words may be copied
 LEAST_WORDS: Final = 5
 QUESTION: Final = r"^[ \t]*(?:\d+[.)][ \t]*)?\**Q(?:uestion)?[ \t]*\d*\**[:.)][ \t]*\**"
 REPLY: Final = r"^[ \t]*\**A(?:nswer)?[ \t]*\d*\**[:.)][ \t]*\**"
@@ -23,7 +23,7 @@ INLINE: Final = re.compile(r"(?:^|\s)Q:\s*(?P<q>.+?)\s+A:\s*(?P<a>.+?)(?=\s+Q:|\
 
 
 def check(answer: Answer, document: str, prompt: Prompt) -> Checked[str]:
-    """The cleaned text of an answer, or its fault. A faulty text is never replaced by anything else."""
+    """The cleaned text of an answer, or its fault. A faulty text is never replaced with something else."""
     text = clean(answer.text)
     if not text:
         return Checked(None, "it was empty")
@@ -63,7 +63,7 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
 
 
 def copied_fraction(words: list[str], source: list[str]) -> float:
-    """The fraction of `words` in runs of at least COPIED_WORDS that the source contains too.
+    """The fraction of `words` in runs of at least COPIED_WORDS that also occur in the source.
 
     If the source is shorter than such a run, a copy of the whole source counts.
     """

@@ -1,4 +1,4 @@
-"""Teacher texts that exist already: written ones, a document's own field, questions with answers, queries with clicks.
+"""Existing teacher texts: written ones, a field of the document, questions with answers, queries with clicks.
 
 texts.jsonl[.gz]   {"_id", "summary", "purpose", "qa"}, all but the id optional: one target per aspect and document;
                    a file from `xetrieval teach` names its aspects itself
@@ -7,9 +7,8 @@ pairs.tsv[.gz]     question id, answer id: the answer's target is its question; 
 clicks.jsonl[.gz]  {"query", "doc_id", "clicks"}: the document's target is the query, weighted by log2(1 + clicks)
 field:NAME         the field is the document's target, e.g. field:title
 
-SOURCE=ASPECT names the view that is learned (default: summary for a field, qa for pairs and clicks); for texts it also
-names the field that is read.
-SOURCE@WEIGHT weights the lessons against those of other teachers, e.g. pairs.tsv@0.5.
+SOURCE=ASPECT names the view to learn (default: summary for a field, qa for pairs and clicks); for texts it also names
+the field to read. SOURCE@WEIGHT weights the lessons against those of other teachers, e.g. pairs.tsv@0.5.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from ..errors import InputError
 from ..files import path_of
 from ..views import ASPECTS, View, check_aspect, in_order
 
-HEADER: Final = ["question-id", "answer-id"]  # first columns of a file of pairs; others are ignored
+HEADER: Final = ["question-id", "answer-id"]  # first columns of a pairs file; others are ignored
 LARGEST_WEIGHT: Final = 1e6
 SPEC: Final = re.compile(r"(?P<source>.+?)(?:=(?P<aspect>[^=@/\\]*))?(?:@(?P<weight>[^@=/\\]*))?")
 
@@ -55,7 +54,7 @@ def read_spec(text: str) -> TeacherSpec:
     """Parse SOURCE[=ASPECT][@WEIGHT]. If a file has exactly this name, even with = or @, it is the source.
 
     Raises:
-        InputError: an impossible name for a view, or a weight that is not positive.
+        InputError: an invalid name for a view, or a weight that is not positive.
     """
     match = None if path_of(text).is_file() else SPEC.fullmatch(text)
     if match is None:
@@ -74,8 +73,8 @@ def read_teacher(spec: str, documents: Sequence[Document], skipped: Skipped | No
     """The lessons of one teacher on a corpus.
 
     Raises:
-        InputError: no such file, a bad line, an impossible name for a view, texts about another version of a document,
-            or nothing that belongs to the corpus.
+        InputError: no such file, a bad line, an invalid name for a view, texts about a different version of a document,
+        or nothing that belongs to the corpus.
     """
     source, aspect, weight = read_spec(spec)
     if source.startswith("field:"):
@@ -154,7 +153,7 @@ def _from_pairs(path: Path, aspect: View, known: Mapping[str, Document]) -> Iter
         if not pairs and not any(name in known or re.search(r"\d", name) for name in columns[:2]):  # perhaps a header
             check_order(path, number, *columns[:2])
         named = named or (not pairs and columns[:2] == HEADER)
-        if len(columns) > 2 and not named:  # ignoring grades would teach answers that were judged wrong
+        if len(columns) > 2 and not named:  # if grades were ignored, wrong answers would be taught
             raise InputError(
                 f"{path}, line {number}: {len(columns)} columns, but no header line {' '.join(HEADER)}; judgments with "
                 "grades are not pairs: give two columns, a question's id and its answer's"
@@ -169,7 +168,7 @@ def _from_pairs(path: Path, aspect: View, known: Mapping[str, Document]) -> Iter
 def _from_field(name: str, aspect: View, documents: Sequence[Document]) -> Iterator[TeacherPair]:
     for document in documents:
         value: Any = document.fields.get(name) if name == "title" else document.fields.get("metadata", {}).get(name)
-        # The source must not contain its target: a title is learned from the body alone.
+        # The source must not contain its target: titles are predicted from the body alone.
         if isinstance(value, str) and value.strip() and document.body and value.strip() != document.body:
             yield TeacherPair(aspect, document.body, value.strip(), document.thread)
 

@@ -1,4 +1,4 @@
-"""A language model writes a text about every document in every aspect. Runs resume and never pay for a text twice."""
+"""A language model writes one text per document and aspect. Runs resume and never pay for a text twice."""
 
 from __future__ import annotations
 

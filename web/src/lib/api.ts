@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Document
-         * @description A document as it is stored.
+         * @description A stored document.
          */
         get: operations["document_v1_documents_get"];
         put?: never;
@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Features
-         * @description Features by name, by family, or all.
+         * @description Features: all, or those of a name or a family.
          */
         get: operations["features_v1_features_get"];
         put?: never;
@@ -93,7 +93,7 @@ export interface paths {
         };
         /**
          * Feature
-         * @description One feature: name, scores of the name, neighbours, and documents of the index that have it most.
+         * @description One feature: its label and label scores, its neighbours, and the documents in which it is strongest.
          */
         get: operations["feature_v1_features__feature_id__get"];
         put?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Whether the server answers, and which indexes it has.
+         * @description Whether the server is up, and which indexes it has.
          */
         get: operations["health_v1_health_get"];
         put?: never;
@@ -153,7 +153,7 @@ export interface paths {
         };
         /**
          * Report
-         * @description What a corpus is about.
+         * @description What the corpus is about.
          */
         get: operations["report_v1_report_get"];
         put?: never;
@@ -175,7 +175,7 @@ export interface paths {
         put?: never;
         /**
          * Report Html
-         * @description One explanation as a page to keep or send.
+         * @description One explanation as a self-contained page.
          */
         post: operations["report_html_v1_report_html_post"];
         delete?: never;
@@ -195,7 +195,7 @@ export interface paths {
         put?: never;
         /**
          * Search
-         * @description Documents for a query, each with what carries its score.
+         * @description Search for documents; each hit has an explanation of its score.
          */
         post: operations["search_v1_search_post"];
         delete?: never;
@@ -259,7 +259,7 @@ export interface paths {
         put?: never;
         /**
          * Suggest
-         * @description Factors from thumbs on the hits of one query.
+         * @description Factors learned from thumbs up and down on the hits of one query.
          */
         post: operations["suggest_v1_steering_suggest_post"];
         delete?: never;
@@ -374,7 +374,7 @@ export interface components {
         };
         /**
          * ContrastRequest
-         * @description A query and two documents, by ids in an index or as texts.
+         * @description A query and two documents, which are ids in an index or texts.
          */
         ContrastRequest: {
             /** Doc Id */
@@ -445,7 +445,7 @@ export interface components {
         };
         /**
          * ExplainRequest
-         * @description A query and a document: by its id in an index, or as text.
+         * @description A query and a document, which is an id in an index or a text.
          */
         ExplainRequest: {
             /** Doc Id */
@@ -675,7 +675,7 @@ export interface components {
         };
         /**
          * FindAnswer
-         * @description The document with that id, or those most like the words.
+         * @description The document with that id, or those that best match the words.
          */
         FindAnswer: {
             /** Doc Id */
@@ -700,7 +700,7 @@ export interface components {
         };
         /**
          * Health
-         * @description Whether the server answers, and what it has.
+         * @description Whether the server is up, and what it offers.
          */
         Health: {
             /** Indexes */

@@ -1,4 +1,4 @@
-"""Other people's checkpoints, read and written. A conversion that would lose something is refused with the reason."""
+"""Reads and writes other libraries' checkpoints. Conversions that would lose information are refused with a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..model import SparseAutoencoder
 
 
 class Format(NamedTuple):
-    """How one kind of checkpoint is read and written."""
+    """One checkpoint format: how it is read and written."""
 
     read: Callable[[Path], SparseAutoencoder]
     write: Callable[[SparseAutoencoder, Path], None]
@@ -31,10 +31,10 @@ FORMATS: Final[dict[str, Format]] = {
 
 
 def convert(source: Path, of: str, target: Path, to: str) -> SparseAutoencoder:
-    """Read `source` in the format `of` and write it to `target` in the format `to`; what was read.
+    """Read `source` in the format `of` and write it to `target` in the format `to`. Returns what was read.
 
     Raises:
-        InputError: an unknown format, no such file, `target` exists, or the target format cannot hold it exactly.
+        InputError: an unknown format, no such file, `target` exists, or the target format cannot represent it exactly.
         DamagedError: the source is not what its format promises.
     """
     for name in (of, to):

@@ -1,8 +1,8 @@
-"""dictionary_learning 0.1.0: ae.pt beside a config.json whose trainer.dict_class says what it is.
+"""dictionary_learning 0.1.0: ae.pt next to a config.json whose trainer.dict_class gives the class.
 
 Its JumpReluAutoEncoder and AutoEncoderNew do not subtract the decoder bias from the input; ours does, so the encoder
-bias includes it: b_e = b_enc + W_e b, exactly. Its GatedAutoEncoder is a JumpReLU in other letters. The scalar
-threshold of an AutoEncoderTopK is a training statistic that its encode does not use: it stays a TopK.
+bias includes it: b_e = b_enc + W_e b, exactly. Its GatedAutoEncoder is equivalent to a JumpReLU. The scalar threshold
+of an AutoEncoderTopK is a training statistic that its encode does not use, so it is read as a TopK.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CLASSES: Final = {
 
 
 def read(path: Path) -> SparseAutoencoder:
-    """Read a folder with ae.pt and config.json, or an ae.pt alone where its arrays say which class it is.
+    """Read a folder with ae.pt and config.json, or an ae.pt alone if its arrays determine its class.
 
     Raises:
         InputError: no such file. DamagedError: missing or extra arrays, code in the file, an unknown class.
@@ -56,7 +56,7 @@ def read(path: Path) -> SparseAutoencoder:
 
 def _class_of(file: Path, state: dict[str, Float32]) -> str:
     if {"k", "threshold", "b_dec", "encoder.weight"} <= set(state):
-        return "AutoEncoderTopK"  # BatchTopKSAE has the same arrays, and only config.json tells
+        return "AutoEncoderTopK"  # BatchTopKSAE has the same arrays; only config.json distinguishes them
     for name, keys in CLASSES.items():
         if set(keys) == set(state):
             return name
@@ -86,8 +86,8 @@ def _assemble(file: Path, name: str, state: dict[str, Float32]) -> SparseAutoenc
 
 
 def write(sae: SparseAutoencoder, path: Path) -> None:
-    """Write a folder: AutoEncoderTopK with k, AutoEncoder with thresholds of 0, BatchTopKSAE with one threshold for
-    all, JumpReluAutoEncoder otherwise.
+    """Write a folder: AutoEncoderTopK with k, AutoEncoder if thresholds are 0, BatchTopKSAE with one common threshold,
+    otherwise JumpReluAutoEncoder.
 
     Raises:
         InputError: the folder exists already.
@@ -100,7 +100,7 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
         trainer |= {"dict_class": "AutoEncoder"}
         state = {**{name: state[name] for name in LINEAR}, "bias": sae.decoder_bias}
     elif (theta == theta[0]).all():
-        trainer |= {"dict_class": "BatchTopKSAE", "k": 1}  # its k counts in training alone; the threshold is in use
+        trainer |= {"dict_class": "BatchTopKSAE", "k": 1}  # its k is only for training; the threshold is used
         state |= {"k": 1, "threshold": float(theta[0])}
     else:
         trainer |= {"dict_class": "JumpReluAutoEncoder"}

@@ -48,12 +48,12 @@ def whole_k(config: Mapping[str, Any], path: Path) -> int:
 
 
 def read_float32(path: Path) -> dict[str, Float32]:
-    """Arrays of a safetensors file in float32."""
+    """The arrays of a safetensors file as float32."""
     return {name: np.asarray(array, np.float32) for name, array in read_arrays(path).items()}
 
 
 def write_checkpoint(folder: Path, config: tuple[str, Mapping[str, Any]], weights: Mapping[str, Arrays]) -> None:
-    """Write a folder with a configuration (name of the file, content) and safetensors files (name -> arrays).
+    """Write a folder with a configuration (file name, content) and safetensors files (name -> arrays).
 
     Raises:
         InputError: the folder exists already.
@@ -68,7 +68,7 @@ def check_top_k(sae: SparseAutoencoder, format_name: str) -> None:
     """Refuse an autoencoder with thresholds.
 
     Raises:
-        InputError: this format has none.
+        InputError: the format has no thresholds.
     """
     if sae.k is None:
         raise InputError(
@@ -77,6 +77,6 @@ def check_top_k(sae: SparseAutoencoder, format_name: str) -> None:
 
 
 def with_decoder_bias(bias: Float32, encoder_weight: Float32, decoder_bias: Float32) -> Float32:
-    """b_e = bias + W_e b: of an encoder that does not subtract the decoder bias b from its input, as ours does."""
+    """b_e = bias + W_e b, for an encoder that, unlike ours, does not subtract the decoder bias b from its input."""
     added = encoder_weight.astype(np.float64) @ decoder_bias
     return np.asarray(bias.astype(np.float64) + added, np.float32)

@@ -16,7 +16,7 @@ from ..model import SparseAutoencoder
 from .keys import check_keys, check_top_k
 
 KEYS = ("encoder.weight", "encoder.bias", "decoder.weight", "b_dec")
-DEFAULT_K = 64  # what the release assumes when the file has no k
+DEFAULT_K = 64  # the release's default if the file has no k
 
 
 def read(path: Path) -> SparseAutoencoder:
@@ -37,10 +37,10 @@ def read(path: Path) -> SparseAutoencoder:
 
 
 def write(sae: SparseAutoencoder, path: Path) -> None:
-    """Write `sae_model.pt`, whole or not at all.
+    """Write `sae_model.pt`, completely or not at all.
 
     Raises:
-        InputError: the autoencoder has thresholds, which the release does not have; or the file exists already.
+        InputError: the autoencoder has thresholds, which this format lacks; or the file exists already.
     """
     check_top_k(sae, "the release")
     if path.exists() and not is_stream(path):
@@ -49,13 +49,13 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
 
 
 def release_state(sae: SparseAutoencoder) -> dict[str, Any]:
-    """Arrays and numbers of the checkpoint, which is that of an AutoEncoderTopK of dictionary_learning."""
+    """Arrays and numbers of the checkpoint, which is an AutoEncoderTopK of dictionary_learning."""
     weights = (sae.encoder_weight, sae.encoder_bias, sae.decoder_weight, sae.decoder_bias)
     return {**dict(zip(KEYS, weights, strict=True)), "k": sae.k, "threshold": -1.0}
 
 
 def tensors(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as PyTorch tensors: k is a whole number, everything else float32."""
+    """The same as PyTorch tensors: k as an integer, everything else as float32."""
     torch = require("torch", "train")
     return {
         name: torch.tensor(value, dtype=torch.int)

@@ -1,7 +1,8 @@
-"""SAELens 6: cfg.json and sae_weights.safetensors; W_enc [m, F] and W_dec [F, m] are transposed to ours.
+"""SAELens 6: cfg.json and sae_weights.safetensors; W_enc [m, F] and W_dec [F, m] are transposed relative to ours.
 
-The architectures standard, topk, jumprelu and gated can be read. Activations that are rescaled by decoder norms are
-folded (W_enc and b_enc times the norm, W_dec divided by it). A normalisation that depends on the input is refused.
+The architectures standard, topk, jumprelu and gated can be read. Rescaling of activations by decoder norms is folded
+into the weights (W_enc and b_enc times the norm, W_dec divided by it). A normalisation that depends on the input is
+refused.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PLAIN: Final = {"normalize_activations": "none", "reshape_activations": "none", 
 
 
 def read(path: Path) -> SparseAutoencoder:
-    """Read a folder of SAELens.
+    """Read a SAELens folder.
 
     Raises:
         InputError: a file is absent. DamagedError: missing or extra arrays, or a setting that cannot be folded.
@@ -66,7 +67,7 @@ def read(path: Path) -> SparseAutoencoder:
 
 
 def write(sae: SparseAutoencoder, path: Path) -> None:
-    """Write a folder: topk with k, standard with thresholds of 0, jumprelu otherwise.
+    """Write a folder: topk with k, standard if thresholds are 0, otherwise jumprelu.
 
     Raises:
         InputError: the folder exists already.

@@ -1,7 +1,7 @@
 """sentence-transformers' SparseAutoEncoder: a module folder with config.json and model.safetensors.
 
-Its decoder is tied to its encoder, and in use it runs the encoder alone. So the codes are exact, and our decoder is
-stored beside it in xetrieval_decoder.safetensors. Without that file, the decoder is the tied one.
+Its decoder is tied to its encoder, and inference runs only the encoder. So the codes are exact, and our decoder is
+stored separately in xetrieval_decoder.safetensors. Without that file, the tied decoder is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .keys import check_keys, check_top_k, read_float32, whole_k, write_checkpoi
 WEIGHTS: Final = "model.safetensors"
 BESIDE: Final = "xetrieval_decoder.safetensors"
 KEYS: Final = ("pre_bias", "latent_bias")
-TIED: Final = ("decoder.linear.weight", "encoder.weight")  # one tensor; its files have the first name alone
+TIED: Final = ("decoder.linear.weight", "encoder.weight")  # one tensor; only the first name is in its files
 
 
 def read(path: Path) -> SparseAutoencoder:
@@ -27,7 +27,7 @@ def read(path: Path) -> SparseAutoencoder:
 
     Raises:
         InputError: a file is absent. DamagedError: missing or extra arrays, layer normalisation of the input, or a
-            decoder beside it that belongs to another encoder.
+        separate decoder that belongs to a different encoder.
     """
     config = read_object(path / "config.json")
     if config.get("normalize"):
@@ -53,7 +53,7 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
     """Write the module's folder. Point modules.json of a SparseEncoder at it, after pooling and normalisation.
 
     Raises:
-        InputError: the autoencoder has thresholds, which the module does not have; or the folder exists already.
+        InputError: the autoencoder has thresholds, which the module lacks; or the folder exists already.
     """
     check_top_k(sae, "SparseAutoEncoder")
     config = {

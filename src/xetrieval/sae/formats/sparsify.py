@@ -38,7 +38,7 @@ def write(sae: SparseAutoencoder, path: Path) -> None:
     """Write the folder of one sparse coder.
 
     Raises:
-        InputError: the autoencoder has thresholds, which sparsify does not have; or the folder exists already.
+        InputError: the autoencoder has thresholds, which sparsify lacks; or the folder exists already.
     """
     check_top_k(sae, "sparsify")
     config = {

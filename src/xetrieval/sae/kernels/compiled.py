@@ -1,12 +1,12 @@
 """The loops of a training step, compiled for this processor.
 
-Every loop keeps to one order whatever the number of threads: a row, or a feature, is summed by one thread from its
-first entry to its last. So results depend neither on the threads nor on how the rows are divided among them.
+Every loop has a fixed order: a row, or a feature, is summed by one thread from its first entry to its last. So results
+depend neither on the number of threads nor on how rows are divided among them.
 
 Sums over entries may fuse a product with a sum but not change their order (fastmath "contract"): with full fastmath,
-code from numba's cache used a different order from freshly compiled code, and two trainings with one seed differed in
-the
-last bit. Dot products need free order to be fast; there both give the same order, and a test checks it.
+code from numba's cache used a different order from freshly compiled code, and two training runs with the same seed
+differed in the last bit. Dot products need reordering to be fast; there, both versions use the same order, and a test
+checks it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 Wholes = NDArray[np.int64]
 Columns = NDArray[np.int32]
 
-BLOCK: Final = 16  # scores; their maximum decides whether they are read
+BLOCK: Final = 16  # scores per block; a block is read only if its maximum is large enough
 
 
 @njit(cache=True)
@@ -68,7 +68,7 @@ def _block_maxima(row: Floats, maxima: Floats) -> None:
 
 @njit(cache=True)
 def _collect(row: Floats, maxima: Floats, bound: Any, hits: Columns, ids: Columns, values: Floats) -> int:
-    """All scores >= bound, without branches: each score is written to the next slot, which moves on if it counts."""
+    """All scores >= bound, without branches: each score goes to the next slot, which advances if the score counts."""
     found = 0
     for block in range(len(maxima)):
         hits[found] = block
@@ -86,7 +86,7 @@ def _collect(row: Floats, maxima: Floats, bound: Any, hits: Columns, ids: Column
 
 @njit(cache=True)
 def _collect_all(row: Floats, ids: Columns, values: Floats) -> int:
-    """All scores of a row with NaN, which no comparison finds: each NaN counts as infinite, so that it is kept."""
+    """All scores of a row with NaN, which comparisons miss: each NaN counts as infinite, so that it is kept."""
     for place in range(len(row)):
         ids[place] = place
         values[place] = np.float32(np.inf) if np.isnan(row[place]) else row[place]
@@ -95,8 +95,8 @@ def _collect_all(row: Floats, ids: Columns, values: Floats) -> int:
 
 @njit(parallel=True, cache=True)
 def top_k(scores: Floats, k: int, threads: int, ids: Columns, values: Floats) -> None:
-    """The k largest of each row. A guess from the rows before bounds the k-th score; where it bounds too high, the
-    k-th largest block maximum does: k blocks each have a score at least as large.
+    """The k largest of each row. A guess from earlier rows bounds the k-th score; if the guess is too high, the k-th
+    largest block maximum is used, as k blocks each have a score at least as large.
 
     With fewer than k scores that compare (a row of NaN), NaN counts as the largest and is returned as NaN."""
     rows, features = scores.shape
@@ -126,7 +126,7 @@ def top_k(scores: Floats, k: int, threads: int, ids: Columns, values: Floats) ->
             scratch[:count] = some[:count]
             cut = kth_largest(scratch, count, k)
             kept = 0
-            for place in range(count):  # fewer than k are larger, so no slot past the last is written
+            for place in range(count):  # fewer than k are larger, so this stays within the row
                 ids[row, kept] = some_ids[place]
                 values[row, kept] = some[place]
                 kept += some[place] > cut
@@ -172,7 +172,7 @@ def fill_above(scores: Floats, bounds: Floats, starts: Wholes, ids: Columns, val
 
 @njit(cache=True, fastmath={"contract"})
 def _decode_row(x: Floats, columns: Columns, values: Floats, W: Floats, rest: Floats) -> None:
-    """rest = x - sum_j values_j W_j, four directions at a time: the row is read and written once for the four."""
+    """rest = x - sum_j values_j W_j, four directions at a time, so that the row is read and written once per four."""
     at, end, m = 0, len(columns), len(x)
     for c in range(m):
         rest[c] = x[c]
@@ -220,7 +220,7 @@ def _pull_row(row: Floats, columns: Columns, W: Floats, scale: Any, out: Floats)
 
 @njit(parallel=True, cache=True)
 def pull(starts: Wholes, columns: Columns, W: Floats, x: Floats, scale: float, out: Floats) -> None:
-    """out = scale * <x_i, W_j> at the entries (i, j) of the pattern alone."""
+    """out = scale * <x_i, W_j>, only at the entries (i, j) of the pattern."""
     for row in prange(len(x)):
         at, end = starts[row], starts[row + 1]
         _pull_row(x[row], columns[at:end], W, np.float32(scale), out[at:end])
@@ -239,7 +239,7 @@ def decode_and_pull(
 
 @njit(cache=True)
 def transpose(starts: Wholes, columns: Columns, t_starts: Wholes, t_rows: Columns, t_places: Columns) -> None:
-    """The pattern by feature: its rows, ascending, and the place of each entry among the values. A counting sort."""
+    """The pattern by feature: its rows, ascending, and each entry's position among the values. A counting sort."""
     for column in columns:
         t_starts[column + 1] += 1
     for feature in range(len(t_starts) - 1):
@@ -267,7 +267,7 @@ def gather(
     out: Floats,
 ) -> None:
     """out = scale * C^T x for the features first <= j < last, each summed over its rows in order."""
-    m, parts = x.shape[1], threads * 8  # several parts a thread: features differ in how often they are active
+    m, parts = x.shape[1], threads * 8  # several parts per thread, as features differ in how often they are active
     entries, base = t_starts[last] - t_starts[first], t_starts[first]
     by = np.float32(scale)
     for part in prange(parts):

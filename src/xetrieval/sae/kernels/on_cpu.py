@@ -12,7 +12,7 @@ from .pattern import Pattern, Transposed
 if TYPE_CHECKING:
     from torch import Tensor
 
-WORTH_SHARING = 1 << 17  # products; below, one thread is done before others have started
+WORTH_SHARING = 1 << 17  # products; with fewer, one thread finishes before others have started
 
 
 class CpuKernels(Kernels):
@@ -27,13 +27,13 @@ class CpuKernels(Kernels):
         self.threads = min(int(self.torch.get_num_threads()), int(self.numba.config.NUMBA_NUM_THREADS))
 
     def _threads(self, work: int) -> int:
-        """How many threads `work` products are worth; sets that number."""
+        """Set the number of threads that is worthwhile for `work` products, and return it."""
         threads = self.threads if work >= WORTH_SHARING else 1
         self.numba.set_num_threads(threads)
         return threads
 
     def _run(self, loop: Callable[..., Tensor], work: int, *parameters: Tensor | int) -> None:
-        """Run a loop on the memory of tensors, with as many threads as `work` products are worth."""
+        """Run a loop on the memory of tensors, with as many threads as are worthwhile for `work` products."""
         self._threads(work)
         loop(*(one.numpy() if isinstance(one, self.torch.Tensor) else one for one in parameters))
 

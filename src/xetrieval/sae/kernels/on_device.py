@@ -12,7 +12,7 @@ from .pattern import Pattern, Transposed
 if TYPE_CHECKING:
     from torch import Tensor
 
-PULL_TILE = 1 << 24  # numbers gathered at once
+PULL_TILE = 1 << 24  # numbers gathered at a time
 
 
 class Kernels:
@@ -43,7 +43,7 @@ class Kernels:
         return Pattern(self.starts(chosen)[pattern.starts], pattern.columns[chosen])
 
     def scores(self, x: Tensor, We: Tensor, be: Tensor, tile: int) -> Iterator[Tensor]:
-        """x We^T + be [n, F], `tile` rows at a time, each tile in the memory of the one before."""
+        """x We^T + be [n, F], `tile` rows at a time, each tile reusing the memory of the previous one."""
         memory = self.torch.empty(min(tile, len(x)), len(We), device=x.device)
         for first in range(0, len(x), tile):
             rows = x[first : first + tile]

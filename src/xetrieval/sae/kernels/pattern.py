@@ -1,4 +1,4 @@
-"""Where the codes of a batch are not zero."""
+"""The positions where the codes of a batch are not zero."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 class Pattern(NamedTuple):
-    """Entries of a sparse [n, F] matrix, row by row: row i owns the places starts[i] : starts[i + 1]."""
+    """Entries of a sparse [n, F] matrix, row by row: row i owns entries starts[i] : starts[i + 1]."""
 
     starts: Tensor  # int64 [n + 1]
     columns: Tensor  # int32 [entries], the features
 
 
 class Transposed(NamedTuple):
-    """The same entries by feature: feature j owns the slots starts[j] : starts[j + 1]."""
+    """The same entries by feature: feature j owns entries starts[j] : starts[j + 1]."""
 
     starts: Tensor  # int64 [F + 1]
     rows: Tensor  # int32 [entries]
-    places: Tensor  # int32 [entries], each slot's place in the row-by-row order
+    places: Tensor  # int32 [entries], each entry's position in the row-by-row order

@@ -1,8 +1,8 @@
-"""Turn pre-activations into codes and back: the part of a training step that differs between variants.
+"""Turns pre-activations into codes and back, the part of a training step that differs between variants.
 
 Each architecture says which entries of the score matrix matter (`bounds`, or a count), what code they give
 (`activate`), and how the gradient of the code reaches z and the architecture's own parameters (`backward`). Everything
-is computed at these entries alone: one number each, and none for the zeros.
+is computed only at these entries, never at the zeros.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from torch import Tensor
 
-SMALLEST: Final = 1e-3  # f^p is taken of f + this, so that its slope stays finite at 0
+SMALLEST: Final = 1e-3  # added to f in f^p, so that its slope stays finite at 0
 
 
 class Entries(NamedTuple):
@@ -24,7 +24,7 @@ class Entries(NamedTuple):
 
 
 class Sparsity(NamedTuple):
-    """The penalty at this step: coefficient lambda, and the p of sum f^p."""
+    """The penalty at this step: its coefficient lambda, and p of sum f^p."""
 
     coefficient: float
     power: float
@@ -36,10 +36,10 @@ class Sparsity(NamedTuple):
 
 
 class Rectified:
-    """f = ReLU(z): relu, and topk and batchtopk on the entries that they keep. `w` has the parameters by name."""
+    """f = ReLU(z): relu, and also topk and batchtopk on the entries that they keep. `w` has the parameters by name."""
 
     def bounds(self, w: dict[str, Tensor]) -> Tensor:
-        """An entry matters if its pre-activation exceeds this, [F]; unused where a count decides."""
+        """An entry matters if its pre-activation exceeds this, [F]; unused if a count decides."""
         return w["be"].new_zeros(len(w["be"]))
 
     def activate(self, w: dict[str, Tensor], at: Entries) -> Tensor:
@@ -60,12 +60,12 @@ class Rectified:
 class Gated(Rectified):
     """f = [z > 0] ReLU(e^r (z - b_e) + b_m): b_e opens the gate, r and b_m give the size. Tied through W_e.
 
-    Its loss has a third term, || x - W ReLU(z) - b ||^2 with W and b held fixed, which is all that teaches the gate to
-    be right; the trainer computes its pulls (`gate_pulls`).
+    Its loss has a third term, || x - W ReLU(z) - b ||^2 with W and b held fixed, from which alone the gate learns to
+    reconstruct; the trainer computes its pulls (`gate_pulls`).
     """
 
     def activate(self, w: dict[str, Tensor], at: Entries) -> Tensor:
-        """The size, where the gate is open."""
+        """The size if the gate is open, else 0."""
         return self._size(w, at)[1].clamp_min(0.0)
 
     def backward(
@@ -91,7 +91,7 @@ class Jumping(Rectified):
     """
 
     def __init__(self) -> None:
-        self.width = 0.0  # epsilon; known once the weights are
+        self.width = 0.0  # epsilon; set with the weights
 
     def bounds(self, w: dict[str, Tensor]) -> Tensor:
         """The lower end of the window."""

@@ -1,4 +1,4 @@
-"""What a training checks before it begins, and what each of its steps reports."""
+"""Checks before training begins, and the figures that each step reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def check_device(device: str) -> None:
     """Refuse a device that PyTorch cannot reach here, before any work.
 
     Raises:
-        InputError: it is not there. MissingExtra: torch is not installed.
+        InputError: it is unavailable. MissingExtra: torch is not installed.
     """
     if device == "cpu":
         return
@@ -30,10 +30,10 @@ class SaeStep(NamedTuple):
     step: int
     steps: int
     loss: float  # mean squared error of a row, in the space of training
-    fvu: float  # squared error of this batch over its variance
-    l0: float  # active features a row
+    fvu: float  # squared error of this batch divided by its variance
+    l0: float  # active features per row
     dead: int  # features inactive for `dead_after` of training
-    penalty: float  # the coefficient lambda; 0 where there is none
+    penalty: float  # the coefficient lambda; 0 if there is none
 
     @property
     def note(self) -> str:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 
-SLOW, FAST = 0.06, 0.5  # of the integral and the proportional part, on log(L0 / target)
+SLOW, FAST = 0.06, 0.5  # gains of the integral and the proportional part, on log(L0 / target)
 WIDEST = 1.0  # errors are clipped to this, so that an extreme first batch cannot move the coefficient far
 
 
 class PenaltyControl:
     """lambda <- lambda * exp(SLOW e + FAST (e - e before)), e = log(L0 / target): a PI controller in log space.
 
-    Users choose a sparsity, not a coefficient, because its meaning changes with encoder, F, p and learning rate.
+    Users choose a sparsity rather than a coefficient, whose meaning changes with encoder, F, p and learning rate.
     """
 
     def __init__(self, coefficient: float, target: float | None) -> None:
         self.coefficient, self.target, self.error = coefficient, target, 0.0
 
     def update(self, l0: float) -> None:
-        """After a batch with `l0` active features per row. Without a target, the coefficient stays."""
+        """Update after a batch with `l0` active features per row. Without a target, the coefficient does not change."""
         if self.target is None:
             return
         error = min(WIDEST, max(-WIDEST, math.log(max(l0, 1e-3) / self.target)))

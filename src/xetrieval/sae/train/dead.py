@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-WEAK, STRONG = 0.2, 1.0  # norm of a new encoder row, in mean norms; strong where only the k largest are kept
+WEAK, STRONG = 0.2, 1.0  # norm of a new encoder row, in mean norms; strong if only the k largest are kept
 
 
 class Silence:
@@ -24,7 +24,7 @@ class Silence:
         self.dead = torch.empty(0, dtype=torch.int64, device=device)  # ids, as of the last step
 
     def update(self, fired: Tensor) -> None:
-        """After a batch in which the features where `fired` [F] is true were active."""
+        """Update after a batch in which the features with `fired` [F] true were active."""
         self.steps += 1
         self.steps[fired] = 0
         self.dead = self.torch.nonzero(self.steps > self.dead_after).flatten()
@@ -74,14 +74,15 @@ def resample(
     *,
     counted: bool,
 ) -> int:
-    """Reinitialise dead features from badly reconstructed rows (Bricken et al. 2023); returns how many.
+    """Reinitialise dead features from badly reconstructed rows (Bricken et al. 2023). Returns how many.
 
     Rows are drawn in proportion to their squared error. The direction of a row becomes the decoder row and, times a
     multiple of the mean norm of living encoder rows, the encoder row; biases and thresholds become the median of the
     living features, times the same multiple. Adam's moments are reset for them.
 
     Args:
-        counted: the architecture keeps a number of features (topk, batchtopk), so a weak new one would never be kept.
+        counted: the architecture keeps a fixed number of features (topk, batchtopk), so a weak new one would never be
+        kept.
     """
     dead = silence.dead[: len(centred)]
     if not len(dead):

@@ -1,4 +1,4 @@
-"""Turn trained weights into an autoencoder for inference, in one of two forms, in the original space."""
+"""Turns trained weights into an autoencoder for inference, in one of two forms, in the original space."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Inference(NamedTuple):
 def finish(config: SaeConfig, w: dict[str, Float32], scaling: Scaling, sample: Float32) -> SparseAutoencoder:
     """The autoencoder in the original space.
 
-    What fixes thresholds from a target L0 is exact on `sample`, rows of the training space: batchtopk and matryoshka
-    take the level that leaves L0 scores a row; where a penalty was driven to L0, one common shift corrects the last
-    few per cent, of theta (jumprelu), of the gate's bias (gated) or of the encoder's bias (relu).
+    Thresholds for a target L0 are exact on `sample`, rows of the training space: batchtopk and matryoshka take the
+    level that leaves L0 scores per row; if a penalty was adjusted to reach L0, one common shift corrects the last few
+    per cent, in theta (jumprelu), the gate's bias (gated) or the encoder's bias (relu).
     """
     name = config.kind.architecture
     if name == "topk":
@@ -53,10 +53,10 @@ def _inference(name: str, w: dict[str, Float32]) -> Inference:
 
 
 def _level(form: Inference, centred: Float32, l0: float) -> float:
-    """The common shift at which `l0` features a row are above their thresholds.
+    """The common shift at which `l0` features per row are above their thresholds.
 
-    It is midway between the last score above and the first below: whether a score equal to the threshold is active
-    would depend on the last bit of a product, and so on the order of additions.
+    It is midway between the last score above and the first below, because whether a score equal to the threshold is
+    active would depend on the last bit of a product, and so on the order of additions.
     """
     per_row = min(len(form.be), max(8, round(4 * l0)))
     margins = []

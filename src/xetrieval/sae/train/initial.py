@@ -15,7 +15,7 @@ from .scaling import geometric_median
 if TYPE_CHECKING:
     from torch import Tensor
 
-SAMPLE = 4096  # rows from which thresholds and sizes are set
+SAMPLE = 4096  # rows used to set thresholds and sizes
 NOISE = 0.02  # standard deviation per dimension, added to a direction of norm 1
 
 
@@ -23,8 +23,8 @@ def initial_weights(kernels: Kernels, config: SaeConfig, sample: Float32) -> dic
     """Parameters by name, on the device: We [F, m], be [F], Wd [F, m] (unit rows), bd [m], and the architecture's own.
 
     bd is the geometric median. Directions start on data points, so that few features start where there is no data. The
-    encoder is a multiple of them: thresholds are set for the target L0, then the factor that makes the first
-    reconstruction best (a common factor does not change which features are active).
+    encoder is a multiple of them: first thresholds are set for the target L0, then the factor that gives the best
+    initial reconstruction (a common factor does not change which features are active).
 
     Args:
         sample: rows of the training space [n, m].
@@ -54,14 +54,14 @@ def initial_weights(kernels: Kernels, config: SaeConfig, sample: Float32) -> dic
         weights["be"] -= threshold * size
     elif name == "jumprelu":
         weights["theta"] = torch.full_like(weights["be"], threshold * size)
-    elif name == "gated":  # the gate opens where z - b_e exceeds the threshold; the size is at first the score itself
+    elif name == "gated":  # the gate opens where z - b_e exceeds the threshold; initially the size is the score itself
         weights["be"] -= threshold * size
         weights |= {"r": torch.zeros_like(weights["be"]), "bm": torch.zeros_like(weights["be"])}
     return weights
 
 
 def _threshold_and_size(kernels: Kernels, config: SaeConfig, x: Tensor, Wd: Tensor) -> tuple[float, float]:
-    """The threshold that leaves `l0` scores per row, and the factor that reconstructs best with these."""
+    """The threshold that leaves `l0` scores per row, and the factor that reconstructs best with those."""
     torch, per_row = kernels.torch, min(config.features, max(1, round(4 * config.l0)))
     parts = (kernels.top_k(some @ Wd.T, per_row) for some in x.split(512))
     columns, z = map(torch.cat, zip(*parts, strict=True))

@@ -29,21 +29,21 @@ from .scaling import Scaling, scaling_of
 from .stop import EarlyStop
 from .trainer import Trainer
 
-SAMPLE = 32_768  # rows from which scales, first weights and final thresholds are set
-LOOKED_AT = 4096  # held-out rows that are measured
-LOOKS = 20  # over the whole training
-WORTH_THREADS = 1 << 27  # rows x features x dimensions of a step from which it uses several threads
+SAMPLE = 32_768  # rows used to set scales, initial weights and final thresholds
+LOOKED_AT = 4096  # held-out rows to measure
+LOOKS = 20  # measurements per training run
+WORTH_THREADS = 1 << 27  # a step uses several threads from this many rows x features x dimensions
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
-SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds between saves, and at least this many times the duration of a save
+SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds between saves, and the least multiple of the duration of a save
 
 OnStep = Callable[[int, SaeStep], None]  # gets the number of the autoencoder and the figures of its step
 
 
 class Trained(NamedTuple):
-    """The result of a training."""
+    """The result of a training run."""
 
     sae: SparseAutoencoder
-    steps: int  # done; fewer than planned after an early stop
+    steps: int  # steps done; fewer than planned after an early stop
     resampled: int  # features reinitialised
     held_out_fvu: float | None  # FVU of the finished autoencoder on up to 4,096 held-out rows
 
@@ -59,19 +59,19 @@ def train_sae(
 ) -> SparseAutoencoder:
     """Train one autoencoder on `vectors` [n, m] (any float type, may be memory-mapped, or a `Stack`).
 
-    Same seed, same weights on one kind of processor, interrupted or not.
+    On the same kind of processor, the same seed gives the same weights, interrupted or not.
 
     Args:
-        rows: train on these rows alone. checkpoint: a file for the state, written once a minute; if it exists, training
-            resumes from it. bad_rows: "drop" leaves out rows that are zero, NaN or infinite. start: its features are
-            the first ones to begin with.
+        rows: train only on these rows. checkpoint: a file for the state, written once a minute; if it exists, training
+            resumes from it. bad_rows: "drop" leaves out rows that are zero, NaN or infinite. start: an autoencoder
+            whose features are the first ones at the start.
 
     Raises:
         InputError: fewer than two rows, all rows equal, rows that cannot be used.
-        DamagedError: the checkpoint belongs to another training.
+        DamagedError: the checkpoint belongs to a different training run.
         DivergedError: the numbers grew without bound, or the result is far worse than the mean; the checkpoint is
             removed then.
-        MissingExtra: torch or numba is absent.
+        MissingExtra: torch or numba is not installed.
     """
     each = None if on_step is None else lambda _, step: on_step(step)
     return train_many(vectors, [config], each, rows, checkpoint, bad_rows, start)[0].sae
@@ -86,7 +86,7 @@ def train_many(
     bad_rows: BadRows = "refuse",
     start: SparseAutoencoder | None = None,
 ) -> list[Trained]:
-    """Train several autoencoders in one pass over the data: each batch is read once and learnt by all.
+    """Train several autoencoders in one pass over the data: each batch is read once and used by all.
 
     They must have the same epochs, batch size, held-out fraction, centring and device; the first seed orders the rows.
     """
@@ -132,15 +132,15 @@ def _train(
 
 @contextmanager
 def few_threads(*, one: bool) -> Iterator[None]:
-    """Let PyTorch and the compiled loops use one thread, where `one` says so.
+    """Let PyTorch and the compiled loops use a single thread, if `one` is true.
 
-    They end a loop by a barrier at which every thread spins. A step of a small training has dozens of loops of less
-    than a millisecond, so on a busy processor most of its time is spent at barriers.
+    They end each loop with a barrier at which every thread spins. A small training step has dozens of loops of less
+    than a millisecond, so on a busy processor it spends most of its time at barriers.
     """
     torch = require("torch", "train")
     before = torch.get_num_threads()
     if one:
-        require("numba", "train").set_num_threads(1)  # first: starting its threads sets those of PyTorch too
+        require("numba", "train").set_num_threads(1)  # first, because starting its threads also sets PyTorch's
         torch.set_num_threads(1)
     try:
         yield
@@ -157,7 +157,7 @@ def _learn(
     made: str,
     done: int,
 ) -> None:
-    """All steps from step `done` on, with the state saved once a minute and at the end."""
+    """Run all steps from step `done`, saving the state once a minute and at the end."""
     torch, first = require("torch", "train"), plan.config
     saved, pause = time.monotonic(), SAVE_EVERY
     for x in plan.batches(done):
@@ -183,7 +183,7 @@ def _learn(
 
 
 class _Plan(NamedTuple):
-    """The rows to learn from, their order, and the space of training."""
+    """The training rows, their order, and the training space."""
 
     stack: Stack
     config: SaeConfig
@@ -243,7 +243,7 @@ def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
 
 
 def _check_result(sae: SparseAutoencoder, trainer: Trainer, plan: _Plan) -> None:
-    """Refuse a result that reconstructs its own training rows far worse than their mean would; warn if just worse."""
+    """Refuse a result that reconstructs its training rows far worse than their mean would; warn if only worse."""
     if not all(np.isfinite(array).all() for array in (sae.encoder_weight, sae.encoder_bias, sae.decoder_bias)):
         raise trainer.diverged("a weight is")
     some = plan.train[:: max(1, len(plan.train) // LOOKED_AT)][:LOOKED_AT]

@@ -1,4 +1,4 @@
-"""Rows to train on, from memory or from larger files: checked once, then drawn in an order that the seed decides."""
+"""Training rows, from memory or larger files: checked once, then drawn in an order determined by the seed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ...arrays import Float32
 from ...errors import InputError
 from ..stack import CHECKED, Stack
 
-BLOCK = 256  # neighbouring rows of a file that are read together
+BLOCK = 256  # adjacent rows of a file that are read together
 WINDOW_BYTES = 64 << 20  # size of the blocks that are shuffled together
 BadRows = Literal["refuse", "drop"]
 
 
 class Checked(NamedTuple):
-    """The rows that can be used, and how many could not."""
+    """The usable rows, and how many are unusable."""
 
     rows: NDArray[np.int64]
     zero: int
@@ -26,10 +26,10 @@ class Checked(NamedTuple):
 
 
 def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refuse", least: int = 2) -> Checked:
-    """Find rows that are zero, NaN or infinite. One pass; memory does not grow with the rows.
+    """Find rows that are zero, NaN or infinite, in one pass with constant memory.
 
     Raises:
-        InputError: there are some and `bad_rows` is not "drop", or fewer than `least` rows are left.
+        InputError: there are such rows and `bad_rows` is not "drop", or fewer than `least` rows are left.
     """
     zero: list[NDArray[np.int64]] = []
     broken: list[NDArray[np.int64]] = []
@@ -51,15 +51,15 @@ def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refus
 
 
 def window_rows(dimension: int) -> int:
-    """How many rows of that dimension are shuffled together, where there are too many for memory."""
+    """How many rows of that dimension are shuffled together if there are too many for memory."""
     return WINDOW_BYTES // (4 * dimension)
 
 
 def batches(stack: Stack, rows: NDArray[np.int64], size: int, seed: int, epoch: int, skip: int) -> Iterator[Float32]:
-    """The batches [size, m] of one epoch from batch `skip` on; the last may be smaller.
+    """The batches [size, m] of one epoch, starting at batch `skip`; the last may be smaller.
 
-    Rows that fit into one window are all shuffled together. Otherwise blocks of neighbouring rows are drawn at random
-    into windows, and the rows of a window are shuffled: files are read in runs, and only one window is in memory.
+    Rows that fit into one window are all shuffled together. Otherwise, blocks of adjacent rows are assigned to windows
+    at random, and the rows of a window are shuffled, so files are read in runs and only one window is in memory.
     """
     rng = np.random.default_rng([seed, epoch])
     window_batches = max(1, window_rows(stack.shape[1]) // size)
@@ -78,8 +78,8 @@ def batches(stack: Stack, rows: NDArray[np.int64], size: int, seed: int, epoch: 
         first = start // size
         if first + window_batches <= skip:
             continue
-        del x  # one window at a time
+        del x  # only one window in memory
         x = stack.take(rows[inside])
         for offset in range(0, len(inside), size):
             if first + offset // size >= skip:
-                yield x[offset : offset + size].copy()  # a view would keep its window alive together with the next
+                yield x[offset : offset + size].copy()  # a view would keep its window in memory

@@ -4,9 +4,9 @@
 
 so both sides share one bias b. `none` and `mean` scale by one number, `whiten` by the inverse square root of the
 covariance; each makes E ||x'||^2 = 1. Directions have unit norm, and the k largest are chosen, in the space of
-training. After folding with none or mean the columns of W are made unit again (a common factor, moved into
-f); after whitening they are not, because that would change which k are largest. Duplicates are measured by cosine in
-the original space.
+training. After folding with none or mean, the columns of W are rescaled to unit norm (a common factor, moved into f);
+after whitening they are not, because that would change which k are largest. Duplicates are measured by cosine in the
+original space.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...arrays import Float32, Float64
 from ...configs.sae import Centre
 from ...errors import InputError
 
-SMALLEST_FRACTION = 1e-4  # whitening stops at this fraction of the mean variance; smaller variances are noise
+SMALLEST_FRACTION = 1e-4  # whitening does not amplify variances below this fraction of the mean: they are noise
 
 
 class Scaling(NamedTuple):
@@ -30,7 +30,7 @@ class Scaling(NamedTuple):
     back: Float64  # T^-1
 
     def apply(self, x: Float32) -> Float32:
-        """Rows [n, m] of the training space."""
+        """Rows [n, m] in the training space."""
         centred = x - self.mean.astype(np.float32)
         if self.forth.ndim == 0:
             return np.asarray(centred * np.float32(self.forth), np.float32)
@@ -62,7 +62,7 @@ def scaling_of(sample: Float32, centre: Centre) -> Scaling:
 
 
 def geometric_median(x: Float32, rounds: int = 100, tolerance: float = 1e-6) -> Float64:
-    """The point with the least sum of distances to the rows of `x` [n, m] (Weiszfeld's algorithm)."""
+    """The point with the smallest sum of distances to the rows of `x` [n, m] (Weiszfeld's algorithm)."""
     rows = x.astype(np.float64)
     guess = rows.mean(axis=0)
     for _ in range(rounds):

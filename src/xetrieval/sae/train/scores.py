@@ -1,4 +1,4 @@
-"""The entries of a batch that matter, found tile by tile: the one place where scores of all features exist."""
+"""Finds the entries of a batch that matter, tile by tile; nowhere else do scores of all features exist."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .architectures import Rectified
 if TYPE_CHECKING:
     from torch import Tensor
 
-TILE_NUMBERS: Final = 1 << 22  # scores in memory, 16 MiB; smaller tiles slow the product, larger ones the selection
-SLACK: Final = 0.12  # how far below the last cut of a batch the next may be before its scores are read again
+TILE_NUMBERS: Final = 1 << 22  # scores in memory, 16 MiB; smaller tiles slow products down, larger ones the selection
+SLACK: Final = 0.12  # if a batch's cut is lower than the last one by more than this, its scores are read again
 
 
 class Found(NamedTuple):
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 
 def tile_rows(features: int) -> int:
-    """Rows whose scores make one tile."""
+    """How many rows make one tile."""
     return max(16, TILE_NUMBERS // features)
 
 

@@ -1,4 +1,4 @@
-"""Early stopping, when held-out rows are no longer reconstructed better."""
+"""Early stopping, once the reconstruction of held-out rows no longer improves."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEAST_GAIN = 1e-3  # the least improvement, as a fraction of the best FVU so far
-NEAR_TARGET = 1.1  # a penalised code is judged once its L0 is at most this times the target
+LEAST_GAIN = 1e-3  # the smallest improvement that counts, as a fraction of the best FVU so far
+NEAR_TARGET = 1.1  # codes with a penalty are judged once L0 is at most this multiple of the target
 
 
 class EarlyStop:
-    """Watches the FVU of held-out rows. `patience` looks without gain end the training; the best weights are kept."""
+    """Watches the FVU of held-out rows. Ends training after `patience` looks without gain, keeping the best weights."""
 
     def __init__(self, patience: int | None) -> None:
         self.patience = patience
@@ -45,5 +45,5 @@ class EarlyStop:
         return {"best": self.best, "figures": (self.best_fvu, self.waited, self.last)}
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Resume from a state."""
+        """Continue from a saved state."""
         self.best, (self.best_fvu, self.waited, self.last) = state["best"], state["figures"]

@@ -1,10 +1,10 @@
-"""One training step on plain vectors, sparse from the scores on (paper, section 3; Gao et al. 2024).
+"""One training step on vectors, sparse after the scores (paper, section 3; Gao et al. 2024).
 
     L = mean_i || x_i - W f_i - b ||^2 + lambda Omega(f) + auxiliary loss,   f = g(x)
 
 The zeros of f have no gradient, so nothing of size [batch, F] is built beyond one tile of scores: everything else is
-computed on the pattern of the entries that matter. Scores cost 2 m F per row and the rest 8 m L0, where dense autograd
-costs 12 m F.
+computed on the pattern of the entries that matter. Scores cost 2 m F per row and the rest 8 m L0; dense autograd would
+cost 12 m F.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 
 CLIP = 1.0  # the largest norm of the gradient over all parameters
 LAST_RESAMPLING = 0.75
-FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # near their final values on embeddings; with a far smaller one, L0 explodes
+FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # close to their final values on embeddings; from far smaller ones, L0 explodes
 
 
 class Reconstruction(NamedTuple):
     """The errors of a batch, and which features learn from which."""
 
-    error: Tensor  # x - x^ of all features [n, m]
+    error: Tensor  # x - x^ with all features [n, m]
     pulls: Tensor  # d loss / d f of each entry
-    sources: list[tuple[int, int, Tensor]]  # features first to last learn their directions from this error [n, m]
+    sources: list[tuple[int, int, Tensor]]  # (first, last, error): those features learn directions from error [n, m]
 
 
 class Trainer:
@@ -50,7 +50,7 @@ class Trainer:
 
     Args:
         sample: rows of the training space [n, m], for the initial weights.
-        steps: of the whole training.
+        steps: of the whole training run.
     """
 
     def __init__(self, config: SaeConfig, sample: Float32, steps: int) -> None:
@@ -68,7 +68,7 @@ class Trainer:
         self.resampled = 0
 
     def begin_with(self, sae: SparseAutoencoder, scaling: Scaling) -> None:
-        """Begin with the features of `sae` as the first ones; the others begin on data points, as always."""
+        """Start with the features of `sae` as the first ones; the others start on data points, as usual."""
         few = sae.features
         with np.errstate(invalid="ignore"):
             first = {
@@ -113,12 +113,12 @@ class Trainer:
         )
 
     def held_out(self, rows: Float32) -> tuple[float, float]:
-        """FVU and L0 of rows [n, m] of the training space, with the weights as they are."""
+        """FVU and L0 of rows [n, m] of the training space, with the current weights."""
         x = self.torch.from_numpy(rows).to(self.config.device)
         centred = x - self.w["bd"]
         guess = self.guess
         pattern, entries = self._entries(centred)
-        self.guess = guess  # measuring changes nothing
+        self.guess = guess  # measuring must not change anything
         f = self.architecture.activate(self.w, entries)
         error = self.kernels.decode(pattern, f, self.w["Wd"], centred)
         return float((error**2).sum() / ((x - x.mean(0)) ** 2).sum()), float((f > 0).sum()) / len(x)
@@ -146,7 +146,7 @@ class Trainer:
             raise self.diverged(f"the {what} is")
         return squared
 
-    # ------------------------------------------------------------------ the parts of a step
+    # ------------------------------------------------------------------ parts of a step
 
     def _entries(self, centred: Tensor) -> tuple[Pattern, Entries]:
         found = score_entries(self.kernels, self.config, self.architecture, self.w, centred, self.guess)
@@ -246,7 +246,7 @@ class Trainer:
     # ------------------------------------------------------------------ checkpoints
 
     def state(self) -> dict[str, Any]:
-        """The complete state, from which a later process resumes exactly."""
+        """The complete state, from which a later process can resume exactly."""
         return {
             "w": self.w,
             "adam": self.optimiser.state_dict(),
