@@ -44,7 +44,7 @@ def sweep(
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the table to this .png, .pdf or .svg.")] = None,
     format: FormatOption = Format.text,
 ) -> None:
-    """Train every variant at every sparsity and size in one pass, and measure them. It resumes if interrupted."""
+    """Train and measure every variant at every sparsity and size in one pass. If interrupted, rerun to resume."""
     from ..encoders import map_vectors
     from ..evaluate import IntruderSample, SweepData
     from ..evaluate import sweep as run
