@@ -81,8 +81,8 @@ class Rows(NamedTuple):
     """A result as lines that add up to the last one."""
 
     title: str
-    columns: tuple[str, ...]  # name, where from (empty where it is the same for all rows), then the figures
-    words_column: str  # title of the words beside each row; empty where no row has any
+    columns: tuple[str, ...]  # name, source (empty if it is the same for all rows), then the figures
+    words_column: str  # title of the words beside each row; empty if no row has any
     rows: tuple[Row, ...]
     score: Row
     summary: str  # how much of the score is explained
@@ -150,7 +150,7 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
 
 
 def _name(term: Term) -> str:
-    """The label where it holds; else the corpus's words for the feature or its number, and that this is not a name."""
+    """The label if it holds, else the feature's words in the corpus or its number, marked as not being a name."""
     if term.kind == "word" or term.trusted_label:
         return printable(term.name)
     if term.corpus_words:
