@@ -20,7 +20,7 @@ ROOMS = (  # each imports only from rooms before it
     ("extras", "options", "progress", "records", "views"),
     ("configs",),
     ("arrays",),
-    ("intervals",),
+    ("intervals", "terms"),
     ("files",),
     ("identity",),
     ("data",),

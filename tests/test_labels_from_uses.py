@@ -7,9 +7,9 @@ import pytest
 
 from xetrieval.arrays import Float32
 from xetrieval.labels.from_uses import UseLabel, _written, labels_from_uses, word_families
-from xetrieval.labels.terms import stem, terms_of
 from xetrieval.labels.uses import uses_of
 from xetrieval.sae import SparseAutoencoder
+from xetrieval.terms import stem, terms_of
 
 TOPICS = ("whisky", "tax", "knee", "tango")
 BESIDE = {

@@ -136,3 +136,25 @@ def test_a_label_holds_where_both_texts_are_near_to_it() -> None:
     unread = replace(random_explainer(), features=features)  # whose encoder is not open
     vectors = HashingEncoder(64).encode_document([query, document])
     assert all(term.label_holds is None for term in unread.explain_vectors(vectors[:1], vectors[1:])[0].terms)
+
+
+def test_words_of_both_texts_show_that_a_label_made_of_terms_holds() -> None:
+    base = random_explainer().with_encoder(HashingEncoder(64))
+    query, document, other = "how do vaccines protect a child", "A vaccine protects others.", "Bread and butter."
+
+    def holds(label: str, holds_from: float, near_from: float, source: str = "uses") -> set[bool | None]:
+        features = tuple(
+            replace(f, label=label, source=source, holds_from=holds_from, near_from=near_from) for f in base.features
+        )
+        explainer = replace(base, features=features)
+        found = {term.label_holds for term in explainer.explain(query, document).terms}
+        assert {term.label_holds for term in explainer.contrast(query, document, other).first.terms} >= found
+        return found
+
+    assert holds("vaccine", 9.0, 2.0) == {True}  # both texts contain its stem, whatever the activation
+    assert holds("dragons, vaccine", 9.0, 2.0) == {True}
+    assert holds("child", 9.0, 2.0) == {False}  # one text alone
+    assert holds("child", 0.0, 2.0) == {True}  # and active enough
+    assert holds("yeast", 0.0, 2.0) == {False}  # neither, and far
+    assert holds("yeast", 0.0, -2.0) == {True}
+    assert holds("vaccine", 9.0, 2.0, "worksheet") == {False}  # what a person wrote need not be words of the texts

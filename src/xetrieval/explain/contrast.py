@@ -10,6 +10,7 @@ document's own explanation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -139,8 +140,8 @@ class Contrast(PrintsItself):
         return Contrast(first.only(kept, label), second.only(kept, label), self.counterfactual)
 
 
-def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
-    """Compare the documents z[0] and z[1] (unit rows [2, m]) for the query q [m]."""
+def contrast_vectors(explainer: Explainer, q: Float32, z: Float32, texts: Sequence[str] = ()) -> Contrast:
+    """Compare the documents z[0] and z[1] (unit rows [2, m]) for the query q [m]; `texts` are all three, if known."""
     sae = explainer.sae
     query = sae.encode(q[None])
     twice = SparseCodes(np.repeat(query.features, 2, axis=0), np.repeat(query.values, 2, axis=0))
@@ -159,9 +160,10 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32) -> Contrast:
         starts, np.tile(union, 2), np.tile(query_activation, 2), activations.reshape(-1, len(explainer.views))
     )
     encoder = explainer.encoder_identity.name
-    label_holds = labels_hold(explainer, over_union, np.stack([q, q]), z)
+    names = PairNames(queries=[texts[0]] * 2, documents=texts[1:]) if texts else PairNames()
+    label_holds = labels_hold(explainer, over_union, np.stack([q, q]), z, names.queries, names.documents)
     sides = ExplainedPairs(
-        over_union, parts, explainer.features, explainer.views, explainer.name, encoder, PairNames(), label_holds
+        over_union, parts, explainer.features, explainer.views, explainer.name, encoder, names, label_holds
     )[:]
     first, second = ({term.ids: term for term in side.terms} for side in sides)
     order = sorted(first, key=lambda ids: (-abs(first[ids].share - second[ids].share), ids))

@@ -187,6 +187,7 @@ class Explainer:
     ) -> ExplainedPairs:
         """The same, from existing unit vectors and codes, such as those of an index."""
         shared, parts = attribute_shared(self.sae, q, z, query, views)
+        names = names or PairNames()
         return ExplainedPairs(
             overlap=shared,
             attribution=parts,
@@ -194,8 +195,8 @@ class Explainer:
             views=self.views,
             explainer=self.name,
             encoder=self.encoder_identity.name,
-            names=names or PairNames(),
-            label_holds=labels_hold(self, shared, q, z),
+            names=names,
+            label_holds=labels_hold(self, shared, q, z, names.queries, names.documents),
         )
 
     def explain_chunks(self, query: str, document: str) -> Explanation:
@@ -250,10 +251,10 @@ class Explainer:
         )
         q, read_q = read_texts(self.encoder, [query], "query")
         z, read_d = read_texts(self.encoder, [first, second], "document")
-        made, read_query = contrast_vectors(self, q[0], z), reading(read_q, 0)
+        made, read_query = contrast_vectors(self, q[0], z, [query, first, second]), reading(read_q, 0)
         one, other = (
-            replace(side, query=query, document=text, read_query=read_query, read_document=reading(read_d, i))
-            for i, (side, text) in enumerate(((made.first, first), (made.second, second)))
+            replace(side, read_query=read_query, read_document=reading(read_d, i))
+            for i, side in enumerate((made.first, made.second))
         )
         one, other = with_words(self, one, q[0], z[0]), with_words(self, other, q[0], z[1])
         return Contrast(one, other, swap_vectors(self, q[0], z) if counterfactual else None)

@@ -1,24 +1,38 @@
 """Whether the label of a shared feature holds for a pair of texts.
 
-It does if the feature is active enough in both texts (`holds_from`) and both are as similar to the label as texts that
-it fits (`near_from`). Similarity needs the vectors of labels, so it is tested only once the explainer has opened its
-encoder, and never for vectors without texts.
+Up to four signs say so: the feature is active enough in both texts (`holds_from`), both texts are near to the label
+(`near_from`), the query contains a term of the label, the document contains one. Two signs are enough; if only the
+activation can be tested, one is. Nearness needs the vectors of labels, so it is not tested while the explainer has not
+opened its encoder. Terms are looked for if the label was made of the corpus's own terms, and the texts are known.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Float32
+from ..features import FROM_USES
+from ..terms import contains_term
 from .support import Overlap
 
 if TYPE_CHECKING:
     from .explainer import Explainer
 
+ENOUGH: Final = 2  # signs
 
-def labels_hold(explainer: Explainer, shared: Overlap, q: Float32, z: Float32) -> list[bool | None]:
+
+def labels_hold(
+    explainer: Explainer,
+    shared: Overlap,
+    q: Float32,
+    z: Float32,
+    queries: Sequence[str] = (),
+    documents: Sequence[str] = (),
+) -> list[bool | None]:
     """For each row of `shared`, features of pairs (row i of q with row i of z); None where nothing was measured."""
     out: list[bool | None] = [None] * len(shared.features)
     if not out:
@@ -32,12 +46,19 @@ def labels_hold(explainer: Explainer, shared: Overlap, q: Float32, z: Float32) -
     for feature, rows in zip(known, np.split(order, starts[1:]), strict=True):
         if feature.holds_from is None and feature.near_from is None:
             continue
-        holds = activation[rows] >= (feature.holds_from or 0.0)
+        signs = [activation[rows] >= (feature.holds_from or 0.0)]
         if feature.near_from is not None and feature.label in near:
             vector = near[feature.label]
-            holds &= np.minimum(q[pair[rows]] @ vector, z[pair[rows]] @ vector) >= feature.near_from
-        elif feature.holds_from is None:
+            signs.append(np.minimum(q[pair[rows]] @ vector, z[pair[rows]] @ vector) >= feature.near_from)
+        if feature.source == FROM_USES and feature.label and len(queries):
+            signs += [_contain(texts, pair[rows], feature.label) for texts in (queries, documents)]
+        if len(signs) == 1 and feature.holds_from is None:
             continue
+        holds = np.sum(signs, axis=0) >= min(ENOUGH, len(signs))
         for row, one in zip(rows.tolist(), holds.tolist(), strict=True):
             out[row] = one
     return out
+
+
+def _contain(texts: Sequence[str], rows: NDArray[np.int64], label: str) -> NDArray[np.bool_]:
+    return np.array([contains_term(texts[row], label) for row in rows.tolist()], bool)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..encoders import CachedEncoder, Encoder, EndpointEncoder, FunctionEncoder, PrecomputedEncoder
-from ..features import RETIRED, Feature
+from ..features import FROM_USES, RETIRED, Feature
 from ..labels.examples import top_examples
 from ..labels.from_uses import UseLabel, labels_from_uses
 from ..sae import SparseAutoencoder, SparseCodes
@@ -65,7 +65,7 @@ def label_features(
         made = Feature(
             feature_id=feature,
             label=found.label,
-            source="uses" if found.label else None,
+            source=FROM_USES if found.label else None,
             frequency=round(float(top.frequency[feature]) / len(vectors), 7),
             examples=tuple(texts.id(row) for row in top.of(feature)[:LISTED].tolist()),
             flags=(RETIRED,) if sae.retired[feature] else (),
@@ -75,7 +75,7 @@ def label_features(
         old = kept.get(feature)
         if old is None or old.label is None:
             return made
-        if old.source == "uses" and found.label is not None:
+        if old.source == FROM_USES and found.label is not None:
             old = replace(old, holds_from=made.holds_from, near_from=made.near_from)
         return replace(old, frequency=made.frequency, examples=made.examples, flags=(), family=None)
 

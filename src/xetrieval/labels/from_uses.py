@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
 from ..sae import SparseAutoencoder
-from .terms import LEAST_TEXTS, Terms, stem, terms_of
+from ..terms import LEAST_TEXTS, Terms, label_terms, terms_of
 from .uses import Rows, Uses, uses_of
 
 FEWEST: Final = 4  # a feature with fewer uses gets no label
@@ -44,9 +44,11 @@ FAR: Final = 0.5  # standard deviations; a text that contains a term but is fart
 MENTIONED: Final = 0.4  # h of a text that may only mention a term
 NEAR: Final = 1.7  # standard deviations; one text in twenty is this near
 NEAR_LABEL: Final = 1.5  # standard deviations; a label is shown only if both texts are at least this near
-MEANT: Final = 0.6  # h of a text that is near to a term
+NEAR_TERM: Final = 2.0  # the same for labels from uses, whose terms can be looked for in the texts as well
+NEAR_TEXTS: Final = 0.98  # at least one text in fifty counts as near
+MEANT: Final = 0.4  # h of a text that is near to a term
 CLOSEST: Final = 3.0  # nearness above this is capped
-COVERED: Final = 0.18  # a term with a lower c does not hold
+COVERED: Final = 0.12  # a term with a lower c does not hold
 NEARNESS: Final = 0.8  # a term with a lower z does not hold
 WRITTEN: Final = 0.15  # the fraction of uses that must have the term in one of the two texts
 LARGEST_LIFT: Final = 4.0  # log(c / r) is capped at this
@@ -117,7 +119,7 @@ def labels_from_uses(
     near: dict[str, float] = {}
     if encode is not None and read is not None:
         vectors_of = dict(zip(terms.written, read, strict=True))
-        near = near_from([label for label in labels if label], vectors, encode, vectors_of)
+        near = near_from([label for label in labels if label], vectors, encode, vectors_of, NEAR_TERM)
     return [
         UseLabel(label, threshold, near.get(label or ""), int(count))
         for label, threshold, count in zip(labels, thresholds, uses.counts, strict=True)
@@ -140,8 +142,9 @@ def near_from(
     vectors: Float32,
     encode: Callable[[list[str]], Float32],
     known: Mapping[str, Float32] = MappingProxyType({}),
+    deviations: float = NEAR_LABEL,
 ) -> dict[str, float]:
-    """For each label, the cosine above which a text is closer to it than most texts.
+    """For each label, the cosine above which a text is closer to it than most texts, by so many deviations.
 
     Args:
         known: vectors of labels, which are not encoded again.
@@ -152,7 +155,8 @@ def near_from(
     if not labels:
         return {}
     nearness = vectors @ np.stack([known[label] for label in labels]).T
-    least = nearness.mean(axis=0) + NEAR_LABEL * nearness.std(axis=0)
+    most = np.quantile(nearness, NEAR_TEXTS, axis=0)  # of few texts none may be that near
+    least = np.minimum(nearness.mean(axis=0) + deviations * nearness.std(axis=0), most)
     return dict(zip(labels, least.tolist(), strict=True))
 
 
@@ -186,8 +190,7 @@ def _opaque(term: str) -> bool:
 def _terms_in(label: str, terms: Terms) -> Label:
     """The known terms that a label consists of."""
     place = {stems: t for t, stems in enumerate(terms.stems)}
-    parts = (" ".join(map(stem, part.split())) for part in label.split(", "))
-    return tuple(place[part] for part in parts if part in place)
+    return tuple(place[part] for part in label_terms(label) if part in place)
 
 
 class _Worth(NamedTuple):

@@ -180,9 +180,9 @@ def contrast_rows(index: Index, query: Query, row: int, other: int, *, counterfa
     if row == other:
         raise InputError(f"{index.document(row).id!r} would be compared with itself; give another document")
     z = index.vectors(np.array([row, other]))
-    made = contrast_vectors(index.explainer, query.vector, z)
-    first = with_texts(made.first, query, index.document(row))
-    second = with_texts(made.second, query, index.document(other))
+    one, two = index.document(row), index.document(other)
+    made = contrast_vectors(index.explainer, query.vector, z, [query.text, one.text, two.text])
+    first, second = with_texts(made.first, query, one), with_texts(made.second, query, two)
     first, second = (
         with_words(index.explainer, side, query.vector, vector) for side, vector in zip((first, second), z, strict=True)
     )

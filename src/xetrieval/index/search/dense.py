@@ -14,6 +14,7 @@ import numpy as np
 
 from ...arrays import Float32, Float64
 from ...explain import Explanation
+from ...explain.pairs import PairNames
 from ...sae import SparseCodes
 from ...steer import steered_scores, steered_vectors
 from ..store.reader import IndexReader, Rows
@@ -47,7 +48,9 @@ class Cosine(Ranking):
     def _explained(self, rows: Rows, z: Float32, views: list[SparseCodes]) -> list[Explanation]:
         codes = self.index.explainer.sae.encode(self.q[None]).rows(np.zeros(len(rows), np.int64))
         repeated = np.repeat(self.q[None], len(rows), axis=0)
-        return list(self.index.explainer.explain_codes(repeated, z, codes, views))
+        documents = [self.index.document(row).text for row in rows.tolist()]
+        names = PairNames(queries=[self.query.text] * len(rows), documents=documents)
+        return list(self.index.explainer.explain_codes(repeated, z, codes, views, names))
 
 
 class Steered(Cosine):

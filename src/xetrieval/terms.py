@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float64
-from ..text import STOP_WORDS, WORD, fold
+from .arrays import Float64
+from .text import STOP_WORDS, WORD, fold
 
 READ: Final = 2000  # characters of a text: more than most encoders read
 LONGEST: Final = 2  # words of a term
@@ -94,6 +95,21 @@ def stem(word: str) -> str:
             doubled = len(rest) > 3 and rest[-1] == rest[-2] and rest[-1] not in "aeiouls"
             return rest[:-1] if doubled else rest
     return word
+
+
+def contains_term(text: str, label: str) -> bool:
+    """Whether a text contains one of the terms of a label, which commas separate."""
+    return not _terms_in(text).isdisjoint(label_terms(label))
+
+
+def label_terms(label: str) -> list[str]:
+    """The stems of the terms that a label consists of."""
+    return [" ".join(map(stem, part.split())) for part in label.split(", ")]
+
+
+@lru_cache(maxsize=1024)
+def _terms_in(text: str) -> frozenset[str]:
+    return frozenset(_count(text, {}, {}))
 
 
 def _stretches(text: str) -> Iterator[tuple[list[str], bool]]:
