@@ -195,3 +195,10 @@ def test_a_label_is_shown_with_texts_that_are_near_to_it(corpus: tuple[list[str]
         assert len(near)
         assert {row % 4 for row in near.tolist()} == {j}
     assert {one.near_from for one in labels_from_uses(one_hot(), vectors, texts, owner)} == {None}
+
+
+def test_every_feature_has_words_of_the_corpus(corpus: tuple[list[str], Float32, np.ndarray]) -> None:
+    texts, vectors, owner = corpus
+    found = labels_from_uses(one_hot(), vectors, texts, owner)
+    assert all(0 < len(one.words) <= 3 for one in found if one.uses)
+    assert all(one.label is None or set(one.label.split(", ")) & set(one.words) for one in found)

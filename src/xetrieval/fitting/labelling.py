@@ -71,13 +71,14 @@ def label_features(
             flags=(RETIRED,) if sae.retired[feature] else (),
             holds_from=round(found.threshold, 4) if found.threshold else None,
             near_from=None if found.near_from is None else round(found.near_from, 4),
+            words=found.words,
         )
         old = kept.get(feature)
         if old is None or old.label is None:
             return made
         if old.source == FROM_USES and found.label is not None:
             old = replace(old, holds_from=made.holds_from, near_from=made.near_from)
-        return replace(old, frequency=made.frequency, examples=made.examples, flags=(), family=None)
+        return replace(old, frequency=made.frequency, examples=made.examples, words=made.words, flags=(), family=None)
 
     return tuple(record(feature, found) for feature, found in enumerate(labels))
 

@@ -53,6 +53,7 @@ NEARNESS: Final = 0.8  # a term with a lower z does not hold
 WRITTEN: Final = 0.15  # the fraction of uses that must have the term in one of the two texts
 LARGEST_LIFT: Final = 4.0  # log(c / r) is capped at this
 FRAGMENT: Final = 0.6  # the weight of a term that is never a noun phrase
+WORDS: Final = 3  # terms that stand for a feature where no label holds
 OPTIONS: Final = 12  # how many terms are tried as a feature's label
 NEARLY: Final = 0.8  # a term with this fraction of the best term's worth is as good
 HALF: Final = 0.5
@@ -74,6 +75,7 @@ class UseLabel(NamedTuple):
     threshold: float = 0.0  # for the smaller activation of the two texts
     near_from: float | None = None  # cosine of label and text; None without an encoder
     uses: int = 0
+    words: tuple[str, ...] = ()  # the terms that say most about the uses, whether a label holds or not
 
 
 class Holding(NamedTuple):
@@ -120,10 +122,25 @@ def labels_from_uses(
     if encode is not None and read is not None:
         vectors_of = dict(zip(terms.written, read, strict=True))
         near = near_from([label for label in labels if label], vectors, encode, vectors_of, NEAR_TERM)
+    words = _words(worth.worth, terms)
     return [
-        UseLabel(label, threshold, near.get(label or ""), int(count))
-        for label, threshold, count in zip(labels, thresholds, uses.counts, strict=True)
+        UseLabel(label, threshold, near.get(label or ""), int(count), some)
+        for label, threshold, count, some in zip(labels, thresholds, uses.counts, words, strict=True)
     ]
+
+
+def _words(worth: Float64, terms: Terms) -> list[tuple[str, ...]]:
+    """For each feature the terms that are worth most, no two with a word of one family."""
+    families = word_families(terms.stems)
+    out = []
+    for of_feature in worth:
+        kept: dict[int, set[str]] = {}
+        for t in np.argsort(-of_feature, kind="stable")[:OPTIONS].tolist():
+            own = {families[word] for word in terms.stems[t].split()}
+            if of_feature[t] > 0 and len(kept) < WORDS and not any(own & other for other in kept.values()):
+                kept[t] = own
+        out.append(tuple(terms.written[t] for t in kept))
+    return out
 
 
 def _written(label: Label, terms: Terms, texts: Sequence[str], contains: NDArray[np.bool_]) -> str:
