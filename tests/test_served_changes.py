@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from cases_data import CASES, accepted, made, models_loaded_once, refused, run
-from conftest import random_explainer, unit
+from conftest import random_explainer, random_sae, unit
 from index_data import SMALL, build_small, records, write_corpus
 
 pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
 from starlette.testclient import TestClient
 
+from xetrieval.errors import ForeignVectorsWarning
 from xetrieval.explain import Explainer
 from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
 from xetrieval.index.build.delete import delete_documents
@@ -226,3 +229,27 @@ def test_the_case_of_a_search_by_vector(tmp_path: Path) -> None:
     assert hit["doc_id"] == "d0"
     assert hit["score"] == pytest.approx(0.4346, abs=1e-3)
     assert CASES.is_dir()
+
+
+def test_a_query_vector_of_another_model_is_named_at_every_door(tmp_path: Path) -> None:
+    toy = random_explainer()
+    explainer = replace(
+        toy, sae=random_sae(16, k=3), features=toy.features[:16], metrics={"original": {"cosine": 0.9, "fvu": 0.2}}
+    )
+    build_index(Corpus((write_corpus(tmp_path / "c.jsonl", records(40)),)), explainer, tmp_path / "i")
+    index = open_index(tmp_path / "i")
+    directions = index.explainer.sae.decoder_weight.T
+    foreign, right = np.random.default_rng(1).standard_normal(64), directions[3] + directions[5] + directions[9]
+    for vector, named in ((foreign, True), (right, False)):
+        np.save(tmp_path / "q.npy", vector.astype(np.float32))
+        for call in (("search", tmp_path / "i"), ("why", tmp_path / "i", "d3")):
+            done = accepted(run(*call, "--query-vector", tmp_path / "q.npy"))
+            assert ("query vector: hardly from" in done.stderr) is named, done.stderr
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            index.search(vector, k=1)
+            index.why(vector, "d3")
+            with client_of(tmp_path / "i") as client:
+                answer = client.post("/v1/search", json={"vector": vector.tolist(), "k": 1}).json()
+        assert sum(issubclass(one.category, ForeignVectorsWarning) for one in caught) >= 2 * named
+        assert bool(answer["notes"]) is named

@@ -24,7 +24,7 @@ from xetrieval.encoders.endpoint import EndpointEncoder
 from xetrieval.encoders.function import FunctionEncoder
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.fitting.metrics import card_metrics
-from xetrieval.index import Corpus, build_index, open_index
+from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.llm.budget import Budget
 from xetrieval.remote import Remote
 from xetrieval.steer import SteeringProfile
@@ -209,3 +209,27 @@ def test_prices_are_finite(tmp_path: Path) -> None:
         assert "--price" in done.stderr
     with pytest.raises(InputError, match="finite numbers"):
         Budget(prompt_price=float("inf"))
+
+
+def test_an_index_without_texts_has_no_examples_and_no_pairs_to_judge(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", unit(40))
+    random_explainer().save(tmp_path / "ex")
+    (tmp_path / "q.jsonl").write_text('{"_id": "q", "text": "word1"}\n')
+    ix = tmp_path / "ix"
+    accepted(run("index", "build", "--vectors", tmp_path / "v.npy", "-x", tmp_path / "ex", "--output", ix))
+    names = ("evaluate", "names", ix, "--queries", tmp_path / "q.jsonl", "--sheet", tmp_path / "s.csv")
+    refused(run(*names, "--key", tmp_path / "k.csv"), "no pair of a query and a document with a text")
+    assert not (tmp_path / "k.csv").exists()
+    for call in (
+        ("label", "export", ix, "--output", tmp_path / "w.csv"),
+        ("label", "keyphrase", ix),
+        ("label", "score", ix, "--judge", "hashing:128"),
+    ):
+        refused(run(*call), "without texts there are no examples")
+
+
+def test_values_of_another_type_are_refused_in_python(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="choose one of"):
+        open_index(build_small(tmp_path, 20)).search("word1", by=["dense"])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no_words 'no': give True or False"):
+        BuildConfig(no_words="no")  # type: ignore[arg-type]

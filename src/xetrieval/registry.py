@@ -62,6 +62,6 @@ def search_mode(name: str) -> SearchMode:
     Raises:
         InputError: there is no such mode.
     """
-    if name not in SEARCH_MODES:
+    if not isinstance(name, str) or name not in SEARCH_MODES:
         raise InputError(f"search by {clip(str(name), 40)!r}: choose one of {', '.join(SEARCH_MODES)}")
     return SEARCH_MODES[name]

@@ -116,11 +116,13 @@ def search(
     from ..index.ask.overview import overview as overview_of
     from ..index.ask.tables import hit_parts, overview_parts
     from ..index.search.ranking import search as search_index
+    from ..index.search.ranking import warn_foreign
 
     ranking.check("search", query, {**vars(hits), "top": hits.top is not None})
     opened = open_index(index, ranking.explainer)
     words, options = ranking.prepare(opened, query, exact=hits.exact)
     found, prepared = search_index(opened, words, hits.k, options, hits.filter)
+    warn_foreign(prepared)
     common = overview_of(opened, found, hits.good or (), hits.bad or ()) if hits.overview else None
     if hits.format is Format.json:
         print_json(search_answer(prepared, found, common, explain=hits.explain, top=hits.top).to_dict())
@@ -177,7 +179,7 @@ def why(
     from ..index import open_index
     from ..index.ask.tables import compared_with, why_parts
     from ..index.ask.why import why as ask
-    from ..index.search.ranking import prepare
+    from ..index.search.ranking import prepare, warn_foreign
 
     ranking.check("why", query if doc_id is not None else None, vars(options))
     copy = None if ranking.explainer is None else Path(ranking.explainer)
@@ -187,7 +189,7 @@ def why(
     if doc_id is None:
         raise InputError("give a query and the document's id: xetrieval why INDEX QUERY DOC_ID")
     opened = open_index(index, ranking.explainer)
-    prepared = prepare(opened, *ranking.prepare(opened, query))
+    prepared = warn_foreign(prepare(opened, *ranking.prepare(opened, query)))
     over, k, top, format, output = options.over, options.k, options.top, options.format, options.output
     evidence = (DEFAULT_TOP if top is None else top) if options.evidence else None
     answer = ask(opened, prepared, doc_id, over, k, counterfactual=options.counterfactual, evidence=evidence)

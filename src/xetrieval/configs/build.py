@@ -50,6 +50,9 @@ class BuildConfig:
             none = value is None and name == "block"
             if not none and (type(value) is not int or not 0 < value <= SHARD_ROWS):
                 raise InputError(f"index: {name} {value!r:.40}: give a whole number from 1 to {SHARD_ROWS}")
+        for name in ("no_words", "force", "restart", "adding"):
+            if type(getattr(self, name)) is not bool:
+                raise InputError(f"index: {name} {getattr(self, name)!r:.40}: give True or False")
         check_seed(self.seed)
         if self.dictionary is not None and not isinstance(self.dictionary, str | os.PathLike):
             raise InputError(f"index: dictionary {self.dictionary!r:.40}: give corpus, shipped, or a folder")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROWS: Final = 1000
 RANDOM_ROWS: Final = 256
 FRACTION, SPREAD = 0.4, 0.1
+_RANDOM_COSINES: Final[dict[tuple[str, int | None], float]] = {}
 LEAST_GAP: Final = 0.15  # between card and random; below, reconstruction cannot tell
 
 
@@ -64,9 +65,12 @@ def likeness(explainer: Explainer, x: Float32) -> Likeness | None:
 
 
 def random_cosine(sae: SparseAutoencoder) -> float:
-    """The mean cosine of random unit rows with their reconstruction."""
-    rows = np.random.default_rng(0).standard_normal((RANDOM_ROWS, sae.dimension))
-    return reconstruction(sae, np.asarray(l2norm(rows), np.float32)).cosine
+    """The mean cosine of random unit rows with their reconstruction, computed once for each autoencoder."""
+    key = (sae.digest, sae.k)
+    if key not in _RANDOM_COSINES:
+        rows = np.random.default_rng(0).standard_normal((RANDOM_ROWS, sae.dimension))
+        _RANDOM_COSINES[key] = reconstruction(sae, np.asarray(l2norm(rows), np.float32)).cosine
+    return _RANDOM_COSINES[key]
 
 
 def unlike(explainer: Explainer, x: Float32, what: str = "these vectors") -> str | None:

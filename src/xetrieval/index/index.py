@@ -10,7 +10,7 @@ from ..steer import SteeringProfile
 from ..views import View
 from .ask.why import Why, why
 from .search.mode import SearchOptions
-from .search.ranking import Hit, prepare, search
+from .search.ranking import Hit, prepare, search, warn_foreign
 from .store.filters import Filters
 from .store.reader import IndexReader
 
@@ -42,7 +42,9 @@ class Index(IndexReader):
         Raises:
             InputError: an empty query, an unknown mode or field, or options that cannot be combined.
         """
-        return search(self, query, k, SearchOptions(by, steer, views or {}, exact), filters).hits
+        found = search(self, query, k, SearchOptions(by, steer, views or {}, exact), filters)
+        warn_foreign(found.query)
+        return found.hits
 
     def why(
         self,
@@ -55,7 +57,8 @@ class Index(IndexReader):
         evidence: int | None = None,
     ) -> Why:
         """Why a document has its rank; see `xetrieval.index.ask.why.why`."""
-        return why(self, prepare(self, query), doc_id, over, k, counterfactual=counterfactual, evidence=evidence)
+        prepared = warn_foreign(prepare(self, query))
+        return why(self, prepared, doc_id, over, k, counterfactual=counterfactual, evidence=evidence)
 
 
 def open_index(folder: str | Path, explainer: str | Path | Explainer | None = None) -> Index:

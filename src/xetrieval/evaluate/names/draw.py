@@ -53,7 +53,7 @@ def draw_names(
     many = min(len(others), max(config.pairs // 2, config.pairs - len(relevant)))
     drawn = relevant[: config.pairs - many] + others[:many]
     if not drawn:
-        raise InputError(f"{index.folder}: there is no pair of a query and a document to draw")
+        raise InputError(f"{index.folder}: there is no pair of a query and a document with a text to draw")
     key: list[KeyRow] = []
     for place, at in enumerate(rng.permutation(len(drawn)).tolist(), 1):
         key += _rows(index, drawn[at], f"{index.folder.name}-{place}", config.decoys, rng)
@@ -78,7 +78,7 @@ def _pairs(
         if any(_is_own(hit, name) for hit in hits):
             more = search(index, text, OWN, SearchOptions()).hits
             hits = [hit for hit in more if not _is_own(hit, name)][:PER_QUERY]
-        for hit in hits:
+        for hit in (hit for hit in hits if index.document(hit.row).text.strip()):
             grade = 0 if judged is None else max(judged.get(hit.doc_id, 0), judged.get(hit.parent or hit.doc_id, 0))
             pairs.append(_Pair(name, hit, None if judged is None else grade > 0))
         progress("search", place, len(chosen), "queries")

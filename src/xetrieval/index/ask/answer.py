@@ -18,17 +18,11 @@ class SearchAnswer(Record):
 
     query: str
     read: Reading  # how much of the query the encoder could read
+    notes: tuple[str, ...]  # what the encoder could not read of the query, or that its vector is foreign
     hits: tuple[Hit, ...]
     steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor by which documents were steered
     overview: Overview | None = None
     index: str = ""  # its name on a server
-
-    json_also = ("notes",)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the encoder could not read of the query."""
-        return tuple(self.read.notes("query"))
 
 
 def search_answer(
@@ -37,4 +31,5 @@ def search_answer(
     """The answer; with `explain`, each hit has an explanation of `top` terms."""
     steered = dict(sorted(query.options.factors.items()))
     shortened = tuple(hit.with_explanation(top) if explain else hit for hit in hits)
-    return SearchAnswer(query.text, query.read, shortened, steered, overview)
+    notes = (*query.read.notes("query"), *([query.doubt] if query.doubt else []))
+    return SearchAnswer(query.text, query.read, notes, shortened, steered, overview)

@@ -25,10 +25,16 @@ MOST_EXAMPLES: Final = 20_000  # documents that examples are taken from; larger 
 
 
 def examples_in(index: IndexReader, progress: Progress = silent, config: ExamplesConfig | None = None) -> ExampleFolder:
-    """Examples of every feature, from the documents of an index."""
+    """Examples of every feature, from the documents of an index that have a text.
+
+    Raises:
+        InputError: it has no texts, or no documents.
+    """
     sae = index.explainer.sae
-    rows = _some(index, MOST_EXAMPLES)
-    stored = sorted((index.document(row) for row in rows.tolist()), key=lambda one: (one.parent or one.id, one.row))
+    documents = map(index.document, _some(index, MOST_EXAMPLES).tolist())
+    stored = sorted((one for one in documents if one.text.strip()), key=lambda one: (one.parent or one.id, one.row))
+    if not stored:
+        raise InputError(f"{index.folder}: built from vectors alone; without texts there are no examples")
     passages = [Passage(one.id, one.text, one.parent or one.id, whole=True) for one in stored]
     block = Block(passages, index.vectors(np.array([one.row for one in stored], np.int64)))
     gathered = gather(sae, lambda: [block], config or ExamplesConfig(per_document=0), progress)

@@ -52,6 +52,7 @@ class Query:
     vector: Float32 | None  # [m]; None if the mode needs none
     options: SearchOptions = SearchOptions()  # immutable
     read: Reading = NOT_COUNTED  # how much of it the encoder could read
+    doubt: str = ""  # why its vector is probably not from the index's encoder
 
     def __repr__(self) -> str:
         return f"Query({clip(self.text, 80)!r}, by {self.options.by})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,8 +12,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ...encoders import Role
-from ...errors import InputError
+from ...errors import ForeignVectorsWarning, InputError
 from ...explain import Explanation, Reading, Term
+from ...explain.foreign import unlike
 from ...explain.reading import NOT_COUNTED
 from ...explain.word_states import query_words
 from ...explain.words import Carrier, Words, carriers, matching, with_words
@@ -195,7 +197,17 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
     if mode.package:
         require(mode.package, "index")
     vector, read = index.query_vector(query) if "vector" in mode.needs else (None, NOT_COUNTED)
-    return Query(text, vector, options, read)
+    doubt = None
+    if vector is not None and not isinstance(query, str):
+        doubt = unlike(index.explainer, vector[None], "query vector")
+    return Query(text, vector, options, read, doubt or "")
+
+
+def warn_foreign(query: Query) -> Query:
+    """The query, with a ForeignVectorsWarning if its vector is probably not from the index's encoder."""
+    if query.doubt:
+        warnings.warn(query.doubt, ForeignVectorsWarning, stacklevel=3)
+    return query
 
 
 def _checked_weights(views: Mapping[View, float]) -> dict[View, float]:
