@@ -103,7 +103,7 @@ def test_files_of_other_kinds_are_said_to_be_passed_over(home: Path, tmp_path: P
     for name in ("a.md", "b.pdf", "c.PDF", "d.docx", ".hidden.pdf"):
         (tmp_path / "docs" / name).write_text("Check tyres.")
     done = accepted(build(home, tmp_path / "docs", tmp_path / "i"))
-    assert "3 files were skipped: without text, or of a kind that is not read (2 .pdf, 1 .docx)" in done.stderr
+    assert "3 files were skipped: no text, or an unsupported extension (2 .pdf, 1 .docx)" in done.stderr
     assert "skipped" not in accepted(build(home, CORPUS / "ok.jsonl", tmp_path / "j")).stderr
 
 

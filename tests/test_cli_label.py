@@ -258,6 +258,6 @@ def test_examples_of_another_autoencoder_are_refused(
 ) -> None:
     run("label", "prune", "toy", "--ids", "0", "--output", "small")
     said = refused(capsys, monkeypatch, "label", "keyphrase", "small", "--examples", "examples")
-    assert "examples of another autoencoder" in said
+    assert "examples of a different autoencoder" in said
     said = refused(capsys, monkeypatch, "label", "llm", "toy", "--examples", "examples")
     assert "give --llm" in said

@@ -54,7 +54,7 @@ def test_teach_writes_texts_that_internalizers_learn_from(server: ChatServer, co
     assert "recall of 100" in run("internalizer", "evaluate", folder, corpus, *options).stdout
     refused(run("internalizer", "train", corpus, *options, "--output", folder), "exists already")
     other = ("--teacher", texts, "--encoder", "hashing:16")
-    refused(run("internalizer", "evaluate", folder, corpus, *other), "belong to another encoder")
+    refused(run("internalizer", "evaluate", folder, corpus, *other), "belong to a different encoder")
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_teach_says_which_files_of_a_folder_hold_no_text(server: ChatServer, tmp
     options = ("--llm", f"{server.url}#m", "--output", tmp_path / "t.jsonl", "--price", "1,2", "--dry-run")
     done = run("teach", tmp_path / "pages", *options)
     assert done.returncode == 0, done.stderr
-    assert "1 file was skipped: without text" in done.stderr
+    assert "1 file was skipped: no text" in done.stderr
 
 
 def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus: Path, tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_written_texts_teach_each_aspect_they_have(tmp_path: Path, documents: li
         ("summary", "S", "q1"),
     ]
     path.write_text('{"_id": "elsewhere", "summary": "S"}\n')
-    with pytest.raises(InputError, match="none of its ids"):
+    with pytest.raises(InputError, match="nothing to learn for ids in the corpus"):
         read_teacher(str(path), documents)
     path.write_text('{"_id": "a1", "summary": 5}\n')
     with pytest.raises(InputError, match="line 1: field 'summary'"):

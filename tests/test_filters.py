@@ -228,10 +228,10 @@ def test_what_a_filter_finds(shelf: Texts, filters: Any, wanted: list[int]) -> N
     [
         (["nope=1"], "this index has authors.name, code, date"),
         (["n=7"], "no document has that field"),
-        ({"ok": 1}, "values are true or false; 1 is of another kind"),
+        ({"ok": 1}, "values are true or false; 1 is of a different kind"),
         (["ok=1"], "values are true or false"),
-        (["src.depth=deep"], "values are numbers; deep is of another kind"),
-        ({"src.depth": "11"}, 'values are numbers; "11" is of another kind'),
+        (["src.depth=deep"], "values are numbers; deep is of a different kind"),
+        ({"src.depth": "11"}, 'values are numbers; "11" is of a different kind'),
         (["src.depth>deep"], "compares numbers and dates"),
         (["src.depth<2025-01-01"], "values are numbers"),
         (["date>=2025"], "values are dates"),

@@ -68,8 +68,8 @@ def test_a_sweep_refuses_a_folder_before_it_trains(folder: Path, output: str) ->
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"variant": "relu", "inference_k": 4}, "inference l0 is for the variants of topk"),
-        ({"variant": "batchtopk", "scoring": "bfloat16"}, "scoring bfloat16 is for the variants of topk"),
+        ({"variant": "relu", "inference_k": 4}, "inference l0 is for topk variants"),
+        ({"variant": "batchtopk", "scoring": "bfloat16"}, "scoring bfloat16 is for topk variants"),
         ({"variant": "topk", "penalty": 0.5}, "topk has no penalty"),
         ({"variant": "relu", "held_out": 1.0}, "not a fraction of the rows"),
         ({"variant": "relu", "held_out": float("nan")}, "not a fraction of the rows"),
@@ -202,9 +202,9 @@ def test_an_endpoint_that_gives_other_vectors_than_at_the_fit_is_refused(
     assert load(tmp_path / "ex", cache=False).explain("tea", "green tea").score > 0
     assert "probe" not in model_card(fitted)
     monkeypatch.setattr(EndpointEncoder, "_request", lambda _, texts: right.encode_document(texts) @ turned)
-    with pytest.raises(MismatchError, match="gives other vectors than when explainer ex was fitted"):
+    with pytest.raises(MismatchError, match="gives different vectors from when explainer ex was fitted"):
         load(tmp_path / "ex", cache=tmp_path / "fresh").explain("tea", "green tea")
-    with pytest.raises(MismatchError, match="another model"):
+    with pytest.raises(MismatchError, match="a different model"):
         load(tmp_path / "ex", cache=False, encoder=EndpointEncoder.parse(url))
 
 
@@ -222,7 +222,7 @@ def test_a_sheet_made_with_another_key_is_refused() -> None:
     key = [KeyRow("a", 1, "shown", "q", "d", True, 0.5, "3", 0.2, "=sum")]
     good = Sheet("ann", {("a", 1): 2}, {("a", 1): "'=sum"})
     assert score_names(key, [good]).judges == ("ann",)
-    with pytest.raises(InputError, match="made with another key"):
+    with pytest.raises(InputError, match="made with a different key"):
         score_names(key, [Sheet("ann", {("a", 1): 2}, {("a", 1): "rivers"})])
 
 

@@ -139,13 +139,13 @@ def test_an_index_notices_another_model_behind_the_name_of_its_encoder(tmp_path:
     same = open_index(tmp_path / "index", opened(right.encode_document))
     assert len(same.search("tea")) == 9
     other = open_index(tmp_path / "index", opened(lambda texts: right.encode_document(texts) @ turned))
-    with pytest.raises(MismatchError, match="gives other vectors than this index contains"):
+    with pytest.raises(MismatchError, match="gives different vectors from those in this index"):
         other.search("tea")
     assert len(other.search(unit(1)[0])) == 9  # a vector needs no encoder
 
     (tmp_path / "new.jsonl").write_text('{"_id": "new", "text": "coffee"}\n')
     new, adding = Corpus((tmp_path / "new.jsonl",)), BuildConfig(adding=True)
-    with pytest.raises(MismatchError, match="gives other vectors than this index contains"):
+    with pytest.raises(MismatchError, match="gives different vectors from those in this index"):
         build_index(new, other.explainer, tmp_path / "index", adding)
     assert len(open_index(tmp_path / "index")) == 9
     assert build_index(new, same.explainer, tmp_path / "index", adding).documents == 10

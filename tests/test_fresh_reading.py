@@ -28,9 +28,9 @@ ROW = b'{"_id": "a", "text": "salt"}\n'
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (gzip.compress(ROW, mtime=0), "packed with gzip; give it a name that ends in .gz"),
-        (bz2.compress(ROW), "packed with bzip2"),
-        (lzma.compress(ROW), "packed with xz"),
+        (gzip.compress(ROW, mtime=0), "compressed with gzip; give it a name that ends in .gz"),
+        (bz2.compress(ROW), "compressed with bzip2"),
+        (lzma.compress(ROW), "compressed with xz"),
         (b"PK\x03\x04" + ROW, "a zip file"),
         (b"PAR1" + ROW, "a Parquet file"),
         (ROW.decode().encode("utf-16"), "UTF-16"),
@@ -104,7 +104,7 @@ def test_every_file_without_text_is_counted_where_it_is_read(tmp_path: Path) -> 
     for _ in range(2):  # what is read twice is counted once
         assert [document.id for document in stream_source(tmp_path, skipped=skipped)] == ["a.txt"]
     (note,) = skipped.notes
-    assert note.endswith("or of a kind that is not read (2 without text, 1 .pdf)")
+    assert note.endswith("or an unsupported extension (2 without text, 1 .pdf)")
     skipped = Skipped()
     assert not list(stream_source(tmp_path / "app.html", skipped=skipped))
     assert "app.html: 1 file was skipped" in skipped.notes[0]

@@ -44,7 +44,7 @@ def test_empty_files_of_a_folder_are_counted(tmp_path: Path) -> None:
     )
     accepted(run("fit", tmp_path / "c.jsonl", *fitted))
     done = accepted(run("index", "build", pages, "--output", tmp_path / "ix", "-x", tmp_path / "ex"))
-    assert "2 files were skipped: without text, or of a kind that is not read (2 without text)" in done.stderr
+    assert "2 files were skipped: no text, or an unsupported extension (2 without text)" in done.stderr
 
 
 def test_counted_words_without_their_record_are_damaged(tmp_path: Path) -> None:

@@ -175,12 +175,12 @@ def test_a_value_in_quotation_marks_is_a_text_whatever_it_begins_with(
 
 @pytest.mark.parametrize("condition", ['name="a" or "b"', 'name="\\x"', 'name="\\ud800"'])
 def test_quotation_marks_that_hold_no_text_are_refused(condition: str) -> None:
-    with pytest.raises(InputError, match="as in JSON"):
+    with pytest.raises(InputError, match="is a JSON string"):
         parse_filters([condition])
 
 
 def test_a_number_in_quotation_marks_is_no_number() -> None:
     [one] = parse_filters(['year="2020"'])
     assert one.values[0].number is None
-    with pytest.raises(InputError, match='between quotation marks: name="=x"'):
+    with pytest.raises(InputError, match='in quotation marks: name="=x"'):
         parse_filters(["name==x"])

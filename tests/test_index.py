@@ -289,7 +289,7 @@ def test_documents_are_added_replaced_and_deleted(tmp_path: Path) -> None:
 def test_an_index_of_another_explainer_is_not_added_to(folder: Path, tmp_path: Path) -> None:
     corpus = Corpus((write_corpus(tmp_path / "c.jsonl", records(3)),))
     other = replace(random_explainer(), sae=replace(random_explainer().sae, k=8))
-    with pytest.raises(MismatchError, match="with other weights"):
+    with pytest.raises(MismatchError, match="whose weights differ"):
         build_index(corpus, other, folder, replace(SMALL, adding=True))
     with pytest.raises(MismatchError, match="weights differ"):
         open_index(folder, other)

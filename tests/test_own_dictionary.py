@@ -113,11 +113,11 @@ def test_which_dictionary_an_index_gets(corpus: Corpus, tmp_path: Path, as_shipp
 
     few = Corpus((write_corpus(tmp_path / "few.jsonl", records(149)),))
     built = build_index(few, explainer, tmp_path / "few", SMALL)
-    assert "149 passages; nothing was measured below 150" in built.dictionary
+    assert "149 passages; not measured below 150" in built.dictionary
     assert open_index(tmp_path / "few").explainer.digest == load(tmp_path / "few" / "explainer").digest
     assert open_index(tmp_path / "few").explainer.name == "toy"
     built = build_index(few, explainer, tmp_path / "few-own", OWN)
-    assert built.dictionary == "learned from this corpus (149 passages; nothing was measured below 150)"
+    assert built.dictionary == "learned from this corpus (149 passages; not measured below 150)"
     assert open_index(tmp_path / "few-own").explainer.name == "toy-own"
 
     built = build_index(
@@ -367,4 +367,4 @@ def test_a_fit_on_few_documents_is_small_and_says_so(tmp_path: Path) -> None:
     assert explainer.sae.features == 64
     held, few = held_out_notes(explainer)
     assert held.startswith("held-out vectors (")
-    assert few.startswith("warning: 144 documents are few: nothing was measured below 150")
+    assert few.startswith("warning: 144 documents are few: the method was not measured below 150")

@@ -32,7 +32,7 @@ def test_a_copy_says_what_it_contains_and_can_leave_names_out(
     index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app(["export", str(index), "--output", str(tmp_path / "whole")], standalone_mode=False)
-    assert "labels, words and ids come from the documents, so publish it only where" in " ".join(
+    assert "labels, words and ids come from the documents, so share it only with" in " ".join(
         capsys.readouterr().err.split()
     )
     assert any(word in content(tmp_path / "whole") for word in WORDS)

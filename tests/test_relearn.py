@@ -256,7 +256,7 @@ def test_profiles_are_carried_over_and_what_is_lost_is_named(
     new = open_index(index).explainer
     with pytest.raises(MismatchError):
         SteeringProfile.load(tmp_path / "profile.json", new.sae)
-    with pytest.warns(LostFeaturesWarning, match="were lost when the dictionary was learned again"):
+    with pytest.warns(LostFeaturesWarning, match="were lost when the dictionary was retrained"):
         profile = SteeringProfile.load(tmp_path / "profile.json", new.sae, new.earlier)
     assert profile.sae_digest == new.sae.digest
     assert sorted(profile.factors) == np.flatnonzero(~new.sae.retired[:64]).tolist()

@@ -105,7 +105,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     whole = train_sae(x, config)
     for part in ("encoder_weight", "encoder_bias", "decoder_weight", "decoder_bias"):
         assert np.array_equal(getattr(resumed, part), getattr(whole, part)), part
-    with pytest.raises(DamagedError, match="another training"):
+    with pytest.raises(DamagedError, match="a different training"):
         train_sae(planted(400), config, checkpoint=state)
 
 

@@ -62,7 +62,7 @@ def test_a_table_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["c.jsonl.gz", "c.csv.gz", "c.tsv.gz"])
 def test_a_file_that_was_never_packed_is_not_called_damaged(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text('{"_id": "1", "text": "a"}\n')
-    with pytest.raises(InputError, match=r"not packed with gzip; remove \.gz from its name"):
+    with pytest.raises(InputError, match=r"not compressed with gzip; remove \.gz from its name"):
         read_corpora([tmp_path / name])
 
 
@@ -176,13 +176,13 @@ def test_numbers_of_an_endpoint_may_be_large(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_file_packed_twice_is_named_so(tmp_path: Path) -> None:
     (tmp_path / "c.csv.gz").write_bytes(gzip.compress(gzip.compress(b"id,text\n1,a\n")))
-    with pytest.raises(InputError, match="unpacked, the file is packed with gzip"):
+    with pytest.raises(InputError, match="decompressed, the file is compressed with gzip"):
         read_corpora([tmp_path / "c.csv.gz"])
 
 
 def test_an_empty_value_of_a_filter_is_shown(tmp_path: Path) -> None:
     folder = build_small(tmp_path, 20)
-    refused(run("search", folder, "word1", "--filter", "n="), 'its values are numbers; "" is of another kind')
+    refused(run("search", folder, "word1", "--filter", "n="), 'its values are numbers; "" is of a different kind')
 
 
 def test_a_lost_feature_is_not_steered() -> None:

@@ -48,7 +48,7 @@ def test_planted_factors_are_found_and_help(index: Index) -> None:
     assert made.gain > 2
     assert made.ndcg10_steered - made.ndcg10 == pytest.approx(made.gain, abs=0.01)
     assert made.profile.sae_digest == index.explainer.sae.digest
-    assert "a profile that had not seen it" in made.sentence()
+    assert "a profile learned without it" in made.sentence()
     json.dumps(made.to_dict())
 
 

@@ -302,7 +302,7 @@ def test_an_output_of_another_teacher_or_kind_is_never_written_over(tmp_path: Pa
     teach([document()], PROMPTS, model(good, tmp_path), output)
     before = output.read_bytes()
     other = CachedChat(ReplayChat(good, "another"), tmp_path / "b.sqlite")
-    with pytest.raises(InputError, match="another teacher"):
+    with pytest.raises(InputError, match="a different teacher"):
         teach([document()], PROMPTS, other, output)
     with pytest.raises(InputError, match="not in this corpus"):
         teach([document("d9")], PROMPTS, model(good, tmp_path), output)

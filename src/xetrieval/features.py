@@ -113,7 +113,7 @@ def read_features(path: Path, count: int, sae: str) -> tuple[Feature, ...]:
     def read(record: dict[str, Any], place: str) -> Feature:
         if (other := record.pop("sae", sae)) != sae:
             raise DamagedError(
-                f"{place}: these labels belong to another autoencoder (sae {other}, not {sae}); copy them with "
+                f"{place}: these labels belong to a different autoencoder (sae {other}, not {sae}); copy them with "
                 "`xetrieval label transfer`"
             )
         return read_record(Feature, {"feature_id": record.pop("id"), **record})

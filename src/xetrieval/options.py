@@ -23,7 +23,7 @@ class Apart(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """An option that has no effect without another one."""
+    """An option that has no effect without another."""
 
     option: str
     other: str
@@ -58,8 +58,8 @@ SEARCH: Final = (
     OfMode("exact", "exact", "only a ranking by vectors (dense) can be approximate"),
     OfMode("overview", "overview", "an overview adds up the terms of cosines: rank by dense"),
     Apart("views", "overview", "an overview adds up the terms of one cosine per hit: rank without views"),
-    Needs("good", "overview", "judged hits are for the overview"),
-    Needs("bad", "overview", "judged hits are for the overview"),
+    Needs("good", "overview", "judged hits are used only by the overview"),
+    Needs("bad", "overview", "judged hits are used only by the overview"),
     Needs("top", "explain", "it sets how many features of each explanation are shown"),
 )
 WHY: Final = (
@@ -86,9 +86,9 @@ EXPLAIN: Final[tuple[Rule, ...]] = (
     Needs("over", "text", ONE_PAIR),
     Needs("chunks", "text", ONE_PAIR),
     Needs("context", "text", ONE_PAIR),
-    Needs("counterfactual", "over", "it needs a second document to change places with"),
+    Needs("counterfactual", "over", "it needs a second document to swap with"),
     Apart("chunks", "over", "two documents are compared as a whole"),
-    Needs("skip_bad", "rows", "it is for the rows of files"),
+    Needs("skip_bad", "rows", "it applies only to rows of files"),
     Apart("input", "written_as", "the answer to a file of pairs is in JSON Lines"),
     Apart("query_vectors", "written_as", "the answer to vectors is in JSON Lines"),
     Apart("query_vectors", "evidence", "evidence needs the texts"),
@@ -116,10 +116,10 @@ BUILD: Final[tuple[Rule, ...]] = (
     Apart("vectors", "cache", "vectors are not encoded, so there is nothing to cache"),
     Apart("store", "cache", "vectors are not encoded, so there is nothing to cache"),
     Apart("vectors", "skip_bad", "rows of the file would no longer match their documents"),
-    Apart("store", "skip_bad", "it is for the rows of files"),
+    Apart("store", "skip_bad", "it applies only to rows of files"),
 )  # fmt: skip
 FEATURES: Final[tuple[Rule, ...]] = (
-    *(Apart("id", option, "a card is of one feature") for option in ("search", "family")),
+    *(Apart("id", option, "a card describes a single feature") for option in ("search", "family")),
     Apart("search", "family", "the labels of all features are searched"),
 )
 FIT: Final[tuple[Rule, ...]] = (

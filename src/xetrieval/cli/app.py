@@ -98,7 +98,7 @@ def main() -> None:
     except XetrievalError as error:
         _refuse(str(error))
     except typer.Abort as error:  # typer raises it at the end of the input
-        _refuse("the input ends too early" if isinstance(error.__cause__, EOFError) else "aborted")
+        _refuse("the input ended too early" if isinstance(error.__cause__, EOFError) else "aborted")
     except KeyboardInterrupt:  # outside typer
         print_message(STOPPED)
         sys.exit(INTERRUPTED)

@@ -40,7 +40,7 @@ def doctor(
     from ..index import open_index
 
     if qrels is not None and queries is None:
-        raise InputError("--qrels needs --queries: the texts that were judged")
+        raise InputError("--qrels needs --queries: the texts of the judged queries")
     opened = open_index(index, explainer)
     texts: list[str] | None = None
     judged: list[Any] | None = None

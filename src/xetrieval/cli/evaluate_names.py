@@ -32,7 +32,7 @@ class NamesOptions:
 
     queries: Annotated[Path, typer.Option("--queries", help="Queries, JSON lines with _id and text.")]
     sheet: Annotated[Path, typer.Option("--sheet", help="What judges read: a .csv, or an .html page to click through.")]
-    key: Annotated[Path, typer.Option("--key", help="The key. If it exists, the sheet is written from it again.")]
+    key: Annotated[Path, typer.Option("--key", help="The key; if it exists, the sheet is rewritten from it.")]
     qrels: Annotated[
         Path | None, typer.Option("--qrels", help="Judgments, to draw relevant hits and others in equal numbers.")
     ] = None
@@ -74,7 +74,8 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
     print_message(f"{count:,} names of {len(items):,} pairs in {options.sheet}; {drawn:,} pairs in {options.key}")
     if filled is None:
         print_message(
-            f"keep the key from whoever fills in the sheet, then: xetrieval evaluate verdicts {options.key} SHEET..."
+            "do not show the key to whoever fills in the sheet; then run: "
+            f"xetrieval evaluate verdicts {options.key} SHEET..."
         )
     end(model, stopped)
 
@@ -106,7 +107,7 @@ def verdicts(
     key: Annotated[Path, typer.Argument(metavar="KEY", help="What `evaluate names` wrote with --key.")],
     sheets: Annotated[list[Path], typer.Argument(metavar="SHEET...", help="Filled sheets (CSV), one per judge.")],
     judged_by: Annotated[
-        str | None, typer.Option("--judged-by", help="Who filled them in, if they do not say it themselves.")
+        str | None, typer.Option("--judged-by", help="Who filled them in, if the sheets do not say.")
     ] = None,
     format: FormatOption = Format.text,
 ) -> None:

@@ -75,7 +75,7 @@ class AnswerOptions:
     context: Annotated[
         Path | None,
         typer.Option(
-            "--context", help="A folder or a file with 50 documents or more: explain by features learned from them."
+            "--context", help="A folder or file with at least 50 documents: explain with features trained on them."
         ),
     ] = None
     counterfactual: Annotated[

@@ -15,15 +15,18 @@ PRIVATE = "labels, words and ids come from the documents"
 
 def export(
     explainer: LabelledArgument,
-    output: Annotated[Path, typer.Option("--output", help="The folder of the copy.")],
+    output: Annotated[Path, typer.Option("--output", help="Folder for the copy.")],
     *,
     without_names: Annotated[
         bool,
-        typer.Option("--without-names", help="Leave out all that the documents say: labels, ids of examples, sources."),
+        typer.Option(
+            "--without-names",
+            help="Leave out everything that comes from the documents: labels, example ids, source names.",
+        ),
     ] = False,
 ) -> None:
     """Copy an explainer, also that of an index, to give it away: without the index, and without names on request."""
     opened = open_labelled(explainer).explainer
     (opened.without_names() if without_names else opened).save(output)
-    note = "without names" if without_names else f"{PRIVATE}, so publish it only where these may be known"
+    note = "without names" if without_names else f"{PRIVATE}, so share it only with those who may see them"
     print_message(f"{output}: {opened.sae.features:,} features, {note}")

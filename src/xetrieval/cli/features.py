@@ -23,9 +23,11 @@ def features(
     explainer: Annotated[
         str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer or of an index, or minilm.")
     ] = "minilm",
-    id: Annotated[int | None, typer.Option("--id", min=0, help="The card of this feature.")] = None,
-    search: Annotated[str | None, typer.Option("--search", help="Features whose labels contain these words.")] = None,
-    family: Annotated[int | None, typer.Option("--family", min=0, help="The features of this family.")] = None,
+    id: Annotated[int | None, typer.Option("--id", min=0, help="Show the card of this feature.")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="Show features whose labels contain these words.")
+    ] = None,
+    family: Annotated[int | None, typer.Option("--family", min=0, help="Show the features of this family.")] = None,
     examples: Annotated[
         Path | None, typer.Option("--examples", help="A folder from `label examples`; adds texts and a histogram.")
     ] = None,

@@ -42,7 +42,7 @@ Sources = Annotated[
 ]
 STORES = ", ".join(f"{scheme}://..." for scheme in VECTOR_STORES)
 ACCELERATE_AGAIN = "the files that speed up search were removed: run `xetrieval index accelerate {index}` again"
-NO_WORDS = "that takes texts, an encoder whose vector is the mean of its tokens, and no --no-words"
+NO_WORDS = "that requires texts, an encoder with mean pooling, and a build without --no-words"
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
 
@@ -59,9 +59,9 @@ class CorpusOptions:
         str | None,
         typer.Option("--vector-column", help="A Parquet file's column of vectors; default: vector, or the only one."),
     ] = None
-    store: Annotated[
-        str | None, typer.Option("--store", help=f"A store of vectors by its URL: {STORES} (docs/index.md).")
-    ] = None
+    store: Annotated[str | None, typer.Option("--store", help=f"URL of a vector store: {STORES} (docs/index.md).")] = (
+        None
+    )
     cache: CacheOption = None
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Do not cache encoded texts (the cache takes 1.6 KB per text).")
@@ -251,7 +251,7 @@ def info(index: Folder) -> None:
         ("text not read", not_read(opened.read_totals())),
         ("words", _words(manifest)),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
-        ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes a document"),
+        ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes per document"),
         *(
             (
                 "made from",
@@ -299,7 +299,7 @@ def _dictionary(index: Index) -> str:
         return f"not learned from this corpus; xetrieval doctor {index.folder} measures how good it is here"
     figures = index.explainer.metrics.get("pairs")
     if not figures:
-        return "learned from this corpus, of which too little could be kept apart to measure it"
+        return "learned from this corpus, which is too small to hold out enough of it for measuring"
     found = verdict(figures["explained"], figures["explained_untrained"])
     return f"learned from this corpus; {found.word}: {found.why}, on {figures['pairs']:,} pairs"
 
@@ -309,7 +309,7 @@ def _added_later(index: Index) -> str | None:
     from ..index.ask.drift import drift
 
     found = drift(index)
-    return found and (found.note(index) or f"{found.added:,} since the features were learned; no need to learn again")
+    return found and (found.note(index) or f"{found.added:,} since the features were learned; no need to relearn")
 
 
 def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], explainer: str, output: Path) -> None:

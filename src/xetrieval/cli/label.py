@@ -66,9 +66,7 @@ class TargetOptions:
     """Where labels go."""
 
     output: OutputFolder = None
-    force: Annotated[bool, typer.Option("--force", help="Also replace labels that a person gave with a worksheet.")] = (
-        False
-    )
+    force: Annotated[bool, typer.Option("--force", help="Also replace labels that people gave in a worksheet.")] = False
 
     def relabel(self, explainer: str, labels: list[NewLabel]) -> None:
         """Write labels, and report how many changed."""
@@ -131,7 +129,7 @@ def examples(
     if lost:
         print_message(
             f"{len(lost):,} of {len(named_from):,} texts that labels were made from are not in this corpus: it is "
-            "another corpus, documents are missing, or --sentences differs"
+            "a different corpus, documents are missing, or --sentences differs"
         )
 
 
@@ -205,7 +203,7 @@ def export(
     opened, _, chosen = features.open()
     rows = write_worksheet(output, opened.sae.digest, chosen, opened.features)
     print_message(f"{rows:,} features in {output}; fill in the column 'label', then `xetrieval label import`")
-    print_message("it contains texts and labels of the documents: give it only to those who may read them")
+    print_message("it contains texts and labels of the documents: share it only with people who may read them")
 
 
 @app.command("import")
@@ -215,7 +213,9 @@ def import_(
     examples: Annotated[
         Path | None, typer.Option("--examples", help="Also check that labels are in the language of the texts.")
     ] = None,
-    author: Annotated[str | None, typer.Option("--author", help="Who wrote the labels; kept with each.")] = None,
+    author: Annotated[
+        str | None, typer.Option("--author", help="Who wrote the labels; recorded with each label.")
+    ] = None,
     output: OutputFolder = None,
 ) -> None:
     """Import labels from a worksheet: all of them, or none if a row is unusable."""

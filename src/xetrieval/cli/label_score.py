@@ -71,9 +71,9 @@ def score(
     judge = open_judge(options.judge, model, opened, llm.cache, options.texts_per_question)
     labels = {feature.feature_id: feature.label for feature in opened.features if feature.label}
     with progress_bar() as progress:
-        progress("judge", 0, 1, "cases whose answers are known")
+        progress("judge", 0, 1, "cases with known answers")
         planted = judge_planted(judge, config.concurrency)
-        progress("judge", 1, 1, "cases whose answers are known")
+        progress("judge", 1, 1, "cases with known answers")
         scored = score_labels(folder.features, labels, judge, config, progress)
     if options.write:
         record_scores(target, scored.scores)

@@ -57,6 +57,6 @@ class BuildConfig:
         if self.dictionary is not None and not isinstance(self.dictionary, str | os.PathLike):
             raise InputError(f"index: dictionary {self.dictionary!r:.40}: give corpus, shipped, or a folder")
         if self.adding and (self.dictionary is not None or self.seed):
-            raise InputError("index: --dictionary and --seed are for a new index; this one has its dictionary")
+            raise InputError("index: --dictionary and --seed are for a new index; this one already has a dictionary")
         if self.engine not in ("loop", "ray"):
             raise InputError(f"index: engine {self.engine!r} is unknown; choose loop or ray")

@@ -24,18 +24,18 @@ class ChunkConfig(Settings):
 
     tokens: Annotated[
         int | None,
-        Option("The most tokens of a chunk; default: the encoder's limit. Longer documents are cut.",
+        Option("The most tokens in a chunk; default: the encoder's limit. Longer documents are cut.",
                "--chunk-tokens", "TOKENS"),
     ] = None  # fmt: skip
     overlap: Annotated[
-        int, Option("Sentences that a chunk repeats from the one before.", "--chunk-overlap", "SENTENCES")
+        int, Option("Sentences that a chunk repeats from the previous one.", "--chunk-overlap", "SENTENCES")
     ] = 0
-    whole: Annotated[bool, Option("Cut nothing: what the encoder does not read is only counted.", "--no-chunks")] = (
-        False
-    )
+    whole: Annotated[
+        bool, Option("Do not cut documents; tokens past the encoder's limit are only counted.", "--no-chunks")
+    ] = False
 
     def __post_init__(self) -> None:
         if self.tokens is not None and (type(self.tokens) is not int or self.tokens < FEWEST_TOKENS):
-            raise InputError(f"chunks of {self.tokens!r:.40} tokens: give a whole number from {FEWEST_TOKENS} on")
+            raise InputError(f"chunks of {self.tokens!r:.40} tokens: give a whole number of at least {FEWEST_TOKENS}")
         if type(self.overlap) is not int or self.overlap < 0:
-            raise InputError(f"an overlap of {self.overlap!r:.40} sentences: give 0 or a whole number above")
+            raise InputError(f"an overlap of {self.overlap!r:.40} sentences: give a whole number, 0 or more")

@@ -27,9 +27,9 @@ class RetrievalConfig:
         ranks the other half with them, then the reverse, so that no query is ranked with weights learned from it.
     """
 
-    weights: Annotated[str, Option("sum, as in the paper, or learned on one half for the other.", "--view-weights")] = (
-        "sum"
-    )
+    weights: Annotated[
+        str, Option("sum (as in the paper), or learned on one half of the queries for the other.", "--view-weights")
+    ] = "sum"
     resamples: int = 5000
     seed: Annotated[int, SEED] = 0
     learning: WeightsConfig = field(default_factory=WeightsConfig)
@@ -49,7 +49,7 @@ class SteeringConfig:
         fraction: the largest set of features, as a fraction of F; 1/8 is 384 of 3072, 1/32 is 96.
     """
 
-    alphas: Annotated[tuple[float, ...], Option("Factors of the activations, separated by commas.", "--factors")] = (
+    alphas: Annotated[tuple[float, ...], Option("Factors for the activations, separated by commas.", "--factors")] = (
         0.0,
         0.5,
         1.0,
@@ -62,9 +62,9 @@ class SteeringConfig:
     def __post_init__(self) -> None:
         check_seed(self.seed)
         if not self.alphas or not all(0 <= alpha <= LARGEST_FACTOR for alpha in self.alphas):
-            raise InputError(f"steering: factors are numbers from 0 to {LARGEST_FACTOR:g}")
+            raise InputError(f"steering: factors must be numbers from 0 to {LARGEST_FACTOR:g}")
         if not 0 < self.fraction < 1:
-            raise InputError("steering: the fraction of the features is a number between 0 and 1")
+            raise InputError("steering: the fraction of the features must be a number between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,13 @@ class LabelsConfig:
     """How many labelled features are judged, and on how many active and inactive texts of each."""
 
     features: Annotated[int | None, Option("Judge a sample of this many labelled features.", "--sample")] = 200
-    texts: Annotated[int, Option("Active texts per feature, and inactive ones.", "--texts-per-feature")] = 10
+    texts: Annotated[int, Option("Active texts per feature, and as many inactive ones.", "--texts-per-feature")] = 10
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
         if (self.features is not None and self.features < 2) or self.texts < 1:
-            raise InputError("labels: a sample has at least two features, and each at least one text")
+            raise InputError("labels: a sample needs at least two features, with at least one text each")
 
 
 @dataclass(frozen=True)

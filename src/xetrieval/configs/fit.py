@@ -36,7 +36,7 @@ class FitConfig:
     sentences_per_document: Annotated[
         int, Option("Sentences of each document to encode, in addition to the document itself.", "--sentences")
     ] = 9
-    form: Annotated[Form, Option("Form of the internalizers: residual, or the paper's: paper.")] = "residual"
+    form: Annotated[Form, Option("Form of the internalizers: residual, or paper (the paper's form).")] = "residual"
     seed: Annotated[int, Option("Same seed, same explainer.")] = 0
     name: Annotated[str | None, Option("The explainer's name; default: its folder's.")] = None
     notes: Annotated[str, Option("A paragraph for the model card: where the data is from, under which licence.")] = ""

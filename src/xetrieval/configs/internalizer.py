@@ -17,7 +17,7 @@ FORMS: Final[tuple[Form, ...]] = ("paper", "residual")
 class InternalizerConfig(Settings):
     """The paper's protocol; the form is our addition."""
 
-    form: Annotated[Form, Option("residual, or the paper's form: paper.")] = "residual"
+    form: Annotated[Form, Option("residual, or paper (the paper's form).")] = "residual"
     hidden: Annotated[int, Option("h, the size of the hidden layer.")] = 512
     learning_rate: float = 5e-4
     batch_size: int = 128

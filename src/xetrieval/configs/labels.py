@@ -41,7 +41,7 @@ class LlmLabelConfig:
     retries: Annotated[int, RETRIES] = 2
     concurrency: Annotated[int, CONCURRENCY] = 8
     prompt: Annotated[
-        str | None, Option("A prompt that ships or a file of your own; default: label, or label_uses for an index.")
+        str | None, Option("A built-in prompt or your own file; default: label, or label_uses for an index.")
     ] = None
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class ScoresConfig:
         tuple[Negatives, ...], Option("Inactive texts: random, hard (similar to the active ones), or both.")
     ] = NEGATIVES
     features: Annotated[int | None, Option("Score a sample of this many features; default: all.", "--sample")] = None
-    texts: Annotated[int, Option("Active texts per feature, and inactive ones.", "--texts-per-feature")] = 10
+    texts: Annotated[int, Option("Active texts per feature, and as many inactive ones.", "--texts-per-feature")] = 10
     active: Annotated[Active, Option("Active texts: range (spread over all activations), or strongest.")] = "range"
     shuffled: Annotated[
         bool, Option("Also score each label on another feature's texts.", "--shuffled/--no-shuffled")

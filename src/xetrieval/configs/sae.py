@@ -131,7 +131,7 @@ class SaeConfig(Settings):
             raise InputError("early_stop measures held-out rows: give held_out between 0 and 1")
         if kind.architecture != "topk" and (self.inference_k is not None or self.scoring != "float32"):
             field = "inference l0" if self.inference_k is not None else "scoring bfloat16"
-            raise InputError(f"{field} is for the variants of topk, not for {self.variant}")
+            raise InputError(f"{field} is for topk variants, not for {self.variant}")
         if self.penalty is not None and kind.penalty == "none":
             raise InputError(f"{self.variant} has no penalty: its l0 decides how many features are active")
         if not (len(self.anneal) == 2 and 0 <= self.anneal[0] <= self.anneal[1] <= 1):

@@ -118,7 +118,7 @@ class Cutter:
 
     def _measured(self, documents: list[Document]) -> list[list[Span]]:
         if self.ruler is None:
-            raise InputError(f"document {documents[0].id[:100]!r}: the corpus has changed during the build; run again")
+            raise InputError(f"document {documents[0].id[:100]!r}: the corpus changed during the build; run again")
         found: list[list[Span]] = [[] for _ in documents]
         # no token is less than a byte
         long = [i for i, one in enumerate(documents) if len(one.text.encode("utf-8", "replace")) > self.ruler.room]

@@ -71,9 +71,9 @@ def _loader() -> Any:
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):  # a few of them can represent billions of values
-                raise yaml.YAMLError("aliases are not read")
+                raise yaml.YAMLError("aliases are not supported")
             if getattr(self.peek_event(), "tag", None) is not None:
-                raise yaml.YAMLError("tags are not read")
+                raise yaml.YAMLError("tags are not supported")
             return super().compose_node(parent, index)
 
         def get_single_node(self) -> Any:

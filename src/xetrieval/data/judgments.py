@@ -100,7 +100,9 @@ def read_queries(path: Path, judged: Container[str] | None = None, skipped: Skip
         if not text:
             empty += 1
         elif texts.setdefault(name, text) != text:
-            raise InputError(f"{path_text(path)}, line {number}: query id {name[:60]!r} already has another text")
+            raise InputError(
+                f"{path_text(path)}, line {number}: query id {name[:60]!r} has a different text in an earlier line"
+            )
     if not texts:
         raise InputError(f"{path_text(path)}: no query with a text in it")
     return Queries(list(texts), list(texts.values()), empty)
@@ -142,7 +144,7 @@ def absent_documents(judgments: Mapping[str, Mapping[str, int]], there: Callable
     if absent == pairs:
         raise InputError(
             f"none of the judged documents is in the corpus ({pairs:,} pairs, e.g. {first[:60]!r}); "
-            "were the judgments made for another one?"
+            "were the judgments made for a different corpus?"
         )
     return [f"{absent:,} of {pairs:,} judged pairs name documents that are not in the corpus, e.g. {first[:60]!r}"]
 
@@ -198,7 +200,7 @@ def _judgment(line: RawLine, values: list[str]) -> tuple[str, str, int]:
 
 
 def check_order(path: Path, number: int, query: str, document: str) -> None:
-    """Refuse a header that names the columns in another order: they are read by their place.
+    """Refuse a header that names the columns in a different order: they are read by position.
 
     Raises:
         InputError: the column of queries is named as one of documents, or the reverse.

@@ -22,10 +22,10 @@ from ..files.json_text import Nan
 
 GZIP: Final = b"\x1f\x8b"
 KINDS: Final = (  # first bytes of files that are not UTF-8 text, the kind of file, and what to do
-    (GZIP, "packed with gzip", "give it a name that ends in .gz"),
-    (b"BZh", "packed with bzip2", "unpack it"),
-    (b"\xfd7zXZ\x00", "packed with xz", "unpack it"),
-    (b"\x28\xb5\x2f\xfd", "packed with zstd", "unpack it"),
+    (GZIP, "compressed with gzip", "give it a name that ends in .gz"),
+    (b"BZh", "compressed with bzip2", "unpack it"),
+    (b"\xfd7zXZ\x00", "compressed with xz", "unpack it"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it"),
     (b"PK\x03\x04", "a zip file", "unpack it"),
     (b"PAR1", "a Parquet file", "give it a name that ends in .parquet"),
     (b"\xff\xfe", "UTF-16 or UTF-32, not UTF-8", "save it as UTF-8"),
@@ -192,13 +192,13 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             if not (packed and start.startswith(GZIP)) and (other := other_kind(start)):
                 raise InputError(f"{path_text(path)}: {other}")
             if packed and start and not start.startswith(GZIP):
-                raise InputError(f"{path_text(path)}: not packed with gzip; remove .gz from its name")
+                raise InputError(f"{path_text(path)}: not compressed with gzip; remove .gz from its name")
             content = gzip.GzipFile(fileobj=file) if packed else file
             if packed and (other := other_kind(content.peek(6)[:6])):
-                raise InputError(f"{path_text(path)}: unpacked, {other}")
+                raise InputError(f"{path_text(path)}: decompressed, {other}")
             yield content  # type: ignore[misc]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DamagedError(f"{path_text(path)}: a damaged gzip file ({error}); fetch or make it again") from error
+        raise DamagedError(f"{path_text(path)}: a damaged gzip file ({error}); download or create it again") from error
     except OSError as error:
         raise InputError(f"{path_text(path)}: cannot be read ({error.strerror or error})") from error
 
@@ -221,7 +221,7 @@ def _check_form(first: RawLine) -> None:
     start = first.raw.removeprefix(b"\xef\xbb\xbf").strip()
     if start[:1] == b"[" or start == b"{":
         what = "a JSON array" if start[:1] == b"[" else "one JSON object over several lines"
-        raise InputError(f"{path_text(first.path)}: {what}, not JSON lines; write one object a line")
+        raise InputError(f"{path_text(first.path)}: {what}, not JSON lines; write one object per line")
 
 
 def _parse(line: RawLine, nan: Nan) -> Line:

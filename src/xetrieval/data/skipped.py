@@ -123,11 +123,11 @@ def _is_list(path: Path) -> bool:
 
 
 def _files(source: Path, counts: Counter[str]) -> str:
-    kinds = ", ".join(f"{count:,} {kind or 'without ending'}" for kind, count in counts.most_common(6))
+    kinds = ", ".join(f"{count:,} {kind or 'without extension'}" for kind, count in counts.most_common(6))
     number = counts.total()
     were = "file was" if number == 1 else "files were"
     more = ", ..." if len(counts) > 6 else ""
-    skipped = f"{number:,} {were} skipped: without text, or of a kind that is not read"
+    skipped = f"{number:,} {were} skipped: no text, or an unsupported extension"
     return f"{path_text(source)}: {skipped} ({kinds}{more})"
 
 

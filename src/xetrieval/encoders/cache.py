@@ -213,7 +213,7 @@ class CachedEncoder(BaseEncoder):
         elif (other := first_difference(probe.vectors, found[0][None], SAME_SERVER)) is not None:
             raise MismatchError(
                 f"{identity.name}: its vectors differ from those in the cache (cosine {other.cosine:.3f} for the same "
-                f"text); the model or its version has changed; delete {self.path(role)}, or use another cache"
+                f"text); the model or its version has changed; delete {self.path(role)}, or use a different cache"
             )
         self._compared.add(role)
 

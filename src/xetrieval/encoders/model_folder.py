@@ -122,7 +122,7 @@ class ModelFolder:
         if not isinstance(own, dict):
             raise DamagedError(f"{self.folder / SETTINGS}: prompts must map names to texts")
         if default and default not in ("query", "document"):
-            notes.append(f"its default prompt {default!r} is for another task and is not used")
+            notes.append(f"its default prompt {default!r} is for a different task and is not used")
         others = [key for key in ("passage", "corpus") if own.get(key)]
         if others and "document" not in own:  # sentence-transformers fills in an empty `document`, and takes that
             notes.append(f"its prompt {others[0]!r} is not put before documents, as encode_document does not use it")
@@ -162,7 +162,7 @@ class ModelFolder:
         for name in () if self.normalised else self.names():
             if any(_has_words(name, family) for family in DOT_FAMILIES):
                 if named:
-                    return (f"its name {name!r} is of a model for dot products, but its files say cosine, as is used",)
+                    return (f"its name {name!r} suggests a dot-product model, but its files say cosine, which is used",)
                 raise InputError(
                     f"{name}: this model was trained to rank by dot product; xetrieval explains cosine only, and its "
                     f"ranks would differ. {REMEDY}"

@@ -266,7 +266,7 @@ def _vector_column(path: Path, arrow: Any, schema: Any, column: str | None) -> s
     if not is_vectors(schema.field(name).type):
         kind = clip(str(schema.field(name).type), 40)
         raise InputError(
-            f"{path}: column {name!r} is of type {kind}, not lists of numbers; name another with --vector-column"
+            f"{path}: column {name!r} is of type {kind}, not lists of numbers; choose one with --vector-column"
         )
     return name
 

@@ -37,7 +37,7 @@ def checkup_parts(found: Checkup) -> Iterator[RenderableType]:
         ("remainder", _percent(found.remainder_fraction), None, "of the scores without the bias, by absolute value"),
         ("shared features", "–" if found.features is None else f"{found.features:.1f}", None, "of a pair, on average"),
         (
-            "remainder of whole scores",
+            "remainder, of full scores",
             _percent(found.remainder),
             None,
             f"of {found.queries} {found.query_source} and their best three",
@@ -62,7 +62,7 @@ def checkup_parts(found: Checkup) -> Iterator[RenderableType]:
         yield Text(f"• {line}")
     if not found.judged:
         return
-    yield Text(f"\n{found.failed} of {found.judged} queries have no relevant document in their best ten", "bold")
+    yield Text(f"\n{found.failed} of {found.judged} queries have no relevant document in their top ten", "bold")
     most = max((len(group.queries) for group in found.failing), default=1)
     for group in found.failing[:8]:
         drawn = bar(len(group.queries) / most, 12)

@@ -201,12 +201,12 @@ def advice(
     if found.unread > 0.05:
         lines.append(
             f"{found.unread:.0%} of the documents are longer than the encoder reads: build the index from the texts, "
-            "without --no-chunks, and they are cut"
+            "without --no-chunks, so that they are cut"
         )
     if found.unknown > 0.05:
         lines.append(
             f"{found.unknown:.0%} of the documents are mostly unknown to the encoder: it was made for other "
-            "languages or characters; use another one"
+            "languages or characters; use a different one"
         )
     if found.retention is not None and found.retention < 0.7:
         lines.append(f"rankings change a lot when only what the features capture is kept ({found.retention_is})")

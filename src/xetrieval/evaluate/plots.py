@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 PANELS: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
     ("MSE, original vectors", "lower is better", lambda r: _of(r, "original", "mse")),
     ("MSE, reasoned vectors", "lower is better", lambda r: _of(r, "reasoned", "mse")),
-    ("Intruder found by another encoder", "chance 0.1; bars: 95 % interval", lambda r: _of(r, "intruder", "accuracy")),
+    (
+        "Intruder found by a different encoder",
+        "chance 0.1; bars: 95 % interval",
+        lambda r: _of(r, "intruder", "accuracy"),
+    ),
     ("NDCG@10 kept", "fraction of that of the vectors", lambda r: _kept(r)),
     ("Dead features", "fraction", lambda r: r.get("dead")),
     ("Duplicate directions", "fraction", lambda r: r.get("duplicates")),
@@ -50,7 +54,7 @@ def plot_sweep(records: Sequence[dict[str, Any]], path: Path) -> None:
                     ends = [(r["intruder"]["low"], r["intruder"]["high"]) for r in own if "intruder" in r]
                     axis.vlines(xs, *zip(*ends, strict=True), colors=line.get_color(), linewidth=0.8, alpha=0.6)
         axis.set_title(title, fontsize=10)
-        axis.set_xlabel("L0 (active features a vector)", fontsize=8)
+        axis.set_xlabel("L0 (active features per vector)", fontsize=8)
         axis.set_ylabel(note, fontsize=8)
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter("{x:g}")

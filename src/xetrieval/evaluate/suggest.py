@@ -65,7 +65,7 @@ class Suggestion(Record):
         """A sentence about the gain."""
         figures = (
             f"{self.gain:+.2f} points of NDCG@10 ({self.ci_low:+.2f} to {self.ci_high:+.2f}, p = {self.p_value:.3f}) "
-            f"on {self.queries} queries, each steered by a profile that had not seen it: "
+            f"on {self.queries} queries, each steered by a profile learned without it: "
             f"{self.ndcg10:.2f} to {self.ndcg10_steered:.2f}"
         )
         if not self.profile.factors:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .explainer import Explainer
 
 UNION_NOTE: Final = (
-    "shares are over the union of both documents' shared features, so they differ from those of each alone"
+    "shares are over the union of both documents' shared features, so they differ from each document's own explanation"
 )
 
 

@@ -84,7 +84,7 @@ class Swap(Record):
     def sentences(self) -> tuple[str, str]:
         """Both changes in words."""
         if self.erase is None:
-            erased = f"{_none_of(self.most_erased)} the {self.ahead} document scores below the other"
+            erased = f"{_none_of(self.most_erased)} put the {self.ahead} document below the other"
         else:
             erased = (
                 f"{_without(self.erase)}, the {self.ahead} document would score {self.erase.score:+.4f}, "
@@ -125,7 +125,7 @@ class RankChange(Record):
         """The change in words."""
         ends = f"the top {self.k}, which ends at {self.cutoff_score:+.4f}"
         if self.inside and self.erase is None:
-            return (f"{_none_of(self.most_erased)} the document would leave the top {self.k}",)
+            return (f"{_none_of(self.most_erased)} take the document out of the top {self.k}",)
         if self.erase is not None:
             return (f"{_without(self.erase)}, the document would score {self.erase.score:+.4f} and leave {ends}",)
         if self.boost is None:
@@ -136,7 +136,7 @@ class RankChange(Record):
 
 
 def _none_of(most: int) -> str:
-    return f"no set of up to {most} shared features was found without which"
+    return f"no set of up to {most} shared features was found whose removal would"
 
 
 def _without(erased: Erase) -> str:

@@ -364,8 +364,8 @@ class Explainer:
             cosine = fingerprint_cosine(self.provenance[PROBE_FACT], inner.probe)
             if cosine is not None and cosine < SAME_MODEL:
                 raise MismatchError(
-                    f"{other.name} gives other vectors than when explainer {self.name} was fitted (cosine "
-                    f"{cosine:.3f}): it is another model or another version; fit again"
+                    f"{other.name} gives different vectors from when explainer {self.name} was fitted (cosine "
+                    f"{cosine:.3f}): it is a different model or version; fit again"
                 )
         return encoder
 
@@ -383,7 +383,7 @@ class Explainer:
 def _remedy(own: EncoderIdentity) -> str:
     if not own.lasting:
         return (
-            "was fitted with a function that had no name and no version, so another cannot be proved to be the same; "
+            "was fitted with a function without name and version, so no function can be verified to be the same; "
             "explain vectors (explain_vectors), or fit again with open_encoder(function, name=..., version=...)"
         )
     name = own.name.removeprefix(FUNCTION)

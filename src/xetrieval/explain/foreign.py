@@ -80,7 +80,7 @@ def unlike(explainer: Explainer, x: Float32, what: str = "these vectors") -> str
         return None
     own, rows = explainer.encoder_identity.name, "it" if found.rows == 1 else f"the first {found.rows:,}"
     return (
-        f"{what}: hardly from {own}, the encoder that explainer {explainer.name} was made for; it reconstructs {rows} "
-        f"with a cosine of {found.cosine:.2f} (its encoder's own: {found.card:.2f}, random ones: {found.random:.2f}). "
-        "Its explanations of another model's vectors mean nothing"
+        f"{what}: probably not from {own}, the encoder that explainer {explainer.name} was made for; it "
+        f"reconstructs {rows} with a cosine of {found.cosine:.2f} (its encoder's own: {found.card:.2f}, random ones: "
+        f"{found.random:.2f}). Explanations of a different model's vectors are meaningless"
     )

@@ -37,7 +37,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
         arrays: dict[str, NDArray[np.generic]] = load_file(path)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise DamagedError(f"{path}: not a complete safetensors file ({error}); fetch or make it again") from error
+        raise DamagedError(f"{path}: not a complete safetensors file ({error}); download or create it again") from error
     return arrays
 
 

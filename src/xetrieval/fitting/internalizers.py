@@ -104,7 +104,7 @@ def open_internalizers(source: Path, encoder: Encoder) -> dict[View, Internalize
     folder = load_internalizers(source)
     own = EncoderIdentity.from_dict(folder.encoder)
     if differing := own.differences(encoder.identity):
-        raise MismatchError(f"{source}: these internalizers belong to another encoder ({differing})")
+        raise MismatchError(f"{source}: these internalizers belong to a different encoder ({differing})")
     return folder.internalizers
 
 

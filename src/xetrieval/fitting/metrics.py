@@ -59,7 +59,7 @@ def held_out_notes(explainer: Explainer) -> list[str]:
             )
     if documents < FEWEST_PASSAGES:
         lines.append(
-            f"warning: {documents:,} documents are few: nothing was measured below {FEWEST_PASSAGES}, and the features "
-            "may fit only these documents"
+            f"warning: {documents:,} documents are few: the method was not measured below {FEWEST_PASSAGES}, and "
+            "the features may fit only these documents"
         )
     return lines

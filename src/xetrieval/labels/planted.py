@@ -21,7 +21,7 @@ WITH_LABEL: Final = tuple(name for name, score in SCORES.items() if score.needs_
 
 
 class PlantedScore(NamedTuple):
-    """The accuracy of a judge on cases whose answers are known."""
+    """The accuracy of a judge on cases with known answers."""
 
     judge: str
     kind: str

@@ -118,7 +118,7 @@ def _texts(card: FeatureCard, count: int) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("activation", no_wrap=True, justify="right")
     table.add_column("", no_wrap=True)
-    table.add_column("text, or the sentence of it that carries the activation")
+    table.add_column("text, or its sentence that carries the activation")
     most = card.examples[0].activation or 1.0
     for e in card.examples[:count]:
         value = Text(bar(e.activation / most, 6), "green")

@@ -58,7 +58,7 @@ def check_token(token: str | None) -> None:
         raise InputError("the token is empty: it would let anyone in; give another, or leave it out")
     if not (token.isascii() and token.isprintable() and token == token.strip()) or set(token) & set(';,"\\'):
         raise InputError(
-            'the token may contain ASCII letters, digits and punctuation, but not ; , " \\ or blanks at its ends'
+            'the token may contain ASCII letters, digits and punctuation, but not ; , " \\ or spaces at its ends'
         )
 
 

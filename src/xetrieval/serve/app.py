@@ -102,7 +102,7 @@ class _Route(APIRoute):
             if request.method == "POST" and not re.fullmatch(r"application/(.+\+)?json", kind):
                 raise HTTPException(422, f"the request: {kind[:60]!r}; send JSON with content-type: application/json")
             if (packed := request.headers.get("content-encoding", "identity")) != "identity":
-                raise HTTPException(422, f"the request: content-encoding {packed[:60]!r}; send it unpacked")
+                raise HTTPException(422, f"the request: content-encoding {packed[:60]!r}; send it uncompressed")
             return await handle(_Body(request.scope, request.receive))
 
         return answer

@@ -68,7 +68,7 @@ DIGITS = BeforeValidator(_digits)
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
 Whole = Annotated[FeatureId, DIGITS]  # in a path or a key
 Factors = dict[Whole, FactorValue]
-Top = Annotated[int | None, Field(ge=0, le=1000, description="Terms shown; the others are added up.")]
+Top = Annotated[int | None, Field(ge=0, le=1000, description="Terms listed; the others are added up.")]
 Value = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, StringConstraints(max_length=LONGEST)]
 Values = Value | Annotated[list[Value], Field(max_length=MOST_VALUES)]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]

@@ -70,7 +70,9 @@ class SteeringProfile:
             )
         check_feature_ids(self.factors, sae.features)
         if lost := sorted(feature for feature in self.factors if sae.retired[feature]):
-            raise InputError(f"feature {lost[0]} was lost when the dictionary was learned again: no factor changes it")
+            raise InputError(
+                f"feature {lost[0]} was lost when the dictionary was retrained: factors have no effect on it"
+            )
 
     def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
         """This profile with FEATURE=FACTOR strings added, which override its own factors.
@@ -130,7 +132,7 @@ class SteeringProfile:
         }
         if lost := sorted(feature for feature in factors if sae.retired[feature]):
             warnings.warn(
-                f"{path}: features {', '.join(map(str, lost))} were lost when the dictionary was learned again; their "
+                f"{path}: features {', '.join(map(str, lost))} were lost when the dictionary was retrained; their "
                 "factors have no effect",
                 LostFeaturesWarning,
                 stacklevel=2,

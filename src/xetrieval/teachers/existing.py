@@ -91,7 +91,7 @@ def read_teacher(spec: str, documents: Sequence[Document], skipped: Skipped | No
             lessons = list(_from_pairs(path, aspect or "qa", known))
         else:
             lessons = [lesson for found in usable(_from_lines(path, aspect, known), skipped) for lesson in found]
-        reason = "none of its ids is in the corpus, or those have nothing to learn; was it made from another corpus?"
+        reason = "it has nothing to learn for ids in the corpus; was it made from a different corpus?"
     if not lessons:
         raise InputError(f"teacher {source}: {reason}")
     return [lesson._replace(weight=lesson.weight * weight) for lesson in lessons]
@@ -116,7 +116,7 @@ def _from_lines(
         for lesson in lessons:
             if written[identifier, lesson.aspect] != lesson.target:
                 raise InputError(
-                    f"{path}, line {line.number}: document {identifier[:60]!r} has another {lesson.aspect} in an "
+                    f"{path}, line {line.number}: document {identifier[:60]!r} has a different {lesson.aspect} in an "
                     "earlier line; keep one of the two"
                 )
         return new
@@ -128,7 +128,7 @@ def _texts(line: Line, document: Document, wanted: View | None) -> list[TeacherP
     written_of = line.record.get("text_sha256")
     if written_of is not None and written_of != text_sha256(document.text):
         raise InputError(
-            f"{line.path}, line {line.number}: the text was written about another version of document "
+            f"{line.path}, line {line.number}: the text was written about a different version of document "
             f"{document.id!r}; write the texts again, or give the corpus they were made from"
         )
     prompts = line.record.get("prompts")

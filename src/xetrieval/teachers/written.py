@@ -189,7 +189,7 @@ class _Run:
             record = line.record
             if (record.get("teacher"), record.get("prompts")) != (self.model.name, self.identities):
                 raise InputError(
-                    f"{self.output} exists, written by another teacher or other prompts; choose another output"
+                    f"{self.output} exists, with texts by a different teacher or prompts; choose another output"
                 )
             identifier = record.get("_id")
             if identifier not in texts:

@@ -396,7 +396,7 @@ export interface components {
             second?: string | null;
             /**
              * Top
-             * @description Terms shown; the others are added up.
+             * @description Terms listed; the others are added up.
              */
             top?: number | null;
         };
@@ -476,7 +476,7 @@ export interface components {
             query: string;
             /**
              * Top
-             * @description Terms shown; the others are added up.
+             * @description Terms listed; the others are added up.
              */
             top?: number | null;
         };
@@ -1113,7 +1113,7 @@ export interface components {
             query?: string | null;
             /**
              * Top
-             * @description Terms shown; the others are added up.
+             * @description Terms listed; the others are added up.
              * @default 8
              */
             top: number | null;
@@ -1372,7 +1372,7 @@ export interface components {
             query?: string | null;
             /**
              * Top
-             * @description Terms shown; the others are added up.
+             * @description Terms listed; the others are added up.
              */
             top?: number | null;
             /** Vector */

@@ -77,7 +77,7 @@ def score_names(key: Sequence[KeyRow], sheets: Sequence[Sheet], seed: int = 0) -
         other = next((place for place, name in names.items() if name != known[place].strip().removeprefix("'")), None)
         if other is not None:
             raise InputError(
-                f"the sheet of {sheet.judge} was made with another key: name {other[1]} of {other[0]!r} is "
+                f"the sheet of {sheet.judge} was made with a different key: name {other[1]} of {other[0]!r} is "
                 f"{sheet.names[other][:40]!r}, in the key {known[other][:40]!r}"
             )
     of_judgment = {True: "relevant hits", False: "other hits", None: "hits"}

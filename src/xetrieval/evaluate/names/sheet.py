@@ -67,11 +67,13 @@ def sheet_items(key: Sequence[KeyRow], index: Index, queries: Queries) -> list[S
             found = index.find(row.document)
             if found is None or row.query not in texts:
                 what = f"document {row.document!r}" if found is None else f"query {row.query!r}"
-                raise InputError(f"{row.item}: there is no {what} here; the key is of another corpus or other queries")
+                raise InputError(
+                    f"{row.item}: there is no {what} here; the key belongs to a different corpus or different queries"
+                )
             query, document = texts[row.query], index.document(found).text
             if row.texts not in ("", texts_digest(query, document)):
                 raise InputError(
-                    f"{row.item}: query {row.query!r} or document {row.document!r} has another text than when the key "
+                    f"{row.item}: query {row.query!r} or document {row.document!r} has changed since the key "
                     "was made; make a new key"
                 )
             items[row.item] = SheetItem(row.item, _cut(query), _cut(document), {})

@@ -37,7 +37,7 @@ def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
                 raise MismatchError(
                     f"{name}: not the vectors that {encoder.identity.name} gives these texts: cosine "
                     f"{other.cosine:.2f} for document {clip(entries[places[other.row]].document.id, 60)!r}. "
-                    "Another model, another order of the rows, or another text (with or without its title)? Give the "
+                    "A different model, row order, or text (with or without its title)? Give the "
                     "encoder's own vectors, or pass --force"
                 )
             return

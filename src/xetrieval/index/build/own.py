@@ -87,7 +87,7 @@ def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, 
         if dictionary is not None:
             raise InputError("an index keeps its dictionary; leave out --dictionary when adding to it")
         return Dictionary(learned=False, why="the dictionary of the index")
-    few = f"{documents:,} passages; nothing was measured below {FEWEST_PASSAGES}"
+    few = f"{documents:,} passages; not measured below {FEWEST_PASSAGES}"
     if dictionary == CORPUS:
         require("numba", "train")
         note = f" ({few})" if documents < FEWEST_PASSAGES else ""

@@ -155,8 +155,8 @@ def _described(plan: Dictionary, manifest: Manifest) -> str:
 def _same_explainer(output: Path, manifest: Manifest, explainer: Explainer) -> None:
     if manifest.explainer.digest != explainer.digest:
         raise MismatchError(
-            f"{output} was built by the explainer {manifest.explainer.name} of {manifest.explainer.encoder}, with "
-            f"other weights than {explainer.name}; add with the same one, or build a new index"
+            f"{output} was built by the explainer {manifest.explainer.name} of {manifest.explainer.encoder}, whose "
+            f"weights differ from those of {explainer.name}; add with the same one, or build a new index"
         )
 
 

@@ -125,7 +125,7 @@ def _open(index: IndexReader) -> Lexicon:
     try:
         loaded = package.BM25.load(home, mmap=True, load_corpus=False, show_progress=False)
     except (ValueError, EOFError, KeyError, TypeError) as error:  # written like this: their seal is valid
-        raise DamagedError(f"{home}: cannot be read ({error}); remove it; the next search makes it again") from error
+        raise DamagedError(f"{home}: cannot be read ({error}); remove it; the next search recreates it") from error
     return Lexicon(loaded, package, index.alive)
 
 

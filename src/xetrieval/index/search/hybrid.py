@@ -46,7 +46,7 @@ class Hybrid(Ranking):
             out.append(
                 self.taken_apart(
                     terms,
-                    f"{own:g} × cosine, by features, and {LEXICAL_WEIGHT:g} × BM25 over the query's best, by words",
+                    f"{own:g} × cosine, by features, and {LEXICAL_WEIGHT:g} × BM25 / its maximum, by words",
                     score=own * cosine.score + self.scale * float(self.words.scores[row]),
                     bias=own * cosine.bias,
                     remainder=own * cosine.remainder,

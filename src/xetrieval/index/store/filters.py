@@ -45,7 +45,7 @@ LONGEST: Final = 10_000  # characters of a field's name or a value
 LARGEST: Final = 1024  # the most bits of an integer
 SHOWN_FIELDS: Final = 20
 EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
-QUOTE: Final = 'put a text that begins with an operator between quotation marks: name="=x"'
+QUOTE: Final = 'put a value that begins with an operator in quotation marks: name="=x"'
 EMPTY: Final = '""'  # an empty string in a message
 ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
@@ -129,8 +129,8 @@ def _quoted(text: str, field: str, value: str) -> Operand:
         return _typed(field, parse_json(value))
     except InputError as error:
         raise InputError(
-            f"filter {_shown(text)}: a value between quotation marks is a text as in JSON, where a quotation mark is "
-            '\\" and a backslash \\\\'
+            f'filter {_shown(text)}: a value in quotation marks is a JSON string; write \\" for a quotation mark and '
+            "\\\\ for a backslash"
         ) from error
 
 
@@ -162,7 +162,7 @@ def _either(conditions: Iterable[Condition]) -> list[Condition]:
 
 def _of_json(field: Any, condition: Any) -> list[Condition]:
     if not isinstance(field, str) or not field:
-        raise InputError(f"filter on {_shown(field)}: the name of a field must be a text that is not empty")
+        raise InputError(f"filter on {_shown(field)}: field names must be non-empty strings")
     if not isinstance(condition, Mapping):
         return [_checked(Condition(field, "=", _typed_values(field, condition)))]
     if not condition:
@@ -263,7 +263,7 @@ def _mismatch(one: Condition, operand: Operand, there: frozenset[tuple[str, bool
         return f"{what}; ~ searches lists and texts"
     if one.operator in ORDER and not kinds & ORDERED:
         return f"{what}; {one.operator} compares numbers and dates"
-    return f"{what}; {operand.shown or EMPTY} is of another kind"
+    return f"{what}; {operand.shown or EMPTY} is of a different kind"
 
 
 def matching_rows(texts: Texts, rows: int, conditions: Sequence[Condition]) -> NDArray[np.int64]:

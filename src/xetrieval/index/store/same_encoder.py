@@ -35,8 +35,8 @@ def check_same_encoder(index: IndexReader, encoder: Encoder | None = None) -> No
     other = first_difference(own, index.vectors(np.array([row], np.int64)))
     if other is not None:
         raise MismatchError(
-            f"{index.folder}: {clip(encoder.identity.name, 80)} gives other vectors than this index contains "
-            f"(cosine {other.cosine:.3f} for document {clip(document.id, 40)!r}): it is another model or another "
+            f"{index.folder}: {clip(encoder.identity.name, 80)} gives different vectors from those in this index "
+            f"(cosine {other.cosine:.3f} for document {clip(document.id, 40)!r}): it is a different model or "
             "version; fit an explainer and build the index again"
         )
 

@@ -31,7 +31,7 @@ class ExampleFolder:
         """Refuse examples of a different autoencoder."""
         if self.sae != sae:
             raise MismatchError(
-                f"{place}: examples of another autoencoder (sae {self.sae}, not {sae}); gather them for this one"
+                f"{place}: examples of a different autoencoder (sae {self.sae}, not {sae}); gather them for this one"
             )
 
 

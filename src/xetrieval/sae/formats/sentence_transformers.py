@@ -45,7 +45,7 @@ def read(path: Path) -> SparseAutoencoder:
         check_keys(path / BESIDE, beside, ("decoder.weight", "b_dec"))
         W = beside["decoder.weight"]
         if W.shape != We.T.shape or not np.array_equal(beside["b_dec"], b):
-            raise DamagedError(f"{path / BESIDE}: the decoder of another autoencoder")
+            raise DamagedError(f"{path / BESIDE}: the decoder of a different autoencoder")
     return SparseAutoencoder(We, state["latent_bias"], W, b, k)
 
 

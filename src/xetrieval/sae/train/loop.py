@@ -255,7 +255,7 @@ def _check_result(sae: SparseAutoencoder, trainer: Trainer, plan: _Plan) -> None
         raise DivergedError(f"training diverged: {problem}; lower the learning rate (it was {trainer.config.rate:g})")
     if fvu > USELESS:
         warnings.warn(
-            f"{problem}; train longer, or with another learning rate or sparsity", TrainingWarning, stacklevel=2
+            f"{problem}; train longer, or with a different learning rate or sparsity", TrainingWarning, stacklevel=2
         )
 
 
@@ -270,7 +270,7 @@ def _restore(path: Path | None, made: str, trainers: Sequence[Trainer], stops: S
     saved = load_torch(path)
     if not isinstance(saved, dict) or saved.get("made") != made:
         raise DamagedError(
-            f"{path}: the state of another training (vectors or settings differ); remove it to start again"
+            f"{path}: the state of a different training run (vectors or settings differ); remove it to start again"
         )
     for trainer, stop, (state, stopping) in zip(trainers, stops, saved["states"], strict=True):
         trainer.resume(state)

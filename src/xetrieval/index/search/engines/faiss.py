@@ -69,7 +69,7 @@ class Faiss(Engine):
         status = path.stat()
         opened = _open(path, (status.st_ino, status.st_mtime_ns, status.st_size))
         if opened.ntotal != index.manifest.rows or opened.d != index.manifest.dimension:
-            raise DamagedError(f"{path}: belongs to another index; remove it, or make it again")
+            raise DamagedError(f"{path}: belongs to a different index; remove it, or make it again")
         return _nearest(index, opened, q, k)
 
     @classmethod

@@ -126,7 +126,9 @@ def _open(shard: Shard) -> Quantised:
     check_seal(seal, only=(".f32",))  # this file is small, and all bounds depend on it
     for path, size in ((numbers, shard.rows * shard.dimension), (bounds, 8 * shard.rows)):
         if path.stat().st_size != size:
-            raise DamagedError(f"{path}: {path.stat().st_size:,} bytes instead of {size:,}; remove it, make it again")
+            raise DamagedError(
+                f"{path}: {path.stat().st_size:,} bytes instead of {size:,}; remove it and make it again"
+            )
     both = np.fromfile(bounds, "<f4").reshape(shard.rows, 2)
     check_numbers(both, bounds)
     shard.note_mapped(numbers)
