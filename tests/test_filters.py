@@ -250,7 +250,7 @@ def test_what_a_filter_finds(shelf: Texts, filters: Any, wanted: list[int]) -> N
         ({"year": None}, "null is neither"),
         ({"year": math.nan}, "null is neither"),
         ({"year": [[2020]]}, "[2020] is neither"),
-        ({"": 1}, "not empty"),
+        ({"": 1}, "non-empty"),
         ({"tags": {"~": ""}}, "needs some text"),
         ({"tags": "\ud800"}, "half a character"),
         ({"\udcff": 1}, "half a character"),

@@ -65,7 +65,9 @@ def test_texts_may_name_any_view_and_must_be_of_this_text(tmp_path: Path) -> Non
     path.write_text(json.dumps(record) + "\n")
     wanted = [("audience", "bakers")]
     assert [(pair.aspect, pair.target) for pair in read_teacher(f"{path}=audience", documents)] == wanted
-    with pytest.raises(InputError, match="nothing to learn for ids in the corpus"):  # a field that nobody named is no view
+    with pytest.raises(
+        InputError, match="nothing to learn for ids in the corpus"
+    ):  # a field that nobody named is no view
         read_teacher(str(path), documents)
     path.write_text(json.dumps({**record, "prompts": {"audience": "audience/1/0"}}) + "\n")
     assert [(pair.aspect, pair.target) for pair in read_teacher(str(path), documents)] == wanted
