@@ -30,6 +30,7 @@ from xetrieval.encoders.model_folder import ModelFolder
 from xetrieval.encoders.open import OPENERS
 from xetrieval.encoders.same import SAME_SERVER, first_difference
 from xetrieval.errors import DamagedError, InputError, MismatchError, MissingExtra
+from xetrieval.registry import ENCODERS
 
 
 class CountingEncoder:
@@ -53,6 +54,11 @@ class CountingEncoder:
 
 
 # ------------------------------------------------------------------ the protocol
+
+
+def test_the_help_names_every_encoder() -> None:
+    forms = [form.replace("http(s)", scheme) for form in ENCODERS for scheme in ("http", "https")]
+    assert all(any(form.startswith(key.rstrip(":")) for form in forms) for key in OPENERS)
 
 
 @pytest.fixture(params=[*OPENERS, "function"])

