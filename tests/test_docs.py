@@ -18,8 +18,10 @@ import pytest
 
 import xetrieval
 from xetrieval.explain.explanation import BIAS, REMAINDER
+from xetrieval.files import cache_folder
 
 ROOT = Path(__file__).resolve().parent.parent
+USERS_CACHE = cache_folder()  # tests have caches of their own
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 MADE = ("cli.md", "reference.md")  # by docs/make_references.py
 WRITTEN = [page for page in PAGES if page.name not in MADE]
@@ -110,7 +112,7 @@ def test_the_first_example_is_what_the_demos_index_says(
     version, command, shown = found.groups()
     if version != platform.python_version():
         pytest.skip(f"README's first example was made with Python {version}")
-    folder = demo_folder(xetrieval.load("minilm"), python_docs(1500))
+    folder = demo_folder(xetrieval.load("minilm"), python_docs(1500), USERS_CACHE)
     if not folder.exists():
         pytest.skip("the demo's index is not built: run `xetrieval demo`")
     (tmp_path / "python-docs").symlink_to(folder)
