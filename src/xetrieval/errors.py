@@ -47,7 +47,7 @@ class EndpointError(XetrievalError):
     """A server did not answer usefully.
 
     Attributes:
-        status: the HTTP status, 0 where there was none.
+        status: the HTTP status, 0 if there was none.
         refused: retrying this request will not help.
         too_large: the answer exceeded the limit; the problem is this request, not the server.
     """

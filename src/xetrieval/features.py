@@ -74,13 +74,13 @@ class Feature(LabelledFeature):
     scores: tuple[Score, ...] = ()  # scores of this label; a new label has none
     family: int | None = None  # id in families.jsonl
     flags: tuple[str, ...] = ()  # dense, duplicate:ID, retired
-    holds_from: float | None = None  # activation in both texts from which the label holds; None: from any
-    near_from: float | None = None  # cosine of the label and either text from which it holds; None: from any
-    words: tuple[str, ...] = ()  # of the corpus, those that the feature stands for; shown where no label holds
+    holds_from: float | None = None  # a sign that the label holds: both activations are at least this
+    near_from: float | None = None  # a sign that the label holds: its cosine with both texts is at least this
+    words: tuple[str, ...] = ()  # the corpus's words for the feature, shown if no label holds
 
     @cached_property
     def confidence(self) -> float | None:
-        """Mean detection score of the label; None where it was never judged."""
+        """Mean detection score of the label; None if it was never judged."""
         values = [score.value for score in self.scores if score.kind == "detection"]
         return sum(values) / len(values) if values else None
 

@@ -45,5 +45,5 @@ class ShowsTokens(Protocol):
 
 
 def token_vectors(encoder: Encoder, text: str, role: Role) -> TokenVectors | None:
-    """The tokens of `text`, or None where this encoder cannot show them."""
+    """The tokens of `text`, or None if this encoder cannot show them."""
     return encoder.token_vectors(text, role) if isinstance(encoder, ReadsTokens) else None

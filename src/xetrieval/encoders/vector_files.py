@@ -32,7 +32,7 @@ SCALED: Final = {"U8", "U16", "U32", "U64", "BOOL"}
 
 
 class VectorFile(NamedTuple):
-    """The vectors of a file and the id of each row; `ids` is None where the file has none."""
+    """The vectors of a file and the id of each row; `ids` is None if the file has none."""
 
     vectors: Float32  # [n, m]
     ids: tuple[str, ...] | None
@@ -106,7 +106,7 @@ def map_vectors(path: Path, column: str | None = None) -> Matrix:
 
 
 def vector_ids(path: Path, rows: int) -> tuple[str, ...] | None:
-    """The ids that came with the `rows` vectors of a file; None where there are none.
+    """The ids that came with the `rows` vectors of a file; None if there are none.
 
     Raises:
         InputError: ids that are not text, duplicate ids, or not one id per vector.

@@ -55,7 +55,7 @@ class Term:
     twins: tuple[int, ...] = ()  # other features with nearly the same direction; their shares are included
     confidence: float | None = None  # mean detection score of the label; None: it was never judged
     label_holds: bool | None = None  # whether the label holds for these texts; None: not measured
-    corpus_words: tuple[str, ...] = ()  # `words` of the feature, shown where no label holds
+    corpus_words: tuple[str, ...] = ()  # `words` of the feature, shown if no label holds
     words: Words | None = None  # words of both texts that carry the share; None: the encoder does not show its tokens
     evidence: Evidence | None = None  # the places in both texts that carry the share; see `Explainer.with_evidence`
 
@@ -167,7 +167,7 @@ class Explanation(PrintsItself):
 
     @property
     def explained(self) -> float | None:
-        """(bias + sum of shares) / score, from 0 to 2; None where a percentage would mean nothing.
+        """(bias + sum of shares) / score, from 0 to 2; None if a percentage would be meaningless.
 
         That is where the score is within 0.1 of zero, or the parts and the score have opposite signs.
         """

@@ -1,9 +1,9 @@
-"""Whether the label of a shared feature holds for a pair of texts.
+"""Decides whether the label of a shared feature holds for a pair of texts.
 
-Up to four signs say so: the feature is active enough in both texts (`holds_from`), both texts are near to the label
-(`near_from`), the query contains a term of the label, the document contains one. Two signs are enough; if only the
-activation can be tested, one is. Nearness needs the vectors of labels, so it is not tested while the explainer has not
-opened its encoder. Terms are looked for if the label was made of the corpus's own terms, and the texts are known.
+There are up to four signs: the feature is active enough in both texts (`holds_from`), both texts are near the label
+(`near_from`), the query contains a term of the label, and so does the document. Two signs are enough; one is enough if
+only the activation can be tested. Nearness needs the vectors of labels, so it is not tested until the explainer has
+opened its encoder. Terms are tested if the label consists of the corpus's own terms and the texts are known.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def labels_hold(
     queries: Sequence[str] = (),
     documents: Sequence[str] = (),
 ) -> list[bool | None]:
-    """For each row of `shared`, features of pairs (row i of q with row i of z); None where nothing was measured."""
+    """For each row of `shared`, features of pairs (row i of q with row i of z); None if nothing was measured."""
     out: list[bool | None] = [None] * len(shared.features)
     if not out:
         return out

@@ -143,7 +143,7 @@ def _active(views: Sequence[SparseCodes], row: int) -> IntArray:
 
 
 def query_words(encoder: Encoder, sae: SparseAutoencoder, text: str, q: Float32) -> dict[int, tuple[str, ...]]:
-    """The words of a query that carry the activation of each of its features; empty where they are not known.
+    """The words of a query that carry the activation of each of its features; empty if they are not known.
 
     Args:
         q: the query's unit vector [m].

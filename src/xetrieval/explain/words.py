@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 MOST: Final = 3  # words of one text beside a term
 LEAST: Final = 1 / 3  # fraction of the strongest word's part; words with less are left out
-MOST_COMPARED: Final = 6  # words of one text that are compared with those of the other
+MOST_COMPARED: Final = 6  # how many words of one text are compared with those of the other
 LEAST_COMPARED: Final = 1 / 4  # fraction of the strongest word's part
-ALIKE: Final = 0.45  # cosine of two words from which the second is shown beside the first
-AGAIN: Final = 0.5  # what a pair of words counts for that another line shows
+ALIKE: Final = 0.45  # two words with at least this cosine are shown together
+AGAIN: Final = 0.5  # weight of a pair of words that another line already shows
 MOST_LEFT_OUT: Final = 48  # how many words of one text are left out in turn
 LONGEST: Final = 32  # characters of a word
 UNSPACED: Final = re.compile(  # scripts without spaces between words: each token is shown as it is
@@ -99,19 +99,19 @@ class Carrier(NamedTuple):
 
 
 def carriers(words: Sequence[str]) -> list[Carrier]:
-    """Words of which nothing else is known."""
+    """Carriers for words about which nothing else is known."""
     return [Carrier(key_of(word), word, 1.0, None) for word in words]
 
 
 def matching(
     query: Sequence[Carrier], document: Sequence[Carrier], seen: set[tuple[str, str]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Those words of two texts that carry a share and match: the pair that matches best first, then what is like it.
+    """Words of two texts that carry a share and match: the best-matching pair first, then words similar to it.
 
-    Where it is not known which words match, the strongest of each text.
+    If it is not known which words match, the strongest of each text.
 
     Args:
-        seen: pairs that come first in other lines, which count half; the pair of this line is added.
+        seen: pairs that come first in other lines, which get half weight; the pair of this line is added.
     """
     alike = np.array([[_alike(a, b) for b in document] for a in query])
     if not alike.any():
@@ -125,7 +125,7 @@ def matching(
 
 
 def _with_like(words: Sequence[Carrier], first: int, alike: Float64, value: Float64) -> tuple[str, ...]:
-    """The first word and those of the same text that are like the first of the other text."""
+    """The first word, and those of the same text that are similar to the first word of the other text."""
     others = [i for i in np.argsort(-value, kind="stable").tolist() if i != first and alike[i] >= ALIKE]
     return tuple(words[i].shown for i in [first, *others][:MOST])
 
@@ -136,20 +136,20 @@ def _alone(words: Sequence[Carrier]) -> tuple[str, ...]:
 
 
 def _alike(a: Carrier, b: Carrier) -> float:
-    """1 for two forms of one word; else the cosine of the two words in their texts, 0 where it is not known."""
+    """1 for two forms of one word; else the cosine of the two words in their texts, 0 if not known."""
     if stem(a.key) == stem(b.key):
         return 1.0
     return 0.0 if a.vector is None or b.vector is None else float(a.vector @ b.vector)
 
 
 def stem(key: str) -> str:
-    """A key without its ending, so that sort and sorting are one word."""
+    """A key without its suffix, so that sort and sorting count as one word."""
     ending = next((end for end in ENDINGS if key.endswith(end) and len(key) - len(end) >= SHORTEST_STEM), "")
     return key.removesuffix(ending)
 
 
 def _words(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
-    """The words of one text that carry each term of the pair; nothing where it cannot be split exactly."""
+    """The words of one text that carry each term of the pair; nothing if it cannot be split exactly."""
     tokens = token_vectors(pair.explainer.encoder, text, role)
     split = None if tokens is None else token_split(pair, tokens, role)
     if tokens is None or split is None:
@@ -159,13 +159,13 @@ def _words(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
     places, parts = word_parts(text, spans, split.tokens[:, kept])
     names = [word_at(text, place) for place in places]
     vectors = l2norm(word_parts(text, spans, tokens.vectors[kept].T.astype(np.float64))[1].T)
-    vectors = l2norm(vectors - pair.explainer.sae.decoder_bias)  # what all texts have in common makes nothing alike
+    vectors = l2norm(vectors - pair.explainer.sae.decoder_bias)  # what all texts have in common is not a similarity
     signs = np.where(pair.shares >= 0, 1, -1)
     return [carriers_of(names, row, vectors) for row in parts * signs[:, None]]
 
 
 def _left_out(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
-    """The words without which each share loses most; of a long text the first 48 words with a meaning of their own."""
+    """The words without which each share loses most; of a long text, only the first 48 content words are tried."""
     places: dict[str, list[tuple[int, int]]] = {}
     for word in WORD.finditer(text):
         key = key_of(word_at(text, word.span()))
@@ -228,16 +228,16 @@ def joined_words(tokens: Sequence[TokenShare], text: str) -> list[tuple[str, flo
 
 
 def carriers_of(words: Sequence[str], carried: Float64, vectors: Float64 | None = None) -> list[Carrier]:
-    """The words that carry most, each once, to be compared with those of the other text; see `strongest`."""
+    """The words that carry most, each once, for comparison with those of the other text; see `strongest`."""
     total: dict[str, float] = {}
-    most: dict[str, int] = {}  # where the word carries most
+    most: dict[str, int] = {}  # the position where each word carries most
     for i, (word, part) in enumerate(zip(words, carried.tolist(), strict=True)):
         key = key_of(word)
         total[key] = total.get(key, 0.0) + part
         most[key] = max(most.get(key, i), i, key=lambda place: carried[place])
     keys, ranks = list(total), np.array([*map(rank_of, total)])
     chosen = strongest(ranks, np.array([list(total.values())]), MOST_COMPARED, LEAST_COMPARED)[0]
-    largest: dict[int, float] = {}  # of each rank: a stop word is not compared with other words
+    largest: dict[int, float] = {}  # per rank, since stop words are not compared with other words
     found = []
     for i in chosen[chosen >= 0].tolist():
         key, place = keys[i], most[keys[i]]
@@ -249,7 +249,7 @@ def carriers_of(words: Sequence[str], carried: Float64, vectors: Float64 | None 
 def strongest(ranks: NDArray[Any], carried: Float64, most: int = MOST, least: float = LEAST) -> NDArray[np.int64]:
     """Positions [S, most] of the words that carry most of each of S shares, the strongest first; -1: no further word.
 
-    A stop word is among them where it carries more than twice as much as any other word, or where no other carries
+    Stop words are included only if they carry more than twice as much as any other word, or if no other word carries
     anything; punctuation only in the latter case.
 
     Args:

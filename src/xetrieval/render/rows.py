@@ -87,7 +87,7 @@ class Rows(NamedTuple):
     score: Row
     summary: str  # how much of the score is explained
     notes: tuple[str, ...]
-    legend: tuple[str, ...]  # what abbreviations of a narrow table mean
+    legend: tuple[str, ...]  # meaning of the abbreviations in a narrow table
     words_title: str  # above the words behind each row
     unread: tuple[str, ...]  # texts that the encoder did not read, if words were requested
     texts: tuple[tuple[str, str], ...]  # name, text
