@@ -39,7 +39,7 @@ def explain_file(
     """Explain every pair of a JSON lines file. The target is written completely or not at all ("-", a pipe or a device
     receives each block as it is ready).
 
-    With `evidence`, each record says where its shown features (`top`, or DEFAULT_TOP) come from.
+    With `evidence`, each record says where its `top` (or DEFAULT_TOP) features come from.
 
     Raises:
         InputError: a bad line that `skipped` does not take, no usable line, or a target that cannot be written.

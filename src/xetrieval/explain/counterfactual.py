@@ -145,7 +145,7 @@ def _without(erased: Erase) -> str:
 
 
 def swap_vectors(explainer: Explainer, q: Float32, z: Float32) -> Swap:
-    """What would swap the documents z[0] and z[1] (unit rows [2, m]) for q [m]. Equal scores: the first is ahead."""
+    """What would swap the documents z[0] and z[1] (unit rows [2, m]) for q [m]. On a tie, the first is ahead."""
     scores = z.astype(np.float64) @ q.astype(np.float64)
     ahead = int(np.argmax(scores))
     behind = 1 - ahead

@@ -47,7 +47,7 @@ def read_explainer(make: Callable[..., Explainer], source: str | Path, *, cache:
 
 
 def find(source: str | Path) -> Path:
-    """The folder of an explainer: one that ships, by its name, or one by its path.
+    """The folder of an explainer, given by the name of a shipped one or by its path.
 
     Raises:
         InputError: no such explainer.

@@ -37,7 +37,7 @@ def reading(counts: Counts | None, place: int) -> Reading:
 
 @dataclass(frozen=True)
 class ExplainedPairs(Sequence[Explanation]):
-    """n explanations; `overlap` and `attribution` are all of them as arrays."""
+    """n explanations, stored as the arrays in `overlap` and `attribution`."""
 
     overlap: Overlap
     attribution: Attribution

@@ -40,7 +40,7 @@ class IndexTarget:
         """Refuse a folder without an index, or with an unfinished build.
 
         Raises:
-            InputError, DamagedError: it is one.
+            InputError, DamagedError: the folder is refused.
         """
         read_index_manifest(self.folder)
         check_finished(self.folder)

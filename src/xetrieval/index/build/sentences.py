@@ -1,6 +1,6 @@
 """Stores the vectors of the sentences that a dictionary was trained on, so that retraining needs no encoding.
 
-Two hashes identify a sentence: of its document's id, and of its text, which is read from the document.
+A sentence is identified by two hashes, of its document's id and of its text, which is read from the document.
 """
 
 from __future__ import annotations

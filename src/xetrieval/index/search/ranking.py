@@ -231,7 +231,7 @@ def check_k(k: object) -> None:
 
 
 def rank(index: IndexReader, query: Query, k: int, among: Rows | None = None) -> Ranked:
-    """The best k rows of a query. `among` restricts them to some rows, ascending, none of them deleted.
+    """The best k rows of a query. `among` restricts them to some rows, ascending and not deleted.
 
     Raises:
         InputError: k is not a whole number of at least 1.

@@ -77,8 +77,8 @@ def resample(
     """Reinitialise dead features from badly reconstructed rows (Bricken et al. 2023). Returns how many.
 
     Rows are drawn in proportion to their squared error. The direction of a row becomes the decoder row and, times a
-    multiple of the mean norm of living encoder rows, the encoder row; biases and thresholds become the median of the
-    living features, times the same multiple. Adam's moments are reset for them.
+    multiple of the mean norm of live encoder rows, the encoder row; biases and thresholds become the median of the live
+    features, times the same multiple. Adam's moments are reset for them.
 
     Args:
         counted: the architecture keeps a fixed number of features (topk, batchtopk), so a weak new one would never be
