@@ -35,7 +35,7 @@ GOOD = b'{"query": "q", "doc": "d", "query_id": "a", "doc_id": "b"}\n'
         (b'{"query": "\\ud800", "doc": "d"}\n', "line 2: contains half a character"),
         (b'{"query": "q", "doc": "' + b"x" * 5_000_000 + b'"}\n', "line 2: longer than 4 MB"),
         (b"[" * 100_000 + b"\n", "line 2: not usable JSON (nested too deeply)"),
-        (GOOD, "line 2: query_id 'a' with doc_id 'b' is in line 1"),
+        (GOOD, "line 2: query_id 'a' with doc_id 'b' already occurs in line 1"),
     ],
 )
 def test_a_bad_line_says_where_and_what(tmp_path: Path, line: bytes, words: str) -> None:

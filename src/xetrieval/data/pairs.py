@@ -30,7 +30,7 @@ def read_pairs(path: Path) -> Iterator[Pair | BadLine]:
         pair = _pair(line)
         ids = (pair.query_id, pair.doc_id)
         if {"query_id", "doc_id"} <= line.record.keys() and seen.setdefault(ids, line.number) != line.number:
-            raise line.bad(f"query_id {ids[0]!r} with doc_id {ids[1]!r} is in line {seen[ids]} already")
+            raise line.bad(f"query_id {ids[0]!r} with doc_id {ids[1]!r} already occurs in line {seen[ids]}")
         return pair
 
     return each(read_json_lines(path), read)

@@ -95,7 +95,7 @@ def held_out_rows(stack: Stack, kinds: int, config: SweepConfig) -> NDArray[np.b
     n = int(lengths[0])
     if (lengths % n).any():
         raise InputError(
-            f"kinds of {lengths.tolist()} rows: each must have the rows of the first, once or several times"
+            f"kinds of {lengths.tolist()} rows: each must have as many rows as the first, or a multiple of it"
         )
     chosen = np.random.default_rng(config.seed).random(n) < config.held_out
     return np.concatenate([np.tile(chosen, length // n) for length in lengths])

@@ -145,7 +145,7 @@ def names_table(result: NamesResult) -> Iterator[RenderableType]:
     yield "by share: fits / partly / not there, each name weighted by the size of its share"
     yield "named: the part of score - bias on judged names; holds: on those that fit or partly fit"
     yield f"judged by {'; '.join(result.judges)}"
-    alphas = (("with decoys", result.alpha), ("shown names alone", result.alpha_shown))
+    alphas = (("with decoys", result.alpha), ("displayed names only", result.alpha_shown))
     if agreement := ", ".join(f"{name} {alpha:.2f}" for name, alpha in alphas if alpha is not None):
         yield f"agreement of the judges (Krippendorff's alpha, ordinal): {agreement}"
 

@@ -94,7 +94,7 @@ class Swap(Record):
             return (
                 erased,
                 f"no factor up to {LARGEST_FACTOR:g} on what the {self.behind} document shares "
-                f"lifts it above the {self.ahead}",
+                f"with the query lifts it above the {self.ahead}",
             )
         return erased, (
             f"with {self.boost.factor:.2f} times the activation of what it shares with the query, the {self.behind} "

@@ -230,7 +230,9 @@ def _must_agree(configs: Sequence[SaeConfig]) -> None:
     for name in ("epochs", "batch_size", "held_out", "centre", "device"):
         found = {getattr(config, name) for config in configs}
         if len(found) > 1:
-            raise InputError(f"autoencoders trained in one pass must agree in {name}, not {sorted(map(str, found))}")
+            raise InputError(
+                f"autoencoders trained in one pass must have the same {name}, not {sorted(map(str, found))}"
+            )
 
 
 def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
