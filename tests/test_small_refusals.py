@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cases_data import accepted, refused
 from conftest import random_explainer, random_sae, unit
-from index_data import build_small, write_corpus
+from index_data import build_small, records, write_corpus
 from test_cli import run
 
 from xetrieval import configs
-from xetrieval.configs import SweepConfig, WeightsConfig
+from xetrieval.configs import FitConfig, SweepConfig, WeightsConfig
 from xetrieval.data import Skipped, read_corpora
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.judgments import read_judgments
-from xetrieval.encoders import CachedEncoder, HashingEncoder
+from xetrieval.encoders import CachedEncoder, HashingEncoder, open_encoder
 from xetrieval.encoders.endpoint import EndpointEncoder
 from xetrieval.encoders.function import FunctionEncoder
 from xetrieval.errors import InputError, MismatchError
+from xetrieval.explain.pairs import PairNames
 from xetrieval.fitting.metrics import card_metrics
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
+from xetrieval.index.ask.answer import search_answer
+from xetrieval.index.search.ranking import prepare
+from xetrieval.labels.card import feature_card
 from xetrieval.llm.budget import Budget
 from xetrieval.remote import Remote
 from xetrieval.steer import SteeringProfile
@@ -233,3 +237,52 @@ def test_values_of_another_type_are_refused_in_python(tmp_path: Path) -> None:
         open_index(build_small(tmp_path, 20)).search("word1", by=["dense"])  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no_words 'no': give True or False"):
         BuildConfig(no_words="no")  # type: ignore[arg-type]
+
+
+def test_every_public_object_has_a_short_repr(tmp_path: Path) -> None:
+    long = "word1 word2 " * 60
+    rows = [{**row, "_id": f"{'i' * 300}{n}", "title": long, "text": long} for n, row in enumerate(records(20))]
+    corpus = Corpus((write_corpus(tmp_path / "c.jsonl", rows),))
+    toy = random_explainer()
+    toy = replace(toy, features=tuple(replace(one, label=(one.label or "") + long) for one in toy.features))
+    build_index(corpus, toy, tmp_path / "index")
+    index = open_index(tmp_path / "index")
+    hit, pairs = index.search("word1 word2")[0], index.explainer.explain_pairs([long], [long])
+    first, second = (one.doc_id for one in index.search("word1", 2))
+    evidence = index.explainer.with_evidence(index.explainer.explain("word1", "word1 word2"), 3)
+    why = index.why("word1", first, second, counterfactual=True)
+    met, wide = set[type](), set[str]()
+    queue: list[object] = [index, hit, hit.explanation, pairs, evidence, why]
+    queue += [index.why("word1", first, k=5, counterfactual=True), index.document(0), index.explainer, index.manifest]
+    queue += [corpus, read_corpora(corpus.sources)[0], BuildConfig(), FitConfig(features=8, l0=2, notes=long)]
+    queue += [SteeringProfile({3: 1.0}, toy.sae.digest, long), feature_card(3, toy.sae, toy.features)]
+    queue.append(search_answer(prepare(index, long[:900]), [hit], None, explain=True, top=3))
+    while queue:
+        one = queue.pop()
+        inner = list(one[:20]) if isinstance(one, tuple | list) else list(one.values()) if isinstance(one, dict) else []
+        if is_dataclass(one) or hasattr(one, "_fields"):
+            wide |= {type(one).__name__} if len(repr(one)) >= 200 else set()
+            if type(one) not in met or not inner:
+                inner += [getattr(one, field.name) for field in (fields(one) if is_dataclass(one) else ())]
+            met.add(type(one))
+        queue += [part for part in inner if not isinstance(part, str | int | float | np.ndarray | type(None))]
+    wanted = {"Term", "Feature", "Swap", "Manifest", "Corpus", "FitConfig", "Document", "Explanation", "RankChange"}
+    assert wanted <= {one.__name__ for one in met}
+    assert not wide
+
+
+def test_names_of_pairs_are_one_for_each_pair() -> None:
+    explainer = random_explainer()
+    for names in ("x", {"query_ids": ["q"]}):
+        with pytest.raises(InputError, match="give PairNames"):
+            explainer.explain_pairs(["a"], ["b"], names)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="query_ids: 1 ids for 2 pairs"):
+        explainer.explain_vectors(unit(2), unit(2), PairNames(["1"]))
+
+
+def test_a_function_returns_one_vector_for_each_text() -> None:
+    with pytest.raises(MismatchError, match=r"\[3, 4\] for 1 texts, expected \[1, 4\]"):
+        open_encoder(lambda texts: np.ones((3, 4)), name="a", version="1")
+    encoder = open_encoder(lambda texts: np.ones((len(texts), 3 + len(texts))), name="a", version="1")
+    with pytest.raises(MismatchError, match=r"\[2, 5\] for 2 texts, expected \[2, 4\]"):
+        encoder.encode_query(["a", "b"])

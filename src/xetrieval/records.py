@@ -17,8 +17,11 @@ import dataclasses
 from collections.abc import Callable, Hashable, Mapping
 from functools import cache, cached_property
 from inspect import getattr_static, signature
+from reprlib import Repr
 from types import UnionType
 from typing import Any, Final, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from .text import clip
 
 T = TypeVar("T")
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -34,7 +37,38 @@ class Key(NamedTuple):
     optional: bool  # left out while it is empty
 
 
-class Record:
+_BRIEF: Final = Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 40
+_BRIEF.maxtuple = _BRIEF.maxlist = _BRIEF.maxdict = _BRIEF.maxlevel = 2
+
+
+def brief(one: object) -> str:
+    """`Name(field=value, ...)` in fewer than 200 characters: the fields that differ from their defaults."""
+    defaults: dict[str, Any] = getattr(one, "_field_defaults", {})
+    names: list[str] = list(getattr(one, "_fields", ()))
+    for field in dataclasses.fields(one) if dataclasses.is_dataclass(one) else ():
+        names.append(field.name)
+        made = field.default_factory
+        defaults[field.name] = field.default if made is dataclasses.MISSING else made()
+    values = {name: getattr(one, name) for name in names}
+    told = [f"{name}={_BRIEF.repr(value)}" for name, value in values.items() if not _same(value, defaults.get(name))]
+    return clip(f"{type(one).__name__}({', '.join(told)})", 199)
+
+
+def _same(value: object, default: object) -> bool:
+    return value is default or (
+        type(value) is type(default) and isinstance(value, Hashable | dict | list) and value == default
+    )
+
+
+class Brief:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__repr__" not in cls.__dict__:  # a dataclass would make a longer one
+            cls.__repr__ = brief  # type: ignore[method-assign]
+
+
+class Record(Brief):
     """A type that can be written as JSON."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -42,7 +76,7 @@ class Record:
         return object_of(self)
 
 
-class Settings:
+class Settings(Brief):
     """A dataclass whose JSON has all fields, even empty ones."""
 
     def to_dict(self) -> dict[str, Any]:

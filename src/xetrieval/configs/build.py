@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from ..errors import InputError
+from ..records import Brief
 from .option import Option, check_seed
 
 SHARD_ROWS: Final = 1 << 16
 
 
 @dataclass(frozen=True)
-class BuildConfig:
+class BuildConfig(Brief):
     """How the work of a build is divided, and what it accepts.
 
     Args:

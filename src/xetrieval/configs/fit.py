@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ..errors import InputError
+from ..records import Brief
 from .internalizer import Form, InternalizerConfig
 from .option import Option, check_seed
 from .rule import sae_by_rule
@@ -14,7 +15,7 @@ from .sae import SaeConfig
 
 
 @dataclass(frozen=True)
-class FitConfig:
+class FitConfig(Brief):
     """How an explainer is fitted.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+from ..records import brief
 from .lines import Line
 
 OWN_FIELDS: Final = frozenset({"_id", "id", "title", "text", "metadata"})
@@ -27,6 +28,9 @@ class Document(NamedTuple):
     thread: str
     fields: dict[str, Any]  # "title" and "metadata"
     chunk: ChunkPlace | None = None
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def sample_documents(documents: list[Document], count: int | None) -> list[Document]:

@@ -8,7 +8,7 @@ from uuid import uuid4
 from numpy.typing import ArrayLike
 
 from ..arrays import Float32, as_vectors
-from ..errors import InputError
+from ..errors import InputError, MismatchError
 from ..files import is_whole
 from ..identity import FUNCTION, UNNAMED, EncoderIdentity, Role
 from .base import BaseEncoder
@@ -53,4 +53,11 @@ class FunctionEncoder(BaseEncoder):
         self.identity = EncoderIdentity(name=known_as, dimension=dimension, version=version or "")
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
-        return as_vectors((self._query if role == "query" else self._document)(texts))
+        vectors = as_vectors(
+            (self._query if role == "query" else self._document)(texts), name="vectors of the function"
+        )
+        expected = [len(texts), self.identity.dimension if hasattr(self, "identity") else vectors.shape[1]]
+        if list(vectors.shape) != expected:
+            what = f"{list(vectors.shape)} for {len(texts)} texts, expected {expected}"
+            raise MismatchError(f"the function returned vectors of shape {what}")
+        return vectors

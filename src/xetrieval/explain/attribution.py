@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64
 from ..errors import MismatchError
+from ..records import brief
 from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import FeatureSets, project
 from .support import Overlap, overlap
@@ -43,6 +44,9 @@ class Attribution(NamedTuple):
     remainder: Float64  # [n]
     total: Float64  # [n], sum of each pair's shares
     twins: NDArray[np.int64]  # [rows], the pair's first row with nearly this direction; usually the row itself
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def attribute(q: Float32, z: Float32, directions: Float32, decoder_bias: Float32, sets: FeatureSets) -> Attribution:

@@ -22,7 +22,7 @@ from ..arrays import Float32, Float64, IntArray
 from ..configs.option import LARGEST_FACTOR
 from ..errors import MismatchError
 from ..features import Feature
-from ..records import Record
+from ..records import Record, brief
 from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import RIDGE, FeatureSets
 from ..steer.project import erase
@@ -45,6 +45,9 @@ class NamedFeature(NamedTuple):
     feature_id: int
     name: str
 
+    def __repr__(self) -> str:
+        return brief(self)
+
 
 class Erase(NamedTuple):
     """Features whose erasure from the document is enough, and its score after that."""
@@ -52,6 +55,9 @@ class Erase(NamedTuple):
     features: tuple[NamedFeature, ...]
     score: float
     minimal: bool  # no proper subset is enough
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 class Scale(NamedTuple):

@@ -18,6 +18,7 @@ from ..data.sentences import Sentence
 from ..encoders import Role, TokenVectors, read_texts, token_vectors
 from ..errors import InputError
 from ..options import check
+from ..records import Brief
 from .token_shares import FeatureSpan, TokenShares
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class SentenceShare(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TextEvidence:
+class TextEvidence(Brief):
     """One side of a term. Where `method` is exact, share = sentences + special + prompt + constant + rounding."""
 
     method: Method
@@ -67,7 +68,7 @@ class TextEvidence:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Brief):
     """Both sides of one term. Each side splits the same share."""
 
     document: TextEvidence

@@ -45,7 +45,7 @@ from .explanation import DEFAULT_TOP, Chunk, Explanation
 from .folder import read_explainer, write_explainer
 from .foreign import unlike
 from .holding import labels_hold
-from .pairs import ExplainedPairs, PairNames, reading
+from .pairs import ExplainedPairs, PairNames, check_names, reading
 from .words import with_words
 
 PUBLIC_FACTS: Final = (PROBE_FACT, "documents", "sentences", "learned_from", "seed", "encoder_and_views_of", "earlier")
@@ -152,9 +152,10 @@ class Explainer:
     def _read(
         self, queries: Sequence[str], documents: Sequence[str], names: PairNames | None = None
     ) -> tuple[Float32, Float32, PairNames]:
+        names = check_names(names, len(queries))
         q, read_q = read_texts(self.encoder, queries, "query")
         z, read_d = read_texts(self.encoder, documents, "document")
-        read = (names or PairNames())._replace(read_queries=read_q, read_documents=read_d)
+        read = names._replace(read_queries=read_q, read_documents=read_d)
         return q, z, read._replace(queries=queries, documents=documents)
 
     def explain_vectors(self, q: ArrayLike, z: ArrayLike, names: PairNames | None = None) -> ExplainedPairs:
@@ -187,7 +188,7 @@ class Explainer:
     ) -> ExplainedPairs:
         """The same, from existing unit vectors and codes, such as those of an index."""
         shared, parts = attribute_shared(self.sae, q, z, query, views)
-        names = names or PairNames()
+        names = check_names(names, len(q))
         return ExplainedPairs(
             overlap=shared,
             attribution=parts,

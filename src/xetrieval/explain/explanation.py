@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from ..errors import InputError, MismatchError
 from ..features import feature_name
+from ..records import Brief
 from ..text import clip
 from ..views import View
 from .attribution import TOLERANCE
@@ -38,7 +39,7 @@ class Chunk(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Term:
+class Term(Brief):
     """One feature or one word, and its share of the score."""
 
     kind: Literal["feature", "word"]

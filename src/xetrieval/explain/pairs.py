@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 from ..encoders import Counts
+from ..errors import InputError
 from ..features import Feature
+from ..records import brief
 from ..text import clip
 from ..views import VIEWS, View
 from .attribution import Attribution
@@ -25,6 +27,25 @@ class PairNames(NamedTuple):
     read_documents: Counts | None = None
     queries: Sequence[str] = ()
     documents: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        return brief(self)
+
+
+def check_names(names: PairNames | None, pairs: int) -> PairNames:
+    """`names`, or no facts at all.
+
+    Raises:
+        InputError: it is something else, or has not one id for each pair.
+    """
+    if names is None:
+        return PairNames()
+    if not isinstance(names, PairNames):
+        raise InputError(f"names is a {type(names).__name__}; give PairNames(query_ids, doc_ids)")
+    for field in ("query_ids", "doc_ids"):
+        if len(getattr(names, field)) not in (0, pairs):
+            raise InputError(f"{field}: {len(getattr(names, field))} ids for {pairs} pairs; give one each, or none")
+    return names
 
 
 def reading(counts: Counts | None, place: int) -> Reading:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, IntArray
 from ..errors import MismatchError
+from ..records import brief
 from ..sae import SparseCodes
 
 TILE = 256  # pairs whose queries are dense in memory at once
@@ -25,6 +26,9 @@ class Overlap(NamedTuple):
     features: IntArray  # [rows]
     query_activation: Float32  # [rows], > 0
     view_activations: Float32  # [rows, views]; 0 where the feature is silent in that view
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def of(self, pair: int) -> slice:
         """The rows of one pair."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, l2norm
 from ..encoders import Role, token_vectors
+from ..records import Brief
 from ..text import STOP_WORDS, WORD, fold, printable, shorten
 from .evidence import Pair, TokenShare, losses, pair_of, token_split
 
@@ -41,7 +42,7 @@ SHORTEST_STEM: Final = 4  # characters
 
 
 @dataclass(frozen=True)
-class Words:
+class Words(Brief):
     """Words that carry a term's share, strongest first; for texts in `of_activation`, they carry its activation."""
 
     query: tuple[str, ...]

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Float32, l2norm
 from ..errors import InputError
 from ..features import Family, Feature, check_feature_ids
-from ..records import Record
+from ..records import Record, brief
 from ..sae import SparseAutoencoder
 from ..text import fold
 from .examples import FeatureExamples
@@ -26,6 +26,9 @@ class Neighbour(NamedTuple):
     feature_id: int
     label: str | None
     nearness: float
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ...errors import InputError
 from ...files import digest_of, path_of, sha256_of_file
 from ...options import check
 from ...progress import Progress, silent
+from ...records import Brief
 from ...text import clip
 from ..store.ids import whole_of
 from ..store.texts import fingerprint
@@ -39,7 +40,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Corpus:
+class Corpus(Brief):
     """The source of an index's documents.
 
     Args:

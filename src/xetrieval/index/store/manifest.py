@@ -16,7 +16,7 @@ from ...errors import DamagedError
 from ...files import digest_of
 from ...files.kind import NAME
 from ...files.manifest import check_file, read_config
-from ...records import Record, read_record
+from ...records import Brief, Record, read_record
 from ...views import ORIGINAL, check_aspect
 from .layout import EXPLAINER, KIND, TYPES, word_files
 from .texts import ReadTotals
@@ -27,7 +27,7 @@ EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
 
 
 @dataclass(frozen=True)
-class IndexExplainer:
+class IndexExplainer(Brief):
     """The explainer of an index."""
 
     name: str
