@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options named differently
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 ExplainerCopy = Annotated[
-    str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer with other labels.")
+    str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer with different labels.")
 ]
 
 

@@ -44,7 +44,7 @@ class BuildConfig(Brief):
             "without, vectors in the cache are used."
         ),
     ] = False
-    seed: Annotated[int, Option("For learning a dictionary: same corpus and seed, same features.")] = 0
+    seed: Annotated[int, Option("For training a dictionary: same corpus and seed, same features.")] = 0
 
     def __post_init__(self) -> None:
         for name, value in (("shard_rows", self.shard_rows), ("block", self.block)):
