@@ -15,7 +15,7 @@ from index_data import build_small, records, write_corpus
 from test_cli import run
 
 from xetrieval import configs
-from xetrieval.configs import FitConfig, SweepConfig, WeightsConfig
+from xetrieval.configs import ChunkConfig, FitConfig, SweepConfig, WeightsConfig
 from xetrieval.data import Skipped, read_corpora
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.judgments import read_judgments
@@ -29,6 +29,7 @@ from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.ask.answer import search_answer
 from xetrieval.index.search.ranking import prepare
 from xetrieval.labels.card import feature_card
+from xetrieval.labels.worksheet import read_worksheet
 from xetrieval.llm.budget import Budget
 from xetrieval.remote import Remote
 from xetrieval.steer import SteeringProfile
@@ -286,3 +287,58 @@ def test_a_function_returns_one_vector_for_each_text() -> None:
     encoder = open_encoder(lambda texts: np.ones((len(texts), 3 + len(texts))), name="a", version="1")
     with pytest.raises(MismatchError, match=r"\[2, 5\] for 2 texts, expected \[2, 4\]"):
         encoder.encode_query(["a", "b"])
+
+
+def test_the_id_of_a_document_that_was_cut_names_its_chunks(tmp_path: Path) -> None:
+    rows = [{"_id": f"d{n}", "text": " ".join(f"word{i}" for i in range(80))} for n in range(5)]
+    corpus = Corpus((write_corpus(tmp_path / "c.jsonl", rows),), ChunkConfig(16))
+    build_index(corpus, random_explainer(), tmp_path / "index")
+    refused(run("why", tmp_path / "index", "word1", "d2"), "'d2' was cut into", "chunks; give one of them, e.g. 'd2#1'")
+    refused(run("why", tmp_path / "index", "word1", "d9"), "no document 'd9'")
+
+
+def test_budgets_are_refused_where_no_language_model_is_asked(tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 40)
+    (tmp_path / "q.jsonl").write_text('{"_id": "q", "text": "word1"}\n')
+    score = ("label", "score", folder, "--judge", "hashing:128")
+    names = ("evaluate", "names", folder, "--queries", tmp_path / "q.jsonl", "--sheet", tmp_path / "s", "--key", "k")
+    for more in (("--price", "a,b"), ("--budget-requests", 0)):
+        refused(run(*score, *more), str(more[0]), "is for --llm")
+        refused(run(*names, *more), str(more[0]), "is for --llm")
+    refused(run(*score, "--scores", "detection,detection"), "each once")
+
+
+def test_a_corpus_unlike_the_features_is_not_called_foreign_vectors(tmp_path: Path) -> None:
+    toy, card = random_explainer(), {"original": {"cosine": 0.99, "fvu": 0.2}}
+    explainer = replace(toy, sae=random_sae(16, k=3), features=toy.features[:16], metrics=card)
+    build_index(Corpus((write_corpus(tmp_path / "c.jsonl", records(40)),)), explainer, tmp_path / "texts")
+    np.save(tmp_path / "v.npy", unit(40))
+    explainer.save(tmp_path / "ex")
+    alone = ("--vectors", tmp_path / "v.npy", "-x", tmp_path / "ex", "--output", tmp_path / "vectors")
+    accepted(run("index", "build", *alone, "--force"))
+    assert "not from hashing:64" not in accepted(run("doctor", tmp_path / "texts")).stdout.replace("\n", " ")
+    assert "not from" in accepted(run("doctor", tmp_path / "vectors")).stdout.replace("\n", " ")
+
+
+def test_advice_names_options_that_the_command_has(tmp_path: Path) -> None:
+    random_sae(16, 64, 2).save(tmp_path / "sae")
+    np.save(tmp_path / "v.npy", np.concatenate([unit(20), np.zeros((1, 64))]).astype(np.float32))
+    message = refused(run("sae", "evaluate", tmp_path / "sae", "--vectors", tmp_path / "v.npy"), "fix or remove them")
+    assert "--bad-rows" not in message
+    train = ("sae", "train", tmp_path / "v.npy", "--output", tmp_path / "x", "-F", 16, "--l0", 2)
+    refused(run(*train), "--bad-rows drop")
+
+
+def test_an_explanation_without_names_leaves_nothing_to_judge(tmp_path: Path) -> None:
+    toy = random_explainer()
+    bare = replace(toy, features=tuple(replace(one, label=None, source=None) for one in toy.features))
+    build_index(Corpus((write_corpus(tmp_path / "c.jsonl", records(20)),)), bare, tmp_path / "index")
+    (tmp_path / "q.jsonl").write_text('{"_id": "q", "text": "word1"}\n')
+    names = ("evaluate", "names", tmp_path / "index", "--queries", tmp_path / "q.jsonl")
+    done = accepted(run(*names, "--sheet", tmp_path / "s.csv", "--key", tmp_path / "k.csv", "--decoys", 0))
+    assert "nothing to judge" in done.stderr
+
+
+def test_a_blank_row_of_a_worksheet_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text("feature,sae,label\n3,abc,salt water\n,,\n4,abc,bread\n,,\n")
+    assert read_worksheet(tmp_path / "w.csv", "abc", 9) == {3: "salt water", 4: "bread"}

@@ -55,6 +55,8 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
 
     if options.judge is not None and llm.llm is not None:
         raise InputError("give --judge ENCODER or --llm MODEL, not both")
+    if llm.llm is None:
+        llm.refuse("a sheet without --llm" if options.judge is None else "--judge")
     check_output(options.sheet, index, options.queries, options.qrels, options.key)
     check_output(options.key, index, options.queries, options.qrels)
     check_sheet(options.sheet, filled=options.judge is not None or llm.llm is not None)
@@ -72,7 +74,9 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
     write_sheet(options.sheet, items, filled)
     count, drawn = sum(len(item.names) for item in items), len({row.item for row in key})
     print_message(f"{count:,} names of {len(items):,} pairs in {options.sheet}; {drawn:,} pairs in {options.key}")
-    if filled is None:
+    if not count:
+        print_message("nothing to judge: no explanation of these pairs shows a name; does the index have labels?")
+    elif filled is None:
         print_message(
             "do not show the key to whoever fills in the sheet; then run: "
             f"xetrieval evaluate verdicts {options.key} SHEET..."

@@ -328,7 +328,9 @@ def families(
 def prune(
     explainer: ExplainerArgument,
     output: Annotated[Path, typer.Option("--output", help="The new explainer.")],
-    ids: Ids = None,
+    ids: Annotated[
+        str | None, typer.Option("--ids", help="Features to leave out, separated by commas; 10-19 is a range.")
+    ] = None,
     *,
     mixed: Annotated[bool, typer.Option("--mixed", help="Features whose labels start with 'mixed:'.")] = False,
 ) -> None:
@@ -364,7 +366,7 @@ def _numbers(ids: str, features: int) -> Iterator[int]:
     for part in ids.split(","):
         first, dash, last = part.strip().partition("-")
         ends = [first, last] if dash else [first]
-        if not all(one.isdecimal() and len(one) < 20 for one in ends) or int(ends[-1]) < int(first):
+        if not all(one.isascii() and one.isdecimal() and len(one) < 20 for one in ends) or int(ends[-1]) < int(first):
             raise InputError(f"--ids {part.strip()[:40]!r}: give numbers separated by commas, or ranges such as 10-19")
         if int(last or first) >= features:
             raise InputError(f"--ids: there is no feature {last or first} (0 to {features - 1})")

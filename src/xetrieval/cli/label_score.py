@@ -61,6 +61,8 @@ def score(
 
     if (options.judge is None) == (llm.llm is None):
         raise InputError("give --judge ENCODER or --llm MODEL, one of the two")
+    if options.judge is not None:
+        llm.refuse("--judge")
     check_output(options.records, Path(explainer), examples)
     labelled = open_labelled(explainer)
     target = labelled.target(options.output)

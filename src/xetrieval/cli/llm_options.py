@@ -50,6 +50,14 @@ class LlmOptions:
         path = None if self.cache is None else self.cache / "llm.sqlite"
         return CachedChat(open_llm(self.llm, self.timeout), path, Ledger(budget))
 
+    def refuse(self, instead: str) -> None:
+        """Raise InputError for a budget or a price where no language model is asked."""
+        from ..errors import InputError
+
+        for name in ("budget_requests", "budget_tokens", "budget_money", "price"):
+            if getattr(self, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')} and {instead} cannot be combined: it is for --llm")
+
     def print_costs(self, what: str, costs: Estimate) -> None:
         """Print what a run would cost, for --dry-run."""
         print_line(f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers in the cache")

@@ -70,8 +70,11 @@ class ScoresConfig:
 
     def __post_init__(self) -> None:
         unknown = {*self.kinds} - {*LABEL_SCORES} | {*self.negatives} - {*NEGATIVES}
-        if unknown or not self.kinds or not self.negatives:
-            raise InputError(f"scores: kinds are {', '.join(LABEL_SCORES)}; negatives are {', '.join(NEGATIVES)}")
+        twice = len({*self.kinds}) < len(self.kinds) or len({*self.negatives}) < len(self.negatives)
+        if unknown or twice or not self.kinds or not self.negatives:
+            raise InputError(
+                f"scores: kinds are {', '.join(LABEL_SCORES)}; negatives are {', '.join(NEGATIVES)}; each once"
+            )
         if self.active not in ("range", "strongest"):
             raise InputError(f"scores: active {self.active!r} is unknown; choose range or strongest")
         check_seed(self.seed)

@@ -298,7 +298,7 @@ class Service:
     def _row(self, index: Index, identifier: str) -> int:
         row = index.find(identifier)
         if row is None:
-            raise NotFound(f"no document {identifier[:80]!r} in this index")
+            raise NotFound(index.absent(identifier))
         return row
 
 

@@ -23,6 +23,7 @@ from ...explain.word_states import DocumentWords, words_at
 from ...files import path_of
 from ...files.kind import NAME as CONFIG
 from ...sae import SparseCodes
+from ...text import clip
 from ...views import View
 from .filters import Filters, Kinds, check_fields, matching_rows, parse_filters
 from .ids import IdLookup
@@ -131,8 +132,15 @@ class IndexReader:
         """
         row = self.find(doc_id)
         if row is None:
-            raise InputError(f"{self.folder}: no document {doc_id!r} in this index")
+            raise InputError(f"{self.folder}: {self.absent(doc_id)}")
         return row
+
+    def absent(self, doc_id: str) -> str:
+        """Why there is no row of that id: no such document, or it was cut into chunks."""
+        if chunks := self.rows_of(doc_id):
+            first = clip(self.document(chunks[0]).id, 80)
+            return f"document {clip(doc_id, 80)!r} was cut into {len(chunks)} chunks; give one of them, e.g. {first!r}"
+        return f"no document {clip(doc_id, 80)!r} in this index"
 
     def find(self, doc_id: str) -> int | None:
         """The row of a document; None if there is none."""

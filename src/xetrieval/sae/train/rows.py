@@ -43,7 +43,8 @@ def check_rows(stack: Stack, rows: NDArray[np.int64], bad_rows: BadRows = "refus
     bad = np.concatenate([zeros, brokens])
     if len(bad) and bad_rows != "drop":
         kind = f"{len(brokens)} rows with NaN or infinite numbers and {len(zeros)} zero rows"
-        raise InputError(f"vectors: {kind}, the first is row {int(bad.min())}; fix or drop them (--bad-rows drop)")
+        remedy = "fix or drop them (--bad-rows drop)" if least > 1 else "fix or remove them"  # of training alone
+        raise InputError(f"vectors: {kind}, the first is row {int(bad.min())}; {remedy}")
     usable = np.setdiff1d(rows, bad) if len(bad) else rows
     if len(usable) < least:
         raise InputError(f"autoencoder: {len(usable)} rows are too few to train on")
