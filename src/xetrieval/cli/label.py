@@ -328,9 +328,7 @@ def families(
 def prune(
     explainer: ExplainerArgument,
     output: Annotated[Path, typer.Option("--output", help="The new explainer.")],
-    ids: Annotated[
-        str | None, typer.Option("--ids", help="Features to leave out, separated by commas; 10-19 is a range.")
-    ] = None,
+    ids: Annotated[str | None, typer.Option("--ids", help="Leave out these features, such as 3,10-19.")] = None,
     *,
     mixed: Annotated[bool, typer.Option("--mixed", help="Features whose labels start with 'mixed:'.")] = False,
 ) -> None:
