@@ -23,8 +23,8 @@ from urllib.request import urlopen
 from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).resolve().parent
-QUERY = "read settings from an ini file"
-RIGHT, WRONG = "configparser.RawConfigParser.write", "distutils.sysconfig"
+QUERY = "sort a dictionary by value"
+RIGHT, WRONG = "list.sort", "collections.OrderedDict.pop"
 
 
 def tour(page: Any, address: str, folder: Path, ending: str) -> None:
@@ -44,7 +44,7 @@ def tour(page: Any, address: str, folder: Path, ending: str) -> None:
     page.screenshot(path=folder / f"page-compare{ending}.png")
     page.goto(f"{address}?q={QUERY.replace(' ', '+')}")
     hit(WRONG).locator(".title").click()
-    page.get_by_role("button", name="suppress").nth(1).click()
+    page.get_by_role("button", name="suppress").first.click()
     hit(WRONG).locator(".title").click()
     page.wait_for_selector(".up")
     page.evaluate("scrollTo(0, 0)")
