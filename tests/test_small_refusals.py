@@ -15,6 +15,7 @@ from index_data import build_small, records, write_corpus
 from test_cli import run
 
 from xetrieval import configs
+from xetrieval.arrays import l2norm
 from xetrieval.configs import ChunkConfig, FitConfig, SweepConfig, WeightsConfig
 from xetrieval.data import Skipped, read_corpora
 from xetrieval.data.front_matter import split_front_matter
@@ -342,3 +343,19 @@ def test_an_explanation_without_names_leaves_nothing_to_judge(tmp_path: Path) ->
 def test_a_blank_row_of_a_worksheet_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_text("feature,sae,label\n3,abc,salt water\n,,\n4,abc,bread\n,,\n")
     assert read_worksheet(tmp_path / "w.csv", "abc", 9) == {3: "salt water", 4: "bread"}
+
+
+def test_a_folder_of_static_embeddings_is_an_encoder(tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    models = pytest.importorskip("sentence_transformers.models")
+    from sentence_transformers import SentenceTransformer
+
+    words = {"[UNK]": 0, **{f"word{number}": number + 1 for number in range(50)}}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    static = models.StaticEmbedding(tokenizer, embedding_weights=unit(51).astype(np.float32))
+    SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path / "model"))
+    encoder = open_encoder(tmp_path / "model")  # no configuration file gives its dimension
+    assert encoder.identity.dimension == 64
+    found = l2norm(encoder.encode_query(["word1 word2"]))
+    assert found[0] == pytest.approx(l2norm(unit(51)[[2, 3]].sum(axis=0)[None])[0], abs=1e-5)

@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from ..errors import DamagedError, InputError
 from ..files import digest_of, parse_json, read_json, sha256_of_file
+from ..files.arrays import read_arrays
 
 PROVENANCE: Final = frozenset(
     {
@@ -221,6 +222,12 @@ class ModelFolder:
             for key in ("out_features", "word_embedding_dimension", "embedding_dimension"):
                 if entry.get("path") and isinstance(config.get(key), int):
                     return int(config[key])
+        if self._kinds() == ["StaticEmbedding"]:  # a table of token vectors, without a configuration
+            weights = [
+                array for array in read_arrays(self.transformer / "model.safetensors").values() if array.ndim == 2
+            ]
+            if len(weights) == 1:
+                return int(weights[0].shape[1])
         hidden = self.config.get("hidden_size")
         if not isinstance(hidden, int):
             raise DamagedError(f"{self.folder}: no configuration file gives the dimension of its vectors")
