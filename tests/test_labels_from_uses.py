@@ -94,6 +94,11 @@ def test_terms_are_written_as_inside_a_clause_and_as_in_code() -> None:
     assert sorted(terms.written) == ["Python", "__slots__", "threads", "types"]
 
 
+def test_commands_of_tex_are_not_terms() -> None:
+    terms = terms_of([r"The state $|0\rangle$ of a spin", r"A state \rangle", r"\rangle: a state"])
+    assert terms.written == ["state"]
+
+
 def test_words_that_begin_alike_are_one_family() -> None:
     found = word_families(
         ["bacteria cell", "bacterial", "bacteriophage", "hypoxia", "hypoxic", "form", "format", "cells"]

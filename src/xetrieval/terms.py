@@ -29,7 +29,7 @@ FRAGMENT: Final = 0.8  # a term that occurs this often inside one longer term is
 ENDS: Final = 0.8  # weight of an occurrence at the end of a stretch; one that fills a stretch has weight 1
 PRIOR: Final = 6.0  # prior occurrences, a third of them whole, since a rare term proves little
 WHOLE: Final = 1.5  # if two in three occurrences are whole, the term is a noun phrase
-CLAUSES: Final = re.compile(r"[.,;:!?()\[\]{}\"\n|<>=/*]+")
+CLAUSES: Final = re.compile(r"(?:\\[A-Za-z]+|[.,;:!?()\[\]{}\"\n|<>=/*])+")  # commands of TeX (\rangle) are not words
 TOKEN: Final = re.compile(rf"_*(?:{WORD.pattern})(?<!['’])")  # keeps underscores of names in code: __slots__
 QUOTED: Final = re.compile(r"""(?<!\w)["“‘'`]([^"“”‘’'`\n]{1,40}(?:['’]\w+[^"“”‘’'`\n]{0,30})?)["”’'`](?!\w)""")
 INSIDE: Final = 20  # weight of a spelling inside a clause; at its start, a capital proves nothing
