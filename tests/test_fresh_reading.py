@@ -157,7 +157,7 @@ def test_two_texts_of_one_document_are_refused_and_one_twice_counts_once(tmp_pat
     first, other = {"_id": "d1", "summary": "of salt"}, {"_id": "d1", "summary": "of pepper"}
     assert len(read_teacher(_teacher(tmp_path / "t.jsonl", first, first), _documents())) == 1
     for skipped in (None, Skipped(bad_rows=True)):
-        with pytest.raises(InputError, match="line 2: document 'd1' has another summary in an earlier line"):
+        with pytest.raises(InputError, match="line 2: document 'd1' has a different summary in an earlier line"):
             read_teacher(_teacher(tmp_path / "t.jsonl", first, other), _documents(), skipped)
     both = _teacher(tmp_path / "t.jsonl", first, {"_id": "d1", "purpose": "to season"})
     assert {lesson.aspect for lesson in read_teacher(both, _documents())} == {"summary", "purpose"}

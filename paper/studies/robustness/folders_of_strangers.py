@@ -45,7 +45,7 @@ SQL = (
     "(SELECT 1 UNION ALL SELECT x+1 FROM r) SELECT d2.* FROM d2, r",
 )
 ARRAYS: dict[str, Any] = {
-    "NaN": lambda a: a * np.nan,
+    "NaN": lambda a: np.asarray(a * np.nan),
     "infinite": lambda a: np.full_like(a, np.inf),
     "transposed": lambda a: np.ascontiguousarray(a.T),
     "empty": lambda a: np.atleast_1d(a)[:0],
