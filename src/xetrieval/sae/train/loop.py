@@ -32,7 +32,7 @@ from .trainer import Trainer
 SAMPLE = 32_768  # rows used to set scales, initial weights and final thresholds
 LOOKED_AT = 4096  # held-out rows to measure
 LOOKS = 20  # measurements per training run
-WORTH_THREADS = 1 << 27  # a step uses several threads from this many rows x features x dimensions
+WORTH_THREADS = 1 << 28  # a step uses several threads from this many rows x features x dimensions
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
 SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds between saves, and the least multiple of the duration of a save
 
