@@ -76,7 +76,7 @@ def test_autoencoders_trained_in_one_pass_are_those_trained_alone() -> None:
         alone = train_sae(x, config)
         assert np.array_equal(trained.sae.encoder_weight, alone.encoder_weight)
         assert np.array_equal(trained.sae.decoder_bias, alone.decoder_bias)
-    with pytest.raises(InputError, match="agree in epochs"):
+    with pytest.raises(InputError, match="must have the same epochs"):
         train_many(x, [QUICK, replace(QUICK, epochs=3)])
 
 
