@@ -167,6 +167,8 @@ def test_good_answers_pass_and_are_cleaned(aspect: str) -> None:
             assert check(Answer(wrapped.format(GOOD[aspect])), TEXT, prompt) == (GOOD[aspect], None)
         cut = check(Answer(GOOD[aspect], finish="length"), TEXT, prompt)
         assert cut.fault == "it was too long and cut off"
+    filtered = check(Answer(GOOD[aspect], finish="content_filter"), TEXT, prompt)
+    assert filtered == (None, "the server's content filter cut it off")
 
 
 def test_pairs_are_read_from_json_and_from_lines_and_repeats_left_out() -> None:

@@ -32,6 +32,8 @@ def read_label(answer: Answer, texts: Iterable[str]) -> Checked[str]:
         texts: the label must be in their language and script.
     """
     text = clean(answer.text)
+    if answer.filtered:
+        return Checked(None, "the server's content filter cut it off")
     if not text:
         return Checked(None, "it was empty")
     if unprintable(answer.text):

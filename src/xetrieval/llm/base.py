@@ -67,6 +67,11 @@ class Answer(NamedTuple):
     finish: str = "stop"  # "length" if it was cut at max_tokens
     cached: bool = False  # it cost nothing
 
+    @property
+    def filtered(self) -> bool:
+        """Whether the server's content filter stopped the model, so that the text is not its whole answer."""
+        return self.finish == "content_filter"
+
 
 @runtime_checkable
 class ChatModel(Protocol):

@@ -25,6 +25,8 @@ INLINE: Final = re.compile(r"(?:^|\s)Q:\s*(?P<q>.+?)\s+A:\s*(?P<a>.+?)(?=\s+Q:|\
 def check(answer: Answer, document: str, prompt: Prompt) -> Checked[str]:
     """The cleaned text of an answer, or its fault. A faulty text is never replaced with something else."""
     text = clean(answer.text)
+    if answer.filtered:
+        return Checked(None, "the server's content filter cut it off")
     if not text:
         return Checked(None, "it was empty")
     if REFUSAL.match(text):
