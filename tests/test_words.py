@@ -23,7 +23,7 @@ from xetrieval.explain.words import (
     carriers_of,
     key_of,
     matching,
-    stem,
+    root,
     word_at,
     word_parts,
 )
@@ -134,13 +134,22 @@ def test_stored_words_match_by_their_stems() -> None:
         ("threading",),
     )
     assert matching(carriers(["stop"]), carriers(["timeout", "wait"]), set()) == (("stop",), ("timeout", "wait"))
-    assert [*map(stem, ("parsing", "parses", "string", "exceptions", "file"))] == [
-        "pars",
-        "pars",
-        "string",
-        "exception",
-        "file",
+    assert [*map(root, ("parsing", "parses", "string", "exceptions", "file", "measurement", "measure"))] == [
+        *("pars", "pars", "string", "except", "fil", "measur", "measur")
     ]
+
+
+def test_a_line_shows_one_form_of_a_word_on_each_side() -> None:
+    forms = [carrier("measurement", 1.0), carrier("measure", 0.8), carrier("ruler", 0.6), carrier("measuring", 0.5)]
+    assert matching([carrier("measured", 1.0)], forms, set()) == (("measured",), ("measurement",))
+    assert matching([carrier("length", 1.0)], forms, set()) == (("length",), ("measurement", "ruler"))
+
+
+def test_words_beside_the_matching_pair_are_similar_to_it() -> None:
+    query, document = [carrier("wine", 1.0, (0, 1, 0))], [carrier("wines", 1.0, (0, 1, 0))]
+    for cosine, expected in ((0.54, ("wines",)), (0.56, ("wines", "cellar"))):
+        other = carrier("cellar", 0.9, (0, cosine, (1 - cosine**2) ** 0.5))
+        assert matching(query, [*document, other], set())[1] == expected
 
 
 def test_tokens_are_joined_to_words_of_any_script() -> None:

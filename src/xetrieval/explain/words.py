@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, l2norm
 from ..encoders import Role, token_vectors
 from ..records import Brief
+from ..terms import stem
 from ..text import STOP_WORDS, WORD, fold, printable, shorten
 from .evidence import Pair, TokenShare, losses, pair_of, token_split
 
@@ -24,7 +25,7 @@ MOST: Final = 3  # words of one text beside a term
 LEAST: Final = 1 / 3  # fraction of the strongest word's part; words with less are left out
 MOST_COMPARED: Final = 6  # how many words of one text are compared with those of the other
 LEAST_COMPARED: Final = 1 / 4  # fraction of the strongest word's part
-ALIKE: Final = 0.45  # two words with at least this cosine are shown together
+ALIKE: Final = 0.55  # two words with at least this cosine are shown together
 AGAIN: Final = 0.5  # weight of a pair of words that another line already shows
 MOST_LEFT_OUT: Final = 48  # how many words of one text are left out in turn
 LONGEST: Final = 32  # characters of a word
@@ -37,8 +38,6 @@ MUCH_MORE: Final = 2  # a stop word is shown if it carries this many times more 
 MARKUP: Final = frozenset(("amp", "com", "gt", "html", "http", "https", "lt", "nbsp", "org", "quot", "versus", "www"))
 FUNCTION_WORDS: Final = STOP_WORDS | MARKUP | {fold(word) for word in STOP_WORDS}  # folding cuts the s off "does"
 QUOTES: Final = "'’‘-_"  # around a word that is quoted or hyphenated
-ENDINGS: Final = ("ings", "ing", "ers", "er", "ed", "es", "ly", "s", "e")
-SHORTEST_STEM: Final = 4  # characters
 
 
 @dataclass(frozen=True)
@@ -128,25 +127,32 @@ def matching(
 def _with_like(words: Sequence[Carrier], first: int, alike: Float64, value: Float64) -> tuple[str, ...]:
     """The first word, and those of the same text that are similar to the first word of the other text."""
     others = [i for i in np.argsort(-value, kind="stable").tolist() if i != first and alike[i] >= ALIKE]
-    return tuple(words[i].shown for i in [first, *others][:MOST])
+    return _distinct([words[i] for i in [first, *others]])
 
 
 def _alone(words: Sequence[Carrier]) -> tuple[str, ...]:
     """The strongest words of a text, without regard to the other text."""
-    return tuple(word.shown for word in words if word.part >= LEAST)[:MOST]
+    return _distinct([word for word in words if word.part >= LEAST])
+
+
+def _distinct(words: Sequence[Carrier]) -> tuple[str, ...]:
+    """The first words, only one form of each: measurement, not also measuring and measure."""
+    forms: dict[str, str] = {}
+    for word in words:
+        forms.setdefault(root(word.key), word.shown)
+    return tuple(forms.values())[:MOST]
 
 
 def _alike(a: Carrier, b: Carrier) -> float:
     """1 for two forms of one word; else the cosine of the two words in their texts, 0 if not known."""
-    if stem(a.key) == stem(b.key):
+    if root(a.key) == root(b.key):
         return 1.0
     return 0.0 if a.vector is None or b.vector is None else float(a.vector @ b.vector)
 
 
-def stem(key: str) -> str:
-    """A key without its suffix, so that sort and sorting count as one word."""
-    ending = next((end for end in ENDINGS if key.endswith(end) and len(key) - len(end) >= SHORTEST_STEM), "")
-    return key.removesuffix(ending)
+def root(key: str) -> str:
+    """What the forms of a word have in common: measurement, measuring and measure become measur."""
+    return stem(key).removesuffix("e")
 
 
 def _words(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
