@@ -152,7 +152,7 @@ def _alike(a: Carrier, b: Carrier) -> float:
 
 def root(key: str) -> str:
     """What the forms of a word have in common: measurement, measuring and measure become measur."""
-    return stem(key).removesuffix("e")
+    return re.sub("i$", "y", stem(key).removesuffix("e"))  # copied, copy
 
 
 def _words(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
