@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases_data import accepted
 from conftest import random_explainer
 from index_data import SMALL, content, write_corpus
+from test_cli import run
 from test_own_dictionary import OWN, Killed, dies, records
 
 from xetrieval import load, open_index
@@ -109,6 +111,12 @@ def test_the_index_goes_on(index: Path, tmp_path: Path) -> None:
     assert len(open_index(index)) == 237
     assert open_index(index).search("whales sing", 3)
     assert verify_index(index).unknown == ()
+
+
+def test_compact_names_what_was_learned_from_removed_documents(index: Path) -> None:
+    done = accepted(run("index", "compact", index)).stderr
+    assert "ids of examples and vectors of sentences from removed documents stay" in done
+    assert f"xetrieval index relearn {index}" in done
 
 
 def test_same_index_and_seed_same_bytes(index: Path, tmp_path: Path) -> None:

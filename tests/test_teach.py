@@ -167,6 +167,7 @@ def test_good_answers_pass_and_are_cleaned(aspect: str) -> None:
             assert check(Answer(wrapped.format(GOOD[aspect])), TEXT, prompt) == (GOOD[aspect], None)
         cut = check(Answer(GOOD[aspect], finish="length"), TEXT, prompt)
         assert cut.fault == "it was too long and cut off"
+    assert check(Answer(f"<think>{GOOD[aspect]}"), TEXT, prompt).fault == "it was empty"
     filtered = check(Answer(GOOD[aspect], finish="content_filter"), TEXT, prompt)
     assert filtered == (None, "the server's content filter cut it off")
 

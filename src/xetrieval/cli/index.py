@@ -132,8 +132,11 @@ def delete(
 def compact(index: Folder) -> None:
     """Remove deleted and replaced documents from the index's files. Search results do not change.
 
-    If interrupted, run the same command again to resume. It needs free disk space for the documents that remain.
+    What the index's features learned from them (labels, ids of examples, vectors of sentences) stays until
+    `index relearn`. If interrupted, run the same command again to resume. It needs free disk space for the documents
+    that remain.
     """
+    from ..index import open_index
     from ..index.build.compact import compact_index
     from ..index.search.nearest import has_engine_files
 
@@ -147,6 +150,11 @@ def compact(index: Folder) -> None:
     print_message(
         f"{index}: {done.removed:,} deleted or replaced texts removed, {done.documents:,} documents; {sizes} MiB"
     )
+    if open_index(index).learned_here:
+        print_message(
+            "labels, ids of examples and vectors of sentences from removed documents stay in the index's explainer "
+            f"until `xetrieval index relearn {index}`"
+        )
     if fast:
         print_message(ACCELERATE_AGAIN.format(index=index))
 

@@ -48,7 +48,7 @@ class Checked(NamedTuple, Generic[Value]):
 def clean(text: str) -> str:
     """Without unprintable characters, hidden reasoning, a preamble ("Here is the summary:") and enclosing quotes."""
     kept = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in UNSEEN)
-    kept = re.sub(r"<think>.*?</think>", "", kept, flags=re.DOTALL).strip()
+    kept = re.sub(r"<think>.*?(?:</think>|\Z)", "", kept, flags=re.DOTALL).strip()
     kept = PREAMBLE.sub("", kept, count=1).strip()
     return kept[1:-1].strip() if len(kept) > 1 and kept[0] == kept[-1] == '"' and '"' not in kept[1:-1] else kept
 
