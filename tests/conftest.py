@@ -98,7 +98,7 @@ def models_shared() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The encoder folders of tests/cases."""
     from cases_data import made

@@ -119,7 +119,7 @@ def test_killed_at_any_moment_it_resumes_to_the_same_weights(tmp_path: Path) -> 
         "loop.SAVE_EVERY = loop.SAVE_FACTOR = 0.0\n"
         "from xetrieval.sae import write_sae\n"
         "from xetrieval.sae.train import SaeConfig, train_sae\n"
-        "config = SaeConfig(features=64, l0=4, variant='jumprelu', epochs=30, batch_size=64)\n"
+        "config = SaeConfig(features=64, l0=4, variant='jumprelu', epochs=12, batch_size=64)\n"
         "write_sae(train_sae(np.load('x.npy', mmap_mode='r'), config, checkpoint=Path('state')), Path('out'))\n"
     )
     command, kills = [sys.executable, "-c", script], 0
