@@ -27,28 +27,38 @@ QUERY = "sort a dictionary by value"
 RIGHT, WRONG = "list.sort", "collections.OrderedDict.pop"
 
 
+# Where the last card that fits the window ends: the pictures stop there, so that no line of text is cut.
+LAST_WHOLE_CARD = """() => Math.max(0, ...[...document.querySelectorAll('.hits > li, .compare')]
+    .map(card => card.getBoundingClientRect().bottom).filter(bottom => bottom < innerHeight - 8)) || innerHeight - 8"""
+
+
 def tour(page: Any, address: str, folder: Path, ending: str) -> None:
     """The pictures, in the order of the tour."""
 
     def hit(name: str) -> Any:
         return page.locator(".hits > li").filter(has=page.locator(".title", has_text=name)).first
 
+    def picture(name: str) -> None:
+        size = page.viewport_size
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": page.evaluate(LAST_WHOLE_CARD) + 8}
+        page.screenshot(path=folder / f"page-{name}{ending}.png", clip=clip)
+
     page.goto(f"{address}?q={QUERY.replace(' ', '+')}")
     page.locator(".hits .title").first.click()
     page.wait_for_selector(".why mark")
-    page.screenshot(path=folder / f"page-why{ending}.png")
+    picture("why")
     hit(RIGHT).locator(".title").click()
     hit(WRONG).get_by_role("button", name="compare").click()
     page.wait_for_selector(".compare mark")
     page.mouse.move(0, 0)
-    page.screenshot(path=folder / f"page-compare{ending}.png")
+    picture("compare")
     page.goto(f"{address}?q={QUERY.replace(' ', '+')}")
     hit(WRONG).locator(".title").click()
     page.get_by_role("button", name="suppress").first.click()
     hit(WRONG).locator(".title").click()
     page.wait_for_selector(".up")
     page.evaluate("scrollTo(0, 0)")
-    page.screenshot(path=folder / f"page-steer{ending}.png")
+    picture("steer")
 
 
 @contextmanager
@@ -76,7 +86,7 @@ def demo() -> Iterator[str]:
 def main() -> None:
     """Take the pictures."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS
-    sizes = {"": (1280, 900), "-narrow": (375, 1200)} if len(sys.argv) > 1 else {"": (1280, 900)}
+    sizes = {"": (1280, 1000), "-narrow": (375, 1200)} if len(sys.argv) > 1 else {"": (1280, 1000)}
     with demo() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for ending, (width, height) in sizes.items():
