@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from test_teach import GOOD, TEXT, aspect_of
 from xetrieval import remote
 from xetrieval.explain import load
 from xetrieval.internalizer import load_internalizers
+from xetrieval.render.rows import rows_of
 
 
 @pytest.fixture
@@ -66,7 +68,11 @@ def test_an_explainer_carries_a_view_of_any_name(server: ChatServer, corpus: Pat
     assert explainer.views == ("original", "heading")
     explanation = explainer.explain(TEXT, TEXT)
     assert "heading" in explanation.to_dict()["per_view"]
-    assert "further views: h heading" in str(explanation)
+    first, *others = explanation.terms
+    without = replace(first, view_activations={"original": 1.0, "heading": 0.0})
+    both = [replace(term, view_activations={"original": 1.0, "heading": 1.0}) for term in others]
+    differ = replace(explanation, terms=(without, *both))
+    assert "h heading" in rows_of(differ, len(explanation.terms)).legend[0]
     shown = any(feature.view_activations["heading"] > 0 for feature in explanation.terms)
     assert ("heading" in explanation._repr_html_()) == shown
 

@@ -184,7 +184,7 @@ def test_a_folder_of_examples_comes_back_as_it_was(tmp_path: Path) -> None:
         assert got.labelling.hard == given.labelling.hard
         assert got.coactive == given.coactive
     folder.check("digest", "examples")
-    with pytest.raises(MismatchError, match="another autoencoder"):
+    with pytest.raises(MismatchError, match="a different autoencoder"):
         folder.check("other", "examples")
 
 

@@ -295,7 +295,7 @@ def test_examples_are_gathered_once_and_never_another_autoencoders(tmp_path: Pat
     first = gathered_examples(tmp_path / "e", random_sae(), blocks, ExamplesConfig(per_document=2))
     again = gathered_examples(tmp_path / "e", random_sae(), list, ExamplesConfig(per_document=2))
     assert len(first.features) == len(again.features) == 128
-    with pytest.raises(MismatchError, match="another autoencoder"):
+    with pytest.raises(MismatchError, match="a different autoencoder"):
         gathered_examples(tmp_path / "e", random_sae(seed=1), blocks, ExamplesConfig(per_document=2))
 
 

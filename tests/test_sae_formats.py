@@ -247,7 +247,7 @@ def test_a_tied_decoder_is_used_where_ours_does_not_lie_beside_it(tmp_path: Path
     FORMATS["sentence-transformers"].write(random_sae(seed=9), tmp_path / "other")
     beside = (tmp_path / "other" / "xetrieval_decoder.safetensors").read_bytes()
     (tmp_path / "m" / "xetrieval_decoder.safetensors").write_bytes(beside)
-    with pytest.raises(DamagedError, match="another autoencoder"):
+    with pytest.raises(DamagedError, match="a different autoencoder"):
         FORMATS["sentence-transformers"].read(tmp_path / "m")
 
 

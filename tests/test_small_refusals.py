@@ -359,3 +359,8 @@ def test_a_folder_of_static_embeddings_is_an_encoder(tmp_path: Path) -> None:
     assert encoder.identity.dimension == 64
     found = l2norm(encoder.encode_query(["word1 word2"]))
     assert found[0] == pytest.approx(l2norm(unit(51)[[2, 3]].sum(axis=0)[None])[0], abs=1e-5)
+
+
+def test_ids_of_documents_are_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ids of documents are text"):
+        open_index(build_small(tmp_path, 20)).why("word1", 5)  # type: ignore[arg-type]

@@ -128,8 +128,10 @@ class IndexReader:
         """The row of a document.
 
         Raises:
-            InputError: there is no such document, or it was deleted.
+            InputError: there is no such document, or it was deleted; or an id that is not text.
         """
+        if not isinstance(doc_id, str):
+            raise InputError(f"ids of documents are text, not {type(doc_id).__name__}")
         row = self.find(doc_id)
         if row is None:
             raise InputError(f"{self.folder}: {self.absent(doc_id)}")
