@@ -391,8 +391,7 @@ def test_the_first_vector_that_differs_is_found() -> None:
     assert first_difference(known * np.float32(0.995), known) is None
     assert first_difference(known * np.float32(0.995), known, SAME_SERVER) == (0, pytest.approx(0.995))
     found = first_difference(np.full_like(known, np.nan), known)
-    assert found is not None
-    assert found.row == 0
+    assert found is not None and found.row == 0  # noqa: PT018
 
 
 @pytest.mark.parametrize(("name", "version"), [("m", 1), (1, "m"), ("\ud800", "1"), ("m", "\udc00"), ("m", 0)])

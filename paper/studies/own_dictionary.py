@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from paper.studies.own_corpora import LARGEST, Corpus, open_corpora
 from xetrieval.arrays import Float32
 from xetrieval.configs.rule import BATCH, VARIANT, rule, sae_by_rule
 from xetrieval.errors import TrainingWarning
+from xetrieval.explain.explained import explained
 from xetrieval.fitting.own import CorpusRows, measure_own, pair_figures
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction
@@ -167,6 +168,23 @@ def run(step: str, corpus: Corpus, results: Results, asked: dict[str, Any]) -> N
         results.add(step, corpus, asked, {"error": str(error)})
         return
     results.add(step, corpus, asked, {"made": made, **measured(corpus, sae)})
+
+
+def with_controls(
+    sae: SparseAutoencoder, q: Float32, z: Float32, controls: Iterable[SparseAutoencoder], name: str = "untrained"
+) -> dict[str, Any]:
+    """The figures of a dictionary, and what its controls explain on average."""
+    found = explained(sae, q, z)
+    chance = float(np.mean([explained(one, q, z).explained for one in controls]))
+    figures = {
+        "explained": found.explained,
+        "remainder": found.remainder,
+        "features": found.features,
+        "nothing_shared": found.nothing_shared,
+        name: chance,
+        "margin": found.explained - chance,
+    }
+    return {"pairs": found.pairs, **{key: round(value, 4) for key, value in figures.items()}}
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ line is a feature, or a parent with its children. Each corpus has 1,000 passages
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -32,10 +32,11 @@ from numpy.typing import NDArray
 import xetrieval
 from paper.studies.minilm import RESULTS
 from paper.studies.own_corpora import LARGEST, Corpus, encoder_in, open_corpora
-from paper.studies.own_dictionary import Results, learn, rows_of
+from paper.studies.own_dictionary import Results, learn, rows_of, with_controls
+from paper.studies.token_shape import token_figures
 from xetrieval.arrays import Float32, l2norm
 from xetrieval.configs.rule import BATCH, VARIANT, rule
-from xetrieval.encoders import CachedEncoder, Role, TokenVectors, open_encoder, read_showing
+from xetrieval.encoders import CachedEncoder, open_encoder
 from xetrieval.evaluate.names.judges import HALF_NEAR, NEAR
 from xetrieval.explain.attribution import Attribution, attribute_shared
 from xetrieval.explain.explained import explained
@@ -43,7 +44,6 @@ from xetrieval.explain.support import Overlap
 from xetrieval.explain.untrained import SEEDS, untrained
 from xetrieval.labels.from_uses import UseLabel, labels_from_uses
 from xetrieval.sae import SparseAutoencoder, SparseCodes
-from xetrieval.sae.measure import reconstruction
 from xetrieval.sae.model import Scoring
 from xetrieval.sae.train import SaeConfig, train_sae
 
@@ -55,8 +55,6 @@ SMALLEST: Final = "english-dup"  # it has 865 passages in all
 NAMED_SETS: Final = ("english-dup", "scifact", "stackexchange-qa")
 TOKEN_SETS: Final = ("english-dup", "scifact")
 JUDGED: Final = 150  # pairs of a set
-TOKENS: Final = 200_000  # token states that are learned from
-TOKEN_STEPS: Final = 1200  # a dictionary of token states sees more rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,23 +110,6 @@ def pairs_of(corpus: Corpus) -> tuple[Float32, Float32]:
     return corpus.queries[corpus.pairs.query], corpus.documents[corpus.pairs.document]
 
 
-def beside(
-    sae: SparseAutoencoder, q: Float32, z: Float32, controls: Iterable[SparseAutoencoder], name: str = "untrained"
-) -> dict[str, Any]:
-    """The figures of a dictionary, and what its controls explain on average."""
-    found = explained(sae, q, z)
-    chance = float(np.mean([explained(one, q, z).explained for one in controls]))
-    figures = {
-        "explained": found.explained,
-        "remainder": found.remainder,
-        "features": found.features,
-        "nothing_shared": found.nothing_shared,
-        name: chance,
-        "margin": found.explained - chance,
-    }
-    return {"pairs": found.pairs, **{key: round(value, 4) for key, value in figures.items()}}
-
-
 def residual_figures(corpus: Corpus) -> dict[str, Any]:
     """The shipped dictionary alone, with 128 features of the corpus, and 128 such features alone."""
     shipped, (q, z) = xetrieval.load("minilm").sae, pairs_of(corpus)
@@ -150,11 +131,11 @@ def residual_figures(corpus: Corpus) -> dict[str, Any]:
     shares = part_of_second(both, q, z, shipped.features)
     alone, _ = learn(corpus, RESIDUAL["features"], RESIDUAL["k"], variant=VARIANT)
     return {
-        "shipped": beside(shipped, q, z, firsts),
-        "both": beside(both, q, z, nothing)
+        "shipped": with_controls(shipped, q, z, firsts),
+        "both": with_controls(both, q, z, nothing)
         | {"shipped_and_untrained": round(float(np.mean([explained(one, q, z).explained for one in frozen])), 4)}
         | {"on_residual_features": round(shares, 4)},
-        "alone": beside(alone, q, z, untrained(alone, corpus.documents, seeds=range(SEEDS))),
+        "alone": with_controls(alone, q, z, untrained(alone, corpus.documents, seeds=range(SEEDS))),
     }
 
 
@@ -249,8 +230,8 @@ def nested_figures(corpus: Corpus, times: int) -> dict[str, Any]:
     arms = {"nested": (nested.sae, nested.parents), "flat": (flat, np.arange(flat.features))}
     for name, (sae, parents) in arms.items():
         controls = untrained(sae, corpus.documents, seeds=range(SEEDS))
-        out[name] = beside(sae, q, z, controls) | line_figures(lines_of(sae, q, z, parents), len(q))
-    out["prefix"] = beside(nested.prefix, q, z, untrained(nested.prefix, corpus.documents, seeds=range(SEEDS)))
+        out[name] = with_controls(sae, q, z, controls) | line_figures(lines_of(sae, q, z, parents), len(q))
+    out["prefix"] = with_controls(nested.prefix, q, z, untrained(nested.prefix, corpus.documents, seeds=range(SEEDS)))
     return {**found, "features": times * found["features"], "coarse": nested.coarse, **out}
 
 
@@ -260,7 +241,7 @@ def wide_figures(corpus: Corpus, times: int) -> dict[str, Any]:
     q, z = pairs_of(corpus)
     sae, _ = learn(corpus, times * found["features"], found["k"], variant=VARIANT)
     lines = line_figures(lines_of(sae, q, z, np.arange(sae.features)), len(q))
-    return {"wide": beside(sae, q, z, untrained(sae, corpus.documents, seeds=range(SEEDS))) | lines}
+    return {"wide": with_controls(sae, q, z, untrained(sae, corpus.documents, seeds=range(SEEDS))) | lines}
 
 
 def named_figures(corpus: Corpus, mpnet: CachedEncoder, encoder: CachedEncoder) -> dict[str, Any]:
@@ -331,76 +312,6 @@ def judged(
         "part_that_fits_or_partly": round(float(weight[value >= HALF_NEAR].sum()), 3),
         "pairs_with_a_label": round(len(set(lines.pair[shown].tolist())) / len(lines.own), 3),
     }
-
-
-@dataclass(frozen=True, eq=False)
-class OfTokens(SparseAutoencoder):
-    """A dictionary of token states: `pooled` has the sums of activations of texts whose vectors are known."""
-
-    of_tokens: SparseAutoencoder | None = field(default=None)
-    texts: Any = field(default=None)  # for each text: its vector as bytes -> its token states
-
-    def encode(self, x: Float32, scoring: Scoring = "float32", *, bulk: bool = False) -> SparseCodes:
-        """The k features with the largest sums over the tokens of each text."""
-        assert self.of_tokens is not None
-        assert self.k is not None
-        out = SparseCodes(np.zeros((len(x), self.k), np.int32), np.zeros((len(x), self.k), np.float32))
-        known: dict[bytes, tuple[Any, Any]] = {}
-        for row, vector in enumerate(x):
-            key = vector.tobytes()
-            if key not in known:
-                codes = self.of_tokens.encode(self.texts[key])
-                sums = np.bincount(codes.features.reshape(-1), codes.values.reshape(-1), self.features)
-                best = np.argsort(-sums, kind="stable")[: self.k]
-                known[key] = best, sums[best]
-            out.features[row], out.values[row] = known[key]
-        return out
-
-
-def token_figures(corpus: Corpus) -> dict[str, Any]:
-    """A dictionary of the token states of a corpus's passages beside one of vectors, for the same pairs."""
-    states: dict[bytes, Float32] = {}
-    passages = [one.text for one in corpus.benchmark.documents]
-    queries = shown_states(corpus.benchmark.queries, "query", states)
-    documents = shown_states(passages, "document", states)
-    q, z = queries[corpus.pairs.query], documents[corpus.pairs.document]
-    tokens = np.concatenate([states[row.tobytes()] for row in documents])
-    out: dict[str, Any] = {"token_states": len(tokens)}
-    tokens = tokens[np.sort(np.random.default_rng(0).permutation(len(tokens))[:TOKENS])]
-    found = rule(len(rows_of(corpus, "documents+sentences")))
-    features, k = found["features"], found["k"]
-    flat, _ = learn(corpus, features, k, variant=VARIANT)
-    out["vectors"] = beside(flat, q, z, untrained(flat, documents, seeds=range(SEEDS)))
-    for times, l0 in ((1, 4), (2, 8)):
-        epochs = max(1, round(TOKEN_STEPS * BATCH / len(tokens)))
-        config = SaeConfig(features=times * features, l0=l0, variant="topk", epochs=epochs, batch_size=BATCH)
-        trained = train_sae(tokens, config)
-        controls = [of_text(one, k, states) for one in untrained(trained, tokens, seeds=range(SEEDS))]
-        sae = of_text(trained, k, states)
-        out[f"tokens, {times * features} features, {l0} a token"] = {
-            **beside(sae, q, z, controls),
-            "fvu_of_tokens": round(float(reconstruction(trained, tokens[::20]).fvu), 4),
-        }
-    return out
-
-
-def shown_states(texts: list[str], role: Role, states: dict[bytes, Float32]) -> Float32:
-    """The vectors of texts; `states` gets the token states of each, by its vector: their mean is the vector."""
-    found: dict[str, Float32] = {}
-
-    def show(text: str, tokens: TokenVectors, _: Float32) -> None:
-        mean = np.linalg.norm(tokens.vectors.mean(axis=0))
-        found[text] = np.asarray(tokens.vectors / mean, np.float32)
-
-    vectors = read_showing(open_encoder("minilm", precision="bfloat16"), texts, role, show).vectors
-    states |= {vector.tobytes(): found[text] for text, vector in zip(texts, vectors, strict=True)}
-    return vectors
-
-
-def of_text(sae: SparseAutoencoder, k: int, states: dict[bytes, Float32]) -> OfTokens:
-    """A dictionary of token states, used on texts: k features a text."""
-    weights = sae.encoder_weight, sae.encoder_bias, sae.decoder_weight, sae.decoder_bias
-    return OfTokens(*weights, k, None, sae, states)
 
 
 def main() -> None:

@@ -123,7 +123,7 @@ def _explanation(explanation: Explanation) -> Rows:
         legend=(
             *([f"views: {_meanings(letters)}"] if where == "views" else []),
             *([STORED] if stored else []),
-            *([UNNAMED] if any(row.name.startswith("unnamed: ") for row in rows) else []),
+            *([UNNAMED] if any(map(_unnamed, explanation.terms)) else []),
         ),
         words_title="where it comes from",
         unread=_unread((*texts[0], explanation.query_read_to), (*texts[1], explanation.document_read_to)),
@@ -151,11 +151,16 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
 
 def _name(term: Term) -> str:
     """The label if it holds, else the feature's words in the corpus or its number, marked as not being a name."""
+    if _unnamed(term):
+        return printable(f"unnamed: {', '.join(term.corpus_words)}")
     if term.kind == "word" or term.trusted_label:
         return printable(term.name)
-    if term.corpus_words:
-        return printable(f"unnamed: {', '.join(term.corpus_words)}")
     return f"{replace(term, label=None).name} (unnamed)"
+
+
+def _unnamed(term: Term) -> bool:
+    """Whether a feature is shown by its words in the corpus."""
+    return bool(term.corpus_words) and term.kind != "word" and not term.trusted_label
 
 
 def _contrast(contrast: Contrast) -> Rows:
@@ -189,7 +194,7 @@ def _contrast(contrast: Contrast) -> Rows:
         score=Row("score", "score", "", "", _both(first.score, second.score)),
         summary="",
         notes=tuple(printable(note) for note in contrast.notes),
-        legend=(UNNAMED,) if any(row.name.startswith("unnamed: ") for row in rows) else (),
+        legend=(UNNAMED,) if any(_unnamed(term) for pair in contrast.pairs for term in pair) else (),
         words_title="where the difference comes from",
         unread=_unread(*((name, text, end) for (name, text), end in zip(texts, ends, strict=True))),
         texts=texts,
