@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Python compiles a module when it is first imported; most modules of the installed packages never are.
 PIP_OPTIONS := --progress-bar off --no-compile
+# A process per processor, whole files of tests each; the longest files first (tests/conftest.py).
+IN_PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo references pictures reproduce test coverage lock parity cluster page page-check lint types install clean
 
@@ -31,7 +33,7 @@ demo: install
 
 test: install
 	@echo "== tests"
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(IN_PARALLEL)
 
 coverage: install
 	@echo "== tests, with coverage"

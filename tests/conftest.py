@@ -69,6 +69,14 @@ def unit(n: int, dimension: int = 64, seed: int = 0) -> np.ndarray:
     return l2norm(np.random.default_rng(seed).standard_normal((n, dimension))).astype(np.float32)
 
 
+LONGEST = ("wheel", "sae_train", "page", "compact", "index", "own_dictionary", "cli_sae", "reproduce", "cases_data")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no process waits for another at the end."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+
+
 @pytest.fixture
 def explainer() -> Explainer:
     return random_explainer()

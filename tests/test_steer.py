@@ -83,7 +83,7 @@ def test_a_bad_profile_is_refused_by_file_and_field(tmp_path: Path, content: str
     path.write_text(content.replace('"D"', json.dumps(SAE.digest)))
     with pytest.raises(InputError, match=words) as refused:
         SteeringProfile.load(path, SAE)
-    assert str(path) in str(refused.value)
+    assert path.name in str(refused.value)
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:

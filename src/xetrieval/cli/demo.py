@@ -67,7 +67,7 @@ def demo(
         return
     console = output_console()
     console.print(
-        f"{len(documents)} passages of this Python's documentation, embedded once with {opened.encoder.identity.name}"
+        f"{len(documents):,} passages of this Python's documentation, embedded once with {opened.encoder.identity.name}"
     )
     for question in [query] if query is not None else QUESTIONS:
         _answer(found, question, hits)

@@ -34,7 +34,7 @@ def parse_json(content: bytes | str, nan: Nan = "refuse") -> Json:
     try:
         value: Json = _DECODERS[nan].decode(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
+        raise InputError(f"not JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1})") from error
     except RecursionError as error:
         raise InputError("not usable JSON (nested too deeply)") from error
     except InputError:
