@@ -1,6 +1,6 @@
 """What `index build` costs when it learns its features, with vectors that exist and texts -> index_learned.json
 
-    XETRIEVAL_DATA=DIR python benchmarks/index_learned.py --encoded DIR --work DIR [--rows 1000 100000 1000000]
+    XETRIEVAL_DATA=DIR python -m benchmarks.index_learned --encoded DIR --work DIR [--rows 1000 100000 1000000]
 
 --encoded has the vectors of passages of commons that `paper.studies.general_dictionary encode` makes. More rows than
 these are made of the same passages again: their vectors with noise (of norm 0.3), their texts with a few words moved
@@ -76,7 +76,8 @@ def main() -> None:
 
 def in_own_process(given: argparse.Namespace) -> dict[str, Any]:
     """The figures of one build."""
-    command = [sys.executable, __file__, "build", "--encoded", str(given.encoded), "--work", str(given.work)]
+    itself = [sys.executable, "-m", "benchmarks.index_learned"]
+    command = [*itself, "build", "--encoded", str(given.encoded), "--work", str(given.work)]
     environment = {**os.environ, "OPENBLAS_THREAD_TIMEOUT": "10"}  # as the command line sets it
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:

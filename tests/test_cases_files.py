@@ -20,7 +20,7 @@ from conftest import random_explainer
 from index_data import build_small
 
 from xetrieval.errors import DamagedError, XetrievalError
-from xetrieval.files import digest_of
+from xetrieval.files.manifest import sealed
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.index.build.verify import verify_index
 from xetrieval.index.store.manifest import read_index_manifest
@@ -173,8 +173,7 @@ def test_a_strangers_manifest_with_its_hash_made_right_is_refused(
     *place, last = field.split(".")
     record = config[place[0]] if place else config
     (record[0] if isinstance(record, list) else record)[last] = value
-    config["sha256"] = digest_of({k: v for k, v in config.items() if k != "sha256"})
-    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "config.json").write_text(json.dumps(sealed(config)))
     if last not in ("texts", "files"):
         refused(searched(copy))
     refused(run("index", "verify", copy))
@@ -265,7 +264,7 @@ def test_a_strangers_explainer_is_refused(explainers: Path, case: str) -> None:
 def test_fields_of_a_wrong_kind_are_refused(explainers: Path, tmp_path: Path, field: str, value: object) -> None:
     copy = Path(shutil.copytree(explainers / "base", tmp_path / "copy"))
     config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps(config | {field: value}))
+    (copy / "config.json").write_text(json.dumps(sealed(config | {field: value})))
     refused(run("info", copy))
     refused(run("explain", "tyres", "Check tyres.", "-x", copy))
 

@@ -17,6 +17,7 @@ from xetrieval.encoders import HashingEncoder, PrecomputedEncoder
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explain import Explainer, load
 from xetrieval.explain.folder import SHIPPED
+from xetrieval.files.manifest import sealed
 from xetrieval.internalizer import write_release_internalizer
 from xetrieval.release import import_release
 from xetrieval.views import ASPECTS
@@ -77,7 +78,7 @@ def test_a_save_that_fails_leaves_nothing(tmp_path: Path, explainer: Explainer, 
 
 def edit_config(folder: Path, **changes: object) -> None:
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | changes))
+    (folder / "config.json").write_text(json.dumps(sealed(config | changes)))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,22 @@ def test_a_damaged_explainer_is_refused_in_words(folder: Path, damage, words: st
     damage(folder)
     with pytest.raises(DamagedError, match=words):
         load(folder)
+
+
+@pytest.mark.parametrize(("field", "value"), [("figures", {"explained": 0.99}), ("name", "mine"), ("sha256", "0")])
+def test_a_changed_fact_is_refused_and_a_folder_without_its_own_hash_opens(
+    folder: Path, field: str, value: object
+) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {field: value}))
+    with pytest.raises(DamagedError, match=r"config\.json: was altered \(its own sha256 differs\); restore it or"):
+        load(folder)
+    del config["sha256"]  # as in folders of earlier releases
+    (folder / "config.json").write_text(json.dumps(config))
+    load(folder).save(folder, overwrite=True)
+    assert json.loads((folder / "config.json").read_text())["sha256"]
+    (folder / "README.md").write_text("my own words")
+    assert load(folder).name == "toy"
 
 
 def test_a_table_of_the_wrong_length_is_refused(folder: Path) -> None:

@@ -17,6 +17,7 @@ from xetrieval.encoders import CachedEncoder, EncoderIdentity, FunctionEncoder, 
 from xetrieval.errors import DamagedError, InputError, MismatchError
 from xetrieval.explain import load
 from xetrieval.explain.explainer import Explainer
+from xetrieval.files.manifest import sealed
 from xetrieval.index import Corpus, build_index, open_index
 from xetrieval.sae import SparseAutoencoder
 
@@ -107,7 +108,7 @@ def test_an_identity_that_was_tampered_with_is_refused(tmp_path: Path, record: o
         EncoderIdentity.from_dict(record)
     random_explainer(8).save(tmp_path / "x")
     config = json.loads((tmp_path / "x" / "config.json").read_text())
-    (tmp_path / "x" / "config.json").write_text(json.dumps({**config, "encoder": record}))
+    (tmp_path / "x" / "config.json").write_text(json.dumps(sealed({**config, "encoder": record})))
     with pytest.raises(DamagedError):
         load(tmp_path / "x")
 

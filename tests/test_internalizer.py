@@ -12,6 +12,7 @@ from conftest import random_internalizer, unit
 
 from xetrieval.configs import InternalizerConfig
 from xetrieval.errors import DamagedError, InputError, MismatchError
+from xetrieval.files.manifest import sealed
 from xetrieval.internalizer import (
     Internalizer,
     load_internalizers,
@@ -165,7 +166,7 @@ def test_internalizers_go_through_a_folder_of_any_views(tmp_path: Path) -> None:
         ({"internalizers": {"pony": {"form": "paper"}}}, "pony.w1"),
         ({"encoder": None}, "'encoder' is missing"),
     ):
-        (tmp_path / "x" / "config.json").write_text(json.dumps({**config, **change}))
+        (tmp_path / "x" / "config.json").write_text(json.dumps(sealed({**config, **change})))
         with pytest.raises(DamagedError, match=words):
             load_internalizers(tmp_path / "x")
     (tmp_path / "x" / "config.json").write_text(json.dumps(config))

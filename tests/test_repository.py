@@ -48,3 +48,11 @@ def test_results_are_written_as_they_are_read() -> None:
     text = as_json(value)
     assert json.loads(text) == value
     assert text.count("\n") == 106
+
+
+def test_scripts_that_import_the_root_are_run_as_modules() -> None:
+    for path in [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "examples").glob("*.py"), *(ROOT / "docs").glob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"^(from|import) (paper|benchmarks|tests)\b", text, re.MULTILINE):
+            assert f"python -m {path.parent.name}.{path.stem}" in text, path.name
+            assert f"python {path.parent.name}/{path.name}" not in text, path.name

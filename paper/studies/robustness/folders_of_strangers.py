@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from paper.studies.robustness.frame import Try, carry_out, command, refusal, warm
 from paper.studies.robustness.given import QUERY, explainer, in_child, index
-from xetrieval.files import digest_of
+from xetrieval.files.manifest import sealed
 
 VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 5, 1 << 60, 1.5, 1e300, "", "x", "../../x", [], [5], {}, {"x": 5}),
@@ -79,9 +79,7 @@ def rehash(folder: Path, config: dict[str, Any]) -> None:
         for name in files:
             if (folder / str(name)).is_file() and Path(name).name == name:
                 files[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    if "sha256" in config:
-        config["sha256"] = digest_of({name: value for name, value in config.items() if name != "sha256"})
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(sealed(config) if "sha256" in config else config))
 
 
 def changed(whole: Path, place: tuple[Any, ...], value: Any, ask: Any) -> str:

@@ -1,25 +1,34 @@
-"""config.json, the manifest of a stored folder: its kind, format version, facts, and the hash of every file."""
+"""config.json, the manifest of a stored folder: kind, format version, facts, hashes of all files and of itself."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..errors import DamagedError, InputError
 from .atomic import write_text
 from .folders import recover
-from .hashing import sha256_of_file
+from .hashing import digest_of, sha256_of_file
 from .json_text import read_json
 from .kind import NAME, Kind
+
+SEAL: Final = "sha256"  # the field with the hash of all others; explainers of earlier releases lack it
 
 
 def write_manifest(folder: Path, kind: Kind, facts: Mapping[str, Any], files: Sequence[str]) -> None:
     """Write config.json. `files` must exist in the folder."""
     hashes = {name: sha256_of_file(folder / name) for name in files}
-    config = {"format": kind.format, "format_version": kind.version, **facts, "files": hashes}
-    write_text(folder / NAME, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps({"format": kind.format, "format_version": kind.version, **facts, "files": hashes})
+    config = json.loads(text)  # as it will be read, with text for every key
+    write_text(folder / NAME, json.dumps(sealed(config), indent=2, ensure_ascii=False) + "\n")
+
+
+def sealed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with the hash of everything in it."""
+    facts = {name: value for name, value in config.items() if name != SEAL}
+    return {**facts, SEAL: digest_of(facts)}
 
 
 def read_manifest(folder: Path, kind: Kind) -> dict[str, Any]:
@@ -63,7 +72,7 @@ def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
     """Read config.json without checking the files that it names.
 
     Raises:
-        InputError: no config.json. DamagedError: the wrong kind or version.
+        InputError: no config.json. DamagedError: the wrong kind or version, or it was altered.
     """
     recover(folder)
     path = folder / NAME
@@ -78,4 +87,6 @@ def read_config(folder: Path, kind: Kind) -> dict[str, Any]:
             f"{path}: format version {version} is not {kind.version}, the one this release reads; upgrade xetrieval or "
             f"{kind.remedy}"
         )
+    if SEAL in config and config != sealed(config):
+        raise DamagedError(f"{path}: was altered (its own {SEAL} differs); restore it or {kind.remedy}")
     return config

@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from ...configs import ChunkConfig
 from ...configs.build import SHARD_ROWS
 from ...errors import DamagedError
-from ...files import digest_of
 from ...files.kind import NAME
-from ...files.manifest import check_file, read_config
+from ...files.manifest import SEAL, check_file, read_config, sealed
 from ...records import Brief, Record, read_record
 from ...views import ORIGINAL, check_aspect
 from .layout import EXPLAINER, KIND, TYPES, word_files
 from .texts import ReadTotals
 
 WITH_FILES: Final = 3  # the first version whose manifest has `files`
-COMPUTED: Final = ("format", "documents", "sha256")
+COMPUTED: Final = ("format", "documents", SEAL)
 EXPLAINERS: Final = re.compile(rf"{EXPLAINER}(-\d{{6,}})?")
 
 
@@ -174,7 +173,7 @@ class Manifest(Record):
         facts = {"format": KIND.format, **super().to_dict()}
         if self.format_version < WITH_FILES:
             del facts["files"]
-        return facts | {"sha256": digest_of(facts)}
+        return sealed(facts)
 
 
 def read_index_manifest(folder: Path) -> Manifest:
@@ -184,12 +183,8 @@ def read_index_manifest(folder: Path) -> Manifest:
         InputError: no index there. DamagedError: the wrong kind or version, or a missing field.
     """
     config = read_config(folder, KIND)
-    try:
-        own = digest_of({name: value for name, value in config.items() if name != "sha256"})
-    except RecursionError as error:
-        raise DamagedError(f"{folder / NAME}: nested too deeply; restore it") from error
-    if own != config.get("sha256"):
-        raise DamagedError(f"{folder / NAME}: was altered (its own sha256 differs); restore it")
+    if SEAL not in config:
+        raise DamagedError(f"{folder / NAME}: was altered (its own {SEAL} is missing); restore it")
     stored = {name: value for name, value in config.items() if name not in COMPUTED}
     if config["format_version"] < WITH_FILES:
         stored["files"] = {}
