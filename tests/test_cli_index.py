@@ -57,7 +57,7 @@ def test_an_overview_goes_with_the_hits(home: Path) -> None:
     ids = [hit["doc_id"] for hit in as_json(run("search", home / "index", "word1", "--format", "json"))["hits"]]
     shown = run("search", home / "index", "word1", "--overview", "--bad", ids[0], "--bad", ids[3]).stdout
     assert "what the 10 hits have in common" in shown
-    assert "what brings in the bad ones" in shown
+    assert "what brings in the bad hits" in shown
     record = as_json(run("search", home / "index", "word1", "--overview", "--format", "json"))["overview"]
     assert set(record) == {"hits", "common", "splitting"}
     refused(run("search", home / "index", "word1", "--overview", "--good", "absent"), "not one of the 10 hits")

@@ -161,7 +161,7 @@ def test_an_encoder_without_tokens_and_vectors_without_texts_have_no_words_and_s
         hit = index.search(QUERY, 1)[0]
         assert "document" not in plain_text(hit.explanation).splitlines()[0]
         app(["index", "info", str(tmp_path / name)], standalone_mode=False)
-        assert "not stored: that requires texts, an encoder" in " ".join(capsys.readouterr().out.split())
+        assert "not stored: storing them requires texts, an encoder" in " ".join(capsys.readouterr().out.split())
     app(["index", "info", str(tmp_path / "with")], standalone_mode=False)
     assert "words stored" in " ".join(capsys.readouterr().out.split()).replace("words  ", "words ")
     explainer.save(tmp_path / "explainer")

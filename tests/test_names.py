@@ -174,7 +174,7 @@ def test_a_sheet_is_filled_in_and_read(tmp_path: Path) -> None:
         ("a-1,1,perhaps\n", "line 2: field 'verdict' is 'perhaps'"),
         ("a-1,one,fits\n", "line 2: field 'number'"),
         ("a-1,1,fits\na-1,1,partly\n", "line 3: duplicate name 1 of 'a-1'"),
-        ("a-1,1,\n", "no verdict in it"),
+        ("a-1,1,\n", "contains no verdicts"),
     ],
 )
 def test_unusable_sheets_are_refused(tmp_path: Path, rows: str, message: str) -> None:

@@ -277,7 +277,7 @@ def test_columns_of_judgments_that_are_no_judgments_are_refused(tmp_path: Path) 
         ("q\tx\td\t1\n", "not 0 or Q0"),
         ("q\td\t0.5\n", "'0.5' is not a whole number"),
         ("q\td\t１\n", "is not a whole number"),
-        ("query-id\tcorpus-id\tscore\n", "no judgments in it"),
+        ("query-id\tcorpus-id\tscore\n", "contains no judgments"),
         ("q\td\t1\nq\td\tscore\n", "line 2: the grade 'score'"),
     ):
         path.write_text(content)

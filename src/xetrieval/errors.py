@@ -74,8 +74,8 @@ class LostFeaturesWarning(XetrievalWarning):
 
 
 class NotKeptWarning(XetrievalWarning):
-    """A function has no name and no version, so its vectors are not kept on disk."""
+    """A function has no name or no version, so its vectors are not cached on disk."""
 
 
 class TrainingWarning(XetrievalWarning):
-    """Training produced a result of little use."""
+    """Training produced a poor result."""

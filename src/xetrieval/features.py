@@ -19,7 +19,7 @@ from .files import write_text
 from .records import Record, object_of, read_record
 
 T = TypeVar("T")
-FROM_USES: Final = "uses"  # source of labels that were made of the corpus's own terms
+FROM_USES: Final = "uses"  # source of labels that consist of the corpus's own terms
 RETIRED: Final = "retired"  # flag of a feature that was lost when the autoencoder was retrained
 
 

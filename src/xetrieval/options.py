@@ -42,8 +42,8 @@ Rule = Apart | Needs
 
 WITHOUT_TEXT: Final = "without text"  # accepted by modes that do not need the words of a query
 VECTORS_ONLY: Final = "it only changes a ranking by vectors (dense)"
-OWN_RANKING: Final = "it is about the encoder's own ranking: dense, without steering and without views"
-STEERED: Final = "steering changes a document's vector, not its text: no word carries what it adds"
+OWN_RANKING: Final = "it applies to the encoder's own ranking: dense, without steering and without views"
+STEERED: Final = "steering changes a document's vector, not its text, so no word carries what it adds"
 ONE_PAIR: Final = "it applies to one query and one document, given as texts"
 
 RANKING: Final[tuple[Rule | OfMode, ...]] = (  # for all queries of an index
@@ -70,7 +70,7 @@ WHY: Final = (
     OfMode("evidence", "evidence", "evidence splits the terms of a cosine over the text: rank by dense"),
     Apart("views", "evidence", "evidence splits the terms of one cosine over the text: rank without views"),
     Apart("steer", "evidence", STEERED),
-    Apart("over", "k", "two documents are compared whatever their ranks are"),
+    Apart("over", "k", "two documents are compared whatever their ranks"),
 )
 EXPLAIN: Final[tuple[Rule, ...]] = (
     Apart("text", "doc_id", "give the document once"),
@@ -123,7 +123,7 @@ FEATURES: Final[tuple[Rule, ...]] = (
     Apart("search", "family", "the labels of all features are searched"),
 )
 FIT: Final[tuple[Rule, ...]] = (
-    Needs("form", "teacher", "it is the form of the internalizers, which learn from teachers"),
+    Needs("form", "teacher", "it sets the form of the internalizers, which learn from teachers"),
 )
 ENCODER: Final[tuple[Rule, ...]] = (Needs("precision", "model", "the precision of other encoders cannot be chosen"),)
 TABLE: Final[Mapping[str, tuple[Rule | OfMode, ...]]] = {

@@ -20,7 +20,7 @@ class SearchMode(NamedTuple):
     about: str
     needs: frozenset[str]  # the query's "text", its "vector", or both
     accepts: frozenset[str] = frozenset()  # options that only some modes take; see `options`
-    package: str = ""  # package of the extra `index` that the mode needs
+    package: str = ""  # package from the extra `index` that the mode needs
 
 
 class SearchEngine(NamedTuple):

@@ -34,7 +34,7 @@ class Remote:
     Args:
         base_url: the address without the path of a request, e.g. http://localhost:8000/v1.
         timeout: seconds for one attempt, from connecting to the last byte of the answer.
-        attempts: how often a request is sent at most.
+        attempts: how many times a request is sent at most.
         longest_wait: seconds; if a server's Retry-After asks for a longer wait, the request fails.
     Raises:
         InputError: not a web address, or one with a password in it.
@@ -67,7 +67,7 @@ class Remote:
         twice.
 
         Args:
-            largest: the most bytes of the uncompressed answer.
+            largest: the size limit of the uncompressed answer, in bytes.
         Raises:
             EndpointError: refused, or no usable answer after all attempts. `status` is the HTTP status; `refused` is
                 true if another attempt is pointless.

@@ -32,7 +32,7 @@ WHOLE: Final = 1.5  # if two in three occurrences are whole, the term is a noun 
 CLAUSES: Final = re.compile(r"(?:\\[A-Za-z]+|[.,;:!?()\[\]{}\"\n|<>=/*])+")  # commands of TeX (\rangle) are not words
 TOKEN: Final = re.compile(rf"_*(?:{WORD.pattern})(?<!['’])")  # keeps underscores of names in code: __slots__
 QUOTED: Final = re.compile(r"""(?<!\w)["“‘'`]([^"“”‘’'`\n]{1,40}(?:['’]\w+[^"“”‘’'`\n]{0,30})?)["”’'`](?!\w)""")
-INSIDE: Final = 20  # weight of a spelling inside a clause; at its start, a capital proves nothing
+INSIDE: Final = 20  # weight of a spelling inside a clause; at the start of one, a capital proves nothing
 MOST_QUOTED: Final = 5  # quotations of up to this many words make stop words count
 VOWELS: Final = frozenset("aeiouy")
 SUFFIXES: Final = (  # longest first, with the fewest characters that must remain

@@ -87,7 +87,7 @@ def main() -> None:
     # OpenBLAS's threads keep spinning after a product and slow down what follows; NumPy reads this when it loads.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
     if os.environ.get("COLUMNS", "").strip("0") == "":
-        os.environ.pop("COLUMNS", None)  # at a width of 0 nothing would be readable
+        os.environ.pop("COLUMNS", None)  # at a width of 0, nothing would be readable
     use_utf8()
     try:
         _check_arguments(sys.argv[1:])

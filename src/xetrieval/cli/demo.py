@@ -37,7 +37,7 @@ class PageOptions:
 
 @with_options
 def demo(
-    query: Annotated[str | None, typer.Argument(help="Your own question, instead of our three.")] = None,
+    query: Annotated[str | None, typer.Argument(help="A question of your own, instead of our three.")] = None,
     explainer: ExplainerOption = "minilm",
     passages: Annotated[int, typer.Option("--passages", min=10, help="Passages of documentation to embed.")] = 1500,
     hits: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents per question.")] = 3,

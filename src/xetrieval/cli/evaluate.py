@@ -39,19 +39,19 @@ class ViewOptions:
     """The source of views."""
 
     internalizers: Annotated[
-        Path | None, typer.Option("--internalizers", help="What `internalizer train` wrote, instead of an explainer's.")
+        Path | None, typer.Option("--internalizers", help="From `internalizer train`, instead of an explainer's.")
     ] = None
     encoder: Annotated[str | None, typer.Option("--encoder", help="With --internalizers: their encoder.")] = None
     teacher: Annotated[
         list[str] | None,
         typer.Option(
             "--teacher",
-            help="Also rank by the texts of a teacher, among the documents that have some; may be repeated.",
+            help="Also rank by a teacher's texts, among the documents that have some; may be repeated.",
         ),
     ] = None
 
     def open(self, shared: EvaluateOptions) -> tuple[Encoder, Mapping[str, Internalizer]]:
-        """The encoder and the networks, from a folder of internalizers or from an explainer."""
+        """The encoder and the internalizers, from a folder of internalizers or from an explainer."""
         if self.internalizers is None:
             opened = open_explainer(shared.explainer, self.encoder, shared.cache)
             return opened.encoder, opened.internalizers
@@ -62,7 +62,7 @@ class ViewOptions:
         if shared.explainer != EvaluateOptions.explainer:
             raise InputError("--internalizers and -x do not go together: views come from one of them")
         if self.encoder is None:
-            raise InputError("--internalizers needs --encoder: the one they were trained with")
+            raise InputError("--internalizers needs --encoder, the encoder they were trained with")
         reader = CachedEncoder(named_encoder(self.encoder), shared.cache)
         return reader, open_internalizers(self.internalizers, reader)
 
@@ -126,7 +126,7 @@ def faithfulness(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
 @app.command()
 @with_options
 def steering(shared: EvaluateOptions, config: SteeringConfig, raw_sae: RawSae = None) -> None:
-    """Scale the features that matter, chosen on half the queries, and measure NDCG@10 on the other half."""
+    """Scale the key features, chosen on half of the queries, and measure NDCG@10 on the other half."""
     from ..evaluate import steering as run
 
     opened, raw = _explainers(shared, raw_sae)

@@ -31,13 +31,15 @@ class NamesOptions:
     """The source of pairs, and the judge."""
 
     queries: Annotated[Path, typer.Option("--queries", help="Queries, JSON lines with _id and text.")]
-    sheet: Annotated[Path, typer.Option("--sheet", help="What judges read: a .csv, or an .html page to click through.")]
+    sheet: Annotated[
+        Path, typer.Option("--sheet", help="The sheet to fill in: a .csv, or an .html page to click through.")
+    ]
     key: Annotated[Path, typer.Option("--key", help="The key; if it exists, the sheet is rewritten from it.")]
     qrels: Annotated[
         Path | None, typer.Option("--qrels", help="Judgments, to draw relevant hits and others in equal numbers.")
     ] = None
     judge: Annotated[
-        str | None, typer.Option("--judge", help="Let an encoder, other than the explained one, fill in the sheet.")
+        str | None, typer.Option("--judge", help="Let an encoder fill in the sheet; it must not be the explained one.")
     ] = None
     explainer: ExplainerCopy = None
 
@@ -85,7 +87,7 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
 
 
 def _queries(options: NamesOptions) -> tuple[Queries, Mapping[str, Mapping[str, int]] | None]:
-    """The queries and, if given, their judgments; then only judged queries."""
+    """The queries, and their judgments if given, in which case unjudged queries are left out."""
     from ..data.judgments import Queries, read_judged_queries, read_queries
 
     if options.qrels is None:

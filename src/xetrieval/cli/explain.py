@@ -67,7 +67,7 @@ class AnswerOptions:
         bool, typer.Option("--evidence", help="Also show which sentences and words carry each feature.")
     ] = False
     chunks: Annotated[
-        bool, typer.Option("--chunks", help="Score a long document in chunks; explain the best and list the others.")
+        bool, typer.Option("--chunks", help="Split a long document into chunks; explain the best one, list the others.")
     ] = False
     over: Annotated[
         str | None, typer.Option("--over", help="A second document: explain why the first scores above or below it.")
@@ -140,7 +140,7 @@ def _texts(pairs: PairOptions, answer: AnswerOptions, query: str, document: str 
 
 
 def _of_context(opened: Explainer, context: Path, texts: list[str], skipped: Skipped) -> Explainer:
-    """An explainer with features trained on the accompanying documents, and how much they explain of each other."""
+    """An explainer whose features are trained on the given documents; prints how much they explain."""
     from ..data import read_corpora
     from ..explain.verdict import verdict
     from ..fitting.context import explainer_of_context

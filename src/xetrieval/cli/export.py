@@ -25,7 +25,7 @@ def export(
         ),
     ] = False,
 ) -> None:
-    """Copy an explainer, or that of an index, to share it: without the index and, if you like, without names."""
+    """Copy an explainer, or that of an index, to share it. The index is left out, and names are too if you like."""
     opened = open_labelled(explainer).explainer
     (opened.without_names() if without_names else opened).save(output)
     note = "without names" if without_names else f"{PRIVATE}, so share it only with those who may see them"

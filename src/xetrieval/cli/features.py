@@ -29,7 +29,7 @@ def features(
     ] = None,
     family: Annotated[int | None, typer.Option("--family", min=0, help="Show the features of this family.")] = None,
     examples: Annotated[
-        Path | None, typer.Option("--examples", help="A folder from `label examples`; adds texts and a histogram.")
+        Path | None, typer.Option("--examples", help="A folder from `label examples`, to show texts and a histogram.")
     ] = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="Show this many features or texts.")] = LISTED,
     format: FormatOption = Format.text,

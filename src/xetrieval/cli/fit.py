@@ -24,7 +24,7 @@ class EncodingOptions:
 
     encoder: Annotated[str, typer.Option("--encoder", help=f"{', '.join(ENCODERS)}, or a model name or folder.")]
     precision: Annotated[
-        str, typer.Option("--precision", help="float32, or bfloat16: encode the corpus about twice as fast.")
+        str, typer.Option("--precision", help="float32, or bfloat16 to encode the corpus about twice as fast.")
     ] = "float32"
     price: PriceOption = None
 
@@ -64,6 +64,6 @@ def fit(
     named = sum(feature.label is not None for feature in explainer.features)
     print_message(f"explainer of {explainer.sae.features} features, {named} labelled, in {output}")
     print_messages(held_out_notes(explainer))
-    print_message(f"{PRIVATE}: to give it away without them, run `xetrieval export {output} --without-names`")
+    print_message(f"{PRIVATE}: to share it without them, run `xetrieval export {output} --without-names`")
     if unknown := explainer.provenance.get("documents_mostly_unknown_to_the_encoder"):
         print_message(f"{unknown:,} documents are mostly unknown to the encoder: it knows at most half of their tokens")

@@ -42,7 +42,7 @@ Sources = Annotated[
 ]
 STORES = ", ".join(f"{scheme}://..." for scheme in VECTOR_STORES)
 ACCELERATE_AGAIN = "the files that speed up search were removed: run `xetrieval index accelerate {index}` again"
-NO_WORDS = "that requires texts, an encoder with mean pooling, and a build without --no-words"
+NO_WORDS = "storing them requires texts, an encoder with mean pooling, and a build without --no-words"
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
 
@@ -132,9 +132,8 @@ def delete(
 def compact(index: Folder) -> None:
     """Remove deleted and replaced documents from the index's files. Search results do not change.
 
-    What the index's features learned from them (labels, ids of examples, vectors of sentences) stays until
-    `index relearn`. If interrupted, run the same command again to resume. It needs free disk space for the documents
-    that remain.
+    What was learned from them (labels, ids of examples, vectors of sentences) stays until `index relearn`. If
+    interrupted, run the same command again to resume. It needs free disk space for a copy of the remaining documents.
     """
     from ..index import open_index
     from ..index.build.compact import compact_index
@@ -192,7 +191,7 @@ def relearn(
     opened = open_index(index)
     print_message(f"dictionary: {_dictionary(opened)}")
     if any(opened.manifest.has_words):
-        print_message("documents have words for the features carried over; for new ones, only a new build stores them")
+        print_message("documents keep the words of features carried over; words of new features need a new build")
     if fast:
         print_message(ACCELERATE_AGAIN.format(index=index))
 
@@ -293,7 +292,7 @@ def report(
 
 
 def _words(manifest: Manifest) -> str:
-    """A line about whether search shows words of the documents."""
+    """Whether the index stores words of the documents, in one line."""
     found = manifest.has_words
     known = sum(shard["rows"] for has, shard in zip(found, manifest.shards, strict=True) if has)
     return "stored" if all(found) else f"not stored: {NO_WORDS}" if not known else f"stored for {known:,} documents"
@@ -307,13 +306,13 @@ def _dictionary(index: Index) -> str:
         return f"not learned from this corpus; xetrieval doctor {index.folder} measures how good it is here"
     figures = index.explainer.metrics.get("pairs")
     if not figures:
-        return "learned from this corpus, which is too small to hold out enough of it for measuring"
+        return "learned from this corpus, which is too small to hold out texts for measuring"
     found = verdict(figures["explained"], figures["explained_untrained"])
     return f"learned from this corpus; {found.word}: {found.why}, on {figures['pairs']:,} pairs"
 
 
 def _added_later(index: Index) -> str | None:
-    """What was added since the features were trained, and whether it is poorly explained."""
+    """How many documents were added since the features were trained, and whether they are poorly explained."""
     from ..index.ask.drift import drift
 
     found = drift(index)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..teachers import TeacherPair
 
-app = typer.Typer(help="Train and check internalizers: vectors to views.", no_args_is_help=True)
+app = typer.Typer(help="Train and check internalizers, which predict views from vectors.", no_args_is_help=True)
 
 Teachers = Annotated[
     list[str],

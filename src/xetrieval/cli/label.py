@@ -90,7 +90,7 @@ def examples(
     *,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Collect the texts from which features are labelled and judged. The corpus is streamed; encoding is cached."""
+    """Collect the texts from which features are labelled and judged. The corpus is streamed; vectors are cached."""
     from ..files import check_new_folder
     from ..labels.examples import gather, save_examples
 
@@ -136,7 +136,7 @@ def examples(
 @app.command()
 @with_options
 def keyphrase(features: FeatureOptions, target: TargetOptions) -> None:
-    """Label features with phrases that their texts share and others lack. Works offline and takes seconds."""
+    """Label features with phrases that their texts share and other texts lack. Works offline and takes seconds."""
     from ..labels.labellers import KeyphraseLabeller
 
     _, folder, chosen = features.open()
@@ -152,13 +152,13 @@ def llm(
     config: LlmLabelConfig,
     options: DryRunOptions,
     judge: Annotated[
-        str | None, typer.Option("--judge", help="An encoder that chooses between candidates; default: the model.")
+        str | None, typer.Option("--judge", help="An encoder to choose between candidates; default: the --llm model.")
     ] = None,
 ) -> None:
     """Let a language model write labels, from examples, or from the uses of the features in an index.
 
     In an index, it sees pairs of documents that a feature links, and pairs that similar features link. Each label is
-    tried on other pairs and rewritten if it does not fit them. Run it again to resume; no answer is paid for twice.
+    tested on other pairs and rewritten if it does not fit them. Run it again to resume; no answer is paid for twice.
     Exit code 3: the budget is used up.
     """
     labelled = open_labelled(features.explainer)
@@ -233,7 +233,7 @@ def import_(
 
 @dataclass(frozen=True)
 class MatchOptions:
-    """The bounds above which two features match, and the texts used to measure them."""
+    """The limits above which two features match, and the texts used to measure them."""
 
     corpora: Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON Lines file; may be repeated.")]
     min_cosine: Annotated[float, typer.Option("--min-cosine", help="Lowest cosine of two directions.")] = 0.7
@@ -241,7 +241,7 @@ class MatchOptions:
         float, typer.Option("--min-jaccard", help="Lowest Jaccard index of the texts that activate them.")
     ] = 0.3
     sentences: Annotated[
-        int, typer.Option("--sentences", min=0, help="Sentences of each document to use, in addition to the document.")
+        int, typer.Option("--sentences", min=0, help="Sentences to use from each document, beside the document itself.")
     ] = ExamplesConfig.per_document
     cache: CacheOption = None
     skip_bad: SkipBad = False

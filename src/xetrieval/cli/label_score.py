@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """The judge, and where values are written."""
+    """The judge, and where scores are written."""
 
     judge: Annotated[
         str | None, typer.Option("--judge", help="An encoder other than the explained one; or give --llm.")

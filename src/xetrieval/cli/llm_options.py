@@ -31,7 +31,7 @@ class LlmOptions:
         float | None, typer.Option("--budget-money", help="Stop before exceeding this much money; needs --price.")
     ] = None
     price: Annotated[
-        str | None, typer.Option("--price", help="PROMPT,ANSWER: money per million tokens, e.g. 0.25,1.0.")
+        str | None, typer.Option("--price", help="PROMPT,ANSWER: prices per million tokens, e.g. 0.25,1.0.")
     ] = None
     cache: CacheOption = None
 

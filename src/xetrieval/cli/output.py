@@ -31,7 +31,7 @@ def show(
     output: Path | None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Print or write a result; `notes` are lines for people; JSON has its own fields for them."""
+    """Print or write a result; `notes` are lines for people; in JSON they are fields of the result."""
     from rich.text import Text
 
     from ..errors import InputError

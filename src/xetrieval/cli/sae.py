@@ -43,7 +43,7 @@ def train(
     output: Annotated[Path, typer.Option("--output", help="The new autoencoder's folder.")],
     config: SaeConfig,
     bad_rows: Annotated[
-        BadRows, typer.Option("--bad-rows", help="Rows that are zero, NaN or infinite: refuse or drop.")
+        BadRows, typer.Option("--bad-rows", help="What to do with rows that are zero, NaN or infinite: refuse or drop.")
     ] = BadRows.refuse,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the curves to this .png, .pdf or .svg.")] = None,
 ) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options named differently
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 ExplainerCopy = Annotated[
-    str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer with different labels.")
+    str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer, with different labels.")
 ]
 
 
@@ -148,9 +148,7 @@ class WhyOptions:
             help="Compare with this document; default: the last one in the top, if the document is not in it.",
         ),
     ] = None
-    k: Annotated[
-        int | None, typer.Option("--hits", "-k", min=1, help="How many documents count as the top; default: 10.")
-    ] = None
+    k: Annotated[int | None, typer.Option("--hits", "-k", min=1, help="The size of the top; default: 10.")] = None
     counterfactual: Annotated[
         bool,
         typer.Option(

@@ -28,7 +28,7 @@ class BuildConfig(Brief):
     block: int | None = None
     restart: Annotated[bool, Option("Discard an unfinished build of a different corpus.")] = False
     adding: bool = False
-    engine: Annotated[str, Option("loop, or ray: the same work on a cluster (extra `ray`).")] = "loop"
+    engine: Annotated[str, Option("loop, or ray to do the same work on a cluster (extra `ray`).")] = "loop"
     force: Annotated[bool, Option("Accept vectors that seem to come from a different encoder.")] = False
     dictionary: Annotated[
         str | Path | None,
@@ -44,7 +44,7 @@ class BuildConfig(Brief):
             "without, vectors in the cache are used."
         ),
     ] = False
-    seed: Annotated[int, Option("For training a dictionary: same corpus and seed, same features.")] = 0
+    seed: Annotated[int, Option("For training a dictionary: the same corpus and seed give the same features.")] = 0
 
     def __post_init__(self) -> None:
         for name, value in (("shard_rows", self.shard_rows), ("block", self.block)):

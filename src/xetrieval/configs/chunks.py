@@ -24,11 +24,11 @@ class ChunkConfig(Settings):
 
     tokens: Annotated[
         int | None,
-        Option("The most tokens in a chunk; default: the encoder's limit. Longer documents are cut.",
+        Option("Cut documents into chunks of at most this many tokens; default: the encoder's limit.",
                "--chunk-tokens", "TOKENS"),
     ] = None  # fmt: skip
     overlap: Annotated[
-        int, Option("Sentences that a chunk repeats from the previous one.", "--chunk-overlap", "SENTENCES")
+        int, Option("How many sentences of the previous chunk each chunk repeats.", "--chunk-overlap", "SENTENCES")
     ] = 0
     whole: Annotated[
         bool, Option("Do not cut documents; tokens past the encoder's limit are only counted.", "--no-chunks")

@@ -96,7 +96,7 @@ class LabelsConfig:
     """How many labelled features are judged, and on how many active and inactive texts of each."""
 
     features: Annotated[int | None, Option("Judge a sample of this many labelled features.", "--sample")] = 200
-    texts: Annotated[int, Option("Active texts per feature, and as many inactive ones.", "--texts-per-feature")] = 10
+    texts: Annotated[int, Option("Active texts per feature, and equally many inactive.", "--texts-per-feature")] = 10
     seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
@@ -109,7 +109,7 @@ class LabelsConfig:
 class NamesConfig:
     """Which pairs are drawn, and what a reader sees of them."""
 
-    pairs: Annotated[int, Option("Pairs; half of them relevant hits, if there are enough.")] = 60
+    pairs: Annotated[int, Option("Number of pairs; half of them are relevant hits, if there are enough.")] = 60
     decoys: Annotated[int, Option("Names of inactive features that are added to each pair.")] = 2
     seed: Annotated[int, SEED] = 0
 

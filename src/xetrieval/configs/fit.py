@@ -40,7 +40,7 @@ class FitConfig(Brief):
     form: Annotated[Form, Option("Form of the internalizers: residual, or paper (the paper's form).")] = "residual"
     seed: Annotated[int, Option("Same seed, same explainer.")] = 0
     name: Annotated[str | None, Option("The explainer's name; default: its folder's.")] = None
-    notes: Annotated[str, Option("A paragraph for the model card: where the data is from, under which licence.")] = ""
+    notes: Annotated[str, Option("A paragraph for the model card: where the data comes from, and its licence.")] = ""
     cache: Annotated[Path | None, Option("Folder for encoded texts; default: the user's cache folder.")] = None
     held_out: float = 0.02  # fraction of the documents, with their sentences, on which the card's metrics are measured
     label_examples: int = 20  # strongest texts of a feature, from which its label is made

@@ -22,7 +22,7 @@ class InternalizerConfig(Settings):
     learning_rate: float = 5e-4
     batch_size: int = 128
     epochs: Annotated[int, Option("At most this many passes over the pairs.")] = 100
-    patience: Annotated[int, Option("Stop after this many passes without gain.")] = 5
+    patience: Annotated[int, Option("Stop after this many passes without a gain.")] = 5
     validation: float = 0.15
     seed: Annotated[int, Option("Same seed, same networks.")] = 0
 

@@ -37,7 +37,7 @@ class ExamplesConfig:
 class LlmLabelConfig:
     """How a language model is asked for labels."""
 
-    candidates: Annotated[int, Option("Labels to ask for per feature; the one that fits best is kept.")] = 3
+    candidates: Annotated[int, Option("How many labels to ask for per feature; the one that fits best is kept.")] = 3
     retries: Annotated[int, RETRIES] = 2
     concurrency: Annotated[int, CONCURRENCY] = 8
     prompt: Annotated[
@@ -60,7 +60,7 @@ class ScoresConfig:
         tuple[Negatives, ...], Option("Inactive texts: random, hard (similar to the active ones), or both.")
     ] = NEGATIVES
     features: Annotated[int | None, Option("Score a sample of this many features; default: all.", "--sample")] = None
-    texts: Annotated[int, Option("Active texts per feature, and as many inactive ones.", "--texts-per-feature")] = 10
+    texts: Annotated[int, Option("Active texts per feature, and equally many inactive.", "--texts-per-feature")] = 10
     active: Annotated[Active, Option("Active texts: range (spread over all activations), or strongest.")] = "range"
     shuffled: Annotated[
         bool, Option("Also score each label on another feature's texts.", "--shuffled/--no-shuffled")

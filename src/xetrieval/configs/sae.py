@@ -78,12 +78,12 @@ class SaeConfig(Settings):
     epochs: Annotated[int, Option("Passes over the rows.")] = 4
     batch_size: Annotated[int, Option("Rows per step.")] = 1024
     inference_k: Annotated[
-        int | None, Option("topk: active features per row in use; default: as in training.", "--inference-l0")
+        int | None, Option("topk: active features per row after training; default: as in training.", "--inference-l0")
     ] = None
     centre: Annotated[
         Centre,
         Option("none, mean or whiten: how vectors are transformed for training; afterwards folded into the weights."),
-    ] = "none"  # whiten: directions have unit length, and the k largest are chosen, in the whitened space
+    ] = "none"  # whiten: in the whitened space, directions have unit length and the k largest are chosen
     learning_rate: Annotated[
         float | None, Option("Peak learning rate; default: 2e-4 / sqrt(F / 2^14) times the variant's rate.")
     ] = None

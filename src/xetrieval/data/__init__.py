@@ -1,4 +1,4 @@
-"""Text in, records out: corpora, pairs, sentences.
+"""Reads texts as records: corpora, pairs, sentences.
 
 Every reader refuses what it cannot use with an InputError that names the file, the line and the field, and a truncated
 or altered gzip file with a DamagedError; docstrings list only other errors.

@@ -17,7 +17,7 @@ from .sources import read_corpora
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Documents, judged queries and judgments. A query's results exclude the document with its id (`own_rows`)."""
+    """Documents, judged queries and judgments. Results of a query leave out the document with its id (`own_rows`)."""
 
     name: str
     documents: list[Document]
@@ -104,7 +104,7 @@ def open_benchmark(source: str | Path, skipped: Skipped | None = None) -> Benchm
 
 
 def _qrels(folder: Path) -> Path:
-    """qrels/test.tsv, else dev, else train, plain or gzip."""
+    """qrels/test.tsv, otherwise dev, otherwise train, plain or gzip."""
     names = [f"{split}.tsv{ending}" for split in ("test", "dev", "train") for ending in ("", ".gz")]
     for name in names:
         if (folder / "qrels" / name).is_file():

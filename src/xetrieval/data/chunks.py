@@ -25,7 +25,7 @@ LONGEST_TITLE: Final = 120  # characters of a page's title, and of any title lon
 LONGEST_LEAD: Final = 400  # characters of a title that is put before chunks; a longer one is shortened like a page's
 CHARACTERS_PER_TOKEN: Final = 3  # used without a tokenizer; few English texts have fewer
 FILE_TOKENS: Final = 256  # length of the chunks of a file that is read without an encoder
-FULL: Final = 0.5  # a chunk that ends early to end at a better place is at least this full
+FULL: Final = 0.5  # a chunk that ends early, at a better place, is at least this full
 LEAST_ROOM: Final = 8  # tokens beside the title
 LONGEST_LINE: Final = 1000  # characters of a line that may be a heading
 DOCUMENTS: Final = 64  # documents measured at once
@@ -42,7 +42,7 @@ class Ruler(Protocol):
 
     @property
     def room(self) -> int:
-        """The most tokens that a document may have."""
+        """The largest number of tokens in a document."""
 
     @property
     def limit(self) -> str:
@@ -87,7 +87,7 @@ class Cutter:
     def cut(self, documents: Iterable[Document]) -> Iterator[Document]:
         """The chunks of documents, as documents ID#1, ID#2, ...; a document that fits is not cut and keeps its id.
 
-        text[start:end] of the document's body is the content of a chunk; a title is put before each.
+        text[start:end] of the document's body is the content of a chunk; the title is put before each.
         """
         given, number, at = iter(documents), 0, 0
         while block := list(islice(given, DOCUMENTS)):
@@ -247,7 +247,7 @@ def _greedy(units: list[_Unit], starts: NDArray[np.int64], room: int, overlap: i
         out.append((units[first].start, units[following - 1].end))
         first, new = max(first + 1, following - overlap), following
         while new < len(units) and first < new and lasts[new] - firsts[first] > room:
-            first += 1  # less overlap, to leave room for something new
+            first += 1  # overlap less, to leave room for new text
     return out
 
 

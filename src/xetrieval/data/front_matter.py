@@ -85,7 +85,7 @@ def _loader() -> Any:
 
         def construct_mapping(self, node: Any, **deep: Any) -> Any:
             for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode):  # a key is the text that was written: null, true, 3.10
+                if isinstance(key, yaml.ScalarNode):  # a key is always text: null, true, 3.10
                     key.tag = "tag:yaml.org,2002:str"
             mapping = super().construct_mapping(node, **deep)
             if len(mapping) != len(node.value):

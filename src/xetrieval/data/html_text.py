@@ -11,7 +11,7 @@ BLOCKS: Final = frozenset(
     frame h1 h2 h3 h4 h5 h6 header hr iframe legend li main nav noembed ol optgroup option p pre section select summary
     table td textarea th title tr ul""".split()  # noqa: SIM905  # one per line would fill a screen
 )
-SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # what the page does not show
+SILENT: Final = frozenset({"script", "style", "template", "noscript"})  # elements that browsers do not show
 
 # In XML `/>` closes such an element; in HTML it does not. HTML has CDATA only in drawings.
 ENDED: Final = re.compile(r"<(script|style|template|noscript|title|textarea|iframe)\b[^<>]*/>", re.IGNORECASE)
@@ -52,7 +52,7 @@ def page_text(html: str, *, xml: bool = False) -> tuple[str, str]:
         elif done:
             drawing -= tag == "svg"
             parts.append("\n" if tag in BLOCKS else "")
-        elif tag == "title":  # the title of a drawing is not shown
+        elif tag == "title":  # browsers do not show the title of a drawing
             titles += [] if drawing else [node.text() or ""]
         elif tag not in SILENT:
             drawing += tag == "svg"

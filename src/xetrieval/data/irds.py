@@ -1,4 +1,4 @@
-"""Benchmarks of ir-datasets (BEIR, BRIGHT, TREC and many more); which downloads them if needed."""
+"""Benchmarks from ir-datasets (BEIR, BRIGHT, TREC and many more), which downloads them if needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_irds(name: str) -> Benchmark:
         MissingExtra: ir-datasets is not installed.
     """
     package = require("ir_datasets", "irds")
-    logging.getLogger("ir_datasets").setLevel(logging.CRITICAL)  # hides its attempts; the error has the last reason
+    logging.getLogger("ir_datasets").setLevel(logging.CRITICAL)  # hides its retries; the error has the last reason
     try:
         dataset = package.load(name)
     except KeyError as error:

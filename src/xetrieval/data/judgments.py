@@ -83,7 +83,7 @@ def read_judgments(path: Path, skipped: Skipped | None = None) -> Judgments:
                 f"{of_query[document]} in an earlier line, and {grade} here"
             )
     if not judgments:
-        raise InputError(f"{path_text(path)}: no judgments in it")
+        raise InputError(f"{path_text(path)}: contains no judgments")
     return judgments
 
 
@@ -104,7 +104,7 @@ def read_queries(path: Path, judged: Container[str] | None = None, skipped: Skip
                 f"{path_text(path)}, line {number}: query id {name[:60]!r} has a different text in an earlier line"
             )
     if not texts:
-        raise InputError(f"{path_text(path)}: no query with a text in it")
+        raise InputError(f"{path_text(path)}: contains no query with a text")
     return Queries(list(texts), list(texts.values()), empty)
 
 
@@ -115,7 +115,7 @@ def read_clicks(path: Path, skipped: Skipped | None = None) -> tuple[list[str], 
         of_query = clicked.setdefault(query, {})
         of_query[document] = of_query.get(document, 0) + clicks
     if not clicked:
-        raise InputError(f"{path}: no clicks in it")
+        raise InputError(f"{path}: contains no clicks")
     return list(clicked), list(clicked.values())
 
 

@@ -204,7 +204,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def other_kind(start: bytes) -> str:
-    """If a file that starts with these bytes is compressed or not UTF-8: what it is and what to do; else ""."""
+    """What a file that starts with these bytes is, and what to do, if it is compressed or not UTF-8; otherwise ""."""
     for magic, kind, remedy in KINDS:
         if start.startswith(magic):
             return f"the file is {kind}; {remedy}"

@@ -21,7 +21,7 @@ from .skipped import WITHOUT_TEXT, Skipped
 MARKDOWN: Final = (".md", ".markdown")
 HTML: Final = (".html", ".htm", ".xhtml")
 PAGE_FILES: Final = (".txt", *MARKDOWN, ".rst", *HTML)
-LARGEST: Final = 64 << 20  # bytes in a file; no page is larger
+LARGEST: Final = 64 << 20  # bytes in a file; larger files are refused
 FRONT_MATTER: Final = "front_matter"  # metadata key for fields whose names we use ourselves
 CODE: Final = re.compile(r" {4}| {0,3}\t")
 REMARK: Final = re.compile(r"(`[^`]*`)|<!--.*?-->")  # a comment within a line; in code it is text
@@ -47,7 +47,7 @@ def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
             skipped.add_file(folder, path, ours[0] if ours else path.suffix.lower())
     if not visible:
         raise InputError(
-            f"{path_text(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
+            f"{path_text(folder)}:  neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
         )
     yield from _documents(folder, visible, skipped)
 
@@ -72,7 +72,7 @@ def _page(path: Path, source: Path, skipped: Skipped) -> Document | None:
         content = path.read_bytes()
         if other := other_kind(content if b"\0" in content else content[:6]):
             raise BadLine(path, 0, other, content)
-        whole = content.decode("utf-8-sig")  # keeps line endings, so that offsets are those of the file
+        whole = content.decode("utf-8-sig")  # keeps line endings, so that offsets match the file
     except UnicodeDecodeError as error:
         reason = f"not UTF-8 (byte {error.start + 1}); convert it, or leave it out"
         raise BadLine(path, 0, reason, error.object) from error

@@ -35,7 +35,7 @@ class Skipped:
         self._unread: dict[Path, set[Path]] = {}
 
     def rename(self, path: Path, name: Path) -> None:
-        """List rows of the file `path` as rows of `name`, the original it was copied from."""
+        """List bad rows of the file `path` as rows of `name`, from which it was copied."""
         self._names[path] = name
 
     def add_row(self, bad: BadLine) -> None:

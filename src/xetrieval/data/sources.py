@@ -61,7 +61,7 @@ def read_corpora(paths: Iterable[Path], skipped: Skipped | None = None) -> list[
     read = ", ".join(map(path_text, given))
     (skipped or Skipped()).check(len(documents), read)
     if not documents:
-        raise InputError(f"{read}: no documents in it")
+        raise InputError(f"{read}: contains no documents")
     return documents
 
 

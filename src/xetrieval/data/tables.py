@@ -174,7 +174,7 @@ def _as_text(arrow: Any, batch: Any) -> Any:
 
 
 def _iso(value: datetime | time | timedelta, nanoseconds: int) -> str:
-    """A time in ISO form, without fractional seconds or with nine digits."""
+    """A time in ISO form, with nine digits of fractional seconds or none."""
     text = str(value) if isinstance(value, timedelta) else value.isoformat()
     if not nanoseconds:
         return text

@@ -98,7 +98,7 @@ class MarksTokens(Protocol):
 
     @property
     def document_room(self) -> int | None:
-        """The most tokens that a document may have, NO_LIMIT for any number; None: its tokens cannot be seen."""
+        """The largest number of tokens in a document, or NO_LIMIT; None: its tokens cannot be seen."""
 
     def token_starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """Where the tokens of each text begin, in order, including those past the limit."""

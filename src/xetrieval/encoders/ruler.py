@@ -18,7 +18,7 @@ UNKNOWN_LIMIT = 512  # tokens; usual for encoders that do not report a limit
 
 @dataclass(frozen=True)
 class TokenRuler:
-    """Counts by the encoder's tokenizer; `room` is less than the encoder reads if chunks are to be shorter."""
+    """Counts by the encoder's tokenizer; `room` is smaller than the encoder's limit if chunks are to be shorter."""
 
     encoder: Encoder
     room: int
@@ -36,7 +36,7 @@ class TokenRuler:
 
 def ruler_of(encoder: Encoder, config: ChunkConfig | None = None) -> Ruler:
     """The ruler for an encoder's documents, with the longest allowed chunk."""
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache encodes to count
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache would encode to count
     wanted = None if config is None else config.tokens
     room = inner.document_room if isinstance(inner, MarksTokens) else None
     if room is not None:

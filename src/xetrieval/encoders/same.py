@@ -24,7 +24,7 @@ class Difference(NamedTuple):
 
 
 def first_difference(own: Float32, known: Float32, least: float = SAME_MODEL) -> Difference | None:
-    """The first of some unit vectors [n, m] whose cosine with the known one is below `least`, or NaN."""
+    """The first unit vector of [n, m] whose cosine with the known one is below `least` or NaN."""
     cosines = np.einsum("nm,nm->n", own, known)
     return next((Difference(row, float(near)) for row, near in enumerate(cosines) if not near >= least), None)
 

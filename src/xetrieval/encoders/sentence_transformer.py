@@ -98,7 +98,7 @@ class SentenceTransformerEncoder(BaseEncoder):
 
     @cached_property
     def document_room(self) -> int | None:
-        """The most tokens that a document may have; None: the tokenizer does not show them."""
+        """The largest number of tokens in a document; None: the tokenizer does not show them."""
         tokenizer, prompt = self._model.tokenizer, self.identity.document_prompt
         if not getattr(tokenizer, "is_fast", False):
             return None
@@ -198,7 +198,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         spans, kinds = _places(offsets, special, len(prompt) - lead)
         kept = list(range(len(kinds)))
         if "prompt" in kinds and not getattr(self._model[1], "include_prompt", True):
-            kept = kept[len(kinds) - kinds[::-1].index("prompt") :]  # nor anything before it, such as [CLS]
+            kept = kept[len(kinds) - kinds[::-1].index("prompt") :]  # without what precedes it, such as [CLS]
         return TokenVectors(states[kept], tuple(spans[i] for i in kept), tuple(kinds[i] for i in kept))
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
@@ -220,7 +220,7 @@ class SentenceTransformerEncoder(BaseEncoder):
         def read_each(some: list[str]) -> Float32:
             return np.concatenate([self._read(text, role)[0] for text in some])
 
-        alone = len(texts) == 1 and self._large  # all threads for one text: only faster with large models
+        alone = len(texts) == 1 and self._large  # use all threads for one text, which is faster only with large models
         if len(texts) <= FEW and not half and self._is_mean:
             read, batch = read_each, 1
         beside = device == "cpu" and not alone
@@ -287,7 +287,7 @@ def _is_folder(source: str | Path) -> bool:
 
 
 def find_model(source: str | Path) -> Path:
-    """The folder of a model: `source` itself, or the hub's local copy of it, fetched if need be."""
+    """The folder of a model: `source` itself, or the hub's local copy of it, downloaded if needed."""
     folder = path_of(source).expanduser()
     if _is_folder(source):
         if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():

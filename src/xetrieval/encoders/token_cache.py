@@ -15,7 +15,7 @@ from ..files import database
 from .tokens import TokenVectors
 
 MOST_TEXTS: Final = 200  # tokens are kept for this many texts
-MOST_NUMBERS: Final = 1 << 20  # the most numbers in the tokens of one text
+MOST_NUMBERS: Final = 1 << 20  # largest size of one text's tokens, in numbers
 WHAT: Final = "the cache of tokens"
 SCHEMA: Final = """CREATE TABLE IF NOT EXISTS tokens (
     text_sha256 BLOB PRIMARY KEY, vectors BLOB NOT NULL, places TEXT NOT NULL, seal BLOB NOT NULL)"""

@@ -13,7 +13,7 @@ TokenKind = Literal["text", "special", "prompt"]
 
 
 class TokenVectors(NamedTuple):
-    """z = l2norm(mean of the rows of `vectors`), to the precision of the encoder."""
+    """z = l2norm(mean of the rows of `vectors`), up to the precision of the encoder."""
 
     vectors: Float32  # [T, m], h_t
     spans: tuple[tuple[int, int], ...]  # text[start:end] of each token of kind "text"; (0, 0) for the others

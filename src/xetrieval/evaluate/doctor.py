@@ -151,7 +151,7 @@ def checkup(
 def _notes(index: Index, z: Float32) -> tuple[str, ...]:
     """Notes on supplied vectors of a different encoder, and on new documents that are poorly explained."""
     changed, events = drift(index), index.manifest.made_from
-    encoded = bool(events) and all(event.get("encoded_with") for event in events)  # texts may be unlike, not vectors
+    encoded = bool(events) and all(event.get("encoded_with") for event in events)  # its vectors cannot be foreign
     notes = (
         None if encoded else unlike(index.explainer, z, "the vectors of this index"),
         changed and changed.note(index),

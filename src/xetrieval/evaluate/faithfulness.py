@@ -100,7 +100,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class RankAgreement:
-    """Spearman's correlation of the scores with those from only the displayed, all shared, or random features."""
+    """Spearman's correlation of the scores with those from the displayed, all shared, or random features alone."""
 
     queries: int
     documents: int

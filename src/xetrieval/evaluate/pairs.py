@@ -23,7 +23,7 @@ class InterventionConfig:
     """How pairs are drawn; the defaults are the paper's."""
 
     depth: int = 32  # ranks that pairs are drawn from
-    per_query: int = 4  # pairs at most; half of them true positives if there are enough
+    per_query: int = 4  # at most this many pairs; half of them true positives if there are enough
     queries: int | None = None  # a seeded sample of the queries; None is all
     bootstrap: int = 1000
     seed: int = 0

@@ -24,7 +24,7 @@ from .weights import learn_weights
 
 DEPTH = 10
 CHUNKS = 5  # hits fetched per ranked document, as several may be chunks of the same document
-Weights = Mapping[View, float] | Sequence[Mapping[View, float]] | None  # by view; one mapping per half if learned
+Weights = Mapping[View, float] | Sequence[Mapping[View, float]] | None  # one mapping per half of queries if learned
 
 
 def ndcg10_by_query(benchmark: Benchmark, vectors: BenchmarkVectors) -> Float64:

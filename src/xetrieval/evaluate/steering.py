@@ -1,4 +1,4 @@
-"""The paper's steering check (section 10, Fig. 8): does scaling the features that matter change the ranking?
+"""The paper's steering check (section 10, Fig. 8): does scaling the key features change the ranking?
 
 RUS(j) = sum of I_j over matched pairs - the same over equally many unmatched pairs; I_j(q,d) = [j active in q][j
 active in d].

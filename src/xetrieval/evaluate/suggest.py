@@ -1,9 +1,8 @@
 """Learns a steering profile from judgments or clicks, and measures its gain on held-out queries.
 
 Queries are split into folds. For each fold, the number of features that may be scaled and the strength of the ridge are
-chosen by cross-validation among the other folds, a profile is learned from those, and the fold's queries are ranked
-with it. So the gain is measured on queries that had no part in any choice. The returned profile is learned from all
-queries.
+chosen by cross-validation on the other folds, a profile is learned from them, and the fold's queries are ranked with
+it. So the gain is measured on queries that had no part in any choice. The returned profile is learned from all queries.
 """
 
 from __future__ import annotations

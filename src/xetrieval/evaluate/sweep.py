@@ -25,7 +25,7 @@ from .intruder import IntruderSample, intruder_score
 from .retrieval import ndcg10, reconstructed
 from .vectors import BenchmarkVectors
 
-MEASURED = 20_000  # held-out rows per kind, at most
+MEASURED = 20_000  # at most this many held-out rows per kind
 
 
 @dataclass(frozen=True)

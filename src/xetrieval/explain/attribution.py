@@ -36,7 +36,7 @@ TOLERANCE: Final = 1e-5  # the most that bias + shares + remainder may differ fr
 
 
 class Attribution(NamedTuple):
-    """The parts of n scores. `shares` is aligned with the features of the sets passed in."""
+    """The parts of n scores. `shares` is aligned with the features of the given sets."""
 
     score: Float64  # [n], the retriever's own <q, z> in its own precision
     bias: Float64  # [n]

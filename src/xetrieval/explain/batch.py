@@ -1,4 +1,4 @@
-"""A file of pairs in, a file of explanations out."""
+"""Explains a file of pairs and writes a file of explanations."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def model_card(explainer: Explainer) -> str:
         "",
         "## Figures",
         "",
-        *(_table(explainer.metrics) or ["None were measured."]),
+        *(_table(explainer.metrics) or ["No figures were measured."]),
         "",
         "## Made from",
         "",

@@ -50,7 +50,7 @@ class NamedFeature(NamedTuple):
 
 
 class Erase(NamedTuple):
-    """Features whose erasure from the document is enough, and its score after that."""
+    """Features to erase from the document, and its score without them."""
 
     features: tuple[NamedFeature, ...]
     score: float
@@ -61,7 +61,7 @@ class Erase(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """A factor on the document's activations of these features that is enough, and its score after that."""
+    """A factor by which to scale the document's activations of these features, and its score after that."""
 
     features: tuple[int, ...]  # the features that the query shares with the document's original view
     factor: float
@@ -77,7 +77,7 @@ class Swap(Record):
     behind_score: float
     erase: Erase | None  # features to erase from the higher document; None: no set was found
     boost: Scale | None  # how to scale the lower document; None: no factor was found
-    most_erased: int  # the most features that the search may erase at once
+    most_erased: int  # the largest set of features that was tried
 
     json_also = ("sentences",)
 
@@ -169,7 +169,7 @@ def least_erasure(
     views: Sequence[SparseCodes],
     below: float,
 ) -> tuple[Erase | None, int]:
-    """The fewest features whose erasure takes a pair's score below `below`, and the most that the search may erase.
+    """The fewest features whose erasure takes a pair's score below `below`, and the size of the largest set tried.
 
     Args:
         pair: q [m] and z [m]. views: the document's codes in every view.
@@ -247,7 +247,7 @@ def smallest_boost(
 
 
 class _Space(NamedTuple):
-    """Everything that determines the score after erasing part of S."""
+    """Everything needed to compute the score after erasing part of S."""
 
     score: float
     norm2: float

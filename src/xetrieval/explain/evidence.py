@@ -55,7 +55,7 @@ class TextEvidence(Brief):
 
     method: Method
     sentences: tuple[SentenceShare, ...]  # in the order of the text
-    tokens: tuple[TokenShare, ...] = ()  # those of the text; none where `method` is estimate
+    tokens: tuple[TokenShare, ...] = ()  # tokens of the text; empty where `method` is estimate
     special: float = 0.0  # special tokens, added by the model
     prompt: float = 0.0  # tokens of the encoder's prompt
     constant: float = 0.0  # -<p_j, b><q, w_j>, which belongs to no token
@@ -76,7 +76,7 @@ class Evidence(Brief):
 
 
 class Pair(NamedTuple):
-    """What both sides need of an explanation."""
+    """What both sides need to know about an explanation."""
 
     explainer: Explainer
     features: IntArray  # S, all shared features, ascending
@@ -99,7 +99,7 @@ def pair_of(explainer: Explainer, explanation: Explanation, q: Float32, z: Float
 
 
 class _Side(NamedTuple):
-    """One text, its sentences, and the shares over them; rows are those of S."""
+    """One text, its sentences, and their parts of the shares; row i belongs to feature i of S."""
 
     text: str
     sentences: list[Sentence]

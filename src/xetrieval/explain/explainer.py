@@ -139,7 +139,7 @@ class Explainer:
     def explain_pairs(
         self, queries: Sequence[str], documents: Sequence[str], names: PairNames | None = None
     ) -> ExplainedPairs:
-        """Query i with document i, without words. A text that occurs in several pairs is encoded once.
+        """Explain query i with document i, without words. A text that occurs in several pairs is encoded once.
 
         Raises:
             InputError: a bare text where a list is expected, an entry that is not a text, an empty text.

@@ -281,7 +281,7 @@ def join_twins(terms: Sequence[Term], leaders: Sequence[int]) -> list[Term]:
 
 
 def weak_label(explanation: Explanation, strong: Sequence[int], kept: Sequence[int]) -> str:
-    """A name for the terms that are not `kept`: "weak features" if none of them is strong."""
+    """A name for the terms that are not `kept`: "weak features" if all of them are weak."""
     count = len(explanation.terms) - len(kept)
     return f"weak features ({count})" if len(strong) == len(kept) else ""
 

@@ -1,4 +1,4 @@
-"""Checks that vectors come from the explainer's encoder, since those of any model with the same dimension fit.
+"""Checks that vectors come from the explainer's encoder: vectors of other models may have the same dimension.
 
 A dictionary reconstructs vectors like those it was trained on, and hardly any others. The mean cosine of the first
 thousand with their reconstructions is compared with two figures: the model card's, for held-out documents of the

@@ -33,10 +33,10 @@ class PairNames(NamedTuple):
 
 
 def check_names(names: PairNames | None, pairs: int) -> PairNames:
-    """`names`, or no facts at all.
+    """`names`, or empty ones if it is None.
 
     Raises:
-        InputError: it is something else, or has not one id for each pair.
+        InputError: it is something else, or does not have one id for each pair.
     """
     if names is None:
         return PairNames()

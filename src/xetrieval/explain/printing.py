@@ -1,4 +1,4 @@
-"""What an explanation and a contrast have in common: they print themselves."""
+"""The base of explanations and contrasts: how they print themselves."""
 
 from __future__ import annotations
 

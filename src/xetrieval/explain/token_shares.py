@@ -19,7 +19,7 @@ from ..sae.projection import RIDGE
 
 
 class TokenShares(NamedTuple):
-    """The share of each feature of S, over the tokens of one text, plus the part that belongs to no token."""
+    """The shares of the features of S, split over the tokens of one text, and the part that belongs to no token."""
 
     tokens: Float64  # [S, T]
     constant: Float64  # [S]; zero on the query's side
@@ -31,7 +31,7 @@ class TokenShares(NamedTuple):
 
 
 class FeatureSpan:
-    """The features S of a pair: computes their shares from its vectors, for a fixed S.
+    """Computes the shares of a fixed set S of features from the vectors of a pair.
 
     Args:
         directions: W^T [F, m]. decoder_bias: b [m]. features: S.

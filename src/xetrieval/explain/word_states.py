@@ -23,7 +23,7 @@ from ..sae import SparseAutoencoder, SparseCodes
 from .words import as_shown, key_of, rank_of, strongest, word_at, words_of_tokens
 
 DAMPING: Final = 1.0  # how strongly other features damp a feature's part in a word; this value agrees best with shares
-LEAST_ALIKE: Final = 1e-3  # the most by which the cosine of a vector and the mean of its tokens may fall below 1
+LEAST_ALIKE: Final = 1e-3  # the cosine of a vector and the mean of its tokens may be this much below 1
 KEPT: Final = 32  # words of a text
 LONGEST: Final = 63  # characters of a word that can be highlighted
 FURTHEST: Final = 1 << 24  # characters of a text; words beyond are not stored

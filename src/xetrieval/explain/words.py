@@ -108,7 +108,7 @@ def matching(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Words of two texts that carry a share and match: the best-matching pair first, then words similar to it.
 
-    If it is not known which words match, the strongest of each text.
+    If it is not known which words match, returns the strongest words of each text.
 
     Args:
         seen: pairs that come first in other lines, which get half weight; the pair of this line is added.
@@ -166,13 +166,13 @@ def _words(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
     places, parts = word_parts(text, spans, split.tokens[:, kept])
     names = [word_at(text, place) for place in places]
     vectors = l2norm(word_parts(text, spans, tokens.vectors[kept].T.astype(np.float64))[1].T)
-    vectors = l2norm(vectors - pair.explainer.sae.decoder_bias)  # what all texts have in common is not a similarity
+    vectors = l2norm(vectors - pair.explainer.sae.decoder_bias)  # the part common to all texts
     signs = np.where(pair.shares >= 0, 1, -1)
     return [carriers_of(names, row, vectors) for row in parts * signs[:, None]]
 
 
 def _left_out(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
-    """The words without which each share loses most; of a long text, only the first 48 content words are tried."""
+    """The words whose removal costs each share most; of a long text, only the first 48 content words are tried."""
     places: dict[str, list[tuple[int, int]]] = {}
     for word in WORD.finditer(text):
         key = key_of(word_at(text, word.span()))

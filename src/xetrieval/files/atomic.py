@@ -22,7 +22,7 @@ from .scratch import held, scratch
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
 PATIENCE: Final = 2.0  # seconds to wait for another process to open the other end of a pipe
-_OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # open files of a process
+_OPEN: Final = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")  # files already open
 
 
 def cache_folder() -> Path:

@@ -18,7 +18,7 @@ except ImportError:  # Windows
     fcntl: Any = None  # type: ignore[no-redef]
 
 _SCRATCH: Final = re.compile(r"\..+\.[0-9a-f]{8}\.xetrieval(-old|-journal)?")  # -journal: left by SQLite after a kill
-YOUNG: Final = 2.0  # seconds within which even a slow process has locked a new scratch file
+YOUNG: Final = 2.0  # seconds; by then, even a slow process has locked its new scratch file
 UNHELD: Final = 86400.0  # seconds; on systems without locks, a file this old is assumed abandoned
 
 

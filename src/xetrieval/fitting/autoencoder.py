@@ -18,7 +18,7 @@ from ..sae.train import SaeConfig, SaeStep, Stack, train_many
 from ..sae.train.config import check_device
 from ..sae.train.rows import BadRows
 
-LOGGED = 200  # lines per training
+LOGGED = 200  # log lines per training run
 STATE = "state.pt"
 
 

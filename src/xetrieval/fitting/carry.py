@@ -28,7 +28,7 @@ BLOCK: Final = 8192
 
 
 class Carried(NamedTuple):
-    """An autoencoder whose first rows are those of an earlier one, and what became of the earlier features, by id."""
+    """An autoencoder that extends an earlier one, and what became of the earlier features, by id."""
 
     sae: SparseAutoencoder
     kept: frozenset[int]

@@ -1,4 +1,4 @@
-"""A small dictionary trained on the spot from documents that accompany a pair: a folder, the other hits of a query.
+"""A small dictionary trained on the spot from documents given with a pair, such as the other hits of the query.
 
 paper/studies/relearn.py measured how many are needed; docs/decisions.md has the figures.
 """

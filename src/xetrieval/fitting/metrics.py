@@ -15,7 +15,7 @@ from ..sae import SparseAutoencoder
 from ..sae.measure import BLOCK, Activity, reconstruction
 
 MOST_ROWS = 20_000  # enough for three digits
-LEAST_ROWS = 5  # fewer rows have hardly any variance around their own mean
+LEAST_ROWS = 5  # with fewer rows, there is hardly any variance around their own mean
 
 
 def held_out_rows(owner: NDArray[np.int64], documents: int, config: FitConfig) -> NDArray[np.bool_]:

@@ -100,7 +100,7 @@ def fit(
             },
         )
         explainer.save(work.folder / DRAFT, overwrite=True)
-        stored = load(work.folder / DRAFT)  # half-precision weights, as used later, so the metrics describe them
+        stored = load(work.folder / DRAFT)  # with half-precision weights, because these are the ones used later
         metrics = {"internalizers": learned, **card_metrics(stored.sae, views, held if held.any() else ~held)}
         work.publishing()
         replace(stored, metrics=metrics).save(output)

@@ -34,7 +34,7 @@ def write_release_internalizer(internalizer: Internalizer, path: Path) -> None:
     if internalizer.form != "paper":
         raise MismatchError(
             "the release's layout supports only the paper's form; "
-            "this internalizer is residual (it adds its input), fit one with --form paper to export it"
+            "this internalizer is residual (it adds its input); to export one, fit it with --form paper"
         )
     torch = require("torch", "encoders")
     save_torch(path, {key: torch.from_numpy(getattr(internalizer, name)) for name, key in KEYS.items()})

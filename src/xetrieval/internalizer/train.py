@@ -51,7 +51,7 @@ def train_internalizer(
         raise MismatchError(f"internalizer: {z.shape} vectors, {target.shape} targets, {len(groups)} groups")
     weights = np.ones(len(z), np.float32) if weights is None else np.asarray(weights, np.float32)
     if weights.shape != (len(z),) or not (np.isfinite(weights).all() and (weights > 0).all()):
-        raise InputError(f"internalizer: one weight above 0 is needed for each of the {len(z)} rows")
+        raise InputError(f"internalizer: give one weight above 0 for each of the {len(z)} rows")
     if len(set(groups)) < 2:
         raise InputError("internalizer: give teacher texts of at least two threads; one is held out")
     held = split_by_group(groups, config.validation, config.seed)

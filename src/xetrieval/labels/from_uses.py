@@ -6,15 +6,13 @@ texts that contain the term, and closer than nearly all other texts. A term cove
 
     c = sum of w * h(query) * h(hit) / sum of w,   w = EVEN + min(share / (score - bias), MOST_WEIGHT)
 
-shrunk towards r, the part that it covers of all pairs, as if by a few extra uses. A term is worth
-
-    z * (c + 0.1) * log(c / r) * how often it is a noun phrase
-
-where z is the mean nearness of whichever of the two texts is farther, in standard deviations. No two features have the
-same label, or labels of the same word families (bacteria, bacterial; date_time, datetime): if a term is worth more for
-another feature, that feature gets it, and this one gets its next-best term or a second term. A feature without a term
-that holds well enough gets no label. A label also stores two thresholds: the activation above which it holds for most
-uses, and the similarity of label and text above which it is shown.
+shrunk towards r, the part that it covers of all pairs, as if by a few extra uses. The worth of a term is z * (c + 0.1)
+* log(c / r) * how often it is a noun phrase where z is the mean nearness of whichever of the two texts is farther, in
+standard deviations. No two features have the same label, or labels of the same word families (bacteria, bacterial;
+date_time, datetime): if a term is worth more for another feature, that feature gets it, and this one gets its next-best
+term or a second term. A feature without a term that holds well enough gets no label. A label also stores two
+thresholds: the activation above which it holds for most uses, and the similarity of label and text above which it is
+shown.
 
 Nearness is the cosine between the vectors of text and term, from the corpus's own encoder, both centred. Short words
 and codes, about which encoders know little, must occur in the text; without an encoder, all terms must.
@@ -39,21 +37,21 @@ FEWEST: Final = 4  # a feature with fewer uses gets no label
 EVEN: Final = 0.15
 MOST_WEIGHT: Final = 0.6
 AT_LARGE: Final = 4000  # pairs sampled from all uses to estimate r
-DRAWN: Final = 3  # a feature's coverage is shrunk as if this many average pairs were added to its uses
+DRAWN: Final = 3  # coverage is shrunk as if this many average pairs were added to a feature's uses
 FAR: Final = 0.5  # standard deviations; a text that contains a term but is farther away may only mention it
 MENTIONED: Final = 0.4  # h of a text that may only mention a term
 NEAR: Final = 1.7  # standard deviations; one text in twenty is this near
 NEAR_LABEL: Final = 1.5  # standard deviations; a label is shown only if both texts are at least this near
-NEAR_TERM: Final = 2.0  # the same for labels from uses, whose terms can be looked for in the texts as well
+NEAR_TERM: Final = 2.0  # the same for labels from uses, because the texts are also searched for their terms
 NEAR_TEXTS: Final = 0.98  # at least one text in fifty counts as near
 MEANT: Final = 0.4  # h of a text that is near to a term
 CLOSEST: Final = 3.0  # nearness above this is capped
 COVERED: Final = 0.12  # a term with a lower c does not hold
 NEARNESS: Final = 0.8  # a term with a lower z does not hold
-WRITTEN: Final = 0.15  # the fraction of uses that must have the term in one of the two texts
+WRITTEN: Final = 0.15  # this fraction of the uses must contain the term in one of the two texts
 LARGEST_LIFT: Final = 4.0  # log(c / r) is capped at this
 FRAGMENT: Final = 0.6  # the weight of a term that is never a noun phrase
-WORDS: Final = 3  # terms that stand for a feature where no label holds
+WORDS: Final = 3  # number of terms shown for a feature where no label holds
 OPTIONS: Final = 12  # how many terms are tried as a feature's label
 NEARLY: Final = 0.8  # a term with this fraction of the best term's worth is as good
 HALF: Final = 0.5
@@ -130,7 +128,7 @@ def labels_from_uses(
 
 
 def _words(worth: Float64, terms: Terms) -> list[tuple[str, ...]]:
-    """For each feature the terms that are worth most, no two with a word of one family."""
+    """For each feature, the terms that are worth most, no two of which have words of the same family."""
     families = word_families(terms.stems)
     out = []
     for of_feature in worth:
@@ -255,9 +253,9 @@ def _choose(
     threshold: Callable[[int, Label], float | None],
     known: Mapping[int, Label],
 ) -> tuple[list[Label], list[float]]:
-    """The terms and threshold of each feature's label; features that a term is worth most for choose first.
+    """The terms and the threshold of each feature's label. A term goes to the feature for which it is worth most.
 
-    A label without a threshold, or that is nearly the label of another feature, is replaced by the next option.
+    A candidate without a threshold, or one that nearly repeats another feature's label, is replaced by the next.
 
     Args:
         known: the labels of features whose labels do not change.

@@ -26,7 +26,7 @@ class PlantedScore(NamedTuple):
     judge: str
     kind: str
     negatives: Negatives
-    value: float | None  # None: no usable answer at all
+    value: float | None  # None: there was no usable answer
     ci: tuple[float, float]  # Wilson interval over all judged sentences
     chance: float
     texts: int

@@ -56,7 +56,7 @@ class Writing(NamedTuple):
 
 
 class LabelTarget(Protocol):
-    """Where labels are written."""
+    """The protocol of a place where labels are written."""
 
     def check(self) -> None:
         """Raise an error if it cannot be written. Call it before long work starts."""

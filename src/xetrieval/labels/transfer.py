@@ -31,7 +31,7 @@ class Match(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """Matches within both bounds, and the others."""
+    """Pairs within both limits, and the other nearest pairs."""
 
     accepted: list[Match]
     refused: list[Match]
@@ -49,12 +49,12 @@ def match_features(
     Args:
         vectors: blocks [n, m] from the encoder of both autoencoders.
     Raises:
-        MismatchError: different dimensions. InputError: a bound outside [0, 1], or no vectors.
+        MismatchError: different dimensions. InputError: a limit outside [0, 1], or no vectors.
     """
     if old.dimension != new.dimension:
         raise MismatchError(f"autoencoders of {old.dimension} and {new.dimension} dimensions; their encoders differ")
     if not (0 <= least_cosine <= 1 and 0 <= least_overlap <= 1):
-        raise InputError("transfer: both bounds must be between 0 and 1")
+        raise InputError("transfer: both limits must be between 0 and 1")
     cosine = l2norm(old.directions) @ l2norm(new.directions).T
     nearest, back = cosine.argmax(axis=1), cosine.argmax(axis=0)
     mutual = np.flatnonzero(back[nearest] == np.arange(old.features))

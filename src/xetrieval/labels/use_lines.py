@@ -16,8 +16,8 @@ from ..sae import SparseAutoencoder
 from .examples import one_line
 from .uses import Rows, Uses, of_feature
 
-SHOWN: Final = 8  # uses in a prompt, with as many of similar features
-TRIED: Final = 5  # unseen uses for trials, with as many of similar features
+SHOWN: Final = 8  # uses in a prompt, and the same number from similar features
+TRIED: Final = 5  # unseen uses for trials, and the same number from similar features
 FEWEST: Final = 4  # uses that a feature needs to be labelled
 SIBLINGS: Final = 4  # features whose uses are closest in meaning
 CHARACTERS: Final = 160  # the most characters shown of each text
@@ -35,7 +35,7 @@ class FeatureUses:
 
 
 def feature_uses(sae: SparseAutoencoder, vectors: Float32, texts: Sequence[str], uses: Uses) -> list[FeatureUses]:
-    """The uses of each feature with enough of them for making and trying a label."""
+    """The uses of each feature that has enough of them to make and try a label."""
     codes = sae.encode(vectors)
     used = np.array([len(pairs) >= FEWEST for pairs in uses.of])
     texts_of = [uses.pairs[pairs].ravel() if has else [0] for pairs, has in zip(uses.of, used, strict=True)]

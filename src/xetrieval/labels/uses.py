@@ -21,7 +21,7 @@ LEAST: Final = 0.1  # fraction of (score - bias); a feature that carries less do
 SAME: Final = 0.999  # a neighbour with at least this cosine counts as the same text
 BLOCK: Final = 512
 MOST: Final = 60  # uses considered per feature
-AS_QUERY, AS_HIT = 2, 3  # in how many uses of a feature one text may occur
+AS_QUERY, AS_HIT = 2, 3  # one text may occur in this many uses of a feature
 
 Rows = NDArray[np.int64]
 
@@ -32,7 +32,7 @@ class Uses(NamedTuple):
     pairs: Rows  # [P, 2], rows of a query and of its hit
     of: list[Rows]  # [F], some pairs of each feature, over the whole range of its fractions
     fractions: list[Float64]  # [F], share / (score - bias) of each of these
-    activations: list[Float32]  # [F], in each of these: the smaller of both texts' activations
+    activations: list[Float32]  # [F], in each of these: the smaller of the two texts' activations
     counts: Rows  # [F], in how many pairs each feature is used
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from ..errors import BudgetSpent, InputError
 from .base import Answer, Request, Usage
 
-BYTES_PER_TOKEN = 4.0  # average in prose
-LEAST_BYTES_PER_TOKEN = 2.0  # minimum in any text except symbols; reservations assume this
-TOKENS_PER_MESSAGE = 8  # what a chat template adds
+BYTES_PER_TOKEN = 4.0  # on average in prose
+LEAST_BYTES_PER_TOKEN = 2.0  # in any text except symbols; reservations assume this
+TOKENS_PER_MESSAGE = 8  # tokens that a chat template adds
 
 
 @dataclass(frozen=True)

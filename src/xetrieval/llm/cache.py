@@ -19,7 +19,7 @@ from ..files import cache_folder, database, digest_of
 from .base import Answer, ChatModel, Request, Usage
 from .budget import Ledger, about, at_most
 
-LOST = (0, 200)  # no status, or an unreadable answer
+LOST = (0, 200)  # there was no status, or an unreadable answer
 SCHEMA = """CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, finish TEXT NOT NULL,

@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-BAR: Final = 24  # most characters of a bar, both directions together
+BAR: Final = 24  # longest bar, in characters, both directions together
 LEAST_BAR: Final = 8
 LEAST_NAME: Final = 8
 GAP: Final = 2  # between columns
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     title: str
     most: int | None = None  # most characters of words; None: figures
     wanted: int = LEAST_NAME  # preferred width of words; the column that exceeds it most is cut first
-    beside_bar: int | None = None  # words are not cut below this width to fit a bar; None: not cut at all
+    beside_bar: int | None = None  # words are not cut below this width to make room for bars; None: not cut at all
 
     @property
     def words(self) -> bool:

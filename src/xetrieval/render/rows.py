@@ -64,7 +64,7 @@ class Row(NamedTuple):
     values: tuple[float, ...]  # one for each column of figures; the bar shows the last
     sides: tuple[Side, ...] = ()
     words: str = ""  # words of the texts that carry it
-    fewer_words: tuple[str, ...] = ()  # the same with fewer and shorter words, for narrow columns
+    fewer_words: tuple[str, ...] = ()  # shorter versions, with fewer words, for narrow columns
 
     @property
     def value(self) -> float:

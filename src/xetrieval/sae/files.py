@@ -2,7 +2,7 @@
 
 sae.safetensors    encoder.weight [F, m], encoder.bias [F], decoder.weight [m, F], b_dec [m]; k [] or thresholds [F]
 config.json        format version, how and on what it was trained, metrics, hash of the file
-log.jsonl          the progress of the training, one line at a time
+log.jsonl          the progress of the training run, one JSON object per line
 """
 
 from __future__ import annotations

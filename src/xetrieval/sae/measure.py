@@ -17,7 +17,7 @@ from .model import SparseAutoencoder
 from .stack import Stack
 
 BLOCK: Final = 8192
-DENSE: Final = 0.1  # a feature that is active on more than this fraction of the rows is uninformative
+DENSE: Final = 0.1  # a feature active on more than this fraction of the rows is uninformative
 DUPLICATE: Final = 0.9  # cosine of two directions, in the original space
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, IntArray
 
 RIDGE: Final = 1e-6
-TWIN: Final = 0.94  # directions count as one from this absolute cosine (paper/studies/twins.py)
+TWIN: Final = 0.94  # directions with at least this absolute cosine count as one (paper/studies/twins.py)
 TILE_BYTES: Final = 32 << 20  # the gathered directions of one tile
 TILE_ROWS: Final = 32
 MOST_COMMON: Final = 2048  # up to this many features, the whole Gram matrix is kept, 32 MB
@@ -130,7 +130,7 @@ class _Common(NamedTuple):
     def of(cls, directions: Float32, sets: FeatureSets, sizes: NDArray[np.int64]) -> _Common | None:
         """None if treating each row separately is less work."""
         features = np.unique(sets.features)
-        work = len(features) ** 2 + 3 * len(features) * len(sizes)  # compared with separate rows, in multiples of m
+        work = len(features) ** 2 + 3 * len(features) * len(sizes)  # multiplications, in multiples of m
         if not 0 < len(features) <= MOST_COMMON or work >= int((sizes**2).sum()):
             return None
         W = np.zeros((len(features) + 1, directions.shape[1]))

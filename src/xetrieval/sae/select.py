@@ -3,8 +3,8 @@ thresholds.
 
 This is NumPy only; large jobs use the compiled loops (`compiled_codes`). Columns are split into G groups. The k-th
 largest of a row's G group maxima is a lower bound of its k-th largest score: k groups each have a score at least as
-large. So every score to keep is at or above that bound; the few that are (about 1.5 k) are gathered, and only they are
-partitioned.
+large. So the k largest are at or above that bound; the few scores that are (about 1.5 k) are gathered, and only they
+are partitioned.
 """
 
 from __future__ import annotations

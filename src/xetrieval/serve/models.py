@@ -1,4 +1,4 @@
-"""The types of answers for FastAPI, made from the library's types with the same JSON keys."""
+"""The answer types for FastAPI, made from the library's types, with the same JSON keys."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _digits(text: object) -> object:
 
 
 def _filters(given: object) -> object:
-    """The filters unchanged, after the library's own reader has accepted them; its errors say what is wrong."""
+    """The filters, unchanged, if the library's own reader accepts them; its errors say what is wrong."""
     if given is None:
         raise ValueError("leave it out, or give conditions")
     parse_filters(given)  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ class SearchRequest(OfIndex):
         '{"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].',
     )
     factors: Factors = Field(default={}, max_length=500, description="Steering factors by feature.")
-    weights: dict[FieldName, Weight] = Field(default={}, max_length=20, description="Views added to the dense score.")
+    weights: dict[FieldName, Weight] = Field(default={}, max_length=20, description="Weights of views in the score.")
     explain: bool = True
     top: Top = DEFAULT_TOP
     overview: bool = False
@@ -153,7 +153,7 @@ class WhyRequest(OfIndex):
     vector: Vector | None = None
     doc_id: DocId
     over: DocId | None = None
-    k: int | None = Field(default=None, ge=1, le=100, description="How many documents count as the top; default: 10.")
+    k: int | None = Field(default=None, ge=1, le=100, description="The size of the top; default: 10.")
     counterfactual: bool = True
     evidence: bool = False
     top: Top = None

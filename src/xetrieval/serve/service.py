@@ -41,7 +41,7 @@ from .encoder import SharedEncoder
 LOOKS_EVERY: Final = 1.0  # seconds between checks whether an index has changed
 GONE_AFTER: Final = 3.0  # seconds after which an index without a folder is refused; rebuilds briefly remove it
 LOG: Final = logging.getLogger("xetrieval.serve")
-IndexName = Annotated[str | None, Query(max_length=200, description="The first, if none is named.")]
+IndexName = Annotated[str | None, Query(max_length=200, description="Which index; default: the first.")]
 OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
 IN_HTTP: Final = {option: field for field, option in OPTIONS.items()}
 
@@ -101,7 +101,7 @@ class Service:
                     opened = open_index(index.folder)
                 except XetrievalError as error:  # it is being rebuilt; the open index is still used
                     if cut:
-                        remedy = "copy a new index to another folder, then rename it"
+                        remedy = "copy a new index to a new folder, then rename that folder"
                         raise DamagedError(f"{cut}: overwritten while the server had it open; {remedy}") from error
                     LOG.warning("%s: changed, and cannot be opened now: %s", name, error)
                 else:
@@ -255,7 +255,7 @@ class Service:
         return made
 
     def apply(self, request: s.ApplyRequest) -> SteeredRanking:
-        """A ranking with features turned up or down, and the ranks of its documents without that."""
+        """A ranking with features turned up or down, and the ranks of the same documents without steering."""
         index = self.index(request.index)
         return moves(index, request.query, SteeringProfile(request.factors, index.explainer.sae.digest), request.k)
 

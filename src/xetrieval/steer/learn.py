@@ -25,7 +25,8 @@ SHARPNESS: Final = 20.0  # initial value of beta
 
 @dataclass(frozen=True)
 class LearnConfig:
-    """The most features to scale, the pull of factors towards 1, and how many queries a feature must affect."""
+    """How many features to scale at most, how strongly factors are pulled to 1, and how many queries a feature must
+    affect."""
 
     features: int = 16
     ridge: float = 0.03

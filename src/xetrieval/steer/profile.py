@@ -111,7 +111,7 @@ class SteeringProfile:
                 since are left out, with a LostFeaturesWarning.
         Raises:
             InputError: there is no such file, it is not JSON, or a field has the wrong type.
-            MismatchError: it was made for another autoencoder.
+            MismatchError: it was made for a different autoencoder.
         """
         path = path_of(path)
         try:

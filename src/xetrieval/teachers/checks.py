@@ -10,7 +10,7 @@ from ..llm import Answer, Prompt
 from ..llm.checks import REFUSAL, Checked, clean, function_words, other_script, words_of
 from .prompt import PAIRS, TEXT
 
-COPIED_WORDS: Final = 8  # consecutive words that cannot agree by chance
+COPIED_WORDS: Final = 8  # this many consecutive words do not agree by chance
 MOST_COPIED: Final = 0.5  # at most this fraction of the answer's words may be copied
 LEAST_WORDS: Final = 5
 QUESTION: Final = r"^[ \t]*(?:\d+[.)][ \t]*)?\**Q(?:uestion)?[ \t]*\d*\**[:.)][ \t]*\**"

@@ -8,7 +8,7 @@ clicks.jsonl[.gz]  {"query", "doc_id", "clicks"}: the document's target is the q
 field:NAME         the field is the document's target, e.g. field:title
 
 SOURCE=ASPECT names the view to learn (default: summary for a field, qa for pairs and clicks); for texts it also names
-the field to read. SOURCE@WEIGHT weights the lessons against those of other teachers, e.g. pairs.tsv@0.5.
+the field to read. SOURCE@WEIGHT weights the lessons relative to those of other teachers, e.g. pairs.tsv@0.5.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _from_pairs(path: Path, aspect: View, known: Mapping[str, Document]) -> Iter
         if not pairs and not any(name in known or re.search(r"\d", name) for name in columns[:2]):  # perhaps a header
             check_order(path, number, *columns[:2])
         named = named or (not pairs and columns[:2] == HEADER)
-        if len(columns) > 2 and not named:  # if grades were ignored, wrong answers would be taught
+        if len(columns) > 2 and not named:  # ignoring the grades would teach wrong answers
             raise InputError(
                 f"{path}, line {number}: {len(columns)} columns, but no header line {' '.join(HEADER)}; judgments with "
                 "grades are not pairs: give two columns, a question's id and its answer's"

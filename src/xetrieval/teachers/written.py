@@ -20,7 +20,7 @@ from ..progress import Progress, silent
 from .checks import check
 from .existing import text_sha256
 
-SERVER_FAILURES = 3  # after this many failures in a row, the server is down, rather than one document at fault
+SERVER_FAILURES = 3  # after this many failures in a row, the server is considered down
 ONE_DOCUMENT = (400, 413, 422)  # statuses caused by the request, not the server
 
 

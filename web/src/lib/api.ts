@@ -215,7 +215,7 @@ export interface paths {
         put?: never;
         /**
          * Apply
-         * @description A ranking with features turned up or down, and the ranks of its documents without that.
+         * @description A ranking with features turned up or down, and the ranks of the same documents without steering.
          */
         post: operations["apply_v1_steering_apply_post"];
         delete?: never;
@@ -425,7 +425,7 @@ export interface components {
         };
         /**
          * Erase
-         * @description Features whose erasure from the document is enough, and its score after that.
+         * @description Features to erase from the document, and its score without them.
          */
         Erase: {
             /** Features */
@@ -641,7 +641,7 @@ export interface components {
         };
         /**
          * FeaturePage
-         * @description Some of the features.
+         * @description One page of a list of features.
          */
         FeaturePage: {
             /** Families */
@@ -987,7 +987,7 @@ export interface components {
         };
         /**
          * Scale
-         * @description A factor on the document's activations of these features that is enough, and its score after that.
+         * @description A factor by which to scale the document's activations of these features, and its score after that.
          */
         Scale: {
             /** Factor */
@@ -1121,7 +1121,7 @@ export interface components {
             vector?: number[] | null;
             /**
              * Weights
-             * @description Views added to the dense score.
+             * @description Weights of views in the score.
              * @default {}
              */
             weights: {
@@ -1363,7 +1363,7 @@ export interface components {
             index?: string | null;
             /**
              * K
-             * @description How many documents count as the top; default: 10.
+             * @description The size of the top; default: 10.
              */
             k?: number | null;
             /** Over */
@@ -1472,7 +1472,7 @@ export interface operations {
         parameters: {
             query: {
                 id: string;
-                /** @description The first, if none is named. */
+                /** @description Which index; default: the first. */
                 index?: string | null;
             };
             header?: never;
@@ -1609,7 +1609,7 @@ export interface operations {
     features_v1_features_get: {
         parameters: {
             query?: {
-                /** @description The first, if none is named. */
+                /** @description Which index; default: the first. */
                 index?: string | null;
                 search?: string;
                 family?: number | null;
@@ -1681,7 +1681,7 @@ export interface operations {
     feature_v1_features__feature_id__get: {
         parameters: {
             query?: {
-                /** @description The first, if none is named. */
+                /** @description Which index; default: the first. */
                 index?: string | null;
             };
             header?: never;
@@ -1849,7 +1849,7 @@ export interface operations {
     report_v1_report_get: {
         parameters: {
             query?: {
-                /** @description The first, if none is named. */
+                /** @description Which index; default: the first. */
                 index?: string | null;
             };
             header?: never;
@@ -2124,7 +2124,7 @@ export interface operations {
     profiles_v1_steering_profiles_get: {
         parameters: {
             query?: {
-                /** @description The first, if none is named. */
+                /** @description Which index; default: the first. */
                 index?: string | null;
             };
             header?: never;

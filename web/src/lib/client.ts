@@ -50,7 +50,7 @@ export async function page(body: unknown): Promise<string> {
   return response.ok ? response.text() : answer<string>(response);
 }
 
-// A request made by an effect. The return value cancels it: an answer that comes later would be to an older question.
+// A request made by an effect. The return value cancels it, because a later answer would belong to an earlier question.
 export function follow<T>(request: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void, fail: (message: string) => void): () => void {
   const controller = new AbortController();
   request(controller.signal)

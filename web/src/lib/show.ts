@@ -39,7 +39,7 @@ export function weakTerms(explanation: Explanation): { count: number; share: num
   return { count, share, label: weak.length ? `weak features (${count})` : (explanation.other_terms?.label ?? "") };
 }
 
-// How much of the score the features account for; above 100 % by how much they exceed it.
+// How much of the score the features account for; above 100 %, also by how much they exceed it.
 export function explainedOf(explanation: Explanation): string {
   if (explanation.explained === null) return "";
   const more = explanation.explained >= 1.005 ? ` (the parts exceed the score by ${Math.abs(explanation.remainder).toFixed(4)})` : "";
@@ -81,7 +81,7 @@ export function signed(value: number, digits = 3): string {
 
 export type Run = { text: string; weight: number; read: boolean };
 
-// A text cut where its evidence says: each run with its part of the share, relative to the largest.
+// A text split into the spans of its evidence, each with its part of the share relative to the largest.
 export function runs(text: string, found: TextEvidence | undefined, readTo: number | null | undefined): Run[] {
   const end = readTo ?? text.length;
   const spans = found ? (found.tokens ?? found.sentences) : [];

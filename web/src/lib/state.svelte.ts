@@ -12,13 +12,13 @@ export const ui = $state({
   versus: "", // id of the hit it is compared with
   feature: -1,
   family: -1,
-  find: "", // words looked for among the features
+  find: "", // words to search labels for
   factors: {} as Record<number, number>,
 });
 
 // A feature under the pointer lights up everywhere. Not in the address.
 export const lit = $state({ feature: -1 });
-// What the server says: the autoencoder of the index that is shown, names of rows, search modes, and how many terms to ask for.
+// From the server: the autoencoder of the current index, names of rows, search modes, and how many terms to request.
 export const info = $state({ sae: "", words: {} as Record<string, string>, modes: {} as Record<string, string>, top: 0 });
 
 export function read(): void {
@@ -63,7 +63,7 @@ export function address(): string {
   return search ? `?${search}` : location.pathname;
 }
 
-// A step forward is a new entry of the history; moving a slider only changes the one that is there.
+// A new view is a new entry in the history; moving a slider only changes the current entry.
 export function written(replace = false): void {
   const target = address();
   if (target === location.search || (!location.search && target === location.pathname)) return;
@@ -77,7 +77,7 @@ export function turned(): Record<string, number> {
 }
 
 export function turn(feature: number, factor: number): void {
-  lit.feature = -1; // the line under the pointer may go
+  lit.feature = -1; // the line under the pointer may disappear
   ui.factors[feature] = factor;
   written();
 }

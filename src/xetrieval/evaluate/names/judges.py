@@ -27,7 +27,7 @@ class Reader(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, as tables show it."""
+        """The name under which tables list it."""
 
     def prepare(self, items: Sequence[SheetItem]) -> None:
         """Receive all pairs before judging the first."""
@@ -37,7 +37,7 @@ class Reader(Protocol):
 
 
 class EncoderReader:
-    """A different encoder: a name fits if both texts are near it, and is not there if one is less than half as near.
+    """A different encoder: a name fits if both texts are near it; it is "not there" if one is not even half as near.
 
     Nearness is the cosine of name and text, in standard deviations above the mean over the sheet's texts.
 

@@ -145,7 +145,7 @@ def read_sheet(path: Path) -> Sheet:
         if fault is not None:
             raise fault
     if not verdicts:
-        raise InputError(f"{path}: no verdict in it")
+        raise InputError(f"{path}: contains no verdicts")
     named = sorted(judges - {""})
     return Sheet(", ".join(named) or f"whoever filled in {path.name}", verdicts, names)
 

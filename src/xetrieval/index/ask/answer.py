@@ -18,7 +18,7 @@ class SearchAnswer(Record):
 
     query: str
     read: Reading  # how much of the query the encoder could read
-    notes: tuple[str, ...]  # what the encoder could not read of the query, or that its vector is foreign
+    notes: tuple[str, ...]  # warnings: unread parts of the query, or a foreign vector
     hits: tuple[Hit, ...]
     steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor by which documents were steered
     overview: Overview | None = None

@@ -1,4 +1,4 @@
-"""Features in an index: how many of its documents have one, how strongly, and which have it most."""
+"""Features of an index: how many documents have each one, how strongly, and which have it most strongly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FeatureRow(LabelledFeature):
 
 @dataclass(frozen=True)
 class FeaturePage(Record):
-    """Some of the features."""
+    """One page of a list of features."""
 
     total: int
     offset: int
@@ -51,7 +51,7 @@ def feature_row(index: Index, feature_id: int) -> FeatureRow:
 def feature_page(
     index: Index, search: str = "", family: int | None = None, offset: int = 0, limit: int = 50
 ) -> FeaturePage:
-    """Some features: those whose labels contain the words of `search`, else all, by number of documents."""
+    """A page of features, by number of documents: those whose labels contain the words of `search`, otherwise all."""
     explainer = index.explainer
     found = list(explainer.features)
     if search.strip():

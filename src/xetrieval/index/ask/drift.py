@@ -21,7 +21,7 @@ from ...explain.foreign import random_cosine
 from ..store.reader import IndexReader
 
 HALF: Final = 0.5
-SAMPLE: Final = 2000  # the most new documents to sample
+SAMPLE: Final = 2000  # at most this many new documents are sampled
 FEWEST, FRACTION = 5, 0.15  # note if at least this many new documents, and this fraction, are poorly explained
 
 

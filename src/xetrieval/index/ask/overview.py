@@ -1,4 +1,4 @@
-"""Analyses a ranking as a whole: what its hits have in common, what splits them, and what brings in unwanted ones.
+"""Analyses a ranking as a whole: what its hits have in common, what sets them apart, and what brings in unwanted ones.
 
 Shares are those in each hit's own explanation; a feature that a hit does not share counts as 0.
 """
@@ -57,7 +57,7 @@ def check_thumbs(good: Sequence[str], bad: Sequence[str]) -> None:
 def overview(
     index: Index, hits: Sequence[Hit], good: Sequence[str] = (), bad: Sequence[str] = (), features: int = FEATURES
 ) -> Overview:
-    """What the hits of one dense search are made of.
+    """What the hits of one dense search have in common and what sets them apart.
 
     Args:
         good, bad: ids of hits judged relevant and irrelevant. With `good` alone, all other hits count as bad; with

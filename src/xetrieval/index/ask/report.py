@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from ..store.reader import IndexReader as Index
     from ..store.reader import Rows
 
-BOILERPLATE: Final = 0.25  # a feature of more documents than this fraction is uninformative
+BOILERPLATE: Final = 0.25  # a feature active on more than this fraction of the documents is uninformative
 OVERLAP: Final = 0.8  # Jaccard index of two features' documents
-SAMPLE: Final = 20_000  # documents that features are compared on
+SAMPLE: Final = 20_000  # documents on which features are compared
 PROBES: Final = 400  # documents whose neighbours are searched for
 NEIGHBOURS: Final = 10
 BLOCK: Final = 1 << 13
@@ -38,7 +38,7 @@ class Topic(NamedTuple):
 
     name: str
     documents: int  # documents in which it is the strongest, by activations in the original view
-    features: tuple[FeatureRow, ...]  # its most frequent ones
+    features: tuple[FeatureRow, ...]  # its most frequent features
 
 
 class CoactivePair(NamedTuple):
@@ -65,7 +65,7 @@ class CorpusReport(Record):
 
     documents: int
     topics: tuple[Topic, ...]  # sorted by number of documents, largest first
-    boilerplate: tuple[FeatureRow, ...]  # features of at least a quarter of the documents
+    boilerplate: tuple[FeatureRow, ...]  # features active on at least a quarter of the documents
     boilerplate_lines: tuple[CommonLine, ...]  # lines of more than half of the documents
     coactive: tuple[CoactivePair, ...]
     hubs: tuple[Hub, ...]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def overview_parts(found: Overview) -> Iterator[RenderableType]:
-    """Common features, those that split the hits, and those that bring in unwanted ones."""
+    """Common features, those that set the hits apart, and those that bring in unwanted ones."""
     from rich.text import Text
 
     from ...render.fitted import Column, Fitted, Line
@@ -31,7 +31,7 @@ def overview_parts(found: Overview) -> Iterator[RenderableType]:
         ("what separates them", found.splitting, False),
     ]
     if found.judged:
-        parts.append(("what brings in the bad ones", found.misleading, True))
+        parts.append(("what brings in the bad hits", found.misleading, True))
     for title, rows, judged in parts:
         yield Text(f"\n{title}", "bold")
         if not rows:
@@ -79,7 +79,7 @@ def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
         for one in found.boilerplate_lines[:10]:
             yield f"  {one.fraction:>5.0%}  {printable(one.line[:200])}"
     if found.coactive:
-        yield heading("features of the same documents: near-duplicates")
+        yield heading("features active on the same documents: near-duplicates")
         for pair in found.coactive[:10]:
             yield f"  {pair.jaccard:.2f}  {printable(pair.first.name)} / {printable(pair.second.name)}"
     if found.hubs:

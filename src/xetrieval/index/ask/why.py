@@ -102,7 +102,7 @@ def why(
     Args:
         over: the id of a document to compare it with. Without one, a document outside the top k is compared with the
         last of the top k, which it would have to beat.
-        k: how many documents the top has; None: 10. Not together with `over`.
+        k: the size of the top; None: 10. Not together with `over`.
         counterfactual: also what would take it out of the top k or into it; with `over`, what would swap the two.
         evidence: also the words behind this many terms, in both documents if two are compared.
     Raises:

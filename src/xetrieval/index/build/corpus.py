@@ -45,10 +45,10 @@ class Corpus(Brief):
 
     Args:
         sources: files and folders of documents, of the kinds in `data.sources`; read in this order.
-        chunking: how documents longer than the encoder reads are cut; None: as in the existing index, or else to as
-        many tokens as the encoder reads. Documents with vectors are not cut.
-        vectors: a file with the vectors of the documents in `sources`, matched by id if it has ids, else by row;
-        without `sources`, documents consist of their ids.
+        chunking: how documents longer than the encoder's limit are cut; None: as in the existing index, otherwise at
+        the encoder's limit. Documents with vectors are not cut.
+        vectors: a file with the vectors of the documents in `sources`, matched by id if it has ids, otherwise by row;
+        without `sources`, documents have ids but no text.
         store: a vector store with documents and their vectors; instead of `sources` and `vectors`.
         skipped: collects what cannot be used.
         column: the column of vectors in a Parquet file; None takes "vector", or else the only one.
@@ -118,7 +118,7 @@ class Corpus(Brief):
         return self._open[version]
 
     def vectors_of(self, entries: Sequence[Entry], dimension: int) -> Float32:
-        """The vectors [n, m] that came with some entries, as unit rows."""
+        """The vectors [n, m] of some entries, as unit rows."""
         matrix = self.matrix()
         if matrix is not None:
             rows = matrix[[entry.place for entry in entries]]

@@ -28,7 +28,7 @@ class Job(NamedTuple):
     """What a build has to do."""
 
     digest: str  # hash of everything that determines the result
-    base: int  # the generation that it adds to; 0: a new index
+    base: int  # the index's generation before the build; 0: a new index
     first: int  # the number of its first shard
     added: int
     updated: int
@@ -80,7 +80,7 @@ class Build(NamedTuple):
 
 
 def resumed(output: Path, base: Manifest | None, config: BuildConfig, facts: list[object]) -> Job | None:
-    """The job, finished or not, that a build continues; None if it begins a new one.
+    """The job, finished or not, that a build resumes; None if it begins a new one.
 
     Args:
         facts: everything that determines the result, except `base`.

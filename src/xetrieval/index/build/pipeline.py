@@ -76,8 +76,8 @@ def build_index(
     files until `compact_index` is called.
 
     Raises:
-        InputError: a line that cannot be used, a duplicate id, an unfinished build of something else, or another
-        process is writing there. MismatchError: the index was made with a different explainer.
+        InputError: a line that cannot be used, a duplicate id, an unfinished build of something else, or a lock held by
+        another process. MismatchError: the index was made with a different explainer.
     """
     config, output = config or BuildConfig(), path_of(output)
     config = replace(config, block=config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK))

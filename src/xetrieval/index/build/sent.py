@@ -1,4 +1,4 @@
-"""The texts that a build will encode."""
+"""Finds the texts that a build will encode."""
 
 from __future__ import annotations
 

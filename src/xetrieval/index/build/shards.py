@@ -33,7 +33,7 @@ from .corpus import Corpus, Entry, blocks
 from .job import Build
 from .writer import ShardWriter, is_sealed
 
-Part = Literal["whole", "encode", "code"]  # what to make of a shard: everything, its vectors, or its codes
+Part = Literal["whole", "encode", "code"]  # what to make for a shard: everything, its vectors, or its codes
 STAGE_NAMES = {"whole": "index", "encode": "encode", "code": "index"}
 TellRows = Callable[[int], None]
 MOST_KEPT = 200_000  # larger builds do not fill the user's cache: 300 MB at 384 dimensions

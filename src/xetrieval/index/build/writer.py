@@ -99,7 +99,7 @@ class ShardWriter:
         return np.array(map_array(self.folder / VECTORS, self.dimension)[first : min(self.rows, first + count)])
 
     def states(self, first: int, count: int) -> WordStates | None:
-        """The words and their states of at most `count` rows; None in a shard without words."""
+        """The words of at most `count` rows, with their states; None in a shard without words."""
         if not self.with_states:
             return None
         counts, places, scales = (map_array(self.folder / name) for name in STATES[:3])
@@ -154,7 +154,7 @@ class ShardWriter:
             os.fsync(file.fileno())
 
     def _resume(self) -> tuple[int, int]:
-        """The number of rows that count, and of those with codes. Anything after them is cut off."""
+        """The number of complete rows, and of rows with codes. Anything after them is cut off."""
         path = self.folder / PROGRESS
         progress: Any = read_json(path) if path.is_file() else {"rows": 0, "bytes": {}}
         for name in self.files:

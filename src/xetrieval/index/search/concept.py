@@ -1,4 +1,4 @@
-"""Ranking by features that the user names.
+"""Ranking by features that the query names.
 
 sum over terms of weight * activation of the term's features in the document
 """
@@ -19,7 +19,7 @@ from .mode import Query, Ranked, Ranking, best
 
 TERM: Final = re.compile(r"""\s*(?:(AND|OR|NOT)\b|([+-]?)(?:\#(\d+)|"([^"]*)"|([^\s"^]+))(?:\^(\d+(?:\.\d+)?))?)""")
 MOST: Final = 24  # features that one term may match
-MOST_DIGITS: Final = 9  # the most digits of a feature number
+MOST_DIGITS: Final = 9  # longest feature number, in digits
 LARGEST_WEIGHT: Final = 1000.0
 
 

@@ -89,7 +89,7 @@ def nearest(index: IndexReader, q: Float32, k: int, among: Rows | None = None, *
         if (approximate or facts.exact) and engine(name).ready(index, k):
             return engine(name).nearest(index, q, k)
     rows, values = np.empty(0, np.int64), np.empty(0, np.float64)
-    least = -np.inf  # a score that k documents are known to reach
+    least = -np.inf  # a score that at least k documents reach
     for shard in index.shards:
         scores = shard_scores(index, shard, q)
         top = np.flatnonzero(scores >= least) if np.isfinite(least) else np.flatnonzero(np.isfinite(scores))

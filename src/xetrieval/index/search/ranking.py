@@ -39,7 +39,7 @@ TOGETHER: Final = 16  # hits explained at once
 
 
 class _Together:
-    """A few neighbouring hits, all explained when the first explanation is needed: they share most of the work."""
+    """A few neighbouring hits, explained together when the first is needed, because they share most of the work."""
 
     def __init__(self, index: IndexReader, query: Query, rows: Rows) -> None:
         self.index, self.query, self.rows = index, query, rows

@@ -3,8 +3,8 @@
     sum_j idf_j c_qj c_dj,   idf_j = ln(1 + (N - n_j + 1/2) / (n_j + 1/2))
 
 n_j of N documents have feature j; activations take the place of term frequencies. The idf is Lucene's form of Robertson
-and Sparck Jones's and is never negative. In the original form, which concept-level sparse retrieval uses, a feature of
-most documents counts against them.
+and Sparck Jones's and is never negative. In the original form, which concept-level sparse retrieval uses, a feature
+that most documents have counts against them.
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ Filters = Mapping[str, Any] | Sequence[str]
 Kinds = Mapping[str, frozenset[tuple[str, bool]]]  # field -> kinds of its values, and whether a list contains them
 
 MOST_CONDITIONS: Final = 50
-MOST_VALUES: Final = 1000  # the most values in one condition
+MOST_VALUES: Final = 1000  # largest number of values in one condition
 LONGEST: Final = 10_000  # characters of a field's name or a value
-LARGEST: Final = 1024  # the most bits of an integer
+LARGEST: Final = 1024  # largest integer, in bits
 SHOWN_FIELDS: Final = 20
 EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
 QUOTE: Final = 'put a value that begins with an operator in quotation marks: name="=x"'
@@ -72,7 +72,7 @@ class Operand(NamedTuple):
 
     @property
     def kinds(self) -> set[str]:
-        """Kinds of values that it may equal."""
+        """Kinds of values that the operand may equal."""
         means = {"text": self.text, "number": self.number, "bool": self.truth, "date": self.when}
         return {kind for kind, meaning in means.items() if meaning is not None}
 

@@ -7,8 +7,8 @@ shards/000000/        up to 65,536 documents, never changed once sealed
     vectors.f32                 [n, m] unit rows
     VIEW.starts.u32             [n + 1] where each document's codes begin in the two files below
     VIEW.features.u16           feature ids (u32 where F > 65,536)
-    VIEW.values.f32 | .f16      activations: 32 bits for the original view, which scores are made of; otherwise 16
-    postings.starts.u32         [F + 1]
+    VIEW.values.f32 | .f16      activations: 32 bits for the original view, because scores are computed from it;
+    otherwise 16 postings.starts.u32         [F + 1]
     postings.rows.u16           for each feature, the documents of the shard that have it in their original view
     postings.values.f32         and their activations
     words.starts.u32            [n + 1] where each document's words begin in the two files below; no such files in a

@@ -69,7 +69,7 @@ def text_key(text: str) -> tuple[str, str]:
 
 
 def moment(text: str) -> tuple[int, int] | None:
-    """The first microsecond since 1970 of an ISO date or time, and the first after it; None if it is neither."""
+    """The microseconds since 1970 at which an ISO date or time begins and ends; None if it is neither."""
     if not _ISO.fullmatch(text):
         return None
     try:

@@ -127,7 +127,7 @@ def begin_building(folder: Path, job: dict[str, Any]) -> None:
 def remove_unfinished(folder: Path, manifest: Manifest | None) -> None:
     """Remove shards and explainers that the manifest does not name, and unfinished ones.
 
-    The job stays, as proof that they are ours.
+    The job record stays, to prove that these files are ours.
     """
     if not is_job(folder / BUILDING):
         return

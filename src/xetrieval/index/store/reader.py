@@ -38,8 +38,8 @@ from .texts import ReadTotals, StoredDocument
 Rows = NDArray[np.int64]
 T = TypeVar("T")
 
-CHECKED: Final = 4096  # reads of up to this many vectors check their lengths; for larger reads, scores are checked
-KEPT_OPEN: Final = 32  # up to this many shards are opened at once, so that `index compact` does not affect readers
+CHECKED: Final = 4096  # if at most this many vectors are read, their lengths are checked; for more, their scores are
+KEPT_OPEN: Final = 32  # shards; a smaller index is opened completely, so `index compact` does not affect readers
 
 
 class IndexReader:

@@ -43,9 +43,9 @@ TOTALS: Final = (
 class ReadTotals:
     """How much of some documents an encoder could read."""
 
-    counted: int = 0  # documents whose tokens it could count
-    tokens: int = 0  # read
-    unread: int = 0  # past its limit
+    counted: int = 0  # documents whose tokens were counted
+    tokens: int = 0  # tokens that were read
+    unread: int = 0  # tokens past its limit
     longer: int = 0  # documents with such tokens
     unreadable: int = 0  # documents of which it knows at most half the tokens
 
@@ -115,7 +115,7 @@ class Texts:
             self.db.executemany("INSERT OR IGNORE INTO kinds VALUES (?, ?, ?)", sorted(kinds))
 
     def cut(self, rows: int) -> None:
-        """Remove all rows from `rows` on."""
+        """Remove row number `rows` and all later rows."""
         with self._writing(), self.db:
             self.db.execute("DELETE FROM documents WHERE row >= ?", (rows,))
             self.db.execute("DELETE FROM fields WHERE row >= ?", (rows,))

@@ -30,7 +30,7 @@ class Side(NamedTuple):
     """The examples of a feature for labellers, or those for judges."""
 
     top: tuple[Example, ...]  # the strongest, in descending order
-    spread: tuple[Example, ...]  # over the rest of the activation range, in descending order
+    spread: tuple[Example, ...]  # spread over the rest of the activation range, in descending order
     random: tuple[Example, ...]  # silent, drawn at random
     hard: tuple[Example, ...]  # silent, but most similar to the active ones
 

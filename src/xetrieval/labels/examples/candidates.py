@@ -13,7 +13,7 @@ from .blocks import Block
 from .select import SPARE, Candidates
 from .survey import SIDES, Survey
 
-FEATURES_AT_ONCE = 256  # bounds the memory of random draws
+FEATURES_AT_ONCE = 256  # limits the memory used by random draws
 
 
 def nearest_silent(survey: Survey, blocks: Iterable[Block], *, sentences: bool, progress: Progress) -> Best:

@@ -11,11 +11,11 @@ import numpy as np
 from ...configs import ExamplesConfig
 from .base import Example, Side
 
-SPARE: Final = 3  # candidates for each example wanted, as some repeat a text or a document
+SPARE: Final = 3  # candidates per example, because some repeat a text or a document
 
 
 class Candidates(NamedTuple):
-    """Rows of one feature on one side, best first, with some to spare."""
+    """Rows of one feature on one side, best first; more than needed."""
 
     top: list[tuple[int, float]]  # row and activation
     sample: list[tuple[int, float]]  # a uniform sample of all active rows
@@ -36,7 +36,7 @@ def select(candidates: Candidates, texts: Mapping[int, Example], config: Example
     if len(spread) > config.spread:
         spread = [spread[int(i)] for i in np.linspace(0, len(spread) - 1, config.spread).round()]
     _new(spread, len(spread), seen)
-    hard = _new([texts[row] for row in candidates.hard], config.contrast, seen)  # first: scarcer than random ones
+    hard = _new([texts[row] for row in candidates.hard], config.contrast, seen)  # first: fewer than random ones
     random = _new([texts[row] for row in candidates.random], config.contrast, seen)
     return Side(tuple(top), tuple(spread), tuple(random), tuple(hard))
 

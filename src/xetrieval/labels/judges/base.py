@@ -29,7 +29,7 @@ class Judge(Protocol):
         """The name under which scores record it."""
 
     def prepare(self, labels: Iterable[str], texts: Iterable[Text]) -> None:
-        """Announce all later questions, so that the judge can read their texts in one batch."""
+        """Announce all coming questions, so that the judge can read their texts in one batch."""
 
     def fits(self, label: str, texts: Sequence[Text]) -> Float64 | None:
         """How well the label fits each text; only the order of the values matters."""

@@ -11,7 +11,7 @@ from ...progress import Progress, silent
 class _Numbered(Protocol):
     @property
     def feature_id(self) -> int:
-        """The feature it belongs to."""
+        """The feature that these belong to."""
 
 
 Shown = TypeVar("Shown", bound=_Numbered)  # what a labeller sees: examples or uses

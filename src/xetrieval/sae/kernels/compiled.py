@@ -68,7 +68,7 @@ def _block_maxima(row: Floats, maxima: Floats) -> None:
 
 @njit(cache=True)
 def _collect(row: Floats, maxima: Floats, bound: Any, hits: Columns, ids: Columns, values: Floats) -> int:
-    """All scores >= bound, without branches: each score goes to the next slot, which advances if the score counts."""
+    """All scores >= bound, without branches: each score goes to the next slot, which advances if it is kept."""
     found = 0
     for block in range(len(maxima)):
         hits[found] = block
@@ -98,7 +98,7 @@ def top_k(scores: Floats, k: int, threads: int, ids: Columns, values: Floats) ->
     """The k largest of each row. A guess from earlier rows bounds the k-th score; if the guess is too high, the k-th
     largest block maximum is used, as k blocks each have a score at least as large.
 
-    With fewer than k scores that compare (a row of NaN), NaN counts as the largest and is returned as NaN."""
+    In a row with fewer than k scores other than NaN, NaN counts as the largest and is returned as NaN."""
     rows, features = scores.shape
     blocks = (features + BLOCK - 1) // BLOCK
     share = (rows + threads - 1) // threads
@@ -230,7 +230,7 @@ def pull(starts: Wholes, columns: Columns, W: Floats, x: Floats, scale: float, o
 def decode_and_pull(
     starts: Wholes, columns: Columns, values: Floats, W: Floats, x: Floats, scale: float, error: Floats, out: Floats
 ) -> None:
-    """`decode`, then `pull` of the row's own error while its directions are still in the cache."""
+    """`decode`, then `pull` of the row's own error while its directions are still in the processor's cache."""
     for row in prange(len(x)):
         at, end = starts[row], starts[row + 1]
         _decode_row(x[row], columns[at:end], values[at:end], W, error[row])

@@ -71,7 +71,7 @@ class Gated(Rectified):
     def backward(
         self, w: dict[str, Tensor], at: Entries, pulls: Tensor, sparsity: Sparsity, gate_pulls: Tensor = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The size learns from the error, the gate from the penalty and from its own error."""
+        """The size learns from the error; the gate learns from the penalty and from its own error."""
         scaled, size = self._size(w, at)
         dsize = pulls * (size > 0)
         gate = gate_pulls + sparsity.slope(at.z, at.rows)

@@ -26,6 +26,6 @@ class PenaltyControl:
         self.error = error
 
     def rescale(self, before: float, after: float) -> None:
-        """When p changes: keep the size of the penalty (Karvonen et al. 2024, adaptive coefficient)."""
+        """Keep the size of the penalty when p changes (Karvonen et al. 2024, adaptive coefficient)."""
         if before > 0 and after > 0:
             self.coefficient *= before / after

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-WEAK, STRONG = 0.2, 1.0  # norm of a new encoder row, in mean norms; strong if only the k largest are kept
+WEAK, STRONG = 0.2, 1.0  # norm of a new encoder row / mean norm; STRONG if only the k largest are kept
 
 
 class Silence:
@@ -21,7 +21,7 @@ class Silence:
     def __init__(self, torch: ModuleType, features: int, dead_after: int, device: str) -> None:
         self.torch, self.dead_after = torch, dead_after
         self.steps = torch.zeros(features, dtype=torch.int64, device=device)
-        self.dead = torch.empty(0, dtype=torch.int64, device=device)  # ids, as of the last step
+        self.dead = torch.empty(0, dtype=torch.int64, device=device)  # ids of dead features, as of the last step
 
     def update(self, fired: Tensor) -> None:
         """Update after a batch in which the features with `fired` [F] true were active."""

@@ -1,4 +1,4 @@
-"""Initial weights: directions on data points, and an encoder that already reconstructs what it can."""
+"""Initial weights: directions on data points, and an encoder that already reconstructs the data as well as it can."""
 
 from __future__ import annotations
 

@@ -30,13 +30,13 @@ from .stop import EarlyStop
 from .trainer import Trainer
 
 SAMPLE = 32_768  # rows used to set scales, initial weights and final thresholds
-LOOKED_AT = 4096  # held-out rows to measure
+LOOKED_AT = 4096  # held-out rows to measure on
 LOOKS = 20  # measurements per training run
-WORTH_THREADS = 1 << 28  # a step uses several threads from this many rows x features x dimensions
+WORTH_THREADS = 1 << 28  # a step uses several threads if rows x features x dimensions is at least this
 USELESS, DIVERGED = 1.1, 10.0  # FVU; the mean alone gives 1
-SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds between saves, and the least multiple of the duration of a save
+SAVE_EVERY, SAVE_FACTOR = 60.0, 30.0  # seconds between saves; also at least this many times as long as a save takes
 
-OnStep = Callable[[int, SaeStep], None]  # gets the number of the autoencoder and the figures of its step
+OnStep = Callable[[int, SaeStep], None]  # called with the number of the autoencoder and the figures of its step
 
 
 class Trained(NamedTuple):

@@ -12,7 +12,7 @@ from ...arrays import Float32
 from ...errors import InputError
 from ..stack import CHECKED, Stack
 
-BLOCK = 256  # adjacent rows of a file that are read together
+BLOCK = 256  # how many adjacent rows of a file are read together
 WINDOW_BYTES = 64 << 20  # size of the blocks that are shuffled together
 BadRows = Literal["refuse", "drop"]
 

@@ -19,7 +19,7 @@ from ...arrays import Float32, Float64
 from ...configs.sae import Centre
 from ...errors import InputError
 
-SMALLEST_FRACTION = 1e-4  # whitening does not amplify variances below this fraction of the mean: they are noise
+SMALLEST_FRACTION = 1e-4  # variances below this fraction of the mean are noise, which whitening does not amplify
 
 
 class Scaling(NamedTuple):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TILE_NUMBERS: Final = 1 << 22  # scores in memory, 16 MiB; smaller tiles slow products down, larger ones the selection
-SLACK: Final = 0.12  # if a batch's cut is lower than the last one by more than this, its scores are read again
+SLACK: Final = 0.12  # if a batch's cutoff is lower than the last one by more than this, its scores are computed again
 
 
 class Found(NamedTuple):
@@ -61,9 +61,9 @@ def _row_wise(kernels: Kernels, config: SaeConfig, w: dict[str, Tensor], centred
 
 
 def _batch_wise(kernels: Kernels, config: SaeConfig, w: dict[str, Tensor], centred: Tensor, guess: float) -> Found:
-    """The k n largest positive scores of the batch, exactly: those above a guess are gathered, then cut."""
+    """The k n largest positive scores of the batch, exactly: gathers the scores above a guess and keeps the largest."""
     torch, wanted = kernels.torch, max(1, round(config.l0 * len(centred)))
-    if math.isnan(guess):  # the first batch: a few rows show where the cut may be
+    if math.isnan(guess):  # the first batch: a few rows show roughly where the cutoff is
         some = torch.addmm(w["be"], centred[:256], w["We"].T).flatten()
         guess = kernels.kth_largest(some, min(some.numel(), max(1, round(1.2 * config.l0 * len(centred[:256])))))
     while True:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAST_GAIN = 1e-3  # the smallest improvement that counts, as a fraction of the best FVU so far
-NEAR_TARGET = 1.1  # codes with a penalty are judged once L0 is at most this multiple of the target
+NEAR_TARGET = 1.1  # with a penalty, stopping is considered only once L0 is at most this multiple of the target
 
 
 class EarlyStop:
-    """Watches the FVU of held-out rows. Ends training after `patience` looks without gain, keeping the best weights."""
+    """Watches the FVU of held-out rows: training ends after `patience` checks without gain, with the best weights."""
 
     def __init__(self, patience: int | None) -> None:
         self.patience = patience

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CLIP = 1.0  # the largest norm of the gradient over all parameters
 LAST_RESAMPLING = 0.75
-FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # close to their final values on embeddings; from far smaller ones, L0 explodes
+FIRST_PENALTY = {"lp": 0.1, "l0": 1e-3}  # near their final values on embeddings; far smaller ones let L0 explode
 
 
 class Reconstruction(NamedTuple):
@@ -42,11 +42,11 @@ class Reconstruction(NamedTuple):
 
     error: Tensor  # x - x^ with all features [n, m]
     pulls: Tensor  # d loss / d f of each entry
-    sources: list[tuple[int, int, Tensor]]  # (first, last, error): those features learn directions from error [n, m]
+    sources: list[tuple[int, int, Tensor]]  # (first, last, error): features first .. last - 1 learn from error [n, m]
 
 
 class Trainer:
-    """Weights, optimiser, silence, penalty: everything that changes while training.
+    """Weights, optimiser, counts of silent steps, penalty: everything that changes during training.
 
     Args:
         sample: rows of the training space [n, m], for the initial weights.

@@ -31,7 +31,7 @@ class VectorStore(ABC):
 
     @abstractmethod
     def records(self) -> Iterator[Record]:
-        """Every document, in the same order each time."""
+        """All documents, in the same order every time."""
 
     @classmethod
     @abstractmethod

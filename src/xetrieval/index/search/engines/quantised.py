@@ -49,7 +49,7 @@ class Quantised(NamedTuple):
     """The 8-bit copy of a shard."""
 
     numbers: NDArray[np.int8]  # c [rows, m]
-    scale: Float32  # s / S [rows], so that a product of integers times it is a score
+    scale: Float32  # s / S [rows]; an integer product times this is a score
     off: Float32  # error bound of each score [rows]
 
 
@@ -157,7 +157,7 @@ def _candidates(copy: Quantised, deleted: Rows, q16: NDArray[np.int16], k: int, 
 
     Args:
         q16: the query in fixed point.
-        least: a score that k documents of other shards are known to reach.
+        least: a score that at least k documents of other shards reach.
     """
     products = np.empty(len(copy.numbers), np.int32)
     with _ALONE:  # the compiled loop serves one thread at a time
