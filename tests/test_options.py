@@ -145,17 +145,17 @@ def try_all(
 
 def test_the_table_names_options_that_there_are() -> None:
     from xetrieval.cli.index import CorpusOptions
+    from xetrieval.cli.shared import with_options
     from xetrieval.serve import schemas as s
 
     named = {name for verb in TABLE for rule in rules_of(verb, "hybrid") for name in rule[:2]}
-    python = [Index.search, Index.why, why, SearchOptions, cli_search, cli_why, cli_explain, CorpusOptions, BuildConfig]
-    python += [ChunkConfig]
+    python = [Index.search, Index.why, why, SearchOptions, CorpusOptions, BuildConfig, ChunkConfig]
+    python += [with_options(command) for command in (cli_search, cli_why, cli_explain, cli_features, cli_fit)]
     there = {name for function in python for name in inspect.signature(function).parameters}
     there |= (
         set(s.SearchRequest.model_fields) | set(s.ContrastRequest.model_fields) | set(s.ExplainRequest.model_fields)
     )
-    there |= set(inspect.signature(cli_features).parameters)
-    there |= set(inspect.signature(cli_fit).parameters) | {"precision", "model"}  # of open_encoder, what it opens
+    there |= {"precision", "model"}  # of open_encoder, what it opens
     otherwise = {"text": "document", "input": "source", "rows": "source", "vector": "query",
                  "written_as": "format", "sources": "source", "encoded": "vectors", "chunk_tokens": "tokens",
                  "chunk_overlap": "overlap", "no_chunks": "whole"}  # fmt: skip

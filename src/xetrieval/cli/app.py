@@ -30,10 +30,11 @@ from .release import import_release
 from .sae import app as sae
 from .search import search, why
 from .serve import serve
+from .shared import Commands
 from .steer import app as steer
 from .teach import teach
 
-app = typer.Typer(
+app = Commands(
     help="Explain dense retrieval: named features whose shares add up to the score.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from ..configs import Option
 from .options import CacheOption, named_encoder
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
     from ..evaluate import BenchmarkVectors
 
 DataOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--data", help="A benchmark: BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may be repeated."
-    ),
+    list[str] | None, Option("A benchmark: BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may be repeated.")
 ]
 
 
@@ -29,7 +25,7 @@ class BenchmarkOptions:
     """The fields are the options."""
 
     data: DataOption = None
-    encoder: Annotated[str | None, typer.Option("--encoder", help="With --data: the encoder of its texts.")] = None
+    encoder: Annotated[str | None, Option("With --data: the encoder of its texts.")] = None
     cache: CacheOption = None
     skip_bad: SkipBad = False
 

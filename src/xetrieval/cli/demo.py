@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import ServeConfig
+from ..configs import Option, ServeConfig
 from .console import output_console, print_message
 from .options import CacheOption, ExplainerOption, open_explainer
 from .progress import progress_bar
-from .shared import with_options
 
 if TYPE_CHECKING:
     from ..data import Document
@@ -31,19 +30,16 @@ QUESTIONS = (
 class PageOptions:
     """Whether to serve the index, and where."""
 
-    serve: Annotated[bool, typer.Option("--serve", help="Serve the page for it until Ctrl-C.")] = False
-    port: Annotated[int, typer.Option("--port", help="With --serve: the port.")] = ServeConfig.port
+    serve: Annotated[bool, Option("Serve the page for it until Ctrl-C.")] = False
+    port: Annotated[int, Option("With --serve: the port.")] = ServeConfig.port
 
 
-@with_options
 def demo(
     query: Annotated[str | None, typer.Argument(help="A question of your own, instead of our three.")] = None,
     explainer: ExplainerOption = "minilm",
-    passages: Annotated[int, typer.Option("--passages", min=10, help="Passages of documentation to embed.")] = 1500,
-    hits: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents per question.")] = 3,
-    index: Annotated[
-        Path | None, typer.Option("--index", help="Folder of the index, to use with search and why later.")
-    ] = None,
+    passages: Annotated[int, Option("Passages of documentation to embed.", least=10)] = 1500,
+    hits: Annotated[int, Option("How many documents per question.", "-k", least=1)] = 3,
+    index: Annotated[Path | None, Option("Folder of the index, to use with search and why later.")] = None,
     *,
     page: PageOptions,
     cache: CacheOption = None,

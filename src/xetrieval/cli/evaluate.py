@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from ..configs import LabelsConfig, RetrievalConfig, SteeringConfig
+from ..configs import LabelsConfig, Option, RetrievalConfig, SteeringConfig
 from .evaluate_names import names, verdicts
 from .evaluate_options import EvaluateOptions
 from .options import named_encoder, open_explainer
-from .shared import with_options
+from .shared import Commands
 
 if TYPE_CHECKING:
     from ..data.benchmark import Benchmark
@@ -24,30 +22,22 @@ if TYPE_CHECKING:
     from ..internalizer import Internalizer
     from ..sae import SparseAutoencoder
 
-app = typer.Typer(help="Measure retrieval, intervention, faithfulness, steering and more.", no_args_is_help=True)
+app = Commands(help="Measure retrieval, intervention, faithfulness, steering and more.", no_args_is_help=True)
 app.command()(names)
 app.command()(verdicts)
 
 
-RawSae = Annotated[
-    Path | None, typer.Option("--raw-sae", help="An autoencoder trained only on original vectors, to compare with.")
-]
+RawSae = Annotated[Path | None, Option("An autoencoder trained only on original vectors, to compare with.")]
 
 
 @dataclass(frozen=True)
 class ViewOptions:
     """The source of views."""
 
-    internalizers: Annotated[
-        Path | None, typer.Option("--internalizers", help="From `internalizer train`, instead of an explainer's.")
-    ] = None
-    encoder: Annotated[str | None, typer.Option("--encoder", help="With --internalizers: their encoder.")] = None
+    internalizers: Annotated[Path | None, Option("From `internalizer train`, instead of an explainer's.")] = None
+    encoder: Annotated[str | None, Option("With --internalizers: their encoder.")] = None
     teacher: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--teacher",
-            help="Also rank by a teacher's texts, among the documents that have some; may be repeated.",
-        ),
+        list[str] | None, Option("Also rank by a teacher's texts, among the documents that have some; may be repeated.")
     ] = None
 
     def open(self, shared: EvaluateOptions) -> tuple[Encoder, Mapping[str, Internalizer]]:
@@ -68,7 +58,6 @@ class ViewOptions:
 
 
 @app.command()
-@with_options
 def retrieval(shared: EvaluateOptions, views: ViewOptions, config: RetrievalConfig) -> None:
     """Measure NDCG@10 of the encoder alone, with internalized views, and with a teacher's texts."""
     from ..evaluate import internalized, taught
@@ -100,7 +89,6 @@ def retrieval(shared: EvaluateOptions, views: ViewOptions, config: RetrievalConf
 
 
 @app.command()
-@with_options
 def intervention(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
     """Erase or keep only the shared features, and compare the change in score with random sets of the same size."""
     from ..evaluate import InterventionConfig
@@ -112,7 +100,6 @@ def intervention(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
 
 
 @app.command()
-@with_options
 def faithfulness(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
     """Erase or keep more and more features, to test whether those listed first in an explanation carry the most."""
     from ..evaluate import FaithfulnessConfig
@@ -124,7 +111,6 @@ def faithfulness(shared: EvaluateOptions, raw_sae: RawSae = None) -> None:
 
 
 @app.command()
-@with_options
 def steering(shared: EvaluateOptions, config: SteeringConfig, raw_sae: RawSae = None) -> None:
     """Scale the key features, chosen on half of the queries, and measure NDCG@10 on the other half."""
     from ..evaluate import steering as run
@@ -134,11 +120,10 @@ def steering(shared: EvaluateOptions, config: SteeringConfig, raw_sae: RawSae = 
 
 
 @app.command()
-@with_options
 def labels(
     shared: EvaluateOptions,
     config: LabelsConfig,
-    judge: Annotated[str, typer.Option("--judge", help="An encoder other than the explained one.")],
+    judge: Annotated[str, Option("An encoder other than the explained one.")],
 ) -> None:
     """Test whether a judge that sees only a label ranks texts that activate its feature above others."""
     from ..encoders import CachedEncoder, open_encoder

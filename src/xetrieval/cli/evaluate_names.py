@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import NamesConfig
+from ..configs import NamesConfig, Option
 from .console import print_json, print_message
 from .llm_options import LlmOptions, end
 from .options import Format, FormatOption
 from .output import check_output, print_parts
 from .progress import progress_bar
 from .search import ExplainerCopy, IndexArgument
-from .shared import with_options
 from .skipped import print_messages
 
 if TYPE_CHECKING:
@@ -30,21 +29,14 @@ if TYPE_CHECKING:
 class NamesOptions:
     """The source of pairs, and the judge."""
 
-    queries: Annotated[Path, typer.Option("--queries", help="Queries, JSON lines with _id and text.")]
-    sheet: Annotated[
-        Path, typer.Option("--sheet", help="The sheet to fill in: a .csv, or an .html page to click through.")
-    ]
-    key: Annotated[Path, typer.Option("--key", help="The key; if it exists, the sheet is rewritten from it.")]
-    qrels: Annotated[
-        Path | None, typer.Option("--qrels", help="Judgments, to draw relevant hits and others in equal numbers.")
-    ] = None
-    judge: Annotated[
-        str | None, typer.Option("--judge", help="Let an encoder fill in the sheet; it must not be the explained one.")
-    ] = None
+    queries: Annotated[Path, Option("Queries, JSON lines with _id and text.")]
+    sheet: Annotated[Path, Option("The sheet to fill in: a .csv, or an .html page to click through.")]
+    key: Annotated[Path, Option("The key; if it exists, the sheet is rewritten from it.")]
+    qrels: Annotated[Path | None, Option("Judgments, to draw relevant hits and others in equal numbers.")] = None
+    judge: Annotated[str | None, Option("Let an encoder fill in the sheet; it must not be the explained one.")] = None
     explainer: ExplainerCopy = None
 
 
-@with_options
 def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm: LlmOptions) -> None:
     """Draw pairs with the names in their explanations, mix in names of inactive features, and write a blind sheet.
 
@@ -112,9 +104,7 @@ def _reader(encoder: str | None, model: CachedChat | None, index: Index, llm: Ll
 def verdicts(
     key: Annotated[Path, typer.Argument(metavar="KEY", help="What `evaluate names` wrote with --key.")],
     sheets: Annotated[list[Path], typer.Argument(metavar="SHEET...", help="Filled sheets (CSV), one per judge.")],
-    judged_by: Annotated[
-        str | None, typer.Option("--judged-by", help="Who filled them in, if the sheets do not say.")
-    ] = None,
+    judged_by: Annotated[str | None, Option("Who filled them in, if the sheets do not say.")] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Score filled-in sheets: verdicts by line and by share, with intervals; agreement of judges; coverage."""

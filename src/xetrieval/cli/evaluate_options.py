@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from ..configs import Option
 from .benchmarks import read_benchmarks
 from .console import output_console, print_json
 from .options import CacheOption, ExplainerOption, Format, FormatOption, SeedOption
@@ -31,22 +30,15 @@ Measure = Callable[["Benchmark", "BenchmarkVectors"], Sequence["DataclassInstanc
 class EvaluateOptions:
     """The fields are the options."""
 
-    data: Annotated[
-        list[str],
-        typer.Option("--data", help="BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may be repeated."),
-    ]
+    data: Annotated[list[str], Option("BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may be repeated.")]
     explainer: ExplainerOption = "minilm"
-    queries: Annotated[
-        int | None, typer.Option("--queries", min=1, help="A sample of this many queries; default: all.")
-    ] = None
+    queries: Annotated[int | None, Option("A sample of this many queries; default: all.", least=1)] = None
     documents: Annotated[
-        int | None,
-        typer.Option("--documents", min=1, help="Use this many documents: the judged ones, then others; default: all."),
+        int | None, Option("Use this many documents: the judged ones, then others; default: all.", least=1)
     ] = None
     seed: SeedOption = 0
     output: Annotated[
-        Path | None,
-        typer.Option("--output", help="Also write the records to this JSON file; - prints them instead of the table."),
+        Path | None, Option("Also write the records to this JSON file; - prints them instead of the table.")
     ] = None
     format: FormatOption = Format.text
     cache: CacheOption = None

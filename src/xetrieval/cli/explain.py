@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..configs import Option
 from .console import as_json, print_message, write
 from .options import (
     FORMATS,
@@ -21,7 +22,7 @@ from .options import (
 )
 from .output import check_output, show
 from .progress import progress_bar
-from .shared import check_options, with_options
+from .shared import check_options
 from .skipped import SkipBad, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
@@ -34,20 +35,14 @@ class PairOptions:
     """A file of pairs to explain, and the explainer to use."""
 
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON Lines with query, doc and optionally query_id, doc_id; or -.")
+        Path | None, Option("JSON Lines with query, doc and optionally query_id, doc_id; or -.", "--input")
     ] = None
     output: Annotated[
-        Path | None,
-        typer.Option("--output", help="Where to write the explanation; with --input, one per line. Default: -."),
+        Path | None, Option("Where to write the explanation; with --input, one per line. Default: -.")
     ] = None
     skip_bad: SkipBad = False
-    query_vectors: Annotated[
-        Path | None, typer.Option("--query-vectors", help="Vectors of the queries (.npy, .safetensors, .parquet).")
-    ] = None
-    document_vectors: Annotated[
-        Path | None,
-        typer.Option("--document-vectors", help="Vectors of the documents, in the order of the queries."),
-    ] = None
+    query_vectors: Annotated[Path | None, Option("Vectors of the queries (.npy, .safetensors, .parquet).")] = None
+    document_vectors: Annotated[Path | None, Option("Vectors of the documents, in the order of the queries.")] = None
     explainer: ExplainerOption = "minilm"
     encoder: EncoderOption = None
     cache: CacheOption = None
@@ -63,27 +58,15 @@ class AnswerOptions:
 
     top: TopOption = None
     format: Annotated[ReportFormat | None, FORMATS] = None
-    evidence: Annotated[
-        bool, typer.Option("--evidence", help="Also show which sentences and words carry each feature.")
-    ] = False
-    chunks: Annotated[
-        bool, typer.Option("--chunks", help="Split a long document into chunks; explain the best one, list the others.")
-    ] = False
-    over: Annotated[
-        str | None, typer.Option("--over", help="A second document: explain why the first scores above or below it.")
-    ] = None
+    evidence: Annotated[bool, Option("Also show which sentences and words carry each feature.")] = False
+    chunks: Annotated[bool, Option("Split a long document into chunks; explain the best one, list the others.")] = False
+    over: Annotated[str | None, Option("A second document: explain why the first scores above or below it.")] = None
     context: Annotated[
-        Path | None,
-        typer.Option(
-            "--context", help="A folder or file with at least 50 documents: explain with features trained on them."
-        ),
+        Path | None, Option("A folder or file with at least 50 documents: explain with features trained on them.")
     ] = None
-    counterfactual: Annotated[
-        bool, typer.Option("--counterfactual", help="With --over: the smallest change that would swap them.")
-    ] = False
+    counterfactual: Annotated[bool, Option("With --over: the smallest change that would swap them.")] = False
 
 
-@with_options
 def explain(
     pairs: PairOptions,
     answer: AnswerOptions,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from ..configs import Option
 from .console import print_message
 from .labelled import LabelledArgument, open_labelled
 
@@ -15,14 +14,10 @@ PRIVATE = "labels, words and ids come from the documents"
 
 def export(
     explainer: LabelledArgument,
-    output: Annotated[Path, typer.Option("--output", help="Folder for the copy.")],
+    output: Annotated[Path, Option("Folder for the copy.")],
     *,
     without_names: Annotated[
-        bool,
-        typer.Option(
-            "--without-names",
-            help="Leave out everything that comes from the documents: labels, example ids, source names.",
-        ),
+        bool, Option("Leave out everything that comes from the documents: labels, example ids, source names.")
     ] = False,
 ) -> None:
     """Copy an explainer, or that of an index, to share it. The index is left out, and names are too if you like."""

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from ..configs import FitConfig
+from ..configs import FitConfig, Option
 from ..registry import ENCODERS
 from .console import print_message
 from .export import PRIVATE
 from .options import CorporaArgument, PriceOption, named_encoder, print_sending
 from .progress import progress_bar
-from .shared import with_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
@@ -22,25 +19,19 @@ from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 class EncodingOptions:
     """The encoder of the corpus."""
 
-    encoder: Annotated[str, typer.Option("--encoder", help=f"{', '.join(ENCODERS)}, or a model name or folder.")]
-    precision: Annotated[
-        str, typer.Option("--precision", help="float32, or bfloat16 to encode the corpus about twice as fast.")
-    ] = "float32"
+    encoder: Annotated[str, Option(f"{', '.join(ENCODERS)}, or a model name or folder.")]
+    precision: Annotated[str, Option("float32, or bfloat16 to encode the corpus about twice as fast.")] = "float32"
     price: PriceOption = None
 
 
-@with_options
 def fit(
     corpora: CorporaArgument,
     encoding: EncodingOptions,
-    output: Annotated[Path, typer.Option("--output", help="The new explainer's folder.")],
+    output: Annotated[Path, Option("The new explainer's folder.")],
     config: FitConfig,
     teacher: Annotated[
         list[str] | None,
-        typer.Option(
-            "--teacher",
-            help="texts.jsonl, clicks.jsonl, pairs.tsv, field:NAME; with =ASPECT, @WEIGHT; may be repeated.",
-        ),
+        Option("texts.jsonl, clicks.jsonl, pairs.tsv, field:NAME; with =ASPECT, @WEIGHT; may be repeated."),
     ] = None,
     *,
     skip_bad: SkipBad = False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import BuildConfig, ChunkConfig
+from ..configs import BuildConfig, ChunkConfig, Option
 from ..configs.option import LARGEST_SEED
 from ..registry import SEARCH_ENGINES, VECTOR_STORES
 from ..text import printable
@@ -27,19 +27,16 @@ from .options import (
 )
 from .output import print_parts
 from .progress import progress_bar
-from .shared import check_options, with_options
+from .shared import Commands, check_options
 from .skipped import SkipBad, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from ..index import Built, Index
     from ..index.store.manifest import Manifest
 
-app = typer.Typer(help="Make and maintain an index of a corpus.", no_args_is_help=True)
+app = Commands(help="Make and maintain an index of a corpus.", no_args_is_help=True)
 
-Sources = Annotated[
-    list[Path] | None,
-    typer.Argument(help=f"{CORPORA}; - is standard input."),
-]
+Sources = Annotated[list[Path] | None, typer.Argument(help=f"{CORPORA}; - is standard input.")]
 STORES = ", ".join(f"{scheme}://..." for scheme in VECTOR_STORES)
 ACCELERATE_AGAIN = "the files that speed up search were removed: run `xetrieval index accelerate {index}` again"
 NO_WORDS = "storing them requires texts, an encoder with mean pooling, and a build without --no-words"
@@ -52,29 +49,21 @@ class CorpusOptions:
 
     encoder: EncoderOption = None
     vectors: Annotated[
-        Path | None,
-        typer.Option("--vectors", help="Vectors of the documents (.npy, .safetensors, .parquet), by id or row by row."),
+        Path | None, Option("Vectors of the documents (.npy, .safetensors, .parquet), by id or row by row.")
     ] = None
     vector_column: Annotated[
-        str | None,
-        typer.Option("--vector-column", help="A Parquet file's column of vectors; default: vector, or the only one."),
+        str | None, Option("A Parquet file's column of vectors; default: vector, or the only one.")
     ] = None
-    store: Annotated[str | None, typer.Option("--store", help=f"URL of a vector store: {STORES} (docs/index.md).")] = (
-        None
-    )
+    store: Annotated[str | None, Option(f"URL of a vector store: {STORES} (docs/index.md).")] = None
     cache: CacheOption = None
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Do not cache encoded texts (the cache takes 1.6 KB per text).")
-    ] = False
+    no_cache: Annotated[bool, Option("Do not cache encoded texts (the cache takes 1.6 KB per text).")] = False
     price: PriceOption = None
     skip_bad: SkipBad = False
-    chunks: ChunkConfig = field(default_factory=ChunkConfig)
 
 
 @app.command()
-@with_options
 def build(
-    output: Annotated[Path, typer.Option("--output", help="The index's folder.")],
+    output: Annotated[Path, Option("The index's folder.")],
     corpus: CorpusOptions,
     chunks: ChunkConfig,
     config: BuildConfig,
@@ -85,11 +74,10 @@ def build(
 
     Documents longer than the encoder reads are cut into chunks named ID#1, ID#2, ..., so that all their text counts.
     """
-    _build(replace(corpus, chunks=chunks), config, sources or [], explainer, output)
+    _build(corpus, chunks, config, sources or [], explainer, output)
 
 
 @app.command()
-@with_options
 def add(
     index: Folder, corpus: CorpusOptions, chunks: ChunkConfig, config: BuildConfig, sources: Sources = None
 ) -> None:
@@ -107,7 +95,7 @@ def add(
     explainer = explainer_of(index)
     if not explainer.is_dir():
         raise InputError(f"{index}: there is no index to add to; make one with `xetrieval index build`")
-    _build(replace(corpus, chunks=chunks), replace(config, adding=True), sources or [], str(explainer), index)
+    _build(corpus, chunks, replace(config, adding=True), sources or [], str(explainer), index)
     opened = open_index(index)
     found = drift(opened)
     if found and (note := found.note(opened)):
@@ -161,9 +149,7 @@ def compact(index: Folder) -> None:
 @app.command()
 def relearn(
     index: Folder,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Same index and seed, same features.")
-    ] = 0,
+    seed: Annotated[int, Option("Same index and seed, same features.", least=0, most=LARGEST_SEED)] = 0,
 ) -> None:
     """Retrain an index's features on its current documents, without encoding any document.
 
@@ -275,7 +261,7 @@ def info(index: Folder) -> None:
 @app.command()
 def report(
     index: Folder,
-    topics: Annotated[int, typer.Option("--topics", min=1, help="How many families to show.")] = 20,
+    topics: Annotated[int, Option("How many families to show.", least=1)] = 20,
     format: FormatOption = Format.text,
 ) -> None:
     """Show what the corpus is about: families, uninformative features, documents found for almost any query."""
@@ -319,7 +305,9 @@ def _added_later(index: Index) -> str | None:
     return found and (found.note(index) or f"{found.added:,} since the features were learned; no need to relearn")
 
 
-def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], explainer: str, output: Path) -> None:
+def _build(
+    options: CorpusOptions, chunks: ChunkConfig, config: BuildConfig, sources: list[Path], explainer: str, output: Path
+) -> None:
     import time
 
     from ..encoders import encoder_notes
@@ -330,7 +318,6 @@ def _build(options: CorpusOptions, config: BuildConfig, sources: list[Path], exp
     from .streams import readable
 
     encoded = options.vectors or options.store
-    chunks = options.chunks
     values = {**vars(options), "force": config.force, "chunk_tokens": chunks.tokens}
     values |= {"chunk_overlap": chunks.overlap > 0, "no_chunks": chunks.whole}
     check_options(

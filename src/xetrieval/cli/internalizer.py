@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import InternalizerConfig
+from ..configs import InternalizerConfig, Option
 from .benchmarks import DataOption
 from .console import output_console, print_json, print_message
 from .options import CacheOption, CorporaArgument, Format, FormatOption, named_encoder
 from .progress import progress_bar
-from .shared import with_options
+from .shared import Commands
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..teachers import TeacherPair
 
-app = typer.Typer(help="Train and check internalizers, which predict views from vectors.", no_args_is_help=True)
+app = Commands(help="Train and check internalizers, which predict views from vectors.", no_args_is_help=True)
 
 Teachers = Annotated[
     list[str],
-    typer.Option(
-        "--teacher",
-        help="texts.jsonl, clicks.jsonl, a pairs .tsv, field:NAME; each with =ASPECT, @WEIGHT; may be repeated.",
+    Option(
+        "texts.jsonl, clicks.jsonl, a pairs .tsv, field:NAME; each with =ASPECT, @WEIGHT; may be repeated.", "--teacher"
     ),
 ]
 
@@ -39,7 +38,7 @@ class Lessons:
     """Teachers' texts about documents, and how they are encoded."""
 
     teacher: Teachers
-    encoder: Annotated[str, typer.Option("--encoder", help="minilm, a model name or folder, or URL#MODEL.")]
+    encoder: Annotated[str, Option("minilm, a model name or folder, or URL#MODEL.")]
     cache: CacheOption = None
     skip_bad: SkipBad = False
 
@@ -67,11 +66,10 @@ class Lessons:
 
 
 @app.command()
-@with_options
 def train(
     corpora: CorporaArgument,
     lessons: Lessons,
-    output: Annotated[Path, typer.Option("--output", help="The new folder.")],
+    output: Annotated[Path, Option("The new folder.")],
     config: InternalizerConfig,
 ) -> None:
     """Train one network for each aspect of the teachers' texts, as in the paper; takes seconds after encoding."""
@@ -91,7 +89,6 @@ def train(
 
 
 @app.command()
-@with_options
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `internalizer train` wrote.")],
     corpora: CorporaArgument,

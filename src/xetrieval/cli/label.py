@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..configs import ExamplesConfig, LlmLabelConfig
+from ..configs import ExamplesConfig, LlmLabelConfig, Option
 from .console import print_message
 from .label_score import open_judge, score
 from .labelled import ExamplesOption, LabelledArgument, open_labelled
@@ -18,7 +18,7 @@ from .llm_options import DryRunOptions, OutputFolder, end
 from .options import CacheOption, CorporaArgument, EncoderOption, open_explainer
 from .output import check_output
 from .progress import progress_bar
-from .shared import with_options
+from .shared import Commands
 from .skipped import SkipBad, check_corpora
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from ..labels.labellers import ByLlm, Labeller, Proposal, Shown
     from ..labels.relabel import NewLabel
 
-app = typer.Typer(help="Label features and score the labels. Start with `examples`.", no_args_is_help=True)
+app = Commands(help="Label features and score the labels. Start with `examples`.", no_args_is_help=True)
 ExplainerArgument = Annotated[str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer, or minilm.")]
-Ids = Annotated[str | None, typer.Option("--ids", help="Only these features, separated by commas; 10-19 is a range.")]
+Ids = Annotated[str | None, Option("Only these features, separated by commas; 10-19 is a range.")]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class FeatureOptions:
     explainer: LabelledArgument
     examples: ExamplesOption = None
     ids: Ids = None
-    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Only features without a label.")] = False
+    unlabelled: Annotated[bool, Option("Only features without a label.")] = False
 
     def open(self) -> tuple[Explainer, ExampleFolder, list[FeatureExamples]]:
         """The explainer, its examples, and the examples of the chosen features."""
@@ -66,7 +66,7 @@ class TargetOptions:
     """Where labels go."""
 
     output: OutputFolder = None
-    force: Annotated[bool, typer.Option("--force", help="Also replace labels that people gave in a worksheet.")] = False
+    force: Annotated[bool, Option("Also replace labels that people gave in a worksheet.")] = False
 
     def relabel(self, explainer: str, labels: list[NewLabel]) -> None:
         """Write labels, and report how many changed."""
@@ -79,11 +79,10 @@ class TargetOptions:
 
 
 @app.command()
-@with_options
 def examples(
     explainer: ExplainerArgument,
     corpora: CorporaArgument,
-    output: Annotated[Path, typer.Option("--output", help="The new folder. It will contain text of the corpus.")],
+    output: Annotated[Path, Option("The new folder. It will contain text of the corpus.")],
     config: ExamplesConfig,
     encoder: EncoderOption = None,
     cache: CacheOption = None,
@@ -134,7 +133,6 @@ def examples(
 
 
 @app.command()
-@with_options
 def keyphrase(features: FeatureOptions, target: TargetOptions) -> None:
     """Label features with phrases that their texts share and other texts lack. Works offline and takes seconds."""
     from ..labels.labellers import KeyphraseLabeller
@@ -145,15 +143,12 @@ def keyphrase(features: FeatureOptions, target: TargetOptions) -> None:
 
 
 @app.command()
-@with_options
 def llm(
     features: FeatureOptions,
     target: TargetOptions,
     config: LlmLabelConfig,
     options: DryRunOptions,
-    judge: Annotated[
-        str | None, typer.Option("--judge", help="An encoder to choose between candidates; default: the --llm model.")
-    ] = None,
+    judge: Annotated[str | None, Option("An encoder to choose between candidates; default: the --llm model.")] = None,
 ) -> None:
     """Let a language model write labels, from examples, or from the uses of the features in an index.
 
@@ -191,10 +186,9 @@ def _by_llm(
 
 
 @app.command()
-@with_options
 def export(
     features: FeatureOptions,
-    output: Annotated[Path, typer.Option("--output", help="The worksheet, CSV for a spreadsheet.")],
+    output: Annotated[Path, Option("The worksheet, CSV for a spreadsheet.")],
 ) -> None:
     """Write a worksheet: one row per feature, with its texts and an empty column for a label."""
     from ..labels.worksheet import write_worksheet
@@ -210,12 +204,8 @@ def export(
 def import_(
     explainer: LabelledArgument,
     worksheet: Annotated[Path, typer.Argument(metavar="WORKSHEET", help="What `export` wrote, filled in.")],
-    examples: Annotated[
-        Path | None, typer.Option("--examples", help="Also check that labels are in the language of the texts.")
-    ] = None,
-    author: Annotated[
-        str | None, typer.Option("--author", help="Who wrote the labels; recorded with each label.")
-    ] = None,
+    examples: Annotated[Path | None, Option("Also check that labels are in the language of the texts.")] = None,
+    author: Annotated[str | None, Option("Who wrote the labels; recorded with each label.")] = None,
     output: OutputFolder = None,
 ) -> None:
     """Import labels from a worksheet: all of them, or none if a row is unusable."""
@@ -235,20 +225,17 @@ def import_(
 class MatchOptions:
     """The limits above which two features match, and the texts used to measure them."""
 
-    corpora: Annotated[list[Path], typer.Option("--corpus", help="A BEIR folder or JSON Lines file; may be repeated.")]
-    min_cosine: Annotated[float, typer.Option("--min-cosine", help="Lowest cosine of two directions.")] = 0.7
-    min_jaccard: Annotated[
-        float, typer.Option("--min-jaccard", help="Lowest Jaccard index of the texts that activate them.")
-    ] = 0.3
-    sentences: Annotated[
-        int, typer.Option("--sentences", min=0, help="Sentences to use from each document, beside the document itself.")
-    ] = ExamplesConfig.per_document
+    corpora: Annotated[list[Path], Option("A BEIR folder or JSON Lines file; may be repeated.", "--corpus")]
+    min_cosine: Annotated[float, Option("Lowest cosine of two directions.")] = 0.7
+    min_jaccard: Annotated[float, Option("Lowest Jaccard index of the texts that activate them.")] = 0.3
+    sentences: Annotated[int, Option("Sentences to use from each document, beside the document itself.", least=0)] = (
+        ExamplesConfig.per_document
+    )
     cache: CacheOption = None
     skip_bad: SkipBad = False
 
 
 @app.command()
-@with_options
 def transfer(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The explainer that has the labels.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The explainer that gets them.")],
@@ -299,8 +286,8 @@ app.command()(score)
 def families(
     explainer: LabelledArgument,
     examples: ExamplesOption = None,
-    upper: Annotated[int | None, typer.Option("--upper", min=1, help="Families on the upper level.")] = None,
-    lower: Annotated[int | None, typer.Option("--lower", min=1, help="Families on the lower level.")] = None,
+    upper: Annotated[int | None, Option("Families on the upper level.", least=1)] = None,
+    lower: Annotated[int | None, Option("Families on the lower level.", least=1)] = None,
     output: OutputFolder = None,
 ) -> None:
     """Group features into two levels by direction and co-activation; flag dense and duplicate features."""
@@ -327,10 +314,10 @@ def families(
 @app.command()
 def prune(
     explainer: ExplainerArgument,
-    output: Annotated[Path, typer.Option("--output", help="The new explainer.")],
-    ids: Annotated[str | None, typer.Option("--ids", help="Leave out these features, such as 3,10-19.")] = None,
+    output: Annotated[Path, Option("The new explainer.")],
+    ids: Annotated[str | None, Option("Leave out these features, such as 3,10-19.")] = None,
     *,
-    mixed: Annotated[bool, typer.Option("--mixed", help="Features whose labels start with 'mixed:'.")] = False,
+    mixed: Annotated[bool, Option("Features whose labels start with 'mixed:'.")] = False,
 ) -> None:
     """Make a smaller explainer without uninformative features; the others keep directions and labels."""
     from ..errors import InputError

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from ..configs import ScoresConfig
+from ..configs import Option, ScoresConfig
 from .console import print_json
 from .labelled import ExamplesOption, LabelledArgument, open_labelled
 from .llm_options import LlmOptions, OutputFolder, end
 from .options import Format, FormatOption
 from .output import check_output, print_parts
 from .progress import progress_bar
-from .shared import with_options
 
 if TYPE_CHECKING:
     from ..explain import Explainer
@@ -30,19 +27,14 @@ if TYPE_CHECKING:
 class JudgeOptions:
     """The judge, and where scores are written."""
 
-    judge: Annotated[
-        str | None, typer.Option("--judge", help="An encoder other than the explained one; or give --llm.")
-    ] = None
-    texts_per_question: Annotated[
-        int, typer.Option("--texts-per-question", min=1, help="Texts per question to a language model.")
-    ] = 10
-    records: Annotated[Path | None, typer.Option("--records", help="Also write all values to this file.")] = None
-    write: Annotated[bool, typer.Option("--write/--no-write", help="Store the scores with the labels.")] = True
+    judge: Annotated[str | None, Option("An encoder other than the explained one; or give --llm.")] = None
+    texts_per_question: Annotated[int, Option("Texts per question to a language model.", least=1)] = 10
+    records: Annotated[Path | None, Option("Also write all values to this file.")] = None
+    write: Annotated[bool, Option("Store the scores with the labels.", "--write/--no-write")] = True
     output: OutputFolder = None
     format: FormatOption = Format.text
 
 
-@with_options
 def score(
     explainer: LabelledArgument,
     config: ScoresConfig,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..configs import Option
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ LabelledArgument = Annotated[
     str, typer.Argument(metavar="EXPLAINER", help="Folder of an index or of an explainer, or minilm.")
 ]
 ExamplesOption = Annotated[
-    Path | None,
-    typer.Option("--examples", help="What `xetrieval label examples` wrote; default for an index: its own documents."),
+    Path | None, Option("What `xetrieval label examples` wrote; default for an index: its own documents.")
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..configs import Option
 from .console import print_line, print_message
 from .options import CacheOption
 
@@ -19,20 +20,12 @@ if TYPE_CHECKING:
 class LlmOptions:
     """The fields are the options."""
 
-    llm: Annotated[str | None, typer.Option("--llm", help="http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.")] = None
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for an answer.")] = 120.0
-    budget_requests: Annotated[
-        int | None, typer.Option("--budget-requests", help="Stop before exceeding this many requests.")
-    ] = None
-    budget_tokens: Annotated[
-        int | None, typer.Option("--budget-tokens", help="Stop before exceeding this many tokens.")
-    ] = None
-    budget_money: Annotated[
-        float | None, typer.Option("--budget-money", help="Stop before exceeding this much money; needs --price.")
-    ] = None
-    price: Annotated[
-        str | None, typer.Option("--price", help="PROMPT,ANSWER: prices per million tokens, e.g. 0.25,1.0.")
-    ] = None
+    llm: Annotated[str | None, Option("http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.")] = None
+    timeout: Annotated[float, Option("Seconds to wait for an answer.", least=0.1)] = 120.0
+    budget_requests: Annotated[int | None, Option("Stop before exceeding this many requests.")] = None
+    budget_tokens: Annotated[int | None, Option("Stop before exceeding this many tokens.")] = None
+    budget_money: Annotated[float | None, Option("Stop before exceeding this much money; needs --price.")] = None
+    price: Annotated[str | None, Option("PROMPT,ANSWER: prices per million tokens, e.g. 0.25,1.0.")] = None
     cache: CacheOption = None
 
     def open(self) -> CachedChat:
@@ -84,7 +77,7 @@ class LlmOptions:
 class DryRunOptions(LlmOptions):
     """The same, with --dry-run."""
 
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cost without asking the model.")] = False
+    dry_run: Annotated[bool, Option("Show the cost without asking the model.")] = False
 
 
 def end(model: CachedChat | None, stopped: str | None) -> None:
@@ -99,6 +92,4 @@ def end(model: CachedChat | None, stopped: str | None) -> None:
         raise typer.Exit(3)
 
 
-OutputFolder = Annotated[
-    Path | None, typer.Option("--output", help="Write a changed copy here; default: change the explainer itself.")
-]
+OutputFolder = Annotated[Path | None, Option("Write a changed copy here; default: change the explainer itself.")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from ..configs import Option
 from ..configs.option import LARGEST_SEED
 from ..registry import CORPUS_FILES
 
@@ -26,21 +27,13 @@ class Format(StrEnum):
 
 CORPORA: Final = f"BEIR folders, .jsonl, {', '.join(CORPUS_FILES)}, or folders of text, Markdown and HTML files"
 CorporaArgument = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help=f"{CORPORA}.")]
-ExplainerOption = Annotated[
-    str, typer.Option("--explainer", "-x", help="minilm (shipped), or the folder of another explainer.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Same seed, same samples.")]
-EncoderOption = Annotated[
-    str | None,
-    typer.Option("--encoder", help="A different copy of the explainer's encoder; must be the same model."),
-]
+ExplainerOption = Annotated[str, Option("minilm (shipped), or the folder of another explainer.", "-x")]
+SeedOption = Annotated[int, Option("Same seed, same samples.", least=0, most=LARGEST_SEED)]
+EncoderOption = Annotated[str | None, Option("A different copy of the explainer's encoder; must be the same model.")]
 TopOption = Annotated[
     int | None,
-    typer.Option(
-        "--top",
-        "-n",
-        min=0,
-        help="Show this many features and sum the others. Default: show those that carry a tenth or more.",
+    Option(
+        "Show this many features and sum the others. Default: show those that carry a tenth or more.", "-n", least=0
     ),
 ]
 
@@ -55,21 +48,17 @@ class ReportFormat(StrEnum):
     release = "release"
 
 
-FORMATS = typer.Option(
-    "--format",
-    help="text, json, markdown (to paste into an issue), html (one page that needs no network), or release (field "
-    "names of the paper's release).",
+FORMATS = Option(
+    "text, json, markdown (to paste into an issue), html (one page that needs no network), or release (field "
+    "names of the paper's release)."
 )
 ReportFormatOption = Annotated[ReportFormat, FORMATS]
-FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
-CacheOption = Annotated[
-    Path | None, typer.Option("--cache", help="Folder for encoded texts (default: the user's cache folder).")
-]
+FormatOption = Annotated[Format, Option("text or json.")]
+CacheOption = Annotated[Path | None, Option("Folder for encoded texts (default: the user's cache folder).")]
 
 
 PriceOption = Annotated[
-    float | None,
-    typer.Option("--price", min=0, max=1e9, help="Price per million tokens of a paid endpoint, to show the cost."),
+    float | None, Option("Price per million tokens of a paid endpoint, to show the cost.", least=0, most=1e9)
 ]
 
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..configs import SaeConfig
+from ..configs import Option, SaeConfig
 from ..registry import CHECKPOINT_FORMATS
 from .benchmarks import BenchmarkOptions
 from .console import output_console, print_json, print_message
 from .options import Format, FormatOption
 from .progress import progress_bar
 from .sae_sweep import sweep
-from .shared import with_options
+from .shared import Commands
 
 if TYPE_CHECKING:
     from ..sae.stack import Stack
 
-app = typer.Typer(help="Train, sweep, evaluate and convert sparse autoencoders.", no_args_is_help=True)
+app = Commands(help="Train, sweep, evaluate and convert sparse autoencoders.", no_args_is_help=True)
 app.command()(sweep)
 
 VectorsArgument = Annotated[
@@ -37,15 +37,14 @@ class BadRows(StrEnum):
 
 
 @app.command()
-@with_options
 def train(
     vectors: VectorsArgument,
-    output: Annotated[Path, typer.Option("--output", help="The new autoencoder's folder.")],
+    output: Annotated[Path, Option("The new autoencoder's folder.")],
     config: SaeConfig,
     bad_rows: Annotated[
-        BadRows, typer.Option("--bad-rows", help="What to do with rows that are zero, NaN or infinite: refuse or drop.")
+        BadRows, Option("What to do with rows that are zero, NaN or infinite: refuse or drop.")
     ] = BadRows.refuse,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the curves to this .png, .pdf or .svg.")] = None,
+    plot: Annotated[Path | None, Option("Draw the curves to this .png, .pdf or .svg.")] = None,
 ) -> None:
     """Train an autoencoder on vectors. If interrupted, run it again to resume."""
     from ..fitting import train_from_files
@@ -62,13 +61,10 @@ def train(
 
 
 @app.command()
-@with_options
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An autoencoder's folder.")],
     benchmarks: BenchmarkOptions,
-    vectors: Annotated[
-        list[Path] | None, typer.Option("--vectors", help="Vectors to reconstruct; may be repeated.")
-    ] = None,
+    vectors: Annotated[list[Path] | None, Option("Vectors to reconstruct; may be repeated.")] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Measure an autoencoder: reconstruction, use of features, and ranking by reconstructed vectors."""
@@ -133,12 +129,11 @@ def convert(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the checkpoint; must not exist.")],
     of: Annotated[
         str,
-        typer.Option(
-            "--from",
-            help=f"xetrieval, {', '.join(CHECKPOINT_FORMATS)}; or explainer, whose labels are written beside it.",
+        Option(
+            f"xetrieval, {', '.join(CHECKPOINT_FORMATS)}; or explainer, whose labels are written beside it.", "--from"
         ),
     ],
-    to: Annotated[str, typer.Option("--to", help="One of these formats, except explainer.")],
+    to: Annotated[str, Option("One of these formats, except explainer.")],
 ) -> None:
     """Convert a checkpoint. A conversion that would lose information is refused, with the reason."""
     from ..sae.formats import FORMATS

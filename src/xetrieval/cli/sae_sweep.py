@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ..configs import SweepConfig
+from ..configs import Option, SweepConfig
 from .benchmarks import BenchmarkOptions
 from .console import output_console, print_json
 from .options import Format, FormatOption
 from .progress import progress_bar
-from .shared import with_options
 
 
 @dataclass(frozen=True)
@@ -21,27 +20,21 @@ class MoreVectors:
     """Vectors beside the original ones."""
 
     views: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--views", help="Views of the same rows, also trained on but measured separately; may be repeated."
-        ),
+        list[Path] | None, Option("Views of the same rows, also trained on but measured separately; may be repeated.")
     ] = None
     intruder_vectors: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(
-            "--intruder-vectors", help="Vectors of a sample of texts, and another encoder's vectors of the same texts."
-        ),
+        Option("Vectors of a sample of texts, and another encoder's vectors of the same texts."),
     ] = None
 
 
-@with_options
 def sweep(
     vectors: Annotated[Path, typer.Argument(metavar="VECTORS", help="Original vectors: .npy, .safetensors, .parquet.")],
-    output: Annotated[Path, typer.Option("--output", help="Folder for the autoencoders and sweep.json.")],
+    output: Annotated[Path, Option("Folder for the autoencoders and sweep.json.")],
     config: SweepConfig,
     benchmarks: BenchmarkOptions,
     more: MoreVectors,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the table to this .png, .pdf or .svg.")] = None,
+    plot: Annotated[Path | None, Option("Draw the table to this .png, .pdf or .svg.")] = None,
     format: FormatOption = Format.text,
 ) -> None:
     """Train and measure every variant at every sparsity and size in one pass. If interrupted, rerun to resume."""

@@ -11,13 +11,11 @@ import typer
 from ..configs import ServeConfig
 from .console import print_message
 from .options import ExplainerOption, open_explainer
-from .shared import with_options
 
 if TYPE_CHECKING:
     from ..index import Index
 
 
-@with_options
 def serve(
     config: ServeConfig,
     indexes: Annotated[

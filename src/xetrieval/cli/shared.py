@@ -1,4 +1,4 @@
-"""Makes command options from dataclasses: the library's configurations, and groups of options that commands share."""
+"""Makes the options of commands from `Option`s, in their signatures and in the dataclasses that they take."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import typer
@@ -25,23 +26,34 @@ class _Choice(NamedTuple):
     item: type | None  # type of a tuple's items, which are separated by commas
 
 
-def with_options(command: Command) -> Command:
-    """Wrap a command that takes dataclasses: on the command line, their fields become options, in order.
+class Commands(typer.Typer):
+    """An application whose commands may take dataclasses and `Option`s; see `with_options`."""
 
-    A field is an option if its annotation has a `typer.Option` or a `configs.Option`. Dataclasses that share the name
-    of a field share the option, with the default of the first.
+    def command(self, name: str | None = None) -> Callable[[Command], Command]:  # type: ignore[override]
+        """Add a command."""
+        add = super().command(name)
+        return lambda command: add(with_options(command))
+
+
+def with_options(command: Command) -> Command:
+    """Wrap a command for typer: every `Option`, and every field of a dataclass that it takes, becomes an option.
+
+    Fields without an `Option` are not options. Dataclasses that share the name of a field share the option, with the
+    default of the first.
     """
     hints = get_type_hints(command, include_extras=True)
+    alone: dict[str, _Choice] = {}
     groups: dict[str, dict[str, _Choice]] = {}
     parameters: dict[str, inspect.Parameter] = {}
     for parameter in inspect.signature(command).parameters.values():
-        hint = hints[parameter.name]
+        name, hint = parameter.name, hints[parameter.name]
         if isinstance(hint, type) and is_dataclass(hint):
-            groups[parameter.name] = {choice.parameter.name: choice for choice in _choices(hint)}
-            for name, choice in groups[parameter.name].items():
-                parameters.setdefault(name, choice.parameter)
+            groups[name] = {choice.parameter.name: choice for choice in _choices(hint)}
+            for field, choice in groups[name].items():
+                parameters.setdefault(field, choice.parameter)
         else:
-            parameters[parameter.name] = parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY)
+            alone[name] = _choice(name, hint, parameter.default)
+            parameters[name] = alone[name].parameter
 
     @functools.wraps(command)
     def taking_fields(**typed: Any) -> None:
@@ -49,8 +61,7 @@ def with_options(command: Command) -> Command:
             group: hints[group](**{name: _value(choice, typed[name]) for name, choice in choices.items()})
             for group, choices in groups.items()
         }
-        in_groups = {name for choices in groups.values() for name in choices}
-        command(**made, **{name: value for name, value in typed.items() if name not in in_groups})
+        command(**made, **{name: _value(choice, typed[name]) for name, choice in alone.items()})
 
     taking_fields.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
     taking_fields.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
@@ -60,24 +71,27 @@ def with_options(command: Command) -> Command:
 def _choices(options: Any) -> Iterator[_Choice]:
     hints = get_type_hints(options, include_extras=True)
     for field in fields(options):
-        if get_origin(hints[field.name]) is not Annotated:
-            continue
-        kind, detail = get_args(hints[field.name])[:2]
-        annotation, flag, item, default = hints[field.name], "", None, _default(field)
-        if isinstance(detail, Option):
-            flags = detail.flags.split()
-            flag = next((name for name in flags if name.startswith("--")), f"--{field.name.replace('_', '-')}")
-            names = [flag, *(name for name in flags if name != flag)]
-            if get_origin(kind) is tuple:
-                kind, item = str, get_args(kind)[0]
-                default = ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in default)
-            typed = str if get_origin(kind) is Literal else (str | None) if str in get_args(kind) else kind
-            info = typer.Option(*names, help=detail.help, metavar=detail.metavar, envvar=detail.variable)
-            annotation = Annotated[typed, info]
-        parameter = inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-        )
-        yield _Choice(parameter, flag, item)
+        if get_origin(hints[field.name]) is Annotated:
+            yield _choice(field.name, hints[field.name], _default(field))
+
+
+def _choice(name: str, hint: Any, default: Any) -> _Choice:
+    kind, detail = get_args(hint)[:2] if get_origin(hint) is Annotated else (hint, None)
+    flag, item = "", None
+    if isinstance(detail, Option):
+        flags = detail.flags.split()
+        flag = next((one for one in flags if one.startswith("--")), f"--{name.replace('_', '-')}")
+        if get_origin(kind) is tuple:
+            kind, item = str, get_args(kind)[0]
+            default = ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in default)
+        typed = str if get_origin(kind) is Literal else (str | None) if kind == (str | Path | None) else kind
+        names = [flag, *(one for one in flags if one != flag)]
+        shown = {"help": detail.help, "metavar": detail.metavar, "envvar": detail.variable}
+        info = typer.Option(*names, **shown, min=detail.least, max=detail.most)  # type: ignore[arg-type]
+        hint = Annotated[typed, info]
+    return _Choice(
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint), flag, item
+    )
 
 
 def _default(field: Field[Any]) -> Any:

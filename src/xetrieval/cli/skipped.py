@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from ..configs import Option
 from .console import print_message
 
 if TYPE_CHECKING:
@@ -17,10 +16,7 @@ PRINTED = 5  # rows printed if a file lists them all
 
 SkipBad = Annotated[
     bool,
-    typer.Option(
-        "--skip-bad",
-        help="Skip unusable rows and list them with reasons in OUTPUT.bad.jsonl (without an output file: print them).",
-    ),
+    Option("Skip unusable rows and list them with reasons in OUTPUT.bad.jsonl (without an output file: print them)."),
 ]
 
 

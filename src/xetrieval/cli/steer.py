@@ -14,13 +14,13 @@ from .options import Format, FormatOption
 from .output import check_output
 from .progress import progress_bar
 from .search import IndexArgument
-from .shared import with_options
+from .shared import Commands
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from ..steer import SteeringProfile
 
-app = typer.Typer(help="Turn features up and down: learn a profile, see its effect.", no_args_is_help=True)
+app = Commands(help="Turn features up and down: learn a profile, see its effect.", no_args_is_help=True)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ class JudgmentOptions:
 
 
 @app.command()
-@with_options
 def suggest(
     index: IndexArgument,
     output: Annotated[Path, typer.Option("--output", help="The file for the profile (JSON).")],

@@ -5,29 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from ..configs import TeachConfig
+from ..configs import Option, TeachConfig
 from .console import print_message
 from .llm_options import DryRunOptions, end
 from .options import CorporaArgument
 from .output import check_output
 from .progress import progress_bar
-from .shared import with_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
-@with_options
 def teach(
     corpora: CorporaArgument,
-    output: Annotated[Path, typer.Option("--output", help="The file of texts, JSON Lines.")],
+    output: Annotated[Path, Option("The file of texts, JSON Lines.")],
     config: TeachConfig,
     options: DryRunOptions,
     aspects: Annotated[
-        str, typer.Option("--aspects", help="summary, purpose, qa, or your own prompt files, separated by commas.")
+        str, Option("summary, purpose, qa, or your own prompt files, separated by commas.")
     ] = "summary,purpose,qa",
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Only this many documents, sampled by their ids; default: all.")
+        int | None, Option("Only this many documents, sampled by their ids; default: all.", least=1)
     ] = None,
     *,
     skip_bad: SkipBad = False,

@@ -19,6 +19,8 @@ class Option(NamedTuple):
     flags: str = ""  # separated by spaces; without a long one, --NAME-OF-THE-FIELD is added
     metavar: str | None = None
     variable: str | None = None  # environment variable, read if the option is absent
+    least: float | None = None
+    most: float | None = None
 
 
 LARGEST_FACTOR: Final = 100.0  # the largest factor of an activation
