@@ -21,6 +21,7 @@ from xetrieval.cli.features import features as cli_features
 from xetrieval.cli.fit import fit as cli_fit
 from xetrieval.cli.search import search as cli_search
 from xetrieval.cli.search import why as cli_why
+from xetrieval.cli.shared import with_options
 from xetrieval.configs import ChunkConfig
 from xetrieval.errors import InputError
 from xetrieval.explain import load
@@ -145,7 +146,6 @@ def try_all(
 
 def test_the_table_names_options_that_there_are() -> None:
     from xetrieval.cli.index import CorpusOptions
-    from xetrieval.cli.shared import with_options
     from xetrieval.serve import schemas as s
 
     named = {name for verb in TABLE for rule in rules_of(verb, "hybrid") for name in rule[:2]}
@@ -179,7 +179,7 @@ VIEW = {"view": "views", "query_vector": "vector"}
 
 
 def typed(function: Callable[..., None], positional: set[str]) -> set[str]:
-    return set(inspect.signature(function).parameters) - positional
+    return set(inspect.signature(with_options(function)).parameters) - positional
 
 
 def on_the_command_line(
