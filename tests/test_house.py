@@ -37,6 +37,7 @@ ROOMS = (  # each imports only from rooms before it
     ("release",),
     ("evaluate",),
     ("serve",),
+    ("connect",),
     ("cli",),
 )
 DRAWS_ITSELF = ("explain/printing.py", "render")  # print(explanation): the one import that points the other way

@@ -13,6 +13,7 @@ import pytest
 from conftest import random_explainer, unit
 from index_data import SMALL
 
+from xetrieval.connect import PgVector
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain import Explanation
 from xetrieval.index import Corpus, build_index, open_index
@@ -54,6 +55,15 @@ def test_an_index_is_built_from_a_table(url: str, tmp_path: Path) -> None:
     assert isinstance(hit.explanation, Explanation)
     assert "postgres" in str(index.manifest.made_from)
     assert "@" not in (tmp_path / "index" / "config.json").read_text()  # where the server is stays out of it
+
+
+@pytest.mark.slow
+def test_a_table_is_searched_where_it_is(url: str) -> None:
+    store = open_store(f"{url}#Docs?id=doc_id&text=body")
+    assert isinstance(store, PgVector)
+    first, *others = store.search(3 * unit(90)[41], 4, explainer=random_explainer(), words=False)
+    assert (first.doc_id, first.document, len(others)) == ("41", "text 41", 3)
+    assert first.score == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.slow

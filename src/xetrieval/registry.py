@@ -1,6 +1,6 @@
 """Everything that can be added with one file and one line: search modes and engines, stores, scores and file formats.
 
-A mode is index/search/NAME.py, an engine index/search/engines/NAME.py, a store index/build/stores/NAME.py, a score
+A mode is index/search/NAME.py, an engine index/search/engines/NAME.py, a store connect/NAME.py, a score
 labels/scores/NAME.py and a checkpoint format sae/formats/NAME.py. To add one, write that file and add its line here.
 The command-line help and the table of options are made from these lines, so this module imports nothing heavy.
 """
@@ -52,9 +52,22 @@ CORPUS_FILES: Final[Mapping[str, str]] = {  # file extension -> file and functio
     ".parquet": "tables.read_parquet",
     ".pq": "tables.read_parquet",
 }
-VECTOR_STORES: Final[Mapping[str, str]] = {  # scheme of the URL -> file in index/build/stores
+VECTOR_STORES: Final[Mapping[str, str]] = {  # scheme of the URL -> file in connect
     "postgresql": "pgvector",
     "postgres": "pgvector",
+    "chroma": "chroma",
+    "chroma+http": "chroma",
+    "qdrant": "qdrant",
+    "qdrant+http": "qdrant",
+    "qdrant-edge": "qdrant_edge",
+    "lancedb": "lancedb",
+    "faiss": "faiss",
+    "usearch": "usearch",
+    "duckdb": "duckdb",
+    "sqlite-vec": "sqlite_vec",
+    "milvus": "milvus",
+    "milvus+http": "milvus",
+    "redis": "redis",
 }
 
 

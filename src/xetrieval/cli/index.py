@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 app = Commands(help="Make and maintain an index of a corpus.", no_args_is_help=True)
 
 Sources = Annotated[list[Path] | None, typer.Argument(help=f"{CORPORA}; - is standard input.")]
-STORES = ", ".join(f"{scheme}://..." for scheme in VECTOR_STORES)
+STORES = ", ".join(VECTOR_STORES)
 ACCELERATE_AGAIN = "the files that speed up search were removed: run `xetrieval index accelerate {index}` again"
 NO_WORDS = "storing them requires texts, an encoder with mean pooling, and a build without --no-words"
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
@@ -54,7 +54,7 @@ class CorpusOptions:
     vector_column: Annotated[
         str | None, Option("A Parquet file's column of vectors; default: vector, or the only one.")
     ] = None
-    store: Annotated[str | None, Option(f"URL of a vector store: {STORES} (docs/index.md).")] = None
+    store: Annotated[str | None, Option(f"URL of a vector store (docs/integrations.md): {STORES}.")] = None
     cache: CacheOption = None
     no_cache: Annotated[bool, Option("Do not cache encoded texts (the cache takes 1.6 KB per text).")] = False
     price: PriceOption = None

@@ -92,7 +92,7 @@ def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, 
         require("numba", "train")
         note = f" ({few})" if documents < FEWEST_PASSAGES else ""
         return Dictionary(learned=True, why=f"learned from this corpus{note}", required=True)
-    if dictionary is not None or not _is_shipped(explainer):
+    if dictionary is not None or not is_shipped(explainer):
         return Dictionary(learned=False, why=f"that of {explainer.name}")
     if documents < FEWEST_PASSAGES:
         return Dictionary(learned=False, why=f"the shipped one: the corpus has {few}")
@@ -103,7 +103,7 @@ def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, 
     return Dictionary(learned=True, why="learned from this corpus")
 
 
-def _is_shipped(explainer: Explainer) -> bool:
+def is_shipped(explainer: Explainer) -> bool:
     return explainer.name == DEFAULT_EXPLAINER and explainer.digest == load(SHIPPED / DEFAULT_EXPLAINER).digest
 
 

@@ -1,4 +1,7 @@
-"""The interface of vector stores: documents with their vectors, in a fixed order."""
+"""Vector stores that an index can be built from: documents with their vectors, in a fixed order.
+
+Each store is a file of `connect`; `registry` lists them by URL scheme.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import NamedTuple, Self
 
-from ....arrays import Float32
-from ....data import Document
-from ....errors import InputError
-from ....registry import VECTOR_STORES
-from ....text import clip
+from ...arrays import Float32
+from ...data import Document
+from ...errors import InputError
+from ...registry import VECTOR_STORES
+from ...text import clip
 
 
 class Record(NamedTuple):
@@ -49,5 +52,5 @@ def open_store(url: str) -> VectorStore:
     if not rest or scheme not in VECTOR_STORES:
         known = ", ".join(f"{name}://..." for name in VECTOR_STORES)
         raise InputError(f"store {clip(url, 60)!r}: unknown kind of store; give {known}")
-    found: type[VectorStore] = import_module(f"{__package__}.{VECTOR_STORES[scheme]}").STORE
+    found: type[VectorStore] = import_module(f".connect.{VECTOR_STORES[scheme]}", __package__.partition(".")[0]).STORE
     return found.of_url(url)

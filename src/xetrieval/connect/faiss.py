@@ -1,0 +1,63 @@
+"""A file of FAISS: faiss://FILE#CORPUS.
+
+Indexes that compress their vectors (PQ, SQ) return approximations; explanations say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Float32
+from ..data import Document
+from ..errors import InputError
+from ..extras import require
+from .numbered import NumberedStore
+
+
+class Faiss(NumberedStore):
+    """An index of FAISS."""
+
+    label = "faiss"
+
+    def __init__(self, index: Any, documents: Mapping[str, str] | Sequence[Document] = ()) -> None:
+        super().__init__(index, documents)
+        faiss = require("faiss", "faiss")
+        if index.metric_type not in (faiss.METRIC_INNER_PRODUCT, faiss.METRIC_L2):
+            raise InputError("faiss: scores of this metric are not sums over features; use inner product or L2")
+        self.metric = "dot" if index.metric_type == faiss.METRIC_INNER_PRODUCT else "squared l2"
+        inner = faiss.downcast_index(index)
+        self.ids = None
+        while hasattr(inner, "index"):  # a map of ids, a transformation
+            if hasattr(inner, "id_map"):
+                self.ids = faiss.vector_to_array(inner.id_map)
+            inner = faiss.downcast_index(inner.index)
+        self.inner = inner
+        self.quantised = "Flat" not in type(inner).__name__
+        if isinstance(inner, faiss.IndexIVF):
+            inner.make_direct_map()
+
+    def numbers(self) -> NDArray[np.int64]:
+        return np.arange(self.index.ntotal) if self.ids is None else np.sort(self.ids)
+
+    def vectors(self, numbers: NDArray[np.int64]) -> Float32:
+        if self.ids is not None:  # the map itself cannot return vectors
+            order = np.argsort(self.ids, kind="stable")
+            numbers = order[np.searchsorted(self.ids, numbers, sorter=order)]
+        vectors: Float32 = np.stack([self.inner.reconstruct(int(number)) for number in numbers])
+        return vectors
+
+    def ranked(self, vector: Float32, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        scores, numbers = self.index.search(vector[None], k)
+        return numbers[0], scores[0]
+
+    @classmethod
+    def read(cls, file: str) -> object:
+        faiss = require("faiss", "faiss")
+        return faiss.read_index(file, faiss.IO_FLAG_MMAP)
+
+
+STORE = Faiss

@@ -1,0 +1,107 @@
+"""Qdrant: a server, or a folder of the client's local mode.
+
+    qdrant+http://HOST:6333#COLLECTION
+    qdrant://FOLDER#COLLECTION
+
+Ids of points are numbers or UUIDs. If payloads have an `id`, or the field named by `?id=FIELD`, that is the document's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ..arrays import Float32
+from ..errors import InputError
+from ..extras import require
+from ..index.build.stores import Record
+from .hits import Metric, StoreHit
+from .store import PAGE, TableStore, hit_of, place_of
+
+DISTANCES: Final[Mapping[str, Metric]] = {"Cosine": "cosine", "Dot": "dot", "Euclid": "l2"}
+
+
+class Points(TableStore):
+    """Points with payloads.
+
+    Args:
+        using: the name of the dense vector; "" for a collection with only one.
+        columns: (role, field of the payload) for roles whose fields are not called id, text and title.
+    """
+
+    def __init__(self, using: str, metric: Metric, columns: tuple[tuple[str, str], ...]) -> None:
+        self.using, self.metric, self.columns = using, metric, columns
+
+    def _hit_of(self, point: Any) -> StoreHit:
+        return hit_of(self._record_of(point), point.score)
+
+    def _record_of(self, point: Any) -> Record:
+        vector = point.vector[self.using] if isinstance(point.vector, dict) else point.vector
+        chosen = self.chosen
+        return self.record(0, {chosen["id"]: point.id, **(point.payload or {}), chosen["vector"]: vector})
+
+
+class Qdrant(Points):
+    """A collection of Qdrant, through its client."""
+
+    def __init__(
+        self, client: Any, collection: str, using: str = "", columns: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        self.client, self.collection = client, collection
+        config = client.get_collection(collection).config
+        self.rounded = config.quantization_config is not None
+        vectors = config.params.vectors
+        if isinstance(vectors, dict):
+            using = using or next(iter(vectors))
+            if using not in vectors:
+                raise InputError(f"{self.name}: no vector {using!r}; it has {', '.join(vectors)}")
+            vectors = vectors[using]
+        if (distance := vectors.distance.value) not in DISTANCES:
+            raise InputError(f"{self.name}: scores by {distance} distance are not sums over features")
+        super().__init__(using, DISTANCES[distance], columns)
+
+    @property
+    def name(self) -> str:
+        return f"qdrant:{self.collection}"
+
+    def records(self) -> Iterator[Record]:
+        """Points by id."""
+        after, wanted = None, [self.using] if self.using else True
+        while True:
+            points, after = self.client.scroll(
+                self.collection, limit=PAGE, offset=after, with_payload=True, with_vectors=wanted
+            )
+            yield from map(self._record_of, points)
+            if after is None:
+                return
+
+    def nearest(self, vector: Float32, k: int) -> list[StoreHit]:
+        """The k nearest points. A quantised collection computes their scores again from the original vectors."""
+        models = require("qdrant_client.models", "qdrant")
+        options: dict[str, Any] = {"with_payload": True, "with_vectors": [self.using] if self.using else True}
+        if self.using:
+            options["using"] = self.using
+        if self.rounded:
+            again = models.QuantizationSearchParams(rescore=True)
+            options["search_params"] = models.SearchParams(quantization=again)
+        found = self.client.query_points(self.collection, query=vector.tolist(), limit=k, **options)
+        return [self._hit_of(point) for point in found.points]
+
+    @classmethod
+    def of_url(cls, url: str) -> Qdrant:
+        """The collection that a URL names.
+
+        Raises:
+            InputError: there is no such collection. MissingExtra: without qdrant-client.
+        """
+        place, name, columns = place_of(url, "qdrant+http://localhost:6333#documents")
+        module = require("qdrant_client", "qdrant")
+        remote = url.startswith("qdrant+http://")
+        client = module.QdrantClient(url=f"http://{place}") if remote else module.QdrantClient(path=place)
+        try:
+            return cls(client, name, columns=columns)
+        except ValueError as error:
+            raise InputError(f"qdrant:{name}: {error}") from error
+
+
+STORE = Qdrant

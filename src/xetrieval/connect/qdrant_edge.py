@@ -1,0 +1,63 @@
+"""Qdrant Edge, the engine of Qdrant inside the process: qdrant-edge://FOLDER#VECTOR?id=doc_id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..arrays import Float32
+from ..errors import InputError
+from ..extras import require
+from ..index.build.stores import Record
+from .hits import Metric, StoreHit
+from .qdrant import Points
+from .store import PAGE, place_of
+
+
+class QdrantEdge(Points):
+    """A shard of Qdrant Edge, which does not tell its metric."""
+
+    def __init__(
+        self, shard: Any, using: str, columns: tuple[tuple[str, str], ...] = (), metric: Metric = "cosine"
+    ) -> None:
+        self.shard = shard
+        super().__init__(using, metric, columns)
+
+    @property
+    def name(self) -> str:
+        return "qdrant-edge"
+
+    def records(self) -> Iterator[Record]:
+        """Points by id."""
+        edge = require("qdrant_edge", "qdrant")
+        after = None
+        while True:
+            wanted = edge.ScrollRequest(offset=after, limit=PAGE, with_vector=True, with_payload=True)
+            points, after = self.shard.scroll(wanted)
+            yield from map(self._record_of, points)
+            if after is None:
+                return
+
+    def nearest(self, vector: Float32, k: int) -> list[StoreHit]:
+        """The k nearest points."""
+        edge = require("qdrant_edge", "qdrant")
+        query = edge.Query.Nearest(vector.tolist(), using=self.using)
+        found = self.shard.query(edge.QueryRequest(limit=k, query=query, with_vector=True, with_payload=True))
+        return [self._hit_of(point) for point in found]
+
+    @classmethod
+    def of_url(cls, url: str) -> QdrantEdge:
+        """The shard that a URL names.
+
+        Raises:
+            InputError: there is no such folder or vector. MissingExtra: without qdrant-edge-py.
+        """
+        place, using, columns = place_of(url, "qdrant-edge://./shard#dense")
+        edge = require("qdrant_edge", "qdrant")
+        if not Path(place).is_dir():
+            raise InputError(f"{place}: no such folder")
+        return cls(edge.EdgeShard.load(place), using, columns)
+
+
+STORE = QdrantEdge

