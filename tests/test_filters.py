@@ -64,7 +64,8 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def day_or_time(text: Any) -> tuple[datetime, datetime] | None:
+def day_or_time(text: Any) -> tuple[int, int] | None:
+    """Nanoseconds since 1970: the first of it, and the first after it."""
     if not isinstance(text, str) or not re.match(r"\d{4}-\d\d-\d\d($|[T ])", text):
         return None
     try:
@@ -72,7 +73,10 @@ def day_or_time(text: Any) -> tuple[datetime, datetime] | None:
     except ValueError:
         return None
     read = read if read.tzinfo else read.replace(tzinfo=UTC)
-    return read, read + (timedelta(days=1) if len(text) == 10 else timedelta(microseconds=1))
+    digits = re.search(r"\.\d{6}(\d+)", text)
+    start = (read - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    start += int(digits[1].ljust(3, "0")) if digits else 0
+    return start, start + (86_400 * 10**9 if len(text) == 10 else 1)
 
 
 def same(stored: Any, asked: Any) -> bool:
@@ -118,6 +122,7 @@ NUMBERS = st.one_of(
 )
 DATES = st.sampled_from(
     ["2024-05-01", "2025-01-01", "2025-01-01T00:00:00", "2025-01-01 12:30:00.5", "2025-01-01T01:00:00+02:00"]
+    + [f"2025-01-01T00:00:00{fraction}" for fraction in (".0000005", ".000000500", ".000001", ".0000011Z")]
 )
 TEXTS = st.one_of(
     st.sampled_from(["a", "ab", "2", "true", "", "é'\"", "x" * 300, "x" * 300 + "y", "2025-13-45"]), DATES
@@ -220,6 +225,32 @@ def shelf() -> Texts:
 )
 def test_what_a_filter_finds(shelf: Texts, filters: Any, wanted: list[int]) -> None:
     assert find(shelf, len(SHELF), filters) == wanted
+
+
+TIMES = [{"at": f"2025-01-01T10:00:00{fraction}"} for fraction in ("", ".000000001", ".123456788", ".123456789", ".5")]
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        ("at=2025-01-01T10:00:00", [0]),
+        ("at!=2025-01-01T10:00:00", [1, 2, 3, 4]),
+        ("at>2025-01-01T10:00:00", [1, 2, 3, 4]),
+        ("at<=2025-01-01T10:00:00Z", [0]),
+        ("at<2025-01-01T10:00:00.123456789", [0, 1, 2]),
+        ("at>=2025-01-01T11:00:00.123456789+01:00", [3, 4]),
+        ("at=2025-01-01T11:00:00.123456789+01:00", [3]),
+        ("at<=2025-01-01T10:00:00.1234568", [0, 1, 2, 3]),
+        ("at>2025-01-01T10:00:00.123456788", [3, 4]),
+        ("at=2025-01-01", [0, 1, 2, 3, 4]),
+        ("at>2025-01-01", []),
+    ],
+)
+def test_times_are_compared_to_the_nanosecond(condition: str, wanted: list[int]) -> None:
+    texts = stored(TIMES)
+    found = find(texts, len(TIMES), [condition])
+    texts.close()
+    assert found == wanted
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from ...data.values import plain
 from ...errors import InputError
 from ...files import is_whole, parse_json
-from .metadata import fits, moment, text_key
+from .metadata import MICRO, fits, moment, text_key
 from .texts import Texts
 
 Filters = Mapping[str, Any] | Sequence[str]
@@ -47,6 +47,7 @@ SHOWN_FIELDS: Final = 20
 EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
 QUOTE: Final = 'put a value that begins with an operator in quotation marks: name="=x"'
 EMPTY: Final = '""'  # an empty string in a message
+FAR: Final = (1 << 62) * MICRO  # nanoseconds; later than any date
 ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -281,10 +282,9 @@ def _rows(texts: Texts, one: Condition, operand: Operand) -> Iterable[int]:
         if operand.number is not None:
             found |= _numbers(texts, one.field, one.operator, operand.number)
         if operand.when is not None:
-            # < and >= compare with the first moment of a day, <= and > with the last.
             start, after = operand.when
-            sign, at = {"<": ("<", start), "<=": ("<", after), ">": (">=", after), ">=": (">=", start)}[one.operator]
-            found |= _select(texts, one.field, "date", f"value {sign} ?", (at,))
+            low, high = {"<": (-FAR, start), "<=": (-FAR, after), ">": (after, FAR), ">=": (start, FAR)}[one.operator]
+            found |= _times(texts, one.field, low, high)
         return found
     elements = one.operator == "~"
     if operand.text is not None:
@@ -297,7 +297,7 @@ def _rows(texts: Texts, one: Condition, operand: Operand) -> Iterable[int]:
     if operand.truth is not None:
         found |= _select(texts, one.field, "bool", "value = ?", (int(operand.truth),), elements=elements)
     if operand.when is not None:
-        found |= _select(texts, one.field, "date", "value >= ? AND value < ?", operand.when, elements=elements)
+        found |= _times(texts, one.field, *operand.when, elements=elements)
     return found
 
 
@@ -318,6 +318,21 @@ def _numbers(texts: Texts, field: str, sign: str, number: int | float, *, elemen
     if fits(number):
         return found | _select(texts, field, "number", f"value {sign} ?", (number,), elements=elements)
     return found | {row for value, row in texts.select(query, (field, "number")) if compare(value, number)}
+
+
+def _times(texts: Texts, field: str, low: int, high: int, *, elements: bool = False) -> set[int]:
+    """Rows with a time from `low` to before `high`, in nanoseconds. Within a microsecond, the stored text decides."""
+    whole = (-(-low // MICRO), high // MICRO)
+    found = _select(texts, field, "date", "value >= ? AND value < ?", whole, elements=elements)
+    only = " AND listed" if elements else ""
+    near = f"SELECT row FROM fields WHERE name = ? AND kind = 'date' AND value = ?{only}"
+    query = f"SELECT value, row FROM fields WHERE name = ? AND kind = 'text'{only} AND row IN ({near})"
+    for edge in {bound // MICRO for bound in (low, high) if bound % MICRO}:
+        for text, row in texts.select(query, (field, field, edge)):
+            when = moment(text)
+            if when is not None and low <= when[0] < high:
+                found.add(row)
+    return found
 
 
 def _containing(texts: Texts, field: str, part: str) -> set[int]:

@@ -5,7 +5,7 @@ A nested field is named by its path, `src.site`; each element of a list is a fac
 bool     true, false
 number   whole and decimal numbers; integers beyond 64 bits are stored as `big`, in digits
 text at most 256 characters; longer strings are `long`, stored as a hash
-date a string that is an ISO 8601 date or time, as microseconds since 1970 (UTC where no zone is given)
+date a string that is an ISO 8601 date or time, as whole microseconds since 1970 (UTC where no zone is given)
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any, Final, NamedTuple
 
 LONGEST_VALUE: Final = 256  # characters of a string that filters can search; longer ones are stored as a hash
 ALIKE: Final = {"big": "number", "long": "text"}  # kinds that differ only in how they are stored
-DAY: Final = 86_400_000_000  # microseconds
+DAY: Final = 86_400_000_000_000  # nanoseconds
+MICRO: Final = 1000  # nanoseconds in a microsecond
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d{1,9}))?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 
 
 class Fact(NamedTuple):
@@ -53,7 +54,7 @@ def _facts(name: str, value: Any, *, listed: bool = False) -> Iterator[Fact]:
         yield Fact(name, *text_key(value), listed)
         when = moment(value)
         if when is not None:
-            yield Fact(name, "date", when[0], listed)
+            yield Fact(name, "date", when[0] // MICRO, listed)
 
 
 def fits(number: int | float) -> bool:
@@ -69,8 +70,9 @@ def text_key(text: str) -> tuple[str, str]:
 
 
 def moment(text: str) -> tuple[int, int] | None:
-    """The microseconds since 1970 at which an ISO date or time begins and ends; None if it is neither."""
-    if not _ISO.fullmatch(text):
+    """The nanoseconds since 1970 at which an ISO date or time begins and ends; None if it is neither."""
+    found = _ISO.fullmatch(text)
+    if found is None:
         return None
     try:
         read = datetime.fromisoformat(text)
@@ -78,5 +80,6 @@ def moment(text: str) -> tuple[int, int] | None:
         return None
     aware = read if read.tzinfo is not None else read.replace(tzinfo=UTC)
     since = aware - _EPOCH
-    start = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    finer = int((found[1] or "")[6:].ljust(3, "0"))  # digits that datetime drops
+    start = ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * MICRO + finer
     return start, start + (DAY if len(text) == len("2025-01-01") else 1)
