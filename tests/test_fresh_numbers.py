@@ -235,11 +235,17 @@ def test_only_terms_that_are_there_can_be_kept(explainer: Explainer, position: o
         explainer.explain("salt", "salt water").only([position])  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize("positions", [None, 3, "01", b"01", 0.5])
+def test_terms_are_kept_by_a_list_of_positions(explainer: Explainer, positions: object) -> None:
+    with pytest.raises(InputError, match="give a list of whole numbers"):
+        explainer.explain("salt", "salt water").only(positions)  # type: ignore[arg-type]
+
+
 def test_a_share_that_says_little_alone_is_noted(explainer: Explainer) -> None:
     made = explainer.explain("salt", "salt water")
     up, down = replace(made.terms[0], share=1.0), replace(made.terms[0], share=-0.6)
     loud = replace(made, bias=0.0, remainder=0.0, score=0.4, terms=(up, down))
-    note = "a single share is 2.5 times the score"
+    note = "a single share is 2.5 times the score: the other parts of the score cancel most of it"
     assert any(line.startswith(note) for line in loud.notes)
     assert any(line.startswith(note) for line in Contrast(loud, loud).notes)
     less = replace(loud, score=0.1, terms=(up, replace(down, share=-0.9)))

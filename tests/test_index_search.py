@@ -216,6 +216,12 @@ def test_concepts_are_terms(index: Index) -> None:
         "-#3": "at least one",
         "#999": "no feature 999",
         "zzz": "in its label",
+        "#8 AND": "no concept after AND",
+        "#8 OR ": "no concept after OR",
+        "#8 AND NOT": "no concept after NOT",
+        "NOT": "no concept after NOT",
+        "AND #8": "no concept before AND",
+        "#8 AND OR #3": "AND OR: write a concept between them",
     }.items():
         with pytest.raises(InputError, match=words):
             index.search(wrong, 3, "concept")
@@ -230,6 +236,8 @@ def test_searches_that_make_no_sense_are_refused(index: Index) -> None:
         ({"query": "x", "by": "bm25", "views": {"qa": 1}}, "cannot be combined"),
         ({"query": unit(2)}, "one at a time"),
         ({"query": unit(1), "by": "bm25"}, "give the query as text"),
+        *(({"query": query, "by": "bm25"}, "counts none of its words") for query in ("C", "R?", "the", "it is a C")),
+        *(({"query": "x", "filters": wrong}, "give a list of conditions") for wrong in (False, 0, "", True)),
     ):
         with pytest.raises(InputError, match=words):
             index.search(**arguments)  # type: ignore[arg-type]
@@ -383,3 +391,8 @@ def test_a_checkup_measures_and_advises(index: Index) -> None:
     assert judged.failing[0].mean_share == pytest.approx(mean, abs=1e-4)
     with pytest.raises(InputError, match="judgments for each query"):
         checkup(index, queries, [{}])
+    missed = checkup(index, queries, [{one: 1} for one in best], own=[None, best[1], None])
+    assert missed.failed == judged.failed, "the query's own document is not ranked, so it is not found"
+    assert missed.failing[0].queries == ("word3 word4",)
+    with pytest.raises(InputError, match="for each query, as `own`"):
+        checkup(index, queries, own=[None])

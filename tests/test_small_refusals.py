@@ -111,6 +111,31 @@ def test_judgments_whose_columns_are_in_another_order_are_refused(tmp_path: Path
         assert read_judgments(tmp_path / "qrels.tsv") == {"5": {"7": 1}}
 
 
+@pytest.mark.parametrize("row", ["5\t7\t1\t", "5\t0\t7\t1\t", "5\t7\t", "query-id\tcorpus-id\tscore\t"])
+def test_a_tab_at_the_end_of_a_judgment_is_named(tmp_path: Path, row: str) -> None:
+    (tmp_path / "qrels.tsv").write_text(f"{row}\n")
+    with pytest.raises(InputError, match="line 1: the line ends with a tab, so its last column, the grade, is empty"):
+        read_judgments(tmp_path / "qrels.tsv")
+
+
+def test_options_without_effect_are_refused_or_said_to_have_none(tmp_path: Path) -> None:
+    random_explainer().save(tmp_path / "ex")
+    corpus = write_corpus(tmp_path / "c.jsonl", records(40))
+    build = ("index", "build", corpus, "-x", tmp_path / "ex", "--output", tmp_path / "ix")
+    done = accepted(run(*build, "--price", 3, "--seed", 7, "--chunk-overlap", 1))
+    for words in (
+        "--price has no effect: the encoder is not a paid endpoint",
+        "--seed had no effect: no dictionary was learned",
+        "--chunk-overlap had no effect: no document was cut",
+    ):
+        assert words in done.stderr
+    np.save(tmp_path / "v.npy", unit(40))
+    refused(run(*build, "--vectors", tmp_path / "v.npy", "--price", 3), "--vectors and --price cannot be combined")
+    refused(run("index", "build", "-", "-", *build[3:]), "standard input is named twice")
+    refused(run("index", "build", "-", "/dev/stdin", *build[3:]), "standard input is named twice")
+    refused(run("search", tmp_path / "ix", "word1", "--view", "qa"), "give VIEW=WEIGHT")
+
+
 def test_pairs_to_learn_from_whose_columns_are_in_another_order_are_refused(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_text('{"_id": "q", "text": "why"}\n{"_id": "a", "text": "because"}\n')
     (tmp_path / "pairs.tsv").write_text("answer-id\tquestion-id\na\tq\n")

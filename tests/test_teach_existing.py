@@ -106,6 +106,10 @@ def test_clicks_are_counted_alike_whoever_reads_them(tmp_path: Path) -> None:
     path.write_text('{"query": "dough", "doc_id": "d0", "clicks": 3.0}\n')
     assert read_clicks(path) == (["dough"], [{"d0": 3}])
     assert [lesson.weight for lesson in read_teacher(str(path), corpus(1))] == [2.0]
+    for value, words in (("NaN", "null or not finite"), ("null", "null or not finite"), ('"3"', "not a count but '3'")):
+        path.write_text(f'{{"query": "dough", "doc_id": "d0", "clicks": {value}}}\n')
+        with pytest.raises(InputError, match=f"field 'clicks' is {words}"):
+            read_clicks(path)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ BUILD: Final[tuple[Rule, ...]] = (
     *(Needs(option, "sources", "it cuts the documents of a corpus") for option in ("chunk_tokens", "chunk_overlap")),
     Apart("no_chunks", "chunk_tokens", "without chunks there is nothing to measure"),
     Apart("no_chunks", "chunk_overlap", "without chunks there is nothing to repeat"),
+    *(Apart(source, "price", "vectors are not encoded, so nothing is paid for") for source in ("vectors", "store")),
     Needs("vector_column", "vectors", "it names a column of that file"),
     Needs("force", "encoded", "it accepts vectors that seem to come from a different encoder"),
     Apart("vectors", "no_cache", "vectors are not encoded, so there is nothing to cache"),

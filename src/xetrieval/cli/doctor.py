@@ -33,7 +33,7 @@ def doctor(
     skip_bad: SkipBad = False,
 ) -> None:
     """Examine an index: whether its explainer is good enough, what is wrong, and which features make queries fail."""
-    from ..data.judgments import absent_documents, read_judged_queries, read_queries
+    from ..data.judgments import absent_documents, own_note, read_judged_queries, read_queries
     from ..errors import InputError
     from ..evaluate.checkup_table import checkup_parts
     from ..evaluate.doctor import checkup
@@ -44,19 +44,24 @@ def doctor(
     opened = open_index(index, explainer)
     texts: list[str] | None = None
     judged: list[Any] | None = None
+    own: list[str | None] | None = None
     if queries is not None:
         skipped = skipped_rows(skip_bad=skip_bad)
         if qrels is not None:
             found = read_judged_queries(qrels, queries, skipped)
             texts, judged = found.texts, [found.judgments[name] for name in found.ids]
             notes = [*found.notes, *absent_documents(found.judgments, lambda name: bool(opened.rows_of(name)))]
+            own = [name if opened.rows_of(name) else None for name in found.ids]
+            mine = [name for name in own if name is not None]
+            relevant = sum(found.judgments[name].get(name, 0) > 0 for name in mine)
+            notes += [own_note(len(mine), relevant)] if mine else []
         else:
             read = read_queries(queries, None, skipped)
             texts, notes = read.texts, [read.note] if read.empty else []
         report_skipped(skipped, None)
         print_messages(notes)
     with progress_bar() as progress:
-        made = checkup(opened, texts, judged, seed, progress)
+        made = checkup(opened, texts, judged, seed, progress, own)
     if format is Format.json:
         print_json(made.to_dict())
     else:

@@ -343,6 +343,10 @@ def _build(
         built = build_index(corpus, opened, output, config, progress)
     report_skipped(skipped, output)
     _print_result(built, output, time.monotonic() - started)
+    if config.seed and not built.learned:
+        print_message("--seed had no effect: no dictionary was learned")
+    if chunks.overlap and not built.cut:
+        print_message("--chunk-overlap had no effect: no document was cut")
 
 
 def _print_result(built: Built, output: Path, seconds: float) -> None:

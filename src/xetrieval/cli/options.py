@@ -70,6 +70,8 @@ def print_sending(encoder: Encoder, texts: Iterable[str], price: float | None) -
     sending = to_send(encoder, texts)
     if sending is not None:
         print_message(sending.sentence(price))
+    elif price is not None:
+        print_message("--price has no effect: the encoder is not a paid endpoint")
 
 
 def open_explainer(source: str, encoder: str | None, cache: Path | Literal[False] | None) -> Explainer:

@@ -228,7 +228,7 @@ def read_weights(given: list[str] | None) -> dict[str, float]:
         if name in weights:
             raise InputError(f"--view {clip(text, 80)!r}: {name} already has a weight; give only one")
         try:
-            weights[name] = float(value or 1)
+            weights[name] = float(value)
         except ValueError:
             weights[name] = math.nan
         if not math.isfinite(weights[name]):

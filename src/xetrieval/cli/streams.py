@@ -41,7 +41,10 @@ def readable(paths: Sequence[Path], skipped: Skipped) -> Iterator[list[Path]]:
 
     from ..errors import DamagedError, InputError
 
-    if not any(map(is_stream, paths)):
+    streams = [NAMED if str(path) in (STANDARD, "/dev/stdin") else str(path) for path in paths if is_stream(path)]
+    if twice := next((name for name in streams if streams.count(name) > 1), ""):
+        raise InputError(f"{twice} is named twice; it can be read only once")
+    if not streams:
         yield list(paths)
         return
     with TemporaryDirectory() as home:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import path_of
 from .corpus import Document
-from .judgments import Judgments, absent_documents, read_judged_queries
+from .judgments import Judgments, absent_documents, own_note, read_judged_queries
 from .skipped import Skipped
 from .sources import read_corpora
 
@@ -54,9 +54,8 @@ def checked(benchmark: Benchmark) -> Benchmark:
         raise InputError(f"{benchmark.name}: {error}") from error
     own = [query for query, row in zip(benchmark.query_ids, own_rows(benchmark), strict=True) if row is not None]
     relevant = sum(benchmark.judgments[query].get(query, 0) > 0 for query in own)
-    judged = f" ({relevant} of these documents are judged relevant, and count as missed)" if relevant else ""
-    said = [f"queries with the id of a document, which is not ranked for them, as in BEIR: {len(own)}{judged}"]
-    return replace(benchmark, notes=(*benchmark.notes, *absent, *(said if own else ())))
+    said = [own_note(len(own), relevant)] if own else []
+    return replace(benchmark, notes=(*benchmark.notes, *absent, *said))
 
 
 def sample_benchmark(

@@ -125,7 +125,8 @@ def click_of(line: Line) -> tuple[str, str, int]:
     document = line.identifier(line.record.get("doc_id"), "field 'doc_id' is missing or not text")
     whole = isinstance(clicks, int | float) and not isinstance(clicks, bool) and clicks == int(clicks)
     if not whole or not 0 <= clicks < 1 << 53:
-        raise line.bad(f"field 'clicks' is not a count but {str(clicks)[:40]!r}")
+        shown = "null or not finite" if clicks is None else f"not a count but {str(clicks)[:40]!r}"
+        raise line.bad(f"field 'clicks' is {shown}")
     return query.strip(), document, int(clicks)
 
 
@@ -147,6 +148,12 @@ def absent_documents(judgments: Mapping[str, Mapping[str, int]], there: Callable
             "were the judgments made for a different corpus?"
         )
     return [f"{absent:,} of {pairs:,} judged pairs name documents that are not in the corpus, e.g. {first[:60]!r}"]
+
+
+def own_note(own: int, relevant: int) -> str:
+    """A sentence about queries that have the id of a document, and how many of these documents are relevant."""
+    judged = f" ({relevant} of these documents are judged relevant, and count as missed)" if relevant else ""
+    return f"queries with the id of a document, which is not ranked for them, as in BEIR: {own}{judged}"
 
 
 def _query(line: Line, judged: Container[str] | None) -> tuple[int, str, str]:
@@ -173,6 +180,9 @@ class _JudgmentReader:
         if text.lstrip().startswith("#"):
             return None
         values = [value.strip() for value in text.split("\t")] if "\t" in text.strip() else text.split()
+        if "\t" in text and len(values) > 1 and not values[-1]:
+            reason = "the line ends with a tab, so its last column, the grade, is empty"
+            raise BadLine(line.path, line.number, reason, text.encode())
         first, columns = not self.columns, self.columns or len(values)
         if len(values) != columns or columns not in (3, 4):
             wanted = "3 columns (query, document, grade) or 4 (TREC)" if columns not in (3, 4) else f"{columns} columns"

@@ -139,7 +139,32 @@ def _rows(batch: Any) -> Iterator[tuple[dict[str, Any], str]]:
         except UnicodeDecodeError as error:
             yield {}, f"a text is not UTF-8 (byte {error.start + 1})"
         except (ValueError, OverflowError) as error:
-            yield {}, f"a value that cannot be read ({error})"
+            yield {}, _why(error)
+
+
+def _why(error: Exception) -> str:
+    """Why a value cannot be read, for errors whose own words advise something else."""
+    if "anosecond" in str(error):
+        return "times in nanoseconds within a list or a record; convert them to microseconds or text"
+    return (
+        "a date outside of the years 1 to 9999"
+        if "out of range" in str(error)
+        else f"a value that cannot be read ({error})"
+    )
+
+
+def _check_zones(where: str, arrow: Any, kind: Any) -> None:
+    """Refuse a time zone that is not known here, also within lists and records."""
+    if zone := getattr(kind, "tz", None):
+        try:
+            arrow.array([0], arrow.timestamp("s", zone)).to_pylist()
+        except (ValueError, KeyError, OSError) as error:
+            raise InputError(
+                f"{where} has times of the zone {zone[:60]!r}, which is unknown here; convert them to UTC, or install "
+                "tzdata"
+            ) from error
+    for place in range(kind.num_fields):
+        _check_zones(where, arrow, kind.field(place).type)
 
 
 def _check_schema(path: Path, arrow: Any, schema: Any) -> None:
@@ -151,15 +176,19 @@ def _check_schema(path: Path, arrow: Any, schema: Any) -> None:
         text = types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view" or types.is_null(kind)
         if name in KEYS and not (text or (name in ("_id", "id") and types.is_integer(kind))):
             raise InputError(f"{where} is of type {kind}, not text; convert it")
+        _check_zones(where, arrow, kind)
         if "binary" in str(kind):
             raise InputError(f"{where} is of type {kind}, which cannot be metadata; leave it out")
 
 
 def _as_text(arrow: Any, batch: Any) -> Any:
-    """Times in nanoseconds, which Python cannot represent, as text."""
+    """Times in nanoseconds, which Python cannot represent, as text; short floats as written: 0.1, not 0.100000001."""
     types = arrow.types
     for place, field in enumerate(batch.schema):
         kind = field.type
+        if types.is_float16(kind) or types.is_float32(kind):
+            numbers = [plain(number) for number in batch.column(place).to_numpy(zero_copy_only=False)]
+            batch = batch.set_column(place, field.name, arrow.array(numbers, arrow.float64()))
         if getattr(kind, "unit", "") != "ns":
             continue
         if types.is_timestamp(kind):

@@ -17,13 +17,15 @@ DEEPEST: Final = 100  # levels of nested metadata
 
 
 def plain(value: object, depth: int = 0) -> Json:
-    """A value as JSON: dates in ISO form, decimals as numbers, NaN and infinities as null.
+    """A value as JSON: dates in ISO form, decimals as the nearest 64-bit number, NaN and infinities as null.
 
     Raises:
         InputError: nested more than 100 levels deep. The message is only the reason.
     """
     if depth > DEEPEST:
         raise InputError(f"metadata is nested more than {DEEPEST} levels deep")
+    if isinstance(value, np.float16 | np.float32):
+        value = float(str(value))  # 0.1, not 0.10000000149011612
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if value is None or isinstance(value, bool):

@@ -87,12 +87,20 @@ class Checkup(Record):
     judged: int
 
 
+class Asked(NamedTuple):
+    """A query, and the id of a document that is not ranked for it."""
+
+    query: Query
+    own: str | None
+
+
 def checkup(
     index: Index,
     queries: Sequence[str] | Float32 | None = None,
     judgments: Sequence[Mapping[str, int]] | None = None,
     seed: int = 0,
     progress: Progress = silent,
+    own: Sequence[str | None] | None = None,
 ) -> Checkup:
     """Examine an index.
 
@@ -100,10 +108,11 @@ def checkup(
         queries: texts, or vectors [q, m]; without them, document titles serve as queries; without titles, figures that
         need queries are left out.
         judgments: for each query, {document id: grade}.
+        own: for each query, an id that is not ranked, such as its own if queries are documents.
     Raises:
         InputError: judgments without queries, the wrong number of judgments, or an index without documents.
     """
-    judgments = _judgments(index, queries, judgments)
+    judgments = _judgments(index, queries, judgments, own)
     rng = np.random.default_rng(seed)
     alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
     sample = np.sort(rng.permutation(alive)[:SAMPLE])
@@ -112,15 +121,14 @@ def checkup(
     measured = Measured(index.explainer.sae)
     measured.add(z, index.codes(sample, index.manifest.views[0]))
     reconstruction = measured.reconstruction()
-    sample_queries, source, chosen = _queries(index, queries, sample, rng, progress)
-    explained = _explained(index, sample_queries, progress)
-    total = sum(abs(one.score) for one in explained) or 1.0  # scores near 0 would distort a mean of ratios
+    asked, source, chosen = _queries(index, queries, own, sample, rng, progress)
+    remainder = _remainder(index, asked, progress)
     judged = None if judgments is None else [judgments[i] for i in chosen]
-    retention, retention_is = _retention(index, sample_queries, judged, progress) if sample_queries else (None, "")
+    retention, retention_is = _retention(index, asked, judged, progress) if asked else (None, "")
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.metrics.get("original", {})
-    failing, failed = _failing(index, queries, judgments, progress) if queries is not None and judgments else ((), 0)
-    figures = _figures(index, sample_queries if source == "queries" else None, sample, z, progress)
+    failing, failed = _failing(index, queries, own, judgments, progress)
+    figures = _figures(index, asked if source == "queries" else None, sample, z, progress)
     judgement, why = _verdict(len(index), figures)
     found = Checkup(
         documents=len(index),
@@ -131,8 +139,8 @@ def checkup(
         cosine_on_card=card.get("cosine"),
         fvu=None if np.isnan(reconstruction.fvu) else round(reconstruction.fvu, 4),
         fvu_on_card=card.get("fvu"),
-        remainder=round(sum(abs(one.remainder) for one in explained) / total, 4) if sample_queries else None,
-        queries=len(sample_queries),
+        remainder=remainder,
+        queries=len(asked),
         query_source=source,
         silent=round(float((frequency == 0).mean()), 4),
         saturated=round(float((frequency >= BOILERPLATE).mean()), 4),
@@ -160,7 +168,10 @@ def _notes(index: Index, z: Float32) -> tuple[str, ...]:
 
 
 def _judgments(
-    index: Index, queries: Sequence[str] | Float32 | None, judgments: Sequence[Mapping[str, int]] | None
+    index: Index,
+    queries: Sequence[str] | Float32 | None,
+    judgments: Sequence[Mapping[str, int]] | None,
+    own: Sequence[str | None] | None,
 ) -> list[dict[str, int]] | None:
     """The judgments by document; checks that the index can be examined with them."""
     if judgments is not None:
@@ -168,6 +179,8 @@ def _judgments(
             raise InputError("give one set of judgments for each query")
         by_query = {str(place): one for place, one in enumerate(judgments)}
         absent_documents(by_query, lambda name: bool(index.rows_of(name)))
+    if own is not None and (queries is None or len(own) != len(queries)):
+        raise InputError("give one id or None for each query, as `own`")
     if not len(index):
         raise InputError("every document in this index was deleted; there is nothing to examine")
     return None if judgments is None else [index.by_document(judged) for judged in judgments]
@@ -233,29 +246,38 @@ def _refit(index: Index) -> str:
 def _queries(
     index: Index,
     queries: Sequence[str] | Float32 | None,
+    own: Sequence[str | None] | None,
     sample: NDArray[np.int64],
     rng: np.random.Generator,
     progress: Progress,
-) -> tuple[list[Query], str, list[int]]:
+) -> tuple[list[Asked], str, list[int]]:
     if queries is not None:
         rows = np.sort(rng.permutation(len(queries))[:QUERIES]).tolist()
         out = []
         for place, row in enumerate(rows, 1):
             q, read = index.query_vector(queries[row])
-            out.append(Query("", q, read=read))
+            out.append(Asked(Query("", q, read=read), own[row] if own else None))
             progress("encode", place, len(rows), "queries")
         return out, "queries", rows
     titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:QUERIES]
     out = []
     with suppress(MismatchError):  # an explainer of vectors without texts cannot encode titles
         for place, title in enumerate(titles, 1):
-            out.append(Query(title, index.query_vector(title)[0]))
+            out.append(Asked(Query(title, index.query_vector(title)[0]), None))
             progress("encode", place, len(titles), "titles")
     return out, "titles" if out else "nothing", list(range(len(out)))
 
 
+def _nearest(index: Index, vector: Float32 | None, k: int, own: str | None) -> NDArray[np.int64]:
+    """The k nearest rows, without those of the document `own`."""
+    assert vector is not None
+    hidden = [] if own is None else index.rows_of(own)
+    rows = nearest(index, vector, k + len(hidden)).rows
+    return rows[~np.isin(rows, hidden)][:k]
+
+
 def _figures(
-    index: Index, queries: list[Query] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
+    index: Index, queries: list[Asked] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
 ) -> dict[str, Any]:
     """What features explain of the scores of queries and their three best hits, or documents and their three nearest.
 
@@ -273,7 +295,7 @@ def _figures(
         # it was trained on the documents, so held-out rows are fairer queries
         return {"pairs": stored["pairs"], "pairs_are": stored["queries"], **{name: stored.get(name) for name in names}}
     rows = sample[:: max(1, len(sample) // QUERIES)][:QUERIES]
-    given = index.vectors(rows) if queries is None else [query.vector for query in queries]
+    given = list(index.vectors(rows)) if queries is None else [one.query.vector for one in queries]
     q, documents = [], []
 
     def whole(row: int) -> str:
@@ -282,8 +304,10 @@ def _figures(
 
     for place, vector in enumerate(given):
         assert vector is not None
-        best = nearest(index, vector, NEAREST if queries is not None else NEAREST + MOST_CHUNKS).rows
-        if queries is None:
+        if queries is not None:
+            best = _nearest(index, vector, NEAREST, queries[place].own)
+        else:
+            best = _nearest(index, vector, NEAREST + MOST_CHUNKS, None)
             own = whole(int(rows[place]))
             best = np.array([row for row in best.tolist() if whole(row) != own], np.int64)
         q += [vector] * len(best[:NEAREST])
@@ -304,26 +328,26 @@ def _verdict(documents: int, figures: Mapping[str, Any]) -> tuple[str, str]:
     return found.word, found.why
 
 
-def _explained(index: Index, queries: list[Query], progress: Progress) -> list[Explanation]:
-    """Explain each query's three best hits."""
+def _remainder(index: Index, queries: list[Asked], progress: Progress) -> float | None:
+    """Sum of |remainder| / sum of |score| of each query's three best hits; scores near 0 would distort a mean."""
     out: list[Explanation] = []
-    for place, query in enumerate(queries, 1):
-        assert query.vector is not None
-        out += explain_rows(index, query, nearest(index, query.vector, 3).rows)
+    for place, (query, own) in enumerate(queries, 1):
+        out += explain_rows(index, query, _nearest(index, query.vector, 3, own))
         progress("explain", place, len(queries), "")
-    return out
+    total = sum(abs(one.score) for one in out) or 1.0
+    return round(sum(abs(one.remainder) for one in out) / total, 4) if queries else None
 
 
 def _retention(
-    index: Index, queries: list[Query], judgments: Sequence[Mapping[str, int]] | None, progress: Progress
+    index: Index, queries: list[Asked], judgments: Sequence[Mapping[str, int]] | None, progress: Progress
 ) -> tuple[float, str]:
     """What is retained when each query's top hundred are reranked by the reconstructed vectors of both sides."""
     sae, view = index.explainer.sae, index.manifest.views[0]
     plain, kept = [], []
-    for place, query in enumerate(queries, 1):
+    for place, (query, own) in enumerate(queries, 1):
         progress("rank again", place, len(queries), "")
         assert query.vector is not None
-        rows = nearest(index, query.vector, 100).rows
+        rows = _nearest(index, query.vector, 100, own)
         q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
         scores = l2norm(sae.decode(index.codes(rows, view))) @ q
         plain.append(rows)
@@ -338,18 +362,20 @@ def _retention(
 
 def _failing(
     index: Index,
-    queries: Sequence[str] | Float32,
-    judgments: Sequence[Mapping[str, int]],
+    queries: Sequence[str] | Float32 | None,
+    own: Sequence[str | None] | None,
+    judgments: Sequence[Mapping[str, int]] | None,
     progress: Progress,
 ) -> tuple[tuple[Group, ...], int]:
     """Queries without a relevant document in the top ten, grouped by the largest feature of their wrong hits."""
     groups: dict[int, list[tuple[str, float]]] = {}
     failed = 0
-    for place, judged in enumerate(judgments):
-        progress("judge", place + 1, len(judgments), "")
+    for place, judged in enumerate(judgments or ()):
+        assert queries is not None  # judgments belong to queries
+        progress("judge", place + 1, len(judgments or ()), "")
         text = queries[place] if isinstance(queries[place], str) else f"query {place + 1}"
         q, _ = index.query_vector(queries[place])
-        rows = nearest(index, q, CHUNKS * DEPTH).rows
+        rows = _nearest(index, q, CHUNKS * DEPTH, own[place] if own else None)
         relevant = {name for name, grade in judged.items() if grade > 0}
         if relevant & set(index.documents_of(rows.tolist())[:DEPTH]):
             continue

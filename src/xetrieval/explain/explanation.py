@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Final, Literal, NamedTuple
@@ -219,8 +219,10 @@ class Explanation(PrintsItself):
         Args:
             name: what the others are called, "3 more features" by default.
         Raises:
-            InputError: a position without a term.
+            InputError: a position without a term, or positions that are not a list.
         """
+        if isinstance(positions, str | bytes) or not isinstance(positions, Iterable):
+            raise InputError(f"positions {clip(repr(positions), 40)}: give a list of whole numbers, such as [0, 1]")
         kept = set(positions)
         if absent := kept - set(range(len(self.terms))):
             raise InputError(
@@ -296,16 +298,17 @@ def twin_notes(terms: Sequence[Term]) -> list[str]:
 
 
 def large_share_notes(explanation: Explanation) -> list[str]:
-    """A note that single shares say little, if the directions of their features are nearly linearly dependent.
+    """A note that a single share says little, if it is much larger than the score and others cancel it.
 
-    Twins have one share, so this is rare: it happens where an encoder's vectors vary in few dimensions.
+    Twins have one share, so this is rare: it happens where directions are nearly linearly dependent, as in an encoder
+    whose vectors vary in few dimensions, and where shares of both signs, or the bias, nearly cancel.
     """
     score, most = abs(explanation.score), max((abs(term.share) for term in explanation.terms), default=0.0)
     if explanation.mode != "dense" or score < LEAST_BOUNDED or most <= MOST_SHARE * score:
         return []
     return [
-        f"a single share is {most / score:.1f} times the score: the directions of these features are nearly linearly "
-        "dependent; read their shares together"
+        f"a single share is {most / score:.1f} times the score: the other parts of the score cancel most of it; read "
+        "them together"
     ]
 
 

@@ -60,6 +60,7 @@ class Built(NamedTuple):
     cut: str = ""  # how many documents of the corpus were cut into how many chunks, and why; empty if none was
     unread: int = 0  # tokens of new documents past the encoder's limit
     longer: int = 0  # new documents with such tokens
+    learned: bool = False  # whether a dictionary was trained on the corpus
 
 
 def build_index(
@@ -112,7 +113,7 @@ def build_index(
         words = job.words and all(manifest.has_words[-len(job.sizes) :])
         read, cut = job.read(output), "" if corpus.cutter is None else corpus.cutter.summary
         described = _described(plan, manifest), words, cut
-        return Built(*counts, manifest.alive, read.unreadable, *described, read.unread, read.longer)
+        return Built(*counts, manifest.alive, read.unreadable, *described, read.unread, read.longer, plan.learned)
 
 
 def _facts(corpus: Corpus, explainer: Explainer, config: BuildConfig, looked: Survey, plan: Dictionary) -> list[Any]:

@@ -38,9 +38,13 @@ class Lexicon:
     def __init__(self, retriever: Any, package: ModuleType, alive: Rows) -> None:
         self._retriever, self._package, self._alive = retriever, package, alive
 
-    def words(self, query: str) -> list[tuple[str, int]]:
-        """The words of the query that occur in the index, with their numbers; repeated words stay repeated."""
-        tokens = self._package.tokenize([query], stopwords="en", return_ids=False, show_progress=False)[0]
+    def counted(self, query: str) -> list[str]:
+        """The words of a text that BM25 counts: not words of one letter, nor common English words."""
+        tokens = self._package.tokenize([query], stopwords="en", return_ids=False, show_progress=False)
+        return list(tokens[0])
+
+    def words(self, tokens: Iterable[str]) -> list[tuple[str, int]]:
+        """The words that occur in the index, with their numbers; repeated words stay repeated."""
         vocabulary = self._retriever.vocab_dict
         return [(token, int(vocabulary[token])) for token in tokens if token in vocabulary]
 
@@ -52,12 +56,22 @@ class Lexicon:
 
 
 class Bm25(Ranking):
-    """Ranking by BM25. Documents without any word of the query are not found."""
+    """Ranking by BM25. Documents without any word of the query are not found.
 
-    def __init__(self, index: IndexReader, query: Query) -> None:
+    Raises:
+        InputError: a query without any word that BM25 counts, unless words are only a part of the ranking.
+    """
+
+    def __init__(self, index: IndexReader, query: Query, *, part: bool = False) -> None:
         super().__init__(index, query)
         lexicon = index.companion(open_lexicon)
-        self.columns = [(token, *lexicon.column(number)) for token, number in lexicon.words(query.text)]
+        tokens = lexicon.counted(query.text)
+        if not tokens and not part:
+            raise InputError(
+                "query: BM25 counts none of its words (it leaves out words of one letter and common English words); "
+                "rank by dense"
+            )
+        self.columns = [(token, *lexicon.column(number)) for token, number in lexicon.words(tokens)]
         self.scores: Float64 = np.zeros(index.manifest.rows)
         for _, rows, values in self.columns:
             self.scores[rows] += values

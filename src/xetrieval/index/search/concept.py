@@ -84,7 +84,7 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
         InputError: a term that matches no feature, or no term that could find a document.
     """
     concepts: list[Concept] = []
-    position, joined, negated = 0, False, False
+    position, joined, negated, pending = 0, False, False, ""  # pending: the operator before the next concept
     while position < len(text.rstrip()):
         match = TERM.match(text, position)
         if match is None:
@@ -95,6 +95,11 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
         position = match.end()
         operator, sign, number, quoted, bare, weight = match.groups()
         if operator:
+            if pending and operator != "NOT":
+                raise InputError(f"concept query: {pending} {operator}: write a concept between them")
+            if not concepts and operator != "NOT":
+                raise InputError(f"concept query: no concept before {operator}")
+            pending = operator
             joined, negated = operator == "AND" or (joined and operator == "NOT"), operator == "NOT"
             if operator == "AND" and concepts and not concepts[-1].excluded:
                 concepts[-1] = concepts[-1]._replace(required=True)
@@ -109,6 +114,11 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
         required = (sign == "+" or joined) and not excluded
         concepts.append(Concept(words, matches, float(weight or 1), required, excluded))
         joined = negated = False
+        pending = ""
+    if pending:
+        raise InputError(
+            f'concept query: no concept after {pending}; put the word in quotes to look for it: "{pending}"'
+        )
     if all(concept.excluded for concept in concepts):
         raise InputError("concept query: name at least one concept that documents must or should have")
     return tuple(concepts)

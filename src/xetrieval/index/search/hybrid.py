@@ -26,7 +26,7 @@ class Hybrid(Ranking):
 
     def __init__(self, index: IndexReader, query: Query) -> None:
         super().__init__(index, query)
-        self.words = Bm25(index, query)
+        self.words = Bm25(index, query, part=True)
         self.scale = LEXICAL_WEIGHT / (float(self.words.scores.max()) or 1.0)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:

@@ -25,7 +25,7 @@ from ...registry import search_mode
 from ...steer import SteeringProfile
 from ...text import clip, printable
 from ...views import View
-from ..store.filters import Filters
+from ..store.filters import Filters, parse_filters
 from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
 from .mode import Query, Ranked, SearchOptions, mode_class
@@ -168,7 +168,9 @@ def search(
         InputError: an empty query, an unknown mode or field, or options that cannot be combined.
     """
     check_k(k)  # before the query is encoded
-    among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True) if filters else None
+    among = None
+    if filters is not None and parse_filters(filters):
+        among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True)
     prepared = prepare(index, query, options)
     return Found(hits(index, prepared, rank(index, prepared, k, among)), prepared)
 
