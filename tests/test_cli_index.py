@@ -38,7 +38,7 @@ def test_search_prints_hits_and_gives_them_as_json(home: Path) -> None:
     found = as_json(run("search", home / "index", "word1 word2", "-k", 4, "--explain", "--format", "json", "-n", 2))
     assert found["query"] == "word1 word2"
     assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3, 4]
-    told = {"rank", "doc_id", "score", "title", "snippet", "metadata", "read", "explanation"}
+    told = {"rank", "doc_id", "score", "above_unrelated", "title", "snippet", "metadata", "read", "explanation"}
     assert set(found["hits"][0]) == told
     assert len(found["hits"][0]["explanation"]["terms"]) == 2
     shown = run("search", home / "index", "word1 word2", "-k", 4, "--explain").stdout

@@ -95,9 +95,9 @@ def test_hits_show_words_of_both_texts_in_every_mode_without_encoding_a_document
         (SearchOptions("concept"), "things", ("document",)),
         (SearchOptions(), index.query_vector(QUERY)[0], ("document",)),
     ):
-        found, prepared = search(index, query, 10, options)
-        assert len(found) == 10
-        for hit in found:
+        found = search(index, query, 10, options)
+        assert len(found.hits) == 10
+        for hit in found.hits:
             text, stored = hit.document.text, index.words_of(hit.row)
             terms = [term for term in hit.explanation.terms if term.ids]
             assert terms or options.by == "hybrid"
@@ -109,14 +109,14 @@ def test_hits_show_words_of_both_texts_in_every_mode_without_encoding_a_document
                 assert bool(term.words.document) == bool(known)
                 assert all(word in text for word in term.words.document)
                 assert all(word in QUERY for word in term.words.query)
-        explained = [hit.explanation for hit in found if hit.explanation.terms]
+        explained = [hit.explanation for hit in found.hits if hit.explanation.terms]
         beside = [term.words for one in explained for term in one.terms if term.words]
         assert any(words.query for words in beside) == (options.by != "concept" and query is QUERY)
         title = "≈ query ↔ ≈ document" if len(roles) > 1 else "query ↔ ≈ document"
         title = title if any(words.query for words in beside) else "in the ≈ document"
         assert any(title in plain_text(one, top=99, width=160) for one in explained), options
         assert "≈ words that carry the feature's activation" in plain_text(explained[0], top=99, width=160)
-        answer = search_answer(prepared, found, None, explain=True, top=None).to_dict()
+        answer = search_answer(found, None, explain=True, top=None).to_dict()
         written = [term["words"] for hit in answer["hits"] for term in hit["explanation"]["terms"] if "words" in term]
         assert all(set(one) == {"query", "document", "of_activation"} for one in written)
         assert written
@@ -126,7 +126,7 @@ def test_hits_show_words_of_both_texts_in_every_mode_without_encoding_a_document
         terms = [term for term in answer.explanation.terms if term.ids]
         assert all(term.words and term.words.of_activation == ("query", "document") for term in terms)
     monkeypatch.undo()
-    exact = index.why(QUERY, found[0].doc_id).explanation
+    exact = index.why(QUERY, found.hits[0].doc_id).explanation
     assert all(term.words and not term.words.of_activation for term in exact.terms)
     assert "of_activation" not in exact.to_dict()["terms"][0]["words"]
     assert "≈" not in plain_text(exact)

@@ -210,6 +210,7 @@ def test_every_pair_of_options_of_search(home: Home, tmp_path: Path) -> None:
         "view": ["--view", "qa=0.3"],
         "filter": ["--filter", "site=cs"],
         "exact": ["--exact"],
+        "least": ["--least", 0.2],
         "explain": ["--explain"],
         "overview": ["--overview"],
         "good": ["--good", "best0"],
@@ -220,8 +221,9 @@ def test_every_pair_of_options_of_search(home: Home, tmp_path: Path) -> None:
     }
     assert set(values) == typed(cli_search, {"index"})
     call = on_the_command_line(["search", home.folder / "index"], values, tmp_path)
-    # exact: this index has no faiss, so all vectors are scanned in any case; explainer: a copy with the same names
-    try_all("search", set(values), VIEW, call, {"exact", "explainer"}, {"query", "query_vector"})
+    # exact: this index has no faiss, so all vectors are scanned in any case; explainer: a copy with the same names;
+    # least: of k and it, only the one that leaves out more shows
+    try_all("search", set(values), VIEW, call, {"exact", "explainer", "least"}, {"query", "query_vector"})
 
 
 @pytest.mark.slow
@@ -331,10 +333,11 @@ def test_every_pair_of_fields_over_http(home: Home, client: Any) -> None:
     factors = {str(feature): factor for feature, factor in home.factors.items()}
     asked = {"query": QUERY, "vector": np.load(home.folder / "query.npy").tolist()}
     search = asked | {"k": 3, "by": "sparse", "filters": {"site": ["cs"]}, "factors": factors, "weights": {"qa": 0.3},
-              "explain": True, "top": 1, "overview": True, "good": ["best0"], "bad": ["best2"]}  # fmt: skip
+              "least": 0.2, "explain": True, "top": 1, "overview": True,
+              "good": ["best0"], "bad": ["best2"]}  # fmt: skip
     assert set(search) == set(s.SearchRequest.model_fields) - {"index"}
     call = over_http(client, "search", {"explain": False}, search)
-    try_all("search", set(search), IN_HTTP, call, frozenset(), {"query", "vector"})
+    try_all("search", set(search), IN_HTTP, call, {"least"}, {"query", "vector"})
     explain = {"doc_id": "best1", "document": home.long, "factors": factors, "evidence": True, "top": 1}
     assert set(explain) == set(s.ExplainRequest.model_fields) - {"query", "index"}
     call = over_http(client, "explain", {"query": QUERY}, explain)

@@ -101,15 +101,15 @@ def test_contrast(home: Path, client: TestClient) -> None:
 
 @pytest.mark.parametrize("by", ["dense", "sparse"])
 def test_search(home: Path, index: Index, client: TestClient, by: str) -> None:
-    found, query = search(index, QUERY, 4, SearchOptions(by))
-    words = [term.words for hit in found for term in hit.explanation.terms if term.words]
+    found = search(index, QUERY, 4, SearchOptions(by))
+    words = [term.words for hit in found.hits for term in hit.explanation.terms if term.words]
     of_activation = ("document",) if by == "dense" else ("query", "document")
     assert {one.of_activation for one in words} == {of_activation}, "no document is encoded for a search"
     assert any(one.query for one in words)
     assert any(one.document for one in words)
     api = client.post("/v1/search", json={"query": QUERY, "k": 4, "by": by, "top": 3})
     command = ("search", home / "index", QUERY, "-k", 4, "--by", by, "--explain", "--top", 3)
-    same(search_answer(query, found, None, explain=True, top=3), api, *command)
+    same(search_answer(found, None, explain=True, top=3), api, *command)
 
 
 def test_why(home: Path, index: Index, client: TestClient) -> None:

@@ -28,7 +28,7 @@ from xetrieval.explain.pairs import PairNames
 from xetrieval.fitting.metrics import card_metrics
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.ask.answer import search_answer
-from xetrieval.index.search.ranking import prepare
+from xetrieval.index.search.ranking import Found, prepare
 from xetrieval.labels.card import feature_card
 from xetrieval.labels.worksheet import read_worksheet
 from xetrieval.llm.budget import Budget
@@ -283,7 +283,7 @@ def test_every_public_object_has_a_short_repr(tmp_path: Path) -> None:
     queue += [index.why("word1", first, k=5, counterfactual=True), index.document(0), index.explainer, index.manifest]
     queue += [corpus, read_corpora(corpus.sources)[0], BuildConfig(), FitConfig(features=8, l0=2, notes=long)]
     queue += [SteeringProfile({3: 1.0}, toy.sae.digest, long), feature_card(3, toy.sae, toy.features)]
-    queue.append(search_answer(prepare(index, long[:900]), [hit], None, explain=True, top=3))
+    queue.append(search_answer(Found([hit], prepare(index, long[:900]), ""), None, explain=True, top=3))
     while queue:
         one = queue.pop()
         inner = list(one[:20]) if isinstance(one, tuple | list) else list(one.values()) if isinstance(one, dict) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,26 +13,37 @@ from .options import Format, FormatOption, SeedOption
 from .output import print_parts
 from .progress import progress_bar
 from .search import ExplainerCopy, IndexArgument
+from .shared import with_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
-def doctor(
-    index: IndexArgument,
+@dataclass(frozen=True)
+class DoctorOptions:
+    """What an index is examined with, and how the result is printed."""
+
     queries: Annotated[
         Path | None, typer.Option("--queries", help="Queries, JSON lines with _id and text (BEIR's queries.jsonl).")
-    ] = None,
+    ] = None
     qrels: Annotated[
         Path | None,
         typer.Option(
             "--qrels", help="Judgments: qrels of BEIR (query, document, grade) or TREC (query, 0, document, grade)."
         ),
-    ] = None,
-    seed: SeedOption = 0,
-    format: FormatOption = Format.text,
-    explainer: ExplainerCopy = None,
-    *,
-    skip_bad: SkipBad = False,
-) -> None:
+    ] = None
+    precision: Annotated[
+        float,
+        typer.Option(
+            "--precision", min=0.01, max=0.99, help="With --qrels: find the score from which hits have this precision."
+        ),
+    ] = 0.9
+    seed: SeedOption = 0
+    format: FormatOption = Format.text
+    explainer: ExplainerCopy = None
+    skip_bad: SkipBad = False
+
+
+@with_options
+def doctor(index: IndexArgument, options: DoctorOptions) -> None:
     """Examine an index: whether its explainer is good enough, what is wrong, and which features make queries fail."""
     from ..data.judgments import absent_documents, own_note, read_judged_queries, read_queries
     from ..errors import InputError
@@ -39,14 +51,15 @@ def doctor(
     from ..evaluate.doctor import checkup
     from ..index import open_index
 
+    queries, qrels = options.queries, options.qrels
     if qrels is not None and queries is None:
         raise InputError("--qrels needs --queries: the texts of the judged queries")
-    opened = open_index(index, explainer)
+    opened = open_index(index, options.explainer)
     texts: list[str] | None = None
     judged: list[Any] | None = None
     own: list[str | None] | None = None
     if queries is not None:
-        skipped = skipped_rows(skip_bad=skip_bad)
+        skipped = skipped_rows(skip_bad=options.skip_bad)
         if qrels is not None:
             found = read_judged_queries(qrels, queries, skipped)
             texts, judged = found.texts, [found.judgments[name] for name in found.ids]
@@ -61,8 +74,8 @@ def doctor(
         report_skipped(skipped, None)
         print_messages(notes)
     with progress_bar() as progress:
-        made = checkup(opened, texts, judged, seed, progress, own)
-    if format is Format.json:
+        made = checkup(opened, texts, judged, options.seed, progress, own, options.precision)
+    if options.format is Format.json:
         print_json(made.to_dict())
     else:
         print_parts(checkup_parts(made), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +56,7 @@ class RankingOptions:
         values = {**values, "query": query, "vector": self.query_vector, "steer": self.steer, "views": self.view}
         check_options(verb, values, CALLED, self.by)
 
-    def prepare(self, index: Index, query: str | None, *, exact: bool = False) -> tuple[str | Float32, SearchOptions]:
+    def prepare(self, index: Index, query: str | None) -> tuple[str | Float32, SearchOptions]:
         """The query, and how to rank for it."""
         from ..index.search.mode import SearchOptions
         from ..steer import SteeringProfile
@@ -67,7 +67,7 @@ class RankingOptions:
             if self.steer is None
             else SteeringProfile.load(self.steer, index.explainer.sae, index.explainer.earlier)
         )
-        return words, SearchOptions(self.by, profile, read_weights(self.view), exact)
+        return words, SearchOptions(self.by, profile, read_weights(self.view))
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,9 @@ class HitOptions:
         ),
     ] = None
     exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, even if a faiss index exists.")] = False
+    least: Annotated[
+        float | None, typer.Option("--least", help="Leave out hits with a lower score; for one to use, see doctor.")
+    ] = None
     explain: Annotated[bool, typer.Option("--explain", help="Also explain each score.")] = False
     overview: Annotated[
         bool, typer.Option("--overview", help="Also show what the hits have in common and what sets them apart.")
@@ -120,19 +123,19 @@ def search(
 
     ranking.check("search", query, {**vars(hits), "top": hits.top is not None})
     opened = open_index(index, ranking.explainer)
-    words, options = ranking.prepare(opened, query, exact=hits.exact)
-    found, prepared = search_index(opened, words, hits.k, options, hits.filter)
-    warn_foreign(prepared)
-    common = overview_of(opened, found, hits.good or (), hits.bad or ()) if hits.overview else None
+    words, options = ranking.prepare(opened, query)
+    found = search_index(opened, words, hits.k, replace(options, exact=hits.exact, least=hits.least), hits.filter)
+    warn_foreign(found.query)
+    common = overview_of(opened, found.hits, hits.good or (), hits.bad or ()) if hits.overview else None
     if hits.format is Format.json:
-        print_json(search_answer(prepared, found, common, explain=hits.explain, top=hits.top).to_dict())
+        print_json(search_answer(found, common, explain=hits.explain, top=hits.top).to_dict())
         return
     if options.steer is not None and options.steer.factors:
         print_line(steered_note(options.steer.factors))
-    print_messages(prepared.read.notes("query"))
-    if not found:
-        print_message("no document matches")
-    print_parts(hit_parts(found, hits.top, explain=hits.explain), None)
+    print_messages(found.query.read.notes("query"))
+    if found.note or not found.hits:
+        print_message(found.note or "no document matches")
+    print_parts(hit_parts(found.hits, hits.top, explain=hits.explain), None)
     if common is not None:
         print_parts(overview_parts(common), None)
 

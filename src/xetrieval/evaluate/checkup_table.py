@@ -8,11 +8,41 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from .cutoff import Cutoff, Scale
     from .doctor import Checkup
 
 
 def _percent(part: float | None) -> str:
     return "–" if part is None else f"{part:.0%}"
+
+
+def _score_lines(scale: Scale | None, cutoff: Cutoff | None) -> Iterator[str]:
+    """How high scores are here, and from which score on hits are relevant."""
+    from ..index.search.unrelated import in_words, percent
+
+    if scale is not None:
+        levels = f"half score below {scale.median:.2f}, 99% below {scale.percent_99:.2f}"
+        yield f"unrelated pairs of documents: {levels}, 99.9% below {scale.percent_99_9:.2f}"
+    if scale is not None and scale.best_hits is not None:
+        off = f"; {scale.off_topic:.0%} of the queries are probably off topic" if scale.off_topic else ""
+        yield f"best hits: the median is {in_words(scale.best_hits)}{off}"
+    if cutoff is None:
+        return
+    if cutoff.score is None or cutoff.precision_ci is None:
+        best = "" if cutoff.highest is None else f"; the highest is {cutoff.highest:.0%}, from {cutoff.highest_from} on"
+        yield f"hits do not have a precision of {cutoff.wanted:.0%} from any score on{best} (twenty hits or more)"
+        return
+    low, high = cutoff.precision_ci
+    place = "" if cutoff.above_unrelated is None else f" (above {percent(cutoff.above_unrelated)} of unrelated pairs)"
+    yield (
+        f"hits from {cutoff.score:.4f}{place} on are relevant with a precision of {cutoff.precision:.0%} ({low:.0%} to "
+        f"{high:.0%}): {cutoff.hits:,} of the best ten of each query, {cutoff.recall:.0%} of those that are relevant; "
+        f"search --least {cutoff.score:.4f} leaves out the others"
+    )
+    yield (
+        f"{cutoff.answered:.0%} of the queries have such a hit, {cutoff.answered_without:.0%} if their relevant "
+        "documents are taken out: these would be answered wrongly"
+    )
 
 
 def checkup_parts(found: Checkup) -> Iterator[RenderableType]:
@@ -58,7 +88,7 @@ def checkup_parts(found: Checkup) -> Iterator[RenderableType]:
     yield table
     yield ""
     yield Text(f"{found.verdict}: {found.why}", "bold")
-    for line in found.advice:
+    for line in (*found.advice, *_score_lines(found.scale, found.cutoff)):
         yield Text(f"• {line}")
     if not found.judged:
         return

@@ -28,11 +28,11 @@ from ..index import Index
 from ..index.ask.drift import drift
 from ..index.ask.report import BOILERPLATE
 from ..index.search.mode import Query
-from ..index.search.nearest import nearest
 from ..index.search.ranking import explain_rows
 from ..progress import Progress, silent
 from ..records import Record
 from ..sae.measure import Measured
+from .cutoff import Cutoff, Scale, cutoff, ranked_without, scale
 from .retrieval import CHUNKS, DEPTH, ndcg10_of_rankings
 
 SAMPLE: Final = 2000  # documents
@@ -85,6 +85,8 @@ class Checkup(Record):
     failing: tuple[Group, ...]
     failed: int
     judged: int
+    scale: Scale | None = None  # None: too few documents
+    cutoff: Cutoff | None = None  # the score from which hits have a wanted precision; None: no judgments
 
 
 class Asked(NamedTuple):
@@ -101,6 +103,7 @@ def checkup(
     seed: int = 0,
     progress: Progress = silent,
     own: Sequence[str | None] | None = None,
+    precision: float = 0.9,
 ) -> Checkup:
     """Examine an index.
 
@@ -109,37 +112,34 @@ def checkup(
         need queries are left out.
         judgments: for each query, {document id: grade}.
         own: for each query, an id that is not ranked, such as its own if queries are documents.
+        precision: with judgments, wanted of the hits at or above the cut-off.
     Raises:
         InputError: judgments without queries, the wrong number of judgments, or an index without documents.
     """
     judgments = _judgments(index, queries, judgments, own)
     rng = np.random.default_rng(seed)
-    alive = np.setdiff1d(np.arange(index.manifest.rows), index.deleted, assume_unique=True)
-    sample = np.sort(rng.permutation(alive)[:SAMPLE])
+    sample = np.sort(rng.permutation(index.alive)[:SAMPLE])
     z = index.vectors(sample)
     read = [index.document(int(row)).read for row in sample]
     measured = Measured(index.explainer.sae)
     measured.add(z, index.codes(sample, index.manifest.views[0]))
     reconstruction = measured.reconstruction()
     asked, source, chosen = _queries(index, queries, own, sample, rng, progress)
-    remainder = _remainder(index, asked, progress)
     judged = None if judgments is None else [judgments[i] for i in chosen]
     retention, retention_is = _retention(index, asked, judged, progress) if asked else (None, "")
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.metrics.get("original", {})
     failing, failed = _failing(index, queries, own, judgments, progress)
     figures = _figures(index, asked if source == "queries" else None, sample, z, progress)
-    judgement, why = _verdict(len(index), figures)
     found = Checkup(
         documents=len(index),
-        verdict=judgement,
-        why=why,
+        **_verdict(len(index), figures),
         **figures,
         cosine=round(reconstruction.cosine, 4),
         cosine_on_card=card.get("cosine"),
         fvu=None if np.isnan(reconstruction.fvu) else round(reconstruction.fvu, 4),
         fvu_on_card=card.get("fvu"),
-        remainder=remainder,
+        remainder=_remainder(index, asked, progress),
         queries=len(asked),
         query_source=source,
         silent=round(float((frequency == 0).mean()), 4),
@@ -152,6 +152,8 @@ def checkup(
         failing=failing,
         failed=failed,
         judged=0 if judgments is None else len(judgments),
+        scale=scale(index, [(one.query.vector, one.own) for one in asked]),
+        cutoff=cutoff(index, queries, own, judgments, precision, progress) if judgments else None,
     )
     return replace(found, advice=(*_notes(index, z), *advice(found, _refit(index))))
 
@@ -268,14 +270,6 @@ def _queries(
     return out, "titles" if out else "nothing", list(range(len(out)))
 
 
-def _nearest(index: Index, vector: Float32 | None, k: int, own: str | None) -> NDArray[np.int64]:
-    """The k nearest rows, without those of the document `own`."""
-    assert vector is not None
-    hidden = [] if own is None else index.rows_of(own)
-    rows = nearest(index, vector, k + len(hidden)).rows
-    return rows[~np.isin(rows, hidden)][:k]
-
-
 def _figures(
     index: Index, queries: list[Asked] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
 ) -> dict[str, Any]:
@@ -305,9 +299,9 @@ def _figures(
     for place, vector in enumerate(given):
         assert vector is not None
         if queries is not None:
-            best = _nearest(index, vector, NEAREST, queries[place].own)
+            best = ranked_without(index, vector, NEAREST, queries[place].own).rows
         else:
-            best = _nearest(index, vector, NEAREST + MOST_CHUNKS, None)
+            best = ranked_without(index, vector, NEAREST + MOST_CHUNKS, None).rows
             own = whole(int(rows[place]))
             best = np.array([row for row in best.tolist() if whole(row) != own], np.int64)
         q += [vector] * len(best[:NEAREST])
@@ -321,18 +315,18 @@ def _figures(
     return {"pairs": found["pairs"], "pairs_are": kind, **{name: found[name] for name in names}}
 
 
-def _verdict(documents: int, figures: Mapping[str, Any]) -> tuple[str, str]:
+def _verdict(documents: int, figures: Mapping[str, Any]) -> dict[str, Any]:
     if documents < FEWEST or figures["explained"] is None:
-        return "too few documents", f"{documents:,} documents are too few to judge by"
+        return {"verdict": "too few documents", "why": f"{documents:,} documents are too few to judge by"}
     found = verdict(figures["explained"], figures["explained_untrained"])
-    return found.word, found.why
+    return {"verdict": found.word, "why": found.why}
 
 
 def _remainder(index: Index, queries: list[Asked], progress: Progress) -> float | None:
     """Sum of |remainder| / sum of |score| of each query's three best hits; scores near 0 would distort a mean."""
     out: list[Explanation] = []
     for place, (query, own) in enumerate(queries, 1):
-        out += explain_rows(index, query, _nearest(index, query.vector, 3, own))
+        out += explain_rows(index, query, ranked_without(index, query.vector, 3, own).rows)
         progress("explain", place, len(queries), "")
     total = sum(abs(one.score) for one in out) or 1.0
     return round(sum(abs(one.remainder) for one in out) / total, 4) if queries else None
@@ -347,7 +341,7 @@ def _retention(
     for place, (query, own) in enumerate(queries, 1):
         progress("rank again", place, len(queries), "")
         assert query.vector is not None
-        rows = _nearest(index, query.vector, 100, own)
+        rows = ranked_without(index, query.vector, 100, own).rows
         q = l2norm(sae.decode(sae.encode(query.vector[None])))[0]
         scores = l2norm(sae.decode(index.codes(rows, view))) @ q
         plain.append(rows)
@@ -375,7 +369,7 @@ def _failing(
         progress("judge", place + 1, len(judgments or ()), "")
         text = queries[place] if isinstance(queries[place], str) else f"query {place + 1}"
         q, _ = index.query_vector(queries[place])
-        rows = _nearest(index, q, CHUNKS * DEPTH, own[place] if own else None)
+        rows = ranked_without(index, q, CHUNKS * DEPTH, own[place] if own else None).rows
         relevant = {name for name, grade in judged.items() if grade > 0}
         if relevant & set(index.documents_of(rows.tolist())[:DEPTH]):
             continue

@@ -105,6 +105,7 @@ class SearchRequest(OfIndex):
     )
     factors: Factors = Field(default={}, max_length=500, description="Steering factors by feature.")
     weights: dict[FieldName, Weight] = Field(default={}, max_length=20, description="Weights of views in the score.")
+    least: float | None = Field(default=None, description="Leave out hits with a lower score.")
     explain: bool = True
     top: Top = DEFAULT_TOP
     overview: bool = False
@@ -113,7 +114,7 @@ class SearchRequest(OfIndex):
 
     def options(self, steer: SteeringProfile | None) -> SearchOptions:
         """How to rank; `steer` has the request's factors."""
-        return SearchOptions(self.by, steer, views=self.weights)
+        return SearchOptions(self.by, steer, self.weights, least=self.least)
 
 
 class ExplainRequest(OfIndex):

@@ -151,10 +151,10 @@ class Service:
         check("search", _options_of(request, explain=request.explain), IN_HTTP, request.by)
         index = self.index(request.index)
         options = request.options(_profile(index, request.factors))
-        found, query = search(index, _query_of(request), request.k, options, request.filters)
-        common = overview(index, found, request.good, request.bad) if request.overview else None
+        found = search(index, _query_of(request), request.k, options, request.filters)
+        common = overview(index, found.hits, request.good, request.bad) if request.overview else None
         return replace(
-            search_answer(query, found, common, explain=request.explain, top=request.top),
+            search_answer(found, common, explain=request.explain, top=request.top),
             index=self._name(request.index),
         )
 

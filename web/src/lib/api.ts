@@ -728,6 +728,8 @@ export interface components {
          * @description A document in a ranking. Its explanation is computed when first used.
          */
         Hit: {
+            /** Above Unrelated */
+            above_unrelated?: number | null;
             /** Doc Id */
             doc_id: string;
             /** End */
@@ -1101,6 +1103,11 @@ export interface components {
              * @default 10
              */
             k: number;
+            /**
+             * Least
+             * @description Leave out hits with a lower score.
+             */
+            least?: number | null;
             /**
              * Overview
              * @default false

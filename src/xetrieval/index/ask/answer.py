@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...explain import Reading
 from ...records import Record
-from ..search.mode import Query
-from ..search.ranking import Hit
+from ..search.ranking import Found, Hit
 from .overview import Overview
 
 
@@ -18,18 +17,17 @@ class SearchAnswer(Record):
 
     query: str
     read: Reading  # how much of the query the encoder could read
-    notes: tuple[str, ...]  # warnings: unread parts of the query, or a foreign vector
+    notes: tuple[str, ...]  # warnings: unread parts of the query, a foreign vector, or hits that are all too low
     hits: tuple[Hit, ...]
     steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor by which documents were steered
     overview: Overview | None = None
     index: str = ""  # its name on a server
 
 
-def search_answer(
-    query: Query, hits: Sequence[Hit], overview: Overview | None, *, explain: bool, top: int | None
-) -> SearchAnswer:
+def search_answer(found: Found, overview: Overview | None, *, explain: bool, top: int | None) -> SearchAnswer:
     """The answer; with `explain`, each hit has an explanation of `top` terms."""
+    query = found.query
     steered = dict(sorted(query.options.factors.items()))
-    shortened = tuple(hit.with_explanation(top) if explain else hit for hit in hits)
-    notes = (*query.read.notes("query"), *([query.doubt] if query.doubt else []))
+    shortened = tuple(hit.with_explanation(top) if explain else hit for hit in found.hits)
+    notes = (*query.read.notes("query"), *(note for note in (query.doubt, found.note) if note))
     return SearchAnswer(query.text, query.read, notes, shortened, steered, overview)

@@ -142,12 +142,15 @@ def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterato
 
     from ...render.text import table_of
     from ...text import printable
+    from ..search.unrelated import in_words, percent
 
     for hit in hits:
-        title = printable(hit.document.title)
+        title, fraction = printable(hit.document.title), hit.above_unrelated
+        above = "" if fraction is None else f"({in_words(fraction) if hit is hits[0] else percent(fraction)})  "
         yield Text.assemble(
             (f"{hit.rank:>3}. ", "dim"),
             (f"{hit.score:.4f}  ", "bold"),
+            (above, "dim"),
             (printable(hit.doc_id), "cyan"),
             (f"  {title}" if title and title != hit.doc_id else "", ""),
         )

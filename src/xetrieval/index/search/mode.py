@@ -31,12 +31,14 @@ class SearchOptions:
         steer: scales the documents' activations before they are scored.
         views: the weight of each view whose score is added.
         exact: scan all vectors, even if there is an approximate engine.
+        least: leave out hits with a lower score.
     """
 
     by: str = "dense"
     steer: SteeringProfile | None = None
     views: Mapping[View, float] = field(default_factory=dict)
     exact: bool = False
+    least: float | None = None
 
     @property
     def factors(self) -> Mapping[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from ..store.filters import Filters, parse_filters
 from ..store.reader import IndexReader, Rows
 from ..store.texts import StoredDocument
 from .mode import Query, Ranked, SearchOptions, mode_class
+from .unrelated import nothing_answers, unrelated
 
 KnownWords = Mapping[int, tuple[str, ...]]  # words of each feature
 LONGEST_QUERY: Final = 200_000  # characters
@@ -70,7 +72,7 @@ class Hit(Record):
     written: Explanation | None = field(default=None, repr=False)  # the explanation in JSON; see `with_explanation`
 
     json_keys = (
-        *("rank", "doc_id", "score", "title", "snippet", "metadata", "read"),
+        *("rank", "doc_id", "score", "above_unrelated?", "title", "snippet", "metadata", "read"),
         *("parent?", "start?", "end?", "notes?", "explanation?=written"),
     )
 
@@ -100,6 +102,15 @@ class Hit(Record):
     def doc_id(self) -> str:
         """The document's id."""
         return self.document.id
+
+    @property
+    def above_unrelated(self) -> float | None:
+        """The fraction of unrelated pairs of documents with a lower score; None unless the score is the encoder's own.
+
+        Also None if the index has fewer than 50 documents.
+        """
+        pairs = unrelated(self.index) if self.query.plain else None
+        return None if pairs is None else round(pairs.below(self.score), 5)
 
     @property
     def title(self) -> str:
@@ -153,10 +164,11 @@ class Hit(Record):
 
 
 class Found(NamedTuple):
-    """The hits of a query, and the prepared query."""
+    """The hits of a query, the prepared query, and a sentence if nothing seems to answer it."""
 
     hits: list[Hit]
     query: Query
+    note: str
 
 
 def search(
@@ -172,7 +184,13 @@ def search(
     if filters is not None and parse_filters(filters):
         among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True)
     prepared = prepare(index, query, options)
-    return Found(hits(index, prepared, rank(index, prepared, k, among)), prepared)
+    ranked = rank(index, prepared, k, among)
+    high = ranked.scores >= (-math.inf if options.least is None else options.least)
+    return Found(
+        hits(index, prepared, Ranked(ranked.rows[high], ranked.scores[high])),
+        prepared,
+        nothing_answers(index, prepared, ranked),
+    )
 
 
 def prepare(index: IndexReader, query: str | object, options: SearchOptions | None = None) -> Query:
@@ -192,6 +210,8 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
     combined = {"steer": options.steer, "views": options.views, "exact": options.exact}
     check("search", {**combined, "vector": not isinstance(query, str)}, IN_PYTHON, options.by)
     options = replace(options, views=_checked_weights(options.views))
+    if options.least is not None and not math.isfinite(options.least):
+        raise InputError("least must be a number, the lowest score of a hit")
     if options.steer is not None:
         if not isinstance(options.steer, SteeringProfile):
             raise InputError(f"steer must be a SteeringProfile, not a {type(options.steer).__name__}")

@@ -152,16 +152,20 @@ class IndexReader:
         """The rows of a document or of its chunks; none if there is no such document."""
         return self._ids.rows_of(doc_id)
 
+    def whole_of(self, row: int) -> str:
+        """The id of the document that a row is a chunk of; its own id if it is not a chunk."""
+        return self._ids.whole_of(row)
+
     def documents_of(self, rows: Iterable[int]) -> list[str]:
         """The documents that the rows belong to, each once, in order of first appearance."""
-        return list(dict.fromkeys(self._ids.whole_of(row) for row in rows))
+        return list(dict.fromkeys(map(self.whole_of, rows)))
 
     def by_document(self, grades: Mapping[str, int]) -> dict[str, int]:
         """Grades by document, from grades of documents and chunks: a document gets its best grade."""
         out: dict[str, int] = {}
         for name, grade in grades.items():
             row = self.find(name)
-            whole = name if row is None else self._ids.whole_of(row)
+            whole = name if row is None else self.whole_of(row)
             out[whole] = max(grade, out.get(whole, grade))
         return out
 
