@@ -134,8 +134,10 @@ def _annotated(annotation: ast.expr) -> tuple[ast.expr, str]:
     """A type, and the help of the option that it is on the command line, if it is one."""
     if not isinstance(annotation, ast.Subscript) or ast.unparse(annotation.value) != "Annotated":
         return annotation, ""
-    kind, option = typing.cast(ast.Tuple, annotation.slice).elts
-    return kind, str(ast.literal_eval(typing.cast(ast.Call, option).args[0]))
+    kind, *details = typing.cast(ast.Tuple, annotation.slice).elts
+    options = [one for one in details if isinstance(one, ast.Call) and ast.unparse(one.func) == "Option"]
+    kind = ast.Name("int") if ast.unparse(kind) == "Seed" else kind
+    return kind, str(ast.literal_eval(options[0].args[0])) if options else ""
 
 
 def _signature(name: str, item: Callable[..., object]) -> list[str]:

@@ -120,7 +120,7 @@ def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus:
         (["--llm", "URL#m", "--budget-money", "1"], "needs the prices"),
         (["--llm", "URL#m", "--price", "cheap"], "--price 'cheap'"),
         (["--llm", "URL#m", "--aspects", "poem"], "prompt 'poem'"),
-        (["--llm", "URL#m", "--characters", "5"], "characters must be >= 200"),
+        (["--llm", "URL#m", "--characters", "5"], "--characters 5 is out of range; give a whole number, at least 200"),
     ],
 )
 def test_what_teach_cannot_do_is_one_line(

@@ -217,5 +217,5 @@ def test_documents_are_streamed_and_shared_ones_taken_once(tmp_path: Path) -> No
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(InputError, match="contrast must be >= 1"):
+    with pytest.raises(InputError, match="top 0 is out of range; give a whole number, at least 1"):
         ExamplesConfig(top=0)

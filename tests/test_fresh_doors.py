@@ -71,8 +71,8 @@ def test_a_sweep_refuses_a_folder_before_it_trains(folder: Path, output: str) ->
         ({"variant": "relu", "inference_k": 4}, "inference l0 is for topk variants"),
         ({"variant": "batchtopk", "scoring": "bfloat16"}, "scoring bfloat16 is for topk variants"),
         ({"variant": "topk", "penalty": 0.5}, "topk has no penalty"),
-        ({"variant": "relu", "held_out": 1.0}, "not a fraction of the rows"),
-        ({"variant": "relu", "held_out": float("nan")}, "not a fraction of the rows"),
+        ({"variant": "relu", "held_out": 1.0}, "held out 1.0 is out of range"),
+        ({"variant": "relu", "held_out": float("nan")}, "held out nan is out of range"),
     ],
 )
 def test_a_setting_that_a_variant_does_not_use_is_refused(fields: dict[str, object], words: str) -> None:
@@ -82,7 +82,7 @@ def test_a_setting_that_a_variant_does_not_use_is_refused(fields: dict[str, obje
 
 @pytest.mark.parametrize("factor", [float("nan"), float("inf"), 1e9, -1.0])
 def test_factors_of_steering_are_numbers_up_to_the_limit_of_profiles(factor: float) -> None:
-    with pytest.raises(InputError, match="numbers from 0 to 100"):
+    with pytest.raises(InputError, match="give a number, at least 0 and at most 100"):
         SteeringConfig(alphas=(factor, 1.0))
 
 

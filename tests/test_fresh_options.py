@@ -53,7 +53,10 @@ def test_pieces_are_cut_from_a_corpus(corpus: Path, tmp_path: Path) -> None:
             run(*build, str(corpus), *vectors, *options), f"{options[0]} and --vectors cannot be combined: documents"
         )
     refused(run(*build, str(corpus), "--no-chunks", "--chunk-tokens", "99"), "--no-chunks and --chunk-tokens cannot be")
-    refused(run(*build, str(corpus), "--chunk-tokens", "9"), "chunks of 9 tokens: give a whole number of at least 16")
+    refused(
+        run(*build, str(corpus), "--chunk-tokens", "9"),
+        "--chunk-tokens 9 is out of range; give a whole number, at least 16",
+    )
     with pytest.raises(InputError, match="chunking and vectors cannot be combined"):
         Corpus((), ChunkConfig(100), vectors=tmp_path / "v.npy")
     with pytest.raises(InputError, match="column needs vectors"):

@@ -204,7 +204,7 @@ def test_candidates_are_chosen_on_shown_texts() -> None:
 def test_settings_and_labels_that_cannot_be_scored_are_refused() -> None:
     with pytest.raises(InputError, match="kinds are detection"):
         ScoresConfig(kinds=("mood",))  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="at least 4 texts"):
+    with pytest.raises(InputError, match="texts 2 is out of range; give a whole number, at least 4"):
         ScoresConfig(texts=2)
     with pytest.raises(InputError, match="no labelled feature"):
         score_labels(subject_examples(), {}, word_judge())

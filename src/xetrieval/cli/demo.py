@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import Option, ServeConfig
+from ..configs import Option, Range, ServeConfig
 from .console import output_console, print_message
 from .options import CacheOption, ExplainerOption, open_explainer
 from .progress import progress_bar
@@ -37,8 +37,8 @@ class PageOptions:
 def demo(
     query: Annotated[str | None, typer.Argument(help="A question of your own, instead of our three.")] = None,
     explainer: ExplainerOption = "minilm",
-    passages: Annotated[int, Option("Passages of documentation to embed.", least=10)] = 1500,
-    hits: Annotated[int, Option("How many documents per question.", "-k", least=1)] = 3,
+    passages: Annotated[int, Option("Passages of documentation to embed."), Range(10)] = 1500,
+    hits: Annotated[int, Option("How many documents per question.", "-k"), Range(1)] = 3,
     index: Annotated[Path | None, Option("Folder of the index, to use with search and why later.")] = None,
     *,
     page: PageOptions,

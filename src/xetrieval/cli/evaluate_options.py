@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ..configs import Option
+from ..configs import Option, Range
 from .benchmarks import read_benchmarks
 from .console import output_console, print_json
 from .options import CacheOption, ExplainerOption, Format, FormatOption, SeedOption
@@ -32,9 +32,9 @@ class EvaluateOptions:
 
     data: Annotated[list[str], Option("BEIR folder, its name under $XETRIEVAL_DATA, or irds:NAME; may be repeated.")]
     explainer: ExplainerOption = "minilm"
-    queries: Annotated[int | None, Option("A sample of this many queries; default: all.", least=1)] = None
+    queries: Annotated[int | None, Option("A sample of this many queries; default: all."), Range(1)] = None
     documents: Annotated[
-        int | None, Option("Use this many documents: the judged ones, then others; default: all.", least=1)
+        int | None, Option("Use this many documents: the judged ones, then others; default: all."), Range(1)
     ] = None
     seed: SeedOption = 0
     output: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..configs import Option
+from ..configs import Option, Range
 from .console import output_console, print_json
 from .options import Format, FormatOption
 from .shared import check_options
@@ -24,11 +24,11 @@ def features(
     explainer: Annotated[
         str, typer.Argument(metavar="EXPLAINER", help="Folder of an explainer or of an index, or minilm.")
     ] = "minilm",
-    id: Annotated[int | None, Option("Show the card of this feature.", least=0)] = None,
+    id: Annotated[int | None, Option("Show the card of this feature."), Range(0)] = None,
     search: Annotated[str | None, Option("Show features whose labels contain these words.")] = None,
-    family: Annotated[int | None, Option("Show the features of this family.", least=0)] = None,
+    family: Annotated[int | None, Option("Show the features of this family."), Range(0)] = None,
     examples: Annotated[Path | None, Option("A folder from `label examples`, to show texts and a histogram.")] = None,
-    top: Annotated[int, Option("Show this many features or texts.", "-n", least=1)] = LISTED,
+    top: Annotated[int, Option("Show this many features or texts.", "-n"), Range(1)] = LISTED,
     format: FormatOption = Format.text,
 ) -> None:
     """List families of features, search their labels, or show the card of one feature."""

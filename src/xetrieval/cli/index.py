@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import BuildConfig, ChunkConfig, Option
-from ..configs.option import LARGEST_SEED
+from ..configs import BuildConfig, ChunkConfig, Option, Range, Seed
 from ..registry import SEARCH_ENGINES, VECTOR_STORES
 from ..text import printable
 from .console import output_console, print_json, print_message
@@ -149,7 +148,7 @@ def compact(index: Folder) -> None:
 @app.command()
 def relearn(
     index: Folder,
-    seed: Annotated[int, Option("Same index and seed, same features.", least=0, most=LARGEST_SEED)] = 0,
+    seed: Annotated[Seed, Option("Same index and seed, same features.")] = 0,
 ) -> None:
     """Retrain an index's features on its current documents, without encoding any document.
 
@@ -261,7 +260,7 @@ def info(index: Folder) -> None:
 @app.command()
 def report(
     index: Folder,
-    topics: Annotated[int, Option("How many families to show.", least=1)] = 20,
+    topics: Annotated[int, Option("How many families to show."), Range(1)] = 20,
     format: FormatOption = Format.text,
 ) -> None:
     """Show what the corpus is about: families, uninformative features, documents found for almost any query."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..configs import ExamplesConfig, LlmLabelConfig, Option
+from ..configs import ExamplesConfig, LlmLabelConfig, Option, Range
 from .console import print_message
 from .label_score import open_judge, score
 from .labelled import ExamplesOption, LabelledArgument, open_labelled
@@ -228,7 +228,7 @@ class MatchOptions:
     corpora: Annotated[list[Path], Option("A BEIR folder or JSON Lines file; may be repeated.", "--corpus")]
     min_cosine: Annotated[float, Option("Lowest cosine of two directions.")] = 0.7
     min_jaccard: Annotated[float, Option("Lowest Jaccard index of the texts that activate them.")] = 0.3
-    sentences: Annotated[int, Option("Sentences to use from each document, beside the document itself.", least=0)] = (
+    sentences: Annotated[int, Option("Sentences to use from each document, beside the document itself."), Range(0)] = (
         ExamplesConfig.per_document
     )
     cache: CacheOption = None
@@ -286,8 +286,8 @@ app.command()(score)
 def families(
     explainer: LabelledArgument,
     examples: ExamplesOption = None,
-    upper: Annotated[int | None, Option("Families on the upper level.", least=1)] = None,
-    lower: Annotated[int | None, Option("Families on the lower level.", least=1)] = None,
+    upper: Annotated[int | None, Option("Families on the upper level."), Range(1)] = None,
+    lower: Annotated[int | None, Option("Families on the lower level."), Range(1)] = None,
     output: OutputFolder = None,
 ) -> None:
     """Group features into two levels by direction and co-activation; flag dense and duplicate features."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from ..configs import Option, ScoresConfig
+from ..configs import Option, Range, ScoresConfig
 from .console import print_json
 from .labelled import ExamplesOption, LabelledArgument, open_labelled
 from .llm_options import LlmOptions, OutputFolder, end
@@ -28,7 +28,7 @@ class JudgeOptions:
     """The judge, and where scores are written."""
 
     judge: Annotated[str | None, Option("An encoder other than the explained one; or give --llm.")] = None
-    texts_per_question: Annotated[int, Option("Texts per question to a language model.", least=1)] = 10
+    texts_per_question: Annotated[int, Option("Texts per question to a language model."), Range(1)] = 10
     records: Annotated[Path | None, Option("Also write all values to this file.")] = None
     write: Annotated[bool, Option("Store the scores with the labels.", "--write/--no-write")] = True
     output: OutputFolder = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import Option
+from ..configs import Option, Range
 from .console import print_line, print_message
 from .options import CacheOption
 
@@ -21,7 +21,7 @@ class LlmOptions:
     """The fields are the options."""
 
     llm: Annotated[str | None, Option("http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE.")] = None
-    timeout: Annotated[float, Option("Seconds to wait for an answer.", least=0.1)] = 120.0
+    timeout: Annotated[float, Option("Seconds to wait for an answer."), Range(0.1)] = 120.0
     budget_requests: Annotated[int | None, Option("Stop before exceeding this many requests.")] = None
     budget_tokens: Annotated[int | None, Option("Stop before exceeding this many tokens.")] = None
     budget_money: Annotated[float | None, Option("Stop before exceeding this much money; needs --price.")] = None

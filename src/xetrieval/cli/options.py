@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from ..configs import Option
-from ..configs.option import LARGEST_SEED
+from ..configs import Option, Range, Seed
 from ..registry import CORPUS_FILES
 
 if TYPE_CHECKING:
@@ -28,13 +27,12 @@ class Format(StrEnum):
 CORPORA: Final = f"BEIR folders, .jsonl, {', '.join(CORPUS_FILES)}, or folders of text, Markdown and HTML files"
 CorporaArgument = Annotated[list[Path], typer.Argument(metavar="CORPUS...", help=f"{CORPORA}.")]
 ExplainerOption = Annotated[str, Option("minilm (shipped), or the folder of another explainer.", "-x")]
-SeedOption = Annotated[int, Option("Same seed, same samples.", least=0, most=LARGEST_SEED)]
+SeedOption = Annotated[Seed, Option("Same seed, same samples.")]
 EncoderOption = Annotated[str | None, Option("A different copy of the explainer's encoder; must be the same model.")]
 TopOption = Annotated[
     int | None,
-    Option(
-        "Show this many features and sum the others. Default: show those that carry a tenth or more.", "-n", least=0
-    ),
+    Option("Show this many features and sum the others. Default: show those that carry a tenth or more.", "-n"),
+    Range(0),
 ]
 
 
@@ -58,7 +56,7 @@ CacheOption = Annotated[Path | None, Option("Folder for encoded texts (default: 
 
 
 PriceOption = Annotated[
-    float | None, Option("Price per million tokens of a paid endpoint, to show the cost.", least=0, most=1e9)
+    float | None, Option("Price per million tokens of a paid endpoint, to show the cost."), Range(0, 1e9)
 ]
 
 

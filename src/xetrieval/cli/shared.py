@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, ge
 
 import typer
 
-from ..configs import Option
+from ..configs import Option, Range
+from ..configs.option import range_of
 from ..errors import InputError
 from ..options import check
 
@@ -24,6 +25,7 @@ class _Choice(NamedTuple):
     parameter: inspect.Parameter
     flag: str
     item: type | None  # type of a tuple's items, which are separated by commas
+    allowed: Range | None
 
 
 class Commands(typer.Typer):
@@ -71,14 +73,17 @@ def with_options(command: Command) -> Command:
 def _choices(options: Any) -> Iterator[_Choice]:
     hints = get_type_hints(options, include_extras=True)
     for field in fields(options):
-        if get_origin(hints[field.name]) is Annotated:
-            yield _choice(field.name, hints[field.name], _default(field))
+        hint = hints[field.name]
+        if get_origin(hint) is Annotated and any(not isinstance(detail, Range) for detail in get_args(hint)[1:]):
+            yield _choice(field.name, hint, _default(field))
 
 
 def _choice(name: str, hint: Any, default: Any) -> _Choice:
-    kind, detail = get_args(hint)[:2] if get_origin(hint) is Annotated else (hint, None)
-    flag, item = "", None
-    if isinstance(detail, Option):
+    kind, *details = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    flag, item, allowed = "", None, range_of(hint)
+    for detail in details:
+        if not isinstance(detail, Option):
+            continue
         flags = detail.flags.split()
         flag = next((one for one in flags if one.startswith("--")), f"--{name.replace('_', '-')}")
         if get_origin(kind) is tuple:
@@ -86,12 +91,10 @@ def _choice(name: str, hint: Any, default: Any) -> _Choice:
             default = ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in default)
         typed = str if get_origin(kind) is Literal else (str | None) if kind == (str | Path | None) else kind
         names = [flag, *(one for one in flags if one != flag)]
-        shown = {"help": detail.help, "metavar": detail.metavar, "envvar": detail.variable}
-        info = typer.Option(*names, **shown, min=detail.least, max=detail.most)  # type: ignore[arg-type]
+        info = typer.Option(*names, help=detail.help, metavar=detail.metavar, envvar=detail.variable)
         hint = Annotated[typed, info]
-    return _Choice(
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint), flag, item
-    )
+    parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+    return _Choice(parameter, flag, item, allowed)
 
 
 def _default(field: Field[Any]) -> Any:
@@ -101,14 +104,19 @@ def _default(field: Field[Any]) -> Any:
 
 
 def _value(choice: _Choice, typed: Any) -> Any:
-    if choice.item is None:
-        return typed
-    item = choice.item if choice.item in (int, float) else str
+    value = typed if choice.item is None else _items(choice.flag, choice.item, typed)
+    if choice.allowed is not None:
+        choice.allowed.check(choice.flag, value)
+    return value
+
+
+def _items(flag: str, kind: type, typed: str) -> tuple[Any, ...]:
+    item = kind if kind in (int, float) else str
     try:
         return tuple(item(part.strip()) for part in typed.split(",") if part.strip())
     except ValueError as error:
-        kind = "whole numbers" if item is int else "numbers"
-        raise InputError(f"{choice.flag} {typed!r}: give {kind} separated by commas") from error
+        words = "whole numbers" if item is int else "numbers"
+        raise InputError(f"{flag} {typed!r}: give {words} separated by commas") from error
 
 
 def check_options(

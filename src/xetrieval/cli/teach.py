@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from ..configs import Option, TeachConfig
+from ..configs import Option, Range, TeachConfig
 from .console import print_message
 from .llm_options import DryRunOptions, end
 from .options import CorporaArgument
@@ -23,7 +23,7 @@ def teach(
         str, Option("summary, purpose, qa, or your own prompt files, separated by commas.")
     ] = "summary,purpose,qa",
     limit: Annotated[
-        int | None, Option("Only this many documents, sampled by their ids; default: all.", least=1)
+        int | None, Option("Only this many documents, sampled by their ids; default: all."), Range(1)
     ] = None,
     *,
     skip_bad: SkipBad = False,

@@ -10,7 +10,7 @@ from .evaluate import LabelsConfig, NamesConfig, RetrievalConfig, SteeringConfig
 from .fit import FitConfig
 from .internalizer import InternalizerConfig
 from .labels import ExamplesConfig, LlmLabelConfig, ScoresConfig
-from .option import Option
+from .option import Option, Range, Seed
 from .sae import SaeConfig, SweepConfig
 from .serve import ServeConfig
 from .teach import TeachConfig
@@ -25,9 +25,11 @@ __all__ = [
     "LlmLabelConfig",
     "NamesConfig",
     "Option",
+    "Range",
     "RetrievalConfig",
     "SaeConfig",
     "ScoresConfig",
+    "Seed",
     "ServeConfig",
     "SteeringConfig",
     "SuggestConfig",

@@ -9,13 +9,13 @@ from typing import Annotated, Final
 
 from ..errors import InputError
 from ..records import Brief
-from .option import Option, check_seed
+from .option import Checked, Option, Range, Seed
 
 SHARD_ROWS: Final = 1 << 16
 
 
 @dataclass(frozen=True)
-class BuildConfig(Brief):
+class BuildConfig(Brief, Checked):
     """How the work of a build is divided, and what it accepts.
 
     Args:
@@ -24,8 +24,8 @@ class BuildConfig(Brief):
         adding: add to an existing index; otherwise an existing index is refused.
     """
 
-    shard_rows: int = SHARD_ROWS
-    block: int | None = None
+    shard_rows: Annotated[int, Range(1, SHARD_ROWS)] = SHARD_ROWS
+    block: Annotated[int | None, Range(1, SHARD_ROWS)] = None
     restart: Annotated[bool, Option("Discard an unfinished build of a different corpus.")] = False
     adding: bool = False
     engine: Annotated[str, Option("loop, or ray to do the same work on a cluster (extra `ray`).")] = "loop"
@@ -44,17 +44,13 @@ class BuildConfig(Brief):
             "without, vectors in the cache are used."
         ),
     ] = False
-    seed: Annotated[int, Option("For training a dictionary: the same corpus and seed give the same features.")] = 0
+    seed: Annotated[Seed, Option("For training a dictionary: the same corpus and seed give the same features.")] = 0
 
     def __post_init__(self) -> None:
-        for name, value in (("shard_rows", self.shard_rows), ("block", self.block)):
-            none = value is None and name == "block"
-            if not none and (type(value) is not int or not 0 < value <= SHARD_ROWS):
-                raise InputError(f"index: {name} {value!r:.40}: give a whole number from 1 to {SHARD_ROWS}")
+        super().__post_init__()
         for name in ("no_words", "force", "restart", "adding"):
             if type(getattr(self, name)) is not bool:
                 raise InputError(f"index: {name} {getattr(self, name)!r:.40}: give True or False")
-        check_seed(self.seed)
         if self.dictionary is not None and not isinstance(self.dictionary, str | os.PathLike):
             raise InputError(f"index: dictionary {self.dictionary!r:.40}: give corpus, shipped, or a folder")
         if self.adding and (self.dictionary is not None or self.seed):

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from ..errors import InputError
-from .option import LARGEST_FACTOR, SEED, Option, check_seed
+from .option import LARGEST_FACTOR, SAMPLES, Checked, Option, Range, Seed
+
+TEXTS = Option("Active texts per feature, and the same number of inactive ones.", "--texts-per-feature")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class WeightsConfig:
 
 
 @dataclass(frozen=True)
-class RetrievalConfig:
+class RetrievalConfig(Checked):
     """How systems are compared.
 
     Args:
@@ -31,17 +33,17 @@ class RetrievalConfig:
         str, Option("sum (as in the paper), or learned on one half of the queries for the other.", "--view-weights")
     ] = "sum"
     resamples: int = 5000
-    seed: Annotated[int, SEED] = 0
+    seed: Annotated[Seed, SAMPLES] = 0
     learning: WeightsConfig = field(default_factory=WeightsConfig)
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
+        super().__post_init__()
         if self.weights not in ("sum", "learned"):
             raise InputError(f"weights {self.weights!r}: choose sum or learned")
 
 
 @dataclass(frozen=True)
-class SteeringConfig:
+class SteeringConfig(Checked):
     """Which factors, and how many features.
 
     Args:
@@ -49,26 +51,26 @@ class SteeringConfig:
         fraction: the largest set of features, as a fraction of F; 1/8 is 384 of 3072, 1/32 is 96.
     """
 
-    alphas: Annotated[tuple[float, ...], Option("Factors for the activations, separated by commas.", "--factors")] = (
-        0.0,
-        0.5,
-        1.0,
-        1.5,
-        2.0,
-    )
-    fraction: Annotated[float, Option("Size of the largest set of features, as a fraction of all.")] = 0.125
-    seed: Annotated[int, SEED] = 0
+    alphas: Annotated[
+        tuple[float, ...],
+        Option("Factors for the activations, separated by commas.", "--factors"),
+        Range(0, LARGEST_FACTOR),
+    ] = (0.0, 0.5, 1.0, 1.5, 2.0)
+    fraction: Annotated[
+        float,
+        Option("Size of the largest set of features, as a fraction of all."),
+        Range(0, 1, above=True, below=True),
+    ] = 0.125
+    seed: Annotated[Seed, SAMPLES] = 0
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if not self.alphas or not all(0 <= alpha <= LARGEST_FACTOR for alpha in self.alphas):
-            raise InputError(f"steering: factors must be numbers from 0 to {LARGEST_FACTOR:g}")
-        if not 0 < self.fraction < 1:
-            raise InputError("steering: the fraction of the features must be a number between 0 and 1")
+        super().__post_init__()
+        if not self.alphas:
+            raise InputError("steering: give at least one factor")
 
 
 @dataclass(frozen=True)
-class SuggestConfig:
+class SuggestConfig(Checked):
     """What to try.
 
     Args:
@@ -79,41 +81,31 @@ class SuggestConfig:
 
     features: tuple[int, ...] = (4, 16)
     ridges: tuple[float, ...] = (0.003, 0.03)
-    folds: int = 5
-    documents: int = 1500
-    reranked: int = 50  # documents that are reranked to compare choices; at least the ten that NDCG@10 looks at
+    folds: Annotated[int, Range(2)] = 5
+    documents: Annotated[int, Range(1)] = 1500
+    reranked: Annotated[int, Range(10)] = 50  # best documents, reranked to compare choices by NDCG@10
     resamples: int = 5000
-    seed: Annotated[int, Option("Same seed, same folds.")] = 0
+    seed: Annotated[Seed, Option("Same seed, same folds.")] = 0
 
     def __post_init__(self) -> None:
-        if self.folds < 2 or not self.features or not self.ridges or self.documents < 1 or self.reranked < 10:
-            raise InputError("steering: give at least two folds, one number of features and one ridge")
-        check_seed(self.seed)
+        super().__post_init__()
+        if not self.features or not self.ridges:
+            raise InputError("steering: give at least one number of features and one ridge")
 
 
 @dataclass(frozen=True)
-class LabelsConfig:
+class LabelsConfig(Checked):
     """How many labelled features are judged, and on how many active and inactive texts of each."""
 
-    features: Annotated[int | None, Option("Judge a sample of this many labelled features.", "--sample")] = 200
-    texts: Annotated[int, Option("Active texts per feature, and equally many inactive.", "--texts-per-feature")] = 10
-    seed: Annotated[int, SEED] = 0
-
-    def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if (self.features is not None and self.features < 2) or self.texts < 1:
-            raise InputError("labels: a sample needs at least two features, with at least one text each")
+    features: Annotated[int | None, Option("Judge a sample of this many features.", "--sample"), Range(2)] = 200
+    texts: Annotated[int, TEXTS, Range(1)] = 10
+    seed: Annotated[Seed, SAMPLES] = 0
 
 
 @dataclass(frozen=True)
-class NamesConfig:
+class NamesConfig(Checked):
     """Which pairs are drawn, and what a reader sees of them."""
 
-    pairs: Annotated[int, Option("Number of pairs; half of them are relevant hits, if there are enough.")] = 60
-    decoys: Annotated[int, Option("Names of inactive features that are added to each pair.")] = 2
-    seed: Annotated[int, SEED] = 0
-
-    def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if self.pairs < 1 or self.decoys < 0:
-            raise InputError("names: there must be at least one pair, and decoys cannot be negative")
+    pairs: Annotated[int, Option("Number of pairs; half are relevant hits, if there are enough."), Range(1)] = 60
+    decoys: Annotated[int, Option("Names of inactive features that are added to each pair."), Range(0)] = 2
+    seed: Annotated[Seed, SAMPLES] = 0

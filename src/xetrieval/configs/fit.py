@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from ..errors import InputError
 from ..records import Brief
 from .internalizer import Form, InternalizerConfig
-from .option import Option, check_seed
+from .option import Checked, Option, Range, Seed
 from .rule import sae_by_rule
 from .sae import SaeConfig
 
 
 @dataclass(frozen=True)
-class FitConfig(Brief):
+class FitConfig(Brief, Checked):
     """How an explainer is fitted.
 
     Args:
@@ -35,20 +35,20 @@ class FitConfig(Brief):
     )
     sae: SaeConfig | None = None
     sentences_per_document: Annotated[
-        int, Option("Sentences of each document to encode, in addition to the document itself.", "--sentences")
+        int,
+        Option("Sentences of each document to encode, in addition to the document itself.", "--sentences"),
+        Range(0),
     ] = 9
     form: Annotated[Form, Option("Form of the internalizers: residual, or paper (the paper's form).")] = "residual"
-    seed: Annotated[int, Option("Same seed, same explainer.")] = 0
+    seed: Annotated[Seed, Option("Same seed, same explainer.")] = 0
     name: Annotated[str | None, Option("The explainer's name; default: its folder's.")] = None
     notes: Annotated[str, Option("A paragraph for the model card: where the data comes from, and its licence.")] = ""
     cache: Annotated[Path | None, Option("Folder for encoded texts; default: the user's cache folder.")] = None
-    held_out: float = 0.02  # fraction of the documents, with their sentences, on which the card's metrics are measured
-    label_examples: int = 20  # strongest texts of a feature, from which its label is made
+    held_out: Annotated[float, Range(0, 0.5, below=True)] = 0.02  # fraction of documents for the card's metrics
+    label_examples: Annotated[int, Range(1)] = 20  # strongest texts of a feature, from which its label is made
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if self.sentences_per_document < 0 or not 0 <= self.held_out < 0.5 or self.label_examples < 1:
-            raise InputError("fit: needs sentences_per_document >= 0, 0 <= held_out < 0.5 and label_examples >= 1")
+        super().__post_init__()
         if self.sae is not None and (self.features, self.l0, self.inference_l0, self.epochs) != (None,) * 4:
             raise InputError("fit: give `sae`, or features, l0, inference_l0 and epochs")
         self.training(1000)  # the configurations made from this one check that they can be trained

@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 
 from ..errors import InputError
 from ..registry import LABEL_SCORES
-from .option import CONCURRENCY, RETRIES, Option, check_seed
+from .evaluate import TEXTS
+from .option import Checked, Concurrency, Option, Range, Retries, Seed
 
 Negatives = Literal["random", "hard"]
 Active = Literal["range", "strongest"]
@@ -16,41 +17,34 @@ LEAST_TEXTS: Final = 4  # the least number of active texts, and of silent ones
 
 
 @dataclass(frozen=True)
-class ExamplesConfig:
+class ExamplesConfig(Checked):
     """How many texts of each kind a feature gets, for labellers and again for judges."""
 
-    top: Annotated[int, Option("The strongest texts of a feature.")] = 10
-    spread: Annotated[int, Option("Texts from the rest of its activation range.")] = 10
-    contrast: Annotated[int, Option("Inactive texts drawn at random, and similar ones.", "--inactive")] = 10
+    top: Annotated[int, Option("The strongest texts of a feature."), Range(1)] = 10
+    spread: Annotated[int, Option("Texts from the rest of its activation range."), Range(1)] = 10
+    contrast: Annotated[int, Option("Inactive texts drawn at random, and similar ones.", "--inactive"), Range(1)] = 10
     per_document: Annotated[
-        int, Option("Sentences of each document to use, in addition to the document itself.", "--sentences")
+        int, Option("Sentences of each document to use, in addition to the document itself.", "--sentences"), Range(0)
     ] = 9
-    seed: Annotated[int, Option("Same seed, same examples.")] = 0
-
-    def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if min(self.top, self.spread, self.contrast) < 1 or self.per_document < 0:
-            raise InputError("examples: top, spread and contrast must be >= 1, per_document >= 0")
+    seed: Annotated[Seed, Option("Same seed, same examples.")] = 0
 
 
 @dataclass(frozen=True)
-class LlmLabelConfig:
+class LlmLabelConfig(Checked):
     """How a language model is asked for labels."""
 
-    candidates: Annotated[int, Option("How many labels to ask for per feature; the one that fits best is kept.")] = 3
-    retries: Annotated[int, RETRIES] = 2
-    concurrency: Annotated[int, CONCURRENCY] = 8
+    candidates: Annotated[
+        int, Option("How many labels to ask for per feature; the one that fits best is kept."), Range(1)
+    ] = 3
+    retries: Retries = 2
+    concurrency: Concurrency = 8
     prompt: Annotated[
         str | None, Option("A built-in prompt or your own file; default: label, or label_uses for an index.")
     ] = None
 
-    def __post_init__(self) -> None:
-        if self.candidates < 1 or self.retries < 0 or self.concurrency < 1:
-            raise InputError("labels: candidates and concurrency must be >= 1, retries >= 0")
-
 
 @dataclass(frozen=True)
-class ScoresConfig:
+class ScoresConfig(Checked):
     """Which scores, on how many features and texts."""
 
     kinds: Annotated[
@@ -59,16 +53,19 @@ class ScoresConfig:
     negatives: Annotated[
         tuple[Negatives, ...], Option("Inactive texts: random, hard (similar to the active ones), or both.")
     ] = NEGATIVES
-    features: Annotated[int | None, Option("Score a sample of this many features; default: all.", "--sample")] = None
-    texts: Annotated[int, Option("Active texts per feature, and equally many inactive.", "--texts-per-feature")] = 10
+    features: Annotated[
+        int | None, Option("Score a sample of this many features; default: all.", "--sample"), Range(1)
+    ] = None
+    texts: Annotated[int, TEXTS, Range(LEAST_TEXTS)] = 10
     active: Annotated[Active, Option("Active texts: range (spread over all activations), or strongest.")] = "range"
     shuffled: Annotated[
         bool, Option("Also score each label on another feature's texts.", "--shuffled/--no-shuffled")
     ] = True
-    concurrency: Annotated[int, CONCURRENCY] = 8
-    seed: Annotated[int, Option("Same seed, same questions.")] = 0
+    concurrency: Concurrency = 8
+    seed: Annotated[Seed, Option("Same seed, same questions.")] = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unknown = {*self.kinds} - {*LABEL_SCORES} | {*self.negatives} - {*NEGATIVES}
         twice = len({*self.kinds}) < len(self.kinds) or len({*self.negatives}) < len(self.negatives)
         if unknown or twice or not self.kinds or not self.negatives:
@@ -77,8 +74,3 @@ class ScoresConfig:
             )
         if self.active not in ("range", "strongest"):
             raise InputError(f"scores: active {self.active!r} is unknown; choose range or strongest")
-        check_seed(self.seed)
-        if self.texts < LEAST_TEXTS or (self.features is not None and self.features < 1):
-            raise InputError(f"scores: at least {LEAST_TEXTS} texts and one feature")
-        if self.concurrency < 1:
-            raise InputError("scores: concurrency must be at least 1")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from ..errors import InputError
 from ..records import Settings
-from .option import Option
+from .option import Checked, Option, Range, Seed
 from .variants import VARIANTS, Variant, variant
 
 Centre = Literal["none", "mean", "whiten"]
@@ -23,60 +23,18 @@ DEVICE: Final = re.compile(r"(cpu|mps|(cuda|xpu|hpu|npu)(:[0-9]{1,3})?)")
 COMPARED: Final = tuple(name for name in VARIANTS if name != "matryoshka")  # the paper's seven
 
 
-class Range(NamedTuple):
-    """The values that a setting may have."""
-
-    low: float
-    high: float = math.inf
-    above: bool = False  # `low` itself is excluded
-    whole: bool = False
-
-    def check(self, name: str, value: float | None) -> None:
-        """Refuse a value outside the range; None is always allowed.
-
-        Raises:
-            InputError: says which values are allowed.
-        """
-        if value is None:
-            return
-        right_kind = isinstance(value, int) or not self.whole
-        inside = self.low < value <= self.high or (value == self.low and not self.above)
-        if not (right_kind and inside and math.isfinite(value)):
-            kind, start = "a whole number" if self.whole else "a number", "above" if self.above else "at least"
-            end = f" and at most {self.high:,.10g}" if self.high < math.inf else ""
-            words = f"give {kind}, {start} {self.low:g}{end}"
-            raise InputError(f"{name.replace('_', ' ')} {value!r} is out of range; {words}")
-
-
-RANGES: Final = {
-    "features": Range(1, MOST_FEATURES, whole=True),
-    "epochs": Range(1, whole=True),
-    "batch_size": Range(1, whole=True),
-    "seed": Range(0, 2**63 - 1, whole=True),
-    "early_stop": Range(1, whole=True),
-    "learning_rate": Range(0, above=True),
-    "penalty": Range(0),
-    "resample_every": Range(0, 1, above=True),
-    "warmup": Range(0, 1),
-    "decay": Range(0, 1),
-    "bandwidth": Range(0, above=True),
-    "aux_alpha": Range(0),
-    "dead_after": Range(0, above=True),
-}
-
-
 @dataclass(frozen=True)
-class SaeConfig(Settings):
+class SaeConfig(Settings, Checked):
     """How one autoencoder is trained. Schedules are fractions of the training, so that they fit any number of rows."""
 
-    features: Annotated[int, Option("The number of features, F.", "-F")] = 1024
+    features: Annotated[int, Option("The number of features, F.", "-F"), Range(1, MOST_FEATURES)] = 1024
     l0: Annotated[
         float,
         Option("Active features per row: k for topk and batchtopk; other penalties are adjusted to reach it."),
     ] = 16
     variant: Annotated[str, Option(f"One of {', '.join(VARIANTS)}.")] = "topk"
-    epochs: Annotated[int, Option("Passes over the rows.")] = 4
-    batch_size: Annotated[int, Option("Rows per step.")] = 1024
+    epochs: Annotated[int, Option("Passes over the rows."), Range(1)] = 4
+    batch_size: Annotated[int, Option("Rows per step."), Range(1)] = 1024
     inference_k: Annotated[
         int | None, Option("topk: active features per row after training; default: as in training.", "--inference-l0")
     ] = None
@@ -85,20 +43,24 @@ class SaeConfig(Settings):
         Option("none, mean or whiten: how vectors are transformed for training; afterwards folded into the weights."),
     ] = "none"  # whiten: in the whitened space, directions have unit length and the k largest are chosen
     learning_rate: Annotated[
-        float | None, Option("Peak learning rate; default: 2e-4 / sqrt(F / 2^14) times the variant's rate.")
+        float | None,
+        Option("Peak learning rate; default: 2e-4 / sqrt(F / 2^14) times the variant's rate."),
+        Range(0, above=True),
     ] = None
-    warmup: float = 0.03
-    decay: float = 0.25  # the rate falls linearly to zero over this last part
-    penalty: Annotated[float | None, Option("A fixed coefficient of the penalty, instead of one adjusted to --l0.")] = (
-        None
-    )
+    warmup: Annotated[float, Range(0, 1)] = 0.03
+    decay: Annotated[float, Range(0, 1)] = 0.25  # the rate falls linearly to zero over this last part
+    penalty: Annotated[
+        float | None, Option("A fixed coefficient of the penalty, instead of one adjusted to --l0."), Range(0)
+    ] = None
     anneal: tuple[float, float] = (0.25, 0.9)  # where p falls, in ten steps
-    bandwidth: float = 0.3  # jumprelu: width of the window around theta, in standard deviations of z at the start
+    bandwidth: Annotated[float, Range(0, above=True)] = 0.3  # jumprelu: window around theta, in deviations of z
     nested: Fractions = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # matryoshka: prefixes that reconstruct alone
-    aux_alpha: float = 1 / 32  # weight of the auxiliary loss for dead features (Gao et al.)
-    dead_after: float | int = 0.02  # steps without firing; a value below 1 is a fraction of all steps
+    aux_alpha: Annotated[float, Range(0)] = 1 / 32  # weight of the auxiliary loss for dead features (Gao et al.)
+    dead_after: Annotated[float, Range(0, above=True)] = 0.02  # steps without firing; below 1: a fraction of all steps
     resample_every: Annotated[
-        float | None, Option("Restart dead features each time this fraction of training has passed, until 0.75 of it.")
+        float | None,
+        Option("Restart dead features each time this fraction of training has passed, until 0.75 of it."),
+        Range(0, 1, above=True),
     ] = None
     scoring: Annotated[
         Scoring, Option("float32, or bfloat16 with the candidates re-scored exactly (topk); the codes are the same.")
@@ -106,15 +68,15 @@ class SaeConfig(Settings):
     early_stop: Annotated[
         int | None,
         Option("Stop after this many measurements (each 1/20 of training) without gain; needs --held-out."),
+        Range(1),
     ] = None
-    held_out: Annotated[float, Option("Fraction of the rows held out to measure FVU.")] = 0.0
+    held_out: Annotated[float, Option("Fraction of the rows held out to measure FVU."), Range(0, 1, below=True)] = 0.0
     device: Annotated[str, Option("cpu, cuda, cuda:1, mps or xpu.")] = "cpu"
-    seed: Annotated[int, Option("Same seed, same weights.")] = 0
+    seed: Annotated[Seed, Option("Same seed, same weights.")] = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         kind = self.kind
-        for name, allowed in RANGES.items():
-            allowed.check(name, getattr(self, name))
         for name, count in (("l0", self.l0), ("inference k", self.inference_k)):
             if count is not None and not 0 < count <= self.features:
                 raise InputError(f"{name} = {count:g} is not between 1 and features = {self.features}")
@@ -125,8 +87,6 @@ class SaeConfig(Settings):
         for name, choices in (("centre", get_args(Centre)), ("scoring", get_args(Scoring))):
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} {getattr(self, name)!r} is unknown; choose {', '.join(choices)}")
-        if not 0 <= self.held_out < 1:
-            raise InputError(f"held_out = {self.held_out:g} is not a fraction of the rows below 1")
         if self.early_stop is not None and not self.held_out:
             raise InputError("early_stop measures held-out rows: give held_out between 0 and 1")
         if kind.architecture != "topk" and (self.inference_k is not None or self.scoring != "float32"):
