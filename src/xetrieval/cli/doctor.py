@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
+from ..configs import Option, Range
 from .console import print_json
 from .options import Format, FormatOption, SeedOption
 from .output import print_parts
 from .progress import progress_bar
 from .search import ExplainerCopy, IndexArgument
-from .shared import with_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
@@ -21,20 +19,12 @@ from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 class DoctorOptions:
     """What an index is examined with, and how the result is printed."""
 
-    queries: Annotated[
-        Path | None, typer.Option("--queries", help="Queries, JSON lines with _id and text (BEIR's queries.jsonl).")
-    ] = None
+    queries: Annotated[Path | None, Option("Queries, JSON lines with _id and text (BEIR's queries.jsonl).")] = None
     qrels: Annotated[
-        Path | None,
-        typer.Option(
-            "--qrels", help="Judgments: qrels of BEIR (query, document, grade) or TREC (query, 0, document, grade)."
-        ),
+        Path | None, Option("Judgments: qrels of BEIR (query, document, grade) or TREC (query, 0, document, grade).")
     ] = None
     precision: Annotated[
-        float,
-        typer.Option(
-            "--precision", min=0.01, max=0.99, help="With --qrels: find the score from which hits have this precision."
-        ),
+        float, Option("With --qrels: find the score from which hits have this precision."), Range(0.01, 0.99)
     ] = 0.9
     seed: SeedOption = 0
     format: FormatOption = Format.text
@@ -42,7 +32,6 @@ class DoctorOptions:
     skip_bad: SkipBad = False
 
 
-@with_options
 def doctor(index: IndexArgument, options: DoctorOptions) -> None:
     """Examine an index: whether its explainer is good enough, what is wrong, and which features make queries fail."""
     from ..data.judgments import absent_documents, own_note, read_judged_queries, read_queries

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..configs import Option, Range
 from ..registry import SEARCH_MODES
 from ..text import clip
 from .console import as_json, print_json, print_line, print_message
 from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
 from .output import check_output, print_parts, show, write_output
-from .shared import check_options, with_options
+from .shared import check_options
 from .skipped import print_messages
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options named differently
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
-ExplainerCopy = Annotated[
-    str | None, typer.Option("--explainer", "-x", help="A copy of the index's explainer, with different labels.")
-]
+ExplainerCopy = Annotated[str | None, Option("A copy of the index's explainer, with different labels.", "-x")]
 
 
 @dataclass(frozen=True)
@@ -36,19 +35,13 @@ class RankingOptions:
 
     query_vector: Annotated[
         Path | None,
-        typer.Option(
-            "--query-vector",
-            help="The vector of the query, instead of its text (.npy, .safetensors, .parquet); needs no encoder.",
-        ),
+        Option("The vector of the query, instead of its text (.npy, .safetensors, .parquet); needs no encoder."),
     ] = None
-    by: Annotated[
-        str, typer.Option("--by", help="; ".join(f"{name}: {mode.about}" for name, mode in SEARCH_MODES.items()))
-    ] = "dense"
-    steer: Annotated[Path | None, typer.Option("--steer", help="A steering profile (JSON).")] = None
-    view: Annotated[
-        list[str] | None,
-        typer.Option("--view", help="VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may be repeated."),
-    ] = None
+    by: Annotated[str, Option("; ".join(f"{name}: {mode.about}" for name, mode in SEARCH_MODES.items()))] = "dense"
+    steer: Annotated[Path | None, Option("A steering profile (JSON).")] = None
+    view: Annotated[list[str] | None, Option("VIEW=WEIGHT added to the dense score, e.g. qa=0.3; may be repeated.")] = (
+        None
+    )
     explainer: ExplainerCopy = None
 
     def check(self, verb: str, query: str | None, values: Mapping[str, object]) -> None:
@@ -74,36 +67,26 @@ class RankingOptions:
 class HitOptions:
     """Which hits to find, and what to print about them."""
 
-    k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10
+    k: Annotated[int, Option("How many documents.", "--hits -k"), Range(1)] = 10
     filter: Annotated[
         list[str] | None,
-        typer.Option(
-            "--filter",
-            help="site=cs, 'year>=2020', 'date<2025-01-31', 'src.lang!=en', 'tags~new' (contains), 'name=\"=x\"' "
+        Option(
+            "site=cs, 'year>=2020', 'date<2025-01-31', 'src.lang!=en', 'tags~new' (contains), 'name=\"=x\"' "
             "(a text in quotation marks may begin with an operator); may be repeated: all must be met, except that "
             "several "
-            "= on one field mean any of these.",
+            "= on one field mean any of these."
         ),
     ] = None
-    exact: Annotated[bool, typer.Option("--exact", help="Scan all vectors, even if a faiss index exists.")] = False
-    least: Annotated[
-        float | None, typer.Option("--least", help="Leave out hits with a lower score; for one to use, see doctor.")
-    ] = None
-    explain: Annotated[bool, typer.Option("--explain", help="Also explain each score.")] = False
-    overview: Annotated[
-        bool, typer.Option("--overview", help="Also show what the hits have in common and what sets them apart.")
-    ] = False
-    good: Annotated[
-        list[str] | None, typer.Option("--good", help="Id of a relevant hit, for --overview; may be repeated.")
-    ] = None
-    bad: Annotated[
-        list[str] | None, typer.Option("--bad", help="Id of an irrelevant hit, for --overview; may be repeated.")
-    ] = None
+    exact: Annotated[bool, Option("Scan all vectors, even if a faiss index exists.")] = False
+    least: Annotated[float | None, Option("Leave out hits with a lower score; for one to use, see doctor.")] = None
+    explain: Annotated[bool, Option("Also explain each score.")] = False
+    overview: Annotated[bool, Option("Also show what the hits have in common and what sets them apart.")] = False
+    good: Annotated[list[str] | None, Option("Id of a relevant hit, for --overview; may be repeated.")] = None
+    bad: Annotated[list[str] | None, Option("Id of an irrelevant hit, for --overview; may be repeated.")] = None
     top: TopOption = None
     format: FormatOption = Format.text
 
 
-@with_options
 def search(
     index: IndexArgument,
     ranking: RankingOptions,
@@ -146,27 +129,18 @@ class WhyOptions:
 
     over: Annotated[
         str | None,
-        typer.Option(
-            "--over",
-            help="Compare with this document; default: the last one in the top, if the document is not in it.",
-        ),
+        Option("Compare with this document; default: the last one in the top, if the document is not in it."),
     ] = None
-    k: Annotated[int | None, typer.Option("--hits", "-k", min=1, help="The size of the top; default: 10.")] = None
+    k: Annotated[int | None, Option("The size of the top; default: 10.", "--hits -k"), Range(1)] = None
     counterfactual: Annotated[
-        bool,
-        typer.Option(
-            "--counterfactual", help="Also show the smallest change that would move it out of the top, or into it."
-        ),
+        bool, Option("Also show the smallest change that would move it out of the top, or into it.")
     ] = False
-    evidence: Annotated[
-        bool, typer.Option("--evidence", help="Also show which sentences and words carry the shares.")
-    ] = False
+    evidence: Annotated[bool, Option("Also show which sentences and words carry the shares.")] = False
     top: TopOption = None
     format: ReportFormatOption = ReportFormat.text
-    output: Annotated[Path | None, typer.Option("--output", help="Write the answer to this file.")] = None
+    output: Annotated[Path | None, Option("Write the answer to this file.")] = None
 
 
-@with_options
 def why(
     index: IndexArgument,
     ranking: RankingOptions,
