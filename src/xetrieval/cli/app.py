@@ -29,7 +29,7 @@ from .label import app as label
 from .release import import_release
 from .sae import app as sae
 from .search import search, why
-from .serve import serve
+from .serve import mcp, serve
 from .shared import Commands
 from .steer import app as steer
 from .teach import teach
@@ -64,6 +64,7 @@ app.command()(search)
 app.command()(why)
 app.command()(doctor)
 app.command()(serve)
+app.command()(mcp)
 app.command()(fit)
 app.command()(export)
 app.command()(teach)

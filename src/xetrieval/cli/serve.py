@@ -1,4 +1,4 @@
-"""xetrieval serve: the API and the page, on this machine."""
+"""xetrieval serve and mcp: the API and the page, or tools for agents, on this machine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..configs import ServeConfig
+from ..configs import Option, ServeConfig
 from .console import print_message
 from .options import ExplainerOption, open_explainer
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from ..explain import Explainer
     from ..index import Index
+    from ..serve.limits import Limits
 
 
 def serve(
@@ -27,16 +31,52 @@ def serve(
     explainer: ExplainerOption = "minilm",
 ) -> None:
     """Serve the API and the page. The log does not contain queries."""
-    from ..errors import InputError
-    from ..index import open_index
     from ..serve.run import check_config, run
 
     check_config(config)
+    run(*_opened(indexes or [], explainer), config, print_message)
+
+
+def mcp(
+    config: ServeConfig,
+    indexes: Annotated[list[Path] | None, typer.Argument(metavar="INDEX...", help="Folders of indexes.")] = None,
+    explainer: ExplainerOption = "minilm",
+    *,
+    http: Annotated[bool, Option("Listen on a port, at /mcp; otherwise talk on standard input and output.")] = False,
+) -> None:
+    """Let agents search and explain: a server of the Model Context Protocol (docs/agents.md)."""
+    from ..extras import require
+
+    require("mcp.server", "mcp")
+    from ..connect.mcp import mcp_app, mcp_server
+    from ..serve.limits import MCP, Gate
+    from ..serve.run import check_config, listen
+
+    check_config(config)
+    opened, own = _opened(indexes or [], explainer)
+    if not http:
+        mcp_server(opened, own).run("stdio")
+        return
+
+    def make(limits: Limits, hosts: frozenset[str], token: str | None, prefix: str) -> ASGIApp:
+        return Gate(mcp_app(opened, own, hosts), limits, hosts, token, prefix)
+
+    def started(url: str, token: str | None) -> None:
+        needed = f"; it needs the header Authorization: Bearer {token}" if token else ""
+        print_message(f"{url}{MCP}{needed}   (Ctrl-C stops it)")
+
+    listen(make, own, config, started)
+
+
+def _opened(folders: list[Path], explainer: str) -> tuple[dict[str, Index], Explainer]:
+    """Indexes by the names of their folders, and an explainer for texts."""
+    from ..errors import InputError
+    from ..index import open_index
+
     opened: dict[str, Index] = {}
-    for folder in indexes or []:
+    for folder in folders:
         name = Path(os.path.realpath(folder)).name
         if name in opened:
             raise InputError(f"two indexes are called {name!r}; rename one of the folders")
         opened[name] = open_index(folder)
-    own = next((index.explainer for index in opened.values()), None) or open_explainer(explainer, None, None)
-    run(opened, own, config, print_message)
+    return opened, next((index.explainer for index in opened.values()), None) or open_explainer(explainer, None, None)

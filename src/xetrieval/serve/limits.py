@@ -29,6 +29,7 @@ HEADERS: Final = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+MCP: Final = "/mcp"  # the path of a server of the Model Context Protocol
 LASTING: Final = b"private, max-age=31536000, immutable"  # for files whose names change with their content
 
 
@@ -114,7 +115,7 @@ class Gate:
         if not place.path:  # /why: the page's own files are below /why/
             await refuse(send, 307, "", ((b"location", _below(scope, query).encode("latin-1")),))
             return
-        if not place.path.startswith("/v1/") or place.path == "/v1/health":
+        if place.path != MCP and (not place.path.startswith("/v1/") or place.path == "/v1/health"):
             await self.app(scope, receive, send)
             return
         body = await self._body(headers, receive, send)

@@ -18,7 +18,12 @@ from ..extras import require
 from .address import LOOPBACK, check_prefix, check_token, host_names
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from ..index import Index
+    from .limits import Limits
+
+    MakeApp = Callable[[Limits, frozenset[str], str | None, str], ASGIApp]  # of limits, host names, token, prefix
 
 EVERYWHERE: Final = ("0.0.0.0", "::")
 
@@ -36,19 +41,35 @@ def check_config(config: ServeConfig) -> tuple[frozenset[str], str]:
 def run(
     indexes: Mapping[str, Index], explainer: Explainer, config: ServeConfig, started: Callable[[str], None]
 ) -> None:
-    """Serve until a signal; requests in progress are still answered.
+    """Serve the API and the page until a signal; see `listen`."""
+    require("fastapi", "ui")
+    from .app import create_app
+
+    def make(limits: Limits, hosts: frozenset[str], token: str | None, prefix: str) -> ASGIApp:
+        return create_app(indexes, explainer, limits, hosts, token, root_path=prefix)
+
+    def address(url: str, token: str | None) -> str:
+        return f"{url}/{'?token=' + quote(token, safe='') if token else ''}"
+
+    listen(make, explainer, config, lambda url, token: started(f"{address(url, token)}   (Ctrl-C stops it)"))
+
+
+def listen(
+    make: MakeApp, explainer: Explainer, config: ServeConfig, started: Callable[[str, str | None], None]
+) -> None:
+    """Serve an application until a signal; requests in progress are still answered.
 
     On an address other than this machine's own, a server without a token generates one, and without host names accepts
     any.
 
     Args:
-        started: called with a line that tells the user the address.
+        make: makes the application.
+        explainer: its encoder is loaded before the first request.
+        started: called with the address and the token.
     Raises:
         InputError: see `check_config`; or the address is in use.
     """
     uvicorn = require("uvicorn", "ui")
-    require("fastapi", "ui")
-    from .app import create_app
     from .encoder import SharedEncoder
     from .limits import Limits
     from .listen import listening
@@ -77,9 +98,9 @@ def run(
     log.addHandler(handler)
     known = LOOPBACK | names | (frozenset() if host in EVERYWHERE else {host.lower()})
     limits, hosts = Limits(), known if local or names else frozenset()
-    app = create_app(indexes, explainer, limits, hosts, token, root_path=prefix)
+    app = make(limits, hosts, token, prefix)
     shown = f"[{host}]" if ":" in host else host
-    started(f"http://{shown}:{port}{prefix}/{'?token=' + quote(token, safe='') if token else ''}   (Ctrl-C stops it)")
+    started(f"http://{shown}:{port}{prefix}", token)
     uvicorn.run(
         app,
         host=host,

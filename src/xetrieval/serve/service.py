@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
-from fastapi import Query
 from pydantic import Field
 
 from .. import __version__
@@ -41,7 +40,7 @@ from .encoder import SharedEncoder
 LOOKS_EVERY: Final = 1.0  # seconds between checks whether an index has changed
 GONE_AFTER: Final = 3.0  # seconds after which an index without a folder is refused; rebuilds briefly remove it
 LOG: Final = logging.getLogger("xetrieval.serve")
-IndexName = Annotated[str | None, Query(max_length=200, description="Which index; default: the first.")]
+IndexName = Annotated[str | None, Field(max_length=200, description="Which index; default: the first.")]
 OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
 IN_HTTP: Final = {option: field for field, option in OPTIONS.items()}
 
@@ -223,7 +222,7 @@ class Service:
     def features(
         self,
         index: IndexName = None,
-        search: Annotated[str, Query(max_length=200)] = "",
+        search: Annotated[str, Field(max_length=200)] = "",
         family: s.Whole | None = None,
         offset: s.Whole = 0,
         limit: Annotated[int, Field(ge=1, le=500), s.DIGITS] = 50,
@@ -239,7 +238,7 @@ class Service:
         return feature_in_index(opened, feature_id)
 
     def document(
-        self, id: Annotated[str, Query(min_length=1, max_length=1000)], index: IndexName = None
+        self, id: Annotated[str, Field(min_length=1, max_length=1000)], index: IndexName = None
     ) -> StoredDocument:
         """A stored document."""
         opened = self.index(index)
