@@ -229,7 +229,7 @@ def test_a_number_of_terms_is_a_whole_number(explainer: Explainer, count: object
         assert result.top(np.int64(1)) == result.top(1)
 
 
-@pytest.mark.parametrize("position", [99, -1, 0.5, "a", None])
+@pytest.mark.parametrize("position", [99, -1, 0.5, 0.0, True, "a", None, [0]])
 def test_only_terms_that_are_there_can_be_kept(explainer: Explainer, position: object) -> None:
     with pytest.raises(InputError, match="there is no term at position"):
         explainer.explain("salt", "salt water").only([position])  # type: ignore[list-item]

@@ -218,6 +218,8 @@ def test_concepts_are_terms(index: Index) -> None:
         "zzz": "in its label",
         "#8 AND": "no concept after AND",
         "#8 OR ": "no concept after OR",
+        "#3^0 NOT #8": "with a weight above 0",
+        "#8 NOT NOT #3": "NOT NOT: write a concept between them",
         "#8 AND NOT": "no concept after NOT",
         "NOT": "no concept after NOT",
         "AND #8": "no concept before AND",
@@ -237,6 +239,8 @@ def test_searches_that_make_no_sense_are_refused(index: Index) -> None:
         ({"query": unit(2)}, "one at a time"),
         ({"query": unit(1), "by": "bm25"}, "give the query as text"),
         *(({"query": query, "by": "bm25"}, "counts none of its words") for query in ("C", "R?", "the", "it is a C")),
+        *(({"query": "x", "views": wrong}, "give {view: weight}") for wrong in (False, 0, "", [])),
+        *(({"query": "x", "exact": wrong}, "exact must be True or False") for wrong in ("yes", None, 1)),
         *(({"query": "x", "filters": wrong}, "give a list of conditions") for wrong in (False, 0, "", True)),
     ):
         with pytest.raises(InputError, match=words):

@@ -17,7 +17,7 @@ from conftest import unit
 from sae_data import planted
 
 from xetrieval.configs.variants import VARIANTS, variant
-from xetrieval.errors import DamagedError, InputError
+from xetrieval.errors import DamagedError, DivergedError, InputError
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.sae.measure import reconstruction
 from xetrieval.sae.train import SaeConfig, Stack, train_many, train_sae
@@ -348,3 +348,10 @@ def test_half_precision_scores_train_the_same_weights() -> None:
     x = planted(500)
     exact, fast = train_sae(x, QUICK), train_sae(x, replace(QUICK, scoring="bfloat16"))
     assert np.allclose(exact.decoder_weight, fast.decoder_weight, atol=1e-3)
+
+
+@pytest.mark.parametrize(("variant", "rate"), [("topk", 1e26), ("topk", 1e35), ("gated", 1e8), ("gated", 1e32)])
+def test_weights_too_large_to_compute_with_are_a_training_that_diverged(variant: str, rate: float) -> None:
+    config = SaeConfig(features=32, l0=4, variant=variant, learning_rate=rate, epochs=1)
+    with pytest.raises(DivergedError, match="lower the learning rate"):
+        train_sae(unit(64, 16), config)

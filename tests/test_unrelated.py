@@ -89,8 +89,9 @@ def test_nothing_here_answers_this(index: Index) -> None:
     none = search(index, QUERY, 9, SearchOptions(least=0.9999))
     assert none.hits == []
     assert none.note == f"nothing here answers this: the best hit scores {best[0].score:.4f}, below 0.9999"
-    with pytest.raises(InputError, match="least must be a number"):
-        search(index, QUERY, 9, SearchOptions(least=float("nan")))
+    for wrong in (float("nan"), True, "0.5"):
+        with pytest.raises(InputError, match="least must be a number"):
+            search(index, QUERY, 9, SearchOptions(least=wrong))  # type: ignore[arg-type]
 
 
 def planted(queries: int = 40, each: int = 10) -> JudgedHits:

@@ -223,10 +223,11 @@ class Explanation(PrintsItself):
         """
         if isinstance(positions, str | bytes) or not isinstance(positions, Iterable):
             raise InputError(f"positions {clip(repr(positions), 40)}: give a list of whole numbers, such as [0, 1]")
-        kept = set(positions)
-        if absent := kept - set(range(len(self.terms))):
+        kept = list(positions)
+        there = [isinstance(i, Integral) and not isinstance(i, bool) and 0 <= i < len(self.terms) for i in kept]
+        if not all(there):
             raise InputError(
-                f"there is no term at position {clip(repr(next(iter(absent))), 40)}; positions are "
+                f"there is no term at position {clip(repr(kept[there.index(False)]), 40)}; positions are "
                 f"counted from 0, and the number of terms is {len(self.terms)}"
             )
         others = [term for i, term in enumerate(self.terms) if i not in kept]

@@ -64,5 +64,7 @@ def half_precision(array: NDArray[np.float32]) -> NDArray[np.float16]:
     """
     half = array.astype(np.float16)
     if not np.isfinite(half).all():
-        raise XetrievalError("a weight is too large for half precision (over 65,504); the training diverged")
+        raise XetrievalError(
+            "a weight is too large for half precision (over 65,504): the training diverged; lower the learning rate"
+        )
     return half

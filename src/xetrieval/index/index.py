@@ -42,7 +42,7 @@ class Index(IndexReader):
         Raises:
             InputError: an empty query, an unknown mode or field, or options that cannot be combined.
         """
-        found = search(self, query, k, SearchOptions(by, steer, views or {}, exact), filters)
+        found = search(self, query, k, SearchOptions(by, steer, {} if views is None else views, exact), filters)
         warn_foreign(found.query)
         return found.hits
 

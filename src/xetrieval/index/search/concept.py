@@ -95,7 +95,7 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
         position = match.end()
         operator, sign, number, quoted, bare, weight = match.groups()
         if operator:
-            if pending and operator != "NOT":
+            if pending and (operator != "NOT" or pending == "NOT"):
                 raise InputError(f"concept query: {pending} {operator}: write a concept between them")
             if not concepts and operator != "NOT":
                 raise InputError(f"concept query: no concept before {operator}")
@@ -119,8 +119,10 @@ def parse(text: str, features: Sequence[Feature]) -> tuple[Concept, ...]:
         raise InputError(
             f'concept query: no concept after {pending}; put the word in quotes to look for it: "{pending}"'
         )
-    if all(concept.excluded for concept in concepts):
-        raise InputError("concept query: name at least one concept that documents must or should have")
+    if all(concept.excluded or not concept.weight for concept in concepts):
+        raise InputError(
+            "concept query: name at least one concept, with a weight above 0, that documents must or should have"
+        )
     return tuple(concepts)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
+from numbers import Real
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -210,8 +211,11 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
     combined = {"steer": options.steer, "views": options.views, "exact": options.exact}
     check("search", {**combined, "vector": not isinstance(query, str)}, IN_PYTHON, options.by)
     options = replace(options, views=_checked_weights(options.views))
-    if options.least is not None and not math.isfinite(options.least):
+    least = options.least
+    if least is not None and (isinstance(least, bool) or not isinstance(least, Real) or not math.isfinite(least)):
         raise InputError("least must be a number, the lowest score of a hit")
+    if not isinstance(options.exact, bool):
+        raise InputError(f"exact must be True or False, not {options.exact!r:.40}")
     if options.steer is not None:
         if not isinstance(options.steer, SteeringProfile):
             raise InputError(f"steer must be a SteeringProfile, not a {type(options.steer).__name__}")

@@ -238,9 +238,12 @@ def _must_agree(configs: Sequence[SaeConfig]) -> None:
 def _trained(trainer: Trainer, stop: EarlyStop, plan: _Plan) -> Trained:
     w = trainer.weights(stop.best if stop.reached else None)
     with np.errstate(all="ignore"):  # an overflow is reported below
-        sae = finish(trainer.config, w, plan.scaling, plan.sample)
-        _check_result(sae, trainer, plan)
-    fvu = reconstruction(sae, plan.held_out).fvu if len(plan.held_out) else None
+        try:
+            sae = finish(trainer.config, w, plan.scaling, plan.sample)
+            _check_result(sae, trainer, plan)
+            fvu = reconstruction(sae, plan.held_out).fvu if len(plan.held_out) else None
+        except InputError as error:  # weights that are finite, but too large to compute with
+            raise trainer.diverged("a score or a threshold is") from error
     return Trained(sae, trainer.done, trainer.resampled, None if fvu is None or np.isnan(fvu) else fvu)
 
 
