@@ -206,7 +206,6 @@ def test_what_evaluate_cannot_do_is_one_line(world: Path) -> None:
     refused(run("evaluate", "retrieval", "--data", "nowhere", *x), "nowhere: no such folder")
     refused(run("evaluate", "retrieval", "--data", "toy", *x, "--view-weights", "best"), "choose sum or learned")
     refused(run("evaluate", "retrieval", "--data", "toy", "--internalizers", world / "x"), "--internalizers needs")
-    refused(run("evaluate", "labels", "--data", "toy", *x, "--judge", "hashing"), "the explained encoder itself")
     refused(run("evaluate", "steering", "--data", "toy", *x, "--factors", "a,b"), "--factors")
     (world / "toy" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\thigh\n")
     refused(run("evaluate", "intervention", "--data", "toy", *x), "line 2: the grade 'high'")

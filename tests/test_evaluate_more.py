@@ -15,8 +15,8 @@ from paper.kit.efficiency import EfficiencyConfig, efficiency
 from paper.studies.efficiency import main as command
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder
-from xetrieval.errors import InputError, MismatchError
-from xetrieval.evaluate import BenchmarkVectors, LabelsConfig, SteeringConfig, labels, ndcg10, reconstructed, steering
+from xetrieval.errors import InputError
+from xetrieval.evaluate import BenchmarkVectors, SteeringConfig, ndcg10, reconstructed, steering
 from xetrieval.evaluate.steering import _Side, utility
 from xetrieval.features import Feature
 
@@ -109,24 +109,6 @@ def worded(count: int = 60) -> tuple:
     named = tuple(Feature(i, word, "keyphrase", 0.1) for i, word in enumerate(words))
     vectors = BenchmarkVectors(unit(count), explained.encode_document([d.text for d in documents]))
     return replace(base, sae=sae, features=named), replace(benchmark, documents=documents), vectors, judge
-
-
-def test_labels_that_fit_are_told_from_shuffled_ones() -> None:
-    explainer, benchmark, vectors, judge = worded()
-    record = labels(explainer, benchmark, vectors, judge, LabelsConfig(texts=3))
-    assert record.auc > 0.85
-    assert abs(record.auc_shuffled - 0.5) < 0.15
-    assert record.auc_ci[0] <= record.auc <= record.auc_ci[1]
-    assert record.features >= 8
-
-
-def test_a_judge_is_never_the_encoder_it_judges() -> None:
-    explainer, benchmark, vectors, _ = worded()
-    with pytest.raises(MismatchError, match="the explained encoder itself"):
-        labels(explainer, benchmark, vectors, HashingEncoder(64))
-    nameless = replace(explainer, features=tuple(replace(f, label=None) for f in explainer.features))
-    with pytest.raises(InputError, match="fewer than two labelled"):
-        labels(nameless, benchmark, vectors, HashingEncoder(96))
 
 
 def test_efficiency_times_each_size() -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from ..configs import Option
+from ..errors import InputError
 from .options import CacheOption, named_encoder
+from .progress import progress_bar
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
@@ -35,8 +37,6 @@ class BenchmarkOptions:
         Raises:
             InputError: --data without --encoder, or a benchmark cannot be read.
         """
-        from ..errors import InputError
-
         if self.data and self.encoder is None:
             raise InputError("--data needs --encoder: the encoder of the benchmarks' texts")
         return read_benchmarks(self.data or [], None, skip_bad=self.skip_bad)
@@ -45,7 +45,6 @@ class BenchmarkOptions:
         """The benchmarks, each with the vectors of its texts."""
         from ..encoders import CachedEncoder
         from ..evaluate import benchmark_vectors
-        from .progress import progress_bar
 
         if self.encoder is None:
             return []

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import Option, Range, ServeConfig
+from ..errors import InputError
+from ..text import printable
 from .console import output_console, print_message
 from .options import CacheOption, ExplainerOption, open_explainer
 from .progress import progress_bar
@@ -46,7 +48,6 @@ def demo(
 ) -> None:
     """Index this Python's own documentation, search it and explain each top hit."""
     from ..data.python_docs import python_docs
-    from ..errors import InputError
     from ..index.store.ours import check_ours
 
     if query is not None and not query.strip():
@@ -102,7 +103,6 @@ def _answer(index: Index, question: str, hits: int) -> None:
     from rich.text import Text
 
     from ..render.text import table_of
-    from ..text import printable
 
     console = output_console()
     console.print()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ..configs import Option, Range
+from ..errors import InputError
 from .console import print_json
 from .options import Format, FormatOption, SeedOption
 from .output import print_parts
@@ -35,7 +36,6 @@ class DoctorOptions:
 def doctor(index: IndexArgument, options: DoctorOptions) -> None:
     """Examine an index: whether its explainer is good enough, what is wrong, and which features make queries fail."""
     from ..data.judgments import absent_documents, own_note, read_judged_queries, read_queries
-    from ..errors import InputError
     from ..evaluate.checkup_table import checkup_parts
     from ..evaluate.doctor import checkup
     from ..index import open_index

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from ..configs import LabelsConfig, Option, RetrievalConfig, SteeringConfig
+from ..configs import Option, RetrievalConfig, SteeringConfig
+from ..errors import InputError
 from .evaluate_names import names, verdicts
 from .evaluate_options import EvaluateOptions
 from .options import named_encoder, open_explainer
@@ -46,7 +47,6 @@ class ViewOptions:
             opened = open_explainer(shared.explainer, self.encoder, shared.cache)
             return opened.encoder, opened.internalizers
         from ..encoders import CachedEncoder
-        from ..errors import InputError
         from ..fitting.internalizers import open_internalizers
 
         if shared.explainer != EvaluateOptions.explainer:
@@ -117,21 +117,6 @@ def steering(shared: EvaluateOptions, config: SteeringConfig, raw_sae: RawSae = 
 
     opened, raw = _explainers(shared, raw_sae)
     shared.run("steering", opened.encoder, lambda b, vectors: run(opened.sae, b, vectors, config, raw))
-
-
-@app.command()
-def labels(
-    shared: EvaluateOptions,
-    config: LabelsConfig,
-    judge: Annotated[str, Option("An encoder other than the explained one.")],
-) -> None:
-    """Test whether a judge that sees only a label ranks texts that activate its feature above others."""
-    from ..encoders import CachedEncoder, open_encoder
-    from ..evaluate import labels as run
-
-    opened, _ = _explainers(shared, None)
-    reader = CachedEncoder(open_encoder(judge), shared.cache)
-    shared.run("labels", opened.encoder, lambda b, vectors: [run(opened, b, vectors, reader, config)])
 
 
 def _explainers(shared: EvaluateOptions, raw_sae: Path | None) -> tuple[Explainer, SparseAutoencoder | None]:

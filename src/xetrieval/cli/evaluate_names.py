@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import NamesConfig, Option
+from ..errors import InputError
 from .console import print_json, print_message
 from .llm_options import LlmOptions, end
 from .options import Format, FormatOption
@@ -43,7 +44,6 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
     People fill it in, or an encoder (--judge) or a language model (--llm) does; then run `xetrieval evaluate verdicts`.
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
-    from ..errors import InputError
     from ..evaluate.names import check_sheet, draw_names, judge, read_key, sheet_items, write_key, write_sheet
     from ..index import open_index
 

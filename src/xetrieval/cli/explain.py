@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import Option
+from ..errors import InputError
 from .console import as_json, print_message, write
 from .options import (
     FORMATS,
@@ -74,8 +75,6 @@ def explain(
     document: Annotated[str | None, typer.Argument(help="The document; - is standard input.")] = None,
 ) -> None:
     """Explain why a document gets its score: features, shares, remainder."""
-    from ..errors import InputError
-
     written_as = answer.format if answer.format is not ReportFormat.json else None
     rows = pairs.source or answer.context
     check_options(
@@ -96,7 +95,6 @@ def explain(
 
 
 def _texts(pairs: PairOptions, answer: AnswerOptions, query: str, document: str | None) -> None:
-    from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from .streams import texts_or_input
 

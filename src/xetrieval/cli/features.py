@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..configs import Option, Range
+from ..errors import InputError
 from .console import output_console, print_json
 from .options import Format, FormatOption
 from .shared import check_options
@@ -32,7 +33,6 @@ def features(
     format: FormatOption = Format.text,
 ) -> None:
     """List families of features, search their labels, or show the card of one feature."""
-    from ..errors import InputError
     from ..explain import load
     from ..files import kind_of
     from ..index import open_index

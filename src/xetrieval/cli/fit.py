@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ..configs import FitConfig, Option
+from ..errors import InputError
 from ..registry import ENCODERS
 from .console import print_message
 from .export import PRIVATE
@@ -38,7 +39,6 @@ def fit(
 ) -> None:
     """Fit an explainer: encode, internalize, train, label. If interrupted, run it again to resume."""
     from ..encoders import CachedEncoder
-    from ..errors import InputError
     from ..fitting import fit as run
     from ..fitting.metrics import held_out_notes
     from ..fitting.pipeline import texts_of_fit

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import BuildConfig, ChunkConfig, Option, Range, Seed
+from ..errors import InputError
 from ..registry import SEARCH_ENGINES, VECTOR_STORES
 from ..text import printable
 from .console import output_console, print_json, print_message
@@ -86,7 +87,6 @@ def add(
     no longer found, but they stay in the index's files until `index compact`. Documents are cut into chunks as before,
     unless you choose otherwise.
     """
-    from ..errors import InputError
     from ..index import open_index
     from ..index.ask.drift import drift
     from ..index.store.manifest import explainer_of
@@ -310,7 +310,6 @@ def _build(
     import time
 
     from ..encoders import encoder_notes
-    from ..errors import InputError
     from ..index import Corpus, build_index
     from ..index.build.sent import texts_of_build
     from ..index.build.stores import open_store

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..configs import ExamplesConfig, LlmLabelConfig, Option, Range
+from ..errors import BudgetSpent, InputError, MismatchError
 from .console import print_message
 from .label_score import open_judge, score
 from .labelled import ExamplesOption, LabelledArgument, open_labelled
@@ -50,8 +51,6 @@ class FeatureOptions:
 
     def chosen(self, explainer: Explainer, features: Sequence[Shown]) -> list[Shown]:
         """The features that the options name."""
-        from ..errors import InputError
-
         wanted = set(range(explainer.sae.features) if self.ids is None else _numbers(self.ids, explainer.sae.features))
         chosen = [f for f in features if f.feature_id in wanted]
         if self.unlabelled:
@@ -243,7 +242,6 @@ def transfer(
     into: TargetOptions,
 ) -> None:
     """Copy labels to another autoencoder's features with a similar direction and similar active texts."""
-    from ..errors import MismatchError
     from ..labels.relabel import NewLabel
     from ..labels.transfer import match_features
 
@@ -320,7 +318,6 @@ def prune(
     mixed: Annotated[bool, Option("Features whose labels start with 'mixed:'.")] = False,
 ) -> None:
     """Make a smaller explainer without uninformative features; the others keep directions and labels."""
-    from ..errors import InputError
     from ..explain import load
     from ..labels.naming import MIXED
     from ..labels.prune import prune_folder
@@ -346,8 +343,6 @@ def _blocks(explainer: Explainer, corpora: list[Path], sentences: int, skipped: 
 
 
 def _numbers(ids: str, features: int) -> Iterator[int]:
-    from ..errors import InputError
-
     for part in ids.split(","):
         first, dash, last = part.strip().partition("-")
         ends = [first, last] if dash else [first]
@@ -362,7 +357,6 @@ def _label(explainer: str, labeller: Labeller[Shown], chosen: list[Shown], targe
     """Ask for labels and write them, including those made before a budget ran out. Returns why it ended early."""
     from collections import Counter
 
-    from ..errors import BudgetSpent
     from ..labels.examples import FeatureExamples
     from ..labels.relabel import NewLabel
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from ..configs import Option, Range, ScoresConfig
+from ..errors import InputError
 from .console import print_json
 from .labelled import ExamplesOption, LabelledArgument, open_labelled
 from .llm_options import LlmOptions, OutputFolder, end
@@ -46,7 +47,6 @@ def score(
 
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
-    from ..errors import InputError
     from ..labels.planted import judge_planted
     from ..labels.relabel import record_scores
     from ..labels.scores import score_labels

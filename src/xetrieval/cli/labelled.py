@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import Option
+from ..errors import InputError
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ class Labelled:
         Raises:
             InputError: the target is an index, but there is an output folder.
         """
-        from ..errors import InputError
         from ..index.build.labelled import IndexTarget
         from ..labels.relabel import FolderTarget
 
@@ -55,7 +55,6 @@ class Labelled:
         Raises:
             InputError: an explainer without a folder. MismatchError: examples of a different autoencoder.
         """
-        from ..errors import InputError
         from ..index.ask.examples import examples_in
         from ..labels.examples import load_examples
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import Option, Range
+from ..errors import InputError
 from .console import print_line, print_message
 from .options import CacheOption
 
@@ -34,7 +35,6 @@ class LlmOptions:
         Raises:
             InputError: no --llm, or an invalid budget or price.
         """
-        from ..errors import InputError
         from ..llm import Budget, CachedChat, Ledger, open_llm
 
         if self.llm is None:
@@ -45,8 +45,6 @@ class LlmOptions:
 
     def refuse(self, instead: str) -> None:
         """Raise InputError for a budget or a price where no language model is asked."""
-        from ..errors import InputError
-
         for name in ("budget_requests", "budget_tokens", "budget_money", "price"):
             if getattr(self, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')} and {instead} cannot be combined: it is for --llm")
@@ -62,8 +60,6 @@ class LlmOptions:
             print_line(f"cost about {costs.likely_cost:.2f}, at most {costs.most_cost:.2f}")
 
     def _prices(self) -> tuple[float, float]:
-        from ..errors import InputError
-
         if self.price is None:
             return 0.0, 0.0
         try:

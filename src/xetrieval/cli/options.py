@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from ..configs import Option, Range, Seed
+from ..errors import InputError
 from ..registry import CORPUS_FILES
+from .console import print_message
 
 if TYPE_CHECKING:
     from ..encoders import Encoder
@@ -63,7 +65,6 @@ PriceOption = Annotated[
 def print_sending(encoder: Encoder, texts: Iterable[str], price: float | None) -> None:
     """Print what a job will send, if its encoder is an endpoint."""
     from ..encoders import to_send
-    from .console import print_message
 
     sending = to_send(encoder, texts)
     if sending is not None:
@@ -74,7 +75,6 @@ def print_sending(encoder: Encoder, texts: Iterable[str], price: float | None) -
 
 def open_explainer(source: str, encoder: str | None, cache: Path | Literal[False] | None) -> Explainer:
     """The explainer that the options name."""
-    from ..errors import InputError
     from ..explain import load
 
     if isinstance(cache, Path) and cache.exists() and not cache.is_dir():
@@ -93,7 +93,5 @@ def named_encoder(source: str, precision: str = "float32") -> Encoder:
 
 def print_encoder_notes(notes: Sequence[str]) -> None:
     """Print notes about the encoder in use on standard error."""
-    from .console import print_message
-
     for note in notes:
         print_message(f"encoder: {note}")

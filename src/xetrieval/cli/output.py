@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import InputError
+from ..text import printable
 from .console import as_json, output_console, print_message, write
 from .options import ReportFormat
 
@@ -34,13 +36,11 @@ def show(
     """Print or write a result; `notes` are lines for people; in JSON they are fields of the result."""
     from rich.text import Text
 
-    from ..errors import InputError
     from ..explain import Explanation
     from ..explain.release_format import release_record
     from ..render.markdown import markdown
     from ..render.page import page
     from ..render.text import table_of
-    from ..text import printable
 
     if format is ReportFormat.json:
         text = f"{as_json(result.top(top).to_dict())}\n"

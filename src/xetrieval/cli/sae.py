@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..configs import Option, SaeConfig
+from ..errors import InputError
 from ..registry import CHECKPOINT_FORMATS
 from .benchmarks import BenchmarkOptions
 from .console import output_console, print_json, print_message
@@ -68,7 +69,6 @@ def evaluate(
     format: FormatOption = Format.text,
 ) -> None:
     """Measure an autoencoder: reconstruction, use of features, and ranking by reconstructed vectors."""
-    from ..errors import InputError
     from ..evaluate import ndcg10, reconstructed
     from ..sae import SparseAutoencoder
     from ..sae.measure import evaluate_sae
@@ -99,7 +99,6 @@ def _checked(paths: list[Path], dimension: int) -> Stack:
     import numpy as np
 
     from ..encoders import map_vectors
-    from ..errors import InputError
     from ..sae.train import Stack
     from ..sae.train.rows import check_rows
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import Option, Range
+from ..errors import InputError
 from ..registry import SEARCH_MODES
 from ..text import clip
 from .console import as_json, print_json, print_line, print_message
@@ -149,7 +150,6 @@ def why(
     doc_id: Annotated[str | None, typer.Argument(metavar="DOC_ID", help="The document.")] = None,
 ) -> None:
     """Explain a document's rank, and why it is not higher."""
-    from ..errors import InputError
     from ..explain import DEFAULT_TOP
     from ..index import open_index
     from ..index.ask.tables import compared_with, why_parts
@@ -183,7 +183,6 @@ def why(
 def read_query(text: str | None, vector: Path | None) -> str | Float32:
     """The query: text, or the one vector of a file."""
     from ..encoders import read_vectors
-    from ..errors import InputError
 
     if (text is None) == (vector is None):
         raise InputError("give a query, or --query-vector FILE: one of the two")
@@ -197,8 +196,6 @@ def read_query(text: str | None, vector: Path | None) -> str | Float32:
 
 def read_weights(given: list[str] | None) -> dict[str, float]:
     """VIEW=WEIGHT options by view."""
-    from ..errors import InputError
-
     weights = {}
     for text in given or []:
         name, _, value = text.partition("=")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configs import Option, ServeConfig
+from ..errors import InputError
 from .console import print_message
 from .options import ExplainerOption, open_explainer
 
@@ -70,7 +71,6 @@ def mcp(
 
 def _opened(folders: list[Path], explainer: str) -> tuple[dict[str, Index], Explainer]:
     """Indexes by the names of their folders, and an explainer for texts."""
-    from ..errors import InputError
     from ..index import open_index
 
     opened: dict[str, Index] = {}

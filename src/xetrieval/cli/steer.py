@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..configs import SuggestConfig
+from ..errors import InputError
 from .console import output_console, print_json, print_line, print_message
 from .options import Format, FormatOption
 from .output import check_output
@@ -48,7 +49,6 @@ def suggest(
     """Learn a profile from judgments or clicks, and measure its gain on held-out queries."""
     from ..data.benchmark import open_benchmark, own_rows, sample_benchmark
     from ..data.judgments import absent_documents, read_clicks
-    from ..errors import InputError
     from ..evaluate.suggest import suggest as run
     from ..index import open_index
     from ..index.ask.tables import profile_table
@@ -102,7 +102,6 @@ def apply(
     format: FormatOption = Format.text,
 ) -> None:
     """Rank with and without a profile, side by side. The index does not change."""
-    from ..errors import InputError
     from ..index import open_index
     from ..index.ask.moves import moves
     from ..index.ask.tables import moves_table

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import DamagedError, InputError
 from ..files.atomic import STANDARD, is_stream, read_bytes
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ def texts_or_input(*texts: str | None) -> list[str | None]:
     Raises:
         InputError: more than one is "-", or the input is not UTF-8.
     """
-    from ..errors import InputError
-
     if texts.count(STANDARD) > 1:
         raise InputError("only one text can be -, standard input")
     try:
@@ -38,8 +37,6 @@ def readable(paths: Sequence[Path], skipped: Skipped) -> Iterator[list[Path]]:
     Errors and `skipped` name the original, not the copy.
     """
     from tempfile import TemporaryDirectory
-
-    from ..errors import DamagedError, InputError
 
     streams = [NAMED if str(path) in (STANDARD, "/dev/stdin") else str(path) for path in paths if is_stream(path)]
     if twice := next((name for name in streams if streams.count(name) > 1), ""):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ..configs import Option, Range, TeachConfig
+from ..errors import InputError
 from .console import print_message
 from .llm_options import DryRunOptions, end
 from .options import CorporaArgument
@@ -33,7 +34,6 @@ def teach(
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
     from ..data import read_corpora, sample_documents
-    from ..errors import InputError
     from ..teachers import read_prompt
     from ..teachers import teach as run
     from ..teachers.written import requests

@@ -6,7 +6,7 @@ nothing heavy, which keeps `--help` fast.
 
 from .build import BuildConfig
 from .chunks import ChunkConfig
-from .evaluate import LabelsConfig, NamesConfig, RetrievalConfig, SteeringConfig, SuggestConfig, WeightsConfig
+from .evaluate import NamesConfig, RetrievalConfig, SteeringConfig, SuggestConfig, WeightsConfig
 from .fit import FitConfig
 from .internalizer import InternalizerConfig
 from .labels import ExamplesConfig, LlmLabelConfig, ScoresConfig
@@ -21,7 +21,6 @@ __all__ = [
     "ExamplesConfig",
     "FitConfig",
     "InternalizerConfig",
-    "LabelsConfig",
     "LlmLabelConfig",
     "NamesConfig",
     "Option",

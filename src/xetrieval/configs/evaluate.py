@@ -1,4 +1,4 @@
-"""How retrieval, steering and labels are measured."""
+"""How retrieval, steering and names are measured."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Annotated
 
 from ..errors import InputError
 from .option import LARGEST_FACTOR, SAMPLES, Checked, Option, Range, Seed
-
-TEXTS = Option("Active texts per feature, and the same number of inactive ones.", "--texts-per-feature")
 
 
 @dataclass(frozen=True)
@@ -91,15 +89,6 @@ class SuggestConfig(Checked):
         super().__post_init__()
         if not self.features or not self.ridges:
             raise InputError("steering: give at least one number of features and one ridge")
-
-
-@dataclass(frozen=True)
-class LabelsConfig(Checked):
-    """How many labelled features are judged, and on how many active and inactive texts of each."""
-
-    features: Annotated[int | None, Option("Judge a sample of this many features.", "--sample"), Range(2)] = 200
-    texts: Annotated[int, TEXTS, Range(1)] = 10
-    seed: Annotated[Seed, SAMPLES] = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import Annotated, Final, Literal
 
 from ..errors import InputError
 from ..registry import LABEL_SCORES
-from .evaluate import TEXTS
 from .option import Checked, Concurrency, Option, Range, Retries, Seed
 
 Negatives = Literal["random", "hard"]
@@ -56,7 +55,11 @@ class ScoresConfig(Checked):
     features: Annotated[
         int | None, Option("Score a sample of this many features; default: all.", "--sample"), Range(1)
     ] = None
-    texts: Annotated[int, TEXTS, Range(LEAST_TEXTS)] = 10
+    texts: Annotated[
+        int,
+        Option("Active texts per feature, and the same number of inactive ones.", "--texts-per-feature"),
+        Range(LEAST_TEXTS),
+    ] = 10
     active: Annotated[Active, Option("Active texts: range (spread over all activations), or strongest.")] = "range"
     shuffled: Annotated[
         bool, Option("Also score each label on another feature's texts.", "--shuffled/--no-shuffled")

@@ -1,10 +1,9 @@
 """Evaluations, one per file: a frozen config, a function and a result."""
 
-from ..configs import LabelsConfig, RetrievalConfig, SteeringConfig, SweepConfig
+from ..configs import RetrievalConfig, SteeringConfig, SweepConfig
 from .faithfulness import FaithfulnessConfig, faithfulness
 from .intervention import intervention
 from .intruder import IntruderSample, intruder_score
-from .labels import labels
 from .pairs import InterventionConfig
 from .retrieval import ViewSystem, compare_views, ndcg10, reconstructed, retrieval
 from .steering import steering
@@ -17,7 +16,6 @@ __all__ = [
     "FaithfulnessConfig",
     "InterventionConfig",
     "IntruderSample",
-    "LabelsConfig",
     "RetrievalConfig",
     "SteeringConfig",
     "SweepConfig",
@@ -29,7 +27,6 @@ __all__ = [
     "internalized",
     "intervention",
     "intruder_score",
-    "labels",
     "ndcg10",
     "reconstructed",
     "retrieval",

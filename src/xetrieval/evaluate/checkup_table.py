@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+from rich.text import Text
+
+from ..index.search.unrelated import in_words, percent
+from ..render.fitted import bar
+from ..text import printable, shorten
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -18,8 +25,6 @@ def _percent(part: float | None) -> str:
 
 def _score_lines(scale: Scale | None, cutoff: Cutoff | None) -> Iterator[str]:
     """How high scores are here, and from which score on hits are relevant."""
-    from ..index.search.unrelated import in_words, percent
-
     if scale is not None:
         levels = f"half score below {scale.median:.2f}, 99% below {scale.percent_99:.2f}"
         yield f"unrelated pairs of documents: {levels}, 99.9% below {scale.percent_99_9:.2f}"
@@ -47,12 +52,6 @@ def _score_lines(scale: Scale | None, cutoff: Cutoff | None) -> Iterator[str]:
 
 def checkup_parts(found: Checkup) -> Iterator[RenderableType]:
     """The figures with those of the model card, the advice, and the failing queries."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from ..render.fitted import bar
-    from ..text import printable, shorten
-
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     table.add_column("here", justify="right")

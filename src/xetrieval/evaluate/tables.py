@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.table import Table
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
     from .faithfulness import FaithfulnessResult
     from .intervention import InterventionResult
-    from .labels import LabelsResult
     from .names import Interval, NamesResult
     from .retrieval import RetrievalResult
     from .steering import SteeringResult
@@ -23,7 +23,6 @@ def table_of(what: str, results: Sequence[object]) -> Table:
 
 
 def _table(columns: Sequence[str], left: int = 2) -> Table:
-    from rich.table import Table
 
     table = Table(box=None, header_style="dim", pad_edge=False)
     for place, column in enumerate(columns):
@@ -101,22 +100,6 @@ def faithfulness(results: Sequence[FaithfulnessResult]) -> Table:
     return table
 
 
-def labels(results: Sequence[LabelsResult]) -> Table:
-    """AUC, and that of shuffled labels; chance is 0.5."""
-    table = _table(("dataset", "judge", "features", "AUC", "95 % interval", "shuffled labels"))
-    for r in results:
-        low, high = r.auc_ci
-        table.add_row(
-            r.dataset,
-            r.judge,
-            str(r.features),
-            f"{r.auc:.3f}",
-            f"{low:.3f} to {high:.3f}",
-            f"{r.auc_shuffled:.3f}",
-        )
-    return table
-
-
 def names_table(result: NamesResult) -> Iterator[RenderableType]:
     """Verdicts by group, and the judges."""
 
@@ -155,5 +138,4 @@ TABLES: dict[str, Callable[[Any], Table]] = {
     "intervention": intervention,
     "faithfulness": faithfulness,
     "steering": steering,
-    "labels": labels,
 }

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from ..labels.examples import one_line
+from ..text import printable
+from .fitted import Column, Fitted, Line, bar
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -13,12 +22,6 @@ if TYPE_CHECKING:
 
 
 def features_table(found: list[Feature], top: int) -> RenderableType:
-    from rich.console import Group
-    from rich.text import Text
-
-    from ..text import printable
-    from .fitted import Column, Fitted, Line
-
     lines = []
     for f in found[:top]:
         words = (Text(printable(f.label or "(no name)")), Text(printable(f.source or ""), "dim"))
@@ -29,11 +32,6 @@ def features_table(found: list[Feature], top: int) -> RenderableType:
 
 
 def families_tree(explainer: Explainer) -> RenderableType:
-    from rich.text import Text
-    from rich.tree import Tree
-
-    from ..text import printable
-
     tree = Tree(Text(f"{printable(explainer.name)}: {explainer.sae.features:,} features; --family ID lists one"))
     for upper in (f for f in explainer.families if f.parent is None):
         branch = tree.add(Text(f"[{upper.id}] {printable(upper.name)} ({upper.features})"))
@@ -43,12 +41,6 @@ def families_tree(explainer: Explainer) -> RenderableType:
 
 
 def card_parts(card: FeatureCard, texts: int) -> RenderableType:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    from ..text import printable
-
     feature = card.feature
     head = [Text(f"{feature.feature_id}  {printable(feature.label or '(no name)')}", "bold")]
     by = f"named by {printable(feature.source)}" if feature.source else "not named"
@@ -80,11 +72,6 @@ def card_parts(card: FeatureCard, texts: int) -> RenderableType:
 
 
 def _histogram(card: FeatureCard) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
-
-    from .fitted import bar
-
     table = Table(box=None, pad_edge=False, show_header=False)
     counts = [b.count for b in card.histogram]
     for b in card.histogram:
@@ -94,11 +81,6 @@ def _histogram(card: FeatureCard) -> RenderableType:
 
 
 def _neighbours(title: str, measure: str, neighbours: tuple[Neighbour, ...]) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
-
-    from ..text import printable
-
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in (("", "right"), (title, "left"), (measure, "right")):
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
@@ -108,13 +90,6 @@ def _neighbours(title: str, measure: str, neighbours: tuple[Neighbour, ...]) -> 
 
 
 def _texts(card: FeatureCard, count: int) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
-
-    from ..labels.examples import one_line
-    from ..text import printable
-    from .fitted import bar
-
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("activation", no_wrap=True, justify="right")
     table.add_column("", no_wrap=True)

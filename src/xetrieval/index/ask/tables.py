@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ...render.fitted import Column, Fitted, Line
+from ...render.text import table_of
+from ...text import printable, shorten
+from ..search.unrelated import in_words, percent
+from ..store.texts import not_read
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
-    from ...render.fitted import Fitted
     from ...steer import SteeringProfile
     from ..index import Index
     from ..search.ranking import Hit
@@ -21,11 +29,6 @@ if TYPE_CHECKING:
 
 def overview_parts(found: Overview) -> Iterator[RenderableType]:
     """Common features, those that set the hits apart, and those that bring in unwanted ones."""
-    from rich.text import Text
-
-    from ...render.fitted import Column, Fitted, Line
-    from ...text import printable
-
     parts = [
         (f"what the {found.hits} hits have in common", found.common, False),
         ("what separates them", found.splitting, False),
@@ -50,11 +53,6 @@ def overview_parts(found: Overview) -> Iterator[RenderableType]:
 
 def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
     """Families with counts, then uninformative features, repeated lines, near-duplicate features and hubs."""
-    from rich.text import Text
-
-    from ...render.fitted import Column, Fitted, Line
-    from ...text import printable
-    from ..store.texts import not_read
 
     def heading(text: str) -> Text:
         return Text(f"\n{text}", "bold")
@@ -94,11 +92,6 @@ def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
 
 def moves_table(found: SteeredRanking) -> Table:
     """A ranking with a profile, with the ranks that documents have without it."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from ...text import printable, shorten
-
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for column in ("rank", "before", "", "score", "before"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -119,11 +112,6 @@ def moves_table(found: SteeredRanking) -> Table:
 
 def profile_table(index: Index, profile: SteeringProfile) -> Fitted:
     """The features that a profile scales, and how many documents have each."""
-    from rich.text import Text
-
-    from ...render.fitted import Column, Fitted, Line
-    from ...text import printable
-
     lines = []
     for feature, factor in sorted(profile.factors.items(), key=lambda item: -item[1]):
         name = index.explainer.features[feature].name
@@ -137,13 +125,6 @@ def profile_table(index: Index, profile: SteeringProfile) -> Fitted:
 
 def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterator[RenderableType]:
     """Hits with their snippets and, if `explain`, the explanations of their scores."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from ...render.text import table_of
-    from ...text import printable
-    from ..search.unrelated import in_words, percent
-
     for hit in hits:
         title, fraction = printable(hit.document.title), hit.above_unrelated
         above = "" if fraction is None else f"({in_words(fraction) if hit is hits[0] else percent(fraction)})  "
@@ -165,11 +146,6 @@ def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterato
 
 def why_parts(answer: Why, top: int | None) -> Iterator[RenderableType]:
     """The document and its rank, the parts of its score, and the comparison with another document."""
-    from rich.text import Text
-
-    from ...render.text import table_of
-    from ...text import printable
-
     first, *rest = answer.head
     yield Text(first, "cyan")
     compared = compared_with(answer)
@@ -185,8 +161,6 @@ def why_parts(answer: Why, top: int | None) -> Iterator[RenderableType]:
 
 def compared_with(answer: Why) -> str | None:
     """A line that names the document compared with."""
-    from ...text import shorten
-
     if answer.over is None or answer.contrast is None:
         return None
     text = shorten(answer.contrast.second.document.removeprefix(answer.over.doc_id), 100)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.table import Table
+from rich.text import Text
+
+from ...text import printable
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -14,11 +19,6 @@ if TYPE_CHECKING:
 
 def score_parts(planted: Sequence[PlantedScore], scored: LabelScores) -> Iterator[RenderableType]:
     """The judge's accuracy on cases with known answers, and the scores of the labels."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from ...text import printable
-
     yield f"judge {printable(scored.judge)}"
     own = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("the judge's own", "silent texts", "value", "95 %", "chance", "over"):
