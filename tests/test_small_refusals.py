@@ -389,3 +389,11 @@ def test_a_folder_of_static_embeddings_is_an_encoder(tmp_path: Path) -> None:
 def test_ids_of_documents_are_text(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="ids of documents are text"):
         open_index(build_small(tmp_path, 20)).why("word1", 5)  # type: ignore[arg-type]
+
+
+def test_doctor_says_which_queries_have_the_id_of_a_document(tmp_path: Path) -> None:
+    index = build_small(tmp_path, 40)
+    (tmp_path / "q.jsonl").write_text('{"_id": "d1", "text": "word1"}\n{"_id": "q", "text": "word2"}\n')
+    (tmp_path / "qrels.tsv").write_text("d1\td1\t1\nq\td3\t1\n")
+    done = accepted(run("doctor", index, "--queries", tmp_path / "q.jsonl", "--qrels", tmp_path / "qrels.tsv"))
+    assert "queries with the id of a document, which is not ranked for them, as in BEIR: 1 (1 of these" in done.stderr

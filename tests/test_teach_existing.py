@@ -112,6 +112,12 @@ def test_clicks_are_counted_alike_whoever_reads_them(tmp_path: Path) -> None:
             read_clicks(path)
 
 
+def test_a_tab_at_the_end_of_a_pair_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("d0\td1\t\n")
+    with pytest.raises(InputError, match="line 1: the line ends with a tab; remove it"):
+        read_teacher(str(tmp_path / "pairs.tsv"), corpus(2))
+
+
 @pytest.mark.parametrize(
     "content",
     [

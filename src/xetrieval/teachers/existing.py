@@ -153,6 +153,8 @@ def _from_pairs(path: Path, aspect: View, known: Mapping[str, Document]) -> Iter
         if not pairs and not any(name in known or re.search(r"\d", name) for name in columns[:2]):  # perhaps a header
             check_order(path, number, *columns[:2])
         named = named or (not pairs and columns[:2] == HEADER)
+        if len(columns) > 2 and not any(columns[2:]):
+            raise InputError(f"{path}, line {number}: the line ends with a tab; remove it")
         if len(columns) > 2 and not named:  # ignoring the grades would teach wrong answers
             raise InputError(
                 f"{path}, line {number}: {len(columns)} columns, but no header line {' '.join(HEADER)}; judgments with "
