@@ -17,6 +17,8 @@ from xetrieval.index import Corpus, build_index, open_index
 
 NINES = "9" * 5000
 
+OFF = [{"feature_id": 3, "label": "label 3", "factor": 0.0}]
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -140,22 +142,22 @@ def test_http_refuses_the_same(client: Any, path: str, body: str, statuses: tupl
 @pytest.mark.slow
 def test_a_steered_answer_says_so_at_every_door(home: Path, client: Any, tmp_path: Path) -> None:
     steer = ("--steer", home / "p.json")
-    assert "steered: feature 3 × 0" in accepted(run("search", home / "ix", "tyres", *steer)).stdout
+    assert "steered: label 3 #3 × 0" in accepted(run("search", home / "ix", "tyres", *steer)).stdout
     found = json.loads(accepted(run("search", home / "ix", "tyres", *steer, "--format", "json")).stdout)
-    assert found["steered"] == {"3": 0.0}
+    assert found["steered"] == OFF
     assert "steered" not in json.loads(accepted(run("search", home / "ix", "tyres", "--format", "json")).stdout)
-    assert "steered: feature 3" in accepted(run("why", home / "ix", "tyres", "b", *steer)).stdout
+    assert "steered: label 3 #3" in accepted(run("why", home / "ix", "tyres", "b", *steer)).stdout
     accepted(run("why", home / "ix", "tyres", "b", *steer, "--format", "html", "--output", tmp_path / "why.html"))
     page = (tmp_path / "why.html").read_text()
     assert "when steered" in page
-    assert "steered: feature 3 × 0" in page
+    assert "steered: label 3 #3 × 0" in page
     applied = json.loads(accepted(run("steer", "apply", home / "ix", "x", "--set", "3=0", "--format", "json")).stdout)
-    assert applied["steered"] == {"3": 0.0}
+    assert applied["steered"] == OFF
     factors = {"factors": {"3": 0.0}, "query": "tyres"}
-    assert client.post("/v1/search", json={**factors, "explain": False}).json()["steered"] == {"3": 0.0}
+    assert client.post("/v1/search", json={**factors, "explain": False}).json()["steered"] == OFF
     assert "steered" not in client.post("/v1/search", json={"query": "tyres"}).json()
-    assert client.post("/v1/steering/apply", json=factors).json()["steered"] == {"3": 0.0}
+    assert client.post("/v1/steering/apply", json=factors).json()["steered"] == OFF
     explained = client.post("/v1/explain", json={**factors, "doc_id": "b"}).json()
-    assert explained["steered"] == {"3": 0.0}
+    assert explained["steered"] == OFF
     assert "rank" not in explained
     assert "when steered" in client.post("/v1/report.html", json={**factors, "doc_id": "b"}).text

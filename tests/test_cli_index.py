@@ -121,7 +121,11 @@ def test_a_profile_is_learned_and_applied(home: Path, tmp_path: Path) -> None:
         run("search", home / "index", "word1 word2", "--steer", tmp_path / "q.json", "--explain", "--format", "json")
     )
     assert [hit["doc_id"] for hit in record["hits"]] == [hit["doc_id"] for hit in steered["hits"]]
-    assert steered["hits"][0]["explanation"]["steered"] == {str(feature): 0.0}
+    assert steered["hits"][0]["explanation"]["steered"][0] | {"label": None} == {
+        "feature_id": feature,
+        "label": None,
+        "factor": 0.0,
+    }
     refused(run("steer", "suggest", home / "index", "--output", tmp_path / "x.json"), "give --data FOLDER")
 
 

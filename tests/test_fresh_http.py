@@ -104,7 +104,7 @@ def test_what_could_be_read_in_two_ways_is_refused(client: TestClient, fields: s
 
 def test_factors_by_plain_numbers_are_taken(client: TestClient) -> None:
     answer = client.post("/v1/search", json={"query": "word1", "index": "a", "factors": {"1": 2, "10": 0.5}})
-    assert answer.json()["steered"] == {"1": 2.0, "10": 0.5}
+    assert {one["feature_id"]: one["factor"] for one in answer.json()["steered"]} == {1: 2.0, 10: 0.5}
 
 
 def test_without_a_name_the_first_index_answers(client: TestClient) -> None:

@@ -333,12 +333,13 @@ def test_every_pair_of_fields_over_http(home: Home, client: Any) -> None:
     factors = {str(feature): factor for feature, factor in home.factors.items()}
     asked = {"query": QUERY, "vector": np.load(home.folder / "query.npy").tolist()}
     search = asked | {"k": 3, "by": "sparse", "filters": {"site": ["cs"]}, "factors": factors, "weights": {"qa": 0.3},
-              "least": 0.2, "explain": True, "top": 1, "overview": True,
+              "kind": "project", "least": 0.2, "explain": True, "top": 1, "overview": True,
               "good": ["best0"], "bad": ["best2"]}  # fmt: skip
     assert set(search) == set(s.SearchRequest.model_fields) - {"index"}
     call = over_http(client, "search", {"explain": False}, search)
     try_all("search", set(search), IN_HTTP, call, {"least"}, {"query", "vector"})
-    explain = {"doc_id": "best1", "document": home.long, "factors": factors, "evidence": True, "top": 1}
+    explain = {"doc_id": "best1", "document": home.long, "factors": factors, "kind": "project", "evidence": True,
+               "top": 1}  # fmt: skip
     assert set(explain) == set(s.ExplainRequest.model_fields) - {"query", "index"}
     call = over_http(client, "explain", {"query": QUERY}, explain)
     try_all("explain", set(explain), IN_HTTP, call, frozenset(), {"doc_id", "document"})

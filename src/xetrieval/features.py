@@ -17,6 +17,7 @@ from .data import BadLine, read_json_lines
 from .errors import DamagedError, InputError
 from .files import write_text
 from .records import Record, object_of, read_record
+from .text import printable
 
 T = TypeVar("T")
 FROM_USES: Final = "uses"  # source of labels that consist of the corpus's own terms
@@ -61,6 +62,18 @@ class LabelledFeature(Record):
     def name(self) -> str:
         """The label, or "feature 17" if there is none."""
         return feature_name(self.label, self.feature_id)
+
+
+@dataclass(frozen=True)
+class SteeredFeature(LabelledFeature):
+    """A feature that is turned up or down. A factor of 1 changes nothing, 0 removes the feature."""
+
+    factor: float
+    change: float | None = None  # what it changes in one document's score, if that is known
+
+    def __str__(self) -> str:
+        number = f" #{self.feature_id}" if self.label else ""
+        return f"{printable(self.name)}{number} × {self.factor:g}"
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ WITHOUT_TEXT: Final = "without text"  # accepted by modes that do not need the w
 VECTORS_ONLY: Final = "it only changes a ranking by vectors (dense)"
 OWN_RANKING: Final = "it applies to the encoder's own ranking: dense, without steering and without views"
 STEERED: Final = "steering changes a document's vector, not its text, so no word carries what it adds"
+WHAT_FACTORS_DO: Final = "it sets what the factors do"
 ONE_PAIR: Final = "it applies to one query and one document, given as texts"
 
 RANKING: Final[tuple[Rule | OfMode, ...]] = (  # for all queries of an index
@@ -60,6 +61,7 @@ SEARCH: Final = (
     Apart("views", "overview", "an overview adds up the terms of one cosine per hit: rank without views"),
     Needs("good", "overview", "judged hits are used only by the overview"),
     Needs("bad", "overview", "judged hits are used only by the overview"),
+    Needs("kind", "steer", WHAT_FACTORS_DO),
     Needs("top", "explain", "it sets how many features of each explanation are shown"),
 )
 WHY: Final = (
@@ -74,6 +76,7 @@ WHY: Final = (
 )
 EXPLAIN: Final[tuple[Rule, ...]] = (
     Apart("text", "doc_id", "give the document once"),
+    Needs("kind", "steer", WHAT_FACTORS_DO),
     Apart("text", "steer", "steering scales the features of a document in an index; give its id"),
     Apart("steer", "evidence", STEERED),
     Apart("text", "input", "give texts or a file of them"),

@@ -114,9 +114,9 @@ def search(
     if hits.format is Format.json:
         print_json(search_answer(found, common, explain=hits.explain, top=hits.top).to_dict())
         return
-    if options.steer is not None and options.steer.factors:
-        print_line(steered_note(options.steer.factors))
-    print_messages(found.query.read.notes("query"))
+    if found.query.steered:
+        print_line(steered_note(found.query.steered))
+    print_messages([*found.query.read.notes("query"), *filter(None, [found.query.unsteered])])
     if found.note or not found.hits:
         print_message(found.note or "no document matches")
     print_parts(hit_parts(found.hits, hits.top, explain=hits.explain), None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,16 @@ from .shared import Commands
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
+    from ..index import Index
     from ..steer import SteeringProfile
+
+
+class KindChoice(StrEnum):
+    """What factors do."""
+
+    scale = "scale"
+    project = "project"
+
 
 app = Commands(help="Turn features up and down: learn a profile, see its effect.", no_args_is_help=True)
 
@@ -86,15 +96,48 @@ def suggest(
         print_message(done)
 
 
+@dataclass(frozen=True)
+class ProfileOptions:
+    """A profile: a file, single factors, or both."""
+
+    profile: Annotated[Path | None, typer.Option("--profile", help="A profile (JSON).")] = None
+    factor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="FEATURE=FACTOR: 0 removes the feature, 2 doubles it; FEATURE is a number or a label that only one "
+            "feature has; may be repeated.",
+        ),
+    ] = None
+    kind: Annotated[
+        KindChoice | None,
+        typer.Option(
+            "--kind", help="project: take features out of every document; scale (default): scale activations."
+        ),
+    ] = None
+
+    def read(self, index: Index) -> SteeringProfile:
+        """The profile, checked against an index."""
+        from ..errors import InputError
+        from ..steer import SteeringProfile
+
+        if self.profile is None and not self.factor:
+            raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
+        sae, earlier = index.explainer.sae, index.explainer.earlier
+        chosen = (
+            SteeringProfile({}, sae.digest)
+            if self.profile is None
+            else SteeringProfile.load(self.profile, sae, earlier)
+        )
+        chosen = chosen.with_factors(self.factor or (), index.explainer.features)
+        return chosen if self.kind is None else replace(chosen, kind=self.kind.value)
+
+
 @app.command()
 def apply(
     index: IndexArgument,
     query: Annotated[str, typer.Argument(help="The query.")],
-    profile: Annotated[Path | None, typer.Option("--profile", help="A profile (JSON).")] = None,
-    factor: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="FEATURE=FACTOR: 0 removes the feature, 2 doubles it; may be repeated."),
-    ] = None,
+    options: ProfileOptions,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write the profile, including --set, to this file.")
     ] = None,
@@ -105,22 +148,17 @@ def apply(
     from ..index import open_index
     from ..index.ask.moves import moves
     from ..index.ask.tables import moves_table
-    from ..steer import SteeringProfile
 
-    if profile is None and not factor:
-        raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
     check_output(save, index)
     opened = open_index(index)
-    sae, earlier = opened.explainer.sae, opened.explainer.earlier
-    chosen = SteeringProfile({}, sae.digest) if profile is None else SteeringProfile.load(profile, sae, earlier)
-    if factor:
-        chosen = chosen.with_factors(factor, sae)
+    chosen = options.read(opened)
     found = moves(opened, query, chosen, k)
     if save is not None:
         print_message(_save(chosen, save))
     if format is Format.json:
         print_json(found.to_dict())
     else:
+        print_messages(found.notes)
         output_console().print(moves_table(found))
 
 

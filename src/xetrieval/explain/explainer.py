@@ -35,6 +35,7 @@ from ..files import path_of
 from ..identity import FUNCTION, explainer_digest
 from ..internalizer import Internalizer
 from ..sae import SparseAutoencoder, SparseCodes
+from ..steer import SteeringProfile, steer_query
 from ..text import clip
 from ..views import ORIGINAL, View, in_order
 from .attribution import attribute_shared
@@ -279,6 +280,11 @@ class Explainer:
     def codes(self, z: Float32, *, bulk: bool = False) -> list[SparseCodes]:
         """Codes of every view of the documents `z` [n, m]; `bulk` is faster for many."""
         return [self.sae.encode(view, bulk=bulk) for view in self.reasoned(z)]
+
+    def steer_query(self, q: ArrayLike, profile: SteeringProfile) -> Float32:
+        """Vectors to send to a vector store in place of `q` [n, m] or [m]; see `steer.removal` for the proof."""
+        turned = steer_query(self.sae, self._unit(q, "query vectors"), profile)
+        return turned if np.ndim(q) > 1 else turned[0]
 
     @cached_property
     def digest(self) -> str:

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Final, Literal, NamedTuple
 
 from ..errors import InputError, MismatchError
-from ..features import feature_name
+from ..features import SteeredFeature, feature_name
 from ..records import Brief
 from ..text import clip
 from ..views import View
@@ -114,7 +114,7 @@ class Explanation(PrintsItself):
     per_view: Mapping[View, tuple[int, ...]] = field(default_factory=dict)  # feature ids shared with each view
     chunk: int | None = None  # position in `chunks` of the explained one, if the document was scored by chunks
     chunks: tuple[Chunk, ...] = ()
-    steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor of the profile used for ranking
+    steered: tuple[SteeredFeature, ...] = ()  # of the profile used for ranking
 
     json_also = ("shared_features", "weak_features", "explained", "explained_without_bias", "notes")
 
@@ -187,6 +187,7 @@ class Explanation(PrintsItself):
         return (
             *([self.note] if self.note else []),
             *([steered_note(self.steered)] if self.steered else []),
+            *steered_changes(self.steered),
             *([_chunk_note(self)] if len(self.chunks) > 1 else []),
             *self.read_query.notes("query"),
             *self.read_document.notes("document"),
@@ -318,11 +319,20 @@ def small_share_notes(small: Sequence[bool]) -> list[str]:
     return ["each feature carries less than a tenth of (score - bias)"] if small and all(small) else []
 
 
-def steered_note(steered: Mapping[int, float], most: int = 8) -> str:
-    """Which features of the documents were scaled."""
-    factors = [f"{feature_name(None, feature)} × {factor:g}" for feature, factor in sorted(steered.items())]
-    more = f" and {len(factors) - most} more" if len(factors) > most else ""
-    return f"steered: {', '.join(factors[:most])}{more}"
+def steered_note(steered: Sequence[SteeredFeature], most: int = 8) -> str:
+    """Which features of the documents were turned up or down."""
+    more = f" and {len(steered) - most} more" if len(steered) > most else ""
+    return f"steered: {', '.join(map(str, steered[:most]))}{more}"
+
+
+def steered_changes(steered: Sequence[SteeredFeature], most: int = 8) -> list[str]:
+    """What steering by projection changes in this score: one line in all, with what each feature contributes."""
+    changes = [(str(one), one.change) for one in steered if one.change is not None]
+    if not changes:
+        return []
+    parts = [f"{name}: {change:+.4f}" for name, change in sorted(changes, key=lambda one: -abs(one[1]))[:most]]
+    whole = sum(change for _, change in changes)
+    return [f"steering changes this score by {whole:+.4f} ({'; '.join(parts)})"]
 
 
 def _chunk_note(explanation: Explanation) -> str:

@@ -21,12 +21,13 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from ..explain import DEFAULT_TOP
+from ..features import SteeredFeature
 from ..index.search.mode import SearchOptions
 from ..index.search.ranking import Hit
 from ..index.store.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES, parse_filters
 from ..records import Record
 from ..registry import SEARCH_MODES
-from ..steer import SteeringProfile
+from ..steer import Kind, SteeringProfile
 
 MOST_CHARACTERS = 200_000
 
@@ -68,6 +69,7 @@ DIGITS = BeforeValidator(_digits)
 FeatureId = Annotated[int, Field(ge=0, lt=1 << 31)]
 Whole = Annotated[FeatureId, DIGITS]  # in a path or a key
 Factors = dict[Whole, FactorValue]
+KIND: Any = Field(default="scale", description="What factors do: scale activations, or project features out.")
 Top = Annotated[int | None, Field(ge=0, le=1000, description="Terms listed; the others are added up.")]
 Value = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, StringConstraints(max_length=LONGEST)]
 Values = Value | Annotated[list[Value], Field(max_length=MOST_VALUES)]
@@ -104,6 +106,7 @@ class SearchRequest(OfIndex):
         '{"year": [2019, 2020], "ok": [true], "price": {"<": 3}}; or texts: ["year>=2020", "tags~new"].',
     )
     factors: Factors = Field(default={}, max_length=500, description="Steering factors by feature.")
+    kind: Kind = KIND
     weights: dict[FieldName, Weight] = Field(default={}, max_length=20, description="Weights of views in the score.")
     least: float | None = Field(default=None, description="Leave out hits with a lower score.")
     explain: bool = True
@@ -124,6 +127,7 @@ class ExplainRequest(OfIndex):
     doc_id: DocId | None = None
     document: Text | None = Field(default=None, examples=["Vaccines train the immune system to recognise a virus."])
     factors: Factors = Field(default={}, max_length=500)
+    kind: Kind = KIND
     evidence: bool = False
     top: Top = None
 
@@ -165,6 +169,7 @@ class ApplyRequest(OfIndex):
 
     query: QueryText
     factors: Factors = Field(max_length=500)
+    kind: Kind = KIND
     k: int = Field(default=10, ge=1, le=100)
 
 
@@ -182,6 +187,7 @@ class ProfileRequest(OfIndex):
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
     factors: Factors = Field(max_length=500)
+    kind: Kind = KIND
     note: str = Field(default="", max_length=1000)
 
 
@@ -221,19 +227,10 @@ class FindAnswer(Record):
 
 
 @dataclass(frozen=True)
-class Factor(Record):
-    """One feature of a profile."""
-
-    feature_id: int
-    label: str | None
-    factor: float
-
-
-@dataclass(frozen=True)
 class Suggestion(Record):
     """Factors that would lift the liked hits above the disliked ones."""
 
-    factors: tuple[Factor, ...]
+    factors: tuple[SteeredFeature, ...]
     note: str
 
 
@@ -242,9 +239,12 @@ class Profile(Record):
     """A saved profile."""
 
     name: str
-    factors: tuple[Factor, ...]
+    factors: tuple[SteeredFeature, ...]
     provenance: str
     note: str
+    kind: Kind
+    scope: str  # the queries that it applies to
+    date: str
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ class Service:
         """Search for documents; each hit has an explanation of its score."""
         check("search", _options_of(request, explain=request.explain), IN_HTTP, request.by)
         index = self.index(request.index)
-        options = request.options(_profile(index, request.factors))
+        options = request.options(_profile(index, request))
         found = search(index, _query_of(request), request.k, options, request.filters)
         common = overview(index, found.hits, request.good, request.bad) if request.overview else None
         return replace(
@@ -174,7 +174,7 @@ class Service:
         elif request.doc_id is not None:
             index = self.index(request.index)
             explainer, row = index.explainer, self._row(index, request.doc_id)
-            query = prepare(index, request.query, SearchOptions(steer=_profile(index, request.factors)))
+            query = prepare(index, request.query, SearchOptions(steer=_profile(index, request)))
             made = explain_with_words(index, query, np.array([row]))[0]
             if not made.steered and query.vector is not None:
                 made = replace(made, rank=rank_in(all_scores(index, query.vector), row))
@@ -256,7 +256,8 @@ class Service:
     def apply(self, request: s.ApplyRequest) -> SteeredRanking:
         """A ranking with features turned up or down, and the ranks of the same documents without steering."""
         index = self.index(request.index)
-        return moves(index, request.query, SteeringProfile(request.factors, index.explainer.sae.digest), request.k)
+        profile = SteeringProfile(request.factors, index.explainer.sae.digest, kind=request.kind)
+        return moves(index, request.query, profile, request.k)
 
     def suggest(self, request: s.ThumbsRequest) -> s.Suggestion:
         """Factors learned from thumbs up and down on the hits of one query."""
@@ -267,7 +268,8 @@ class Service:
         good, bad = ([self._row(index, name) for name in names] for names in (request.good, request.bad))
         factors = factors_from_thumbs(index, request.query, good, bad, request.features)
         note = "learned from one query: check its effect on other queries before you save it"
-        return s.Suggestion(_factors(index, factors), note)
+        learned = SteeringProfile(factors, index.explainer.sae.digest)
+        return s.Suggestion(learned.named(index.explainer.features), note)
 
     def profiles(self, index: IndexName = None) -> s.Profiles:
         """Saved profiles."""
@@ -284,12 +286,13 @@ class Service:
     def keep(self, request: s.ProfileRequest) -> s.Profile:
         """Save a profile."""
         index = self.index(request.index)
-        profile = SteeringProfile(request.factors, index.explainer.sae.digest, "the page", request.note)
+        profile = SteeringProfile(request.factors, index.explainer.sae.digest, "the page", request.note, request.kind)
         profile.check(index.explainer.sae)
         folder = self._folder(index)
         folder.mkdir(parents=True, exist_ok=True)
-        profile.save(folder / f"{request.name}.json")
-        return _profile_of(index, request.name, profile)
+        path = folder / f"{request.name}.json"
+        profile.save(path)
+        return _profile_of(index, request.name, SteeringProfile.load(path, index.explainer.sae))
 
     def _folder(self, index: Index) -> Path:
         return self._profiles / index.explainer.sae.digest
@@ -322,16 +325,15 @@ def _options_of(request: s.StrictRequest, **instead: object) -> dict[str, object
     return {**fields, **instead}
 
 
-def _profile(index: Index, factors: Mapping[int, float]) -> SteeringProfile | None:
-    return SteeringProfile(factors, index.explainer.sae.digest) if factors else None
-
-
-def _factors(index: Index, factors: Mapping[int, float]) -> tuple[s.Factor, ...]:
-    return tuple(s.Factor(j, index.explainer.features[j].label, factor) for j, factor in sorted(factors.items()))
+def _profile(index: Index, request: s.SearchRequest | s.ExplainRequest | s.ApplyRequest) -> SteeringProfile | None:
+    if not request.factors:
+        return None
+    return SteeringProfile(request.factors, index.explainer.sae.digest, kind=request.kind)
 
 
 def _profile_of(index: Index, name: str, profile: SteeringProfile) -> s.Profile:
-    return s.Profile(name, _factors(index, profile.factors), profile.provenance, profile.note)
+    named = profile.named(index.explainer.features)
+    return s.Profile(name, named, profile.provenance, profile.note, profile.kind, str(profile.scope), profile.date)
 
 
 def plain(message: str, indexes: Mapping[str, Index], request: str = "") -> str:

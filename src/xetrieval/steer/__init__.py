@@ -1,13 +1,19 @@
 """Changes embeddings: erases features, keeps only some, or steers a whole ranking."""
 
-from .profile import SteeringProfile, steered_scores, steered_vectors
+from .profile import ExampleQuery, Kind, Scope, SteeringProfile, steered_scores, steered_vectors
 from .project import erase, erase_and_keep, keep_only
+from .removal import Removal, steer_query
 
 __all__ = [
+    "ExampleQuery",
+    "Kind",
+    "Removal",
+    "Scope",
     "SteeringProfile",
     "erase",
     "erase_and_keep",
     "keep_only",
+    "steer_query",
     "steered_scores",
     "steered_vectors",
 ]

@@ -1,4 +1,7 @@
-"""A steering profile scales documents' activations, feature by feature. Scores follow from what an index stores.
+"""A steering profile changes documents, feature by feature. Scores follow from what an index stores.
+
+Kind "project" edits every document by one linear map; see `removal`. Kind "scale" scales the activations of the
+documents that have a feature:
 
     z' = l2norm(z + e),  e = sum_j (alpha_j - 1) c_j w_j    c: the document's code in its original view, as stored
 
@@ -14,9 +17,10 @@ import json
 import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +28,48 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, IntArray, l2norm
 from ..configs.option import LARGEST_FACTOR
 from ..errors import InputError, LostFeaturesWarning, MismatchError
-from ..features import check_feature_ids
+from ..features import LabelledFeature, SteeredFeature, check_feature_ids
 from ..files import check_file, is_whole, parse_json, path_of, read_bytes, write_text
+from ..records import read_record
 from ..sae import SparseAutoencoder, SparseCodes
-from ..text import clip
+from ..text import clip, printable
 
 NUMBER: Final = re.compile(
     r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf)", re.ASCII | re.IGNORECASE
 )
+
+
+Kind = Literal["scale", "project"]  # what factors do
+
+
+class ExampleQuery(NamedTuple):
+    """A query that a profile is for. Its vector is stored, so that no text has to be encoded again."""
+
+    text: str
+    vector: tuple[float, ...]
+
+
+class Scope(NamedTuple):
+    """The queries that a profile applies to: all, or those with a cosine of at least `cosine` with an example."""
+
+    examples: tuple[ExampleQuery, ...] = ()
+    cosine: float = 0.0
+
+    def has(self, q: Float32) -> bool:
+        """Whether a query's vector [m] is in this scope."""
+        if not self.examples:
+            return True
+        return float((np.array([one.vector for one in self.examples]) @ q).max()) >= self.cosine
+
+    def __str__(self) -> str:
+        if not self.examples:
+            return "all queries"
+        some = ", ".join(f"“{clip(printable(one.text) or 'a vector', 60)}”" for one in self.examples[:3])
+        more = f" and {len(self.examples) - 3} more" if len(self.examples) > 3 else ""
+        return f"queries with a cosine of {self.cosine:.2f} or more to {some}{more}"
+
+
+ALL_QUERIES: Final = Scope()
 
 
 @dataclass(frozen=True)
@@ -46,13 +84,18 @@ class SteeringProfile:
     sae_digest: str  # digest of the autoencoder whose features these are
     provenance: str = ""
     note: str = ""
+    kind: Kind = "scale"
+    scope: Scope = ALL_QUERIES
+    date: str = field(default="", compare=False)  # when it was saved
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factors", check_factors(self.factors))
-        for name in ("sae_digest", "provenance", "note"):
+        for name in ("sae_digest", "provenance", "note", "date"):
             value = getattr(self, name)
             if not isinstance(value, str) or not is_whole(value):
                 raise InputError(f"{name} of a steering profile: give text, not {clip(repr(value), 40)}")
+        if self.kind not in get_args(Kind):
+            raise InputError(f"kind of a steering profile: give scale or project, not {clip(repr(self.kind), 40)}")
 
     def __repr__(self) -> str:
         some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
@@ -74,31 +117,65 @@ class SteeringProfile:
                 f"feature {lost[0]} was lost when the dictionary was retrained: factors have no effect on it"
             )
 
-    def with_factors(self, given: Sequence[str], sae: SparseAutoencoder) -> SteeringProfile:
+    def named(self, features: Sequence[LabelledFeature]) -> tuple[SteeredFeature, ...]:
+        """Its features with their labels, ascending."""
+        return tuple(SteeredFeature(j, features[j].label, factor) for j, factor in sorted(self.factors.items()))
+
+    def with_factors(self, given: Sequence[str], features: Sequence[LabelledFeature]) -> SteeringProfile:
         """This profile with FEATURE=FACTOR strings added, which override its own factors.
 
+        Args:
+            features: all features; FEATURE is a number, with or without #, or a label that only one of them has.
         Raises:
             InputError: not of this form, an unknown feature, an invalid factor, or a duplicate feature.
         """
         put: dict[int, float] = {}
         for text in given:
-            key, _, value = text.partition("=")
-            if not NUMBER.fullmatch(value):
+            key, sign, value = text.rpartition("=")
+            if not (sign and NUMBER.fullmatch(value)):
                 raise InputError(f"{clip(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5")
-            feature = _feature(text, key, sae.features)
+            feature = _named_feature(text, key, features)
             if feature in put:
                 raise InputError(f"{clip(text, 80)!r}: feature {feature} has two factors; give one")
             put[feature] = _factor(text, key, float(value))
         return replace(self, factors={**self.factors, **put})
 
-    def to_dict(self) -> dict[str, float]:
-        """{feature: factor}, as in the JSON file."""
-        return {str(feature): factor for feature, factor in sorted(self.factors.items())}
+    def merged(self, other: SteeringProfile) -> SteeringProfile:
+        """Both profiles in one.
+
+        Raises:
+            MismatchError: they belong to different autoencoders. InputError: their kinds, their scopes or two of their
+                factors differ.
+        """
+        if self.sae_digest != other.sae_digest:
+            raise MismatchError(
+                f"the profiles belong to different autoencoders, {self.sae_digest} and {other.sae_digest}"
+            )
+        if self.kind != other.kind:
+            raise InputError(f"one profile is of the kind {self.kind}, the other {other.kind}; they cannot be merged")
+        if self.scope != other.scope:
+            raise InputError(f"one profile is for {self.scope}, the other for {other.scope}; they cannot be merged")
+        for feature in sorted(self.factors.keys() & other.factors.keys()):
+            if self.factors[feature] != other.factors[feature]:
+                factors = f"{self.factors[feature]:g} and {other.factors[feature]:g}"
+                raise InputError(f"feature {feature} has the factors {factors}; remove it from one of the profiles")
+        source, note = (
+            "; ".join(filter(None, dict.fromkeys(texts)))
+            for texts in ((self.provenance, other.provenance), (self.note, other.note))
+        )
+        return replace(self, factors={**self.factors, **other.factors}, provenance=source, note=note, date="")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in the JSON file."""
+        factors = {str(feature): factor for feature, factor in sorted(self.factors.items())}
+        scope = {"examples": [one._asdict() for one in self.scope.examples], "cosine": self.scope.cosine}
+        record = {**asdict(self), "factors": factors, "scope": scope}
+        return record if self.scope.examples else {name: part for name, part in record.items() if name != "scope"}
 
     def save(self, path: str | Path) -> None:
-        """Write this profile as JSON, completely or not at all."""
+        """Write this profile as JSON, with today's date, completely or not at all."""
         check_file(path_of(path))
-        record = {**asdict(self), "factors": self.to_dict()}
+        record = self.to_dict() | {"date": date.today().isoformat()}
         write_text(Path(path), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
@@ -139,7 +216,9 @@ class SteeringProfile:
             )
             factors = {feature: factor for feature, factor in factors.items() if feature not in lost}
         try:
-            return cls(factors, sae.digest, record.get("provenance", ""), record.get("note", ""))
+            source, note, saved = (record.get(name, "") for name in ("provenance", "note", "date"))
+            scope = _scope(record.get("scope", {}), sae.dimension)
+            return cls(factors, sae.digest, source, note, record.get("kind", "scale"), scope, saved)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
@@ -208,6 +287,28 @@ def _change(
     at = place[codes.features[row, slot]]
     change[row, at] = codes.values[row, slot] * less_one[at]
     return ids, change
+
+
+def _scope(record: object, dimension: int) -> Scope:
+    """The scope in a profile's JSON."""
+    try:
+        found: dict[str, Any] = read_record(dict[str, Any], record)
+        examples = tuple(read_record(ExampleQuery, one) for one in found.get("examples", ()))
+        cosine = read_record(float, found.get("cosine", 0.0))
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(f"scope: {error}") from error
+    if any(len(one.vector) != dimension for one in examples):
+        raise InputError(f"scope: a query's vector does not have {dimension} numbers")
+    return Scope(examples, cosine)
+
+
+def _named_feature(text: str, key: str, features: Sequence[LabelledFeature]) -> int:
+    """The feature of a number, of a number after #, or of a label that only one feature has."""
+    named = [one.feature_id for one in features if one.label is not None and one.label.casefold() == key.casefold()]
+    if len(named) > 1:
+        ids = ", ".join(f"#{feature}" for feature in named[:8])
+        raise InputError(f"{clip(text, 80)!r}: {len(named)} features have this label: {ids}; give one of these numbers")
+    return named[0] if named else _feature(text, key.removeprefix("#"), len(features))
 
 
 def _feature(path: Path | str, key: str, features: int) -> int:

@@ -308,6 +308,13 @@ export interface components {
              * @default 10
              */
             k: number;
+            /**
+             * Kind
+             * @description What factors do: scale activations, or project features out.
+             * @default scale
+             * @enum {string}
+             */
+            kind: "scale" | "project";
             /** Query */
             query: string;
         };
@@ -470,6 +477,13 @@ export interface components {
             /** Index */
             index?: string | null;
             /**
+             * Kind
+             * @description What factors do: scale activations, or project features out.
+             * @default scale
+             * @enum {string}
+             */
+            kind: "scale" | "project";
+            /**
              * Query
              * @example how do vaccines work
              */
@@ -536,25 +550,11 @@ export interface components {
             /** Shared Features */
             shared_features: number[];
             /** Steered */
-            steered?: {
-                [key: string]: number;
-            };
+            steered?: components["schemas"]["SteeredFeature"][];
             /** Terms */
             terms: components["schemas"]["Term"][];
             /** Weak Features */
             weak_features: number[];
-        };
-        /**
-         * Factor
-         * @description One feature of a profile.
-         */
-        Factor: {
-            /** Factor */
-            factor: number;
-            /** Feature Id */
-            feature_id: number;
-            /** Label */
-            label: string | null;
         };
         /**
          * Family
@@ -897,14 +897,23 @@ export interface components {
          * @description A saved profile.
          */
         Profile: {
+            /** Date */
+            date: string;
             /** Factors */
-            factors: components["schemas"]["Factor"][];
+            factors: components["schemas"]["SteeredFeature"][];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "scale" | "project";
             /** Name */
             name: string;
             /** Note */
             note: string;
             /** Provenance */
             provenance: string;
+            /** Scope */
+            scope: string;
         };
         /**
          * ProfileRequest
@@ -917,6 +926,13 @@ export interface components {
             };
             /** Index */
             index?: string | null;
+            /**
+             * Kind
+             * @description What factors do: scale activations, or project features out.
+             * @default scale
+             * @enum {string}
+             */
+            kind: "scale" | "project";
             /** Name */
             name: string;
             /**
@@ -1047,9 +1063,7 @@ export interface components {
             query: string;
             read: components["schemas"]["Reading"];
             /** Steered */
-            steered?: {
-                [key: string]: number;
-            };
+            steered?: components["schemas"]["SteeredFeature"][];
         };
         /**
          * SearchRequest
@@ -1104,6 +1118,13 @@ export interface components {
              */
             k: number;
             /**
+             * Kind
+             * @description What factors do: scale activations, or project features out.
+             * @default scale
+             * @enum {string}
+             */
+            kind: "scale" | "project";
+            /**
              * Least
              * @description Leave out hits with a lower score.
              */
@@ -1154,18 +1175,32 @@ export interface components {
             text: string;
         };
         /**
+         * SteeredFeature
+         * @description A feature that is turned up or down. A factor of 1 changes nothing, 0 removes the feature.
+         */
+        SteeredFeature: {
+            /** Change */
+            change?: number | null;
+            /** Factor */
+            factor: number;
+            /** Feature Id */
+            feature_id: number;
+            /** Label */
+            label: string | null;
+        };
+        /**
          * SteeredRanking
          * @description The best documents with a profile.
          */
         SteeredRanking: {
             /** Hits */
             hits: components["schemas"]["Move"][];
+            /** Notes */
+            notes?: string[];
             /** Query */
             query: string;
             /** Steered */
-            steered: {
-                [key: string]: number;
-            };
+            steered: components["schemas"]["SteeredFeature"][];
         };
         /**
          * StoredDocument
@@ -1196,7 +1231,7 @@ export interface components {
          */
         Suggestion: {
             /** Factors */
-            factors: components["schemas"]["Factor"][];
+            factors: components["schemas"]["SteeredFeature"][];
             /** Note */
             note: string;
         };

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ...explain import Reading
+from ...features import SteeredFeature
 from ...records import Record
 from ..search.ranking import Found, Hit
 from .overview import Overview
@@ -19,7 +19,7 @@ class SearchAnswer(Record):
     read: Reading  # how much of the query the encoder could read
     notes: tuple[str, ...]  # warnings: unread parts of the query, a foreign vector, or hits that are all too low
     hits: tuple[Hit, ...]
-    steered: Mapping[int, float] = field(default_factory=dict)  # feature -> factor by which documents were steered
+    steered: tuple[SteeredFeature, ...] = ()
     overview: Overview | None = None
     index: str = ""  # its name on a server
 
@@ -27,7 +27,6 @@ class SearchAnswer(Record):
 def search_answer(found: Found, overview: Overview | None, *, explain: bool, top: int | None) -> SearchAnswer:
     """The answer; with `explain`, each hit has an explanation of `top` terms."""
     query = found.query
-    steered = dict(sorted(query.options.factors.items()))
     shortened = tuple(hit.with_explanation(top) if explain else hit for hit in found.hits)
-    notes = (*query.read.notes("query"), *(note for note in (query.doubt, found.note) if note))
-    return SearchAnswer(query.text, query.read, notes, shortened, steered, overview)
+    notes = (*query.read.notes("query"), *filter(None, (query.doubt, query.unsteered, found.note)))
+    return SearchAnswer(query.text, query.read, notes, shortened, query.steered, overview)

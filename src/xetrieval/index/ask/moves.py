@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...arrays import Float32
+from ...explain.explanation import steered_note
+from ...features import SteeredFeature
 from ...records import Record
 from ...steer import SteeringProfile
 from ...steer.learn import LearnConfig, competition_of, learn_factors
@@ -40,8 +42,9 @@ class SteeredRanking(Record):
     """The best documents with a profile."""
 
     query: str
-    steered: Mapping[int, float]  # feature -> factor; "before" means without them
+    steered: tuple[SteeredFeature, ...]  # "before" means without them
     hits: tuple[Move, ...]
+    notes: tuple[str, ...] = ()  # which features were turned up or down, or why none was
 
 
 def moves(index: Index, query: str | Float32, profile: SteeringProfile, k: int = 10) -> SteeredRanking:
@@ -54,7 +57,8 @@ def moves(index: Index, query: str | Float32, profile: SteeringProfile, k: int =
         stored = index.document(row)
         before = rank_in(plain, row)
         made.append(Move(stored.id, stored.title, stored.text, place, before, score, float(plain[row])))
-    return SteeredRanking(prepared.text, dict(sorted(profile.factors.items())), tuple(made))
+    note = steered_note(prepared.steered) if prepared.steered else prepared.unsteered
+    return SteeredRanking(prepared.text, prepared.steered, tuple(made), (note,) if note else ())
 
 
 def factors_from_thumbs(

@@ -1,8 +1,9 @@
 """Ranking by the encoder's own score: plain, with views added, or steered.
 
-dense    <q, z>
-views    <q, z> + sum_t w_t <q, R_t(z)>         of the best documents by <q, z>
-steered  <q, z'>,  z' = l2norm(z + sum_j (alpha_j - 1) c_j w_j)
+dense      <q, z>
+views      <q, z> + sum_t w_t <q, R_t(z)>         of the best documents by <q, z>
+scaled     <q, z'>,  z' = l2norm(z + sum_j (alpha_j - 1) c_j w_j)
+projected  <q, z'>,  z' = z - W_S D M W_S^T (z - b), by the query form; see `steer.removal`
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ...arrays import Float32, Float64
 from ...explain import Explanation
 from ...explain.pairs import PairNames
 from ...sae import SparseCodes
-from ...steer import steered_scores, steered_vectors
+from ...steer import Removal, steered_scores, steered_vectors
 from ..store.reader import IndexReader, Rows
 from .mode import Query, Ranked, Ranking, best
 from .nearest import nearest
@@ -32,8 +33,10 @@ class Cosine(Ranking):
     @classmethod
     def of(cls, index: IndexReader, query: Query) -> Ranking:
         """Plain, with views or steered, depending on the query's options."""
-        form = Views if query.options.views else Steered if query.options.factors else Cosine
-        return form(index, query)
+        options = query.options
+        if options.steer is not None and options.factors:
+            return (Projected if options.steer.kind == "project" else Scaled)(index, query)
+        return (Views if options.views else Cosine)(index, query)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
         """The best k rows; exact, unless there is an approximate engine and `exact` is false."""
@@ -53,8 +56,43 @@ class Cosine(Ranking):
         return list(self.index.explainer.explain_codes(repeated, z, codes, views, names))
 
 
-class Steered(Cosine):
-    """Ranking by cosine with steered documents."""
+class Projected(Cosine):
+    """Ranking with features removed from every document, or added to it, by projection."""
+
+    @property
+    def _removal(self) -> Removal:
+        return Removal.of(self.index.explainer.sae, self.query.options.factors)
+
+    def rank(self, k: int, among: Rows | None) -> Ranked:
+        """The best k rows for the query form, and their scores <q, z'>."""
+        removal, q = self._removal, self.q.astype(np.float64)
+        turned = removal.query(q)
+        length = float(np.linalg.norm(turned)) or 1.0  # engines take unit vectors
+        unit = (turned / length).astype(np.float32)
+        found = nearest(self.index, unit, k, among, approximate=not self.query.options.exact)
+        self.index.vectors(found.rows[:LOOKED_AT])
+        return Ranked(found.rows, length * found.scores + float(removal.constant(q)))
+
+    def split(self, rows: Rows) -> list[Explanation]:
+        """Split the scores of the edited vectors; removed features are no longer in the documents' support."""
+        index, removal, features = self.index, self._removal, self.index.explainer.features
+        z = index.vectors(rows)
+        gone = dict.fromkeys((j for j, factor in self.query.options.factors.items() if factor == 0), 0.0)
+        views = [steered_codes(codes, gone) for codes in index.all_codes(rows)]
+        explained = self._explained(rows, removal.edit(z).astype(np.float32), views)
+        assert self.query.options.steer is not None
+        named = [one for one in self.query.options.steer.named(features) if one.factor != 1]
+        return [
+            replace(
+                one,
+                steered=tuple(replace(feature, change=c) for feature, c in zip(named, change, strict=True)),
+            )
+            for one, change in zip(explained, removal.changes(self.q, z).tolist(), strict=True)
+        ]
+
+
+class Scaled(Cosine):
+    """Ranking by cosine with scaled activations of the documents."""
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
         """The best k rows, exactly: documents with a steered feature are rescored, all others keep their score."""
@@ -76,7 +114,9 @@ class Steered(Cosine):
         z = steered_vectors(self.index.explainer.sae, self.index.vectors(rows), views[0], factors)
         views = [steered_codes(views[0], factors), *views[1:]]
         explained = self._explained(rows, np.asarray(z, np.float32), views)
-        return [replace(one, steered=dict(sorted(factors.items()))) for one in explained]
+        assert self.query.options.steer is not None
+        steered = self.query.options.steer.named(self.index.explainer.features)
+        return [replace(one, steered=steered) for one in explained]
 
     @property
     def _factors(self) -> dict[int, float]:

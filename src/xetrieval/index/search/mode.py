@@ -15,6 +15,7 @@ import numpy as np
 from ...arrays import Float32, Float64
 from ...explain import Explanation, Term
 from ...explain.reading import NOT_COUNTED, Reading
+from ...features import SteeredFeature
 from ...steer import SteeringProfile
 from ...text import clip
 from ...views import View
@@ -28,7 +29,7 @@ class SearchOptions:
 
     Args:
         by: a search mode of `registry`.
-        steer: scales the documents' activations before they are scored.
+        steer: changes the documents before they are scored.
         views: the weight of each view whose score is added.
         exact: scan all vectors, even if there is an approximate engine.
         least: leave out hits with a lower score.
@@ -55,6 +56,8 @@ class Query:
     options: SearchOptions = SearchOptions()  # immutable
     read: Reading = NOT_COUNTED  # how much of it the encoder could read
     doubt: str = ""  # why its vector is probably not from the index's encoder
+    unsteered: str = ""  # why the steering profile does not apply to it
+    steered: tuple[SteeredFeature, ...] = ()
 
     def __repr__(self) -> str:
         return f"Query({clip(self.text, 80)!r}, by {self.options.by})"

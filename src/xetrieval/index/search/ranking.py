@@ -21,6 +21,7 @@ from ...explain.reading import NOT_COUNTED
 from ...explain.word_states import query_words
 from ...explain.words import Carrier, Words, carriers, matching, with_words
 from ...extras import require
+from ...features import SteeredFeature
 from ...options import check
 from ...records import Record
 from ...registry import search_mode
@@ -223,10 +224,17 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
     if mode.package:
         require(mode.package, "index")
     vector, read = index.query_vector(query) if "vector" in mode.needs else (None, NOT_COUNTED)
-    doubt = None
+    doubt, unsteered = None, ""
+    steered: tuple[SteeredFeature, ...] = ()
     if vector is not None and not isinstance(query, str):
         doubt = unlike(index.explainer, vector[None], "query vector")
-    return Query(text, vector, options, read, doubt or "")
+    if vector is not None and options.steer is not None:
+        if options.steer.scope.has(vector):
+            steered = options.steer.named(index.explainer.features)
+        else:
+            unsteered = f"not steered: the profile is for {options.steer.scope}"
+            options = replace(options, steer=None)
+    return Query(text, vector, options, read, doubt or "", unsteered, steered)
 
 
 def warn_foreign(query: Query) -> Query:

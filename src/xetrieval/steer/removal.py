@@ -1,0 +1,96 @@
+"""Removal by projection: takes a set of features out of every document, in part, whole, or with more of them added.
+
+    z' = z - W_S D M W_S^T (z - b)      D = diag(1 - alpha),  M = (W_S^T W_S + lambda I)^-1
+
+S and alpha are the same for every document, so the edit is one linear map. With beta = M W_S^T (z - b), a score changes
+by - sum_j (1 - alpha_j) beta_j <q, w_j>. beta is the projection on S alone: it is not the share that j has in an
+explanation, beside other features.
+
+Query form. <q, W_S D M W_S^T (z - b)> = <W_S M D W_S^T q, z - b>, because D and M are symmetric, so
+
+    <q, z'> = <q', z> + <W_S M D W_S^T q, b>,      q' = q - W_S M D W_S^T q
+
+The last term is the same for every document: q' ranks documents as the edit does, in any vector store. In q', M and D
+have the opposite order; they only commute if all alpha are equal.
+
+z' keeps its length. With z' / ||z'|| instead, a score can rise although what is removed was positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..arrays import Float32, Float64, IntArray
+from ..errors import InputError
+from ..features import check_feature_ids
+from ..sae import SparseAutoencoder
+from ..sae.projection import RIDGE
+
+if TYPE_CHECKING:
+    from .profile import SteeringProfile
+
+
+class Removal(NamedTuple):
+    """The edit of one set of features S and their factors. Rows of `directions` are the columns of W_S."""
+
+    ids: IntArray  # [t], ascending; factors of 1 are left out
+    directions: Float64  # [t, m]
+    inner: Float64  # [t, t], M D
+    decoder_bias: Float64  # [m]
+
+    @classmethod
+    def of(cls, sae: SparseAutoencoder, factors: Mapping[int, float]) -> Removal:
+        """The removal of {feature: alpha}.
+
+        Raises:
+            InputError: the autoencoder lacks one of the features.
+        """
+        check_feature_ids(factors, sae.features)
+        ids = np.array(sorted(feature for feature, factor in factors.items() if factor != 1), np.int32)
+        W = sae.directions[ids].astype(np.float64)
+        less = np.array([1 - factors[int(feature)] for feature in ids], np.float64)
+        inner = np.linalg.solve(W @ W.T + RIDGE * np.eye(len(ids)), np.diag(less))
+        return cls(ids, W, np.asarray(inner, np.float64), sae.decoder_bias.astype(np.float64))
+
+    def taken(self, z: Float32 | Float64) -> Float64:
+        """(1 - alpha_j) beta_j of every document, [n, t]."""
+        return np.asarray(((z - self.decoder_bias) @ self.directions.T) @ self.inner)
+
+    def edit(self, z: Float32 | Float64) -> Float64:
+        """z' of every document [n, m]."""
+        return np.asarray(z - self.taken(z) @ self.directions)
+
+    def changes(self, q: Float32 | Float64, z: Float32 | Float64) -> Float64:
+        """What each feature changes in <q, z>, [n, t]; their sum is <q, z'> - <q, z>. q is [m], z is [n, m]."""
+        return -self.taken(z) * (self.directions @ q.astype(np.float64))
+
+    def query(self, q: Float32 | Float64) -> Float64:
+        """q' of every query [Q, m], or of one [m]."""
+        return np.asarray(q - self._turned(q))
+
+    def constant(self, q: Float32 | Float64) -> Float64:
+        """<q, z'> - <q', z>, the same for every document, [Q]."""
+        return np.asarray(self._turned(q) @ self.decoder_bias)
+
+    def _turned(self, q: Float32 | Float64) -> Float64:
+        """W_S M D W_S^T q."""
+        return np.asarray(((q.astype(np.float64) @ self.directions.T) @ self.inner.T) @ self.directions)
+
+
+def steer_query(sae: SparseAutoencoder, q: Float32, profile: SteeringProfile) -> Float32:
+    """q' of every query [Q, m] in the profile's scope, others unchanged. Not unit vectors: their length matters
+    where a store returns inner products, and has no effect on a ranking.
+
+    Raises:
+        InputError: a profile of the kind scale, which edits each document in its own way and has no query form.
+        MismatchError: it belongs to a different autoencoder.
+    """
+    profile.check(sae)
+    if profile.kind != "project":
+        raise InputError("only profiles of the kind project have a query form; this one is of the kind scale")
+    turned = Removal.of(sae, profile.factors).query(q)
+    inside = [profile.scope.has(one) for one in q]
+    return np.where(np.array(inside)[:, None], turned, q).astype(np.float32)
