@@ -223,3 +223,21 @@ def _has_encoder(explainer: Explainer) -> bool:
         return explainer.encoder is not None
     except XetrievalError:  # not installed, or made for vectors alone
         return False
+
+
+def summary(explanation: Explanation, top: int | None) -> dict[str, Any]:
+    """A small record for the metadata of a document in other frameworks; its parts add up to the score."""
+    short = explanation.top(top)
+    features = []
+    for term in short.terms:
+        words = {} if term.words is None else {"query": list(term.words.query), "document": list(term.words.document)}
+        known = {"words": words} if any(words.values()) else {}
+        features.append({"feature_id": term.feature_id, "name": term.name, "share": term.share, **known})
+    return {
+        "score": short.score,
+        "bias": short.bias,
+        "features": features,
+        "other_features": short.other_terms.share if short.other_terms else 0.0,
+        "remainder": short.remainder,
+        **({"notes": list(short.notes)} if short.notes else {}),
+    }
