@@ -34,7 +34,7 @@ from ..text import clip
 Metric = Literal[
     "cosine", "cosine distance", "shifted cosine", "dot", "dot distance", "negative dot", "l2", "squared l2"
 ]
-METRICS: Final[Mapping[Metric, str]] = {  # what the store returns for a query q and a document z
+METRICS: Final[Mapping[Metric, str]] = {  # the score that the store returns for a query q and a document z
     "cosine": "cos(q, z)",
     "cosine distance": "1 - cos(q, z)",
     "shifted cosine": "(1 + cos(q, z)) / 2",
@@ -44,7 +44,7 @@ METRICS: Final[Mapping[Metric, str]] = {  # what the store returns for a query q
     "l2": "|q - z|",
     "squared l2": "|q - z|^2",
 }
-AGREES: Final = 1e-4  # the most that a float32 store's cosine may differ from the explained one
+AGREES: Final = 1e-4  # the cosine of a float32 store may differ from the explained one by this much
 Source = str | Path | Explainer | Index
 
 
@@ -91,20 +91,20 @@ def explain_hits(
     quantised: bool = False,
     words: bool = True,
 ) -> list[Explanation]:
-    """Why each hit has its score, in the order of the hits. One query is used for all of them.
+    """Why each hit of one query has its score, in the order of the hits.
 
     The vectors of the hits are explained as they are; only hits without one are encoded, from their texts.
 
     Args:
-        explainer: that of this corpus (an explainer, its folder, an index or its folder), or a general one ("minilm").
+        explainer: one learned from this corpus (an explainer, an index, or the folder of either), or "minilm".
         query: a text, or the vector that the store was searched with.
         metric: what the scores of the hits are; a key of METRICS.
         vector: the vector that the store was searched with, if `query` is a text; otherwise the text is encoded.
         quantised: the store returns rounded vectors, so its scores may differ from the explained ones; a note says so.
         words: add the words of both texts that carry each share, where there are texts and the encoder is installed.
     Raises:
-        InputError: a hit without vector and text, or an unknown metric. MismatchError: a score is not that of the hit's
-        vector and the query's.
+        InputError: a hit without vector and text, or an unknown metric. MismatchError: a score does not belong to the
+        hit's vector and the query's.
     """
     hits, explainer = list(hits), explainer_from(explainer)
     if metric not in METRICS:
@@ -187,7 +187,7 @@ def _vectors(explainer: Explainer, hits: Sequence[StoreHit]) -> Float32:
 def _compared(
     hits: Sequence[StoreHit], sides: _Sides, metric: Metric, explained: Float64, *, quantised: bool
 ) -> list[list[str]]:
-    """A note for each hit of a quantised store; a gap between scores elsewhere is an error."""
+    """A note for each hit of a quantised store; for any other store, a different score is an error."""
     scores = np.array([np.nan if hit.score is None else hit.score for hit in hits], np.float64)
     stored = sides.cosines(metric, scores)
     with np.errstate(invalid="ignore"):

@@ -79,7 +79,7 @@ class NumberedStore(Store):
     def read(cls, file: str) -> object:
         """The index in a file, memory-mapped where possible."""
         raise InputError(
-            f"{file}: such a file does not record everything; open it in Python and pass it to {cls.__name__}"
+            f"{file}: such a file does not record its dimension; open it in Python and pass it to {cls.__name__}"
         )
 
     @classmethod

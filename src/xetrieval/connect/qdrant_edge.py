@@ -16,7 +16,7 @@ from .store import PAGE, place_of
 
 
 class QdrantEdge(Points):
-    """A shard of Qdrant Edge, which does not tell its metric."""
+    """A shard of Qdrant Edge, which does not report its metric."""
 
     def __init__(
         self, shard: Any, using: str, columns: tuple[tuple[str, str], ...] = (), metric: Metric = "cosine"

@@ -21,7 +21,7 @@ from .store import PAGE, Store, hit_of, place_of, record_of_document
 
 
 class RedisVectors(Store):
-    """A vector set of Redis, through a client that decodes nothing."""
+    """A vector set of Redis, through a client that does not decode responses."""
 
     metric = "shifted cosine"
 

@@ -74,7 +74,7 @@ class TableStore(Store):
     """A store whose documents are rows with named columns; those without a role are metadata.
 
     Args:
-        columns: (role, column) for roles whose columns have other names than `usual`.
+        columns: (role, column) for roles whose columns are not named as in `usual`.
     """
 
     usual: ClassVar[Mapping[str, str]] = {"id": "id", "text": "text", "title": "title", "vector": "vector"}
@@ -123,7 +123,7 @@ class TableStore(Store):
 def record_of_document(
     doc_id: str, vector: ArrayLike, text: str = "", title: str = "", metadata: Mapping[str, Any] | None = None
 ) -> Record:
-    """A document as an index takes it."""
+    """A document in the form that an index takes."""
     known = {name: value for name, value in (metadata or {}).items() if value is not None}
     fields = {"title": title, "metadata": known}
     return Record(Document(doc_id, f"{title}\n{text}".strip(), text, doc_id, fields), np.asarray(vector, np.float32))

@@ -24,7 +24,7 @@ def _percent(part: float | None) -> str:
 
 
 def _score_lines(scale: Scale | None, cutoff: Cutoff | None) -> Iterator[str]:
-    """How high scores are here, and from which score on hits are relevant."""
+    """How high scores are here, and above which score hits are relevant."""
     if scale is not None:
         levels = f"half score below {scale.median:.2f}, 99% below {scale.percent_99:.2f}"
         yield f"unrelated pairs of documents: {levels}, 99.9% below {scale.percent_99_9:.2f}"
@@ -34,19 +34,19 @@ def _score_lines(scale: Scale | None, cutoff: Cutoff | None) -> Iterator[str]:
     if cutoff is None:
         return
     if cutoff.score is None or cutoff.precision_ci is None:
-        best = "" if cutoff.highest is None else f"; the highest is {cutoff.highest:.0%}, from {cutoff.highest_from} on"
-        yield f"hits do not have a precision of {cutoff.wanted:.0%} from any score on{best} (twenty hits or more)"
+        best = "" if cutoff.highest is None else f"; the highest is {cutoff.highest:.0%}, above {cutoff.highest_from}"
+        yield f"above no score do hits have a precision of {cutoff.wanted:.0%}{best} (over at least twenty hits)"
         return
     low, high = cutoff.precision_ci
     place = "" if cutoff.above_unrelated is None else f" (above {percent(cutoff.above_unrelated)} of unrelated pairs)"
     yield (
-        f"hits from {cutoff.score:.4f}{place} on are relevant with a precision of {cutoff.precision:.0%} ({low:.0%} to "
-        f"{high:.0%}): {cutoff.hits:,} of the best ten of each query, {cutoff.recall:.0%} of those that are relevant; "
+        f"hits above {cutoff.score:.4f}{place} are relevant with a precision of {cutoff.precision:.0%} ({low:.0%} to "
+        f"{high:.0%}): {cutoff.hits:,} of the best ten of each query, with {cutoff.recall:.0%} of the relevant ones; "
         f"search --least {cutoff.score:.4f} leaves out the others"
     )
     yield (
         f"{cutoff.answered:.0%} of the queries have such a hit, {cutoff.answered_without:.0%} if their relevant "
-        "documents are taken out: these would be answered wrongly"
+        "documents are taken out, and these would get wrong answers"
     )
 
 

@@ -1,9 +1,9 @@
-"""From which score on are hits relevant, and what is left of queries that nothing answers? From judged queries.
+"""Finds, from judged queries, the score above which hits are relevant, and what it does to queries without an answer.
 
     precision(t) = relevant hits with score >= t / hits with score >= t,   each query's best ten documents
 
-The cut-off is the lowest t with the wanted precision. A query becomes one that nothing answers by taking its relevant
-documents out of the ranking. Documents without a judgment count as not relevant, so a cut-off errs on the high side.
+The cut-off is the lowest t with the wanted precision. A query without an answer is one whose relevant documents are
+taken out of the ranking. Documents without a judgment count as not relevant, so a cut-off errs on the high side.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ..progress import Progress, silent
 from ..records import Record
 from .retrieval import CHUNKS, DEPTH
 
-FEWEST: Final = 20  # hits at or above a cut-off; a precision of fewer says little
-COPY: Final = 1e-6  # documents with the score of a relevant one are taken to be copies of it
+FEWEST: Final = 20  # a cut-off has at least this many hits at or above it; a precision over fewer says little
+COPY: Final = 1e-6  # documents with the same score as a relevant one are taken to be copies of it
 
 
 class JudgedHits(NamedTuple):
@@ -53,7 +53,7 @@ class Scale(Record):
 
 @dataclass(frozen=True)
 class Cutoff(Record):
-    """A score from which hits have the wanted precision, and what it does to queries with and without an answer."""
+    """A score above which hits have the wanted precision, and what it does to queries with and without an answer."""
 
     wanted: float
     queries: int

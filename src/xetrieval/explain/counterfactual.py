@@ -184,7 +184,8 @@ def least_erasure(
 def least_boost(
     sae: SparseAutoencoder, pair: tuple[Float32, Float32], original: SparseCodes, above: float
 ) -> Scale | None:
-    """The least factor on what a query shares with a document's original view that takes the score above `above`."""
+    """The smallest factor on the features shared with the document's original view that takes the score above
+    `above`."""
     own = overlap(sae.encode(pair[0][None]), [original], sae.features)
     return smallest_boost(sae, *pair, own.features, own.view_activations[:, 0], above)
 
@@ -217,7 +218,7 @@ def smallest_erasure(
     ids, expected = np.sort(features[chosen]), float(space.scores(chosen[None])[0])
     score = float(erase(sae, z[None], FeatureSets.of([ids]))[0] @ q.astype(np.float64))
     if abs(score - expected) > MARGIN:
-        raise MismatchError(f"erasing {len(ids)} features gives {score:.9f}, by the small form {expected:.9f}")
+        raise MismatchError(f"erasing {len(ids)} features gives {score:.9f}, but the fast formula gives {expected:.9f}")
     return Erasure(ids, score, minimal)
 
 

@@ -42,7 +42,7 @@ def uses_of(sae: SparseAutoencoder, vectors: Float32, queries: Rows, passages: R
     Args:
         vectors: of all texts, [n, m].
         queries: rows used as queries. passages: rows of the passages.
-        owner: row of the passage that each query is or comes from; -1 if it is not among them.
+        owner: for each query, the row of the passage that it is, or is taken from; -1 if it is not among them.
     """
     near = _neighbours(vectors, queries, passages, owner)
     place, rank = np.nonzero(near >= 0)

@@ -1,9 +1,9 @@
-"""Is a score high? Where it lies among the scores of unrelated pairs: documents of the index, drawn at random.
+"""How high a score is compared with those of unrelated pairs: documents of the index, drawn at random.
 
     above_unrelated(s) = fraction of the pairs with <z_i, z_j> < s,   i and j from different documents
 
-Encoders and corpora differ in how large a cosine is between texts that have nothing in common, so a score alone says
-little. Other ways to put it on a scale were measured as well (`paper/studies/answerable.py`).
+How large the cosine of two texts with nothing in common is depends on encoder and corpus, so a score alone says little.
+Other ways to put it on a scale were measured as well (`paper/studies/answerable.py`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..store.reader import IndexReader
 from .mode import Query, Ranked
 
 SAMPLE: Final = 600  # documents, each with all others: 179,700 pairs
-FEWEST: Final = 50  # documents; with fewer, nothing is said
-LOW: Final = 0.95  # queries whose best hit is not above this fraction are probably off topic
+FEWEST: Final = 50  # documents; with fewer, scores are not compared
+LOW: Final = 0.95  # a query whose best hit is not above this fraction of pairs is probably off topic
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _drawn(index: IndexReader) -> Unrelated | None:
 
 
 def nothing_answers(index: IndexReader, query: Query, ranked: Ranked) -> str:
-    """A sentence if even the best hit is too low, by `least` or else compared with unrelated pairs; empty if not."""
+    """A sentence if even the best hit is too low, by `least` or compared with unrelated pairs; otherwise empty."""
     if not len(ranked.rows):
         return ""
     best, least = float(ranked.scores[0]), query.options.least
@@ -69,7 +69,7 @@ def nothing_answers(index: IndexReader, query: Query, ranked: Ranked) -> str:
 
 
 def in_words(fraction: float) -> str:
-    """The fraction of unrelated pairs that a score is higher than, in words."""
+    """The fraction of unrelated pairs with a lower score, in words."""
     return f"higher than {percent(fraction)} of unrelated pairs"
 
 
