@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..configs import SuggestConfig
+from ..configs import Option, Range, SuggestConfig
 from ..errors import InputError
 from .console import output_console, print_json, print_line, print_message
 from .options import Format, FormatOption
@@ -38,20 +38,16 @@ app = Commands(help="Turn features up and down: learn a profile, see its effect.
 class JudgmentOptions:
     """Which documents are relevant to which query."""
 
-    data: Annotated[
-        str | None, typer.Option("--data", help="BEIR folder with queries.jsonl and qrels, or its name.")
-    ] = None
-    clicks: Annotated[
-        Path | None, typer.Option("--clicks", help='JSON lines {"query", "doc_id", "clicks"} of a query log.')
-    ] = None
-    queries: Annotated[int | None, typer.Option("--queries", min=10, help="A sample of this many queries.")] = None
+    data: Annotated[str | None, Option("BEIR folder with queries.jsonl and qrels, or its name.")] = None
+    clicks: Annotated[Path | None, Option('JSON lines {"query", "doc_id", "clicks"} of a query log.')] = None
+    queries: Annotated[int | None, Option("A sample of this many queries."), Range(10)] = None
     skip_bad: SkipBad = False
 
 
 @app.command()
 def suggest(
     index: IndexArgument,
-    output: Annotated[Path, typer.Option("--output", help="The file for the profile (JSON).")],
+    output: Annotated[Path, Option("The file for the profile (JSON).")],
     judgments: JudgmentOptions,
     config: SuggestConfig,
     format: FormatOption = Format.text,
@@ -100,25 +96,21 @@ def suggest(
 class ProfileOptions:
     """A profile: a file, single factors, or both."""
 
-    profile: Annotated[Path | None, typer.Option("--profile", help="A profile (JSON).")] = None
+    profile: Annotated[Path | None, Option("A profile (JSON).")] = None
     factor: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            help="FEATURE=FACTOR: 0 removes the feature, 2 doubles it; FEATURE is a number or a label that only one "
+        Option(
+            "FEATURE=FACTOR: 0 removes the feature, 2 doubles it; FEATURE is a number or a label that only one "
             "feature has; may be repeated.",
+            "--set",
         ),
     ] = None
     kind: Annotated[
-        KindChoice | None,
-        typer.Option(
-            "--kind", help="project: take features out of every document; scale (default): scale activations."
-        ),
+        KindChoice | None, Option("project: take features out of every document; scale (default): scale activations.")
     ] = None
 
     def read(self, index: Index) -> SteeringProfile:
         """The profile, checked against an index."""
-        from ..errors import InputError
         from ..steer import SteeringProfile
 
         if self.profile is None and not self.factor:
@@ -138,10 +130,8 @@ def apply(
     index: IndexArgument,
     query: Annotated[str, typer.Argument(help="The query.")],
     options: ProfileOptions,
-    save: Annotated[
-        Path | None, typer.Option("--save", help="Write the profile, including --set, to this file.")
-    ] = None,
-    k: Annotated[int, typer.Option("--hits", "-k", min=1, help="How many documents.")] = 10,
+    save: Annotated[Path | None, Option("Write the profile, including --set, to this file.")] = None,
+    k: Annotated[int, Option("How many documents.", "--hits -k"), Range(1)] = 10,
     format: FormatOption = Format.text,
 ) -> None:
     """Rank with and without a profile, side by side. The index does not change."""
