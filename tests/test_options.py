@@ -57,6 +57,7 @@ class Home:
         np.save(folder / "query.npy", self.index.query_vector(f"{QUERY} {WORDS[40]}")[0])
         for name, seed in (("q.npy", 1), ("z.npy", 2)):
             np.save(folder / name, unit(2, seed=seed))
+        (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": f"{QUERY} {WORDS[40]}"}) + "\n")
         pairs = [{"query": "red apple", "doc": "an apple is red. A pear is not."}] * 2
         lines = [json.dumps(pair) for pair in pairs]
         (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
@@ -204,6 +205,8 @@ def test_every_pair_of_options_of_search(home: Home, tmp_path: Path) -> None:
     values: dict[str, list[object]] = {
         "query": [QUERY],
         "query_vector": ["--query-vector", home.folder / "query.npy"],
+        "queries": ["--queries", home.folder / "queries.jsonl"],
+        "skip_bad": ["--skip-bad"],
         "k": ["-k", 3],
         "by": ["--by", "sparse"],
         "steer": ["--steer", home.folder / "profile.json"],
@@ -222,8 +225,15 @@ def test_every_pair_of_options_of_search(home: Home, tmp_path: Path) -> None:
     assert set(values) == typed(cli_search, {"index"})
     call = on_the_command_line(["search", home.folder / "index"], values, tmp_path)
     # exact: this index has no faiss, so all vectors are scanned in any case; explainer: a copy with the same names;
-    # least: of k and it, only the one that leaves out more shows
-    try_all("search", set(values), VIEW, call, {"exact", "explainer", "least"}, {"query", "query_vector"})
+    # least: of k and it, only the one that leaves out more shows; skip_bad: no row is bad
+    try_all(
+        "search",
+        set(values),
+        VIEW,
+        call,
+        {"exact", "explainer", "least", "skip_bad"},
+        {"query", "query_vector", "queries"},
+    )
 
 
 @pytest.mark.slow

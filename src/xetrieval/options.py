@@ -63,6 +63,10 @@ SEARCH: Final = (
     Needs("bad", "overview", "judged hits are used only by the overview"),
     Needs("kind", "steer", WHAT_FACTORS_DO),
     Needs("top", "explain", "it sets how many features of each explanation are shown"),
+    Apart("queries", "query", "give one query or a file of them"),
+    Apart("queries", "vector", "give one query or a file of them"),
+    Apart("queries", "overview", "an overview is about the hits of one query"),
+    Needs("skip_bad", "queries", "it applies only to rows of files"),
 )
 WHY: Final = (
     *RANKING,

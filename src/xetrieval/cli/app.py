@@ -14,6 +14,7 @@ import typer
 from .. import __version__
 from ..errors import InputError, XetrievalError, XetrievalWarning
 from ..text import clip
+from .check import check
 from .console import print_line, print_message, use_utf8, write
 from .demo import demo
 from .doctor import doctor
@@ -62,6 +63,7 @@ app.command()(explain)
 app.command()(demo)
 app.command()(search)
 app.command()(why)
+app.command()(check)
 app.command()(doctor)
 app.command()(serve)
 app.command()(mcp)

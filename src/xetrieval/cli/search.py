@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +15,15 @@ import typer
 
 from ..configs import Option, Range
 from ..errors import InputError
+from ..progress import silent
 from ..registry import SEARCH_MODES
 from ..text import clip
-from .console import as_json, print_json, print_line, print_message
-from .options import Format, FormatOption, ReportFormat, ReportFormatOption, TopOption
+from .console import as_json, print_json, print_line, print_message, write
+from .options import ReportFormat, ReportFormatOption, TopOption
 from .output import check_output, print_parts, show, write_output
+from .progress import progress_bar
 from .shared import check_options
-from .skipped import print_messages
+from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
     from ..arrays import Float32
@@ -50,24 +55,34 @@ class RankingOptions:
         values = {**values, "query": query, "vector": self.query_vector, "steer": self.steer, "views": self.view}
         check_options(verb, values, CALLED, self.by)
 
-    def prepare(self, index: Index, query: str | None) -> tuple[str | Float32, SearchOptions]:
-        """The query, and how to rank for it."""
+    def options(self, index: Index) -> SearchOptions:
+        """How to rank."""
         from ..index.search.mode import SearchOptions
         from ..steer import SteeringProfile
 
-        words = read_query(query, self.query_vector)
         profile = (
             None
             if self.steer is None
             else SteeringProfile.load(self.steer, index.explainer.sae, index.explainer.earlier)
         )
-        return words, SearchOptions(self.by, profile, read_weights(self.view))
+        return SearchOptions(self.by, profile, read_weights(self.view))
+
+
+class SearchFormat(StrEnum):
+    """How hits are printed."""
+
+    text = "text"
+    json = "json"
+    trec = "trec"
 
 
 @dataclass(frozen=True)
 class HitOptions:
     """Which hits to find, and what to print about them."""
 
+    queries: Annotated[
+        Path | None, Option("Search for every query of a file: JSON lines with _id and text, as in BEIR.")
+    ] = None
     k: Annotated[int, Option("How many documents.", "--hits -k"), Range(1)] = 10
     filter: Annotated[
         list[str] | None,
@@ -85,7 +100,17 @@ class HitOptions:
     good: Annotated[list[str] | None, Option("Id of a relevant hit, for --overview; may be repeated.")] = None
     bad: Annotated[list[str] | None, Option("Id of an irrelevant hit, for --overview; may be repeated.")] = None
     top: TopOption = None
-    format: FormatOption = Format.text
+    format: Annotated[SearchFormat, Option("text, json (one line per query), or trec (a run, with --queries).")] = (
+        SearchFormat.text
+    )
+    skip_bad: SkipBad = False
+
+    def check_run(self) -> None:
+        """Refuse a TREC run without queries or with explanations."""
+        if self.format is SearchFormat.trec and self.queries is None:
+            raise InputError("--format trec needs --queries: a run has the hits of many queries")
+        if self.format is SearchFormat.trec and self.explain:
+            raise InputError("--format trec and --explain cannot be combined: a run has no place for explanations")
 
 
 def search(
@@ -96,7 +121,7 @@ def search(
         str | None, typer.Argument(help="The query; with --by concept, labels: '\"kidney disease\" -#12'.")
     ] = None,
 ) -> None:
-    """Search an index; --explain shows why each hit was found."""
+    """Search an index for a query or for a file of them; --explain shows why each hit was found."""
     from ..explain.explanation import steered_note
     from ..index import open_index
     from ..index.ask.answer import search_answer
@@ -106,12 +131,17 @@ def search(
     from ..index.search.ranking import warn_foreign
 
     ranking.check("search", query, {**vars(hits), "top": hits.top is not None})
+    hits.check_run()
     opened = open_index(index, ranking.explainer)
-    words, options = ranking.prepare(opened, query)
-    found = search_index(opened, words, hits.k, replace(options, exact=hits.exact, least=hits.least), hits.filter)
+    options = replace(ranking.options(opened), exact=hits.exact, least=hits.least)
+    if hits.queries is not None:
+        search_all(opened, hits.queries, options, hits)
+        return
+    words = read_query(query, ranking.query_vector)
+    found = search_index(opened, words, hits.k, options, hits.filter)
     warn_foreign(found.query)
     common = overview_of(opened, found.hits, hits.good or (), hits.bad or ()) if hits.overview else None
-    if hits.format is Format.json:
+    if hits.format is SearchFormat.json:
         print_json(search_answer(found, common, explain=hits.explain, top=hits.top).to_dict())
         return
     if found.query.steered:
@@ -122,6 +152,45 @@ def search(
     print_parts(hit_parts(found.hits, hits.top, explain=hits.explain), None)
     if common is not None:
         print_parts(overview_parts(common), None)
+
+
+def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOptions) -> None:
+    """Print the hits of every query of a file as they are found."""
+    from statistics import median
+
+    from ..data.judgments import read_queries
+    from ..explain.explanation import steered_note
+    from ..index.ask.answer import run_lines, search_answer
+    from ..index.ask.tables import hit_parts
+    from ..index.search.ranking import search as search_index
+    from ..index.search.unrelated import in_words
+
+    skipped = skipped_rows(skip_bad=hits.skip_bad)
+    read = read_queries(queries, None, skipped)
+    report_skipped(skipped, None)
+    best, unanswered = [], []
+    with nullcontext(silent) if sys.stdout.isatty() else progress_bar() as progress:  # hits show the progress
+        for place, (name, text) in enumerate(zip(read.ids, read.texts, strict=True), 1):
+            found = search_index(index, text, hits.k, options, hits.filter)
+            best += [one for hit in found.hits[:1] if (one := hit.above_unrelated) is not None]
+            unanswered += [name] if found.note else []
+            if hits.format is SearchFormat.trec:
+                write("".join(f"{line}\n" for line in run_lines(name, found.hits)))
+            elif hits.format is SearchFormat.json:
+                answer = search_answer(found, None, explain=hits.explain, top=hits.top)
+                print_json({"query_id": name, **answer.to_dict()})
+            else:
+                if place == 1 and found.query.steered:
+                    print_line(steered_note(found.query.steered))
+                print_line(f"{name}: {text}")
+                print_messages([f"{name}: {found.note}"] if found.note else [])
+                print_parts(hit_parts(found.hits, hits.top, explain=hits.explain), None)
+            progress("search", place, len(read.ids), "")
+    print_messages([read.note] if read.empty else [])
+    middle = [f"the median best hit is {in_words(median(best))}"] if best else []
+    few = ", ".join(unanswered[:5]) + (", ..." if len(unanswered) > 5 else "")
+    none = [f"nothing here seems to answer {len(unanswered):,} of them: {few}"] if unanswered else []
+    print_message("; ".join([f"{len(read.ids):,} queries", *middle, *none]))
 
 
 @dataclass(frozen=True)
@@ -164,7 +233,8 @@ def why(
     if doc_id is None:
         raise InputError("give a query and the document's id: xetrieval why INDEX QUERY DOC_ID")
     opened = open_index(index, ranking.explainer)
-    prepared = warn_foreign(prepare(opened, *ranking.prepare(opened, query)))
+    words = read_query(query, ranking.query_vector)
+    prepared = warn_foreign(prepare(opened, words, ranking.options(opened)))
     over, k, top, format, output = options.over, options.k, options.top, options.format, options.output
     evidence = (DEFAULT_TOP if top is None else top) if options.evidence else None
     answer = ask(opened, prepared, doc_id, over, k, counterfactual=options.counterfactual, evidence=evidence)

@@ -1,10 +1,22 @@
 """An index: a corpus that is encoded and decomposed once, then searched and explained in milliseconds."""
 
 from ..configs import BuildConfig
+from .ask.expect import Expectation, read_expectations
 from .build.corpus import Corpus
 from .build.pipeline import Built, build_index
 from .index import Index, open_index
 from .search.mode import SearchOptions
 from .search.ranking import Hit
 
-__all__ = ["BuildConfig", "Built", "Corpus", "Hit", "Index", "SearchOptions", "build_index", "open_index"]
+__all__ = [
+    "BuildConfig",
+    "Built",
+    "Corpus",
+    "Expectation",
+    "Hit",
+    "Index",
+    "SearchOptions",
+    "build_index",
+    "open_index",
+    "read_expectations",
+]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..explain import Explainer
 from ..steer import SteeringProfile
 from ..views import View
+from .ask.expect import Expectation, Outcomes, check, read_expectations
 from .ask.why import Why, why
 from .search.mode import SearchOptions
 from .search.ranking import Hit, prepare, search, warn_foreign
@@ -59,6 +60,17 @@ class Index(IndexReader):
         """Why a document has its rank; see `xetrieval.index.ask.why.why`."""
         prepared = warn_foreign(prepare(self, query))
         return why(self, prepared, doc_id, over, k, counterfactual=counterfactual, evidence=evidence)
+
+    def check(self, expectations: str | Path | Iterable[Expectation]) -> Outcomes:
+        """Check what rankings are expected to be, and explain what broke.
+
+        Args:
+            expectations: a file of JSON lines (docs/checking.md), or `xetrieval.index.Expectation` objects.
+        Raises:
+            InputError: a line that is not an expectation, a document that is not in the index, or an unusable filter.
+        """
+        given = read_expectations(expectations) if isinstance(expectations, str | Path) else expectations
+        return check(self, given)
 
 
 def open_index(folder: str | Path, explainer: str | Path | Explainer | None = None) -> Index:

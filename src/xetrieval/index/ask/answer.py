@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ...errors import InputError
 from ...explain import Reading
 from ...features import SteeredFeature
 from ...records import Record
@@ -30,3 +32,19 @@ def search_answer(found: Found, overview: Overview | None, *, explain: bool, top
     shortened = tuple(hit.with_explanation(top) if explain else hit for hit in found.hits)
     notes = (*query.read.notes("query"), *filter(None, (query.doubt, query.unsteered, found.note)))
     return SearchAnswer(query.text, query.read, notes, shortened, query.steered, overview)
+
+
+def run_lines(query_id: str, hits: Sequence[Hit]) -> Iterator[str]:
+    """The hits of one query in a TREC run: a line for each document, at the place of its best chunk.
+
+    Raises:
+        InputError: an id with a space, which separates the columns.
+    """
+    documents: dict[str, float] = {}
+    for hit in hits:
+        documents.setdefault(hit.parent or hit.doc_id, hit.score)
+    for rank, (name, score) in enumerate(documents.items(), 1):
+        for one in (query_id, name):
+            if len(one.split()) != 1:
+                raise InputError(f"id {one[:60]!r} has a space, which separates the columns of a TREC run")
+        yield f"{query_id} Q0 {name} {rank} {score:.6f} xetrieval"
