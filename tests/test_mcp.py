@@ -100,7 +100,7 @@ def test_every_tool_answers_with_the_librarys_own_types(index: Index) -> None:
 
 def test_errors_reach_the_agent_in_our_words_and_without_paths(index: Index, folder: Path) -> None:
     refused = {
-        ("search", "no index 'zz' here; there is things"): {"query": "a", "index": "zz"},
+        ("search", "no index 'zz' here; the indexes are: things"): {"query": "a", "index": "zz"},
         ("search", "no document has that field; this index has n, site, tags"): {"query": "a", "filters": ["zz=1"]},
         ("search", "choose one of dense, concept, sparse, bm25, hybrid"): {"query": "a", "by": "x"},
         ("search", "at least 1 character"): {"query": ""},

@@ -25,6 +25,7 @@ from xetrieval.encoders.endpoint import EndpointEncoder
 from xetrieval.encoders.function import FunctionEncoder
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain.pairs import PairNames
+from xetrieval.features import LabelledFeature
 from xetrieval.fitting.metrics import card_metrics
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.ask.answer import search_answer
@@ -172,7 +173,9 @@ def test_only_whole_paths_are_taken_out_of_messages(tmp_path: Path) -> None:
 
     opened = open_index(build_small(tmp_path, 20))
     opened.folder = Path("e")
-    assert plain("no index 'nope' here; there is e", {"e": opened}) == "no index 'nope' here; there is e"
+    assert (
+        plain("no index 'nope' here; the indexes are: e", {"e": opened}) == "no index 'nope' here; the indexes are: e"
+    )
     opened.folder = Path("a/IX")
     words = "a/IX: damaged; a/IXC and ba/IX are not; a/IX/config.json"
     assert plain(words, {"n": opened}) == "index n: damaged; a/IXC and ba/IX are not; index n/config.json"
@@ -220,7 +223,7 @@ def test_a_lost_feature_is_not_steered() -> None:
     sae = random_sae()
     sae = replace(sae, encoder_weight=np.where(np.arange(128)[:, None] == 3, np.float32(0), sae.encoder_weight))
     with pytest.raises(InputError, match="feature 3 was lost"):
-        SteeringProfile({}, sae.digest).with_factors(["3=0"], sae).check(sae)
+        SteeringProfile({}, sae.digest).with_factors(["3=0"], [LabelledFeature(i, None) for i in range(9)]).check(sae)
 
 
 def test_a_few_held_out_rows_have_no_variance_to_report() -> None:

@@ -368,7 +368,7 @@ def _print_result(built: Built, output: Path, seconds: float) -> None:
     if built.unreadable:
         print_message(
             f"{built.unreadable:,} of {built.added + built.updated:,} documents are mostly unknown to the encoder: it "
-            "knows at most half of their tokens, and can hardly find them"
+            "knows at most half of their tokens, so search can hardly find them"
         )
     if built.documents >= LARGE:
         print_message(f"to search this many documents faster, run `xetrieval index accelerate {output} faiss`")

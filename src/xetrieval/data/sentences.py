@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-# A sentence ends at a line break of any kind; at . ! ? (and closing quotes) before a space and anything but a lower-
-# case letter, or before a list item; and at the full stops of scripts without spaces or capitals.
+# A sentence ends at a line break of any kind; at . ! ? (and closing quotes) before a space, unless a lower-case letter
+# follows that is not a list item; and at the full stops of scripts without spaces or capitals.
 LINE: Final = r"\s*[\n\r\x85\u2028\u2029]\s*"
 BREAK: Final = re.compile(
     r"""(?:(?<=[.!?])|(?<=[.!?]["'”’)\]]))\s+(?=["'“‘«(\[¿¡]*[^\W_]|[-–•*]\s)|"""

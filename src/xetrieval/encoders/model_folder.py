@@ -126,10 +126,10 @@ class ModelFolder:
             notes.append(f"its default prompt {default!r} is for a different task and is not used")
         others = [key for key in ("passage", "corpus") if own.get(key)]
         if others and "document" not in own:  # sentence-transformers adds an empty prompt `document`, and uses it
-            notes.append(f"its prompt {others[0]!r} is not put before documents, as encode_document does not use it")
+            notes.append(f"its prompt {others[0]!r} is not put before documents: encode_document does not use it")
         if others or "document" in own or "query" in own:
             if not any(own.values()) and (family := self._family()) and any(family[1]):
-                notes.append(f"the prompts in its files are empty, though models of its name {family[0]!r} need some")
+                notes.append(f"the prompts in its files are empty, but models named {family[0]!r} need prompts")
             return Prompts(str(own.get("query") or ""), str(own.get("document") or ""), tuple(notes))
         name, (query, passage) = self._family() or ("", ("", ""))
         if query or passage:

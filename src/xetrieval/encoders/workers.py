@@ -1,7 +1,7 @@
 """Encoding on a CPU, several batches at a time, each by one thread.
 
-PyTorch splits each product among its threads, and threads that wait for others spin: if another program needs a core,
-two threads encode several times fewer texts than one. With one thread per batch, no thread waits. On an idle machine,
+PyTorch splits each product among its threads, and a thread that waits for the others spins. If another program needs a
+core, two threads can be several times slower than one. With one thread per batch, no thread waits. On an idle machine,
 batches are as fast as before, and a single query takes a few ms longer (benchmarks/encoding_threads.json).
 """
 

@@ -103,7 +103,7 @@ def ranked_without(index: Index, vector: Float32 | None, k: int, own: str | None
 
 
 def scale(index: Index, queries: Sequence[tuple[Float32 | None, str | None]]) -> Scale | None:
-    """The scale of an index's scores, and where the best hits of some queries are on it; None if it is too small.
+    """The scale of an index's scores, and the place of some queries' best hits on it; None if the index is too small.
 
     Args:
         queries: vectors, each with the id of a document that is not ranked.
@@ -186,5 +186,5 @@ def at_score(found: JudgedHits, score: float, wanted: float) -> Cutoff:
 
 
 def _down(score: float) -> float:
-    """Four decimals, not more than the score, so that `--least` keeps the hit."""
+    """The score rounded down to four decimals, so that `--least` keeps the hit."""
     return math.floor(score * 10_000) / 10_000

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
 
 Method = Literal["exact", "estimate"]
-TOLERANCE: Final = 1e-3  # fraction of a share; if the tokens miss the ranked vector by more, the split is estimated
+TOLERANCE: Final = 1e-3  # if the parts of a share miss it by more than this, the split is estimated
 
 
 class TokenShare(NamedTuple):

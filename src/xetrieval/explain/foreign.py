@@ -28,7 +28,7 @@ ROWS: Final = 1000
 RANDOM_ROWS: Final = 256
 FRACTION, SPREAD = 0.4, 0.1
 _RANDOM_COSINES: Final[dict[tuple[str, int | None], float]] = {}
-LEAST_GAP: Final = 0.15  # between card and random; below, reconstruction cannot tell
+LEAST_GAP: Final = 0.15  # smallest gap between card and random; below it, reconstruction cannot tell models apart
 
 
 class Likeness(NamedTuple):

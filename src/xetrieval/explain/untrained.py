@@ -18,7 +18,7 @@ from ..sae import SparseAutoencoder
 
 Spread = Literal["covariance", "isotropic"]
 SEEDS: Final = 5
-ROWS: Final = 32_768  # sampled from the corpus to compute the covariance and set the threshold
+ROWS: Final = 32_768  # rows sampled from the corpus to compute the covariance and set the threshold
 
 
 def untrained(

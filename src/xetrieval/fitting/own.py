@@ -199,7 +199,7 @@ def again_facts(base: Explainer, carried: Carried) -> dict[str, Any]:
 
 
 def _encoder(base: Explainer) -> Encoder | None:
-    """The encoder for label terms; None if it cannot be opened here, as for existing vectors."""
+    """The encoder for label terms; None if it cannot be opened here, for example if only vectors exist."""
     try:
         return base.encoder
     except XetrievalError:

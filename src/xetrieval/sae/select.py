@@ -33,7 +33,8 @@ def top_k(scores: Float32, k: int) -> tuple[IntArray, Float32]:
 
 
 def above(scores: Float32, bounds: Float32) -> tuple[NDArray[np.int64], IntArray, Float32]:
-    """Counts [n] of scores over the bound of their column, and those columns and scores row by row."""
+    """How many scores of each row exceed the bound of their column [n], and the columns and scores of these, row by
+    row."""
     over = scores > bounds
     ids = np.flatnonzero(over)
     return over.sum(axis=1), (ids % scores.shape[1]).astype(np.int32), scores.reshape(-1)[ids]

@@ -41,7 +41,7 @@ LOOKS_EVERY: Final = 1.0  # seconds between checks whether an index has changed
 GONE_AFTER: Final = 3.0  # seconds after which an index without a folder is refused; rebuilds briefly remove it
 LOG: Final = logging.getLogger("xetrieval.serve")
 IndexName = Annotated[str | None, Field(max_length=200, description="Which index; default: the first.")]
-OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # fields -> options
+OPTIONS: Final = {"factors": "steer", "weights": "views", "document": "text"}  # names of fields -> names of options
 IN_HTTP: Final = {option: field for field, option in OPTIONS.items()}
 
 
@@ -82,7 +82,7 @@ class Service:
         if name is None and not self.indexes:
             raise NotFound("this server has no index; give texts")
         if name is not None and name not in self.indexes:
-            raise NotFound(f"no index {name!r} here; there is {', '.join(self.indexes) or 'none'}")
+            raise NotFound(f"no index {name!r} here; the indexes are: {', '.join(self.indexes) or 'none'}")
         return next(iter(self.indexes)) if name is None else name
 
     def _look(self, name: str) -> None:

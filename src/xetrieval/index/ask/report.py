@@ -55,8 +55,8 @@ class Hub(NamedTuple):
     doc_id: str
     title: str
     found: int  # how often it is among the ten nearest of a probe
-    expected: float  # `found` of an average document
-    explanation: Explanation  # the mean over those times, with its largest terms
+    expected: float  # how often an average document is found
+    explanation: Explanation  # the mean explanation over those probes, with its largest terms
 
 
 @dataclass(frozen=True)

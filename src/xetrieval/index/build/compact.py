@@ -108,7 +108,8 @@ def _parts(index: IndexReader, shard_rows: int) -> Iterator[_Part]:
     waiting: list[tuple[str, dict[str, Any], Rows]] = []
 
     def flush() -> Iterator[_Part]:
-        """Emit the waiting shards: unchanged, or, if any of their rows was deleted, the other rows in new shards."""
+        """Emit the collected shards: as they are, or, if some of their rows were deleted, the remaining rows in new
+        shards."""
         nonlocal number
         if not dirty:
             for name, record, _ in waiting:

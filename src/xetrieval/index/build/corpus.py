@@ -153,8 +153,8 @@ class Corpus(Brief):
     def _row(self, rows: Mapping[str, int], identifier: str) -> int:
         if identifier not in rows:
             raise InputError(
-                f"{self.vectors}: no vector for document {clip(identifier, 60)!r}; ids came with these vectors, "
-                "and each document needs its own"
+                f"{self.vectors}: no vector for document {clip(identifier, 60)!r}; these vectors have ids, so "
+                "each document needs a vector with its id"
             )
         return rows[identifier]
 

@@ -36,7 +36,7 @@ from .pipeline import VECTOR_BLOCK, stored_explainer, write_manifest_with
 from .sentences import Sentences, read_sentences, write_sentences
 from .shards import ShardMaker
 
-NOT_FACTS: Final = ("encoded_with", "added", "updated", "read")  # fields of an event unrelated to the dictionary
+NOT_FACTS: Final = ("encoded_with", "added", "updated", "read")  # not about the dictionary
 
 
 class Relearned(NamedTuple):

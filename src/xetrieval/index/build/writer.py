@@ -60,7 +60,7 @@ class ShardWriter:
         self.with_words = (folder / STATES[0]).exists() if words is None else words
         self.with_states = self.with_words and (not views or words is None)
         self.texts = Texts(folder / TEXTS, writable=True)
-        self.rows, self.coded = self._resume()  # rows with vectors and texts; rows with codes too
+        self.rows, self.coded = self._resume()  # rows that have vectors and texts; rows that also have codes
 
     @property
     def files(self) -> list[str]:

@@ -27,7 +27,8 @@ class Kernels:
         return ids.int(), values
 
     def above(self, scores: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Counts [n] (int64) of scores over the bound of their feature, and those ids and scores row by row."""
+        """How many scores of each row exceed the bound of their feature [n] (int64), and their ids and scores, row by
+        row."""
         over = scores > bounds
         _, ids = self.torch.nonzero(over, as_tuple=True)
         return over.sum(1), ids.int(), scores[over]

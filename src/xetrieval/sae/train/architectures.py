@@ -49,8 +49,8 @@ class Rectified:
     def backward(
         self, w: dict[str, Tensor], at: Entries, pulls: Tensor, sparsity: Sparsity
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """From pulls = d error / d f of each entry, [entries]: d loss / d <W_e,j, x_i - b>, and the gradients of the
-        other parameters by name, each still to be summed by feature."""
+        """Given pulls = d error / d f of each entry, [entries], returns d loss / d <W_e,j, x_i - b> and, by name, the
+        gradients of the other parameters, still to be summed by feature."""
         if sparsity.coefficient:
             pulls = pulls + sparsity.slope(at.z.clamp_min(0.0), at.rows)
         dz = pulls * (at.z > 0)

@@ -41,7 +41,7 @@ FOLDER: Final = "scan"  # name of its folder
 FILES: Final = re.compile(r"(\d{6,})\.(i8|f32|json)")
 SCALE: Final = (1 << 15) - 1
 BLOCK: Final = 1 << 13
-MOST_HITS: Final = 1000  # up to this many, scanning the copy and rescoring candidates is faster
+MOST_HITS: Final = 1000  # with at most this many hits, scanning the copy is faster
 _ALONE: Final = threading.Lock()
 
 
