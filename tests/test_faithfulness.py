@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import random_explainer, random_sae, unit
+from scipy.stats import kendalltau
 
 from paper.kit.stability import Shown, alike_features, shown_features, stability
 from paper.kit.words import word_curves
@@ -13,6 +14,7 @@ from xetrieval.data.benchmark import Benchmark
 from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, FaithfulnessConfig, faithfulness
+from xetrieval.evaluate.listwise import list_agreement, share_sums
 from xetrieval.sae.projection import FeatureSets
 from xetrieval.steer import erase, keep_only
 
@@ -113,3 +115,26 @@ def test_features_of_two_autoencoders_are_matched_by_direction() -> None:
         for sae in (first, second)
     )
     assert stability(a, b, alike)["kept"] == 1
+
+
+def test_lists_in_the_order_of_their_shares_agree() -> None:
+    explainer = random_explainer()
+    sae, z = explainer.sae, unit(300, seed=3)
+    lists = []
+    for row in range(3):
+        order = np.argsort(-(z @ unit(3, seed=4)[row]))[:30]
+        lists.append((unit(3, seed=4)[row], z[order], [sae.encode(z[order])]))
+    ten, thirty = list_agreement(sae, z, lists, resamples=20)
+    assert (ten.documents, thirty.documents, ten.queries) == (10, 30, 3)
+    q = np.repeat(lists[0][0][None], 30, axis=0)
+    sums = share_sums(sae, q, lists[0][1], lists[0][2])
+    for i, pair in enumerate(explainer.explain_vectors(q, lists[0][1])):
+        original = [term for term in pair.terms if term.view_activations["original"] > 0]
+        if len(original) == len(pair.terms):  # no feature of another view, which would take a part of the shares
+            assert sums["all_shared"][i] == pytest.approx(sum(term.share for term in pair.terms), abs=1e-5)
+            assert sums["largest"][i] == pytest.approx(sum(t.share for t in pair.top(8).terms), abs=1e-5)
+    taus = [kendalltau(q @ z.T, share_sums(sae, np.repeat(q[None], 30, 0), z, views)["displayed"]).statistic
+            for q, z, views in lists]  # fmt: skip
+    assert thirty.displayed == pytest.approx(np.nan_to_num(taus).mean(), abs=1e-3)
+    only_one = list_agreement(sae, z, [(z[0], z[:5], [sae.encode(z[:5])])], resamples=20)
+    assert [one.documents for one in only_one] == [5]

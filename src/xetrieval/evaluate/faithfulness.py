@@ -7,6 +7,7 @@ For pairs near the top of their rankings, with their features S ordered by |shar
     insertion   cosine when only the first n are kept, over the cosine; higher is more faithful
     rank Spearman's correlation, over a query's top documents, of their scores before and after removing all but the
     features of the explanation
+    lists Kendall's tau, over a query's top documents, of their scores with sums of their shares (`listwise.py`)
 
 The explanation's own order is compared with a random order of the same features, and with the features of an
 autoencoder of raw vectors in its own order (erased and kept in its own span). Areas are means over n = 1 .. N, with the
@@ -33,6 +34,7 @@ from ..intervals import Estimate, bootstrap, cluster_bootstrap
 from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import FeatureSets
 from ..steer import erase_and_keep
+from .listwise import ListAgreement, list_agreement
 from .pairs import InterventionConfig, draw_pairs, random_active
 from .vectors import BenchmarkVectors, ranking
 
@@ -124,6 +126,7 @@ class FaithfulnessResult:
     explained: tuple[ExplainedAt, ...]
     orders: Mapping[str, Curves]
     rank: RankAgreement
+    lists: tuple[ListAgreement, ...]  # of a query's best ten documents, and of all that are ranked
 
 
 def faithfulness(
@@ -151,6 +154,7 @@ def faithfulness(
     }
     if raw is not None:
         orders["raw_sae"] = _Order(raw, _by_share(raw, q, z, [raw.encode(z)]))
+    rank, lists = _rank(explainer, benchmark, vectors, config, rng)
     return FaithfulnessResult(
         dataset=benchmark.name,
         pairs=len(q),
@@ -159,7 +163,8 @@ def faithfulness(
         steps=config.steps,
         explained=_explained(explainer.sae, q, z, chosen, pairs.query, config),
         orders={name: _curves(order, q, z, pairs.query, config) for name, order in orders.items()},
-        rank=_rank(explainer, benchmark, vectors, config, rng),
+        rank=rank,
+        lists=lists,
     )
 
 
@@ -236,11 +241,12 @@ def _rank(
     vectors: BenchmarkVectors,
     config: FaithfulnessConfig,
     rng: Generator,
-) -> RankAgreement:
+) -> tuple[RankAgreement, tuple[ListAgreement, ...]]:
     stats = require("scipy.stats", "eval")
     sae = explainer.sae
     ranked = ranking(benchmark, vectors, config.depth)
     found: dict[str, list[float]] = {"shown": [], "all_shared": [], "random_active": []}
+    lists = []
     for row in np.sort(rng.permutation(len(ranked))[: config.ranked_queries]):
         documents = ranked[row][ranked[row] >= 0]
         if len(documents) < 3:
@@ -248,6 +254,7 @@ def _rank(
         z = vectors.documents[documents]
         q = np.repeat(vectors.queries[[row]], len(z), axis=0)
         views = explainer.codes(z)
+        lists.append((vectors.queries[row], z, views))
         chosen = _by_share(sae, q, z, views)
         shown = [ids[: config.shown] for ids in chosen]
         active = [views[0].support(i) for i in range(len(z))]
@@ -260,4 +267,5 @@ def _rank(
     figures: dict[str, Any] = {}
     for name, values in found.items():
         figures |= bootstrap(np.array(values), config.bootstrap, config.seed).fields(name)
-    return RankAgreement(len(found["shown"]), config.depth, **figures)
+    agreement = RankAgreement(len(found["shown"]), config.depth, **figures)
+    return agreement, list_agreement(sae, vectors.documents, lists, config.bootstrap, config.seed)

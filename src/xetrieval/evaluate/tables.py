@@ -83,8 +83,13 @@ def steering(results: Sequence[SteeringResult]) -> Table:
 
 
 def faithfulness(results: Sequence[FaithfulnessResult]) -> Table:
-    """Areas, one line per order: lower is more faithful for deletion, higher for insertion."""
-    table = _table(("dataset", "order", "features", "deletion", "insertion", "rank, shown", "rank, random"))
+    """Areas, one line per order: lower is more faithful for deletion, higher for insertion.
+
+    Kendall's tau of a query's best ten documents with their displayed shares; in brackets, with untrained directions.
+    """
+    table = _table(
+        ("dataset", "order", "features", "deletion", "insertion", "rank, shown", "rank, random", "tau of ten")
+    )
     for r in results:
         for name, order in r.orders.items():
             first = name == "share"
@@ -96,6 +101,7 @@ def faithfulness(results: Sequence[FaithfulnessResult]) -> Table:
                 f"{order.insertion_area:.3f}",
                 f"{r.rank.shown:.2f}" if first else "",
                 f"{r.rank.random_active:.2f}" if first else "",
+                f"{r.lists[0].displayed:.2f} ({r.lists[0].untrained_displayed:.2f})" if first else "",
             )
     return table
 
