@@ -1,10 +1,10 @@
-"""Removal by projection: takes a set of features out of every document, in part, whole, or with more of them added.
+"""Removal by projection: removes a set of features from every document, partly or completely, or adds to them.
 
     z' = z - W_S D M W_S^T (z - b)      D = diag(1 - alpha),  M = (W_S^T W_S + lambda I)^-1
 
 S and alpha are the same for every document, so the edit is one linear map. With beta = M W_S^T (z - b), a score changes
-by - sum_j (1 - alpha_j) beta_j <q, w_j>. beta is the projection on S alone: it is not the share that j has in an
-explanation, beside other features.
+by - sum_j (1 - alpha_j) beta_j <q, w_j>. beta is the projection on S alone, so beta_j <q, w_j> is not
+the share of j in an explanation, which projects on other features too.
 
 Query form. <q, W_S D M W_S^T (z - b)> = <W_S M D W_S^T q, z - b>, because D and M are symmetric, so
 
@@ -13,7 +13,7 @@ Query form. <q, W_S D M W_S^T (z - b)> = <W_S M D W_S^T q, z - b>, because D and
 The last term is the same for every document: q' ranks documents as the edit does, in any vector store. In q', M and D
 have the opposite order; they only commute if all alpha are equal.
 
-z' keeps its length. With z' / ||z'|| instead, a score can rise although what is removed was positive.
+z' is not normalised; otherwise a score could rise although a positive contribution is removed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Removal(NamedTuple):
         return np.asarray(z - self.taken(z) @ self.directions)
 
     def changes(self, q: Float32 | Float64, z: Float32 | Float64) -> Float64:
-        """What each feature changes in <q, z>, [n, t]; their sum is <q, z'> - <q, z>. q is [m], z is [n, m]."""
+        """How much each feature changes <q, z>, [n, t]; the sum is <q, z'> - <q, z>. q is [m], z is [n, m]."""
         return -self.taken(z) * (self.directions @ q.astype(np.float64))
 
     def query(self, q: Float32 | Float64) -> Float64:

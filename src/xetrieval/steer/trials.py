@@ -43,7 +43,7 @@ class Candidates(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Documents of one query, as far as trials can change their scores."""
+    """Documents of one query: everything that trials need to compute their scores."""
 
     scores: Float64  # [n]
     along: Float64  # [n, c], U

@@ -1,8 +1,7 @@
-"""Checks what a ranking is expected to be, and explains what broke: a gate for continuous integration.
+"""Checks that rankings are as expected, and explains what broke: a gate for continuous integration.
 
-An expectation names a query and a document that must be in the top k, must not be, or must be explained to some degree.
-For a document that is missing, the hit in the last place of the top is compared with it; for an unwanted one, the first
-document below the top.
+An expectation says that a document must be in the top k for a query, must not be, or must be explained to some degree.
+A missing document is compared with the last hit of the top, an unwanted one with the first document below the top.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class Expectation(Checked, Record):
 
     query: str
     doc_id: str  # of a document, or of one of its chunks
-    in_top: Annotated[int | None, Range(1)] = None  # it is one of that many best hits
-    not_in_top: Annotated[int | None, Range(1)] = None  # it is not
+    in_top: Annotated[int | None, Range(1)] = None  # it must be one of this many best hits
+    not_in_top: Annotated[int | None, Range(1)] = None  # it must not be one of this many best hits
     explained: Annotated[float | None, Range(0, 1, above=True)] = (
         None  # at least this fraction of its score is explained
     )
