@@ -82,7 +82,7 @@ def suggest(
     print_messages(absent_documents(named, lambda name: bool(opened.rows_of(name))))
     with progress_bar() as progress:
         made = run(opened, texts, judged, config, source, progress, own)
-    done = _save(made.profile, output)
+    done = save_profile(made.profile, output)
     if format is Format.json:
         print_json(made.to_dict())
     else:
@@ -105,12 +105,17 @@ class ProfileOptions:
             "--set",
         ),
     ] = None
+    queries_like: Annotated[
+        list[str] | None, Option("Only for queries like this one; may be repeated.", "--like", "QUERY")
+    ] = None
+    least_cosine: Annotated[float, Option("With --like: the least cosine of such a query."), Range(0, 1)] = 0.8
     kind: Annotated[
         KindChoice | None, Option("project: take features out of every document; scale (default): scale activations.")
     ] = None
 
     def read(self, index: Index) -> SteeringProfile:
         """The profile, checked against an index."""
+        from ..index.ask.others import scope_of
         from ..steer import SteeringProfile
 
         if self.profile is None and not self.factor:
@@ -122,6 +127,8 @@ class ProfileOptions:
             else SteeringProfile.load(self.profile, sae, earlier)
         )
         chosen = chosen.with_factors(self.factor or (), index.explainer.features)
+        if self.queries_like:
+            chosen = replace(chosen, scope=scope_of(index, self.queries_like, self.least_cosine))
         return chosen if self.kind is None else replace(chosen, kind=self.kind.value)
 
 
@@ -144,7 +151,7 @@ def apply(
     chosen = options.read(opened)
     found = moves(opened, query, chosen, k)
     if save is not None:
-        print_message(_save(chosen, save))
+        print_message(save_profile(chosen, save))
     if format is Format.json:
         print_json(found.to_dict())
     else:
@@ -152,7 +159,7 @@ def apply(
         output_console().print(moves_table(found))
 
 
-def _save(profile: SteeringProfile, path: Path) -> str:
+def save_profile(profile: SteeringProfile, path: Path) -> str:
     """Save a profile; returns a message that says whether a file was replaced."""
     from ..files import is_stream
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..explain import Explainer
 from ..steer import SteeringProfile
 from ..views import View
 from .ask.expect import Expectation, Outcomes, check, read_expectations
+from .ask.others import OtherQueries
+from .ask.push import Push, push
 from .ask.why import Why, why
 from .search.mode import SearchOptions
 from .search.ranking import Hit, prepare, search, warn_foreign
@@ -71,6 +73,23 @@ class Index(IndexReader):
         """
         given = read_expectations(expectations) if isinstance(expectations, str | Path) else expectations
         return check(self, given)
+
+    def push_down(
+        self, query: str | object, doc_id: str, *, good: Sequence[str] = (), others: OtherQueries | None = None
+    ) -> Push:
+        """What pushes a document down for a query, and what else that changes; see `xetrieval.index.ask.push.push`.
+
+        Args:
+            good: ids of documents that must not fall.
+            others: queries that should stay as they are (`OtherQueries.of`); None: passages of this index.
+        """
+        return push(self, query, doc_id, "down", good=good, others=others)
+
+    def bring_up(
+        self, query: str | object, doc_id: str, *, good: Sequence[str] = (), others: OtherQueries | None = None
+    ) -> Push:
+        """What brings a document up for a query, and what else that changes; see `push_down`."""
+        return push(self, query, doc_id, "up", good=good, others=others)
 
 
 def open_index(folder: str | Path, explainer: str | Path | Explainer | None = None) -> Index:

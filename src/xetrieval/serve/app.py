@@ -125,6 +125,7 @@ def _routes(app: FastAPI, service: Service) -> None:
         ("GET /v1/documents", service.document),
         ("GET /v1/report", service.report),
         ("POST /v1/steering/apply", service.apply),
+        ("POST /v1/steering/push", service.push),
         ("POST /v1/steering/suggest", service.suggest),
         ("GET /v1/steering/profiles", service.profiles),
         ("POST /v1/steering/profiles", service.keep),

@@ -22,6 +22,7 @@ from typing_extensions import TypedDict
 
 from ..explain import DEFAULT_TOP
 from ..features import SteeredFeature
+from ..index.ask.push import Direction
 from ..index.search.mode import SearchOptions
 from ..index.search.ranking import Hit
 from ..index.store.filters import LONGEST, MOST_CONDITIONS, MOST_VALUES, parse_filters
@@ -171,6 +172,18 @@ class ApplyRequest(OfIndex):
     factors: Factors = Field(max_length=500)
     kind: Kind = KIND
     k: int = Field(default=10, ge=1, le=100)
+
+
+class PushRequest(OfIndex):
+    """A hit to push down, or a document to bring up."""
+
+    query: QueryText
+    doc_id: DocId
+    direction: Direction = "down"
+    good: list[DocId] = Field(default=[], max_length=100, description="Ids of documents that must not fall.")
+    others: list[QueryText] = Field(
+        default=[], max_length=20, description="Queries that should stay as they are; default: passages of the index."
+    )
 
 
 class ThumbsRequest(OfIndex):

@@ -24,7 +24,9 @@ from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
 from ..index.ask.catalogue import FeaturePage, feature_in_index, feature_page
 from ..index.ask.moves import SteeredRanking, factors_from_thumbs, moves
+from ..index.ask.others import OtherQueries
 from ..index.ask.overview import check_thumbs, overview
+from ..index.ask.push import Push, push
 from ..index.ask.report import CorpusReport, report
 from ..index.ask.why import Why, all_scores, contrast_rows, rank_in, why
 from ..index.search.mode import SearchOptions
@@ -258,6 +260,14 @@ class Service:
         index = self.index(request.index)
         profile = SteeringProfile(request.factors, index.explainer.sae.digest, kind=request.kind)
         return moves(index, request.query, profile, request.k)
+
+    def push(self, request: s.PushRequest) -> Push:
+        """Changes that push a hit down or bring a document up, with what else they change."""
+        index = self.index(request.index)
+        for name in (request.doc_id, *request.good):
+            self._row(index, name)
+        others = OtherQueries.of(index, request.others) if request.others else None
+        return push(index, request.query, request.doc_id, request.direction, good=request.good, others=others)
 
     def suggest(self, request: s.ThumbsRequest) -> s.Suggestion:
         """Factors learned from thumbs up and down on the hits of one query."""

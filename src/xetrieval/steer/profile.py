@@ -38,6 +38,8 @@ NUMBER: Final = re.compile(
     r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf)", re.ASCII | re.IGNORECASE
 )
 
+NUMBERS: Final = re.compile(r"\[\n[-+.,eE\d\s]+\]")  # a list of numbers, which is written on one line
+
 
 Kind = Literal["scale", "project"]  # what factors do
 
@@ -176,7 +178,8 @@ class SteeringProfile:
         """Write this profile as JSON, with today's date, completely or not at all."""
         check_file(path_of(path))
         record = self.to_dict() | {"date": date.today().isoformat()}
-        write_text(Path(path), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(record, ensure_ascii=False, indent=1)
+        write_text(Path(path), NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")
 
     @classmethod
     def load(cls, path: str | Path, sae: SparseAutoencoder, earlier: Collection[str] = ()) -> SteeringProfile:

@@ -37,7 +37,7 @@ class Candidates(NamedTuple):
         """A query [m] with documents [n, m] that score `scores`."""
         return Pool(scores, (z - self.decoder_bias) @ self.directions.T, self.directions @ q.astype(np.float64))
 
-    def effects(self, q: Float32, z: Float32) -> Float64:
+    def parts(self, q: Float32, z: Float32) -> Float64:
         """What removing each candidate alone would take from <q, z>, [n, c]."""
         return np.asarray(((z - self.decoder_bias) @ self.directions.T) * (self.directions @ q.astype(np.float64)))
 
@@ -73,6 +73,11 @@ class Trials(NamedTuple):
             return cls(np.empty((0, count)), np.empty((0, count, count)))
         return cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
+    @property
+    def used(self) -> Places:
+        """How many features each trial changes, [t]."""
+        return np.asarray((self.factors != 1).sum(axis=1))
+
     def only(self, kept: Places) -> Trials:
         """Some of the trials."""
         return Trials(self.factors[kept], self.inner[kept])
@@ -93,17 +98,22 @@ def _of_size(gram: Float64, factors: Float64, sets: Places, size: int) -> tuple[
     return every, whole
 
 
-def rank_of(scores: Float64, place: int) -> Places:
+def rank_of(scores: Float32 | Float64, place: int) -> Places:
     """The rank of the document in column `place` by each row of scores [t, n]; ties are ordered by column."""
     own = scores[:, place, None]
     return np.asarray(1 + (scores > own).sum(axis=1) + (scores[:, :place] == own).sum(axis=1))
 
 
-def best_places(scores: Float64, depth: int) -> Places:
+def rank_without(scores: Float32 | Float64, place: int, other: int) -> Places:
+    """The rank of the document in column `place` among all but the one in column `other`."""
+    return rank_of(scores, place) - (scores[:, other] > scores[:, place])
+
+
+def best_places(scores: Float32 | Float64, depth: int) -> Places:
     """The columns of the `depth` largest scores of each row, best first."""
     depth = min(depth, scores.shape[1])
-    top = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
-    order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
+    top = np.argpartition(np.negative(scores), depth - 1, axis=1)[:, :depth]
+    order = np.argsort(np.negative(np.take_along_axis(scores, top, axis=1)), axis=1, kind="stable")
     return np.asarray(np.take_along_axis(top, order, axis=1))
 
 

@@ -248,6 +248,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/steering/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push
+         * @description Changes that push a hit down or bring a document up, with what else they change.
+         */
+        post: operations["push_v1_steering_push_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/steering/suggest": {
         parameters: {
             query?: never;
@@ -948,6 +968,92 @@ export interface components {
         Profiles: {
             /** Profiles */
             profiles: components["schemas"]["Profile"][];
+        };
+        /**
+         * Proposal
+         * @description A change, and what it does.
+         */
+        Proposal: {
+            /** Features */
+            features: components["schemas"]["SteeredFeature"][];
+            /** Harm */
+            harm: number;
+            /** Hits Lost */
+            hits_lost: string[];
+            /** Hits Passed */
+            hits_passed: string[];
+            /** In Scope */
+            in_scope: number;
+            /** Least Cosine */
+            least_cosine: number | null;
+            /** Ndcg Change */
+            ndcg_change: number | null;
+            /** Rank After */
+            rank_after: number;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "all queries" | "queries like this one";
+        };
+        /**
+         * Push
+         * @description Proposals that move one document, the best first; none if no harmless change does it.
+         */
+        Push: {
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "down" | "up";
+            /** Doc Id */
+            doc_id: string;
+            /** Documents */
+            documents: number;
+            /** Drawn */
+            drawn: boolean;
+            /** Note */
+            note: string;
+            /** Other Queries */
+            other_queries: number;
+            /** Proposals */
+            proposals: components["schemas"]["Proposal"][];
+            /** Query */
+            query: string;
+            /** Rank */
+            rank: number;
+            /** Title */
+            title: string;
+        };
+        /**
+         * PushRequest
+         * @description A hit to push down, or a document to bring up.
+         */
+        PushRequest: {
+            /**
+             * Direction
+             * @default down
+             * @enum {string}
+             */
+            direction: "down" | "up";
+            /** Doc Id */
+            doc_id: string;
+            /**
+             * Good
+             * @description Ids of documents that must not fall.
+             * @default []
+             */
+            good: string[];
+            /** Index */
+            index?: string | null;
+            /**
+             * Others
+             * @description Queries that should stay as they are; default: passages of the index.
+             * @default []
+             */
+            others: string[];
+            /** Query */
+            query: string;
         };
         /**
          * RankChange
@@ -2251,6 +2357,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description The request cannot be answered, and why. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description No such index, document, feature or profile. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description A field is missing, or has the wrong type or value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Too many requests at once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    push_v1_steering_push_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Push"];
                 };
             };
             /** @description The request cannot be answered, and why. */

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .expect import Outcomes
     from .moves import SteeredRanking
     from .overview import Overview
+    from .push import Push
     from .report import CorpusReport
     from .why import Why
 
@@ -118,10 +119,66 @@ def profile_table(index: Index, profile: SteeringProfile) -> Fitted:
         name = index.explainer.features[feature].name
         style = "green" if factor > 1 else "red"
         count = f"{int(index.frequency[feature]):,}"
-        figures = (str(feature), Text(f"{factor:.2f}", style), count)
+        figures = (f"#{feature}", Text(f"{factor:.2f}", style), count)
         lines.append(Line((Text(printable(name)), *figures), min(1.0, factor - 1), style))
     columns = (Column("name", 48), Column("feature"), Column("factor"), Column("documents"))
     return Fitted(columns, lines, bar=12)
+
+
+def difference_parts(index: Index, first: SteeringProfile, second: SteeringProfile) -> Iterator[RenderableType]:
+    """Where two profiles differ: kind, scope, and the features with their factors in each."""
+    for name, values in (
+        ("kind", (first.kind, second.kind)),
+        ("scope", (str(first.scope), str(second.scope))),
+    ):
+        if values[0] != values[1]:
+            yield f"{name}: {printable(values[0])} | {printable(values[1])}"
+    table = Table("name", box=None, pad_edge=False, header_style="dim")
+    for column in ("feature", "first", "second"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for feature in sorted(first.factors.keys() | second.factors.keys()):
+        factors = (first.factors.get(feature, 1.0), second.factors.get(feature, 1.0))
+        if factors[0] != factors[1]:
+            name = printable(index.explainer.features[feature].name)
+            table.add_row(name, f"#{feature}", *(f"× {factor:g}" for factor in factors))
+    yield table if table.row_count else "no feature differs"
+
+
+def push_parts(found: Push) -> Iterator[RenderableType]:
+    """The document and its rank, then the proposals with what they change."""
+    others = f"{found.other_queries} {'passages as other queries' if found.drawn else 'other queries'}"
+    yield Text.assemble(
+        (printable(found.doc_id), "cyan"), f"  rank {found.rank:,} of {found.documents:,}  ", shorten(found.title, 80)
+    )
+    if not found.proposals:
+        yield Text(found.note, "yellow")
+        return
+    judged = found.proposals[0].ndcg_change is not None
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    table.add_column("turn", overflow="fold")
+    for column in ("rank", "hits lost", "harm", *(["NDCG@10"] if judged else [])):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("for")
+    for number, one in enumerate(found.proposals, 1):
+        style = "red" if found.direction == "down" else "green"
+        arrow = "▼" if found.direction == "down" else "▲"
+        scope = one.scope if one.least_cosine is None else f"{one.scope} (cosine {one.least_cosine:.2f})"
+        table.add_row(
+            str(number),
+            "\n".join(map(str, one.features)),
+            Text.assemble(f"{found.rank:,} → ", (f"{one.rank_after:,} {arrow}", style)),
+            str(len(one.hits_lost)),
+            f"{one.harm:.3f}",
+            *([f"{100 * (one.ndcg_change or 0.0):+.2f}"] if judged else []),
+            scope,
+        )
+    yield table
+    for number, one in enumerate(found.proposals, 1):
+        for verb, names in (("out of the top 10", one.hits_lost), ("passed", one.hits_passed)):
+            if names:
+                yield Text(f"{number}  {verb}: {', '.join(map(printable, names))}", "dim")
+    yield Text(f"harm: how much the rankings of {others} change, from 0 to 1", "dim")
 
 
 def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterator[RenderableType]:
