@@ -108,17 +108,22 @@ def dictionary_learning(shape: Shape, x: np.ndarray, *, batch_top_k: bool = Fals
     return Arm(step, encode)
 
 
-def sparsify(shape: Shape, x: np.ndarray) -> Arm:
-    """SparseCoder with Adam; its own loss is FVU, so the gradient differs from ours by the batch's variance."""
+def sparsify(shape: Shape, x: np.ndarray, *, device: str = "cpu", own_precision: bool = True) -> Arm:
+    """SparseCoder with Adam; its own loss is FVU, so the gradient differs from ours by the batch's variance.
+
+    Args:
+        own_precision: on a GPU its forward pass is in bfloat16; False leaves that out.
+    """
     from sparsify import SparseCoder, SparseCoderConfig
 
-    coder = SparseCoder(shape.m, SparseCoderConfig(num_latents=shape.features, k=shape.k))
-    w = first_weights(shape, x)
+    coder = SparseCoder(shape.m, SparseCoderConfig(num_latents=shape.features, k=shape.k), device=device)
+    w = {name: value.to(device) for name, value in first_weights(shape, x).items()}
+    forward = coder if own_precision else SparseCoder.forward.__wrapped__.__get__(coder)
     coder.encoder.weight.data, coder.W_dec.data, coder.b_dec.data = w["We"].clone(), w["Wd"].clone(), w["bd"].clone()
     optimiser = torch.optim.Adam(coder.parameters(), lr=rate(shape))
 
     def step(rows: Any) -> float:
-        out = coder(rows)
+        out = forward(rows)
         out.fvu.backward()
         coder.remove_gradient_parallel_to_decoder_directions()
         torch.nn.utils.clip_grad_norm_(coder.parameters(), 1.0)

@@ -158,7 +158,7 @@ def test_compiled_loops_and_plain_torch_agree_on_every_product() -> None:
         assert torch.allclose(error, kernels.decode(pattern, values, W, x), atol=1e-6)
         assert torch.allclose(pulls, -2.0 * (error @ W.T)[dense != 0], atol=1e-4)
         assert torch.allclose(pulls, kernels.pull(pattern, W, error, -2.0), atol=1e-5)
-        by_feature = kernels.transpose(pattern, 130)
+        by_feature = kernels.by_feature(pattern, 130)
         out = torch.full((130, 19), 9.0)
         kernels.gather(by_feature, values, x, 0.5, out, 10, 120)
         assert torch.allclose(out[10:120], 0.5 * (dense.T @ x)[10:120], atol=1e-5)
@@ -181,7 +181,7 @@ S, W, x = (torch.from_numpy(rng.standard_normal(s).astype(np.float32)) for s in 
 ids, values = k.top_k(S, 6)
 pattern, out = Pattern(torch.arange(0, ids.numel() + 1, 6), ids.flatten()), torch.empty(96, 48)
 found = [*k.decode_and_pull(pattern, values.flatten(), W, x, -2.0), k.pull(pattern, W, x, 1.0)]
-by_feature = k.transpose(pattern, 96)
+by_feature = k.by_feature(pattern, 96)
 k.gather(by_feature, values.flatten(), x, 0.5, out, 0, 96)
 k.tangent(out, W / W.norm(dim=1, keepdim=True))
 found += [out, k.sums(by_feature, values.flatten())]

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from ..errors import InputError
 from ..records import Brief
 from .option import Checked, Option, Range, Seed
+from .sae import check_device_name
 
 SHARD_ROWS: Final = 1 << 16
 
@@ -44,6 +45,7 @@ class BuildConfig(Brief, Checked):
             "without, vectors in the cache are used."
         ),
     ] = False
+    device: Annotated[str, Option("Where the autoencoder is trained: cpu, cuda, cuda:1, mps or xpu.")] = "cpu"
     seed: Annotated[Seed, Option("For training a dictionary: the same corpus and seed give the same features.")] = 0
 
     def __post_init__(self) -> None:
@@ -51,9 +53,12 @@ class BuildConfig(Brief, Checked):
         for name in ("no_words", "force", "restart", "adding"):
             if type(getattr(self, name)) is not bool:
                 raise InputError(f"index: {name} {getattr(self, name)!r:.40}: give True or False")
+        check_device_name(self.device)
         if self.dictionary is not None and not isinstance(self.dictionary, str | os.PathLike):
             raise InputError(f"index: dictionary {self.dictionary!r:.40}: give corpus, shipped, or a folder")
-        if self.adding and (self.dictionary is not None or self.seed):
-            raise InputError("index: --dictionary and --seed are for a new index; this one already has a dictionary")
+        if self.adding and (self.dictionary is not None or self.seed or self.device != "cpu"):
+            raise InputError(
+                "index: --dictionary, --device and --seed are for a new index; this one already has a dictionary"
+            )
         if self.engine not in ("loop", "ray"):
             raise InputError(f"index: engine {self.engine!r} is unknown; choose loop or ray")

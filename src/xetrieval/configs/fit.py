@@ -19,7 +19,8 @@ class FitConfig(Brief, Checked):
     """How an explainer is fitted.
 
     Args:
-        sae: the full training configuration of the autoencoder, in place of features, l0, inference_l0 and epochs.
+        sae: the full training configuration of the autoencoder, in place of features, l0, inference_l0, epochs and
+        device.
         seed: seed of the training runs and of the choice of held-out documents; with `sae`, its seed makes that choice.
     """
 
@@ -40,6 +41,7 @@ class FitConfig(Brief, Checked):
         Range(0),
     ] = 9
     form: Annotated[Form, Option("Form of the internalizers: residual, or paper (the paper's form).")] = "residual"
+    device: Annotated[str, Option("Where the autoencoder is trained: cpu, cuda, cuda:1, mps or xpu.")] = "cpu"
     seed: Annotated[Seed, Option("Same seed, same explainer.")] = 0
     name: Annotated[str | None, Option("The explainer's name; default: its folder's.")] = None
     notes: Annotated[str, Option("A paragraph for the model card: where the data comes from, and its licence.")] = ""
@@ -49,8 +51,9 @@ class FitConfig(Brief, Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.sae is not None and (self.features, self.l0, self.inference_l0, self.epochs) != (None,) * 4:
-            raise InputError("fit: give `sae`, or features, l0, inference_l0 and epochs")
+        chosen = (self.features, self.l0, self.inference_l0, self.epochs, self.device)
+        if self.sae is not None and chosen != (None, None, None, None, "cpu"):
+            raise InputError("fit: give `sae`, or features, l0, inference_l0, epochs and device")
         self.training(1000)  # the configurations made from this one check that they can be trained
         self.to_dict()
 
@@ -65,6 +68,7 @@ class FitConfig(Brief, Checked):
             l0=self.l0,
             inference_k=self.inference_l0,
             epochs=self.epochs,
+            device=self.device,
             seed=self.seed,
         )
 

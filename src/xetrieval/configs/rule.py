@@ -37,6 +37,7 @@ class Chosen(TypedDict, total=False):
     inference_k: int | None
     epochs: int | None
     batch_size: int | None
+    device: str | None
     seed: int | None
 
 

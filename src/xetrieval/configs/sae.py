@@ -20,6 +20,12 @@ MOST_FEATURES: Final = 1 << 24
 DEVICE: Final = re.compile(r"(cpu|mps|(cuda|xpu|hpu|npu)(:[0-9]{1,3})?)")
 
 
+def check_device_name(device: str) -> None:
+    """Raise InputError for a device that PyTorch does not know."""
+    if not DEVICE.fullmatch(device):
+        raise InputError(f"device {device!r} is unknown; choose cpu, cuda, cuda:1, mps or xpu")
+
+
 COMPARED: Final = tuple(name for name in VARIANTS if name != "matryoshka")  # the paper's seven
 
 
@@ -96,8 +102,7 @@ class SaeConfig(Settings, Checked):
             raise InputError(f"{self.variant} has no penalty: its l0 decides how many features are active")
         if not (len(self.anneal) == 2 and 0 <= self.anneal[0] <= self.anneal[1] <= 1):
             raise InputError(f"anneal {self.anneal}: give the fractions of training where p starts and stops falling")
-        if not DEVICE.fullmatch(self.device):
-            raise InputError(f"device {self.device!r} is unknown; choose cpu, cuda, cuda:1, mps or xpu")
+        check_device_name(self.device)
         prefixes = list(self.nested)
         if kind.nested and (prefixes != sorted(set(prefixes)) or prefixes[-1] != 1 or prefixes[0] <= 0):
             raise InputError("nested: give growing fractions of the features; the last must be 1")

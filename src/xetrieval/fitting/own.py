@@ -113,6 +113,7 @@ def learn_own(
     facts: dict[str, Any],
     progress: Progress = silent,
     *,
+    device: str = "cpu",
     again: bool = False,
 ) -> Explainer:
     """Train an autoencoder by the rule, label its features and measure it. An interrupted run resumes from `work`.
@@ -124,7 +125,7 @@ def learn_own(
     Raises:
         InputError: all rows are equal, or too few. MissingExtra: torch or numba is not installed.
     """
-    config = sae_by_rule(len(rows.used), seed=rows.seed)
+    config = sae_by_rule(len(rows.used), seed=rows.seed, device=device)
     if again:
         config = replace(config, learning_rate=config.rate / SLOWER)
     used = _Some(rows.vectors, rows.used)

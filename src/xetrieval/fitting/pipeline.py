@@ -33,6 +33,7 @@ from ..progress import Progress, silent
 from ..sae import SparseAutoencoder, read_sae, write_sae
 from ..sae.stack import Stack
 from ..sae.train import SaeConfig, train_sae
+from ..sae.train.config import check_device
 from ..teachers import TeacherPair, read_spec, read_teacher
 from .internalizers import learn
 from .labelling import LabelledTexts, label_features
@@ -179,6 +180,7 @@ def _check(corpora: Sequence[str | Path], teachers: Sequence[str], config: FitCo
         if isinstance(several, str | Path):
             raise InputError(f"fit: {what} is one {type(several).__name__}, not a list; write [{str(several)!r}]")
     called = {"form": f"form {config.form}", "teacher": "a teacher"}
+    check_device(config.training(1000).device)
     check("fit", {"form": config.form != FitConfig.form, "teacher": teachers}, called)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32
+from ...configs import BuildConfig
 from ...configs.rule import FEWEST_PASSAGES
 from ...encoders import read_texts
 from ...errors import DamagedError, DivergedError, InputError, MismatchError, MissingExtra
@@ -124,7 +125,7 @@ def learned(output: Path, base: Explainer) -> Explainer:
     return explainer
 
 
-def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
+def learn_dictionary(build: Build, config: BuildConfig, plan: Dictionary) -> Explainer:
     """Train a dictionary on the documents whose vectors are in INDEX/building, and save it as INDEX/explainer.
 
     If a corpus is not trainable (all its vectors are alike), the index uses the given explainer, unless the user
@@ -153,10 +154,11 @@ def learn_dictionary(build: Build, seed: int, plan: Dictionary) -> Explainer:
             np.array([one.row for one in drawn], np.int64),
             text if has_text else None,
             lambda row: drawn[row - job.rows].id if row >= job.rows else texts.id(row),
-            seed,
+            config.seed,
             wholes(texts.shards),
         )
-        explainer = learn_own(rows, base, building, {"corpus": corpus.facts(), "seed": seed}, progress)
+        facts = {"corpus": corpus.facts(), "seed": config.seed}
+        explainer = learn_own(rows, base, building, facts, progress, device=config.device)
     except (InputError, DivergedError):
         if plan.required:
             raise

@@ -26,6 +26,7 @@ from ...files.kind import NAME as CONFIG
 from ...files.kind import check_outside_indexes
 from ...fitting.own import OWN
 from ...progress import Progress, silent
+from ...sae.train.config import check_device
 from ..store.layout import EXPLAINER, KIND, RECORD, SHARDS, TYPES
 from ..store.manifest import DeletedRows, IndexExplainer, Manifest, read_index_manifest
 from ..store.ours import (
@@ -90,6 +91,8 @@ def build_index(
             corpus = corpus.cut_for(explainer.encoder, None if manifest is None else manifest.chunking)
         looked = survey(corpus, explainer.sae.dimension, progress)
         plan = choose(explainer, config.dictionary, looked.documents, adding=config.adding)
+        if plan.learned:
+            check_device(config.device)
         if manifest is not None:
             if not plan.learned:
                 _same_explainer(output, manifest, explainer)
@@ -120,7 +123,7 @@ def _facts(corpus: Corpus, explainer: Explainer, config: BuildConfig, looked: Su
     """What determines the result of a build, apart from the index that it adds to."""
     precision = None if corpus.encoded else precision_of(explainer.encoder)
     facts: list[Any] = [looked.digest, explainer.digest, precision, corpus.facts(), config.shard_rows, config.block]
-    facts += [["learned", config.seed]] if plan.learned else []
+    facts += [["learned", config.seed, *([config.device] if config.device != "cpu" else [])]] if plan.learned else []
     return [*facts, "no words"] if config.no_words else facts
 
 
@@ -141,7 +144,7 @@ def _make_shards(build: Build, config: BuildConfig, plan: Dictionary) -> Build:
     else:
         build = build._replace(explainer=_kept(build.explainer, output, None))
         build_shards(build, "encode")
-        build = build._replace(explainer=learn_dictionary(build, config.seed, plan))
+        build = build._replace(explainer=learn_dictionary(build, config, plan))
     build_shards(build, "code")
     return build
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .on_device import Kernels
-from .pattern import Pattern, Transposed
+from .pattern import ByFeature, Pattern
 
-__all__ = ["Kernels", "Pattern", "Transposed", "kernels_for"]
+__all__ = ["ByFeature", "Kernels", "Pattern", "kernels_for"]
 
 
 def kernels_for(device: str) -> Kernels:

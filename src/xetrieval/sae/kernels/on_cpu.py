@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ...extras import require
 from .on_device import Kernels
-from .pattern import Pattern, Transposed
+from .pattern import ByFeature, Pattern, Transposed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+TILE_NUMBERS = 1 << 22  # scores in memory, 16 MiB; smaller tiles slow products down, larger ones the selection
 WORTH_SHARING = 1 << 17  # products; with fewer, one thread finishes before others have started
 
 
@@ -25,6 +26,9 @@ class CpuKernels(Kernels):
         super().__init__()
         self.loops: Tensor = compiled
         self.threads = min(int(self.torch.get_num_threads()), int(self.numba.config.NUMBA_NUM_THREADS))
+
+    def tile_rows(self, features: int) -> int:
+        return max(16, TILE_NUMBERS // features)
 
     def _threads(self, work: int) -> int:
         """Set the number of threads that is worthwhile for `work` products, and return it."""
@@ -71,21 +75,21 @@ class CpuKernels(Kernels):
         self._run(self.loops.decode_and_pull, work, *pattern, values, W, x, scale, error, out)
         return error, out
 
-    def transpose(self, pattern: Pattern, features: int) -> Transposed:
+    def by_feature(self, pattern: Pattern, features: int) -> ByFeature:
         starts = self.torch.zeros(features + 1, dtype=self.torch.int64)
         rows, places = self.torch.empty_like(pattern.columns), self.torch.empty_like(pattern.columns)
         self._run(self.loops.transpose, 0, *pattern, starts, rows, places)
-        return Transposed(starts, rows, places)
+        return ByFeature(features, transposed=Transposed(starts, rows, places))
 
     def gather(
-        self, by_feature: Transposed, values: Tensor, x: Tensor, scale: float, out: Tensor, first: int, last: int
+        self, entries: ByFeature, values: Tensor, x: Tensor, scale: float, out: Tensor, first: int, last: int
     ) -> None:
         work = values.numel() * x.shape[1]
         threads = self._threads(work)
-        self._run(self.loops.gather, work, *by_feature, values, x, scale, first, last, threads, out)
+        self._run(self.loops.gather, work, *_sorted(entries), values, x, scale, first, last, threads, out)
 
-    def sums(self, by_feature: Transposed, values: Tensor) -> Tensor:
-        out = self.torch.empty(len(by_feature.starts) - 1)
+    def sums(self, entries: ByFeature, values: Tensor) -> Tensor:
+        out, by_feature = self.torch.empty(entries.features), _sorted(entries)
         self._run(self.loops.sums_by_feature, 0, by_feature.starts, by_feature.places, values, out)
         return out
 
@@ -96,3 +100,8 @@ class CpuKernels(Kernels):
 
     def kth_largest(self, values: Tensor, k: int) -> float:
         return float(self.loops.kth_largest(values.numpy().copy(), len(values), k))
+
+
+def _sorted(entries: ByFeature) -> Transposed:
+    assert entries.transposed is not None, "made by CpuKernels.by_feature"
+    return entries.transposed

@@ -1,4 +1,8 @@
-"""The products of a training step in plain PyTorch, for any device."""
+"""The products of a training step in plain PyTorch, for any device.
+
+C is made dense for each product. A GPU multiplies dense matrices faster than it reads a row of W for each entry: the
+paper's size has one entry in 32.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ...extras import require
-from .pattern import Pattern, Transposed
+from .pattern import ByFeature, Part, Pattern
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-PULL_TILE = 1 << 24  # numbers gathered at a time
+DENSE_NUMBERS = 1 << 27  # scores, or numbers of C with its zeros, in memory: 512 MiB
 
 
 class Kernels:
@@ -20,6 +24,10 @@ class Kernels:
 
     def __init__(self) -> None:
         self.torch: ModuleType = require("torch", "train")
+
+    def tile_rows(self, features: int) -> int:
+        """How many rows of scores are computed at a time."""
+        return max(16, DENSE_NUMBERS // features)
 
     def top_k(self, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Ids (int32) and values of the k largest scores of each row, [n, k], unordered."""
@@ -52,45 +60,49 @@ class Kernels:
 
     def decode(self, pattern: Pattern, values: Tensor, W: Tensor, x: Tensor) -> Tensor:
         """x - C W, [n, m]."""
-        return x - self._bag(pattern.columns, pattern.starts, values, W)
+        out = self.torch.empty_like(x)
+        for part in self._parts(pattern, len(W)):
+            dense = self._dense(part, values, len(W))
+            self.torch.addmm(x[part.rows], dense, W, alpha=-1.0, out=out[part.rows])
+        return out
 
     def pull(self, pattern: Pattern, W: Tensor, x: Tensor, scale: float) -> Tensor:
         """scale * <x_i, W_j> at the pattern's entries, [entries]."""
-        rows = self.torch.repeat_interleave(pattern.starts.diff())
         out = self.torch.empty(len(pattern.columns), device=x.device)
-        tile = max(1, PULL_TILE // x.shape[1])
-        for first in range(0, len(out), tile):
-            part = slice(first, first + tile)
-            out[part] = (x[rows[part]] * W[pattern.columns[part]]).sum(1)
+        for part in self._parts(pattern, len(W)):
+            self.torch.take(x[part.rows] @ W.T, part.places, out=out[part.entries])
         return out.mul_(scale)
 
     def decode_and_pull(
         self, pattern: Pattern, values: Tensor, W: Tensor, x: Tensor, scale: float
     ) -> tuple[Tensor, Tensor]:
         """e = x - C W, and scale * <e_i, W_j> at the pattern's entries."""
-        error = self.decode(pattern, values, W, x)
-        return error, self.pull(pattern, W, error, scale)
+        error, out = self.torch.empty_like(x), self.torch.empty(len(pattern.columns), device=x.device)
+        for part in self._parts(pattern, len(W)):
+            dense = self._dense(part, values, len(W))
+            rest = self.torch.addmm(x[part.rows], dense, W, alpha=-1.0, out=error[part.rows])
+            self.torch.take(rest @ W.T, part.places, out=out[part.entries])
+        return error, out.mul_(scale)
 
-    def transpose(self, pattern: Pattern, features: int) -> Transposed:
-        """The pattern by feature."""
-        places = self.torch.argsort(pattern.columns, stable=True)
-        rows = self.torch.repeat_interleave(pattern.starts.diff())[places]
-        return Transposed(self.starts(self.torch.bincount(pattern.columns, minlength=features)), rows.int(), places)
+    def by_feature(self, pattern: Pattern, features: int) -> ByFeature:
+        """The pattern, prepared for sums over the entries of each feature."""
+        return ByFeature(features, tuple(self._parts(pattern, features)))
 
     def gather(
-        self, by_feature: Transposed, values: Tensor, x: Tensor, scale: float, out: Tensor, first: int, last: int
+        self, entries: ByFeature, values: Tensor, x: Tensor, scale: float, out: Tensor, first: int, last: int
     ) -> None:
         """out[first:last] = scale * C^T x for those features."""
-        low, high = int(by_feature.starts[first]), int(by_feature.starts[last])
-        starts = by_feature.starts[first : last + 1] - low
-        out[first:last] = self._bag(by_feature.rows[low:high], starts, values[by_feature.places[low:high].long()], x)
-        out[first:last] *= scale
+        some = out[first:last].zero_()
+        for part in entries.parts:
+            dense = self._dense(part, values, entries.features)
+            some.addmm_(dense[:, first:last].T, x[part.rows], alpha=scale)
 
-    def sums(self, by_feature: Transposed, values: Tensor) -> Tensor:
-        """Sum of each feature's values, [F]."""
-        features = self.torch.repeat_interleave(by_feature.starts.diff())
-        total = self.torch.zeros(len(by_feature.starts) - 1, device=values.device)
-        return total.index_add_(0, features, values[by_feature.places.long()])
+    def sums(self, entries: ByFeature, values: Tensor) -> Tensor:
+        """Sum of each feature's values, [F]; their order is fixed, as it would not be with index_add."""
+        total = values.new_zeros(entries.features)
+        for part in entries.parts:
+            total += self._dense(part, values, entries.features).sum(0)
+        return total
 
     def tangent(self, gradient: Tensor, W: Tensor) -> float:
         """Remove from `gradient`, in place, the part along the unit rows of W; returns the squared norm of the rest."""
@@ -101,8 +113,16 @@ class Kernels:
         """The k-th largest of `values` [entries]."""
         return float(self.torch.kthvalue(values, len(values) - k + 1).values)
 
-    def _bag(self, ids: Tensor, starts: Tensor, values: Tensor, W: Tensor) -> Tensor:
-        bag = self.torch.nn.functional.embedding_bag
-        if not len(ids):
-            return W.new_zeros(len(starts) - 1, W.shape[1])
-        return bag(ids.long(), W, starts[:-1], per_sample_weights=values, mode="sum")
+    def _parts(self, pattern: Pattern, features: int) -> Iterator[Part]:
+        """The rows of C, as many at a time as may be dense."""
+        rows, step, entries = len(pattern.starts) - 1, self.tile_rows(features), len(pattern.columns)
+        cuts = [0] if rows <= step else pattern.starts[:rows:step].tolist()
+        for first, low, high in zip(range(0, rows, step), cuts, [*cuts[1:], entries], strict=True):
+            counts = pattern.starts[first : first + step + 1].diff()
+            row = self.torch.repeat_interleave(counts, output_size=high - low)
+            yield Part(slice(first, first + len(counts)), slice(low, high), row * features + pattern.columns[low:high])
+
+    def _dense(self, part: Part, values: Tensor, features: int) -> Tensor:
+        """Those rows of C, with their zeros."""
+        out = values.new_zeros((part.rows.stop - part.rows.start) * features)
+        return out.scatter_(0, part.places, values[part.entries]).view(-1, features)

@@ -15,6 +15,22 @@ class Pattern(NamedTuple):
     columns: Tensor  # int32 [entries], the features
 
 
+class ByFeature(NamedTuple):
+    """A pattern, prepared for sums over the entries of each feature."""
+
+    features: int
+    parts: tuple[Part, ...] = ()  # for products of dense matrices
+    transposed: Transposed | None = None  # for loops
+
+
+class Part(NamedTuple):
+    """Some rows of C, their entries, and the places of these in the dense rows."""
+
+    rows: slice
+    entries: slice
+    places: Tensor  # int64 [entries]
+
+
 class Transposed(NamedTuple):
     """The same entries by feature: feature j owns entries starts[j] : starts[j + 1]."""
 

@@ -12,7 +12,6 @@ from .architectures import Rectified
 if TYPE_CHECKING:
     from torch import Tensor
 
-TILE_NUMBERS: Final = 1 << 22  # scores in memory, 16 MiB; smaller tiles slow products down, larger ones the selection
 SLACK: Final = 0.12  # if a batch's cutoff is lower than the last one by more than this, its scores are computed again
 
 
@@ -22,11 +21,6 @@ class Found(NamedTuple):
     pattern: Pattern
     z: Tensor  # [entries]
     guess: float
-
-
-def tile_rows(features: int) -> int:
-    """How many rows make one tile."""
-    return max(16, TILE_NUMBERS // features)
 
 
 def score_entries(
@@ -54,7 +48,7 @@ def _row_wise(kernels: Kernels, config: SaeConfig, w: dict[str, Tensor], centred
 
         ids, z = top_k_by_candidates(kernels, centred, w["We"], w["be"], k)
     else:
-        tiles = kernels.scores(centred, w["We"], w["be"], tile_rows(config.features))
+        tiles = kernels.scores(centred, w["We"], w["be"], kernels.tile_rows(config.features))
         ids, z = map(torch.cat, zip(*(kernels.top_k(scores, k) for scores in tiles), strict=True))
     starts = torch.arange(0, ids.numel() + 1, k, device=centred.device)
     return Found(Pattern(starts, ids.flatten()), z.flatten(), math.nan)
@@ -80,7 +74,7 @@ def _batch_wise(kernels: Kernels, config: SaeConfig, w: dict[str, Tensor], centr
 
 
 def _above(kernels: Kernels, w: dict[str, Tensor], centred: Tensor, bounds: Tensor) -> tuple[Pattern, Tensor]:
-    tiles = kernels.scores(centred, w["We"], w["be"], tile_rows(len(bounds)))
+    tiles = kernels.scores(centred, w["We"], w["be"], kernels.tile_rows(len(bounds)))
     parts = zip(*(kernels.above(scores, bounds) for scores in tiles), strict=True)
     counts, columns, z = map(kernels.torch.cat, parts)
     return Pattern(kernels.starts(counts), columns), z

@@ -19,7 +19,7 @@ import numpy as np
 from ...arrays import Float32, l2norm
 from ...configs import SaeConfig
 from ...errors import DivergedError
-from ..kernels import Kernels, Pattern, Transposed, kernels_for
+from ..kernels import ByFeature, Kernels, Pattern, kernels_for
 from ..model import SparseAutoencoder
 from .architectures import Entries, Gated, Jumping, Sparsity, architecture
 from .config import SaeStep
@@ -27,7 +27,7 @@ from .control import PenaltyControl
 from .dead import Silence, resample, teach_dead
 from .initial import initial_weights
 from .scaling import Scaling
-from .scores import score_entries, tile_rows
+from .scores import score_entries
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,12 +94,12 @@ class Trainer:
         f = self.architecture.activate(self.w, entries)
         made = self._reconstruct(pattern, f, centred)
         squared = self._finite("error", float((made.error**2).sum()))
-        by_feature = self.kernels.transpose(pattern, config.features)
+        by_feature = self.kernels.by_feature(pattern, config.features)
         self.silence.update(self.kernels.sums(by_feature, f) > 0)
         l0 = float((f > 0).sum()) / n
         grads = self._gradients(pattern, entries, f, made, by_feature, centred, done)
         if len(self.silence.dead) and config.aux_alpha:
-            tile = tile_rows(config.features)
+            tile = self.kernels.tile_rows(config.features)
             teach_dead(self.w, grads, self.silence.dead, centred, made.error, config.aux_alpha, tile)
         self._descend(grads, config.schedule(done))
         if self._penalised:
@@ -181,7 +181,7 @@ class Trainer:
         entries: Entries,
         f: Tensor,
         made: Reconstruction,
-        by_feature: Transposed,
+        by_feature: ByFeature,
         centred: Tensor,
         done: float,
     ) -> dict[str, Tensor]:
@@ -193,11 +193,12 @@ class Trainer:
         else:
             through, own = self.architecture.backward(w, entries, made.pulls, sparsity)
         grads = {"We": self.torch.empty_like(w["We"]), "Wd": self.torch.empty_like(w["Wd"])}
-        grads |= {name: kernels.sums(by_feature, gradient) for name, gradient in own.items()}
+        total = kernels.sums(by_feature, through)
+        grads |= {name: total if one is through else kernels.sums(by_feature, one) for name, one in own.items()}
         kernels.gather(by_feature, through, centred, 1.0, grads["We"], 0, self.config.features)
         for first, last, error in made.sources:
             kernels.gather(by_feature, f, error, -2.0 / n, grads["Wd"], first, last)
-        grads["bd"] = made.sources[-1][2].sum(0) * (-2.0 / n) - kernels.sums(by_feature, through) @ w["We"]
+        grads["bd"] = made.sources[-1][2].sum(0) * (-2.0 / n) - total @ w["We"]
         return grads
 
     def _descend(self, grads: dict[str, Tensor], schedule: float) -> None:
