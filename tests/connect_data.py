@@ -58,7 +58,7 @@ def qdrant(folder: Path) -> Store:
 
 
 def qdrant_edge(folder: Path) -> Store:
-    edge = pytest.importorskip("qdrant_edge", reason='pip install "xetrieval[qdrant]"')
+    edge = pytest.importorskip("qdrant_edge", reason='pip install "xetrieval[qdrant-edge]"')
     (folder / "edge").mkdir()
     config = edge.EdgeConfig(vectors={"dense": edge.EdgeVectorParams(64, edge.Distance.Cosine)})
     shard = edge.EdgeShard.create(str(folder / "edge"), config)

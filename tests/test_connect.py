@@ -191,8 +191,7 @@ def test_a_missing_package_is_the_command_to_type(monkeypatch: pytest.MonkeyPatc
     }
     for scheme, package in packages.items():
         monkeypatch.setitem(__import__("sys").modules, package, None)
-        extra = "qdrant" if scheme == "qdrant-edge" else scheme
-        with pytest.raises(MissingExtra, match=rf'pip install "xetrieval\[{extra}\]"'):
+        with pytest.raises(MissingExtra, match=rf'pip install "xetrieval\[{scheme}\]"'):
             open_store(f"{scheme}://somewhere#docs")
 
 

@@ -1,9 +1,11 @@
 """Explains hits of any vector store: the store's score is converted to a cosine and compared with the explained one.
 
-from xetrieval.connect import StoreHit, explain_hits
+    from xetrieval.connect import StoreHit, explain_hits
 
-hits = [StoreHit(row.id, row.distance, row.vector, row.text) for row in rows]
-explain_hits("my-explainer", "why does my build fail", hits, metric="squared l2")
+    hits = [StoreHit(row.id, row.distance, row.vector, row.text) for row in rows]
+    explain_hits("my-index", "why does my build fail", hits, metric="squared l2")
+
+METRICS lists the metrics.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """LangChain: explanations in the metadata of documents, behind any retriever or from an index of ours.
 
-from xetrieval.connect.langchain import ExplainDocuments
+    explain = ExplainDocuments(explainer="my-index", embeddings=my_embeddings)
+    for document in explain.compress_documents(retriever.invoke(query), query):
+        print(document.metadata["xetrieval"]["features"])
 
-explain = ExplainDocuments(explainer="my-index", embeddings=my_embeddings)
-for document in explain.compress_documents(retriever.invoke(query), query):
-    print(document.metadata["xetrieval"]["features"])
+Importing this module needs the package langchain-core.
 """
 
 from __future__ import annotations

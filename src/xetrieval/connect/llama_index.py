@@ -1,8 +1,8 @@
 """LlamaIndex: a postprocessor that adds to each node why it was found.
 
-from xetrieval.connect.llama_index import ExplainNodes
+    engine = index.as_query_engine(node_postprocessors=[ExplainNodes(explainer="my-index")])
 
-engine = index.as_query_engine(node_postprocessors=[ExplainNodes(explainer="my-index")])
+Importing this module needs the package llama-index-core.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class QdrantEdge(Points):
 
     def records(self) -> Iterator[Record]:
         """Points by id."""
-        edge = require("qdrant_edge", "qdrant")
+        edge = require("qdrant_edge", "qdrant-edge")
         after = None
         while True:
             wanted = edge.ScrollRequest(offset=after, limit=PAGE, with_vector=True, with_payload=True)
@@ -41,7 +41,7 @@ class QdrantEdge(Points):
 
     def nearest(self, vector: Float32, k: int) -> list[StoreHit]:
         """The k nearest points."""
-        edge = require("qdrant_edge", "qdrant")
+        edge = require("qdrant_edge", "qdrant-edge")
         query = edge.Query.Nearest(vector.tolist(), using=self.using)
         found = self.shard.query(edge.QueryRequest(limit=k, query=query, with_vector=True, with_payload=True))
         return [self._hit_of(point) for point in found]
@@ -54,7 +54,7 @@ class QdrantEdge(Points):
             InputError: there is no such folder or vector. MissingExtra: without qdrant-edge-py.
         """
         place, using, columns = place_of(url, "qdrant-edge://./shard#dense")
-        edge = require("qdrant_edge", "qdrant")
+        edge = require("qdrant_edge", "qdrant-edge")
         if not Path(place).is_dir():
             raise InputError(f"{place}: no such folder")
         return cls(edge.EdgeShard.load(place), using, columns)

