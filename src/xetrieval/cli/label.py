@@ -227,7 +227,7 @@ class MatchOptions:
     corpora: Annotated[list[Path], Option("A BEIR folder or JSON Lines file; may be repeated.", "--corpus")]
     min_cosine: Annotated[float, Option("Lowest cosine of two directions.")] = 0.7
     min_jaccard: Annotated[float, Option("Lowest Jaccard index of the texts that activate them.")] = 0.3
-    sentences: Annotated[int, Option("Sentences to use from each document, beside the document itself."), Range(0)] = (
+    sentences: Annotated[int, Option("Sentences to use from each document, besides the document itself."), Range(0)] = (
         ExamplesConfig.per_document
     )
     cache: CacheOption = None

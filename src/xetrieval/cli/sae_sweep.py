@@ -17,7 +17,7 @@ from .progress import progress_bar
 
 @dataclass(frozen=True)
 class MoreVectors:
-    """Vectors beside the original ones."""
+    """Vectors in addition to the original ones."""
 
     views: Annotated[
         list[Path] | None, Option("Views of the same rows, also trained on but measured separately; may be repeated.")

@@ -41,7 +41,7 @@ class Shard:
         """[rows, m], memory-mapped."""
         path = self.folder / VECTORS
         if path.is_file() and path.stat().st_size != 4 * self.rows * self.dimension:
-            raise DamagedError(f"{path}: {path.stat().st_size:,} bytes are not {self.rows:,} vectors; {REMEDY}")
+            raise DamagedError(f"{path}: {path.stat().st_size:,} bytes do not fit {self.rows:,} vectors; {REMEDY}")
         vectors: Float32 = self._map(VECTORS, self.dimension).reshape(-1, self.dimension)  # also if m is 1
         return vectors
 
