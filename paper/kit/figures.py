@@ -242,6 +242,24 @@ def draw_steering(records: Sequence[dict[str, Any]], path: Path) -> None:
     write_figure(figure, path)
 
 
+def draw_push(curve: dict[str, Any], path: Path) -> None:
+    """The fraction of documents that a proposal for all queries moves far enough, against the harm that is allowed.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    figure, axis = subplots(1, 1, (5.5, 3.4))
+    for place, (direction, label) in enumerate((("down", "pushed down"), ("up", "brought into the top 10"))):
+        axis.plot(curve["harm"], curve[direction], marker="os"[place], markersize=4, color=COLOURS[place], label=label)
+    axis.axvline(0.05, color="#888888", linewidth=1, linestyle=":")
+    axis.set_xlabel("harm allowed: 1 - mean rank-biased overlap of 20 other queries", fontsize=8)
+    axis.set_ylabel("fraction of the documents", fontsize=8)
+    axis.set_ylim(0, 1)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8, frameon=False)
+    write_figure(figure, path)
+
+
 def draw_efficiency(result: dict[str, Any], path: Path) -> None:
     """Seconds (logarithmic) against documents, in the style of Fig. 6; extrapolations are dashed.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ LOWER, RAISE = (0.0, 0.4, 0.7), (1.5, 2.0, 3.0)  # factors
 POOL, OTHER_POOL = 300, 200  # documents of this query and of another on which sets are tried
 RIVALS: Final = 20  # documents next to this one
 CHECKED: Final = 200  # sets tried on other queries, by their effect and as many by their size
-MEASURED: Final = 3  # sets measured on the whole index, for all queries and as many for queries like this one
+MEASURED: Final = 2  # sets measured on the whole index, for all queries and as many for queries like this one
 PROPOSALS: Final = 3
 MOST_EFFECT: Final = 20  # ranks; a longer way is not better
 WEIGHTS: Final = 1 / np.log2(np.arange(2, TOP + 2))  # of documents that leave the top 10
@@ -120,14 +120,37 @@ def push(
     if direction == "down" and doc_id in good:
         raise InputError(f"{doc_id!r} is marked good: it cannot be pushed down too")
     row, kept = index.row_of(doc_id), [index.row_of(name) for name in good]
-    prepared, others = prepare(index, query), OtherQueries.passages(index) if others is None else others
-    case = _Case.of(index, prepared, row, direction, others, kept)
+    prepared = prepare(index, query)
+    watched = index.companion(_Watched.passages) if others is None else _Watched.of(index, others)
+    case = _Case.of(index, prepared, row, direction, watched, kept)
     stored = index.document(row)
     return Push(
         *(direction, prepared.text, stored.id, stored.title, case.rank, len(index)),
-        *(len(others.vectors), others.drawn),
-        proposals=tuple(_proposals(case, most_harm)[:PROPOSALS]),
+        *(len(case.others.vectors), case.others.drawn),
+        proposals=_some(_proposals(case, most_harm)),
     )
+
+
+def _some(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+    """The first PROPOSALS, with the first of each scope among them."""
+    first = {one.scope: place for place, one in reversed(list(enumerate(proposals)))}
+    chosen = [*first.values(), *(place for place in range(len(proposals)) if place not in first.values())]
+    return tuple(proposals[place] for place in sorted(chosen[:PROPOSALS]))
+
+
+class _Watched(NamedTuple):
+    """Other queries with their best documents."""
+
+    others: OtherQueries
+    before: Rows  # [o, OTHER_POOL]
+
+    @classmethod
+    def of(cls, index: Index, others: OtherQueries) -> _Watched:
+        return cls(others, top_rows(index, others.vectors, others.own, OTHER_POOL))
+
+    @staticmethod
+    def passages(index: Index) -> _Watched:
+        return _Watched.of(index, OtherQueries.passages(index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,22 +161,21 @@ class _Case:
     row: int
     direction: Direction
     others: OtherQueries
+    before: Rows  # [o, OTHER_POOL], of the other queries
     good: Sequence[int]  # rows
     scores: Float32  # of all rows
     rank: int
     best: Rows  # the first POOL rows
-    before: Rows  # [o, OTHER_POOL], of the other queries
 
     @classmethod
     def of(
-        cls, index: Index, query: Query, row: int, direction: Direction, others: OtherQueries, good: Sequence[int]
+        cls, index: Index, query: Query, row: int, direction: Direction, watched: _Watched, good: Sequence[int]
     ) -> _Case:
         assert query.vector is not None
         scores = all_scores(index, query.vector)
         best = best_places(scores[None], min(POOL, len(index)))[0]
-        before = top_rows(index, others.vectors, others.own, OTHER_POOL)
         rank = rank_in(scores, row)
-        return cls(index, query, query.vector, row, direction, others, good, scores, rank, best, before)
+        return cls(index, query, query.vector, row, direction, *watched, good, scores, rank, best)
 
     def gain(self, ranks: Rows) -> Rows:
         """By how many ranks the document moves as wanted."""
