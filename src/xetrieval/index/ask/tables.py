@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .report import CorpusReport
     from .why import Why
 
+MOST_NAMES = 4  # ids on one line
+
 
 def overview_parts(found: Overview) -> Iterator[RenderableType]:
     """Common features, those that set the hits apart, and those that bring in unwanted ones."""
@@ -177,7 +179,8 @@ def push_parts(found: Push) -> Iterator[RenderableType]:
     for number, one in enumerate(found.proposals, 1):
         for verb, names in (("out of the top 10", one.hits_lost), ("passed", one.hits_passed)):
             if names:
-                yield Text(f"{number}  {verb}: {', '.join(map(printable, names))}", "dim")
+                more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+                yield Text(f"{number}  {verb}: {', '.join(map(printable, names[:MOST_NAMES]))}{more}", "dim")
     yield Text(f"harm: how much the rankings of {others} change, from 0 to 1", "dim")
 
 
