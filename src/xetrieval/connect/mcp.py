@@ -21,6 +21,7 @@ from ..files import cache_folder
 from ..index import Index
 from ..index.ask.answer import SearchAnswer
 from ..index.ask.catalogue import FeaturePage
+from ..index.ask.push import Direction, Push
 from ..index.ask.report import CorpusReport
 from ..index.ask.why import Why
 from ..index.store.texts import StoredDocument
@@ -99,6 +100,26 @@ class Tools:
     ) -> Contrast:
         """Why `doc_id` scores above `over` for a query, or below it, and what would make them swap places."""
         return self._service.contrast(s.ContrastRequest(query=query, doc_id=doc_id, over=over, top=top, index=index))
+
+    def push(
+        self,
+        query: Query,
+        doc_id: s.DocId,
+        direction: Direction = "down",
+        good: Annotated[list[s.DocId], Field(max_length=100, description="Documents that must not fall.")] = [],  # noqa: B006
+        others: Annotated[
+            list[s.QueryText],
+            Field(max_length=20, description="Queries that should stay as they are; default: passages of the index."),
+        ] = [],  # noqa: B006
+        index: IndexName = None,
+    ) -> Push:
+        """Small changes that would push a hit down, or bring a document up, and what else they would change.
+
+        They are proposals; nothing is changed.
+        """
+        return self._service.push(
+            s.PushRequest(query=query, doc_id=doc_id, direction=direction, good=good, others=others, index=index)
+        )
 
     def document(self, doc_id: s.DocId, index: IndexName = None) -> StoredDocument:
         """The whole text of a document."""
