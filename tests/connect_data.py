@@ -48,7 +48,8 @@ def qdrant(folder: Path) -> Store:
     models = module.models
     client = module.QdrantClient(path=str(folder / "qdrant"))
     params = {"dense": models.VectorParams(size=64, distance=models.Distance.COSINE)}
-    client.create_collection("docs", vectors_config=params)
+    sparse = {"xetrieval": models.SparseVectorParams()}
+    client.create_collection("docs", vectors_config=params, sparse_vectors_config=sparse)
     points = [
         models.PointStruct(id=row, vector={"dense": VECTORS[row].tolist()}, payload={"id": name, "text": TEXTS[name]})
         for row, name in enumerate(IDS)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +93,11 @@ def test_hits_that_cannot_be_explained_are_named() -> None:
         explain_hits(random_explainer(), Q, [StoreHit("a", 0.5)])
     with pytest.raises(InputError, match="hit 'b': a vector of 3 numbers; explainer toy takes 64"):
         explain_hits(random_explainer(), Q, [StoreHit("a", None, VECTORS[0]), StoreHit("b", None, [1, 2, 3])])
+    with pytest.raises(InputError, match="score nan is not a number"):
+        explain_hits(random_explainer(), Q, [StoreHit("a", float("nan"), VECTORS[0])])
+    with pytest.raises(InputError, match="k must be a whole number"):
+        connect.Faiss(pytest.importorskip("faiss").IndexFlatIP(64)).search(Q, 0, explainer=random_explainer())
+    assert connect.Faiss(pytest.importorskip("faiss").IndexFlatIP(64)).search(Q, explainer=random_explainer()) == []
     with pytest.raises(InputError, match="the query is empty"):
         explain_hits(random_explainer(), "  ", [StoreHit("a", None, VECTORS[0])])
 
@@ -131,6 +140,44 @@ def test_every_store_is_searched_and_read_in_the_same_way(store: Store, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["chroma", "qdrant", "duckdb"])
+def test_names_of_features_are_written_beside_the_documents(name: str, tmp_path: Path) -> None:
+    store, explainer = STORES[name](tmp_path), random_explainer()
+    before = [(record.document.text, record.document.fields["metadata"]) for record in store.records()]
+    assert store.write_names(explainer, 2) == len(IDS)
+    assert store.write_names(explainer, 3) == len(IDS)  # replaces them
+    codes = explainer.sae.encode(VECTORS)
+    for row, record in enumerate(store.records()):
+        strongest = codes.features[row][np.argsort(-codes.values[row], kind="stable")[:3]]
+        names = [explainer.features[j].label or f"feature {j}" for j in strongest]
+        assert sorted(record.document.fields["metadata"].pop("xetrieval")) == sorted(names)
+        assert (record.document.text, record.document.fields["metadata"]) == before[row]
+    if isinstance(store, connect.Chroma):
+        found = store.collection.get(where={"xetrieval": {"$contains": names[0]}})["ids"]
+        assert IDS[-1] in found
+        assert len(found) < len(IDS)
+    if isinstance(store, connect.Qdrant):
+        models = pytest.importorskip("qdrant_client").models
+        named = models.FieldCondition(key="xetrieval", match=models.MatchValue(value=names[0]))
+        points = store.client.scroll("docs", scroll_filter=models.Filter(must=[named]))[0]
+        assert IDS[-1] in [point.payload["id"] for point in points]
+        code = explainer.sae.encode(Q[None])
+        active = code.values[0] > 0
+        query = models.SparseVector(indices=code.features[0][active].tolist(), values=code.values[0][active].tolist())
+        best = store.client.query_points("docs", query=query, using="xetrieval", limit=1).points[0]
+        shared = code.dense(128) @ codes.dense(128).T
+        assert best.payload["id"] == IDS[int(shared.argmax())]
+
+
+def test_a_store_that_takes_no_names_says_so() -> None:
+    faiss = pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    index = faiss.IndexFlatIP(64)
+    index.add(VECTORS)
+    with pytest.raises(InputError, match="faiss: cannot add names"):
+        connect.Faiss(index).write_names(random_explainer())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["l2", "cosine", "ip"])
 def test_chroma_in_each_of_its_spaces(space: str, tmp_path: Path) -> None:
     store = chroma(tmp_path, configuration={"hnsw": {"space": space}})
@@ -138,6 +185,35 @@ def test_chroma_in_each_of_its_spaces(space: str, tmp_path: Path) -> None:
     assert open_store(f"chroma://{tmp_path / 'chroma'}#docs").name == "chroma:docs"
     with pytest.raises(InputError, match="none"):
         open_store(f"chroma://{tmp_path / 'chroma'}#none")
+
+
+@pytest.mark.slow
+def test_a_server_of_chroma(tmp_path: Path) -> None:
+    chromadb = pytest.importorskip("chromadb", reason='pip install "xetrieval[chroma]"')
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(sys.executable).parent / "chroma"
+    options = ("--path", str(tmp_path), "--host", "127.0.0.1", "--port", str(port))
+    server = subprocess.Popen([program, "run", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            try:
+                client = chromadb.HttpClient("127.0.0.1", port)
+                break
+            except (ValueError, ConnectionError):
+                time.sleep(0.2)
+        collection = client.create_collection("docs", embedding_function=None)
+        collection.add(ids=IDS, embeddings=VECTORS, documents=[*TEXTS.values()])
+        store = open_store(f"chroma+http://127.0.0.1:{port}#docs")
+        assert isinstance(store, connect.Chroma)
+        assert store.search(QUERY, 3, explainer=random_explainer())[0].doc_id == IDS[SCORES.argmax()]
+        assert [record.document.id for record in store.records()] == IDS
+        store.collection._client._session.close()
+        client.close()
+    finally:
+        server.terminate()
+        server.wait()
 
 
 @pytest.mark.slow

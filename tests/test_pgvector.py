@@ -36,6 +36,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for row, vector in enumerate(z):
             values = (row, f"text {row}", ("cs", "ai")[row % 2], str(vector.tolist()))
             db.execute('INSERT INTO "Docs" VALUES (%s, %s, %s, %s)', values)
+        db.execute('CREATE TABLE named AS SELECT * FROM "Docs"')
         db.execute("CREATE TABLE holes (id text, embedding vector(64))")
         db.execute("INSERT INTO holes VALUES ('a', NULL)")
     yield server.get_uri()
@@ -64,6 +65,10 @@ def test_a_table_is_searched_where_it_is(url: str) -> None:
     first, *others = store.search(3 * unit(90)[41], 4, explainer=random_explainer(), words=False)
     assert (first.doc_id, first.document, len(others)) == ("41", "text 41", 3)
     assert first.score == pytest.approx(1, abs=1e-5)
+    named = open_store(f"{url}#named?id=doc_id&text=body")
+    assert isinstance(named, PgVector)
+    assert named.write_names(random_explainer(), 2) == 90
+    assert all(len(record.document.fields["metadata"]["xetrieval"]) == 2 for record in named.records())
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ the shipped explainer, so it is explained without encoding a document.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..arrays import Float32
@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import Metric, StoreHit
-from .store import PAGE, Store, hit_of, place_of, record_of_document
+from .store import NAMES, PAGE, Named, Store, hit_of, place_of, record_of_document
 
 SPACES: Final[Mapping[str, Metric]] = {"l2": "squared l2", "cosine": "cosine distance", "ip": "dot distance"}
 PARTS: Final = ("embeddings", "documents", "metadatas")  # without naming it, Chroma returns no embeddings
@@ -48,6 +48,9 @@ class Chroma(Store):
         found = self.collection.query(query_embeddings=[vector], n_results=k, include=[*PARTS, "distances"])
         records = self._records(*(found[part][0] for part in ("ids", *PARTS)))
         return [hit_of(record, score) for record, score in zip(records, found["distances"][0], strict=True)]
+
+    def _write(self, page: Sequence[Named]) -> None:
+        self.collection.update(ids=[one.handle for one in page], metadatas=[{NAMES: one.names} for one in page])
 
     def _records(self, ids: Any, vectors: Any, texts: Any, metadata: Any) -> Iterator[Record]:
         for name, vector, text, more in zip(ids, vectors, texts, metadata, strict=True):

@@ -5,7 +5,7 @@ A vector column is FLOAT[m] or a list of numbers. No extension is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import StoreHit
-from .store import PAGE, TableStore, place_of, quoted
+from .store import NAMES, PAGE, Named, TableStore, place_of, quoted
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,13 @@ class DuckDb(TableStore):
         query = f"SELECT {_list(columns)}, {cosine} FROM {quoted(self.table)} ORDER BY {cosine} DESC LIMIT {int(k)}"
         rows = self.connection.cursor().execute(query, [vector.tolist()] * 2).fetchall()
         return [self.hit(dict(zip(columns, row[:-1], strict=True)), row[-1]) for row in rows]
+
+    def _write(self, page: Sequence[Named]) -> None:
+        table, column = quoted(self.table), quoted(self.chosen["id"])
+        writer = self.connection.cursor()
+        writer.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {NAMES} VARCHAR[]")
+        values = [(one.names, one.handle) for one in page]
+        writer.executemany(f"UPDATE {table} SET {NAMES} = ? WHERE {column} = ?", values)
 
     def _columns(self) -> list[str]:
         described = self.connection.cursor().execute(f"SELECT * FROM {quoted(self.table)} LIMIT 0").description

@@ -47,7 +47,7 @@ class Faiss(NumberedStore):
         if self.ids is not None:  # the map itself cannot return vectors
             order = np.argsort(self.ids, kind="stable")
             numbers = order[np.searchsorted(self.ids, numbers, sorter=order)]
-        vectors: Float32 = np.stack([self.inner.reconstruct(int(number)) for number in numbers])
+        vectors: Float32 = self.inner.reconstruct_batch(numbers)
         return vectors
 
     def ranked(self, vector: Float32, k: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -190,6 +190,9 @@ def _compared(
     hits: Sequence[StoreHit], sides: _Sides, metric: Metric, explained: Float64, *, quantised: bool
 ) -> list[list[str]]:
     """A note for each hit of a quantised store; for any other store, a different score is an error."""
+    for hit in hits:
+        if hit.score is not None and not np.isfinite(hit.score):
+            raise InputError(f"hit {hit.doc_id!r}: score {hit.score} is not a number; give None to leave it out")
     scores = np.array([np.nan if hit.score is None else hit.score for hit in hits], np.float64)
     stored = sides.cosines(metric, scores)
     with np.errstate(invalid="ignore"):

@@ -65,6 +65,8 @@ class NumberedStore(Store):
         """The k nearest documents."""
         numbers, scores = self.ranked(vector, k)
         numbers, scores = numbers[numbers >= 0].astype(np.int64), scores[numbers >= 0]  # -1: fewer were found
+        if not len(numbers):
+            return []
         records = map(self._record, numbers.tolist(), self.vectors(numbers))
         return [hit_of(record, score) for record, score in zip(records, scores.tolist(), strict=True)]
 

@@ -8,7 +8,7 @@ Columns without a role are metadata. A vector column is pgvector's `vector` or `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import StoreHit
-from .store import PAGE, TableStore, place_of
+from .store import NAMES, PAGE, Named, TableStore, place_of
 
 DISTANCE = "xetrieval_distance"  # a name that no column of the table has
 
@@ -71,6 +71,14 @@ class PgVector(TableStore):
             )
             rows = connection.execute(query, (str(vector.tolist()), k)).fetchall()
         return [self.hit(dict(zip(columns, row[:-1], strict=True)), row[-1]) for row in rows]
+
+    def _write(self, page: Sequence[Named]) -> None:
+        sql = require("psycopg.sql", "pgvector")
+        table, column, names = self._identifier(sql), self._column(sql, "id"), sql.Identifier(NAMES)
+        update = sql.SQL("UPDATE {} SET {} = %s WHERE {} = %s").format(table, names, column)
+        with self._opened() as connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} text[]").format(table, names))
+            cursor.executemany(update, [(one.names, one.handle) for one in page])
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:

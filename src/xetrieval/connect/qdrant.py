@@ -8,7 +8,7 @@ Ids of points are numbers or UUIDs. If payloads have an `id`, or the field named
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..arrays import Float32
@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import Metric, StoreHit
-from .store import PAGE, TableStore, hit_of, place_of
+from .store import NAMES, PAGE, Named, TableStore, hit_of, place_of
 
 DISTANCES: Final[Mapping[str, Metric]] = {"Cosine": "cosine", "Dot": "dot", "Euclid": "l2"}
 
@@ -50,6 +50,7 @@ class Qdrant(Points):
         self.client, self.collection = client, collection
         config = client.get_collection(collection).config
         self.rounded = config.quantization_config is not None
+        self.sparse = NAMES in (config.params.sparse_vectors or {})
         vectors = config.params.vectors
         if isinstance(vectors, dict):
             using = using or next(iter(vectors))
@@ -66,12 +67,15 @@ class Qdrant(Points):
 
     def records(self) -> Iterator[Record]:
         """Points by id."""
+        return (record for _, record in self._handles())
+
+    def _handles(self) -> Iterator[tuple[Any, Record]]:
         after, wanted = None, [self.using] if self.using else True
         while True:
             points, after = self.client.scroll(
                 self.collection, limit=PAGE, offset=after, with_payload=True, with_vectors=wanted
             )
-            yield from map(self._record_of, points)
+            yield from ((point.id, self._record_of(point)) for point in points)
             if after is None:
                 return
 
@@ -86,6 +90,19 @@ class Qdrant(Points):
             options["search_params"] = models.SearchParams(quantization=again)
         found = self.client.query_points(self.collection, query=vector.tolist(), limit=k, **options)
         return [self._hit_of(point) for point in found.points]
+
+    def _write(self, page: Sequence[Named]) -> None:
+        """Names go into the payload; if the collection has a sparse vector of that name, codes go into it."""
+        models = require("qdrant_client.models", "qdrant")
+        names = [models.SetPayload(payload={NAMES: one.names}, points=[one.handle]) for one in page]
+        changes = [models.SetPayloadOperation(set_payload=one) for one in names]
+        if self.sparse:
+            codes = [models.SparseVector(indices=one.feature_ids, values=one.activations) for one in page]
+            points = [
+                models.PointVectors(id=one.handle, vector={NAMES: code}) for one, code in zip(page, codes, strict=True)
+            ]
+            changes.append(models.UpdateVectorsOperation(update_vectors=models.UpdateVectors(points=points)))
+        self.client.batch_update_points(self.collection, changes)
 
     @classmethod
     def of_url(cls, url: str) -> Qdrant:

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import Float32
+from ..arrays import Float32, as_vectors, l2norm
 from ..configs import BuildConfig
 from ..data import Document
 from ..errors import InputError
 from ..explain import Explainer, Explanation
+from ..features import feature_name
 from ..index import Corpus, build_index, open_index
 from ..index.build.own import CORPUS
 from ..index.build.stores import Record, VectorStore
+from ..index.search.ranking import check_k
 from .hits import Metric, Source, StoreHit, explain_hits, explainer_from, query_vector
 
+T = TypeVar("T")
 PAGE: Final = 1000  # documents read at once
+NAMES: Final = "xetrieval"  # the field that `write_names` adds
 ROLES: Final = ("id", "text", "title", "vector")
+
+
+class Named(NamedTuple):
+    """A document, the names of its strongest features, and its code."""
+
+    handle: Any  # what the store calls it
+    names: list[str]  # strongest first
+    feature_ids: list[int]
+    activations: list[float]
 
 
 class Store(VectorStore):
@@ -50,6 +64,7 @@ class Store(VectorStore):
         Args:
             explainer, query, vector, words: as in `explain_hits`.
         """
+        check_k(k)
         opened = explainer_from(explainer)
         q = query_vector(opened, query if vector is None else vector)
         hits = self.nearest(q, k)
@@ -68,6 +83,44 @@ class Store(VectorStore):
         config = replace(config or BuildConfig(), dictionary=CORPUS)
         build_index(Corpus((), store=self), explainer_from(base), output, config)
         return open_index(output).explainer
+
+    def write_names(self, explainer: Source, most: int = 8) -> int:
+        """Write the names of each document's strongest features beside it, so that the store can filter by them.
+
+        They become the list `xetrieval` in its metadata, which replaces an earlier one. Returns how many documents have
+        got names.
+
+        Raises:
+            InputError: nothing can be added to documents of this store.
+        """
+        opened = explainer_from(explainer)
+        found = list(chain.from_iterable(_named(opened, page, most) for page in _pages(self._handles())))
+        for page in _pages(found):
+            self._write(page)
+        return len(found)
+
+    def _handles(self) -> Iterator[tuple[Any, Record]]:
+        """Every document with what the store itself calls it."""
+        return ((record.document.id, record) for record in self.records())
+
+    def _write(self, page: Sequence[Named]) -> None:
+        raise InputError(f"{self.name}: cannot add names to its documents; build an index instead (learn)")
+
+
+def _pages(items: Iterable[T]) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while page := list(islice(remaining, PAGE)):
+        yield page
+
+
+def _named(explainer: Explainer, page: Sequence[tuple[Any, Record]], most: int) -> Iterator[Named]:
+    vectors = as_vectors(np.stack([record.vector for _, record in page]), explainer.sae.dimension)
+    codes = explainer.sae.encode(np.asarray(l2norm(vectors), np.float32))
+    for (handle, _), ids, values in zip(page, codes.features, codes.values, strict=True):
+        order = np.argsort(-values, kind="stable")[: np.count_nonzero(values > 0)]
+        features = [explainer.features[j] for j in ids[order[:most]]]
+        names = list(dict.fromkeys(feature_name(one.label, one.feature_id) for one in features))
+        yield Named(handle, names, ids[order].tolist(), values[order].tolist())
 
 
 class TableStore(Store):
