@@ -46,6 +46,8 @@ class Expectation(Checked, Record):
         super().__post_init__()
         if self.in_top is self.not_in_top is self.explained is None:
             raise InputError("give in_top, not_in_top or explained")
+        if self.in_top is not None and self.not_in_top is not None and self.in_top <= self.not_in_top:
+            raise InputError("a document in the top in_top and not in the top not_in_top needs a larger in_top")
         if self.explained is not None and self.by != "dense":
             raise InputError("explained is for dense search: other modes explain all of their scores")
         search_mode(self.by)
