@@ -70,7 +70,7 @@ def corpus(tmp_path: Path) -> Corpus:
 
 @pytest.fixture
 def as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own, "_is_shipped", lambda explainer: explainer.name == "toy")
+    monkeypatch.setattr(own, "is_shipped", lambda explainer: explainer.name == "toy")
 
 
 def test_the_rule_follows_from_the_number_of_vectors() -> None:
