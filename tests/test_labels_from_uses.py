@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xetrieval.arrays import Float32
-from xetrieval.labels.from_uses import UseLabel, _written, labels_from_uses, word_families
+from xetrieval.labels.from_uses import WORDS, UseLabel, _written, labels_from_uses, word_families
 from xetrieval.labels.uses import uses_of
 from xetrieval.sae import SparseAutoencoder
 from xetrieval.terms import stem, terms_of
@@ -205,5 +205,5 @@ def test_a_label_is_shown_with_texts_that_are_near_to_it(corpus: tuple[list[str]
 def test_every_feature_has_words_of_the_corpus(corpus: tuple[list[str], Float32, np.ndarray]) -> None:
     texts, vectors, owner = corpus
     found = labels_from_uses(one_hot(), vectors, texts, owner)
-    assert all(0 < len(one.words) <= 3 for one in found if one.uses)
+    assert all(0 < len(one.words) <= WORDS for one in found if one.uses)
     assert all(one.label is None or set(one.label.split(", ")) & set(one.words) for one in found)

@@ -282,7 +282,7 @@ def test_names_are_those_that_explanations_show_and_decoys_are_silent(index: Ind
         shared = {str(j) for j in explanation.shared_features}
         if row.kind == "shown":
             assert set(row.feature.split()) <= shared
-            assert row.name in {term.trusted_label for term in explanation.trusted().terms}
+            assert row.name in {term.shown_label for term in explanation.trusted().terms}
             term = next(term for term in explanation.terms if str(term.feature_id) == row.feature.split()[0])
             assert row.share == pytest.approx(term.share, abs=1e-6)
             assert row.whole == pytest.approx(explanation.score - explanation.bias, abs=1e-6)

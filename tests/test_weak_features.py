@@ -154,7 +154,8 @@ def test_words_of_both_texts_show_that_a_label_made_of_terms_holds() -> None:
     assert holds("vaccine", 9.0, 2.0) == {True}  # both texts contain its stem, whatever the activation
     assert holds("dragons, vaccine", 9.0, 2.0) == {True}
     assert holds("child", 9.0, 2.0) == {False}  # one text alone
-    assert holds("child", 0.0, 2.0) == {True}  # and active enough
+    assert holds("child", 0.0, 2.0) == {False}  # and active enough, but the other text is not near
+    assert holds("child", 9.0, -1.0) == {True}  # the other text is near
     assert holds("yeast", 0.0, 2.0) == {False}  # neither, and far
     assert holds("yeast", 0.0, -2.0) == {True}
     assert holds("vaccine", 9.0, 2.0, "worksheet") == {False}  # what a person wrote need not be words of the texts

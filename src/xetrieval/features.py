@@ -21,6 +21,7 @@ from .text import printable
 
 T = TypeVar("T")
 FROM_USES: Final = "uses"  # source of labels that consist of the corpus's own terms
+LISTED_WORDS: Final = 3  # words of a feature that are listed where it has no name
 RETIRED: Final = "retired"  # flag of a feature that was lost when the autoencoder was retrained
 
 
@@ -89,7 +90,7 @@ class Feature(LabelledFeature):
     flags: tuple[str, ...] = ()  # dense, duplicate:ID, retired
     holds_from: float | None = None  # a sign that the label holds: both activations are at least this
     near_from: float | None = None  # a sign that the label holds: its cosine with both texts is at least this
-    words: tuple[str, ...] = ()  # the corpus's words for the feature, shown if no label holds
+    words: tuple[str, ...] = ()  # the corpus's words for the feature, strongest first; its other names
 
     @cached_property
     def confidence(self) -> float | None:

@@ -9,6 +9,7 @@ A stop word counts as a term if it is quoted: texts about usage contrast "who" w
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ CLAUSES: Final = re.compile(r"(?:\\[A-Za-z]+|[.,;:!?()\[\]{}\"\n|<>=/*])+")  # c
 TOKEN: Final = re.compile(rf"_*(?:{WORD.pattern})(?<!['’])")  # keeps underscores of names in code: __slots__
 QUOTED: Final = re.compile(r"""(?<!\w)["“‘'`]([^"“”‘’'`\n]{1,40}(?:['’]\w+[^"“”‘’'`\n]{0,30})?)["”’'`](?!\w)""")
 INSIDE: Final = 20  # weight of a spelling inside a clause; at the start of one, a capital proves nothing
+FEWEST_ALIKE: Final = 5  # common first characters of two forms of a word
+ALIKE: Final = 0.8  # they must be this fraction of the longer form
 MOST_QUOTED: Final = 5  # quotations of up to this many words make stop words count
 VOWELS: Final = frozenset("aeiouy")
 SUFFIXES: Final = (  # longest first, with the fewest characters that must remain
@@ -99,17 +102,44 @@ def stem(word: str) -> str:
 
 def contains_term(text: str, label: str) -> bool:
     """Whether a text contains one of the terms of a label, which commas separate."""
-    return not _terms_in(text).isdisjoint(label_terms(label))
+    return any(contains(text, term) for term in label_terms(label))
 
 
-def label_terms(label: str) -> list[str]:
+def contains(text: str, term: str) -> bool:
+    """Whether a text contains a term, by stem, or another form of it if it is one word: matrices for matrix."""
+    return term in terms_in(text) or any(
+        same_family(term, other) for other in _beginnings(text).get(term[:FEWEST_ALIKE], ())
+    )
+
+
+def same_family(first: str, second: str) -> bool:
+    """Whether two stems are probably forms of one word: most of the longer one is their common beginning."""
+    if first == second:
+        return True
+    common = max(FEWEST_ALIKE, math.ceil(ALIKE * max(len(first), len(second))))
+    return first[:common] == second[:common] and min(len(first), len(second)) >= common
+
+
+@lru_cache(maxsize=8192)
+def label_terms(label: str) -> tuple[str, ...]:
     """The stems of the terms that a label consists of."""
-    return [" ".join(map(stem, part.split())) for part in label.split(", ")]
+    return tuple(" ".join(map(stem, part.split())) for part in label.split(", "))
 
 
 @lru_cache(maxsize=1024)
-def _terms_in(text: str) -> frozenset[str]:
+def terms_in(text: str) -> frozenset[str]:
+    """The terms that a text contains, by stem."""
     return frozenset(_count(text, {}, {}))
+
+
+@lru_cache(maxsize=1024)
+def _beginnings(text: str) -> dict[str, list[str]]:
+    """The stems of a text's words by their first characters."""
+    found: dict[str, list[str]] = {}
+    for term in terms_in(text):
+        if " " not in term and len(term) >= FEWEST_ALIKE:
+            found.setdefault(term[:FEWEST_ALIKE], []).append(term)
+    return found
 
 
 def _stretches(text: str) -> Iterator[tuple[list[str], bool]]:

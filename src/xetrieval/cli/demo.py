@@ -94,7 +94,9 @@ def demo_folder(explainer: Explainer, documents: list[Document], cache: Path | N
     """Where the index of these documents is kept unless a folder is given."""
     from ..files import cache_folder, digest_of
 
-    made_of = digest_of([explainer.digest, "own dictionary, words", [document.text for document in documents]])
+    made_of = digest_of(
+        [explainer.digest, "own dictionary, words and names", [document.text for document in documents]]
+    )
     return (cache or cache_folder()) / f"demo-{made_of[:16]}"
 
 

@@ -167,9 +167,17 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32, texts: Sequen
     )[:]
     first, second = ({term.ids: term for term in side.terms} for side in sides)
     order = sorted(first, key=lambda ids: (-abs(first[ids].share - second[ids].share), ids))
-    holds = {ids: first[ids].label_holds or second[ids].label_holds for ids in order}  # one answer for both documents
+    one_answer = {  # for both documents
+        ids: (first[ids].label_holds or second[ids].label_holds, first[ids].name_here or second[ids].name_here)
+        for ids in order
+    }
     one, other = (
-        replace(side, terms=tuple(replace(terms[ids], label_holds=holds[ids]) for ids in order))
+        replace(
+            side,
+            terms=tuple(
+                replace(terms[ids], label_holds=holds, name_here=name) for ids, (holds, name) in one_answer.items()
+            ),
+        )
         for side, terms in zip(sides, (first, second), strict=True)
     )
     return Contrast(one, other)

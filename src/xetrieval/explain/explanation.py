@@ -56,7 +56,8 @@ class Term(Brief):
     twins: tuple[int, ...] = ()  # other features with nearly the same direction; their shares are included
     confidence: float | None = None  # mean detection score of the label; None: it was never judged
     label_holds: bool | None = None  # whether the label holds for these texts; None: not measured
-    corpus_words: tuple[str, ...] = ()  # `words` of the feature, shown if no label holds
+    name_here: str | None = None  # the feature's name in this explanation, if that is not its whole label
+    corpus_words: tuple[str, ...] = ()  # the feature's strongest words, shown if it has no other name here
     words: Words | None = None  # words of both texts that carry the share; None: the encoder does not show its tokens
     evidence: Evidence | None = None  # the places in both texts that carry the share; see `Explainer.with_evidence`
 
@@ -71,9 +72,9 @@ class Term(Brief):
         return () if self.feature_id is None else (self.feature_id, *self.twins)
 
     @property
-    def trusted_label(self) -> str | None:
-        """The label, unless it is known not to hold here."""
-        return None if self.label_holds is False else self.label
+    def shown_label(self) -> str | None:
+        """What the feature is called in this explanation; None: it has no name that holds for these texts."""
+        return self.name_here or (None if self.label_holds is False else self.label)
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class Explanation(PrintsItself):
 
     def is_weak(self, term: Term, whole: float | None = None) -> bool:
         """Whether a term has a small share or no usable name. For `whole`, see `is_small`."""
-        nameless = term.kind == "feature" and term.label_holds is False and term.words is None
+        nameless = term.kind == "feature" and term.label_holds is False and not (term.name_here or term.words)
         return self.is_small(term, whole) or (nameless and self.mode != "concept")
 
     def is_small(self, term: Term, whole: float | None = None) -> bool:
@@ -164,7 +165,12 @@ class Explanation(PrintsItself):
         """
         if term.kind != "feature" or self.mode == "concept":
             return False
-        return abs(term.share) < LEAST_SHARE * (abs(self.score - self.bias) if whole is None else whole)
+        return abs(term.share) < (self.least_share if whole is None else LEAST_SHARE * whole)
+
+    @property
+    def least_share(self) -> float:
+        """The smallest |share| with a line of its own."""
+        return LEAST_SHARE * abs(self.score - self.bias)
 
     @property
     def explained(self) -> float | None:

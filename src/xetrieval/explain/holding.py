@@ -1,15 +1,15 @@
 """Decides whether the label of a shared feature holds for a pair of texts.
 
-There are up to four signs: the feature is active enough in both texts (`holds_from`), both texts are near the label
-(`near_from`), the query contains a term of the label, and so does the document. Two signs are enough; one is enough if
-only the activation can be tested. Nearness needs the vectors of labels, so it is not tested until the explainer has
-opened its encoder. Terms are tested if the label consists of the corpus's own terms and the texts are known.
+A label holds for a text if the text contains one of its terms or is near to it (`near_from`). It must hold for both
+texts, and if neither contains a term, the feature must also be active enough in both (`holds_from`). A label that does
+not consist of the corpus's own terms, or of unknown texts, needs both thresholds. Nearness needs the vectors of labels:
+until the explainer has opened its encoder, a term in one text and the activation take its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,6 @@ from .support import Overlap
 
 if TYPE_CHECKING:
     from .explainer import Explainer
-
-ENOUGH: Final = 2  # signs
 
 
 def labels_hold(
@@ -46,15 +44,22 @@ def labels_hold(
     for feature, rows in zip(known, np.split(order, starts[1:]), strict=True):
         if feature.holds_from is None and feature.near_from is None:
             continue
-        signs = [activation[rows] >= (feature.holds_from or 0.0)]
+        active = activation[rows] >= (feature.holds_from or 0.0)
+        is_near = None
         if feature.near_from is not None and feature.label in near:
             vector = near[feature.label]
-            signs.append(np.minimum(q[pair[rows]] @ vector, z[pair[rows]] @ vector) >= feature.near_from)
+            is_near = [x[pair[rows]] @ vector >= feature.near_from for x in (q, z)]
         if feature.source == FROM_USES and feature.label and len(queries):
-            signs += [_contain(texts, pair[rows], feature.label) for texts in (queries, documents)]
-        if len(signs) == 1 and feature.holds_from is None:
+            in_query, in_document = (_contain(texts, pair[rows], feature.label) for texts in (queries, documents))
+            near_query, near_document = is_near or (active, active)
+            written = in_query | in_document if is_near is None else in_query | in_document | active
+            holds = (in_query | near_query) & (in_document | near_document) & written
+        elif is_near is not None:
+            holds = active & is_near[0] & is_near[1]
+        elif feature.holds_from is not None:
+            holds = active
+        else:
             continue
-        holds = np.sum(signs, axis=0) >= min(ENOUGH, len(signs))
         for row, one in zip(rows.tolist(), holds.tolist(), strict=True):
             out[row] = one
     return out

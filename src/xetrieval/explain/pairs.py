@@ -8,12 +8,13 @@ from typing import NamedTuple, overload
 
 from ..encoders import Counts
 from ..errors import InputError
-from ..features import Feature
+from ..features import LISTED_WORDS, Feature
 from ..records import brief
 from ..text import clip
 from ..views import VIEWS, View
 from .attribution import Attribution
-from .explanation import Explanation, Term, join_twins
+from .explanation import LEAST_SHARE, Explanation, Term, join_twins
+from .naming import named
 from .reading import Reading
 from .support import Overlap
 
@@ -102,7 +103,7 @@ class ExplainedPairs(Sequence[Explanation]):
                 absent | dict(zip(self.views, views, strict=True)),
                 confidence=self.features[j].confidence,
                 label_holds=holds,
-                corpus_words=self.features[j].words,
+                corpus_words=self.features[j].words[:LISTED_WORDS],
             )
             for j, share, query, views, holds in zip(
                 *(column.tolist() for column in columns), self.label_holds[rows], strict=True
@@ -113,11 +114,15 @@ class ExplainedPairs(Sequence[Explanation]):
         for column, view in enumerate(self.views):
             per_view[view] = tuple(ids[activations[:, column] > 0].tolist())
         names = self.names
+        score, bias = float(self.attribution.score[i]), float(self.attribution.bias[i])
+        terms = sorted(terms, key=lambda term: (-term.share, term.ids))
+        if len(names.queries) and len(names.documents):
+            terms = named(terms, self.features, (names.queries[i], names.documents[i]), LEAST_SHARE * abs(score - bias))
         return Explanation(
-            score=float(self.attribution.score[i]),
-            bias=float(self.attribution.bias[i]),
+            score=score,
+            bias=bias,
             remainder=float(self.attribution.remainder[i]),
-            terms=tuple(sorted(terms, key=lambda term: (-term.share, term.ids))),
+            terms=tuple(terms),
             query_id=str(names.query_ids[i]) if len(names.query_ids) else "",
             doc_id=str(names.doc_ids[i]) if len(names.doc_ids) else "",
             query=names.queries[i] if len(names.queries) else "",

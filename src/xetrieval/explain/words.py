@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, l2norm
 from ..encoders import Role, token_vectors
 from ..records import Brief
-from ..terms import stem
+from ..terms import same_family, stem
 from ..text import STOP_WORDS, WORD, fold, printable, shorten
 from .evidence import Pair, TokenShare, losses, pair_of, token_split
+from .naming import name_stems, named
 
 if TYPE_CHECKING:
     from .explainer import Explainer
@@ -76,16 +77,38 @@ def with_words(
     if not found:
         return explanation
     place = {leader: i for i, leader in enumerate(pair.leaders)}
-    terms, seen = [], set[tuple[str, str]]()
+    sides, left = [], []
     for term in explanation.terms:
-        if term.ids:
-            known = term.words or Words((), ())
-            new = {role: words[place[term.ids[0]]] for role, words in found.items()}
-            query, document = new.get("query", carriers(known.query)), new.get("document", carriers(known.document))
-            left = tuple(role for role in known.of_activation if role not in new)
-            matched = matching(query, document, seen) if term.share >= 0 else (_alone(query), _alone(document))
-            term = replace(term, words=Words(*matched, left))
-        terms.append(term)
+        known = term.words or Words((), ())
+        new = {role: words[place[term.ids[0]]] for role, words in found.items()}
+        sides.append((new.get("query", carriers(known.query)), new.get("document", carriers(known.document))))
+        left.append(tuple(role for role in known.of_activation if role not in new))
+    return beside(explainer, explanation, sides, left)
+
+
+def beside(
+    explainer: Explainer,
+    explanation: Explanation,
+    sides: Sequence[tuple[Sequence[Carrier], Sequence[Carrier]]],
+    of_activation: Sequence[tuple[Role, ...]],
+) -> Explanation:
+    """The explanation with words beside each term, and with names that are among them where possible.
+
+    Args:
+        sides: for each term, the words of the query and of the document that carry it.
+        of_activation: the texts whose words carry the term's activation, not this share.
+    """
+    carried = [({stem(word.key) for word in query}, {stem(word.key) for word in document}) for query, document in sides]
+    terms = list(explanation.terms)
+    if explanation.mode != "concept":  # whose features were chosen by label
+        texts = (explanation.query, explanation.document)
+        terms = named(terms, explainer.features, texts, explanation.least_share, carried)
+    seen = set[tuple[str, str]]()
+    for i, ((query, document), left) in enumerate(zip(sides, of_activation, strict=True)):
+        name = name_stems(terms[i].name_here or terms[i].label or "")
+        matched = matching(query, document, seen, name) if terms[i].share >= 0 else (_alone(query), _alone(document))
+        if any(matched) or (terms[i].kind == "feature" and not left):
+            terms[i] = replace(terms[i], words=Words(*matched, left))
     return replace(explanation, terms=tuple(terms))
 
 
@@ -104,7 +127,7 @@ def carriers(words: Sequence[str]) -> list[Carrier]:
 
 
 def matching(
-    query: Sequence[Carrier], document: Sequence[Carrier], seen: set[tuple[str, str]]
+    query: Sequence[Carrier], document: Sequence[Carrier], seen: set[tuple[str, str]], name: Collection[str] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Words of two texts that carry a share and match: the best-matching pair first, then words similar to it.
 
@@ -112,6 +135,7 @@ def matching(
 
     Args:
         seen: pairs that come first in other lines, which get half weight; the pair of this line is added.
+        name: stems of the line's name. If words of both texts have one, or else of one text, they come first.
     """
     alike = np.array([[_alike(a, b) for b in document] for a in query])
     if not alike.any():
@@ -119,7 +143,13 @@ def matching(
     pairs = [[(a.key, b.key) for b in document] for a in query]
     value = np.sqrt(np.outer([word.part for word in query], [word.part for word in document]))
     value *= np.maximum(alike, 1e-3) * [[AGAIN if pair in seen else 1.0 for pair in row] for row in pairs]
-    i, j = map(int, np.unravel_index(value.argmax(), value.shape))
+    of_query, of_document = (
+        np.array([any(same_family(stem(word.key), part) for part in name) for word in side])
+        for side in (query, document)
+    )
+    both, either = of_query[:, None] & of_document, of_query[:, None] | of_document
+    in_name = both if both.any() else either
+    i, j = map(int, np.unravel_index(np.where(in_name == in_name.any(), value, -1).argmax(), value.shape))
     seen.add(pairs[i][j])
     return _with_like(query, i, alike[:, j], value[:, j]), _with_like(document, j, alike[i], value[i])
 

@@ -51,14 +51,14 @@ NEARNESS: Final = 0.8  # a term with a lower z does not hold
 WRITTEN: Final = 0.15  # this fraction of the uses must contain the term in one of the two texts
 LARGEST_LIFT: Final = 4.0  # log(c / r) is capped at this
 FRAGMENT: Final = 0.6  # the weight of a term that is never a noun phrase
-WORDS: Final = 3  # number of terms shown for a feature where no label holds
+WORDS: Final = 8  # number of terms kept for a feature, as names where its label does not hold
 OPTIONS: Final = 12  # how many terms are tried as a feature's label
 NEARLY: Final = 0.8  # a term with this fraction of the best term's worth is as good
 HALF: Final = 0.5
 SECOND: Final = 0.3  # a term with this fraction of the best term's worth can be a second term
 FEWEST_ALIKE: Final = 5  # how many initial characters all words of a family share
 ALIKE: Final = 0.7  # they must be this fraction of the longer word
-NOUN: Final = 0.3  # a second term must be a noun phrase at least this often
+NOUN: Final = 0.3  # a second term, or one of `words`, must be a noun phrase at least this often
 PHRASE: Final = 0.4  # two terms side by side in this fraction of the texts with both are one phrase
 HELD: Final = 0.6  # a label must hold for this fraction of the uses above its threshold
 
@@ -133,9 +133,12 @@ def _words(worth: Float64, terms: Terms) -> list[tuple[str, ...]]:
     out = []
     for of_feature in worth:
         kept: dict[int, set[str]] = {}
-        for t in np.argsort(-of_feature, kind="stable")[:OPTIONS].tolist():
+        best = np.argsort(-of_feature, kind="stable")[: 3 * WORDS]
+        best = best[of_feature[best] > 0]
+        nouns = best[terms.noun[best] >= NOUN]
+        for t in (nouns if len(nouns) else best).tolist():
             own = {families[word] for word in terms.stems[t].split()}
-            if of_feature[t] > 0 and len(kept) < WORDS and not any(own & other for other in kept.values()):
+            if len(kept) < WORDS and not any(own & other for other in kept.values()):
                 kept[t] = own
         out.append(tuple(terms.written[t] for t in kept))
     return out

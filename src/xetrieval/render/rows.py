@@ -150,17 +150,17 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
 
 
 def _name(term: Term) -> str:
-    """The label if it holds, else the feature's words in the corpus or its number, marked as not being a name."""
+    """A name that holds for the texts, else the feature's words in the corpus or its number, marked as no name."""
     if _unnamed(term):
         return printable(f"unnamed: {', '.join(term.corpus_words)}")
-    if term.kind == "word" or term.trusted_label:
-        return printable(term.name)
+    if term.kind == "word" or term.shown_label:
+        return printable(term.shown_label or term.name)
     return f"{replace(term, label=None).name} (unnamed)"
 
 
 def _unnamed(term: Term) -> bool:
     """Whether a feature is shown by its words in the corpus."""
-    return bool(term.corpus_words) and term.kind != "word" and not term.trusted_label
+    return bool(term.corpus_words) and term.kind != "word" and not term.shown_label
 
 
 def _contrast(contrast: Contrast) -> Rows:

@@ -1387,6 +1387,8 @@ export interface components {
             label: string | null;
             /** Label Holds */
             label_holds?: boolean | null;
+            /** Name Here */
+            name_here?: string | null;
             /** Query Activation */
             query_activation?: number | null;
             /** Share */

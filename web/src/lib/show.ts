@@ -18,9 +18,10 @@ export function nameOf(f: { feature_id: number | null; label: string | null; twi
   return f.label ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
 }
 
-// The label where it applies; otherwise "unnamed", with the corpus's words for the feature, or those of this pair unless
-// they are shown beside it.
+// The feature's name for these texts, or the label where it applies; otherwise "unnamed", with the corpus's words for the
+// feature, or those of this pair unless they are shown beside it.
 export function shownName(term: Term, alone = true): string {
+  if (term.name_here) return term.name_here;
   if (term.kind === "word" || (term.label && term.label_holds !== false)) return nameOf(term);
   if (term.corpus_words?.length) return `unnamed: ${term.corpus_words.join(", ")}`;
   return alone && term.words ? `(unnamed) ${wordsOf(term)}` : `${nameOf({ ...term, label: null })} (unnamed)`;

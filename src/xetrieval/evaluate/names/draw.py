@@ -113,9 +113,9 @@ def shown_names(explanation: Explanation) -> dict[str, tuple[str, float]]:
     """Features and share of each name that an explanation shows by default; a name of several lines is listed once."""
     names: dict[str, tuple[str, float]] = {}
     for term in explanation.trusted().terms:
-        if term.kind == "feature" and term.trusted_label:
-            features, share = names.get(term.trusted_label, ("", 0.0))
-            names[term.trusted_label] = (f"{features} {' '.join(map(str, term.ids))}".strip(), share + term.share)
+        if term.kind == "feature" and (name := term.shown_label):
+            features, share = names.get(name, ("", 0.0))
+            names[name] = (f"{features} {' '.join(map(str, term.ids))}".strip(), share + term.share)
     return names
 
 

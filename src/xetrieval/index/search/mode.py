@@ -15,7 +15,7 @@ import numpy as np
 from ...arrays import Float32, Float64
 from ...explain import Explanation, Term
 from ...explain.reading import NOT_COUNTED, Reading
-from ...features import SteeredFeature
+from ...features import LISTED_WORDS, SteeredFeature
 from ...steer import SteeringProfile
 from ...text import clip
 from ...views import View
@@ -143,7 +143,13 @@ class Ranking(Companion, ABC):
         """The term of a feature."""
         known = self.index.explainer.features[j]
         return Term(
-            "feature", j, known.label, share, detail=detail, confidence=known.confidence, corpus_words=known.words
+            "feature",
+            j,
+            known.label,
+            share,
+            detail=detail,
+            confidence=known.confidence,
+            corpus_words=known.words[:LISTED_WORDS],
         )
 
     def taken_apart(

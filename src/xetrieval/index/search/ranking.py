@@ -15,11 +15,11 @@ import numpy as np
 
 from ...encoders import Role
 from ...errors import ForeignVectorsWarning, InputError
-from ...explain import Explanation, Reading, Term
+from ...explain import Explainer, Explanation, Reading, Term
 from ...explain.foreign import unlike
 from ...explain.reading import NOT_COUNTED
 from ...explain.word_states import query_words
-from ...explain.words import Carrier, Words, carriers, matching, with_words
+from ...explain.words import Carrier, beside, carriers, with_words
 from ...extras import require
 from ...features import SteeredFeature
 from ...options import check
@@ -289,19 +289,19 @@ def explain_with_words(index: IndexReader, query: Query, rows: Rows) -> list[Exp
     if query.vector is not None and not query.plain:
         own = query_words(index.explainer.encoder, index.explainer.sae, query.text, query.vector)
     explained = explain_rows(index, query, rows)
-    return [_beside(one, own, index.words_of(row)) for one, row in zip(explained, rows.tolist(), strict=True)]
+    return [
+        _beside(index.explainer, one, own, index.words_of(row))
+        for one, row in zip(explained, rows.tolist(), strict=True)
+    ]
 
 
-def _beside(explanation: Explanation, query: KnownWords, document: KnownWords) -> Explanation:
+def _beside(explainer: Explainer, explanation: Explanation, query: KnownWords, document: KnownWords) -> Explanation:
     sides: tuple[tuple[Role, KnownWords], ...] = (("query", query), ("document", document))
     of_activation = tuple(role for role, known in sides if known)
     if not of_activation:
         return explanation
-    terms, seen = [], set[tuple[str, str]]()
-    for term in explanation.terms:
-        words = Words(*matching(_words_of(term, query), _words_of(term, document), seen), of_activation)
-        terms.append(replace(term, words=words) if words.query or words.document else term)
-    return replace(explanation, terms=tuple(terms))
+    words = [(_words_of(term, query), _words_of(term, document)) for term in explanation.terms]
+    return beside(explainer, explanation, words, [of_activation] * len(words))
 
 
 def _words_of(term: Term, known: KnownWords) -> list[Carrier]:

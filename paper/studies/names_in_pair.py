@@ -1,0 +1,78 @@
+"""Do names that depend on the pair fit better than one label a feature? Both on the same new pairs of the eight sets.
+
+    python -m paper.studies.names_in_pair -> results/names_in_pair.json
+
+`names/in_pair.jsonl` has a line for each pair: the set, the ids of query and document, score - bias, and for each name
+the shares of its lines with either rule and the verdict of a reader. The reader saw both texts and, in random order,
+the names of both rules and a decoy, without knowing which is which. The pairs are those of `xetrieval evaluate names
+--seed 20`: all relevant hits, and ten others of each set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from paper.studies.minilm import RESULTS
+
+PAIRS: Final = Path(__file__).parent / "names" / "in_pair.jsonl"
+OUTPUT: Final = RESULTS / "names_in_pair.json"
+RULES: Final = {
+    "label": "one label a feature, two of four signs",
+    "in pair": "one of its names that both texts contain",
+}
+VERDICTS: Final = ("not there", "partly", "fits")
+DRAWS: Final = 1000
+
+
+def figures(pairs: Sequence[dict[str, Any]], rule: str) -> dict[str, float]:
+    """Fractions of the names, and parts of the sum of score - bias."""
+    names = [one for pair in pairs for one in pair["names"].values() if rule in one]
+    whole = sum(pair["whole"] for pair in pairs)
+    by_verdict = {v: [one[rule] for one in names if one["verdict"] == v] for v in VERDICTS}
+    return {
+        "names": len(names),
+        **{verdict: len(shares) / max(1, len(names)) for verdict, shares in by_verdict.items()},
+        "named": sum(one[rule] for one in names) / whole,
+        "fits or partly, of the score": sum(by_verdict["fits"] + by_verdict["partly"]) / whole,
+        "fits, of the score": sum(by_verdict["fits"]) / whole,
+        "pairs with a name": sum(any(rule in one for one in pair["names"].values()) for pair in pairs),
+        "pairs": len(pairs),
+    }
+
+
+def intervals(pairs: Sequence[dict[str, Any]], rule: str) -> dict[str, tuple[float, float]]:
+    """Bootstrap intervals (95 %) over pairs."""
+    rng = np.random.default_rng(0)
+    drawn = [figures([pairs[i] for i in rng.integers(0, len(pairs), len(pairs))], rule) for _ in range(DRAWS)]
+    found = {}
+    for key in ("fits", "not there", "fits or partly, of the score"):
+        low, high = np.quantile([one[key] for one in drawn], [0.025, 0.975])
+        found[key] = (round(float(low), 3), round(float(high), 3))
+    return found
+
+
+def main() -> None:
+    pairs = [json.loads(line) for line in PAIRS.read_text().splitlines()]
+    decoys = [one["verdict"] for pair in pairs for one in pair["names"].values() if not RULES.keys() & one.keys()]
+    found: dict[str, Any] = {"decoys": {v: round(decoys.count(v) / len(decoys), 3) for v in VERDICTS}}
+    for hits, relevant in (("relevant", True), ("others", False)):
+        chosen = [pair for pair in pairs if pair["relevant"] is relevant]
+        for rule in RULES:
+            row: dict[str, Any] = {key: round(value, 3) for key, value in figures(chosen, rule).items()}
+            row["intervals"] = intervals(chosen, rule)
+            row["by set"] = {
+                name: {k: round(v, 2) for k, v in figures([p for p in chosen if p["set"] == name], rule).items()}
+                for name in dict.fromkeys(pair["set"] for pair in chosen)
+            }
+            found[f"{hits}, {rule}"] = row
+    lines = [f'"{name}": {json.dumps(row)}' for name, row in found.items()]
+    OUTPUT.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()

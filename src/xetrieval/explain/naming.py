@@ -1,0 +1,115 @@
+"""Chooses what each feature is called in one explanation.
+
+Besides a label, a feature has words of its corpus (`Feature.words`), the strongest first. Both are fixed when the index
+is built, so a name is never made for a pair: of the feature's own names, an explanation shows the first that both texts
+contain and that is among the words that carry the share, if these are known. If there is none, it shows the label,
+without terms that neither text contains: if it holds, or if the feature is active enough and the label is among the
+words of one text that carry the share. A label that a person or a language model wrote is replaced only where it does
+not hold.
+
+Lines have different names as far as possible: features whose labels both texts contain keep them, then the largest
+share chooses first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..features import FROM_USES, Feature
+from ..terms import contains, label_terms, same_family, stem
+
+if TYPE_CHECKING:
+    from .explanation import Term
+
+Stems = Collection[str]
+
+
+class _Choice(NamedTuple):
+    """The names that one feature may have."""
+
+    names: list[str]  # in both texts, and among the words that carry the share, if these are known
+    label: str | None  # what remains of the label, if it holds
+    is_carried: bool  # whether that is among the words that carry the share
+
+
+def named(
+    terms: Sequence[Term],
+    features: Sequence[Feature],
+    texts: tuple[str, str],
+    least: float,
+    carried: Sequence[tuple[Stems, Stems]] = (),
+) -> list[Term]:
+    """The terms, in their order, with `name_here` where the whole label is not the best name.
+
+    Args:
+        texts: the query and the document.
+        least: features with a smaller share have no line, so they take no name from others.
+        carried: for each term, the stems of the words of either text that carry its share; none: not known.
+    """
+    known = carried or [((), ())] * len(terms)
+    choices = [
+        _choice(term, None if term.feature_id is None else features[term.feature_id], texts, words)
+        for term, words in zip(terms, known, strict=True)
+    ]
+    taken: set[str] = set()
+    for term, choice in zip(terms, choices, strict=True):
+        if term.label in choice.names[:1] and abs(term.share) >= least:
+            taken.update(label_terms(choice.names[0]))
+    out = []
+    for term, choice in zip(terms, choices, strict=True):
+        name = choice.names[0] if term.label in choice.names[:1] else _free(choice, taken)
+        if name:
+            taken.update(label_terms(name))
+        is_label = name == term.label and term.label_holds is not False
+        out.append(replace(term, name_here=None if is_label else name))
+    return out
+
+
+def _free(choice: _Choice, taken: Stems) -> str | None:
+    """The first name that no other line has, else the label, else a name that another line has as well."""
+    free = [name for name in choice.names if not any(part in taken for part in label_terms(name))]
+    label = [choice.label] if choice.label else []
+    order = [*free, *label, *choice.names] if choice.is_carried else [*free, *choice.names, *label]
+    return order[0] if order else None
+
+
+def _choice(term: Term, feature: Feature | None, texts: tuple[str, str], carried: tuple[Stems, Stems]) -> _Choice:
+    holds = term.label is not None and term.label_holds is not False
+    if feature is None or (term.label and holds and feature.source != FROM_USES):
+        return _Choice([], term.label, is_carried=True)
+    own = [term.label] if term.label and feature.source == FROM_USES else []
+    names = [
+        name
+        for name in dict.fromkeys([*own, *feature.words])
+        if all(contains(text, part) for part in label_terms(name) for text in texts) and _carries(name, carried)
+    ]
+    label = None
+    if term.label and own and not holds:
+        holds = _is_active(term, feature) and any(
+            contains(text, part) and bool(side) and _carries(part, (side, ()))
+            for part in label_terms(term.label)
+            for text, side in zip(texts, carried, strict=True)
+        )
+    if term.label and holds:
+        parts = term.label.split(", ")
+        found = [part for part in parts if any(contains(text, key) for key in label_terms(part) for text in texts)]
+        label = ", ".join(found or parts)
+    return _Choice(names, label, label is not None and any(_carries(label, (side, ())) for side in carried))
+
+
+def _is_active(term: Term, feature: Feature) -> bool:
+    """Whether a feature is as active in both texts as where its label holds for most uses."""
+    activation = min(term.query_activation or 0.0, max(term.view_activations.values(), default=0.0))
+    return activation >= (feature.holds_from or 0.0)
+
+
+def _carries(name: str, carried: tuple[Stems, Stems]) -> bool:
+    """Whether words of a name are among those that carry the share, in each text whose words are known."""
+    return all(not side or any(same_family(a, b) for a in name_stems(name) for b in side) for side in carried)
+
+
+def name_stems(name: str) -> set[str]:
+    """The stems of the words of a name."""
+    return {stem(word.strip("“”,")) for word in name.split()}

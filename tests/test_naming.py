@@ -1,0 +1,103 @@
+"""What a feature is called in one explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xetrieval.explain.explanation import Term
+from xetrieval.explain.naming import named
+from xetrieval.explain.words import carriers, matching
+from xetrieval.features import Feature
+
+QUERY, DOCUMENT = "Does coffee roasted at home taste better?", "Roasting your own coffee beans gives a fresh taste."
+
+
+def names(
+    *features: tuple[str | None, bool | None, tuple[str, ...]],
+    shares: Sequence[float] = (),
+    source: str = "uses",
+    carried: Sequence[tuple[Sequence[str], Sequence[str]]] = (),
+) -> list[str | None]:
+    """What features (label, whether it holds, words) are called for the texts above."""
+    table = [Feature(j, label, source, 0.1, words=words) for j, (label, _, words) in enumerate(features)]
+    terms = [
+        Term("feature", j, label, (*shares, *[0.2] * len(features))[j], label_holds=holds)
+        for j, (label, holds, _) in enumerate(features)
+    ]
+    return [term.shown_label for term in named(terms, table, (QUERY, DOCUMENT), 0.1, carried)]
+
+
+def test_a_label_that_both_texts_contain_is_the_name() -> None:
+    assert names(("coffee", True, ("taste",))) == ["coffee"]
+    assert names(("roast", False, ("taste",))) == ["roast"]  # by its stem
+
+
+def test_else_the_first_word_that_both_texts_contain() -> None:
+    assert names(("brewing", True, ("grinder", "taste", "coffee"))) == ["taste"]
+    assert names(("beans", False, ("grinder", "roasting"))) == ["roasting"]
+    assert names((None, None, ("taste",))) == ["taste"]
+
+
+def test_a_word_of_another_feature_or_of_one_text_is_no_name() -> None:
+    assert names(("brewing", False, ("beans", "home"))) == [None]
+    assert names(("brewing", True, ("beans",))) == ["brewing"]
+    assert names((None, None, ())) == [None]
+
+
+def test_terms_that_neither_text_contains_are_left_out_of_a_label() -> None:
+    assert names(("beans, chairs", True, ())) == ["beans"]
+    assert names(("chairs, tables", True, ())) == ["chairs, tables"]
+    assert names(("chairs, beans", False, ())) == [None]
+
+
+def test_what_a_person_wrote_is_replaced_only_where_it_does_not_hold() -> None:
+    assert names(("hot drinks", True, ("coffee",)), source="worksheet") == ["hot drinks"]
+    assert names(("hot drinks", None, ("coffee",)), source="llm:m") == ["hot drinks"]
+    assert names(("hot drinks", False, ("coffee",)), source="worksheet") == ["coffee"]
+
+
+def test_a_name_is_one_of_the_words_that_carry_the_share() -> None:
+    carried = [(("roast", "coffee"), ("roast", "bean"))]
+    assert names(("coffee", True, ("taste", "roasting")), carried=carried) == ["roasting"]
+    assert names(("coffee", False, ("taste",)), carried=carried) == [None]
+    assert names(("coffee", True, ("taste",)), carried=carried) == ["coffee"]  # it holds
+    assert names(("coffee", True, ("roasting",)), carried=[((), ())]) == ["coffee"]  # not known
+
+
+def test_lines_have_different_names_where_they_can() -> None:
+    brewing = ("brewing", False, ("coffee", "taste"))
+    assert names(brewing, brewing) == ["coffee", "taste"]
+    assert names(brewing, brewing, brewing) == ["coffee", "taste", "coffee"]
+    assert names(brewing, ("coffee", True, ())) == ["taste", "coffee"]  # whose label it is
+    assert names(brewing, ("coffee", True, ()), shares=(0.2, 0.05)) == ["coffee", "coffee"]  # the second has no line
+    assert names(("coffee", True, ()), ("brewing", True, ("coffee",))) == ["coffee", "brewing"]
+
+
+def test_without_texts_or_a_common_word_nothing_is_renamed() -> None:
+    terms = [Term("feature", 0, "brewing", 0.2), Term("word", None, "coffee", 0.1)]
+    table = [Feature(0, "brewing", "uses", 0.1, words=("coffee",))]
+    for texts in (("", ""), ("coffee", "tea")):
+        assert named(terms, table, texts, 0.1) == terms
+    assert [term.name_here for term in named(terms, table, ("coffee", "coffee"), 0.1)] == ["coffee", None]
+
+
+def test_the_words_of_the_name_come_first() -> None:
+    query, document = carriers(["home", "roasted"]), carriers(["home", "Roasting"])
+    assert matching(query, document, set()) == (("home",), ("home",))
+    assert matching(query, document, set(), {"roast"}) == (("roasted",), ("Roasting",))
+    assert matching(query, document, set(), {"beer"}) == (("home",), ("home",))
+
+
+def test_a_label_of_one_text_is_a_name_if_it_carries_the_share_there_and_the_feature_is_active() -> None:
+    feature = Feature(0, "beans", "uses", 0.1, holds_from=0.3, words=("grinder",))
+
+    def name(activation: float, *carriers: Sequence[str]) -> str | None:
+        views = {"original": activation}
+        term = Term("feature", 0, "beans", 0.2, 0.4, views, label_holds=False)  # type: ignore[arg-type]
+        (found,) = named([term], [feature], (QUERY, DOCUMENT), 0.1, [(carriers[0], carriers[1])])
+        return found.shown_label
+
+    assert name(0.5, ["coffee"], ["bean", "fresh"]) == "beans"
+    assert name(0.5, ["coffee"], ["fresh"]) is None  # other words carry it
+    assert name(0.2, ["coffee"], ["bean"]) is None  # not active enough
+    assert name(0.5, ["bean"], []) is None  # the text without the label
