@@ -198,11 +198,11 @@ def test_a_server_of_chroma(tmp_path: Path) -> None:
     server = subprocess.Popen([program, "run", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(100):
-            try:
-                client = chromadb.HttpClient("127.0.0.1", port)
-                break
-            except (ValueError, ConnectionError):
-                time.sleep(0.2)
+            with socket.socket() as there:
+                if there.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.2)
+        client = chromadb.HttpClient("127.0.0.1", port)
         collection = client.create_collection("docs", embedding_function=None)
         collection.add(ids=IDS, embeddings=VECTORS, documents=[*TEXTS.values()])
         store = open_store(f"chroma+http://127.0.0.1:{port}#docs")
@@ -253,6 +253,22 @@ def test_files_of_vectors_by_url(tmp_path: Path) -> None:
         list(open_store(f"faiss://{tmp_path}/v.faiss#{corpus}").records())
     with pytest.raises(InputError, match="no such file"):
         open_store(f"faiss://{tmp_path}/absent.faiss#{corpus}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["chroma", "qdrant", "qdrant-edge", "lancedb", "duckdb", "sqlite-vec", "usearch"])
+def test_a_url_that_leads_nowhere_is_one_line(scheme: str, tmp_path: Path) -> None:
+    pytest.importorskip(
+        {"chroma": "chromadb", "qdrant": "qdrant_client"}.get(scheme, scheme.replace("-", "_")),
+        reason=f'pip install "xetrieval[{scheme}]"',
+    )
+    other = tmp_path / "corpus.jsonl"
+    other.write_text(json.dumps({"_id": "a", "text": "a"}) + "\n")
+    for place in (tmp_path / "absent", other):
+        with pytest.raises(InputError) as refused:
+            open_store(f"{scheme}://{place}#{other}")
+        assert "\n" not in str(refused.value)
+        assert not (tmp_path / "absent").exists()
 
 
 def test_a_missing_package_is_the_command_to_type(monkeypatch: pytest.MonkeyPatch) -> None:

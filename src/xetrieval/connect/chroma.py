@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import Metric, StoreHit
-from .store import NAMES, PAGE, Named, Store, hit_of, place_of, record_of_document
+from .store import NAMES, PAGE, Named, Store, existing, hit_of, place_of, record_of_document
 
 SPACES: Final[Mapping[str, Metric]] = {"l2": "squared l2", "cosine": "cosine distance", "ip": "dot distance"}
 PARTS: Final = ("embeddings", "documents", "metadatas")  # without naming it, Chroma returns no embeddings
@@ -71,7 +71,7 @@ class Chroma(Store):
                 host, _, port = place.partition(":")
                 client = chromadb.HttpClient(host, int(port or 8000), settings=settings)
             else:
-                client = chromadb.PersistentClient(place, settings=settings)
+                client = chromadb.PersistentClient(existing(place, "folder"), settings=settings)
             return cls(client.get_collection(name, embedding_function=None))
         except (ValueError, chromadb.errors.ChromaError) as error:
             raise InputError(f"chroma:{name}: {error}") from error

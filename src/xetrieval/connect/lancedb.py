@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import StoreHit
-from .store import PAGE, TableStore, place_of
+from .store import PAGE, TableStore, existing, place_of
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class LanceDb(TableStore):
             InputError: there is no such table. MissingExtra: without lancedb.
         """
         place, name, columns = place_of(url, "lancedb://./db#documents")
+        lancedb = require("lancedb", "lancedb")
         try:
-            return cls(require("lancedb", "lancedb").connect(place).open_table(name), columns)
+            return cls(lancedb.connect(existing(place, "folder")).open_table(name), columns)
         except ValueError as error:
             raise InputError(f"lancedb:{name}: {str(error).splitlines()[0]}") from error
 

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import Metric, StoreHit
-from .store import PAGE, TableStore, place_of
+from .store import PAGE, TableStore, existing, place_of
 
 KINDS: Final[Mapping[str, Metric]] = {"COSINE": "cosine", "IP": "dot", "L2": "squared l2"}
 
@@ -34,6 +34,7 @@ class Milvus(TableStore):
         if not kinds or kinds[0] not in KINDS:
             raise InputError(f"{self.name}: its vectors need an index of the metric COSINE, IP or L2")
         self.metric = KINDS[kinds[0]]
+        client.load_collection(collection)
 
     @property
     def name(self) -> str:
@@ -67,7 +68,9 @@ class Milvus(TableStore):
         place, name, columns = place_of(url, "milvus://./milvus.db#documents")
         module = require("pymilvus", "milvus")
         try:
-            client = module.MilvusClient(f"http://{place}" if url.startswith("milvus+http://") else place)
+            client = module.MilvusClient(
+                f"http://{place}" if url.startswith("milvus+http://") else existing(place, "file or folder")
+            )
             return cls(client, name, columns)
         except module.MilvusException as error:
             raise InputError(f"milvus:{name}: {error.message}") from error

@@ -19,7 +19,7 @@ from ..data.sources import stream_documents
 from ..errors import InputError
 from ..index.build.stores import Record
 from .hits import StoreHit
-from .store import PAGE, Store, hit_of, place_of, record_of_document
+from .store import PAGE, Store, existing, hit_of, place_of, record_of_document
 
 
 class NumberedStore(Store):
@@ -93,9 +93,7 @@ class NumberedStore(Store):
         """
         scheme = url.partition("://")[0]
         file, corpus, _ = place_of(url, f"{scheme}://vectors.{scheme}#corpus.jsonl")
-        if not Path(file).is_file():
-            raise InputError(f"{file}: no such file")
         try:
-            return cls(cls.read(file), list(stream_documents([Path(corpus)])))
-        except RuntimeError as error:
+            return cls(cls.read(existing(file)), list(stream_documents([Path(corpus)])))
+        except (RuntimeError, ValueError) as error:
             raise InputError(f"{file}: {str(error).splitlines()[-1]}") from error

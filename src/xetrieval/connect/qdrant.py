@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import Metric, StoreHit
-from .store import NAMES, PAGE, Named, TableStore, hit_of, place_of
+from .store import NAMES, PAGE, Named, TableStore, existing, hit_of, place_of
 
 DISTANCES: Final[Mapping[str, Metric]] = {"Cosine": "cosine", "Dot": "dot", "Euclid": "l2"}
 
@@ -36,7 +36,10 @@ class Points(TableStore):
         return hit_of(self._record_of(point), point.score)
 
     def _record_of(self, point: Any) -> Record:
-        vector = point.vector[self.using] if isinstance(point.vector, dict) else point.vector
+        vectors = point.vector
+        if isinstance(vectors, dict) and self.using not in vectors:
+            raise InputError(f"{self.name}, point {point.id}: no vector {self.using!r}; it has {', '.join(vectors)}")
+        vector = vectors[self.using] if isinstance(vectors, dict) else vectors
         chosen = self.chosen
         return self.record(0, {chosen["id"]: point.id, **(point.payload or {}), chosen["vector"]: vector})
 
@@ -114,11 +117,15 @@ class Qdrant(Points):
         place, name, columns = place_of(url, "qdrant+http://localhost:6333#documents")
         module = require("qdrant_client", "qdrant")
         remote = url.startswith("qdrant+http://")
-        client = module.QdrantClient(url=f"http://{place}") if remote else module.QdrantClient(path=place)
+        client = (
+            module.QdrantClient(url=f"http://{place}")
+            if remote
+            else module.QdrantClient(path=existing(place, "folder"))
+        )
         try:
             return cls(client, name, columns=columns)
-        except ValueError as error:
-            raise InputError(f"qdrant:{name}: {error}") from error
+        except (ValueError, module.http.exceptions.ApiException) as error:
+            raise InputError(f"qdrant:{name}: {str(error).splitlines()[0]}") from error
 
 
 STORE = Qdrant

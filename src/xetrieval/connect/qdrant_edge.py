@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from ..arrays import Float32
@@ -12,7 +11,7 @@ from ..extras import require
 from ..index.build.stores import Record
 from .hits import Metric, StoreHit
 from .qdrant import Points
-from .store import PAGE, place_of
+from .store import PAGE, existing, place_of
 
 
 class QdrantEdge(Points):
@@ -55,9 +54,10 @@ class QdrantEdge(Points):
         """
         place, using, columns = place_of(url, "qdrant-edge://./shard#dense")
         edge = require("qdrant_edge", "qdrant-edge")
-        if not Path(place).is_dir():
-            raise InputError(f"{place}: no such folder")
-        return cls(edge.EdgeShard.load(place), using, columns)
+        try:
+            return cls(edge.EdgeShard.load(existing(place, "folder")), using, columns)
+        except Exception as error:  # it has no class of its own
+            raise InputError(f"{place}: {error}") from error
 
 
 STORE = QdrantEdge

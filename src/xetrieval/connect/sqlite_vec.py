@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +20,7 @@ from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
 from .hits import Metric, StoreHit
-from .store import TableStore, place_of, quoted
+from .store import TableStore, existing, place_of, quoted
 
 
 @dataclass(frozen=True)
@@ -83,16 +82,19 @@ class SqliteVec(TableStore):
             needed.
         """
         place, table, columns = place_of(url, "sqlite-vec://data.db#documents")
-        if not Path(place).is_file():
-            raise InputError(f"{place}: no such file")
         loadable = require("sqlite_vec", "sqlite-vec").loadable_path()
         own = hasattr(sqlite3.Connection, "enable_load_extension")
-        connection: Any = sqlite3.connect(place) if own else require("apsw", "sqlite-vec").Connection(place)
-        connection.enable_load_extension(True)  # noqa: FBT003
-        connection.load_extension(loadable)
-        connection.enable_load_extension(False)  # noqa: FBT003
-        store = cls(connection, table, columns)
-        store._columns()
+        apsw = None if own else require("apsw", "sqlite-vec")
+        connect, failed = (sqlite3.connect, sqlite3.Error) if apsw is None else (apsw.Connection, apsw.Error)
+        try:
+            connection: Any = connect(existing(place))
+            connection.enable_load_extension(True)  # noqa: FBT003
+            connection.load_extension(loadable)
+            connection.enable_load_extension(False)  # noqa: FBT003
+            store = cls(connection, table, columns)
+            store._columns()
+        except failed as error:
+            raise InputError(f"{place}: {error}") from error
         return store
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar, Final, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -203,6 +203,18 @@ def place_of(url: str, example: str) -> tuple[str, str, tuple[tuple[str, str], .
         if role not in ROLES:
             raise InputError(f"store: {role!r} is not the role of a column; choose from {', '.join(ROLES)}")
     return place.partition("://")[2], name, columns
+
+
+def existing(place: str, kind: Literal["file", "folder", "file or folder"] = "file") -> str:
+    """The path of a file or folder; most stores would create one that does not exist.
+
+    Raises:
+        InputError: there is nothing at that path.
+    """
+    is_there = {"file": Path.is_file, "folder": Path.is_dir, "file or folder": Path.exists}[kind]
+    if not is_there(Path(place)):
+        raise InputError(f"{place}: no such {kind}")
+    return place
 
 
 def quoted(name: str) -> str:
