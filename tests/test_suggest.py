@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from xetrieval.errors import InputError
 from xetrieval.evaluate.suggest import suggest
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.index.ask.moves import moves
-from xetrieval.steer import SteeringProfile, steered_scores
-from xetrieval.steer.learn import LearnConfig, competition_of, learn_factors
+from xetrieval.steer import Removal, SteeringProfile, steered_scores
+from xetrieval.steer.learn import LearnConfig, competition_of, learn_factors, pair_loss
 
 FAST = SuggestConfig(features=(2,), ridges=(0.003,), resamples=500)
 
@@ -50,6 +51,39 @@ def test_planted_factors_are_found_and_help(index: Index) -> None:
     assert made.profile.sae_digest == index.explainer.sae.digest
     assert "a profile learned without it" in made.sentence()
     json.dumps(made.to_dict())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["softmax", "pairs"])
+def test_planted_removals_are_found_and_help(index: Index, loss: str) -> None:
+    common = int(np.argmax(index.frequency))
+    q, z = unit(120, seed=4), index.vectors(np.arange(300))
+    scores = q @ Removal.of(index.explainer.sae, {common: 4.0}).edit(z).T
+    judged = [{str(row): 1 for row in np.argsort(-of_query)[:2]} for of_query in scores]
+    made = suggest(index, q, judged, replace(FAST, kind="project", loss=loss), "planted")  # type: ignore[arg-type]
+    assert made.profile.kind == "project"
+    assert made.profile.factors[common] > 1.2
+    assert made.helps
+
+
+def test_the_loss_of_pairs_is_by_definition_and_so_is_its_slope() -> None:
+    rng = np.random.default_rng(2)
+    logits, wanted = rng.normal(0, 1, (3, 8)), np.zeros((3, 8))
+    wanted[0, 1], wanted[1, [2, 5]], wanted[2, 0] = 1.0, 0.5, 1.0
+    logits[2, 4] = -np.inf
+    value, error = pair_loss(logits, wanted)
+    pairs = [
+        np.mean([np.log1p(np.exp(x - row[r])) for d, x in enumerate(row) if not weight[d] and np.isfinite(x)])
+        * weight[r]
+        for row, weight in zip(logits, wanted, strict=True)
+        for r in np.flatnonzero(weight)
+    ]
+    assert value == pytest.approx(sum(pairs) / 3)
+    for place in ((0, 1), (0, 3), (1, 5), (2, 7)):
+        moved = logits.copy()
+        moved[place] += 1e-6
+        assert (pair_loss(moved, wanted)[0] - value) / 1e-6 == pytest.approx(error[place], abs=1e-5)
+    assert error[2, 4] == 0
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ..errors import InputError
 from .option import LARGEST_FACTOR, SAMPLES, Checked, Option, Range, Seed
@@ -67,6 +67,10 @@ class SteeringConfig(Checked):
             raise InputError("steering: give at least one factor")
 
 
+Kind = Literal["scale", "project"]  # what the factors of a steering profile do
+Loss = Literal["softmax", "pairs"]
+
+
 @dataclass(frozen=True)
 class SuggestConfig(Checked):
     """What to try.
@@ -77,6 +81,8 @@ class SuggestConfig(Checked):
         overrates, so the loss would turn against their features.)
     """
 
+    kind: Annotated[Kind, Option("What factors do: scale activations, or project features out.")] = "scale"
+    loss: Annotated[Loss, Option("softmax, or pairs of a judged document and another.")] = "softmax"
     features: tuple[int, ...] = (4, 16)
     ridges: tuple[float, ...] = (0.003, 0.03)
     folds: Annotated[int, Range(2)] = 5

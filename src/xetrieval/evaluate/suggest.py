@@ -25,7 +25,7 @@ from ..index.search.ranking import rank
 from ..progress import Progress, silent
 from ..records import Record
 from ..sae import SparseCodes
-from ..steer import SteeringProfile, steered_scores
+from ..steer import Removal, SteeringProfile, steered_scores
 from ..steer.learn import Competition, LearnConfig, competition_of, learn_factors
 from .retrieval import CHUNKS, DEPTH, compared, ndcg10_of_rankings
 
@@ -108,7 +108,7 @@ def suggest(
     figures = compared(moved, base, config.resamples, config.seed)
     note = f"learned from {len(task.q)} judged queries: {choice}"
     return Suggestion(
-        SteeringProfile(factors, index.explainer.sae.digest, provenance, note),
+        SteeringProfile(factors, index.explainer.sae.digest, provenance, note, config.kind),
         queries=figures["queries"],
         ndcg10=round(100 * float(base.mean()), 3),
         ndcg10_steered=figures["ndcg10"],
@@ -132,13 +132,14 @@ class _Task:
     q: Float32  # [q, m]
     judgments: list[dict[str, int]]
     own: list[str | None]  # for each query, a document that is not ranked
+    config: SuggestConfig
     competition: Competition
     near: list[_Near]
     names: dict[int, str] = field(default_factory=dict)  # ids of rows that were looked up
 
     def ndcg(self, queries: Rows, factors: Mapping[int, float]) -> Float64:
         """NDCG@10 of queries, ranked over the whole index."""
-        profile = SteeringProfile(factors, self.index.explainer.sae.digest)
+        profile = SteeringProfile(factors, self.index.explainer.sae.digest, kind=self.config.kind)
         options = SearchOptions(steer=profile, exact=True)
         ranked = [
             self._ids(query, rank(self.index, Query("", self.q[query], options), CHUNKS * (DEPTH + 1)).rows)
@@ -151,9 +152,15 @@ class _Task:
         ranked = []
         for query in queries:
             near = self.near[query]
-            scores = steered_scores(self.index.explainer.sae, self.q[[query]], near.vectors, near.codes, factors)[0]
+            scores = self._scores(query, near, factors)
             ranked.append(self._ids(query, near.rows[np.argsort(-scores, kind="stable")]))
         return float(ndcg10_of_rankings([self.judgments[query] for query in queries], ranked).mean())
+
+    def _scores(self, query: int, near: _Near, factors: Mapping[int, float]) -> Float64:
+        sae = self.index.explainer.sae
+        if self.config.kind == "project":
+            return np.asarray(Removal.of(sae, factors).edit(near.vectors) @ self.q[query].astype(np.float64))
+        return np.asarray(steered_scores(sae, self.q[[query]], near.vectors, near.codes, factors)[0])
 
     def _ids(self, query: int, rows: Rows) -> list[str]:
         """The best documents, each at the rank of its best chunk."""
@@ -172,7 +179,7 @@ def _choose(task: _Task, rows: Rows, config: SuggestConfig, number: int) -> tupl
     best, chosen = task.quick(rows, {}), None
     for features, ridge in product(config.features, config.ridges):
         total = 0.0
-        trial = LearnConfig(features, ridge)
+        trial = LearnConfig(features, ridge, loss=config.loss)
         for inner in range(config.folds):
             held = rows[fold == inner]
             if len(held):
@@ -216,16 +223,18 @@ def _task(
         for row in [] if name is None else index.rows_of(name):
             if row in place_of and row not in rows_of[query]:  # the wanted documents must compete
                 scores[query, place_of[row]] = -np.inf
-    codes: SparseCodes = index.codes(pool, index.manifest.views[0])
-    competition = competition_of(
-        scores,
-        np.asarray(q @ index.explainer.sae.directions.T, np.float32),
-        codes.dense(index.manifest.features),
-        [np.array([place_of[int(row)] for row in rows]) for rows in rows_of],
-    )
+    sae = index.explainer.sae
+    places = [np.array([place_of[int(row)] for row in rows]) for rows in rows_of]
+    along = np.asarray(q @ sae.directions.T, np.float32)
+    if config.kind == "project":
+        codes = np.asarray((index.vectors(pool) - sae.decoder_bias) @ sae.directions.T, np.float32)
+        competition = competition_of(scores, along, codes, places)._replace(directions=sae.directions)
+    else:
+        codes = index.codes(pool, index.manifest.views[0]).dense(index.manifest.features)
+        competition = competition_of(scores, along, codes, places)
     best = [nearest(index, vector, config.reranked).rows for vector in q]
     near = [_Near(rows, index.vectors(rows), index.codes(rows, index.manifest.views[0])) for rows in best]
-    return _Task(index, q, [graded[place] for place in used], left_out, competition, near)
+    return _Task(index, q, [graded[place] for place in used], left_out, config, competition, near)
 
 
 def _best_chunk(index: Index, q: Float32, rows: list[int]) -> int:

@@ -1,6 +1,7 @@
 """Changes embeddings: erases features, keeps only some, or steers a whole ranking."""
 
-from .profile import ExampleQuery, Kind, Scope, SteeringProfile, steered_scores, steered_vectors
+from ..configs.evaluate import Kind
+from .profile import ExampleQuery, Scope, SteeringProfile, steered_scores, steered_vectors
 from .project import erase, erase_and_keep, keep_only
 from .removal import Removal, steer_query
 

@@ -20,12 +20,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32, Float64, IntArray, l2norm
+from ..configs.evaluate import Kind
 from ..configs.option import LARGEST_FACTOR
 from ..errors import InputError, LostFeaturesWarning, MismatchError
 from ..features import LabelledFeature, SteeredFeature, check_feature_ids
@@ -39,9 +40,6 @@ NUMBER: Final = re.compile(
 )
 
 NUMBERS: Final = re.compile(r"\[\n[-+.,eE\d\s]+\]")  # a list of numbers, which is written on one line
-
-
-Kind = Literal["scale", "project"]  # what factors do
 
 
 class ExampleQuery(NamedTuple):
