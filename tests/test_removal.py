@@ -17,7 +17,7 @@ from xetrieval.errors import InputError, MismatchError
 from xetrieval.features import LabelledFeature
 from xetrieval.index import Index, open_index
 from xetrieval.sae.projection import RIDGE, FeatureSets
-from xetrieval.steer import ExampleQuery, Removal, Scope, SteeringProfile, erase, steer_query
+from xetrieval.steer import ExampleQuery, Kind, Removal, Scope, SteeringProfile, erase, steer_query
 
 SAE = random_sae()
 QUERY = "word1 word2 word3"
@@ -103,6 +103,32 @@ def test_a_profile_with_a_scope_applies_to_queries_like_its_examples(index: Inde
     assert index.search(QUERY, 1, steer=profile)[0].query.steered
 
 
+@pytest.mark.parametrize("kind", ["scale", "project"])
+def test_a_profile_can_change_only_some_documents(index: Index, tmp_path: Path, kind: Kind) -> None:
+    feature = index.search(QUERY, 1)[0].explanation.terms[0].feature_id
+    assert feature is not None
+    everywhere = SteeringProfile({feature: 0.0}, index.explainer.sae.digest, kind=kind)
+    some = replace(everywhere, scope=Scope(filters=("site=cs",)))
+    some.save(tmp_path / "p.json")
+    assert SteeringProfile.load(tmp_path / "p.json", index.explainer.sae) == some
+    assert str(some.scope) == "all queries, documents with site=cs"
+    plain, whole = ({hit.row: hit for hit in index.search(QUERY, 150, steer=one)} for one in (None, everywhere))
+    hits = index.search(QUERY, 150, steer=some)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    for hit in hits:
+        steered = hit.metadata["site"] == "cs"
+        assert hit.score == pytest.approx((whole if steered else plain)[hit.row].score, abs=1e-6)
+        assert bool(hit.explanation.steered) == steered
+        assert hit.explanation.score == pytest.approx(hit.score, abs=1e-5)
+    assert {hit.row for hit in index.search(QUERY, 150, steer=some, filters=["site=ai"])} == {
+        row for row, hit in plain.items() if hit.metadata["site"] == "ai"
+    }
+    with pytest.raises(InputError, match="no query form" if kind == "project" else "of the kind scale"):
+        steer_query(index.explainer.sae, unit(1), some)
+    with pytest.raises(InputError, match="absent"):
+        index.search(QUERY, steer=replace(everywhere, scope=Scope(filters=("absent=1",))))
+
+
 def test_only_projection_has_a_query_form() -> None:
     with pytest.raises(InputError, match="of the kind scale"):
         steer_query(SAE, unit(1), SteeringProfile({3: 0.0}, SAE.digest))
@@ -118,6 +144,7 @@ def test_only_projection_has_a_query_form() -> None:
         ({"scope": {"examples": [{"text": "a", "vector": [1.0]}], "cosine": 0.5}}, "does not have 64 numbers"),
         ({"scope": {"examples": [3]}}, "scope"),
         ({"scope": {"cosine": "x"}}, "scope"),
+        ({"scope": {"filters": [3]}}, "scope"),
         ({"scope": 3}, "scope"),
         ({"date": 3}, "date of a steering profile"),
     ],

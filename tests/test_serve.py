@@ -104,6 +104,12 @@ def test_steering_is_applied_suggested_and_kept(client: TestClient, index: Index
     assert [move["before_rank"] for move in moves] != [move["rank"] for move in moves]
     kept = post(client, "steering/profiles", name="less of it", factors=factors, note="a test")
     assert client.get("/v1/steering/profiles").json()["profiles"] == [kept]
+    assert (kept["kind"], kept["scope"]) == ("scale", "all queries")
+    assert 0 <= made["harm"] <= 1
+    like = post(
+        client, "steering/profiles", name="like", factors=factors, kind="project", like=["word1"], least_cosine=0.7
+    )
+    assert like["scope"] == "queries with a cosine of 0.70 or more to “word1”"
     post(client, "steering/profiles", 422, name="../escape", factors={})
     post(client, "steering/suggest", 400, query="word1", good=["d1"], bad=["d1"])
     post(client, "search", 400, query="word1", factors={"999": 1})

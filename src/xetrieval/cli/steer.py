@@ -105,6 +105,10 @@ class ProfileOptions:
             "--set",
         ),
     ] = None
+    only: Annotated[
+        list[str] | None,
+        Option("Change only documents that meet this filter, e.g. site=cs; may be repeated.", "--only"),
+    ] = None
     queries_like: Annotated[
         list[str] | None, Option("Only for queries like this one; may be repeated.", "--like", "QUERY")
     ] = None
@@ -129,6 +133,8 @@ class ProfileOptions:
         chosen = chosen.with_factors(self.factor or (), index.explainer.features)
         if self.queries_like:
             chosen = replace(chosen, scope=scope_of(index, self.queries_like, self.least_cosine))
+        if self.only:
+            chosen = replace(chosen, scope=chosen.scope._replace(filters=tuple(self.only)))
         return chosen if self.kind is None else replace(chosen, kind=self.kind.value)
 
 

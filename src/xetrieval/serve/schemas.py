@@ -201,6 +201,10 @@ class ProfileRequest(OfIndex):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
     factors: Factors = Field(max_length=500)
     kind: Kind = KIND
+    like: list[QueryText] = Field(
+        default=[], max_length=20, description="The profile is for queries like these; default: for all queries."
+    )
+    least_cosine: float = Field(default=0.8, ge=0, le=1, description="Of a query with one of `like`.")
     note: str = Field(default="", max_length=1000)
 
 
@@ -245,6 +249,7 @@ class Suggestion(Record):
 
     factors: tuple[SteeredFeature, ...]
     note: str
+    harm: float  # to 20 passages of the index as queries
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from .. import __version__
 from ..errors import DamagedError, InputError, XetrievalError
+from ..evaluate.profile_test import profile_test
 from ..explain import DEFAULT_TOP, Contrast, Explainer, Explanation
 from ..explain.explanation import BIAS, REMAINDER
 from ..explain.words import with_words
@@ -24,7 +25,7 @@ from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
 from ..index.ask.catalogue import FeaturePage, feature_in_index, feature_page
 from ..index.ask.moves import SteeredRanking, factors_from_thumbs, moves
-from ..index.ask.others import OtherQueries
+from ..index.ask.others import OtherQueries, scope_of
 from ..index.ask.overview import check_thumbs, overview
 from ..index.ask.push import Push, push
 from ..index.ask.report import CorpusReport, report
@@ -35,7 +36,7 @@ from ..index.store.texts import StoredDocument
 from ..labels.card import FeatureCard
 from ..options import check
 from ..registry import SEARCH_MODES
-from ..steer import SteeringProfile
+from ..steer import ALL_QUERIES, SteeringProfile
 from . import schemas as s
 from .encoder import SharedEncoder
 
@@ -279,7 +280,8 @@ class Service:
         factors = factors_from_thumbs(index, request.query, good, bad, request.features)
         note = "learned from one query: check its effect on other queries before you save it"
         learned = SteeringProfile(factors, index.explainer.sae.digest)
-        return s.Suggestion(learned.named(index.explainer.features), note)
+        harm = profile_test(index, learned, OtherQueries.passages(index)).harm
+        return s.Suggestion(learned.named(index.explainer.features), note, harm)
 
     def profiles(self, index: IndexName = None) -> s.Profiles:
         """Saved profiles."""
@@ -296,13 +298,15 @@ class Service:
     def keep(self, request: s.ProfileRequest) -> s.Profile:
         """Save a profile."""
         index = self.index(request.index)
-        profile = SteeringProfile(request.factors, index.explainer.sae.digest, "the page", request.note, request.kind)
-        profile.check(index.explainer.sae)
+        scope = scope_of(index, request.like, request.least_cosine) if request.like else ALL_QUERIES
+        sae = index.explainer.sae
+        profile = SteeringProfile(request.factors, sae.digest, "the page", request.note, request.kind, scope)
+        profile.check(sae)
         folder = self._folder(index)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{request.name}.json"
         profile.save(path)
-        return _profile_of(index, request.name, SteeringProfile.load(path, index.explainer.sae))
+        return _profile_of(index, request.name, SteeringProfile.load(path, sae))
 
     def _folder(self, index: Index) -> Path:
         return self._profiles / index.explainer.sae.digest

@@ -50,10 +50,14 @@ class ExampleQuery(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """The queries that a profile applies to: all, or those with a cosine of at least `cosine` with an example."""
+    """The queries that a profile applies to: all, or those with a cosine of at least `cosine` with an example.
+
+    `filters` are conditions on metadata that the documents it changes must meet, such as "year>=2020".
+    """
 
     examples: tuple[ExampleQuery, ...] = ()
     cosine: float = 0.0
+    filters: tuple[str, ...] = ()
 
     def has(self, q: Float32) -> bool:
         """Whether a query's vector [m] is in this scope."""
@@ -62,11 +66,12 @@ class Scope(NamedTuple):
         return float((np.array([one.vector for one in self.examples]) @ q).max()) >= self.cosine
 
     def __str__(self) -> str:
+        only = f", documents with {' and '.join(map(printable, self.filters))}" if self.filters else ""
         if not self.examples:
-            return "all queries"
+            return f"all queries{only}"
         some = ", ".join(f"“{clip(printable(one.text) or 'a vector', 60)}”" for one in self.examples[:3])
         more = f" and {len(self.examples) - 3} more" if len(self.examples) > 3 else ""
-        return f"queries with a cosine of {self.cosine:.2f} or more to {some}{more}"
+        return f"queries with a cosine of {self.cosine:.2f} or more to {some}{more}{only}"
 
 
 ALL_QUERIES: Final = Scope()
@@ -168,9 +173,9 @@ class SteeringProfile:
     def to_dict(self) -> dict[str, Any]:
         """As in the JSON file."""
         factors = {str(feature): factor for feature, factor in sorted(self.factors.items())}
-        scope = {"examples": [one._asdict() for one in self.scope.examples], "cosine": self.scope.cosine}
+        scope = self.scope._asdict() | {"examples": [one._asdict() for one in self.scope.examples]}
         record = {**asdict(self), "factors": factors, "scope": scope}
-        return record if self.scope.examples else {name: part for name, part in record.items() if name != "scope"}
+        return record if self.scope != ALL_QUERIES else {name: part for name, part in record.items() if name != "scope"}
 
     def save(self, path: str | Path) -> None:
         """Write this profile as JSON, with today's date, completely or not at all."""
@@ -296,11 +301,12 @@ def _scope(record: object, dimension: int) -> Scope:
         found: dict[str, Any] = read_record(dict[str, Any], record)
         examples = tuple(read_record(ExampleQuery, one) for one in found.get("examples", ()))
         cosine = read_record(float, found.get("cosine", 0.0))
+        filters = tuple(read_record(str, one) for one in found.get("filters", ()))
     except (TypeError, ValueError, KeyError) as error:
         raise InputError(f"scope: {error}") from error
     if any(len(one.vector) != dimension for one in examples):
         raise InputError(f"scope: a query's vector does not have {dimension} numbers")
-    return Scope(examples, cosine)
+    return Scope(examples, cosine, filters)
 
 
 def _named_feature(text: str, key: str, features: Sequence[LabelledFeature]) -> int:

@@ -85,12 +85,15 @@ def steer_query(sae: SparseAutoencoder, q: Float32, profile: SteeringProfile) ->
     where a store returns inner products, and has no effect on a ranking.
 
     Raises:
-        InputError: a profile of the kind scale, which edits each document in its own way and has no query form.
+        InputError: a profile of the kind scale, which edits each document in its own way, or one that changes only some
+            documents: they have no query form.
         MismatchError: it belongs to a different autoencoder.
     """
     profile.check(sae)
     if profile.kind != "project":
         raise InputError("only profiles of the kind project have a query form; this one is of the kind scale")
+    if profile.scope.filters:
+        raise InputError("a profile that changes only some documents has no query form; use it with search")
     turned = Removal.of(sae, profile.factors).query(q)
     inside = [profile.scope.has(one) for one in q]
     return np.where(np.array(inside)[:, None], turned, q).astype(np.float32)

@@ -953,6 +953,18 @@ export interface components {
              * @enum {string}
              */
             kind: "scale" | "project";
+            /**
+             * Least Cosine
+             * @description Of a query with one of `like`.
+             * @default 0.8
+             */
+            least_cosine: number;
+            /**
+             * Like
+             * @description The profile is for queries like these; default: for all queries.
+             * @default []
+             */
+            like: string[];
             /** Name */
             name: string;
             /**
@@ -1338,6 +1350,8 @@ export interface components {
         Suggestion: {
             /** Factors */
             factors: components["schemas"]["SteeredFeature"][];
+            /** Harm */
+            harm: number;
             /** Note */
             note: string;
         };

@@ -22,7 +22,7 @@ from ...errors import InputError
 from ...explain.support import overlap
 from ...features import SteeredFeature
 from ...records import Record
-from ...steer import Removal, Scope, SteeringProfile
+from ...steer import ALL_QUERIES, Removal, Scope, SteeringProfile
 from ...steer.trials import Candidates, Trials, best_places, rank_biased_overlap, rank_of, rank_without
 from ..search.mode import Query
 from ..search.ranking import prepare
@@ -277,7 +277,7 @@ def _profile(case: _Case, candidates: Candidates, factors: Float64, *, scoped: b
         provenance=f"steer {case.direction}",
         note=f"{case.index.document(case.row).id} for “{case.query.text}”",
         kind="project",
-        scope=Scope((example(case.query.text, case.q),), limit) if scoped else Scope(),
+        scope=Scope((example(case.query.text, case.q),), limit) if scoped else ALL_QUERIES,
     )
 
 

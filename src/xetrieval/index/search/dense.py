@@ -35,7 +35,8 @@ class Cosine(Ranking):
         """Plain, with views or steered, depending on the query's options."""
         options = query.options
         if options.steer is not None and options.factors:
-            return (Projected if options.steer.kind == "project" else Scaled)(index, query)
+            form = (Projected if options.steer.kind == "project" else Scaled)(index, query)
+            return Partly(form, options.steer.scope.filters) if options.steer.scope.filters else form
         return (Views if options.views else Cosine)(index, query)
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
@@ -121,6 +122,28 @@ class Scaled(Cosine):
     @property
     def _factors(self) -> dict[int, float]:
         return {feature: factor for feature, factor in self.query.options.factors.items() if factor != 1}
+
+
+class Partly(Cosine):
+    """Ranking with documents that meet some filters steered, and the others as they are."""
+
+    def __init__(self, steered: Ranking, filters: tuple[str, ...]) -> None:
+        super().__init__(steered.index, steered.query)
+        self.steered, self.plain = steered, Cosine(steered.index, steered.query)
+        self.inside = self.index.matching(filters)
+
+    def rank(self, k: int, among: Rows | None) -> Ranked:
+        """The best k rows of both parts."""
+        rows = self.index.alive if among is None else among
+        inside = np.isin(rows, self.inside, assume_unique=True)
+        one, other = self.steered.rank(k, rows[inside]), self.plain.rank(k, rows[~inside])
+        return best(np.concatenate([one.rows, other.rows]), np.concatenate([one.scores, other.scores]), k)
+
+    def split(self, rows: Rows) -> list[Explanation]:
+        """Split the scores of either part in its own way."""
+        inside = np.isin(rows, self.inside)
+        steered, plain = iter(self.steered.split(rows[inside])), iter(self.plain.split(rows[~inside]))
+        return [next(steered if one else plain) for one in inside.tolist()]
 
 
 MODE = Cosine
