@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xetrieval.explain.explanation import Term
+from xetrieval.explain.contrast import Contrast
+from xetrieval.explain.explanation import Explanation, Term
 from xetrieval.explain.naming import named
 from xetrieval.explain.words import carriers, matching
 from xetrieval.features import Feature
+from xetrieval.labels.card import search_features
 
 QUERY, DOCUMENT = "Does coffee roasted at home taste better?", "Roasting your own coffee beans gives a fresh taste."
 
@@ -101,3 +103,25 @@ def test_a_label_of_one_text_is_a_name_if_it_carries_the_share_there_and_the_fea
     assert name(0.5, ["coffee"], ["fresh"]) is None  # other words carry it
     assert name(0.2, ["coffee"], ["bean"]) is None  # not active enough
     assert name(0.5, ["bean"], []) is None  # the text without the label
+
+
+def test_a_feature_is_found_by_its_other_names_as_well() -> None:
+    table = [
+        Feature(0, "brewing", "uses", 0.1, words=("coffee", "taste")),
+        Feature(1, "coffee beans", "uses", 0.1),
+        Feature(2, None, None, 0.1, words=("Coffee",)),
+    ]
+    assert [one.feature_id for one in search_features("coffee", table)] == [1, 0, 2]
+    assert search_features("tea", table) == search_features("", table) == []
+
+
+def test_a_feature_has_one_name_in_a_contrast() -> None:
+    def side(score: float, **name: str | None) -> Explanation:
+        return Explanation(score, 0.0, 0.0, (Term("feature", 0, "brewing", score, label_holds=False, **name),))
+
+    for first, second in ((0.3, 0.2), (0.2, 0.3)):
+        made = Contrast.of(side(first, name_here="coffee"), side(second))
+        assert [term.shown_label for term in (*made.first.terms, *made.second.terms)] == ["coffee", "coffee"]
+    made = Contrast.of(side(0.3, name_here="coffee"), side(0.4, name_here="taste"))
+    assert [term.shown_label for term in (*made.first.terms, *made.second.terms)] == ["taste", "taste"]
+    assert Contrast.of(side(0.3), side(0.4)).first.terms[0].shown_label is None

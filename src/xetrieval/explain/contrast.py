@@ -57,6 +57,12 @@ class Contrast(PrintsItself):
 
     json_also = ("difference", "weak_features", "notes")
 
+    @classmethod
+    def of(cls, first: Explanation, second: Explanation, counterfactual: Swap | None = None) -> Contrast:
+        """A contrast in which each feature has one name: that of the larger share, else that of the other."""
+        one, other = zip(*map(_with_one_name, first.terms, second.terms), strict=True) if first.terms else ((), ())
+        return cls(replace(first, terms=one), replace(second, terms=other), counterfactual)
+
     def __repr__(self) -> str:
         query = f", query={clip(self.first.query, 40)!r}" if self.first.query else ""
         return f"Contrast(difference={self.difference:+.4f}, {len(self.first.terms)} terms{query})"
@@ -140,6 +146,14 @@ class Contrast(PrintsItself):
         return Contrast(first.only(kept, label), second.only(kept, label), self.counterfactual)
 
 
+def _with_one_name(first: Term, second: Term) -> tuple[Term, Term]:
+    named = [term for term in sorted((first, second), key=lambda term: -abs(term.share)) if term.shown_label]
+    if not named:
+        return first, second
+    holds, name = named[0].label_holds, named[0].name_here
+    return (replace(first, label_holds=holds, name_here=name), replace(second, label_holds=holds, name_here=name))
+
+
 def contrast_vectors(explainer: Explainer, q: Float32, z: Float32, texts: Sequence[str] = ()) -> Contrast:
     """Compare the documents z[0] and z[1] (unit rows [2, m]) for the query q [m]; `texts` are all three, if known."""
     sae = explainer.sae
@@ -167,17 +181,8 @@ def contrast_vectors(explainer: Explainer, q: Float32, z: Float32, texts: Sequen
     )[:]
     first, second = ({term.ids: term for term in side.terms} for side in sides)
     order = sorted(first, key=lambda ids: (-abs(first[ids].share - second[ids].share), ids))
-    one_answer = {  # for both documents
-        ids: (first[ids].label_holds or second[ids].label_holds, first[ids].name_here or second[ids].name_here)
-        for ids in order
-    }
     one, other = (
-        replace(
-            side,
-            terms=tuple(
-                replace(terms[ids], label_holds=holds, name_here=name) for ids, (holds, name) in one_answer.items()
-            ),
-        )
+        replace(side, terms=tuple(terms[ids] for ids in order))
         for side, terms in zip(sides, (first, second), strict=True)
     )
-    return Contrast(one, other)
+    return Contrast.of(one, other)

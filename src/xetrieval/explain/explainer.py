@@ -259,7 +259,7 @@ class Explainer:
             for i, side in enumerate((made.first, made.second))
         )
         one, other = with_words(self, one, q[0], z[0]), with_words(self, other, q[0], z[1])
-        return Contrast(one, other, swap_vectors(self, q[0], z) if counterfactual else None)
+        return Contrast.of(one, other, swap_vectors(self, q[0], z) if counterfactual else None)
 
     # ------------------------------------------------------------------ its parts
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Float32, l2norm
 from ..errors import InputError
-from ..features import Family, Feature, check_feature_ids
+from ..features import LISTED_WORDS, Family, Feature, check_feature_ids
 from ..records import Record, brief
 from ..sae import SparseAutoencoder
 from ..text import fold
@@ -120,7 +120,10 @@ def in_family(features: Sequence[Feature], families: Sequence[Family], family: i
 
 
 def search_features(text: str, features: Sequence[Feature]) -> list[Feature]:
-    """Features whose labels contain words of `text`, ignoring case and plural; most matching words first."""
+    """Features whose labels contain words of `text`, ignoring case and plural; most matching words first.
+
+    Then those of which it is another name.
+    """
     words, whole = {fold(word) for word in text.split()}, text.strip().casefold()
     ranked = []
     for feature in features:
@@ -128,6 +131,8 @@ def search_features(text: str, features: Sequence[Feature]) -> list[Feature]:
         matches = len(words & {fold(word.strip(".,;:()")) for word in label})
         if matches or (whole and whole in (feature.label or "").casefold()):
             ranked.append(((-matches, len(label), -feature.frequency, feature.feature_id), feature))
+        elif whole in (word.casefold() for word in feature.words[:LISTED_WORDS]):
+            ranked.append(((1, 0, -feature.frequency, feature.feature_id), feature))
     return [feature for _, feature in sorted(ranked, key=lambda pair: pair[0])]
 
 

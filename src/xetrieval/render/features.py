@@ -46,6 +46,8 @@ def card_parts(card: FeatureCard, texts: int) -> RenderableType:
     by = f"named by {printable(feature.source)}" if feature.source else "not named"
     on = f", in {card.documents:,} documents" if card.documents is not None else ""
     head.append(Text(f"{by}; active on {feature.frequency:.2%} of passages{on}", "dim"))
+    if feature.words:
+        head.append(Text("in explanations also: " + ", ".join(map(printable, feature.words)), "dim"))
     if card.families:
         head.append(Text("family: " + " > ".join(printable(name) for name in card.families), "dim"))
     if feature.flags:

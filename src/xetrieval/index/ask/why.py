@@ -186,4 +186,4 @@ def contrast_rows(index: Index, query: Query, row: int, other: int, *, counterfa
     first, second = (
         with_words(index.explainer, side, query.vector, vector) for side, vector in zip((first, second), z, strict=True)
     )
-    return Contrast(first, second, swap_vectors(index.explainer, query.vector, z) if counterfactual else None)
+    return Contrast.of(first, second, swap_vectors(index.explainer, query.vector, z) if counterfactual else None)
