@@ -49,14 +49,14 @@ def mcp(
     from ..extras import require
 
     require("mcp.server", "mcp")
-    from ..connect.mcp import mcp_app, mcp_server
+    from ..connect.mcp import mcp_app, run_stdio
     from ..serve.limits import MCP, Gate
     from ..serve.run import check_config, listen
 
     check_config(config)
     opened, own = _opened(indexes or [], explainer)
     if not http:
-        mcp_server(opened, own).run("stdio")
+        run_stdio(opened, own)
         return
 
     def make(limits: Limits, hosts: frozenset[str], token: str | None, prefix: str) -> ASGIApp:

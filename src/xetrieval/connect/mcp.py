@@ -8,7 +8,9 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Final, get_type_hints
 
 from pydantic import Field, ValidationError
@@ -151,15 +153,35 @@ def mcp_server(indexes: Mapping[str, Index], explainer: Explainer) -> MCPServer:
     Raises:
         MissingExtra: without the package mcp.
     """
-    mcp = require("mcp.server", "mcp")
+    return _server(_service(indexes, explainer))
+
+
+def _service(indexes: Mapping[str, Index], explainer: Explainer) -> Service:
+    return Service(indexes, explainer, cache_folder() / "profiles")
+
+
+def _load(service: Service) -> None:
+    for index in service.indexes.values():
+        with suppress(XetrievalError):  # an explainer of vectors without texts has no encoder
+            index.explainer.encoder.encode_query(["load the model before the first request"])
+
+
+def _server(service: Service) -> MCPServer:
+    mcp, indexes = require("mcp.server", "mcp"), service.indexes
     reads = require("mcp_types", "mcp").ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    service = Service(indexes, explainer, cache_folder() / "profiles")
     server = mcp.MCPServer("xetrieval", version=__version__, instructions=_instructions(indexes), log_level="WARNING")
     tools = Tools(service)
     for name in (name for name in vars(Tools) if not name.startswith("_")):
         tool = _tool(getattr(tools, name), indexes)
         server.tool(annotations=reads, description=f"{inspect.getdoc(tool)} {DATA}")(tool)
     return server
+
+
+def run_stdio(indexes: Mapping[str, Index], explainer: Explainer) -> None:
+    """Serve on standard input and output until the client leaves. Encoders are loaded before they are needed."""
+    service = _service(indexes, explainer)
+    Thread(target=_load, args=(service,), daemon=True).start()
+    _server(service).run("stdio")
 
 
 def mcp_app(indexes: Mapping[str, Index], explainer: Explainer, hosts: frozenset[str]) -> ASGIApp:
