@@ -38,7 +38,7 @@ from xetrieval.data.benchmark import Benchmark
 from xetrieval.evaluate.cutoff import JudgedHits, at_score, choose
 from xetrieval.index import Index
 from xetrieval.index.search.unrelated import Unrelated, unrelated
-from xetrieval.intervals import cluster_bootstrap
+from xetrieval.intervals import cluster_bootstrap, wilson
 
 OUTPUT: Final = RESULTS / "answerable.json"
 LEVELS: Final = (0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
@@ -167,13 +167,20 @@ def separated(one: Set, found: dict[str, list[Best]]) -> dict[str, Any]:
     }
 
 
-def flagged(one: Set, found: dict[str, list[Best]]) -> dict[str, Any]:
-    """Fractions of each kind whose best hit is not above a level."""
-    places = {kind: np.array([one.pairs.below(b.top[0]) for b in best]) for kind, best in found.items()}
-    return {
-        str(level): {kind: round(float((values <= level).mean()), 4) for kind, values in places.items()}
-        for level in LEVELS
-    }
+def flagged(places: Mapping[str, Float64]) -> dict[str, Any]:
+    """Fractions of each kind whose best hit is not above a level, with intervals."""
+    out: dict[str, Any] = {}
+    for level in LEVELS:
+        parts = {kind: float((values <= level).mean()) for kind, values in places.items()}
+        out[str(level)] = {
+            kind: [round(one, 4) for one in (part, *wilson(part, len(places[kind])))] for kind, part in parts.items()
+        }
+    return out
+
+
+def placed_best(one: Set, found: dict[str, list[Best]]) -> dict[str, Float64]:
+    """The place of each query's best hit among unrelated pairs."""
+    return {kind: np.array([one.pairs.below(b.top[0]) for b in best]) for kind, best in found.items()}
 
 
 def placed(one: Set) -> dict[str, float]:
@@ -257,13 +264,13 @@ def cut_offs(hits: JudgedHits) -> Iterator[dict[str, Any]]:
 def measured(sets: Mapping[str, Set], name: str) -> dict[str, Any]:
     one, found = sets[name], kinds(sets, name)
     hits, known = judged(one, found)
-    sizes = {str(len(one.z) // part): flagged(one, kinds(sets, name, part)) for part in (8, 2)}
+    sizes = {str(len(one.z) // part): flagged(placed_best(one, kinds(sets, name, part))) for part in (8, 2)}
     return {
         "documents": len(one.z),
         "queries": len(one.q),
         "signals": separated(one, found),
         "signals of hits": of_hits(hits, known),
-        "levels": flagged(one, found),
+        "levels": flagged(placed_best(one, found)),
         "placed": placed(one),
         "sizes": sizes,
         "cut-offs": list(cut_offs(hits)),
@@ -280,9 +287,13 @@ def together(sets: Mapping[str, Set]) -> dict[str, Any]:
         kind: {name: np.concatenate([some[name] for some in parts]) for name in parts[0]}
         for kind, parts in by_kind.items()
     }
+    own = "unrelated pairs of the corpus"
     return {
-        kind: {name: round(auroc(values, joined[kind][name]), 4) for name, values in joined["answered"].items()}
-        for kind in ("removed", "off topic")
+        "levels": flagged({kind: values[own] for kind, values in joined.items()}),
+        **{
+            kind: {name: round(auroc(values, joined[kind][name]), 4) for name, values in joined["answered"].items()}
+            for kind in ("removed", "off topic")
+        },
     }
 
 
