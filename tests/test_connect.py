@@ -88,6 +88,21 @@ def test_texts_give_words_and_stand_in_for_vectors() -> None:
     assert explain_hits(random_explainer(), QUERY, []) == []
 
 
+def test_hits_with_vectors_alone_open_no_encoder() -> None:
+    script = (
+        "import sys\nsys.modules['sentence_transformers'] = sys.modules['torch'] = None\n"
+        "import numpy as np\nfrom xetrieval.connect import StoreHit, explain_hits\n"
+        "x = np.random.default_rng(0).standard_normal((3, 384))\n"
+        "hits = [StoreHit(str(row), None, x[row]) for row in range(3)]\n"
+        "for vector, query in ((x[0], 'a text'), (None, x[0])):\n"
+        "    for _ in range(2):\n"
+        "        found = explain_hits('minilm', query, hits, vector=vector)\n"
+        "        assert abs(found[0].score - 1) < 1e-5\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_hits_that_cannot_be_explained_are_named() -> None:
     with pytest.raises(InputError, match="hit 'a': neither vector nor text"):
         explain_hits(random_explainer(), Q, [StoreHit("a", 0.5)])

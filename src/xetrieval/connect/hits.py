@@ -126,7 +126,7 @@ def explain_hits(
     general = f"features of the general dictionary {explainer.name}, not learned from this corpus"
     shared = [general] if is_shipped(explainer) else []
     out = []
-    readable = words and _has_encoder(explainer)
+    readable = words and text and any(hit.text for hit in hits) and _has_encoder(explainer)
     for rank, (one, hit, note) in enumerate(zip(pairs, hits, notes, strict=True), 1):
         made = replace(one, query=text, document=hit.text, rank=rank, note="; ".join([*note, *shared]))
         out.append(with_words(explainer, made, sides.q, sides.z[rank - 1]) if readable else made)

@@ -9,6 +9,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -105,7 +106,13 @@ def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, 
 
 
 def is_shipped(explainer: Explainer) -> bool:
-    return explainer.name == DEFAULT_EXPLAINER and explainer.digest == load(SHIPPED / DEFAULT_EXPLAINER).digest
+    """Whether an explainer is the shipped one, whose features are general."""
+    return explainer.name == DEFAULT_EXPLAINER and explainer.digest == _shipped_digest()
+
+
+@cache
+def _shipped_digest() -> str:
+    return load(SHIPPED / DEFAULT_EXPLAINER).digest
 
 
 def is_learned(output: Path) -> bool:
