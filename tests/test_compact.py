@@ -24,6 +24,7 @@ from xetrieval.index.build.delete import delete_documents
 from xetrieval.index.build.verify import verify_index
 from xetrieval.index.search.nearest import accelerate
 from xetrieval.index.store.layout import BUILDING
+from xetrieval.registry import SEARCH_ENGINES
 
 SECRET = "zanzibarite"
 QUERIES = ("word1 word2", "word7", "word30 word31 word32")
@@ -154,6 +155,9 @@ def test_what_cannot_be_compacted_is_refused(tmp_path: Path) -> None:
     folder = build_small(tmp_path, 3)
     delete_documents(folder, ["d0", "d1", "d2"])
     refused(run("index", "compact", folder), "every document in it was deleted")
+    for engine in SEARCH_ENGINES:
+        refused(run("index", "accelerate", folder, engine), "every document in it was deleted")
+    accepted(run("index", "verify", folder))
     add(folder, records(1))
     assert compact_index(folder).documents == 1
 

@@ -91,3 +91,14 @@ def test_rows_are_written_and_not_mapped(tmp_path: Path, monkeypatch: pytest.Mon
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
     np.testing.assert_array_equal(found[:, 0], vectors.astype(np.float16))
+
+
+def test_a_file_of_faiss_that_did_not_fit_is_not_kept(tmp_path: Path) -> None:
+    pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
+    index = build_small(tmp_path, 60)
+    code, errors = limited(4096, "index", "accelerate", str(index), "faiss")
+    assert code == 2, errors
+    assert errors.startswith("xetrieval: "), errors
+    assert errors.endswith(".index: faiss cannot write it (File too large)\n"), errors
+    assert not list(index.glob("*faiss*"))
+    accepted(run("index", "verify", str(index)))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cases_data import accepted, refused, run
 from conftest import random_explainer
 from index_data import records, write_corpus
 
@@ -17,6 +20,9 @@ from xetrieval.data.judgments import read_clicks, read_judgments, read_queries
 from xetrieval.data.pairs import read_pairs
 from xetrieval.encoders import CachedEncoder, HashingEncoder
 from xetrieval.errors import InputError
+from xetrieval.index.build.compact import compact_index
+from xetrieval.index.build.delete import delete_documents
+from xetrieval.index.build.verify import verify_index
 from xetrieval.labels.prune import prune_folder
 from xetrieval.llm.open import open_llm
 from xetrieval.release import import_release
@@ -93,3 +99,58 @@ def test_what_is_not_a_path_is_refused(given: object) -> None:
     for door in (open_index, xetrieval.load, EXPLAINER.save, SparseAutoencoder.load):
         with pytest.raises(InputError, match="a path is expected"):
             door(given)  # type: ignore[operator]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's home. The current folder is another one, next to it."""
+    for name in ("home", "here"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "home"
+
+
+def test_a_tilde_is_the_home_at_every_door(home: Path) -> None:
+    for name, door in doors(home).items():
+        with suppress(InputError):
+            door("~/made")
+        assert not Path("~").exists(), name
+        remove(home / "made")
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def test_a_file_under_a_tilde_is_read(home: Path) -> None:
+    corpus = write_corpus(home / "corpus.jsonl", records(8))
+    EXPLAINER.save("~/explainer")
+    assert xetrieval.load("~/explainer").digest == EXPLAINER.digest
+    EXPLAINER.sae.save("~/sae")
+    assert SparseAutoencoder.load("~/sae").digest == EXPLAINER.sae.digest
+    profile = SteeringProfile({1: 2.0}, EXPLAINER.sae.digest)
+    profile.save("~/profile.json")
+    assert SteeringProfile.load("~/profile.json", EXPLAINER.sae).factors == {1: 2.0}
+    build_index(Corpus((Path("~/corpus.jsonl"),)), EXPLAINER, "~/index")
+    assert open_index("~/index").manifest.alive == len(open_index(home / "index")) == 8
+    assert delete_documents(Path("~/index"), [open_index("~/index").document(0).id]) == 7
+    assert compact_index(Path("~/index")).removed == 1
+    assert verify_index(Path("~/index")).files
+    assert corpus.is_file()
+    assert not list(Path().iterdir())
+
+
+def test_the_command_line_expands_a_tilde(home: Path) -> None:
+    write_corpus(home / "corpus.jsonl", records(8))
+    EXPLAINER.save("~/explainer")
+    arguments = ("--explainer=~/explainer", "--output=~/index")
+    accepted(run("index", "build", "~/corpus.jsonl", *arguments))
+    accepted(run("search", "~/index", "word1", "--format", "json"))
+    accepted(run("features", "~/index"))
+    refused(run("label", "export", "~/explainer", "--output=~/explainer"), "that is the input")
+    assert not list(Path().iterdir())
+    assert sorted(path.name for path in home.iterdir()) == ["corpus.jsonl", "explainer", "index"]

@@ -44,7 +44,7 @@ def features(
     from ..render.features import card_parts, families_tree, features_table
 
     check_options("features", {"id": id, "search": search, "family": family})
-    index = open_index(explainer) if kind_of(Path(explainer)) == KIND.format else None
+    index = open_index(explainer) if kind_of(explainer) == KIND.format else None
     opened = load(explainer) if index is None else index.explainer
     by_id: dict[int, FeatureExamples] = {}
     if examples is not None:

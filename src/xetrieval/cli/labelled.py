@@ -84,7 +84,7 @@ def open_labelled(source: str) -> Labelled:
     from ..index import open_index
     from ..index.store.layout import KIND
 
-    index = open_index(source) if kind_of(Path(source)) == KIND.format else None
+    index = open_index(source) if kind_of(source) == KIND.format else None
     return Labelled(source, load(source) if index is None else index.explainer, index)
 
 

@@ -104,10 +104,21 @@ def _default(field: Field[Any]) -> Any:
 
 
 def _value(choice: _Choice, typed: Any) -> Any:
+    if isinstance(typed, Path | list | tuple):
+        typed = _paths(typed)
     value = typed if choice.item is None else _items(choice.flag, choice.item, typed)
     if choice.allowed is not None:
         choice.allowed.check(choice.flag, value)
     return value
+
+
+def _paths(typed: Any) -> Any:
+    """The value of an option or argument, with "~" in its paths expanded."""
+    from ..files import path_of
+
+    if isinstance(typed, list | tuple):
+        return type(typed)(map(_paths, typed))
+    return path_of(typed) if isinstance(typed, Path) else typed
 
 
 def _items(flag: str, kind: type, typed: str) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ from ..errors import InputError, MismatchError, XetrievalError
 from ..explain import Explainer, Explanation, load
 from ..explain.pairs import PairNames
 from ..explain.words import with_words
+from ..files import path_of
 from ..files.kind import INDEX, kind_of
 from ..files.kind import NAME as CONFIG
 from ..index import Index
@@ -139,10 +140,10 @@ def explainer_from(source: Source) -> Explainer:
         return source
     if isinstance(source, Index):
         return source.explainer
-    folder = Path(source)
+    folder = path_of(source)
     if kind_of(folder) == INDEX:
-        source = explainer_of(folder)
-    config = Path(source) / CONFIG
+        source = folder = explainer_of(folder)
+    config = folder / CONFIG
     return _loaded(str(source), config.stat().st_mtime_ns if config.is_file() else 0)
 
 

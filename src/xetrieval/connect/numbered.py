@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +16,7 @@ from ..arrays import Float32
 from ..data import Document
 from ..data.sources import stream_documents
 from ..errors import InputError
+from ..files import path_of
 from ..index.build.stores import Record
 from .hits import StoreHit
 from .store import PAGE, Store, existing, hit_of, place_of, record_of_document
@@ -94,6 +94,6 @@ class NumberedStore(Store):
         scheme = url.partition("://")[0]
         file, corpus, _ = place_of(url, f"{scheme}://vectors.{scheme}#corpus.jsonl")
         try:
-            return cls(cls.read(existing(file)), list(stream_documents([Path(corpus)])))
+            return cls(cls.read(existing(file)), list(stream_documents([path_of(corpus)])))
         except (RuntimeError, ValueError) as error:
             raise InputError(f"{file}: {str(error).splitlines()[-1]}") from error

@@ -19,6 +19,7 @@ from ..data import Document
 from ..errors import InputError
 from ..explain import Explainer, Explanation
 from ..features import feature_name
+from ..files import path_of
 from ..index import Corpus, build_index, open_index
 from ..index.build.own import CORPUS
 from ..index.build.stores import Record, VectorStore
@@ -212,9 +213,10 @@ def existing(place: str, kind: Literal["file", "folder", "file or folder"] = "fi
         InputError: there is nothing at that path.
     """
     is_there = {"file": Path.is_file, "folder": Path.is_dir, "file or folder": Path.exists}[kind]
-    if not is_there(Path(place)):
+    path = path_of(place)
+    if not is_there(path):
         raise InputError(f"{place}: no such {kind}")
-    return place
+    return str(path)
 
 
 def quoted(name: str) -> str:

@@ -94,10 +94,9 @@ def open_benchmark(source: str | Path, skipped: Skipped | None = None) -> Benchm
 
         return checked(read_irds(text.removeprefix("irds:")))
     home = os.environ.get("XETRIEVAL_DATA")
-    if path_of(source).is_dir():
-        return read_benchmark(path_of(source), skipped)
-    if home and (Path(home) / text).is_dir():
-        return read_benchmark(Path(home) / text, skipped)
+    for folder in (path_of(source), *([path_of(home) / text] if home else [])):
+        if folder.is_dir():
+            return read_benchmark(folder, skipped)
     where = f"nor under XETRIEVAL_DATA={home}" if home else "and XETRIEVAL_DATA is not set"
     raise InputError(f"{text}: no such folder, {where}; give a BEIR folder, its name there, or irds:NAME")
 

@@ -175,7 +175,7 @@ def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine
 
 def check_file(path: Path) -> None:
     """Refuse a file that cannot be read, or that can be read only once."""
-    if not path_of(path).exists() or path.is_dir():
+    if not path.exists() or path.is_dir():
         raise InputError(f"{path_text(path)}: no such file")
     if not path.is_file():
         raise InputError(f"{path_text(path)}: a pipe or a device can be read only once; give a file")
@@ -184,6 +184,7 @@ def check_file(path: Path) -> None:
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading, as gzip if its extension says so; disk and gzip errors are raised as ours."""
+    path = path_of(path)
     check_file(path)
     packed = path.suffix.lower() == ".gz"
     try:

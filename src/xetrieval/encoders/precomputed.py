@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..arrays import Float32
 from ..errors import InputError
-from ..files import digest_of, sha256_of_file
+from ..files import digest_of, path_of, sha256_of_file
 from ..identity import EncoderIdentity
 from .texts import as_texts
 from .vector_files import read_vectors
@@ -22,8 +22,8 @@ class PrecomputedEncoder:
     """
 
     def __init__(self, path: Path, column: str | None = None) -> None:
-        self.path, self.column = path, column
-        self.file = read_vectors(path, column)
+        self.path, self.column = path_of(path), column
+        self.file = read_vectors(self.path, column)
 
     @cached_property
     def identity(self) -> EncoderIdentity:

@@ -283,12 +283,12 @@ def _places(offsets: list[list[int]], special: list[int], prompt: int) -> tuple[
 
 
 def _is_folder(source: str | Path) -> bool:
-    return path_of(source).expanduser().is_dir()
+    return path_of(source).is_dir()
 
 
 def find_model(source: str | Path) -> Path:
     """The folder of a model: `source` itself, or the hub's local copy of it, downloaded if needed."""
-    folder = path_of(source).expanduser()
+    folder = path_of(source)
     if _is_folder(source):
         if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
             raise InputError(f"{folder}: not a model folder: it has neither modules.json nor config.json")

@@ -83,7 +83,8 @@ def map_vectors(path: Path, column: str | None = None) -> Matrix:
         InputError: no such file or column, an unknown file extension, not a matrix of numbers.
         DamagedError: the file is not of the type that its extension names, or its length contradicts its header.
     """
-    if not path_of(path).is_file():
+    path = path_of(path)
+    if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     if column is not None and path.suffix.lower() != ".parquet":
         raise InputError(f"{path}: only a Parquet file has columns; leave out the column's name")

@@ -52,7 +52,7 @@ def find(source: str | Path) -> Path:
     Raises:
         InputError: no such explainer.
     """
-    folder = path_of(source).expanduser()
+    folder = path_of(source)
     recover(folder)
     if not folder.exists() and (SHIPPED / str(source)).is_dir():
         folder = SHIPPED / str(source)

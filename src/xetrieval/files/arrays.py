@@ -32,7 +32,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    if not path_of(path).is_file():
+    path = path_of(path)
+    if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
         arrays: dict[str, NDArray[np.generic]] = load_file(path)

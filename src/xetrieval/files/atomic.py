@@ -29,7 +29,7 @@ def cache_folder() -> Path:
     """The folder for cached results: $XETRIEVAL_CACHE, or else the user's cache folder."""
     chosen = os.environ.get("XETRIEVAL_CACHE")
     if chosen:
-        return Path(chosen)
+        return path_of(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xetrieval"
 
 
@@ -142,7 +142,8 @@ def read_bytes(path: Path) -> bytes:
             raise InputError("standard input is closed; give a file")
         buffer = getattr(sys.stdin, "buffer", None)
         return bytes(buffer.read()) if buffer is not None else sys.stdin.read().encode()
-    if not path_of(path).exists() or path.is_dir():
+    path = path_of(path)
+    if not path.exists() or path.is_dir():
         raise InputError(f"{path}: no such file")
     mode = path.stat().st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
@@ -156,7 +157,8 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: no such file, or it is not UTF-8.
     """
-    if not path_of(path).is_file():
+    path = path_of(path)
+    if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -202,7 +204,7 @@ def check_apart(output: Path, *sources: Path | None) -> None:
     check_path(output)
     if is_stream(output):
         return
-    for source in sources:
+    for source in (None if one is None else path_of(one) for one in sources):
         if source is None or not (output.exists() and source.exists()):
             if source is not None and os.path.realpath(source) == os.path.realpath(output):
                 raise InputError(f"{output}: named twice; choose another output")

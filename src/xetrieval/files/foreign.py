@@ -48,7 +48,8 @@ def load_torch(path: Path) -> object:
         InputError: no such file. DamagedError: not such a file.
     """
     torch = require("torch", "encoders")
-    if not path_of(path).is_file():
+    path = path_of(path)
+    if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

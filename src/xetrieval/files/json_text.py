@@ -56,7 +56,8 @@ def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Json:
     Raises:
         InputError: no such file. `error`: see `parse_json`.
     """
-    if not path_of(path).is_file():
+    path = path_of(path)
+    if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
         return parse_json(path.read_bytes())

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ..errors import InputError, XetrievalError
 from .json_text import read_object
-from .paths import check_path
+from .paths import check_path, path_of
 
 NAME: Final = "config.json"
 CARD: Final = "README.md"
@@ -27,10 +27,10 @@ class Kind(NamedTuple):
     remedy: str = "make it again"
 
 
-def kind_of(folder: Path) -> str | None:
+def kind_of(folder: str | Path) -> str | None:
     """The format that a folder's config.json names; None if there is none or it cannot be read."""
     try:
-        config = read_object(folder / NAME)
+        config = read_object(path_of(folder) / NAME)
     except XetrievalError:
         return None
     found = config.get("format") if isinstance(config, dict) else None

@@ -14,7 +14,7 @@ LONGEST_NAME: Final = 255  # bytes (on Windows: characters) of one name in a pat
 
 
 def path_of(given: str | os.PathLike[str]) -> Path:
-    """The path that a caller gave.
+    """The path that a caller gave; "~" at its start is the user's home, as in a shell.
 
     Raises:
         InputError: it is not a path, contains a NUL byte or a lone surrogate, or is too long for the file system.
@@ -23,6 +23,7 @@ def path_of(given: str | os.PathLike[str]) -> Path:
         raise InputError(f"a path is expected, not {clip(repr(given), 60)} ({type(given).__name__})")
     path = Path(given)
     try:
+        path = Path(os.path.expanduser(path))
         long = any(len(part if os.name == "nt" else os.fsencode(part)) > LONGEST_NAME for part in path.parts)
         os.lstat(path)
     except ValueError as error:

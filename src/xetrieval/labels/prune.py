@@ -23,7 +23,7 @@ def prune_folder(source: str | Path, drop: Iterable[int], output: Path) -> Expla
     Raises:
         InputError: see `prune`; or `output` exists.
     """
-    check_target(source, output)
+    output = check_target(source, output)
     gone = set(drop)
     explainer = Explainer.load(source)
     smaller = prune(explainer, gone)

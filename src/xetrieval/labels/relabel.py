@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..explain import Explainer
 from ..explain.folder import HISTORY, SHIPPED, find, write_explainer
 from ..features import Family, Feature, Score, check_feature_ids
-from ..files import check_folder, check_new_folder, check_outside_indexes, writing
+from ..files import check_folder, check_new_folder, check_outside_indexes, path_of, writing
 from ..files.scratch import sweep_beside
 from ..text import printable
 from .families import FamilyTree, renamed
@@ -177,6 +177,7 @@ def check_target(source: str | Path, output: Path | None) -> Path:
     if output is None and Path(os.path.realpath(folder)).parent == SHIPPED:
         raise InputError(f"{source}: the shipped explainer is not changed; give --output for a copy of it")
     if output is not None:
+        output = path_of(output)
         check_new_folder(output)
         return output
     check_outside_indexes(folder)

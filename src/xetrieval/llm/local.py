@@ -25,7 +25,8 @@ class LocalChat:
     """
 
     def __init__(self, path: Path, timeout: float = 600.0) -> None:
-        if not path_of(path).is_file():
+        path = path_of(path)
+        if not path.is_file():
             raise InputError(f"{path}: no such file")
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":

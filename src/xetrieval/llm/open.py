@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..errors import InputError
+from ..files import path_of
 from .base import ChatModel
 from .client import OpenAIChat
 from .replay import ReplayChat
@@ -23,7 +22,7 @@ def open_llm(source: str, timeout: float = 120.0) -> ChatModel:
     if kind == "gguf":
         from .local import LocalChat
 
-        return LocalChat(Path(rest).expanduser(), timeout=max(timeout, 600.0))
+        return LocalChat(path_of(rest), timeout=max(timeout, 600.0))
     if kind == "replay":
-        return ReplayChat.from_file(Path(rest).expanduser())
+        return ReplayChat.from_file(path_of(rest))
     raise InputError(f"language model {source!r}: give http(s)://HOST/v1#MODEL, gguf:FILE, or replay:FILE")

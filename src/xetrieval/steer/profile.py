@@ -179,10 +179,11 @@ class SteeringProfile:
 
     def save(self, path: str | Path) -> None:
         """Write this profile as JSON, with today's date, completely or not at all."""
-        check_file(path_of(path))
+        path = path_of(path)
+        check_file(path)
         record = self.to_dict() | {"date": date.today().isoformat()}
         text = json.dumps(record, ensure_ascii=False, indent=1)
-        write_text(Path(path), NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")
+        write_text(path, NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")
 
     @classmethod
     def load(cls, path: str | Path, sae: SparseAutoencoder, earlier: Collection[str] = ()) -> SteeringProfile:

@@ -17,6 +17,7 @@ from ...configs.option import Checked, Range
 from ...data.lines import BadLine, Line, each, read_json_lines
 from ...errors import InputError
 from ...explain import Contrast, Explanation
+from ...files import path_of
 from ...progress import Progress, silent
 from ...records import Record, read_record
 from ...registry import search_mode
@@ -106,7 +107,7 @@ def read_expectations(path: str | Path) -> list[Expectation]:
         InputError: a line that is not an expectation; says which, and why.
     """
     found = []
-    for one in each(read_json_lines(Path(path)), _expectation):
+    for one in each(read_json_lines(path_of(path)), _expectation):
         if isinstance(one, BadLine):
             raise one
         found.append(one)

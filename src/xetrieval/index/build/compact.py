@@ -20,7 +20,7 @@ from ...data import Document
 from ...data.corpus import ChunkPlace
 from ...encoders import Counts, Encoded
 from ...errors import InputError
-from ...files import digest_of
+from ...files import digest_of, path_of
 from ...files.scratch import remove
 from ...progress import Progress, advanced, silent
 from ..search.companions import companions
@@ -64,6 +64,7 @@ def compact_index(folder: Path, progress: Progress = silent, shard_rows: int = S
     Raises:
         InputError: an unfinished build, another process writes the index, or no document would be left.
     """
+    folder = path_of(folder)
     read_index_manifest(folder)
     with writing(folder):
         manifest = read_index_manifest(folder)

@@ -69,6 +69,7 @@ class Corpus(Brief):
         if isinstance(self.sources, str | Path):
             raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
         object.__setattr__(self, "sources", tuple(map(path_of, self.sources)))
+        object.__setattr__(self, "vectors", None if self.vectors is None else path_of(self.vectors))
         given = {"sources": self.sources, "vectors": self.vectors, "store": self.store is not None}
         more = {"chunk_tokens": self.chunking, "vector_column": self.column, "encoded": self.encoded}
         names = {"chunk_tokens": "chunking", "vector_column": "column", "encoded": "vectors"}
@@ -108,7 +109,7 @@ class Corpus(Brief):
         """The vectors [n, m], memory-mapped or, from Parquet, read once; None if texts are encoded."""
         if self.vectors is None:
             return None
-        if not path_of(self.vectors).is_file():
+        if not self.vectors.is_file():
             return map_vectors(self.vectors, self.column)  # raises the error
         now = self.vectors.stat()
         version = now.st_ino, now.st_size, now.st_mtime_ns

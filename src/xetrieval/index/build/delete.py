@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from ...files import digest_of
+from ...files import digest_of, path_of
 from ..store.ids import open_ids
 from ..store.manifest import read_index_manifest
 from ..store.ours import abandon_rewrite, check_finished, writing
@@ -24,6 +24,7 @@ def delete_documents(folder: Path, ids: Sequence[str]) -> int:
     Raises:
         InputError: an unknown id (then nothing is deleted), or an unfinished build.
     """
+    folder = path_of(folder)
     read_index_manifest(folder)
     with writing(folder):
         manifest = read_index_manifest(folder)

@@ -19,7 +19,7 @@ from ...errors import InputError
 from ...explain import load
 from ...explain.folder import write_explainer
 from ...extras import require
-from ...files import digest_of, read_object, write_text
+from ...files import digest_of, path_of, read_object, write_text
 from ...fitting.own import CorpusRows, learn_own, lost_labels
 from ...labels.relabel import history_of
 from ...progress import Progress, advanced, silent
@@ -61,6 +61,7 @@ def relearn_index(folder: Path, seed: int = 0, progress: Progress = silent) -> R
         MissingExtra: packages for training are not installed.
     """
     require("numba", "train")
+    folder = path_of(folder)
     read_index_manifest(folder)
     with writing(folder):
         manifest = read_index_manifest(folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...errors import DamagedError
-from ...files import read_object
+from ...files import path_of, read_object
 from ...files.folders import LOCK
 from ...files.kind import NAME as CONFIG
 from ...files.manifest import check_file
@@ -41,6 +41,7 @@ def verify_index(folder: Path, progress: Progress = silent) -> Verified:
     Raises:
         DamagedError: a file is missing or differs; the message names it.
     """
+    folder = path_of(folder)
     manifest = read_index_manifest(folder)
     todo = list(_checks(folder, manifest))
     for done, (_, check) in enumerate(todo, 1):

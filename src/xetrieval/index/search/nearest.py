@@ -73,6 +73,8 @@ def accelerate(index: IndexReader, name: str) -> Made:
     with writing(index.folder):
         if not index.is_current():
             raise InputError(f"{index.folder}: has changed since it was opened; open it again")
+        if not len(index):
+            raise InputError(f"{index.folder}: every document in it was deleted; there is nothing to accelerate")
         return made_by.make(index)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ...errors import InputError
+from ...files import path_of
 from ...registry import CHECKPOINT_FORMATS
 from ..model import SparseAutoencoder
 
@@ -40,6 +41,6 @@ def convert(source: Path, of: str, target: Path, to: str) -> SparseAutoencoder:
     for name in (of, to):
         if name not in FORMATS:
             raise InputError(f"format {name!r} is unknown; choose one of {', '.join(FORMATS)}")
-    sae = FORMATS[of].read(source)
+    sae = FORMATS[of].read(path_of(source))
     FORMATS[to].write(sae, target)
     return sae

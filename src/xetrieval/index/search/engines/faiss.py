@@ -15,9 +15,10 @@ from typing import Any, Final
 import numpy as np
 
 from ....arrays import Float32
-from ....errors import DamagedError
+from ....errors import DamagedError, InputError
 from ....extras import require
 from ....files.scratch import scratch
+from ....text import clip
 from ...store.manifest import Manifest
 from ...store.reader import IndexReader
 from ...store.sealed import check_ids, check_seal, write_seal
@@ -49,7 +50,11 @@ class Faiss(Engine):
         made.nprobe = PROBED
         path = _path(index)
         with scratch(path) as unfinished:
-            faiss.write_index(made, str(unfinished))
+            try:
+                faiss.write_index(made, str(unfinished))
+            except RuntimeError as error:
+                reason = re.split(r"[:(]", str(error))[-1].strip(" )")  # of the system, at the end
+                raise InputError(f"{path}: faiss cannot write it ({clip(reason, 80)})") from error
             unfinished.replace(path)
         for old in self.stale(index.folder, index.manifest):
             old.unlink()
