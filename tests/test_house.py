@@ -77,6 +77,15 @@ def test_the_core_knows_no_text_and_no_encoder() -> None:
 
 
 @pytest.mark.slow
+def test_the_root_holds_no_scripts_or_logs() -> None:
+    root = SOURCE.parents[1]
+    listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    stray = [name for name in listed.stdout.splitlines() if "/" not in name and name.endswith((".py", ".log", ".sh"))]
+    assert not stray
+
+
 def test_files_stay_short_and_the_library_prints_nothing() -> None:
     for path in modules():
         text = path.read_text()
