@@ -61,7 +61,7 @@ def test_what_a_person_wrote_is_replaced_only_where_it_does_not_hold() -> None:
 def test_a_name_is_one_of_the_words_that_carry_the_share() -> None:
     carried = [(("roast", "coffee"), ("roast", "bean"))]
     assert names(("coffee", True, ("taste", "roasting")), carried=carried) == ["roasting"]
-    assert names(("coffee", False, ("taste",)), carried=carried) == [None]
+    assert names(("taste", False, ("fresh",)), carried=carried) == [None]
     assert names(("coffee", True, ("taste",)), carried=carried) == ["coffee"]  # it holds
     assert names(("coffee", True, ("roasting",)), carried=[((), ())]) == ["coffee"]  # not known
 
@@ -90,19 +90,17 @@ def test_the_words_of_the_name_come_first() -> None:
     assert matching(query, document, set(), {"beer"}) == (("home",), ("home",))
 
 
-def test_a_label_of_one_text_is_a_name_if_it_carries_the_share_there_and_the_feature_is_active() -> None:
-    feature = Feature(0, "beans", "uses", 0.1, holds_from=0.3, words=("grinder",))
-
-    def name(activation: float, *carriers: Sequence[str]) -> str | None:
-        views = {"original": activation}
-        term = Term("feature", 0, "beans", 0.2, 0.4, views, label_holds=False)  # type: ignore[arg-type]
-        (found,) = named([term], [feature], (QUERY, DOCUMENT), 0.1, [(carriers[0], carriers[1])])
-        return found.shown_label
-
-    assert name(0.5, ["coffee"], ["bean", "fresh"]) == "beans"
-    assert name(0.5, ["coffee"], ["fresh"]) is None  # other words carry it
-    assert name(0.2, ["coffee"], ["bean"]) is None  # not active enough
-    assert name(0.5, ["bean"], []) is None  # the text without the label
+def test_else_a_name_that_carries_the_share_in_one_text() -> None:
+    beans = ("beans", False, ("grinder", "fresh"))
+    assert names(beans, carried=[(("coffee",), ("bean", "fresh"))]) == ["beans"]
+    assert names(beans, carried=[(("coffee",), ("fresh",))]) == ["fresh"]
+    assert names(beans, carried=[(("coffee",), ("gives",))]) == [None]  # other words carry it
+    assert names(beans, carried=[(("bean",), ())]) == [None]  # the text without it
+    assert names(beans) == [None]  # not known
+    assert names(("beans, chairs", False, ()), carried=[((), ("bean",))]) == ["beans"]
+    assert names(("b", None, ("x", "y", "z", "beans")), carried=[((), ("bean",))]) == ["b"]  # it may hold
+    assert names((None, None, ("x", "y", "z", "beans")), carried=[((), ("bean",))]) == [None]  # not a strong one
+    assert names(beans, ("beans", False, ()), carried=[((), ("bean",))] * 2) == ["beans", None]
 
 
 def test_a_feature_is_found_by_its_other_names_as_well() -> None:

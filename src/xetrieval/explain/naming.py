@@ -2,10 +2,9 @@
 
 Besides a label, a feature has words of its corpus (`Feature.words`), the strongest first. Both are fixed when the index
 is built, so a name is never made for a pair: of the feature's own names, an explanation shows the first that both texts
-contain and that is among the words that carry the share, if these are known. If there is none, it shows the label,
-without terms that neither text contains: if it holds, or if the feature is active enough and the label is among the
-words of one text that carry the share. A label that a person or a language model wrote is replaced only where it does
-not hold.
+contain and that is among the words that carry the share, if these are known. If there is none, it shows the label if it
+holds, without terms that neither text contains; else the first name that is among the words of one text that carry the
+share. A label that a person or a language model wrote is replaced only where it does not hold.
 
 Lines have different names as far as possible: features whose labels both texts contain keep them, then the largest
 share chooses first.
@@ -17,7 +16,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..features import FROM_USES, Feature
+from ..features import FROM_USES, LISTED_WORDS, Feature
 from ..terms import contains, label_terms, same_family, stem
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ class _Choice(NamedTuple):
     names: list[str]  # in both texts, and among the words that carry the share, if these are known
     label: str | None  # what remains of the label, if it holds
     is_carried: bool  # whether that is among the words that carry the share
+    of_one_text: list[str]  # names among the words of one text that carry the share
 
 
 def named(
@@ -68,41 +68,41 @@ def named(
 
 
 def _free(choice: _Choice, taken: Stems) -> str | None:
-    """The first name that no other line has, else the label, else a name that another line has as well."""
-    free = [name for name in choice.names if not any(part in taken for part in label_terms(name))]
+    """The first name that no other line has, else the label, else a name that another line has, or of one text."""
+    free, of_one_text = (
+        [name for name in names if not any(part in taken for part in label_terms(name))]
+        for names in (choice.names, choice.of_one_text)
+    )
     label = [choice.label] if choice.label else []
     order = [*free, *label, *choice.names] if choice.is_carried else [*free, *choice.names, *label]
-    return order[0] if order else None
+    return next(iter([*order, *of_one_text]), None)
 
 
 def _choice(term: Term, feature: Feature | None, texts: tuple[str, str], carried: tuple[Stems, Stems]) -> _Choice:
     holds = term.label is not None and term.label_holds is not False
     if feature is None or (term.label and holds and feature.source != FROM_USES):
-        return _Choice([], term.label, is_carried=True)
+        return _Choice([], term.label, is_carried=True, of_one_text=[])
     own = [term.label] if term.label and feature.source == FROM_USES else []
     names = [
         name
         for name in dict.fromkeys([*own, *feature.words])
         if all(contains(text, part) for part in label_terms(name) for text in texts) and _carries(name, carried)
     ]
-    label = None
-    if term.label and own and not holds:
-        holds = _is_active(term, feature) and any(
-            contains(text, part) and bool(side) and _carries(part, (side, ()))
-            for part in label_terms(term.label)
-            for text, side in zip(texts, carried, strict=True)
+    of_one_text = [
+        name
+        for name in dict.fromkeys(
+            [*(part for label in own for part in label.split(", ")), *feature.words[:LISTED_WORDS]]
         )
+        for text, side in zip(texts, carried, strict=True)
+        if side and contains(text, label_terms(name)[0]) and _carries(name, (side, ()))
+    ]
+    label = None
     if term.label and holds:
         parts = term.label.split(", ")
         found = [part for part in parts if any(contains(text, key) for key in label_terms(part) for text in texts)]
         label = ", ".join(found or parts)
-    return _Choice(names, label, label is not None and any(_carries(label, (side, ())) for side in carried))
-
-
-def _is_active(term: Term, feature: Feature) -> bool:
-    """Whether a feature is as active in both texts as where its label holds for most uses."""
-    activation = min(term.query_activation or 0.0, max(term.view_activations.values(), default=0.0))
-    return activation >= (feature.holds_from or 0.0)
+    is_carried = label is not None and any(_carries(label, (side, ())) for side in carried)
+    return _Choice(names, label, is_carried, of_one_text)
 
 
 def _carries(name: str, carried: tuple[Stems, Stems]) -> bool:
