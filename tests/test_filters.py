@@ -15,14 +15,19 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from conftest import random_explainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from index_data import write_corpus
 
 from xetrieval.data import Document
 from xetrieval.data.values import plain
-from xetrieval.errors import InputError
+from xetrieval.errors import InputError, NotComparedWarning
 from xetrieval.explain import Reading
+from xetrieval.index import Corpus, build_index, open_index
+from xetrieval.index.build.delete import delete_documents
 from xetrieval.index.store.filters import check_fields, matching_rows, parse_filters
+from xetrieval.index.store.metadata import moment
 from xetrieval.index.store.texts import Texts
 
 BIG = 1 << 70
@@ -329,3 +334,43 @@ def test_values_are_kept_as_json_holds_them() -> None:
         deep = {"a": deep}
     with pytest.raises(InputError, match="nested more than 100"):
         plain(deep)
+
+
+@pytest.mark.parametrize("zone", ["+00", "-05", "+01", "+0130", "+01:30"])
+@pytest.mark.parametrize("between", ["T", " "])
+def test_offsets_of_whole_hours_are_read(zone: str, between: str) -> None:
+    written = f"2024-01-01{between}10:00:00{zone}"
+    when = moment(written)
+    assert when is not None
+    assert when[0] == int(datetime.fromisoformat(written).timestamp()) * 10**9
+
+
+ODD = [
+    "2024-01",
+    "20240101",
+    "2024-01-01T24:00:00",
+    "2024-01-01T10:00:00.1234567891",
+    "2024-01-01t10:00:00z",
+    "x" * 300,
+]
+
+
+def test_texts_that_are_not_compared_with_a_date_are_counted(tmp_path: Path) -> None:
+    values = ["2024-01-01 10:00:00+00", ["2024-01-02", "2024-01-02T00:00"], *ODD]
+    rows = [{"_id": f"d{i}", "text": f"word{i}", "metadata": {"at": value}} for i, value in enumerate(values)]
+    build_index(Corpus((write_corpus(tmp_path / "c.jsonl", rows),)), random_explainer(), tmp_path / "index")
+    index = open_index(tmp_path / "index")
+    with pytest.warns(NotComparedWarning, match="not compared in 6 documents, whose 'at'"):
+        assert index.matching(["at>=2024-01-01"]).tolist() == [0, 1]
+    assert index.matching(["at=2024-01"]).tolist() == [2]
+    delete_documents(tmp_path / "index", [f"d{i}" for i in range(2, 8)])
+    assert open_index(tmp_path / "index").matching(["at>=2024-01-02"]).tolist() == [1]
+
+
+def test_what_to_write_for_objects_and_for_names_with_operators() -> None:
+    kinds = {"a.b": frozenset({("text", False)}), "c=d": frozenset({("text", False)})}
+    with pytest.raises(InputError, match=r"objects; filter one of their fields, e\.g\. 'a\.b'"):
+        check_fields(parse_filters(["a=top"]), kinds)
+    with pytest.raises(InputError, match="as JSON"):
+        check_fields(parse_filters(["absent=1"]), kinds)
+    check_fields(parse_filters({"c=d": "x"}), kinds)

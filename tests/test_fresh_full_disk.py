@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from cases_data import accepted, refused, run
 from conftest import unit
-from index_data import build_small
+from index_data import build_small, write_corpus
 
 from xetrieval import open_index
-from xetrieval.errors import DamagedError
+from xetrieval.encoders import CachedEncoder, HashingEncoder
+from xetrieval.errors import DamagedError, NotKeptWarning
 from xetrieval.files import check_written
 from xetrieval.fitting import reasoned
 from xetrieval.fitting.reasoned import reasoned_rows
@@ -102,3 +103,36 @@ def test_a_file_of_faiss_that_did_not_fit_is_not_kept(tmp_path: Path) -> None:
     assert errors.endswith(".index: faiss cannot write it (File too large)\n"), errors
     assert not list(index.glob("*faiss*"))
     accepted(run("index", "verify", str(index)))
+
+
+def test_a_disk_that_is_full_is_named_with_the_file(tmp_path: Path) -> None:
+    index = build_small(tmp_path, 60)
+    code, errors = limited(1024, "search", str(index), "word1 word2", "--by", "bm25")
+    assert code == 2, errors
+    assert errors.startswith(f"xetrieval: {index}/bm25-000001: "), errors
+    write_corpus(tmp_path / "more.jsonl", [{"_id": "new", "text": "a new text"}])
+    for limit in (1024, 20_000):
+        code, errors = limited(limit, "index", "add", str(index), str(tmp_path / "more.jsonl"), "--encoder", "hashing")
+        assert code == 2, errors
+        assert "opened" not in errors
+    accepted(run("index", "verify", str(index)))
+
+
+def test_a_cache_that_cannot_be_written_is_left_out(tmp_path: Path) -> None:
+    index = build_small(tmp_path, 60)
+    question = ("why", str(index), "word1 word2", "d3", "--format", "json")
+    wanted = accepted(run(*question)).stdout
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (1024, 8192, 16_384):
+        encoder = CachedEncoder(HashingEncoder(), tmp_path / f"cache{limit}")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            with pytest.warns(NotKeptWarning, match="going on without it") as warned:
+                vectors = encoder.encode_query([f"a text {i}" for i in range(20)])
+            encoder.encode_query(["one more"])
+            encoder.token_vectors("one more", "query")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert len(warned) == 1
+        np.testing.assert_array_equal(vectors[3:4], HashingEncoder().encode_query(["a text 3"]))
+    assert accepted(run(*question)).stdout == wanted

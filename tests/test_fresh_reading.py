@@ -6,13 +6,19 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import sys
+from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from sqlite3 import connect
 
 import numpy as np
 import pytest
+from cases_data import refused, run
 from conftest import random_explainer
+from index_data import build_small
 
 from xetrieval.data import Document, Skipped, stream_source
 from xetrieval.data.html_text import page_text
@@ -22,6 +28,7 @@ from xetrieval.data.pages import read_page
 from xetrieval.data.tables import read_parquet
 from xetrieval.data.values import plain
 from xetrieval.errors import InputError
+from xetrieval.index.store.manifest import read_index_manifest
 from xetrieval.teachers.existing import read_teacher
 
 ROW = b'{"_id": "a", "text": "salt"}\n'
@@ -248,3 +255,43 @@ def test_bad_pairs_are_named_where_no_list_can_lie_beside_the_output(
     assert len(out.splitlines()) == 1
     assert "p.jsonl, line 2: field 'doc' is missing" in said
     assert "p.jsonl, line 3: not JSON" in said
+
+
+@pytest.mark.parametrize("cut", [{"overlap": [None, None, None]}, {"whole": ""}, {"overlap": -1}, {"cut": 1}])
+def test_a_chunking_that_cannot_be_read_is_damage(cut: dict[str, object], tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 6)
+    manifest = read_index_manifest(folder)
+    event = {**manifest.made_from[0], "chunking": {"tokens": None, "overlap": 0, "whole": False, **cut}}
+    forged = replace(manifest, made_from=(event,))
+    (folder / "config.json").write_text(json.dumps(forged.to_dict()))
+    refused(run("index", "add", folder, tmp_path / "corpus.jsonl"), "config.json", "restore it")
+
+
+@pytest.mark.parametrize("change", ["row + 1000", "-1"])
+def test_rows_that_a_shard_does_not_have_are_damage(change: str, tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 6)
+    texts = next(folder.glob("shards/*/documents.sqlite"))
+    with closing(connect(texts)) as db, db:
+        db.execute(f"UPDATE documents SET row = {change} WHERE row = 1")
+    for command in (("index", "report", folder), ("search", folder, "word1", "--by", "bm25")):
+        refused(run(*command), "documents.sqlite", "rows beyond")
+
+
+def test_links_that_lead_nowhere_and_pipes_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a text")
+    (tmp_path / "dangling.txt").symlink_to("absent")
+    (tmp_path / "itself.txt").symlink_to("itself.txt")
+    os.mkfifo(tmp_path / "pipe.txt")
+    skipped = Skipped()
+    assert [one.id for one in stream_source(tmp_path, skipped)] == ["a.txt"]
+    assert "3 files were skipped" in skipped.notes[0]
+    assert "3 broken links and pipes" in skipped.notes[0]
+
+
+def test_the_second_corpus_of_a_folder_is_counted_as_skipped(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "a", "text": "one"}\n')
+    (tmp_path / "corpus.jsonl.gz").write_bytes(gzip.compress(b'{"_id": "b", "text": "two"}\n'))
+    skipped = Skipped()
+    assert [one.id for one in stream_source(tmp_path, skipped)] == ["a"]
+    assert "1 file was skipped" in skipped.notes[0]
+    assert "corpus.jsonl.gz beside corpus.jsonl" in skipped.notes[0]

@@ -355,3 +355,12 @@ def test_weights_too_large_to_compute_with_are_a_training_that_diverged(variant:
     config = SaeConfig(features=32, l0=4, variant=variant, learning_rate=rate, epochs=1)
     with pytest.raises(DivergedError, match="lower the learning rate"):
         train_sae(unit(64, 16), config)
+
+
+@pytest.mark.parametrize(
+    ("factor", "kind"), [(1e200, "f8"), (1e-200, "f8"), (1e25, "f4"), (1e-30, "f4"), (1e-40, "f4")]
+)
+def test_vectors_may_have_any_length(factor: float, kind: str) -> None:
+    vectors = (planted(256).astype(np.float64) * factor).astype(kind)
+    trained = train_sae(Stack([vectors]), SaeConfig(features=32, l0=4, epochs=1))
+    assert np.isfinite(trained.decoder_weight).all()

@@ -41,15 +41,20 @@ def l2norm(x: NDArray[Any]) -> NDArray[Any]:
     """Rows of `x` [n, m] divided by their Euclidean norm, whatever their length; a zero row stays zero."""
     if not x.size:
         return x
-    if x.dtype.kind != "f" or x.dtype.itemsize < 4:
-        x = x.astype(np.float32)
-    scaled = _near_one(x, _magnitudes(x))
+    scaled = in_range(x)
     norm = np.linalg.norm(scaled, axis=-1, keepdims=True)
     if (zero := norm == 0).any():
         norm = np.where(zero, np.ones_like(norm), norm)
     with np.errstate(invalid="ignore"):  # an infinite number gives NaN, which is refused later
         normed: NDArray[Any] = scaled / norm
     return normed
+
+
+def in_range(x: NDArray[Any]) -> NDArray[Any]:
+    """`x` [n, m] as floats; rows that float32 cannot represent or square are multiplied by a power of two."""
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4:
+        x = x.astype(np.float32)
+    return _near_one(x, _magnitudes(x))
 
 
 def as_vectors(x: object, dimension: int | None = None, name: str = "vectors", first: int = 0) -> Float32:

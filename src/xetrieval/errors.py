@@ -74,7 +74,11 @@ class LostFeaturesWarning(XetrievalWarning):
 
 
 class NotKeptWarning(XetrievalWarning):
-    """A function has no name or no version, so its vectors are not cached on disk."""
+    """Vectors are not cached on disk: a function has no name or no version, or the disk is full."""
+
+
+class NotComparedWarning(XetrievalWarning):
+    """A filter compares a field with a date, and some of its values are texts that are not read as dates."""
 
 
 class TrainingWarning(XetrievalWarning):

@@ -38,7 +38,10 @@ def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
     visible, kinds = [], cache(kind_of)
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if any(part.startswith(".") for part in parts) or not path.is_file():
+        if any(part.startswith(".") for part in parts) or path.is_dir():
+            continue
+        if not path.is_file():
+            skipped.add_file(folder, path, "broken links and pipes")
             continue
         ours = [kind for parent in path.parents[: len(parts)] if (kind := kinds(parent) or "").startswith(OURS)]
         if path.suffix.lower() in PAGE_FILES and not ours:

@@ -11,6 +11,7 @@ from functools import partial
 from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from ..errors import InputError
 from ..files import path_of
@@ -22,6 +23,7 @@ from .pages import PAGE_FILES, read_folder, read_page
 from .skipped import Skipped, usable
 
 Reader = Callable[[Path], Iterator[Document | BadLine]]
+CORPUS_NAMES: Final = ("corpus.jsonl", "corpus.jsonl.gz")
 
 
 def stream_source(path: Path, skipped: Skipped | None = None, *, cut_files: bool = True) -> Iterator[Document]:
@@ -72,6 +74,8 @@ def _hash(text: str) -> bytes:
 def _reader(path: Path, skipped: Skipped) -> tuple[Reader, bool]:
     """The function that reads a corpus, and whether it reads text files."""
     if path_of(path).is_dir():
+        if all((path / name).is_file() for name in CORPUS_NAMES):
+            skipped.add_file(path, path / CORPUS_NAMES[1], "corpus.jsonl.gz beside corpus.jsonl")
         return (_read_json, False) if _corpus_file(path) != path else (partial(read_folder, skipped=skipped), True)
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending in PAGE_FILES:
@@ -89,5 +93,5 @@ def _read_json(path: Path) -> Iterator[Document | BadLine]:
 
 def _corpus_file(path: Path) -> Path:
     """The corpus file of a BEIR folder; any other path is returned unchanged."""
-    files = [path / name for name in ("corpus.jsonl", "corpus.jsonl.gz")]
+    files = [path / name for name in CORPUS_NAMES]
     return next((file for file in files if file.is_file()), path)

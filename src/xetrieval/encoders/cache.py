@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from hashlib import blake2b, sha256
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Float32
-from ..errors import DamagedError, MismatchError, NotKeptWarning
+from ..errors import DamagedError, InputError, MismatchError, NotKeptWarning
 from ..files import cache_folder, database, digest_of, path_of
+from ..files.database import is_full
 from ..identity import EncoderIdentity, Role
 from ..progress import Progress, silent
 from .base import (
@@ -63,6 +64,7 @@ class CachedEncoder(BaseEncoder):
     ) -> None:
         self.encoder, self.progress, self.grows = encoder, progress, grows
         self.folder = path_of(folder) if folder else cache_folder()
+        self._full = False  # whether the disk was full
         self._compared: set[Role] = set()
         self._counted: tuple[list[str], Role, Counts] | None = None  # of the latest texts, which may not be in the file
         if not encoder.identity.lasting:
@@ -96,11 +98,14 @@ class CachedEncoder(BaseEncoder):
         if not self.identity.lasting or not isinstance(self.encoder, ReadsTokens):
             return token_vectors(self.encoder, text, role)
         path = self.path(role).with_suffix(".tokens.sqlite")
-        known, tokens = find_tokens(path, text)
+        known, tokens = False, None
+        with self._unless_full(path):
+            known, tokens = find_tokens(path, text)
         if not known:
             tokens = token_vectors(self.encoder, text, role)
-            if self.grows:
-                keep_tokens(path, text, tokens)
+            if self.grows and not self._full:
+                with self._unless_full(path):
+                    keep_tokens(path, text, tokens)
         return tokens
 
     def knows(self, text: str, role: Role) -> bool:
@@ -171,7 +176,7 @@ class CachedEncoder(BaseEncoder):
         rows = [
             (key, *row, _seal(key, *row)) for key, *row in zip(keys, kept, *zip(*numbers, strict=True), strict=True)
         ]
-        with db:
+        with self._unless_full(self.folder), db:
             db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def _find(self, db: sqlite3.Connection, key: bytes, role: Role) -> tuple[Float32, Sequence[int]] | None:
@@ -217,10 +222,31 @@ class CachedEncoder(BaseEncoder):
             )
         self._compared.add(role)
 
-    def _open(self, role: Role) -> AbstractContextManager[sqlite3.Connection]:
-        if not self.identity.lasting:
-            return closing(_nothing_known())
-        return database(self.path(role), SCHEMA, "the cache of encoded texts")
+    @contextmanager
+    def _open(self, role: Role) -> Iterator[sqlite3.Connection]:
+        with ExitStack() as stack:
+            db = None
+            if self.identity.lasting and not self._full:
+                with self._unless_full(self.path(role)):
+                    db = stack.enter_context(database(self.path(role), SCHEMA, "the cache of encoded texts"))
+            yield db or stack.enter_context(closing(_nothing_known()))
+
+    @contextmanager
+    def _unless_full(self, path: Path) -> Iterator[None]:
+        """If the block finds the disk full, say so once and go on without the cache."""
+        try:
+            yield
+        except (InputError, sqlite3.OperationalError) as error:
+            if not is_full(error.__cause__ or error):
+                raise
+            if not self._full:
+                warnings.warn(
+                    f"{path}: the cache of encoded texts cannot be written ({error.__cause__ or error}); going on "
+                    "without it",
+                    NotKeptWarning,
+                    stacklevel=4,
+                )
+            self._full = True
 
 
 def shows_tokens(encoder: Encoder) -> bool:

@@ -46,6 +46,11 @@ def database(path: Path, schema: str, what: str) -> Iterator[sqlite3.Connection]
         raise DamagedError(f"{path}: {what} is damaged ({error}); delete it") from error
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether SQLite failed because the disk is full or cannot be used."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
 def _prepare(db: sqlite3.Connection, schema: str) -> None:
     """Prepare the database. Retries: the timeout does not apply when two connections switch to write-ahead logging."""
     end = time.monotonic() + PATIENCE

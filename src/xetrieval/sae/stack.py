@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, Matrix
+from ..arrays import Float32, Matrix, in_range
 from ..errors import InputError
 
 CHECKED: Final = 1 << 13  # rows read at once
@@ -38,7 +38,7 @@ class Stack:
         return self.shape[0]
 
     def take(self, rows: NDArray[np.int64]) -> Float32:
-        """Rows [n, m] in float32; read in ascending order, returned in the order of `rows`."""
+        """Rows [n, m] in float32 in the order of `rows`, read in ascending order; see `in_range`."""
         order = np.argsort(rows, kind="stable")
         ascending = rows[order]
         out = np.empty((len(rows), self.shape[1]), np.float32)
@@ -46,5 +46,5 @@ class Stack:
         for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
             for first in range(low, high, CHECKED):  # in parts, to avoid copying a large window twice
                 last = min(first + CHECKED, high)
-                out[order[first:last]] = part[ascending[first:last] - start]
+                out[order[first:last]] = in_range(part[ascending[first:last] - start])
         return out

@@ -18,6 +18,7 @@ from ...errors import DamagedError, InputError
 from ...explain import Explanation
 from ...extras import require
 from ...files import alone, check_writable, check_written
+from ...files.atomic import naming
 from ...files.scratch import scratch, sweep_beside
 from ..store.layout import WORDS
 from ..store.manifest import Manifest, read_index_manifest
@@ -161,7 +162,7 @@ def _keep(retriever: Any, home: Path) -> None:
         if home.is_dir():
             return
         sweep_beside(home, alone=True)
-        with scratch(home) as made:
+        with scratch(home) as made, naming(home):
             made.mkdir()
             retriever.save(made, show_progress=False)
             for path in made.glob("*.npy"):

@@ -24,6 +24,7 @@ import json
 import math
 import operator
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -31,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.values import plain
-from ...errors import InputError
+from ...errors import InputError, NotComparedWarning
 from ...files import is_whole, parse_json
 from .metadata import MICRO, fits, moment, text_key
 from .texts import Texts
@@ -47,6 +48,8 @@ SHOWN_FIELDS: Final = 20
 EXAMPLE: Final = "write FIELD=VALUE, e.g. site=cs, 'year>=2020', 'tags~slow'"
 QUOTE: Final = 'put a value that begins with an operator in quotation marks: name="=x"'
 EMPTY: Final = '""'  # an empty string in a message
+DATES: Final = "2024-01-31, 2024-01-31T10:00, 2024-01-31 10:00:00.5+01:00"
+BY_JSON: Final = "; write a name with = < > or ~ as JSON, over HTTP or in Python: {NAME: VALUE}"
 FAR: Final = (1 << 62) * MICRO  # nanoseconds; later than any date
 ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
@@ -239,11 +242,17 @@ def check_fields(conditions: Iterable[Condition], kinds: Kinds) -> None:
         there = kinds.get(one.field)
         if there is None:
             known = sorted(kinds)
+            if inner := [name for name in known if name.startswith(f"{one.field}.")]:
+                raise InputError(
+                    f"filter {one.field[:100]!r}: its values are objects; filter one of their fields, e.g. "
+                    f"{inner[0][:100]!r}"
+                )
             more = f" and {len(known) - SHOWN_FIELDS} more" if len(known) > SHOWN_FIELDS else ""
             names = ", ".join(name[:40] or EMPTY for name in known[:SHOWN_FIELDS]) + more
             raise InputError(
                 f"filter {one.field[:100]!r}: no document has that field; this index has "
                 f"{names or 'no metadata at all'}"
+                + (BY_JSON if any(set(name) & set("=<>~") for name in known[:SHOWN_FIELDS]) else "")
             )
         for operand in one.values:
             if not _can_match(one.operator, operand, there):
@@ -265,6 +274,35 @@ def _mismatch(one: Condition, operand: Operand, there: frozenset[tuple[str, bool
     if one.operator in ORDER and not kinds & ORDERED:
         return f"{what}; {one.operator} compares numbers and dates"
     return f"{what}; {operand.shown or EMPTY} is of a different kind"
+
+
+def check_compared(shards: Sequence[tuple[Texts, NDArray[np.int64]]], conditions: Iterable[Condition]) -> None:
+    """Warn if documents are left out because a field compared with a date has texts that are not read as dates.
+
+    Args:
+        shards: the texts of each shard, and its deleted rows.
+    """
+    for one in conditions:
+        if one.operator in ORDER and one.values[0].when is not None:
+            count = sum(len(np.setdiff1d(_not_dates(texts, one.field), deleted)) for texts, deleted in shards)
+            if count:
+                warnings.warn(
+                    f"filter {str(one)[:100]!r}: not compared in {count:,} documents, whose {one.field[:100]!r} is not "
+                    f"a date as {DATES}",
+                    NotComparedWarning,
+                    stacklevel=4,
+                )
+
+
+def _not_dates(texts: Texts, field: str) -> NDArray[np.int64]:
+    """Rows in which the field has text but no date."""
+    count = "SELECT count(*) FROM fields WHERE name = ? AND kind = ?"
+    number = {kind: texts.select(count, (field, kind))[0][0] for kind in ("text", "long", "date")}
+    if number["text"] + number["long"] <= number["date"]:
+        return np.empty(0, np.int64)
+    query = "SELECT row FROM fields WHERE name = ? AND kind IN ('text', 'long') EXCEPT "
+    query += "SELECT row FROM fields WHERE name = ? AND kind = 'date'"
+    return np.array([row for (row,) in texts.select(query, (field, field))], np.int64)
 
 
 def matching_rows(texts: Texts, rows: int, conditions: Sequence[Condition]) -> NDArray[np.int64]:

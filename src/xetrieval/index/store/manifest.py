@@ -86,6 +86,7 @@ class Manifest(Record):
             raise ValueError(f"folder {self.explainer_folder[:80]!r}")
         if not all(isinstance(event["vectors"], str | None) for event in self.made_from):
             raise ValueError("made_from")
+        self.chunking  # noqa: B018  # raises if it cannot be read
         if unknown := {name for name, _ in read} - ReadTotals.__annotations__.keys():
             raise ValueError(f"read {next(iter(unknown))[:40]!r}")
         if self.views[:1] != (ORIGINAL,) or any(check_aspect(view, "views") != view for view in self.views[1:]):

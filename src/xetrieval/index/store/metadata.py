@@ -21,7 +21,9 @@ ALIKE: Final = {"big": "number", "long": "text"}  # kinds that differ only in ho
 DAY: Final = 86_400_000_000_000  # nanoseconds
 MICRO: Final = 1000  # nanoseconds in a microsecond
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d{1,9}))?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_ISO: Final = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d{1,9}))?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+)
 
 
 class Fact(NamedTuple):

@@ -25,7 +25,7 @@ from ...files.kind import NAME as CONFIG
 from ...sae import SparseCodes
 from ...text import clip
 from ...views import View
-from .filters import Filters, Kinds, check_fields, matching_rows, parse_filters
+from .filters import Filters, Kinds, check_compared, check_fields, matching_rows, parse_filters
 from .ids import IdLookup
 from .layout import BUILDING, SHARDS
 from .manifest import Manifest, read_index_manifest
@@ -254,6 +254,7 @@ class IndexReader:
         """
         conditions = parse_filters(filters)
         check_fields(conditions, self.kinds)
+        check_compared([(shard.texts, self.deleted - shard.first) for shard in self.shards], conditions)
         out = [matching_rows(shard.texts, shard.rows, conditions) + shard.first for shard in self.shards]
         return np.concatenate([*out, np.empty(0, np.int64)])
 

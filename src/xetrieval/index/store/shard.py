@@ -48,7 +48,9 @@ class Shard:
     @cached_property
     def texts(self) -> Texts:
         """The documents themselves."""
-        return Texts(self.folder / TEXTS)
+        texts = Texts(self.folder / TEXTS)
+        texts.check_rows(self.rows)
+        return texts
 
     def open_files(self, views: Sequence[View]) -> None:
         """Open all files now, so that a reader keeps them if the shard is replaced."""

@@ -18,7 +18,7 @@ from ...errors import DamagedError, InputError, XetrievalError
 from ...explain import Reading
 from ...records import Record
 from .metadata import ALIKE, facts
-from .sealed import open_sealed, read_metadata
+from .sealed import REMEDY, open_sealed, read_metadata
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -92,8 +92,9 @@ class Texts:
         self.path, self.lock = path, threading.Lock()
         try:
             if writable:
-                self.db = sqlite3.connect(path, check_same_thread=False)
-                self.db.executescript(SCHEMA)
+                with self._writing():
+                    self.db = sqlite3.connect(path, check_same_thread=False)
+                    self.db.executescript(SCHEMA)
             else:
                 self.db = open_sealed(path, SCHEMA)
         except sqlite3.Error as error:
@@ -119,6 +120,12 @@ class Texts:
         with self._writing(), self.db:
             self.db.execute("DELETE FROM documents WHERE row >= ?", (rows,))
             self.db.execute("DELETE FROM fields WHERE row >= ?", (rows,))
+
+    def check_rows(self, count: int) -> None:
+        """Raise DamagedError for a row outside 0 to count - 1."""
+        ends = self.select("SELECT (SELECT min(row) FROM documents), (SELECT max(row) FROM documents)")[0]
+        if any(row is not None and not 0 <= row < count for row in ends):
+            raise DamagedError(f"{self.path}: has rows beyond the {count} of its shard; {REMEDY}")
 
     def row_of(self, identifier: str) -> int | None:
         """The row of an id."""
