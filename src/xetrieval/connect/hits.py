@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Float32, Float64, as_vectors
 from ..encoders import read_texts
@@ -48,6 +49,8 @@ METRICS: Final[Mapping[Metric, str]] = {  # the score that the store returns for
     "squared l2": "|q - z|^2",
 }
 AGREES: Final = 1e-4  # the cosine of a float32 store may differ from the explained one by this much
+DISTANCES: Final = ("cosine distance", "squared l2")
+BELOW_0: Final = 0.01  # rounding can make the distance of a vector to itself negative by less than this
 Source = str | Path | Explainer | Index
 
 
@@ -106,12 +109,12 @@ def explain_hits(
         quantised: the store returns rounded vectors, so its scores may differ from the explained ones; a note says so.
         words: add the words of both texts that carry each share, where there are texts and the encoder is installed.
     Raises:
-        InputError: a hit without vector and text, or an unknown metric. MismatchError: a score does not belong to the
-        hit's vector and the query's.
+        InputError: something that is not a StoreHit, a hit without vector and text, a score that is not a number, or an
+        unknown metric. MismatchError: a score does not belong to the hit's vector and the query's.
     """
-    hits, explainer = list(hits), explainer_from(explainer)
-    if metric not in METRICS:
+    if metric not in [*METRICS]:
         raise InputError(f"metric {clip(str(metric), 40)!r}: choose one of {', '.join(METRICS)}")
+    hits, explainer = _checked(hits, metric), explainer_from(explainer)
     if not hits:
         return []
     text = query if isinstance(query, str) else ""
@@ -134,12 +137,38 @@ def explain_hits(
     return out
 
 
+def _checked(hits: Iterable[StoreHit], metric: Metric) -> list[StoreHit]:
+    """The hits, if each has the types of a StoreHit and a score that its metric can have."""
+    if isinstance(hits, StoreHit | str | Mapping) or not isinstance(hits, Iterable):
+        raise InputError(f"hits: give a list of StoreHit, not one {type(hits).__name__}")
+    listed = list(hits)
+    for rank, hit in enumerate(listed, 1):
+        if not isinstance(hit, StoreHit):
+            raise InputError(f"hit {rank} is a {type(hit).__name__}, not a StoreHit")
+        if not isinstance(hit.doc_id, str):
+            raise InputError(f"hit {rank}: doc_id must be a text, not {clip(repr(hit.doc_id), 40)}")
+        where = f"hit {clip(hit.doc_id, 60)!r}"
+        if not isinstance(hit.text, str):
+            raise InputError(f"{where}: text must be a text, not {clip(repr(hit.text), 40)}; leave it out if unknown")
+        if hit.score is None:
+            continue
+        score = hit.score.item() if isinstance(hit.score, np.ndarray) and hit.score.ndim == 0 else hit.score
+        if isinstance(score, bool) or not isinstance(score, Real) or not np.isfinite(score):
+            shown = clip(repr(score), 40)
+            raise InputError(f"{where}: score {shown} is not a number; give None to leave it out")
+        if score < (-BELOW_0 if metric in DISTANCES else 0.0 if metric == "l2" else -np.inf):
+            raise InputError(f"{where}: score {score:.6g} is below 0, so it is not a distance ({metric})")
+    return listed
+
+
 def explainer_from(source: Source) -> Explainer:
     """The explainer of an index, of a folder of either kind, or the shipped one of that name."""
     if isinstance(source, Explainer):
         return source
     if isinstance(source, Index):
         return source.explainer
+    if not isinstance(source, str | Path):
+        raise InputError(f"explainer: give an explainer, an index or a folder, not a {type(source).__name__}")
     folder = path_of(source)
     if kind_of(folder) == INDEX:
         source = folder = explainer_of(folder)
@@ -164,9 +193,18 @@ def query_vector(explainer: Explainer, query: str | ArrayLike) -> Float32:
             raise InputError("the query is empty; give it some text")
         vectors = read_texts(explainer.encoder, [query], "query").vectors
     else:
-        vectors = as_vectors(np.atleast_2d(np.asarray(query)), explainer.sae.dimension, "query vector")
+        vectors = as_vectors(np.atleast_2d(_array(query, "query vector")), explainer.sae.dimension, "query vector")
+        if len(vectors) != 1:
+            raise InputError(f"query vector: {len(vectors)} vectors; explain the hits of one query at a time")
     first: Float32 = vectors[0]
     return first
+
+
+def _array(vector: ArrayLike, of: str) -> NDArray[Any]:
+    try:
+        return np.asarray(vector)
+    except ValueError as error:  # rows of different lengths
+        raise InputError(f"{of}: not an array of numbers") from error
 
 
 def _vectors(explainer: Explainer, hits: Sequence[StoreHit]) -> Float32:
@@ -177,7 +215,10 @@ def _vectors(explainer: Explainer, hits: Sequence[StoreHit]) -> Float32:
             raise InputError(f"hit {hits[i].doc_id!r}: neither vector nor text; ask the store for its vectors")
     encoded = read_texts(explainer.encoder, [hits[i].text for i in lacking], "document").vectors if lacking else ()
     found = dict(zip(lacking, encoded, strict=True))
-    rows = [found[i] if hit.vector is None else np.asarray(hit.vector).ravel() for i, hit in enumerate(hits)]
+    rows = [
+        found[i] if hit.vector is None else _array(hit.vector, f"vector of hit {hit.doc_id!r}").ravel()
+        for i, hit in enumerate(hits)
+    ]
     width = explainer.sae.dimension
     for hit, row in zip(hits, rows, strict=True):
         if len(row) != width:
@@ -191,9 +232,6 @@ def _compared(
     hits: Sequence[StoreHit], sides: _Sides, metric: Metric, explained: Float64, *, quantised: bool
 ) -> list[list[str]]:
     """A note for each hit of a quantised store; for any other store, a different score is an error."""
-    for hit in hits:
-        if hit.score is not None and not np.isfinite(hit.score):
-            raise InputError(f"hit {hit.doc_id!r}: score {hit.score} is not a number; give None to leave it out")
     scores = np.array([np.nan if hit.score is None else hit.score for hit in hits], np.float64)
     stored = sides.cosines(metric, scores)
     with np.errstate(invalid="ignore"):

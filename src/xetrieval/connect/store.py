@@ -68,7 +68,7 @@ class Store(VectorStore):
         check_k(k)
         opened = explainer_from(explainer)
         q = query_vector(opened, query if vector is None else vector)
-        hits = self.nearest(q, k)
+        hits = self.nearest(q, int(k))
         return explain_hits(opened, query, hits, metric=self.metric, vector=q, quantised=self.quantised, words=words)
 
     def learn(self, output: str | Path, base: Source = "minilm", config: BuildConfig | None = None) -> Explainer:
@@ -92,8 +92,9 @@ class Store(VectorStore):
         got names.
 
         Raises:
-            InputError: nothing can be added to documents of this store.
+            InputError: nothing can be added to documents of this store, or `most` is not a whole number from 1.
         """
+        check_k(most, "most")
         opened = explainer_from(explainer)
         found = list(chain.from_iterable(_named(opened, page, most) for page in _pages(self._handles())))
         for page in _pages(found):

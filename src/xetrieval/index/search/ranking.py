@@ -258,10 +258,10 @@ def _checked_weights(views: Mapping[View, float]) -> dict[View, float]:
     return checked
 
 
-def check_k(k: object) -> None:
-    """Refuse a number of documents that is not a whole number of at least 1."""
+def check_k(k: object, name: str = "k") -> None:
+    """Refuse a count that is not a whole number of at least 1."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise InputError("k must be a whole number, at least 1")
+        raise InputError(f"{name} must be a whole number, at least 1")
 
 
 def rank(index: IndexReader, query: Query, k: int, among: Rows | None = None) -> Ranked:
