@@ -123,6 +123,38 @@ def test_errors_reach_the_agent_in_our_words_and_without_paths(index: Index, fol
     wait(work())
 
 
+WRONG = [
+    ("zzz", 1, "zzz: Extra inputs are not permitted"),
+    ("k", True, "k: Input should be a valid integer"),
+    ("k", "3", "k: Input should be a valid integer"),
+    ("top", True, "top: Input should be a valid integer"),
+    ("limit", 2.5, "limit: Input should be a valid integer"),
+    ("evidence", 0, "evidence: Input should be a valid boolean"),
+    ("filters", [1], "filters.0: Input should be a valid string"),
+    ("index", 1, "index: Input should be a valid string"),
+    ("feature_id", True, "feature_id: Input should be a valid integer"),
+]
+
+
+def test_unknown_arguments_and_those_of_another_type_are_refused_by_every_tool(index: Index) -> None:
+    async def work() -> None:
+        async with mcp.Client(server(index)) as session:
+            for tool in (await session.list_tools()).tools:
+                known = tool.input_schema["properties"]
+                assert tool.input_schema["additionalProperties"] is False
+                for name, value, words in WRONG:
+                    if name in known or name == "zzz":
+                        valid = {
+                            one: 3 if one == "feature_id" else "d1" for one in tool.input_schema.get("required", ())
+                        }
+                        answer = await session.call_tool(tool.name, {**valid, name: value})
+                        assert answer.is_error
+                        assert words in answer.content[0].text
+                        assert "\n" not in answer.content[0].text
+
+    wait(work())
+
+
 def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 

@@ -51,7 +51,7 @@ class Faiss(NumberedStore):
         return vectors
 
     def ranked(self, vector: Float32, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        scores, numbers = self.index.search(vector[None], k)
+        scores, numbers = self.index.search(vector[None], max(1, min(k, self.index.ntotal)))
         return numbers[0], scores[0]
 
     @classmethod

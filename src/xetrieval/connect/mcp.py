@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 from pydantic import Field, ValidationError
 
@@ -169,12 +169,15 @@ def _load(service: Service) -> None:
 def _server(service: Service) -> MCPServer:
     mcp, indexes = require("mcp.server", "mcp"), service.indexes
     reads = require("mcp_types", "mcp").ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    server = mcp.MCPServer("xetrieval", version=__version__, instructions=_instructions(indexes), log_level="WARNING")
-    tools = Tools(service)
-    for name in (name for name in vars(Tools) if not name.startswith("_")):
-        tool = _tool(getattr(tools, name), indexes)
-        server.tool(annotations=reads, description=f"{inspect.getdoc(tool)} {DATA}")(tool)
-    return server
+    tools, strict = Tools(service), _strict_tool()
+    made = [_tool(getattr(tools, name), indexes) for name in vars(Tools) if not name.startswith("_")]
+    return mcp.MCPServer(
+        "xetrieval",
+        version=__version__,
+        instructions=_instructions(indexes),
+        log_level="WARNING",
+        tools=[strict.of(one, description=f"{inspect.getdoc(one)} {DATA}", annotations=reads) for one in made],
+    )
 
 
 def run_stdio(indexes: Mapping[str, Index], explainer: Explainer) -> None:
@@ -218,6 +221,37 @@ def _instructions(indexes: Mapping[str, Index]) -> str:
     return "\n".join([head, DATA, "Indexes:", *(lines or ["none; explain takes texts"])])
 
 
+def _strict_tool() -> Any:
+    """The tools of the package mcp ignore unknown arguments and convert values; these refuse both, as HTTP does."""
+    base = require("mcp.server.mcpserver.tools", "mcp").Tool
+    tool_error = require("mcp.server.mcpserver.exceptions", "mcp").ToolError
+
+    class StrictTool(base):  # type: ignore[misc]
+        @classmethod
+        def of(cls, method: Callable[..., object], **about: object) -> StrictTool:
+            tool = cls.from_function(method, **about)
+            known = tool.fn_metadata.arg_model
+            strict = type(known.__name__, (known,), {"model_config": s.StrictRequest.model_config})
+            tool.fn_metadata.arg_model, tool.parameters = strict, strict.model_json_schema(by_alias=True)
+            return tool
+
+        async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:  # noqa: FBT001, FBT002
+            try:
+                self.fn_metadata.validate_arguments(arguments)
+            except ValidationError as error:
+                raise tool_error(_words(error)) from None
+            return await super().run(arguments, context, convert_result)
+
+    return StrictTool
+
+
+def _words(error: ValidationError) -> str:
+    """What is wrong with the first wrong argument."""
+    first = error.errors()[0]
+    where = ".".join(str(part)[:60] for part in first["loc"])
+    return f"{where}: {first['msg'].removeprefix('Value error, ')[:300]}"
+
+
 def _tool(method: Callable[..., object], indexes: Mapping[str, Index]) -> Callable[..., object]:
     """A method as a tool: its answer as JSON of its own type, and its errors as messages without this machine's
     paths."""
@@ -231,9 +265,7 @@ def _tool(method: Callable[..., object], indexes: Mapping[str, Index]) -> Callab
             said = plain(str(error), indexes, json.dumps(arguments, ensure_ascii=False))
             raise mcp.ToolError(said) from None
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise mcp.ToolError(f"{where}: {first['msg'].removeprefix('Value error, ')[:300]}") from None
+            raise mcp.ToolError(_words(error)) from None
         text = types.TextContent(type="text", text=json.dumps(answer, ensure_ascii=False))
         return types.CallToolResult(content=[text], structured_content=answer)
 
