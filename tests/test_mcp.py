@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases_data import refused, run
 from conftest import random_explainer
 from index_data import SMALL, records, write_corpus
 
@@ -153,6 +154,34 @@ def test_unknown_arguments_and_those_of_another_type_are_refused_by_every_tool(i
                         assert "\n" not in answer.content[0].text
 
     wait(work())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--token", "x"), "--token needs --http"),
+        (("--port", "8321"), "--port needs --http"),
+        (("--root-path", "/x"), "--root-path needs --http"),
+        (("--allow-host", "a"), "--allow-host needs --http"),
+        (("--quiet",), "--quiet needs --http"),
+        (("-x", "nope"), "--explainer cannot be combined with INDEX"),
+        (("-x", "minilm", "--http"), "--explainer cannot be combined with INDEX"),
+    ],
+)
+def test_options_without_effect_are_refused_at_the_start(arguments: tuple[str, ...], words: str, folder: Path) -> None:
+    refused(run("mcp", folder, *arguments), words)
+    if "-x" in arguments:
+        refused(run("serve", folder, "-x", arguments[1]), words)
+
+
+def test_the_token_of_the_environment_is_no_option_of_the_command_line(folder: Path) -> None:
+    command = [sys.executable, "-m", "xetrieval", "mcp", str(folder)]
+    done = subprocess.run(
+        command, env={**environment(), "XETRIEVAL_TOKEN": "x"}, stdin=subprocess.DEVNULL, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    without = subprocess.run(command[:-1], env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (without.returncode, without.stderr) == (0, "no INDEX: agents can explain only texts\n")
 
 
 def environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def serve(
+    context: typer.Context,
     config: ServeConfig,
     indexes: Annotated[
         list[Path] | None,
@@ -32,6 +34,7 @@ def serve(
     explainer: ExplainerOption = "minilm",
 ) -> None:
     """Serve the API and the page. The log does not contain queries."""
+    _check_start(context, http=True)
     from ..serve.run import check_config, run
 
     check_config(config)
@@ -39,13 +42,18 @@ def serve(
 
 
 def mcp(
+    context: typer.Context,
     config: ServeConfig,
-    indexes: Annotated[list[Path] | None, typer.Argument(metavar="INDEX...", help="Folders of indexes.")] = None,
+    indexes: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="INDEX...", help="Folders of indexes; without any, agents can explain only texts."),
+    ] = None,
     explainer: ExplainerOption = "minilm",
     *,
     http: Annotated[bool, Option("Listen on a port, at /mcp; otherwise talk on standard input and output.")] = False,
 ) -> None:
     """Let agents search and explain: a server of the Model Context Protocol (docs/agents.md)."""
+    _check_start(context, http=http)
     from ..extras import require
 
     require("mcp.server", "mcp")
@@ -55,6 +63,8 @@ def mcp(
 
     check_config(config)
     opened, own = _opened(indexes or [], explainer)
+    if not opened:
+        print_message("no INDEX: agents can explain only texts")
     if not http:
         run_stdio(opened, own)
         return
@@ -67,6 +77,18 @@ def mcp(
         print_message(f"{url}{MCP}{needed}   (Ctrl-C stops it)")
 
     listen(make, own, config, started)
+
+
+def _check_start(context: typer.Context, *, http: bool) -> None:
+    """Refuse options on the command line that would have no effect."""
+    typed = {
+        name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    }
+    if {"explainer", "indexes"} <= typed:
+        raise InputError("--explainer cannot be combined with INDEX: an index has its own explainer")
+    for field in fields(ServeConfig):
+        if field.name in typed and not http:
+            raise InputError(f"--{field.name.replace('_', '-')} needs --http: otherwise nothing listens on a port")
 
 
 def _opened(folders: list[Path], explainer: str) -> tuple[dict[str, Index], Explainer]:
