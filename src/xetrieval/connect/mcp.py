@@ -226,12 +226,12 @@ def _strict_tool() -> Any:
     base = require("mcp.server.mcpserver.tools", "mcp").Tool
     tool_error = require("mcp.server.mcpserver.exceptions", "mcp").ToolError
 
-    class StrictTool(base):  # type: ignore[misc]
+    class StrictTool(base):  # type: ignore[misc, valid-type]
         @classmethod
-        def of(cls, method: Callable[..., object], **about: object) -> StrictTool:
+        def of(cls, method: Callable[..., object], **about: object) -> Any:
             tool = cls.from_function(method, **about)
             known = tool.fn_metadata.arg_model
-            strict = type(known.__name__, (known,), {"model_config": s.StrictRequest.model_config})
+            strict: Any = type(known.__name__, (known,), {"model_config": s.StrictRequest.model_config})
             tool.fn_metadata.arg_model, tool.parameters = strict, strict.model_json_schema(by_alias=True)
             return tool
 
