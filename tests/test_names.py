@@ -251,7 +251,7 @@ def test_an_encoder_judges_by_both_texts_and_states_its_threshold() -> None:
     assert {sheet.verdicts[f"a-{i}", 1] for i in range(40)} == {2}
     assert np.mean([sheet.verdicts[f"a-{i}", 2] for i in range(40)]) < 0.2
     assert sheet.verdicts["b-1", 1] < 2
-    assert "fits from 1.7 standard deviations, partly from 0.85" in sheet.judge
+    assert "fits at 1.7 standard deviations or more, partly at 0.85 or more" in sheet.judge
     with pytest.raises(MismatchError, match="explained encoder itself"):
         EncoderReader(HashingEncoder(64), HashingEncoder(64).identity)
 

@@ -146,10 +146,10 @@ def _check_arguments(arguments: Sequence[str]) -> None:
 
 
 def _refuse_usage(error: Exception) -> NoReturn:
-    """Report what typer cannot parse in one line, or print the help if typer asks for it."""
+    """Report, in one line, what typer cannot parse, or print the help if typer asks for it."""
     message = getattr(error, "format_message", error.__str__)()
     context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":  # the help is either printed already, or the message
+    if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help, if not yet printed
         if message.strip():
             write(f"{message}\n")
         sys.exit(2)

@@ -26,7 +26,7 @@ ASCII: Final = str.maketrans(DRAWN)
 
 
 def harmless(character: str) -> bool:
-    """Whether a terminal only displays the character."""
+    """Whether a terminal just displays the character, rather than acting on it."""
     return unicodedata.category(character) not in UNWANTED
 
 

@@ -44,16 +44,18 @@ class LlmOptions:
         return CachedChat(open_llm(self.llm, self.timeout), path, Ledger(budget))
 
     def refuse(self, instead: str) -> None:
-        """Raise InputError for a budget or a price where no language model is asked."""
+        """Raise InputError if a budget or a price is given, since `instead` uses no language model."""
         for name in ("budget_requests", "budget_tokens", "budget_money", "price"):
             if getattr(self, name) is not None:
-                raise InputError(f"--{name.replace('_', '-')} and {instead} cannot be combined: it is for --llm")
+                raise InputError(
+                    f"--{name.replace('_', '-')} applies only to --llm; it cannot be combined with {instead}"
+                )
 
     def print_costs(self, what: str, costs: Estimate) -> None:
         """Print what a run would cost, for --dry-run."""
         print_line(f"{what}: {costs.requests:,} requests to send, {costs.at_hand:,} answers in the cache")
         print_line(
-            f"tokens of prompts {costs.likely.prompt:,} (at most {costs.most.prompt:,}), of answers "
+            f"prompt tokens: {costs.likely.prompt:,} (at most {costs.most.prompt:,}); answer tokens: "
             f"{costs.likely.completion:,} (at most {costs.most.completion:,})"
         )
         if self.price is not None:

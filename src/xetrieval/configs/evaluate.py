@@ -11,7 +11,7 @@ from .option import LARGEST_FACTOR, SAMPLES, Checked, Option, Range, Seed
 
 @dataclass(frozen=True)
 class WeightsConfig:
-    """The most documents that compete, how strongly weights are pulled towards 0, and the seed of the sample."""
+    """The maximum number of competing documents, how strongly weights are pulled to 0, and the seed of the sample."""
 
     documents: int = 2000
     ridge: float = 0.01

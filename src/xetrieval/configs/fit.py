@@ -26,10 +26,12 @@ class FitConfig(Brief, Checked):
 
     features: Annotated[int | None, Option("How many features; default: about one per eight vectors.", "-F")] = None
     l0: Annotated[
-        int | None, Option("Active features per text (L0) in training; default: 8 up to 128 features, else 12.")
+        int | None,
+        Option("Active features per text (L0) in training; default: 8 for up to 128 features, otherwise 12."),
     ] = None
     inference_l0: Annotated[
-        int | None, Option("Exact number of active features per text after training; by default it averages --l0.")
+        int | None,
+        Option("Exact number of active features per text after training; by default it varies and is --l0 on average."),
     ] = None
     epochs: Annotated[int | None, Option("Passes over the vectors; default: enough for 600 steps of 256 vectors.")] = (
         None

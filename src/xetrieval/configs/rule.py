@@ -19,13 +19,13 @@ VARIANT: Final = "batchtopk"  # explains as much as topk, with a smaller remaind
 
 
 def rule(vectors: int) -> dict[str, int]:
-    """F: the power of two nearest to an eighth of the vectors, 64 to 2,048. k: 8 up to F = 128, else 12."""
+    """F: the power of two nearest to an eighth of the vectors, 64 to 2,048. k: 8 for F up to 128, otherwise 12."""
     features = min(2048, max(64, 2 ** round(math.log2(max(1, vectors) / 8))))
     return {"features": features, "k": rule_k(features)}
 
 
 def rule_k(features: int) -> int:
-    """Active features per row: 8 up to F = 128, else 12; at most F."""
+    """Active features per row: 8 for F up to 128, otherwise 12; at most F."""
     return min(features, 8 if features <= 128 else 12)
 
 

@@ -24,7 +24,7 @@ PARTS: Final = ("embeddings", "documents", "metadatas")  # without naming it, Ch
 
 
 class Chroma(Store):
-    """A collection of Chroma, embedded or on a server."""
+    """A Chroma collection, embedded or on a server."""
 
     def __init__(self, collection: Any) -> None:
         self.collection = collection

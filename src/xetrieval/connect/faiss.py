@@ -1,4 +1,4 @@
-"""A file of FAISS: faiss://FILE#CORPUS.
+"""A FAISS file: faiss://FILE#CORPUS.
 
 Indexes that compress their vectors (PQ, SQ) return approximations; explanations say so.
 """
@@ -19,7 +19,7 @@ from .numbered import NumberedStore
 
 
 class Faiss(NumberedStore):
-    """An index of FAISS."""
+    """A FAISS index."""
 
     label = "faiss"
 
@@ -31,7 +31,7 @@ class Faiss(NumberedStore):
         self.metric = "dot" if index.metric_type == faiss.METRIC_INNER_PRODUCT else "squared l2"
         inner = faiss.downcast_index(index)
         self.ids = None
-        while hasattr(inner, "index"):  # a map of ids, a transformation
+        while hasattr(inner, "index"):  # an ID map or a transform
             if hasattr(inner, "id_map"):
                 self.ids = faiss.vector_to_array(inner.id_map)
             inner = faiss.downcast_index(inner.index)

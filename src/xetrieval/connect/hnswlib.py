@@ -1,4 +1,4 @@
-"""An index of hnswlib. Its files do not record space and dimension, so they have no URL; open them in Python."""
+"""An hnswlib index. Its files do not record space and dimension, so they have no URL; open them in Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPACES: Final[Mapping[str, Metric]] = {"cosine": "cosine distance", "ip": "dot d
 
 
 class Hnswlib(NumberedStore):
-    """An index of hnswlib."""
+    """An hnswlib index."""
 
     label = "hnswlib"
 

@@ -16,7 +16,7 @@ from .store import PAGE, TableStore, existing, place_of
 
 @dataclass(frozen=True)
 class LanceDb(TableStore):
-    """A table of LanceDB."""
+    """A LanceDB table."""
 
     table: Any
     columns: tuple[tuple[str, str], ...] = ()  # (role, column)

@@ -116,7 +116,7 @@ class ExplainerEmbeddings(Embeddings):
 
 
 def encoder_of(embeddings: Embeddings, name: str, version: str) -> FunctionEncoder:
-    """Embeddings of LangChain as an encoder, so that an explainer can be fitted for them; see `FunctionEncoder`."""
+    """LangChain embeddings as an encoder, so that an explainer can be fitted for them; see `FunctionEncoder`."""
     return FunctionEncoder(
         lambda texts: embeddings.embed_documents(list(texts)),
         lambda texts: [embeddings.embed_query(text) for text in texts],

@@ -20,7 +20,7 @@ KINDS: Final[Mapping[str, Metric]] = {"COSINE": "cosine", "IP": "dot", "L2": "sq
 
 
 class Milvus(TableStore):
-    """A collection of Milvus, through its client."""
+    """A Milvus collection, through its client."""
 
     def __init__(self, client: Any, collection: str, columns: tuple[tuple[str, str], ...] = ()) -> None:
         self.client, self.collection, self.columns = client, collection, columns

@@ -1,4 +1,4 @@
-"""Files of vectors that know their documents only by number, such as those of FAISS, usearch and hnswlib.
+"""Vector files that know their documents only by number, such as FAISS, usearch and hnswlib files.
 
 SCHEME://FILE#CORPUS: row i of the file is document i of the corpus.
 """

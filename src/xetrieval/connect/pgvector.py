@@ -25,7 +25,7 @@ DISTANCE = "xetrieval_distance"  # a name that no column of the table has
 
 @dataclass(frozen=True)
 class PgVector(TableStore):
-    """A table of PostgreSQL, read through a cursor on the server, so memory use stays constant."""
+    """A PostgreSQL table, read through a server-side cursor, so memory use stays constant."""
 
     url: str  # without table; passwords may come from PGPASSWORD or .pgpass
     table: str

@@ -45,7 +45,7 @@ class Points(TableStore):
 
 
 class Qdrant(Points):
-    """A collection of Qdrant, through its client."""
+    """A Qdrant collection, through its client."""
 
     def __init__(
         self, client: Any, collection: str, using: str = "", columns: tuple[tuple[str, str], ...] = ()

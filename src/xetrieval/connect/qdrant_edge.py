@@ -1,4 +1,4 @@
-"""Qdrant Edge, the engine of Qdrant inside the process: qdrant-edge://FOLDER#VECTOR?id=doc_id."""
+"""Qdrant Edge, Qdrant's in-process engine: qdrant-edge://FOLDER#VECTOR?id=doc_id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .store import PAGE, existing, place_of
 
 
 class QdrantEdge(Points):
-    """A shard of Qdrant Edge, which does not report its metric."""
+    """A Qdrant Edge shard, which does not report its metric."""
 
     def __init__(
         self, shard: Any, using: str, columns: tuple[tuple[str, str], ...] = (), metric: Metric = "cosine"

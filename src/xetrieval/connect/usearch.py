@@ -1,4 +1,4 @@
-"""A file of usearch: usearch://FILE#CORPUS."""
+"""A usearch file: usearch://FILE#CORPUS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXACT: Final = ("F64", "F32")
 
 
 class Usearch(NumberedStore):
-    """An index of usearch."""
+    """A usearch index."""
 
     label = "usearch"
 

@@ -22,7 +22,7 @@ SCHEMA: Final = """CREATE TABLE IF NOT EXISTS tokens (
 
 
 def find_tokens(path: Path, text: str) -> tuple[bool, TokenVectors | None]:
-    """Whether the tokens of a text are stored, and the tokens; None: the encoder does not show them.
+    """Whether a text's tokens are stored, and the tokens themselves, or None if the encoder does not show them.
 
     Raises:
         DamagedError: they have changed since they were stored.

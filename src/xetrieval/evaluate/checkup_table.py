@@ -34,19 +34,19 @@ def _score_lines(scale: Scale | None, cutoff: Cutoff | None) -> Iterator[str]:
     if cutoff is None:
         return
     if cutoff.score is None or cutoff.precision_ci is None:
-        best = "" if cutoff.highest is None else f"; the highest is {cutoff.highest:.0%}, above {cutoff.highest_from}"
-        yield f"above no score do hits have a precision of {cutoff.wanted:.0%}{best} (over at least twenty hits)"
+        best = "" if cutoff.highest is None else f"; the best reaches {cutoff.highest:.0%}, at {cutoff.highest_from}"
+        yield f"no cut-off with at least twenty hits reaches a precision of {cutoff.wanted:.0%}{best}"
         return
     low, high = cutoff.precision_ci
     place = "" if cutoff.above_unrelated is None else f" (above {percent(cutoff.above_unrelated)} of unrelated pairs)"
     yield (
-        f"hits above {cutoff.score:.4f}{place} are relevant with a precision of {cutoff.precision:.0%} ({low:.0%} to "
-        f"{high:.0%}): {cutoff.hits:,} of the best ten of each query, with {cutoff.recall:.0%} of the relevant ones; "
+        f"hits above {cutoff.score:.4f}{place} have a precision of {cutoff.precision:.0%} ({low:.0%} to {high:.0%}); "
+        f"the queries' top tens have {cutoff.hits:,} such hits, with {cutoff.recall:.0%} of the relevant ones; "
         f"search --least {cutoff.score:.4f} leaves out the others"
     )
     yield (
-        f"{cutoff.answered:.0%} of the queries have such a hit, {cutoff.answered_without:.0%} if their relevant "
-        "documents are taken out, and these would get wrong answers"
+        f"{cutoff.answered:.0%} of the queries have such a hit; without their relevant documents, "
+        f"{cutoff.answered_without:.0%} still do, and would get wrong answers"
     )
 
 

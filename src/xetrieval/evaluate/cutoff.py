@@ -3,7 +3,7 @@
     precision(t) = relevant hits with score >= t / hits with score >= t,   each query's best ten documents
 
 The cut-off is the lowest t with the wanted precision. A query without an answer is one whose relevant documents are
-taken out of the ranking. Documents without a judgment count as not relevant, so a cut-off errs on the high side.
+removed from the ranking. Documents without a judgment count as not relevant, so a cut-off errs on the high side.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COPY: Final = 1e-6  # documents with the same score as a relevant one are taken 
 
 
 class JudgedHits(NamedTuple):
-    """The best ten documents of q judged queries, n in all, and the best score of each query without relevant ones."""
+    """The ten best documents of q judged queries, n in all, and each query's best score without relevant ones."""
 
     query: NDArray[np.int64]  # [n]
     score: Float64  # [n]

@@ -202,7 +202,7 @@ def advice(
     if (below is not None and below > 0.08) or remainder > 0.4:
         lines.append(
             f"refit: the features explain much less here than where they were learned. {NEEDED:,} documents of this "
-            "corpus, with their sentences, give most of the possible gain, a few thousand nearly all of it; "
+            "corpus, with their sentences, give most of the possible gain; a few thousand give nearly all of it; "
             + (f"this one has {found.documents:,}" if found.documents < 3 * NEEDED else "this corpus has enough")
             + f": {refit}"
         )
@@ -273,7 +273,7 @@ def _queries(
 def _figures(
     index: Index, queries: list[Asked] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
 ) -> dict[str, Any]:
-    """What features explain of the scores of queries and their three best hits, or documents and their three nearest.
+    """How much of the scores of queries and their three best hits, or documents and their three nearest, is explained.
 
     Without queries, documents serve as queries, and nothing is encoded. If the features were trained on this corpus,
     held-out rows are used.

@@ -4,9 +4,9 @@ The vector of a text is the sum of its tokens, so what a word adds to the featur
 
     (W_S^T W_S + I)^-1 W_S^T h,   h the sum of the word's tokens.
 
-Unlike the exact split of a share, it does not depend on the query, it is damped, and S is all features of the text.
+Unlike the exact split of a share, this does not depend on the query, is damped, and uses all features of the text as S.
 Only the 32 words that add most to the text's vector are kept, at 8 bits per number, because a dictionary may be trained
-between encoding the texts and coding them.
+after the texts are encoded but before their codes are computed.
 """
 
 from __future__ import annotations

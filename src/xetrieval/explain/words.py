@@ -59,12 +59,12 @@ def with_words(
     *,
     estimate: bool = False,
 ) -> Explanation:
-    """The explanation with the words that carry each term's share, where the encoder shows its tokens.
+    """The explanation with the words that carry each term's share, if the encoder shows its tokens.
 
     Args:
         q, z: the vectors that the explanation was made from.
         roles: the texts to take words from.
-        estimate: if it shows no tokens, leave out one word at a time and encode the rest of the text.
+        estimate: if it does not, leave out one word at a time and encode the rest of the text.
     """
     texts = {"query": explanation.query, "document": explanation.document}
     if explanation.mode != "dense" or explanation.steered or not explanation.terms or not all(texts.values()):
@@ -92,7 +92,7 @@ def beside(
     sides: Sequence[tuple[Sequence[Carrier], Sequence[Carrier]]],
     of_activation: Sequence[tuple[Role, ...]],
 ) -> Explanation:
-    """The explanation with words beside each term, and with names that are among them where possible.
+    """The explanation with words beside each term and, where possible, names chosen from those words.
 
     Args:
         sides: for each term, the words of the query and of the document that carry it.

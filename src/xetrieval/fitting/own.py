@@ -208,7 +208,7 @@ def _encoder(base: Explainer) -> Encoder | None:
 
 
 def measure_own(sae: SparseAutoencoder, rows: CorpusRows, named: NDArray[np.bool_] | None = None) -> dict[str, Any]:
-    """How well held-out rows are reconstructed, and how much features explain of their scores with other documents."""
+    """How well held-out rows are reconstructed, and how much of their scores with others is explained."""
     held = rows.vectors.take(rows.held_out)
     metrics: dict[str, Any] = {"held_out_rows": len(held)}
     if len(held) > 1:

@@ -55,7 +55,7 @@ def read_internalizers(path: Path, forms: Mapping[View, Mapping[str, Form]]) -> 
     except (MismatchError, InputError) as error:
         raise DamagedError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path}: {error} is missing, of the wrong kind, or not in the file") from error
+        raise DamagedError(f"{path}: {error} is missing or of the wrong kind") from error
 
 
 class InternalizerFolder(NamedTuple):

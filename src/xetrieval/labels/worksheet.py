@@ -61,7 +61,7 @@ def read_worksheet(
     Args:
         examples: labels must be in their language.
     Raises:
-        InputError: an unusable row; the message names line and field, and how many more rows are unusable.
+        InputError: an unusable row; the message names the line and the field, and counts other unusable rows.
         MismatchError: the worksheet belongs to a different autoencoder.
     """
     labels: dict[int, str] = {}

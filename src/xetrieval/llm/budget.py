@@ -47,7 +47,7 @@ def about(request: Request) -> Usage:
 
 
 def at_most(request: Request) -> Usage:
-    """The most tokens of a request: its text at 2 bytes per token, and the answer's full limit."""
+    """The maximum number of tokens of a request: its text at 2 bytes per token, and the answer's full limit."""
     return Usage(_prompt_tokens(request, LEAST_BYTES_PER_TOKEN), request.max_tokens)
 
 

@@ -40,7 +40,7 @@ def paragraphs(notes: Iterable[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` escaped, with its line breaks, without characters that a page acts on."""
+    """`text` escaped; control and format characters, except line breaks and tabs, become U+FFFD."""
     return escape("".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in text))
 
 

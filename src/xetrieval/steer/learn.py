@@ -2,9 +2,9 @@
 
 Over competing documents, a softmax of beta (<q,z> + sum_j delta_j c_dj <q,w_j>) should put its probability on the
 judged ones, with delta_j = alpha_j - 1. Loss: cross-entropy + ridge * ||delta||^2. The features that may be scaled are
-those along which the loss falls most steeply at delta = 0. For the kind project, c_d is the projection of the document
-on the chosen features instead of its code. For the kind scale, the loss ignores the norms of steered vectors; ranking
-with the profile does not.
+those along which the loss falls most steeply at delta = 0. For profiles of kind "project", c_d is the projection of the
+document on the chosen features instead of its code. For kind "scale", the loss ignores the norms of steered vectors;
+ranking with the profile does not.
 
 Instead of cross-entropy, the loss can be that of pairs: log(1 + exp(-beta (x_r - x_d))), the mean over judged documents
 r and documents d that are not.
@@ -31,8 +31,8 @@ SHARPNESS: Final = 20.0  # initial value of beta
 
 @dataclass(frozen=True)
 class LearnConfig:
-    """How many features to scale at most, how strongly factors are pulled to 1, and how many queries a feature must
-    affect."""
+    """The maximum number of features to scale, how strongly factors are pulled to 1, and how many queries a feature
+    must affect."""
 
     features: int = 16
     ridge: float = 0.03

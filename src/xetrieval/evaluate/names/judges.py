@@ -37,7 +37,7 @@ class Reader(Protocol):
 
 
 class EncoderReader:
-    """A different encoder: a name fits if both texts are near it; it is "not there" if one is not even half as near.
+    """A different encoder: a name fits if both texts are near it, "not there" if one is less than half as near.
 
     Nearness is the cosine of name and text, in standard deviations above the mean over the sheet's texts.
 
@@ -49,7 +49,7 @@ class EncoderReader:
         check_judge(encoder.identity, explained)
         self.encoder = encoder
         short = Path(encoder.identity.name).name
-        self.name = f"encoder:{short} (fits from {NEAR} standard deviations, partly from {HALF_NEAR})"
+        self.name = f"encoder:{short} (fits at {NEAR} standard deviations or more, partly at {HALF_NEAR} or more)"
         self._near: dict[tuple[str, int], float] = {}
 
     def prepare(self, items: Sequence[SheetItem]) -> None:

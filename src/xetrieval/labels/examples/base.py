@@ -54,6 +54,6 @@ class FeatureExamples:
 
 
 def one_line(text: str, characters: int = MODEL_CHARACTERS) -> str:
-    """A text as one line of a list, shortened between words."""
+    """A text as one line of a list, cut at a word boundary if it is too long."""
     line = " ".join(text.split())
     return line if len(line) <= characters else line[:characters].rsplit(" ", 1)[0] + " ..."

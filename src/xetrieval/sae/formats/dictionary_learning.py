@@ -49,7 +49,7 @@ def read(path: Path) -> SparseAutoencoder:
         raise DamagedError(f"{file.parent}/config.json: field trainer is not an object")
     name = trainer.get("dict_class") or _class_of(file, state)
     if not isinstance(name, str) or name not in CLASSES:
-        raise DamagedError(f"{file}: dict_class {name!r} is unknown; known are {', '.join(CLASSES)}")
+        raise DamagedError(f"{file}: dict_class {name!r} is unknown; supported: {', '.join(CLASSES)}")
     check_keys(file, state, CLASSES[name])
     return _assemble(file, name, state)
 

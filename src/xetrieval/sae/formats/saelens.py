@@ -38,7 +38,7 @@ def read(path: Path) -> SparseAutoencoder:
     name = config.get("architecture", "standard")
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise DamagedError(
-            f"{path}: architecture {name!r} has no exact form here; known are {', '.join(ARCHITECTURES)}"
+            f"{path}: architecture {name!r} cannot be represented exactly; supported: {', '.join(ARCHITECTURES)}"
         )
     for key, plain in PLAIN.items():
         if config.get(key, plain) not in (plain, None):
@@ -67,7 +67,7 @@ def read(path: Path) -> SparseAutoencoder:
 
 
 def write(sae: SparseAutoencoder, path: Path) -> None:
-    """Write a folder: topk with k, standard if thresholds are 0, otherwise jumprelu.
+    """Write a folder: as topk if k is set, as standard if the thresholds are 0, otherwise as jumprelu.
 
     Raises:
         InputError: the folder exists already.

@@ -23,10 +23,10 @@ def read(path: Path) -> SparseAutoencoder:
     """
     config = read_object(path / "cfg.json")
     if config.get("activation", "topk") != "topk":
-        raise DamagedError(f"{path}: activation {config['activation']!r} has no exact form here; only topk has")
+        raise DamagedError(f"{path}: activation {config['activation']!r} cannot be represented exactly; only topk can")
     for key in ("skip_connection", "transcode"):
         if config.get(key):
-            raise DamagedError(f"{path}: {key} is set; a transcoder is not an autoencoder of one space")
+            raise DamagedError(f"{path}: {key} is set: a transcoder reads one space and writes another")
     k = whole_k(config, path / "cfg.json")
     state = read_float32(path / WEIGHTS)
     check_keys(path / WEIGHTS, state, KEYS)
