@@ -332,8 +332,8 @@ def test_budgets_are_refused_where_no_language_model_is_asked(tmp_path: Path) ->
     score = ("label", "score", folder, "--judge", "hashing:128")
     names = ("evaluate", "names", folder, "--queries", tmp_path / "q.jsonl", "--sheet", tmp_path / "s", "--key", "k")
     for more in (("--price", "a,b"), ("--budget-requests", 0)):
-        refused(run(*score, *more), str(more[0]), "is for --llm")
-        refused(run(*names, *more), str(more[0]), "is for --llm")
+        refused(run(*score, *more), str(more[0]), "applies only to --llm")
+        refused(run(*names, *more), str(more[0]), "applies only to --llm")
     refused(run(*score, "--scores", "detection,detection"), "each once")
 
 
