@@ -27,6 +27,7 @@ from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain.pairs import PairNames
 from xetrieval.features import LabelledFeature
 from xetrieval.fitting.metrics import card_metrics
+from xetrieval.fitting.pipeline import _probe
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.ask.answer import search_answer
 from xetrieval.index.search.ranking import Found, prepare
@@ -193,6 +194,21 @@ def test_a_refused_model_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
         with pytest.raises(MismatchError, match="differ from those in the cache"):
             CachedEncoder(named(2), tmp_path).encode_query(["a query"])
     assert CachedEncoder(named(1), tmp_path).encode_query(["a query"]).shape == (1, 16)
+
+
+def test_a_changed_function_under_the_same_name_is_refused_without_the_cache_of_the_fit() -> None:
+    def named(seed: int) -> FunctionEncoder:
+        matrix = np.random.default_rng(seed).standard_normal((64, 64))
+        return FunctionEncoder(lambda texts: HashingEncoder(64).encode_document(texts) @ matrix, name="a", version="1")
+
+    fitted = replace(
+        random_explainer(),
+        encoder_identity=named(1).identity,
+        provenance=_probe(named(1)),
+    )
+    assert fitted.with_encoder(named(1)).encoder.identity == named(1).identity
+    with pytest.raises(MismatchError, match="gives different vectors from when explainer toy was fitted"):
+        fitted.with_encoder(named(2))
 
 
 @pytest.mark.parametrize("by", ["bm25", "hybrid"])

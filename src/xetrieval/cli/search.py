@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..arrays import Float32
     from ..index import Index
     from ..index.search.mode import SearchOptions
+    from ..index.search.ranking import Hit
 
 CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options named differently
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
@@ -175,7 +176,9 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
             best += [one for hit in found.hits[:1] if (one := hit.above_unrelated) is not None]
             unanswered += [name] if found.note else []
             if hits.format is SearchFormat.trec:
-                write("".join(f"{line}\n" for line in run_lines(name, found.hits)))
+                write(
+                    "".join(f"{line}\n" for line in run_lines(name, _of_documents(index, text, options, hits), hits.k))
+                )
             elif hits.format is SearchFormat.json:
                 answer = search_answer(found, None, explain=hits.explain, top=hits.top)
                 print_json({"query_id": name, **answer.to_dict()})
@@ -191,6 +194,18 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
     few = ", ".join(unanswered[:5]) + (", ..." if len(unanswered) > 5 else "")
     none = [f"nothing here seems to answer {len(unanswered):,} of them: {few}"] if unanswered else []
     print_message("; ".join([f"{len(read.ids):,} queries", *middle, *none]))
+
+
+def _of_documents(index: Index, text: str, options: SearchOptions, hits: HitOptions) -> list[Hit]:
+    """Enough hits for k documents, of which a hit may be a chunk."""
+    from ..index.search.ranking import search as search_index
+
+    k = hits.k
+    while True:
+        found = search_index(index, text, k, options, hits.filter).hits
+        if len(found) < k or len({hit.parent or hit.doc_id for hit in found}) >= hits.k:
+            return found
+        k *= 4
 
 
 @dataclass(frozen=True)

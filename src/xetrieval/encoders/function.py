@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import Float32, as_vectors
@@ -46,9 +47,10 @@ class FunctionEncoder(BaseEncoder):
                 "a function needs a name and a version, or neither; give both, e.g. name='mine', version='1'"
             )
         self._document, self._query = document, query or document
-        dimension = self.encode_document(["dimension probe"]).shape[1]
-        if not dimension:
+        self.probe = self.encode_document(["dimension probe"])[0]
+        if not (dimension := len(self.probe)):
             raise InputError("the function returned empty vectors, of shape [1, 0]; give [n, m] with m >= 1")
+        self.probe = self.probe / max(float(np.linalg.norm(self.probe)), 1e-30)
         known_as = f"{FUNCTION}{name}" if name else f"{UNNAMED}{uuid4().hex}"
         self.identity = EncoderIdentity(name=known_as, dimension=dimension, version=version or "")
 

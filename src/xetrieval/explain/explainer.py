@@ -19,6 +19,7 @@ from ..encoders import (
     Encoder,
     EncoderIdentity,
     EndpointEncoder,
+    FunctionEncoder,
     PrecomputedEncoder,
     TextFunction,
     as_text,
@@ -367,7 +368,7 @@ class Explainer:
         if different := own.differences(other):
             raise MismatchError(f"explainer {self.name} explains a different encoder from {other.name}: {different}")
         inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
-        if isinstance(inner, EndpointEncoder) and PROBE_FACT in self.provenance:
+        if isinstance(inner, EndpointEncoder | FunctionEncoder) and PROBE_FACT in self.provenance:
             cosine = fingerprint_cosine(self.provenance[PROBE_FACT], inner.probe)
             if cosine is not None and cosine < SAME_MODEL:
                 raise MismatchError(
@@ -394,7 +395,5 @@ def _remedy(own: EncoderIdentity) -> str:
             "explain vectors (explain_vectors), or fit again with open_encoder(function, name=..., version=...)"
         )
     name = own.name.removeprefix(FUNCTION)
-    return (
-        f"reads texts with a function of yours; give the very same one: "
-        f"load(..., encoder=open_encoder(function, name={name!r}, version={own.version!r}))"
-    )
+    opened = f"open_encoder(function, name={name!r}, version={own.version!r})"
+    return f"reads texts with a function of yours; give the very same one: load(..., encoder={opened})"

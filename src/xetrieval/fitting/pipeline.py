@@ -18,6 +18,7 @@ from ..encoders import (
     CachedEncoder,
     Encoder,
     EndpointEncoder,
+    FunctionEncoder,
     PrecomputedEncoder,
     TextFunction,
     open_encoder,
@@ -131,9 +132,9 @@ def _sources(
 
 
 def _probe(encoder: Encoder) -> dict[str, Any]:
-    """A fingerprint of an endpoint's weights, to notice later if its name refers to a different model."""
+    """A fingerprint of an endpoint or function, to notice later if its name refers to a different model."""
     inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
-    return {PROBE_FACT: fingerprint(inner.probe)} if isinstance(inner, EndpointEncoder) else {}
+    return {PROBE_FACT: fingerprint(inner.probe)} if isinstance(inner, EndpointEncoder | FunctionEncoder) else {}
 
 
 def _encoded(reader: Encoder, texts: TrainingTexts, progress: Progress) -> tuple[Float32, dict[str, int]]:

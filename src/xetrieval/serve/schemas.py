@@ -37,8 +37,10 @@ def _digits(text: object) -> object:
     """Numbers in addresses and JSON keys are strings. int() reads many spellings; only "1" is accepted for 1."""
     if not isinstance(text, str):
         return text
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and text == str(int(text))):
+    if not (text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")):
         raise ValueError(f"{text[:60]!a} is not a whole number from 0; write its digits alone, such as 12")
+    if len(text) > 10 or int(text) >= 1 << 31:
+        raise ValueError(f"{text[:60]} is too large")
     return int(text)
 
 

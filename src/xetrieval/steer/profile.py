@@ -17,7 +17,7 @@ import json
 import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
@@ -208,6 +208,9 @@ class SteeringProfile:
             raise InputError(f"{path}: {error}") from error
         if not isinstance(record, dict) or not isinstance(record.get("factors"), dict):
             raise InputError(f'{path}: give {{"factors": {{"FEATURE": FACTOR}}, "sae_digest": DIGEST}}')
+        known = [one.name for one in fields(cls)]
+        if unknown := sorted(record.keys() - {*known}):
+            raise InputError(f"{path}: unknown field {clip(unknown[0], 40)!r}; a profile has {', '.join(known)}")
         if record.get("sae_digest") not in (sae.digest, *earlier):
             made_for = record.get("sae_digest")
             raise MismatchError(f"{path}: made for autoencoder {made_for}, but this one is {sae.digest}")

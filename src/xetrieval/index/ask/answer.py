@@ -34,8 +34,8 @@ def search_answer(found: Found, overview: Overview | None, *, explain: bool, top
     return SearchAnswer(query.text, query.read, notes, shortened, query.steered, overview)
 
 
-def run_lines(query_id: str, hits: Sequence[Hit]) -> Iterator[str]:
-    """The hits of one query in a TREC run: a line for each document, at the place of its best chunk.
+def run_lines(query_id: str, hits: Sequence[Hit], k: int | None = None) -> Iterator[str]:
+    """The hits of one query in a TREC run: a line for each of the best k documents, at the place of its best chunk.
 
     Raises:
         InputError: an id with a space, which separates the columns.
@@ -43,8 +43,8 @@ def run_lines(query_id: str, hits: Sequence[Hit]) -> Iterator[str]:
     documents: dict[str, float] = {}
     for hit in hits:
         documents.setdefault(hit.parent or hit.doc_id, hit.score)
-    for rank, (name, score) in enumerate(documents.items(), 1):
+    for rank, (name, score) in enumerate(list(documents.items())[:k], 1):
         for one in (query_id, name):
             if len(one.split()) != 1:
                 raise InputError(f"id {one[:60]!r} has a space, which separates the columns of a TREC run")
-        yield f"{query_id} Q0 {name} {rank} {score:.6f} xetrieval"
+        yield f"{query_id} Q0 {name} {rank} {score:.9g} xetrieval"
