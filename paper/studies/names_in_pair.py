@@ -6,11 +6,19 @@
 the shares of its lines with either rule and the verdict of a reader. The reader saw both texts and, in random order,
 the names of both rules and a decoy, without knowing which is which. The pairs are those of `xetrieval evaluate names
 --seed 20`: all relevant hits, and ten others of each set.
+
+`names/in_pair/` has the keys of all 480 pairs with the final rule, and the verdicts of two other readers: language
+models that had no part in the change, saw neither rules nor keys, and judged all names and four decoys a pair.
+
+    python -m paper.studies.names_in_pair keep --sheets DIR --keys DIR
+        copy ids and verdicts of SET.READER.csv to names/in_pair, before the figures are computed
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +26,12 @@ from typing import Any, Final
 import numpy as np
 
 from paper.studies.minilm import RESULTS
+from paper.studies.own_corpora import LARGEST
+from paper.studies.own_names import keep
+from xetrieval.evaluate.names import KeyRow, Sheet, read_key, read_sheet, score_names
 
 PAIRS: Final = Path(__file__).parent / "names" / "in_pair.jsonl"
+SHEETS: Final = Path(__file__).parent / "names" / "in_pair"
 OUTPUT: Final = RESULTS / "names_in_pair.json"
 RULES: Final = {
     "label": "one label a feature, two of four signs",
@@ -56,7 +68,39 @@ def intervals(pairs: Sequence[dict[str, Any]], rule: str) -> dict[str, tuple[flo
     return found
 
 
+def two_readers() -> dict[str, dict[str, Any]]:
+    """Figures of the sheets that two readers filled in: of each set, and of all."""
+    keys: list[KeyRow] = []
+    verdicts: dict[str, dict[tuple[str, int], int]] = {}
+    found = {}
+    for name in LARGEST:
+        key = read_key(SHEETS / f"{name}.key.csv")
+        filled = {path.suffixes[0]: read_sheet(path) for path in sorted(SHEETS.glob(f"{name}.[0-9].csv"))}
+        found[name] = score_names(key, list(filled.values())).to_dict()
+        keys += key
+        for reader, sheet in filled.items():
+            verdicts.setdefault(reader, {}).update(sheet.verdicts)
+    return {"all": score_names(keys, [Sheet(*one) for one in verdicts.items()]).to_dict()} | found
+
+
+def copy(sheets: Path, keys: Path) -> None:
+    """Copy keys, and ids and verdicts of the sheets."""
+    SHEETS.mkdir(exist_ok=True)
+    for name in LARGEST:
+        key = read_key(keys / f"{name}.csv")
+        shutil.copyfile(keys / f"{name}.csv", SHEETS / f"{name}.key.csv")
+        for place, path in enumerate(sorted(sheets.glob(f"{name}.*.csv")), 1):
+            keep(key, read_sheet(path), SHEETS / f"{name}.{place}.csv")
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", nargs="?", choices=("score", "keep"), default="score")
+    parser.add_argument("--sheets", type=Path)
+    parser.add_argument("--keys", type=Path)
+    given = parser.parse_args()
+    if given.step == "keep":
+        copy(given.sheets, given.keys)
     pairs = [json.loads(line) for line in PAIRS.read_text().splitlines()]
     decoys = [one["verdict"] for pair in pairs for one in pair["names"].values() if not RULES.keys() & one.keys()]
     found: dict[str, Any] = {"decoys": {v: round(decoys.count(v) / len(decoys), 3) for v in VERDICTS}}
@@ -70,6 +114,7 @@ def main() -> None:
                 for name in dict.fromkeys(pair["set"] for pair in chosen)
             }
             found[f"{hits}, {rule}"] = row
+    found |= {f"two readers, {name}": one for name, one in two_readers().items()}
     lines = [f'"{name}": {json.dumps(row)}' for name, row in found.items()]
     OUTPUT.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

@@ -1,4 +1,4 @@
-"""Vector sets of Redis 8: redis://HOST:PORT#KEY.
+"""Redis 8 vector sets: redis://HOST:PORT#KEY.
 
 A vector set has no texts; an attribute `text` of its elements is used. By default Redis stores 8-bit numbers.
 """
@@ -21,7 +21,7 @@ from .store import PAGE, Store, hit_of, place_of, record_of_document
 
 
 class RedisVectors(Store):
-    """A vector set of Redis, through a client that does not decode responses."""
+    """A Redis vector set, through a client that does not decode responses."""
 
     metric = "shifted cosine"
 
