@@ -284,7 +284,7 @@ def test_times_are_compared_to_the_nanosecond(condition: str, wanted: list[int])
         ({"year": {"~=": 3}}, "is not an operator; choose from ="),
         ({"year": {">": [1, 2]}}, "takes one value"),
         ({"year": None}, "null is neither"),
-        ({"year": math.nan}, "null is neither"),
+        ({"year": math.nan}, "nan is neither"),
         ({"year": [[2020]]}, "[2020] is neither"),
         ({"": 1}, "non-empty"),
         ({"tags": {"~": ""}}, "needs some text"),

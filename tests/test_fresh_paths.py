@@ -17,9 +17,11 @@ import xetrieval
 from xetrieval import BuildConfig, Corpus, SteeringProfile, build_index, open_encoder, open_index
 from xetrieval.data.benchmark import open_benchmark
 from xetrieval.data.judgments import read_clicks, read_judgments, read_queries
+from xetrieval.data.lines import read_json_lines
 from xetrieval.data.pairs import read_pairs
 from xetrieval.encoders import CachedEncoder, HashingEncoder
 from xetrieval.errors import InputError
+from xetrieval.files import read_arrays, read_bytes, read_json, read_text
 from xetrieval.index.build.compact import compact_index
 from xetrieval.index.build.delete import delete_documents
 from xetrieval.index.build.verify import verify_index
@@ -154,3 +156,11 @@ def test_the_command_line_expands_a_tilde(home: Path) -> None:
     refused(run("label", "export", "~/explainer", "--output=~/explainer"), "that is the input")
     assert not list(Path().iterdir())
     assert sorted(path.name for path in home.iterdir()) == ["corpus.jsonl", "explainer", "index"]
+
+
+def test_a_folder_where_a_file_is_expected_is_called_a_folder(tmp_path: Path) -> None:
+    for read in (read_text, read_bytes, read_json, read_arrays, lambda path: list(read_json_lines(path))):
+        with pytest.raises(InputError, match="that is a folder; give a file"):
+            read(tmp_path)
+        with pytest.raises(InputError, match="no such file"):
+            read(tmp_path / "absent")

@@ -176,7 +176,7 @@ def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine
 def check_file(path: Path) -> None:
     """Refuse a file that cannot be read, or that can be read only once."""
     if not path.exists() or path.is_dir():
-        raise InputError(f"{path_text(path)}: no such file")
+        raise InputError(f"{path_text(path)}: {'that is a folder; give a file' if path.is_dir() else 'no such file'}")
     if not path.is_file():
         raise InputError(f"{path_text(path)}: a pipe or a device can be read only once; give a file")
 

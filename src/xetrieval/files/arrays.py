@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedError, InputError, XetrievalError
+from ..errors import DamagedError, XetrievalError
 from .atomic import write_bytes
-from .paths import path_of
+from .paths import no_file, path_of
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
@@ -34,7 +34,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
 
     path = path_of(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise no_file(path)
     try:
         arrays: dict[str, NDArray[np.generic]] = load_file(path)
     except (SafetensorError, ValueError, KeyError) as error:

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 
 from ..errors import InputError
 from .kind import check_not_ours
-from .paths import check_path, path_of
+from .paths import check_path, no_file, path_of
 from .scratch import held, scratch
 
 STANDARD: Final = "-"  # standard output, or standard input, where a file is expected
@@ -146,7 +146,7 @@ def read_bytes(path: Path) -> bytes:
         return bytes(buffer.read()) if buffer is not None else sys.stdin.read().encode()
     path = path_of(path)
     if not path.exists() or path.is_dir():
-        raise InputError(f"{path}: no such file")
+        raise no_file(path)
     mode = path.stat().st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         raise InputError(f"{path}: a device; give a file, a pipe, or - for standard input")
@@ -161,7 +161,7 @@ def read_text(path: Path) -> str:
     """
     path = path_of(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise no_file(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

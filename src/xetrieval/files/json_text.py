@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NoReturn
 
 from ..errors import DamagedError, InputError, XetrievalError
 from ..records import Json
-from .paths import path_of
+from .paths import no_file, path_of
 
 Nan = Literal["refuse", "null", "lenient"]
 LONGEST_NUMBER: Final = 300  # digits of an integer; "lenient" reads a longer one as null
@@ -58,7 +58,7 @@ def read_json(path: Path, error: type[XetrievalError] = DamagedError) -> Json:
     """
     path = path_of(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise no_file(path)
     try:
         return parse_json(path.read_bytes())
     except InputError as reason:

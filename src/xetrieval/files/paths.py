@@ -47,3 +47,8 @@ def check_path(path: Path) -> None:
         before = Path(*path.parts[:n])
         if part == ".." and n and not before.is_dir():
             raise InputError(f"{path}: no such folder: {before}; write the path without '..'")
+
+
+def no_file(path: Path) -> InputError:
+    """The error of a path that is not a file."""
+    return InputError(f"{path}: {'that is a folder; give a file' if path.is_dir() else 'no such file'}")

@@ -110,7 +110,8 @@ class Gate:
             await refuse(send, 303, "", ((b"location", target.encode()), (b"set-cookie", cookie.encode("latin-1"))))
             return
         if self.token is not None and not self._is_token(_sent_token(headers)):
-            await refuse(send, 401, "a token is needed: open /?token=TOKEN, or send Authorization: Bearer TOKEN")
+            page = f"{place.root}/?token=TOKEN"
+            await refuse(send, 401, f"a token is needed: open {page}, or send Authorization: Bearer TOKEN")
             return
         if not place.path:  # /why: the page's own files are below /why/
             await refuse(send, 307, "", ((b"location", _below(scope, query).encode("latin-1")),))

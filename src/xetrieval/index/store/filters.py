@@ -198,7 +198,8 @@ def _typed(field: str, raw: Any) -> Operand:
         return Operand(shown, number=value)
     if isinstance(value, str):
         return Operand(shown, text=value, when=moment(value))
-    raise InputError(f"filter {field!r}: {_shown(raw)} is neither text, number, date, true nor false")
+    shown = f"{raw}" if isinstance(raw, float) else _shown(raw)
+    raise InputError(f"filter {field!r}: {shown} is neither text, number, date, true nor false")
 
 
 def _checked(one: Condition) -> Condition:
