@@ -116,6 +116,10 @@ def test_no_harmless_change_is_an_answer(index: Index) -> None:
     last = index.search(QUERY, 300)[-1].doc_id
     found = index.push_down(QUERY, last)
     assert found.proposals == ()
+    assert found.note == "it is the last of 300 documents already"
+    second = index.search(QUERY, 2)[1].doc_id
+    found = push(index, QUERY, second, "down", others=OtherQueries.of(index, ["word4"]), most_harm=-1.0)
+    assert found.proposals == ()
     assert found.note.startswith("no harmless change does it")
     assert index.bring_up(QUERY, index.search(QUERY, 1)[0].doc_id).proposals == ()
     strict = push(index, QUERY, index.search(QUERY, 3)[2].doc_id, "down", most_harm=0.0)
@@ -205,3 +209,52 @@ def test_http_answers_what_the_library_answers(folder: Path, index: Index, tmp_p
         up = client.post("/v1/steering/push", json={**body, "direction": "up", "others": others}).json()
         assert (up["direction"], up["other_queries"]) == ("up", 5)
         assert client.post("/v1/steering/push", json={**body, "doc_id": "absent"}).status_code == 404
+
+
+def test_the_query_itself_is_not_one_of_the_other_queries(index: Index) -> None:
+    doc_id = index.search(QUERY, 1)[0].doc_id
+    alone, with_it = (
+        push(index, QUERY, doc_id, "down", others=OtherQueries.of(index, texts))
+        for texts in (["word4 word5"], [QUERY, "word4 word5"])
+    )
+    assert with_it == alone
+    with pytest.raises(InputError, match="at least one other query"):
+        push(index, QUERY, doc_id, "down", others=OtherQueries.of(index, [QUERY]))
+
+
+def test_one_text_is_not_a_list_of_its_letters(index: Index, folder: Path) -> None:
+    doc_id = index.search(QUERY, 1)[0].doc_id
+    with pytest.raises(InputError, match="got one str"):
+        OtherQueries.of(index, "moon")
+    with pytest.raises(InputError, match="got one str"):
+        push(index, QUERY, doc_id, "down", good="d1")
+    with pytest.raises(InputError, match="OtherQueries"):
+        push(index, QUERY, doc_id, "down", others=["moon"])  # type: ignore[arg-type]
+    refused(run("steer", "down", folder, QUERY, doc_id, "--take", "2"), "--take needs --save")
+
+
+def test_nothing_moves_the_first_document_up(index: Index) -> None:
+    assert index.bring_up(QUERY, index.search(QUERY, 1)[0].doc_id).note == "it is the first of 300 documents already"
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        ({"filters": "site=sea"}, "not list"),
+        ({"examples": [{"text": "a", "vector": [1e308] * 64}]}, "length 1"),
+        ({"examples": [{"text": "a", "vector": [0.0] * 64}]}, "length 1"),
+        ({"cosine": 2}, "not a cosine"),
+    ],
+)
+def test_a_scope_that_makes_no_sense_is_refused(
+    scope: dict[str, object], words: str, index: Index, tmp_path: Path
+) -> None:
+    sae = index.explainer.sae
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps({"factors": {"1": 0}, "sae_digest": sae.digest, "kind": "project", "scope": scope}))
+    with pytest.raises(InputError, match=words):
+        SteeringProfile.load(path, sae)
+    with pytest.raises(InputError, match="give a Scope"):
+        SteeringProfile({1: 0.0}, sae.digest, scope="all")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="give a SteeringProfile"):
+        index.explainer.steer_query(np.ones(sae.dimension, np.float32), {1: 0})  # type: ignore[arg-type]

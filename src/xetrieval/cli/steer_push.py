@@ -61,7 +61,9 @@ class OtherOptions:
 class PushOptions(OtherOptions):
     """What must not change, and what to save."""
 
-    good: Annotated[list[str] | None, Option("Id of a document that must not fall; may be repeated.")] = None
+    good: Annotated[
+        list[str] | None, Option("Id of a document that must not fall, except behind DOC_ID; may be repeated.")
+    ] = None
     harm: Annotated[float, Option("The most harm: 1 - mean rank-biased overlap of 20 other queries."), Range(0, 1)] = (
         0.05
     )
@@ -99,6 +101,8 @@ def _push(index: Path, asked: tuple[str, str, Direction], options: PushOptions, 
     from ..index.ask.tables import push_parts
 
     check_output(options.save, index, options.queries)
+    if options.take > 1 and options.save is None:
+        raise InputError("--take needs --save: it says which proposal to write")
     opened, (query, doc_id, direction) = open_index(index), asked
     others = options.read(opened, query, 20)
     found = push(opened, query, doc_id, direction, good=options.good or (), others=others, most_harm=options.harm)

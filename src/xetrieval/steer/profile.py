@@ -101,6 +101,8 @@ class SteeringProfile:
                 raise InputError(f"{name} of a steering profile: give text, not {clip(repr(value), 40)}")
         if self.kind not in get_args(Kind):
             raise InputError(f"kind of a steering profile: give scale or project, not {clip(repr(self.kind), 40)}")
+        if not isinstance(self.scope, Scope):
+            raise InputError(f"scope of a steering profile: give a Scope, not {clip(repr(self.scope), 40)}")
 
     def __repr__(self) -> str:
         some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
@@ -305,11 +307,15 @@ def _scope(record: object, dimension: int) -> Scope:
         found: dict[str, Any] = read_record(dict[str, Any], record)
         examples = tuple(read_record(ExampleQuery, one) for one in found.get("examples", ()))
         cosine = read_record(float, found.get("cosine", 0.0))
-        filters = tuple(read_record(str, one) for one in found.get("filters", ()))
+        filters = read_record(tuple[str, ...], found.get("filters", []))
     except (TypeError, ValueError, KeyError) as error:
         raise InputError(f"scope: {error}") from error
     if any(len(one.vector) != dimension for one in examples):
         raise InputError(f"scope: a query's vector does not have {dimension} numbers")
+    if any(max(map(abs, one.vector)) > 1.001 or abs(np.linalg.norm(one.vector) - 1) > 0.001 for one in examples):
+        raise InputError("scope: a query's vector does not have length 1")
+    if not -1 <= cosine <= 1:
+        raise InputError(f"scope: {cosine:g} is not a cosine")
     return Scope(examples, cosine, filters)
 
 

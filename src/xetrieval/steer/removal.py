@@ -89,6 +89,10 @@ def steer_query(sae: SparseAutoencoder, q: Float32, profile: SteeringProfile) ->
             documents: they have no query form.
         MismatchError: it belongs to a different autoencoder.
     """
+    from .profile import SteeringProfile  # which imports this module
+
+    if not isinstance(profile, SteeringProfile):
+        raise InputError(f"give a SteeringProfile, not a {type(profile).__name__}")
     profile.check(sae)
     if profile.kind != "project":
         raise InputError("only profiles of the kind project have a query form; this one is of the kind scale")

@@ -45,6 +45,6 @@ def run_lines(query_id: str, hits: Sequence[Hit], k: int | None = None) -> Itera
         documents.setdefault(hit.parent or hit.doc_id, hit.score)
     for rank, (name, score) in enumerate(list(documents.items())[:k], 1):
         for one in (query_id, name):
-            if len(one.split()) != 1:
+            if one.split() != [one]:
                 raise InputError(f"id {one[:60]!r} has a space, which separates the columns of a TREC run")
         yield f"{query_id} Q0 {name} {rank} {score:.9g} xetrieval"

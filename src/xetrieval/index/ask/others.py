@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ...arrays import Float32, Float64
+from ...encoders import as_texts
 from ...errors import InputError
 from ...steer import ExampleQuery, Removal, Scope, SteeringProfile
 from ...steer.trials import best_places, rank_biased_overlap
@@ -25,6 +26,7 @@ TOP: Final = 10
 DEPTH: Final = 30  # documents of each ranking that are compared
 OTHERS: Final = 20
 BLOCK: Final = 1 << 15
+SAME: Final = 1e-6  # the largest difference of two vectors of one query
 
 
 class OtherQueries(NamedTuple):
@@ -50,8 +52,9 @@ class OtherQueries(NamedTuple):
             names: ids of the queries; a document with the id of a query is not ranked for it, as in BEIR.
             most: take this many, evenly spaced; None: all.
         Raises:
-            InputError: no query, or not one name or set of judgments for each.
+            InputError: no query, not a list of texts, or not one name or set of judgments for each.
         """
+        queries = queries if isinstance(queries, np.ndarray) else as_texts(queries, "query")
         if not len(queries):
             raise InputError("give at least one other query")
         for given, what in ((judgments, "sets of judgments"), (names, "ids")):
@@ -63,6 +66,18 @@ class OtherQueries(NamedTuple):
         graded = [index.by_document(judgments[place]) for place in kept] if judgments else []
         own = [index.find(names[place]) for place in kept] if names else [None] * count
         return cls(vectors, np.array([-1 if row is None else row for row in own]), graded)
+
+    def without(self, q: Float32) -> OtherQueries:
+        """These queries without those of vector `q` [m].
+
+        Raises:
+            InputError: none is left.
+        """
+        kept = np.flatnonzero(np.abs(self.vectors - q).max(axis=1) > SAME).tolist()
+        if not kept:
+            raise InputError("give at least one other query")
+        judgments = [self.judgments[place] for place in kept] if self.judgments else []
+        return OtherQueries(self.vectors[kept], self.own[kept], judgments, self.drawn)
 
     @classmethod
     def passages(cls, index: IndexReader, seed: int = 0) -> OtherQueries:

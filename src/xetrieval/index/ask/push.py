@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32, Float64
+from ...encoders import as_texts
 from ...errors import InputError
 from ...explain.support import overlap
 from ...features import SteeredFeature
@@ -90,6 +91,8 @@ class Push(Record):
     @property
     def note(self) -> str:
         """The answer in a sentence."""
+        if self.rank == (1 if self.direction == "up" else self.documents):
+            return f"it is the {'first' if self.direction == 'up' else 'last'} of {self.documents:,} documents already"
         if not self.proposals:
             verb = "push it down" if self.direction == "down" else "bring it up"
             return (
@@ -112,16 +115,23 @@ def push(
     """Proposals that move a document in the ranking of a query.
 
     Args:
-        good: ids of documents that must not fall.
-        others: queries on which harm is measured; None: passages of the index.
+        good: ids of documents that must not fall, except behind a document that is brought up.
+        others: queries on which harm is measured, without `query` itself; None: passages of the index.
     Raises:
         InputError: no such document, or the document to push down is marked good.
     """
+    good = as_texts(good, "id")
+    if not isinstance(others, OtherQueries | None):
+        raise InputError("others: give OtherQueries.of(index, queries)")
     if direction == "down" and doc_id in good:
         raise InputError(f"{doc_id!r} is marked good: it cannot be pushed down too")
     row, kept = index.row_of(doc_id), [index.row_of(name) for name in good]
     prepared = prepare(index, query)
-    watched = index.companion(_Watched.passages) if others is None else _Watched.of(index, others)
+    assert prepared.vector is not None
+    if others is None:
+        watched = index.companion(_Watched.passages)
+    else:
+        watched = _Watched.of(index, others.without(prepared.vector))
     case = _Case.of(index, prepared, row, direction, watched, kept)
     stored = index.document(row)
     return Push(
