@@ -315,7 +315,7 @@ def test_any_damaged_byte_is_found(folder: Path, tmp_path: Path) -> None:
     assert verify_index(copy).files > 40
     vectors = copy / "shards" / "000001" / "vectors.f32"
     vectors.write_bytes(vectors.read_bytes()[:-256])
-    with pytest.raises(DamagedError, match="are not 64 vectors"):
+    with pytest.raises(DamagedError, match="do not fit 64 vectors"):
         open_index(copy).search("word1")
 
 
