@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-import json
 from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from cases_data import accepted, refused, run
-from conftest import random_explainer, unit
-from index_data import SMALL, WORDS, records, write_corpus
+from conftest import random_explainer
+from index_data import WORDS
+from options_data import QUERY, Home
 
 from xetrieval.cli.explain import explain as cli_explain
 from xetrieval.cli.features import features as cli_features
@@ -25,44 +25,15 @@ from xetrieval.cli.shared import with_options
 from xetrieval.configs import ChunkConfig
 from xetrieval.errors import InputError
 from xetrieval.explain import load
-from xetrieval.index import BuildConfig, Corpus, Index, build_index, open_index
+from xetrieval.index import BuildConfig, Index, open_index
 from xetrieval.index.ask.why import why
 from xetrieval.index.search.mode import SearchOptions
 from xetrieval.index.search.ranking import prepare
 from xetrieval.options import TABLE, WITHOUT_TEXT, Apart, Needs, OfMode, check
 from xetrieval.options import rules as rules_of
 from xetrieval.registry import SEARCH_MODES
-from xetrieval.steer import SteeringProfile
 
-QUERY = " ".join(WORDS[:6])
 Run = Callable[[frozenset[str]], Any]  # what comes out with these options; the message, where it is refused
-
-
-class Home:
-    """An index whose first three documents answer QUERY best, and all that options name."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.explainer = folder, folder / "toy"
-        random_explainer().save(self.explainer)
-        texts = [f"{QUERY} {' '.join(WORDS[10 : 11 + n])}" for n in range(3)]
-        sites = ("cs", "ai", "cs")
-        best = [{"_id": f"best{n}", "text": texts[n], "metadata": {"site": sites[n]}} for n in range(3)]
-        rows = best + records(40)
-        build_index(Corpus((write_corpus(folder / "corpus.jsonl", rows),)), random_explainer(), folder / "index", SMALL)
-        self.index = open_index(folder / "index")
-        codes = self.index.codes(np.arange(3), "original").features.ravel().tolist()
-        self.factors = {int(codes[0]): 1.5, int(codes[-1]): 0.5}
-        self.profile = SteeringProfile(self.factors, self.index.explainer.sae.digest)
-        self.profile.save(folder / "profile.json")
-        np.save(folder / "query.npy", self.index.query_vector(f"{QUERY} {WORDS[40]}")[0])
-        for name, seed in (("q.npy", 1), ("z.npy", 2)):
-            np.save(folder / name, unit(2, seed=seed))
-        (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": f"{QUERY} {WORDS[40]}"}) + "\n")
-        pairs = [{"query": "red apple", "doc": "an apple is red. A pear is not."}] * 2
-        lines = [json.dumps(pair) for pair in pairs]
-        (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
-        (folder / "bad.jsonl").write_text("\n".join([*lines, "{"]) + "\n")
-        self.long = " ".join(f"Sentence {n} has {WORDS[n % 100]} in it, and then {QUERY}." for n in range(40))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from index_data import build_small, records, write_corpus
 from test_cli import run
 
 from xetrieval import configs
-from xetrieval.arrays import l2norm
 from xetrieval.configs import ChunkConfig, FitConfig, SweepConfig, WeightsConfig
 from xetrieval.data import Skipped, read_corpora
 from xetrieval.data.front_matter import split_front_matter
@@ -389,30 +388,6 @@ def test_a_blank_row_of_a_worksheet_is_skipped(tmp_path: Path) -> None:
     assert read_worksheet(tmp_path / "w.csv", "abc", 9) == {3: "salt water", 4: "bread"}
 
 
-def test_a_folder_of_static_embeddings_is_an_encoder(tmp_path: Path) -> None:
-    tokenizers = pytest.importorskip("tokenizers")
-    models = pytest.importorskip("sentence_transformers.models")
-    from sentence_transformers import SentenceTransformer
-
-    words = {"[UNK]": 0, **{f"word{number}": number + 1 for number in range(50)}}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    static = models.StaticEmbedding(tokenizer, embedding_weights=unit(51).astype(np.float32))
-    SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path / "model"))
-    encoder = open_encoder(tmp_path / "model")  # no configuration file gives its dimension
-    assert encoder.identity.dimension == 64
-    found = l2norm(encoder.encode_query(["word1 word2"]))
-    assert found[0] == pytest.approx(l2norm(unit(51)[[2, 3]].sum(axis=0)[None])[0], abs=1e-5)
-
-
 def test_ids_of_documents_are_text(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="ids of documents are text"):
         open_index(build_small(tmp_path, 20)).why("word1", 5)  # type: ignore[arg-type]
-
-
-def test_doctor_says_which_queries_have_the_id_of_a_document(tmp_path: Path) -> None:
-    index = build_small(tmp_path, 40)
-    (tmp_path / "q.jsonl").write_text('{"_id": "d1", "text": "word1"}\n{"_id": "q", "text": "word2"}\n')
-    (tmp_path / "qrels.tsv").write_text("d1\td1\t1\nq\td3\t1\n")
-    done = accepted(run("doctor", index, "--queries", tmp_path / "q.jsonl", "--qrels", tmp_path / "qrels.tsv"))
-    assert "queries with the id of a document, which is not ranked for them, as in BEIR: 1 (1 of these" in done.stderr
