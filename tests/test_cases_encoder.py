@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases_data import CASES, DOCUMENT, QUERY, SCORE, SMALL_FIT, SNAPSHOT, accepted, explained, refused, run, score
-from conftest import random_explainer, unit
+from conftest import random_explainer
 
 from paper.kit.training import explaining_sae
 from xetrieval import FitConfig, fit, load, open_encoder
-from xetrieval.arrays import l2norm
 from xetrieval.encoders import CachedEncoder, HashingEncoder, Role, SentenceTransformerEncoder, read_texts
 from xetrieval.encoders.tokens import Show
 from xetrieval.errors import InputError, MismatchError
@@ -370,19 +369,3 @@ def test_a_very_large_build_reads_the_users_cache_and_does_not_fill_it(monkeypat
     assert asked == ["new"], "once, although it is not kept"
     assert isinstance(reader, CachedEncoder)
     assert (reader.knows("known", "document"), reader.knows("new", "document")) == (True, False)
-
-
-def test_a_folder_of_static_embeddings_is_an_encoder(tmp_path: Path) -> None:
-    tokenizers = pytest.importorskip("tokenizers")
-    models = pytest.importorskip("sentence_transformers.models")
-    from sentence_transformers import SentenceTransformer
-
-    words = {"[UNK]": 0, **{f"word{number}": number + 1 for number in range(50)}}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    static = models.StaticEmbedding(tokenizer, embedding_weights=unit(51).astype(np.float32))
-    SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path / "model"))
-    encoder = open_encoder(tmp_path / "model")  # no configuration file gives its dimension
-    assert encoder.identity.dimension == 64
-    found = l2norm(encoder.encode_query(["word1 word2"]))
-    assert found[0] == pytest.approx(l2norm(unit(51)[[2, 3]].sum(axis=0)[None])[0], abs=1e-5)

@@ -289,15 +289,22 @@ def test_redis_vector_sets_and_their_rounding(tmp_path: Path) -> None:
             connect.RedisVectors(client, "absent")
 
 
-def test_compressed_faiss_indexes_are_said_to_be() -> None:
+@pytest.mark.parametrize("kind", ["PQ8x4", "OPQ8,PQ8x4", "OPQ8,IVF4,PQ8x4"])
+def test_compressed_faiss_indexes_are_said_to_be(kind: str) -> None:
     faiss = pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
     z = np.random.default_rng(0).standard_normal((300, 64)).astype(np.float32)
-    index = faiss.index_factory(64, "PQ8x4", faiss.METRIC_INNER_PRODUCT)
+    index = faiss.index_factory(64, kind, faiss.METRIC_INNER_PRODUCT)
     index.train(z)
     index.add(z)
-    found = connect.Faiss(index).search(z[7], 3, explainer=random_explainer())
+    store = connect.Faiss(index)
+    found = store.search(z[7], 3, explainer=random_explainer())
     assert found[0].note.startswith("explains the stored, quantised vector")
     assert found[0].doc_id.isdigit()
+    kept = np.stack([record.vector for record in store.records()])
+    assert np.median((kept * z).sum(axis=1) / np.linalg.norm(kept, axis=1) / np.linalg.norm(z, axis=1)) > 0.5, (
+        "the vectors are in the space of the queries, not in the rotated one"
+    )
+    assert len(store.search(z[7], 1000, explainer=random_explainer())) <= 300
 
 
 def test_files_of_vectors_by_url(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_filters_narrow_the_ranking(index: Index, ids: list[str]) -> None:
         ({"query": QUERY, "doc_id": "d1", "top": 5}, "field 'top': unknown"),
         ({"query": QUERY, "in_top": 5}, "field 'doc_id' is missing"),
         ({"query": " ", "doc_id": "d1", "in_top": 5}, "field 'query' is empty"),
-        ({"query": QUERY, "doc_id": "d1", "in_top": 3, "not_in_top": 3}, "needs a larger in_top"),
+        ({"query": QUERY, "doc_id": "d1", "in_top": 3, "not_in_top": 3}, "in_top must be larger"),
         ({"query": QUERY, "doc_id": "d1", "in_top": 0}, "in top 0 is out of range; give a whole number, at least 1"),
         ({"query": QUERY, "doc_id": "d1", "explained": 80.0}, "explained 80.0 is out of range"),
         ({"query": QUERY, "doc_id": "d1", "explained": 0.5, "by": "bm25"}, "explained is for dense search"),

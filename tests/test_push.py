@@ -116,7 +116,7 @@ def test_no_harmless_change_is_an_answer(index: Index) -> None:
     last = index.search(QUERY, 300)[-1].doc_id
     found = index.push_down(QUERY, last)
     assert found.proposals == ()
-    assert found.note == "it is the last of 300 documents already"
+    assert found.note == "it is already the last of 300 documents"
     second = index.search(QUERY, 2)[1].doc_id
     found = push(index, QUERY, second, "down", others=OtherQueries.of(index, ["word4"]), most_harm=-1.0)
     assert found.proposals == ()
@@ -234,7 +234,7 @@ def test_one_text_is_not_a_list_of_its_letters(index: Index, folder: Path) -> No
 
 
 def test_nothing_moves_the_first_document_up(index: Index) -> None:
-    assert index.bring_up(QUERY, index.search(QUERY, 1)[0].doc_id).note == "it is the first of 300 documents already"
+    assert index.bring_up(QUERY, index.search(QUERY, 1)[0].doc_id).note == "it is already the first of 300 documents"
 
 
 @pytest.mark.parametrize(
@@ -258,3 +258,18 @@ def test_a_scope_that_makes_no_sense_is_refused(
         SteeringProfile({1: 0.0}, sae.digest, scope="all")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="give a SteeringProfile"):
         index.explainer.steer_query(np.ones(sae.dimension, np.float32), {1: 0})  # type: ignore[arg-type]
+
+
+def test_a_query_like_another_is_in_the_scope_of_its_own_proposals(index: Index) -> None:
+    q = index.query_vector(QUERY)[0]
+    copies = unit(3, seed=9) * 0.001 + q
+    others = OtherQueries.of(index, copies / np.linalg.norm(copies, axis=1, keepdims=True))
+    found = push(index, q, index.search(q, 5)[4].doc_id, "up", others=others, most_harm=1.0)
+    assert found.proposals
+    assert all(one.profile.scope.has(q) for one in found.proposals)
+
+
+def test_only_documents_of_the_first_ranks_are_pushed_down(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xetrieval.index.ask.push.POOL", 50)
+    with pytest.raises(InputError, match="has rank 60; only the first 49 can be pushed down"):
+        index.push_down(QUERY, index.search(QUERY, 60)[59].doc_id)

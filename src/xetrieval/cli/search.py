@@ -176,17 +176,18 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
             best += [one for hit in found.hits[:1] if (one := hit.above_unrelated) is not None]
             unanswered += [name] if found.note else []
             if hits.format is SearchFormat.trec:
-                write(
-                    "".join(f"{line}\n" for line in run_lines(name, _of_documents(index, text, options, hits), hits.k))
-                )
+                ranked = _of_documents(index, text, options, hits, found.hits)
+                write("".join(f"{line}\n" for line in run_lines(name, ranked, hits.k)))
             elif hits.format is SearchFormat.json:
                 answer = search_answer(found, None, explain=hits.explain, top=hits.top)
                 print_json({"query_id": name, **answer.to_dict()})
             else:
-                if place == 1 and found.query.steered:
-                    print_line(steered_note(found.query.steered))
+                query = found.query
                 print_line(f"{name}: {text}")
-                print_messages([f"{name}: {found.note}"] if found.note else [])
+                if query.steered:
+                    print_line(steered_note(query.steered))
+                notes = (*query.read.notes("query"), *filter(None, (query.unsteered, found.note)))
+                print_messages([f"{name}: {note}" for note in notes])
                 print_parts(hit_parts(found.hits, hits.top, explain=hits.explain), None)
             progress("search", place, len(read.ids), "")
     print_messages([read.note] if read.empty else [])
@@ -196,16 +197,15 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
     print_message("; ".join([f"{len(read.ids):,} queries", *middle, *none]))
 
 
-def _of_documents(index: Index, text: str, options: SearchOptions, hits: HitOptions) -> list[Hit]:
-    """Enough hits for k documents, of which a hit may be a chunk."""
+def _of_documents(index: Index, text: str, options: SearchOptions, hits: HitOptions, found: list[Hit]) -> list[Hit]:
+    """Enough hits for k documents, of which a hit may be a chunk. `found` are the best k hits."""
     from ..index.search.ranking import search as search_index
 
     k = hits.k
-    while True:
-        found = search_index(index, text, k, options, hits.filter).hits
-        if len(found) < k or len({hit.parent or hit.doc_id for hit in found}) >= hits.k:
-            return found
+    while len(found) >= k and len({hit.parent or hit.doc_id for hit in found}) < hits.k:
         k *= 4
+        found = search_index(index, text, k, options, hits.filter).hits
+    return found
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def down(
     format: FormatOption = Format.text,
 ) -> None:
     """Find a small change that pushes a hit down, and show what else it changes. The index stays as it is."""
-    _push(index, (query, doc_id, "down"), options, format)
+    _push(index, query, doc_id, "down", options, format)
 
 
 @app.command()
@@ -92,10 +92,10 @@ def up(
     format: FormatOption = Format.text,
 ) -> None:
     """Find a small change that brings a document up, and show what else it changes. The index stays as it is."""
-    _push(index, (query, doc_id, "up"), options, format)
+    _push(index, query, doc_id, "up", options, format)
 
 
-def _push(index: Path, asked: tuple[str, str, Direction], options: PushOptions, format: Format) -> None:
+def _push(index: Path, query: str, doc_id: str, direction: Direction, options: PushOptions, format: Format) -> None:
     from ..index import open_index
     from ..index.ask.push import push
     from ..index.ask.tables import push_parts
@@ -103,7 +103,7 @@ def _push(index: Path, asked: tuple[str, str, Direction], options: PushOptions, 
     check_output(options.save, index, options.queries)
     if options.take > 1 and options.save is None:
         raise InputError("--take needs --save: it says which proposal to write")
-    opened, (query, doc_id, direction) = open_index(index), asked
+    opened = open_index(index)
     others = options.read(opened, query, 20)
     found = push(opened, query, doc_id, direction, good=options.good or (), others=others, most_harm=options.harm)
     if format is Format.json:

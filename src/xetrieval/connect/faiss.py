@@ -29,16 +29,16 @@ class Faiss(NumberedStore):
         if index.metric_type not in (faiss.METRIC_INNER_PRODUCT, faiss.METRIC_L2):
             raise InputError("faiss: scores of this metric are not sums over features; use inner product or L2")
         self.metric = "dot" if index.metric_type == faiss.METRIC_INNER_PRODUCT else "squared l2"
-        inner = faiss.downcast_index(index)
-        self.ids = None
-        while hasattr(inner, "index"):  # an ID map or a transform
-            if hasattr(inner, "id_map"):
-                self.ids = faiss.vector_to_array(inner.id_map)
+        self.ids, inner = None, faiss.downcast_index(index)
+        while hasattr(inner, "id_map"):
+            self.ids = faiss.vector_to_array(inner.id_map)
             inner = faiss.downcast_index(inner.index)
-        self.inner = inner
-        self.quantised = "Flat" not in type(inner).__name__
-        if isinstance(inner, faiss.IndexIVF):
-            inner.make_direct_map()
+        self.inner = codes = inner
+        while hasattr(codes, "index"):  # a transform such as OPQ, which `inner` reverses
+            codes = faiss.downcast_index(codes.index)
+        self.quantised = codes is not inner or "Flat" not in type(codes).__name__
+        if isinstance(codes, faiss.IndexIVF):
+            codes.make_direct_map()
 
     def numbers(self) -> NDArray[np.int64]:
         return np.arange(self.index.ntotal) if self.ids is None else np.sort(self.ids)
@@ -51,7 +51,7 @@ class Faiss(NumberedStore):
         return vectors
 
     def ranked(self, vector: Float32, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        scores, numbers = self.index.search(vector[None], max(1, min(k, self.index.ntotal)))
+        scores, numbers = self.index.search(vector[None], k)
         return numbers[0], scores[0]
 
     @classmethod

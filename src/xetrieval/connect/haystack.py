@@ -51,9 +51,11 @@ class ExplainDocuments:
         hits = [
             StoreHit(one.id, one.score if self.metric else None, one.embedding, one.content or "") for one in documents
         ]
-        given = query or query_embedding
-        if not hits or given is None:
+        if not hits:
             return {"documents": documents}
+        given = (
+            query or query_embedding or ""
+        )  # neither: refused, since documents without explanations look like success
         explained = explain_hits(
             self.explainer, given, hits, metric=self.metric or "cosine", vector=query_embedding, words=self.words
         )

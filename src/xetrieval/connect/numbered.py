@@ -52,7 +52,7 @@ class NumberedStore(Store):
 
     @abstractmethod
     def ranked(self, vector: Float32, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Numbers and scores of the k nearest."""
+        """Numbers and scores of the k nearest; k is at most the number of vectors."""
 
     def records(self) -> Iterator[Record]:
         """Documents by number."""
@@ -63,7 +63,9 @@ class NumberedStore(Store):
 
     def nearest(self, vector: Float32, k: int) -> list[StoreHit]:
         """The k nearest documents."""
-        numbers, scores = self.ranked(vector, k)
+        if not (count := len(self.numbers())):
+            return []
+        numbers, scores = self.ranked(vector, min(k, count))
         numbers, scores = numbers[numbers >= 0].astype(np.int64), scores[numbers >= 0]  # -1: fewer were found
         if not len(numbers):
             return []

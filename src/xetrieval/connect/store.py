@@ -59,17 +59,20 @@ class Store(VectorStore):
         explainer: Source = "minilm",
         vector: ArrayLike | None = None,
         words: bool = True,
+        quantised: bool | None = None,
     ) -> list[Explanation]:
         """The best k documents of the store, each with the explanation of its score.
 
         Args:
             explainer, query, vector, words: as in `explain_hits`.
+            quantised: whether the store rounds its vectors; None: as far as the adapter can tell.
         """
         check_k(k)
         opened = explainer_from(explainer)
         q = query_vector(opened, query if vector is None else vector)
         hits = self.nearest(q, int(k))
-        return explain_hits(opened, query, hits, metric=self.metric, vector=q, quantised=self.quantised, words=words)
+        rounded = self.quantised if quantised is None else quantised
+        return explain_hits(opened, query, hits, metric=self.metric, vector=q, quantised=rounded, words=words)
 
     def learn(self, output: str | Path, base: Source = "minilm", config: BuildConfig | None = None) -> Explainer:
         """Learn the features of this store's documents from their vectors; `search` takes the result, or the folder.

@@ -50,7 +50,7 @@ def read_folder(folder: Path, skipped: Skipped) -> Iterator[Document | BadLine]:
             skipped.add_file(folder, path, ours[0] if ours else path.suffix.lower())
     if not visible:
         raise InputError(
-            f"{path_text(folder)}:  neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
+            f"{path_text(folder)}: neither corpus.jsonl nor any file ending in {', '.join(PAGE_FILES)} in this folder"
         )
     yield from _documents(folder, visible, skipped)
 

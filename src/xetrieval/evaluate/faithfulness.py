@@ -5,9 +5,9 @@ For pairs near the top of their rankings, with their features S ordered by |shar
     explained   (bias + the n largest shares) / score
     deletion    cosine after erasing the first n features, over the cosine; lower is more faithful
     insertion   cosine when only the first n are kept, over the cosine; higher is more faithful
-    rank Spearman's correlation, over a query's top documents, of their scores before and after removing all but the
-    features of the explanation
-    lists Kendall's tau, over a query's top documents, of their scores with sums of their shares (`listwise.py`)
+    rank        Spearman's correlation, over a query's top documents, of their scores before and after removing all but
+                the features of the explanation
+    lists       Kendall's tau, over a query's top documents, of their scores with sums of their shares (`listwise.py`)
 
 The explanation's own order is compared with a random order of the same features, and with the features of an
 autoencoder of raw vectors in its own order (erased and kept in its own span). Areas are means over n = 1 .. N, with the
@@ -102,7 +102,10 @@ class Curves:
 
 @dataclass(frozen=True)
 class RankAgreement:
-    """Spearman's correlation of the scores with those from the displayed, all shared, or random features alone."""
+    """Spearman's correlation of the scores with those from some features alone.
+
+    shown: the eight largest (`largest` in `ListAgreement`). all_shared: all. random_active: as many random active ones.
+    """
 
     queries: int
     documents: int

@@ -5,7 +5,7 @@ Harm and NDCG@10 are over all queries: those out of the profile's scope keep the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..index.search.ranking import prepare, rank
 from ..index.store.reader import Rows
 from ..records import Record
 from ..steer import SteeringProfile
-from .retrieval import paired_test
+from .retrieval import compared
 
 RESAMPLES: Final = 10_000
 
@@ -76,13 +76,15 @@ def profile_test(index: Index, profile: SteeringProfile, queries: OtherQueries) 
     )
     if not queries.judgments:
         return made
-    plain, steered = (100 * ndcg_of(index, queries, rows) for rows in (before, after))
-    low, high, p_value = paired_test(steered - plain, RESAMPLES, 0)
-    figures = (plain.mean(), steered.mean(), (steered - plain).mean(), low, high, p_value)
-    return ProfileTest(**{**vars(made), **dict(zip(FIGURES, (round(float(one), 3) for one in figures), strict=True))})
-
-
-FIGURES: Final = ("ndcg10", "ndcg10_steered", "gain", "ci_low", "ci_high", "p_value")
+    plain, steered = (ndcg_of(index, queries, rows) for rows in (before, after))
+    found = compared(steered, plain, RESAMPLES, 0)
+    return replace(
+        made,
+        ndcg10=round(100 * float(plain.mean()), 3),
+        ndcg10_steered=found["ndcg10"],
+        gain=found["delta"],
+        **{name: found[name] for name in ("ci_low", "ci_high", "p_value")},
+    )
 
 
 def _ranked(index: Index, queries: OtherQueries, profile: SteeringProfile | None) -> Rows:
@@ -90,6 +92,6 @@ def _ranked(index: Index, queries: OtherQueries, profile: SteeringProfile | None
     depth = max(1, min(DEPTH, len(index) - 1))
     out = []
     for q, own in zip(queries.vectors, queries.own.tolist(), strict=True):
-        rows = rank(index, prepare(index, q, SearchOptions(steer=profile)), depth + 1).rows
+        rows = rank(index, prepare(index, q, SearchOptions(steer=profile, exact=True)), depth + 1).rows
         out.append(rows[rows != own][:depth])
     return np.stack(out)

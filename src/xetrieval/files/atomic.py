@@ -116,9 +116,9 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # NumPy, of a file that it could not write as a whole
+        if error.errno is None and "requested and" in str(error):  # NumPy, of a file that it could not write whole
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        if error.filename is None:
+        if error.errno is not None and error.filename is None:
             error.filename = str(path)
         raise
 

@@ -6,13 +6,15 @@ texts that contain the term, and closer than nearly all other texts. A term cove
 
     c = sum of w * h(query) * h(hit) / sum of w,   w = EVEN + min(share / (score - bias), MOST_WEIGHT)
 
-shrunk towards r, the part that it covers of all pairs, as if by a few extra uses. The worth of a term is z * (c + 0.1)
-* log(c / r) * how often it is a noun phrase where z is the mean nearness of whichever of the two texts is farther, in
-standard deviations. No two features have the same label, or labels of the same word families (bacteria, bacterial;
-date_time, datetime): if a term is worth more for another feature, that feature gets it, and this one gets its next-best
-term or a second term. A feature without a term that holds well enough gets no label. A label also stores two
-thresholds: the activation above which it holds for most uses, and the similarity of label and text above which it is
-shown.
+shrunk towards r, the part that it covers of all pairs, as if by a few extra uses. A term is worth
+
+    z * (c + 0.1) * log(c / r) * how often it is a noun phrase,
+
+where z is the mean nearness of whichever of the two texts is farther, in standard deviations. No two features have the
+same label, or labels of the same word families (bacteria, bacterial; date_time, datetime): if a term is worth more for
+another feature, that feature gets it, and this one gets its next-best term or a second term. A feature without a term
+that holds well enough gets no label. A label also stores two thresholds: the activation above which it holds for most
+uses, and the similarity of label and text above which it is shown.
 
 Nearness is the cosine between the vectors of text and term, from the corpus's own encoder, both centred. Short words
 and codes, about which encoders know little, must occur in the text; without an encoder, all terms must.

@@ -51,8 +51,8 @@ def create_app(
     Args:
         explainer: explains texts if there is no index.
         hosts: the host names that requests may use; empty: any.
-        token: what every request must send; None: nothing. profiles: the folder of saved steering profiles; None: in
-        the user's cache folder.
+        token: what every request must send; None: nothing.
+        profiles: the folder of saved steering profiles; None: in the user's cache folder.
         root_path: the prefix of its paths behind a proxy, /NAME, whether or not the proxy removes it.
     Raises:
         InputError: an empty token, one that does not fit in a cookie, or an invalid host name or path.

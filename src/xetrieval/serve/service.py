@@ -339,7 +339,7 @@ def _options_of(request: s.StrictRequest, **instead: object) -> dict[str, object
     return {**fields, **instead}
 
 
-def _profile(index: Index, request: s.SearchRequest | s.ExplainRequest | s.ApplyRequest) -> SteeringProfile | None:
+def _profile(index: Index, request: s.SearchRequest | s.ExplainRequest) -> SteeringProfile | None:
     if not request.factors:
         return None
     return SteeringProfile(request.factors, index.explainer.sae.digest, kind=request.kind)

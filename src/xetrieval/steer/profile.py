@@ -193,8 +193,7 @@ class SteeringProfile:
 
         Args:
             earlier: digests of earlier versions whose feature ids `sae` kept (`Explainer.earlier`). Features that were
-                lost
-                since are left out, with a LostFeaturesWarning.
+                lost since are left out, with a LostFeaturesWarning.
         Raises:
             InputError: there is no such file, it is not JSON, or a field has the wrong type.
             MismatchError: it was made for a different autoencoder.

@@ -19,7 +19,7 @@ z' is not normalised; otherwise a score could rise although a positive contribut
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,9 +28,7 @@ from ..errors import InputError
 from ..features import check_feature_ids
 from ..sae import SparseAutoencoder
 from ..sae.projection import RIDGE
-
-if TYPE_CHECKING:
-    from .profile import SteeringProfile
+from .profile import SteeringProfile
 
 
 class Removal(NamedTuple):
@@ -89,8 +87,6 @@ def steer_query(sae: SparseAutoencoder, q: Float32, profile: SteeringProfile) ->
             documents: they have no query form.
         MismatchError: it belongs to a different autoencoder.
     """
-    from .profile import SteeringProfile  # which imports this module
-
     if not isinstance(profile, SteeringProfile):
         raise InputError(f"give a SteeringProfile, not a {type(profile).__name__}")
     profile.check(sae)

@@ -37,10 +37,6 @@ class Candidates(NamedTuple):
         """A query [m] with documents [n, m] that score `scores`."""
         return Pool(scores, (z - self.decoder_bias) @ self.directions.T, self.directions @ q.astype(np.float64))
 
-    def parts(self, q: Float32, z: Float32) -> Float64:
-        """What removing each candidate alone would take from <q, z>, [n, c]."""
-        return np.asarray(((z - self.decoder_bias) @ self.directions.T) * (self.directions @ q.astype(np.float64)))
-
 
 class Pool(NamedTuple):
     """Documents of one query: everything that trials need to compute their scores."""
@@ -113,6 +109,7 @@ def best_places(scores: Float32 | Float64, depth: int) -> Places:
     """The columns of the `depth` largest scores of each row, best first."""
     depth = min(depth, scores.shape[1])
     top = np.argpartition(np.negative(scores), depth - 1, axis=1)[:, :depth]
+    top.sort(axis=1)  # ties go by column
     order = np.argsort(np.negative(np.take_along_axis(scores, top, axis=1)), axis=1, kind="stable")
     return np.asarray(np.take_along_axis(top, order, axis=1))
 

@@ -23,7 +23,7 @@ from ...records import Record, read_record
 from ...registry import search_mode
 from ...text import clip
 from ..search.mode import Query, SearchOptions
-from ..search.ranking import explain_with_words, prepare, rank
+from ..search.ranking import allowed, explain_with_words, prepare, rank
 from ..store.reader import IndexReader as Index
 from .why import contrast_rows
 
@@ -48,7 +48,7 @@ class Expectation(Checked, Record):
         if self.in_top is self.not_in_top is self.explained is None:
             raise InputError("give in_top, not_in_top or explained")
         if self.in_top is not None and self.not_in_top is not None and self.in_top <= self.not_in_top:
-            raise InputError("a document in the top in_top and not in the top not_in_top needs a larger in_top")
+            raise InputError("in_top must be larger than not_in_top")
         if self.explained is not None and self.by != "dense":
             raise InputError("explained is for dense search: other modes explain all of their scores")
         search_mode(self.by)
@@ -146,19 +146,21 @@ def _outcome(index: Index, query: Query, wanted: Expectation) -> Outcome:
     rows, top, not_top = np.array(index.rows_of(wanted.doc_id), np.int64), wanted.in_top, wanted.not_in_top
     if not len(rows):
         raise InputError(index.absent(wanted.doc_id))
-    among = np.setdiff1d(index.matching(wanted.filters), index.deleted) if wanted.filters else None
+    among = allowed(index, wanted.filters)
     ranked = rank(index, query, 1 + max(top or 0, not_top or 0), among).rows
-    if not np.isin(ranked, rows).any():  # it is further down
-        ranked = rank(index, query, len(index), among).rows
+    if not np.isin(ranked, rows).any():  # it is further down, where an approximate engine does not look
+        exact = query.options.exact or "exact" in search_mode(query.options.by).accepts
+        everywhere = replace(query, options=replace(query.options, exact=exact))
+        ranked = rank(index, everywhere, len(index), among).rows
     places = np.flatnonzero(np.isin(ranked, rows))
     place = int(places[0]) if len(places) else None
     row = int(rows[0]) if place is None else int(ranked[place])
     out = Outcome(wanted, None if place is None else place + 1)
     if top is not None and (place is None or place >= top):
-        told = "it is not found" if place is None else f"its rank is {place + 1:,}"
+        reason = "it is not found" if place is None else f"its rank is {place + 1:,}"
         last = int(ranked[min(top, len(ranked)) - 1]) if len(ranked) else None
         found = _because(index, query, None if place is None else row, last, last)
-        out = replace(out, broken=(f"{wanted.doc_id} is not in the top {top}: {told}",), **found)
+        out = replace(out, broken=(f"{wanted.doc_id} is not in the top {top}: {reason}",), **found)
     elif not_top is not None and place is not None and place < not_top:
         below = int(ranked[not_top]) if len(ranked) > not_top else None
         found = _because(index, query, row, below, row)
@@ -181,8 +183,8 @@ def _explained(index: Index, query: Query, out: Outcome, row: int) -> Outcome:
     assert least is not None
     if made.explained is not None and made.explained >= least:
         return out
-    told = "its score is too close to zero" if made.explained is None else f"{made.explained:.0%} is"
-    broken = f"less than {least:.0%} of the score of {out.expectation.doc_id} is explained: {told}"
+    reason = "its score is too close to zero" if made.explained is None else f"{made.explained:.0%} is"
+    broken = f"less than {least:.0%} of the score of {out.expectation.doc_id} is explained: {reason}"
     return replace(out, broken=(*out.broken, broken), explanation=made)
 
 

@@ -1,11 +1,11 @@
 """What pushes a document down for a query, or brings it up, and what else that changes.
 
 A proposal is a profile of the kind project with at most three features, for all queries or for queries like this one.
-Features in which the document differs from its rivals are candidates: those that carry more of its score than of
-theirs are turned down to push it down, and up to bring it up; the others the other way. All small sets of candidates
+Features in which the document differs from its rivals are candidates: those that carry more of its score than of theirs
+are turned down to push it down, and up to bring it up; other candidates the opposite way. All small sets of candidates
 and factors are tried on the best documents of this query, and some on those of other queries (`steer.trials`). The best
 are measured on the whole index. Only these are proposed: the document moves as wanted, no document marked good falls,
-at most three other documents leave the top 10, and the harm to other queries is little (`others`).
+at most three other documents leave the top 10, and the harm to other queries is small (`others`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ...records import Record
 from ...steer import ALL_QUERIES, Removal, Scope, SteeringProfile
 from ...steer.trials import Candidates, Trials, best_places, rank_biased_overlap, rank_of, rank_without
 from ..search.mode import Query
-from ..search.ranking import prepare
+from ..search.ranking import prepare, warn_foreign
 from .others import DEPTH, TOP, OtherQueries, blocks, example, harm_of, ndcg_of, top_rows, with_profiles
 from .why import all_scores, rank_in
 
@@ -47,7 +47,8 @@ RIVALS: Final = 20  # documents next to this one
 CHECKED: Final = 200  # sets tried on other queries, by their effect and as many by their size
 MEASURED: Final = 2  # sets measured on the whole index, for all queries and as many for queries like this one
 PROPOSALS: Final = 3
-MOST_EFFECT: Final = 20  # ranks; a longer way is not better
+CLOSEST: Final = 0.99  # the largest cosine of a scope; the stored query is rounded, so 1 would leave it out
+MOST_EFFECT: Final = 20  # ranks; moving it further counts for nothing more
 WEIGHTS: Final = 1 / np.log2(np.arange(2, TOP + 2))  # of documents that leave the top 10
 
 
@@ -92,11 +93,12 @@ class Push(Record):
     def note(self) -> str:
         """The answer in a sentence."""
         if self.rank == (1 if self.direction == "up" else self.documents):
-            return f"it is the {'first' if self.direction == 'up' else 'last'} of {self.documents:,} documents already"
+            return f"it is already the {'first' if self.direction == 'up' else 'last'} of {self.documents:,} documents"
         if not self.proposals:
-            verb = "push it down" if self.direction == "down" else "bring it up"
+            verb = "pushes it down" if self.direction == "down" else "brings it up"
             return (
-                f"no harmless change does it: no {MOST_FEATURES} features or fewer {verb} and leave the rest in place"
+                f"no harmless change does it: no set of at most {MOST_FEATURES} features {verb} and leaves the rest in "
+                "place"
             )
         first = self.proposals[0]
         return f"rank {self.rank:,} to {first.rank_after:,} with {', '.join(map(str, first.features))}"
@@ -118,7 +120,7 @@ def push(
         good: ids of documents that must not fall, except behind a document that is brought up.
         others: queries on which harm is measured, without `query` itself; None: passages of the index.
     Raises:
-        InputError: no such document, or the document to push down is marked good.
+        InputError: no such document, or the document to push down is marked good or ranks too low.
     """
     good = as_texts(good, "id")
     if not isinstance(others, OtherQueries | None):
@@ -126,13 +128,15 @@ def push(
     if direction == "down" and doc_id in good:
         raise InputError(f"{doc_id!r} is marked good: it cannot be pushed down too")
     row, kept = index.row_of(doc_id), [index.row_of(name) for name in good]
-    prepared = prepare(index, query)
+    prepared = warn_foreign(prepare(index, query))
     assert prepared.vector is not None
     if others is None:
         watched = index.companion(_Watched.passages)
     else:
         watched = _Watched.of(index, others.without(prepared.vector))
     case = _Case.of(index, prepared, row, direction, watched, kept)
+    if direction == "down" and POOL <= case.rank < len(index):
+        raise InputError(f"{doc_id!r} has rank {case.rank:,}; only the first {POOL - 1} can be pushed down")
     stored = index.document(row)
     return Push(
         *(direction, prepared.text, stored.id, stored.title, case.rank, len(index)),
@@ -251,7 +255,9 @@ def _candidates(case: _Case) -> tuple[Candidates, Float64]:
     rivals = ahead[case.rank - 1 :][:RIVALS] if down else ahead[: min(case.rank - 1, RIVALS)]
     if not len(rivals) or not len(ids):
         return Candidates.of(sae, ids[:0]), np.empty((0, len(LOWER)))
-    parts = Candidates.of(sae, ids).parts(case.q, index.vectors(np.array([case.row, *rivals])))
+    rows = np.array([case.row, *rivals])
+    pool = Candidates.of(sae, ids).pool(case.q, index.vectors(rows), case.scores[rows])
+    parts = pool.along * pool.query  # what removing each candidate alone would take from the scores
     ahead_by = parts[0] - parts[1:].mean(axis=0)  # what each feature adds to this document's lead
     largest = np.argsort(-np.abs(ahead_by), kind="stable")[:MOST_CANDIDATES]
     factors = [LOWER if down == bool(ahead_by[j] > 0) else RAISE for j in largest]
@@ -280,7 +286,8 @@ def _profile(case: _Case, candidates: Candidates, factors: Float64, *, scoped: b
     ids = candidates.ids.tolist()
     chosen = {j: float(factor) for j, factor in zip(ids, factors, strict=True) if factor != 1}
     nearest = float((case.others.vectors @ case.q).max())
-    limit = round(0.5 + 0.5 * min(max(nearest, 0.0), 1.0), 2)  # halfway from the most similar other query to this one
+    limit = round(0.5 + 0.5 * max(nearest, 0.0), 2)  # halfway from the most similar other query to this one
+    limit = min(limit, CLOSEST)
     return SteeringProfile(
         chosen,
         case.index.explainer.sae.digest,

@@ -182,9 +182,7 @@ def search(
         InputError: an empty query, an unknown mode or field, or options that cannot be combined.
     """
     check_k(k)  # before the query is encoded
-    among = None
-    if filters is not None and parse_filters(filters):
-        among = np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True)
+    among = allowed(index, filters)
     prepared = prepare(index, query, options)
     ranked = rank(index, prepared, k, among)
     high = ranked.scores >= (-math.inf if options.least is None else options.least)
@@ -193,6 +191,17 @@ def search(
         prepared,
         nothing_answers(index, prepared, ranked),
     )
+
+
+def allowed(index: IndexReader, filters: Filters | None) -> Rows | None:
+    """The rows that meet the filters and are not deleted; None: no filters.
+
+    Raises:
+        InputError: a filter that cannot be used.
+    """
+    if filters is None or not parse_filters(filters):
+        return None
+    return np.setdiff1d(index.matching(filters), index.deleted, assume_unique=True)
 
 
 def prepare(index: IndexReader, query: str | object, options: SearchOptions | None = None) -> Query:
