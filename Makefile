@@ -1,5 +1,5 @@
 # make demo   install into .venv and explain three answers from this Python's documentation
-# make test   install into .venv and run the tests
+# make test   install into .venv and run the tests, except those that only make connect, parity and cluster run
 # make lock   write requirements-dev.lock: the versions of all packages in .venv
 # make coverage   run the tests and report which lines of src they reach (fails under 90 %)
 # make parity install other autoencoder libraries into .venv-parity and compare with them
@@ -34,12 +34,12 @@ demo: install
 
 test: install
 	@echo "== tests"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(IN_PARALLEL)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not connect" $(IN_PARALLEL)
 
 coverage: install
 	@echo "== tests, with coverage"
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest -m "not connect"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 

@@ -356,6 +356,7 @@ def test_a_missing_package_is_the_command_to_type(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
+@pytest.mark.connect
 def test_the_features_of_a_store_are_learned_from_its_vectors(tmp_path: Path) -> None:
     faiss = pytest.importorskip("faiss", reason='pip install "xetrieval[faiss]"')
     pytest.importorskip("numba", reason='pip install "xetrieval[train]"')
