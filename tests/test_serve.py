@@ -110,6 +110,7 @@ def test_steering_is_applied_suggested_and_kept(client: TestClient, index: Index
         client, "steering/profiles", name="like", factors=factors, kind="project", like=["word1"], least_cosine=0.7
     )
     assert like["scope"] == "queries with a cosine of 0.70 or more to “word1”"
+    post(client, "steering/profiles", 400, name="like", factors=factors, least_cosine=0.7)  # like no query
     post(client, "steering/profiles", 422, name="../escape", factors={})
     post(client, "steering/suggest", 400, query="word1", good=["d1"], bad=["d1"])
     post(client, "search", 400, query="word1", factors={"999": 1})

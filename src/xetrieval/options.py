@@ -133,6 +133,23 @@ FEATURES: Final[tuple[Rule, ...]] = (
 FIT: Final[tuple[Rule, ...]] = (
     Needs("form", "teacher", "it sets the form of the internalizers, which learn from teachers"),
 )
+PROFILE: Final[tuple[Rule, ...]] = (
+    Needs("least_cosine", "like", "it is the least cosine of a query with one of these"),
+)
+DOCTOR: Final[tuple[Rule, ...]] = (
+    Needs("qrels", "queries", "judgments belong to the texts of queries"),
+    Needs("precision", "qrels", "only judged hits have a precision"),
+    Needs("skip_bad", "queries", "it applies only to rows of files"),
+)
+DEMO: Final[tuple[Rule, ...]] = (
+    Needs("port", "serve", "it is the port of the page"),
+    Apart("query", "serve", "the page asks for queries itself"),
+)
+BENCHMARKS: Final[tuple[Rule, ...]] = (
+    Needs("data", "encoder", "the texts of the benchmarks have to be encoded"),
+    Needs("encoder", "data", "it encodes the texts of benchmarks"),
+    Needs("skip_bad", "data", "it applies only to rows of files"),
+)
 ENCODER: Final[tuple[Rule, ...]] = (Needs("precision", "model", "the precision of other encoders cannot be chosen"),)
 TABLE: Final[Mapping[str, tuple[Rule | OfMode, ...]]] = {
     "search": SEARCH,
@@ -143,6 +160,10 @@ TABLE: Final[Mapping[str, tuple[Rule | OfMode, ...]]] = {
     "features": FEATURES,
     "fit": FIT,
     "encoder": ENCODER,
+    "profile": PROFILE,
+    "doctor": DOCTOR,
+    "demo": DEMO,
+    "benchmarks": BENCHMARKS,
 }
 
 

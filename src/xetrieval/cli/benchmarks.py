@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from ..configs import Option
-from ..errors import InputError
 from .options import CacheOption, named_encoder
 from .progress import progress_bar
+from .shared import check_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class BenchmarkOptions:
         Raises:
             InputError: --data without --encoder, or a benchmark cannot be read.
         """
-        if self.data and self.encoder is None:
-            raise InputError("--data needs --encoder: the encoder of the benchmarks' texts")
+        check_options("benchmarks", {"data": self.data, "encoder": self.encoder, "skip_bad": self.skip_bad})
         return read_benchmarks(self.data or [], None, skip_bad=self.skip_bad)
 
     def encode(self, benchmarks: list[Benchmark]) -> list[tuple[Benchmark, BenchmarkVectors]]:

@@ -15,6 +15,7 @@ from ..text import printable
 from .console import output_console, print_message
 from .options import CacheOption, ExplainerOption, open_explainer
 from .progress import progress_bar
+from .shared import check_options
 
 if TYPE_CHECKING:
     from ..data import Document
@@ -33,7 +34,7 @@ class PageOptions:
     """Whether to serve the index, and where."""
 
     serve: Annotated[bool, Option("Serve the page for it until Ctrl-C.")] = False
-    port: Annotated[int, Option("With --serve: the port.")] = ServeConfig.port
+    port: Annotated[int | None, Option(f"With --serve: the port. Default: {ServeConfig.port}.")] = None
 
 
 def demo(
@@ -50,6 +51,7 @@ def demo(
     from ..data.python_docs import python_docs
     from ..index.store.ours import check_ours
 
+    check_options("demo", {"query": query, "serve": page.serve, "port": page.port is not None}, {"query": "QUERY"})
     if query is not None and not query.strip():
         raise InputError("the query is empty; give it some text")
     if index is not None:
@@ -60,7 +62,12 @@ def demo(
     if page.serve:
         from ..serve.run import run
 
-        run({"python-documentation": found}, found.explainer, ServeConfig(page.port, quiet=True), print_message)
+        run(
+            {"python-documentation": found},
+            found.explainer,
+            ServeConfig(ServeConfig.port if page.port is None else page.port, quiet=True),
+            print_message,
+        )
         return
     console = output_console()
     console.print(

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ..configs import Option, Range
-from ..errors import InputError
 from .console import print_json
 from .options import Format, FormatOption, SeedOption
 from .output import print_parts
 from .progress import progress_bar
 from .search import ExplainerCopy, IndexArgument
+from .shared import check_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 
@@ -25,8 +25,10 @@ class DoctorOptions:
         Path | None, Option("Judgments: qrels of BEIR (query, document, grade) or TREC (query, 0, document, grade).")
     ] = None
     precision: Annotated[
-        float, Option("With --qrels: find the score from which hits have this precision."), Range(0.01, 0.99)
-    ] = 0.9
+        float | None,
+        Option("With --qrels: find the score from which hits have this precision. Default: 0.9."),
+        Range(0.01, 0.99, optional=True),
+    ] = None
     seed: SeedOption = 0
     format: FormatOption = Format.text
     explainer: ExplainerCopy = None
@@ -41,8 +43,7 @@ def doctor(index: IndexArgument, options: DoctorOptions) -> None:
     from ..index import open_index
 
     queries, qrels = options.queries, options.qrels
-    if qrels is not None and queries is None:
-        raise InputError("--qrels needs --queries: the texts of the judged queries")
+    check_options("doctor", vars(options))
     opened = open_index(index, options.explainer)
     texts: list[str] | None = None
     judged: list[Any] | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from ..configs import Option, Range
 from ..configs.option import range_of
@@ -28,12 +29,23 @@ class _Choice(NamedTuple):
     allowed: Range | None
 
 
+class _Once(TyperCommand):
+    """A command that refuses a duplicate option: only one of its values could have an effect."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        values = [one for one in self.make_parser(ctx).parse_args(list(args))[2] if not one.multiple and one.nargs == 1]
+        for option in values:
+            if values.count(option) > 1 and not getattr(option, "is_flag", False):
+                raise InputError(f"{option.opts[0]} is given more than once; give it once")
+        return super().parse_args(ctx, args)
+
+
 class Commands(typer.Typer):
     """An application whose commands may take dataclasses and `Option`s; see `with_options`."""
 
     def command(self, name: str | None = None) -> Callable[[Command], Command]:  # type: ignore[override]
         """Add a command."""
-        add = super().command(name)
+        add = super().command(name, cls=_Once)
         return lambda command: add(with_options(command))
 
 

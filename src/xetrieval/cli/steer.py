@@ -16,7 +16,7 @@ from .options import Format, FormatOption
 from .output import check_output
 from .progress import progress_bar
 from .search import IndexArgument
-from .shared import Commands
+from .shared import Commands, check_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ class ProfileOptions:
     queries_like: Annotated[
         list[str] | None, Option("Only for queries like this one; may be repeated.", "--like", "QUERY")
     ] = None
-    least_cosine: Annotated[float, Option("With --like: the least cosine of such a query."), Range(0, 1)] = 0.8
+    least_cosine: Annotated[
+        float | None, Option("With --like: the least cosine of such a query. Default: 0.8."), Range(0, 1, optional=True)
+    ] = None
     kind: Annotated[
         KindChoice | None, Option("project: take features out of every document; scale (default): scale activations.")
     ] = None
@@ -124,6 +126,7 @@ class ProfileOptions:
 
         if self.profile is None and not self.factor:
             raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
+        check_options("profile", {"like": self.queries_like, "least_cosine": self.least_cosine is not None})
         sae, earlier = index.explainer.sae, index.explainer.earlier
         chosen = (
             SteeringProfile({}, sae.digest)

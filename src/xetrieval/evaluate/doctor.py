@@ -37,6 +37,7 @@ from .retrieval import CHUNKS, DEPTH, ndcg10_of_rankings
 
 SAMPLE: Final = 2000  # documents
 QUERIES: Final = 200  # at most this many queries (titles if there are no queries)
+PRECISION: Final = 0.9  # wanted, unless a caller says otherwise
 FEWEST: Final = 100  # documents; with fewer, the figures mean little
 WRONG: Final = 3  # explained hits per failing query
 SHIPPED_ENCODER: Final = "minilm"
@@ -89,7 +90,7 @@ class Checkup(Record):
     cutoff: Cutoff | None = None  # the score from which hits have a wanted precision; None: no judgments
 
 
-class Asked(NamedTuple):
+class Probe(NamedTuple):
     """A query, and the id of a document that is not ranked for it."""
 
     query: Query
@@ -103,7 +104,7 @@ def checkup(
     seed: int = 0,
     progress: Progress = silent,
     own: Sequence[str | None] | None = None,
-    precision: float = 0.9,
+    precision: float | None = None,
 ) -> Checkup:
     """Examine an index.
 
@@ -112,10 +113,14 @@ def checkup(
         need queries are left out.
         judgments: for each query, {document id: grade}.
         own: for each query, an id that is not ranked, such as its own if queries are documents.
-        precision: with judgments, wanted of the hits at or above the cut-off.
+        precision: with judgments, wanted of the hits at or above the cut-off; None: PRECISION.
     Raises:
-        InputError: judgments without queries, the wrong number of judgments, or an index without documents.
+        InputError: judgments without queries, a precision without judgments, the wrong number of judgments, or an index
+        without documents.
     """
+    if precision is not None and judgments is None:
+        raise InputError("precision needs judgments: only judged hits have one")
+    precision = PRECISION if precision is None else precision
     judgments = _judgments(index, queries, judgments, own)
     rng = np.random.default_rng(seed)
     sample = np.sort(rng.permutation(index.alive)[:SAMPLE])
@@ -124,13 +129,13 @@ def checkup(
     measured = Measured(index.explainer.sae)
     measured.add(z, index.codes(sample, index.manifest.views[0]))
     reconstruction = measured.reconstruction()
-    asked, source, chosen = _queries(index, queries, own, sample, rng, progress)
+    probes, source, chosen = _queries(index, queries, own, sample, rng, progress)
     judged = None if judgments is None else [judgments[i] for i in chosen]
-    retention, retention_is = _retention(index, asked, judged, progress) if asked else (None, "")
+    retention, retention_is = _retention(index, probes, judged, progress) if probes else (None, "")
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.metrics.get("original", {})
     failing, failed = _failing(index, queries, own, judgments, progress)
-    figures = _figures(index, asked if source == "queries" else None, sample, z, progress)
+    figures = _figures(index, probes if source == "queries" else None, sample, z, progress)
     found = Checkup(
         documents=len(index),
         **_verdict(len(index), figures),
@@ -139,8 +144,8 @@ def checkup(
         cosine_on_card=card.get("cosine"),
         fvu=None if np.isnan(reconstruction.fvu) else round(reconstruction.fvu, 4),
         fvu_on_card=card.get("fvu"),
-        remainder=_remainder(index, asked, progress),
-        queries=len(asked),
+        remainder=_remainder(index, probes, progress),
+        queries=len(probes),
         query_source=source,
         silent=round(float((frequency == 0).mean()), 4),
         saturated=round(float((frequency >= BOILERPLATE).mean()), 4),
@@ -152,7 +157,7 @@ def checkup(
         failing=failing,
         failed=failed,
         judged=0 if judgments is None else len(judgments),
-        scale=scale(index, [(one.query.vector, one.own) for one in asked]),
+        scale=scale(index, [(one.query.vector, one.own) for one in probes]),
         cutoff=cutoff(index, queries, own, judgments, precision, progress) if judgments else None,
     )
     return replace(found, advice=(*_notes(index, z), *advice(found, _refit(index))))
@@ -252,26 +257,26 @@ def _queries(
     sample: NDArray[np.int64],
     rng: np.random.Generator,
     progress: Progress,
-) -> tuple[list[Asked], str, list[int]]:
+) -> tuple[list[Probe], str, list[int]]:
     if queries is not None:
         rows = np.sort(rng.permutation(len(queries))[:QUERIES]).tolist()
         out = []
         for place, row in enumerate(rows, 1):
             q, read = index.query_vector(queries[row])
-            out.append(Asked(Query("", q, read=read), own[row] if own else None))
+            out.append(Probe(Query("", q, read=read), own[row] if own else None))
             progress("encode", place, len(rows), "queries")
         return out, "queries", rows
     titles = [title for row in sample if (title := index.document(int(row)).title.strip())][:QUERIES]
     out = []
     with suppress(MismatchError):  # an explainer of vectors without texts cannot encode titles
         for place, title in enumerate(titles, 1):
-            out.append(Asked(Query(title, index.query_vector(title)[0]), None))
+            out.append(Probe(Query(title, index.query_vector(title)[0]), None))
             progress("encode", place, len(titles), "titles")
     return out, "titles" if out else "nothing", list(range(len(out)))
 
 
 def _figures(
-    index: Index, queries: list[Asked] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
+    index: Index, queries: list[Probe] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
 ) -> dict[str, Any]:
     """How much of the scores of queries and their three best hits, or documents and their three nearest, is explained.
 
@@ -322,7 +327,7 @@ def _verdict(documents: int, figures: Mapping[str, Any]) -> dict[str, Any]:
     return {"verdict": found.word, "why": found.why}
 
 
-def _remainder(index: Index, queries: list[Asked], progress: Progress) -> float | None:
+def _remainder(index: Index, queries: list[Probe], progress: Progress) -> float | None:
     """Sum of |remainder| / sum of |score| of each query's three best hits; scores near 0 would distort a mean."""
     out: list[Explanation] = []
     for place, (query, own) in enumerate(queries, 1):
@@ -333,7 +338,7 @@ def _remainder(index: Index, queries: list[Asked], progress: Progress) -> float 
 
 
 def _retention(
-    index: Index, queries: list[Asked], judgments: Sequence[Mapping[str, int]] | None, progress: Progress
+    index: Index, queries: list[Probe], judgments: Sequence[Mapping[str, int]] | None, progress: Progress
 ) -> tuple[float, str]:
     """What is retained when each query's top hundred are reranked by the reconstructed vectors of both sides."""
     sae, view = index.explainer.sae, index.manifest.views[0]

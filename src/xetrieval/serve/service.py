@@ -297,6 +297,7 @@ class Service:
 
     def keep(self, request: s.ProfileRequest) -> s.Profile:
         """Save a profile."""
+        check("profile", _options_of(request), IN_HTTP)
         index = self.index(request.index)
         scope = scope_of(index, request.like, request.least_cosine) if request.like else ALL_QUERIES
         sae = index.explainer.sae

@@ -26,6 +26,7 @@ TOP: Final = 10
 DEPTH: Final = 30  # documents of each ranking that are compared
 OTHERS: Final = 20
 BLOCK: Final = 1 << 15
+ALIKE: Final = 0.8  # the least cosine of queries that are like each other
 SAME: Final = 1e-6  # the largest difference of two vectors of one query
 
 
@@ -156,8 +157,9 @@ def ndcg_of(index: IndexReader, others: OtherQueries, rows: Rows) -> Float64:
     return np.array(out, np.float64)
 
 
-def scope_of(index: IndexReader, queries: Sequence[str], cosine: float) -> Scope:
-    """The scope of queries with a cosine of at least `cosine` with one of these."""
+def scope_of(index: IndexReader, queries: Sequence[str], cosine: float | None = None) -> Scope:
+    """The scope of queries with a cosine of at least `cosine` (None: ALIKE) with one of these."""
+    cosine = ALIKE if cosine is None else cosine
     return Scope(tuple(example(text, index.query_vector(text)[0]) for text in queries), cosine)
 
 
