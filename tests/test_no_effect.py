@@ -1,4 +1,4 @@
-"""Every option that is given has an effect, or is refused: at most once, and not without the option that it belongs to."""
+"""Every option has an effect or is refused: at most once, and not without the option that it belongs to."""
 
 from __future__ import annotations
 

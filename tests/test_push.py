@@ -112,13 +112,14 @@ def test_good_hits_do_not_fall(index: Index) -> None:
         index.push_down(QUERY, hits[0].doc_id, good=[hits[0].doc_id])
 
 
-def test_no_harmless_change_is_an_answer(index: Index) -> None:
+def test_no_harmless_change_is_an_answer(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     last = index.search(QUERY, 300)[-1].doc_id
     found = index.push_down(QUERY, last)
     assert found.proposals == ()
     assert found.note == "it is already the last of 300 documents"
     second = index.search(QUERY, 2)[1].doc_id
-    found = push(index, QUERY, second, "down", others=OtherQueries.of(index, ["word4"]), most_harm=-1.0)
+    monkeypatch.setattr("xetrieval.index.ask.push.MOST_LOST", -1)  # nothing fits
+    found = push(index, QUERY, second, "down", others=OtherQueries.of(index, ["word4"]))
     assert found.proposals == ()
     assert found.note.startswith("no harmless change does it")
     assert index.bring_up(QUERY, index.search(QUERY, 1)[0].doc_id).proposals == ()

@@ -204,5 +204,15 @@ def check(verb: str, options: Mapping[str, object], names: Mapping[str, str] | N
             raise InputError(f"{first} needs {second}: {rule.reason}")
 
 
+def check_flag(value: object, name: str) -> None:
+    """Refuse a value that is not True or False.
+
+    Raises:
+        InputError: names the option.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name} must be True or False, not {clip(repr(value), 40)}")
+
+
 def _is_empty(value: object) -> bool:
     return isinstance(value, Sized) and len(value) == 0

@@ -27,7 +27,7 @@ class DoctorOptions:
     precision: Annotated[
         float | None,
         Option("With --qrels: find the score from which hits have this precision. Default: 0.9."),
-        Range(0.01, 0.99, optional=True),
+        Range(0.01, 0.99),
     ] = None
     seed: SeedOption = 0
     format: FormatOption = Format.text

@@ -113,7 +113,7 @@ class ProfileOptions:
         list[str] | None, Option("Only for queries like this one; may be repeated.", "--like", "QUERY")
     ] = None
     least_cosine: Annotated[
-        float | None, Option("With --like: the least cosine of such a query. Default: 0.8."), Range(0, 1, optional=True)
+        float | None, Option("With --like: the least cosine of such a query. Default: 0.8."), Range(0, 1)
     ] = None
     kind: Annotated[
         KindChoice | None, Option("project: take features out of every document; scale (default): scale activations.")

@@ -179,18 +179,19 @@ def _judgments(
     queries: Sequence[str] | Float32 | None,
     judgments: Sequence[Mapping[str, int]] | None,
     own: Sequence[str | None] | None,
-) -> list[dict[str, int]] | None:
+) -> Sequence[Mapping[str, int]] | None:
     """The judgments by document; checks that the index can be examined with them."""
     if judgments is not None:
         if queries is None or len(queries) != len(judgments):
             raise InputError("give one set of judgments for each query")
+        judgments = [index.by_document(judged) for judged in judgments]
         by_query = {str(place): one for place, one in enumerate(judgments)}
         absent_documents(by_query, lambda name: bool(index.rows_of(name)))
     if own is not None and (queries is None or len(own) != len(queries)):
         raise InputError("give one id or None for each query, as `own`")
     if not len(index):
         raise InputError("every document in this index was deleted; there is nothing to examine")
-    return None if judgments is None else [index.by_document(judged) for judged in judgments]
+    return judgments
 
 
 def advice(

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..features import SteeredFeature
 from ..index import Index
-from ..index.ask.others import DEPTH, TOP, OtherQueries, harm_of, ndcg_of
+from ..index.ask.others import DEPTH, JUDGED, TOP, OtherQueries, harm_of, ndcg_of, rows_left
 from ..index.search.mode import SearchOptions
 from ..index.search.ranking import prepare, rank
 from ..index.store.reader import Rows
@@ -72,7 +72,7 @@ def profile_test(index: Index, profile: SteeringProfile, queries: OtherQueries) 
         queries=len(queries.vectors),
         in_scope=sum(profile.scope.has(q) for q in queries.vectors),
         changed=changed,
-        harm=round(float(harm_of(before, after).mean()), 4),
+        harm=round(float(harm_of(before[:, :DEPTH], after[:, :DEPTH]).mean()), 4),
     )
     if not queries.judgments:
         return made
@@ -88,10 +88,10 @@ def profile_test(index: Index, profile: SteeringProfile, queries: OtherQueries) 
 
 
 def _ranked(index: Index, queries: OtherQueries, profile: SteeringProfile | None) -> Rows:
-    """The top rows of every query, [o, DEPTH]."""
-    depth = max(1, min(DEPTH, len(index) - 1))
+    """The top rows of every query, [o, JUDGED] or fewer."""
+    depth = rows_left(index, queries.own, JUDGED)
     out = []
-    for q, own in zip(queries.vectors, queries.own.tolist(), strict=True):
-        rows = rank(index, prepare(index, q, SearchOptions(steer=profile, exact=True)), depth + 1).rows
-        out.append(rows[rows != own][:depth])
+    for q, own in zip(queries.vectors, queries.own, strict=True):
+        rows = rank(index, prepare(index, q, SearchOptions(steer=profile, exact=True)), depth + max(1, len(own))).rows
+        out.append(rows[~np.isin(rows, own)][:depth])
     return np.stack(out)

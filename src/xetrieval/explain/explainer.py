@@ -35,6 +35,7 @@ from ..features import RETIRED, Family, Feature
 from ..files import path_of
 from ..identity import FUNCTION, explainer_digest
 from ..internalizer import Internalizer
+from ..options import check_flag
 from ..sae import SparseAutoencoder, SparseCodes
 from ..steer import SteeringProfile, steer_query
 from ..text import clip
@@ -247,11 +248,9 @@ class Explainer:
         Raises:
             InputError: an empty text. MissingExtra: the encoder is not installed.
         """
-        query, first, second = (
-            as_text(query, "query"),
-            as_text(first, "first document"),
-            as_text(second, "second document"),
-        )
+        check_flag(counterfactual, "counterfactual")
+        given = zip((query, first, second), ("query", "first document", "second document"), strict=True)
+        query, first, second = (as_text(text, what) for text, what in given)
         q, read_q = read_texts(self.encoder, [query], "query")
         z, read_d = read_texts(self.encoder, [first, second], "document")
         made, read_query = contrast_vectors(self, q[0], z, [query, first, second]), reading(read_q, 0)

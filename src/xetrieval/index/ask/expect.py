@@ -6,7 +6,7 @@ A missing document is compared with the last hit of the top, an unwanted one wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ import numpy as np
 
 from ...configs.option import Checked, Range
 from ...data.lines import BadLine, Line, each, read_json_lines
+from ...encoders.texts import as_text
 from ...errors import InputError
 from ...explain import Contrast, Explanation
 from ...files import path_of
@@ -45,6 +46,8 @@ class Expectation(Checked, Record):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("query", "doc_id", "where"):
+            as_text(getattr(self, name), name)
         if self.in_top is self.not_in_top is self.explained is None:
             raise InputError("give in_top, not_in_top or explained")
         if self.in_top is not None and self.not_in_top is not None and self.in_top <= self.not_in_top:
@@ -128,9 +131,17 @@ def check(index: Index, expectations: Iterable[Expectation], progress: Progress 
     """Check every expectation; each query is encoded once.
 
     Raises:
-        InputError: a document that is not in the index, or a filter that cannot be used.
+        InputError: not a list of expectations, a document that is not in the index, or a filter that cannot be used.
     """
-    wanted, prepared, out = list(expectations), dict[tuple[str, str], Query](), []
+    if isinstance(expectations, Mapping | str | bytes) or not isinstance(expectations, Iterable):
+        raise InputError(f"expectations: give a list of Expectation or a file, not a {type(expectations).__name__}")
+    expectations = list(expectations)
+    for place, one in enumerate(expectations, 1):
+        if not isinstance(one, Expectation):
+            raise InputError(f"expectation {place} is a {type(one).__name__}, not an Expectation")
+    if not expectations:
+        raise InputError("there is no expectation to check")
+    wanted, prepared, out = expectations, dict[tuple[str, str], Query](), []
     for place, one in enumerate(wanted, 1):
         try:
             if (one.query, one.by) not in prepared:

@@ -14,16 +14,19 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ...arrays import Float32, Float64
+from ...configs.option import Range
 from ...encoders import as_texts
 from ...errors import InputError
 from ...steer import ExampleQuery, Removal, Scope, SteeringProfile
 from ...steer.trials import best_places, rank_biased_overlap
 from ..search.nearest import deleted_in
+from ..search.ranking import check_k
 from ..store.reader import IndexReader, Rows
 from ..store.sealed import check_numbers
 
 TOP: Final = 10
-DEPTH: Final = 30  # documents of each ranking that are compared
+DEPTH: Final = 30  # rows of each ranking that are compared
+JUDGED: Final = 5 * TOP  # rows of each ranking that are judged, as several may be chunks of the same document
 OTHERS: Final = 20
 BLOCK: Final = 1 << 15
 ALIKE: Final = 0.8  # the least cosine of queries that are like each other
@@ -34,7 +37,7 @@ class OtherQueries(NamedTuple):
     """Queries that a change for one query should leave as they are."""
 
     vectors: Float32  # [o, m]
-    own: Rows  # [o], the row that is not ranked for each; -1: none
+    own: Sequence[Rows]  # of each query, the rows that are not ranked for it: a document, or its chunks
     judgments: Sequence[Mapping[str, int]] = ()  # of each query, {document id: grade}; none: not judged
     drawn: bool = False  # whether they are passages of the index
 
@@ -53,8 +56,13 @@ class OtherQueries(NamedTuple):
             names: ids of the queries; a document with the id of a query is not ranked for it, as in BEIR.
             most: take this many, evenly spaced; None: all.
         Raises:
-            InputError: no query, not a list of texts, or not one name or set of judgments for each.
+            InputError: no query, not a list of texts, not one name or set of judgments for each, or not a number.
         """
+        names = as_texts(names, "id")
+        if isinstance(judgments, str | Mapping) or not isinstance(judgments, Sequence):
+            raise InputError(f"judgments: give a list of {{document id: grade}}, not a {type(judgments).__name__}")
+        if most is not None:
+            check_k(most, "most")
         queries = queries if isinstance(queries, np.ndarray) else as_texts(queries, "query")
         if not len(queries):
             raise InputError("give at least one other query")
@@ -65,8 +73,8 @@ class OtherQueries(NamedTuple):
         kept = np.linspace(0, len(queries) - 1, count).astype(int).tolist()
         vectors = np.stack([index.query_vector(queries[place])[0] for place in kept])
         graded = [index.by_document(judgments[place]) for place in kept] if judgments else []
-        own = [index.find(names[place]) for place in kept] if names else [None] * count
-        return cls(vectors, np.array([-1 if row is None else row for row in own]), graded)
+        own = [np.array(index.rows_of(names[place]) if names else (), np.int64) for place in kept]
+        return cls(vectors, own, graded)
 
     def without(self, q: Float32) -> OtherQueries:
         """These queries without those of vector `q` [m].
@@ -78,22 +86,23 @@ class OtherQueries(NamedTuple):
         if not kept:
             raise InputError("give at least one other query")
         judgments = [self.judgments[place] for place in kept] if self.judgments else []
-        return OtherQueries(self.vectors[kept], self.own[kept], judgments, self.drawn)
+        return OtherQueries(self.vectors[kept], [self.own[place] for place in kept], judgments, self.drawn)
 
     @classmethod
     def passages(cls, index: IndexReader, seed: int = 0) -> OtherQueries:
         """Passages of the index, drawn at random; each is left out of its own ranking."""
         rows = np.sort(np.random.default_rng(seed).choice(index.alive, min(OTHERS, len(index)), replace=False))
-        return cls(index.vectors(rows), rows, drawn=True)
+        return cls(index.vectors(rows), [*rows[:, None]], drawn=True)
 
 
-def top_rows(index: IndexReader, q: Float32, own: Rows, depth: int) -> Rows:
-    """The best documents of every query [h, m] without the row in `own` [h], [h, depth] or fewer, best first."""
-    depth = max(1, min(depth, len(index) - 1))
+def top_rows(index: IndexReader, q: Float32, own: Sequence[Rows], depth: int) -> Rows:
+    """The best rows of every query [h, m] without those in its `own`, [h, depth] or fewer, best first."""
+    depth = rows_left(index, own, depth)
+    hidden, of = np.concatenate(own), np.repeat(np.arange(len(own)), [len(rows) for rows in own])
     rows, values = np.empty((len(q), 0), np.int64), np.empty((len(q), 0), np.float32)
     for first, scores in blocks(index, q):
-        inside = np.flatnonzero((own >= first) & (own < first + len(scores)))
-        scores[own[inside] - first, inside] = -np.inf
+        inside = (hidden >= first) & (hidden < first + len(scores))
+        scores[hidden[inside] - first, of[inside]] = -np.inf
         part = np.ascontiguousarray(scores.T)
         top = best_places(part, depth)
         rows = np.concatenate([rows, top + first], axis=1)
@@ -101,6 +110,11 @@ def top_rows(index: IndexReader, q: Float32, own: Rows, depth: int) -> Rows:
         kept = best_places(values, depth)
         rows, values = np.take_along_axis(rows, kept, axis=1), np.take_along_axis(values, kept, axis=1)
     return rows
+
+
+def rows_left(index: IndexReader, own: Sequence[Rows], most: int) -> int:
+    """How many rows every query can rank without its `own`, at most `most`."""
+    return max(1, min(most, len(index) - max(1, *map(len, own))))
 
 
 def blocks(index: IndexReader, q: Float32) -> Iterator[tuple[int, Float32]]:
@@ -127,7 +141,7 @@ def with_profiles(
     ]
     every = np.concatenate(inside)
     asked = np.concatenate(turned).astype(np.float32)
-    found = top_rows(index, asked, others.own[every], width) if len(every) else before[:0]
+    found = top_rows(index, asked, [others.own[place] for place in every], width) if len(every) else before[:0]
     out, start = [], 0
     for some in inside:
         rows = before.copy()
@@ -160,7 +174,9 @@ def ndcg_of(index: IndexReader, others: OtherQueries, rows: Rows) -> Float64:
 def scope_of(index: IndexReader, queries: Sequence[str], cosine: float | None = None) -> Scope:
     """The scope of queries with a cosine of at least `cosine` (None: ALIKE) with one of these."""
     cosine = ALIKE if cosine is None else cosine
-    return Scope(tuple(example(text, index.query_vector(text)[0]) for text in queries), cosine)
+    Range(0, 1).check("cosine of a scope", cosine)
+    texts = as_texts(queries, "query")
+    return Scope(tuple(example(text, index.query_vector(text)[0]) for text in texts), cosine)
 
 
 def example(text: str, q: Float32) -> ExampleQuery:

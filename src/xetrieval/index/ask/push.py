@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32, Float64
+from ...configs.option import Range
 from ...encoders import as_texts
 from ...errors import InputError
 from ...explain.support import overlap
@@ -25,9 +26,10 @@ from ...features import SteeredFeature
 from ...records import Record
 from ...steer import ALL_QUERIES, Removal, Scope, SteeringProfile
 from ...steer.trials import Candidates, Trials, best_places, rank_biased_overlap, rank_of, rank_without
+from ...text import clip
 from ..search.mode import Query
 from ..search.ranking import prepare, warn_foreign
-from .others import DEPTH, TOP, OtherQueries, blocks, example, harm_of, ndcg_of, top_rows, with_profiles
+from .others import DEPTH, JUDGED, TOP, OtherQueries, blocks, example, harm_of, ndcg_of, top_rows, with_profiles
 from .why import all_scores, rank_in
 
 if TYPE_CHECKING:
@@ -120,8 +122,12 @@ def push(
         good: ids of documents that must not fall, except behind a document that is brought up.
         others: queries on which harm is measured, without `query` itself; None: passages of the index.
     Raises:
-        InputError: no such document, or the document to push down is marked good or ranks too low.
+        InputError: no such document, the document to push down is marked good or ranks too low, or a direction or harm
+        that is none.
     """
+    if direction not in get_args(Direction):
+        raise InputError(f"direction {clip(repr(direction), 40)}: choose down or up")
+    Range(0, 1).check("most harm", most_harm)
     good = as_texts(good, "id")
     if not isinstance(others, OtherQueries | None):
         raise InputError("others: give OtherQueries.of(index, queries)")
@@ -307,9 +313,9 @@ def _measured(case: _Case, profiles: Sequence[SteeringProfile], most_harm: float
     scores = np.concatenate([block for _, block in blocks(index, turned.astype(np.float32))]).T
     tops = best_places(scores, TOP)
     gone = case.lost(tops)
-    before = case.before[:, :DEPTH]
+    before = case.before[:, :JUDGED]
     after = with_profiles(index, others, before, profiles)
-    harm = np.array([harm_of(before, rows).mean() for rows in after])
+    harm = np.array([harm_of(before[:, :DEPTH], rows[:, :DEPTH]).mean() for rows in after])
     ranks = np.array([rank_in(one, case.row) for one in scores])
     used = np.array([len(profile.factors) for profile in profiles])
     order = case.order(ranks, gone @ WEIGHTS[: gone.shape[1]], used, harm)

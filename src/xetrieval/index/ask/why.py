@@ -13,7 +13,7 @@ from ...explain import Contrast, Explanation, RankChange
 from ...explain.contrast import contrast_vectors
 from ...explain.counterfactual import least_boost, least_erasure, swap_vectors
 from ...explain.words import with_words
-from ...options import check
+from ...options import check, check_flag
 from ...records import Record
 from ...text import clip, printable, shorten
 from ..search.mode import Query
@@ -108,6 +108,7 @@ def why(
     Raises:
         InputError: no such document, or a comparison or counterfactual for a ranking that is not the encoder's own.
     """
+    check_flag(counterfactual, "counterfactual")
     ranking = {"steer": query.options.factors, "views": query.options.views}
     questions = {"over": over, "k": k, "counterfactual": counterfactual, "evidence": evidence is not None}
     check("why", ranking | questions, IN_PYTHON, query.options.by)

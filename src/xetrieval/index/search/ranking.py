@@ -22,7 +22,7 @@ from ...explain.word_states import query_words
 from ...explain.words import Carrier, beside, carriers, with_words
 from ...extras import require
 from ...features import SteeredFeature
-from ...options import check
+from ...options import check, check_flag
 from ...records import Record
 from ...registry import search_mode
 from ...steer import SteeringProfile
@@ -224,8 +224,7 @@ def prepare(index: IndexReader, query: str | object, options: SearchOptions | No
     least = options.least
     if least is not None and (isinstance(least, bool) or not isinstance(least, Real) or not math.isfinite(least)):
         raise InputError("least must be a number, the lowest score of a hit")
-    if not isinstance(options.exact, bool):
-        raise InputError(f"exact must be True or False, not {options.exact!r:.40}")
+    check_flag(options.exact, "exact")
     if options.steer is not None:
         if not isinstance(options.steer, SteeringProfile):
             raise InputError(f"steer must be a SteeringProfile, not a {type(options.steer).__name__}")

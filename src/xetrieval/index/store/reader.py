@@ -161,9 +161,19 @@ class IndexReader:
         return list(dict.fromkeys(map(self.whole_of, rows)))
 
     def by_document(self, grades: Mapping[str, int]) -> dict[str, int]:
-        """Grades by document, from grades of documents and chunks: a document gets its best grade."""
+        """Grades by document, from grades of documents and chunks: a document gets its best grade.
+
+        Raises:
+            InputError: not {document id: grade}, or a grade that is not a whole number.
+        """
+        if not isinstance(grades, Mapping):
+            raise InputError(f"judgments: give {{document id: grade}}, not a {type(grades).__name__}")
         out: dict[str, int] = {}
         for name, grade in grades.items():
+            if isinstance(grade, bool) or not isinstance(grade, int | np.integer) or not isinstance(name, str):
+                raise InputError(
+                    f"judgments: {clip(repr({name: grade}), 60)}: give ids as text, grades as whole numbers"
+                )
             row = self.find(name)
             whole = name if row is None else self.whole_of(row)
             out[whole] = max(grade, out.get(whole, grade))
