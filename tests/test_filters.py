@@ -25,7 +25,10 @@ from xetrieval.data.values import plain
 from xetrieval.errors import InputError, NotComparedWarning
 from xetrieval.explain import Reading
 from xetrieval.index import Corpus, build_index, open_index
+from xetrieval.index.ask.answer import search_answer
 from xetrieval.index.build.delete import delete_documents
+from xetrieval.index.search.mode import SearchOptions
+from xetrieval.index.search.ranking import search
 from xetrieval.index.store.filters import check_fields, matching_rows, parse_filters
 from xetrieval.index.store.metadata import moment
 from xetrieval.index.store.texts import Texts
@@ -362,6 +365,9 @@ def test_texts_that_are_not_compared_with_a_date_are_counted(tmp_path: Path) -> 
     index = open_index(tmp_path / "index")
     with pytest.warns(NotComparedWarning, match="not compared in 6 documents, whose 'at'"):
         assert index.matching(["at>=2024-01-01"]).tolist() == [0, 1]
+    with pytest.warns(NotComparedWarning):
+        found = search(index, "word1", 3, SearchOptions(), ["at>=2024-01-01"])
+    assert "not compared in 6 documents" in search_answer(found, None, explain=False, top=None).notes[-1]
     assert index.matching(["at=2024-01"]).tolist() == [2]
     delete_documents(tmp_path / "index", [f"d{i}" for i in range(2, 8)])
     assert open_index(tmp_path / "index").matching(["at>=2024-01-02"]).tolist() == [1]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases_data import refused, run
 from conftest import random_sae, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,8 +126,12 @@ def test_a_profile_can_change_only_some_documents(index: Index, tmp_path: Path, 
     }
     with pytest.raises(InputError, match="no query form" if kind == "project" else "of the kind scale"):
         steer_query(index.explainer.sae, unit(1), some)
-    with pytest.raises(InputError, match="absent"):
-        index.search(QUERY, steer=replace(everywhere, scope=Scope(filters=("absent=1",))))
+    wrong = replace(everywhere, scope=Scope(filters=("absent=1",)))
+    with pytest.raises(InputError, match="^the steering profile: .*absent"):
+        index.search(QUERY, steer=wrong)
+    wrong.save(tmp_path / "wrong.json")
+    for command in (("search", index.folder, QUERY, "--steer"), ("steer", "apply", index.folder, QUERY, "--profile")):
+        refused(run(*command, tmp_path / "wrong.json"), "wrong.json: filter", "absent")
 
 
 def test_only_projection_has_a_query_form() -> None:

@@ -21,7 +21,10 @@ class CheckOptions:
     """What is expected, and how the outcome is printed."""
 
     expect: Annotated[
-        Path, Option("JSON lines with query, doc_id, and in_top, not_in_top or explained; also by and filters.")
+        Path,
+        Option(
+            "JSON lines with query, doc_id, and in_top, not_in_top or explained; also by and filters. - is standard input."
+        ),
     ]
     format: FormatOption = Format.text
     explainer: ExplainerCopy = None
@@ -35,8 +38,10 @@ def check(index: IndexArgument, options: CheckOptions) -> None:
     from ..index import open_index, read_expectations
     from ..index.ask.expect import check as run
     from ..index.ask.tables import checked_parts
+    from .streams import readable
 
-    wanted = read_expectations(options.expect)
+    with readable([options.expect]) as (expect,):
+        wanted = read_expectations(expect)
     with progress_bar() as progress:
         found = run(open_index(index, options.explainer), wanted, progress)
     if options.format is Format.json:

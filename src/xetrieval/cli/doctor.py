@@ -37,10 +37,11 @@ class DoctorOptions:
 
 def doctor(index: IndexArgument, options: DoctorOptions) -> None:
     """Examine an index: whether its explainer is good enough, what is wrong, and which features make queries fail."""
-    from ..data.judgments import absent_documents, own_note, read_judged_queries, read_queries
+    from ..data.judgments import JudgedQueries, absent_documents, own_note, read_judged_queries, read_queries
     from ..evaluate.checkup_table import checkup_parts
     from ..evaluate.doctor import checkup
     from ..index import open_index
+    from .streams import readable
 
     queries, qrels = options.queries, options.qrels
     check_options("doctor", vars(options))
@@ -50,8 +51,9 @@ def doctor(index: IndexArgument, options: DoctorOptions) -> None:
     own: list[str | None] | None = None
     if queries is not None:
         skipped = skipped_rows(skip_bad=options.skip_bad)
-        if qrels is not None:
-            found = read_judged_queries(qrels, queries, skipped)
+        with readable([queries, *([] if qrels is None else [qrels])], skipped) as (first, *rest):
+            found = read_judged_queries(rest[0], first, skipped) if rest else read_queries(first, None, skipped)
+        if isinstance(found, JudgedQueries):
             texts, judged = found.texts, [found.judgments[name] for name in found.ids]
             notes = [*found.notes, *absent_documents(found.judgments, lambda name: bool(opened.rows_of(name)))]
             own = [name if opened.rows_of(name) else None for name in found.ids]
@@ -59,8 +61,7 @@ def doctor(index: IndexArgument, options: DoctorOptions) -> None:
             relevant = sum(found.judgments[name].get(name, 0) > 0 for name in mine)
             notes += [own_note(len(mine), relevant)] if mine else []
         else:
-            read = read_queries(queries, None, skipped)
-            texts, notes = read.texts, [read.note] if read.empty else []
+            texts, notes = found.texts, [found.note] if found.empty else []
         report_skipped(skipped, None)
         print_messages(notes)
     with progress_bar() as progress:

@@ -81,12 +81,14 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
 def _queries(options: NamesOptions) -> tuple[Queries, Mapping[str, Mapping[str, int]] | None]:
     """The queries, and their judgments if given, in which case unjudged queries are left out."""
     from ..data.judgments import Queries, read_judged_queries, read_queries
+    from .streams import readable
 
-    if options.qrels is None:
-        queries = read_queries(options.queries)
-        print_messages([queries.note] if queries.empty else [])
-        return queries, None
-    judged = read_judged_queries(options.qrels, options.queries)
+    with readable([options.queries, *([] if options.qrels is None else [options.qrels])]) as (first, *rest):
+        if not rest:
+            queries = read_queries(first)
+            print_messages([queries.note] if queries.empty else [])
+            return queries, None
+        judged = read_judged_queries(rest[0], first)
     print_messages(judged.notes)
     return Queries(judged.ids, judged.texts, 0), judged.judgments
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..index import Index
     from ..index.search.mode import SearchOptions
     from ..index.search.ranking import Hit
+    from ..steer import SteeringProfile
 
 CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options named differently
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
@@ -59,13 +60,8 @@ class RankingOptions:
     def options(self, index: Index) -> SearchOptions:
         """How to rank."""
         from ..index.search.mode import SearchOptions
-        from ..steer import SteeringProfile
 
-        profile = (
-            None
-            if self.steer is None
-            else SteeringProfile.load(self.steer, index.explainer.sae, index.explainer.earlier)
-        )
+        profile = None if self.steer is None else read_profile(self.steer, index)
         return SearchOptions(self.by, profile, read_weights(self.view))
 
 
@@ -82,7 +78,8 @@ class HitOptions:
     """Which hits to find, and what to print about them."""
 
     queries: Annotated[
-        Path | None, Option("Search for every query of a file: JSON lines with _id and text, as in BEIR.")
+        Path | None,
+        Option("Search for every query of a file: JSON lines with _id and text, as in BEIR; - is standard input."),
     ] = None
     k: Annotated[int, Option("How many documents.", "--hits -k"), Range(1)] = 10
     filter: Annotated[
@@ -165,9 +162,11 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
     from ..index.ask.tables import hit_parts
     from ..index.search.ranking import search as search_index
     from ..index.search.unrelated import in_words
+    from .streams import readable
 
     skipped = skipped_rows(skip_bad=hits.skip_bad)
-    read = read_queries(queries, None, skipped)
+    with readable([queries], skipped) as (kept,):
+        read = read_queries(kept, None, skipped)
     report_skipped(skipped, None)
     best, unanswered = [], []
     with nullcontext(silent) if sys.stdout.isatty() else progress_bar() as progress:  # hits show the progress
@@ -263,6 +262,19 @@ def why(
     # A page has one table: the comparison if there is one.
     notes = [answer.head[0], *([compared] if compared else []), *answer.notes]
     show(answer.contrast or answer.explanation, top, format, output, notes)
+
+
+def read_profile(path: Path, index: Index) -> SteeringProfile:
+    """A steering profile, checked against an index."""
+    from ..index.store.filters import check_fields, parse_filters
+    from ..steer import SteeringProfile
+
+    profile = SteeringProfile.load(path, index.explainer.sae, index.explainer.earlier)
+    try:
+        check_fields(parse_filters(profile.scope.filters), index.kinds)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return profile
 
 
 def read_query(text: str | None, vector: Path | None) -> str | Float32:

@@ -15,7 +15,7 @@ from .console import output_console, print_json, print_line, print_message
 from .options import Format, FormatOption
 from .output import check_output
 from .progress import progress_bar
-from .search import IndexArgument
+from .search import IndexArgument, read_profile
 from .shared import Commands, check_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
@@ -58,6 +58,7 @@ def suggest(
     from ..evaluate.suggest import suggest as run
     from ..index import open_index
     from ..index.ask.tables import profile_table
+    from .streams import readable
 
     data, clicks = judgments.data, judgments.clicks
     if (data is None) == (clicks is None):
@@ -75,7 +76,8 @@ def suggest(
         print_messages(benchmark.notes)
     else:
         assert clicks is not None
-        texts, judged = read_clicks(clicks, skipped)
+        with readable([clicks], skipped) as (kept,):
+            texts, judged = read_clicks(kept, skipped)
         source = clicks.name
     report_skipped(skipped, output)
     named = {str(place): one for place, one in enumerate(judged)}
@@ -127,12 +129,8 @@ class ProfileOptions:
         if self.profile is None and not self.factor:
             raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
         check_options("profile", {"like": self.queries_like, "least_cosine": self.least_cosine is not None})
-        sae, earlier = index.explainer.sae, index.explainer.earlier
-        chosen = (
-            SteeringProfile({}, sae.digest)
-            if self.profile is None
-            else SteeringProfile.load(self.profile, sae, earlier)
-        )
+        empty = SteeringProfile({}, index.explainer.sae.digest)
+        chosen = empty if self.profile is None else read_profile(self.profile, index)
         chosen = chosen.with_factors(self.factor or (), index.explainer.features)
         if self.queries_like:
             chosen = replace(chosen, scope=scope_of(index, self.queries_like, self.least_cosine))

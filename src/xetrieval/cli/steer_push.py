@@ -13,7 +13,7 @@ from ..errors import InputError
 from .console import output_console, print_json, print_line, print_message
 from .options import Format, FormatOption
 from .output import check_output, print_parts
-from .search import IndexArgument
+from .search import IndexArgument, read_profile
 from .skipped import print_messages
 from .steer import ProfileOptions, app, save_profile
 
@@ -41,13 +41,15 @@ class OtherOptions:
         from ..data.benchmark import open_benchmark
         from ..data.judgments import read_queries
         from ..index.ask.others import OtherQueries
+        from .streams import readable
 
         if self.data is not None and self.queries is not None:
             raise InputError("give --data or --queries, not both")
         if self.data is None and self.queries is None:
             return None
         if self.queries is not None:
-            texts = [text for text in read_queries(self.queries).texts if text != query]
+            with readable([self.queries]) as (kept,):
+                texts = [text for text in read_queries(kept).texts if text != query]
             return OtherQueries.of(index, texts, most=most)
         benchmark = open_benchmark(str(self.data))
         print_messages(benchmark.notes)
@@ -148,11 +150,10 @@ def merge(
     """Merge profiles of one kind and scope into one. Two factors of the same feature must be equal."""
     from ..index import open_index
     from ..index.ask.tables import profile_table
-    from ..steer import SteeringProfile
 
     check_output(output, index)
     opened = open_index(index)
-    first, *rest = (SteeringProfile.load(path, opened.explainer.sae, opened.explainer.earlier) for path in profiles)
+    first, *rest = (read_profile(path, opened) for path in profiles)
     for other in rest:
         first = first.merged(other)
     output_console().print(profile_table(opened, first))
@@ -164,11 +165,7 @@ def diff(index: IndexArgument, first: ProfileArgument, second: ProfileArgument) 
     """Compare two profiles feature by feature."""
     from ..index import open_index
     from ..index.ask.tables import difference_parts
-    from ..steer import SteeringProfile
 
     opened = open_index(index)
-    one, two = (
-        replace(SteeringProfile.load(path, opened.explainer.sae, opened.explainer.earlier), provenance="", note="")
-        for path in (first, second)
-    )
+    one, two = (replace(read_profile(path, opened), provenance="", note="") for path in (first, second))
     print_parts(difference_parts(opened, one, two), None)

@@ -31,12 +31,15 @@ def texts_or_input(*texts: str | None) -> list[str | None]:
 
 
 @contextmanager
-def readable(paths: Sequence[Path], skipped: Skipped) -> Iterator[list[Path]]:
-    """Paths of JSON Lines that can be read more than once: the content of "-" or a pipe is copied to a temporary file.
+def readable(paths: Sequence[Path], skipped: Skipped | None = None) -> Iterator[list[Path]]:
+    """Paths of files that can be read more than once: the content of "-" or a pipe is copied to a temporary file.
 
-    Errors and `skipped` name the original, not the copy.
+    What is compressed with gzip is read as such; without an extension, it is JSON Lines. Errors and `skipped` name the
+    original, not the copy.
     """
     from tempfile import TemporaryDirectory
+
+    from ..data.lines import GZIP
 
     streams = [NAMED if str(path) in (STANDARD, "/dev/stdin") else str(path) for path in paths if is_stream(path)]
     if twice := next((name for name in streams if streams.count(name) > 1), ""):
@@ -51,15 +54,20 @@ def readable(paths: Sequence[Path], skipped: Skipped) -> Iterator[list[Path]]:
                 kept.append(path)
                 continue
             name = Path(NAMED) if str(path) == STANDARD else path
-            copy = Path(home) / str(number) / f"{name.name.replace(' ', '-')}.jsonl"  # two may have the same name
+            content = read_bytes(path)
+            packed = ".gz" if content.startswith(GZIP) and name.suffix != ".gz" else ""
+            copy = Path(home) / str(number) / f"{name.name}{packed}"  # two may have the same name
             copy.parent.mkdir()
-            copy.write_bytes(read_bytes(path))
+            copy.write_bytes(content)
             kept.append(copy)
             names[str(copy)] = str(name)
-            skipped.rename(copy, name)
+            if skipped is not None:
+                skipped.rename(copy, name)
         try:
             yield kept
         except (InputError, DamagedError) as error:
             for copied, given in names.items():
-                error.args = (str(error).replace(copied, given),)
+                form = f"{given} is read as JSON lines; name a file to have another format read by its extension"
+                foreign = copied in str(error) and "not JSON" in str(error) and not Path(copied).suffix.strip(".gz")
+                error.args = (str(error).replace(copied, given) + (f" ({form})" if foreign else ""),)
             raise

@@ -19,7 +19,7 @@ class SearchAnswer(Record):
 
     query: str
     read: Reading  # how much of the query the encoder could read
-    notes: tuple[str, ...]  # warnings: unread parts of the query, a foreign vector, or hits that are all too low
+    notes: tuple[str, ...]  # warnings: unread parts of the query, a foreign vector, low scores, dates not compared
     hits: tuple[Hit, ...]
     steered: tuple[SteeredFeature, ...] = ()
     overview: Overview | None = None
@@ -30,7 +30,7 @@ def search_answer(found: Found, overview: Overview | None, *, explain: bool, top
     """The answer; with `explain`, each hit has an explanation of `top` terms."""
     query = found.query
     shortened = tuple(hit.with_explanation(top) if explain else hit for hit in found.hits)
-    notes = (*query.read.notes("query"), *filter(None, (query.doubt, query.unsteered, found.note)))
+    notes = (*query.read.notes("query"), *filter(None, (query.doubt, query.unsteered, found.note)), *found.filter_notes)
     return SearchAnswer(query.text, query.read, notes, shortened, query.steered, overview)
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...arrays import Float32, Float64
+from ...errors import InputError
 from ...explain import Explanation
 from ...explain.pairs import PairNames
 from ...sae import SparseCodes
@@ -130,7 +131,10 @@ class Partly(Cosine):
     def __init__(self, steered: Ranking, filters: tuple[str, ...]) -> None:
         super().__init__(steered.index, steered.query)
         self.steered, self.plain = steered, Cosine(steered.index, steered.query)
-        self.inside = self.index.matching(filters)
+        try:
+            self.inside = self.index.matching(filters)
+        except InputError as error:
+            raise InputError(f"the steering profile: {error}") from error
 
     def rank(self, k: int, among: Rows | None) -> Ranked:
         """The best k rows of both parts."""

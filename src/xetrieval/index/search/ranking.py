@@ -166,11 +166,12 @@ class Hit(Record):
 
 
 class Found(NamedTuple):
-    """The hits of a query, the prepared query, and a sentence if nothing seems to answer it."""
+    """The hits of a query, the prepared query, a sentence if nothing seems to answer it, and some on filters."""
 
     hits: list[Hit]
     query: Query
     note: str
+    filter_notes: Sequence[str] = ()
 
 
 def search(
@@ -190,6 +191,7 @@ def search(
         hits(index, prepared, Ranked(ranked.rows[high], ranked.scores[high])),
         prepared,
         nothing_answers(index, prepared, ranked),
+        () if filters is None else index.not_compared(filters),
     )
 
 

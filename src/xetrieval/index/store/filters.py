@@ -24,15 +24,14 @@ import json
 import math
 import operator
 import re
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data.values import plain
-from ...errors import InputError, NotComparedWarning
+from ...errors import InputError
 from ...files import is_whole, parse_json
 from .metadata import MICRO, fits, moment, text_key
 from .texts import Texts
@@ -277,8 +276,8 @@ def _mismatch(one: Condition, operand: Operand, there: frozenset[tuple[str, bool
     return f"{what}; {operand.shown or EMPTY} is of a different kind"
 
 
-def check_compared(shards: Sequence[tuple[Texts, NDArray[np.int64]]], conditions: Iterable[Condition]) -> None:
-    """Warn if documents are left out because a field compared with a date has texts that are not read as dates.
+def not_compared(shards: Sequence[tuple[Texts, NDArray[np.int64]]], conditions: Iterable[Condition]) -> Iterator[str]:
+    """A sentence for each condition on dates that leaves out documents whose field has text that is not a date.
 
     Args:
         shards: the texts of each shard, and its deleted rows.
@@ -287,11 +286,9 @@ def check_compared(shards: Sequence[tuple[Texts, NDArray[np.int64]]], conditions
         if one.operator in ORDER and one.values[0].when is not None:
             count = sum(len(np.setdiff1d(_not_dates(texts, one.field), deleted)) for texts, deleted in shards)
             if count:
-                warnings.warn(
+                yield (
                     f"filter {str(one)[:100]!r}: not compared in {count:,} documents, whose {one.field[:100]!r} is not "
-                    f"a date as {DATES}",
-                    NotComparedWarning,
-                    stacklevel=4,
+                    f"a date as {DATES}"
                 )
 
 

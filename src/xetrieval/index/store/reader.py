@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Float32, as_vectors, l2norm
 from ...encoders import read_texts
-from ...errors import DamagedError, InputError, MismatchError
+from ...errors import DamagedError, InputError, MismatchError, NotComparedWarning
 from ...explain import Explainer, Reading, load
 from ...explain.pairs import reading
 from ...explain.word_states import DocumentWords, words_at
@@ -25,7 +26,7 @@ from ...files.kind import NAME as CONFIG
 from ...sae import SparseCodes
 from ...text import clip
 from ...views import View
-from .filters import Filters, Kinds, check_compared, check_fields, matching_rows, parse_filters
+from .filters import Filters, Kinds, check_fields, matching_rows, not_compared, parse_filters
 from .ids import IdLookup
 from .layout import BUILDING, SHARDS
 from .manifest import Manifest, read_index_manifest
@@ -264,9 +265,15 @@ class IndexReader:
         """
         conditions = parse_filters(filters)
         check_fields(conditions, self.kinds)
-        check_compared([(shard.texts, self.deleted - shard.first) for shard in self.shards], conditions)
+        for sentence in self.not_compared(filters):
+            warnings.warn(sentence, NotComparedWarning, stacklevel=3)
         out = [matching_rows(shard.texts, shard.rows, conditions) + shard.first for shard in self.shards]
         return np.concatenate([*out, np.empty(0, np.int64)])
+
+    def not_compared(self, filters: Filters) -> list[str]:
+        """A sentence for each filter on dates that leaves out documents whose field has text that is not a date."""
+        shards = [(shard.texts, self.deleted - shard.first) for shard in self.shards]
+        return list(not_compared(shards, parse_filters(filters)))
 
     # ------------------------------------------------------------------ features
 
