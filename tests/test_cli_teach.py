@@ -107,6 +107,15 @@ def test_a_spent_budget_is_exit_code_3_and_can_go_on(server: ChatServer, corpus:
     assert len((tmp_path / "t.jsonl").read_text().splitlines()) == 8
 
 
+def test_no_usable_answer_is_an_error(monkeypatch: pytest.MonkeyPatch, corpus: Path, tmp_path: Path) -> None:
+    monkeypatch.setattr(remote, "FIRST_WAIT", 0.001)
+    with chat_server(lambda _: "") as running:
+        options = (corpus, "--llm", f"{running.url}#m", "--output", tmp_path / "t.jsonl", "--retries", 0)
+        done = run("teach", *options)
+    refused(done, f"#m could be used; {tmp_path / 't.jsonl'} lists the faults")
+    assert all(json.loads(line)["failed"] for line in (tmp_path / "t.jsonl").read_text().splitlines())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),

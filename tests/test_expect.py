@@ -213,6 +213,8 @@ def test_a_document_of_several_chunks_is_once_in_a_run(tmp_path: Path) -> None:
     documents = list(dict.fromkeys(hit.parent or hit.doc_id for hit in hits))
     assert len(documents) < len(hits)
     assert [line.split()[2:4] for line in run_lines("q", hits)] == [[one, str(i)] for i, one in enumerate(documents, 1)]
+    with pytest.raises(InputError, match=r"'a\\x1b\[2J' has a control character"):
+        list(run_lines("a\x1b[2J", hits))
     log = write(tmp_path / "log.jsonl", {"_id": "q", "text": QUERY})
     done = run("search", tmp_path / "index", "--queries", log, "--format", "trec", "-k", len(documents) - 1)
     assert [line.split()[2] for line in done.stdout.splitlines()] == documents[:-1]

@@ -248,9 +248,11 @@ def test_a_share_that_says_little_alone_is_noted(explainer: Explainer) -> None:
     made = explainer.explain("salt", "salt water")
     up, down = replace(made.terms[0], share=1.0), replace(made.terms[0], share=-0.6)
     loud = replace(made, bias=0.0, remainder=0.0, score=0.4, terms=(up, down))
-    note = "a single share is 2.5 times the score: the other parts of the score cancel most of it"
+    note = "a single share is 2.5 times the score: shares of the other sign (-0.6000) cancel most of it; read them"
     assert any(line.startswith(note) for line in loud.notes)
     assert any(line.startswith(note) for line in Contrast(loud, loud).notes)
+    biased = replace(made, bias=-0.7, remainder=0.1, score=0.4, terms=(up,))
+    assert any("2.5 times the score: the bias (-0.7000) cancels most of it" in line for line in biased.notes)
     less = replace(loud, score=0.1, terms=(up, replace(down, share=-0.9)))
     for quiet in (less, replace(loud, mode="hybrid"), made):
         assert not any("a single share" in line for line in quiet.notes)

@@ -51,6 +51,16 @@ def test_a_port_needs_a_page() -> None:
     refused(run("demo", "how", "--serve"), "QUERY and --serve cannot be combined")
 
 
+def test_a_link_to_nothing_is_not_called_a_folder(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to("gone")
+    (tmp_path / "c.jsonl").write_text('{"_id": "a", "text": "one"}\n')
+    build = ("index", "build", tmp_path / "c.jsonl", "-x", folder / "explainer", "--output", tmp_path / "out")
+    refused(run(*build), "out: a link to gone, which does not exist; choose another output")
+    fit = ("fit", tmp_path / "c.jsonl", "--encoder", "hashing", "--output", tmp_path / "out")
+    refused(run(*fit), "out: a link to gone, which does not exist")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["c.jsonl", "out"]
+
+
 def test_an_encoder_of_benchmarks_needs_benchmarks(tmp_path: Path) -> None:
     random_sae().save(tmp_path / "sae")
     np.save(tmp_path / "v.npy", unit(9))

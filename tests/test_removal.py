@@ -127,7 +127,7 @@ def test_a_profile_can_change_only_some_documents(index: Index, tmp_path: Path, 
     with pytest.raises(InputError, match="no query form" if kind == "project" else "of the kind scale"):
         steer_query(index.explainer.sae, unit(1), some)
     wrong = replace(everywhere, scope=Scope(filters=("absent=1",)))
-    with pytest.raises(InputError, match="^the steering profile: .*absent"):
+    with pytest.raises(InputError, match=r"^the steering profile: .*absent"):
         index.search(QUERY, steer=wrong)
     wrong.save(tmp_path / "wrong.json")
     for command in (("search", index.folder, QUERY, "--steer"), ("steer", "apply", index.folder, QUERY, "--profile")):

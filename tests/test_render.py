@@ -164,3 +164,14 @@ def tags_of(html: str) -> list[tuple[str, dict[str, str | None]]]:
 
     Reader().feed(html)
     return found
+
+
+@pytest.mark.parametrize("width", [16, 20, 24, 30])
+def test_no_figure_is_broken_on_a_narrow_terminal(width: int) -> None:
+    words = Words(("word2", "word3"), ("word1", "word12", "word56"))
+    long = replace(hostile(), terms=tuple(replace(term, words=words) for term in hostile().terms))
+    other = replace(long, bias=0.0, remainder=0.2)
+    for result in (hostile(), long, Contrast(hostile(), hostile()), Contrast(long, other)):
+        text = plain_text(result, None, width)
+        assert not re.search(r"(^| )[+-](\d?|\d\.\d{0,3})$", text, re.MULTILINE)
+        assert "+0.6000" in text

@@ -22,9 +22,7 @@ class CheckOptions:
 
     expect: Annotated[
         Path,
-        Option(
-            "JSON lines with query, doc_id, and in_top, not_in_top or explained; also by and filters. - is standard input."
-        ),
+        Option("JSON lines with query, doc_id, and in_top, not_in_top or explained; also by and filters; - is stdin."),
     ]
     format: FormatOption = Format.text
     explainer: ExplainerCopy = None

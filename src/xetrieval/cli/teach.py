@@ -31,7 +31,7 @@ def teach(
 ) -> None:
     """Let a language model write a summary, a purpose and a question-answer list for every document.
 
-    Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
+    Run it again to resume; no answer is paid for twice. Exit code 2: no answer could be used; 3: the budget is used up.
     """
     from ..data import read_corpora, sample_documents
     from ..teachers import read_prompt
@@ -59,3 +59,7 @@ def teach(
         print_message(f"{taught.cut:,} documents are longer than {limit_of}; the model read only the beginning")
     print_messages(f"{count:,} texts could not be written: {fault}" for fault, count in taught.failed.most_common())
     end(model, taught.stopped)
+    if not taught.texts and taught.failed:
+        raise InputError(
+            f"no answer of {model.name} could be used; {output} lists the faults; try another model or prompt"
+        )

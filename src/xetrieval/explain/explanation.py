@@ -309,14 +309,20 @@ def large_share_notes(explanation: Explanation) -> list[str]:
     """A note that a single share says little, if it is much larger than the score and others cancel it.
 
     Twins have one share, so this is rare: it happens where directions are nearly linearly dependent, as in an encoder
-    whose vectors vary in few dimensions, and where shares of both signs, or the bias, nearly cancel.
+    whose vectors vary in few dimensions, and where shares of both signs, or the bias, nearly cancel. The note names the
+    part of the opposite sign that cancels most.
     """
-    score, most = abs(explanation.score), max((abs(term.share) for term in explanation.terms), default=0.0)
-    if explanation.mode != "dense" or score < LEAST_BOUNDED or most <= MOST_SHARE * score:
+    largest_term = max(explanation.terms, key=lambda term: abs(term.share), default=None)
+    score, share = abs(explanation.score), 0.0 if largest_term is None else largest_term.share
+    if explanation.mode != "dense" or score < LEAST_BOUNDED or abs(share) <= MOST_SHARE * score:
         return []
+    negative = sum(term.share for term in explanation.terms if term.share * share < 0)
+    parts = {"the bias": explanation.bias, "the remainder": explanation.remainder, "shares of the other sign": negative}
+    sign = 1 if share > 0 else -1
+    name = min(parts, key=lambda name: sign * parts[name])
     return [
-        f"a single share is {most / score:.1f} times the score: the other parts of the score cancel most of it; read "
-        "them together"
+        f"a single share is {abs(share) / score:.1f} times the score: {name} ({parts[name]:+.4f}) "
+        f"cancel{'' if name.startswith('shares') else 's'} most of it; read them together"
     ]
 
 

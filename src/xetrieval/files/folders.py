@@ -42,7 +42,9 @@ def is_vacant(folder: Path) -> bool:
 
 
 def check_names_folder(target: Path) -> None:
-    """Raise InputError for "-": standard output cannot be a folder."""
+    """Raise InputError for "-", since standard output cannot be a folder, and for a link to nothing."""
+    if target.is_symlink() and not target.exists():
+        raise InputError(f"{target}: a link to {os.readlink(target)}, which does not exist; choose another output")
     if str(target) == STANDARD:
         raise InputError("- is standard output, but the output is a folder; give the name of a folder")
 

@@ -83,7 +83,7 @@ class Fitted:
         drawn = room >= least
         if not drawn:
             widths = self._cut(self._widths(), options.max_width, [LEAST_NAME] * len(widths))
-        if sum(widths) + GAP * (len(widths) - 1) > options.max_width and len(widths) > 2:
+        if sum(widths) + GAP * (len(widths) - 1) > options.max_width and len(widths) > 1:
             yield from self._stacked(widths, options.max_width)
             return
         beside = bool(self.note) and drawn and cell_len(self.note) <= room
@@ -106,8 +106,10 @@ class Fitted:
             name = line.cells[0] if isinstance(line.cells[0], Text) else Text(str(line.cells[0]))
             name.truncate(room, overflow="ellipsis")
             yield name
-            figures = zip(line.cells[1:], widths[1:], strict=True)
-            yield Text("  ").join([Text(""), *(Text(str(cell).rjust(width)) for cell, width in figures)])
+            figures = zip(map(str, line.cells[1:]), widths[1:], strict=True)
+            aligned = "  ".join(["", *(cell.rjust(width) for cell, width in figures)])
+            # Aligned text that does not fit would be broken inside a figure.
+            yield Text(aligned if cell_len(aligned) <= room else "  ".join(filter(None, ["", *aligned.split("  ")])))
         if self.note:
             yield Text(self.note)
 

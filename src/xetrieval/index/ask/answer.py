@@ -9,6 +9,7 @@ from ...errors import InputError
 from ...explain import Reading
 from ...features import SteeredFeature
 from ...records import Record
+from ...text import clip
 from ..search.ranking import Found, Hit
 from .overview import Overview
 
@@ -38,7 +39,7 @@ def run_lines(query_id: str, hits: Sequence[Hit], k: int | None = None) -> Itera
     """The hits of one query in a TREC run: a line for each of the best k documents, at the place of its best chunk.
 
     Raises:
-        InputError: an id with a space, which separates the columns.
+        InputError: an id with a space, which separates the columns, or a control character.
     """
     documents: dict[str, float] = {}
     for hit in hits:
@@ -47,4 +48,6 @@ def run_lines(query_id: str, hits: Sequence[Hit], k: int | None = None) -> Itera
         for one in (query_id, name):
             if one.split() != [one]:
                 raise InputError(f"id {one[:60]!r} has a space, which separates the columns of a TREC run")
+            if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in one):
+                raise InputError(f"id {clip(ascii(one), 60)} has a control character, which no TREC run can have")
         yield f"{query_id} Q0 {name} {rank} {score:.9g} xetrieval"
