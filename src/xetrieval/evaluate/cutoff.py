@@ -27,6 +27,7 @@ from ..progress import Progress, silent
 from ..records import Record
 from .retrieval import CHUNKS, DEPTH
 
+WANTED: Final = 0.9  # precision, unless a caller says otherwise
 FEWEST: Final = 20  # a cut-off has at least this many hits at or above it; a precision over fewer says little
 COPY: Final = 1e-6  # documents with the same score as a relevant one are taken to be copies of it
 
@@ -74,7 +75,7 @@ def cutoff(
     queries: Sequence[str] | Float32 | None,
     own: Sequence[str | None] | None,
     judgments: Sequence[Mapping[str, int]],
-    wanted: float,
+    wanted: float | None = None,
     progress: Progress = silent,
 ) -> Cutoff:
     """The cut-off of an index for a precision.
@@ -85,6 +86,7 @@ def cutoff(
     Raises:
         InputError: a precision that is not between 0 and 1.
     """
+    wanted = WANTED if wanted is None else wanted
     if not 0 < wanted < 1:
         raise InputError(f"precision {wanted:g}: give a number between 0 and 1, such as 0.9")
     found, pairs = choose(judged_hits(index, queries, own, judgments, progress), wanted), unrelated(index)

@@ -37,7 +37,6 @@ from .retrieval import CHUNKS, DEPTH, ndcg10_of_rankings
 
 SAMPLE: Final = 2000  # documents
 QUERIES: Final = 200  # at most this many queries (titles if there are no queries)
-PRECISION: Final = 0.9  # wanted, unless a caller says otherwise
 FEWEST: Final = 100  # documents; with fewer, the figures mean little
 WRONG: Final = 3  # explained hits per failing query
 SHIPPED_ENCODER: Final = "minilm"
@@ -113,15 +112,11 @@ def checkup(
         need queries are left out.
         judgments: for each query, {document id: grade}.
         own: for each query, an id that is not ranked, such as its own if queries are documents.
-        precision: with judgments, wanted of the hits at or above the cut-off; None: PRECISION.
+        precision: with judgments, wanted of the hits at or above the cut-off; None: 0.9.
     Raises:
-        InputError: judgments without queries, a precision without judgments, the wrong number of judgments, or an index
-        without documents.
+        InputError: judgments without queries, precision without judgments, a wrong number of them, or an empty index.
     """
-    if precision is not None and judgments is None:
-        raise InputError("precision needs judgments: only judged hits have one")
-    precision = PRECISION if precision is None else precision
-    judgments = _judgments(index, queries, judgments, own)
+    judgments = _judgments(index, queries, judgments, own, precision)
     rng = np.random.default_rng(seed)
     sample = np.sort(rng.permutation(index.alive)[:SAMPLE])
     z = index.vectors(sample)
@@ -179,8 +174,11 @@ def _judgments(
     queries: Sequence[str] | Float32 | None,
     judgments: Sequence[Mapping[str, int]] | None,
     own: Sequence[str | None] | None,
+    precision: float | None,
 ) -> Sequence[Mapping[str, int]] | None:
     """The judgments by document; checks that the index can be examined with them."""
+    if precision is not None and judgments is None:
+        raise InputError("precision needs judgments: only judged hits have one")
     if judgments is not None:
         if queries is None or len(queries) != len(judgments):
             raise InputError("give one set of judgments for each query")
