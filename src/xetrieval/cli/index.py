@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,11 +16,10 @@ from .console import output_console, print_json, print_message
 from .options import (
     CORPORA,
     CacheOption,
-    EncoderOption,
-    ExplainerOption,
     Format,
     FormatOption,
     PriceOption,
+    cache_of,
     open_explainer,
     print_encoder_notes,
     print_sending,
@@ -31,6 +30,7 @@ from .shared import Commands, check_options
 from .skipped import SkipBad, report_skipped, skipped_rows
 
 if TYPE_CHECKING:
+    from ..explain import Explainer
     from ..index import Built, Index
     from ..index.store.manifest import Manifest
 
@@ -47,7 +47,13 @@ Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folde
 class CorpusOptions:
     """The documents, and how they are read."""
 
-    encoder: EncoderOption = None
+    encoder: Annotated[
+        str | None,
+        Option(
+            "Any encoder: a name, a folder or an address (docs/encoders.md); the index learns its own features. With "
+            "--explainer, and when adding: a different copy of the same encoder."
+        ),
+    ] = None
     vectors: Annotated[
         Path | None, Option("Vectors of the documents (.npy, .safetensors, .parquet), by id or row by row.")
     ] = None
@@ -68,7 +74,9 @@ def build(
     chunks: ChunkConfig,
     config: BuildConfig,
     sources: Sources = None,
-    explainer: ExplainerOption = "minilm",
+    explainer: Annotated[
+        str | None, Option("minilm (shipped; the default without --encoder), or the folder of another explainer.", "-x")
+    ] = None,
 ) -> None:
     """Build an index. If interrupted, run the same command again to resume.
 
@@ -305,7 +313,12 @@ def _added_later(index: Index) -> str | None:
 
 
 def _build(
-    options: CorpusOptions, chunks: ChunkConfig, config: BuildConfig, sources: list[Path], explainer: str, output: Path
+    options: CorpusOptions,
+    chunks: ChunkConfig,
+    config: BuildConfig,
+    sources: list[Path],
+    explainer: str | None,
+    output: Path,
 ) -> None:
     import time
 
@@ -323,7 +336,7 @@ def _build(
         {**values, "sources": sources, "encoded": encoded},
         {"sources": "a corpus", "encoded": "--vectors or --store"},
     )
-    opened = open_explainer(explainer, options.encoder, False if options.no_cache else options.cache)
+    opened = _base(options, explainer)
     if not sources and not encoded:
         raise InputError("give a corpus, --vectors FILE, or --store URL")
     chunking = None if chunks == ChunkConfig() else chunks
@@ -341,10 +354,25 @@ def _build(
         built = build_index(corpus, opened, output, config, progress)
     report_skipped(skipped, output)
     _print_result(built, output, time.monotonic() - started)
+    if not opened.internalizers:
+        print_message(
+            "views: the documents' own vectors only; to add views, fit an explainer with texts (docs/views.md)"
+        )
     if config.seed and not built.learned:
         print_message("--seed had no effect: no dictionary was learned")
     if chunks.overlap and not built.cut:
         print_message("--chunk-overlap had no effect: no document was cut")
+
+
+def _base(options: CorpusOptions, explainer: str | None) -> Explainer:
+    """The explainer that a build starts from."""
+    from ..encoders import open_encoder
+    from ..index.build.own import DEFAULT_EXPLAINER, base_of
+
+    cache: Path | Literal[False] | None = False if options.no_cache else options.cache
+    if explainer is not None or options.encoder is None:
+        return open_explainer(explainer or DEFAULT_EXPLAINER, options.encoder, cache)
+    return base_of(open_encoder(options.encoder), cache=cache_of(cache))
 
 
 def _print_result(built: Built, output: Path, seconds: float) -> None:

@@ -77,9 +77,14 @@ def open_explainer(source: str, encoder: str | None, cache: Path | Literal[False
     """The explainer that the options name."""
     from ..explain import load
 
+    return load(source, encoder=encoder, cache=cache_of(cache))
+
+
+def cache_of(cache: Path | Literal[False] | None) -> Path | bool:
+    """Where encoded texts are kept: a folder; True: the user's cache folder; False: nowhere."""
     if isinstance(cache, Path) and cache.exists() and not cache.is_dir():
         raise InputError(f"--cache {cache}: not a folder")
-    return load(source, encoder=encoder, cache=True if cache is None else cache)
+    return True if cache is None else cache
 
 
 def named_encoder(source: str, precision: str = "float32") -> Encoder:

@@ -9,6 +9,7 @@ from .function import FunctionEncoder, TextFunction
 from .hashing import HashingEncoder
 from .open import open_encoder
 from .precomputed import PrecomputedEncoder
+from .probe import probe_facts
 from .ruler import ruler_of
 from .sentence_transformer import SentenceTransformerEncoder
 from .texts import as_text, as_texts
@@ -38,6 +39,7 @@ __all__ = [
     "not_counted",
     "open_encoder",
     "precision_of",
+    "probe_facts",
     "read_showing",
     "read_texts",
     "read_vectors",

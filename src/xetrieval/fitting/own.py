@@ -15,6 +15,7 @@ from ..arrays import Float32
 from ..configs import SaeConfig
 from ..configs.rule import MOST_ROWS, sae_by_rule
 from ..encoders import Encoder
+from ..encoders.same import PROBE_FACT
 from ..errors import XetrievalError
 from ..explain import Explainer
 from ..explain.explained import Explained, explained
@@ -141,6 +142,7 @@ def learn_own(
     progress("name", sae.features, sae.features, f"{sum(feature.label is not None for feature in features)} named")
     provenance = {
         **facts,
+        **{key: fact for key, fact in base.provenance.items() if key == PROBE_FACT},  # of the encoder
         "documents": rows.documents,
         "sentences": len(rows.owner),
         "learned_from": len(rows.used),

@@ -17,14 +17,12 @@ from ..data import Document, Skipped, read_corpora
 from ..encoders import (
     CachedEncoder,
     Encoder,
-    EndpointEncoder,
-    FunctionEncoder,
     PrecomputedEncoder,
     TextFunction,
     open_encoder,
     precision_of,
+    probe_facts,
 )
-from ..encoders.same import PROBE_FACT, fingerprint
 from ..errors import InputError
 from ..explain import Explainer, load
 from ..features import Feature
@@ -127,14 +125,8 @@ def _sources(
         "documents": len(documents),
         "documents_sha256": digest_of([document.text for document in documents]),
         "teachers": [t if t.startswith("field:") else Path(t).name for t in teachers],
-        **_probe(encoder),
+        **probe_facts(encoder),
     }
-
-
-def _probe(encoder: Encoder) -> dict[str, Any]:
-    """A fingerprint of an endpoint or function, to notice later if its name refers to a different model."""
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
-    return {PROBE_FACT: fingerprint(inner.probe)} if isinstance(inner, EndpointEncoder | FunctionEncoder) else {}
 
 
 def _encoded(reader: Encoder, texts: TrainingTexts, progress: Progress) -> tuple[Float32, dict[str, int]]:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from ...arrays import Float32
 from ...configs import BuildConfig
 from ...configs.rule import FEWEST_PASSAGES
-from ...encoders import read_texts
+from ...encoders import Encoder, read_texts
 from ...errors import DamagedError, DivergedError, InputError, MismatchError, MissingExtra
 from ...explain import Explainer, load
+from ...explain.blank import is_without_features, without_features
 from ...explain.folder import SHIPPED
 from ...extras import require
 from ...files import read_object, write_text
@@ -47,6 +48,17 @@ class Dictionary(NamedTuple):
     learned: bool
     why: str
     required: bool = False  # the user requested a trained one, so no other may replace it
+
+
+def base_of(given: Explainer | Encoder, *, cache: Path | bool = True) -> Explainer:
+    """The explainer that a build starts from. For an encoder: the shipped one if it is that of the encoder, else one
+    without features."""
+    if isinstance(given, Explainer):
+        return given
+    shipped = load(DEFAULT_EXPLAINER, cache=cache)
+    if shipped.encoder_identity.differences(given.identity):
+        return without_features(given, cache=cache)
+    return shipped.with_encoder(given)
 
 
 def chosen_explainer(explainer: Explainer, dictionary: str | Path | None) -> Explainer:
@@ -90,7 +102,7 @@ def choose(explainer: Explainer, dictionary: str | Path | None, documents: int, 
             raise InputError("an index keeps its dictionary; leave out --dictionary when adding to it")
         return Dictionary(learned=False, why="the dictionary of the index")
     few = f"{documents:,} passages; not measured below {FEWEST_PASSAGES}"
-    if dictionary == CORPUS:
+    if dictionary == CORPUS or (dictionary is None and is_without_features(explainer)):
         require("numba", "train")
         note = f" ({few})" if documents < FEWEST_PASSAGES else ""
         return Dictionary(learned=True, why=f"learned from this corpus{note}", required=True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...configs import BuildConfig
-from ...encoders import precision_of
+from ...encoders import Encoder, precision_of
 from ...errors import InputError, MismatchError
 from ...explain import Explainer, load
 from ...explain.folder import write_explainer
@@ -41,7 +41,7 @@ from ..store.same_encoder import check_same_encoder
 from .corpus import Corpus, Survey, survey
 from .corpus_vectors import check_corpus_vectors
 from .job import Build, begun, resumed
-from .own import Dictionary, choose, chosen_explainer, is_learned, learn_dictionary, learned
+from .own import Dictionary, base_of, choose, chosen_explainer, is_learned, learn_dictionary, learned
 from .shards import build_in_loop
 
 TEXT_BLOCK, VECTOR_BLOCK = 512, 8192  # documents that a killed run may have to repeat
@@ -66,12 +66,12 @@ class Built(NamedTuple):
 
 def build_index(
     corpus: Corpus,
-    explainer: Explainer,
+    explainer: Explainer | Encoder,
     output: str | Path,
     config: BuildConfig | None = None,
     progress: Progress = silent,
 ) -> Built:
-    """Build an index in the folder `output`, or add to an existing one.
+    """Build an index in the folder `output`, or add to an existing one. With an encoder, it learns its own features.
 
     Documents with a new id are added. Documents whose text or metadata changed replace the old ones, including their
     chunks. Documents that are not in the corpus stay. Replaced texts are no longer found, but stay in the index's
@@ -84,7 +84,7 @@ def build_index(
     config, output = config or BuildConfig(), path_of(output)
     config = replace(config, block=config.block or (VECTOR_BLOCK if corpus.encoded else TEXT_BLOCK))
     _check_outside(output, corpus)
-    explainer = chosen_explainer(explainer, config.dictionary)
+    explainer = chosen_explainer(base_of(explainer), config.dictionary)
     with writing(output):
         manifest = read_index_manifest(output) if (output / CONFIG).is_file() else None
         if not corpus.encoded:
