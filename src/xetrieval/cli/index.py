@@ -2,69 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..configs import BuildConfig, ChunkConfig, Option, Range, Seed
 from ..errors import InputError
-from ..registry import SEARCH_ENGINES, VECTOR_STORES
+from ..registry import SEARCH_ENGINES
 from ..text import printable
 from .console import output_console, print_json, print_message
-from .options import (
-    CORPORA,
-    CacheOption,
-    Format,
-    FormatOption,
-    PriceOption,
-    cache_of,
-    open_explainer,
-    print_encoder_notes,
-    print_sending,
-)
+from .index_build import NO_WORDS, CorpusOptions, build_from
+from .options import CORPORA, Format, FormatOption
 from .output import print_parts
 from .progress import progress_bar
-from .shared import Commands, check_options
-from .skipped import SkipBad, report_skipped, skipped_rows
+from .shared import Commands
 
 if TYPE_CHECKING:
-    from ..explain import Explainer
-    from ..index import Built, Index
+    from ..index import Index
     from ..index.store.manifest import Manifest
 
 app = Commands(help="Make and maintain an index of a corpus.", no_args_is_help=True)
 
 Sources = Annotated[list[Path] | None, typer.Argument(help=f"{CORPORA}; - is standard input.")]
-STORES = ", ".join(VECTOR_STORES)
 ACCELERATE_AGAIN = "the files that speed up search were removed: run `xetrieval index accelerate {index}` again"
-NO_WORDS = "storing them requires texts, an encoder with mean pooling, and a build without --no-words"
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
-
-
-@dataclass(frozen=True)
-class CorpusOptions:
-    """The documents, and how they are read."""
-
-    encoder: Annotated[
-        str | None,
-        Option(
-            "Any encoder: a name, a folder or an address (docs/encoders.md); the index learns its own features. With "
-            "--explainer, and when adding: a different copy of the same encoder."
-        ),
-    ] = None
-    vectors: Annotated[
-        Path | None, Option("Vectors of the documents (.npy, .safetensors, .parquet), by id or row by row.")
-    ] = None
-    vector_column: Annotated[
-        str | None, Option("A Parquet file's column of vectors; default: vector, or the only one.")
-    ] = None
-    store: Annotated[str | None, Option(f"URL of a vector store (docs/integrations.md): {STORES}.")] = None
-    cache: CacheOption = None
-    no_cache: Annotated[bool, Option("Do not cache encoded texts (the cache takes 1.6 KB per text).")] = False
-    price: PriceOption = None
-    skip_bad: SkipBad = False
 
 
 @app.command()
@@ -82,7 +45,7 @@ def build(
 
     Documents longer than the encoder reads are cut into chunks named ID#1, ID#2, ..., so that all their text counts.
     """
-    _build(corpus, chunks, config, sources or [], explainer, output)
+    build_from(corpus, chunks, config, sources or [], explainer, output)
 
 
 @app.command()
@@ -102,7 +65,7 @@ def add(
     explainer = explainer_of(index)
     if not explainer.is_dir():
         raise InputError(f"{index}: there is no index to add to; make one with `xetrieval index build`")
-    _build(corpus, chunks, replace(config, adding=True), sources or [], str(explainer), index)
+    build_from(corpus, chunks, replace(config, adding=True), sources or [], str(explainer), index)
     opened = open_index(index)
     found = drift(opened)
     if found and (note := found.note(opened)):
@@ -310,93 +273,3 @@ def _added_later(index: Index) -> str | None:
 
     found = drift(index)
     return found and (found.note(index) or f"{found.added:,} since the features were learned; no need to relearn")
-
-
-def _build(
-    options: CorpusOptions,
-    chunks: ChunkConfig,
-    config: BuildConfig,
-    sources: list[Path],
-    explainer: str | None,
-    output: Path,
-) -> None:
-    import time
-
-    from ..encoders import encoder_notes
-    from ..index import Corpus, build_index
-    from ..index.build.sent import texts_of_build
-    from ..index.build.stores import open_store
-    from .streams import readable
-
-    encoded = options.vectors or options.store
-    values = {**vars(options), "force": config.force, "chunk_tokens": chunks.tokens}
-    values |= {"chunk_overlap": chunks.overlap > 0, "no_chunks": chunks.whole}
-    check_options(
-        "build",
-        {**values, "sources": sources, "encoded": encoded},
-        {"sources": "a corpus", "encoded": "--vectors or --store"},
-    )
-    opened = _base(options, explainer)
-    if not sources and not encoded:
-        raise InputError("give a corpus, --vectors FILE, or --store URL")
-    chunking = None if chunks == ChunkConfig() else chunks
-    if not encoded:
-        print_encoder_notes(encoder_notes(opened.encoder))
-    started = time.monotonic()
-    skipped = skipped_rows(skip_bad=options.skip_bad)
-    with readable(sources, skipped) as kept, progress_bar() as progress:
-        store = None if options.store is None else open_store(options.store)
-        corpus = Corpus(tuple(kept), chunking, options.vectors, store, skipped, options.vector_column)
-        if not encoded:
-            unheard = skipped_rows(skip_bad=options.skip_bad)
-            counted = replace(corpus, skipped=unheard)
-            print_sending(opened.encoder, texts_of_build(counted, opened, output, config), options.price)
-        built = build_index(corpus, opened, output, config, progress)
-    report_skipped(skipped, output)
-    _print_result(built, output, time.monotonic() - started)
-    if not opened.internalizers:
-        print_message(
-            "views: the documents' own vectors only; to add views, fit an explainer with texts (docs/views.md)"
-        )
-    if config.seed and not built.learned:
-        print_message("--seed had no effect: no dictionary was learned")
-    if chunks.overlap and not built.cut:
-        print_message("--chunk-overlap had no effect: no document was cut")
-
-
-def _base(options: CorpusOptions, explainer: str | None) -> Explainer:
-    """The explainer that a build starts from."""
-    from ..encoders import open_encoder
-    from ..index.build.own import DEFAULT_EXPLAINER, base_of
-
-    cache: Path | Literal[False] | None = False if options.no_cache else options.cache
-    if explainer is not None or options.encoder is None:
-        return open_explainer(explainer or DEFAULT_EXPLAINER, options.encoder, cache)
-    return base_of(open_encoder(options.encoder), cache=cache_of(cache))
-
-
-def _print_result(built: Built, output: Path, seconds: float) -> None:
-    from ..index.search.nearest import LARGE
-
-    changes = [f"{built.added:,} added"]
-    changes += [f"{built.updated:,} replaced"] if built.updated else []
-    changes += [f"{built.removed:,} old chunks removed"] if built.removed else []
-    changes += [f"{built.unchanged:,} unchanged"] if built.unchanged else []
-    print_message(f"{output}: {', '.join(changes)}; {built.documents:,} documents, {seconds:,.1f} s")
-    print_message(f"dictionary: {built.dictionary}")
-    if built.cut:
-        print_message(built.cut)
-    if built.unread:
-        print_message(
-            f"{built.unread:,} tokens at the end of {built.longer:,} documents were not read: they are past the "
-            "encoder's limit"
-        )
-    if not built.words and built.added + built.updated:
-        print_message(f"words of these documents are not stored: {NO_WORDS}")
-    if built.unreadable:
-        print_message(
-            f"{built.unreadable:,} of {built.added + built.updated:,} documents are mostly unknown to the encoder: it "
-            "knows at most half of their tokens, so search can hardly find them"
-        )
-    if built.documents >= LARGE:
-        print_message(f"to search this many documents faster, run `xetrieval index accelerate {output} faiss`")
