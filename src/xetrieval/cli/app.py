@@ -32,7 +32,7 @@ from .sae import app as sae
 from .search import search, why
 from .serve import mcp, serve
 from .shared import Commands
-from .steer_push import app as steer
+from .steer_edit import app as steer
 from .teach import teach
 
 app = Commands(

@@ -23,6 +23,7 @@ from ..files import cache_folder
 from ..index import Index
 from ..index.ask.answer import SearchAnswer
 from ..index.ask.catalogue import FeaturePage
+from ..index.ask.edit import TextEdits
 from ..index.ask.push import Direction, Push
 from ..index.ask.report import CorpusReport
 from ..index.ask.why import Why
@@ -122,6 +123,21 @@ class Tools:
         return self._service.push(
             s.PushRequest(query=query, doc_id=doc_id, direction=direction, good=good, others=others, index=index)
         )
+
+    def edit(
+        self,
+        query: Query,
+        doc_id: s.DocId,
+        text: Annotated[
+            s.Text | None, Field(description="A new text to check, instead of leaving out sentences.")
+        ] = None,
+        index: IndexName = None,
+    ) -> TextEdits:
+        """What a change of a document's text would do to its rank: each sentence left out, or a new text.
+
+        The changed texts are encoded and ranked; nothing is changed.
+        """
+        return self._service.edit(s.EditRequest(query=query, doc_id=doc_id, text=text, index=index))
 
     def document(self, doc_id: s.DocId, index: IndexName = None) -> StoredDocument:
         """The whole text of a document."""

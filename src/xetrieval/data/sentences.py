@@ -33,6 +33,10 @@ class Sentence(NamedTuple):
     end: int
     text: str
 
+    def left_out(self, text: str) -> str:
+        """That text without this sentence."""
+        return text[: self.start] + text[self.end :]
+
 
 def split_sentences(text: str) -> list[Sentence]:
     """The sentences of `text`, in order, without the white space around them."""

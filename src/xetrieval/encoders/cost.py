@@ -36,7 +36,9 @@ class Sending(NamedTuple):
 
 def to_send(encoder: Encoder, texts: Iterable[str], role: Role = "document") -> Sending | None:
     """What encoding these texts would send to an endpoint; None for an encoder that runs here."""
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    inner = encoder
+    while not isinstance(inner, EndpointEncoder) and hasattr(inner, "encoder"):  # cached, or shared by a server
+        inner = inner.encoder
     if not isinstance(inner, EndpointEncoder):
         return None
     fresh = set(encoder.missing(texts, role) if isinstance(encoder, CachedEncoder) else texts)

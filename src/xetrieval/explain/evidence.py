@@ -201,7 +201,7 @@ def _by_sentence(split: TokenShares, tokens: TokenVectors, sentences: list[Sente
 
 def _left_out(pair: Pair, text: str, sentences: list[Sentence], role: Role) -> Float64:
     """How much of each share is lost if a sentence is left out, with S fixed; a single sentence has all of it."""
-    rests = [text[: sentence.start] + text[sentence.end :] for sentence in sentences]
+    rests = [sentence.left_out(text) for sentence in sentences]
     if not all(rest.strip() for rest in rests):
         return np.repeat(pair.shares[:, None], len(sentences), axis=1)
     return losses(pair, rests, role)

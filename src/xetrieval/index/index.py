@@ -8,6 +8,7 @@ from pathlib import Path
 from ..explain import Explainer
 from ..steer import SteeringProfile
 from ..views import View
+from .ask.edit import SENTENCES, TextEdits, text_edits
 from .ask.expect import Expectation, Outcomes, check, read_expectations
 from .ask.others import OtherQueries
 from .ask.push import Push, push
@@ -90,6 +91,21 @@ class Index(IndexReader):
     ) -> Push:
         """What brings a document up for a query, and what else that changes; see `push_down`."""
         return push(self, query, doc_id, "up", good=good, others=others)
+
+    def text_edits(
+        self,
+        query: str | object,
+        doc_id: str,
+        text: str | None = None,
+        *,
+        sentences: int = SENTENCES,
+        send: bool = False,
+    ) -> TextEdits:
+        """What leaving out a sentence does to a document's rank, or what a new text does.
+
+        Every changed text is encoded; see `xetrieval.index.ask.edit.text_edits`.
+        """
+        return text_edits(self, query, doc_id, text, sentences=sentences, send=send)
 
 
 def open_index(folder: str | Path, explainer: str | Path | Explainer | None = None) -> Index:

@@ -126,6 +126,7 @@ def _routes(app: FastAPI, service: Service) -> None:
         ("GET /v1/report", service.report),
         ("POST /v1/steering/apply", service.apply),
         ("POST /v1/steering/push", service.push),
+        ("POST /v1/steering/edit", service.edit),
         ("POST /v1/steering/suggest", service.suggest),
         ("GET /v1/steering/profiles", service.profiles),
         ("POST /v1/steering/profiles", service.keep),

@@ -22,6 +22,7 @@ from typing_extensions import TypedDict
 
 from ..explain import DEFAULT_TOP
 from ..features import SteeredFeature
+from ..index.ask.edit import SENTENCES
 from ..index.ask.push import Direction
 from ..index.search.mode import SearchOptions
 from ..index.search.ranking import Hit
@@ -186,6 +187,16 @@ class PushRequest(OfIndex):
     others: list[QueryText] = Field(
         default=[], max_length=20, description="Queries that should stay as they are; default: passages of the index."
     )
+
+
+class EditRequest(OfIndex):
+    """A document whose text might be changed."""
+
+    query: QueryText
+    doc_id: DocId
+    text: Text | None = Field(default=None, description="A new text to check; default: leave out sentences in turn.")
+    sentences: int = Field(default=SENTENCES, ge=1, le=SENTENCES, description="Leave out at most this many.")
+    send: bool = Field(default=False, description="Allow sending the texts to an encoder on a server that may cost.")
 
 
 class ThumbsRequest(OfIndex):

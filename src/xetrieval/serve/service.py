@@ -24,6 +24,7 @@ from ..explain.words import with_words
 from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
 from ..index.ask.catalogue import FeaturePage, feature_in_index, feature_page
+from ..index.ask.edit import TextEdits, text_edits
 from ..index.ask.moves import SteeredRanking, factors_from_thumbs, moves
 from ..index.ask.others import OtherQueries, scope_of
 from ..index.ask.overview import check_thumbs, overview
@@ -269,6 +270,15 @@ class Service:
             self._row(index, name)
         others = OtherQueries.of(index, request.others) if request.others else None
         return push(index, request.query, request.doc_id, request.direction, good=request.good, others=others)
+
+    def edit(self, request: s.EditRequest) -> TextEdits:
+        """What leaving out a sentence of a document does to its rank, or what a new text does. Each is encoded."""
+        index = self.index(request.index)
+        if not index.rows_of(request.doc_id):
+            raise NotFound(index.absent(request.doc_id))
+        return text_edits(
+            index, request.query, request.doc_id, request.text, sentences=request.sentences, send=request.send
+        )
 
     def suggest(self, request: s.ThumbsRequest) -> s.Suggestion:
         """Factors learned from thumbs up and down on the hits of one query."""

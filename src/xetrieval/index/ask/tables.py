@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...steer import SteeringProfile
     from ..index import Index
     from ..search.ranking import Hit
+    from .edit import TextEdits
     from .expect import Outcomes
     from .moves import SteeredRanking
     from .overview import Overview
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .why import Why
 
 MOST_NAMES = 4  # ids on one line
+SENTENCES = 3  # listed for each direction
 
 
 def overview_parts(found: Overview) -> Iterator[RenderableType]:
@@ -182,6 +184,59 @@ def push_parts(found: Push) -> Iterator[RenderableType]:
                 more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
                 yield Text(f"{number}  {verb}: {', '.join(map(printable, names[:MOST_NAMES]))}{more}", "dim")
     yield Text(f"harm: how much the rankings of {others} change, from 0 to 1", "dim")
+
+
+def edit_parts(found: TextEdits) -> Iterator[RenderableType]:
+    """The document and its rank, the sentences that matter most, what it lacks, and the changed text."""
+    yield Text.assemble(
+        (printable(found.doc_id), "cyan"),
+        f"  rank {found.rank:,} of {found.documents:,}, score {found.score:.4f}  {shorten(found.title, 60)}",
+    )
+    for note in found.notes:
+        yield Text(printable(note), "yellow")
+    if found.sentences:
+        table = _edit_table("without this sentence")
+        shown = [*found.down[:SENTENCES], *found.up[:SENTENCES][::-1]]
+        for one in shown:
+            table.add_row(shorten(one.text, 100), *_moved(found, one.rank_after, one.score_after))
+        yield table
+        if not found.up:
+            yield Text("the document scores lower without any of its sentences", "dim")
+    if found.missing:
+        yield Text("features of the query that the document lacks", "bold")
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("feature", "words of the query", "in hits of the top 10"):
+            table.add_column(column, justify="right" if "hits" in column else "left")
+        for feature in found.missing:
+            number = f" #{feature.feature_id}" if feature.label else ""
+            table.add_row(f"{printable(feature.name)}{number}", ", ".join(feature.query_words), str(feature.hits))
+        yield table
+    if found.missing_words:
+        yield Text(f"words of the query that it lacks: {', '.join(map(printable, found.missing_words))}")
+    if found.changed is not None:
+        new = found.changed
+        if new.rewritten:
+            yield Text(f"rewritten by {new.source.removeprefix('llm:')}: {printable(new.sentence)}", "dim")
+        table = _edit_table("with the rewritten sentence" if new.rewritten else "with the new text")
+        table.add_row(shorten(new.rewritten or new.text, 100), *_moved(found, new.rank_after, new.score_after))
+        yield table
+        yield Text("what changed: the new text (first) and the present one (second)", "dim")
+        yield table_of(new.contrast)
+
+
+def _edit_table(what: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(what, overflow="ellipsis", no_wrap=True, max_width=64)
+    for column in ("rank", "score"):
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _moved(found: TextEdits, rank: int, score: float) -> tuple[Text, str]:
+    arrow, style = ("▼", "red") if rank > found.rank else ("▲", "green") if rank < found.rank else ("·", "dim")
+    return Text.assemble(
+        f"{found.rank:,} → ", (f"{rank:,} {arrow}", style)
+    ), f"{score:.4f} ({score - found.score:+.4f})"
 
 
 def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterator[RenderableType]:
