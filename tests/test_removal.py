@@ -181,6 +181,32 @@ def test_features_are_named_by_number_or_by_a_label_that_only_one_has() -> None:
         empty.with_factors(["tea=0"], features)
 
 
+def test_a_file_names_its_features_in_words(tmp_path: Path) -> None:
+    labels: list[str | None] = [None] * SAE.features
+    labels[2:6] = ["coffee", "grinding", "grinding", "2"]
+    features = [LabelledFeature(j, label) for j, label in enumerate(labels)]
+    path = tmp_path / "p.json"
+
+    def load(**factors: float) -> SteeringProfile:
+        path.write_text(json.dumps({"factors": factors, "sae_digest": SAE.digest}))
+        return SteeringProfile.load(path, SAE, features=features)
+
+    assert load(**{"Coffee": 0, "#3": 2, "9": 1.5}).factors == {2: 0.0, 3: 2.0, 9: 1.5}
+    assert load(**{"2": 0}).factors == {2: 0.0}, "a number is a number, even if a label is one too"
+    load(coffee=0).save(path)
+    assert json.loads(path.read_text())["factors"] == {"2": 0.0}, "files that are saved have numbers"
+    for factors, words in (
+        ({"grinding": 0}, "2 features have this label: #3, #4"),
+        ({"coffe": 0}, "'coffe' is not a feature; similar names: coffee #2"),
+        ({"tea": 0}, "'tea' is not a feature; give a name, or a number from 0 to 127"),
+        ({"coffee": 0, "2": 0}, "feature 2 has two factors"),
+        ({"": 0}, "'' is not a feature"),
+        ({"coffee": "0"}, "coffee: '0' is not a factor"),
+    ):
+        with pytest.raises(InputError, match=words):
+            load(**factors)  # type: ignore[arg-type]
+
+
 def test_profiles_are_merged_if_they_agree() -> None:
     one, two = (SteeringProfile({j: 0.0, 9: 0.5}, "d", note=f"n{j}", kind="project") for j in (1, 2))
     both = one.merged(two)

@@ -61,7 +61,7 @@ class RankingOptions:
         """How to rank."""
         from ..index.search.mode import SearchOptions
 
-        profile = None if self.steer is None else read_profile(self.steer, index)
+        profile = None if self.steer is None else index.profile(self.steer)
         return SearchOptions(self.by, profile, read_weights(self.view))
 
 
@@ -262,19 +262,6 @@ def why(
     # A page has one table: the comparison if there is one.
     notes = [answer.head[0], *([compared] if compared else []), *answer.notes]
     show(answer.contrast or answer.explanation, top, format, output, notes)
-
-
-def read_profile(path: Path, index: Index) -> SteeringProfile:
-    """A steering profile, checked against an index."""
-    from ..index.store.filters import check_fields, parse_filters
-    from ..steer import SteeringProfile
-
-    profile = SteeringProfile.load(path, index.explainer.sae, index.explainer.earlier)
-    try:
-        check_fields(parse_filters(profile.scope.filters), index.kinds)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    return profile
 
 
 def read_query(text: str | None, vector: Path | None) -> str | Float32:

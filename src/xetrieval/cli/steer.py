@@ -15,7 +15,7 @@ from .console import output_console, print_json, print_line, print_message
 from .options import Format, FormatOption
 from .output import check_output
 from .progress import progress_bar
-from .search import IndexArgument, read_profile
+from .search import IndexArgument
 from .shared import Commands, check_options
 from .skipped import SkipBad, print_messages, report_skipped, skipped_rows
 
@@ -130,7 +130,7 @@ class ProfileOptions:
             raise InputError("give --profile FILE, or --set FEATURE=FACTOR")
         check_options("profile", {"like": self.queries_like, "least_cosine": self.least_cosine is not None})
         empty = SteeringProfile({}, index.explainer.sae.digest)
-        chosen = empty if self.profile is None else read_profile(self.profile, index)
+        chosen = empty if self.profile is None else index.profile(self.profile)
         chosen = chosen.with_factors(self.factor or (), index.explainer.features)
         if self.queries_like:
             chosen = replace(chosen, scope=scope_of(index, self.queries_like, self.least_cosine))

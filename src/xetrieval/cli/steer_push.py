@@ -13,7 +13,7 @@ from ..errors import InputError
 from .console import output_console, print_json, print_line, print_message
 from .options import Format, FormatOption
 from .output import check_output, print_parts
-from .search import IndexArgument, read_profile
+from .search import IndexArgument
 from .skipped import print_messages
 from .steer import ProfileOptions, app, save_profile
 
@@ -153,7 +153,7 @@ def merge(
 
     check_output(output, index)
     opened = open_index(index)
-    first, *rest = (read_profile(path, opened) for path in profiles)
+    first, *rest = (opened.profile(path) for path in profiles)
     for other in rest:
         first = first.merged(other)
     output_console().print(profile_table(opened, first))
@@ -167,5 +167,5 @@ def diff(index: IndexArgument, first: ProfileArgument, second: ProfileArgument) 
     from ..index.ask.tables import difference_parts
 
     opened = open_index(index)
-    one, two = (replace(read_profile(path, opened), provenance="", note="") for path in (first, second))
+    one, two = (replace(opened.profile(path), provenance="", note="") for path in (first, second))
     print_parts(difference_parts(opened, one, two), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ..errors import InputError
 from ..explain import Explainer
 from ..steer import SteeringProfile
 from ..views import View
@@ -15,7 +16,7 @@ from .ask.push import Push, push
 from .ask.why import Why, why
 from .search.mode import SearchOptions
 from .search.ranking import Hit, prepare, search, warn_foreign
-from .store.filters import Filters
+from .store.filters import Filters, check_fields, parse_filters
 from .store.reader import IndexReader
 
 
@@ -106,6 +107,21 @@ class Index(IndexReader):
         Every changed text is encoded; see `xetrieval.index.ask.edit.text_edits`.
         """
         return text_edits(self, query, doc_id, text, sentences=sentences, send=send)
+
+    def profile(self, path: str | Path) -> SteeringProfile:
+        """Read a steering profile for this index; its features may be named by number, or by a label that is unique.
+
+        Raises:
+            InputError: it cannot be read, an unknown or ambiguous name, or a filter for a field that no document has.
+            MismatchError: for a different autoencoder.
+        """
+        explainer = self.explainer
+        profile = SteeringProfile.load(path, explainer.sae, explainer.earlier, explainer.features)
+        try:
+            check_fields(parse_filters(profile.scope.filters), self.kinds)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        return profile
 
 
 def open_index(folder: str | Path, explainer: str | Path | Explainer | None = None) -> Index:

@@ -300,9 +300,7 @@ class Service:
         files = {
             path.stem: path for digest in (*earlier, sae.digest) for path in (self._profiles / digest).glob("*.json")
         }
-        found = (
-            _profile_of(opened, name, SteeringProfile.load(path, sae, earlier)) for name, path in sorted(files.items())
-        )
+        found = (_profile_of(opened, name, opened.profile(path)) for name, path in sorted(files.items()))
         return s.Profiles(tuple(found))
 
     def keep(self, request: s.ProfileRequest) -> s.Profile:
@@ -317,7 +315,7 @@ class Service:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{request.name}.json"
         profile.save(path)
-        return _profile_of(index, request.name, SteeringProfile.load(path, sae))
+        return _profile_of(index, request.name, index.profile(path))
 
     def _folder(self, index: Index) -> Path:
         return self._profiles / index.explainer.sae.digest

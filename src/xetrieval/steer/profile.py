@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
@@ -141,7 +142,7 @@ class SteeringProfile:
             key, sign, value = text.rpartition("=")
             if not (sign and NUMBER.fullmatch(value)):
                 raise InputError(f"{clip(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5")
-            feature = _named_feature(text, key, features)
+            feature = _named_feature(repr(clip(text, 80)), key, features)
             if feature in put:
                 raise InputError(f"{clip(text, 80)!r}: feature {feature} has two factors; give one")
             put[feature] = _factor(text, key, float(value))
@@ -188,10 +189,17 @@ class SteeringProfile:
         write_text(path, NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")
 
     @classmethod
-    def load(cls, path: str | Path, sae: SparseAutoencoder, earlier: Collection[str] = ()) -> SteeringProfile:
+    def load(
+        cls,
+        path: str | Path,
+        sae: SparseAutoencoder,
+        earlier: Collection[str] = (),
+        features: Sequence[LabelledFeature] = (),
+    ) -> SteeringProfile:
         """Read a profile for `sae` that `save` or a person wrote.
 
         Args:
+            features: all features; then a key may also be a label that only one of them has.
             earlier: digests of earlier versions whose feature ids `sae` kept (`Explainer.earlier`). Features that were
                 lost since are left out, with a LostFeaturesWarning.
         Raises:
@@ -215,9 +223,13 @@ class SteeringProfile:
         if record.get("sae_digest") not in (sae.digest, *earlier):
             made_for = record.get("sae_digest")
             raise MismatchError(f"{path}: made for autoencoder {made_for}, but this one is {sae.digest}")
-        factors = {
-            _feature(path, key, sae.features): _factor(path, key, value) for key, value in record["factors"].items()
-        }
+        factors: dict[int, float] = {}
+        known_features = features or [LabelledFeature(j, None) for j in range(sae.features)]
+        for key, value in record["factors"].items():
+            feature = _named_feature(str(path), key, known_features)
+            if feature in factors:
+                raise InputError(f"{path}: factors: {clip(key, 40)!r}: feature {feature} has two factors; give one")
+            factors[feature] = _factor(path, key, value)
         if lost := sorted(feature for feature in factors if sae.retired[feature]):
             warnings.warn(
                 f"{path}: features {', '.join(map(str, lost))} were lost when the dictionary was retrained; their "
@@ -318,20 +330,27 @@ def _scope(record: object, dimension: int) -> Scope:
     return Scope(examples, cosine, filters)
 
 
-def _named_feature(text: str, key: str, features: Sequence[LabelledFeature]) -> int:
+def _named_feature(where: str, key: str, features: Sequence[LabelledFeature]) -> int:
     """The feature of a number, of a number after #, or of a label that only one feature has."""
-    named = [one.feature_id for one in features if one.label is not None and one.label.casefold() == key.casefold()]
-    if len(named) > 1:
+    number = key.removeprefix("#")
+    if re.fullmatch(r"0|[1-9][0-9]{0,8}", number, re.ASCII):  # each number has one spelling
+        if int(number) < len(features):
+            return int(number)
+        raise InputError(f"{where}: factors: {clip(key, 40)!r} is not a feature; they are 0 to {len(features) - 1}")
+    labels = {one.feature_id: one.label.casefold() for one in features if one.label is not None}
+    named = [feature for feature, label in labels.items() if label == key.casefold()]
+    if len(named) == 1:
+        return named[0]
+    if named:
         ids = ", ".join(f"#{feature}" for feature in named[:8])
-        raise InputError(f"{clip(text, 80)!r}: {len(named)} features have this label: {ids}; give one of these numbers")
-    return named[0] if named else _feature(text, key.removeprefix("#"), len(features))
-
-
-def _feature(path: Path | str, key: str, features: int) -> int:
-    if not (re.fullmatch(r"0|[1-9][0-9]{0,8}", key, re.ASCII) and int(key) < features):  # each number has one spelling
-        where, found = clip(str(path), 80), clip(key, 40)
-        raise InputError(f"{where}: factors: {found!r} is not a feature; features are numbered 0 to {features - 1}")
-    return int(key)
+        raise InputError(f"{where}: {len(named)} features have this label: {ids}; give one of these numbers")
+    close = get_close_matches(key.casefold(), set(labels.values()), 3)
+    near = [j for j, label in labels.items() if label in close or (key and key.casefold() in label)][:4]
+    listed = ", ".join(f"{clip(printable(features[j].name), 40)} #{j}" for j in near)
+    raise InputError(
+        f"{where}: factors: {clip(key, 40)!r} is not a feature; "
+        + (f"similar names: {listed}" if near else f"give a name, or a number from 0 to {len(features) - 1}")
+    )
 
 
 def _factor(path: Path | str, key: str, value: Any) -> float:
