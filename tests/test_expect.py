@@ -7,6 +7,7 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -154,6 +155,37 @@ def test_the_command_has_three_exit_codes(index: Index, ids: list[str], tmp_path
     refused(run("check", tmp_path / "absent", "--expect", good), "absent")
     (tmp_path / "empty.jsonl").write_text("")
     refused(run("check", index.folder, "--expect", tmp_path / "empty.jsonl"), "the file is empty")
+
+
+def test_junit_has_a_case_for_each_expectation(index: Index, ids: list[str], tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "e.jsonl",
+        {"query": QUERY, "doc_id": ids[0], "in_top": 1},
+        {"query": 'word3 <&> \u0007\ufffe "word4"', "doc_id": ids[9], "in_top": 70, "not_in_top": 69},
+        {"query": QUERY, "doc_id": ids[9], "in_top": 5},
+    )
+    done = run("check", index.folder, "--expect", path, "--format", "junit")
+    assert done.returncode == 1
+    root = ElementTree.fromstring(done.stdout)
+    (suite,) = root
+    assert root.tag == "testsuites"
+    assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("xetrieval check index", "3", "2")
+    cases = list(suite)
+    assert [case.get("classname") for case in cases] == [f"e.jsonl, line {n}" for n in (1, 2, 3)]
+    assert cases[0].get("name") == f"{QUERY}: {ids[0]} in the top 1"
+    assert "<&>" in str(cases[1].get("name"))
+    assert [len(case) for case in cases] == [0, 1, 1]
+    (failure,) = cases[2]
+    assert failure.get("message") == f"{ids[9]} is not in the top 5: its rank is 10"
+    assert f"compared with {ids[4]}, the last of the top 5" in str(failure.text)
+    assert "remainder" in str(failure.text)
+    good = write(tmp_path / "good.jsonl", {"query": QUERY, "doc_id": ids[0], "explained": 0.01, "in_top": 1})
+    done = run("check", index.folder, "--expect", good, "--format", "junit")
+    assert done.returncode == 0
+    assert 'failures="0"' in done.stdout
+    (tmp_path / "bad.jsonl").write_text("{}\n")
+    done = run("check", index.folder, "--expect", tmp_path / "bad.jsonl", "--format", "junit")
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_the_workflow_of_the_page_runs_commands_that_exist() -> None:

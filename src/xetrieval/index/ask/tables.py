@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..index import Index
     from ..search.ranking import Hit
     from .edit import TextEdits
-    from .expect import Outcomes
+    from .expect import Outcome, Outcomes
     from .moves import SteeredRanking
     from .overview import Overview
     from .push import Push
@@ -262,26 +262,25 @@ def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterato
 
 def checked_parts(found: Outcomes) -> Iterator[RenderableType]:
     """What broke, with explanations, and how many expectations hold."""
-    from rich.text import Text
-
-    from ...render.text import table_of
-    from ...text import printable
-
     for one in found.outcomes:
-        if not one.broken:
-            continue
-        yield Text.assemble(("FAILED ", "bold red"), printable(str(one)))
-        if one.other:
-            missing = one.expectation.in_top is not None and (one.rank is None or one.rank > one.expectation.in_top)
-            told = f"the last of the top {one.expectation.in_top}" if missing else "the first below the top"
-            yield Text(f"compared with {printable(one.other)}, {told}", "dim")
-        if one.contrast is not None:
-            yield table_of(one.contrast)
-        if one.explanation is not None:
-            yield Text(f"the score of {printable(one.explanation.doc_id)}", "dim")
-            yield table_of(one.explanation)
-        yield ""
+        if one.broken:
+            yield Text.assemble(("FAILED ", "bold red"), printable(str(one)))
+            yield from broken_parts(one)
+            yield ""
     yield Text(f"{found.expectations - found.failures:,} of {found.expectations:,} expectations hold", "bold")
+
+
+def broken_parts(one: Outcome) -> Iterator[RenderableType]:
+    """The explanation of an expectation that does not hold."""
+    if one.other:
+        missing = one.expectation.in_top is not None and (one.rank is None or one.rank > one.expectation.in_top)
+        told = f"the last of the top {one.expectation.in_top}" if missing else "the first below the top"
+        yield Text(f"compared with {printable(one.other)}, {told}", "dim")
+    if one.contrast is not None:
+        yield table_of(one.contrast)
+    if one.explanation is not None:
+        yield Text(f"the score of {printable(one.explanation.doc_id)}", "dim")
+        yield table_of(one.explanation)
 
 
 def why_parts(answer: Why, top: int | None) -> Iterator[RenderableType]:
