@@ -5,7 +5,7 @@
 FlipRate: of wrong hits that rank above a relevant document, the fraction that fall below it when one sentence is left
 out and the text is encoded again. Wrong hits are in the top 10, judged not relevant or not judged; the relevant
 document is the next one below, in the top 50; both have a text, and the hit has two sentences or more. One hit for each
-query, up to 40 per set, drawn at random.
+query, up to 30 per set, drawn at random.
 
 Arms, each with one sentence left out: `edit`, the one that lowers the score most of all those that `steer edit` encodes
 (so it is the best of them by construction); `explained`, the one that the explanation's shares point to,
@@ -28,7 +28,6 @@ from rich.console import Console
 from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, data
 from paper.studies.steer_query import SETS
-from xetrieval.arrays import Float32
 from xetrieval.data.benchmark import Benchmark, read_benchmark
 from xetrieval.index import Index, open_index
 from xetrieval.index.ask.edit import LeftOut, TextEdits, text_edits
@@ -43,16 +42,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs="*", default=SETS)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--hits", type=int, default=40)
+    parser.add_argument("--hits", type=int, default=30)
     given = parser.parse_args()
     records: list[dict[str, Any]] = []
     sets = {}
     for name in given.datasets:
         benchmark, index = read_benchmark(data() / name), open_index(given.work / name)
-        q = np.stack([index.query_vector(text)[0] for text in benchmark.queries])
         found = []
-        for number, row, relevant in drawn(index, benchmark, q):
-            made = measured(index, benchmark.queries[number], q[number], row, relevant)
+        for number, row, relevant in drawn(index, benchmark):
+            made = measured(index, benchmark.queries[number], row, relevant)
             found += [] if made is None else [{"dataset": name, **made}]
             if len(found) == given.hits:
                 break
@@ -64,11 +62,12 @@ def main() -> None:
     (RESULTS / "steer_edit.json").write_text(as_json(out))
 
 
-def drawn(index: Index, benchmark: Benchmark, q: Float32) -> Iterator[tuple[int, int, int]]:
+def drawn(index: Index, benchmark: Benchmark) -> Iterator[tuple[int, int, int]]:
     """Query, row of a wrong hit and row of the relevant document below it, in random order of the queries."""
     rng = np.random.default_rng(11)
-    for number in rng.permutation(len(q)).tolist():
-        scores, name = all_scores(index, q[number]), benchmark.query_ids[number]
+    for number in rng.permutation(len(benchmark.queries)).tolist():
+        q, name = index.query_vector(benchmark.queries[number])[0], benchmark.query_ids[number]
+        scores = all_scores(index, q)
         own = index.find(name)
         if own is not None:  # as in BEIR, a document with the query's id is not ranked for it
             scores[own] = -np.inf
@@ -84,9 +83,10 @@ def drawn(index: Index, benchmark: Benchmark, q: Float32) -> Iterator[tuple[int,
             yield number, *pairs[int(rng.integers(len(pairs)))]
 
 
-def measured(index: Index, query: str, q: Float32, row: int, relevant: int) -> dict[str, Any] | None:
+def measured(index: Index, query: str, row: int, relevant: int) -> dict[str, Any] | None:
     """Whether each arm flips the two, and how far it moves the hit; None for a hit of one sentence."""
-    name, limit = index.document(row).id, float(all_scores(index, q)[relevant])
+    name = index.document(row).id
+    limit = float(all_scores(index, index.query_vector(query)[0])[relevant])
     made = text_edits(index, query, name)
     if len(made.sentences) < 2:
         return None

@@ -224,6 +224,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/steering/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Edit
+         * @description What leaving out a sentence of a document does to its rank, or what a new text does. Each is encoded.
+         */
+        post: operations["edit_v1_steering_edit_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/steering/profiles": {
         parameters: {
             query?: never;
@@ -449,6 +469,35 @@ export interface components {
             read: components["schemas"]["ReadTotals"] | null;
             /** Topics */
             topics: components["schemas"]["Topic"][];
+        };
+        /**
+         * EditRequest
+         * @description A document whose text might be changed.
+         */
+        EditRequest: {
+            /** Doc Id */
+            doc_id: string;
+            /** Index */
+            index?: string | null;
+            /** Query */
+            query: string;
+            /**
+             * Send
+             * @description Allow sending the texts to an encoder on a server that may cost.
+             * @default false
+             */
+            send: boolean;
+            /**
+             * Sentences
+             * @description Leave out at most this many.
+             * @default 48
+             */
+            sentences: number;
+            /**
+             * Text
+             * @description A new text to check; default: leave out sentences in turn.
+             */
+            text?: string | null;
         };
         /**
          * Erase
@@ -815,6 +864,38 @@ export interface components {
             views: string[];
         };
         /**
+         * LeftOut
+         * @description The document without one sentence, text[start:end].
+         */
+        LeftOut: {
+            /** End */
+            end: number;
+            /** Rank After */
+            rank_after: number;
+            /** Score After */
+            score_after: number;
+            /** Start */
+            start: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * MissingFeature
+         * @description A feature of the query that the document lacks.
+         */
+        MissingFeature: {
+            /** Feature Id */
+            feature_id: number;
+            /** Hits */
+            hits: number;
+            /** Label */
+            label: string | null;
+            /** Query Activation */
+            query_activation: number;
+            /** Query Words */
+            query_words: string[];
+        };
+        /**
          * Move
          * @description One document of the steered ranking, and its rank before.
          */
@@ -853,6 +934,25 @@ export interface components {
             label: string | null;
             /** Nearness */
             nearness: number;
+        };
+        /**
+         * NewText
+         * @description A changed text of the document, and what it does.
+         */
+        NewText: {
+            contrast: components["schemas"]["Contrast"];
+            /** Rank After */
+            rank_after: number;
+            /** Rewritten */
+            rewritten?: string;
+            /** Score After */
+            score_after: number;
+            /** Sentence */
+            sentence?: string;
+            /** Source */
+            source: string;
+            /** Text */
+            text: string;
         };
         /**
          * Other
@@ -1414,6 +1514,35 @@ export interface components {
                 [key: string]: number;
             };
             words?: components["schemas"]["Words"] | null;
+        };
+        /**
+         * TextEdits
+         * @description What changes of its text do to a document's rank.
+         */
+        TextEdits: {
+            changed?: components["schemas"]["NewText"] | null;
+            /** Doc Id */
+            doc_id: string;
+            /** Documents */
+            documents: number;
+            /** Encoded */
+            encoded: number;
+            /** Missing */
+            missing: components["schemas"]["MissingFeature"][];
+            /** Missing Words */
+            missing_words: string[];
+            /** Notes */
+            notes?: string[];
+            /** Query */
+            query: string;
+            /** Rank */
+            rank: number;
+            /** Score */
+            score: number;
+            /** Sentences */
+            sentences: components["schemas"]["LeftOut"][];
+            /** Title */
+            title: string;
         };
         /**
          * TextEvidence
@@ -2236,6 +2365,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SteeredRanking"];
+                };
+            };
+            /** @description The request cannot be answered, and why. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description No such index, document, feature or profile. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description A field is missing, or has the wrong type or value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Too many requests at once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    edit_v1_steering_edit_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextEdits"];
                 };
             };
             /** @description The request cannot be answered, and why. */

@@ -203,7 +203,8 @@ def edit_parts(found: TextEdits) -> Iterator[RenderableType]:
         if not found.up:
             yield Text("the document scores lower without any of its sentences", "dim")
     if found.missing:
-        yield Text("features of the query that the document lacks", "bold")
+        what = "document" if found.changed is None or found.changed.rewritten else "new text"
+        yield Text(f"features of the query that the {what} lacks", "bold")
         table = Table(box=None, pad_edge=False, header_style="dim")
         for column in ("feature", "words of the query", "in hits of the top 10"):
             table.add_column(column, justify="right" if "hits" in column else "left")
