@@ -21,7 +21,10 @@ from index_data import SMALL, records, write_corpus
 from xetrieval.index import Corpus, Index, build_index, open_index
 
 mcp = pytest.importorskip("mcp", reason='pip install "xetrieval[mcp]"')
-TOOLS = ["search", "explain", "why", "why_not", "compare", "push", "document", "features", "feature", "report"]
+TOOLS = [
+    *("search", "explain", "why", "why_not", "compare", "push", "edit"),
+    *("document", "features", "feature", "report"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,8 @@ def test_every_tool_answers_with_the_librarys_own_types(index: Index) -> None:
             assert compared["counterfactual"]
             pushed = await ask("push", query="word3", doc_id=found["hits"][0]["doc_id"], others=["word7 word8"])
             assert (pushed["direction"], pushed["other_queries"]) == ("down", 1)
+            edited = await ask("edit", query="word3", doc_id="d3", text="word3")
+            assert edited["changed"]["rank_after"] == 1
             assert (await ask("document", doc_id="d3"))["title"] == "Title 3"
             assert (await ask("features", search="label 11"))["features"][0]["label"]
             assert (await ask("feature", feature_id=3))["feature"]["label"] == "label 3"

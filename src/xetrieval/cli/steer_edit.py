@@ -15,7 +15,6 @@ from .options import Format, FormatOption
 from .output import print_parts
 from .search import IndexArgument
 from .steer_push import DocumentArgument, QueryArgument, app
-from .streams import texts_or_input
 
 __all__ = ["app"]
 
@@ -44,16 +43,14 @@ class EditOptions:
 
     def new_text(self) -> str | None:
         """The text to check, if one is given."""
-        from ..files import read_bytes, read_text
-        from ..files.atomic import is_stream
+        from ..files import read_text
+        from .streams import texts_or_input
 
         if self.text is not None and self.text_file is not None:
             raise InputError("give --text or --text-file, not both")
-        if self.text_file is None:
-            return texts_or_input(self.text)[0]
-        if not is_stream(self.text_file):
-            return read_text(self.text_file)
-        return texts_or_input("-")[0] if str(self.text_file) == "-" else read_bytes(self.text_file).decode("utf-8-sig")
+        if self.text_file is None or str(self.text_file) == "-":
+            return texts_or_input(self.text if self.text_file is None else "-")[0]
+        return read_text(self.text_file)
 
 
 @app.command()
