@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..index import Index
     from ..index.search.mode import SearchOptions
     from ..index.search.ranking import Hit
-    from ..steer import SteeringProfile
 
 CALLED = {"views": "--view", "k": "--hits", "query": "QUERY", "vector": "--query-vector"}  # options named differently
 IndexArgument = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
