@@ -64,6 +64,9 @@ def test_tokens_and_the_constant_add_up_to_the_shares_of_attribution(seed: int, 
     np.testing.assert_allclose(document.total, shares, atol=2e-6)
     np.testing.assert_allclose(query.total, shares, atol=2e-6)
     np.testing.assert_allclose(span.shares(q[0], z[0]), shares, atol=1e-9)
+    remainder = float(q[0] @ (z[0] - sae.decoder_bias)) - shares.sum()
+    assert abs(span.rest_over_document(q[0], h_d).sum() - remainder) < 1e-5
+    assert abs(span.rest_over_query(z[0], h_q).sum() - remainder) < 1e-5
 
 
 def test_a_token_carries_what_the_share_is_linear_in() -> None:

@@ -12,6 +12,7 @@ from xetrieval.explain import (
     Contrast,
     Evidence,
     Explanation,
+    PartWords,
     Reading,
     SentenceShare,
     Swap,
@@ -46,10 +47,12 @@ def explanation() -> Explanation:
         score=0.52,
         bias=0.1,
         remainder=0.07,
+        part_words=PartWords(remainder=Words(("work",), ("train",)), score=Words(("vaccines",), ("Vaccines",))),
         terms=(
             Term(
                 *("feature", 3, "immune system", 0.3, 0.5, views),
                 twins=(9,),
+                name_in="document",
                 words=Words(("vaccines",), ("Vaccines", "immune")),
                 evidence=Evidence(evidence(), guess),
             ),

@@ -11,10 +11,12 @@ import pytest
 from conftest import random_explainer
 
 from xetrieval.encoders import HashingEncoder
-from xetrieval.explain import Contrast, Explanation, Reading, Term, Words
+from xetrieval.explain import Contrast, Explanation, PartWords, Reading, Term, Words
+from xetrieval.explain.explanation import SPREAD
 from xetrieval.render.fitted import bar
 from xetrieval.render.markdown import markdown
 from xetrieval.render.page import page
+from xetrieval.render.rows import WORD, rows_of
 from xetrieval.render.text import plain_text
 from xetrieval.text import printable
 
@@ -72,6 +74,49 @@ def test_a_feature_without_a_label_that_holds_is_shown_by_the_words_of_its_corpu
     held = replace(why, terms=(replace(term, label_holds=True),))
     assert "kidneys" in str(held)
     assert "diet" not in str(held)
+
+
+def test_a_name_says_which_text_lacks_it() -> None:
+    words = Words(("autism",), ("vaccines", "autistic"))
+    term = Term("feature", 4, "children", 0.3, corpus_words=("child",), name_in="document", words=words)
+    for name_in, mark in (
+        (None, ""),
+        ("both", ""),
+        ("query", "(query)"),
+        ("document", "(document)"),
+        ("neither", "(neither)"),
+    ):
+        why = Explanation(0.3, 0.0, 0.0, (replace(term, name_in=name_in),))
+        assert str(why).splitlines()[1].startswith(f"children {mark}".strip() + "  "), name_in
+        for drawn in (str(why), why._repr_html_(), markdown(why).replace("\\", "")):
+            assert (": the name is a word of" in drawn) == bool(mark)
+            assert f"{mark}: the name is a word of" in drawn or not mark
+
+
+def test_a_name_of_neither_text_gives_way_to_a_word_of_both() -> None:
+    words = Words(("thimerosal",), ("vaccines", "Thimerosal"))
+    term = Term("feature", 4, "disease", 0.3, label_holds=True, name_in="neither", words=words)
+    why = Explanation(0.3, 0.0, 0.0, (term,))
+    assert (term.shown_label, replace(term, words=Words(("a",), ("b",))).shown_label) == (None, "disease")
+    assert str(why).splitlines()[1].startswith("thimerosal (word)  ")
+    assert why.to_dict()["terms"][0]["words"]["shared"] == "thimerosal"
+    assert rows_of(why).marks == (WORD,)
+
+
+def test_sums_have_the_words_that_carry_them() -> None:
+    terms = tuple(Term("feature", j, f"label {j}", share, words=Words((), ())) for j, share in enumerate((0.3, 0.01)))
+    parts = PartWords(Words(("a",), ("weak",)), Words(("b",), ("rest",)), Words(("c",), ("all",)))
+    why = Explanation(0.5, 0.1, 0.09, terms, part_words=parts)
+    beside = {row.name: row.words for row in (*rows_of(why).rows, rows_of(why).score)}
+    assert beside["weak features (1)"] == "a ↔ weak"
+    assert beside["remainder (not explained)"] == "b ↔ rest"
+    assert beside["score"] == "c ↔ all"
+    assert beside["bias (the same for any document)"] == ""
+    for drawn in (str(why), why._repr_html_(), markdown(why)):
+        assert all(words in drawn for words in ("a ↔ weak", "b ↔ rest", "c ↔ all"))
+    assert rows_of(why.top(1)).rows[1].words == "", "one more feature is not the weak features"
+    assert SPREAD not in why.notes
+    assert SPREAD in replace(why, score=0.9, remainder=0.49).notes
 
 
 def test_views_have_a_column_with_a_legend_only_where_they_differ() -> None:

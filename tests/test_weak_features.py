@@ -78,11 +78,13 @@ def test_a_label_that_does_not_hold_is_not_shown() -> None:
     assert names(alone) == ["label 1", "weak features (1)"], "nothing would say what it is"
     worded = replace(doubted, words=Words(("delete",), ("delete_account",)))
     shown = replace(why, terms=(worded, why.terms[1]))
-    assert names(shown) == ["feature 0 (unnamed)", "label 1"]
+    assert names(shown) == ["delete (word)", "label 1"]
+    apart = replace(doubted, words=Words(("delete",), ("shutdown",)))
+    assert names(replace(why, terms=(apart, why.terms[1]))) == ["label 1", "weak features (1)"], "no word is in both"
     for draw in DRAW:
         drawn = draw(shown).replace("\\", "")
         assert "delete ↔ delete_account" in drawn
-        assert "unnamed" in drawn
+        assert "(word): no name of the feature holds here" in drawn
         assert "label 0" not in drawn
 
 
@@ -119,7 +121,7 @@ def test_a_threshold_of_the_feature_decides_whether_its_label_holds() -> None:
         assert all(term.label_holds is holds for term in explainer.explain(query, document).terms)
         contrast = explainer.contrast(query, document, "Bread is made with yeast.")
         assert all(term.label_holds is holds for side in (contrast.first, contrast.second) for term in side.terms)
-    assert all(" (unnamed)" in name for name in names(explainer.explain(query, document))[:-1])
+    assert all(name.endswith((" (unnamed)", " (word)")) for name in names(explainer.explain(query, document))[:-1])
 
 
 def test_a_label_holds_where_both_texts_are_near_to_it() -> None:

@@ -17,16 +17,8 @@ from xetrieval.encoders.minilm import packaged
 from xetrieval.encoders.token_cache import find_tokens, keep_tokens
 from xetrieval.errors import DamagedError
 from xetrieval.explain import Explainer, Term, Words
-from xetrieval.explain.words import (
-    Carrier,
-    carriers,
-    carriers_of,
-    key_of,
-    matching,
-    root,
-    word_at,
-    word_parts,
-)
+from xetrieval.explain.matching import Carrier, matching, root
+from xetrieval.explain.words import carriers, carriers_of, key_of, word_at, word_parts
 from xetrieval.render.markdown import markdown
 from xetrieval.render.text import plain_text
 from xetrieval.text import STOP_WORDS, fold
@@ -126,6 +118,36 @@ def test_two_lines_show_the_same_words_only_where_no_others_match() -> None:
     lines = [matching(query, document, seen) for _ in range(3)]
     assert lines[:2] == [(("sort",), ("sorted",)), (("keys",), ("key",))]
     assert lines[2] == lines[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "document", "word"),
+    [
+        ("surveys", "Survey", "Survey"),
+        ("copied", "copy", "copy"),
+        ("panicprone", "panic", "panic"),
+        ("memory", "shared_memory", "memory"),
+        ("T-cells", "T", None),
+        ("bytes", "hexadecimal", None),
+        ("car", "carbon", None),
+        ("or", "or", "or"),
+    ],
+)
+def test_a_word_of_both_texts_may_be_a_part_of_another(query: str, document: str, word: str | None) -> None:
+    assert Words(("first", query), (document, "second")).shared == word
+    assert Words((), (document,)).shared is None
+
+
+def test_sums_without_a_line_of_their_own_have_words_that_match() -> None:
+    made = toy().explain(QUERY, DOCUMENT)
+    assert made.part_words is not None
+    assert made.part_words.score is not None
+    assert made.part_words.score.shared in ("vaccines", "protect", "child")
+    small = [part for part in (made.remainder, sum(t.share for t in made.terms)) if abs(part) < made.least_share]
+    assert (made.part_words.remainder is None) == (abs(made.remainder) < made.least_share), small
+    hidden = sum(term.share for term in made.terms if term.feature_id in made.weak_features)
+    assert (made.part_words.weak_features is None) == (abs(hidden) < made.least_share or not made.weak_features)
+    assert made.to_dict()["part_words"]["score"]["query"]
 
 
 def test_stored_words_match_by_their_stems() -> None:

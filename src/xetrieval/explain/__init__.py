@@ -10,7 +10,7 @@ from .explanation import DEFAULT_TOP, Chunk, Explanation, OtherTerms, Term
 from .pairs import ExplainedPairs
 from .reading import Reading
 from .support import Overlap, overlap
-from .words import Words
+from .words import PartWords, Words
 
 load = Explainer.load
 
@@ -25,6 +25,7 @@ __all__ = [
     "Explanation",
     "OtherTerms",
     "Overlap",
+    "PartWords",
     "RankChange",
     "Reading",
     "SentenceShare",

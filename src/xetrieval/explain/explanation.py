@@ -14,9 +14,10 @@ from ..text import clip
 from ..views import View
 from .attribution import TOLERANCE
 from .evidence import Evidence
+from .naming import NameIn
 from .printing import PrintsItself
 from .reading import NOT_COUNTED, Reading
-from .words import Words
+from .words import PartWords, Words
 
 BIAS: Final = "bias (the same for any document)"
 REMAINDER: Final = "remainder (not explained)"
@@ -28,6 +29,7 @@ MOST_SHARE: Final = 1.5
 DEFAULT_TOP: Final = 8  # most lines, and most terms with evidence, by default
 MOST_WEAK: Final = 2  # lines shown when all terms are weak
 LEAST_SHARE: Final = 0.1  # fraction of |score - bias|; labels of smaller shares often name something in neither text
+SPREAD: Final = "over half of (score - bias) is in weak features and the remainder: their words show what matches"
 
 
 class Chunk(NamedTuple):
@@ -56,6 +58,7 @@ class Term(Brief):
     twins: tuple[int, ...] = ()  # other features with nearly the same direction; their shares are included
     confidence: float | None = None  # mean detection score of the label; None: it was never judged
     label_holds: bool | None = None  # whether the label holds for these texts; None: not measured
+    name_in: NameIn | None = None  # texts that contain the name; None: not known, or not one of the corpus's terms
     name_here: str | None = None  # the feature's name in this explanation, if that is not its whole label
     corpus_words: tuple[str, ...] = ()  # the feature's strongest words, shown if it has no other name here
     words: Words | None = None  # words of both texts that carry the share; None: the encoder does not show its tokens
@@ -73,7 +76,12 @@ class Term(Brief):
 
     @property
     def shown_label(self) -> str | None:
-        """What the feature is called in this explanation; None: it has no name that holds for these texts."""
+        """What the feature is called in this explanation; None: it has no name that holds for these texts.
+
+        A name that neither text contains is not shown where a word of both carries the share.
+        """
+        if self.name_in == "neither" and self.words and self.words.shared:
+            return None
         return self.name_here or (None if self.label_holds is False else self.label)
 
 
@@ -84,6 +92,7 @@ class OtherTerms:
     count: int
     share: float
     label: str  # "3 more features", "weak features (3)"
+    words: Words | None = None  # that carry it, if these are all weak features
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,6 +125,7 @@ class Explanation(PrintsItself):
     chunk: int | None = None  # position in `chunks` of the explained one, if the document was scored by chunks
     chunks: tuple[Chunk, ...] = ()
     steered: tuple[SteeredFeature, ...] = ()  # of the profile used for ranking
+    part_words: PartWords | None = None  # words of the weak features, the remainder and the score; None: not known
 
     json_also = ("shared_features", "weak_features", "explained", "explained_without_bias", "notes")
 
@@ -141,7 +151,7 @@ class Explanation(PrintsItself):
 
     @property
     def weak_features(self) -> tuple[int, ...]:
-        """Features combined in one line by default: small shares, or a label that does not apply and no words.
+        """Features combined in one line by default: small shares, or neither a name nor a shared word.
 
         If all features are weak, the two largest shares have lines, and a note says that they are small.
         """
@@ -151,12 +161,18 @@ class Explanation(PrintsItself):
 
     def _strong(self) -> list[int]:
         """Positions of the terms with a line of their own."""
-        return strong_positions([self.is_weak(term) for term in self.terms], [term.share for term in self.terms])
+        weak = [self.is_weak(term) for term in self.terms]
+        return strong_positions(weak, [0.0 if self._is_nameless(term) else term.share for term in self.terms])
 
     def is_weak(self, term: Term, whole: float | None = None) -> bool:
-        """Whether a term has a small share or no usable name. For `whole`, see `is_small`."""
-        nameless = term.kind == "feature" and term.label_holds is False and not (term.name_here or term.words)
-        return self.is_small(term, whole) or (nameless and self.mode != "concept")
+        """Whether a term has a small share, or neither a name nor a shared word. For `whole`, see `is_small`."""
+        return self.is_small(term, whole) or self._is_nameless(term)
+
+    def _is_nameless(self, term: Term) -> bool:
+        """Whether neither a name holds for the texts nor a word of both carries the share, if that is known."""
+        if term.kind != "feature" or self.mode == "concept" or term.shown_label:
+            return False
+        return (term.label_holds is False or bool(term.corpus_words)) and not (term.words and term.words.shared)
 
     def is_small(self, term: Term, whole: float | None = None) -> bool:
         """Whether a feature carries less than a tenth of `whole`, by default |score - bias|.
@@ -200,7 +216,15 @@ class Explanation(PrintsItself):
             *twin_notes(self.terms),
             *large_share_notes(self),
             *small_share_notes([self.is_small(term) for term in self.terms]),
+            *self._spread_notes(),
         )
+
+    def _spread_notes(self) -> list[str]:
+        """A note that most of the score has no line of its own, if its words are known."""
+        lines = sum(self.terms[i].share for i in self._strong())
+        if self.part_words is None or not self.part_words.score or lines >= (self.score - self.bias) / 2:
+            return []
+        return [SPREAD]
 
     def top(self, count: int | None) -> Explanation:
         """The same explanation with its `count` terms of largest |share|; the others are added up in `other_terms`.
@@ -214,17 +238,21 @@ class Explanation(PrintsItself):
         """The same explanation without its weak features, at most DEFAULT_TOP terms; the others are added up."""
         strong = self._strong()
         kept = [strong[i] for i in largest([self.terms[i].share for i in strong], DEFAULT_TOP)]
-        return self if len(kept) == len(self.terms) else self.only(kept, weak_label(self, strong, kept))
+        if len(kept) == len(self.terms):
+            return self
+        words = None if self.part_words is None else self.part_words.weak_features
+        return self.only(kept, weak_label(self, strong, kept), words if len(kept) == len(strong) else None)
 
     def without_texts(self) -> Explanation:
         """The same explanation without the texts of query and document, for long lists."""
         return replace(self, query="", document="")
 
-    def only(self, positions: Sequence[int], name: str = "") -> Explanation:
+    def only(self, positions: Sequence[int], name: str = "", words: Words | None = None) -> Explanation:
         """The same explanation with the terms at these positions; the others are added up in `other_terms`.
 
         Args:
             name: what the others are called, "3 more features" by default.
+            words: that carry them.
         Raises:
             InputError: a position without a term, or positions that are not a list.
         """
@@ -243,7 +271,7 @@ class Explanation(PrintsItself):
         what = "feature" if all(term.kind == "feature" for term in self.terms) else "term"
         label = name or f"{count} more {what}{'' if count == 1 else 's'}"
         terms = tuple(term for i, term in enumerate(self.terms) if i in kept)
-        return replace(self, terms=terms, other_terms=OtherTerms(count, share, label))
+        return replace(self, terms=terms, other_terms=OtherTerms(count, share, label, words))
 
 
 def largest(values: Sequence[float], count: int) -> list[int]:

@@ -12,17 +12,21 @@ share chooses first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ..features import FROM_USES, LISTED_WORDS, Feature
-from ..terms import contains, label_terms, same_family, stem
+from ..terms import contains, contains_term, label_terms, same_family, stem
+from ..text import fold
 
 if TYPE_CHECKING:
     from .explanation import Term
 
 Stems = Collection[str]
+NameIn = Literal["both", "query", "document", "neither"]
+LEAST_BEGINNING: Final = 4  # characters of a term that a longer word may begin with: plural, pluralisation
 
 
 class _Choice(NamedTuple):
@@ -41,7 +45,7 @@ def named(
     least: float,
     carried: Sequence[tuple[Stems, Stems]] = (),
 ) -> list[Term]:
-    """The terms, in their order, with `name_here` where the whole label is not the best name.
+    """The terms, in their order, with the best name of each and the texts that contain it.
 
     Args:
         texts: the query and the document.
@@ -63,8 +67,24 @@ def named(
         if name:
             taken.update(label_terms(name))
         is_label = name == term.label and term.label_holds is not False
-        out.append(replace(term, name_here=None if is_label else name))
+        own = term.feature_id is not None and (not is_label or features[term.feature_id].source == FROM_USES)
+        name_in = _in(name, texts) if name and own else None
+        out.append(replace(term, name_here=None if is_label else name, name_in=name_in))
     return out
+
+
+def _in(name: str, texts: tuple[str, str]) -> NameIn | None:
+    """The texts that contain one of a name's terms, or a word that begins with it; None: not both texts are known."""
+    if not all(texts):
+        return None
+    stems = [term.replace(" ", "") for term in label_terms(name) if len(term) >= LEAST_BEGINNING]
+    starts = [r"\b" + "[-_ ]?".join(map(re.escape, term)) for term in stems]  # T-cell, T cells
+    in_query, in_document = (
+        contains_term(text, name) or any(re.search(start, fold(text)) for start in starts) for text in texts
+    )
+    if in_query and in_document:
+        return "both"
+    return "query" if in_query else "document" if in_document else "neither"
 
 
 def _free(choice: _Choice, taken: Stems) -> str | None:

@@ -57,6 +57,16 @@ class FeatureSpan:
         beta = self.readers @ (z - self.b)
         return TokenShares((self.W @ _parts(tokens).T) * beta[:, None], np.zeros(len(beta)))
 
+    def rest_over_document(self, q: Float32, tokens: Float32) -> Float64:
+        """The remainder split over the document's tokens [T]; what belongs to no token is spread evenly."""
+        own = self.over_document(q, tokens)
+        score = (_parts(tokens) - self.b / len(tokens)) @ q.astype(np.float64)  # without the bias
+        return np.asarray(score - own.tokens.sum(axis=0) - own.constant.sum() / len(tokens))
+
+    def rest_over_query(self, z: Float32, tokens: Float32) -> Float64:
+        """The remainder split over the query's tokens [T]."""
+        return np.asarray(_parts(tokens) @ (z - self.b) - self.over_query(z, tokens).tokens.sum(axis=0))
+
 
 def _parts(tokens: Float32) -> Float64:
     """h_t / (T ||mean h||): the rows add up to the unit vector."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,21 +13,17 @@ from numpy.typing import NDArray
 from ..arrays import Float32, Float64, l2norm
 from ..encoders import Role, token_vectors
 from ..records import Brief
-from ..terms import same_family, stem
+from ..terms import stem
 from ..text import STOP_WORDS, WORD, fold, printable, shorten
 from .evidence import Pair, TokenShare, losses, pair_of, token_split
+from .matching import LEAST, LEAST_COMPARED, MOST, Carrier, alone, matching, matching_pairs, one_word
 from .naming import name_stems, named
 
 if TYPE_CHECKING:
     from .explainer import Explainer
     from .explanation import Explanation
 
-MOST: Final = 3  # words of one text beside a term
-LEAST: Final = 1 / 3  # fraction of the strongest word's part; words with less are left out
 MOST_COMPARED: Final = 6  # how many words of one text are compared with those of the other
-LEAST_COMPARED: Final = 1 / 4  # fraction of the strongest word's part
-ALIKE: Final = 0.55  # two words with at least this cosine are shown together
-AGAIN: Final = 0.5  # weight of a pair of words that another line already shows
 MOST_LEFT_OUT: Final = 48  # how many words of one text are left out in turn
 LONGEST: Final = 32  # characters of a word
 UNSPACED: Final = re.compile(  # scripts without spaces between words: each token is shown as it is
@@ -49,6 +45,23 @@ class Words(Brief):
     document: tuple[str, ...]
     of_activation: tuple[Role, ...] = ()  # texts whose words were not computed for this score
 
+    json_keys = ("query", "document", "of_activation?", "shared?")
+
+    @property
+    def shared(self) -> str | None:
+        """The first word of the query that the document's words have too, in any form; the shorter form."""
+        pairs = ((a, b) for a in self.query for b in self.document)
+        return next((min(a, b, key=len) for a, b in pairs if one_word(key_of(a), key_of(b))), None)
+
+
+@dataclass(frozen=True)
+class PartWords(Brief):
+    """Words that carry the parts of a score without a line of their own; None: the part is small."""
+
+    weak_features: Words | None = None
+    remainder: Words | None = None
+    score: Words | None = None  # without the bias
+
 
 def with_words(
     explainer: Explainer,
@@ -67,23 +80,45 @@ def with_words(
         estimate: if it does not, leave out one word at a time and encode the rest of the text.
     """
     texts = {"query": explanation.query, "document": explanation.document}
-    if explanation.mode != "dense" or explanation.steered or not explanation.terms or not all(texts.values()):
+    if explanation.mode != "dense" or explanation.steered or not all(texts.values()):
         return explanation
     pair = pair_of(explainer, explanation, q, z)
-    found = {role: _words(pair, texts[role], role) for role in roles}
+    split = {role: _words(pair, texts[role], role) for role in roles}
     if estimate:
-        found = {role: words or _left_out(pair, texts[role], role) for role, words in found.items()}
-    found = {role: words for role, words in found.items() if words}
+        split = {role: carried or _left_out(pair, texts[role], role) for role, carried in split.items()}
+    found = {role: carried for role, carried in split.items() if carried}
     if not found:
         return explanation
     place = {leader: i for i, leader in enumerate(pair.leaders)}
     sides, left = [], []
     for term in explanation.terms:
-        known = term.words or Words((), ())
-        new = {role: words[place[term.ids[0]]] for role, words in found.items()}
+        known, row = term.words or Words((), ()), place[term.ids[0]]
+        new = {role: carried.by(carried.parts[row], term.share) for role, carried in found.items()}
         sides.append((new.get("query", carriers(known.query)), new.get("document", carriers(known.document))))
         left.append(tuple(role for role in known.of_activation if role not in new))
-    return beside(explainer, explanation, sides, left)
+    explanation = beside(explainer, explanation, sides, left)
+    if len(found) < len(texts):
+        return explanation
+    weak = [place[term.ids[0]] for term in explanation.terms if term.feature_id in explanation.weak_features]
+    return replace(explanation, part_words=_part_words(explanation, found["query"], found["document"], weak))
+
+
+def _part_words(explanation: Explanation, query: _Carried, document: _Carried, weak: Sequence[int]) -> PartWords:
+    """The words of the parts that carry at least a tenth of (score - bias); `weak`: rows of the weak features."""
+
+    def words(share: float, rows: Sequence[Float64 | None]) -> Words | None:
+        one, other = rows
+        if one is None or other is None or abs(share) < explanation.least_share:
+            return None
+        return Words(*matching_pairs(query.by(one, share), document.by(other, share)))
+
+    shares = sum(term.share for term in explanation.terms if term.feature_id in explanation.weak_features)
+    sides = (query, document)
+    return PartWords(
+        words(shares, [side.parts[weak].sum(axis=0) for side in sides]) if weak else None,
+        words(explanation.remainder, [side.rest for side in sides]),
+        words(explanation.score - explanation.bias, [side.whole for side in sides]),
+    )
 
 
 def beside(
@@ -106,19 +141,28 @@ def beside(
     seen = set[tuple[str, str]]()
     for i, ((query, document), left) in enumerate(zip(sides, of_activation, strict=True)):
         name = name_stems(terms[i].name_here or terms[i].label or "")
-        matched = matching(query, document, seen, name) if terms[i].share >= 0 else (_alone(query), _alone(document))
+        matched = matching(query, document, seen, name) if terms[i].share >= 0 else (alone(query), alone(document))
         if any(matched) or (terms[i].kind == "feature" and not left):
             terms[i] = replace(terms[i], words=Words(*matched, left))
     return replace(explanation, terms=tuple(terms))
 
 
-class Carrier(NamedTuple):
-    """One word that carries a share."""
+class _Carried(NamedTuple):
+    """What the words of one text carry."""
 
-    key: str
-    shown: str
-    part: float  # fraction of the strongest word's part
-    vector: Float64 | None  # the word in its text, as a unit vector [m]; None: not known
+    words: list[str]
+    parts: Float64  # [S, words] of the share of each term
+    rest: Float64 | None = None  # [words] of the remainder; None: not known
+    vectors: Float64 | None = None
+
+    @property
+    def whole(self) -> Float64 | None:
+        """Their parts of the score without the bias, [words]."""
+        return None if self.rest is None else np.asarray(self.parts.sum(axis=0) + self.rest)
+
+    def by(self, parts: Float64, share: float) -> list[Carrier]:
+        """The words that carry most of a share, which `parts` add up to."""
+        return carriers_of(self.words, parts if share >= 0 else -parts, self.vectors)
 
 
 def carriers(words: Sequence[str]) -> list[Carrier]:
@@ -126,82 +170,24 @@ def carriers(words: Sequence[str]) -> list[Carrier]:
     return [Carrier(key_of(word), word, 1.0, None) for word in words]
 
 
-def matching(
-    query: Sequence[Carrier], document: Sequence[Carrier], seen: set[tuple[str, str]], name: Collection[str] = ()
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Words of two texts that carry a share and match: the best-matching pair first, then words similar to it.
-
-    If it is not known which words match, returns the strongest words of each text.
-
-    Args:
-        seen: pairs that come first in other lines, which get half weight; the pair of this line is added.
-        name: stems of the line's name. If words of both texts have one, or else of one text, they come first.
-    """
-    alike = np.array([[_alike(a, b) for b in document] for a in query])
-    if not alike.any():
-        return _alone(query), _alone(document)
-    pairs = [[(a.key, b.key) for b in document] for a in query]
-    value = np.sqrt(np.outer([word.part for word in query], [word.part for word in document]))
-    value *= np.maximum(alike, 1e-3) * [[AGAIN if pair in seen else 1.0 for pair in row] for row in pairs]
-    of_query, of_document = (
-        np.array([any(same_family(stem(word.key), part) for part in name) for word in side])
-        for side in (query, document)
-    )
-    both, either = of_query[:, None] & of_document, of_query[:, None] | of_document
-    in_name = both if both.any() else either
-    i, j = map(int, np.unravel_index(np.where(in_name == in_name.any(), value, -1).argmax(), value.shape))
-    seen.add(pairs[i][j])
-    return _with_like(query, i, alike[:, j], value[:, j]), _with_like(document, j, alike[i], value[i])
-
-
-def _with_like(words: Sequence[Carrier], first: int, alike: Float64, value: Float64) -> tuple[str, ...]:
-    """The first word, and those of the same text that are similar to the first word of the other text."""
-    others = [i for i in np.argsort(-value, kind="stable").tolist() if i != first and alike[i] >= ALIKE]
-    return _distinct([words[i] for i in [first, *others]])
-
-
-def _alone(words: Sequence[Carrier]) -> tuple[str, ...]:
-    """The strongest words of a text, without regard to the other text."""
-    return _distinct([word for word in words if word.part >= LEAST])
-
-
-def _distinct(words: Sequence[Carrier]) -> tuple[str, ...]:
-    """The first words, only one form of each: measurement, not also measuring and measure."""
-    forms: dict[str, str] = {}
-    for word in words:
-        forms.setdefault(root(word.key), word.shown)
-    return tuple(forms.values())[:MOST]
-
-
-def _alike(a: Carrier, b: Carrier) -> float:
-    """1 for two forms of one word; else the cosine of the two words in their texts, 0 if not known."""
-    if root(a.key) == root(b.key):
-        return 1.0
-    return 0.0 if a.vector is None or b.vector is None else float(a.vector @ b.vector)
-
-
-def root(key: str) -> str:
-    """What the forms of a word have in common: measurement, measuring and measure become measur."""
-    return re.sub("i$", "y", stem(key).removesuffix("e"))  # copied, copy
-
-
-def _words(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
-    """The words of one text that carry each term of the pair; nothing if it cannot be split exactly."""
+def _words(pair: Pair, text: str, role: Role) -> _Carried | None:
+    """What the words of one text carry of each term of the pair; None if it cannot be split exactly."""
     tokens = token_vectors(pair.explainer.encoder, text, role)
     split = None if tokens is None else token_split(pair, tokens, role)
     if tokens is None or split is None:
-        return []
+        return None
     kept = [i for i, kind in enumerate(tokens.kinds) if kind == "text"]
     spans = [tokens.spans[i] for i in kept]
-    places, parts = word_parts(text, spans, split.tokens[:, kept])
+    of_document, h = role == "document", tokens.vectors
+    rest = pair.span.rest_over_document(pair.q, h) if of_document else pair.span.rest_over_query(pair.z, h)
+    places, parts = word_parts(text, spans, np.vstack([split.tokens, rest])[:, kept])
     names = [word_at(text, place) for place in places]
     vectors = l2norm(word_parts(text, spans, tokens.vectors[kept].T.astype(np.float64))[1].T)
     vectors = l2norm(vectors - pair.explainer.sae.decoder_bias)  # the part common to all texts
-    signs = np.where(pair.shares >= 0, 1, -1)
-    return [carriers_of(names, row, vectors) for row in parts * signs[:, None]]
+    return _Carried(names, parts[:-1], parts[-1], vectors)
 
 
-def _left_out(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
+def _left_out(pair: Pair, text: str, role: Role) -> _Carried | None:
     """The words whose removal costs each share most; of a long text, only the first 48 content words are tried."""
     places: dict[str, list[tuple[int, int]]] = {}
     for word in WORD.finditer(text):
@@ -215,11 +201,8 @@ def _left_out(pair: Pair, text: str, role: Role) -> list[list[Carrier]]:
         if rest.strip():
             rests[key] = rest
     if not rests:
-        return []
-    lost = losses(pair, list(rests.values()), role)
-    names = [text[slice(*places[key][0])] for key in rests]
-    signs = np.where(pair.shares >= 0, 1.0, -1.0)
-    return [carriers_of(names, row) for row in lost * signs[:, None]]
+        return None
+    return _Carried([text[slice(*places[key][0])] for key in rests], losses(pair, list(rests.values()), role))
 
 
 def word_parts(text: str, spans: Spans, parts: Float64) -> tuple[list[tuple[int, int]], Float64]:

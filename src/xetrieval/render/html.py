@@ -26,11 +26,14 @@ def fragment(rows: Rows, *, unfolded: bool) -> str:
     where = [name for name in rows.columns[1:2] if name]
     head = "".join(f"<th>{escape(name)}</th>" for name in ("", *beside, *where, *rows.columns[2:], ""))
     body = "".join(_row(row, abs(row.value) / longest, words=bool(beside), where=bool(where)) for row in rows.rows)
-    figures, gap = "".join(_figure(value) for value in rows.score.values), "<td></td>" * len([*where, *beside])
+    figures = "".join(_figure(value) for value in rows.score.values)
+    gap = "".join(f'<td style="text-align:left">{escape(rows.score.words)}</td>' for _ in beside) + "<td></td>" * len(
+        where
+    )
     return (
         f'<table style="{STYLE}"><thead><tr>{head}</tr></thead><tbody>{body}'
         f'<tr><th style="text-align:left">score</th>{gap}{figures}<td>{escape(rows.summary)}</td></tr>'
-        f"</tbody></table>{paragraphs(rows.notes)}{_words(rows, unfolded=unfolded)}"
+        f"</tbody></table>{paragraphs((*rows.notes, *rows.marks))}{_words(rows, unfolded=unfolded)}"
     )
 
 

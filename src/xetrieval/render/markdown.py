@@ -26,9 +26,13 @@ def markdown(result: Explanation | Contrast, top: int | None = None, notes: Sequ
         cells = [row.name, *(row.words for _ in beside), *(row.note for _ in where)]
         lines.append(_cells([*map(literal, cells), *_figures(row.values)]))
     scores = (f"**{figure}**" for figure in _figures(rows.score.values))
-    lines.append(_cells(["**score**", *("" for _ in (*beside, *where)), *scores]))
+    words = [literal(rows.score.words) for _ in beside]
+    lines.append(_cells(["**score**", *words, *("" for _ in where), *scores]))
     summary = [rows.summary] if rows.summary else []
-    lines += ["", *(f"- {literal(printable(note))}" for note in (*summary, *notes, *rows.notes, *rows.unread))]
+    lines += [
+        "",
+        *(f"- {literal(printable(note))}" for note in (*summary, *notes, *rows.notes, *rows.marks, *rows.unread)),
+    ]
     for row in with_sides(rows.rows):
         lines += ["", f"**{literal(row.name)}** {row.value:+.4f}", ""]
         lines += [

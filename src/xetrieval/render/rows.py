@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from ..explain.contrast import Contrast
 from ..explain.evidence import TextEvidence
 from ..explain.explanation import BIAS, LEAST_SCORE, REMAINDER, Explanation, Term
-from ..explain.words import joined_words
+from ..explain.words import PartWords, Words, joined_words
 from ..text import printable, shorten
 from ..views import View
 
@@ -23,7 +23,14 @@ VIEW_MEANINGS: Final = {
 }
 BETWEEN: Final = " ↔ "  # words of the query and of the document
 BOTH: Final = f"query{BETWEEN}document"
+WORD: Final = "(word): no name of the feature holds here; this word of both texts carries the share"
 UNNAMED: Final = "unnamed: no label holds for these texts; these are the corpus's words for the feature"
+MARKS: Final = {"query": "(query)", "document": "(document)", "neither": "(neither)"}
+MARKED: Final = {
+    "query": "(query): the name is a word of the query, not of the document",
+    "document": "(document): the name is a word of the document, not of the query",
+    "neither": "(neither): the name is a word of neither text",
+}
 STORED: Final = "≈ words that carry the feature's activation, not this share"
 MORE_THAN_ALL: Final = 1.005  # shown as 101 %
 NO_WORD: Final = "–"  # no word of this text carries the share
@@ -87,7 +94,8 @@ class Rows(NamedTuple):
     score: Row
     summary: str  # how much of the score is explained
     notes: tuple[str, ...]
-    legend: tuple[str, ...]  # meaning of the abbreviations in a narrow table
+    legend: tuple[str, ...]  # meaning of the letters in a narrow table
+    marks: tuple[str, ...]  # meaning of the marks of names and words
     words_title: str  # above the words behind each row
     unread: tuple[str, ...]  # texts that the encoder did not read, if words were requested
     texts: tuple[tuple[str, str], ...]  # name, text
@@ -103,28 +111,27 @@ def rows_of(result: Explanation | Contrast, top: int | None = None) -> Rows:
 
 def _explanation(explanation: Explanation) -> Rows:
     letters, cosine = view_letters(explanation.per_view), explanation.mode == "dense"
+    parts, column = explanation.part_words or PartWords(), _words_column(explanation)
     rows = [_term(explanation, term, letters) for term in explanation.terms]
     if explanation.other_terms and explanation.other_terms.count:
-        rows.append(Row("others", explanation.other_terms.label, "", "", (explanation.other_terms.share,)))
+        others = explanation.other_terms
+        rows.append(_sum("others", others.label, others.share, others.words, column))
     if cosine or explanation.bias or explanation.remainder:
         rows.append(Row("bias", BIAS, "", "", (explanation.bias,)))
-        rows.append(Row("remainder", REMAINDER, "", "", (explanation.remainder,)))
+        rows.append(_sum("remainder", REMAINDER, explanation.remainder, parts.remainder, column))
     texts = (("query", explanation.query), ("document", explanation.document))
     stored = any(term.words.of_activation for term in explanation.terms if term.words)
     where = "by" if not cosine else "views" if len({row.short for row in rows if row.kind == "feature"}) > 1 else ""
     return Rows(
         title=f"Why this document scores {explanation.score:+.4f}{' when steered' if explanation.steered else ''}",
         columns=("feature" if cosine else "term", where, "share"),
-        words_column=_words_column(explanation),
+        words_column=column,
         rows=tuple(rows),
-        score=Row("score", "score", "", "", (explanation.score,)),
+        score=_sum("score", "score", explanation.score, parts.score, column),
         summary=_summary(explanation) if cosine else "",
         notes=tuple(printable(note) for note in explanation.notes),
-        legend=(
-            *([f"views: {_meanings(letters)}"] if where == "views" else []),
-            *([STORED] if stored else []),
-            *([UNNAMED] if any(map(_unnamed, explanation.terms)) else []),
-        ),
+        legend=(f"views: {_meanings(letters)}",) if where == "views" else (),
+        marks=(*([STORED] if stored else []), *_marks(explanation.terms), *_unnamed(explanation.terms)),
         words_title="where it comes from",
         unread=_unread((*texts[0], explanation.query_read_to), (*texts[1], explanation.document_read_to)),
         texts=texts,
@@ -146,21 +153,46 @@ def _term(explanation: Explanation, term: Term, letters: dict[View, str]) -> Row
     )
     column = _words_column(explanation)
     words, *fewer = _beside(term.words.query, [term.words.document], column) if term.words else ("",)
-    return Row(term.kind, _name(term), short, by or ", ".join(active), (term.share,), sides, words, tuple(fewer))
+    name = f"{_name(term)} {MARKS.get(term.name_in or '', '') if term.shown_label else ''}".rstrip()
+    return Row(term.kind, name, short, by or ", ".join(active), (term.share,), sides, words, tuple(fewer))
 
 
 def _name(term: Term) -> str:
-    """A name that holds for the texts, else the feature's words in the corpus or its number, marked as no name."""
-    if _unnamed(term):
-        return printable(f"unnamed: {', '.join(term.corpus_words)}")
+    """A name that holds for the texts, else a word of both, the corpus's words or a number, marked as no name."""
     if term.kind == "word" or term.shown_label:
         return printable(term.shown_label or term.name)
+    if word := _word(term):
+        return printable(f"{word} (word)")
+    if term.corpus_words:
+        return printable(f"unnamed: {', '.join(term.corpus_words)}")
     return f"{replace(term, label=None).name} (unnamed)"
 
 
-def _unnamed(term: Term) -> bool:
-    """Whether a feature is shown by its words in the corpus."""
-    return bool(term.corpus_words) and term.kind != "word" and not term.shown_label
+def _unnamed(terms: Sequence[Term]) -> tuple[str, ...]:
+    """What is shown for features without a name."""
+    unnamed = [term for term in terms if term.kind != "word" and not term.shown_label]
+    corpus = any(term.corpus_words and not _word(term) for term in unnamed)
+    return (*([WORD] if any(map(_word, unnamed)) else []), *([UNNAMED] if corpus else []))
+
+
+def _word(term: Term) -> str | None:
+    """The word of both texts that stands for a feature without a name here; features never named keep their number."""
+    return term.words.shared if term.words and (term.label or term.corpus_words) else None
+
+
+def _marks(terms: Sequence[Term]) -> tuple[str, ...]:
+    """What the marks after names mean."""
+    return tuple(
+        meaning
+        for name_in, meaning in MARKED.items()
+        if any(term.name_in == name_in and term.shown_label for term in terms)
+    )
+
+
+def _sum(kind: str, name: str, share: float, words: Words | None, column: str) -> Row:
+    """A row that is not about one term, with the words that carry it."""
+    beside, *fewer = _beside(words.query, [words.document], column) if words and column else [""]
+    return Row(kind, name, "", "", (share,), (), beside, tuple(fewer))
 
 
 def _contrast(contrast: Contrast) -> Rows:
@@ -177,7 +209,8 @@ def _contrast(contrast: Contrast) -> Rows:
             )
         )
         words, *fewer = _beside_both(a, b)
-        rows.append(Row("feature", _name(a), where, where, _both(a.share, b.share), sides, words, tuple(fewer)))
+        name = _name(a if abs(a.share) >= abs(b.share) else b)
+        rows.append(Row("feature", name, where, where, _both(a.share, b.share), sides, words, tuple(fewer)))
     if first.other_terms and second.other_terms and first.other_terms.count:
         values = _both(first.other_terms.share, second.other_terms.share)
         rows.append(Row("others", first.other_terms.label, "", "", values))
@@ -194,7 +227,8 @@ def _contrast(contrast: Contrast) -> Rows:
         score=Row("score", "score", "", "", _both(first.score, second.score)),
         summary="",
         notes=tuple(printable(note) for note in contrast.notes),
-        legend=(UNNAMED,) if any(_unnamed(term) for pair in contrast.pairs for term in pair) else (),
+        legend=(),
+        marks=_unnamed([term for pair in contrast.pairs for term in pair]),
         words_title="where the difference comes from",
         unread=_unread(*((name, text, end) for (name, text), end in zip(texts, ends, strict=True))),
         texts=texts,
@@ -204,7 +238,9 @@ def _contrast(contrast: Contrast) -> Rows:
 
 def _words_column(explanation: Explanation) -> str:
     """The title of the words, with ≈ for a text whose words carry the activation."""
+    parts = explanation.part_words
     known = [term.words for term in explanation.terms if term.words is not None]
+    known += [parts.score] if parts and parts.score else []
     if not known:
         return ""
     stored = known[0].of_activation

@@ -22,12 +22,13 @@ def table_of(result: Explanation | Contrast, top: int | None = None) -> Renderab
     views = [Column(where, 24)] if where else []
     columns = (Column(name, 46, 22, 22), *beside, *views, *(Column(figure) for figure in figures))
     sums = (Text(f"{value:+.4f}", "bold") for value in rows.score.values)
-    total = Line((Text("score", "bold"), *("" for _ in (*beside, *views)), *sums))
+    words = [_narrowing(rows.score) for _ in beside]
+    total = Line((Text("score", "bold"), *words, *("" for _ in views), *sums))
     bar_title = "2nd · 1st" if isinstance(result, Contrast) else ""
     lines = [_line(row, words=bool(beside), views=bool(views)) for row in rows.rows]
     table = Fitted(columns, lines, total, rows.summary, bar_title)
     notes = [Text(note, "yellow") for note in rows.notes]
-    notes += [Text(line, "dim") for line in rows.legend]
+    notes += [Text(line, "dim") for line in (*rows.legend, *rows.marks)]
     return Group(table, *notes, *_words(rows))
 
 
@@ -55,10 +56,14 @@ def without_colour(*parts: RenderableType, width: int = 100) -> str:
 def _line(row: Row, *, words: bool, views: bool) -> Line:
     style = row.colour.terminal
     *sides, value = (f"{value:+.4f}" for value in row.values)
-    beside = [Narrowing((row.words, *row.fewer_words))] if words else []
+    beside = [_narrowing(row)] if words else []
     name = Narrowing((row.name, row.kind)) if row.kind in ("bias", "remainder") else Text(row.name)
     where = [Text(row.short, "dim")] if views else []
     return Line((name, *beside, *where, *sides, Text(value, style)), row.value, style)
+
+
+def _narrowing(row: Row) -> Narrowing:
+    return Narrowing((row.words, *row.fewer_words))
 
 
 def _words(rows: Rows) -> list[RenderableType]:

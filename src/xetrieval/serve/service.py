@@ -37,6 +37,7 @@ from ..index.store.texts import StoredDocument
 from ..labels.card import FeatureCard
 from ..options import check
 from ..registry import SEARCH_MODES
+from ..render.rows import MARKED, WORD
 from ..steer import ALL_QUERIES, SteeringProfile
 from . import schemas as s
 from .encoder import SharedEncoder
@@ -147,7 +148,14 @@ class Service:
             for name, index in self._present()
         )
         modes = {name: mode.about for name, mode in SEARCH_MODES.items()}
-        return s.Health("ok", __version__, indexes, {"bias": BIAS, "remainder": REMAINDER}, modes, DEFAULT_TOP)
+        return s.Health(
+            "ok",
+            __version__,
+            indexes,
+            {"bias": BIAS, "remainder": REMAINDER, "word": WORD} | MARKED,
+            modes,
+            DEFAULT_TOP,
+        )
 
     def search(self, request: s.SearchRequest) -> SearchAnswer:
         """Search for documents; each hit has an explanation of its score."""

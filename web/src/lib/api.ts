@@ -598,6 +598,7 @@ export interface components {
             /** Notes */
             notes: string[];
             other_terms?: components["schemas"]["OtherTerms"] | null;
+            part_words?: components["schemas"]["PartWords"] | null;
             /** Per View */
             per_view?: {
                 [key: string]: number[];
@@ -977,6 +978,7 @@ export interface components {
             label: string;
             /** Share */
             share: number;
+            words?: components["schemas"]["Words"] | null;
         };
         /**
          * Overview
@@ -1011,6 +1013,15 @@ export interface components {
             mean_share: number;
             /** Spread */
             spread: number;
+        };
+        /**
+         * PartWords
+         * @description Words that carry the parts of a score without a line of their own; None: the part is small.
+         */
+        PartWords: {
+            remainder?: components["schemas"]["Words"] | null;
+            score?: components["schemas"]["Words"] | null;
+            weak_features?: components["schemas"]["Words"] | null;
         };
         /**
          * Profile
@@ -1503,6 +1514,8 @@ export interface components {
             label_holds?: boolean | null;
             /** Name Here */
             name_here?: string | null;
+            /** Name In */
+            name_in?: ("both" | "query" | "document" | "neither") | null;
             /** Query Activation */
             query_activation?: number | null;
             /** Share */
@@ -1682,6 +1695,8 @@ export interface components {
             of_activation?: ("query" | "document")[];
             /** Query */
             query: string[];
+            /** Shared */
+            shared?: string | null;
         };
     };
     responses: never;

@@ -7,9 +7,10 @@ export type Piece = { id: number; name: string; words: string; share: number; ki
 export function pieces(explanation: Explanation): Piece[] {
   const out: Piece[] = strongTerms(explanation).map((term) => ({ id: term.feature_id ?? -1, name: shownName(term), words: wordsOf(term), share: term.share, kind: term.kind }));
   const weak = weakTerms(explanation);
-  if (weak.count) out.push({ id: -1, name: weak.label, words: "", share: weak.share, kind: "other" });
+  const words = { weak: explanation.part_words?.weak_features, remainder: explanation.part_words?.remainder };
+  if (weak.count) out.push({ id: -1, name: weak.label, words: wordsOf({ words: words.weak }), share: weak.share, kind: "other" });
   for (const kind of ["bias", "remainder"] as const)
-    if (explanation[kind]) out.push({ id: -1, name: info.words[kind] ?? kind, words: "", share: explanation[kind], kind });
+    if (explanation[kind]) out.push({ id: -1, name: info.words[kind] ?? kind, words: kind === "bias" ? "" : wordsOf({ words: words.remainder }), share: explanation[kind], kind });
   return out;
 }
 
@@ -18,11 +19,23 @@ export function nameOf(f: { feature_id: number | null; label: string | null; twi
   return f.label ?? [f.feature_id, ...(f.twins ?? [])].map((id) => `feature ${id}`).join(" / ");
 }
 
-// The feature's name for these texts, or the label where it applies; otherwise "unnamed", with the corpus's words for the
-// feature, or those of this pair unless they are shown beside it.
-export function shownName(term: Term, alone = true): string {
-  if (term.name_here) return term.name_here;
-  if (term.kind === "word" || (term.label && term.label_holds !== false)) return nameOf(term);
+// Marks of names that one text or neither contains, and of a word in place of a name; `info.words` has their meanings.
+export function markOf(term: Term): "query" | "document" | "neither" | "word" | null {
+  const word = term.words?.shared && (term.label || term.corpus_words?.length);
+  const named = term.name_here || (term.label && term.label_holds !== false);
+  if (term.kind === "word") return null;
+  if (word && (!named || term.name_in === "neither")) return "word";
+  return named && term.name_in && term.name_in !== "both" ? term.name_in : null;
+}
+
+// The feature's name for these texts, or the label where it applies, or a word of both texts, with its mark; otherwise
+// "unnamed", with the corpus's words for the feature, or those of this pair unless they are shown beside it.
+export function shownName(term: Term, alone = true, marked = true): string {
+  const mark = markOf(term);
+  if (mark === "word") return `${term.words?.shared} (word)`;
+  const after = mark && marked ? ` (${mark})` : "";
+  if (term.name_here) return term.name_here + after;
+  if (term.kind === "word" || (term.label && term.label_holds !== false)) return nameOf(term) + after;
   if (term.corpus_words?.length) return `unnamed: ${term.corpus_words.join(", ")}`;
   return alone && term.words ? `(unnamed) ${wordsOf(term)}` : `${nameOf({ ...term, label: null })} (unnamed)`;
 }
@@ -48,11 +61,16 @@ export function explainedOf(explanation: Explanation): string {
 }
 
 // The words of both texts that carry a line's share.
-export function wordsOf(term: Term, ...others: (Term | undefined)[]): string {
+export function wordsOf(term: Pick<Term, "words">, ...others: (Term | undefined)[]): string {
   if (!term.words) return "";
   const documents = [term, ...others].map((one) => one?.words?.document.join(", ") || "–");
   const query = term.words.query.join(", ") || "–";
   return documents.some((words) => words !== "–") ? `${query} ↔ ${documents.join(" / ")}` : query;
+}
+
+// The meanings of the marks in these lines.
+export function marksOf(terms: Term[]): string[] {
+  return [...new Set(terms.map(markOf))].flatMap((mark) => (mark ? [info.words[mark] ?? mark] : []));
 }
 
 // What the words beside a line carry.

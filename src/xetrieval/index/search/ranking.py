@@ -17,9 +17,10 @@ from ...encoders import Role
 from ...errors import ForeignVectorsWarning, InputError
 from ...explain import Explainer, Explanation, Reading, Term
 from ...explain.foreign import unlike
+from ...explain.matching import Carrier
 from ...explain.reading import NOT_COUNTED
 from ...explain.word_states import query_words
-from ...explain.words import Carrier, beside, carriers, with_words
+from ...explain.words import beside, carriers, with_words
 from ...extras import require
 from ...features import SteeredFeature
 from ...options import check, check_flag
