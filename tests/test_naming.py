@@ -66,6 +66,10 @@ def test_a_name_is_one_of_the_words_that_carry_the_share() -> None:
     assert names(("taste", False, ("fresh",)), carried=carried) == [None]
     assert names(("coffee", True, ("taste",)), carried=carried) == ["coffee"]  # it holds
     assert names(("coffee", True, ("roasting",)), carried=[((), ())]) == ["coffee"]  # not known
+    first, second = (None, None, ("roasting",)), ("coffee", True, ("roasting",))
+    for one_side in ((("roast",), ()), ((), ("roast",))):  # the other is not known, which is no word for the label
+        assert names(first, second, carried=[one_side] * 2) == ["roasting", "roasting"]
+    assert names(first, second, carried=[(("roast", "coffee"), ())] * 2) == ["roasting", "coffee"]
 
 
 def test_lines_have_different_names_where_they_can() -> None:

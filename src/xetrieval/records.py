@@ -51,8 +51,8 @@ def brief(one: object) -> str:
         made = field.default_factory
         defaults[field.name] = field.default if made is dataclasses.MISSING else made()
     values = {name: getattr(one, name) for name in names}
-    told = [f"{name}={_BRIEF.repr(value)}" for name, value in values.items() if not _same(value, defaults.get(name))]
-    return clip(f"{type(one).__name__}({', '.join(told)})", 199)
+    changed = [f"{name}={_BRIEF.repr(value)}" for name, value in values.items() if not _same(value, defaults.get(name))]
+    return clip(f"{type(one).__name__}({', '.join(changed)})", 199)
 
 
 def _same(value: object, default: object) -> bool:

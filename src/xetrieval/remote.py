@@ -211,20 +211,20 @@ def _problem(status: int, answer: dict[str, Any] | None) -> str:
     problem = f"HTTP {status}"
     if status in (401, 403):
         return f"{problem}, the key is missing or wrong; set it in {' or '.join(KEY_VARIABLES)}"
-    said = said_wrong(answer)
-    return f"{problem} ({said})" if said else problem
+    message = said_wrong(answer)
+    return f"{problem} ({message})" if message else problem
 
 
 def said_wrong(answer: dict[str, Any] | None) -> str:
     """The server's error message, at most 160 characters; empty if there is none."""
     error = (answer or {}).get("error")
-    said = error.get("message") if isinstance(error, dict) else error
-    if not isinstance(said, str) or not said.strip():
+    message = error.get("message") if isinstance(error, dict) else error
+    if not isinstance(message, str) or not message.strip():
         return ""
     for name in KEY_VARIABLES:  # some servers repeat the key
         if os.environ.get(name):
-            said = said.replace(os.environ[name].strip(), "***")
-    return " ".join(said.split())[:160]
+            message = message.replace(os.environ[name].strip(), "***")
+    return " ".join(message.split())[:160]
 
 
 def _retry_after(value: str | None) -> float | None:

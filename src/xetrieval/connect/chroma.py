@@ -16,8 +16,8 @@ from ..arrays import Float32
 from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
-from .hits import Metric, StoreHit
-from .store import NAMES, PAGE, Named, Store, existing, hit_of, place_of, record_of_document
+from .hits import KEY, Metric, StoreHit
+from .store import PAGE, Named, Store, existing, hit_of, place_of, record_of_document
 
 SPACES: Final[Mapping[str, Metric]] = {"l2": "squared l2", "cosine": "cosine distance", "ip": "dot distance"}
 PARTS: Final = ("embeddings", "documents", "metadatas")  # without naming it, Chroma returns no embeddings
@@ -50,7 +50,7 @@ class Chroma(Store):
         return [hit_of(record, score) for record, score in zip(records, found["distances"][0], strict=True)]
 
     def _write(self, page: Sequence[Named]) -> None:
-        self.collection.update(ids=[one.handle for one in page], metadatas=[{NAMES: one.names} for one in page])
+        self.collection.update(ids=[one.handle for one in page], metadatas=[{KEY: one.names} for one in page])
 
     def _records(self, ids: Any, vectors: Any, texts: Any, metadata: Any) -> Iterator[Record]:
         for name, vector, text, more in zip(ids, vectors, texts, metadata, strict=True):
@@ -63,7 +63,7 @@ class Chroma(Store):
         Raises:
             InputError: there is no such collection. MissingExtra: without chromadb.
         """
-        place, name, _ = place_of(url, "chroma://./db#documents")
+        place, name, _ = place_of(url, "chroma://./db#documents", ())
         chromadb = require("chromadb", "chroma")
         settings = chromadb.config.Settings(anonymized_telemetry=False)
         try:

@@ -13,8 +13,8 @@ from ..arrays import Float32
 from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
-from .hits import StoreHit
-from .store import NAMES, PAGE, Named, TableStore, place_of, quoted
+from .hits import KEY, StoreHit
+from .store import PAGE, Named, TableStore, place_of, quoted
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class DuckDb(TableStore):
     def _write(self, page: Sequence[Named]) -> None:
         table, column = quoted(self.table), quoted(self.chosen["id"])
         writer = self.connection.cursor()
-        writer.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {NAMES} VARCHAR[]")
+        writer.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {KEY} VARCHAR[]")
         values = [(one.names, one.handle) for one in page]
-        writer.executemany(f"UPDATE {table} SET {NAMES} = ? WHERE {column} = ?", values)
+        writer.executemany(f"UPDATE {table} SET {KEY} = ? WHERE {column} = ?", values)
 
     def _columns(self) -> list[str]:
         described = self.connection.cursor().execute(f"SELECT * FROM {quoted(self.table)} LIMIT 0").description

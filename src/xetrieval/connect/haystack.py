@@ -15,13 +15,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..extras import require
-from .hits import Metric, StoreHit, explain_hits, summary
+from .hits import KEY, Metric, StoreHit, explain_hits, summary
 
 os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
 require("haystack", "haystack")
 from haystack import Document, component  # noqa: E402
-
-KEY = "xetrieval"
 
 
 @component

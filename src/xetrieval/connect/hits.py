@@ -48,6 +48,7 @@ METRICS: Final[Mapping[Metric, str]] = {  # the score that the store returns for
     "l2": "|q - z|",
     "squared l2": "|q - z|^2",
 }
+KEY: Final = "xetrieval"  # the field of a document that we add in stores and frameworks
 AGREES: Final = 1e-4  # the cosine of a float32 store may differ from the explained one by this much
 DISTANCES: Final = ("cosine distance", "squared l2")
 BELOW_0: Final = 0.01  # rounding can make the distance of a vector to itself negative by less than this
@@ -255,9 +256,9 @@ def _compared(
             f"hit {hits[i].doc_id!r}: the store's score {scores[i]:.6g} ({metric}) is a cosine of {stored[i]:.4f}, but "
             f"that of its vector and the query's is {float(explained[i]):.4f}; {remedy}"
         )
-    said = "explains the stored, quantised vector"
+    note = "explains the stored, quantised vector"
     return [
-        [] if not quantised else [f"{said}: its cosine is {one:.4f}, the store's score {own:.4f}" if gap else said]
+        [] if not quantised else [f"{note}: its cosine is {one:.4f}, the store's score {own:.4f}" if gap else note]
         for one, own, gap in zip(explained.tolist(), stored.tolist(), apart.tolist(), strict=True)
     ]
 

@@ -16,15 +16,13 @@ from typing import Any
 from ..encoders import FunctionEncoder
 from ..extras import require
 from ..index import Index, open_index
-from .hits import Metric, Source, StoreHit, explain_hits, explainer_from, summary
+from .hits import KEY, Metric, Source, StoreHit, explain_hits, explainer_from, summary
 
 require("langchain_core", "langchain")
 from langchain_core.callbacks import CallbackManagerForRetrieverRun, Callbacks  # noqa: E402
 from langchain_core.documents import BaseDocumentCompressor, Document  # noqa: E402
 from langchain_core.embeddings import Embeddings  # noqa: E402
 from langchain_core.retrievers import BaseRetriever  # noqa: E402
-
-KEY = "xetrieval"
 
 
 class ExplainDocuments(BaseDocumentCompressor):

@@ -10,13 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..extras import require
-from .hits import Metric, StoreHit, explain_hits, summary
+from .hits import KEY, Metric, StoreHit, explain_hits, summary
 
 require("llama_index.core", "llama-index")
 from llama_index.core.postprocessor.types import BaseNodePostprocessor  # noqa: E402
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle  # noqa: E402
-
-KEY = "xetrieval"
 
 
 class ExplainNodes(BaseNodePostprocessor):

@@ -94,7 +94,7 @@ class NumberedStore(Store):
             InputError: there is no such file. MissingExtra: without the package.
         """
         scheme = url.partition("://")[0]
-        file, corpus, _ = place_of(url, f"{scheme}://vectors.{scheme}#corpus.jsonl")
+        file, corpus, _ = place_of(url, f"{scheme}://vectors.{scheme}#corpus.jsonl", ())
         try:
             return cls(cls.read(existing(file)), list(stream_documents([path_of(corpus)])))
         except (RuntimeError, ValueError) as error:

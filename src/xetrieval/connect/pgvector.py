@@ -17,8 +17,8 @@ from ..arrays import Float32
 from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
-from .hits import StoreHit
-from .store import NAMES, PAGE, Named, TableStore, place_of
+from .hits import KEY, StoreHit
+from .store import PAGE, Named, TableStore, place_of
 
 DISTANCE = "xetrieval_distance"  # a name that no column of the table has
 
@@ -74,7 +74,7 @@ class PgVector(TableStore):
 
     def _write(self, page: Sequence[Named]) -> None:
         sql = require("psycopg.sql", "pgvector")
-        table, column, names = self._identifier(sql), self._column(sql, "id"), sql.Identifier(NAMES)
+        table, column, names = self._identifier(sql), self._column(sql, "id"), sql.Identifier(KEY)
         update = sql.SQL("UPDATE {} SET {} = %s WHERE {} = %s").format(table, names, column)
         with self._opened() as connection, connection.cursor() as cursor:
             cursor.execute(sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} text[]").format(table, names))

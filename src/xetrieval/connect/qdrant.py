@@ -15,8 +15,8 @@ from ..arrays import Float32
 from ..errors import InputError
 from ..extras import require
 from ..index.build.stores import Record
-from .hits import Metric, StoreHit
-from .store import NAMES, PAGE, Named, TableStore, existing, hit_of, place_of
+from .hits import KEY, Metric, StoreHit
+from .store import PAGE, ROLES, Named, TableStore, existing, hit_of, place_of
 
 DISTANCES: Final[Mapping[str, Metric]] = {"Cosine": "cosine", "Dot": "dot", "Euclid": "l2"}
 
@@ -32,6 +32,14 @@ class Points(TableStore):
     def __init__(self, using: str, metric: Metric, columns: tuple[tuple[str, str], ...]) -> None:
         self.using, self.metric, self.columns = using, metric, columns
 
+    def _check_fields(self, points: Sequence[Any]) -> None:
+        """Refuse a chosen field that none of these points has: payloads have no schema, so it may be misspelt."""
+        there = {field for point in points for field in point.payload or {}}
+        for role, field in self.columns if points else ():
+            if field not in there:
+                have = ", ".join(sorted(there)) or "no fields"
+                raise InputError(f"{self.name}: no field {field!r} for the {role}; payloads have {have}")
+
     def _hit_of(self, point: Any) -> StoreHit:
         return hit_of(self._record_of(point), point.score)
 
@@ -41,7 +49,7 @@ class Points(TableStore):
             raise InputError(f"{self.name}, point {point.id}: no vector {self.using!r}; it has {', '.join(vectors)}")
         vector = vectors[self.using] if isinstance(vectors, dict) else vectors
         chosen = self.chosen
-        return self.record(0, {chosen["id"]: point.id, **(point.payload or {}), chosen["vector"]: vector})
+        return self.record(None, {chosen["id"]: point.id, **(point.payload or {}), chosen["vector"]: vector})
 
 
 class Qdrant(Points):
@@ -53,7 +61,7 @@ class Qdrant(Points):
         self.client, self.collection = client, collection
         config = client.get_collection(collection).config
         self.rounded = config.quantization_config is not None
-        self.sparse = NAMES in (config.params.sparse_vectors or {})
+        self.sparse = KEY in (config.params.sparse_vectors or {})
         vectors = config.params.vectors
         if isinstance(vectors, dict):
             using = using or next(iter(vectors))
@@ -63,6 +71,8 @@ class Qdrant(Points):
         if (distance := vectors.distance.value) not in DISTANCES:
             raise InputError(f"{self.name}: scores by {distance} distance are not sums over features")
         super().__init__(using, DISTANCES[distance], columns)
+        if columns:
+            self._check_fields(client.scroll(collection, limit=PAGE, with_payload=True)[0])
 
     @property
     def name(self) -> str:
@@ -97,12 +107,12 @@ class Qdrant(Points):
     def _write(self, page: Sequence[Named]) -> None:
         """Names go into the payload; if the collection has a sparse vector of that name, codes go into it."""
         models = require("qdrant_client.models", "qdrant")
-        names = [models.SetPayload(payload={NAMES: one.names}, points=[one.handle]) for one in page]
+        names = [models.SetPayload(payload={KEY: one.names}, points=[one.handle]) for one in page]
         changes = [models.SetPayloadOperation(set_payload=one) for one in names]
         if self.sparse:
             codes = [models.SparseVector(indices=one.feature_ids, values=one.activations) for one in page]
             points = [
-                models.PointVectors(id=one.handle, vector={NAMES: code}) for one, code in zip(page, codes, strict=True)
+                models.PointVectors(id=one.handle, vector={KEY: code}) for one, code in zip(page, codes, strict=True)
             ]
             changes.append(models.UpdateVectorsOperation(update_vectors=models.UpdateVectors(points=points)))
         self.client.batch_update_points(self.collection, changes)
@@ -114,7 +124,7 @@ class Qdrant(Points):
         Raises:
             InputError: there is no such collection. MissingExtra: without qdrant-client.
         """
-        place, name, columns = place_of(url, "qdrant+http://localhost:6333#documents")
+        place, name, columns = place_of(url, "qdrant+http://localhost:6333#documents", ROLES[:3])
         module = require("qdrant_client", "qdrant")
         remote = url.startswith("qdrant+http://")
         client = (

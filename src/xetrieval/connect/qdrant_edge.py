@@ -11,7 +11,7 @@ from ..extras import require
 from ..index.build.stores import Record
 from .hits import Metric, StoreHit
 from .qdrant import Points
-from .store import PAGE, existing, place_of
+from .store import PAGE, ROLES, existing, place_of
 
 
 class QdrantEdge(Points):
@@ -22,6 +22,9 @@ class QdrantEdge(Points):
     ) -> None:
         self.shard = shard
         super().__init__(using, metric, columns)
+        if columns:
+            edge = require("qdrant_edge", "qdrant-edge")
+            self._check_fields(shard.scroll(edge.ScrollRequest(limit=PAGE, with_vector=False, with_payload=True))[0])
 
     @property
     def name(self) -> str:
@@ -52,7 +55,7 @@ class QdrantEdge(Points):
         Raises:
             InputError: there is no such folder or vector. MissingExtra: without qdrant-edge-py.
         """
-        place, using, columns = place_of(url, "qdrant-edge://./shard#dense")
+        place, using, columns = place_of(url, "qdrant-edge://./shard#dense", ROLES[:3])
         edge = require("qdrant_edge", "qdrant-edge")
         try:
             return cls(edge.EdgeShard.load(existing(place, "folder")), using, columns)

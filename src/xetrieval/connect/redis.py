@@ -62,7 +62,7 @@ class RedisVectors(Store):
         Raises:
             InputError: there is no such set. MissingExtra: without redis.
         """
-        place, key, _ = place_of(url, "redis://localhost:6379#documents")
+        place, key, _ = place_of(url, "redis://localhost:6379#documents", ())
         module = require("redis", "redis")
         try:
             return cls(module.Redis.from_url(f"redis://{place}"), key)

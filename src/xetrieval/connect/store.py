@@ -24,11 +24,11 @@ from ..index import Corpus, build_index, open_index
 from ..index.build.own import CORPUS
 from ..index.build.stores import Record, VectorStore
 from ..index.search.ranking import check_k
+from ..text import clip
 from .hits import Metric, Source, StoreHit, explain_hits, explainer_from, query_vector
 
 T = TypeVar("T")
 PAGE: Final = 1000  # documents read at once
-NAMES: Final = "xetrieval"  # the field that `write_names` adds
 ROLES: Final = ("id", "text", "title", "vector")
 
 
@@ -159,8 +159,8 @@ class TableStore(Store):
         first = [chosen[role] for role in ROLES if chosen[role] in there]
         return [*first, *(column for column in there if column not in first)]
 
-    def record(self, number: int, row: Mapping[str, Any]) -> Record:
-        """The document of a row.
+    def record(self, number: int | None, row: Mapping[str, Any]) -> Record:
+        """The document of a row; `number` says which, in messages.
 
         Raises:
             InputError: its id or its vector is NULL.
@@ -169,13 +169,14 @@ class TableStore(Store):
         identifier, vector = row.pop(chosen["id"]), row.pop(chosen["vector"])
         if identifier is None or vector is None:
             missing = "id" if identifier is None else "vector"
-            raise InputError(f"{self.name}, row {number} ({identifier!r}): the {missing} is NULL")
+            where = f"document {identifier!r}" if number is None else f"row {number} ({identifier!r})"
+            raise InputError(f"{self.name}, {where}: the {missing} is NULL")
         text, title = (str(row.pop(chosen[role], None) or "").strip() for role in ("text", "title"))
         return record_of_document(str(identifier), vector, text, title, row)
 
     def hit(self, row: Mapping[str, Any], score: float) -> StoreHit:
         """The hit of a row."""
-        return hit_of(self.record(0, row), score)
+        return hit_of(self.record(None, row), score)
 
 
 def record_of_document(
@@ -193,20 +194,27 @@ def hit_of(record: Record, score: float) -> StoreHit:
     return StoreHit(document.id, score, record.vector, document.text, document.fields["metadata"])
 
 
-def place_of(url: str, example: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+def place_of(url: str, example: str, roles: Sequence[str] = ROLES) -> tuple[str, str, tuple[tuple[str, str], ...]]:
     """The parts of SCHEME://PLACE#NAME?role=COLUMN: place, name and columns.
 
+    Args:
+        roles: those whose columns can be chosen in such a store.
     Raises:
-        InputError: no name, or an unknown role.
+        InputError: no name, or a role that cannot be chosen or is given more than once.
     """
     place, _, rest = url.partition("#")
     name, _, options = rest.partition("?")
     if not name:
         raise InputError(f"store: name the table after a #, e.g. {example}")
-    columns = tuple(parse_qsl(options))
-    for role, _ in columns:
-        if role not in ROLES:
-            raise InputError(f"store: {role!r} is not the role of a column; choose from {', '.join(ROLES)}")
+    columns = tuple(parse_qsl(options, keep_blank_values=True))
+    for role, column in columns:
+        if role not in roles:
+            choice = f"choose from {', '.join(roles)}" if roles else "such a store has no columns to choose"
+            raise InputError(f"store: {clip(role, 40)!r} is not the role of a column; {choice}")
+        if not column or dict(columns)[role] != column:
+            raise InputError(f"store: give one column as {role}: ?{role}=COLUMN")
+    if options and not columns:
+        raise InputError(f"store: {clip(options, 40)!r}: give ?ROLE=COLUMN")
     return place.partition("://")[2], name, columns
 
 

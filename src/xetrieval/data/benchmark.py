@@ -54,8 +54,8 @@ def checked(benchmark: Benchmark) -> Benchmark:
         raise InputError(f"{benchmark.name}: {error}") from error
     own = [query for query, row in zip(benchmark.query_ids, own_rows(benchmark), strict=True) if row is not None]
     relevant = sum(benchmark.judgments[query].get(query, 0) > 0 for query in own)
-    said = [own_note(len(own), relevant)] if own else []
-    return replace(benchmark, notes=(*benchmark.notes, *absent, *said))
+    own_notes = [own_note(len(own), relevant)] if own else []
+    return replace(benchmark, notes=(*benchmark.notes, *absent, *own_notes))
 
 
 def sample_benchmark(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..errors import InputError
-from .lines import BadLine, Line, RawLine, byte_lines, each, path_text, read_json_lines
+from ..files.paths import path_text
+from .lines import BadLine, Line, RawLine, byte_lines, each, read_json_lines
 from .skipped import Skipped, usable
 
 Judgments = dict[str, dict[str, int]]  # query id -> document id -> grade

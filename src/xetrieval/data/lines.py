@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import IO, Any, Final, NamedTuple, TypeVar
 from ..errors import DamagedError, InputError
 from ..files import parse_json, path_of
 from ..files.json_text import Nan
+from ..files.paths import no_file, path_text
 
 GZIP: Final = b"\x1f\x8b"
 KINDS: Final = (  # first bytes of files that are not UTF-8 text, the kind of file, and what to do
@@ -176,7 +176,7 @@ def byte_lines(path: Path, *, blank: bool = False) -> Iterator[RawLine | BadLine
 def check_file(path: Path) -> None:
     """Refuse a file that cannot be read, or that can be read only once."""
     if not path.exists() or path.is_dir():
-        raise InputError(f"{path_text(path)}: {'that is a folder; give a file' if path.is_dir() else 'no such file'}")
+        raise no_file(path)
     if not path.is_file():
         raise InputError(f"{path_text(path)}: a pipe or a device can be read only once; give a file")
 
@@ -210,11 +210,6 @@ def other_kind(start: bytes) -> str:
         if start.startswith(magic):
             return f"the file is {kind}; {remedy}"
     return "the file has NUL bytes, as UTF-16 does; save it as UTF-8" if b"\0" in start else ""
-
-
-def path_text(path: Path | str) -> str:
-    """A path as it can be printed and stored: bytes that are not UTF-8 are written as \\xNN."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _check_form(first: RawLine) -> None:

@@ -11,11 +11,12 @@ from typing import Any, Final
 from ..errors import InputError
 from ..files import kind_of
 from ..files.kind import OURS
+from ..files.paths import path_text
 from .chunks import FENCE, HEADING, LONGEST_LINE, LONGEST_TITLE, begins_with
 from .corpus import ChunkPlace, Document
 from .front_matter import split_front_matter
 from .html_text import page_text
-from .lines import BadLine, check_file, each, other_kind, path_text
+from .lines import BadLine, check_file, each, other_kind
 from .skipped import WITHOUT_TEXT, Skipped
 
 MARKDOWN: Final = (".md", ".markdown")

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 
 from ..errors import InputError
 from ..files import is_stream, parse_json, write_bytes
-from .lines import BadLine, path_text
+from ..files.paths import path_text
+from .lines import BadLine
 
 T = TypeVar("T")
 FIELDS: Final = ["file", "line", "reason", "text"]

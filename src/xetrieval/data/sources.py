@@ -15,10 +15,11 @@ from typing import Final
 
 from ..errors import InputError
 from ..files import path_of
+from ..files.paths import path_text
 from ..registry import CORPUS_FILES
 from .chunks import CharacterRuler, Cutter
 from .corpus import Document, document_of
-from .lines import BadLine, each, path_text, read_json_lines
+from .lines import BadLine, each, read_json_lines
 from .pages import PAGE_FILES, read_folder, read_page
 from .skipped import Skipped, usable
 

@@ -11,8 +11,9 @@ from typing import Any, Final, TypeAlias
 
 from ..errors import InputError
 from ..extras import require
+from ..files.paths import path_text
 from .corpus import Document, document_of
-from .lines import MAX_LINE, BadLine, Line, byte_lines, check_file, each, path_text
+from .lines import MAX_LINE, BadLine, Line, byte_lines, check_file, each
 from .values import plain
 
 PARQUET_ROWS: Final = 1024

@@ -15,7 +15,7 @@ from ..text import printable, shorten
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from .cutoff import Cutoff, Scale
+    from .cutoff import Cutoff, ScoreScale
     from .doctor import Checkup
 
 
@@ -23,7 +23,7 @@ def _percent(part: float | None) -> str:
     return "–" if part is None else f"{part:.0%}"
 
 
-def _score_lines(scale: Scale | None, cutoff: Cutoff | None) -> Iterator[str]:
+def _score_lines(scale: ScoreScale | None, cutoff: Cutoff | None) -> Iterator[str]:
     """How high scores are here, and above which score hits are relevant."""
     if scale is not None:
         levels = f"half score below {scale.median:.2f}, 99% below {scale.percent_99:.2f}"

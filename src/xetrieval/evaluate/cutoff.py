@@ -42,7 +42,7 @@ class JudgedHits(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scale(Record):
+class ScoreScale(Record):
     """Scores of unrelated pairs, and how the best hits of queries compare with them."""
 
     median: float  # half of the unrelated pairs have a lower score
@@ -104,7 +104,7 @@ def ranked_without(index: Index, vector: Float32 | None, k: int, own: str | None
     return Ranked(found.rows[kept], found.scores[kept])
 
 
-def scale(index: Index, queries: Sequence[tuple[Float32 | None, str | None]]) -> Scale | None:
+def scale(index: Index, queries: Sequence[tuple[Float32 | None, str | None]]) -> ScoreScale | None:
     """The scale of an index's scores, and the place of some queries' best hits on it; None if the index is too small.
 
     Args:
@@ -117,9 +117,9 @@ def scale(index: Index, queries: Sequence[tuple[Float32 | None, str | None]]) ->
     ranked = (ranked_without(index, q, 1, own) for q, own in queries)
     best = [pairs.below(float(found.scores[0])) for found in ranked if len(found.scores)]
     if not best:
-        return Scale(median, percent_99, percent_99_9)
+        return ScoreScale(median, percent_99, percent_99_9)
     off_topic = float(np.mean(np.array(best) <= LOW))
-    return Scale(median, percent_99, percent_99_9, round(float(np.median(best)), 5), round(off_topic, 4))
+    return ScoreScale(median, percent_99, percent_99_9, round(float(np.median(best)), 5), round(off_topic, 4))
 
 
 def judged_hits(

@@ -32,7 +32,7 @@ from ..index.search.ranking import explain_rows
 from ..progress import Progress, silent
 from ..records import Record
 from ..sae.measure import Measured
-from .cutoff import Cutoff, Scale, cutoff, ranked_without, scale
+from .cutoff import Cutoff, ScoreScale, cutoff, ranked_without, scale
 from .retrieval import CHUNKS, DEPTH, ndcg10_of_rankings
 
 SAMPLE: Final = 2000  # documents
@@ -85,7 +85,7 @@ class Checkup(Record):
     failing: tuple[Group, ...]
     failed: int
     judged: int
-    scale: Scale | None = None  # None: too few documents
+    scale: ScoreScale | None = None  # None: too few documents
     cutoff: Cutoff | None = None  # the score from which hits have a wanted precision; None: no judgments
 
 

@@ -121,7 +121,8 @@ def _choice(term: Term, feature: Feature | None, texts: tuple[str, str], carried
         parts = term.label.split(", ")
         found = [part for part in parts if any(contains(text, key) for key in label_terms(part) for text in texts)]
         label = ", ".join(found or parts)
-    is_carried = label is not None and any(_carries(label, (side, ())) for side in carried)
+    known = [side for side in carried if side]  # a side whose words are not known says nothing about the label
+    is_carried = label is not None and (not known or any(_carries(label, (side, ())) for side in known))
     return _Choice(names, label, is_carried, of_one_text)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Float32
-from ..errors import DamagedError, InputError
+from ..errors import DamagedError
 from ..extras import require
 from .atomic import write_bytes
-from .paths import path_of
+from .paths import no_file, path_of
 
 WRAPPERS = ("state_dict", "model_state_dict")
 PREFIXES = ("module.", "_orig_mod.")
@@ -50,7 +50,7 @@ def load_torch(path: Path) -> object:
     torch = require("torch", "encoders")
     path = path_of(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise no_file(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:

@@ -49,6 +49,11 @@ def check_path(path: Path) -> None:
             raise InputError(f"{path}: no such folder: {before}; write the path without '..'")
 
 
+def path_text(path: Path | str) -> str:
+    """A path as it can be printed and stored: bytes that are not UTF-8 are written as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def no_file(path: Path) -> InputError:
     """The error of a path that is not a file."""
-    return InputError(f"{path}: {'that is a folder; give a file' if path.is_dir() else 'no such file'}")
+    return InputError(f"{path_text(path)}: {'that is a folder; give a file' if path.is_dir() else 'no such file'}")

@@ -140,8 +140,8 @@ def with_profiles(
         for profile, some in zip(profiles, inside, strict=True)
     ]
     every = np.concatenate(inside)
-    asked = np.concatenate(turned).astype(np.float32)
-    found = top_rows(index, asked, [others.own[place] for place in every], width) if len(every) else before[:0]
+    queries = np.concatenate(turned).astype(np.float32)
+    found = top_rows(index, queries, [others.own[place] for place in every], width) if len(every) else before[:0]
     out, start = [], 0
     for some in inside:
         rows = before.copy()

@@ -275,8 +275,8 @@ def broken_parts(one: Outcome) -> Iterator[RenderableType]:
     """The explanation of an expectation that does not hold."""
     if one.other:
         missing = one.expectation.in_top is not None and (one.rank is None or one.rank > one.expectation.in_top)
-        told = f"the last of the top {one.expectation.in_top}" if missing else "the first below the top"
-        yield Text(f"compared with {printable(one.other)}, {told}", "dim")
+        place = f"the last of the top {one.expectation.in_top}" if missing else "the first below the top"
+        yield Text(f"compared with {printable(one.other)}, {place}", "dim")
     if one.contrast is not None:
         yield table_of(one.contrast)
     if one.explanation is not None:
