@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from conftest import random_explainer, random_sae, unit
@@ -15,6 +17,7 @@ from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError
 from xetrieval.evaluate import BenchmarkVectors, FaithfulnessConfig, faithfulness
 from xetrieval.evaluate.listwise import list_agreement, share_sums
+from xetrieval.explain import attribute, overlap
 from xetrieval.sae.projection import FeatureSets
 from xetrieval.steer import erase, keep_only
 
@@ -138,3 +141,30 @@ def test_lists_in_the_order_of_their_shares_agree() -> None:
     assert thirty.displayed == pytest.approx(np.nan_to_num(taus).mean(), abs=1e-3)
     only_one = list_agreement(sae, z, [(z[0], z[:5], [sae.encode(z[:5])])], resamples=20)
     assert [one.documents for one in only_one] == [5]
+
+
+def test_twins_have_one_line_in_lists_as_in_explanations() -> None:
+    """Two directions that are nearly one carry one share; each half alone would be below a tenth, and have no line."""
+    explainer = random_explainer()
+    q, z = unit(1, seed=8), unit(40, seed=9)
+    pairs, views = np.repeat(q, len(z), axis=0), [explainer.sae.encode(z)]
+    shared = overlap(explainer.sae.encode(pairs), views, explainer.sae.features)
+    parts = attribute(pairs, z, explainer.sae.directions, explainer.sae.decoder_bias,
+                      FeatureSets(shared.starts, shared.features))  # fmt: skip
+    row = next(i for i in range(len(z)) if len(parts.shares[shared.of(i)]) > 2)
+    rows = shared.of(row)
+    first, second = np.argsort(-np.abs(parts.shares[rows]))[:2]
+    leaders = parts.twins.copy()
+    shares = parts.shares.copy()
+    own = abs(parts.score[row] - parts.bias[row])
+    at = np.arange(len(leaders))[rows]
+    shares[at] = 0.0
+    shares[at[first]] = shares[at[second]] = 0.06 * own
+    third = next(i for i in range(len(at)) if i not in (first, second))
+    shares[at[third]] = 0.5 * own
+    leaders[at[second]] = at[first]
+    twins = parts._replace(shares=shares, twins=leaders)
+    with mock.patch("xetrieval.evaluate.listwise.attribute", return_value=twins):
+        sums = share_sums(explainer.sae, pairs, z, views)
+    assert sums["displayed"][row] == pytest.approx(0.62 * own)  # 0.5 of it without the line of the twins
+    assert sums["all_shared"][row] == pytest.approx(0.62 * own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,3 +53,11 @@ def cluster_bootstrap(values: Float64, cluster: NDArray[np.int64], resamples: in
 def bootstrap(values: Float64, resamples: int = 1000, seed: int = 0) -> Estimate:
     """Mean and 95 % interval of independent values."""
     return cluster_bootstrap(values, np.arange(len(values)), resamples, seed)
+
+
+def intervals(values: Mapping[str, Sequence[float]], resamples: int, seed: int) -> dict[str, Any]:
+    """The fields of the mean of each of several measurements; see `Estimate.fields`."""
+    fields: dict[str, Any] = {}
+    for name, some in values.items():
+        fields |= bootstrap(np.array(some), resamples, seed).fields(name)
+    return fields

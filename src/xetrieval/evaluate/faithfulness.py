@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -30,7 +30,7 @@ from ..data.benchmark import Benchmark
 from ..errors import InputError
 from ..explain import DEFAULT_TOP, Explainer, attribute, overlap
 from ..extras import require
-from ..intervals import Estimate, bootstrap, cluster_bootstrap
+from ..intervals import Estimate, cluster_bootstrap, intervals
 from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import FeatureSets
 from ..steer import erase_and_keep
@@ -267,8 +267,6 @@ def _rank(
             kept = erase_and_keep(sae, z, FeatureSets.of(features))[1]
             value = float(stats.spearmanr(cosine, np.einsum("nm,nm->n", q, kept)).statistic)
             found[name].append(0.0 if np.isnan(value) else value)
-    figures: dict[str, Any] = {}
-    for name, values in found.items():
-        figures |= bootstrap(np.array(values), config.bootstrap, config.seed).fields(name)
+    figures = intervals(found, config.bootstrap, config.seed)
     agreement = RankAgreement(len(found["shown"]), config.depth, **figures)
     return agreement, list_agreement(sae, vectors.documents, lists, config.bootstrap, config.seed)

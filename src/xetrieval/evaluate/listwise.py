@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..explain import DEFAULT_TOP, attribute, overlap
 from ..explain.explanation import LEAST_SHARE, largest, strong_positions
 from ..explain.untrained import SEEDS, untrained
 from ..extras import require
-from ..intervals import bootstrap
+from ..intervals import intervals
 from ..sae import SparseAutoencoder, SparseCodes
 from ..sae.projection import FeatureSets
 
@@ -89,7 +89,8 @@ def share_sums(sae: SparseAutoencoder, q: Float32, z: Float32, views: list[Spars
     parts = attribute(q, z, sae.directions, sae.decoder_bias, FeatureSets(shared.starts, shared.features))
     sums: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for pair, own in enumerate(np.abs(parts.score - parts.bias).tolist()):
-        shares = parts.shares[shared.of(pair)].tolist()
+        rows = shared.of(pair)  # twins have one line and one share, as in an explanation
+        shares = np.bincount(np.unique(parts.twins[rows], return_inverse=True)[1], parts.shares[rows]).tolist()
         strong = strong_positions([abs(share) < LEAST_SHARE * own for share in shares], shares)
         displayed = [shares[i] for i in strong]
         for kind, some in (("displayed", displayed), ("largest", shares), ("all_shared", shares)):
@@ -104,7 +105,4 @@ def _tau(scores: Float32, sums: Float64) -> float:
 
 
 def _result(depth: int, found: dict[str, list[float]], resamples: int, seed: int) -> ListAgreement:
-    figures: dict[str, Any] = {}
-    for name, values in found.items():
-        figures |= bootstrap(np.array(values), resamples, seed).fields(name)
-    return ListAgreement(depth, len(found["displayed"]), **figures)
+    return ListAgreement(depth, len(found["displayed"]), **intervals(found, resamples, seed))
