@@ -213,7 +213,7 @@ def test_a_page_keeps_and_saves_verdicts(tmp_path: Path) -> None:
         page.locator("fieldset").nth(1).get_by_label("not there").check()
         page.locator("fieldset").nth(2).get_by_label("partly").check()
         page.reload()
-        assert page.inner_text("#count") == "2 of 3 names judged"
+        assert page.inner_text("#count") == "2 of 3 names answered"
         with page.expect_download() as download:
             page.click("#save")
         download.value.save_as(tmp_path / "v.csv")

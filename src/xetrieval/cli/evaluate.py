@@ -11,6 +11,7 @@ from ..configs import Option, RetrievalConfig, SteeringConfig
 from ..errors import InputError
 from .evaluate_names import names, verdicts
 from .evaluate_options import EvaluateOptions
+from .evaluate_simulatability import answers, simulatability
 from .options import named_encoder, open_explainer
 from .shared import Commands
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 app = Commands(help="Measure retrieval, intervention, faithfulness, steering and more.", no_args_is_help=True)
 app.command()(names)
 app.command()(verdicts)
+app.command()(simulatability)
+app.command()(answers)
 
 
 RawSae = Annotated[Path | None, Option("An autoencoder trained only on original vectors, to compare with.")]

@@ -21,21 +21,49 @@ from .skipped import print_messages
 
 if TYPE_CHECKING:
     from ..data.judgments import Queries
+    from ..encoders import CachedEncoder
     from ..evaluate.names import Reader
     from ..index import Index
     from ..llm import CachedChat
 
 
 @dataclass(frozen=True)
-class NamesOptions:
-    """The source of pairs, and the judge."""
+class SheetOptions:
+    """The source of queries, the sheet and its key, and the judge."""
 
     queries: Annotated[Path, Option("Queries, JSON lines with _id and text.")]
     sheet: Annotated[Path, Option("The sheet to fill in: a .csv, or an .html page to click through.")]
     key: Annotated[Path, Option("The key; if it exists, the sheet is rewritten from it.")]
-    qrels: Annotated[Path | None, Option("Judgments, to draw relevant hits and others in equal numbers.")] = None
     judge: Annotated[str | None, Option("Let an encoder fill in the sheet; it must not be the explained one.")] = None
     explainer: ExplainerCopy = None
+
+    def open(
+        self, index: Path, llm: LlmOptions, *sources: Path | None
+    ) -> tuple[Index, CachedEncoder | CachedChat | None]:
+        """The index, and the encoder or language model that fills in the sheet; None: people. Refuses what cannot
+        work before any work is done."""
+        from ..encoders import CachedEncoder, open_encoder
+        from ..evaluate.names import check_sheet
+        from ..index import open_index
+
+        if self.judge is not None and llm.llm is not None:
+            raise InputError("give --judge ENCODER or --llm MODEL, not both")
+        if llm.llm is None:
+            llm.refuse("a sheet without --llm" if self.judge is None else "--judge")
+        check_output(self.sheet, index, self.queries, *sources, self.key)
+        check_output(self.key, index, self.queries, *sources)
+        check_sheet(self.sheet, filled=self.judge is not None or llm.llm is not None)
+        opened = open_index(index, self.explainer)
+        if self.judge is not None:
+            return opened, CachedEncoder(open_encoder(self.judge), llm.cache)
+        return opened, None if llm.llm is None else llm.open()
+
+
+@dataclass(frozen=True)
+class NamesOptions(SheetOptions):
+    """The same, with judgments."""
+
+    qrels: Annotated[Path | None, Option("Judgments, to draw relevant hits and others in equal numbers.")] = None
 
 
 def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm: LlmOptions) -> None:
@@ -44,20 +72,25 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
     People fill it in, or an encoder (--judge) or a language model (--llm) does; then run `xetrieval evaluate verdicts`.
     Run it again to resume; no answer is paid for twice. Exit code 3: the budget is used up.
     """
-    from ..evaluate.names import check_sheet, draw_names, judge, read_key, sheet_items, write_key, write_sheet
-    from ..index import open_index
+    from ..encoders import CachedEncoder
+    from ..evaluate.names import (
+        EncoderReader,
+        LlmReader,
+        draw_names,
+        judge,
+        read_key,
+        sheet_items,
+        write_key,
+        write_sheet,
+    )
 
-    if options.judge is not None and llm.llm is not None:
-        raise InputError("give --judge ENCODER or --llm MODEL, not both")
-    if llm.llm is None:
-        llm.refuse("a sheet without --llm" if options.judge is None else "--judge")
-    check_output(options.sheet, index, options.queries, options.qrels, options.key)
-    check_output(options.key, index, options.queries, options.qrels)
-    check_sheet(options.sheet, filled=options.judge is not None or llm.llm is not None)
-    opened = open_index(index, options.explainer)
+    opened, filler = options.open(index, llm, options.qrels)
     queries, judgments = _queries(options)
-    model = None if llm.llm is None else llm.open()
-    reader = _reader(options.judge, model, opened, llm)
+    reader: Reader | None = None
+    if isinstance(filler, CachedEncoder):
+        reader = EncoderReader(filler, opened.explainer.encoder_identity)
+    elif filler is not None:
+        reader = LlmReader(filler)
     with progress_bar() as progress:
         known = options.key.exists()
         key = read_key(options.key) if known else draw_names(opened, queries, judgments, config, progress)
@@ -75,7 +108,7 @@ def names(index: IndexArgument, options: NamesOptions, config: NamesConfig, llm:
             "do not show the key to whoever fills in the sheet; then run: "
             f"xetrieval evaluate verdicts {options.key} SHEET..."
         )
-    end(model, stopped)
+    end(None if isinstance(filler, CachedEncoder) else filler, stopped)
 
 
 def _queries(options: NamesOptions) -> tuple[Queries, Mapping[str, Mapping[str, int]] | None]:
@@ -91,16 +124,6 @@ def _queries(options: NamesOptions) -> tuple[Queries, Mapping[str, Mapping[str, 
         judged = read_judged_queries(rest[0], first)
     print_messages(judged.notes)
     return Queries(judged.ids, judged.texts, 0), judged.judgments
-
-
-def _reader(encoder: str | None, model: CachedChat | None, index: Index, llm: LlmOptions) -> Reader | None:
-    """The reader that fills in the sheet; None: people."""
-    from ..encoders import CachedEncoder, open_encoder
-    from ..evaluate.names import EncoderReader, LlmReader
-
-    if encoder is not None:
-        return EncoderReader(CachedEncoder(open_encoder(encoder), llm.cache), index.explainer.encoder_identity)
-    return None if model is None else LlmReader(model)
 
 
 def verdicts(

@@ -6,7 +6,7 @@ nothing heavy, which keeps `--help` fast.
 
 from .build import BuildConfig
 from .chunks import ChunkConfig
-from .evaluate import NamesConfig, RetrievalConfig, SteeringConfig, SuggestConfig, WeightsConfig
+from .evaluate import NamesConfig, RetrievalConfig, SimulatabilityConfig, SteeringConfig, SuggestConfig, WeightsConfig
 from .fit import FitConfig
 from .internalizer import InternalizerConfig
 from .labels import ExamplesConfig, LlmLabelConfig, ScoresConfig
@@ -30,6 +30,7 @@ __all__ = [
     "ScoresConfig",
     "Seed",
     "ServeConfig",
+    "SimulatabilityConfig",
     "SteeringConfig",
     "SuggestConfig",
     "SweepConfig",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from ..errors import InputError
 from .option import LARGEST_FACTOR, SAMPLES, Checked, Option, Range, Seed
@@ -104,3 +104,21 @@ class NamesConfig(Checked):
     pairs: Annotated[int, Option("Number of pairs; half are relevant hits, if there are enough."), Range(1)] = 60
     decoys: Annotated[int, Option("Names of inactive features that are added to each pair."), Range(0)] = 2
     seed: Annotated[Seed, SAMPLES] = 0
+
+
+ARMS: Final = ("true", "shuffled", "phrases", "words", "nothing")
+
+
+@dataclass(frozen=True)
+class SimulatabilityConfig(Checked):
+    """Which questions are drawn, and what they show instead of the explanation."""
+
+    questions: Annotated[int, Option("Questions of each part in each arm."), Range(1)] = 40
+    arms: Annotated[tuple[str, ...], Option("What is shown, separated by commas.")] = ARMS
+    repeat: Annotated[bool, Option("Ask each question in every arm. Not for people, who would recognise it.")] = False
+    seed: Annotated[Seed, SAMPLES] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.arms or not set(self.arms) <= set(ARMS) or len(set(self.arms)) < len(self.arms):
+            raise InputError(f"arms {', '.join(self.arms)!r}: choose from {', '.join(ARMS)}, each once")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .intervention import InterventionResult
     from .names import Interval, NamesResult
     from .retrieval import RetrievalResult
+    from .simulatability import SimulatabilityResult
     from .steering import SteeringResult
 
 
@@ -110,9 +111,9 @@ def names_table(result: NamesResult) -> Iterator[RenderableType]:
     """Verdicts by group, and the judges."""
 
     def figure(found: Interval | None, *, interval: bool = False) -> str:
-        if found is None:
-            return ""
-        return f"{found.value:.2f}" + (f" ({found.low:.2f} to {found.high:.2f})" if interval else "")
+        if found is None or interval:
+            return _with_interval(found)
+        return f"{found.value:.2f}"
 
     table = _table(
         ("", "names", "fits", "partly", "not there", "by share", "named", "named and holds", "pairs with a name"), 1
@@ -137,6 +138,29 @@ def names_table(result: NamesResult) -> Iterator[RenderableType]:
     alphas = (("with decoys", result.alpha), ("displayed names only", result.alpha_shown))
     if agreement := ", ".join(f"{name} {alpha:.2f}" for name, alpha in alphas if alpha is not None):
         yield f"agreement of the judges (Krippendorff's alpha, ordinal): {agreement}"
+
+
+def simulatability_table(result: SimulatabilityResult) -> Iterator[RenderableType]:
+    """How often each student is right, by part and arm."""
+    table = _table(("part", "shown", "questions", *result.students), 2)
+    first = next(iter(result.students.values()))
+    for part, arms in first.items():
+        for arm, one in arms.items():
+            every = (found[part][arm].right for found in result.students.values())
+            table.add_row(part, arm, f"{one.questions:,}", *(_with_interval(right) for right in every))
+    yield table
+    yield "how often the answer is right, with a 95 % interval; chance is 0.50"
+    if result.states is not None:
+        yield (
+            "ranking: the document whose explanation shows the second query's strongest feature ranks higher in "
+            f"{_with_interval(result.states)} of the questions"
+        )
+    if result.alpha is not None:
+        yield f"agreement of the students (Krippendorff's alpha): {result.alpha:.2f}"
+
+
+def _with_interval(found: Interval | None) -> str:
+    return "" if found is None else f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
 TABLES: dict[str, Callable[[Any], Table]] = {

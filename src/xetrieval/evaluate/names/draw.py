@@ -75,9 +75,9 @@ def _pairs(
         name, text = queries.ids[at], queries.texts[at]
         judged = None if judgments is None else judgments.get(name, {})
         hits = search(index, text, PER_QUERY, SearchOptions()).hits
-        if any(_is_own(hit, name) for hit in hits):
+        if any(is_own(hit, name) for hit in hits):
             more = search(index, text, OWN, SearchOptions()).hits
-            hits = [hit for hit in more if not _is_own(hit, name)][:PER_QUERY]
+            hits = [hit for hit in more if not is_own(hit, name)][:PER_QUERY]
         for hit in (hit for hit in hits if index.document(hit.row).text.strip()):
             grade = 0 if judged is None else max(judged.get(hit.doc_id, 0), judged.get(hit.parent or hit.doc_id, 0))
             pairs.append(_Pair(name, hit, None if judged is None else grade > 0))
@@ -85,7 +85,7 @@ def _pairs(
     return [pairs[i] for i in rng.permutation(len(pairs))]
 
 
-def _is_own(hit: Hit, query: str) -> bool:
+def is_own(hit: Hit, query: str) -> bool:
     """Whether a hit is the query's own document, or a chunk of it."""
     return query in (hit.doc_id, hit.parent)
 

@@ -101,7 +101,9 @@ def write_sheet(path: Path, items: Sequence[SheetItem], filled: Sheet | None = N
     """
     check_sheet(path, filled=filled is not None)
     if path.suffix.lower() == ".html":
-        write_text(path, _page(items))
+        shown = {"sides": ("query", "document"), "choices": VERDICTS[::-1], "columns": ",".join((*NEEDED, "judge"))}
+        rows = [{**item._asdict(), "rows": item.names} for item in items]
+        write_text(path, page("Do these names fit?", INSTRUCTIONS, {**shown, "of": "names", "items": rows}))
         return
     out = StringIO()
     writer = csv.writer(out)
@@ -156,8 +158,13 @@ def _cut(text: str) -> str:
     return line if len(line) <= READ else f"{line[:READ].rstrip()} …"
 
 
-def _page(items: Sequence[SheetItem]) -> str:
-    """A page that works offline, keeps verdicts in the browser and saves them as CSV."""
-    data = {"verdicts": VERDICTS[::-1], "instructions": INSTRUCTIONS, "items": [item._asdict() for item in items]}
+def page(title: str, instructions: Sequence[str], data: Mapping[str, object]) -> str:
+    """A page that works offline, keeps answers in the browser and saves them as CSV.
+
+    Args:
+        data: `items`, each with an `item`, its `rows` to answer by number, and the texts named in `sides`; the
+        `choices` of a row; the `columns` of the CSV; and what the rows are called (`of`).
+    """
     template = files(__package__).joinpath("sheet.html").read_text(encoding="utf-8")
-    return template.replace("{data}", json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"))
+    whole = {"title": title, "instructions": instructions, **data}
+    return template.replace("{data}", json.dumps(whole, ensure_ascii=False).replace("<", "\\u003c"))
